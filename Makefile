@@ -1,0 +1,64 @@
+# Every target sets up what it needs: a virtual environment, and system packages through apt only when one is missing.
+PYTHON ?= python3
+VENV ?= .venv
+VENV313 ?= .venv313
+SECONDS ?=
+STAGE ?= frontend
+# make model: CONFIG=debug (minutes), small (hours) or full. OUT=edge/models ships what comes out.
+CONFIG ?= small
+DATA ?= data/$(CONFIG)
+RUN ?= runs/$(CONFIG)
+OUT ?= $(RUN)/models
+WORKERS ?= 2
+SAMPLES_debug = 160 40 40
+SAMPLES_small = 6000 400 1000
+SAMPLES_full = 40000 1000 2000
+
+.PHONY: demo test lint homeassistant bench model clean
+
+demo:
+	@deploy/setup.sh $(VENV) $(PYTHON) demo
+	$(VENV)/bin/posekernel demo $(if $(SECONDS),--seconds $(SECONDS))
+
+test:
+	@deploy/setup.sh $(VENV) $(PYTHON) test
+	$(VENV)/bin/pytest
+	@other=$$(deploy/find-python.sh 3.13); \
+	if [ -n "$$other" ]; then \
+	  deploy/setup.sh $(VENV313) "$$other" test && $(VENV313)/bin/pytest -m "not export"; \
+	else echo "Python 3.13 is not installed: the edge tests ran on $$($(VENV)/bin/python -V) only"; fi
+
+lint:
+	@deploy/setup.sh $(VENV) $(PYTHON) test
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+
+# Home Assistant pins every package it uses, hence a virtual environment of its own (500 MB). 2025.1 is the last for Python 3.13.0.
+homeassistant:
+	@deploy/setup.sh $(VENV) $(PYTHON) test
+	@other=$$(deploy/find-python.sh 3.13); \
+	if [ -n "$$other" ]; then \
+	  [ -x .venv-homeassistant/bin/hass ] || { echo "installing Home Assistant (once)" && \
+	    "$$other" -m venv .venv-homeassistant && \
+	    .venv-homeassistant/bin/pip install -q --disable-pip-version-check homeassistant==2025.1.4 paho-mqtt==1.6.1; }; \
+	  $(VENV)/bin/pytest tests/test_homeassistant.py; \
+	else echo "Python 3.13 is not installed, but Home Assistant needs it: its own schemas were not asked"; fi
+
+bench:
+	@deploy/setup.sh $(VENV) $(PYTHON) bench
+	$(VENV)/bin/posekernel bench --stage $(STAGE)
+
+# PyTorch's pinned version and the converter need Python 3.11, and 2 GB: a virtual environment of their own.
+model:
+	@deploy/setup.sh .venv-train "$$(deploy/find-python.sh 3.11)" train
+	@set -e; set -- $(SAMPLES_$(CONFIG)); for split in train val test; do \
+	  .venv-train/bin/posekernel-export simulate --split $$split --samples $$1 --per-room 10 --rig compact --keep-clean \
+	    --workers $(WORKERS) --out $(DATA)/$$split; shift; done
+	.venv-train/bin/posekernel-export train --config $(CONFIG) --data $(DATA) --out $(RUN)
+	.venv-train/bin/posekernel-export quantize $(RUN)/best.pt --data $(DATA) --out $(OUT)
+	.venv-train/bin/posekernel-export evaluate $(DATA)/test --lifter \
+	  $(OUT)/lifter_ray_int8.tflite,$(OUT)/lifter_ray.tflite,$(OUT)/lifter_ray.tflite:silent,$(OUT)/lifter_ray.tflite:shuffled,geometric
+
+clean:
+	rm -rf $(VENV) $(VENV313) .venv-homeassistant .venv-train build dist *.egg-info

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Prints a working interpreter of the asked version (3.11, 3.13), from the PATH or from pyenv; prints nothing where there is none.
+want=$1
+for candidate in "python$want" "$(command -v pyenv >/dev/null && echo "$(pyenv root)/versions/$want."*/bin/python"$want")"; do
+  for python in $candidate; do
+    "$python" -c 'import ensurepip, venv' 2>/dev/null && { command -v "$python"; exit 0; }
+  done
+done
+exit 0

@@ -1,0 +1,129 @@
+"""Command line; nothing else."""
+
+import argparse
+import json
+import logging
+import math
+import os
+import sys
+from pathlib import Path
+
+from edge import __version__
+from edge.errors import PosekernelError
+
+EXAMPLES = """examples:
+  posekernel demo                               a recorded simulation, an embedded broker, poses in metres
+  posekernel run --config /etc/posekernel/config.toml
+  posekernel replay recordings/kitchen --json   one JSON object per pose
+  posekernel doctor --config /etc/posekernel/config.toml
+"""
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="posekernel",
+        description="Metric 3D human pose from one camera and the echo of a known sound.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"posekernel {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="run the sensor that a configuration describes")
+    run.add_argument("--config", type=Path, required=True, help="TOML file (see README)")
+    _output_options(run)
+
+    demo = commands.add_parser("demo", help="replay the shipped session into an embedded broker")
+    _output_options(demo)
+
+    replay = commands.add_parser("replay", help="replay a recorded session or a dataset folder")
+    replay.add_argument("directory", type=Path, help="session folder, or a folder environmentN of the dataset format")
+    replay.add_argument("--realtime", action="store_true", help="at the speed of the recording instead of as fast as it goes")
+    replay.add_argument("--height-prior", type=float, metavar="M", help="assumed standing height [m] where sound fails")
+    _output_options(replay)
+
+    record = commands.add_parser("record", help="record raw sound and images of this rig into a session folder")
+    record.add_argument("directory", type=Path)
+    record.add_argument("--config", type=Path, required=True)
+    record.add_argument("--seconds", type=_positive, default=30.0, help="length (default 30)")
+    record.add_argument("--consent", action="store_true", help="everybody in view has agreed to be recorded")
+
+    doctor = commands.add_parser("doctor", help="tell what is wrong here and how to mend it")
+    doctor.add_argument("--config", type=Path)
+    doctor.add_argument("--no-hardware", action="store_true", help="leave sound card and camera alone")
+    doctor.add_argument("--json", action="store_true")
+
+    forget = commands.add_parser("forget", help="clear a removed sensor's retained messages from the broker and Home Assistant")
+    forget.add_argument("--config", type=Path, required=True)
+
+    schema = commands.add_parser("schema", help="print the JSON Schema of a message")
+    schema.add_argument("message", choices=("pose", "status", "summary"), nargs="?", help="default: all, by name")
+
+    bench = commands.add_parser("bench", help="measure how fast this machine is, against named peers in one run")
+    bench.add_argument("--stage", choices=("frontend",), default="frontend")
+    bench.add_argument("--json", action="store_true")
+    return parser
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not (math.isfinite(value) and value > 0.0):
+        raise argparse.ArgumentTypeError(f"found {text}, a number of seconds above 0 is needed")
+    return value
+
+
+def _output_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seconds", type=_positive, help="stop after so many seconds")
+    parser.add_argument("--json", action="store_true", help="one JSON object per pose and line")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command. Exit codes: 0 done, 1 a finding of doctor, 2 a user's mistake, 130 interrupted."""
+    args = make_parser().parse_args(argv)
+    # FFmpeg inside OpenCV writes its own lines about a damaged file; ours says what to do.
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        return _dispatch(args)
+    except PosekernelError as e:
+        print(f"posekernel {args.command}: {e}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # The reader of our output has gone (`posekernel replay … | head`): not an error, and nothing more to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def _dispatch(args: argparse.Namespace) -> int:
+    from edge import app
+
+    match args.command:
+        case "run":
+            return app.run_command(args.config, args.json, args.seconds)
+        case "demo":
+            return app.demo_command(args.json, args.seconds)
+        case "replay":
+            return app.replay_command(args.directory, args.realtime, args.height_prior, args.json, args.seconds)
+        case "record":
+            return app.record_command(args.directory, args.config, args.seconds, args.consent)
+        case "forget":
+            return app.forget_command(args.config)
+        case "schema":
+            return app.schema_command(args.message)
+        case "doctor":
+            from edge import doctor
+
+            findings = doctor.examine(args.config, hardware=not args.no_hardware)
+            print(json.dumps(doctor.as_dicts(findings), indent=1) if args.json else doctor.table(findings))
+            return doctor.exit_code(findings)
+        case _:
+            from edge.bench import run_bench
+
+            return run_bench(args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

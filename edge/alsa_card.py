@@ -1,0 +1,107 @@
+"""Opens a sound card through pyalsaaudio, and refuses what it silently changes."""
+
+import logging
+import time
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from edge.config import AudioConfig
+from edge.errors import DeviceError
+
+log = logging.getLogger(__name__)
+
+DTYPES: dict[str, np.dtype[Any]] = {"S16_LE": np.dtype("<i2"), "S32_LE": np.dtype("<i4")}
+
+
+def alsa_module() -> ModuleType:
+    """pyalsaaudio. Raises DeviceError where it is not installed."""
+    try:
+        import alsaaudio
+    except ImportError as e:
+        raise DeviceError(
+            f"pyalsaaudio is needed for sound, but cannot be imported ({e}): "
+            "install libasound2-dev and a compiler, then pip install 'posekernel[alsa]'"
+        ) from e
+    return alsaaudio  # type: ignore[no-any-return]
+
+
+@dataclass(slots=True)
+class Card:
+    """Both directions while they are open. failed: why playback ended, for the capture thread."""
+
+    capture: Any
+    playback: Any
+    rate: int
+    capture_buffer: int
+    failed: str = ""
+
+    def playback_sizes(self) -> tuple[int, int]:
+        """ALSA period and buffer of the playback, frames."""
+        info = self.playback.info()
+        return int(info["period_size"]), int(info["buffer_size"])
+
+    def first_frame_ns(self, frames: int) -> int:
+        """CLOCK_MONOTONIC of the first of `frames` just read. htimestamp() is garbage on an xrun, hence the check."""
+        seconds, ns, waiting = self.capture.htimestamp()
+        now, t = time.monotonic_ns(), seconds * 1_000_000_000 + ns
+        if not 0 <= now - t < 1_000_000_000 or not 0 <= waiting <= self.capture_buffer:
+            t, waiting = now, 0
+        return int(t - (waiting + frames) * 1_000_000_000 // self.rate)
+
+    def close(self) -> None:
+        """Silence at once, release both."""
+        # Without drop() closing would first play what is queued.
+        for end in (self.playback.drop, self.playback.close, self.capture.close):
+            try:
+                end()
+            except Exception as e:
+                log.debug("closing the sound card: %s", e)
+
+
+def open_card(audio: AudioConfig, rate: int) -> Card:
+    """Open capture and playback in exactly the asked format. Raises DeviceError."""
+    aa = alsa_module()
+    capture = _open_pcm(aa, "capture", audio.capture, audio.channels, rate, audio)
+    try:
+        playback = _open_pcm(aa, "playback", audio.playback, audio.playback_channels, rate, audio)
+    except DeviceError:
+        capture.close()
+        raise
+    capture.set_tstamp_mode(aa.PCM_TSTAMP_ENABLE)
+    capture.set_tstamp_type(aa.PCM_TSTAMP_TYPE_MONOTONIC)
+    return Card(capture, playback, rate, int(capture.info()["buffer_size"]))
+
+
+def _open_pcm(alsaaudio: ModuleType, kind: str, device: str, channels: int, rate: int, audio: AudioConfig) -> Any:
+    """Open and check: the constructor silently accepts another channel count, rate or format. Raises DeviceError."""
+    try:
+        pcm = alsaaudio.PCM(
+            type=alsaaudio.PCM_CAPTURE if kind == "capture" else alsaaudio.PCM_PLAYBACK,
+            mode=alsaaudio.PCM_NORMAL,
+            device=device,
+            channels=channels,
+            rate=rate,
+            format=getattr(alsaaudio, f"PCM_FORMAT_{audio.format}"),
+            periodsize=audio.alsa_period_frames,
+            periods=audio.alsa_periods,
+        )
+    except alsaaudio.ALSAAudioError as e:
+        listing = "arecord -L" if kind == "capture" else "aplay -L"
+        raise DeviceError(
+            f"audio.{kind} {device!r} cannot be opened ({e}): check the name against `{listing}`, the cable, "
+            "and that no other program uses it"
+        ) from e
+    info = pcm.info()
+    key = "channels" if kind == "capture" else "playback_channels"
+    for what, found, needed, remedy in (
+        ("channels", info["channels"], channels, f"set audio.{key} to what the device gives, or change its firmware"),
+        ("Hz", info["rate"], rate, "set excitation.sample_rate_hz to what the device gives"),
+        ("format", info["format_name"], audio.format, "set audio.format to what the device gives"),
+    ):
+        if found != needed:
+            pcm.close()
+            raise DeviceError(f"audio.{kind} {device!r} gives {found} {what}, but {needed} is needed: {remedy}")
+    return pcm

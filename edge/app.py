@@ -1,0 +1,86 @@
+"""The commands run, demo, replay and record, each in one function."""
+
+import json
+import logging
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from edge.broker import EmbeddedBroker
+from edge.config import Config, DeviceConfig, MqttConfig, SourceConfig, WebConfig, load_config
+from edge.console import Console
+from edge.dataset_replay import is_dataset, replay_dataset
+from edge.errors import ConfigError
+from edge.mqtt import forget
+from edge.record import record_session
+from edge.runner import run
+
+SCHEMAS = Path(__file__).parent / "schemas"
+DEMO_SESSION = Path(__file__).parent / "sessions" / "demo"
+
+
+def run_command(config_path: Path, json_lines: bool, seconds: float | None) -> int:
+    """`posekernel run`: the sensor that a configuration describes."""
+    config = load_config(config_path)
+    logging.getLogger().setLevel(config.runtime.log_level)
+    run(config, Console(json_lines), seconds)
+    return 0
+
+
+def demo_command(json_lines: bool, seconds: float | None) -> int:
+    """`posekernel demo`: the shipped simulated session, over and over, into an embedded broker on loopback."""
+    console = Console(json_lines)
+    with EmbeddedBroker() as broker:
+        mqtt = MqttConfig(host=broker.host, port=broker.port, protocol=broker.protocol, discovery=False)
+        source = SourceConfig("replay", str(DEMO_SESSION), realtime=True, loop=True)
+        console.say(f"broker: {broker.kind} at mqtt://{broker.host}:{broker.port}, topic posekernel/demo/pose; Ctrl-C stops")
+        web = WebConfig(enabled=True, port=0, websocket_url=f"ws://{broker.host}:{broker.websocket_port}/")
+        done = run(Config(device=DeviceConfig("demo"), source=source, mqtt=mqtt, web=web), console, seconds)
+    console.say(
+        f"{done.poses} poses, {done.from_sound} scaled by sound; {done.published} messages published, {done.dropped} dropped"
+    )
+    return 0
+
+
+def forget_command(config_path: Path) -> int:
+    """`posekernel forget`: clear what the broker retains of this sensor, so that Home Assistant removes it."""
+    config = load_config(config_path)
+    forget(config.mqtt, config.device.id)
+    print(f"{config.device.id}: retained messages cleared at {config.mqtt.host}:{config.mqtt.port}")
+    return 0
+
+
+def schema_command(name: str | None) -> int:
+    """`posekernel schema`: the JSON Schema of one message kind, or an object of all by name."""
+    schemas = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(SCHEMAS.glob("*.json"))}
+    print(json.dumps(schemas if name is None else schemas[name], indent=2))
+    return 0
+
+
+def replay_command(path: Path, realtime: bool, height_prior_m: float | None, json_lines: bool, seconds: float | None) -> int:
+    """`posekernel replay`: a session folder through the whole pipeline, or a dataset folder through the lifter."""
+    source = SourceConfig("replay", str(path), realtime=realtime)
+    config = Config(device=DeviceConfig("replay"), source=source, mqtt=MqttConfig(enabled=False))
+    if height_prior_m is not None:
+        if not 0.5 <= height_prior_m <= 2.3:
+            raise ConfigError(f"--height-prior: found {height_prior_m}, allowed: 0.5 to 2.3")
+        config = replace(config, lifter=replace(config.lifter, height_prior_m=height_prior_m))
+    console = Console(json_lines)
+    if is_dataset(path):
+        replay_dataset(path, config, console)
+        return 0
+    done = run(config, console, seconds)
+    console.say(f"{done.poses} poses, {done.from_sound} scaled by sound")
+    return 0
+
+
+def record_command(path: Path, config_path: Path, seconds: float, consent: bool) -> int:
+    """`posekernel record`: raw sound and images into a session folder, after consent."""
+    config = load_config(config_path)
+    if not consent:
+        question = "This stores images and raw sound of everybody in the room. Has everybody agreed? [y/N] "
+        if not sys.stdin.isatty() or input(question).strip().lower() not in ("y", "yes"):
+            raise ConfigError("nothing was recorded: recording stores images and sound of people; add --consent once they agreed")
+    written = record_session(path, config, seconds)
+    print(f"{path}: {written.periods} periods, {written.frames} frames")
+    return 0

@@ -1,0 +1,304 @@
+"""The empty room: what is subtracted from each response to leave what the body adds.
+
+The learned response is fitted to each live one on the part before a body can be heard (drift.py), tracked from period to period.
+It is learned fast while nobody is seen; while somebody is, only what stays while the body moves leaks in slowly. Noise and
+breathing are no evidence of that: it takes energy that comes and goes in range (`_Motion`).
+
+The first FIRST_PERIODS periods that are alike while `person` is False are the empty room at once. Somebody who keeps still out
+of the camera's view then becomes part of it until that is learned anew, so the caller starts only once the room is empty.
+"""
+
+import os
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.drift import Warp, fit, fit_from_afar, identity, inverse, warped
+from edge.errors import ConfigError
+from edge.rig import Rig
+
+Array = npt.NDArray[np.float64]
+ComplexArray = npt.NDArray[np.complex64]
+IntArray = npt.NDArray[np.int64]
+
+# Periods that must agree before they count as an empty room, and how alike (normalised correlation) they must be.
+FIRST_PERIODS = 8
+_ALIKE = 0.7
+# Less like the learned room than this, a period is a fault (muted, misaligned, another rig) and is not used.
+_USABLE = 0.4
+_FIT_STEPS = 2
+# The body's pulse begins before its time of arrival, by about the inverse of the bandwidth.
+_PULSES_BEFORE_ARRIVAL = 1.5
+# A body's echo that moves by this range leaves the place where it was heard; breathing moves it by a twentieth of that.
+_MOTION_M = 0.1
+# The live echoes are compared with those of the last seconds.
+_MOTION_S = 5.0
+# A pooled level (not energy) that rises or falls by this ratio came or went: breathing and interference change it by less.
+_CHANGE = 2.0
+# The change must be this many times the noise's level as well; noise alone changes a pooled level by about half of its own.
+_ABOVE_NOISE = 2.5
+# Share of the audible energy that must come or go before the body counts as moving: more than a hand, less than a walk.
+_MOVED_SHARE = 0.2
+_FORMAT = "posekernel-background-1"
+
+
+class Background:
+    """Empty-room response of one rig; call `step` once per good period."""
+
+    def __init__(
+        self,
+        rig: Rig,
+        sample_rate_hz: float,
+        band_hz: tuple[float, float],
+        window_samples: int,
+        *,
+        adapt_s: float = 15.0,
+        leak_s: float = 300.0,
+        track_drift: bool = True,
+    ) -> None:
+        """adapt_s: time constant of learning while nobody is seen [s].
+
+        leak_s: time constant of learning while somebody is seen and moves [s]; inf freezes. A body that keeps its place, for
+        instance breathing in a chair, is not learned. track_drift: False subtracts the learned response as it is.
+        """
+        self.rig, self.sample_rate_hz, self.band_hz = rig, float(sample_rate_hz), band_hz
+        self.window_samples = int(window_samples)
+        self.adapt_s, self.leak_s, self.track_drift = adapt_s, leak_s, track_drift
+        self.rejected = 0
+        self.residual_db = float("nan")
+        self._shape = (len(rig.pairs), self.window_samples)
+        self._margin_s = _PULSES_BEFORE_ARRIVAL / (band_hz[1] - band_hz[0])
+        self._room: ComplexArray | None = None
+        self._warp: Warp | None = None
+        self._motion = _Motion(self._sample_count(2.0 * _MOTION_M / rig.speed_of_sound_m_s))
+        self._occupied = False
+        self._candidate: ComplexArray | None = None
+        self._candidate_periods = 0
+        self._candidate_since_ns = 0
+        self._last_ns: int | None = None
+        self._age_s = float("inf")
+
+    @property
+    def ready(self) -> bool:
+        """An empty room is known."""
+        return self._room is not None
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since a period was last learned with nobody in view; inf before the first."""
+        return self._age_s
+
+    def step(
+        self, responses: ComplexArray, t_ns: int, person: bool, first_arrival_s: npt.ArrayLike | None = None
+    ) -> ComplexArray | None:
+        """Analytic responses (P, T) of one good period -> pose kernels (P, T) complex64.
+
+        t_ns: time of the period on any steady clock. person: somebody may be in the room. first_arrival_s: (P,) earliest time
+        at which a body can be heard [s]; None with a person keeps the last fit. Returns None until an empty room was learned,
+        and for a period that does not look like this room (counted in `rejected`, nothing is learned from it). `residual_db`
+        tells how much of the fitted part is left. The very first empty room takes FIRST_PERIODS periods, however soon they
+        come: hold back, or pass person=True, until the room may be empty. Raises ConfigError on a wrong shape.
+        """
+        y = np.ascontiguousarray(responses, np.complex64)
+        if y.shape != self._shape:
+            raise ConfigError(f"responses have shape {y.shape}, the background was made for {self._shape}")
+        elapsed_s = 0.0 if self._last_ns is None else max(0.0, (t_ns - self._last_ns) / 1e9)
+        self._last_ns = t_ns
+        self._age_s += elapsed_s
+        if not np.isfinite(y.view(np.float32)).all():
+            self.rejected += 1
+            return None
+        if self._room is None:
+            if not person:
+                self._consider(y, t_ns, 0.0)
+            return None
+
+        length = self._bodyless(person, first_arrival_s)
+        warp = self._fit(y, self._room, length)
+        expected = warped(self._room, warp)
+        known = ~np.isnan(expected)
+        body = np.where(known, y - expected, 0).astype(np.complex64)
+        part = slice(0, max(int(length.max()), self._direct_samples))
+        if _likeness(y[:, part], (y - body)[:, part]) < _USABLE:
+            self.rejected += 1
+            if not person:
+                self._consider(y, t_ns, self.adapt_s)
+            return None
+        self._candidate = None
+        self.residual_db = _ratio_db(body[:, part], y[:, part])
+        if person:
+            self._leak(body, warp, np.maximum(length, self._direct_samples), elapsed_s)
+        else:
+            self._learn(y, np.where(known, expected, y), elapsed_s)
+        return body
+
+    def save(self, path: Path) -> None:
+        """Write the empty room and the rig that it belongs to (.npz), whole or not at all.
+
+        Raises ConfigError before one was learned, or when it cannot be written; a file that was there before then stays.
+        """
+        if self._room is None:
+            raise ConfigError(f"{path}: no empty room was learned yet, so there is nothing to save; record with nobody in view")
+        learned_utc_s = time.time() - self._age_s
+        content: dict[str, Any] = {"format": _FORMAT, "room": self._room, "learned_utc_s": learned_utc_s, **self._fingerprint()}
+        part = path.parent / f".{path.name}.{os.getpid()}.part"
+        try:
+            try:
+                with part.open("wb") as file:
+                    np.savez(file, **content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(part, path)
+            finally:
+                part.unlink(missing_ok=True)
+        except OSError as e:
+            raise ConfigError(f"{path}: the empty room cannot be saved there ({e.strerror}); choose another path") from e
+
+    def load(self, path: Path) -> None:
+        """Read what `save` wrote. Raises ConfigError when it cannot be read or belongs to another rig, rate, band or window."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                data = {name: file[name] for name in file.files}
+            if str(data["format"]) != _FORMAT:
+                raise ValueError(f"its format is {data['format']}, {_FORMAT} is needed")
+            room, learned_utc_s = np.ascontiguousarray(data["room"], np.complex64), float(data["learned_utc_s"])
+        except (OSError, ValueError, KeyError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as e:
+            raise ConfigError(f"{path}: not an empty room saved by posekernel ({e}); record one with nobody in view") from e
+        for name, needed in self._fingerprint().items():
+            found = data.get(name)
+            if found is None or found.shape != needed.shape or not np.allclose(found, needed, atol=1e-6):
+                raise ConfigError(
+                    f"{path}: the saved empty room has {name} {_short(found)}, this rig has {_short(needed)}; "
+                    "record one with this rig and nobody in view"
+                )
+        if room.shape != self._shape or not np.isfinite(room.view(np.float32)).all():
+            raise ConfigError(f"{path}: the saved empty room is damaged; record one with nobody in view")
+        self._room, self._warp, self._occupied, self._candidate = room, None, True, None
+        self._motion.forget()
+        self._age_s = max(0.0, time.time() - learned_utc_s)
+
+    @property
+    def _direct_samples(self) -> int:
+        return self._sample_count(float(np.max(self.rig.direct_arrival_s)) + self._margin_s)
+
+    def _sample_count(self, seconds: float) -> int:
+        return int(seconds * self.sample_rate_hz) + 1
+
+    def _fingerprint(self) -> dict[str, Array]:
+        return {
+            "speakers_m": np.asarray(self.rig.speakers, np.float64),
+            "mics_m": np.asarray(self.rig.mics, np.float64),
+            "pairs": np.asarray(self.rig.pairs, np.float64),
+            "sample_rate_hz": np.array(self.sample_rate_hz),
+            "band_hz": np.array(self.band_hz, np.float64),
+            "window_samples": np.array(float(self.window_samples)),
+        }
+
+    def _bodyless(self, person: bool, first_arrival_s: npt.ArrayLike | None) -> IntArray:
+        """How many samples of each pair (P,) hold no body; 0 where that is not known."""
+        pairs = self._shape[0]
+        if not person:
+            return np.full(pairs, self.window_samples, np.int64)
+        if first_arrival_s is None:
+            return np.zeros(pairs, np.int64)
+        until = (np.broadcast_to(np.asarray(first_arrival_s, np.float64), (pairs,)) - self._margin_s) * self.sample_rate_hz
+        return np.clip(np.nan_to_num(until), 0, self.window_samples).astype(np.int64)
+
+    def _fit(self, y: ComplexArray, room: ComplexArray, length: IntArray) -> Warp:
+        pairs = self._shape[0]
+        if not self.track_drift:
+            return identity(pairs)
+        if length.max() < self._direct_samples:
+            return self._warp or identity(pairs)
+        if self._warp is None:  # just loaded: the air may be degrees warmer than then
+            return fit_from_afar(y, room, length, self._direct_samples, _FIT_STEPS)
+        return fit(y, room, length, self._warp, _FIT_STEPS)
+
+    def _consider(self, y: ComplexArray, t_ns: int, patience_s: float) -> None:
+        """Take y for a new empty room once enough periods, over at least `patience_s`, agreed with each other."""
+        if self._candidate is None or _likeness(y, self._candidate) < _ALIKE:
+            self._candidate, self._candidate_periods, self._candidate_since_ns = y.copy(), 1, t_ns
+            return
+        self._candidate_periods += 1
+        self._candidate += (y - self._candidate) / np.float32(self._candidate_periods)
+        if self._candidate_periods >= FIRST_PERIODS and t_ns - self._candidate_since_ns >= patience_s * 1e9:
+            self._room, self._candidate = self._candidate, None
+            self._warp, self._occupied, self._age_s = identity(self._shape[0]), False, 0.0
+            self._motion.forget()
+
+    def _learn(self, y: ComplexArray, expected: ComplexArray, elapsed_s: float) -> None:
+        """Nobody is seen: follow the live response, from where drift has taken the learned one while somebody was."""
+        assert self._room is not None
+        if self._occupied:
+            self._room = expected
+        self._room = _blend(self._room, y, elapsed_s / self.adapt_s)
+        self._warp, self._occupied, self._age_s = identity(self._shape[0]), False, 0.0
+        self._motion.forget()
+
+    def _leak(self, body: ComplexArray, warp: Warp, heard_from: IntArray, elapsed_s: float) -> None:
+        """Somebody is seen: what stays while the rest moves is the room's, for instance a chair that was put down."""
+        assert self._room is not None
+        self._warp, self._occupied = warp, True
+        stays = self._motion.stays(body, heard_from, elapsed_s)
+        if stays is not None:
+            learned = np.nan_to_num(warped(np.where(stays, body, 0).astype(np.complex64), inverse(warp)))
+            self._room = _blend(self._room, self._room + learned, elapsed_s / self.leak_s)
+
+
+class _Motion:
+    """Tells a body that moves in range from one that keeps its place and from noise, by levels, which are deaf to phases."""
+
+    def __init__(self, width_samples: int) -> None:
+        self._width = width_samples
+        self._before: Array | None = None
+
+    def forget(self) -> None:
+        self._before = None
+
+    def stays(self, body: ComplexArray, heard_from: IntArray, elapsed_s: float) -> npt.NDArray[np.bool_] | None:
+        """What the body adds to one period (P, T) -> True where no echo came or went in the last seconds; None: nobody moved.
+
+        heard_from: (P,) first sample that can hold a body; before it, what is left of the direct sound comes and goes.
+        """
+        now = _pooled(np.square(body.real) + np.square(body.imag), self._width)
+        before = self._before
+        if before is None:
+            self._before = now
+            return None
+        self._before = before + (1.0 - np.exp(-elapsed_s / _MOTION_S)) * (now - before)
+        more, less = np.sqrt(np.maximum(now, before)), np.sqrt(np.minimum(now, before))
+        threshold = _ABOVE_NOISE * np.median(more, axis=1, keepdims=True)
+        audible = (more > threshold) & (np.arange(body.shape[1]) >= heard_from[:, None])
+        changed = audible & (more > _CHANGE * less) & (more - less > threshold)
+        loudness = np.square(np.where(audible, more, 0.0))
+        return ~changed if loudness[changed].sum() > _MOVED_SHARE * loudness.sum() else None
+
+
+def _pooled(energy: npt.NDArray[np.float32], width: int) -> Array:
+    """Mean (P, T) over `width` samples about each."""
+    half = width // 2
+    total = np.cumsum(np.pad(energy.astype(np.float64), ((0, 0), (half + 1, half))), axis=1)
+    return (total[:, 2 * half + 1 :] - total[:, : -2 * half - 1]) / (2 * half + 1)
+
+
+def _blend(old: ComplexArray, new: ComplexArray, time_constants: float) -> ComplexArray:
+    """One step of an exponential average."""
+    return (old + np.float32(1.0 - np.exp(-time_constants)) * (new - old)).astype(np.complex64)
+
+
+def _likeness(a: ComplexArray, b: ComplexArray) -> float:
+    """Normalised correlation, -1..1; 0 when one is silent."""
+    norm = float(np.linalg.norm(a)) * float(np.linalg.norm(b))
+    return float(np.vdot(a, b).real) / norm if norm > 0.0 else 0.0
+
+
+def _ratio_db(a: ComplexArray, b: ComplexArray) -> float:
+    return 20.0 * float(np.log10(max(float(np.linalg.norm(a)), 1e-12) / max(float(np.linalg.norm(b)), 1e-12)))
+
+
+def _short(a: Array | None) -> str:
+    return "none" if a is None else np.array2string(np.asarray(a), precision=4, threshold=12, edgeitems=2).replace("\n", "")

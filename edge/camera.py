@@ -1,0 +1,148 @@
+"""Camera -> frames with monotonic times: a grab thread keeps the newest image and survives a camera that goes away or freezes.
+
+Back-ends are chosen by name (`CameraConfig.backend`) and live in `camera_backends.py`; none replaces another.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+
+from edge.camera_backends import Backend, Image, open_backend
+from edge.config import CameraConfig
+from edge.devices import CameraCounters, Frame
+from edge.errors import DeviceError, EndOfStreamError
+
+_STALE_S = 2.0
+_FIRST_FRAME_S = 6.0  # sensors and GStreamer pipelines take seconds to start
+_BACK_OFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+_LOOK_S = 0.1
+
+
+def open_camera(config: CameraConfig) -> "GrabbedCamera":
+    """Open the camera that `config` names. Raises DeviceError where it is absent, refuses, or its back-end is not installed."""
+    return GrabbedCamera(lambda: open_backend(config))
+
+
+class GrabbedCamera:
+    """FrameSource over a back-end: the newest frame wins, older unread ones count as dropped.
+
+    A back-end that fails, or gives no frame for `stale_s` (`first_frame_s` after opening), is closed and opened again, after
+    pauses of `back_off_s` that grow until it gives frames. A file's end is an end: EndOfStreamError.
+    """
+
+    def __init__(
+        self,
+        open_again: Callable[[], Backend],
+        stale_s: float = _STALE_S,
+        first_frame_s: float = _FIRST_FRAME_S,
+        back_off_s: tuple[float, ...] = _BACK_OFF_S,
+    ) -> None:
+        self.counters = CameraCounters()
+        self._open = open_again
+        self._stale_s, self._first_frame_s, self._back_off_s = stale_s, first_frame_s, back_off_s
+        self._changed = threading.Condition()
+        self._newest: Frame | None = None
+        self._ended: EndOfStreamError | None = None
+        self._closed = threading.Event()
+        self._tries = 0
+        self._grabber = _Grabber(open_again(), self._keep)
+        self._watcher = threading.Thread(target=self._watch, name="camera-watch", daemon=True)
+        self._watcher.start()
+
+    def read(self, timeout_s: float) -> Frame | None:
+        """The newest frame not read yet; None when none came in time or after close. Raises EndOfStreamError at a file's end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._newest is not None or self._ended or self._closed.is_set(), timeout_s)
+            frame, self._newest = self._newest, None
+            if frame is None and self._ended is not None:
+                raise EndOfStreamError(*self._ended.args)
+            return frame
+
+    def close(self) -> None:
+        """Release the camera; safe to call twice. A grab that hangs in a driver is left to its own daemon thread."""
+        with self._changed:
+            self._closed.set()
+            self._newest = None
+            self._changed.notify_all()
+        self._watcher.join(timeout=0.5)
+        self._grabber.stop()
+
+    def _keep(self, t_ns: int, image: Image) -> None:
+        with self._changed:
+            if self._closed.is_set():
+                return
+            self.counters.dropped += self._newest is not None
+            self._newest = Frame(self.counters.frames, t_ns, image)
+            self.counters.frames += 1
+            self._changed.notify_all()
+
+    def _watch(self) -> None:
+        while not self._closed.is_set():
+            if self._grabber.done.wait(_LOOK_S):
+                failure = self._grabber.failure
+                if isinstance(failure, EndOfStreamError):
+                    with self._changed:
+                        self._ended = failure
+                        self._changed.notify_all()
+                    return
+                self._reopen(str(failure))
+            elif self._grabber.silent_s > (self._stale_s if self._grabber.frames else self._first_frame_s):
+                self._reopen(f"the camera gave no frame for {self._grabber.silent_s:.1f} s")
+
+    def _reopen(self, why: str) -> None:
+        self.counters.last_error = why
+        self._grabber.stop()
+        if self._grabber.frames:
+            self._tries = 0
+        while not self._closed.wait(self._back_off_s[min(self._tries, len(self._back_off_s) - 1)]):
+            self._tries += 1
+            try:
+                backend = self._open()
+            except DeviceError as e:
+                self.counters.last_error = str(e)
+                continue
+            self._grabber = _Grabber(backend, self._keep)
+            self.counters.reopened += 1
+            if self._closed.is_set():
+                self._grabber.stop()
+            return
+
+
+class _Grabber:
+    """One opened back-end and the thread that owns it, so that a grab which never returns takes only this thread with it."""
+
+    def __init__(self, backend: Backend, keep: Callable[[int, Image], None]) -> None:
+        self.done = threading.Event()
+        self.failure: DeviceError | EndOfStreamError | None = None
+        self.frames = 0
+        self._last_s = time.monotonic()
+        self._backend, self._keep = backend, keep
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="camera-grab", daemon=True)
+        self._thread.start()
+
+    @property
+    def silent_s(self) -> float:
+        """Time since the last frame, or since opening [s]."""
+        return time.monotonic() - self._last_s
+
+    def stop(self) -> None:
+        """Let go of the back-end as soon as the grab in progress returns; waits for that only briefly."""
+        self._stop.set()
+        self._thread.join(timeout=0.4)
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                t_ns, image = self._backend.grab()
+                if not self._stop.is_set():
+                    self._last_s = time.monotonic()
+                    self.frames += 1
+                    self._keep(t_ns, image)
+        except (DeviceError, EndOfStreamError) as e:
+            self.failure = e
+        except Exception as e:  # a driver's binding may raise anything; it must not end the stream
+            self.failure = DeviceError(f"the camera's back-end failed: {e!r}")
+        finally:
+            self._backend.close()
+            self.done.set()

@@ -1,0 +1,103 @@
+"""What the capture thread hands over: the last seconds of raw frames, where they do not join, and when they were heard."""
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+_NS_PER_S = 1_000_000_000
+# Share of a block's time stamp in the running clock: averages the jitter of some 30 blocks, below a second.
+_CLOCK_GAIN = 32
+
+
+@dataclass(eq=False, slots=True)
+class Segment:
+    """Frames from `start` on that follow each other without loss. cause: why it began; spliced: frames are missing before it.
+
+    zero_ns: CLOCK_MONOTONIC that frame 0 would have had, None until the first block came.
+    """
+
+    start: int
+    cause: str
+    spliced: bool
+    zero_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Frames cut from the ring. frames: (n, C) raw. segment: the one they begin in. broken: the last that begins inside them."""
+
+    frames: npt.NDArray[Any]
+    t_ns: int
+    segment: Segment
+    broken: Segment | None
+
+
+class CaptureRing:
+    """A ring of raw frames with one writer and one reader; frames are counted from the start and never renumbered."""
+
+    def __init__(self, capacity: int, channels: int, dtype: npt.DTypeLike, rate: int):
+        self._frames = np.zeros((capacity, channels), dtype)
+        self._rate = rate
+        self._written = 0
+        self._segments = [Segment(0, "", True)]
+        self._change = threading.Condition()
+
+    def append(self, block: npt.NDArray[Any], t_ns: int) -> None:
+        """Add frames (n, C), n up to the capacity; t_ns is when the first was heard."""
+        with self._change:
+            segment = self._segments[-1]
+            zero = t_ns - self._written * _NS_PER_S // self._rate
+            segment.zero_ns = zero if segment.zero_ns is None else segment.zero_ns + (zero - segment.zero_ns) // _CLOCK_GAIN
+            at = self._written % len(self._frames)
+            head = min(len(block), len(self._frames) - at)
+            self._frames[at : at + head] = block[:head]
+            self._frames[: len(block) - head] = block[head:]
+            self._written += len(block)
+            self._change.notify_all()
+
+    def begin(self, cause: str) -> None:
+        """Frames are missing between what was added and what comes next."""
+        with self._change:
+            self._segments.append(Segment(self._written, cause, True))
+
+    def mark(self, cause: str) -> None:
+        """About now the playback broke off; the recording itself goes on."""
+        with self._change:
+            self._segments.append(Segment(self._written, cause, False, self._segments[-1].zero_ns))
+
+    def wake(self) -> None:
+        """End a wait."""
+        with self._change:
+            self._change.notify_all()
+
+    def wait(self, frame: int, deadline_s: float, stop: threading.Event) -> bool:
+        """True when all frames before `frame` are there; False at `deadline_s` (time.monotonic) or when `stop` is set."""
+        with self._change:
+            while self._written < frame and not stop.is_set():
+                remaining = deadline_s - time.monotonic()
+                if remaining <= 0.0:
+                    return False
+                self._change.wait(remaining)
+            return not stop.is_set()
+
+    def oldest(self) -> int:
+        """The oldest frame that is still there."""
+        with self._change:
+            return max(0, self._written - len(self._frames))
+
+    def cut(self, start: int, n: int) -> Stretch | None:
+        """Copy frames [start, start + n), all written before; None where they are overwritten already."""
+        with self._change:
+            if start < self._written - len(self._frames):
+                return None
+            while len(self._segments) > 1 and self._segments[1].start <= start:
+                del self._segments[0]
+            segment, *later = self._segments
+            broken = [s for s in later if s.start < start + n]
+            frames = np.take(self._frames, np.arange(start, start + n), axis=0, mode="wrap")
+            zero = segment.zero_ns if segment.zero_ns is not None else time.monotonic_ns()
+            return Stretch(frames, zero + start * _NS_PER_S // self._rate, segment, broken[-1] if broken else None)

@@ -1,0 +1,78 @@
+"""What a person at the terminal sees: one line per pose, a progress line, or one JSON object per line."""
+
+import json
+import sys
+import time
+from typing import Any, TextIO
+
+from edge.pipeline import Counters
+from edge.pose import PoseEstimate
+from edge.publish import Message
+from edge.shape import standing_height
+
+_LINES_PER_S = 4.0
+
+
+class Console:
+    """Prints poses as they come, at most four lines a second; with json_lines every one, as JSON."""
+
+    def __init__(self, json_lines: bool, out: TextIO | None = None, progress: TextIO | None = None) -> None:
+        self.json_lines = json_lines
+        self._out = out or sys.stdout
+        self._progress = progress or sys.stderr
+        self._last = 0.0
+        self._bar = False
+
+    def say(self, text: str) -> None:
+        """A line for people: to stderr in JSON mode, so that stdout stays machine-readable."""
+        self._clear()
+        print(text, file=self._progress if self.json_lines else self._out, flush=True)
+
+    def pose(self, estimate: PoseEstimate, message: Message, error_m: float | None = None) -> None:
+        """Show one pose. error_m: mean distance to the session's truth over the known joints, where there is one."""
+        if self.json_lines:
+            extra: dict[str, Any] = {} if error_m is None else {"error_m": round(error_m, 3)}
+            print(json.dumps(message | extra, separators=(",", ":")), file=self._out, flush=True)
+            return
+        now = time.monotonic()
+        if now - self._last < 1.0 / _LINES_PER_S:
+            return
+        self._last = now
+        self._clear()
+        print(_line(estimate, message, error_m), file=self._out, flush=True)
+
+    def progress(self, elapsed_s: float, total_s: float | None, counters: Counters) -> None:
+        """Redraw the progress line; only on a terminal."""
+        if self.json_lines or not self._progress.isatty():
+            return
+        share = f" of {total_s:.0f} s" if total_s else " s"
+        sound = 100.0 * counters.poses_from_sound / max(counters.poses, 1)
+        text = (
+            f"  {elapsed_s:5.0f}{share}  {counters.poses} poses, {sound:.0f} % scaled by sound, {counters.frames_dropped} dropped"
+        )
+        self._progress.write("\r" + text.ljust(78))
+        self._progress.flush()
+        self._bar = True
+
+    def _clear(self) -> None:
+        if self._bar:
+            self._progress.write("\r" + " " * 78 + "\r")
+            self._progress.flush()
+            self._bar = False
+
+
+def _line(e: PoseEstimate, message: Message, error_m: float | None) -> str:
+    pose = e.pose
+    height = standing_height(pose.joints, pose.confidence)
+    parts = [
+        str(message["timestamp"])[11:23],
+        f"mid-hip {pose.mid_hip_distance_m:5.2f} m ± {pose.sigma[8]:.2f}",
+        f"scale from {pose.scale_source:<6}",
+        f"echo {pose.sir_db:5.1f} dB" if pose.sir_db == pose.sir_db else "echo   -   dB",
+        f"height {height:4.2f} m",
+        f"{e.people} seen",
+        f"[{e.source}]",
+    ]
+    if error_m is not None:
+        parts.append(f"error {100 * error_m:4.1f} cm")
+    return "  ".join(parts)

@@ -1,0 +1,194 @@
+"""The dataset's folder format, read and written here only (PoseKernelLifter's public layout and our extension of it).
+
+environmentN/audio_sensor_loc.npy (4, 3): co-located speaker and microphone pairs [m], camera frame; or environmentN/rig.json.
+environmentN/rir_empty.npy (P, T), optional. environmentN/K/rir.npy (P, T): impulse responses, empty room removed.
+environmentN/K/gnd.npy (25..49, 3): joints, camera frame, BODY_25 first. K/keypoints.npy (25, 3), K/info.json and K/rir_clean.npy
+(P, T), the same as rir.npy without noise, optional.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.errors import ConfigError, SessionError
+from edge.pose import BODY_25, Keypoints
+from edge.rig import Camera, Rig, load_rig, rig_to_dict, speed_of_sound
+
+Array = npt.NDArray[np.float64]
+
+# The public folders name neither camera, rate nor band: a level VGA camera, the paper's 96 kHz, and all but the lowest band.
+PUBLIC_CAMERA = Camera(640, 480, 520.0, 520.0, 320.0, 240.0)
+PUBLIC_RATE_HZ = 96000.0
+PUBLIC_BAND_HZ = (1000.0, 40000.0)
+DETECTOR_NOISE_PX = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One pose. rir: (P, T) float32, empty room removed. joints: (25, 3) camera frame [m], NaN = missing. info: free.
+
+    clean: (P, T) float32, rir without its noise, of simulated samples that kept it.
+    """
+
+    name: str
+    rir: npt.NDArray[np.float32]
+    joints: Array
+    keypoints: Keypoints
+    info: dict[str, Any]
+    clean: npt.NDArray[np.float32] | None = None
+
+
+@dataclass(slots=True)
+class Environment:
+    """One room's folder. skipped: samples that could not be used, by name, with the reason; filled while iterating."""
+
+    path: Path
+    rig: Rig
+    sample_rate_hz: float
+    band_hz: tuple[float, float]
+    names: list[str]
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[Sample]:
+        for name in self.names:
+            try:
+                yield read_sample(self.path / name, self.rig)
+            except SessionError as e:
+                self.skipped[f"{self.path.name}/{name}"] = str(e)
+
+
+def find_environments(path: Path) -> list[Path]:
+    """Every folder at or directly below `path` that is an environment of the dataset format, in natural order."""
+    return [p for p in sorted([path, *path.glob("*/")], key=_natural) if _is_environment(p)]
+
+
+def load_environment(path: Path) -> Environment:
+    """Open environmentN. Raises SessionError where it is none, ConfigError where its rig.json is wrong."""
+    if (path / "rig.json").is_file():
+        rig, rate, band = load_rig(path / "rig.json")
+    elif (path / "audio_sensor_loc.npy").is_file():
+        sensors = _array(path / "audio_sensor_loc.npy").astype(np.float64)
+        if sensors.ndim != 2 or sensors.shape[1] != 3:
+            raise SessionError(f"{path}/audio_sensor_loc.npy: shape {sensors.shape}, but (pairs, 3) is needed")
+        sensors = _metres(sensors)
+        pairs = np.repeat(np.arange(len(sensors))[:, None], 2, axis=1)
+        rig = Rig(sensors, sensors.copy(), pairs, PUBLIC_CAMERA, speed_of_sound(20.0))
+        rate, band = PUBLIC_RATE_HZ, PUBLIC_BAND_HZ
+    else:
+        raise SessionError(
+            f"{path}: neither rig.json nor audio_sensor_loc.npy; a folder environmentN of the dataset format is needed"
+        )
+    names = sorted((p.name for p in path.iterdir() if p.is_dir()), key=lambda n: _natural(Path(n)))
+    return Environment(path, rig, rate, band, names)
+
+
+def read_sample(path: Path, rig: Rig) -> Sample:
+    """Read one sample folder. Raises SessionError that names the file and what is wrong with it."""
+    rir = _array(path / "rir.npy")
+    if rir.ndim != 2 or len(rir) != len(rig.pairs) or rir.shape[1] < 16:
+        raise SessionError(f"{path}/rir.npy: shape {rir.shape}, but ({len(rig.pairs)}, at least 16) is needed")
+    if not np.isfinite(rir).all():
+        raise SessionError(f"{path}/rir.npy: holds values that are not finite")
+    joints = _body_25(_array(path / "gnd.npy"), path)
+    keypoints = path / "keypoints.npy"
+    pixels = _array(keypoints).astype(np.float64) if keypoints.is_file() else _project(joints, rig.camera, path)
+    if pixels.shape != (25, 3):
+        raise SessionError(f"{keypoints}: shape {pixels.shape}, but (25, 3) is needed")
+    info_path = path / "info.json"
+    try:
+        info = json.loads(info_path.read_text()) if info_path.is_file() else {}
+    except ValueError as e:
+        raise SessionError(f"{info_path}: not valid JSON ({e})") from e
+    keys = Keypoints(pixels, np.full((25, 3), np.nan), 1, 1.0)
+    clean = _array(path / "rir_clean.npy").astype(np.float32) if (path / "rir_clean.npy").is_file() else None
+    if clean is not None and clean.shape != rir.shape:
+        raise SessionError(f"{path}/rir_clean.npy: shape {clean.shape}, but that of rir.npy, {rir.shape}, is needed")
+    return Sample(path.name, rir.astype(np.float32), joints, keys, info, clean)
+
+
+def write_environment(
+    path: Path, rig: Rig, sample_rate_hz: float, band_hz: tuple[float, float], rir_empty: npt.NDArray[np.float32] | None = None
+) -> None:
+    """Create environmentN with its rig.json and, where given, rir_empty.npy (P, T)."""
+    path.mkdir(parents=True, exist_ok=True)
+    (path / "rig.json").write_text(json.dumps(rig_to_dict(rig, sample_rate_hz, band_hz), indent=1))
+    if rir_empty is not None:
+        np.save(path / "rir_empty.npy", rir_empty.astype(np.float32))
+
+
+def write_sample(environment: Path, sample: Sample) -> None:
+    """Write one sample below `environment`; rir.npy comes last, so that a folder without it was cut off."""
+    path = environment / sample.name
+    path.mkdir(parents=True, exist_ok=True)
+    np.save(path / "gnd.npy", sample.joints.astype(np.float32))
+    np.save(path / "keypoints.npy", sample.keypoints.pixels.astype(np.float32))
+    (path / "info.json").write_text(json.dumps(sample.info))
+    if sample.clean is not None:
+        np.save(path / "rir_clean.npy", sample.clean.astype(np.float32))
+    np.save(path / "rir.npy", sample.rir.astype(np.float32))
+
+
+def _is_environment(path: Path) -> bool:
+    return (path / "rig.json").is_file() or (path / "audio_sensor_loc.npy").is_file()
+
+
+def _natural(path: Path) -> tuple[int, str]:
+    digits = "".join(c for c in path.name if c.isdigit())
+    return (int(digits) if digits else -1, path.name)
+
+
+def _array(path: Path) -> npt.NDArray[Any]:
+    try:
+        a = np.load(path, allow_pickle=False)
+    except FileNotFoundError as e:
+        raise SessionError(f"{path}: no such file") from e
+    except (OSError, ValueError, EOFError) as e:
+        raise SessionError(f"{path}: not a readable .npy file ({e})") from e
+    if not isinstance(a, np.ndarray) or a.dtype.kind not in "fiu":
+        raise SessionError(f"{path}: holds no numbers")
+    return a
+
+
+def _body_25(gnd: npt.NDArray[Any], path: Path) -> Array:
+    if gnd.ndim != 2 or gnd.shape[1] != 3 or not len(BODY_25) <= len(gnd) <= 49:
+        raise SessionError(f"{path}/gnd.npy: shape {gnd.shape}, but (25 to 49, 3) is needed")
+    joints = gnd[:25].astype(np.float64)
+    missing = ~np.isfinite(joints).all(axis=1) | (joints == 0).all(axis=1)
+    joints[missing] = np.nan
+    if missing[:15].sum() > 7:
+        raise SessionError(f"{path}/gnd.npy: {missing[:15].sum()} of the first 15 joints are missing, at most 7 may be")
+    return _metres(joints)
+
+
+def _metres(points: Array) -> Array:
+    """A room is metres large: numbers in the hundreds are millimetres."""
+    return points / 1000.0 if np.nanmax(np.abs(points)) > 100.0 else points
+
+
+def _project(joints: Array, camera: Camera, path: Path) -> Array:
+    """2D joints by projection with the detector's noise; the same noise every time the sample is read."""
+    pixels = np.zeros((25, 3))
+    seen = np.isfinite(joints).all(axis=1) & (np.nan_to_num(joints[:, 2]) > 0.1)
+    if not seen.any():
+        raise SessionError(f"{path}/gnd.npy: no joint lies in front of the camera, so 2D keypoints cannot be made")
+    pixels[:, :2] = np.nan
+    pixels[seen, :2] = camera.project(joints[seen])
+    rng = np.random.default_rng([_natural(path)[0] + 1, _natural(path.parent)[0] + 1])
+    pixels[:, :2] += rng.normal(0.0, DETECTOR_NOISE_PX, (25, 2))
+    pixels[seen, 2] = 1.0
+    return pixels
+
+
+def require_environments(path: Path) -> list[Environment]:
+    """All environments at or below `path`. Raises ConfigError where there is none."""
+    if not path.is_dir():
+        raise ConfigError(f"{path}: no such folder")
+    found = [load_environment(p) for p in find_environments(path)]
+    if not found:
+        raise ConfigError(f"{path}: no environment of the dataset format in it (rig.json or audio_sensor_loc.npy)")
+    return found

@@ -1,0 +1,45 @@
+"""Replays a dataset folder: pose kernels and 2D joints come ready-made, so only the lifter runs, sample by sample."""
+
+from pathlib import Path
+
+import numpy as np
+
+from edge.config import Config
+from edge.console import Console
+from edge.dataset import find_environments, require_environments
+from edge.lifter import GeometricLifter
+from edge.pose import PoseEstimate
+from edge.pose_kernel import analytic_signal, make_kernels
+from edge.publish import pose_message
+
+
+def is_dataset(path: Path) -> bool:
+    """True where `path` is an environment folder or holds some."""
+    return bool(find_environments(path))
+
+
+def replay_dataset(path: Path, config: Config, console: Console) -> int:
+    """Lift every sample and print it with its error; damaged samples are named and counted. Returns the number of poses."""
+    lift = GeometricLifter(config.lifter)
+    poses, errors, skipped = 0, [], 0
+    for environment in require_environments(path):
+        rate, band = environment.sample_rate_hz, environment.band_hz
+        for sample in environment:
+            kernels = make_kernels(analytic_signal(sample.rir, rate, band), rate, band)
+            pose = lift(sample.keypoints, kernels, environment.rig)
+            if pose is None:
+                environment.skipped[f"{environment.path.name}/{sample.name}"] = "fewer than four joints are seen"
+                continue
+            poses += 1
+            errors.append(float(np.nanmean(np.linalg.norm(pose.joints - sample.joints[:15], axis=1))))
+            camera = environment.rig.camera
+            room = None if camera.height_m is None else camera.to_room(pose.joints)
+            estimate = PoseEstimate(poses, poses - 1, 0, 0, pose, room, 1, None, 0.0, sample.info.get("source", "dataset"))
+            message = pose_message(estimate, config.device.id) | {"sample": f"{environment.path.name}/{sample.name}"}
+            console.pose(estimate, message, errors[-1])
+        for name, why in environment.skipped.items():
+            console.say(f"skipped {name}: {why}")
+        skipped += len(environment.skipped)
+    median = f", median error {100 * float(np.median(errors)):.1f} cm" if errors else ""
+    console.say(f"{poses} samples, {skipped} skipped{median}")
+    return poses

@@ -1,0 +1,116 @@
+"""Recording -> analytic impulse responses: exact circular deconvolution by the excitation or by a loopback reference."""
+
+import numpy as np
+import numpy.typing as npt
+import scipy.fft
+
+from edge.devices import FloatArray
+from edge.errors import ConfigError
+from edge.excitation import Excitation, band_window
+from edge.jit import kernel
+from edge.rig import Rig
+
+ComplexArray = npt.NDArray[np.complex64]
+IntArray = npt.NDArray[np.int64]
+TIKHONOV = 1e-4
+# Below this power, relative to the excitation's, a reference counts as silence: a muted loudspeaker must give nothing, not noise.
+_SILENT_REFERENCE = 1e-6
+
+
+@kernel
+def _deconvolve(
+    samples: FloatArray, inverse: ComplexArray, first_bin: int, mic: IntArray, lag: IntArray, out: ComplexArray
+) -> None:
+    spectrum = scipy.fft.rfft(samples)
+    one_sided = np.zeros(samples.shape, np.complex64)
+    for m in range(samples.shape[0]):
+        heard, row = spectrum[m, first_bin:], one_sided[m, first_bin:]
+        for k in range(inverse.shape[0]):
+            row[k] = heard[k] * inverse[k]
+    analytic = scipy.fft.ifft(one_sided)
+    for p in range(out.shape[0]):
+        out[p] = analytic[mic[p], lag[p] : lag[p] + out.shape[1]]
+
+
+@kernel
+def _reference_inverse(reference: FloatArray, gain: FloatArray, first_bin: int, floor: np.float32, out: ComplexArray) -> None:
+    spectrum = scipy.fft.rfft(reference)
+    peak = np.float32(0.0)
+    for k in range(out.shape[0]):
+        z = spectrum[first_bin + k]
+        peak = max(peak, z.real * z.real + z.imag * z.imag)
+    tikhonov = max(np.float32(TIKHONOV) * peak, floor)
+    for k in range(out.shape[0]):
+        z = spectrum[first_bin + k]
+        out[k] = gain[k] * np.conj(z) / (z.real * z.real + z.imag * z.imag + tikhonov)
+
+
+class Deconvolver:
+    """One excitation and one rig; call it once per period.
+
+    The result is band-limited: a unit-gain path of delay d gives the pulse g(t - d), where g has the excitation's band (flat,
+    cosine-squared edges inside) and is scaled so that its envelope peaks at exactly 1. So a path of gain a has envelope peak a.
+    With S speakers, speaker s is read from lag s * N // S on: the window must fit into N // S samples.
+    """
+
+    def __init__(self, excitation: Excitation, rig: Rig, window_s: float = 0.04) -> None:
+        """window_s: length of the response from emission on [s]. Raises ConfigError where it does not fit the period."""
+        n, rate, speakers = excitation.period_samples, excitation.sample_rate_hz, len(rig.speakers)
+        self.period_samples = n
+        self.window_samples = round(window_s * rate)
+        self.sample_rate_hz = rate
+        self.band_hz = excitation.band_hz
+        self.mics = len(rig.mics)
+        if not 1 <= self.window_samples <= n // speakers:
+            raise ConfigError(
+                f"a response window of {window_s:g} s does not fit: {speakers} speaker(s) share a period of {n / rate:g} s, so "
+                f"at most {n // speakers / rate:g} s is possible; lengthen excitation.period_s or shorten the window"
+            )
+        self._mic = np.ascontiguousarray(rig.pairs[:, 1])
+        self._lag = np.ascontiguousarray(rig.pairs[:, 0] * n // speakers)
+
+        window = band_window(np.fft.rfftfreq(n, 1.0 / rate), excitation.band_hz)
+        bins = np.flatnonzero(window)
+        self._first_bin = int(bins[0])
+        self._bins = bins
+        spectrum = excitation.spectrum[bins].astype(np.complex128)
+        power = np.abs(spectrum) ** 2
+        self._floor = np.float32(_SILENT_REFERENCE * power.max())
+        regularised = np.conj(spectrum) / (power + TIKHONOV * power.max())
+        # n cancels the inverse FFT's 1 / n; the sum is the envelope's peak for a unit path.
+        gain = window[bins] * n / np.sum(window[bins] * np.real(regularised * spectrum))
+        self._gain = gain.astype(np.float32)
+        self._inverse = (gain * regularised).astype(np.complex64)
+
+    def __call__(
+        self,
+        samples: FloatArray,
+        reference: FloatArray | None = None,
+        delay_samples: float = 0.0,
+    ) -> ComplexArray:
+        """Analytic impulse responses (P, T) complex64 of one period (M, N), time 0 = emission.
+
+        reference: (N,) loopback of the playback, same clock: it replaces the excitation, so the delay, level and colour that
+        both channels share cancel, and `delay_samples`, which is part of that delay, is not used. A silent reference gives
+        responses near zero. Without one, `delay_samples` (may be fractional) is taken out. Raises ConfigError on a wrong shape.
+        """
+        y = self._checked(samples, (self.mics, self.period_samples), "samples")
+        if reference is not None:
+            x = self._checked(reference, (self.period_samples,), "reference")
+            inverse = np.empty_like(self._inverse)
+            _reference_inverse(x, self._gain, self._first_bin, self._floor, inverse)
+        elif delay_samples:
+            ramp = np.exp(2j * np.pi * (delay_samples / self.period_samples) * self._bins)
+            inverse = (self._inverse * ramp).astype(np.complex64)
+        else:
+            inverse = self._inverse
+        out = np.empty((len(self._mic), self.window_samples), np.complex64)
+        _deconvolve(y, inverse, self._first_bin, self._mic, self._lag, out)
+        return out
+
+    def _checked(self, a: FloatArray, shape: tuple[int, ...], name: str) -> FloatArray:
+        if a.shape != shape:
+            raise ConfigError(
+                f"{name} has shape {a.shape}, {shape} is needed: the recording's channels or period do not fit rig and excitation"
+            )
+        return np.ascontiguousarray(a, np.float32)

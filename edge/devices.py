@@ -1,0 +1,108 @@
+"""The contracts between a source and the pipeline: audio periods, camera frames, and the two devices that give them.
+
+`alsa.py`, `camera.py` and `replay.py` fulfil them. A source is opened by name (`source.kind`); nothing here or elsewhere falls
+back from one to another.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float32]
+SourceKind = Literal["device", "simulated", "recorded"]
+
+
+@dataclass(frozen=True, slots=True)
+class AudioPeriod:
+    """One period of the excitation as heard: sample 0 is the excitation's sample 0, less `delay_samples`.
+
+    t_ns: CLOCK_MONOTONIC of sample 0 (replay: the session's own clock, shifted to now).
+    samples: (M, N) float32, full scale = 1, microphones in the rig's order.
+    reference: (N,) float32, the loopback channel, or None where the array has none.
+    delay_samples: fractional playback-to-capture delay still contained in `samples`; deconvolution takes it out.
+    fault: "" for a good period; otherwise why it must not be used ("xrun", "gap", "no reference", ...).
+    """
+
+    index: int
+    t_ns: int
+    samples: FloatArray
+    reference: FloatArray | None
+    delay_samples: float = 0.0
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One camera image. image: (H, W, 3) uint8, RGB. t_ns: CLOCK_MONOTONIC at mid-exposure as far as the camera tells."""
+
+    index: int
+    t_ns: int
+    image: npt.NDArray[np.uint8]
+
+
+@dataclass(slots=True)
+class AudioCounters:
+    """What went wrong so far; only ever grows."""
+
+    periods: int = 0
+    xruns: int = 0
+    gaps: int = 0
+    reopened: int = 0
+    dropped: int = 0
+    last_error: str = ""
+
+
+@dataclass(slots=True)
+class CameraCounters:
+    """What went wrong so far; only ever grows."""
+
+    frames: int = 0
+    dropped: int = 0
+    reopened: int = 0
+    last_error: str = ""
+
+
+class AudioSource(Protocol):
+    """Plays the excitation and gives back what the microphones heard, one period at a time, on one clock."""
+
+    counters: AudioCounters
+
+    def read(self, timeout_s: float) -> AudioPeriod | None:
+        """Next period; None when none came in time. Raises EndOfStreamError (finite sources) or DeviceError (cannot open)."""
+
+    def set_muted(self, muted: bool) -> None:
+        """Silence the loudspeaker at once; recording goes on."""
+
+    def close(self) -> None:
+        """Stop sound and release the device; safe to call twice."""
+
+
+class FrameSource(Protocol):
+    """Gives camera images."""
+
+    counters: CameraCounters
+
+    def read(self, timeout_s: float) -> Frame | None:
+        """Next image; None when none came in time. Raises EndOfStreamError (files) or DeviceError (cannot open)."""
+
+    def close(self) -> None:
+        """Release the camera; safe to call twice."""
+
+
+@dataclass(slots=True)
+class Source:
+    """Both devices of one rig and where their data comes from, which every message repeats."""
+
+    kind: SourceKind
+    audio: AudioSource
+    frames: FrameSource
+    description: str = ""
+    empty_until_ns: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    def close(self) -> None:
+        """Close sound first: silence matters more than the camera."""
+        self.audio.close()
+        self.frames.close()

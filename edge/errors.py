@@ -1,0 +1,29 @@
+"""Everything a user can do wrong, and everything a device can do to us: one root, each also the builtin it refines."""
+
+
+class PosekernelError(Exception):
+    """Root of all errors that carry one sentence for the user: what was found, what was needed, the remedy."""
+
+
+class ConfigError(PosekernelError, ValueError):
+    """A configuration file that cannot be read or does not make sense."""
+
+
+class DeviceError(PosekernelError, OSError):
+    """A sound card or camera that is absent, refuses the asked format, or went away."""
+
+
+class SessionError(PosekernelError, ValueError):
+    """A recorded session or dataset folder that is damaged or of another format."""
+
+
+class ModelError(PosekernelError, ValueError):
+    """A TFLite model that cannot be read or is not the one that was expected."""
+
+
+class BrokerError(PosekernelError, ConnectionError):
+    """An MQTT broker that cannot be reached or refuses us."""
+
+
+class EndOfStreamError(PosekernelError, EOFError):
+    """A finite source (session, video file) is at its end; not a fault."""

@@ -1,0 +1,256 @@
+"""Poses and state to an MQTT broker: connects by itself, comes back by itself, never holds the pipeline up."""
+
+import logging
+import random
+import secrets
+import threading
+import time
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import edge
+from edge.config import MqttConfig
+from edge.errors import BrokerError
+from edge.homeassistant import BIRTH, birth_topic, discovery_message, discovery_topic
+from edge.mqtt_access import RefusedError
+from edge.mqtt_connection import Connection
+from edge.publish import Message, State, encode, status_message
+
+_FIRST_DELAY_S = 0.25
+_MAX_DELAY_S = 2.0  # a broker that is away: asking costs nothing, and the stream is to resume within 3 s
+_MAX_REFUSED_DELAY_S = 30.0  # a broker that says no: it would log every attempt
+_STABLE_S = 5.0
+_SUSPICIOUS = 3  # connections in a row that were no longer stable than that
+_ACK_TIMEOUT_S = 5.0
+_GOODBYE_S = 0.4
+_CLOSE_S = 0.9
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class MqttCounters:
+    """What happened to the stream so far; only ever grows.
+
+    published: handed to a connection. dropped: not handed over, as the broker was away or did not keep up. lost: handed over,
+    but known not to have left when the connection broke. connections: made so far.
+    """
+
+    published: int = 0
+    dropped: int = 0
+    lost: int = 0
+    connections: int = 0
+
+
+class MqttPublisher:
+    """Publishes to `<base_topic>/<device_id>/pose` (QoS 0), `.../status` (QoS 1, retained, last will) and further retained
+    topics until closed, and announces the device to Home Assistant where mqtt.discovery is set.
+
+    It connects on a thread of its own and keeps trying; meanwhile messages are dropped and counted. The log gets one line per
+    change of state, `last_error` the present trouble (one sentence), None while connected. Raises nothing once constructed.
+    """
+
+    def __init__(self, config: MqttConfig, device_id: str, *, source: str) -> None:
+        self.counters = MqttCounters()
+        self.last_error: str | None = None
+        self._config = config
+        self._device_id = device_id
+        self._source = source
+        self._connection: Connection | None = None
+        self._short_lived = 0
+        self._connected = threading.Event()
+        self._closing = threading.Event()
+        self._wake = threading.Event()
+        self._lock = threading.Lock()  # serialises callers of publish; no callback of paho ever takes it
+        self._retained: dict[str, bytes] = {}  # by topic
+        self._untold: set[str] = set()  # topics of _retained whose newest payload the broker does not have
+        self._birth = threading.Event()
+        if config.discovery:
+            announcement = discovery_message(config, device_id, version=edge.__version__, source=source)
+            self._retained[discovery_topic(config, device_id)] = encode(announcement)
+        self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker took our online status and still listens."""
+        return self._connected.is_set()
+
+    def wait_connected(self, timeout_s: float) -> bool:
+        """Wait until connected; False when that did not happen in time (`last_error` then tells why)."""
+        return self._connected.wait(timeout_s)
+
+    def topic(self, name: str) -> str:
+        """The full topic of one of this device's message kinds ("pose", "status")."""
+        return f"{self._config.base_topic}/{self._device_id}/{name}"
+
+    def publish_pose(self, message: Message) -> bool:
+        """Send a pose at once or drop it; never waits for the network. Returns whether it was handed over."""
+        payload = encode(message)
+        with self._lock:
+            connection = self._connection
+            if connection is not None and connection.publish(self.topic("pose"), payload):
+                self.counters.published += 1
+                return True
+            self.counters.dropped += 1
+            return False
+
+    def publish_retained(self, name: str, message: Message) -> None:
+        """Keep one of this device's retained topics at `message`: delivered at QoS 1 now, or once connected; the newest wins."""
+        with self._lock:
+            self._retained[self.topic(name)] = encode(message)
+            self._untold.add(self.topic(name))
+        self._wake.set()
+
+    def close(self) -> None:
+        """Publish the offline status and disconnect, in under a second whatever the broker does; safe to call twice."""
+        self._closing.set()
+        self._wake.set()
+        self._thread.join(_CLOSE_S)
+
+    def _run(self) -> None:
+        failures = refusals = 0
+        while not self._closing.is_set():
+            self._wake.clear()
+            began = time.monotonic()
+            try:
+                self._serve()
+            except BrokerError as e:
+                self._report(str(e))
+                refused = isinstance(e, RefusedError)
+            except Exception as e:
+                # A fault of ours or paho's must not end the sensor's only voice for good.
+                log.exception("MQTT connection failed unexpectedly")
+                self._report(f"MQTT: unexpected {type(e).__name__}; see the log")
+                refused = True
+            else:
+                break
+            if time.monotonic() - began > _STABLE_S:
+                failures = refusals = 0
+            failures, refusals = (failures, refusals + 1) if refused else (failures + 1, 0)
+            self._closing.wait(_delay_s(refusals, _MAX_REFUSED_DELAY_S) if refused else _delay_s(failures, _MAX_DELAY_S))
+
+    def _serve(self) -> None:
+        """One connection from its opening to its end. Returns when closing; raises BrokerError for every other end."""
+        will = (self.topic("status"), self._status("offline", "connection lost", at_will=True))
+        connection = Connection(self._config, f"posekernel-{self._device_id}", will, self._wake.set)
+        short_lived, self._short_lived = self._short_lived, 0
+        try:
+            connection.open()
+            connection.publish_acknowledged(self.topic("status"), self._status("online", ""), _ACK_TIMEOUT_S)
+            began = time.monotonic()
+            self.counters.connections += 1
+            self._report(None)
+            self._connection = connection
+            self._connected.set()
+            try:
+                self._attend(connection)
+            finally:
+                self._connected.clear()
+                with self._lock:
+                    self._connection = None
+                    self.counters.lost += connection.unsent if connection.lost.is_set() else 0
+            if not self._closing.is_set():
+                self._short_lived = short_lived + 1 if time.monotonic() - began < _STABLE_S else 0
+                raise connection.ending(again=self._short_lived >= _SUSPICIOUS)
+            if not connection.lost.is_set():
+                self._say_goodbye(connection)
+        finally:
+            connection.close()
+
+    def _attend(self, connection: Connection) -> None:
+        """Keep the retained topics up to date until closing or until the connection is lost. Raises BrokerError."""
+        with self._lock:
+            self._untold = set(self._retained)  # the broker may have forgotten them, and its ACL may have changed
+        self._birth.clear()
+        if self._config.discovery:
+            connection.subscribe(birth_topic(self._config), self._hear_birth)
+        while not self._closing.is_set() and not connection.lost.is_set():
+            self._tell(connection)
+            self._wake.wait()
+            self._wake.clear()
+
+    def _tell(self, connection: Connection) -> None:
+        with self._lock:
+            if self._birth.is_set():
+                self._birth.clear()
+                self._untold |= set(self._retained)
+            messages = {topic: self._retained[topic] for topic in self._untold}
+            self._untold.clear()
+        for topic, payload in sorted(messages.items()):
+            try:
+                connection.publish_acknowledged(topic, payload, _ACK_TIMEOUT_S)
+            except RefusedError as e:
+                self._report(str(e))  # the other topics may be allowed
+            except BrokerError:
+                if connection.lost.is_set():
+                    return
+                raise
+
+    def _hear_birth(self, payload: bytes) -> None:
+        if payload == BIRTH:
+            self._birth.set()
+            self._wake.set()
+
+    def _say_goodbye(self, connection: Connection) -> None:
+        try:
+            connection.publish_acknowledged(self.topic("status"), self._status("offline", "stopped"), _GOODBYE_S)
+        except BrokerError as e:
+            log.warning("offline status not delivered: %s", e)
+
+    def _status(self, state: State, reason: str, at_will: bool = False) -> bytes:
+        utc_ns = None if at_will else time.time_ns()
+        return encode(
+            status_message(self._device_id, state, reason, version=edge.__version__, source=self._source, utc_ns=utc_ns)
+        )
+
+    def _report(self, problem: str | None) -> None:
+        if problem is None:
+            log.info("connected to MQTT broker at %s:%d", self._config.host, self._config.port)
+        elif problem != self.last_error:
+            log.warning("%s (poses go on; trying again)", problem)
+        self.last_error = problem
+
+
+def check(config: MqttConfig, device_id: str | None = None) -> str | None:
+    """Try the broker once: None when it takes us, otherwise one sentence with the trouble and its remedy.
+
+    device_id: also try whether we may write below that device's topic (an empty, unretained message to `.../check`); MQTT 3.1.1
+    brokers never tell.
+    """
+    connection = Connection(config, f"posekernel-check-{secrets.token_hex(4)}")
+    try:
+        connection.open()
+        if device_id is not None:
+            connection.publish_acknowledged(f"{config.base_topic}/{device_id}/check", b"", _ACK_TIMEOUT_S, retain=False)
+    except BrokerError as e:
+        return str(e)
+    finally:
+        connection.close()
+    return None
+
+
+def forget(config: MqttConfig, device_id: str) -> None:
+    """Clear what the broker retains of a device that is gone; Home Assistant then removes it. Raises BrokerError."""
+    topics = [f"{config.base_topic}/{device_id}/{name}" for name in ("summary", "status")]
+    if config.discovery:
+        topics.insert(0, discovery_topic(config, device_id))  # first: entities should not show as unavailable in between
+    connection = Connection(config, f"posekernel-forget-{secrets.token_hex(4)}")
+    try:
+        connection.open()
+        for topic in topics:
+            connection.publish_acknowledged(topic, b"", _ACK_TIMEOUT_S)
+    finally:
+        connection.close()
+
+
+def _delay_s(failures: int, longest_s: float) -> float:
+    """Exponential back-off with jitter, so that a site's devices do not all come back in the same instant."""
+    return random.uniform(0.5, 1.0) * min(longest_s, _FIRST_DELAY_S * 2.0 ** min(failures - 1, 16))

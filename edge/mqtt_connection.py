@@ -1,0 +1,198 @@
+"""One connection to an MQTT broker, from CONNECT to its end.
+
+paho's callbacks run on its own thread and partly under its own locks: here they only set events and store values.
+"""
+
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.reasoncodes import ReasonCode
+
+from edge.config import MqttConfig
+from edge.errors import BrokerError
+from edge.mqtt_access import (
+    CONNECT_TIMEOUT_S,
+    RefusedError,
+    explain_connect,
+    explain_early_end,
+    explain_refusal,
+    read_password,
+    tls_context,
+    where,
+    who,
+)
+
+MAX_IN_FLIGHT = 32
+_UNSPECIFIED, _TAKEN_OVER = 128, 142
+
+
+class Connection:
+    """One connection; never reused after its end. `open` it, `publish`, `close` it.
+
+    lost: set when the connection ended for whatever cause; then on_lost was called, from paho's thread.
+    """
+
+    def __init__(
+        self,
+        config: MqttConfig,
+        client_id: str,
+        will: tuple[str, bytes] | None = None,
+        on_lost: Callable[[], None] | None = None,
+    ) -> None:
+        self.lost = threading.Event()
+        self._config = config
+        self._client_id = client_id
+        self._will = will
+        self._on_lost = on_lost
+        self._client: paho.Client | None = None
+        self._answered = threading.Event()
+        self._accepted = False
+        self._refusal: ReasonCode | None = None
+        self._end: ReasonCode | None = None
+        self._pending: deque[paho.MQTTMessageInfo] = deque()
+        self._denied: dict[int, str] = {}
+
+    def open(self) -> None:
+        """Connect and wait for the broker's answer. Raises BrokerError, RefusedError where waiting cannot mend it."""
+        config = self._config
+        self._client = client = self._make_client()
+        version5: dict[str, Any] = {"clean_start": True} if config.protocol == 5 else {}
+        try:
+            client.connect(config.host, config.port, config.keepalive_s, **version5)
+        except (OSError, ValueError) as e:
+            raise explain_connect(e, config) from e
+        sock = client.socket()
+        if isinstance(sock, socket.socket):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        client.loop_start()
+        if not self._answered.wait(CONNECT_TIMEOUT_S):
+            raise BrokerError(
+                f"{where(config)} accepted the connection but did not answer within {CONNECT_TIMEOUT_S:g} s; "
+                "check that mqtt.port is an MQTT port and that the broker is well"
+            )
+        if self._refusal is not None:
+            raise explain_refusal(self._refusal, config)
+        if not self._accepted:
+            raise explain_early_end(config)
+
+    def publish(self, topic: str, payload: bytes) -> bool:
+        """Hand over a stream message (QoS 0); False when it was not taken: no connection, or the broker does not keep up.
+
+        Not thread-safe: one caller at a time.
+        """
+        pending = self._pending
+        while pending and pending[0].is_published():
+            pending.popleft()
+        if self._client is None or self.lost.is_set() or len(pending) >= MAX_IN_FLIGHT:
+            return False
+        info = self._client.publish(topic, payload, qos=0)
+        if info.rc != paho.MQTT_ERR_SUCCESS:
+            return False
+        pending.append(info)
+        return True
+
+    def publish_acknowledged(self, topic: str, payload: bytes, timeout_s: float, *, retain: bool = True) -> None:
+        """Publish at QoS 1 and wait for the broker's acknowledgement. Raises BrokerError when it denies or does not answer."""
+        config, client = self._config, self._client
+        if client is None:
+            raise BrokerError(f"{where(config)}: not connected")
+        info = client.publish(topic, payload, qos=1, retain=retain)
+        deadline = time.monotonic() + timeout_s
+        with suppress(RuntimeError, ValueError):  # paho: the connection went away before it took the message
+            while not info.is_published() and not self.lost.is_set() and time.monotonic() < deadline:
+                info.wait_for_publish(0.05)  # in short turns: paho does not end the wait when the connection breaks
+        denial = self._denied.pop(info.mid, None)
+        if denial is not None:
+            raise RefusedError(
+                f"{where(config)} does not let {who(config)} publish to {topic} ({denial}); allow it in the broker's ACL"
+            )
+        if self.lost.is_set():
+            raise self.ending()
+        if info.rc != paho.MQTT_ERR_SUCCESS or not info.is_published():
+            raise BrokerError(f"{where(config)} did not acknowledge {topic} within {timeout_s:g} s; check the broker's log")
+
+    def subscribe(self, topic: str, on_message: Callable[[bytes], None]) -> None:
+        """Ask for a topic, without waiting. on_message gets each payload, on paho's thread: it must only note it."""
+        if self._client is not None:
+            self._client.on_message = lambda _client, _data, message: on_message(bytes(message.payload))
+            self._client.subscribe(topic, qos=1)
+
+    @property
+    def unsent(self) -> int:
+        """Messages that were handed over and have not left this machine."""
+        return sum(not info.is_published() for info in self._pending)
+
+    def ending(self, again: bool = False) -> BrokerError:
+        """Why the connection ended. again: it keeps ending soon after it was made, as when two clients use one id."""
+        broker = where(self._config)
+        if again or (self._end is not None and self._end.value == _TAKEN_OVER):
+            return RefusedError(
+                f"{broker} keeps closing the connection: another client probably uses the id {self._client_id!r}; "
+                "give each device its own device.id"
+            )
+        cause = f" ({self._end})" if self._end is not None and self._end.value != _UNSPECIFIED else ""
+        return BrokerError(f"{broker}: connection lost{cause}; check that it runs, and the network")
+
+    def close(self, timeout_s: float = 0.2) -> None:
+        """Say goodbye, or cut the line when the broker does not listen; safe to call twice."""
+        client, self._client = self._client, None
+        if client is None:
+            return
+        sock = client.socket()
+        client.disconnect()
+        if isinstance(sock, socket.socket) and not self.lost.wait(timeout_s):
+            # The base class's shutdown: ssl's would pull the TLS state from under paho's thread.
+            with suppress(OSError):
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        client.loop_stop()
+        # Breaks the reference cycle, so that paho's sockets close now and not at some garbage collection.
+        client.on_connect = client.on_disconnect = client.on_publish = client.on_message = None
+
+    def _make_client(self) -> paho.Client:
+        config = self._config
+        version5 = config.protocol == 5
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._client_id,
+            clean_session=None if version5 else True,
+            protocol=paho.MQTTv5 if version5 else paho.MQTTv311,
+            reconnect_on_failure=False,
+        )
+        client.connect_timeout = CONNECT_TIMEOUT_S
+        if config.username:
+            client.username_pw_set(config.username, read_password(config))
+        if config.tls:
+            client.tls_set_context(tls_context(config))
+        if self._will is not None:
+            client.will_set(*self._will, qos=1, retain=True)
+        client.on_connect = self._connected
+        client.on_disconnect = self._disconnected
+        client.on_publish = self._published
+        return client
+
+    def _connected(self, _client: Any, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
+        if reason.is_failure:
+            self._refusal = reason
+        else:
+            self._accepted = True
+        self._answered.set()
+
+    def _disconnected(self, _client: Any, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
+        if self._end is None:
+            self._end = reason
+        self._answered.set()
+        self.lost.set()
+        if self._on_lost is not None:
+            self._on_lost()
+
+    def _published(self, _client: Any, _data: Any, mid: int, reason: ReasonCode, _properties: Any) -> None:
+        # paho holds its outgoing lock here: taking a lock that is also held around publish() would deadlock.
+        if reason.is_failure:
+            self._denied[mid] = str(reason)

@@ -1,0 +1,105 @@
+"""The trained lifter: 2D joints -> what the image alone believes -> sound along the rays -> joints in metres."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.errors import ModelError
+from edge.pose import Keypoints, LiftedPose
+from edge.pose_kernel import Kernels
+from edge.ray_decoder import Lifted, RayDecoding, decode
+from edge.rays import CHANNELS, N_JOINTS, RaySpec, View, keypoint_view, ray_context, ray_sound, sound_features
+from edge.rig import Rig
+from edge.tflite import Model
+
+FORMAT, VERSION = "posekernel-lifter", 1
+INT8 = "_int8"
+
+
+@dataclass(frozen=True)
+class Card:
+    """A lifter's card, NAME.json beside its NAME.tflite: what the files are and how their numbers are meant.
+
+    vision: file of the network that sees only. spec, decoding: as trained. sound_threshold: the scale comes from sound where the
+    network is at least this sure of it.
+    """
+
+    vision: str
+    spec: RaySpec
+    decoding: RayDecoding
+    sound_threshold: float
+
+
+class NetworkLifter:
+    """A `Lifter` that runs the trained networks. model: the float or the int8 .tflite; its card lies beside it."""
+
+    def __init__(self, model: Path, threads: int = 1) -> None:
+        """Raises ModelError where a file is missing, corrupt, or not of this version."""
+        self.card = load_card(card_path(model))
+        self._vision = Model(model.with_name(self.card.vision), threads)
+        self._ray = Model(model, threads)
+
+    def __call__(self, keypoints: Keypoints, kernels: Kernels | None, rig: Rig) -> LiftedPose | None:
+        """See `Lifter`. Without kernels the image alone answers, with the 1-sigma that this has."""
+        view = keypoint_view(keypoints, rig)
+        if view is None:
+            return None
+        lifted = self.lift(view, kernels, rig)
+        by_sound = kernels is not None and lifted.sound >= self.card.sound_threshold
+        confidence = np.where(view.seen, keypoints.pixels[:N_JOINTS, 2], 0.0)
+        return LiftedPose(lifted.joints, lifted.sigma, confidence, "sound" if by_sound else "height", float("nan"))
+
+    def lift(self, view: View, kernels: Kernels | None, rig: Rig) -> Lifted:
+        """All that the networks say of one person."""
+        log_depth, xy = self.see(view)
+        sound, context = self.inputs(view, log_depth, xy, kernels, rig)
+        logits, residual = self._ray.run(sound[None], context[None])
+        return decode(logits[0], residual[0], log_depth, xy, view, self.card.spec, self.card.decoding)
+
+    def see(self, view: View) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """What the image alone believes: normalised log depth (15,) and place (15, 2) of the joints."""
+        (out,) = self._vision.run(view.features[None])
+        return out[0, :N_JOINTS], out[0, N_JOINTS:].reshape(N_JOINTS, 2)
+
+    def inputs(
+        self, view: View, log_depth: npt.ArrayLike, xy: npt.ArrayLike, kernels: Kernels | None, rig: Rig
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """What the ray network is given: sound (bins, 45), context (CONTEXT,)."""
+        spec = self.card.spec
+        facts = sound_features(None if kernels is None else rig, spec)
+        if kernels is None:
+            sound = np.zeros((spec.bins, N_JOINTS * len(CHANNELS)), np.float32)
+        else:
+            sound = ray_sound(kernels, rig, view, log_depth, xy, spec)
+        return sound, ray_context(view, log_depth, xy, facts)
+
+
+def card_path(model: Path) -> Path:
+    """Where the card of a .tflite lies; the float and the int8 file share it."""
+    return model.with_name(model.stem.removesuffix(INT8) + ".json")
+
+
+def load_card(path: Path) -> Card:
+    """Read a card. Raises ModelError."""
+    try:
+        data: dict[str, Any] = json.loads(path.read_text())
+        if (data["format"], data["version"]) != (FORMAT, VERSION):
+            raise ModelError(
+                f"{path}: found format {data['format']} version {data['version']}, {FORMAT} version {VERSION} is needed: "
+                "install model and program of the same release"
+            )
+        spec = dict(data["config"]["spec"])
+        return Card(
+            vision=str(data["files"]["vision"]["name"]),
+            spec=RaySpec(**spec | {"gate": tuple(spec["gate"])}),
+            decoding=RayDecoding(**data["config"]["decoding"]),
+            sound_threshold=float(data["config"]["sound_threshold"]),
+        )
+    except OSError as e:
+        raise ModelError(f"{path}: the model's card cannot be read ({e.strerror}): it belongs beside the .tflite") from e
+    except (KeyError, TypeError, ValueError) as e:
+        raise ModelError(f"{path}: not a lifter's card ({type(e).__name__}: {e}): install the file again") from e

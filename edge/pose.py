@@ -1,0 +1,76 @@
+"""Result types and skeleton tables. BODY_25 order throughout; the runtime estimates its first 15 joints."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+ScaleSource = Literal["sound", "height"]
+
+BODY_25 = (
+    "nose", "neck", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist", "mid_hip",
+    "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle", "right_eye", "left_eye", "right_ear",
+    "left_ear", "left_big_toe", "left_small_toe", "left_heel", "right_big_toe", "right_small_toe", "right_heel",
+)  # fmt: skip
+JOINTS = BODY_25[:15]
+MID_HIP = 8
+BONES = (
+    (0, 1), (1, 2), (2, 3), (3, 4), (1, 5), (5, 6), (6, 7), (1, 8), (8, 9), (9, 10), (10, 11), (8, 12), (12, 13), (13, 14),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Keypoints:
+    """What the camera alone knows of the lifted person.
+
+    pixels: (25, 3) u, v [px] and confidence 0..1, BODY_25 order. relative: (25, 3) hip-centred camera-axes shape prior [m],
+    up to scale (limb lengths are up to 25 % off); NaN rows where unknown. people: persons in view. presence: 0..1.
+    """
+
+    pixels: Array
+    relative: Array
+    people: int
+    presence: float
+
+
+@dataclass(frozen=True, slots=True)
+class LiftedPose:
+    """One person's joints in metres.
+
+    joints: (15, 3) camera frame. sigma: (15,) 1-sigma of the joint's position [m]. confidence: (15,) 0..1.
+    scale_source: what gave the scale. sir_db: echo over interference in the gate. echo_range_m: half path of the onset or NaN.
+    """
+
+    joints: Array
+    sigma: Array
+    confidence: Array
+    scale_source: ScaleSource
+    sir_db: float
+    echo_range_m: float = float("nan")
+
+    @property
+    def mid_hip_distance_m(self) -> float:
+        """Straight-line distance from the camera to the mid-hip joint."""
+        return float(np.linalg.norm(self.joints[MID_HIP]))
+
+
+@dataclass(frozen=True, slots=True)
+class PoseEstimate:
+    """A pose with when and whence: all that `publish` needs.
+
+    t_ns: CLOCK_MONOTONIC of the image. utc_ns: the same instant on the wall clock. skew_ms: audio period's middle minus image.
+    joints_room: (15, 3) or None where the camera's height is unknown. latency_ms: from image to this result.
+    """
+
+    sequence: int
+    frame: int
+    t_ns: int
+    utc_ns: int
+    pose: LiftedPose
+    joints_room: Array | None
+    people: int
+    skew_ms: float | None
+    latency_ms: float
+    source: str

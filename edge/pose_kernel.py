@@ -1,0 +1,92 @@
+"""The pose kernel, the impulse response that the body induces: analytic signal, envelope, pooling along range."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.devices import FloatArray
+from edge.errors import ConfigError
+from edge.excitation import EDGE_FRACTION
+from edge.jit import kernel
+
+ComplexArray = npt.NDArray[np.complex64]
+
+
+@dataclass(frozen=True, eq=False)
+class Kernels:
+    """Pose kernels of all pairs, time 0 = emission.
+
+    analytic: (P, T) complex64, band-limited, one-sided. envelope: (P, T) float32, its magnitude; a unit path peaks at 1.
+    """
+
+    analytic: ComplexArray
+    envelope: FloatArray
+    sample_rate_hz: float
+    band_hz: tuple[float, float]
+
+
+def make_kernels(analytic: ComplexArray, sample_rate_hz: float, band_hz: tuple[float, float]) -> Kernels:
+    """Analytic pose kernels (P, T) -> the same with their envelopes. Raises ConfigError on another shape."""
+    h = np.ascontiguousarray(analytic, np.complex64)
+    if h.ndim != 2:
+        raise ConfigError(f"analytic pose kernels have shape {h.shape}: (pairs, samples) is needed")
+    envelope = np.empty(h.shape, np.float32)
+    _magnitude(h.ravel(), envelope.ravel())
+    return Kernels(h, envelope, float(sample_rate_hz), band_hz)
+
+
+def analytic_signal(rir: npt.ArrayLike, sample_rate_hz: float, band_hz: tuple[float, float]) -> ComplexArray:
+    """Real impulse responses (P, T) of a dataset folder -> analytic signals (P, T) complex64, limited to the band [Hz].
+
+    The filter is 1 in the band and falls off outside it, so the real part of what Deconvolver gives comes back unchanged (but
+    for what the window cut off), at the same level. Raises ConfigError.
+    """
+    h = np.asarray(rir, np.float64)
+    if h.ndim != 2 or not np.isfinite(h).all():
+        raise ConfigError(f"impulse responses have shape {h.shape}: a finite (pairs, samples) array is needed")
+    lo, hi = band_hz
+    if not 0.0 < lo < hi <= sample_rate_hz / 2:
+        raise ConfigError(
+            f"a band of {lo:g}-{hi:g} Hz does not fit a sample rate of {sample_rate_hz:g} Hz: set band_hz in rig.json"
+        )
+    n = 2 * h.shape[1]
+    f = np.fft.fftfreq(n, 1.0 / sample_rate_hz)
+    edge = EDGE_FRACTION * (hi - lo)
+    outside = np.clip(np.maximum(lo - f, f - hi) / edge, 0.0, 1.0)
+    gain = np.where(f > 0.0, 2.0 * np.cos(np.pi / 2 * outside) ** 2, 0.0)
+    return np.fft.ifft(np.fft.fft(h, n) * gain)[:, : h.shape[1]].astype(np.complex64)
+
+
+def pool(envelope: FloatArray, sample_rate_hz: float, half_width_m: float, speed_of_sound_m_s: float) -> FloatArray:
+    """Root mean square of the envelope (P, T) over +/- half_width_m of range (half the path) around each sample.
+
+    Half a voxel keeps a coarse grid from missing a pulse between two voxels. At the ends the mean is over what is there.
+    """
+    e = np.ascontiguousarray(envelope, np.float32)
+    half = round(2.0 * half_width_m / speed_of_sound_m_s * sample_rate_hz)
+    if half < 0:
+        raise ConfigError(f"a pooling half width of {half_width_m:g} m was asked: 0 or more is needed")
+    out = np.empty_like(e)
+    _pool(e, half, out)
+    return out
+
+
+@kernel
+def _magnitude(analytic: ComplexArray, out: FloatArray) -> None:
+    for i in range(out.shape[0]):
+        z = analytic[i]
+        out[i] = np.sqrt(z.real * z.real + z.imag * z.imag)
+
+
+@kernel
+def _pool(envelope: FloatArray, half: int, out: FloatArray) -> None:
+    samples = envelope.shape[1]
+    power = np.empty(samples + 1, np.float64)
+    power[0] = 0.0
+    for p in range(envelope.shape[0]):
+        for t in range(samples):
+            power[t + 1] = power[t] + np.float64(envelope[p, t]) ** 2
+        for t in range(samples):
+            first, last = max(t - half, 0), min(t + half + 1, samples)
+            out[p, t] = np.sqrt(max(power[last] - power[first], 0.0) / (last - first))

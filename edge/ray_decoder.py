@@ -1,0 +1,89 @@
+"""What the ray network says -> joints in metres, their 1-sigma, and how sure it is that the scale comes from sound."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.rays import N_JOINTS, RaySpec, View
+
+Array = npt.NDArray[np.float64]
+
+# What one unit of the network's residuals means: log depth, and place in sizes of the person.
+DEPTH_STEP = 0.02
+PLACE_STEP = 0.05
+RESIDUALS = 5 * N_JOINTS + 1
+_SIGMA_REACH = 3.0
+
+
+@dataclass(frozen=True)
+class RayDecoding:
+    """prior_spread: of the image's log depth. least_spread: of a joint's, however sharp the echo.
+
+    depth_sigma_factor, plane_sigma_factor, joint_sigma_factor: calibration of the 1-sigma, fitted after training.
+    """
+
+    prior_spread: float = 0.2
+    least_spread: float = 0.01
+    depth_sigma_factor: float = 1.0
+    plane_sigma_factor: float = 1.0
+    joint_sigma_factor: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Lifted:
+    """joints: (15, 3) camera frame [m]. depth_sigma, plane_sigma: (15,) 1-sigma along the person's depth and across it [m].
+
+    sigma: (15,) 1-sigma of the joints' positions [m]. sound: 0..1, how sure it is that sound set the scale.
+    """
+
+    joints: Array
+    depth_sigma: Array
+    plane_sigma: Array
+    sigma: Array
+    sound: float
+
+
+def residual_slices() -> dict[str, slice]:
+    """Where each part of the residuals (RESIDUALS,) lies."""
+    n = N_JOINTS
+    return {
+        "depth": slice(0, n),
+        "place": slice(n, 3 * n),
+        "depth_sigma": slice(3 * n, 4 * n),
+        "plane_sigma": slice(4 * n, 5 * n),
+        "sound": slice(5 * n, 5 * n + 1),
+    }
+
+
+def decode(
+    logits: npt.ArrayLike,
+    residual: npt.ArrayLike,
+    log_depth: npt.ArrayLike,
+    xy: npt.ArrayLike,
+    view: View,
+    spec: RaySpec,
+    decoding: RayDecoding,
+) -> Lifted:
+    """logits (bins, 15), residual (RESIDUALS,); log_depth (15,), xy (15, 2): the image's estimate that centred the rays."""
+    offsets = spec.offsets[:, None]
+    x = np.asarray(logits, np.float64) - 0.5 * (offsets / decoding.prior_spread) ** 2
+    p = np.exp(x - x.max(axis=0))
+    p /= p.sum(axis=0)
+    shift = (p * offsets).sum(axis=0)
+    spread = np.sqrt(np.maximum((p * offsets**2).sum(axis=0) - shift**2, 0.0))
+    r = np.asarray(residual, np.float64)
+    part = {name: r[s] for name, s in residual_slices().items()}
+    depth = np.asarray(log_depth, np.float64) + shift + DEPTH_STEP * part["depth"]
+    joints = view.points(depth, np.asarray(xy, np.float64) + PLACE_STEP * part["place"].reshape(-1, 2))
+    z = np.exp(depth) / view.size
+    wide = np.clip(part["depth_sigma"], -_SIGMA_REACH, _SIGMA_REACH), np.clip(part["plane_sigma"], -_SIGMA_REACH, _SIGMA_REACH)
+    depth_sigma = z * np.hypot(spread, decoding.least_spread) * np.exp(wide[0])
+    plane_sigma = z * view.size * PLACE_STEP * np.exp(wide[1])
+    return Lifted(
+        joints=joints,
+        depth_sigma=decoding.depth_sigma_factor * depth_sigma,
+        plane_sigma=decoding.plane_sigma_factor * plane_sigma,
+        sigma=decoding.joint_sigma_factor * np.hypot(depth_sigma, plane_sigma),
+        sound=float(1.0 / (1.0 + np.exp(-np.clip(part["sound"][0], -30.0, 30.0)))),
+    )

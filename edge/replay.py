@@ -1,0 +1,162 @@
+"""The contracts of a source, fulfilled from a session: in real time, or as fast as it is read."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from edge.alignment import Aligner, DelayTracker
+from edge.devices import AudioCounters, AudioPeriod, CameraCounters, Frame, Source
+from edge.errors import EndOfStreamError, SessionError
+from edge.session import FrameReader, Session, load_session
+
+# A reader this far behind loses the oldest, as with a sound card.
+_PATIENCE_NS = 2_000_000_000
+
+
+def open_replay(session: Session | Path, *, realtime: bool, loop: bool = False) -> Source:
+    """Sound and images of a session; its clock starts now on CLOCK_MONOTONIC.
+
+    realtime: nothing comes before its time, and a slow reader loses items, as with devices; otherwise every read returns the next
+    item at once and none is lost. loop: start over at the end, never ending. Raises SessionError.
+    """
+    if not isinstance(session, Session):
+        session = load_session(session)
+    start_ns = time.monotonic_ns()
+    return Source(
+        kind=session.source,
+        audio=ReplayAudio(session, start_ns, realtime, loop),
+        frames=ReplayFrames(session, start_ns, realtime, loop),
+        description=session.description or session.path.name,
+        empty_until_ns=start_ns + round(session.empty_until_s * 1e9),
+        notes=list(session.notes),
+    )
+
+
+class ReplayAudio:
+    """AudioSource of a session. Faults of the recording are repeated; a period without the excitation is "no reference"."""
+
+    def __init__(self, session: Session, start_ns: int, realtime: bool, loop: bool):
+        self.counters = AudioCounters()
+        self._session, self._start_ns, self._realtime, self._loop = session, start_ns, realtime, loop
+        self._aligner = Aligner(session.excitation, session.rig if session.reference_channel is None else None)
+        self._delay = DelayTracker()
+        self._next = 0
+        self._closed = False
+
+    def read(self, timeout_s: float) -> AudioPeriod | None:
+        """Next period; None when its end is more than `timeout_s` away. Raises EndOfStreamError."""
+        s = self._session
+        if self._realtime:
+            while self._lag_ns() > _PATIENCE_NS and (self._loop or self._next + 1 < s.periods):
+                self._next += 1
+                self.counters.dropped += 1
+        self._check_end()
+        if self._realtime and not _sleep_until(self._time_ns() + s.period_ns, timeout_s):
+            return None
+        period = self._period()
+        self._next += 1
+        self.counters.periods += 1
+        return period
+
+    def set_muted(self, muted: bool) -> None:
+        """Does nothing: a recording sounds as it was recorded, and no loudspeaker plays."""
+
+    def close(self) -> None:
+        """Nothing is held; reads end from now on."""
+        self._closed = True
+
+    def _check_end(self) -> None:
+        if self._closed or (self._next >= self._session.periods and not self._loop):
+            raise EndOfStreamError(f"{self._session.path}: all {self._session.periods} periods are read")
+
+    def _time_ns(self) -> int:
+        """CLOCK_MONOTONIC of the next period's first sample."""
+        turn, at = divmod(self._next, self._session.periods)
+        return self._start_ns + turn * self._session.span_ns + int(self._session.audio_times_ns[at])
+
+    def _lag_ns(self) -> int:
+        return time.monotonic_ns() - self._time_ns() - self._session.period_ns
+
+    def _period(self) -> AudioPeriod:
+        s = self._session
+        n, at = s.excitation.period_samples, self._next % s.periods
+        raw = s.audio[at * n : (at + 1) * n]
+        samples = np.ascontiguousarray(raw[:, s.mic_channels].T, np.float32) / np.float32(32768)
+        reference = None if s.reference_channel is None else raw[:, s.reference_channel].astype(np.float32) / np.float32(32768)
+        found = self._aligner.find(samples if reference is None else reference[None])
+        fault = s.faults.get(at, "" if found is not None else "no reference")
+        delay = 0.0
+        if reference is None and found is not None and not fault:
+            delay = self._delay.update((found.lag + n / 2) % n - n / 2)
+        return AudioPeriod(self._next, self._time_ns(), samples, reference, delay, fault)
+
+
+class ReplayFrames:
+    """FrameSource of a session."""
+
+    def __init__(self, session: Session, start_ns: int, realtime: bool, loop: bool):
+        self.counters = CameraCounters()
+        self._session, self._start_ns, self._realtime = session, start_ns, realtime
+        times = session.frame_times_ns
+        # When looping, sound sets the length of a turn: both must stay together.
+        self._count = int(np.searchsorted(times, session.span_ns)) if loop else len(times)
+        self._loop = loop and self._count > 0
+        self._turn, self._next = 0, 0
+        self._reader: FrameReader | None = None
+        self._closed = False
+
+    def read(self, timeout_s: float) -> Frame | None:
+        """Next image (in real time: the newest that is due); None when it is more than `timeout_s` away.
+
+        Raises EndOfStreamError, or SessionError where the video is damaged or the session holds only sound.
+        """
+        if len(self._session.frame_times_ns) == 0:
+            raise SessionError(f"{self._session.path / 'frame_times.npy'}: lists no image; record the session with a camera")
+        self._start_turn()
+        if self._realtime:
+            if not _sleep_until(self._time_ns(self._next), timeout_s):
+                return None
+            while self._next + 1 < self._count and self._time_ns(self._next + 1) <= time.monotonic_ns():
+                self._open().skip()
+                self._next += 1
+                self.counters.dropped += 1
+        frame = Frame(self._turn * len(self._session.frame_times_ns) + self._next, self._time_ns(self._next), self._open().read())
+        self._next += 1
+        self.counters.frames += 1
+        return frame
+
+    def close(self) -> None:
+        """Close the video; reads end from now on."""
+        self._closed = True
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def _start_turn(self) -> None:
+        if not self._closed and self._loop and self._next >= self._count:
+            self._turn, self._next = self._turn + 1, 0
+            if self._reader is not None:
+                self._reader.close()
+                self._reader = None
+        if self._closed or self._next >= self._count:
+            raise EndOfStreamError(f"{self._session.path}: all {self._count} images are read")
+
+    def _open(self) -> FrameReader:
+        if self._reader is None:
+            self._reader = FrameReader(self._session.path)
+        return self._reader
+
+    def _time_ns(self, at: int) -> int:
+        return self._start_ns + self._turn * self._session.span_ns + int(self._session.frame_times_ns[at])
+
+
+def _sleep_until(t_ns: int, timeout_s: float) -> bool:
+    """Wait for `t_ns` on CLOCK_MONOTONIC; after `timeout_s` give up and return False."""
+    wait_s = (t_ns - time.monotonic_ns()) / 1e9
+    if wait_s > timeout_s:
+        time.sleep(max(0.0, timeout_s))
+        return False
+    if wait_s > 0:
+        time.sleep(wait_s)
+    return True

@@ -1,0 +1,229 @@
+"""Geometry: speakers, microphones, pairs, camera; times of arrival; frames of reference.
+
+Camera frame: x right, y down, z forward, metres, origin at the camera's centre. Room frame: x right, y forward, z up, origin on
+the floor below the camera.
+"""
+
+import json
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edge.errors import ConfigError
+
+Array = npt.NDArray[np.float64]
+
+# Of a count or an index: what every array library takes.
+_LARGEST = 2**31 - 1
+
+
+def speed_of_sound(temperature_c: float) -> float:
+    """Speed of sound in air [m/s] at `temperature_c` [deg C]; linear, good to 0.1 % between -20 and 50 deg C."""
+    return 331.3 + 0.606 * temperature_c
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Pinhole camera with OpenCV's distortion (k1, k2, p1, p2, k3), and its pose above the floor.
+
+    fx, fy, cx, cy: pixels. height_m: None where it was never calibrated; then there is no room frame.
+    tilt_deg: positive looks down. roll_deg: positive is a camera turned clockwise, seen from behind it; upright things then lean
+    anticlockwise in the image. Raises ConfigError.
+    """
+
+    width: int
+    height: int
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+    distortion: tuple[float, float, float, float, float] = (0.0, 0.0, 0.0, 0.0, 0.0)
+    height_m: float | None = None
+    tilt_deg: float = 0.0
+    roll_deg: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("width", "height", "fx", "fy"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0):
+                raise ConfigError(f"rig.camera.{name}: found {value}, but a finite number of pixels above 0 is needed")
+        for name in ("cx", "cy", "tilt_deg", "roll_deg"):
+            if not math.isfinite(getattr(self, name)):
+                raise ConfigError(f"rig.camera.{name}: found {getattr(self, name)}, but a finite number is needed")
+        if not all(math.isfinite(k) for k in self.distortion):
+            raise ConfigError(f"rig.camera.distortion: found {list(self.distortion)}, but finite numbers are needed")
+        if self.height_m is not None and not math.isfinite(self.height_m):
+            raise ConfigError(f"rig.camera.height_m: found {self.height_m}, but a finite number of metres or null is needed")
+
+    @property
+    def matrix(self) -> Array:
+        """Intrinsic matrix (3, 3), pixels."""
+        return np.array([[self.fx, 0.0, self.cx], [0.0, self.fy, self.cy], [0.0, 0.0, 1.0]])
+
+    def project(self, points: npt.ArrayLike) -> Array:
+        """Camera-frame points (..., 3) [m] -> pixels (..., 2). Points must have z > 0."""
+        p = np.asarray(points, np.float64)
+        uv, _ = cv2.projectPoints(p.reshape(-1, 1, 3), np.zeros(3), np.zeros(3), self.matrix, np.array(self.distortion))
+        return np.asarray(uv, np.float64).reshape(*p.shape[:-1], 2)
+
+    def rays(self, pixels: npt.ArrayLike) -> Array:
+        """Pixels (..., 2) -> points (..., 3) on each pixel's ray at z = 1 (undistorted)."""
+        uv = np.asarray(pixels, np.float64)
+        xy = cv2.undistortPoints(uv.reshape(-1, 1, 2), self.matrix, np.array(self.distortion))
+        xy = np.asarray(xy, np.float64).reshape(*uv.shape[:-1], 2)
+        return np.concatenate([xy, np.ones_like(xy[..., :1])], axis=-1)
+
+    @property
+    def room_rotation(self) -> Array:
+        """Rotation (3, 3) that takes camera-frame vectors to the room frame."""
+        tilt, roll = np.radians(self.tilt_deg), np.radians(self.roll_deg)
+        unroll = np.array([[np.cos(roll), -np.sin(roll), 0.0], [np.sin(roll), np.cos(roll), 0.0], [0.0, 0.0, 1.0]])
+        level = np.array([[1.0, 0.0, 0.0], [0.0, -np.sin(tilt), np.cos(tilt)], [0.0, -np.cos(tilt), -np.sin(tilt)]])
+        return np.asarray(level @ unroll)
+
+    def to_room(self, points: npt.ArrayLike) -> Array:
+        """Camera-frame points (..., 3) -> room frame (..., 3), metres. Raises ConfigError without a camera height."""
+        if self.height_m is None:
+            raise ConfigError("rig.camera.height_m is not set, but the room frame needs it: measure it or run calibration")
+        return np.asarray(np.asarray(points, np.float64) @ self.room_rotation.T + np.array([0.0, 0.0, self.height_m]))
+
+    def from_room(self, points: npt.ArrayLike) -> Array:
+        """Room-frame points (..., 3) -> camera frame (..., 3), metres."""
+        if self.height_m is None:
+            raise ConfigError("rig.camera.height_m is not set, but the room frame needs it: measure it or run calibration")
+        return np.asarray((np.asarray(points, np.float64) - np.array([0.0, 0.0, self.height_m])) @ self.room_rotation)
+
+
+@dataclass(frozen=True, eq=False)
+class Rig:
+    """Where everything is, in the camera frame.
+
+    speakers: (S, 3) m. mics: (M, 3) m. pairs: (P, 2) int, each row (speaker, microphone). speed_of_sound_m_s: m/s.
+    """
+
+    speakers: Array
+    mics: Array
+    pairs: npt.NDArray[np.int64]
+    camera: Camera
+    speed_of_sound_m_s: float
+
+    def __post_init__(self) -> None:
+        for name, a in (("speakers_m", self.speakers), ("mics_m", self.mics)):
+            if a.ndim != 2 or a.shape[1:] != (3,) or len(a) == 0 or not np.isfinite(a).all():
+                raise ConfigError(f"rig.{name} has shape {a.shape}: a non-empty list of finite [x, y, z] in metres is needed")
+        p = self.pairs
+        if p.ndim != 2 or p.shape[1:] != (2,) or len(p) == 0:
+            raise ConfigError(f"rig.pairs has shape {p.shape}: a non-empty list of [speaker, microphone] is needed")
+        if (p < 0).any() or (p[:, 0] >= len(self.speakers)).any() or (p[:, 1] >= len(self.mics)).any():
+            raise ConfigError(
+                f"rig.pairs names a speaker or microphone that is not there: {len(self.speakers)} speakers and "
+                f"{len(self.mics)} microphones are listed, and counting starts at 0"
+            )
+        if not 250.0 < self.speed_of_sound_m_s < 450.0:
+            raise ConfigError(f"speed of sound is {self.speed_of_sound_m_s} m/s: 250 to 450 m/s is possible in air")
+
+    @property
+    def direct_arrival_s(self) -> Array:
+        """Time of the direct sound from speaker to microphone, per pair (P,), seconds."""
+        s, m = self.speakers[self.pairs[:, 0]], self.mics[self.pairs[:, 1]]
+        return np.asarray(np.linalg.norm(s - m, axis=-1) / self.speed_of_sound_m_s)
+
+    def arrival_s(self, points: npt.ArrayLike) -> Array:
+        """Time of arrival (P, ...) [s] of an echo from each camera-frame point (..., 3) [m], per pair."""
+        v = np.asarray(points, np.float64)
+        to_speakers, to_mics = _distances(self.speakers, v), _distances(self.mics, v)
+        path = to_speakers[self.pairs[:, 0]] + to_mics[self.pairs[:, 1]]
+        return np.asarray(path / self.speed_of_sound_m_s)
+
+    def at_temperature(self, temperature_c: float) -> "Rig":
+        """The same rig in air of another temperature [deg C]."""
+        return replace(self, speed_of_sound_m_s=speed_of_sound(temperature_c))
+
+
+def rig_to_dict(rig: Rig, sample_rate_hz: float, band_hz: tuple[float, float]) -> dict[str, Any]:
+    """The dataset format's rig.json as a dict."""
+    cam = rig.camera
+    camera: dict[str, Any] = {k: getattr(cam, k) for k in ("width", "height", "fx", "fy", "cx", "cy")}
+    if any(cam.distortion):
+        camera["distortion"] = list(cam.distortion)
+    if cam.height_m is not None:
+        camera["height_m"] = cam.height_m
+    # Tilt and roll also serve without a height: they tell where up is.
+    camera |= {k: getattr(cam, k) for k in ("tilt_deg", "roll_deg") if cam.height_m is not None or getattr(cam, k) != 0.0}
+    return {
+        "sample_rate_hz": sample_rate_hz,
+        "band_hz": list(band_hz),
+        "speed_of_sound_m_s": rig.speed_of_sound_m_s,
+        "speakers_m": rig.speakers.tolist(),
+        "mics_m": rig.mics.tolist(),
+        "pairs": rig.pairs.tolist(),
+        "camera": camera,
+    }
+
+
+def rig_from_dict(data: dict[str, Any], origin: str) -> tuple[Rig, float, tuple[float, float]]:
+    """rig.json's content -> (rig, sample_rate_hz, band_hz). `origin` names the file in errors. Raises ConfigError."""
+    try:
+        cam = dict(data["camera"])
+        camera = Camera(
+            width=whole_number(cam["width"], "rig.camera.width"),
+            height=whole_number(cam["height"], "rig.camera.height"),
+            fx=float(cam["fx"]),
+            fy=float(cam["fy"]),
+            cx=float(cam["cx"]),
+            cy=float(cam["cy"]),
+            distortion=_five(cam.get("distortion", [0.0] * 5)),
+            height_m=None if cam.get("height_m") is None else float(cam["height_m"]),
+            tilt_deg=float(cam.get("tilt_deg", 0.0)),
+            roll_deg=float(cam.get("roll_deg", 0.0)),
+        )
+        rig = Rig(
+            speakers=np.array(data["speakers_m"], np.float64),
+            mics=np.array(data["mics_m"], np.float64),
+            pairs=np.array([[whole_number(i, "rig.pairs") for i in pair] for pair in data["pairs"]], np.int64),
+            camera=camera,
+            speed_of_sound_m_s=float(data["speed_of_sound_m_s"]),
+        )
+        lo, hi = data["band_hz"]
+        return rig, float(data["sample_rate_hz"]), (float(lo), float(hi))
+    except ConfigError as e:
+        raise ConfigError(f"{origin}: {e}") from e
+    except KeyError as e:
+        raise ConfigError(f"{origin}: {e.args[0]} is missing") from e
+    except (TypeError, ValueError, AttributeError, OverflowError) as e:
+        raise ConfigError(f"{origin}: not a rig description ({e})") from e
+
+
+def whole_number(value: Any, name: str) -> int:
+    """A JSON value as the int that it is (640 or 640.0, nothing to round). Raises ConfigError that calls it `name`."""
+    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    if isinstance(value, bool) or not whole or abs(value) > _LARGEST:
+        raise ConfigError(f"{name}: found {value!r:.40}, but a whole number is needed")
+    return int(value)
+
+
+def load_rig(path: Path) -> tuple[Rig, float, tuple[float, float]]:
+    """Read a rig.json -> (rig, sample_rate_hz, band_hz). Raises ConfigError."""
+    try:
+        data = json.loads(path.read_text())
+    except (OSError, ValueError) as e:
+        raise ConfigError(f"{path}: cannot be read as JSON ({e})") from e
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path}: a JSON object is needed, found {type(data).__name__}")
+    return rig_from_dict(data, str(path))
+
+
+def _distances(devices: Array, points: Array) -> Array:
+    """Distance (D, ...) of points (..., 3) from each of the devices (D, 3)."""
+    d = points[None] - devices.reshape(len(devices), *(1,) * (points.ndim - 1), 3)
+    return np.asarray(np.sqrt(d[..., 0] ** 2 + d[..., 1] ** 2 + d[..., 2] ** 2))
+
+
+def _five(values: Any) -> tuple[float, float, float, float, float]:
+    a, b, c, d, e = (float(v) for v in values)
+    return a, b, c, d, e

@@ -1,0 +1,322 @@
+"""The session folder: raw sound, images, rig and truth of a recorded or simulated scene. Reads and checks it.
+
+session.json (see `Session`); audio.npy (L, C) int16, L = periods * N; audio_times.npy (periods,) int64 ns, session clock;
+audio_faults.json {"period": "cause"}; frames.mp4 or frames/%06d.jpg; frame_times.npy (F,) int64 ns, same clock; truth.npz
+(optional): t_ns (K,) int64, joints (K, 25, 3) camera frame, metres, NaN = unknown.
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edge.errors import ConfigError, EndOfStreamError, SessionError
+from edge.excitation import Excitation, make_excitation
+from edge.rig import Camera, Rig, rig_from_dict, whole_number
+from edge.session_writer import FORMAT, FULL_SCALE, VERSION, SessionWriter
+
+__all__ = ["FrameReader", "Session", "SessionWriter", "Truth", "load_session"]
+
+_CUT = "the recording was broken off"
+_LONGEST_S = 1e9
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """t_ns: (K,) session clock. joints: (K, 25, 3) camera frame, metres, NaN = unknown."""
+
+    t_ns: npt.NDArray[np.int64]
+    joints: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """A checked session. Sound stays on disk (memory-mapped); images are read by `FrameReader`.
+
+    audio: (periods * N, C) int16. audio_times_ns: (periods,). frame_times_ns: (F,). faults: period -> cause.
+    empty_until_s: nobody is in the room before. notes: what a user should know, such as a recording that was broken off.
+    """
+
+    path: Path
+    source: Literal["simulated", "recorded"]
+    created: str
+    description: str
+    licence: str
+    channels: int
+    mic_channels: tuple[int, ...]
+    reference_channel: int | None
+    excitation: Excitation
+    rig: Rig
+    empty_until_s: float
+    audio: npt.NDArray[np.int16]
+    audio_times_ns: npt.NDArray[np.int64]
+    faults: dict[int, str]
+    frame_times_ns: npt.NDArray[np.int64]
+    truth: Truth | None
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def periods(self) -> int:
+        """Number of excitation periods."""
+        return len(self.audio_times_ns)
+
+    @property
+    def period_ns(self) -> int:
+        """Length of one period."""
+        return self.excitation.period_samples * 1_000_000_000 // self.excitation.sample_rate_hz
+
+    @property
+    def span_ns(self) -> int:
+        """From the clock's zero to the end of the last period."""
+        return int(self.audio_times_ns[-1]) + self.period_ns
+
+
+class FrameReader:
+    """Images of a session in order, from frames.mp4 or from frames/."""
+
+    def __init__(self, path: Path):
+        """path: the session folder. Raises SessionError where there are no readable images."""
+        self._video: Any = None
+        self._files: list[Path] = []
+        self._next = 0
+        movie, folder = path / "frames.mp4", path / "frames"
+        if movie.exists():
+            self._video = cv2.VideoCapture(str(movie))
+        if self._video is not None and self._video.isOpened():
+            self.name, self.count = "frames.mp4", round(self._video.get(cv2.CAP_PROP_FRAME_COUNT))
+        elif folder.is_dir():
+            self._video = None
+            self._files = sorted(folder.glob("*.jpg"))
+            self.name, self.count = "frames/", len(self._files)
+        elif movie.exists():
+            raise SessionError(f"{movie}: not a readable video ({movie.stat().st_size} bytes); copy or record it again")
+        else:
+            raise SessionError(f"{path}: neither frames.mp4 nor frames/ is there; copy the session again")
+        self._path = path
+
+    def read(self) -> npt.NDArray[np.uint8]:
+        """Next image (H, W, 3) RGB. Raises EndOfStreamError, or SessionError where it cannot be decoded."""
+        if self._next >= self.count:
+            raise EndOfStreamError(f"{self._path}: all {self.count} images are read")
+        if self._video is not None:
+            ok, image = self._video.read()
+        else:
+            image = cv2.imread(str(self._files[self._next]))
+            ok = image is not None
+        if not ok:
+            raise SessionError(f"{self._path / self.name}: image {self._next} of {self.count} cannot be decoded; copy it again")
+        self._next += 1
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+
+    def skip(self) -> None:
+        """Pass over one image, cheaper than reading it."""
+        if self._video is not None and self._next < self.count:
+            self._video.grab()
+        self._next += 1
+
+    def close(self) -> None:
+        """Release the video file."""
+        if self._video is not None:
+            self._video.release()
+
+
+def load_session(path: Path) -> Session:
+    """Read and check a session folder. Raises SessionError naming the file and what is wrong."""
+    path = Path(path)
+    if not path.is_dir():
+        raise SessionError(f"{path}: no such folder; a session is a folder with session.json in it")
+    file = path / "session.json"
+    head = _read_json(file)
+    if head.get("format") != FORMAT or head.get("version") != VERSION:
+        raise SessionError(
+            f"{file}: format {head.get('format')!r} version {head.get('version')!r}, but {FORMAT!r} version {VERSION} is needed"
+        )
+    try:
+        excitation = _excitation(head["excitation"])
+        rig, rate, band = rig_from_dict(head["rig"], str(file))
+        n, channels, full_scale = (whole_number(head[key], key) for key in ("period_samples", "channels", "full_scale"))
+        mics = tuple(whole_number(c, "mic_channels") for c in head["mic_channels"])
+        reference = head["reference_channel"]
+        used = mics if reference is None else (*mics, whole_number(reference, "reference_channel"))
+        reference = None if reference is None else used[-1]
+        source, empty_until_s = head["source"], float(head["empty_until_s"])
+        texts = {key: str(head[key]) for key in ("created", "description", "licence")}
+    except KeyError as e:
+        raise SessionError(f"{file}: {e.args[0]} is missing") from e
+    except ConfigError as e:
+        raise SessionError(str(e) if str(e).startswith(str(file)) else f"{file}: {e}") from e
+    except (TypeError, ValueError, AttributeError, OverflowError) as e:
+        raise SessionError(f"{file}: a value has the wrong type ({e})") from e
+    if source not in ("simulated", "recorded"):
+        raise SessionError(f'{file}: source is {source!r}, but "simulated" or "recorded" is needed')
+    if n != excitation.period_samples:
+        raise SessionError(f"{file}: period_samples is {n}, but the excitation has {excitation.period_samples}")
+    if (rate, band) != (excitation.sample_rate_hz, excitation.band_hz):
+        raise SessionError(
+            f"{file}: rig is for {rate:g} Hz and a band of {list(band)} Hz, but the excitation has "
+            f"{excitation.sample_rate_hz} Hz and {list(excitation.band_hz)} Hz: they must agree"
+        )
+    if full_scale != FULL_SCALE:
+        raise SessionError(f"{file}: full_scale is {full_scale}, but {FULL_SCALE} (16 bit) is needed")
+    if not all(0 <= c < channels for c in used):
+        raise SessionError(f"{file}: mic_channels {list(mics)}, reference_channel {reference} exceed {channels} channels")
+    if len(set(used)) != len(used):
+        raise SessionError(
+            f"{file}: mic_channels {list(mics)}, reference_channel {reference}, but each channel can be used only once"
+        )
+    if len(mics) != len(rig.mics):
+        raise SessionError(f"{file}: {len(mics)} mic_channels, but the rig has {len(rig.mics)} microphones")
+    if not 0 <= empty_until_s <= _LONGEST_S:
+        raise SessionError(f"{file}: empty_until_s is {empty_until_s}, but a time in seconds is needed")
+    notes: list[str] = []
+    complete = head.get("complete", True) is not False
+    audio, audio_times = _load_audio(path, n, channels, complete, notes)
+    frame_times = _load_frame_times(path, rig.camera, complete, notes)
+    session = Session(
+        path=path,
+        source=source,
+        channels=channels,
+        mic_channels=mics,
+        reference_channel=reference,
+        excitation=excitation,
+        rig=rig,
+        empty_until_s=empty_until_s,
+        audio=audio,
+        audio_times_ns=audio_times,
+        faults=_load_faults(path / "audio_faults.json", len(audio_times)),
+        frame_times_ns=frame_times,
+        truth=_load_truth(path / "truth.npz"),
+        notes=notes,
+        **texts,
+    )
+    _check_overlap(session)
+    return session
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(file.read_text())
+    except FileNotFoundError as e:
+        raise SessionError(f"{file}: no such file; a session folder needs it") from e
+    except (OSError, ValueError) as e:
+        raise SessionError(f"{file}: cannot be read as JSON ({e})") from e
+    if not isinstance(data, dict):
+        raise SessionError(f"{file}: a JSON object is needed, found {type(data).__name__}")
+    return data
+
+
+def _excitation(data: dict[str, Any]) -> Excitation:
+    low, high = data["band_hz"]
+    return make_excitation(
+        whole_number(data["sample_rate_hz"], "excitation.sample_rate_hz"),
+        (low, high),
+        float(data["period_s"]),
+        float(data["level_dbfs"]),
+    )
+
+
+def _load_array(file: Path, dtype: type, shape: tuple[int | None, ...], mapped: bool = False) -> npt.NDArray[Any]:
+    """An .npy file of exactly this dtype and shape (None = any length). Raises SessionError."""
+    try:
+        array: npt.NDArray[Any] = np.load(file, mmap_mode="r" if mapped else None, allow_pickle=False)
+    except FileNotFoundError as e:
+        raise SessionError(f"{file}: no such file; copy the session again") from e
+    except (OSError, ValueError, EOFError, OverflowError, MemoryError) as e:
+        size = file.stat().st_size if file.exists() else 0
+        raise SessionError(f"{file}: truncated or not a .npy file ({size} bytes; {e}); copy the session again") from e
+    if not isinstance(array, np.ndarray):
+        raise SessionError(f"{file}: holds an archive, but one .npy array is needed; copy the session again")
+    fits = array.ndim == len(shape) and all(want is None or have == want for have, want in zip(array.shape, shape, strict=True))
+    if not fits or array.dtype != dtype:
+        wanted = ", ".join("any" if want is None else str(want) for want in shape)
+        raise SessionError(f"{file}: holds {array.dtype} {array.shape}, but {np.dtype(dtype)} ({wanted}) is needed")
+    return array
+
+
+def _load_audio(
+    path: Path, n: int, channels: int, complete: bool, notes: list[str]
+) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int64]]:
+    times = _load_array(path / "audio_times.npy", np.int64, (None,))
+    audio = _load_array(path / "audio.npy", np.int16, (None, channels), mapped=True)
+    if complete and len(audio) != len(times) * n:
+        raise SessionError(
+            f"{path / 'audio.npy'}: {len(audio)} frames, but {len(times)} periods of {n} frames are listed in audio_times.npy"
+        )
+    periods = min(len(times), len(audio) // n)
+    if periods == 0:
+        raise SessionError(f"{path / 'audio.npy'}: not one whole period; record the session again")
+    if (np.diff(times[:periods]) <= 0).any():
+        raise SessionError(f"{path / 'audio_times.npy'}: times do not grow from period to period")
+    if not complete:
+        notes.append(f"{path}: {_CUT}; {periods} whole periods of sound are left")
+    return audio[: periods * n], times[:periods]
+
+
+def _load_frame_times(path: Path, camera: Camera, complete: bool, notes: list[str]) -> npt.NDArray[np.int64]:
+    times = _load_array(path / "frame_times.npy", np.int64, (None,))
+    if len(times) == 0:
+        return times
+    reader = FrameReader(path)
+    try:
+        height, width, _ = reader.read().shape
+    except EndOfStreamError as e:
+        raise SessionError(f"{path / reader.name}: no image in it, but frame_times.npy lists {len(times)}") from e
+    finally:
+        reader.close()
+    if (width, height) != (camera.width, camera.height):
+        raise SessionError(
+            f"{path / reader.name}: images of {width} x {height} pixels, but rig.camera in session.json is for {camera.width} x "
+            f"{camera.height}: put the calibration of these images there"
+        )
+    if complete and reader.count != len(times):
+        raise SessionError(f"{path / reader.name}: {reader.count} images, but frame_times.npy lists {len(times)}")
+    if not complete:
+        notes.append(f"{path}: {_CUT}; {min(reader.count, len(times))} images are left")
+    times = times[: reader.count]
+    if (np.diff(times) <= 0).any():
+        raise SessionError(f"{path / 'frame_times.npy'}: times do not grow from image to image")
+    return times
+
+
+def _check_overlap(session: Session) -> None:
+    """Raises SessionError where sound and images have no moment in common."""
+    frames, start, end = session.frame_times_ns, int(session.audio_times_ns[0]), session.span_ns
+    if len(frames) and not (frames[0] < end and frames[-1] >= start):
+        raise SessionError(
+            f"{session.path / 'frame_times.npy'}: images from {frames[0] / 1e9:g} to {frames[-1] / 1e9:g} s, but sound from "
+            f"{start / 1e9:g} to {end / 1e9:g} s: both need one clock; record the session again"
+        )
+
+
+def _load_faults(file: Path, periods: int) -> dict[int, str]:
+    if not file.exists():
+        return {}
+    try:
+        faults = {int(index): str(cause) for index, cause in _read_json(file).items()}
+    except ValueError as e:
+        raise SessionError(f"{file}: keys must be period numbers ({e})") from e
+    return {index: cause for index, cause in faults.items() if index < periods}
+
+
+def _load_truth(file: Path) -> Truth | None:
+    """None where there is no file, or nothing in it."""
+    if not file.exists():
+        return None
+    try:
+        with np.load(file, allow_pickle=False) as data:
+            t_ns, joints = data["t_ns"], data["joints"]
+    except KeyError as e:
+        raise SessionError(f"{file}: t_ns or joints is missing") from e
+    except Exception as e:
+        raise SessionError(f"{file}: truncated or not a .npz file ({e})") from e
+    if t_ns.ndim != 1 or joints.shape != (len(t_ns), 25, 3):
+        raise SessionError(f"{file}: t_ns {t_ns.shape}, joints {joints.shape}, but (K,) and (K, 25, 3) are needed")
+    if len(t_ns) == 0:
+        return None
+    if t_ns.dtype.kind not in "iu" or joints.dtype.kind != "f":
+        raise SessionError(f"{file}: t_ns holds {t_ns.dtype}, joints {joints.dtype}, but integers (ns) and floats (m) are needed")
+    return Truth(t_ns.astype(np.int64), joints.astype(np.float64))

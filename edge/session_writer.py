@@ -1,0 +1,250 @@
+"""Writes a session folder, piece by piece: killed or out of disk at any moment, what was written until then can be loaded."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Literal, Self
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edge.config import ExcitationConfig
+from edge.errors import EndOfStreamError, SessionError
+from edge.rig import Rig, rig_to_dict
+
+FORMAT, VERSION = "posekernel-session", 1
+FULL_SCALE = 32768
+# Room for any length: the header is rewritten in place when rows are added.
+_HEADER_BYTES = 128
+_JPEG_QUALITY = 92
+
+
+class _GrowingArray:
+    """An .npy file that is valid after every `append`: first the rows, then the header that counts them."""
+
+    def __init__(self, file: Path, dtype: npt.DTypeLike, row: tuple[int, ...] = ()):
+        self._dtype, self._row = np.dtype(dtype), row
+        self._file: IO[bytes] = file.open("wb", buffering=0)
+        self._end, self.rows = _HEADER_BYTES, 0
+        self._write_header()
+
+    def append(self, rows: npt.ArrayLike) -> None:
+        data = np.ascontiguousarray(rows, self._dtype)
+        _write_all(self._file, self._end, data.tobytes())
+        self._end, self.rows = self._end + data.nbytes, self.rows + len(data)
+        self._write_header()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _write_header(self) -> None:
+        text = repr({"descr": self._dtype.str, "fortran_order": False, "shape": (self.rows, *self._row)})
+        magic = b"\x93NUMPY\x01\x00" + (_HEADER_BYTES - 10).to_bytes(2, "little")
+        _write_all(self._file, 0, magic + text.encode().ljust(_HEADER_BYTES - 11) + b"\n")
+
+
+class _GrowingObject:
+    """A JSON object of strings that is valid after every `add`: the closing brace is overwritten by the next entry."""
+
+    def __init__(self, file: Path):
+        self._file: IO[bytes] = file.open("wb", buffering=0)
+        _write_all(self._file, 0, b"{}")
+        self._end, self._first = 1, True
+
+    def add(self, key: str, value: str) -> None:
+        entry = f"{'' if self._first else ', '}{json.dumps(key)}: {json.dumps(value)}".encode()
+        try:
+            _write_all(self._file, self._end, entry + b"}")
+        except OSError:
+            # Half an entry is no JSON: end the object where it ended before.
+            self._file.truncate(self._end)
+            _write_all(self._file, self._end, b"}")
+            raise
+        self._end, self._first = self._end + len(entry), False
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class SessionWriter:
+    """Context manager that writes one session. Times are any clock in ns; the session's clock starts at `start_ns`.
+
+    Images go to frames.mp4, which can be read only once it is complete; until then each is kept in frames/ as well. Leaving the
+    context, also by EndOfStreamError, completes the session. Any other exception, a failed write or a kill leaves one that loads
+    up to there with a note. Every write raises SessionError where the disk does not take it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        source: Literal["simulated", "recorded"],
+        rig: Rig,
+        excitation: ExcitationConfig,
+        channels: int,
+        mic_channels: tuple[int, ...],
+        reference_channel: int | None,
+        description: str = "",
+        licence: str = "",
+        empty_until_s: float = 0.0,
+        fps: float = 15.0,
+        start_ns: int = 0,
+    ):
+        """Makes the folder. Raises SessionError where it holds files already or cannot be written."""
+        self._path, self._fps, self._start_ns = Path(path), fps, start_ns
+        self._n, self._channels = excitation.period_samples, channels
+        self._head: dict[str, Any] = {
+            "format": FORMAT,
+            "version": VERSION,
+            "source": source,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "description": description,
+            "licence": licence,
+            "period_samples": self._n,
+            "channels": channels,
+            "mic_channels": list(mic_channels),
+            "reference_channel": reference_channel,
+            "full_scale": FULL_SCALE,
+            "excitation": {
+                "sample_rate_hz": excitation.sample_rate_hz,
+                "band_hz": list(excitation.band_hz),
+                "period_s": excitation.period_s,
+                "level_dbfs": excitation.level_dbfs,
+            },
+            "rig": rig_to_dict(rig, excitation.sample_rate_hz, excitation.band_hz),
+            "empty_until_s": empty_until_s,
+        }
+        self._video: Any = None
+        self._closed = self._failed = False
+        self._size: tuple[int, int] | None = None
+        try:
+            self._path.mkdir(parents=True, exist_ok=True)
+            if any(self._path.iterdir()):
+                raise SessionError(f"{self._path}: not empty; name a new folder, nothing is overwritten")
+            self._write_head(complete=False)
+            self._audio = _GrowingArray(self._path / "audio.npy", np.int16, (channels,))
+            self._audio_times = _GrowingArray(self._path / "audio_times.npy", np.int64)
+            self._frame_times = _GrowingArray(self._path / "frame_times.npy", np.int64)
+            self._faults = _GrowingObject(self._path / "audio_faults.json")
+        except OSError as e:
+            raise SessionError(f"{self._path}: cannot be written ({e}); choose a folder that can") from e
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is None or issubclass(kind, EndOfStreamError):
+            self.close()
+        else:
+            # The exception on its way tells more than what closing may meet because of it.
+            with suppress(SessionError):
+                self._finish(complete=False)
+
+    def add_period(self, raw: npt.NDArray[np.int16], t_ns: int, fault: str = "") -> None:
+        """raw: (N, C) int16, one excitation-aligned period of all capture channels. fault: why it must not be used."""
+        if raw.shape != (self._n, self._channels) or raw.dtype != np.int16:
+            raise SessionError(f"a period is {raw.dtype} {raw.shape}, but int16 ({self._n}, {self._channels}) is needed")
+        with self._writing():
+            if fault:
+                self._faults.add(str(self._audio_times.rows), fault)
+            self._audio.append(raw)
+            self._audio_times.append([t_ns - self._start_ns])
+
+    def add_frame(self, image: npt.NDArray[np.uint8], t_ns: int) -> None:
+        """image: (H, W, 3) uint8 RGB, all of one size."""
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+            raise SessionError(f"an image is {image.dtype} {image.shape}, but uint8 (H, W, 3) is needed")
+        size = (image.shape[1], image.shape[0])
+        if self._size not in (None, size):
+            raise SessionError(f"an image is {size[0]} x {size[1]}, but the first was {self._size}: one size is needed")
+        bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+        with self._writing():
+            if self._video is None:
+                self._size, self._video = size, self._open_video(size)
+            _, jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+            (self._path / "frames" / f"{self._frame_times.rows:06d}.jpg").write_bytes(jpeg.tobytes())
+            self._video.write(bgr)
+            self._frame_times.append([t_ns - self._start_ns])
+
+    def set_truth(self, t_ns: npt.NDArray[np.int64], joints: npt.NDArray[np.floating[Any]]) -> None:
+        """t_ns: (K,) on the clock of the periods and images. joints: (K, 25, 3) camera frame, metres, NaN = unknown."""
+        if joints.shape != (len(t_ns), 25, 3):
+            raise SessionError(f"truth is {t_ns.shape}, {joints.shape}, but (K,) and (K, 25, 3) are needed")
+        temporary = self._path / "truth.tmp"
+        with self._writing():
+            with temporary.open("wb") as file:
+                np.savez_compressed(file, t_ns=np.asarray(t_ns, np.int64) - self._start_ns, joints=joints)
+            temporary.replace(self._path / "truth.npz")
+
+    def close(self) -> None:
+        """Complete the session where every write succeeded; safe to call twice. Raises SessionError."""
+        self._finish(complete=not self._failed)
+
+    def _finish(self, complete: bool) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        with self._writing():
+            for part in (self._audio, self._audio_times, self._frame_times, self._faults):
+                part.close()
+            if self._video is not None:
+                self._video.release()
+                self._keep_one_copy(complete)
+            if complete:
+                self._write_head(complete=True)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Turns what the disk refuses into a SessionError, and remembers that the session is not whole."""
+        # Sound and times would no longer belong together.
+        if self._failed and not self._closed:
+            raise SessionError(
+                f"{self._path}: an earlier write failed; what was written before loads, the rest needs a new folder"
+            )
+        try:
+            yield
+        except OSError as e:
+            self._failed = True
+            raise SessionError(
+                f"{self._path}: cannot be written ({e}); free space or use another disk; what was written before loads"
+            ) from e
+
+    def _open_video(self, size: tuple[int, int]) -> Any:
+        (self._path / "frames").mkdir(exist_ok=True)
+        video = cv2.VideoWriter(str(self._path / "frames.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), self._fps, size)
+        if not video.isOpened():
+            self._failed = True
+            raise SessionError(
+                f"{self._path / 'frames.mp4'}: cannot be opened as mp4v video; free space on the disk, or install opencv-python"
+            )
+        return video
+
+    def _keep_one_copy(self, complete: bool) -> None:
+        """Remove frames/ when the video surely holds every image; where it may not, frames/ is what counts."""
+        video = cv2.VideoCapture(str(self._path / "frames.mp4"))
+        whole = complete and video.isOpened() and round(video.get(cv2.CAP_PROP_FRAME_COUNT)) == self._frame_times.rows
+        video.release()
+        if whole:
+            shutil.rmtree(self._path / "frames")
+        else:
+            (self._path / "frames.mp4").unlink(missing_ok=True)
+
+    def _write_head(self, complete: bool) -> None:
+        """In one step, so that a kill leaves the old or the new one."""
+        file = self._path / "session.json"
+        temporary = file.with_suffix(".tmp")
+        temporary.write_text(json.dumps(self._head | {"complete": complete}, indent=1) + "\n")
+        temporary.replace(file)
+
+
+def _write_all(file: IO[bytes], at: int, data: bytes) -> None:
+    """All of `data` from byte `at` on: an unbuffered write may take only a part. Raises OSError."""
+    file.seek(at)
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]

@@ -1,0 +1,117 @@
+"""2D joints (and BlazePose's shape prior) -> the body's shape up to one scale factor.
+
+What one image can tell: every joint's ray, and how deep the joints lie relative to each other for a body of a given size. The
+scale itself is `lifter.py`'s matter.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.pose import MID_HIP, Keypoints
+from edge.rig import Camera
+
+Array = npt.NDArray[np.float64]
+
+N_JOINTS = 15
+# Bone: (joint a, joint b, length / standing height). Segment lengths of Drillis and Contini (1966), as in Winter, Biomechanics
+# and Motor Control of Human Movement, fig. 4.1; the trunk is mid-hip to the middle of the shoulders.
+BONE_RATIOS = (
+    (9, 10, 0.245),
+    (12, 13, 0.245),
+    (10, 11, 0.246),
+    (13, 14, 0.246),
+    (8, 1, 0.288),
+    (2, 3, 0.186),
+    (5, 6, 0.186),
+    (3, 4, 0.146),
+    (6, 7, 0.146),
+)
+SEEN = 0.3  # a joint below this confidence does not steer the fit
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A body of standing height `height_m` that projects onto the seen joints; all bodies s * joints do so too.
+
+    joints: (15, 3) camera frame [m]. confidence: (15,) 0..1. relative_sigma: depth uncertainty between joints, as a part of the
+    body's height.
+    """
+
+    joints: Array
+    confidence: Array
+    height_m: float
+    relative_sigma: float
+
+
+def make_shape(keypoints: Keypoints, camera: Camera) -> Shape | None:
+    """Shape from what the camera sees, or None when fewer than four joints are seen (too few to place a body)."""
+    pixels = keypoints.pixels[:N_JOINTS]
+    confidence = np.where(np.isfinite(pixels[:, :2]).all(axis=1), pixels[:, 2], 0.0)
+    seen = confidence >= SEEN
+    if seen.sum() < 4:
+        return None
+    rays = np.full((N_JOINTS, 3), np.nan)
+    rays[confidence > 0] = camera.rays(pixels[confidence > 0, :2])
+    relative = keypoints.relative[:N_JOINTS]
+    if np.isfinite(relative[seen]).all():
+        return _from_relative(rays, confidence, seen, relative)
+    return _flat(rays, confidence, seen)
+
+
+def standing_height(joints: npt.ArrayLike, weight: npt.ArrayLike | None = None) -> float:
+    """Standing height [m] of the body with these (15, 3) joints [m], from its limb lengths; NaN when none is known."""
+    p = np.asarray(joints, np.float64)
+    w = np.ones(N_JOINTS) if weight is None else np.asarray(weight, np.float64)
+    heights = np.array([np.linalg.norm(p[a] - p[b]) / ratio for a, b, ratio in BONE_RATIOS])
+    weights = np.array([min(w[a], w[b]) * ratio for a, b, ratio in BONE_RATIOS])
+    ok = np.isfinite(heights) & (weights > 0)
+    return _weighted_median(heights[ok], weights[ok]) if ok.any() else float("nan")
+
+
+def _from_relative(rays: Array, confidence: Array, seen: npt.NDArray[np.bool_], relative: Array) -> Shape | None:
+    """Place the hip-centred shape prior so that it projects onto the joints, then move each joint onto its own ray."""
+    centre = np.average(rays[seen], axis=0, weights=confidence[seen])
+    local = relative @ _rotation_to(centre).T
+    # (x + tx) - u (z + tz) = 0 and the same for y, least squares in t.
+    u, w = rays[seen, :2], np.sqrt(confidence[seen])
+    rows = np.zeros((2 * len(u), 3))
+    rows[0::2, 0] = rows[1::2, 1] = 1.0
+    rows[:, 2] = -u.reshape(-1)
+    rhs = (u * local[seen, 2:] - local[seen, :2]).reshape(-1)
+    weight = np.repeat(w, 2)
+    shift = np.linalg.lstsq(rows * weight[:, None], rhs * weight, rcond=None)[0]
+    placed = local + shift
+    if not (placed[:, 2] > 0.1).all():
+        return None
+    on_ray = seen & np.isfinite(rays[:, 0])
+    placed[on_ray] = rays[on_ray] * placed[on_ray, 2:]
+    height = standing_height(placed, confidence)
+    return Shape(placed, confidence, height, 0.04) if np.isfinite(height) else None
+
+
+def _flat(rays: Array, confidence: Array, seen: npt.NDArray[np.bool_]) -> Shape | None:
+    """No shape prior: all joints at one depth, set by the least foreshortened limbs of a body 1.7 m tall."""
+    height = 1.7
+    depths = np.array([height * ratio / np.linalg.norm(rays[a] - rays[b]) for a, b, ratio in BONE_RATIOS if seen[a] and seen[b]])
+    if len(depths) == 0:
+        return None
+    z = float(np.quantile(depths, 0.25))
+    anchor = rays[MID_HIP] if seen[MID_HIP] else np.nanmean(rays[seen], axis=0)
+    joints = np.where(np.isfinite(rays), rays, anchor) * z
+    return Shape(joints, confidence, height, 0.08)
+
+
+def _rotation_to(direction: Array) -> Array:
+    """Smallest rotation (3, 3) that turns the optical axis (0, 0, 1) to `direction`."""
+    d = direction / np.linalg.norm(direction)
+    v = np.array([-d[1], d[0], 0.0])
+    cross = np.array([[0.0, -v[2], v[1]], [v[2], 0.0, -v[0]], [-v[1], v[0], 0.0]])
+    return np.asarray(np.eye(3) + cross + cross @ cross / (1.0 + d[2]))
+
+
+def _weighted_median(values: Array, weights: Array) -> float:
+    order = np.argsort(values)
+    cumulative = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(cumulative, cumulative[-1] / 2)])

@@ -1,0 +1,119 @@
+"""The one adapter to the two TFLite runtimes: ai-edge-litert where it is installed, else tflite-runtime."""
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.errors import ModelError
+
+Tensor = npt.NDArray[Any]
+Shape = tuple[int, ...]
+
+
+class Model:
+    """A TFLite file ready to run, on XNNPACK with `threads` threads. Not to be shared between threads.
+
+    Inputs and outputs are ordered by tensor name with numbers counted as numbers (Identity, Identity_1, ..., Identity_10), which
+    is the order of the graph's author and, unlike the file's own, survives conversion and quantisation.
+    runtime: "ai-edge-litert" or "tflite-runtime". Raises ModelError when the file is missing, corrupt, or not the one that
+    SHA256SUMS beside it lists.
+    """
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        self.path = path
+        content = _read_checked(path)
+        self.runtime, interpreter = _interpreter_class()
+        try:
+            self._interpreter = interpreter(model_content=content, num_threads=threads)
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as e:
+            raise ModelError(
+                f"{path}: found {len(content)} bytes that {self.runtime} cannot load ({_one_line(e)}), "
+                "a complete TFLite model is needed: install the file again"
+            ) from e
+        self._inputs = sorted(self._interpreter.get_input_details(), key=_natural_name)
+        self._outputs = sorted(self._interpreter.get_output_details(), key=_natural_name)
+
+    @property
+    def input_shapes(self) -> tuple[Shape, ...]:
+        """Shape of each input, in the order that `run` takes them."""
+        return tuple(_shape(d) for d in self._inputs)
+
+    @property
+    def output_shapes(self) -> tuple[Shape, ...]:
+        """Shape of each output, in the order that `run` gives them."""
+        return tuple(_shape(d) for d in self._outputs)
+
+    def run(self, *inputs: Tensor) -> list[Tensor]:
+        """One inference. inputs: one array per input, of its shape and dtype. Returns copies of the outputs.
+
+        Raises ModelError when an array does not fit the model.
+        """
+        if len(inputs) != len(self._inputs):
+            raise ModelError(f"{self.path}: found {len(inputs)} input arrays, the model needs {len(self._inputs)}")
+        for detail, x in zip(self._inputs, inputs, strict=True):
+            if x.shape != _shape(detail) or x.dtype != detail["dtype"]:
+                raise ModelError(
+                    f"{self.path}: input {detail['name']} was given {x.dtype} {x.shape}, "
+                    f"the model needs {np.dtype(detail['dtype'])} {_shape(detail)}"
+                )
+            self._interpreter.set_tensor(detail["index"], x)
+        self._interpreter.invoke()
+        return [self._interpreter.get_tensor(d["index"]) for d in self._outputs]
+
+
+def _interpreter_class() -> tuple[str, Any]:
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+
+        return "ai-edge-litert", Interpreter
+    except ImportError:
+        pass
+    try:
+        from tflite_runtime.interpreter import Interpreter
+
+        return "tflite-runtime", Interpreter
+    except ImportError as e:
+        raise ModelError(
+            "no TFLite runtime is installed: pip install ai-edge-litert, or on Python 3.11 without a wheel for it, tflite-runtime"
+        ) from e
+
+
+def _read_checked(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as e:
+        raise ModelError(f"{path}: the model cannot be read ({e.strerror}): check the path or install the file again") from e
+    needed = _listed_sum(path)
+    found = hashlib.sha256(content).hexdigest()
+    if needed is not None and found != needed:
+        raise ModelError(
+            f"{path}: found SHA-256 {found[:16]}..., SHA256SUMS needs {needed[:16]}...: the file is damaged "
+            "or of another version, install it again"
+        )
+    return content
+
+
+def _listed_sum(path: Path) -> str | None:
+    try:
+        lines = (path.parent / "SHA256SUMS").read_text().splitlines()
+    except OSError:
+        return None
+    sums = {name.lstrip("*"): digest for digest, _, name in (line.partition("  ") for line in lines)}
+    return sums.get(path.name)
+
+
+def _natural_name(detail: dict[str, Any]) -> list[tuple[int, str]]:
+    return [(int(s), "") if s.isdigit() else (-1, s) for s in re.split(r"(\d+)", detail["name"])]
+
+
+def _shape(detail: dict[str, Any]) -> Shape:
+    return tuple(int(n) for n in detail["shape"])
+
+
+def _one_line(e: Exception) -> str:
+    return " ".join(str(e).split())
