@@ -1,0 +1,187 @@
+"""Physical optics in the time domain: what a lit surface sends to microphones, echo and shadow in one sum.
+
+k(t) = 1/(2 pi c) d/dt  sum over lit patches of  cos(theta_rx) area / (r1 r2)  delta(t - (r1 + r2) / c)
+
+Delays are deposited with linear interpolation on an oversampled grid that is one excitation period long and wraps around, so a
+spectrum taken from it is that of the periodic steady state. Amplitudes are relative to the direct sound at 1 m.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import scipy.fft
+
+from edge.jit import kernel
+from export.surface import Array, Float32Array, Surface, visibility
+
+ComplexArray = npt.NDArray[np.complex64]
+
+
+@dataclass(frozen=True)
+class PeriodGrid:
+    """The time grid of one excitation period. sample_rate_hz: Hz. period_samples: N. band_hz: where responses are kept."""
+
+    sample_rate_hz: int
+    period_samples: int
+    band_hz: tuple[float, float]
+
+    def __post_init__(self) -> None:
+        lo, hi = self.band_hz
+        if not 0.0 < lo < hi <= self.sample_rate_hz / 2:
+            raise ValueError(f"band is {lo:g} to {hi:g} Hz: it must rise and end at or below {self.sample_rate_hz / 2:g} Hz")
+
+    @property
+    def oversampling(self) -> int:
+        """Deposits per sample: sixteen per period of the highest frequency keep an arrival's interpolation error below 1 %."""
+        return max(1, int(np.ceil(16.0 * self.band_hz[1] / self.sample_rate_hz)))
+
+    @property
+    def deposit_rate_hz(self) -> float:
+        """Rate of the deposit buffers [Hz]."""
+        return float(self.sample_rate_hz * self.oversampling)
+
+    def patch_spacing_m(self, speed_of_sound_m_s: float) -> float:
+        """Patches no coarser than a third of the shortest wavelength [m]."""
+        return speed_of_sound_m_s / self.band_hz[1] / 3.0
+
+    def buffer(self, channels: int) -> Float32Array:
+        """Empty deposits (channels, N * oversampling)."""
+        return np.zeros((channels, self.period_samples * self.oversampling), np.float32)
+
+    @cached_property
+    def frequencies_hz(self) -> Array:
+        """Frequencies of the spectra (N // 2 + 1,), Hz."""
+        return np.asarray(np.fft.rfftfreq(self.period_samples, 1.0 / self.sample_rate_hz))
+
+    @cached_property
+    def band_gain(self) -> Float32Array:
+        """1 inside the band, cosine-squared skirts outside it, 0 at the Nyquist frequency, (N // 2 + 1,)."""
+        (lo, hi), f, nyquist = self.band_hz, self.frequencies_hz, self.sample_rate_hz / 2.0
+        rise = np.clip((f - 0.5 * lo) / (0.5 * lo), 0.0, 1.0)
+        top = min(1.15 * hi, nyquist)
+        fall = np.clip((top - f) / max(top - hi, 1e-6), 0.0, 1.0)
+        gain = np.sin(0.5 * np.pi * rise) ** 2 * np.sin(0.5 * np.pi * fall) ** 2
+        gain[f >= nyquist] = 0.0
+        return np.asarray(gain, np.float32)
+
+    def impulse_spectrum(self, buffer: Float32Array) -> ComplexArray:
+        """Deposited impulses (..., N * oversampling) -> band-limited spectrum (..., N // 2 + 1)."""
+        spectrum = scipy.fft.rfft(buffer, axis=-1)[..., : len(self.frequencies_hz)]
+        interpolation = np.sinc(self.frequencies_hz / self.deposit_rate_hz) ** 2
+        return np.asarray(spectrum * (self.band_gain / interpolation).astype(np.float32), np.complex64)
+
+    def scatter_spectrum(self, buffer: Float32Array, speed_of_sound_m_s: float) -> ComplexArray:
+        """Deposited patches -> band-limited spectrum: the derivative and 1/(2 pi c) of physical optics on top."""
+        factor = 1j * self.frequencies_hz / speed_of_sound_m_s
+        return np.asarray(self.impulse_spectrum(buffer) * factor.astype(np.complex64), np.complex64)
+
+    def response(self, spectrum: ComplexArray) -> Float32Array:
+        """Spectrum (..., N // 2 + 1) -> periodic impulse response (..., N)."""
+        return np.asarray(scipy.fft.irfft(spectrum, self.period_samples, axis=-1), np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class LitSurface:
+    """The patches that one source lights. patches: (L, 8) float32: position, normal, visible area / r1, r1."""
+
+    patches: Float32Array
+
+
+def illuminate(surface: Surface, source: npt.ArrayLike, spacing_m: float) -> LitSurface:
+    """What a point source (3,) [m] lights of a surface whose patches are `spacing_m` apart."""
+    seen = visibility(surface, source, spacing_m)
+    patches = np.empty((len(seen), 8), np.float32)
+    count = _illuminate(surface.points, surface.normals, surface.areas, np.asarray(source, np.float64), seen, patches)
+    return LitSurface(patches[:count])
+
+
+@kernel
+def _illuminate(points: Array, normals: Array, areas: Array, source: Array, seen: Float32Array, patches: Float32Array) -> int:
+    n = 0
+    for i in range(points.shape[0]):
+        if seen[i] > 0.0:
+            x, y, z = points[i, 0] - source[0], points[i, 1] - source[1], points[i, 2] - source[2]
+            r1 = np.sqrt(x * x + y * y + z * z)
+            for k in range(3):
+                patches[n, k], patches[n, 3 + k] = points[i, k], normals[i, k]
+            patches[n, 6], patches[n, 7] = seen[i] * areas[i] / r1, r1
+            n += 1
+    return n
+
+
+def deposit_surface(
+    lit: LitSurface, mics: Array, deposits_per_m: float, gain: float, echo_gain: float, buffer: Float32Array
+) -> None:
+    """Add what a lit surface sends to the microphones (M, 3) [m] to `buffer` (M, L), before d/dt.
+
+    gain: of the path. echo_gain: pressure reflection of the surface; the shadow is that of an opaque body whatever it absorbs.
+    """
+    if buffer.shape[0] != len(mics) or buffer.dtype != np.float32:
+        raise ValueError(f"deposit buffer is {buffer.dtype} {buffer.shape}: float32 with {len(mics)} rows is needed")
+    _deposit_surface(
+        lit.patches,
+        np.ascontiguousarray(mics, np.float32),
+        np.float32(deposits_per_m),
+        np.float32(gain),
+        np.float32(gain * echo_gain),
+        buffer,
+    )
+
+
+@kernel
+def _deposit_surface(
+    patches: Float32Array,
+    mics: Float32Array,
+    deposits_per_m: np.float32,
+    gain: np.float32,
+    echo_gain: np.float32,
+    buffer: Float32Array,
+) -> None:
+    length = buffer.shape[1]
+    for m in range(mics.shape[0]):
+        row = buffer[m]
+        mx, my, mz = mics[m, 0], mics[m, 1], mics[m, 2]
+        for i in range(patches.shape[0]):
+            x, y, z = mx - patches[i, 0], my - patches[i, 1], mz - patches[i, 2]
+            square = x * x + y * y + z * z
+            r2 = np.sqrt(square)
+            facing = x * patches[i, 3] + y * patches[i, 4] + z * patches[i, 5]
+            weight = patches[i, 6] * facing / square * (echo_gain if facing > 0.0 else gain)
+            t = (patches[i, 7] + r2) * deposits_per_m
+            j = int(t)
+            f = t - np.float32(j)
+            j %= length
+            row[j] += weight * (np.float32(1.0) - f)
+            row[j + 1 if j + 1 < length else 0] += weight * f
+
+
+def deposit_arrivals(path_m: Array, weight: Array, deposits_per_m: float, buffer: Float32Array) -> None:
+    """Add impulses to `buffer` (M, L): path lengths (M, K) [m], weights (M, K) or (K,), negative lengths excluded."""
+    path = np.ascontiguousarray(path_m, np.float64)
+    if buffer.shape[0] != path.shape[0]:
+        raise ValueError(f"deposit buffer has {buffer.shape[0]} rows, the arrivals {path.shape[0]}: they must agree")
+    _deposit_arrivals(path * deposits_per_m, np.ascontiguousarray(np.broadcast_to(weight, path.shape), np.float64), buffer)
+
+
+@kernel
+def _deposit_arrivals(delays: Array, weights: Array, buffer: Float32Array) -> None:
+    length = buffer.shape[1]
+    for m in range(delays.shape[0]):
+        for i in range(delays.shape[1]):
+            if delays[m, i] >= 0.0:
+                j = int(delays[m, i])
+                f = delays[m, i] - j
+                buffer[m, j % length] += weights[m, i] * (1.0 - f)
+                buffer[m, (j + 1) % length] += weights[m, i] * f
+
+
+def free_field_response(
+    surface: Surface, source: npt.ArrayLike, mics: Array, grid: PeriodGrid, speed_of_sound_m_s: float, echo_gain: float = 1.0
+) -> ComplexArray:
+    """What a body adds to the sound at microphones (M, 3) with no room around, as spectra (M, N // 2 + 1)."""
+    lit = illuminate(surface, source, grid.patch_spacing_m(speed_of_sound_m_s))
+    buffer = grid.buffer(len(mics))
+    deposit_surface(lit, mics, grid.deposit_rate_hz / speed_of_sound_m_s, 1.0, echo_gain, buffer)
+    return grid.scatter_spectrum(buffer, speed_of_sound_m_s)

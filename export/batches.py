@@ -1,0 +1,94 @@
+"""Samples -> tensors, through the runtime's own input code."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from edge.rays import CHANNELS, N_JOINTS, RaySpec, View, make_view, ray_context, ray_sound, sound_features
+from export.network import VisionNet
+from export.people import Scenes
+from export.samples import Augmentation, Heard, Observed, Rng, detect
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """sound (B, bins, 45), context (B, CONTEXT); log_depth (B, 15), xy (B, 15, 2), centre (B, 2), size (B,) of the view.
+
+    joints: (B, 15, 3) truth in the person's frame [m]. true_sound: (B,) 1 where the kernels are this person's.
+    """
+
+    sound: Tensor
+    context: Tensor
+    log_depth: Tensor
+    xy: Tensor
+    centre: Tensor
+    size: Tensor
+    joints: Tensor
+    true_sound: Tensor
+
+
+def ray_batch(heard: Sequence[Heard], vision: VisionNet, spec: RaySpec) -> tuple[Batch, View]:
+    """A batch for the ray network and the views it was made from."""
+    view = observed_view([h.observed for h in heard])
+    log_depth, xy = see(vision, view)
+    sound = np.zeros((len(heard), spec.bins, N_JOINTS * len(CHANNELS)), np.float32)
+    facts = np.stack([sound_features(None if h.kernels is None else h.rig, spec) for h in heard])
+    for i, h in enumerate(heard):
+        if h.kernels is not None:
+            sound[i] = ray_sound(h.kernels, h.rig, view.one(i), log_depth[i], xy[i], spec)
+    joints = np.stack([h.joints for h in heard]) @ view.turn
+    batch = Batch(
+        sound=torch.from_numpy(sound),
+        context=torch.from_numpy(ray_context(view, log_depth, xy, facts)),
+        log_depth=_tensor(log_depth),
+        xy=_tensor(xy),
+        centre=_tensor(view.centre),
+        size=_tensor(view.size),
+        joints=_tensor(joints),
+        true_sound=torch.tensor([float(h.true_sound) for h in heard]),
+    )
+    return batch, view
+
+
+def observed_view(observed: Sequence[Observed]) -> View:
+    """One view of all (N,)."""
+    return make_view(
+        np.stack([o.rays for o in observed]),
+        np.stack([o.seen for o in observed]),
+        np.stack([o.down for o in observed]),
+        np.stack([o.height_m for o in observed]),
+    )
+
+
+def see(vision: VisionNet, view: View) -> tuple[np.ndarray, np.ndarray]:
+    """What the image alone believes of a batch: normalised log depths (B, 15), places (B, 15, 2)."""
+    with torch.no_grad():
+        out = vision(torch.from_numpy(view.features)).numpy()
+    return out[:, :N_JOINTS], out[:, N_JOINTS:].reshape(-1, N_JOINTS, 2)
+
+
+def vision_batch(scenes: Scenes, a: Augmentation, rng: Rng) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """People before cameras -> features (B, FEATURES), centre (B, 2), size (B,), truth in the person's frame (B, 15, 3) [m]."""
+    joints = scenes.joints[:, :N_JOINTS]
+    rays, seen = detect(joints, a, rng)
+    theirs = rng.random(len(joints)) < a.detector
+    rays = np.where(theirs[:, None, None], scenes.rays[:, :N_JOINTS], rays)
+    in_view = scenes.seen[:, :N_JOINTS]
+    both = seen & in_view
+    seen = np.where((theirs | (both.sum(axis=1) < 5))[:, None], in_view, both)
+    known = rng.random(len(joints)) < a.height_known
+    tilt = np.radians(scenes.tilt_deg + rng.normal(0.0, a.tilt_error_deg, len(joints)))
+    roll = np.radians(scenes.roll_deg + rng.normal(0.0, a.tilt_error_deg, len(joints)))
+    # As Camera.room_rotation, one per scene.
+    down = np.stack([np.sin(roll) * np.cos(tilt), np.cos(roll) * np.cos(tilt), np.sin(tilt)], axis=1)
+    down = np.where(known[:, None], down, [0.0, 1.0, 0.0])
+    height = np.where(known, scenes.camera_height_m + rng.normal(0.0, a.height_error_m, len(joints)), np.nan)
+    view = make_view(np.where(seen[..., None], rays, [0.0, 0.0, 1.0]), seen, down, height)
+    return torch.from_numpy(view.features), _tensor(view.centre), _tensor(view.size), _tensor(joints @ view.turn)
+
+
+def _tensor(a: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(a, np.float32))

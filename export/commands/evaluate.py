@@ -1,0 +1,82 @@
+"""`posekernel-export evaluate`: errors of one lifter, or of several side by side, on a dataset folder."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from edge.errors import ConfigError
+from export.evaluate import Evaluation, evaluate
+from export.predictors import PREDICTORS, make_predictor
+from export.tables import format_comparison, format_evaluation
+
+ALL = "all"
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "evaluate",
+        help="measure a lifter on a dataset folder",
+        description="Runs a lifter over every sample of a folder in the dataset format and prints its errors with 95 % bootstrap "
+        "intervals: overall and per distance, pose, room, number of microphones and signal to interference. Damaged samples are "
+        f"named and counted. Lifters: {', '.join(PREDICTORS)}.",
+    )
+    parser.add_argument("dataset", type=Path, metavar="DIR", help="folder with environmentN folders, or one of them")
+    parser.add_argument(
+        "--lifter",
+        required=True,
+        metavar="NAME",
+        help="a name, MODEL.tflite, several of them with commas between for a table, or all (every name)",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object (with several lifters a list of them)")
+    parser.add_argument("--predictions", type=Path, metavar="F.npz", help="write sample, joints, sigma, scale_source")
+    parser.add_argument("--report", type=Path, metavar="OUT.html", help="write a report with plots that opens from disk")
+    parser.add_argument("--limit", type=int, metavar="N", help="only N samples, evenly spread over the folder")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate and print; 0 when done."""
+    lifters = list(PREDICTORS) if args.lifter == ALL else args.lifter.split(",")
+    if args.limit is not None and args.limit < 1:
+        raise ConfigError(f"--limit is {args.limit}: at least 1 is needed")
+    if len(lifters) > 1 and (args.predictions or args.report):
+        raise ConfigError(f"--predictions and --report take one lifter, {len(lifters)} were given")
+    for path in (args.predictions, args.report):
+        if path is not None and not path.parent.is_dir():
+            raise ConfigError(f"{path}: cannot be written, there is no folder {path.parent}")
+    # All of them first, so that a wrong name is found before the first has run for minutes.
+    predictors = {name: make_predictor(name) for name in lifters}
+    done = [evaluate(args.dataset, name, p, args.limit, _progress(name)) for name, p in predictors.items()]
+    if args.json:
+        print(json.dumps(done[0].as_dict() if len(done) == 1 else [e.as_dict() for e in done]))
+    else:
+        print(format_evaluation(done[0]) if len(done) == 1 else format_comparison(done))
+    _write(done[0], args.predictions, args.report)
+    return 0
+
+
+def _write(evaluation: Evaluation, predictions: Path | None, report: Path | None) -> None:
+    if predictions is not None:
+        evaluation.predictions.save(predictions)
+        print(f"{predictions}: {len(evaluation.truth)} predictions", file=sys.stderr)
+    if report is not None:
+        from export.report import write_report
+
+        write_report(evaluation, report)
+        print(f"{report}: report", file=sys.stderr)
+
+
+def _progress(name: str) -> Callable[[Iterable[Any], int], Iterable[Any]]:
+    """A progress bar on a terminal, with rate and time left."""
+
+    def bar(samples: Iterable[Any], total: int) -> Iterable[Any]:
+        wrapped: Iterable[Any] = tqdm(samples, desc=name, total=total, unit=" samples", disable=not sys.stderr.isatty())
+        return wrapped
+
+    return bar

@@ -1,0 +1,33 @@
+"""`posekernel-export quantize`: a checkpoint becomes the files that ship."""
+
+import argparse
+from pathlib import Path
+
+from edge.errors import ConfigError
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "quantize",
+        help="make the shipped model files from a checkpoint",
+        description="Converts to float and int8 .tflite, checks both, and writes them with their card.",
+    )
+    parser.add_argument("checkpoint", type=Path, metavar="CKPT", help="best.pt of a run")
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="dataset; DIR/val calibrates")
+    parser.add_argument("--out", type=Path, default=Path("edge/models"), metavar="DIR", help="default edge/models")
+    parser.add_argument("--name", default="lifter_ray", metavar="NAME", help="of the files (default lifter_ray)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Convert; 0 when done."""
+    try:
+        import torch
+
+        from export.quantize import quantize
+    except ImportError as e:
+        raise ConfigError(f"conversion needs PyTorch and the LiteRT tools ({e}): pip install 'posekernel[train]'") from e
+    torch.set_num_threads(1)
+    print(quantize(args.checkpoint, args.data, args.out, args.name))
+    return 0

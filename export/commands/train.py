@@ -1,0 +1,54 @@
+"""`posekernel-export train`: the fusion network from a dataset folder."""
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from edge.errors import ConfigError
+
+CONFIG_NAMES = ("debug", "small", "full")
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "train",
+        help="train the fusion network",
+        description="Trains on DIR/train and stops early on DIR/val, whose rooms and people are others. The same command goes on "
+        "where it was stopped.",
+    )
+    parser.add_argument("--config", choices=CONFIG_NAMES, default="small", help="size of the run (default small)")
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="dataset with train and val")
+    parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder of the run, new or to go on with")
+    parser.add_argument("--finetune", type=Path, metavar="CKPT", help="checkpoint to start from")
+    parser.add_argument("--minutes", type=float, metavar="M", help="end the learning rate's descent by then (default: all steps)")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads (default 1)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train; 0 when done."""
+    try:
+        import torch
+        from tqdm import tqdm
+
+        from export.train import train
+        from export.train_config import named_config
+    except ImportError as e:
+        raise ConfigError(f"training needs PyTorch and its tools ({e}): pip install 'posekernel[train]'") from e
+    torch.set_num_threads(args.threads)
+
+    def progress(items: Iterable[Any], total: int) -> Iterable[Any]:
+        bar: Iterable[Any] = tqdm(items, total=total, mininterval=10.0)
+        return bar
+
+    best = train(
+        named_config(args.config), args.data, args.out, finetune=args.finetune, minutes=args.minutes, say=_say, progress=progress
+    )
+    print(best)
+    return 0
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)

@@ -1,0 +1,22 @@
+"""Training curves as a picture."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+
+def plot_curves(log: Sequence[Mapping[str, float]], path: Path) -> None:
+    """Loss and error on unseen rooms over the steps. log: rows with step, loss, median, mean (metres)."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(7.0, 4.0), layout="constrained")
+    steps = [row["step"] for row in log]
+    for key, label in (("loss", "training loss"), ("mean", "unseen rooms, mean"), ("median", "unseen rooms, median")):
+        axes.plot(steps, [100.0 * row[key] for row in log], label=label)
+    axes.set(xlabel="step", ylabel="cm", ylim=(0.0, None))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(path, dpi=100)
+    pyplot.close(figure)

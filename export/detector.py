@@ -1,0 +1,132 @@
+"""What a 2D pose detector makes of a person: biased, heavy-tailed, correlated errors, confidences, sides taken for each other.
+
+The numbers (export/data/detector.json) are fitted to BlazePose on the calibrated video by `posekernel-export fit-detector`.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtr, ndtri
+
+from edge.errors import ConfigError
+from edge.rig import Camera
+
+Array = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+Rng = np.random.Generator
+
+JOINTS = 25
+NEVER_SEEN = (20, 23)  # small toes: BlazePose has none
+MIRROR = np.array([0, 1, 5, 6, 7, 2, 3, 4, 8, 12, 13, 14, 9, 10, 11, 16, 15, 18, 17, 22, 23, 24, 19, 20, 21])
+# Left and right change names for the arms and shoulders, or for the legs and hips.
+SWAPPED_PARTS = ((2, 3, 4, 5, 6, 7), (9, 10, 11, 12, 13, 14, 19, 20, 21, 22, 23, 24))
+FAR_SIDE_M = 0.12  # farther from the camera than its mirror image by this much: the body is in between
+# How a joint is seen: freely, behind the body, behind something else, outside the image.
+NEAR, FAR, COVERED, OUTSIDE = range(4)
+GROUPS = ("near", "far", "covered", "outside")
+QUANTILES = np.linspace(0.0, 1.0, 11)
+
+
+@dataclass(frozen=True, eq=False)
+class DetectorModel:
+    """Errors in units of the person's size, the diagonal of the box around the true joints in the image.
+
+    bias (25, 2): mean error right and down, left and right joints alike. scale (4, 25): of Student's t, by GROUPS.
+    freedom (4,): degrees of freedom of it. correlation (25, 25): of the errors of two joints. confidence (4, 25, 11): its
+    quantiles. trust: how far a low confidence goes with a large error, 0..1. swap (2,): chance that left and right change names
+    in each of SWAPPED_PARTS of somebody seen from front or back, swap_side: in both, from the side. covered: chance that
+    something stands before a person.
+    """
+
+    bias: Array
+    scale: Array
+    freedom: Array
+    correlation: Array
+    confidence: Array
+    trust: float
+    swap: Array
+    swap_side: float
+    covered: float
+
+    def save(self, path: Path, source: dict[str, Any]) -> None:
+        """Write as JSON with a note on what it was fitted to."""
+        numbers = {k: np.round(v, 4).tolist() if isinstance(v, np.ndarray) else round(v, 4) for k, v in vars(self).items()}
+        path.write_text(json.dumps({"source": source, **numbers}, indent=None, separators=(",", ":")) + "\n")
+
+    def observe(self, rng: Rng, joints: Array, camera: Camera) -> Array:
+        """Keypoints (25, 3) u, v [px] and confidence of a person with these joints (25, 3) [m], camera frame.
+
+        NaN and confidence 0 where the detector has no such joint. The joints must be in front of the camera.
+        """
+        true = camera.project(np.where(joints[:, 2:] > 0.1, joints, joints + np.array([0.0, 0.0, 1.0])))
+        size = person_size(true)
+        group = seen_how(true, joints, camera)
+        group[(group != OUTSIDE) & self._covers(rng, true)] = COVERED
+        each = np.arange(JOINTS)
+        freedom = self.freedom[group]
+        # A confidence that knows of the error: both follow from normal numbers that are correlated (a Gaussian copula).
+        tail = np.sqrt(freedom / rng.chisquare(freedom))
+        normal = np.linalg.cholesky(self.correlation + 1e-6 * np.eye(JOINTS)) @ rng.normal(size=(JOINTS, 2))
+        spread = (self.scale[group, each] * tail)[:, None] * normal
+        pixels = true + size * (self.bias + spread)
+        wrong = np.linalg.norm(spread, axis=1) / np.maximum(self.scale[group, each], 1e-6)
+        rank = np.clip(1.0 - np.exp(-0.5 * wrong**2), 1e-3, 1.0 - 1e-3)
+        mixed = -self.trust * ndtri(rank) + np.sqrt(1.0 - self.trust**2) * rng.normal(size=JOINTS)
+        levels = ndtr(mixed)
+        curves = self.confidence[group, each]
+        confidence = np.array([np.interp(x, QUANTILES, curve) for x, curve in zip(levels, curves, strict=True)])
+        side = bool(from_the_side(true, size))
+        chance = np.full(2, float(rng.random() < self.swap_side)) if side else self.swap
+        for part in (p for p, c in zip(SWAPPED_PARTS, chance, strict=True) if rng.random() < c):
+            pixels[list(part)], confidence[list(part)] = pixels[MIRROR][list(part)], confidence[MIRROR][list(part)]
+        pixels[list(NEVER_SEEN)], confidence[list(NEVER_SEEN)] = np.nan, 0.0
+        return np.column_stack([pixels, confidence])
+
+    def _covers(self, rng: Rng, true: Array) -> BoolArray:
+        """Which joints a table, a sofa or a door frame hides: what lies below or beside an edge through the person."""
+        if rng.random() >= self.covered:
+            return np.zeros(JOINTS, bool)
+        axis = int(rng.choice([0, 1], p=[0.3, 0.7]))
+        low, high = true[:, axis].min(), true[:, axis].max()
+        edge = low + rng.uniform(0.45, 0.9) * (high - low)
+        if axis == 0 and rng.random() < 0.5:
+            return np.asarray(true[:, 0] < low + high - edge)
+        return np.asarray(true[:, axis] > edge)
+
+
+def person_size(pixels: Array) -> Array:
+    """Diagonal (...,) [px] of the box around joints (..., 25, 2), NaN ones left out."""
+    return np.asarray(np.linalg.norm(np.nanmax(pixels, axis=-2) - np.nanmin(pixels, axis=-2), axis=-1))
+
+
+def seen_how(pixels: Array, joints: Array, camera: Camera) -> npt.NDArray[np.int64]:
+    """NEAR, FAR or OUTSIDE for each joint (..., 25)."""
+    z = joints[..., 2]
+    far = z - z[..., MIRROR] > FAR_SIDE_M
+    outside = (pixels < 0.0).any(axis=-1) | (pixels > np.array([camera.width - 1, camera.height - 1])).any(axis=-1)
+    return np.asarray(np.where(outside, OUTSIDE, np.where(far, FAR, NEAR)), np.int64)
+
+
+def from_the_side(pixels: Array, size: Array) -> BoolArray:
+    """Shoulders and hips (..., 25, 2) are too narrow in the image to tell front from back."""
+    across = pixels[..., [2, 9], :] - pixels[..., [5, 12], :]
+    return np.asarray(np.linalg.norm(across, axis=-1).mean(axis=-1) < 0.06 * size)
+
+
+@lru_cache(maxsize=1)
+def load_detector() -> DetectorModel:
+    """The fitted model that ships. Raises ConfigError where its file is damaged."""
+    file = resources.files("export") / "data" / "detector.json"
+    try:
+        table = json.loads(file.read_text())
+        table.pop("source")
+        arrays: dict[str, Any] = {k: np.array(v) if isinstance(v, list) else float(v) for k, v in table.items()}
+        return DetectorModel(**arrays)
+    except (OSError, ValueError, KeyError, TypeError) as e:
+        raise ConfigError(f"{file}: no detector model ({e}); make it with posekernel-export fit-detector") from e

@@ -1,0 +1,210 @@
+"""People before random cameras, joints only: endless training samples for what needs no sound."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.rig import Camera
+from edge.shape import SEEN
+from export.bodies import Split, pose_body, sample_body
+from export.detector import FAR_SIDE_M, MIRROR, load_detector, person_size
+from export.poses import sample_pose
+from export.vision import N_JOINTS
+
+Array = npt.NDArray[np.float64]
+Rng = np.random.Generator
+
+POSES_PER_BODY = 3
+DISTANCE_M = (1.3, 5.2)
+CAMERA_HEIGHT_M = (0.5, 2.2)
+TILT_DEG = (-6.0, 22.0)
+HALF_VIEW = (0.5, 0.8)  # tangent of half the field of view across; three quarters of it down
+LEAST_IN_VIEW, LEAST_DETECTED = 8, 5  # of the first 15 joints
+FOCAL_PX = 520.0  # of the camera the detector model sees through
+NOISE = (0.003, 0.01)  # of a 2D joint, at unit depth: 1.5 to 5 px at 500 px focal length
+NOISE_PER_SIZE = (0.0, 0.03)  # and as a part of the person's size in the image
+OUTLIERS, OUTLIER_FACTOR = 0.04, 5.0
+OCCLUDED = 0.35  # share of the scenes in which some joints are hidden
+GROUPS = ((2, 3, 4), (5, 6, 7), (10, 11, 22, 23, 24), (13, 14, 19, 20, 21), (0, 15, 16, 17, 18), (4,), (7,), (11,), (14,))
+
+
+@dataclass(frozen=True, eq=False)
+class People:
+    """Posed people: joints (N, 25, 3) BODY_25 in the room, mid-hip above the origin [m]; height_m (N,) standing height."""
+
+    joints: Array
+    height_m: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Scenes:
+    """People before cameras. joints: (N, 25, 3) camera frame [m]. rays: (N, 25, 3) of the noisy 2D joints at z = 1.
+
+    seen: (N, 25) which of them the detector gives. height_m: (N,). camera_height_m, tilt_deg, roll_deg: (N,).
+    half_view: (N,) tangent of half the field of view across.
+    """
+
+    joints: Array
+    rays: Array
+    seen: npt.NDArray[np.bool_]
+    height_m: Array
+    camera_height_m: Array
+    tilt_deg: Array
+    roll_deg: Array
+    half_view: Array
+
+    def pick(self, which: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "Scenes":
+        """Some of the scenes, by mask or index (N,)."""
+        return Scenes(*(getattr(self, f.name)[which] for f in fields(self)))
+
+    def __add__(self, other: "Scenes") -> "Scenes":
+        """These scenes, then the others."""
+        return Scenes(*(np.concatenate([getattr(self, f.name), getattr(other, f.name)]) for f in fields(self)))
+
+
+def sample_people(
+    count: int,
+    seed: int,
+    split: Split,
+    progress: Callable[[Iterable[Any], int], Iterable[Any]] = lambda items, total: items,
+) -> People:
+    """Random bodies of a split in random poses of its motion clips; about 200 a second. progress: wraps the bodies."""
+    rng = np.random.default_rng([seed, 1])
+    joints, heights = [], []
+    bodies = -(-count // POSES_PER_BODY)
+    for _ in progress(range(bodies), bodies):
+        body = sample_body(rng, split)
+        for _ in range(POSES_PER_BODY):
+            joints.append(pose_body(body, sample_pose(rng, body, split=split)).joints)
+            heights.append(body.height_m)
+    return People(np.array(joints[:count], np.float64), np.array(heights[:count]))
+
+
+def sample_scenes(people: People, count: int, rng: Rng) -> Scenes:
+    """Put random people before random cameras, at least LEAST_IN_VIEW joints in view, and detect their joints with errors."""
+    scenes = _draw(people, count, rng)
+    while len(scenes.joints) < count:
+        scenes = scenes + _draw(people, count, rng)
+    return scenes.pick(np.arange(count))
+
+
+def detected(scenes: Scenes, rng: Rng) -> Scenes:
+    """The same scenes as the fitted detector model sees them; those of whom too few joints are left go. About 1000 a second."""
+    model = load_detector()
+    rays, seen = np.full_like(scenes.rays, np.nan), np.zeros_like(scenes.seen)
+    for k, joints in enumerate(scenes.joints):
+        width = 2.0 * FOCAL_PX * scenes.half_view[k]
+        camera = Camera(round(width), round(0.75 * width), FOCAL_PX, FOCAL_PX, width / 2, 0.375 * width)
+        pixels = model.observe(rng, joints, camera)
+        seen[k] = np.isfinite(pixels[:, :2]).all(axis=1) & (pixels[:, 2] >= SEEN)
+        rays[k, seen[k]] = camera.rays(pixels[seen[k], :2])
+    return replace(scenes, rays=rays, seen=seen).pick(seen[:, :N_JOINTS].sum(axis=1) >= LEAST_DETECTED)
+
+
+@dataclass(frozen=True, eq=False)
+class DetectorErrors:
+    """What the detector model did to some scenes, to be done to others: it is too slow to be asked for each training sample.
+
+    offsets: (K, 25, 2) from the true joint over the person's size. seen: (K, 25). swapped: (K,) left and right changed names.
+    side: (K,) which side of the body was away from the camera: -1, 0, 1.
+    """
+
+    offsets: Array
+    seen: npt.NDArray[np.bool_]
+    swapped: npt.NDArray[np.bool_]
+    side: npt.NDArray[np.int64]
+
+
+def detector_errors(scenes: Scenes, rng: Rng) -> DetectorErrors:
+    """The errors that the detector model makes in these scenes."""
+    found = detected(scenes, rng)
+    true = found.joints[..., :2] / found.joints[..., 2:]
+    xy = found.rays[..., :2]
+    as_told, as_mirrored = (np.nanmedian(np.linalg.norm(p - true, axis=-1), axis=1) for p in (xy, xy[:, MIRROR]))
+    swapped = np.asarray(as_mirrored < as_told)
+    flip = swapped[:, None]
+    offsets = np.where(flip[..., None], xy[:, MIRROR], xy) - true
+    seen = np.where(flip, found.seen[:, MIRROR], found.seen)
+    return DetectorErrors(np.nan_to_num(offsets / person_size(true)[:, None, None]), seen, swapped, _far_side(found.joints))
+
+
+def apply_errors(scenes: Scenes, errors: DetectorErrors, rng: Rng) -> Scenes:
+    """The scenes' 2D joints with errors drawn from `errors` instead of their own; who is left with too few joints goes."""
+    side = _far_side(scenes.joints)
+    pick = np.zeros(len(side), np.int64)
+    for k in (-1, 0, 1):
+        candidates = np.flatnonzero(errors.side == k)
+        if len(candidates):
+            pick[side == k] = rng.choice(candidates, int((side == k).sum()))
+    true = scenes.joints[..., :2] / scenes.joints[..., 2:]
+    xy = true + errors.offsets[pick] * person_size(true)[:, None, None]
+    inside = (np.abs(true) < scenes.half_view[:, None, None] * np.array([1.0, 0.75])).all(axis=-1)
+    seen = errors.seen[pick] & inside
+    flip = errors.swapped[pick][:, None]
+    xy, seen = np.where(flip[..., None], xy[:, MIRROR], xy), np.where(flip, seen[:, MIRROR], seen)
+    rays = np.concatenate([xy, np.ones_like(xy[..., :1])], axis=-1)
+    return replace(scenes, rays=rays, seen=seen).pick(seen[:, :N_JOINTS].sum(axis=1) >= LEAST_DETECTED)
+
+
+def _far_side(joints: Array) -> npt.NDArray[np.int64]:
+    """Which side (N,) is farther from the camera: right -1, left 1, neither 0."""
+    depth = (joints[:, [5, 12], 2] - joints[:, [2, 9], 2]).mean(axis=1)
+    return np.asarray(np.sign(depth) * (np.abs(depth) > FAR_SIDE_M), np.int64)
+
+
+def _draw(people: People, n: int, rng: Rng) -> Scenes:
+    pick = rng.integers(len(people.joints), size=n)
+    yaw, forward = rng.uniform(0, 2 * np.pi, n), rng.uniform(*DISTANCE_M, n)
+    half = rng.uniform(*HALF_VIEW, n)
+    zero, one = np.zeros(n), np.ones(n)
+    turn = _rows([[np.cos(yaw), -np.sin(yaw), zero], [np.sin(yaw), np.cos(yaw), zero], [zero, zero, one]])
+    room = people.joints[pick] @ turn.transpose(0, 2, 1)
+    mirrored = rng.random(n) < 0.5
+    room[mirrored] = _mirror(room[mirrored])
+    height, tilt, roll = (
+        rng.uniform(*CAMERA_HEIGHT_M, n),
+        np.radians(rng.uniform(*TILT_DEG, n)),
+        np.radians(rng.normal(0, 1.5, n)),
+    )
+    room[..., 0] += (rng.uniform(-0.75, 0.75, n) * half * forward)[:, None]
+    room[..., 1] += forward[:, None]
+    room[..., 2] -= height[:, None]
+    # The inverse of Camera.room_rotation, one per scene.
+    level = _rows([[one, zero, zero], [zero, -np.sin(tilt), np.cos(tilt)], [zero, -np.cos(tilt), -np.sin(tilt)]])
+    unroll = _rows([[np.cos(roll), -np.sin(roll), zero], [np.sin(roll), np.cos(roll), zero], [zero, zero, one]])
+    joints = room @ (level @ unroll)
+    z = np.maximum(joints[..., 2], 0.05)
+    xy = joints[..., :2] / z[..., None]
+    in_view = (joints[..., 2] > 0.3) & (np.abs(xy[..., 0]) < half[:, None]) & (np.abs(xy[..., 1]) < 0.75 * half[:, None])
+    ok = (in_view[:, :N_JOINTS].sum(axis=1) >= LEAST_IN_VIEW) & (joints[..., 2] > 0.3).all(axis=1)
+    size = np.ptp(xy, axis=1).max(axis=1)
+    sigma = rng.uniform(*NOISE, n) + rng.uniform(*NOISE_PER_SIZE, n) * size
+    each = np.where(rng.random(xy.shape[:2]) < OUTLIERS, OUTLIER_FACTOR, 1.0) * sigma[:, None]
+    xy = xy + rng.normal(size=xy.shape) * each[..., None]
+    seen = in_view & ~_occluded(n, rng)
+    rays = np.concatenate([xy, np.ones_like(xy[..., :1])], axis=-1)
+    ok &= seen[:, :N_JOINTS].sum(axis=1) >= LEAST_DETECTED
+    scenes = Scenes(joints, rays, seen, people.height_m[pick], height, np.degrees(tilt), np.degrees(roll), half)
+    return scenes.pick(ok)
+
+
+def _occluded(n: int, rng: Rng) -> npt.NDArray[np.bool_]:
+    """Which joints (n, 25) are hidden: limbs at a time, and single ones."""
+    out = np.zeros((n, 25), bool)
+    for group in GROUPS:
+        out[:, group] |= (rng.random(n) < 0.18)[:, None]
+    out |= rng.random((n, 25)) < 0.06
+    return np.asarray(out & (rng.random(n) < OCCLUDED)[:, None])
+
+
+def _mirror(joints: Array) -> Array:
+    """Left and right exchanged, x flipped: (N, 25, 3)."""
+    return np.asarray(joints[:, MIRROR] * np.array([-1.0, 1.0, 1.0]))
+
+
+def _rows(rows: list[list[Array]]) -> Array:
+    """Matrices (N, 3, 3) from rows of entries (N,)."""
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)

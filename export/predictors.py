@@ -1,0 +1,48 @@
+"""What can be evaluated: the contract of a lifter over dataset samples, and the registry of the names that `--lifter` takes."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from edge.dataset import Environment, Sample
+from edge.errors import ConfigError, ModelError
+from edge.pose import LiftedPose
+from export.network_predictor import NetworkPredictor
+from export.sound_baselines import AudioOnly, FirstArrival, Geometric
+from export.vision_baselines import AssumedHeight, DepthRegression, FloorContact, TrueHeight, VisionOnly
+
+
+class Predictor(Protocol):
+    """One form of lifting, run over samples of the dataset format."""
+
+    def __call__(self, sample: Sample, environment: Environment) -> LiftedPose | None:
+        """One pose, or None when too few joints are seen.
+
+        Only an oracle may read sample.joints or sample.info. Raises PosekernelError where the sample lacks what it needs.
+        """
+
+
+# Each takes the baselines' weights (None: those that ship).
+PREDICTORS: dict[str, Callable[[Path | None], Predictor]] = {
+    "assumed-height": AssumedHeight,
+    "true-height": TrueHeight,
+    "floor-contact": FloorContact,
+    "depth-regression": DepthRegression,
+    "vision-only": VisionOnly,
+    "audio-only": AudioOnly,
+    "geometric": Geometric,
+    "first-arrival": FirstArrival,
+}
+
+
+def make_predictor(name: str) -> Predictor:
+    """The lifter of a name. Raises ConfigError for an unknown one, ModelError where its weights cannot be read."""
+    if name in PREDICTORS:
+        return PREDICTORS[name](None)
+    known = ", ".join(PREDICTORS)
+    model, _, variant = name.partition(":")
+    if model.endswith(".tflite"):
+        if not Path(model).is_file():
+            raise ModelError(f"{model}: no such model file")
+        return NetworkPredictor(Path(model), variant)
+    raise ConfigError(f"lifter {name!r} is unknown: one of {known}, or MODEL.tflite[:VARIANT], is needed")

@@ -1,0 +1,213 @@
+"""A checkpoint -> what ships: float and int8 .tflite, checked against PyTorch and each other, and the card that explains them."""
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from edge.errors import ModelError
+from edge.network_lifter import FORMAT, INT8, VERSION
+from edge.ray_decoder import Lifted, RayDecoding, decode
+from edge.rays import FEATURES, View
+from edge.tflite import Model
+from export.batches import Batch, ray_batch
+from export.convert import Inputs, to_float, to_int8
+from export.network import RayNet, VisionNet
+from export.samples import Augmentation, Heard, SoundSet
+from export.train import load_networks
+from export.train_config import TrainConfig
+
+Array = npt.NDArray[np.float64]
+Say = Callable[[str], None]
+
+CHECKED = 200
+CALIBRATION = 300
+WITHIN_SIGMA = 0.683
+# The scale comes from sound where the network is surer of it than in this share of true recordings, and than not.
+UNSURE = 0.05
+FLOAT_TOLERANCE = 1e-3  # of the largest logit or residual
+INT8_TOLERANCE_M = 0.003  # more median error than the float file
+SHARED_TOLERANCE_M = 0.03  # median distance of the joints of the two files
+LIMITS = (
+    "Trained on simulated sound only: rigid people in furnished shoebox rooms, compact microphone arrays.",
+    "One person in the image; others in the room add interference.",
+    "Positions are those of a skeleton inside the body; joints out of the image are guessed from the others.",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Checked:
+    """Samples in batches of one and the truth: inputs of the ray network, views, image estimates, truth (N, 15, 3) [m]."""
+
+    batch: Batch
+    views: View
+    truth: Array
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    def inputs(self, index: int) -> Inputs:
+        """Of the ray network, one sample."""
+        return self.batch.sound[index : index + 1].numpy(), self.batch.context[index : index + 1].numpy()
+
+    def lifted(self, index: int, logits: npt.ArrayLike, residual: npt.ArrayLike, config: TrainConfig, d: RayDecoding) -> Lifted:
+        """The decoded outputs of one sample."""
+        depth, xy = self.batch.log_depth[index].numpy(), self.batch.xy[index].numpy()
+        return decode(logits, residual, depth, xy, self.views.one(index), config.ray.spec, d)
+
+
+def quantize(checkpoint: Path, data: Path, out: Path, name: str, say: Say = print) -> Path:
+    """Write NAME.tflite, NAME_int8.tflite, NAME_vision.tflite, NAME.json and their lines in SHA256SUMS; returns the card.
+
+    data: dataset; DATA/val calibrates. Raises ModelError where a file does not do what PyTorch does.
+    """
+    config, vision, ray, stored = load_networks(checkpoint)
+    samples = SoundSet(data / "val")
+    out.mkdir(parents=True, exist_ok=True)
+    files = {"vision": out / f"{name}_vision.tflite", "float": out / f"{name}.tflite", "int8": out / f"{name}{INT8}.tflite"}
+    sums = out / "SHA256SUMS"
+    _forget(sums, [p.name for p in files.values()])
+    recorded = _checked([samples.recorded(i) for i in _spread(len(samples), 2 * CHECKED)], vision, config)
+    calibration = _checked(_mixed(samples, config.augmentation, config.seed), vision, config)
+    to_float(vision, (torch.zeros(1, FEATURES),), files["vision"])
+    to_float(ray, (recorded.batch.sound[:1], recorded.batch.context[:1]), files["float"])
+    to_int8(files["float"], files["int8"], [calibration.inputs(i) for i in range(len(calibration))])
+    difference = _check_float(ray, vision, files, recorded)
+    decoding, threshold = _calibrated(files["float"], recorded, config)
+    figures = _check_int8(files, recorded, config, decoding) | {"float_against_pytorch": difference}
+    say(json.dumps(figures, indent=1))
+    card = {
+        "format": FORMAT,
+        "version": VERSION,
+        "form": "ray",
+        "config": {"spec": asdict(config.ray.spec), "decoding": asdict(decoding), "sound_threshold": threshold},
+        "files": {k: {"name": p.name, "sha256": _sha256(p), "bytes": p.stat().st_size} for k, p in files.items()},
+        "training": config.as_dict()
+        | {"trained_steps": stored["step"], "samples": stored["samples"], "parameters": stored["parameters"]},
+        "commit": _commit(),
+        "figures": figures | {"validation_mean_mpjpe_m": stored["score"], "samples": len(recorded)},
+        "limits": list(LIMITS),
+        "licence": "Apache-2.0",
+    }
+    path = out / f"{name}.json"
+    path.write_text(json.dumps(card, indent=1) + "\n")
+    _remember(sums, [*files.values(), path])
+    return path
+
+
+def _checked(heard: Sequence[Heard], vision: VisionNet, config: TrainConfig) -> Checked:
+    batch, views = ray_batch(heard, vision, config.ray.spec)
+    return Checked(batch, views, np.stack([h.joints for h in heard]))
+
+
+def _mixed(samples: SoundSet, augmentation: Augmentation, seed: int) -> list[Heard]:
+    """What the int8 file must have room for: all that training shows, silence and few pairs too."""
+    rng = np.random.default_rng([seed, 13])
+    chosen = rng.integers(len(samples), size=CALIBRATION)
+    return [samples.augmented(int(i), augmentation, rng) for i in chosen]
+
+
+def _check_float(ray: RayNet, vision: VisionNet, files: dict[str, Path], samples: Checked) -> float:
+    """Largest difference of the float file from PyTorch, relative to the largest output."""
+    model, seeing, worst = Model(files["float"]), Model(files["vision"]), 0.0
+    for i in range(min(CHECKED, len(samples))):
+        sound, context = samples.inputs(i)
+        features = samples.views.features[i : i + 1]
+        with torch.no_grad():
+            expected = [*ray(torch.from_numpy(sound), torch.from_numpy(context)), vision(torch.from_numpy(features))]
+        for got, want in zip([*model.run(sound, context), *seeing.run(features)], expected, strict=True):
+            worst = max(worst, float(np.abs(got - want.numpy()).max() / want.abs().max()))
+    if not worst <= FLOAT_TOLERANCE:
+        raise ModelError(f"{files['float']}: differs from PyTorch by {worst:.2g} of the largest output, {FLOAT_TOLERANCE} may be")
+    return worst
+
+
+def _check_int8(files: dict[str, Path], samples: Checked, config: TrainConfig, decoding: RayDecoding) -> dict[str, float]:
+    """Median errors of both files [m] and how far apart their joints are."""
+    joints = {}
+    for form in ("float", "int8"):
+        model = Model(files[form])
+        lifted = [samples.lifted(i, *_first(model.run(*samples.inputs(i))), config, decoding) for i in range(len(samples))]
+        joints[form] = np.stack([x.joints for x in lifted])
+    errors = {form: np.linalg.norm(j - samples.truth, axis=-1).mean(axis=1) for form, j in joints.items()}
+    medians = {form: float(np.median(e)) for form, e in errors.items()}
+    apart = float(np.median(np.linalg.norm(joints["int8"] - joints["float"], axis=-1)))
+    if medians["int8"] - medians["float"] > INT8_TOLERANCE_M or apart > SHARED_TOLERANCE_M:
+        raise ModelError(
+            f"{files['int8']}: its median error is {100 * medians['int8']:.2f} cm, that of the float file "
+            f"{100 * medians['float']:.2f}; joints lie {100 * apart:.2f} cm apart: calibrate with more or other inputs"
+        )
+    return {
+        "float_median_mpjpe_m": medians["float"],
+        "int8_median_mpjpe_m": medians["int8"],
+        "float_mean_mpjpe_m": float(errors["float"].mean()),
+        "int8_mean_mpjpe_m": float(errors["int8"].mean()),
+        "int8_from_float_median_m": apart,
+    }
+
+
+def _calibrated(path: Path, samples: Checked, config: TrainConfig) -> tuple[RayDecoding, float]:
+    """The decoding with factors that make WITHIN_SIGMA of the errors lie within 1 sigma, and the threshold of sound."""
+    plain, model = config.ray.decoding, Model(path)
+    ratios: dict[str, list[Array]] = {"depth": [], "plane": [], "joint": []}
+    sure: list[float] = []
+    for i in range(len(samples)):
+        lifted = samples.lifted(i, *_first(model.run(*samples.inputs(i))), config, plain)
+        error = (lifted.joints - samples.truth[i]) @ samples.views.turn[i]
+        sure.append(lifted.sound)
+        ratios["depth"].append(np.abs(error[:, 2]) / lifted.depth_sigma)
+        ratios["plane"].append(np.abs(error[:, :2]).mean(axis=1) / lifted.plane_sigma)
+        ratios["joint"].append(np.linalg.norm(error, axis=1) / lifted.sigma)
+    factor = {key: float(np.quantile(np.concatenate(r), WITHIN_SIGMA)) for key, r in ratios.items()}
+    decoding = replace(
+        plain,
+        depth_sigma_factor=factor["depth"],
+        plane_sigma_factor=factor["plane"],
+        joint_sigma_factor=factor["joint"],
+    )
+    return decoding, max(0.5, round(float(np.quantile(sure, UNSURE)), 3))
+
+
+def _first(outputs: list[npt.NDArray[Any]]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    logits, residual = outputs
+    return logits[0], residual[0]
+
+
+def _spread(available: int, wanted: int) -> list[int]:
+    chosen: list[int] = np.unique(np.linspace(0, available - 1, wanted).round().astype(int)).tolist()
+    return chosen
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _forget(sums: Path, names: Sequence[str]) -> None:
+    """Take files out of SHA256SUMS: while they are made anew they do not fit it."""
+    if sums.is_file():
+        kept = [line for line in sums.read_text().splitlines() if line.split()[-1] not in names]
+        sums.write_text("".join(line + "\n" for line in kept))
+
+
+def _remember(sums: Path, files: Sequence[Path]) -> None:
+    _forget(sums, [p.name for p in files])
+    with sums.open("a") as file:
+        file.writelines(f"{_sha256(p)}  {p.name}\n" for p in files)
+
+
+def _commit() -> str:
+    """The commit that made the model, or "unknown" outside a repository."""
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.strip()

@@ -1,0 +1,91 @@
+"""An evaluation as one HTML file: tables, plots and drawn cases, with nothing to fetch from elsewhere."""
+
+import base64
+import importlib.util
+from html import escape
+from pathlib import Path
+
+from edge.errors import ConfigError, SessionError
+from export.evaluate import Evaluation, Summary
+from export.metrics import MEASURES
+from export.tables import BY_NAME, COLUMNS, MOST_ROOMS, format_interval, worst_rooms
+
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; border-bottom: 1px solid #ccc; }
+table { border-collapse: collapse; margin: 0.5rem 0; } td, th { padding: 0.2rem 0.8rem; text-align: right; white-space: nowrap; }
+td:first-child, th:first-child { text-align: left; } tr:nth-child(even) { background: #f4f4f4; }
+th { border-bottom: 1px solid #888; }
+.scroll { overflow-x: auto; } img { max-width: 100%; } .small { color: #666; font-size: 0.9rem; }
+"""
+
+
+def write_report(evaluation: Evaluation, path: Path) -> None:
+    """Write the report of one lifter. Raises ConfigError without matplotlib, SessionError where the file cannot be written."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise ConfigError("the report needs matplotlib, which is not installed: pip install 'posekernel[export]'")
+    html = make_report(evaluation)
+    try:
+        path.write_text(html, encoding="utf-8")
+    except OSError as e:
+        raise SessionError(f"{path}: the report cannot be written ({e.strerror})") from e
+
+
+def make_report(evaluation: Evaluation) -> str:
+    """The report's HTML."""
+    from export import report_figures as figures
+
+    e = evaluation
+    parts = [
+        f"<h1>{escape(e.lifter)} on {escape(e.dataset)}</h1>",
+        f"<p>{len(e.truth)} samples, {len(e.no_pose)} without a pose, {len(e.skipped)} damaged. "
+        f"Lengths in cm, shares in per cent, 95 % bootstrap intervals over samples in brackets. Rank correlation of 1-sigma and "
+        f"error: {e.sigma_rank:.2f}.</p>",
+        "<h2>Overall</h2>",
+        _table(["measure", "value", "samples"], [_overall_row(e.overall, m.name) for m in MEASURES]),
+        "<h2>Error against distance and signal to interference</h2>",
+        _image(figures.error_against(e, "distance_m", "true mid-hip distance (m)"), "error against distance"),
+        _image(figures.error_against(e, "sir_db", "signal to interference (dB)"), "error against signal to interference"),
+        "<h2>Distributions</h2>",
+        _image(figures.histograms(e), "histograms of the errors"),
+        _image(figures.joints_and_sigma(e), "error per joint, and against the predicted 1-sigma"),
+        "<h2>Best, median and worst cases</h2>",
+        _image(figures.cases(e), "skeletons, true and predicted"),
+    ]
+    for grouping, by in e.groups.items():
+        parts.append(f"<h2>By {escape(grouping)}</h2>")
+        if grouping == "room" and len(by) > MOST_ROOMS:
+            parts.append(f"<p>{len(by)} rooms; the {MOST_ROOMS} worst by median:</p>")
+            by = dict(worst_rooms(by, MOST_ROOMS))
+        head = [grouping, "samples", *(BY_NAME[c].title for c in COLUMNS)]
+        parts.append(_table(head, [_group_row(label, s) for label, s in by.items()]))
+    for title, names in (("Without a pose", e.no_pose), ("Damaged samples", e.skipped)):
+        if names:
+            parts.append(f"<h2>{title}</h2>" + _table(["sample", "reason"], [[n, why] for n, why in names.items()]))
+    title = escape(f"{e.lifter} on {e.dataset}")
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>{STYLE}</style></head>'
+        f"<body>{''.join(parts)}</body></html>\n"
+    )
+
+
+def _overall_row(summary: Summary, name: str) -> list[str]:
+    measure = BY_NAME[name]
+    unit = "cm" if measure.unit == "m" else "%"
+    return [f"{measure.title} ({unit})", format_interval(summary[name], measure), str(summary[name].samples)]
+
+
+def _group_row(label: str, summary: Summary) -> list[str]:
+    return [label, str(summary["pck_15cm"].samples), *(format_interval(summary[c], BY_NAME[c]) for c in COLUMNS)]
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    cells = "".join(f"<th>{escape(h)}</th>" for h in head)
+    body = "".join("<tr>" + "".join(f"<td>{escape(c)}</td>" for c in row) + "</tr>" for row in rows)
+    return f'<div class="scroll"><table><tr>{cells}</tr>{body}</table></div>'
+
+
+def _image(png: bytes | None, alt: str) -> str:
+    if png is None:
+        return f'<p class="small">No {escape(alt)}: the samples do not say.</p>'
+    return f'<p><img alt="{escape(alt)}" src="data:image/png;base64,{base64.b64encode(png).decode()}"></p>'

@@ -1,0 +1,282 @@
+"""Shoebox rooms: image sources of the empty room, furniture, and the paths that a body adds by way of the walls."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.jit import kernel
+from export.acoustics import ComplexArray, PeriodGrid, deposit_surface, illuminate
+from export.surface import Array, Float32Array, Surface
+
+if TYPE_CHECKING:
+    from export.late_tail import LateTail
+
+FIRST_ORDER = 1
+FURNITURE_MARGIN_M = 0.25
+WALL_MARGIN_M = 0.3
+
+
+@dataclass(frozen=True)
+class Box:
+    """A piece of furniture on the floor. low, high: opposite corners, m, the room's own frame. reflection: of pressure, 0..1."""
+
+    low: tuple[float, float, float]
+    high: tuple[float, float, float]
+    reflection: float
+
+    def surface(self, spacing_m: float) -> Surface:
+        """Top and sides as patches; the bottom stands on the floor."""
+        low, high = np.array(self.low), np.array(self.high)
+        points, normals, areas = [], [], []
+        for axis, end in ((0, 0), (0, 1), (1, 0), (1, 1), (2, 1)):
+            a, b = (i for i in range(3) if i != axis)
+            na, nb = (max(1, int(np.ceil((high[i] - low[i]) / spacing_m))) for i in (a, b))
+            face = np.empty((na * nb, 3))
+            face[:, a] = np.repeat(low[a] + (np.arange(na) + 0.5) * (high[a] - low[a]) / na, nb)
+            face[:, b] = np.tile(low[b] + (np.arange(nb) + 0.5) * (high[b] - low[b]) / nb, na)
+            face[:, axis] = (low, high)[end][axis]
+            points.append(face)
+            normals.append(np.tile(np.eye(3)[axis] * (2 * end - 1), (na * nb, 1)))
+            areas.append(np.full(na * nb, (high[a] - low[a]) * (high[b] - low[b]) / (na * nb)))
+        return Surface(np.concatenate(points), np.concatenate(normals), np.concatenate(areas))
+
+
+@dataclass(frozen=True, eq=False)
+class Room:
+    """A box of air with a camera in it. The room's own frame has a corner at the origin, z up.
+
+    size_m: (3,) m. reflections: (6,) of pressure at x = 0, x = size, y = 0, y = size, floor, ceiling. rotation (3, 3) and
+    translation (3,) take the camera frame to the room's own.
+    """
+
+    size_m: Array
+    reflections: Array
+    rotation: Array
+    translation: Array
+    furniture: tuple[Box, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (np.asarray(self.size_m) <= 0.0).any() or np.shape(self.size_m) != (3,):
+            raise ValueError(f"room size is {self.size_m} m: three positive lengths are needed")
+        if np.shape(self.reflections) != (6,) or (np.abs(self.reflections) >= 1.0).any():
+            raise ValueError(f"wall reflections are {self.reflections}: six numbers below 1 are needed")
+
+    @property
+    def volume_m3(self) -> float:
+        """Volume [m^3]."""
+        return float(np.prod(self.size_m))
+
+    @property
+    def centre(self) -> Array:
+        """Middle of the room (3,), own frame, m."""
+        return 0.5 * np.asarray(self.size_m)
+
+    @property
+    def reverberation_s(self) -> float:
+        """Eyring's time for 60 dB of decay [s] at 20 deg C."""
+        x, y, z = self.size_m
+        areas = np.array([y * z, y * z, x * z, x * z, x * y, x * y])
+        decay = -(areas * np.log(np.maximum(np.asarray(self.reflections) ** 2, 1e-6))).sum()
+        return float(24.0 * np.log(10.0) * self.volume_m3 / (343.4 * decay))
+
+    def place(self, points: npt.ArrayLike) -> Array:
+        """Camera-frame points (..., 3) -> the room's own frame, m."""
+        return np.asarray(np.asarray(points, np.float64) @ self.rotation.T + self.translation)
+
+    def place_devices(self, points: npt.ArrayLike) -> Array:
+        """The same for speakers or microphones (K, 3). Raises ValueError for one that is not inside the room."""
+        placed = self.place(points)
+        if (placed <= 0.0).any() or (placed >= self.size_m).any():
+            raise ValueError(f"a speaker or microphone at {placed.tolist()} is outside a room of {list(self.size_m)} m")
+        return placed
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Mirror images of any point: signs * p + shifts, (I, 3). gains: (I,) of pressure. orders: (I,) number of reflections."""
+
+    signs: Array
+    shifts: Array
+    gains: Array
+    orders: npt.NDArray[np.int64]
+
+    def of(self, point: Array) -> Array:
+        """Images (I, 3) [m] of a point (3,) in the room's own frame."""
+        return np.asarray(self.signs * point + self.shifts)
+
+    def chosen(self, index: npt.NDArray[np.int64]) -> "Images":
+        """Some of them, by number."""
+        return Images(self.signs[index], self.shifts[index], self.gains[index], self.orders[index])
+
+
+def wall_images(room: Room, max_order: int) -> Images:
+    """All images up to a number of reflections; number 0 is the point itself."""
+    reach = max_order // 2 + 1
+    cell, parity = (a.ravel() for a in np.meshgrid(np.arange(-reach, reach + 1), [0, 1], indexing="ij"))
+    near, far = np.abs(cell - parity), np.abs(cell)
+    grids = np.meshgrid(*(np.arange(len(cell)),) * 3, indexing="ij")
+    index = np.stack([g.ravel() for g in grids], axis=1)
+    orders = (near + far)[index].sum(axis=1)
+    order = np.argsort(orders, kind="stable")
+    index = index[order][orders[order] <= max_order]
+    walls = np.asarray(room.reflections).reshape(3, 2)
+    gains = np.prod(walls[:, 0] ** near[index] * walls[:, 1] ** far[index], axis=1)
+    return Images(1.0 - 2.0 * parity[index], 2.0 * cell[index] * room.size_m, gains, (near + far)[index].sum(axis=1))
+
+
+def empty_response(
+    room: Room, speakers: Array, mics: Array, grid: PeriodGrid, speed_of_sound_m_s: float, duration_s: float | None = None
+) -> ComplexArray:
+    """Spectra (S, M, N // 2 + 1) of the room with nobody in it, speakers (S, 3) and microphones (M, 3) in the camera frame.
+
+    duration_s: how long reflections are followed; None: until they have decayed by 60 dB, at most half a second.
+    """
+    s, m = room.place_devices(speakers), room.place_devices(mics)
+    reach = speed_of_sound_m_s * (min(room.reverberation_s, 0.5) if duration_s is None else duration_s)
+    rate = grid.deposit_rate_hz / speed_of_sound_m_s
+    spectra = np.empty((len(s), len(m), len(grid.frequencies_hz)), np.complex64)
+    for i, speaker in enumerate(s):
+        buffer = grid.buffer(len(m))
+        _deposit_images(np.asarray(room.size_m, np.float64), np.asarray(room.reflections), speaker, m, reach, rate, buffer)
+        spectra[i] = grid.impulse_spectrum(buffer)
+    for box in room.furniture:
+        patches = box.surface(grid.patch_spacing_m(speed_of_sound_m_s))
+        spectra += _scattered(room, patches, s, m, grid, speed_of_sound_m_s, box.reflection, FIRST_ORDER, None, None)
+    return spectra
+
+
+def body_response(
+    room: Room,
+    body: Surface,
+    speakers: Array,
+    mics: Array,
+    grid: PeriodGrid,
+    speed_of_sound_m_s: float,
+    *,
+    echo_gain: float = 1.0,
+    order: int = 2,
+    tail: "LateTail | None" = None,
+    anchors: Array | None = None,
+) -> ComplexArray:
+    """Spectra (S, M, N // 2 + 1) of what a body changes in the room: occupied minus empty.
+
+    body, speakers (S, 3), microphones (M, 3), anchors: camera frame. Paths with up to `order` reflections in all, before and
+    after the body, are exact to physical optics: 13 for order 1, 85 for order 2. tail: the statistics of the later ones; it moves
+    with `anchors` (A, 3), points of the body such as its joints.
+    """
+    s, m = room.place_devices(speakers), room.place_devices(mics)
+    placed = body.moved(room.rotation, room.translation)
+    points = placed.centre[None] if anchors is None else room.place(anchors)
+    return _scattered(room, placed, s, m, grid, speed_of_sound_m_s, echo_gain, order, tail, points)
+
+
+def _scattered(
+    room: Room,
+    surface: Surface,
+    speakers: Array,
+    mics: Array,
+    grid: PeriodGrid,
+    speed_of_sound_m_s: float,
+    echo_gain: float,
+    order: int,
+    tail: "LateTail | None",
+    anchors: Array | None,
+) -> ComplexArray:
+    images, rate = wall_images(room, order), grid.deposit_rate_hz / speed_of_sound_m_s
+    ears = np.stack([images.of(mic) for mic in mics], axis=1)
+    spectra = np.empty((len(speakers), len(mics), len(grid.frequencies_hz)), np.complex64)
+    for i, speaker in enumerate(speakers):
+        buffer = grid.buffer(len(mics))
+        for a, source in enumerate(images.of(speaker)):
+            lit = illuminate(surface, source, grid.patch_spacing_m(speed_of_sound_m_s))
+            for b in np.nonzero(images.orders + images.orders[a] <= order)[0]:
+                deposit_surface(lit, ears[b], rate, images.gains[a] * images.gains[b], echo_gain, buffer)
+        spectra[i] = grid.scatter_spectrum(buffer, speed_of_sound_m_s)
+        if tail is not None and anchors is not None:
+            late = grid.buffer(len(mics))
+            tail.deposit(speaker, mics, surface.cross_section_m2, anchors, rate, late)
+            spectra[i] += grid.impulse_spectrum(late)
+    return spectra
+
+
+@kernel
+def _deposit_images(
+    size: Array, reflections: Array, source: Array, mics: Array, reach: float, rate: float, buffer: Float32Array
+) -> None:
+    length = buffer.shape[1]
+    cells = np.empty(3, np.int64)
+    for i in range(3):
+        cells[i] = int(reach / (2.0 * size[i])) + 1
+    for nx in range(-cells[0], cells[0] + 1):
+        for px in range(2):
+            x = (1 - 2 * px) * source[0] + 2 * nx * size[0]
+            gx = reflections[0] ** abs(nx - px) * reflections[1] ** abs(nx)
+            for ny in range(-cells[1], cells[1] + 1):
+                for py in range(2):
+                    y = (1 - 2 * py) * source[1] + 2 * ny * size[1]
+                    gy = gx * reflections[2] ** abs(ny - py) * reflections[3] ** abs(ny)
+                    if (x - mics[0, 0]) ** 2 + (y - mics[0, 1]) ** 2 > (reach + size[0]) ** 2:
+                        continue
+                    for nz in range(-cells[2], cells[2] + 1):
+                        for pz in range(2):
+                            z = (1 - 2 * pz) * source[2] + 2 * nz * size[2]
+                            g = gy * reflections[4] ** abs(nz - pz) * reflections[5] ** abs(nz)
+                            for m in range(mics.shape[0]):
+                                d = np.sqrt((x - mics[m, 0]) ** 2 + (y - mics[m, 1]) ** 2 + (z - mics[m, 2]) ** 2)
+                                if d < reach:
+                                    t = d * rate
+                                    j = int(t)
+                                    f = t - j
+                                    buffer[m, j % length] += g / d * (1.0 - f)
+                                    buffer[m, (j + 1) % length] += g / d * f
+
+
+def random_room(
+    rng: np.random.Generator,
+    rotation: Array,
+    height_m: float,
+    inside: Array,
+    size_m: tuple[float, float, float] = (5.0, 6.0, 2.7),
+    absorption: tuple[float, float] = (0.08, 0.55),
+    pieces: int = 3,
+) -> Room:
+    """A furnished room around a camera and all that must be in it.
+
+    rotation: (3, 3) camera frame -> level frame (`Camera.room_rotation`). height_m: of the camera above the floor. inside:
+    (K, 3) camera-frame points that must lie at least 30 cm off every wall (devices, the person's places); the way from the
+    camera to them stays free of furniture. size_m: across, along the view, up; +/- 10 %, and grown where the points need it.
+    absorption: of energy, range per wall.
+    """
+    yaw = rng.uniform(-0.25, 0.25)
+    turn = np.array([[np.cos(yaw), -np.sin(yaw), 0.0], [np.sin(yaw), np.cos(yaw), 0.0], [0.0, 0.0, 1.0]])
+    to_level = turn @ rotation
+    placed = np.concatenate([np.zeros((1, 3)), np.asarray(inside, np.float64).reshape(-1, 3)]) @ to_level.T
+    low, high = placed.min(axis=0) - WALL_MARGIN_M, placed.max(axis=0) + WALL_MARGIN_M
+    size = np.array(size_m) * rng.uniform(0.9, 1.1, 3)
+    size = np.maximum(size, [high[0] - low[0] + 0.1, high[1] - low[1] + 0.1, height_m + high[2] + 0.05])
+    offset = np.array([*(rng.uniform(0.0, size[:2] - (high - low)[:2]) - low[:2]), height_m])
+    reflections = np.sqrt(1.0 - rng.uniform(*absorption, 6))
+    room = Room(size, reflections, to_level, offset)
+    return replace(room, furniture=_furniture(rng, room, placed + offset, pieces))
+
+
+def _furniture(rng: np.random.Generator, room: Room, points: Array, pieces: int) -> tuple[Box, ...]:
+    """Boxes along the walls that leave the straight ways from points[0] to all others free."""
+    ways = (points[0] + np.linspace(0.0, 1.0, 40)[:, None, None] * (points - points[0])).reshape(-1, 3)[:, :2]
+    boxes: list[Box] = []
+    for _ in range(40 * pieces):
+        if len(boxes) == pieces:
+            break
+        extent = rng.uniform([0.4, 0.4, 0.4], [1.8, 0.9, 1.9])
+        extent[:2] = extent[:2][:: rng.choice([-1, 1])]
+        corner = rng.uniform(0.0, np.maximum(room.size_m[:2] - extent[:2], 0.01))
+        wall = rng.integers(2)
+        corner[wall] = rng.choice([0.02, room.size_m[wall] - extent[wall] - 0.02])
+        free = ((ways < corner - FURNITURE_MARGIN_M) | (ways > corner + extent[:2] + FURNITURE_MARGIN_M)).any(axis=1).all()
+        apart = all((corner > b.high[:2]).any() or (corner + extent[:2] < b.low[:2]).any() for b in boxes)
+        if free and apart and (corner > 0.0).all() and extent[2] < room.size_m[2]:
+            low, high = (*corner.tolist(), 0.0), (*(corner + extent[:2]).tolist(), float(extent[2]))
+            boxes.append(Box(low, high, float(rng.uniform(0.5, 0.95))))
+    return tuple(boxes)

@@ -1,0 +1,296 @@
+"""Training samples: what a dataset folder holds, in memory, and the augmentation that makes new samples of it."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.dataset import Environment, require_environments
+from edge.errors import SessionError
+from edge.pose import MID_HIP
+from edge.pose_kernel import ComplexArray, Kernels, analytic_signal, make_kernels
+from edge.rays import LEAST_SEEN, N_JOINTS, SEEN
+from edge.rig import Camera, Rig
+
+Array = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+Rng = np.random.Generator
+
+MIRROR = np.array([0, 1, 5, 6, 7, 2, 3, 4, 8, 12, 13, 14, 9, 10, 11])
+# Joints that are hidden together: an arm, a leg, the head, the lower or the upper body.
+GROUPS = ((2, 3, 4), (5, 6, 7), (10, 11), (13, 14), (0,), (4,), (7,), (11,), (14,), (10, 11, 13, 14), (0, 2, 3, 4), (0, 5, 6, 7))
+WINDOW_S = 0.04
+NEAR_M = 0.7  # interference is measured against the echo within this half path of the mid-hip
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Ranges that each training sample is drawn from.
+
+    detector: share of the samples with the 2D joints as simulated; the others get noise of `noise` (at unit depth, so 0.002 is 1
+    pixel at a focal length of 500), some joints `outlier_factor` times that. hidden: share of the samples with joints hidden.
+    sir_db: body over interference; clear: share at `clear_sir_db`. silent, foreign, drowned: shares without sound, with somebody
+    else's sound, and with interference only. drop_pairs: share that loses some pairs. height_known: share with the camera's
+    height and tilt. height_error_m, tilt_error_deg, sound_speed_error: 1-sigma of what is measured wrongly. world_scale: that of
+    the logarithm by which a world with sound grows: the image and, with sound as much faster, the kernels stay the same.
+    narrow: share heard in a part of the band only, at least narrowest_hz wide.
+    """
+
+    detector: float = 0.5
+    noise: tuple[float, float] = (0.002, 0.01)
+    outliers: float = 0.03
+    outlier_factor: float = 4.0
+    hidden: float = 0.3
+    hidden_most: int = 6
+    sir_db: tuple[float, float] = (0.0, 20.0)
+    clear: float = 0.1
+    clear_sir_db: float = 30.0
+    silent: float = 0.08
+    foreign: float = 0.05
+    drowned: float = 0.05
+    drop_pairs: float = 0.4
+    height_known: float = 0.7
+    height_error_m: float = 0.02
+    tilt_error_deg: float = 0.7
+    sound_speed_error: float = 0.002
+    pair_gain_db: float = 1.0
+    world_scale: float = 0.05
+    narrow: float = 0.5
+    narrowest_hz: float = 2000.0
+
+
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """2D joints of people, as `make_view` needs them.
+
+    rays: (..., 15, 3) at z = 1. seen: (..., 15). down: (..., 3). height_m: (...,), NaN = unknown.
+    """
+
+    rays: Array
+    seen: BoolArray
+    down: Array
+    height_m: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """One training sample. joints: (15, 3) camera frame [m]. kernels: None without sound. true_sound: they are this body's."""
+
+    joints: Array
+    observed: Observed
+    kernels: Kernels | None
+    rig: Rig
+    true_sound: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """A sample of a dataset in memory. clean: kernels (P, T) without interference; interference: (P, T), what was added."""
+
+    name: str
+    joints: Array
+    rays: Array
+    seen: BoolArray
+    clean: ComplexArray
+    interference: ComplexArray | None
+    rig: Rig
+    sample_rate_hz: float
+    band_hz: tuple[float, float]
+    sir_db: float
+
+
+class SoundSet:
+    """All samples of a dataset folder."""
+
+    def __init__(self, path: Path, progress: Callable[[Iterable[Any], int], Iterable[Any]] = lambda items, total: items) -> None:
+        """Raises ConfigError where there is no dataset, SessionError where no sample of it can be used."""
+        environments = require_environments(path)
+        total = sum(len(e.names) for e in environments)
+        self.samples: list[Stored] = []
+        for stored in progress((s for e in environments for s in _stored(e)), total):
+            if np.isfinite(stored.joints).all() and stored.seen.sum() >= LEAST_SEEN:
+                self.samples.append(stored)
+        if not self.samples:
+            raise SessionError(f"{path}: no sample with all of the first 15 joints; `posekernel-export simulate` makes some")
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def recorded(self, index: int) -> Heard:
+        """A sample as the dataset has it, as it is evaluated."""
+        s = self.samples[index]
+        kernels = s.clean if s.interference is None else s.clean + s.interference
+        return Heard(s.joints, _as_seen(s), make_kernels(kernels, s.sample_rate_hz, s.band_hz), s.rig, True)
+
+    def augmented(self, index: int, a: Augmentation, rng: Rng) -> Heard:
+        """A new sample: other noise, 2D joints, pairs, and half of the time the world's mirror image."""
+        s = self.samples[index]
+        joints, rays, seen, rig = s.joints, s.rays, s.seen, s.rig
+        if rng.random() < 0.5:
+            joints, rays, seen, rig = mirrored(joints), mirrored(rays), seen[MIRROR], mirrored_rig(rig)
+        if rng.random() >= a.detector:
+            rays, more = detect(joints, a, rng)
+            seen = seen & more if (seen & more).sum() >= LEAST_SEEN else seen
+        observed = Observed(rays, seen, *mounting(rig.camera, a, rng))
+        kind = rng.random()
+        if kind < a.silent:
+            return Heard(joints, observed, None, rig, False)
+        scale = float(np.exp(rng.normal(0.0, a.world_scale)))
+        joints, rig = joints * scale, scaled_rig(rig, scale)
+        observed = replace(observed, height_m=observed.height_m * scale)
+        other = self.samples[int(rng.integers(len(self.samples)))]
+        foreign = kind < a.silent + a.foreign and _alike(s, other)
+        drowned = a.silent + a.foreign <= kind < a.silent + a.foreign + a.drowned
+        analytic = (other if foreign else s).clean
+        noise = self._interference(s, other, rng)
+        sir_db = a.clear_sir_db if rng.random() < a.clear else rng.uniform(*a.sir_db)
+        if drowned:
+            analytic = noise
+        else:
+            near = _near(joints, rig, s)
+            gain = _rms(analytic, near) / max(_rms(noise, near), 1e-30) * 10.0 ** (-sir_db / 20.0)
+            analytic = analytic + np.float32(gain) * noise
+        analytic = analytic * (10.0 ** (rng.normal(0.0, a.pair_gain_db, (len(analytic), 1)) / 20.0)).astype(np.float32)
+        analytic, rig = drop_pairs(analytic, rig, a, rng)
+        band = part_of_band(s.band_hz, a, rng)
+        if band != s.band_hz:
+            analytic = analytic_signal(analytic.real, s.sample_rate_hz, band)
+        rig = replace(rig, speed_of_sound_m_s=rig.speed_of_sound_m_s * (1.0 + rng.normal(0.0, a.sound_speed_error)))
+        kernels = make_kernels(analytic, s.sample_rate_hz, band)
+        return Heard(joints, observed, kernels, rig, not (foreign or drowned))
+
+    def _interference(self, s: Stored, other: Stored, rng: Rng) -> ComplexArray:
+        """White noise in the band and what really was left of a recording beside the body, in any proportion."""
+        p, t = s.clean.shape
+        white = _band_noise(s.sample_rate_hz, s.band_hz)
+        starts = rng.integers(len(white) - t, size=p)
+        noise = np.stack([white[k : k + t] for k in starts])
+        source = other if other.interference is not None and _alike(s, other) else s
+        if source.interference is None:
+            return noise
+        share = rng.random()
+        left = source.interference
+        return (share * left / max(_rms(left), 1e-30) + (1.0 - share) * noise / _rms(noise)).astype(np.complex64)
+
+
+def mirrored(points: Array) -> Array:
+    """Joints or rays (..., 15, 3) of the mirror image (left is right)."""
+    return np.asarray(points[..., MIRROR, :] * (-1.0, 1.0, 1.0))
+
+
+def mirrored_rig(rig: Rig) -> Rig:
+    """The rig of the mirror image; its camera is told by its mounting only."""
+    flip = np.array([-1.0, 1.0, 1.0])
+    return replace(
+        rig, speakers=rig.speakers * flip, mics=rig.mics * flip, camera=replace(rig.camera, roll_deg=-rig.camera.roll_deg)
+    )
+
+
+def scaled_rig(rig: Rig, scale: float) -> Rig:
+    """The rig of a world `scale` times as large, in which sound is as much faster: every time of arrival stays."""
+    c = rig.speed_of_sound_m_s * scale
+    return replace(rig, speakers=rig.speakers * scale, mics=rig.mics * scale, speed_of_sound_m_s=c)
+
+
+def detect(joints: Array, a: Augmentation, rng: Rng) -> tuple[Array, BoolArray]:
+    """2D joints as a detector might give them: rays (..., 15, 3) and which are seen (..., 15)."""
+    shape = joints.shape[:-1]
+    sigma = rng.uniform(*a.noise, (*shape[:-1], 1)) * np.where(rng.random(shape) < a.outliers, a.outlier_factor, 1.0)
+    rays = joints / joints[..., 2:]
+    rays[..., :2] += rng.normal(size=(*shape, 2)) * sigma[..., None]
+    flat = np.ones((int(np.prod(shape[:-1])), N_JOINTS), bool)
+    for row in flat:
+        if rng.random() < a.hidden:
+            for group in rng.permutation(len(GROUPS))[: rng.integers(1, 4)]:
+                if (~row).sum() + len(GROUPS[group]) <= a.hidden_most:
+                    row[list(GROUPS[group])] = False
+    return rays, flat.reshape(shape)
+
+
+def mounting(camera: Camera, a: Augmentation, rng: Rng) -> tuple[Array, Array]:
+    """Which way is down (3,) and the camera's height, with the errors of measuring it, or unknown."""
+    if camera.height_m is None or rng.random() >= a.height_known:
+        return np.array([0.0, 1.0, 0.0]), np.array(np.nan)
+    tilt, roll = camera.tilt_deg + rng.normal(0.0, a.tilt_error_deg), camera.roll_deg + rng.normal(0.0, a.tilt_error_deg)
+    measured = replace(camera, tilt_deg=tilt, roll_deg=roll)
+    return -measured.room_rotation[2], np.array(camera.height_m + rng.normal(0.0, a.height_error_m))
+
+
+def part_of_band(band_hz: tuple[float, float], a: Augmentation, rng: Rng) -> tuple[float, float]:
+    """A band within a band: its pulses are longer, as of a rig that plays less."""
+    low, high = band_hz
+    if rng.random() >= a.narrow or high - low <= a.narrowest_hz:
+        return band_hz
+    width = rng.uniform(a.narrowest_hz, high - low)
+    start = rng.uniform(low, high - width)
+    return start, start + width
+
+
+def drop_pairs(analytic: ComplexArray, rig: Rig, a: Augmentation, rng: Rng) -> tuple[ComplexArray, Rig]:
+    """Some of the pairs, at least one."""
+    if len(analytic) == 1 or rng.random() >= a.drop_pairs:
+        return analytic, rig
+    keep = np.sort(rng.permutation(len(analytic))[: rng.integers(1, len(analytic))])
+    return analytic[keep], replace(rig, pairs=rig.pairs[keep])
+
+
+def _stored(environment: Environment) -> Iterable[Stored]:
+    rate, band = environment.sample_rate_hz, environment.band_hz
+    down = int(WINDOW_S * rate)
+    for sample in environment:
+        noisy = analytic_signal(sample.rir, rate, band)[:, :down]
+        clean = noisy if sample.clean is None else analytic_signal(sample.clean, rate, band)[:, :down]
+        pixels = sample.keypoints.pixels[:N_JOINTS]
+        seen = np.isfinite(pixels[:, :2]).all(axis=1) & (pixels[:, 2] >= SEEN)
+        rays = np.zeros((N_JOINTS, 3))
+        rays[seen] = environment.rig.camera.rays(pixels[seen, :2])
+        sir = sample.info.get("sir_db")
+        yield Stored(
+            name=f"{environment.path.name}/{sample.name}",
+            joints=sample.joints[:N_JOINTS],
+            rays=rays,
+            seen=seen,
+            clean=clean,
+            interference=None if sample.clean is None else noisy - clean,
+            rig=environment.rig,
+            sample_rate_hz=rate,
+            band_hz=band,
+            sir_db=float(sir) if isinstance(sir, int | float) else float("nan"),
+        )
+
+
+def _as_seen(s: Stored) -> Observed:
+    camera = s.rig.camera
+    height = np.nan if camera.height_m is None else camera.height_m
+    return Observed(s.rays, s.seen, -camera.room_rotation[2], np.array(height))
+
+
+def _alike(a: Stored, b: Stored) -> bool:
+    """Whether b's sound fits into a's rig."""
+    return a.clean.shape == b.clean.shape and a.sample_rate_hz == b.sample_rate_hz and a.band_hz == b.band_hz
+
+
+def _near(joints: Array, rig: Rig, s: Stored) -> slice:
+    """Samples around the mid-hip's mean time of arrival."""
+    arrival = float(rig.arrival_s(joints[MID_HIP]).mean())
+    half = 2.0 * NEAR_M / rig.speed_of_sound_m_s
+    return slice(max(0, int((arrival - half) * s.sample_rate_hz)), int((arrival + half) * s.sample_rate_hz) + 1)
+
+
+def _rms(kernels: ComplexArray, window: slice = slice(None)) -> float:
+    part = kernels[:, window].view(np.float32)
+    return float(np.sqrt(np.mean(part * part))) if part.size else 0.0
+
+
+_NOISE: dict[tuple[float, tuple[float, float]], ComplexArray] = {}
+
+
+def _band_noise(rate_hz: float, band_hz: tuple[float, float], samples: int = 1 << 17) -> ComplexArray:
+    """Long analytic white noise (samples,) in a band; slices of it are as good as new."""
+    key = (rate_hz, band_hz)
+    if key not in _NOISE:
+        _NOISE[key] = analytic_signal(np.random.default_rng(5).normal(size=(1, samples)), rate_hz, band_hz)[0]
+    return _NOISE[key]

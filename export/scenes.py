@@ -1,0 +1,163 @@
+"""Random scenes: a camera and a rig in a furnished room, and the people who are seen there one after the other.
+
+A scene follows from (split, seed, index) alone. No two splits share a room, a body or a motion clip.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from edge.errors import PosekernelError
+from edge.rig import Camera
+from export.bodies import PosedBody, Split, pose_body, sample_body
+from export.poses import sample_pose
+from export.rigs import SimulatedRig, sample_rig
+from export.room import Room, random_room
+from export.surface import Array
+
+Rng = np.random.Generator
+
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+WIDTH, HEIGHT, FOCAL_PX = 640, 480, 520.0
+CAMERA_HEIGHT_M, TILT_DEG = (0.8, 2.2), (0.0, 20.0)
+DISTANCE_M = (1.6, 4.5)
+SIR_DB = (-5.0, 25.0)
+PARTLY_SEEN = 0.2  # share of the people of whom only a part is in the image
+HIPS_M = 0.9
+LEAST_SEEN = 8  # of the first 15 joints
+EDGE_PX = 4.0
+TRIES = 60  # places tried for one pose before another is drawn
+# By how much the air warms or cools while people are watched, as a power of ten of deg C: the empty room was learned seconds to
+# minutes ago. Reverberation that outlasts a period comes with the next one's early part and drifts like what is late: no stretch
+# of the empty response undoes that, so 0.3 deg C already leave as much interference as echo where it reverberates.
+DRIFT_LOG_C = (-2.5, -0.5)
+HOPELESS = 400
+PICKY = 4  # poses tried before a room is taken to be too tight for what was wanted
+# Of a room: (least, most) across, along the view, up [m]; of its walls' absorption.
+SIZE_M = ((2.6, 7.0), (3.0, 8.0), (2.25, 3.1))
+CAMERA_TO_WALL_M = 0.35
+
+
+class SimulationError(PosekernelError, RuntimeError):
+    """A scene that cannot be made."""
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """One sample to be: somebody in a pose, camera frame. heading_deg: 0 faces the camera's way back, to the left positive.
+
+    sir_db: body over noise. warmth_c: of the air since the empty room was learned. echo_gain: what the clothes leave of the
+    echo. roughness_m: RMS of folds and bumps.
+    """
+
+    posed: PosedBody
+    vertices: Array
+    joints: Array
+    heading_deg: float
+    sir_db: float
+    warmth_c: float
+    echo_gain: float
+    roughness_m: float
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """One environment of the dataset. name: of the room, unique over splits and seeds."""
+
+    name: str
+    split: Split
+    rig: SimulatedRig
+    room: Room
+    people: tuple[Person, ...]
+
+
+def make_scene(split: Split, seed: int, index: int, people: int, family: str) -> Scene:
+    """Scene number `index`: the same whatever else is made. family: one of `rigs.FAMILIES`. Raises ConfigError."""
+    rng = scene_rng(split, seed, index, 0)
+    across, along, up = (float(rng.uniform(*ends)) for ends in SIZE_M)
+    farthest = float(np.clip(along - CAMERA_TO_WALL_M - 0.6, 2.2, DISTANCE_M[1]))
+    camera = sample_camera(rng, farthest)
+    rig = sample_rig(rng, camera, family)
+    crowd = [_person(rng, split, camera, farthest) for _ in range(people)]
+    # The air drifts one way, so that from one person to the next it has moved little.
+    drift = rng.choice([-1.0, 1.0]) * 10.0 ** rng.uniform(*DRIFT_LOG_C)
+    crowd = [replace(p, warmth_c=float(drift * (k + 1) / people)) for k, p in enumerate(crowd)]
+    inside = np.concatenate(
+        [rig.true.speakers, rig.true.mics, *(camera.from_room(_corners(p.posed.vertices.astype(np.float64))) for p in crowd)]
+    )
+    absorption = rng.uniform(0.03, 0.2), rng.uniform(0.25, 0.7)
+    pieces = int(rng.integers(1, 7))
+    room = random_room(
+        rng,
+        camera.room_rotation,
+        float(camera.height_m or 0.0),
+        inside,
+        size_m=(across, along, up),
+        absorption=absorption,
+        pieces=pieces,
+    )
+    return Scene(f"{split}-{seed}-{index:06d}", split, rig, room, tuple(crowd))
+
+
+def scene_rng(split: Split, seed: int, index: int, purpose: int) -> Rng:
+    """The generator of one purpose of one scene."""
+    return np.random.default_rng([SPLITS.index(split), seed, index, purpose])
+
+
+def sample_camera(rng: Rng, farthest_m: float) -> Camera:
+    """A camera on a shelf or wall that people at up to this distance can be seen by.
+
+    The profiles' 640 x 480 with a spread of focal lengths; the hips of somebody who stands far off are near the image's middle.
+    """
+    height = rng.uniform(*CAMERA_HEIGHT_M)
+    focal = FOCAL_PX * np.exp(rng.normal(0.0, 0.1))
+    cx, cy = WIDTH / 2 + rng.normal(0.0, 6.0), HEIGHT / 2 + rng.normal(0.0, 6.0)
+    hips, half = np.degrees(np.arctan2(height - HIPS_M, farthest_m)), np.degrees(np.arctan(0.5 * HEIGHT / focal))
+    tilt = float(np.clip(rng.uniform(hips - 0.5 * half, hips + 0.5 * half), *TILT_DEG))
+    return Camera(WIDTH, HEIGHT, focal, focal, cx, cy, height_m=float(height), tilt_deg=tilt, roll_deg=float(rng.normal(0, 1.0)))
+
+
+def joints_in_view(camera: Camera, joints: Array) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    """Which joints (..., 3) [m] of the camera frame lie within the image."""
+    seen = joints[..., 2] > 0.3
+    pixels = camera.project(np.where(seen[..., None], joints, [0.0, 0.0, 1.0]))
+    inside = (pixels > EDGE_PX).all(axis=-1) & (pixels < np.array([camera.width, camera.height]) - EDGE_PX).all(axis=-1)
+    return np.asarray(seen & inside)
+
+
+def _corners(points: Array) -> Array:
+    """Of the box around points (K, 3): the corners of its bottom and one of its top (5, 3)."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    return np.array([low, [low[0], high[1], low[2]], [high[0], low[1], low[2]], [high[0], high[1], low[2]], high])
+
+
+def _person(rng: Rng, split: Split, camera: Camera, farthest: float) -> Person:
+    partly = rng.random() < PARTLY_SEEN
+    half = np.arctan(0.5 * camera.width / camera.fx)
+    for attempt in range(HOPELESS):
+        body = sample_body(rng, split)
+        posed = pose_body(body, sample_pose(rng, body, split=split))
+        joints = posed.joints.astype(np.float64)
+        # In the end the room grows, for nobody fits into what of it is in view.
+        distance = rng.uniform(DISTANCE_M[0], farthest if attempt < HOPELESS // 2 else DISTANCE_M[1], TRIES)
+        bearing = rng.uniform(-half, half, TRIES) * (1.0 if partly else 0.85)
+        places = np.stack([distance * np.sin(bearing), distance * np.cos(bearing), 0.0 * distance], axis=1)
+        seen = joints_in_view(camera, camera.from_room(joints[:15] + places[:, None])).sum(axis=1)
+        fitting = np.flatnonzero((seen >= LEAST_SEEN) & (seen < 15) if partly else seen == 15)
+        if len(fitting) == 0 and attempt >= PICKY:
+            fitting = np.flatnonzero(seen >= LEAST_SEEN)
+        if len(fitting) == 0:
+            continue
+        moved = posed.moved(places[fitting[0]])
+        forward = -posed.pose.pelvis[:, 1]
+        return Person(
+            posed=moved,
+            vertices=camera.from_room(moved.vertices),
+            joints=camera.from_room(moved.joints),
+            heading_deg=float(np.degrees(np.arctan2(forward[0], -forward[1]))),
+            sir_db=float(rng.uniform(*SIR_DB)),
+            warmth_c=0.0,
+            echo_gain=float(rng.uniform(0.5, 0.95)),
+            roughness_m=float(rng.uniform(0.003, 0.006)),
+        )
+    raise SimulationError(f"no place was found in {HOPELESS} tries where {camera} sees enough of a person")

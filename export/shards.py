@@ -1,0 +1,219 @@
+"""Many environments, each once: which there are, where they go, who makes them. Killed at any time, a run goes on where it was.
+
+An environment is complete when its marker exists, which comes last; a local one appears under its name all at once. Environments
+follow from their order alone, so it does not matter who makes one, or whether it was begun before.
+"""
+
+import json
+import multiprocessing
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from edge.errors import ConfigError, DeviceError, SessionError
+from export.bodies import Split
+from export.dataset_simulation import Order, simulate_environment
+from export.rigs import FAMILIES
+
+MARKER = "complete.json"
+STAGING = ".staging"
+RETRIES = 3  # of an environment whose Dask worker went away
+# One thread a process: several would fight over the cores, and matrices here are small.
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A dataset to simulate. samples: in all. per_room: people seen by each rig in its room. family: of rigs."""
+
+    split: Split
+    samples: int
+    seed: int = 1
+    per_room: int = 20
+    family: str = "all"
+    clean: bool = False
+
+    def __post_init__(self) -> None:
+        if self.samples < 1 or self.per_room < 1:
+            raise ConfigError(f"{self.samples} samples, {self.per_room} per room: at least one each is needed")
+        if self.seed < 0:
+            raise ConfigError(f"seed is {self.seed}: 0 or more is needed")
+        if self.family not in FAMILIES:
+            raise ConfigError(f"rig {self.family!r} is unknown: one of {', '.join(FAMILIES)} is needed")
+
+    def orders(self) -> list[Order]:
+        """Every environment, the last with what is left of the samples."""
+        starts = range(0, self.samples, self.per_room)
+        return [
+            Order(self.split, self.seed, k, min(self.per_room, self.samples - start), self.family, self.clean)
+            for k, start in enumerate(starts)
+        ]
+
+
+class Store:
+    """A dataset's folder: a local path or any URL that fsspec knows."""
+
+    def __init__(self, url: str) -> None:
+        """Raises ConfigError where the URL means nothing."""
+        self.url = url
+        try:
+            self._fs, self._root = fsspec.core.url_to_fs(url)
+            self._fs.makedirs(self._root, exist_ok=True)
+        except (ValueError, ImportError, OSError) as e:
+            raise ConfigError(f"{url}: cannot be written to ({e}); a folder or a URL that fsspec knows is needed") from e
+        self._local = isinstance(self._fs, LocalFileSystem)
+
+    def complete(self, order: Order) -> bool:
+        """This environment is there. Raises ConfigError where another one has its place."""
+        path = f"{self._folder(order)}/{MARKER}"
+        try:
+            found = json.loads(self._fs.cat_file(path))
+        except FileNotFoundError:
+            return False
+        except ValueError as e:
+            raise SessionError(f"{path}: not valid JSON ({e}); remove the environment's folder and run again") from e
+        wanted = asdict(order)
+        # The last environment of a shorter run has fewer people: it is made again when the dataset grows.
+        other = sorted(k for k in wanted if k != "people" and found.get(k) != wanted[k])
+        if other:
+            raise ConfigError(
+                f"{self._folder(order)} was made with {', '.join(f'{k} = {found.get(k)}' for k in other)}, this run has "
+                f"{', '.join(f'{k} = {wanted[k]}' for k in other)}: write to another folder, or run with the same settings"
+            )
+        return bool(found["people"] >= order.people)
+
+    def make(self, order: Order, simulate: Callable[[Order, Path], int] = simulate_environment) -> int:
+        """Simulate one environment and put it in its place, unless it is there; the number of its samples."""
+        if self.complete(order):
+            return order.people
+        with self._staging(order) as folder:
+            count = simulate(order, folder)
+            (folder / MARKER).write_text(json.dumps(asdict(order)))
+            self._put(folder, order)
+        return count
+
+    def _folder(self, order: Order) -> str:
+        return f"{self._root.rstrip('/')}/environment{order.index + 1}"
+
+    @contextmanager
+    def _staging(self, order: Order) -> Iterator[Path]:
+        parent = None
+        if self._local:
+            parent = Path(self._root) / STAGING
+            parent.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f"{order.index + 1}-", dir=parent, ignore_cleanup_errors=True) as folder:
+            yield Path(folder) / "environment"
+
+    def _put(self, folder: Path, order: Order) -> None:
+        target = self._folder(order)
+        if self.complete(order):  # another process was faster: what it put there is the same
+            return
+        if self._fs.exists(target):
+            self._fs.rm(target, recursive=True)
+        if self._local:
+            try:
+                os.replace(folder, target)
+            except OSError:
+                if not self.complete(order):
+                    raise
+            return
+        marker = (folder / MARKER).read_bytes()
+        (folder / MARKER).unlink()
+        for file in sorted(p for p in folder.rglob("*") if p.is_file()):
+            self._fs.pipe_file(f"{target}/{file.relative_to(folder).as_posix()}", file.read_bytes())
+        self._fs.pipe_file(f"{target}/{MARKER}", marker)
+
+    def sweep(self) -> None:
+        """Remove what killed processes left behind; nobody else may be writing."""
+        if self._local:
+            shutil.rmtree(Path(self._root) / STAGING, ignore_errors=True)
+
+
+def make_environment(url: str, order: Order) -> int:
+    """What a worker does. Returns the number of samples."""
+    return Store(url).make(order)
+
+
+def make_all(store: Store, orders: list[Order], workers: int = 1, scheduler: str | None = None) -> Iterator[int]:
+    """Make environments on local processes or on a Dask cluster; yields the samples of each as it is done.
+
+    Raises ConfigError, DeviceError where workers or the cluster are gone for good.
+    """
+    if scheduler:
+        yield from _on_cluster(scheduler, store.url, orders)
+    else:
+        yield from _on_processes(workers, store.url, orders)
+    store.sweep()
+
+
+def _on_processes(workers: int, url: str, orders: list[Order]) -> Iterator[int]:
+    if workers < 1:
+        raise ConfigError(f"{workers} workers: at least one is needed")
+    with worker_pool(workers) as pool:
+        futures = [pool.submit(make_environment, url, o) for o in orders]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BrokenProcessPool as e:
+            raise DeviceError(
+                "a worker process was killed, perhaps for lack of memory; run the same command again to go on"
+            ) from e
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+@contextmanager
+def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes with one thread each."""
+    before = {name: os.environ.get(name) for name in ONE_THREAD}
+    os.environ.update(ONE_THREAD)
+    try:
+        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _end_with_parent) as pool:
+            yield pool
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _on_cluster(address: str, url: str, orders: list[Order]) -> Iterator[int]:
+    """Every environment on some worker of a Dask cluster; one whose worker died is made by another."""
+    try:
+        from distributed import Client
+        from distributed import as_completed as as_done
+    except ImportError as e:
+        raise ConfigError(f"--scheduler needs Dask ({e}): pip install 'posekernel[export]'") from e
+    try:
+        client: Any = Client(address, timeout="5s")
+    except (OSError, ValueError) as e:
+        raise DeviceError(f"{address}: no Dask scheduler answers there ({e})") from e
+    with client:
+        futures = client.map(make_environment, [url] * len(orders), orders, pure=False, retries=RETRIES)
+        for future in as_done(futures):
+            yield int(future.result())
+            future.release()

@@ -1,0 +1,222 @@
+"""A recorded session that never happened: posed bodies in a simulated room, as raw channels of a real array's layout."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.config import ExcitationConfig
+from edge.errors import SessionError
+from edge.excitation import Excitation, make_excitation
+from edge.rig import Camera, Rig, speed_of_sound
+from edge.session_writer import SessionWriter
+from export.acoustics import ComplexArray, PeriodGrid
+from export.capsules import body_surface
+from export.late_tail import LateTail
+from export.recording import ChannelLayout, Electronics, Recorder, noise_for_sir, random_response
+from export.room import Room, body_response, empty_response, random_room
+from export.surface import Array, Surface
+
+Image = npt.NDArray[np.uint8]
+Body = Callable[[Array], Surface]
+
+# ODAS' file for the ReSpeaker USB Mic Array v2.0, metres; x right, y down as seen by the array.
+RESPEAKER_USB_V2_MICS = np.array([[-0.032, 0.0], [0.0, -0.032], [0.032, 0.0], [0.0, 0.032]])
+LOUDEST = 10.0 ** (-9.0 / 20.0)
+TEMPERATURE_STEP_C = 0.05
+GREY = 96
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What a session is simulated under; ranges are drawn from by the session's seed.
+
+    sir_db: body over noise after deconvolution of one period, median over the poses. temperature_c: of the air, and its drift.
+    wall_order: reflections up to which body paths are exact. position_error_m: RMS of what is measured wrongly in the rig.
+    echo_gain: range of what clothing leaves of the echo's pressure (3-6 dB of absorption less to bare skin).
+    """
+
+    sir_db: float = 13.0
+    temperature_c: float = 21.0
+    drift_c_per_minute: float = 0.05
+    wall_order: int = 2
+    position_error_m: float = 0.001
+    echo_gain: tuple[float, float] = (0.5, 0.9)
+    speaker_ripple_db: float = 2.0
+    mic_ripple_db: float = 0.7
+    air_jitter_s: float = 0.3e-6
+    third_harmonic: float = 0.003
+    skew_ppm: float = 0.0
+    delay_samples: float = 0.37
+
+
+def array_rig(camera: Camera, mics_m: Array, speaker_m: Array, temperature_c: float, below_camera_m: float = 0.06) -> Rig:
+    """A rig with an upright array under a camera of known height, tilt and roll.
+
+    mics_m (M, 2), speaker_m (2,): right and down in the array's plane, which stands vertical and faces the room.
+    """
+    plane = np.concatenate([np.atleast_2d(speaker_m), mics_m])
+    level = np.stack([plane[:, 0], np.zeros(len(plane)), -plane[:, 1] - below_camera_m], axis=1)
+    devices = level @ camera.room_rotation
+    pairs = np.stack([np.zeros(len(mics_m), np.int64), np.arange(len(mics_m))], axis=1)
+    return Rig(devices[:1], devices[1:], pairs, camera, speed_of_sound(temperature_c))
+
+
+def clothed_capsules(excitation: ExcitationConfig, speed_of_sound_m_s: float, seed: int) -> Body:
+    """Capsule bodies in one set of clothes for BODY_25 joints, fine enough for the excitation's band."""
+    spacing = speed_of_sound_m_s / excitation.band_hz[1] / 3.0
+    rough = float(np.random.default_rng(seed).uniform(0.004, 0.006))
+    return lambda joints: body_surface(joints, spacing, np.random.default_rng([seed, 1]), rough_m=rough)
+
+
+class EmptyRoom:
+    """The empty room's response as its air warms: computed at steps of 0.05 deg C, linear in between."""
+
+    def __init__(self, room: Room, rig: Rig, grid: PeriodGrid) -> None:
+        self._room, self._rig, self._grid = room, rig, grid
+        self._known: dict[int, ComplexArray] = {}
+
+    def at(self, temperature_c: float) -> ComplexArray:
+        """Spectra (S, M, F) in air of this temperature [deg C]."""
+        low = int(np.floor(temperature_c / TEMPERATURE_STEP_C))
+        share = np.float32(temperature_c / TEMPERATURE_STEP_C - low)
+        return np.asarray((1 - share) * self._step(low) + share * self._step(low + 1), np.complex64)
+
+    def _step(self, number: int) -> ComplexArray:
+        if number not in self._known:
+            c = speed_of_sound(number * TEMPERATURE_STEP_C)
+            self._known[number] = empty_response(self._room, self._rig.speakers, self._rig.mics, self._grid, c)
+        return self._known[number]
+
+
+def simulate_session(
+    path: Path,
+    rig: Rig,
+    excitation: ExcitationConfig,
+    layout: ChannelLayout,
+    poses: Array,
+    frames: Iterable[Image],
+    *,
+    seed: int,
+    empty_s: float = 2.0,
+    conditions: Conditions | None = None,
+    room: Room | None = None,
+    body: Body | None = None,
+    licence: str = "",
+    description: str = "",
+) -> Room:
+    """Write a session: grey frames of an empty room first, then one period and one frame for each pose. Returns the room.
+
+    poses: (K, 25, 3) BODY_25 joints, camera frame, m, NaN where unknown. frames: K images (H, W, 3) uint8 RGB of the rig's
+    camera; each shows the middle of its period. room: None draws a furnished one around the camera and all poses. body: joints
+    -> Surface in the camera frame; None: capsules in one set of clothes. The same seed gives the same sound. Raises SessionError.
+    """
+    k = conditions or Conditions()
+    if poses.ndim != 3 or poses.shape[1:] != (25, 3) or len(poses) == 0:
+        raise SessionError(f"poses have shape {poses.shape}: (K, 25, 3) with K > 0 is needed")
+    draw = np.random.default_rng([seed, 0])
+    signal = make_excitation(excitation.sample_rate_hz, excitation.band_hz, excitation.period_s, excitation.level_dbfs)
+    grid = PeriodGrid(excitation.sample_rate_hz, excitation.period_samples, excitation.band_hz)
+    places = np.concatenate([rig.speakers, rig.mics, poses[np.isfinite(poses).all(axis=2)]])
+    if room is None:
+        if rig.camera.height_m is None:
+            raise SessionError("the rig's camera has no height, but a room needs a floor: set height_m or give a room")
+        room = random_room(draw, rig.camera.room_rotation, rig.camera.height_m, places)
+    real = _as_mounted(rig, k.position_error_m, draw)
+    tail = LateTail(room, draw, after_order=k.wall_order)
+    make_body = body or clothed_capsules(excitation, rig.speed_of_sound_m_s, seed)
+    echo_gain = float(draw.uniform(*k.echo_gain))
+    empty, period_s = EmptyRoom(room, real, grid), excitation.period_s
+
+    def body_at(joints: Array, temperature_c: float) -> ComplexArray:
+        return body_response(
+            room,
+            make_body(joints),
+            real.speakers,
+            real.mics,
+            grid,
+            speed_of_sound(temperature_c),
+            echo_gain=echo_gain,
+            order=k.wall_order,
+            tail=tail,
+            anchors=joints[np.isfinite(joints).all(axis=1)],
+        )
+
+    electronics = _electronics(len(rig.speakers), len(rig.mics), k, grid, draw)
+    electronics = _levels(electronics, signal, layout, k, empty.at(k.temperature_c), real, poses, body_at)
+    recorder = Recorder(signal, layout, electronics, np.random.default_rng([seed, 2]))
+    silent = round(empty_s / period_s)
+    period_ns = round(period_s * 1e9)
+    times = (np.arange(silent + len(poses)) * period_ns).astype(np.int64)
+    warmth = k.temperature_c + k.drift_c_per_minute / 60.0 * period_s * np.arange(len(times))
+    with SessionWriter(
+        path,
+        source="simulated",
+        rig=rig,
+        excitation=excitation,
+        channels=layout.channels,
+        mic_channels=layout.mic_channels,
+        reference_channel=layout.reference_channel,
+        description=description,
+        licence=licence,
+        empty_until_s=silent * period_s,
+        fps=1.0 / period_s,
+    ) as writer:
+        grey = np.full((rig.camera.height, rig.camera.width, 3), GREY, np.uint8)
+        for i in range(silent):
+            writer.add_period(recorder.period(empty.at(warmth[i]), i), int(times[i]))
+            writer.add_frame(grey, int(times[i]) + period_ns // 2)
+        shown = 0
+        for i, (joints, image) in enumerate(zip(poses, frames, strict=False), start=silent):
+            response = empty.at(warmth[i]) + body_at(joints, warmth[i])
+            writer.add_period(recorder.period(response, i), int(times[i]))
+            writer.add_frame(image, int(times[i]) + period_ns // 2)
+            shown += 1
+        writer.set_truth(times[silent : silent + shown] + period_ns // 2, poses[:shown])
+    if shown < len(poses):
+        raise SessionError(f"{path}: {shown} images for {len(poses)} poses: one image for each pose is needed")
+    return room
+
+
+def _as_mounted(rig: Rig, error_m: float, rng: np.random.Generator) -> Rig:
+    """Where devices really are; the rig says what somebody measured."""
+    return replace(
+        rig,
+        speakers=rig.speakers + rng.normal(0.0, error_m, rig.speakers.shape),
+        mics=rig.mics + rng.normal(0.0, error_m, rig.mics.shape),
+    )
+
+
+def _electronics(speakers: int, mics: int, k: Conditions, grid: PeriodGrid, rng: np.random.Generator) -> Electronics:
+    f = grid.frequencies_hz
+    return Electronics(
+        speaker_response=np.stack([random_response(rng, f, k.speaker_ripple_db) for _ in range(speakers)]),
+        mic_response=np.stack([random_response(rng, f, k.mic_ripple_db) for _ in range(mics)]),
+        delay_samples=k.delay_samples,
+        air_jitter_s=k.air_jitter_s,
+        third_harmonic=k.third_harmonic,
+        skew_ppm=k.skew_ppm,
+    )
+
+
+def _levels(
+    electronics: Electronics,
+    signal: Excitation,
+    layout: ChannelLayout,
+    k: Conditions,
+    empty: ComplexArray,
+    rig: Rig,
+    poses: Array,
+    body_at: Callable[[Array, float], ComplexArray],
+) -> Electronics:
+    """Gain for a peak of -9 dBFS in the empty room, noise for the asked signal to interference."""
+    noise = []
+    for joints in poses[:: max(1, len(poses) // 8)]:
+        known = joints[np.isfinite(joints).all(axis=1)]
+        first = float(rig.arrival_s(known).min())
+        noise.append(noise_for_sir(signal, body_at(joints, k.temperature_c)[0], first, k.sir_db))
+    peak = np.abs(Recorder(signal, layout, electronics, np.random.default_rng(0)).heard(empty)).max()
+    gain = LOUDEST / float(peak)
+    return replace(electronics, gain=gain, noise_rms=gain * float(np.median(noise)))

@@ -1,0 +1,181 @@
+"""Baselines that only listen, a learned one and multilateration, and the runtime's geometric lifter beside them."""
+
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.config import LifterConfig
+from edge.dataset import Environment, Sample
+from edge.errors import SessionError
+from edge.lifter import GeometricLifter
+from edge.pose import MID_HIP, LiftedPose
+from edge.pose_kernel import Kernels, analytic_signal, make_kernels
+from edge.rig import Rig
+from edge.volume import gather_points, gather_points_coherent
+from export.mlp import Weights, load_weights, mlp_from
+from export.vision import N_JOINTS, VisionNet, sample_view
+from export.vision_baselines import calibration
+
+Array = npt.NDArray[np.float64]
+
+# Directions (x/z, y/z) and log-spaced ranges at which the learned baseline hears: what a camera with 70 degrees sees.
+ACROSS = np.linspace(-0.6, 0.6, 7)
+DOWN = np.array([-0.1, 0.25])
+RANGES_M = np.geomspace(0.8, 6.4, 48)
+SUBSTEPS = 3  # readings per range bin
+FAINT = 1e-4  # of the mean power: what is weaker looks the same
+
+# Multilateration: the search grid, and what it trusts.
+GRID_ACROSS, GRID_DOWN = np.linspace(-0.7, 0.7, 15), np.linspace(-0.3, 0.5, 9)
+GRID_RANGES_M = np.arange(0.7, 6.3, 0.05)
+THRESHOLD = 0.1  # of the strongest arrival, once compensated for spreading: of 0.05 to 0.5 the best with and without noise
+NEAREST_M = 0.7  # half path before which nobody stands: the direct sound rings there
+PATH_SIGMA_M = 0.06
+DIRECTION_SIGMA = 0.35  # people are in view: the prior on x/z and y/z
+FRONT_M = 0.16  # the first arrival comes from the body's front (METHOD: strongest echo about 16 cm before the joints)
+
+
+class Geometric:
+    """The runtime's own lifter without training.
+
+    On the device BlazePose gives it the body's shape up to scale. Dataset folders hold 2D joints only, so here the shape comes
+    from the learned lifting of vision-only, its scale thrown away.
+    """
+
+    name = "geometric"
+
+    def __init__(self, weights: Path | None = None) -> None:
+        self._lift = GeometricLifter(LifterConfig())
+        self._shape = VisionNet(load_weights(weights))
+
+    def __call__(self, sample: Sample, environment: Environment) -> LiftedPose | None:
+        """See `Predictor`."""
+        view = sample_view(sample, environment.rig)
+        if view is None:
+            return None
+        shape = self._shape(view).shape
+        relative = np.full_like(sample.keypoints.relative, np.nan)
+        relative[:N_JOINTS] = (shape - shape[MID_HIP]) @ view.turn
+        keypoints = replace(sample.keypoints, relative=relative)
+        return self._lift(keypoints, sample_kernels(sample, environment), environment.rig)
+
+
+class FirstArrival:
+    """Multilateration from each pair's first arrival over a threshold; the mean pose is put where it leads."""
+
+    name = "first-arrival"
+
+    def __init__(self, weights: Path | None = None) -> None:
+        self._weights = load_weights(weights)
+        self._calibration = calibration(self._weights, self.name)
+
+    def __call__(self, sample: Sample, environment: Environment) -> LiftedPose:
+        """See `Predictor`. Raises SessionError where the responses are too short for it."""
+        kernels = sample_kernels(sample, environment)
+        root = locate(first_arrivals_s(kernels, environment.rig), environment.rig)
+        return _standing_there(root, self._calibration * 0.3, self._weights)
+
+
+class AudioOnly:
+    """Learned regression from pooled envelopes to the mid-hip; the mean pose is put there."""
+
+    name = "audio-only"
+
+    def __init__(self, weights: Path | None = None) -> None:
+        self._weights = load_weights(weights)
+        self._net = mlp_from(self._weights, "sound")
+        self._calibration = calibration(self._weights, self.name)
+
+    def __call__(self, sample: Sample, environment: Environment) -> LiftedPose:
+        """See `Predictor`."""
+        out = self._net(sound_features(sample_kernels(sample, environment), environment.rig)).astype(np.float64)
+        direction = np.array([out[0], out[1], 1.0])
+        root = direction / np.linalg.norm(direction) * float(np.exp(np.clip(out[2], np.log(0.3), np.log(12.0))))
+        return _standing_there(root, self._calibration * float(np.exp(np.clip(out[3], -5.0, 2.0))), self._weights)
+
+
+def sample_kernels(sample: Sample, environment: Environment) -> Kernels:
+    """A sample's pose kernels, by the runtime's own code. Raises ConfigError where the band does not fit the rate."""
+    rate, band = environment.sample_rate_hz, environment.band_hz
+    return make_kernels(analytic_signal(sample.rir, rate, band), rate, band)
+
+
+def sound_features(kernels: Kernels, rig: Rig) -> npt.NDArray[np.float32]:
+    """Pooled log echo power on directions x ranges, mean over pairs and phase-keeping: (2 * directions * ranges,) float32.
+
+    The size depends on neither the number of pairs nor where they are. Spreading is compensated and the gain taken out.
+    """
+    points, spread = _listening_points()
+    arrival = rig.arrival_s(points)
+    loud = np.mean(gather_points(kernels.envelope, arrival, kernels.sample_rate_hz).astype(np.float64) ** 2, axis=0)
+    coherent = gather_points_coherent(kernels.analytic, arrival, kernels.sample_rate_hz)
+    kept = np.abs(coherent.astype(np.complex128) / len(arrival)) ** 2
+    power = np.stack([loud, kept]) * spread
+    power = power.reshape(2, len(ACROSS) * len(DOWN), len(RANGES_M), SUBSTEPS).mean(axis=-1)
+    level = max(float(power[0].mean()), 1e-30)
+    return np.asarray(np.log10(power.reshape(-1) / level + FAINT), np.float32)
+
+
+def first_arrivals_s(kernels: Kernels, rig: Rig) -> Array:
+    """Time (P,) [s] at which each pair's envelope first exceeds THRESHOLD of its strongest, level times distance.
+
+    Raises SessionError where the window ends before NEAREST_M.
+    """
+    rate, c = kernels.sample_rate_hz, rig.speed_of_sound_m_s
+    half_path = np.arange(kernels.envelope.shape[1]) / rate * c / 2.0
+    first = int(np.searchsorted(half_path, NEAREST_M))
+    last = int(np.searchsorted(half_path, GRID_RANGES_M[-1]))
+    level = kernels.envelope[:, first:last].astype(np.float64) * half_path[first:last]
+    if level.shape[1] < 16:
+        raise SessionError(f"the responses end at {half_path[-1]:.2f} m of half path: more than {NEAREST_M} m is needed")
+    limit = THRESHOLD * level.max(axis=1, keepdims=True)
+    at = np.argmax(level >= limit, axis=1)
+    row = np.arange(len(level))
+    before = level[row, np.maximum(at - 1, 0)]
+    rise = np.maximum(level[row, at] - before, 1e-30)
+    part = np.where(at > 0, np.clip((level[row, at] - limit[:, 0]) / rise, 0.0, 1.0), 0.0)
+    return np.asarray((first + at - part) / rate)
+
+
+def locate(arrival_s: Array, rig: Rig) -> Array:
+    """Where (3,) [m] the person is whose front gives these first arrivals (P,) [s]; half a room before the camera is searched."""
+    points, direction = _search_grid()
+    miss = (rig.arrival_s(points) - arrival_s[:, None]) * rig.speed_of_sound_m_s / PATH_SIGMA_M
+    # A pair that took noise or a wall path for the person must not drag the others along.
+    cost = np.log1p(0.5 * miss**2).sum(axis=0) + 0.5 * (direction**2).sum(axis=1) / DIRECTION_SIGMA**2
+    best = points[int(np.argmin(cost))]
+    return np.asarray(best * (1.0 + FRONT_M / np.linalg.norm(best)))
+
+
+@lru_cache(maxsize=1)
+def _listening_points() -> tuple[Array, Array]:
+    """Points (K, 3) [m] and the spreading loss of power that they compensate (K,)."""
+    step = np.log(RANGES_M[1] / RANGES_M[0])
+    fine = np.exp(np.log(RANGES_M)[:, None] + step * (np.arange(SUBSTEPS) - (SUBSTEPS - 1) / 2) / SUBSTEPS).reshape(-1)
+    points = _directions(ACROSS, DOWN)[:, None] * fine[None, :, None]
+    return points.reshape(-1, 3), np.tile(fine**4, len(ACROSS) * len(DOWN))
+
+
+@lru_cache(maxsize=1)
+def _search_grid() -> tuple[Array, Array]:
+    """Points (K, 3) [m] and their directions (K, 2)."""
+    directions = _directions(GRID_ACROSS, GRID_DOWN)
+    points = directions[:, None] * GRID_RANGES_M[None, :, None]
+    xy = np.repeat(directions[:, :2] / directions[:, 2:], len(GRID_RANGES_M), axis=0)
+    return points.reshape(-1, 3), xy
+
+
+def _directions(across: Array, down: Array) -> Array:
+    """Unit vectors (D, 3) for all pairs of x/z and y/z."""
+    x, y = (a.reshape(-1) for a in np.meshgrid(across, down))
+    d = np.stack([x, y, np.ones_like(x)], axis=1)
+    return np.asarray(d / np.linalg.norm(d, axis=1, keepdims=True))
+
+
+def _standing_there(root: Array, sigma_m: float, weights: Weights) -> LiftedPose:
+    """The population's mean pose with its mid-hip at root (3,) [m], known to sigma_m."""
+    mean, spread = weights["population/mean_pose"].astype(np.float64), weights["population/pose_sigma"].astype(np.float64)
+    return LiftedPose(root + mean, np.hypot(sigma_m, spread), np.ones(N_JOINTS), "sound", float("nan"))

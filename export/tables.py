@@ -1,0 +1,67 @@
+"""Evaluations as text: one lifter in detail, or several side by side."""
+
+from collections.abc import Sequence
+
+from export.evaluate import Evaluation, Summary
+from export.metrics import MEASURES, Interval, Measure
+
+# What a line has room for; the rest is in the JSON and in the report.
+COLUMNS = ("mpjpe_median", "mpjpe_mean", "root_aligned_median", "pck_15cm", "mid_hip_median", "within_sigma")
+BY_NAME = {m.name: m for m in MEASURES}
+MOST_ROOMS = 12  # listing more rooms than this tells nobody anything
+
+
+def format_interval(interval: Interval, measure: Measure) -> str:
+    """Value with its 95 % interval, in cm or per cent."""
+    if interval.samples == 0:
+        return "-"
+    digits = 1 if measure.unit == "m" else 0
+    value, low, high = (f"{100 * x:.{digits}f}" for x in (interval.value, interval.low, interval.high))
+    return f"{value} [{low}, {high}]"
+
+
+def format_evaluation(evaluation: Evaluation) -> str:
+    """One lifter: every measure overall, then the main ones per group; what was skipped, by name."""
+    e = evaluation
+    lines = [f"{e.lifter} on {e.dataset}: {len(e.truth)} samples, {len(e.no_pose)} without a pose, {len(e.skipped)} damaged", ""]
+    for m in MEASURES:
+        unit = "cm" if m.unit == "m" else "%"
+        lines.append(f"  {m.title:<32} {format_interval(e.overall[m.name], m):>22} {unit}")
+    lines.append(f"  {'rank correlation sigma, error':<32} {e.sigma_rank:>22.2f}")
+    for grouping, by in e.groups.items():
+        lines += ["", _row(grouping, "samples", [BY_NAME[c].title for c in COLUMNS])]
+        if grouping == "room" and len(by) > MOST_ROOMS:
+            lines.append(f"{len(by)} rooms; the worst of them by median:")
+            by = dict(worst_rooms(by, MOST_ROOMS))
+        for label, summary in by.items():
+            lines.append(summary_row(label, summary))
+    for title, names in (("without a pose", e.no_pose), ("damaged", e.skipped)):
+        if names:
+            lines += ["", f"{title}:", *(f"  {name}: {why}" for name, why in names.items())]
+    return "\n".join(lines)
+
+
+def format_comparison(evaluations: Sequence[Evaluation]) -> str:
+    """Several lifters on one dataset as a Markdown table; cm, per cent, 95 % intervals in brackets."""
+    titles = [BY_NAME[c].title + (" (cm)" if BY_NAME[c].unit == "m" else " (%)") for c in COLUMNS]
+    lines = ["| lifter | poses | " + " | ".join(titles) + " |", "|---|---|" + "---|" * len(COLUMNS)]
+    for e in evaluations:
+        cells = [format_interval(e.overall[c], BY_NAME[c]) for c in COLUMNS]
+        lines.append(f"| {e.lifter} | {len(e.truth) - len(e.no_pose)} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def worst_rooms(by: dict[str, Summary], count: int) -> list[tuple[str, Summary]]:
+    """The rooms with the largest median error, worst first; rooms without any pose are left out."""
+    known = [(room, s) for room, s in by.items() if s["mpjpe_median"].samples]
+    return sorted(known, key=lambda item: -item[1]["mpjpe_median"].value)[:count]
+
+
+def summary_row(label: str, summary: Summary) -> str:
+    """One line of a breakdown."""
+    samples = str(summary["pck_15cm"].samples)
+    return _row(label, samples, [format_interval(summary[c], BY_NAME[c]) for c in COLUMNS])
+
+
+def _row(label: str, samples: str, cells: list[str]) -> str:
+    return f"{label:<22} {samples:>8} " + " ".join(f"{cell:>22}" for cell in cells)

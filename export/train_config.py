@@ -1,0 +1,85 @@
+"""What a training run is made of; it travels in the checkpoint."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from edge.errors import ConfigError
+from export.network import RayConfig, VisionConfig, ray_config_from
+from export.samples import Augmentation
+
+
+@dataclass(frozen=True)
+class VisionTraining:
+    """Of the network that sees only. people: posed people drawn from the body bank, no sound needed."""
+
+    people: int = 16000
+    held_out: int = 800
+    steps: int = 12000
+    batch: int = 256
+    rate: float = 1.5e-3
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A run. steps of `batch` samples; validated every `validate` steps on at most `held_out` samples of unseen rooms.
+
+    patience: validations without a better one before it stops. ema: of the weights, per step. rate: the highest learning rate.
+    ce, nll, sound: weights of the losses on depth bins, 1-sigma, and on telling whether there is sound, beside metres.
+    """
+
+    seed: int = 1
+    steps: int = 12000
+    batch: int = 64
+    rate: float = 2e-3
+    weight_decay: float = 1e-2
+    warm_up: int = 100
+    ema: float = 0.998
+    validate: int = 500
+    held_out: int = 500
+    patience: int = 12
+    ce: float = 0.02
+    ce_width: float = 0.02
+    nll: float = 0.01
+    sound: float = 0.02
+    vision_training: VisionTraining = field(default_factory=VisionTraining)
+    vision: VisionConfig = field(default_factory=VisionConfig)
+    ray: RayConfig = field(default_factory=RayConfig)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain numbers, for JSON and checkpoints."""
+        return asdict(self)
+
+
+CONFIGS = {
+    "debug": TrainConfig(
+        steps=150,
+        validate=75,
+        held_out=60,
+        vision_training=VisionTraining(people=300, held_out=60, steps=150, batch=128),
+        vision=VisionConfig(width=64, layers=2),
+        ray=RayConfig(width=32, hidden=48, dilations=(1, 2, 4)),
+    ),
+    "small": TrainConfig(steps=4000, validate=250, held_out=300, ray=RayConfig(width=72, hidden=128)),
+    "full": TrainConfig(steps=60000, ema=0.9995, vision_training=VisionTraining(people=60000, steps=60000)),
+}
+
+
+def named_config(name: str) -> TrainConfig:
+    """One of CONFIGS. Raises ConfigError."""
+    if name not in CONFIGS:
+        raise ConfigError(f"training configuration {name!r} is unknown: one of {', '.join(CONFIGS)} is needed")
+    return CONFIGS[name]
+
+
+def config_from(data: dict[str, Any]) -> TrainConfig:
+    """A config out of `TrainConfig.as_dict`."""
+    d = dict(data)
+    augmentation: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in d.pop("augmentation").items()}
+    return TrainConfig(
+        vision_training=VisionTraining(**d.pop("vision_training")),
+        vision=VisionConfig(**d.pop("vision")),
+        ray=ray_config_from(d.pop("ray")),
+        augmentation=Augmentation(**augmentation),
+        **d,
+    )

@@ -1,0 +1,78 @@
+"""The small networks of `mlp` with gradients. The one module of the baselines that touches PyTorch, and only when it trains."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.errors import ConfigError
+from export.mlp import LEAK
+
+SIGMA_COVERAGE = 0.683  # share of the errors that 1 sigma shall hold
+
+
+def require_torch() -> Any:
+    """The torch module. Raises ConfigError where it is not installed."""
+    try:
+        import torch
+    except ImportError as e:
+        raise ConfigError("training needs PyTorch, which is not installed: pip install 'posekernel[train]'") from e
+    return torch
+
+
+class TrainableMlp:
+    """`mlp.Mlp` in PyTorch: the same layers, with gradients.
+
+    inputs: (N, I) examples, for the standardisation. widths: outputs of each layer, the last one the network's.
+    """
+
+    def __init__(self, inputs: npt.NDArray[np.float32], widths: tuple[int, ...], seed: int) -> None:
+        torch = require_torch()
+        generator = torch.Generator().manual_seed(seed)
+        self._mean = torch.from_numpy(inputs.mean(axis=0))
+        self._scale = torch.from_numpy(np.maximum(inputs.std(axis=0), 1e-2))
+        self._layers = []
+        before = inputs.shape[1]
+        for k, width in enumerate(widths):
+            gain = 0.1 if k == len(widths) - 1 else 1.0
+            weight = torch.randn((width, before), generator=generator) * gain / np.sqrt(before)
+            self._layers.append((weight.requires_grad_(), torch.zeros(width, requires_grad=True)))
+            before = width
+
+    def start_at(self, outputs: list[float]) -> None:
+        """Begin with these outputs (O,), whatever comes in."""
+        torch = require_torch()
+        with torch.no_grad():
+            self._layers[-1][1].copy_(torch.tensor(outputs))
+
+    @property
+    def parameters(self) -> list[Any]:
+        """Tensors to train."""
+        return [p for layer in self._layers for p in layer]
+
+    def __call__(self, x: Any) -> Any:
+        """Inputs (N, I) -> outputs (N, O)."""
+        torch = require_torch()
+        x = (x - self._mean) / self._scale
+        for k, (weight, bias) in enumerate(self._layers):
+            y = x @ weight.T + bias
+            if k < len(self._layers) - 1:
+                y = torch.nn.functional.leaky_relu(y, LEAK)
+                y = x + y if y.shape == x.shape and k > 0 else y
+            x = y
+        return x
+
+    def arrays(self, name: str) -> dict[str, npt.NDArray[Any]]:
+        """What `mlp.mlp_from` reads, under "name/..."; weights as float16, which costs no accuracy that matters here."""
+        out = {f"{name}/mean": self._mean.numpy(), f"{name}/scale": self._scale.numpy()}
+        for k, (weight, bias) in enumerate(self._layers):
+            out[f"{name}/weight{k}"] = weight.detach().numpy().astype(np.float16)
+            out[f"{name}/bias{k}"] = bias.detach().numpy().copy()
+        return out
+
+
+def pinball(error: Any, log_sigma: Any) -> Any:
+    """Least where exp(log_sigma) holds SIGMA_COVERAGE of the errors; the error itself is not trained by it."""
+    torch = require_torch()
+    off = error.detach() - log_sigma.exp()
+    return torch.maximum(SIGMA_COVERAGE * off, (SIGMA_COVERAGE - 1.0) * off).mean()

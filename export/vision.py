@@ -1,0 +1,136 @@
+"""What the learned image baselines see and say: 2D joints in a camera turned to the person, shape and depth out of them.
+
+All of it is also used in training, batched, so that both share every line.
+"""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.dataset import Sample
+from edge.rig import Rig
+from edge.shape import SEEN
+from export.mlp import Mlp, Weights, mlp_from
+
+Array = npt.NDArray[np.float64]
+
+N_SEEN = 25  # 2D joints that go in
+N_JOINTS = 15  # joints that come out
+LEAST_SEEN = 4
+# Outputs of the lifting network: log depth of the mid-hip; per joint log depth behind it and the shift of the 2D joint; logs of
+# the 1-sigma of the log depth and of each joint's place around the mid-hip (in mid-hip depths).
+OUTPUTS = 1 + 3 * N_JOINTS + 1 + N_JOINTS
+NEARER_OR_FARTHER = 0.8  # most that a joint's log depth differs from the mid-hip's
+LOG_SIGMA = (-5.0, 0.5)
+PERSON_M = 2.0  # RootNet's side of the person's box
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """2D joints as a camera sees them that is turned so that the middle of the person's box lies on its axis.
+
+    turn: (..., 3, 3) takes its frame to the camera frame. xy: (..., 25, 2) over `size`, 0 where not seen. size: (...,) half the
+    longer side of the box at unit depth. seen: (..., 25). box: (..., 2) width and height of the box over `size`.
+    """
+
+    turn: Array
+    xy: Array
+    size: Array
+    seen: npt.NDArray[np.bool_]
+    box: Array
+
+    def pick(self, which: npt.NDArray[np.bool_]) -> "View":
+        """Some of many views, by mask (N,)."""
+        return View(*(getattr(self, f.name)[which] for f in fields(self)))
+
+    @property
+    def features(self) -> Array:
+        """Inputs of the networks (..., 81): joints, which are seen, where the person is in the image, how large."""
+        flat = (*self.size.shape, -1)
+        return np.concatenate(
+            [
+                self.xy.reshape(flat),
+                self.seen.astype(np.float64),
+                self.turn[..., :2, 2],
+                self.box,
+                np.log(self.size)[..., None],
+                self.root_net_depth[..., None],
+            ],
+            axis=-1,
+        )
+
+    @property
+    def root_net_depth(self) -> Array:
+        """Log depth (...,) at which a person-sized square has the box's area: RootNet's k (Moon et al., ICCV 2019)."""
+        return np.asarray(np.log(PERSON_M) - np.log(2.0 * self.size))
+
+
+def view_from(rays: Array, seen: npt.NDArray[np.bool_]) -> View:
+    """Rays at z = 1 (..., 25, 3), NaN allowed where not `seen` (..., 25); at least one joint must be seen."""
+    xy = np.where(seen[..., None], rays[..., :2], np.nan)
+    low, high = np.nanmin(xy, axis=-2), np.nanmax(xy, axis=-2)
+    centre = np.concatenate([(low + high) / 2, np.ones((*low.shape[:-1], 1))], axis=-1)
+    turn = turn_to(centre)
+    turned = np.where(seen[..., None], rays, [0.0, 0.0, 1.0]) @ turn
+    xy = np.where(seen[..., None], turned[..., :2] / turned[..., 2:], np.nan)
+    low, high = np.nanmin(xy, axis=-2), np.nanmax(xy, axis=-2)
+    size = np.maximum((high - low).max(axis=-1) / 2, 1e-3)
+    xy = np.nan_to_num(xy) / size[..., None, None]
+    return View(turn, xy, size, seen, (high - low) / size[..., None])
+
+
+def sample_view(sample: Sample, rig: Rig) -> View | None:
+    """The view of a sample's keypoints, or None when fewer than LEAST_SEEN of the first 15 joints are seen."""
+    pixels = sample.keypoints.pixels
+    seen = np.isfinite(pixels[:, :2]).all(axis=1) & (pixels[:, 2] >= SEEN)
+    if seen[:N_JOINTS].sum() < LEAST_SEEN:
+        return None
+    rays = np.full((N_SEEN, 3), np.nan)
+    rays[seen] = rig.camera.rays(pixels[seen, :2])
+    return view_from(rays, seen)
+
+
+@dataclass(frozen=True, eq=False)
+class Lifted:
+    """What the lifting network says. shape: (15, 3) camera frame, its mid-hip at depth 1 in the turned camera.
+
+    depth_m: of the mid-hip along the turned axis. depth_sigma: 1-sigma of its logarithm. shape_sigma: (15,) 1-sigma of each joint
+    around the mid-hip, in mid-hip depths.
+    """
+
+    shape: Array
+    depth_m: float
+    depth_sigma: float
+    shape_sigma: Array
+
+
+class VisionNet:
+    """The trained network that lifts 2D joints."""
+
+    def __init__(self, weights: Weights) -> None:
+        self._net: Mlp = mlp_from(weights, "lift")
+
+    def __call__(self, view: View) -> Lifted:
+        """One person's view -> shape and depth."""
+        out = self._net(view.features).astype(np.float64)
+        depth, relative = out[0], out[1 : 1 + 3 * N_JOINTS].reshape(N_JOINTS, 3)
+        sigma = bounded_sigma(out[1 + 3 * N_JOINTS :])
+        z = np.exp(np.clip(relative[:, 0], -NEARER_OR_FARTHER, NEARER_OR_FARTHER))
+        turned = np.concatenate([(view.xy[:N_JOINTS] + relative[:, 1:]) * view.size * z[:, None], z[:, None]], axis=1)
+        # The shape's own mid-hip depth is 1 by definition: z[8] is trained towards it, and the scale takes up the rest.
+        return Lifted(turned @ view.turn.T, float(np.exp(depth + view.root_net_depth)), float(sigma[0]), sigma[1:])
+
+
+def bounded_sigma(log_sigma: npt.ArrayLike) -> Array:
+    """1-sigma from its logarithm; wild 2D joints lead the networks where they were never trained."""
+    return np.asarray(np.exp(np.clip(np.asarray(log_sigma, np.float64), *LOG_SIGMA)))
+
+
+def turn_to(direction: Array) -> Array:
+    """Smallest rotations (..., 3, 3) that take the optical axis to the directions (..., 3) (z > 0)."""
+    d = direction / np.linalg.norm(direction, axis=-1, keepdims=True)
+    x, y, z = d[..., 0], d[..., 1], d[..., 2]
+    k = 1.0 / (1.0 + z)
+    rows = [[1 - k * x * x, -k * x * y, x], [-k * x * y, 1 - k * y * y, y], [-x, -y, z]]
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)

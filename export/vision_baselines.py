@@ -1,0 +1,124 @@
+"""Baselines that only look: a body of assumed or known height, floor contact, depth regression, learned absolute lifting.
+
+Sound plays no part in them; `scale_source` is "height" throughout, whatever the image's scale was taken from.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.dataset import Environment, Sample
+from edge.errors import SessionError
+from edge.pose import LiftedPose
+from edge.rig import Camera
+from export.body_fit import fit_body, population_from
+from export.mlp import Weights, load_weights, mlp_from
+from export.vision import N_JOINTS, Lifted, View, VisionNet, bounded_sigma, sample_view
+
+Array = npt.NDArray[np.float64]
+
+CAMERA_HEIGHT_SIGMA_M = 0.02
+# 1-sigma of how far over the floor the lowest ankle is beyond a standing person's: heels, steps, cushions.
+LIFTED_FOOT_M = 0.06
+
+
+class VisionOnly:
+    """Learned lifting of the 2D joints to absolute joints."""
+
+    name = "vision-only"
+
+    def __init__(self, weights: Path | None = None) -> None:
+        self.weights: Weights = load_weights(weights)
+        self.net = VisionNet(self.weights)
+        self.population = population_from(self.weights)
+        self.calibration = calibration(self.weights, self.name)
+
+    def __call__(self, sample: Sample, environment: Environment) -> LiftedPose | None:
+        """See `Predictor`."""
+        view = sample_view(sample, environment.rig)
+        if view is None:
+            return None
+        lifted = self.net(view)
+        joints, log_sigma = self.place(lifted, view, sample, environment)
+        sigma = self.calibration * np.linalg.norm(joints, axis=1) * np.hypot(log_sigma, lifted.shape_sigma)
+        confidence = np.where(view.seen[:N_JOINTS], sample.keypoints.pixels[:N_JOINTS, 2], 0.0)
+        return LiftedPose(joints, sigma, confidence, "height", float("nan"))
+
+    def place(self, lifted: Lifted, view: View, sample: Sample, environment: Environment) -> tuple[Array, float]:
+        """Joints (15, 3) [m] and the 1-sigma of the logarithm of their scale. May raise PosekernelError."""
+        return lifted.shape * lifted.depth_m, lifted.depth_sigma
+
+
+class DepthRegression(VisionOnly):
+    """RootNet's form: depth of the root from the box and the 2D joints, by its own network; the shape hangs from it."""
+
+    name = "depth-regression"
+
+    def __init__(self, weights: Path | None = None) -> None:
+        super().__init__(weights)
+        self._root = mlp_from(self.weights, "root")
+
+    def place(self, lifted: Lifted, view: View, sample: Sample, environment: Environment) -> tuple[Array, float]:
+        """See `VisionOnly.place`."""
+        log_gamma, log_sigma = self._root(view.features)
+        return lifted.shape * float(np.exp(view.root_net_depth + log_gamma)), float(bounded_sigma(log_sigma))
+
+
+class AssumedHeight(VisionOnly):
+    """Everybody is as tall as the population's mean; a parametric body fit does the rest."""
+
+    name = "assumed-height"
+
+    def place(self, lifted: Lifted, view: View, sample: Sample, environment: Environment) -> tuple[Array, float]:
+        """See `VisionOnly.place`."""
+        return fit_body(lifted, self.population, self.population.height_m), self.population.log_height_sigma
+
+
+class TrueHeight(VisionOnly):
+    """The same fit told the person's true height: info.json's, or what the true limbs add up to. An oracle."""
+
+    name = "true-height"
+
+    def place(self, lifted: Lifted, view: View, sample: Sample, environment: Environment) -> tuple[Array, float]:
+        """See `VisionOnly.place`."""
+        told = sample.info.get("height_m")
+        height = float(told) if isinstance(told, int | float) else self.population.height_of(sample.joints[:N_JOINTS])
+        if not np.isfinite(height):
+            raise SessionError(f"{sample.name}: true-height needs height_m in info.json or true joints that form a limb")
+        return fit_body(lifted, self.population, height), float(np.mean(self.population.log_sigma)) / 2
+
+
+class FloorContact(VisionOnly):
+    """The same fit, sized so that the lowest ankle stands on the floor below the calibrated camera."""
+
+    name = "floor-contact"
+
+    def place(self, lifted: Lifted, view: View, sample: Sample, environment: Environment) -> tuple[Array, float]:
+        """See `VisionOnly.place`."""
+        camera = environment.rig.camera
+        if camera.height_m is None:
+            raise SessionError(
+                f"{environment.path}/rig.json: floor-contact needs camera.height_m and tilt_deg, and they are not set"
+            )
+        mean = self.population.height_m
+        joints = fit_body(lifted, self.population, mean)
+        scale, log_sigma = self._floor_scale(joints, camera, camera.height_m)
+        prior = self.population.log_height_sigma
+        weight = prior**2 / (prior**2 + log_sigma**2)
+        return joints * float(np.exp(weight * np.log(scale))), float(np.sqrt(weight) * log_sigma)
+
+    def _floor_scale(self, joints: Array, camera: Camera, height_m: float) -> tuple[float, float]:
+        """Factor that puts the body's lowest joint where it stands, and the 1-sigma of its logarithm."""
+        below = -(joints @ camera.room_rotation.T)[:, 2]
+        # Under the lowest joint comes the rest of a foot, which grows with the body.
+        reach = float(below.max()) + self.population.ankle * self.population.height_m
+        if reach < 0.1 * height_m:  # the whole body is seen above the camera: the floor says nothing
+            return 1.0, 1e3
+        scale = height_m / reach
+        return scale, float(np.hypot(CAMERA_HEIGHT_SIGMA_M, LIFTED_FOOT_M)) / (reach * min(scale, 1.0))
+
+
+def calibration(weights: Weights, name: str) -> float:
+    """Factor on the 1-sigma of the baseline of that name, fitted in training; 1 while training fits it."""
+    return float(weights.get(f"calibration/{name}", np.ones((), np.float32)))
