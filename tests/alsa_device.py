@@ -1,0 +1,111 @@
+"""Sound cards made of files: compiles tests/alsa/pcm_posetest.c and writes the ALSA configuration that uses it.
+
+libasound reads its configuration again whenever ALSA_CONFIG_PATH names another file, so every device gets a folder of its own
+and any number of them can be used one after the other in one process.
+"""
+
+import functools
+import os
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+SOURCE = Path(__file__).parent / "alsa" / "pcm_posetest.c"
+SYSTEM_CONFIG = Path("/usr/share/alsa/alsa.conf")
+
+
+class NoToolchainError(RuntimeError):
+    """The plugin cannot be compiled here; the message says what is missing."""
+
+
+@functools.cache
+def plugin_library() -> Path:
+    """The compiled plugin, once per process. Raises NoToolchainError."""
+    if shutil.which("gcc") is None:
+        raise NoToolchainError("gcc is not installed")
+    library = Path(tempfile.mkdtemp(prefix="posetest-")) / "libposetest.so"
+    command = ["gcc", "-O2", "-fPIC", "-shared", "-DPIC", "-o", str(library), str(SOURCE), "-lasound"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise NoToolchainError(f"the ALSA test plugin does not compile (libasound2-dev?): {done.stderr.strip()[-300:]}")
+    return library
+
+
+@dataclass(frozen=True)
+class AlsaTestDevice:
+    """One card: names of its capture and playback devices, and the files behind them.
+
+    played: what was played, raw int16 (frames, playback_channels). env: what a process needs to see the card.
+    """
+
+    folder: Path
+    playback_channels: int
+    capture: str = "posetest_capture"
+    playback: str = "posetest_playback"
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "asound.conf"
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {"ALSA_CONFIG_PATH": str(self.config)}
+
+    def unplug(self) -> None:
+        """The card disappears: open handles fail, opening fails."""
+        (self.folder / "unplugged").touch()
+
+    def plug(self) -> None:
+        """The card is back."""
+        (self.folder / "unplugged").unlink()
+
+    def played(self) -> npt.NDArray[np.int16]:
+        """Everything written to the loudspeaker so far, (frames, playback_channels)."""
+        path = self.folder / "played.raw"
+        raw = np.fromfile(path, np.int16) if path.exists() else np.zeros(0, np.int16)
+        return raw[: len(raw) // self.playback_channels * self.playback_channels].reshape(-1, self.playback_channels)
+
+
+def make_alsa_device(
+    folder: Path,
+    recording: npt.NDArray[np.int16],
+    rate: int,
+    *,
+    playback_channels: int = 1,
+    loop: bool = True,
+    loopback: int | None = None,
+    xrun_at: int = 0,
+    playback_xrun_at: int = 0,
+    lost_at: int = 0,
+) -> AlsaTestDevice:
+    """A card in `folder` (made when absent) that hears `recording` (L, C) int16, over and over when `loop`.
+
+    loopback: capture channel that hears what is played. xrun_at, playback_xrun_at: frame of one xrun. lost_at: frame at which
+    the capture device disappears, once; it can be opened again at once. 0 = never. Raises NoToolchainError.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    np.ascontiguousarray(recording, np.int16).tofile(folder / "heard.raw")
+    common = f'    type posetest\n    rate {rate}\n    unplugged "{folder}/unplugged"\n'
+    capture = f'    channels {recording.shape[1]}\n    infile "{folder}/heard.raw"\n    loop {"true" if loop else "false"}\n'
+    if loopback is not None:
+        capture += f"    loopback {loopback}\n"
+    capture += f'    xrun_at {xrun_at}\n    lost_at {lost_at}\n    lost_marker "{folder}/lost"\n'
+    playback = f'    channels {playback_channels}\n    outfile "{folder}/played.raw"\n    xrun_at {playback_xrun_at}\n'
+    device = AlsaTestDevice(folder, playback_channels)
+    device.config.write_text(
+        (f"<{SYSTEM_CONFIG}>\n" if SYSTEM_CONFIG.exists() else "")
+        + f'pcm_type.posetest {{ lib "{plugin_library()}" }}\n'
+        + f"pcm.{device.capture} {{\n{common}{capture}}}\n"
+        + f"pcm.{device.playback} {{\n{common}{playback}}}\n"
+    )
+    return device
+
+
+def use(device: AlsaTestDevice) -> None:
+    """Make this process see the card (for scripts; tests use monkeypatch.setenv)."""
+    os.environ.update(device.env)

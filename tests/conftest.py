@@ -1,0 +1,28 @@
+"""Fixtures that several test files share."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.alsa_device import AlsaTestDevice, NoToolchainError, make_alsa_device
+
+
+@pytest.fixture
+def alsa_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AlsaTestDevice]:
+    """Make a sound card of files (arguments: see make_alsa_device, without the folder) that this process and its children see."""
+    pytest.importorskip("alsaaudio", reason="pyalsaaudio is not installed")
+    cards = 0
+
+    def make(*args: object, **kwargs: object) -> AlsaTestDevice:
+        nonlocal cards
+        cards += 1
+        try:
+            card = make_alsa_device(tmp_path / f"card{cards}", *args, **kwargs)  # type: ignore[arg-type]
+        except NoToolchainError as e:
+            pytest.skip(str(e))
+        for name, value in card.env.items():
+            monkeypatch.setenv(name, value)
+        return card
+
+    return make

@@ -1,0 +1,34 @@
+"""Checks a device announcement with Home Assistant's own schemas; run by an interpreter that has `homeassistant`, not by ours.
+
+stdin: the announcement as JSON. Prints one line per complaint; exit code 1 when there was any.
+"""
+
+import importlib
+import json
+import sys
+
+
+def main() -> int:
+    from homeassistant.components.mqtt.discovery import DEVICE_DISCOVERY_SCHEMA
+
+    announcement = json.load(sys.stdin)
+    complaints = []
+    try:
+        DEVICE_DISCOVERY_SCHEMA(json.loads(json.dumps(announcement)))
+    except Exception as e:
+        complaints.append(f"device: {e}")
+    shared = {key: announcement[key] for key in ("device", "availability", "state_topic", "qos") if key in announcement}
+    for key, component in announcement.get("components", {}).items():
+        # Home Assistant hands each component what the device's level shares, and lets its platform judge the whole.
+        config = shared | component
+        try:
+            platform = importlib.import_module(f"homeassistant.components.mqtt.{config.pop('platform')}")
+            platform.DISCOVERY_SCHEMA(config)
+        except Exception as e:
+            complaints.append(f"{key}: {e}")
+    print("\n".join(complaints))
+    return int(bool(complaints))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""The slow, obvious versions of every signal kernel: loops and formulas only, float64, no shared code with the runtime."""
+
+import math
+
+import numpy as np
+
+
+def band_window(frequency_hz, band_hz, edge_fraction=0.15):
+    lo, hi = band_hz
+    edge = edge_fraction * (hi - lo)
+    out = []
+    for f in frequency_hz:
+        rise = min(max((f - lo) / edge, 0.0), 1.0)
+        fall = min(max((hi - f) / edge, 0.0), 1.0)
+        out.append(math.sin(math.pi / 2 * rise) ** 2 * math.sin(math.pi / 2 * fall) ** 2)
+    return np.array(out)
+
+
+def pulse(delay_samples, n, rate_hz, band_hz):
+    """Band-limited analytic unit pulse at a (fractional) delay, circular over n samples, envelope peak 1."""
+    k = np.arange(n // 2 + 1)
+    window = band_window(k * rate_hz / n, band_hz)
+    spectrum = np.zeros(n, complex)
+    spectrum[: n // 2 + 1] = window * np.exp(-2j * np.pi * k * delay_samples / n)
+    return np.fft.ifft(spectrum) * n / window.sum()
+
+
+def record(signal, delays_samples, gains):
+    """What microphones hear of a periodic signal (N,): paths (M, K) with delays and gains -> (M, N)."""
+    n = len(signal)
+    spectrum = np.fft.rfft(np.asarray(signal, float))
+    k = np.arange(len(spectrum))
+    out = []
+    for delay, gain in zip(delays_samples, gains, strict=True):
+        transfer = sum(g * np.exp(-2j * np.pi * k * d / n) for d, g in zip(delay, gain, strict=True))
+        out.append(np.fft.irfft(spectrum * transfer, n))
+    return np.array(out)
+
+
+def deconvolve(samples, excitation, band_hz, rate_hz, window_samples, mic, lag):
+    n = len(excitation)
+    x = np.fft.fft(np.asarray(excitation, float))
+    window = np.zeros(n)
+    window[: n // 2 + 1] = band_window(np.arange(n // 2 + 1) * rate_hz / n, band_hz)
+    regular = 1e-4 * (np.abs(x[window > 0]) ** 2).max()
+    transfer = window * np.abs(x) ** 2 / (np.abs(x) ** 2 + regular)
+    inverse = window * np.conj(x) / (np.abs(x) ** 2 + regular) * n / transfer.sum()
+    out = []
+    for m, start in zip(mic, lag, strict=True):
+        analytic = np.fft.ifft(np.fft.fft(samples[m].astype(float)) * inverse)
+        out.append([analytic[start + t] for t in range(window_samples)])
+    return np.array(out)
+
+
+def pool(envelope, half):
+    out = np.empty(envelope.shape)
+    for p, row in enumerate(envelope.astype(float)):
+        for t in range(len(row)):
+            part = row[max(0, t - half) : t + half + 1]
+            out[p, t] = math.sqrt(np.mean(part**2))
+    return out
+
+
+def gather(envelope, position):
+    """Linear between samples; behind the last sample it falls to 0 within one sample."""
+    out = np.zeros(position.shape)
+    for p in range(len(envelope)):
+        row = [*envelope[p].astype(float), 0.0, 0.0]
+        for k, x in enumerate(position[p]):
+            if x < len(row) - 2:
+                i = int(x)
+                out[p, k] = row[i] + (x - i) * (row[i + 1] - row[i])
+    return out
+
+
+def heatmap(pixels, u, v, confidence, sigma):
+    return np.array([confidence * math.exp(-((a - u) ** 2 + (b - v) ** 2) / (2 * sigma**2)) for a, b in pixels])
+
+
+def shoebox_paths(size, reflection, source, microphone, longest_m):
+    """Image sources of a shoebox: lengths (K,) [m] and gains (K,), each reflection factor / length."""
+    lengths, gains = [], []
+    span = [range(-int(longest_m / (2 * s)) - 1, int(longest_m / (2 * s)) + 2) for s in size]
+    for order in np.array(np.meshgrid(*span, indexing="ij")).reshape(3, -1).T:
+        for flip in np.ndindex(2, 2, 2):
+            image = [(1 - 2 * f) * c + 2 * o * s for f, c, o, s in zip(flip, source, order, size, strict=True)]
+            length = float(np.linalg.norm(np.subtract(image, microphone)))
+            if length <= longest_m:
+                bounces = sum(abs(o - f) + abs(o) for o, f in zip(order, flip, strict=True))
+                lengths.append(length)
+                gains.append(reflection**bounces / length)
+    return np.array(lengths), np.array(gains)

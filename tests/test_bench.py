@@ -1,0 +1,33 @@
+"""The front end bench: right results, the claimed ratio, an absent peer named."""
+
+import argparse
+import json
+import sys
+
+from edge.bench import bench_frontend, print_result, run_bench
+
+
+def test_front_end_equals_its_peers_at_full_size():
+    result = bench_frontend(repetitions=2)
+    assert (result.microphones, result.samples, result.voxels) == (6, 4800, (48, 64, 64))
+    for name in ("numpy", "scipy"):
+        assert result.row(name).ratio == result.row(name).median_ms / result.row("posekernel").median_ms
+    for name in ("posekernel", "scipy"):
+        assert result.row(name).error_db < -90.0
+        assert result.row(name).median_ms <= result.row(name).p95_ms
+
+
+def test_absent_peer_is_named(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "pyroomacoustics", None)
+    result = bench_frontend(repetitions=1, voxels=(4, 4, 4))
+    assert "not installed" in result.row("pyroomacoustics").absent
+    print_result(result)
+    assert "absent: not installed" in capsys.readouterr().out
+
+
+def test_json_is_one_valid_object(monkeypatch, capsys):
+    small = bench_frontend(repetitions=1, voxels=(4, 4, 4))
+    monkeypatch.setattr("edge.bench.bench_frontend", lambda: small)
+    assert run_bench(argparse.Namespace(stage="frontend", json=True)) == 0
+    rows = json.loads(capsys.readouterr().out, parse_constant=lambda c: (_ for _ in ()).throw(ValueError(c)))["rows"]
+    assert [r["name"] for r in rows] == ["posekernel", "numpy", "scipy", "pyroomacoustics"]

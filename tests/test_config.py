@@ -1,0 +1,114 @@
+"""Every wrong key, type, range or combination is one sentence that names the key, what was found and what is allowed."""
+
+from pathlib import Path
+
+import pytest
+
+from edge.config import load_config, make_rig
+from edge.errors import ConfigError
+
+GOOD = """
+[device]
+id = "kitchen"
+[source]
+kind = "device"
+[audio]
+capture = "hw:1"
+channels = 6
+mic_channels = [1, 2, 3, 4]
+reference_channel = 5
+[excitation]
+sample_rate_hz = 16000
+band_hz = [2000, 7500]
+[camera]
+backend = "v4l2"
+device = "/dev/video0"
+width = 640
+height = 480
+[rig]
+speakers_m = [[0.1, 0.05, 0.0]]
+mics_m = [[-0.032, 0.05, 0.0], [0.0, 0.018, 0.0], [0.032, 0.05, 0.0], [0.0, 0.082, 0.0]]
+temperature_c = 21.5
+[rig.camera]
+fx = 520.0
+fy = 520.0
+cx = 320.0
+cy = 240.0
+height_m = 1.2
+tilt_deg = 5.0
+"""
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    return path
+
+
+def test_good_file_loads_with_units_and_defaults(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path, GOOD))
+    assert config.excitation.period_samples == 1600
+    assert config.mqtt.port == 1883
+    rig = make_rig(config)
+    assert rig.pairs.tolist() == [[0, 0], [0, 1], [0, 2], [0, 3]]
+    assert rig.speed_of_sound_m_s == pytest.approx(331.3 + 0.606 * 21.5)
+    assert rig.camera.height_m == 1.2
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('id = "kitchen"', 'id = "kit chen"', ["device.id", "'kit chen'", "letters"]),
+        ('id = "kitchen"', "", ["device.id", "missing"]),
+        ('id = "kitchen"', "id = 3", ["device.id", "number 3", "text"]),
+        ("channels = 6", "chanels = 6", ["audio.chanels", "did you mean channels?", "mic_channels"]),
+        ("channels = 6", 'channels = "6"', ["audio.channels", "text '6'", "whole number"]),
+        ("channels = 6", "channels = true", ["audio.channels", "truth value"]),
+        ("channels = 6", "channels = 0", ["audio.channels", "found 0", "1 to 64"]),
+        ("channels = 6", "channels = 5", ["mic_channels", "reference_channel", "0 to 4"]),
+        ("reference_channel = 5", "reference_channel = 4", ["each channel can be used once"]),
+        ("mic_channels = [1, 2, 3, 4]", "mic_channels = [1, 2, 3]", ["3 channels", "4 positions"]),
+        ("band_hz = [2000, 7500]", "band_hz = [2000, 9000]", ["band_hz", "[2000, 9000]", "8000"]),
+        ("band_hz = [2000, 7500]", "band_hz = [2000]", ["band_hz", "1 values", "2 are needed"]),
+        ("sample_rate_hz = 16000", "sample_rate_hz = 16000\nperiod_s = 0.10001", ["period_s", "whole number"]),
+        ("sample_rate_hz = 16000", "sample_rate_hz = 16000\nlevel_dbfs = 0.0", ["level_dbfs", "-6"]),
+        ('backend = "v4l2"', 'backend = "v4l"', ["camera.backend", "'v4l'", "did you mean 'v4l2'"]),
+        ('device = "/dev/video0"', "", ["camera.device", "needs it"]),
+        ("temperature_c = 21.5", "temperature_c = 210", ["rig.temperature_c", "-30"]),
+        ("temperature_c = 21.5", "pairs = [[0, 9]]", ["pairs", "not there"]),
+        ("fx = 520.0", "", ["rig.camera.fx", "missing"]),
+        ("[rig.camera]", "[rig.camera", ["not valid TOML"]),
+        ('kind = "device"', 'kind = "replay"', ["source.path"]),
+        ('kind = "device"', 'kind = "simulator"', ["source.kind", "'device', 'replay'"]),
+        ("temperature_c = 21.5", "[mqtt]\nclient_cert = 'a.pem'\n[extra]", ["extra", "no such key"]),
+        ("[excitation]", "[mqtt]\ntls = true\nclient_cert = 'a.pem'\n[excitation]", ["client_key"]),
+        ("[excitation]", "[runtime]\nwindow_s = 0.2\n[excitation]", ["window_s", "0.1 s"]),
+        ("[excitation]", "[runtime]\nwindow_s = 0.01\n[excitation]", ["window_s", "max_range_m"]),
+        ("[excitation]", "[runtime]\nmax_skew_ms = 100\n[excitation]", ["max_skew_ms", "150"]),
+        ("fx = 520.0", "fx = nan", ["rig.camera.fx", "finite"]),
+    ],
+)
+def test_wrong_file_names_the_key(tmp_path: Path, old: str, new: str, expected: list[str]) -> None:
+    assert old in GOOD
+    with pytest.raises(ConfigError) as error:
+        load_config(write(tmp_path, GOOD.replace(old, new, 1)))
+    message = str(error.value)
+    assert "\n" not in message
+    for part in ["config.toml", *expected]:
+        assert part in message, message
+
+
+def test_missing_and_unreadable_files(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such file"):
+        load_config(tmp_path / "nothing.toml")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_config(tmp_path)
+    binary = tmp_path / "binary.toml"
+    binary.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_config(binary)
+
+
+def test_a_device_without_a_rig_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="rig: missing"):
+        load_config(write(tmp_path, '[device]\nid = "a"\n'))

@@ -1,0 +1,81 @@
+"""The folder format: our extension and the public layout, and what is said of damaged samples."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.dataset import Sample, find_environments, load_environment, require_environments, write_environment, write_sample
+from edge.errors import ConfigError, SessionError
+from tests.bodies import CAMERA, compact_rig, seen, standing
+
+
+def make_ours(root: Path, samples: int = 3) -> Path:
+    env = root / "environment1"
+    write_environment(env, compact_rig(), 16000.0, (2000.0, 7500.0), np.zeros((6, 640), np.float32))
+    for k in range(samples):
+        joints = standing(1.7, (0.0, 2.0 + k))
+        rir = np.random.default_rng(k).normal(size=(6, 640)).astype(np.float32)
+        write_sample(env, Sample(str(k), rir, joints, seen(joints), {"pose": "stand"}))
+    return env
+
+
+def make_public(root: Path, joints: int = 49, scale: float = 1.0) -> Path:
+    env = root / "environment2"
+    (env / "0").mkdir(parents=True)
+    sensors = np.array([[-1, 0.2, 0], [1, 0.2, 0], [-1, -0.8, 0.1], [1, -0.8, 0.1]])
+    np.save(env / "audio_sensor_loc.npy", sensors * scale)
+    gnd = np.zeros((joints, 3))
+    gnd[:25] = np.nan_to_num(standing())
+    np.save(env / "0" / "gnd.npy", gnd * scale)
+    np.save(env / "0" / "rir.npy", np.random.default_rng(0).normal(size=(4, 4800)))
+    return env
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    env = load_environment(make_ours(tmp_path))
+    samples = list(env)
+    assert [s.name for s in samples] == ["0", "1", "2"]
+    assert env.skipped == {}
+    np.testing.assert_allclose(samples[1].joints, standing(1.7, (0.0, 3.0)), atol=1e-6)
+    assert samples[1].info == {"pose": "stand"}
+    assert env.rig.camera == CAMERA
+    assert find_environments(tmp_path) == [tmp_path / "environment1"]
+
+
+@pytest.mark.parametrize(("joints", "scale"), [(25, 1.0), (49, 1.0), (49, 1000.0)])
+def test_the_public_layout_loads_as_it_is(tmp_path: Path, joints: int, scale: float) -> None:
+    env = load_environment(make_public(tmp_path, joints, scale))
+    (sample,) = list(env)
+    assert (env.sample_rate_hz, len(env.rig.pairs)) == (96000.0, 4)
+    np.testing.assert_allclose(env.rig.direct_arrival_s, 0.0)
+    np.testing.assert_allclose(sample.joints[:15], standing()[:15], atol=1e-6)
+    assert np.isnan(sample.joints[15]).all()  # a row of zeros is a missing joint
+    again = next(iter(load_environment(tmp_path / "environment2")))
+    np.testing.assert_array_equal(sample.keypoints.pixels, again.keypoints.pixels)
+    error = np.linalg.norm(sample.keypoints.pixels[:15, :2] - CAMERA.project(standing()[:15]), axis=1)
+    assert 1.0 < np.median(error) < 6.0
+
+
+def test_damaged_samples_are_named_skipped_and_counted(tmp_path: Path) -> None:
+    root = make_ours(tmp_path, 8)
+    (root / "1" / "rir.npy").unlink()
+    (root / "2" / "rir.npy").write_bytes((root / "2" / "rir.npy").read_bytes()[:300])
+    np.save(root / "3" / "rir.npy", np.zeros((5, 640)))
+    np.save(root / "4" / "gnd.npy", np.full((25, 3), np.nan))
+    np.save(root / "5" / "rir.npy", np.full((6, 640), np.inf))
+    (root / "6" / "info.json").write_text("{")
+    env = load_environment(root)
+    assert [s.name for s in env] == ["0", "7"]
+    assert sorted(env.skipped) == [f"environment1/{k}" for k in (1, 2, 3, 4, 5, 6)]
+    for k, words in {1: "no such file", 2: "rir.npy", 3: "(5, 640)", 4: "missing", 5: "finite", 6: "JSON"}.items():
+        assert words in env.skipped[f"environment1/{k}"]
+
+
+def test_a_folder_without_any_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no environment"):
+        require_environments(tmp_path)
+    with pytest.raises(ConfigError, match="no such folder"):
+        require_environments(tmp_path / "nothing")
+    with pytest.raises(SessionError, match=r"rig\.json"):
+        load_environment(tmp_path)

@@ -1,0 +1,229 @@
+"""Simulated datasets: physics of the samples, the same files for the same seed, and runs that go on where they were."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import fsspec
+import numpy as np
+import pytest
+
+from edge.dataset import find_environments, load_environment
+from edge.errors import ConfigError, PosekernelError
+from edge.pose_kernel import analytic_signal
+from export.acoustics import PeriodGrid
+from export.dataset_simulation import DriftingRoom, Order, SoundStage, simulate_environment
+from export.levels import ROWS, levels_of, measured_levels
+from export.room import Room, empty_response
+from export.scenes import make_scene, scene_rng
+from export.shards import MARKER, STAGING, Plan, Store, make_all, worker_pool
+
+pytestmark = pytest.mark.export
+
+ORDER = Order("val", 12, 0, 4, "compact-6", clean=True)
+SMALL = Plan("test", 3, seed=2, per_room=1, family="compact")
+
+
+def files(folder):
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    path = tmp_path_factory.mktemp("simulated") / "environment1"
+    assert simulate_environment(ORDER, path) == ORDER.people
+    return path
+
+
+@pytest.fixture(scope="module")
+def samples(environment):
+    loaded = load_environment(environment)
+    found = list(loaded)
+    assert loaded.skipped == {}
+    return loaded, found
+
+
+def test_the_dataset_format_holds_everything(samples, environment):
+    loaded, found = samples
+    assert [s.name for s in found] == ["0", "1", "2", "3"]
+    assert np.load(environment / "rir_empty.npy").shape == found[0].rir.shape == (6, round(0.04 * loaded.sample_rate_hz))
+    for s in found:
+        assert s.joints.shape == s.keypoints.pixels.shape == (25, 3)
+        assert s.clean.shape == s.rir.shape
+        assert s.info["source"] == "simulated"
+        assert s.info["room"] == "val-12-000000"
+        assert 1.05 < s.info["height_m"] < 2.05
+        assert s.info["distance_m"] == pytest.approx(np.linalg.norm(s.joints[8]), abs=1e-3)
+        assert {"pose", "clip", "body", "heading_deg", "sir_db", "room_size_m", "t60_s", "band_hz", "split"} <= set(s.info)
+        seen = s.keypoints.pixels[:15, 2] > 0.7
+        off = np.linalg.norm(s.keypoints.pixels[:15, :2] - loaded.rig.camera.project(s.joints[:15]), axis=1)[seen]
+        assert np.median(off) < 25.0
+
+
+def test_the_same_order_gives_the_same_files(environment, tmp_path):
+    simulate_environment(ORDER, tmp_path / "again")
+    assert files(tmp_path / "again") == files(environment)
+
+
+def test_the_echo_comes_when_geometry_says(samples):
+    loaded, found = samples
+    rate, c = loaded.sample_rate_hz, loaded.rig.speed_of_sound_m_s
+    for s in found:
+        envelope = np.abs(analytic_signal(s.clean, rate, loaded.band_hz)).mean(axis=0)
+        half_path = np.arange(len(envelope)) / rate * c / 2.0
+        nearest = float(loaded.rig.arrival_s(s.joints).mean(axis=0).min()) * c / 2.0
+        before = (half_path > 0.5) & (half_path < nearest - 0.45)
+        echo = (half_path > nearest - 0.25) & (half_path < nearest + 0.3)
+        assert envelope[echo].max() > 2.5 * np.sqrt(np.mean(envelope[before] ** 2))
+
+
+def test_noise_is_as_strong_as_said(samples):
+    loaded, found = samples
+    rate, c = loaded.sample_rate_hz, loaded.rig.speed_of_sound_m_s
+    for s in found:
+        first = float(loaded.rig.arrival_s(s.joints).min())
+        gate = slice(int((first - 0.6 / c) * rate), int((first + 1.4 / c) * rate))
+        echo, noise = np.sqrt(np.mean(s.clean[:, gate] ** 2)), np.sqrt(np.mean((s.rir - s.clean)[:, gate] ** 2))
+        # Drift that was not undone counts as echo here.
+        assert 20.0 * np.log10(echo / noise) == pytest.approx(s.info["sir_db"], abs=2.5)
+        assert noise == pytest.approx(s.info["noise_rms"], rel=0.3)
+
+
+def test_warming_air_stretches_the_empty_room():
+    room = Room(np.array([4.0, 5.0, 2.5]), np.full(6, 0.8), np.eye(3), np.array([2.0, 1.0, 1.2]))
+    speaker, mics = np.array([[0.1, 0.0, 0.0]]), np.array([[0.0, 0.05, 0.0], [0.0, 0.0, -0.05]])
+    grid = PeriodGrid(16000, 1600, (2000.0, 7500.0))
+    exact = empty_response(room, speaker, mics, grid, 343.9, 0.35)
+    stretched = DriftingRoom(room, speaker, mics, grid, 343.2).at(343.9)
+    unmoved = empty_response(room, speaker, mics, grid, 343.2, 0.35)
+    error = np.linalg.norm(stretched - exact) / np.linalg.norm(exact)
+    assert 20.0 * np.log10(error) < -37.0
+    assert np.linalg.norm(unmoved - exact) / np.linalg.norm(exact) > 10.0 * error
+
+
+def test_a_body_that_is_not_there_leaves_nothing(environment):
+    scene = make_scene("val", 12, 0, 4, ORDER.family)
+    stage = SoundStage(scene, scene_rng("val", 12, 0, 1))
+    stage.learn_empty(1e-7, np.random.default_rng(0))
+    person, rng = replace(scene.people[0], warmth_c=0.0), np.random.default_rng(1)
+    body = stage.body(person, rng)
+    keypoints = next(iter(load_environment(environment))).keypoints
+    with_body, _ = stage.listen(person, body, keypoints, 0.0, 1, rng)
+    without, _ = stage.listen(person, 0.0 * body, keypoints, 0.0, 2, rng)
+    assert np.linalg.norm(without) < 0.05 * np.linalg.norm(with_body)
+
+
+@pytest.mark.parametrize("family", ["public", "respeaker-4-mic-hat"])
+def test_other_rigs_load_as_well(family, tmp_path):
+    simulate_environment(Order("train", 9, 1, 1, family), tmp_path / "environment1")
+    loaded = load_environment(tmp_path / "environment1")
+    (sample,) = list(loaded)
+    assert sample.clean is None
+    assert np.abs(sample.rir).max() > 0.0
+    assert len(loaded.rig.pairs) == 4
+
+
+def test_a_run_goes_on_where_it_was_and_grows(tmp_path):
+    store = Store(str(tmp_path / "d"))
+    orders = SMALL.orders()
+    assert [o.people for o in orders] == [1, 1, 1]
+    assert store.make(orders[0]) == 1
+
+    def dies(order, folder):
+        folder.mkdir()
+        (folder / "rig.json").write_text("{}")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        store.make(orders[1], dies)
+    before = files(tmp_path / "d")
+    assert [store.complete(o) for o in orders] == [True, False, False]
+    assert store.make(orders[0], dies) == 1  # is there: not made again
+    for order in orders[1:]:
+        store.make(order)
+    store.sweep()
+    after = files(tmp_path / "d")
+    assert {k: after[k] for k in before} == before
+    assert len(find_environments(tmp_path / "d")) == 3
+    assert sum(k.endswith("/rir.npy") for k in after) == 3
+    longer = Plan("test", 4, seed=2, per_room=2, family="compact").orders()
+    assert [store.complete(o) for o in longer] == [False, False]
+
+
+def test_a_folder_of_other_settings_is_not_mixed_up(tmp_path):
+    store = Store(str(tmp_path / "d"))
+    store.make(SMALL.orders()[0])
+    with pytest.raises(ConfigError, match=r"seed = 2.*seed = 3.*another folder"):
+        store.complete(replace(SMALL, seed=3).orders()[0])
+
+
+@pytest.mark.parametrize("wrong", [{"samples": 0}, {"samples": 3, "per_room": 0}, {"samples": 3, "family": "drum"}])
+def test_a_plan_that_makes_no_sense_is_refused(wrong):
+    with pytest.raises(ConfigError):
+        Plan("train", **wrong)
+
+
+def test_any_fsspec_url_is_written_to():
+    url = "memory://posekernel-test"
+    order = SMALL.orders()[0]
+    store = Store(url)
+    assert store.make(order) == 1
+    assert store.complete(order)
+    fs = fsspec.filesystem("memory")
+    names = {p.removeprefix("/posekernel-test/environment1/") for p in fs.find("/posekernel-test")}
+    assert {"rig.json", "rir_empty.npy", MARKER, "0/rir.npy", "0/gnd.npy", "0/keypoints.npy", "0/info.json"} == names
+    assert json.loads(fs.cat_file(f"/posekernel-test/environment1/{MARKER}"))["people"] == 1
+
+
+def test_workers_are_counted_and_errors_reach_the_user(tmp_path):
+    with pytest.raises(ConfigError, match="at least one"):
+        list(make_all(Store(str(tmp_path / "d")), SMALL.orders(), workers=0))
+    with worker_pool(1) as pool:
+        assert pool.submit(os.getenv, "OMP_NUM_THREADS").result() == "1"
+
+
+def test_a_killed_run_is_taken_up_again_and_nothing_doubles(tmp_path):
+    out = tmp_path / "d"
+    arguments = ["simulate", "--samples", "3", "--per-room", "1", "--rig", "compact", "--split", "val", "--workers", "1"]
+    command = [sys.executable, "-m", "export", *arguments, "--out", str(out)]
+    first = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60.0
+    while not list(out.glob(f"environment*/{MARKER}")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    time.sleep(0.5)  # its workers end by themselves
+    kept = {p.parent: p.stat().st_mtime_ns for p in out.glob(f"environment*/{MARKER}")}
+    assert kept
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "3 samples" in done.stdout
+    assert {p: (p / MARKER).stat().st_mtime_ns for p in kept} == kept
+    assert sum(len(list(load_environment(e))) for e in find_environments(out)) == 3
+    assert not (out / STAGING).exists()
+
+
+def test_levels_of_a_known_echo(samples):
+    loaded, _ = samples
+    rate, c = loaded.sample_rate_hz, loaded.rig.speed_of_sound_m_s
+    joints = np.tile([0.0, 0.0, 3.0], (25, 1))
+    kernel, empty = np.zeros((6, 640)), np.full((6, 640), 0.01)
+    for p, d in enumerate(loaded.rig.direct_arrival_s * c):
+        empty[p, int(d / c * rate)] = 1.0 / d
+    arrival = int(loaded.rig.arrival_s(joints[8]).mean() * rate)
+    kernel[:, arrival - 4] = 0.1
+    kernel[:, arrival + int(0.4 * 2 / c * rate)] = 0.05
+    levels = dict(zip(ROWS, levels_of(kernel, empty, joints, loaded), strict=True))
+    assert levels["echo, peak, re direct sound at 1 m"] == pytest.approx(-20.0, abs=0.5)
+    assert levels[ROWS[4]] == pytest.approx(-6.0, abs=0.5)
+    assert levels[ROWS[6]] < -60.0
+
+
+def test_levels_need_the_empty_room(tmp_path, environment):
+    (tmp_path / "environment1").mkdir()
+    (tmp_path / "environment1" / "rig.json").write_text((environment / "rig.json").read_text())
+    with pytest.raises(PosekernelError, match=r"rir_empty\.npy"):
+        measured_levels(tmp_path)

@@ -1,0 +1,181 @@
+"""The whole program on real frames: video in, sound through libasound, poses out of a broker, against triangulated truth.
+
+The sound of each of the four calibrated cameras is simulated from the 3D reference in a furnished room; everything after the
+loudspeaker's and microphones' files is what runs on a device.
+"""
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import paho.mqtt.client as mqtt
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+
+from edge.session import Session, load_session
+from export.commands.session import write_session
+from tests.alsa_device import AlsaTestDevice
+from tests.mosquitto import Mosquitto, needs_mosquitto
+
+pytestmark = [pytest.mark.export, needs_mosquitto]
+
+VIDEO = Path(__file__).parent / "data" / "video"
+EMPTY_S = 4.0  # longer than the start of the program takes
+CAMERAS = (1, 2, 3, 4)
+
+
+@dataclass(frozen=True)
+class Run:
+    """Published messages by frame, and the true mid-hip distance [m] by frame."""
+
+    messages: dict[int, dict[str, object]]
+    truth: dict[int, float]
+
+    def distances(self) -> dict[int, float]:
+        return {f: float(str(m["mid_hip_distance_m"])) for f, m in self.messages.items()}
+
+    def errors(self) -> list[float]:
+        d = self.distances()
+        return [d[f] - true for f, true in self.truth.items() if f in d]
+
+
+@pytest.fixture(scope="module")
+def sessions(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    folder = tmp_path_factory.mktemp("sessions")
+    for camera in CAMERAS:
+        write_session(VIDEO, camera, folder / f"cam{camera}", empty_s=EMPTY_S)
+    return {camera: folder / f"cam{camera}" for camera in CAMERAS}
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
+    with Mosquitto(tmp_path_factory.mktemp("broker")) as b:
+        yield b
+
+
+def truth(session: Session) -> dict[int, float]:
+    assert session.truth is not None
+    at = {int(t): float(np.linalg.norm(j[8])) for t, j in zip(session.truth.t_ns, session.truth.joints, strict=True)}
+    return {frame: at[int(t)] for frame, t in enumerate(session.frame_times_ns) if int(t) in at}
+
+
+def write_config(path: Path, name: str, session: Session, card: AlsaTestDevice, broker: Mosquitto, height_prior_m: float) -> Path:
+    rig, camera = session.rig, session.rig.camera
+    path.write_text(f"""
+[device]
+id = "{name}"
+[audio]
+capture = "{card.capture}"
+playback = "{card.playback}"
+channels = {session.channels}
+mic_channels = {list(session.mic_channels)}
+reference_channel = {session.reference_channel}
+[excitation]
+level_dbfs = -20
+[camera]
+backend = "file"
+device = "{session.path / "frames.mp4"}"
+width = {camera.width}
+height = {camera.height}
+fps = 0
+[rig]
+speakers_m = {rig.speakers.tolist()}
+mics_m = {rig.mics.tolist()}
+temperature_c = {(rig.speed_of_sound_m_s - 331.3) / 0.606}
+[rig.camera]
+fx = {camera.fx}
+fy = {camera.fy}
+cx = {camera.cx}
+cy = {camera.cy}
+distortion = {list(camera.distortion)}
+height_m = {camera.height_m}
+tilt_deg = {camera.tilt_deg}
+roll_deg = {camera.roll_deg}
+[lifter]
+height_prior_m = {height_prior_m}
+[mqtt]
+host = "127.0.0.1"
+port = {broker.port}
+""")
+    return path
+
+
+def run_device(session: Session, card: AlsaTestDevice, broker: Mosquitto, folder: Path, height_prior_m: float = 1.70) -> Run:
+    """`posekernel run` on the card and the video until the video ends; what arrived at a subscriber of the broker."""
+    name = f"prior{100 * height_prior_m:.0f}"
+    arrived: queue.Queue[dict[str, object]] = queue.Queue()
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+    client.on_message = lambda _c, _u, m: arrived.put(json.loads(m.payload))
+    client.connect("127.0.0.1", broker.port)
+    client.subscribe(f"posekernel/{name}/pose")
+    client.loop_start()
+    config = write_config(folder / f"{name}.toml", name, session, card, broker, height_prior_m)
+    done = subprocess.run(
+        [sys.executable, "-m", "edge", "run", "--config", str(config), "--json"],
+        env=os.environ | card.env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    time.sleep(0.3)
+    client.loop_stop()
+    client.disconnect()
+    assert done.returncode == 0, done.stderr
+    messages = {}
+    while not arrived.empty():
+        m = arrived.get()
+        messages[int(str(m["frame"]))] = m
+    assert messages, done.stderr
+    assert {m["source"] for m in messages.values()} == {"device"}
+    return Run(messages, truth(session))
+
+
+def run_short_and_tall(session: Session, card: AlsaTestDevice, broker: Mosquitto, folder: Path) -> tuple[Run, Run]:
+    """The same device, told to expect people of 1.55 m, then of 1.85 m."""
+    return run_device(session, card, broker, folder, 1.55), run_device(session, card, broker, folder, 1.85)
+
+
+def median_shift(a: Run, b: Run) -> float:
+    da, db = a.distances(), b.distances()
+    return float(np.median([db[f] - da[f] for f in da if f in db]))
+
+
+@pytest.mark.parametrize("camera", CAMERAS)
+def test_real_frames_and_alsa_give_the_distance_by_sound(
+    camera: int, sessions: dict[int, Path], broker: Mosquitto, alsa_card: Callable[..., AlsaTestDevice], tmp_path: Path
+) -> None:
+    session = load_session(sessions[camera])
+    rate = session.excitation.sample_rate_hz
+    card = alsa_card(np.asarray(session.audio), rate)
+    run = run_device(session, card, broker, tmp_path)
+    errors = run.errors()
+    assert len(errors) >= 0.8 * len(run.truth), f"only {len(errors)} of {len(run.truth)} reference frames were published"
+    assert np.median(np.abs(errors)) <= 0.15
+    by_sound = [m["scale_source"] == "sound" for m in run.messages.values()]
+    assert np.mean(by_sound) > 0.8
+    skews = [abs(float(str(m["skew_ms"]))) for m in run.messages.values() if m["skew_ms"] is not None]
+    assert max(skews) <= 150.0
+
+    short, tall = run_short_and_tall(session, card, broker, tmp_path)
+    assert abs(median_shift(short, tall)) < 0.10
+
+
+@pytest.mark.parametrize("camera", CAMERAS)
+def test_muted_the_height_decides_and_the_output_says_so(
+    camera: int, sessions: dict[int, Path], broker: Mosquitto, alsa_card: Callable[..., AlsaTestDevice], tmp_path: Path
+) -> None:
+    session = load_session(sessions[camera])
+    hiss = np.random.default_rng(camera).normal(0.0, 3.0, session.audio.shape)
+    hiss[:, session.reference_channel] = 0.0
+    card = alsa_card(hiss.astype(np.int16), session.excitation.sample_rate_hz)
+    short, tall = run_short_and_tall(session, card, broker, tmp_path)
+    assert median_shift(short, tall) > 0.40
+    assert {m["scale_source"] for r in (short, tall) for m in r.messages.values()} == {"height"}

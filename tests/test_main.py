@@ -1,0 +1,142 @@
+"""The command line as a new user meets it: every mistake is one sentence and exit code 2, and nothing is lost."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge import __version__
+from edge.__main__ import main
+from edge.app import DEMO_SESSION
+from edge.dataset import Sample, write_environment, write_sample
+from tests.bodies import compact_rig, seen, standing
+from tests.mosquitto import free_port
+from tests.test_config import GOOD
+
+REPLAY = """
+[device]
+id = "a"
+[source]
+kind = "replay"
+path = "{path}"
+realtime = false
+[mqtt]
+host = "127.0.0.1"
+port = {port}
+"""
+
+
+def fails(capsys: pytest.CaptureFixture[str], *args: object) -> str:
+    """Run a command that must fail as a user's mistake; returns its one sentence."""
+    assert main([str(a) for a in args]) == 2
+    out, err = capsys.readouterr()
+    ours = [line for line in err.splitlines() if line.startswith("posekernel")]
+    assert out == ""
+    assert len(ours) == 1
+    assert "Traceback" not in err
+    return ours[0]
+
+
+def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as done:
+        main(["--version"])
+    assert done.value.code == 0
+    assert __version__ in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    text = capsys.readouterr().out
+    for command in ("run", "demo", "replay", "record", "doctor", "bench"):
+        assert command in text
+
+
+def test_config_mistakes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert "no such file" in fails(capsys, "run", "--config", tmp_path / "none.toml")
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text(GOOD.replace("channels = 6", "chanels = 6", 1))
+    assert "did you mean channels?" in fails(capsys, "run", "--config", wrong)
+
+
+def test_missing_camera_and_sound_card(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(GOOD.replace("/dev/video0", "/dev/video987"))
+    assert "/dev/video987 does not exist" in fails(capsys, "run", "--config", config)
+
+    pytest.importorskip("alsaaudio", reason="pyalsaaudio is not installed")
+    video = f'backend = "file"\ndevice = "{DEMO_SESSION / "frames.mp4"}"\nwidth = 540\nheight = 952'
+    card = GOOD.replace('backend = "v4l2"\ndevice = "/dev/video0"\nwidth = 640\nheight = 480', video).replace(
+        "hw:1", "hw:CARD=none"
+    )
+    config.write_text(card)
+    message = fails(capsys, "run", "--config", config)
+    assert "hw:CARD=none" in message
+
+
+def test_damaged_recordings(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for name, size in (("audio.npy", 100_000), ("frames.mp4", 50_000), ("session.json", 100), ("truth.npz", 300)):
+        copy = tmp_path / name.partition(".")[0]
+        shutil.copytree(DEMO_SESSION, copy)
+        (copy / name).write_bytes((copy / name).read_bytes()[:size])
+        assert name in fails(capsys, "replay", copy)
+    assert "no such folder" in fails(capsys, "replay", tmp_path / "none")
+    assert "session.json" in fails(capsys, "replay", tmp_path)
+    assert "--height-prior" in fails(capsys, "replay", DEMO_SESSION, "--height-prior", "17")
+
+
+def test_unreadable_model(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(Path(__file__).parents[1] / "edge" / "models", models)
+    (models / "pose_landmark_full.tflite").write_bytes(b"not a model")
+    monkeypatch.setattr("edge.pipeline.MODELS", models)
+    assert "pose_landmark_full.tflite" in fails(capsys, "replay", DEMO_SESSION)
+
+
+def test_recording_needs_consent(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(GOOD)
+    assert "--consent" in fails(capsys, "record", tmp_path / "out", "--config", config)
+    assert not (tmp_path / "out").exists()
+
+
+def test_poses_go_on_without_a_broker(
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(REPLAY.format(path=DEMO_SESSION, port=free_port()))
+    with caplog.at_level("WARNING"):
+        assert main(["run", "--config", str(config), "--json"]) == 0
+    poses = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(poses) == 50
+    assert {p["source"] for p in poses} == {"simulated"}
+    assert np.median([p["error_m"] for p in poses]) < 0.2
+    told = [r for r in caplog.records if "nothing listens there" in r.getMessage()]
+    assert len(told) == 1
+
+
+def test_replay_of_a_dataset_names_damaged_samples(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    environment = tmp_path / "environment1"
+    write_environment(environment, compact_rig(), 16000.0, (2000.0, 7500.0))
+    for k in range(3):
+        joints = standing(1.7, (0.0, 2.5 + 0.3 * k))
+        rir = np.random.default_rng(k).normal(size=(6, 640)).astype(np.float32)
+        write_sample(environment, Sample(str(k), rir, joints, seen(joints), {}))
+    (environment / "1" / "rir.npy").write_bytes(b"")
+    assert main(["replay", str(tmp_path), "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert [json.loads(line)["sample"] for line in out.splitlines()] == ["environment1/0", "environment1/2"]
+    assert "skipped environment1/1" in err
+    assert "2 samples, 1 skipped" in err
+
+
+def test_doctor_reports_everything_and_the_worst_decides(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["doctor", "--json"]) == 0
+    found = {f["check"]: f for f in json.loads(capsys.readouterr().out)}
+    assert found["model pose_landmark_full.tflite"]["outcome"] == "ok"
+    config = tmp_path / "config.toml"
+    config.write_text(REPLAY.format(path=tmp_path / "none", port=free_port()))
+    assert main(["doctor", "--config", str(config)]) == 1
+    text = capsys.readouterr().out
+    assert "ERROR    session" in text
+    assert "ERROR    broker" in text
+    assert "nothing listens there" in text

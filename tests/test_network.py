@@ -1,0 +1,231 @@
+"""The networks, their training samples and their conversion. Needs the `train` extra; without it everything here is skipped."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'posekernel[train]'")
+
+from edge import ray_decoder  # noqa: E402
+from edge.dataset import Sample, write_environment, write_sample  # noqa: E402
+from edge.errors import ConfigError, ModelError  # noqa: E402
+from edge.network_lifter import NetworkLifter, load_card  # noqa: E402
+from edge.rays import CHANNELS, CONTEXT, FEATURES, N_JOINTS, RaySpec, keypoint_view, ray_context, ray_sound, sound_features  # noqa: E402
+from export.batches import observed_view, ray_batch, see  # noqa: E402
+from export.network import RayConfig, RayNet, VisionConfig, VisionNet, decode  # noqa: E402
+from export.samples import MIRROR, Augmentation, SoundSet, mirrored, mirrored_rig, scaled_rig  # noqa: E402
+from export.train import load_networks, train  # noqa: E402
+from export.train_config import CONFIGS, TrainConfig, VisionTraining, config_from  # noqa: E402
+from tests.test_rays import BAND, CAMERA, RATE, echoes, make_rig, seen, standing  # noqa: E402
+
+pytestmark = pytest.mark.export
+
+TINY = replace(
+    CONFIGS["debug"],
+    steps=6,
+    validate=3,
+    batch=4,
+    held_out=6,
+    warm_up=2,
+    vision_training=VisionTraining(people=24, held_out=8, steps=6, batch=8),
+    vision=VisionConfig(width=16, layers=1),
+    ray=RayConfig(spec=RaySpec(bins=32), width=16, hidden=16, dilations=(1, 2)),
+)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Point-like people before a ring of six microphones, with noise, in the dataset format."""
+    path = tmp_path_factory.mktemp("points")
+    rng = np.random.default_rng(3)
+    for split, count in (("train", 8), ("val", 6)):
+        rig = make_rig(CAMERA)
+        environment = path / split / "environment1"
+        write_environment(environment, rig, RATE, BAND)
+        for k in range(count):
+            joints = np.full((25, 3), np.nan)
+            joints[:15] = standing(rng.uniform(1.8, 3.8), CAMERA, rng.uniform(-0.3, 0.3))
+            clean = echoes(joints[:15], rig).analytic.real.astype(np.float32)
+            noisy = clean + 0.1 * clean.std() * rng.normal(size=clean.shape).astype(np.float32)
+            write_sample(environment, Sample(str(k), noisy, joints, seen(joints[:15], CAMERA), {"sir_db": 20.0}, clean))
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train(TINY, dataset, tmp_path_factory.mktemp("run"), say=lambda line: None)
+
+
+def test_a_batch_is_what_the_device_computes(dataset: Path) -> None:
+    """Training and device: same views, same rays, same context, to float rounding."""
+    samples, vision, spec = SoundSet(dataset / "train"), VisionNet(VisionConfig(16, 1)).eval(), RaySpec()
+    batch, _ = ray_batch([samples.recorded(i) for i in range(3)], vision, spec)
+    for i in range(3):
+        stored, heard = samples.samples[i], samples.recorded(i)
+        view = keypoint_view(seen(stored.joints, CAMERA), heard.rig)
+        assert view is not None
+        depth, xy = (x[0] for x in see(vision, observed_view([heard.observed])))
+        sound = ray_sound(heard.kernels, heard.rig, view, depth, xy, spec)
+        np.testing.assert_allclose(batch.sound[i].numpy(), sound, atol=2e-3)
+        context = ray_context(view, depth, xy, sound_features(heard.rig, spec))
+        np.testing.assert_allclose(batch.context[i].numpy(), context, atol=1e-4)
+
+
+def test_tensors_decode_as_on_the_device(dataset: Path) -> None:
+    config = RayConfig()
+    samples = SoundSet(dataset / "train")
+    batch, views = ray_batch([samples.recorded(i) for i in range(4)], VisionNet(VisionConfig(16, 1)).eval(), config.spec)
+    generator = torch.Generator().manual_seed(1)
+    logits = 4.0 * torch.randn(4, config.spec.bins, N_JOINTS, generator=generator)
+    residual = torch.randn(4, ray_decoder.RESIDUALS, generator=generator)
+    decoded = decode(config, logits, residual, batch.log_depth, batch.xy, batch.centre, batch.size)
+    for i in range(4):
+        device = ray_decoder.decode(
+            logits[i], residual[i], batch.log_depth[i], batch.xy[i], views.one(i), config.spec, config.decoding
+        )
+        np.testing.assert_allclose(decoded.joints[i].numpy() @ views.turn[i].T, device.joints, atol=1e-4)
+        np.testing.assert_allclose(decoded.log_depth_sigma[i].exp().numpy(), device.depth_sigma, rtol=1e-3)
+        np.testing.assert_allclose(decoded.log_plane_sigma[i].exp().numpy(), device.plane_sigma, rtol=1e-3)
+        assert torch.sigmoid(decoded.sound_logit[i]).item() == pytest.approx(device.sound, abs=1e-5)
+
+
+def test_a_mirrored_world_has_the_same_arrivals() -> None:
+    rig, joints = make_rig(CAMERA), standing(2.4, CAMERA)
+    np.testing.assert_allclose(mirrored_rig(rig).arrival_s(mirrored(joints)), rig.arrival_s(joints)[:, MIRROR], rtol=1e-12)
+    down = -CAMERA.room_rotation[2]
+    np.testing.assert_allclose(-mirrored_rig(rig).camera.room_rotation[2], down * (-1.0, 1.0, 1.0), atol=1e-12)
+
+
+def test_a_larger_world_with_faster_sound_has_the_same_arrivals_and_image() -> None:
+    rig, joints = make_rig(CAMERA), standing(2.4, CAMERA)
+    np.testing.assert_allclose(scaled_rig(rig, 1.2).arrival_s(1.2 * joints), rig.arrival_s(joints), rtol=1e-12)
+    np.testing.assert_allclose(CAMERA.project(1.2 * joints), CAMERA.project(joints), atol=1e-9)
+
+
+def test_interference_is_as_strong_as_asked(dataset: Path) -> None:
+    samples = SoundSet(dataset / "train")
+    plain = Augmentation(
+        silent=0,
+        foreign=0,
+        drowned=0,
+        drop_pairs=0,
+        clear=0,
+        pair_gain_db=0,
+        world_scale=0,
+        sound_speed_error=0,
+        detector=1.0,
+        narrow=0,
+    )
+    for sir_db in (0.0, 12.0):
+        ratios = []
+        for k in range(20):
+            heard = samples.augmented(2, replace(plain, sir_db=(sir_db, sir_db)), np.random.default_rng(k))
+            clean = samples.samples[2].clean
+            arrival = float(heard.rig.arrival_s(heard.joints[8]).mean())
+            near = slice(int((arrival - 0.7 * 2 / 343) * RATE), int((arrival + 0.7 * 2 / 343) * RATE))
+            noise = heard.kernels.analytic - clean
+            ratios.append(10 * np.log10((np.abs(clean[:, near]) ** 2).sum() / (np.abs(noise[:, near]) ** 2).sum()))
+        assert np.mean(ratios) == pytest.approx(sir_db, abs=0.5)
+
+
+def test_sound_moves_the_joints_along_their_rays_only(dataset: Path) -> None:
+    net = RayNet(TINY.ray).eval()
+    sound = torch.randn(1, TINY.ray.spec.bins, N_JOINTS * len(CHANNELS))
+    logits, residual = net(sound, torch.zeros(1, CONTEXT))
+    assert logits.shape == (1, TINY.ray.spec.bins, N_JOINTS)
+    assert residual.shape == (1, ray_decoder.RESIDUALS)
+    assert (residual == 0.0).all()  # starts from the image's estimate
+    assert VisionNet(TINY.vision)(torch.zeros(1, FEATURES)).shape == (1, 3 * N_JOINTS)
+
+
+def test_a_checkpoint_explains_itself(trained: Path) -> None:
+    config, _, ray, stored = load_networks(trained)
+    assert config == TINY
+    assert stored["samples"] == 8
+    assert stored["score"] > 0.0
+    assert not ray.training
+    assert config_from(json.loads(json.dumps(config.as_dict()))) == config
+
+
+def test_an_interrupted_run_ends_as_an_unbroken_one(dataset: Path, trained: Path, tmp_path: Path) -> None:
+    lines: list[str] = []
+    (tmp_path / "vision.pt").write_bytes((trained.parent / "vision.pt").read_bytes())
+    half = replace(TINY, patience=1)
+    train(replace(half, steps=6), dataset, tmp_path, minutes=1e-9, say=lines.append)  # one step, then the time is over
+    train(TINY, dataset, tmp_path, say=lines.append)
+    assert "going on at step 1" in lines
+    assert torch.load(tmp_path / "last.pt", weights_only=True)["step"] == 6
+    with pytest.raises(ConfigError, match="another network"):
+        train(replace(TINY, ray=replace(TINY.ray, width=8)), dataset, tmp_path, say=lines.append)
+
+
+def test_finetuning_starts_from_the_checkpoint(dataset: Path, trained: Path, tmp_path: Path) -> None:
+    best = train(replace(TINY, steps=1, validate=1, rate=0.0), dataset, tmp_path, finetune=trained, say=lambda line: None)
+    _, _, before, _ = load_networks(trained)
+    _, _, after, _ = load_networks(best)
+    for a, b in zip(before.parameters(), after.parameters(), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
+    broken = tmp_path / "best.pt"
+    broken.write_bytes(b"no checkpoint")
+    with pytest.raises(ModelError, match=r"best\.pt"):
+        load_networks(broken)
+
+
+def test_both_tflite_files_do_what_the_checkpoint_does(dataset: Path, trained: Path, tmp_path: Path) -> None:
+    pytest.importorskip("litert_torch", reason="litert-torch is not installed: pip install 'posekernel[train]'")
+    from export.quantize import quantize
+
+    card = quantize(trained, dataset, tmp_path, "tiny", say=lambda line: None)
+    figures = json.loads(card.read_text())["figures"]
+    assert figures["float_against_pytorch"] < 1e-3
+    assert load_card(card).spec == TINY.ray.spec
+    keypoints, rig = seen(standing(2.5, CAMERA), CAMERA), make_rig(CAMERA)
+    poses = [
+        NetworkLifter(tmp_path / name)(keypoints, echoes(standing(2.5, CAMERA), rig), rig)
+        for name in ("tiny.tflite", "tiny_int8.tflite")
+    ]
+    assert all(p is not None for p in poses)
+    apart = np.linalg.norm(poses[0].joints - poses[1].joints, axis=1)
+    assert np.median(apart) < 0.03
+    (tmp_path / "tiny.tflite").write_bytes((tmp_path / "tiny_int8.tflite").read_bytes())
+    with pytest.raises(ModelError, match="SHA256SUMS"):
+        NetworkLifter(tmp_path / "tiny.tflite")
+
+
+def test_the_named_configurations_survive_json() -> None:
+    for config in CONFIGS.values():
+        assert config_from(json.loads(json.dumps(config.as_dict()))) == config
+    assert isinstance(CONFIGS["small"], TrainConfig)
+
+
+def test_two_processes_learn_as_one(dataset: Path, trained: Path, tmp_path: Path) -> None:
+    """torchrun with gloo: both take half of every batch; the curve is that of one process but for the normalisation's noise."""
+    curves = []
+    for processes in (1, 2):
+        run = tmp_path / str(processes)
+        run.mkdir()
+        (run / "vision.pt").write_bytes((trained.parent / "vision.pt").read_bytes())
+        script = run / "train.py"
+        script.write_text(
+            "from dataclasses import replace\nfrom pathlib import Path\nfrom export.train import train\n"
+            "from tests.test_network import TINY\n"
+            f"train(replace(TINY, batch=16, steps=8, validate=4), Path({str(dataset)!r}), Path({str(run)!r}))\n"
+        )
+        launch = [] if processes == 1 else ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+        environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+        subprocess.run([sys.executable, *launch, str(script)], check=True, env=environment, capture_output=True, timeout=240)
+        curves.append([json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()])
+    one, two = curves
+    assert [row["step"] for row in one] == [row["step"] for row in two] == [4, 8]
+    for a, b in zip(one, two, strict=True):
+        assert a["loss"] == pytest.approx(b["loss"], rel=0.2)
+        assert a["mean"] == pytest.approx(b["mean"], rel=0.2)

@@ -1,0 +1,142 @@
+"""The lifter that ships. PyTorch is not needed."""
+
+import hashlib
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import edge.network_lifter
+from edge.config import LifterConfig
+from edge.errors import ModelError
+from edge.lifter import GeometricLifter
+from edge.lifters import MODELS, make_lifter
+from edge.network_lifter import NetworkLifter, load_card
+from edge.pose import MID_HIP
+from edge.pose_kernel import make_kernels
+from edge.rig import Rig
+from tests.bodies import CAMERA, compact_rig, seen, standing
+from tests.test_lifter import BAND, RATE, echo, hiss
+
+FLOAT, INT8 = MODELS / "lifter_ray.tflite", MODELS / "lifter_ray_int8.tflite"
+
+
+@pytest.fixture(scope="module")
+def lifter() -> NetworkLifter:
+    return NetworkLifter(FLOAT)
+
+
+def people() -> list[np.ndarray]:
+    return [standing(height, (0.2, distance)) for height, distance in ((1.5, 2.0), (1.7, 2.6), (1.85, 3.2), (1.65, 3.8))]
+
+
+def test_the_shipped_files_are_those_on_the_card() -> None:
+    card = json.loads((MODELS / "lifter_ray.json").read_text())
+    for entry in card["files"].values():
+        content = (MODELS / entry["name"]).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == entry["sha256"]
+    assert sum(entry["bytes"] for entry in card["files"].values()) < 8e6
+    assert {"training", "figures", "limits", "commit", "licence"} <= set(card)
+
+
+def test_echo_and_image_place_a_person(lifter: NetworkLifter) -> None:
+    rig = compact_rig()
+    for joints in people():
+        pose = lifter(seen(joints), echo(joints, noise=0.001), rig)
+        assert pose is not None
+        assert pose.joints.shape == (15, 3)
+        assert np.linalg.norm(pose.joints[MID_HIP] - joints[MID_HIP]) < 0.35
+        assert (pose.sigma > 0.0).all()
+
+
+def test_without_sound_the_image_answers_and_says_so(lifter: NetworkLifter) -> None:
+    rig = compact_rig()
+    for joints in people():
+        pose = lifter(seen(joints), None, rig)
+        assert pose is not None
+        assert pose.scale_source == "height"
+        assert np.linalg.norm(pose.joints[MID_HIP] - joints[MID_HIP]) < 0.12 * np.linalg.norm(joints[MID_HIP]) + 0.1
+
+
+def test_noise_is_not_taken_for_a_person(lifter: NetworkLifter) -> None:
+    rig = compact_rig()
+    sources = [lifter(seen(joints), hiss(k), rig).scale_source for k, joints in enumerate(people() * 3)]
+    assert sources.count("height") >= 9
+
+
+def test_the_order_of_the_pairs_does_not_matter(lifter: NetworkLifter) -> None:
+    joints, rig = people()[1], compact_rig()
+    kernels = echo(joints, noise=0.001)
+    order = [4, 1, 0, 5, 3, 2]
+    a = lifter(seen(joints), kernels, rig)
+    b = lifter(seen(joints), make_kernels(kernels.analytic[order], RATE, BAND), replace(rig, pairs=rig.pairs[order]))
+    np.testing.assert_allclose(a.joints, b.joints, atol=1e-4)
+    np.testing.assert_allclose(a.sigma, b.sigma, atol=1e-4)
+
+
+@pytest.mark.parametrize("pairs", [1, 2, 3, 6])
+def test_any_number_of_pairs_gives_a_pose(lifter: NetworkLifter, pairs: int) -> None:
+    joints, rig = people()[1], compact_rig()
+    kernels = make_kernels(echo(joints, noise=0.001).analytic[:pairs], RATE, BAND)
+    pose = lifter(seen(joints), kernels, replace(rig, pairs=rig.pairs[:pairs]))
+    assert np.linalg.norm(pose.joints[MID_HIP] - joints[MID_HIP]) < 0.35
+
+
+def test_the_public_datasets_layout_gives_a_pose(lifter: NetworkLifter) -> None:
+    """Four co-located pairs around the room, 96 kHz."""
+    places = np.array([[-1.5, -0.4, 0.5], [1.5, -0.4, 0.5], [-1.5, 0.2, 3.0], [1.5, 0.2, 3.0]])
+    rig = Rig(places, places.copy(), np.repeat(np.arange(4)[:, None], 2, axis=1), replace(CAMERA, height_m=None), 343.0)
+    noise = np.random.default_rng(1).normal(size=(4, 3840, 2)).astype(np.float32).view(np.complex64)[..., 0]
+    pose = lifter(seen(people()[1]), make_kernels(noise, 96000.0, (1000.0, 40000.0)), rig)
+    assert pose is not None
+    assert np.isfinite(pose.joints).all()
+
+
+def test_int8_says_what_float_says() -> None:
+    small, large, rig = NetworkLifter(INT8), NetworkLifter(FLOAT), compact_rig()
+    for joints in people():
+        kernels = echo(joints, noise=0.001)
+        a, b = small(seen(joints), kernels, rig), large(seen(joints), kernels, rig)
+        assert np.median(np.linalg.norm(a.joints - b.joints, axis=1)) < 0.03
+
+
+def test_too_few_joints_give_no_pose(lifter: NetworkLifter) -> None:
+    keypoints = seen(people()[0])
+    keypoints.pixels[3:, 2] = 0.0
+    assert lifter(keypoints, None, compact_rig()) is None
+
+
+def test_a_missing_joint_has_no_confidence_and_is_guessed(lifter: NetworkLifter) -> None:
+    joints = people()[1]
+    keypoints = seen(joints)
+    keypoints.pixels[4] = [np.nan, np.nan, 0.0]
+    pose = lifter(keypoints, echo(joints, noise=0.001), compact_rig())
+    assert pose.confidence[4] == 0.0
+    assert pose.confidence[3] == 1.0
+    assert np.linalg.norm(pose.joints[4] - joints[4]) < 0.6
+
+
+def test_the_configuration_chooses_the_lifter() -> None:
+    assert isinstance(make_lifter(LifterConfig(kind="geometric")), GeometricLifter)
+    assert isinstance(make_lifter(LifterConfig(kind="ray")), NetworkLifter)
+
+
+def test_nothing_of_the_training_is_loaded() -> None:
+    assert Path(edge.network_lifter.__file__).parent.name == "edge"
+    loaded = [m for m in sys.modules["edge.network_lifter"].__dict__.values() if getattr(m, "__name__", "").startswith("torch")]
+    assert loaded == []
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "cannot be read"), ("{", "not a lifter's card"), ('{"format": "posekernel-lifter", "version": 9}', "version 9")],
+)
+def test_a_wrong_card_is_named(tmp_path: Path, content: str | None, message: str) -> None:
+    card = tmp_path / "lifter_ray.json"
+    if content is not None:
+        card.write_text(content)
+    with pytest.raises(ModelError, match=message):
+        load_card(card)

@@ -1,0 +1,137 @@
+"""Threads, queues, pairing in time, faulty periods, and the way a run ends."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.app import DEMO_SESSION
+from edge.config import Config, DeviceConfig, SourceConfig
+from edge.pipeline import Heard, Pipeline, _nearest
+from edge.pose import PoseEstimate
+from edge.runner import Plan, make_plan, truth_error_m
+
+PERIOD_NS = 100_000_000
+
+
+def make(path: Path = DEMO_SESSION, realtime: bool = False) -> tuple[Pipeline, Plan]:
+    config = Config(device=DeviceConfig("test"), source=SourceConfig("replay", str(path), realtime=realtime))
+    plan = make_plan(config)
+    pipeline = Pipeline(config, plan.rig, plan.excitation)
+    pipeline.warm_up()
+    return pipeline, plan
+
+
+def offline(pipeline: Pipeline, plan: Plan) -> list[PoseEstimate]:
+    return list(pipeline.offline(plan.open(), threading.Event(), lambda _: None))
+
+
+def test_the_nearest_period_within_the_skew_is_paired() -> None:
+    heard = deque(Heard(i, i * PERIOD_NS, np.zeros((1, 1), np.complex64)) for i in range(5))
+    assert _nearest(heard, 230_000_000, 150e6).index == 2  # type: ignore[union-attr]
+    assert _nearest(heard, 260_000_000, 150e6).index == 3  # type: ignore[union-attr]
+    assert _nearest(heard, 600_000_000, 150e6) is None
+    assert _nearest(deque(), 0, 150e6) is None
+
+
+def test_replay_is_the_same_every_time_and_close_to_the_truth() -> None:
+    pipeline, plan = make()
+    a, b = offline(pipeline, plan), offline(*make())
+    assert len(a) == 50
+    assert [e.frame for e in a] == list(range(20, 70))
+    for x, y in zip(a, b, strict=True):
+        np.testing.assert_array_equal(x.pose.joints, y.pose.joints)
+    errors = [truth_error_m(plan.session, e) for e in a]
+    assert np.median(errors) < 0.15
+    assert all(e.pose.scale_source == "sound" for e in a[5:])
+    assert max(abs(e.skew_ms) for e in a) < 100.0
+
+
+def test_the_room_frame_puts_feet_near_the_floor() -> None:
+    e = offline(*make())[25]
+    ankles = e.joints_room[[11, 14], 2]
+    assert ((ankles > -0.1) & (ankles < 1.2)).all()  # on a beam and a treadmill, one leg up
+    assert e.joints_room[0, 2] - ankles.min() > 1.0
+
+
+def test_faulty_periods_are_counted_and_never_used(tmp_path: Path) -> None:
+    copy = tmp_path / "session"
+    shutil.copytree(DEMO_SESSION, copy)
+    audio = np.load(copy / "audio.npy")
+    bad = range(40, 44)
+    for k in bad:
+        audio[1600 * k : 1600 * (k + 1)] = 30000  # would wreck a pose if it were used
+    np.save(copy / "audio.npy", audio)
+    (copy / "audio_faults.json").write_text(json.dumps({str(k): "xrun" for k in bad}))
+    pipeline, plan = make(copy)
+    by_frame = {e.frame: e for e in offline(pipeline, plan)}
+    clean = {e.frame: e for e in offline(*make())}
+    assert pipeline.counters.periods_faulty == 4
+    assert by_frame[42].pose.scale_source == "height"
+    for frame in range(20, 40):
+        np.testing.assert_array_equal(by_frame[frame].pose.joints, clean[frame].pose.joints)
+    shift = [by_frame[f].pose.mid_hip_distance_m - clean[f].pose.mid_hip_distance_m for f in range(50, 70)]
+    assert np.abs(shift).max() < 0.1
+
+
+def test_a_slow_consumer_drops_old_frames_and_counts_them() -> None:
+    pipeline, plan = make(realtime=True)
+    stop = threading.Event()
+    frames = []
+    for e in pipeline.live(plan.open(), stop, lambda _: None):
+        frames.append(e.frame)
+        time.sleep(0.5)
+        if len(frames) == 6:
+            stop.set()
+    assert frames == sorted(set(frames))
+    assert np.diff(frames).max() >= 4
+    assert pipeline.counters.frames_dropped >= 10
+
+
+def test_an_error_in_a_thread_reaches_the_caller() -> None:
+    pipeline, plan = make(realtime=True)
+    source = plan.open()
+
+    def broken(_: float) -> None:
+        raise RuntimeError("the sound thread broke")
+
+    source.audio.read = broken  # type: ignore[method-assign,assignment]
+    with pytest.raises(RuntimeError, match="the sound thread broke"):
+        list(pipeline.live(source, threading.Event(), lambda _: None))
+
+
+def test_both_threads_tell_that_they_are_alive() -> None:
+    pipeline, plan = make(realtime=True)
+    beats: set[str] = set()
+    stop = threading.Event()
+    threading.Timer(1.0, stop.set).start()
+    list(pipeline.live(plan.open(), stop, beats.add))
+    assert beats == {"sound", "image"}
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_demo_within_two_seconds(how: signal.Signals) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "edge", "demo", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ,
+        text=True,
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert json.loads(line)["source"] == "simulated"
+    started = time.monotonic()
+    process.send_signal(how)
+    process.communicate(timeout=10)
+    assert time.monotonic() - started < 2.0
+    assert process.returncode == 0

@@ -1,0 +1,134 @@
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.pose import JOINTS, LiftedPose, PoseEstimate
+from edge.publish import encode, pose_message, status_message, timestamp
+
+
+def an_estimate(**changes: object) -> PoseEstimate:
+    joints = np.linspace(-0.5, 3.0, 45).reshape(15, 3)
+    pose = LiftedPose(
+        joints=joints, sigma=np.full(15, 0.0412), confidence=np.full(15, 0.876), scale_source="sound", sir_db=7.3456,
+        echo_range_m=2.71828,
+    )  # fmt: skip
+    values: dict[str, object] = {
+        "sequence": 7, "frame": 9, "t_ns": 123_456_789_012, "utc_ns": 1_767_225_600_987_654_321, "pose": pose,
+        "joints_room": joints + 1.0, "people": 2, "skew_ms": -12.34, "latency_ms": 81.27, "source": "recorded",
+    }  # fmt: skip
+    return PoseEstimate(**(values | changes))  # type: ignore[arg-type]
+
+
+def test_pose_message_is_exactly_this() -> None:
+    message = pose_message(an_estimate(), "hall")
+    joints = message.pop("joints")
+    distance = float(np.linalg.norm(an_estimate().pose.joints[8]))
+    assert message == {
+        "schema": "posekernel.pose/1",
+        "id": "hall",
+        "sequence": 7,
+        "frame": 9,
+        "timestamp": "2026-01-01T00:00:00.987Z",
+        "monotonic_ns": 123_456_789_012,
+        "source": "recorded",
+        "people": 2,
+        "scale_source": "sound",
+        "sir_db": 7.3,
+        "echo_range_m": 2.718,
+        "skew_ms": -12.3,
+        "latency_ms": 81.3,
+        "mid_hip_distance_m": round(distance, 3),
+        "frames": ["camera", "room"],
+    }
+    assert [j["name"] for j in joints] == list(JOINTS)
+    assert joints[0] == {
+        "name": "nose", "camera": [-0.5, -0.42, -0.341], "room": [0.5, 0.58, 0.659], "sigma_m": 0.041, "confidence": 0.88,
+    }  # fmt: skip
+
+
+def test_positions_are_within_half_a_millimetre() -> None:
+    estimate = an_estimate()
+    sent = [j["camera"] for j in json.loads(encode(pose_message(estimate, "hall")))["joints"]]
+    assert np.abs(np.array(sent) - estimate.pose.joints).max() <= 0.0005 + 1e-9
+
+
+def test_room_is_null_without_a_room_frame() -> None:
+    message = pose_message(an_estimate(joints_room=None, skew_ms=None), "hall")
+    assert message["frames"] == ["camera"]
+    assert message["skew_ms"] is None
+    assert {j["room"] for j in message["joints"]} == {None}
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_not_finite_becomes_null(bad: float) -> None:
+    joints = np.ones((15, 3))
+    joints[8, 1] = bad
+    pose = LiftedPose(
+        joints=joints, sigma=np.full(15, bad), confidence=np.full(15, bad), scale_source="height", sir_db=bad, echo_range_m=bad
+    )
+    message = json.loads(encode(pose_message(an_estimate(pose=pose), "hall")))
+    assert message["joints"][8]["camera"] is None
+    assert message["joints"][7]["camera"] == [1.0, 1.0, 1.0]
+    for key in ("sir_db", "echo_range_m", "mid_hip_distance_m"):
+        assert message[key] is None
+    assert message["joints"][0]["sigma_m"] is None
+    assert message["joints"][0]["confidence"] is None
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+@given(st.lists(st.floats(allow_nan=True, allow_infinity=True, width=32), min_size=45, max_size=45))
+def test_any_floats_give_strict_json(values: list[float]) -> None:
+    joints = np.array(values).reshape(15, 3)
+    pose = LiftedPose(
+        joints=joints, sigma=joints[:, 0], confidence=joints[:, 1], scale_source="sound", sir_db=values[0], echo_range_m=values[1]
+    )
+    text = encode(pose_message(an_estimate(pose=pose, joints_room=joints), "hall")).decode()
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    json.loads(text, parse_constant=refuse)
+    assert "-0.0," not in text
+
+
+def test_numpy_integers_are_json() -> None:
+    message = pose_message(an_estimate(sequence=np.int64(3), t_ns=np.int64(4), utc_ns=np.int64(5), people=np.int32(1)), "hall")
+    assert json.loads(encode(message))["sequence"] == 3
+
+
+def test_message_is_compact() -> None:
+    text = encode(pose_message(an_estimate(), "hall"))
+    assert b": " not in text
+    assert b"\n" not in text
+    assert len(text) < 2500
+
+
+def test_encode_refuses_nan() -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        encode({"x": math.nan})
+
+
+@pytest.mark.parametrize(
+    ("utc_ns", "text"),
+    [
+        (0, "1970-01-01T00:00:00.000Z"),
+        (1_767_225_599_999_999_999, "2025-12-31T23:59:59.999Z"),
+        (1_767_225_600_000_000_000, "2026-01-01T00:00:00.000Z"),
+    ],
+)
+def test_timestamp(utc_ns: int, text: str) -> None:
+    assert timestamp(utc_ns) == text
+
+
+def test_status_message() -> None:
+    will = status_message("hall", "offline", "connection lost", version="0.1.0", source="device")
+    assert will == {
+        "schema": "posekernel.status/1", "id": "hall", "state": "offline", "reason": "connection lost", "timestamp": None,
+        "version": "0.1.0", "source": "device",
+    }  # fmt: skip
+    online = status_message("hall", "online", version="0.1.0", source="device", utc_ns=0)
+    assert (online["state"], online["reason"], online["timestamp"]) == ("online", "", "1970-01-01T00:00:00.000Z")

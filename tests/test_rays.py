@@ -1,0 +1,221 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edge.pose import Keypoints
+from edge.pose_kernel import Kernels, make_kernels
+from edge.rays import (
+    ANKLE_M,
+    CHANNELS,
+    CONTEXT,
+    FEATURES,
+    N_JOINTS,
+    SIZE_LOG,
+    RaySpec,
+    View,
+    keypoint_view,
+    make_view,
+    ray_context,
+    ray_sound,
+    sound_features,
+)
+from edge.rig import Camera, Rig
+
+SPEC = RaySpec()
+RATE, BAND = 16000.0, (2000.0, 7500.0)
+FLOOR_FEATURES = slice(3 * N_JOINTS, 3 * N_JOINTS + 2)
+
+
+def standing(distance_m: float, camera: Camera, across_m: float = 0.2) -> np.ndarray:
+    """Joints (15, 3) in the camera frame of somebody 1.7 m tall, facing the camera, both ankles ANKLE_M above the floor."""
+    room = np.array([
+        [0, 0.1, 1.55], [0, 0, 1.4], [-0.18, 0, 1.38], [-0.25, 0, 1.1], [-0.28, 0.05, 0.85], [0.18, 0, 1.38], [0.25, 0, 1.1],
+        [0.28, 0.05, 0.85], [0, 0, 0.92], [-0.09, 0, 0.92], [-0.1, -0.03, 0.5], [-0.11, 0, ANKLE_M], [0.09, 0, 0.92],
+        [0.1, -0.03, 0.5], [0.11, 0, ANKLE_M],
+    ])  # fmt: skip
+    return camera.from_room(room + np.array([across_m, distance_m, 0.0]))
+
+
+def make_rig(camera: Camera, mics: int = 6, spread_m: float = 0.0463) -> Rig:
+    angle = 2.0 * np.pi * np.arange(mics) / mics
+    positions = np.stack([spread_m * np.cos(angle), 0.1 + spread_m * np.sin(angle), 0 * angle], axis=1)
+    pairs = np.stack([0 * np.arange(mics), np.arange(mics)], axis=1)
+    return Rig(np.array([[0.12, 0.1, 0.0]]), positions, pairs, camera, 343.0)
+
+
+CAMERA = Camera(640, 480, 520.0, 520.0, 320.0, 240.0, height_m=1.4, tilt_deg=9.0, roll_deg=3.0)
+
+
+def seen(joints: np.ndarray, camera: Camera) -> Keypoints:
+    pixels = np.zeros((25, 3))
+    pixels[:15, :2] = camera.project(joints)
+    pixels[:15, 2] = 0.9
+    return Keypoints(pixels, np.full((25, 3), np.nan), 1, 1.0)
+
+
+def normalised(joints: np.ndarray, view: View) -> tuple[np.ndarray, np.ndarray]:
+    own = joints @ view.turn
+    return np.log(own[:, 2] * view.size), (own[:, :2] / own[:, 2:] - view.centre) / view.size
+
+
+def echoes(points: np.ndarray, rig: Rig, window: int = 640) -> Kernels:
+    """Analytic kernels of point scatterers: band-limited impulses of amplitude 1 / (r1 r2), exact at any delay."""
+    frequency = np.fft.fftfreq(2 * window, 1.0 / RATE)
+    gain = np.where((frequency > BAND[0]) & (frequency < BAND[1]), 1.0, 0.0)
+    arrival = rig.arrival_s(points)
+    phase = np.exp(-2j * np.pi * frequency * arrival[..., None])
+    path = arrival * rig.speed_of_sound_m_s
+    spectrum = (gain * phase / path[..., None] ** 2).sum(axis=1)
+    return make_kernels(np.fft.ifft(spectrum)[:, :window].astype(np.complex64), RATE, BAND)
+
+
+def channel(sound: np.ndarray, name: str) -> np.ndarray:
+    return sound.reshape(SPEC.bins, N_JOINTS, len(CHANNELS))[:, :, CHANNELS.index(name)]
+
+
+@pytest.mark.parametrize("camera", [CAMERA, replace(CAMERA, height_m=None, tilt_deg=0.0, roll_deg=0.0)])
+def test_true_depths_and_places_give_the_true_joints(camera: Camera) -> None:
+    joints = standing(2.8, CAMERA)
+    view = keypoint_view(seen(joints, camera), make_rig(camera))
+    assert view is not None
+    assert view.features.shape == (FEATURES,)
+    np.testing.assert_allclose(view.points(*normalised(joints, view)), joints, atol=1e-9)
+
+
+def test_the_persons_frame_looks_at_the_person_and_stands_upright() -> None:
+    joints = standing(3.0, CAMERA, across_m=1.0)
+    view = keypoint_view(seen(joints, CAMERA), make_rig(CAMERA))
+    assert view is not None
+    own = joints @ view.turn
+    assert abs(own[:, :2].mean(axis=0)).max() < 0.35
+    np.testing.assert_allclose(view.turn.T @ view.turn, np.eye(3), atol=1e-12)
+    assert np.linalg.det(view.turn) == pytest.approx(1.0)
+    down = -CAMERA.room_rotation[2] @ view.turn
+    assert abs(down[0]) < 1e-12
+    assert down[1] > 0.9
+
+
+@pytest.mark.parametrize(("distance", "tilt", "roll"), [(2.0, 0.0, 0.0), (3.5, 15.0, -4.0), (2.5, 20.0, 8.0)])
+def test_the_floor_tells_how_far_a_standing_ankle_is(distance: float, tilt: float, roll: float) -> None:
+    camera = replace(CAMERA, tilt_deg=tilt, roll_deg=roll)
+    joints = standing(distance, camera)
+    view = keypoint_view(seen(joints, camera), make_rig(camera))
+    assert view is not None
+    depth, _ = normalised(joints, view)
+    np.testing.assert_allclose(view.features[FLOOR_FEATURES], depth[[11, 14]] + SIZE_LOG, atol=1e-6)
+
+
+def test_a_batch_equals_its_members() -> None:
+    rng = np.random.default_rng(1)
+    scenes = [standing(d, CAMERA) for d in (1.9, 2.6, 4.1)]
+    rays = np.stack([CAMERA.rays(CAMERA.project(j)) for j in scenes])
+    there = rng.random((3, 15)) > 0.3
+    height, down = np.array([1.4, np.nan, 1.2]), np.stack([-CAMERA.room_rotation[2]] * 3)
+    depth, xy, facts = rng.normal(-0.7, 0.1, (3, 15)), rng.normal(size=(3, 15, 2)), rng.random((3, 3))
+    batch = make_view(rays, there, down, height)
+    context = ray_context(batch, depth, xy, facts)
+    assert context.shape == (3, CONTEXT)
+    for i in range(3):
+        one = make_view(rays[i], there[i], down[i], height[i])
+        np.testing.assert_array_equal(batch.one(i).features, one.features)
+        np.testing.assert_array_equal(context[i], ray_context(one, depth[i], xy[i], facts[i]))
+        np.testing.assert_allclose(batch.points(depth, xy)[i], one.points(depth[i], xy[i]), rtol=1e-12)
+
+
+@pytest.mark.parametrize("offset", [-0.2, 0.0, 0.25])
+@pytest.mark.parametrize("name", CHANNELS)
+def test_an_echo_shows_at_its_depth(name: str, offset: float) -> None:
+    """One scatterer on the mid-hip's ray: that joint's ray is loudest where the scatterer is, whatever was believed before."""
+    joints = standing(2.6, CAMERA)
+    rig = make_rig(CAMERA)
+    view = keypoint_view(seen(joints, CAMERA), rig)
+    assert view is not None
+    depth, xy = normalised(joints, view)
+    sound = channel(ray_sound(echoes(joints[8:9], rig), rig, view, depth - offset, xy, SPEC), name)
+    found = SPEC.offsets[sound[:, 8].argmax()]
+    assert found == pytest.approx(offset, abs=1.5 * (SPEC.offsets[1] - SPEC.offsets[0]))
+
+
+def test_the_phase_keeping_sum_prefers_the_right_direction() -> None:
+    """A reflector at the same distance but 50 degrees aside is as loud in the envelopes, not in phase."""
+    joints = standing(2.6, CAMERA)
+    rig = make_rig(CAMERA)
+    view = keypoint_view(seen(joints, CAMERA), rig)
+    assert view is not None
+    depth, xy = normalised(joints, view)
+    hip = joints[8]
+    turn = np.radians(50.0)
+    aside = np.array([np.cos(turn) * hip[0] + np.sin(turn) * hip[2], hip[1], np.cos(turn) * hip[2] - np.sin(turn) * hip[0]])
+    levels = {}
+    for name, where in (("person", hip), ("aside", aside)):
+        # A second, steady reflector far behind keeps the normalisation the same.
+        k = echoes(where[None], rig)
+        loud = np.abs(k.analytic).sum(axis=0).max()
+        at_hip = rig.arrival_s(hip)
+        phases = np.array([np.interp(t * RATE, np.arange(640), row) for t, row in zip(at_hip, k.analytic, strict=True)])
+        levels[name] = np.abs(phases.sum()) / loud
+        assert np.isfinite(ray_sound(k, rig, view, depth, xy, SPEC)).all()
+    assert levels["aside"] < 0.5 * levels["person"]
+
+
+def test_the_order_of_pairs_and_their_repetition_do_not_matter() -> None:
+    joints = standing(2.6, CAMERA)
+    rig = make_rig(CAMERA)
+    view = keypoint_view(seen(joints, CAMERA), rig)
+    assert view is not None
+    depth, xy = normalised(joints, view)
+    kernels = echoes(joints, rig)
+    sound = ray_sound(kernels, rig, view, depth, xy, SPEC)
+    for order in (np.array([3, 1, 5, 0, 2, 4]), np.tile(np.arange(6), 2)):
+        other = make_kernels(kernels.analytic[order], RATE, BAND)
+        again = ray_sound(other, replace(rig, pairs=rig.pairs[order]), view, depth, xy, SPEC)
+        np.testing.assert_allclose(again, sound, atol=1e-4)
+
+
+def test_the_level_of_the_echo_does_not_matter() -> None:
+    joints = standing(2.6, CAMERA)
+    rig = make_rig(CAMERA)
+    view = keypoint_view(seen(joints, CAMERA), rig)
+    assert view is not None
+    depth, xy = normalised(joints, view)
+    kernels = echoes(joints, rig)
+    louder = make_kernels(100.0 * kernels.analytic, RATE, BAND)
+    a, b = (ray_sound(k, rig, view, depth, xy, SPEC) for k in (kernels, louder))
+    np.testing.assert_allclose(a, b, atol=1e-4)
+
+
+def test_a_wide_rig_has_no_phase_keeping_channel() -> None:
+    joints = standing(2.6, CAMERA)
+    rig = make_rig(CAMERA, mics=4, spread_m=1.0)
+    view = keypoint_view(seen(joints, CAMERA), rig)
+    assert view is not None
+    sound = ray_sound(echoes(joints, rig), rig, view, *normalised(joints, view), SPEC)
+    assert (channel(sound, "coherent") == 0.0).all()
+    assert channel(sound, "mean").std() > 0.1
+    np.testing.assert_array_equal(sound_features(rig, SPEC), np.float32([1.0, 0.0, 0.5]))
+    np.testing.assert_array_equal(sound_features(make_rig(CAMERA), SPEC), np.float32([1.0, 1.0, 0.75]))
+    assert (sound_features(None, SPEC) == 0.0).all()
+
+
+def test_a_person_beyond_the_window_is_no_error() -> None:
+    joints = standing(9.0, CAMERA)
+    rig = make_rig(CAMERA)
+    view = keypoint_view(seen(joints, CAMERA), rig)
+    assert view is not None
+    sound = ray_sound(echoes(standing(2.0, CAMERA), rig), rig, view, *normalised(joints, view), SPEC)
+    assert np.isfinite(sound).all()
+
+
+def test_missing_joints_are_marked_and_too_few_give_nothing() -> None:
+    joints = standing(2.6, CAMERA)
+    keypoints = seen(joints, CAMERA)
+    keypoints.pixels[4] = np.nan
+    keypoints.pixels[11, 2] = 0.1
+    view = keypoint_view(keypoints, make_rig(CAMERA))
+    assert view is not None
+    assert (~view.seen).nonzero()[0].tolist() == [4, 11]
+    assert (view.xy[[4, 11]] == 0.0).all()
+    assert np.isfinite(view.features).all()
+    keypoints.pixels[3:, 2] = 0.0
+    assert keypoint_view(keypoints, make_rig(CAMERA)) is None

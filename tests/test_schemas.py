@@ -1,0 +1,93 @@
+"""The published JSON Schemas against the messages that the program really makes, and against messages that are wrong."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.__main__ import main
+from edge.app import SCHEMAS
+from edge.pose import JOINTS
+from edge.publish import Message, encode, pose_message, status_message, summary_message
+from tests.test_publish import an_estimate
+
+jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
+
+
+def schema(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((SCHEMAS / f"{name}.json").read_text())
+    return loaded
+
+
+def problems(name: str, message: Message) -> list[str]:
+    validator = jsonschema.Draft202012Validator(schema(name))
+    return [f"{e.json_path}: {e.message}" for e in validator.iter_errors(json.loads(encode(message)))]
+
+
+GOOD: list[tuple[str, Message]] = [
+    ("pose", pose_message(an_estimate(), "hall")),
+    ("pose", pose_message(an_estimate(joints_room=None, skew_ms=None, source="device"), "hall")),
+    ("status", status_message("hall", "online", version="0.1.0", source="device", utc_ns=0)),
+    ("status", status_message("hall", "offline", "connection lost", version="0.1.0", source="simulated")),
+    ("summary", summary_message("hall", None, source="device", utc_ns=0)),
+    ("summary", summary_message("hall", an_estimate(), source="device", utc_ns=0, height_m=1.7349)),
+]
+
+
+@pytest.mark.parametrize("name", ["pose", "status", "summary"])
+def test_it_is_a_schema_whose_properties_are_required_and_described(name: str) -> None:
+    s = schema(name)
+    jsonschema.Draft202012Validator.check_schema(s)
+    assert set(s["required"]) == set(s["properties"])
+
+
+@pytest.mark.parametrize(("name", "message"), GOOD)
+def test_real_messages_pass_and_hold_nothing_that_is_not_described(name: str, message: Message) -> None:
+    assert problems(name, message) == []
+    assert set(message) == set(schema(name)["properties"])
+
+
+@pytest.mark.parametrize(("name", "message"), GOOD)
+def test_every_property_is_needed(name: str, message: Message) -> None:
+    for key in message:
+        assert problems(name, {k: v for k, v in message.items() if k != key}), key
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("pose", {"schema": "posekernel.pose/2"}),
+        ("pose", {"id": "a/b"}),
+        ("pose", {"timestamp": "2026-01-01 00:00"}),
+        ("pose", {"scale_source": "guess"}),
+        ("pose", {"source": "demo"}),
+        ("pose", {"people": 0}),
+        ("pose", {"joints": []}),
+        ("status", {"state": "asleep"}),
+        ("summary", {"occupancy": True}),
+        ("summary", {"people": 2}),
+    ],
+)
+def test_wrong_messages_are_refused(name: str, change: Message) -> None:
+    message = next(m for n, m in GOOD if n == name and (name != "summary" or not m["occupancy"]))
+    assert problems(name, message | change)
+
+
+def test_joints_keep_their_order() -> None:
+    message = copy.deepcopy(GOOD[0][1])
+    assert [j["name"] for j in message["joints"]] == list(JOINTS)
+    message["joints"][2], message["joints"][5] = message["joints"][5], message["joints"][2]
+    assert problems("pose", message)
+
+
+def test_the_command_prints_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema", "summary"]) == 0
+    assert json.loads(capsys.readouterr().out) == schema("summary")
+    assert main(["schema"]) == 0
+    assert (
+        set(json.loads(capsys.readouterr().out))
+        == {p.stem for p in Path(SCHEMAS).glob("*.json")}
+        == {"pose", "status", "summary"}
+    )

@@ -1,0 +1,80 @@
+"""Smoothing is causal, quick to follow and honest about its 1-sigma."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from edge.config import TrackConfig
+from edge.pose import LiftedPose
+from edge.track import OneEuro, Tracker
+from tests.bodies import standing
+
+DT_NS = 100_000_000
+
+
+def pose(distance: float, sigma: float = 0.1, x: float = 0.0, source: str = "sound") -> LiftedPose:
+    joints = standing(1.7, (x, distance))[:15]
+    return LiftedPose(joints, np.full(15, sigma), np.ones(15), source, 10.0)  # type: ignore[arg-type]
+
+
+def test_noise_at_rest_shrinks_and_so_does_sigma() -> None:
+    rng = np.random.default_rng(0)
+    track = Tracker(TrackConfig())
+    raw, smooth, sigma = [], [], 0.0
+    for i in range(200):
+        p = pose(3.0 + 0.1 * rng.normal())
+        out = track(p, i * DT_NS)
+        raw.append(p.joints[4, 2])
+        smooth.append(out.joints[4, 2])
+        sigma = out.sigma[8]
+    assert np.std(smooth[50:]) < 0.8 * np.std(raw[50:])
+    assert 0.07 < sigma < 0.1
+
+
+def test_looking_longer_does_not_make_an_assumed_height_surer() -> None:
+    track = Tracker(TrackConfig())
+    for i in range(60):
+        out = track(pose(3.0, 0.56, source="height"), i * DT_NS)
+    np.testing.assert_allclose(out.sigma, 0.56)
+
+
+def test_walking_is_followed_within_15_cm() -> None:
+    track = Tracker(TrackConfig())
+    for i in range(30):
+        z = 2.0 + 1.2 * i * 0.1
+        out = track(pose(z, 0.08), i * DT_NS)
+        assert abs(out.joints[8, 2] - pose(z).joints[8, 2]) < 0.15
+
+
+def test_an_assumed_distance_moves_the_track_less_than_a_heard_one() -> None:
+    heard, assumed = Tracker(TrackConfig()), Tracker(TrackConfig())
+    for i in range(20):
+        for t in (heard, assumed):
+            t(pose(3.0, 0.08), i * DT_NS)
+    a = heard(pose(3.5, 0.08), 20 * DT_NS).joints[8, 2]
+    b = assumed(pose(3.5, 0.5, source="height"), 20 * DT_NS).joints[8, 2]
+    assert a - 3.0 > 3 * (b - 3.0) > 0
+
+
+def test_a_gap_and_another_person_start_anew() -> None:
+    track = Tracker(TrackConfig())
+    track(pose(3.0), 0)
+    np.testing.assert_allclose(track(pose(4.0), 5_000_000_000).joints, pose(4.0).joints)
+    np.testing.assert_allclose(track(pose(2.5, x=1.2), 5_100_000_000).joints, pose(2.5, x=1.2).joints)
+    np.testing.assert_allclose(track(pose(3.0), 100).joints, pose(3.0).joints)  # the clock went back
+
+
+def test_switched_off_it_changes_nothing() -> None:
+    p = replace(pose(3.0), sir_db=4.0)
+    assert Tracker(TrackConfig(enabled=False))(p, 0) is p
+
+
+def test_one_euro_of_a_constant_is_the_constant_and_lag_shrinks_with_speed() -> None:
+    still = OneEuro(1.0, 0.0)
+    for _ in range(10):
+        assert still(np.array([1.0, 2.0]), 0.1).tolist() == [1.0, 2.0]
+    lazy, eager = OneEuro(0.5, 0.0), OneEuro(0.5, 5.0)
+    for i in range(20):
+        x = np.array([0.1 * i, 0.0])
+        a, b = lazy(x, 0.1), eager(x, 0.1)
+    assert abs(x[0] - b[0]) < 0.3 * abs(x[0] - a[0])

@@ -1,0 +1,169 @@
+"""The page's HTTP server: what it serves, to whom, and what it never does."""
+
+import http.client
+import json
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.config import Config, DeviceConfig, MqttConfig, WebConfig, check_config
+from edge.errors import ConfigError
+from edge.rig import Camera, Rig
+from edge.web_server import FILES, WebServer, page_description
+
+RIG = Rig(
+    speakers=np.array([[0.1, 0.05, 0.0]]),
+    mics=np.array([[-0.03, 0.05, 0.0], [0.03, 0.05, 0.0]]),
+    pairs=np.array([[0, 0], [0, 1]]),
+    camera=Camera(640, 480, 500.0, 500.0, 320.0, 240.0, height_m=1.5, tilt_deg=10.0),
+    speed_of_sound_m_s=343.0,
+)
+CONFIG = Config(
+    device=DeviceConfig("hall"), web=WebConfig(enabled=True, port=0, websocket_url="ws://127.0.0.1:9001/"), mqtt=MqttConfig()
+)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[WebServer]:
+    with WebServer(CONFIG, RIG) as s:
+        yield s
+
+
+def get(server: WebServer, path: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5.0)
+    connection.request(method, path)
+    answer = connection.getresponse()
+    found = answer.status, dict(answer.getheaders()), answer.read()
+    connection.close()
+    return found
+
+
+def test_every_file_of_the_page_is_served_with_its_type(server: WebServer) -> None:
+    kinds = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+    for file in FILES.iterdir():
+        status, headers, content = get(server, f"/{file.name}")
+        assert (status, content) == (200, file.read_bytes())
+        assert headers["Content-Type"].startswith(kinds[file.suffix])
+    assert get(server, "/")[2] == get(server, "/index.html?x=1")[2] == (FILES / "index.html").read_bytes()
+    assert get(server, "/", "HEAD")[2] == b""
+
+
+def test_the_page_names_only_files_that_are_served(server: WebServer) -> None:
+    html = (FILES / "index.html").read_text()
+    modules = [m for f in FILES.glob("*.js") for m in re.findall(r'from "\./(.+?)"', f.read_text())]
+    for name in {*re.findall(r'(?:href|src)="([^"#]+)"', html), *modules, "config.json"}:
+        assert get(server, f"/{name}")[0] == 200, name
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/../pyproject.toml", "/../web_server.py", "/%2e%2e/web_server.py", "/..%2fweb_server.py", "/web/index.html",
+        "//etc/passwd", "/etc/passwd", "/./index.html", "/index.html/", "/..", "/.", "/index.html%00", "/config.toml",
+        "/" + "a" * 5000,
+    ],
+)  # fmt: skip
+def test_nothing_else_exists(server: WebServer, path: str) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5.0) as s:  # http.client would tidy the path
+        s.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: s.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 404")
+    assert answer.endswith(b"\r\n\r\nnot found\n")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE"])
+def test_it_can_only_be_read(server: WebServer, method: str) -> None:
+    assert get(server, "/", method)[0] == 501
+
+
+def test_headers_allow_this_host_and_the_broker_and_nothing_else(server: WebServer) -> None:
+    for path in ("/", "/app.js", "/config.json", "/nothing"):
+        headers = get(server, path)[1]
+        policy = dict(part.strip().split(" ", 1) for part in headers["Content-Security-Policy"].split(";"))
+        assert policy["default-src"] == policy["base-uri"] == policy["frame-ancestors"] == "'none'"
+        assert policy["connect-src"] == "'self' ws://127.0.0.1:9001"
+        assert policy["script-src"] == policy["style-src"] == "'self'"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert "Python" not in headers["Server"]
+
+
+def test_it_listens_on_loopback_only(server: WebServer) -> None:
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    (address,) = [r[1] for r in rows if int(r[1].split(":")[1], 16) == server.port and r[3] == "0A"]
+    assert address.startswith("0100007F:")
+
+
+def test_geometry_is_in_the_room_frame(server: WebServer) -> None:
+    site = json.loads(get(server, "/config.json")[2])
+    assert (site["id"], site["base_topic"], site["frame"]) == ("hall", "posekernel", "room")
+    assert site["camera"] == [0.0, 0.0, 1.5]
+    # A camera that looks 10 degrees down: the middle of its image lies that far below the horizon.
+    gaze = np.mean(site["frustum"], axis=0) - site["camera"]
+    assert np.degrees(np.arctan2(-gaze[2], gaze[1])) == pytest.approx(10.0, abs=0.01)
+    assert site["speakers"][0][0] == pytest.approx(0.1)
+    assert site["mics"][0][2] < 1.5
+
+
+def test_without_a_camera_height_axes_are_the_rooms_and_the_origin_the_camera() -> None:
+    rig = Rig(RIG.speakers, RIG.mics, RIG.pairs, Camera(640, 480, 500.0, 500.0, 320.0, 240.0), 343.0)
+    site = page_description(CONFIG, rig)
+    assert site["frame"] == "camera"
+    assert site["speakers"] == [[0.1, 0.0, -0.05]]
+    assert site["frustum"][0] == [-0.64, 1.0, 0.48]  # the image's top left: left, forward, up
+
+
+def test_a_taken_port_is_one_clear_sentence(server: WebServer) -> None:
+    config = Config(device=DeviceConfig("hall"), web=WebConfig(True, port=server.port, websocket_url="ws://127.0.0.1:9001/"))
+    with pytest.raises(ConfigError, match=r"^web\.host, web\.port: cannot listen at 127\.0\.0\.1:\d+ .*set web\.port"):
+        WebServer(config, RIG)
+
+
+def test_closing_is_quick_even_with_a_browser_that_holds_on() -> None:
+    with WebServer(CONFIG, RIG) as s:
+        idle = socket.create_connection(("127.0.0.1", s.port), timeout=5.0)
+        idle.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        idle.recv(100)
+    idle.close()
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", s.port)) != 0
+
+
+@pytest.mark.parametrize("url", ["", "http://x/", "ws://", "ws://a b/", "ws://x/; script-src *", "wss://broker\r\nX: y"])
+def test_a_broker_address_that_no_browser_could_use_is_refused(url: str) -> None:
+    config = Config(device=DeviceConfig("hall"), web=WebConfig(enabled=True, websocket_url=url))
+    with pytest.raises(ConfigError, match=r"^web\.websocket_url: found"):
+        check_config(config)
+
+
+def test_the_page_needs_the_broker() -> None:
+    config = Config(device=DeviceConfig("hall"), web=CONFIG.web, mqtt=MqttConfig(enabled=False))
+    with pytest.raises(ConfigError, match=r"^web\.enabled: true, but mqtt\.enabled is false"):
+        check_config(config)
+
+
+def luminance(colour: str) -> float:
+    digits = colour.lstrip("#")
+    channels = [int(c * 2, 16) for c in digits] if len(digits) == 3 else [int(digits[i : i + 2], 16) for i in (0, 2, 4)]
+    linear = [c / 255 / 12.92 if c / 255 <= 0.04045 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in channels]
+    return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
+
+
+def contrast(a: str, b: str) -> float:
+    high, low = sorted((luminance(a), luminance(b)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("scheme", [0, 1])
+def test_colours_hold_wcag_contrast(scheme: int) -> None:
+    blocks = re.findall(r":root \{(.*?)\}", (FILES / "style.css").read_text(), re.DOTALL)
+    colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{3,6})", blocks[scheme]))
+    for text in ("ink", "soft", "accent", "warn"):
+        for ground in ("page", "card", "back", "back-far"):
+            assert contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
+    for mark in ("bad", "left", "right", "trunk", "echo", "halo", "assumed"):
+        for ground in ("page", "card", "back", "back-far"):
+            assert contrast(colours[mark], colours[ground]) >= 3.0, (mark, ground)
