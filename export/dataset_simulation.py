@@ -21,12 +21,13 @@ from edge.rig import speed_of_sound
 from edge.session_writer import FULL_SCALE
 from export.acoustics import ComplexArray, PeriodGrid
 from export.bodies import Split, load_bank, make_body, pose_body
-from export.detector import load_detector
+from export.conditions import CONDITIONS, joints_in_view
+from export.directivity import Directivity
 from export.late_tail import LateTail
 from export.poses import upright
 from export.recording import Electronics, Recorder, noise_for_sir, random_response
 from export.room import Room, body_response, empty_response
-from export.scenes import Person, Scene, joints_in_view, make_scene, scene_rng
+from export.scenes import Person, Scene, make_scene, scene_rng
 from export.surface import Array, Float32Array, MeshSampler, Surface, roughen
 
 Rng = np.random.Generator
@@ -51,7 +52,8 @@ REDRAW_DB = 6.0
 class Order:
     """One environment to make: people seen one after the other by one rig in one room.
 
-    clean: also write each sample's response without noise (rir_clean.npy). Equal orders give equal files.
+    clean: also write each sample's response without noise (rir_clean.npy). conditions: one of `conditions.CONDITIONS`. Equal
+    orders give equal files.
     """
 
     split: Split
@@ -60,18 +62,27 @@ class Order:
     people: int
     family: str
     clean: bool = False
+    conditions: str = "field"
 
 
 class DriftingRoom:
     """The empty room's response as its air warms: every path keeps its length, so the whole response is stretched in time."""
 
-    def __init__(self, room: Room, speakers: Array, mics: Array, grid: PeriodGrid, speed_of_sound_m_s: float) -> None:
+    def __init__(
+        self,
+        room: Room,
+        speakers: Array,
+        mics: Array,
+        grid: PeriodGrid,
+        speed_of_sound_m_s: float,
+        directivity: Directivity | None = None,
+    ) -> None:
         self._speed_m_s, self._n = speed_of_sound_m_s, grid.period_samples
         decay = min(room.reverberation_s, LONGEST_DECAY_S)
         self._periods = int(np.ceil(decay * grid.sample_rate_hz / self._n)) + 1
         length = self._periods * self._n
         unwrapped = PeriodGrid(grid.sample_rate_hz, length, grid.band_hz)
-        spectra = empty_response(room, speakers, mics, unwrapped, speed_of_sound_m_s, decay)
+        spectra = empty_response(room, speakers, mics, unwrapped, speed_of_sound_m_s, decay, directivity)
         self._shape = spectra.shape[:2]
         one_sided = np.zeros((len(speakers) * len(mics), length), np.complex64)
         one_sided[:, : spectra.shape[2]] = 2.0 * spectra.reshape(len(one_sided), -1)
@@ -100,7 +111,7 @@ class SoundStage:
         level_db = float(np.clip(rng.normal(TAIL_MEAN_DB, TAIL_SPREAD_DB), *TAIL_LIMITS_DB))
         self.tail = LateTail(scene.room, rng, after_order=WALL_ORDER, level_db=level_db)
         self._start_m_s = speed_of_sound(rig.temperature_c)
-        self._empty = DriftingRoom(scene.room, rig.true.speakers, rig.true.mics, self.grid, self._start_m_s)
+        self._empty = DriftingRoom(scene.room, rig.true.speakers, rig.true.mics, self.grid, self._start_m_s, rig.directivity)
         self._sampler = body_sampler(COLDEST_M_S / x.band_hz[1] / 3.0)
         window_s = min(WINDOW_S, x.period_s / len(rig.true.speakers))
         self._deconvolve = Deconvolver(self.signal, rig.measured, window_s)
@@ -128,6 +139,7 @@ class SoundStage:
             order=WALL_ORDER,
             tail=self.tail,
             anchors=person.joints,
+            directivity=self.scene.rig.directivity,
         )
 
     def noise_rms(self, person: Person, body: ComplexArray, sir_db: float) -> float:
@@ -198,7 +210,7 @@ def body_sampler(spacing_m: float) -> MeshSampler:
 
 def simulate_environment(order: Order, folder: Path) -> int:
     """Write one environment to a folder; the number of its samples. Raises ConfigError for an unknown family of rigs."""
-    scene = make_scene(order.split, order.seed, order.index, order.people, order.family)
+    scene = make_scene(order.split, order.seed, order.index, order.people, order.family, order.conditions)
     stage = SoundStage(scene, scene_rng(order.split, order.seed, order.index, 1))
     draws = [scene_rng(order.split, order.seed, order.index, 10 + k) for k in range(order.people)]
     bodies = [stage.body(person, rng) for person, rng in zip(scene.people, draws, strict=True)]
@@ -207,13 +219,13 @@ def simulate_environment(order: Order, folder: Path) -> int:
     x = scene.rig.excitation
     write_environment(folder, scene.rig.measured, x.sample_rate_hz, x.band_hz, empty)
     for number, (person, body, rng) in enumerate(zip(scene.people, bodies, draws, strict=True)):
-        write_sample(folder, _sample(stage, number, person, body, rng, order.clean))
+        write_sample(folder, _sample(stage, number, person, body, rng, order))
     return len(scene.people)
 
 
-def _sample(stage: SoundStage, number: int, person: Person, body: ComplexArray, rng: Rng, with_clean: bool) -> Sample:
+def _sample(stage: SoundStage, number: int, person: Person, body: ComplexArray, rng: Rng, order: Order) -> Sample:
     camera = stage.scene.rig.true.camera
-    pixels = load_detector().observe(rng, person.joints, camera)
+    pixels = CONDITIONS[order.conditions].observe(rng, person.joints, camera)
     keypoints = Keypoints(pixels, np.full((25, 3), np.nan), 1, 1.0)
     sir_db = person.sir_db
     while True:
@@ -227,6 +239,7 @@ def _sample(stage: SoundStage, number: int, person: Person, body: ComplexArray, 
     info = {
         "source": "simulated",
         "split": scene.split,
+        "conditions": order.conditions,
         "room": scene.name,
         "room_size_m": np.round(scene.room.size_m, 3).tolist(),
         "t60_s": round(scene.room.reverberation_s, 3),
@@ -248,4 +261,4 @@ def _sample(stage: SoundStage, number: int, person: Person, body: ComplexArray, 
         "echo_gain": round(person.echo_gain, 3),
         "roughness_m": round(person.roughness_m, 5),
     }
-    return Sample(str(number), noisy, person.joints, keypoints, info, clean if with_clean else None)
+    return Sample(str(number), noisy, person.joints, keypoints, info, clean if order.clean else None)

@@ -10,6 +10,7 @@ paradox), so sigma is twice the silhouette; the few shadows are strong, hence th
 import numpy as np
 
 from export.acoustics import deposit_arrivals
+from export.directivity import pattern_gain
 from export.room import Images, Room, wall_images
 from export.surface import Array, Float32Array
 
@@ -58,18 +59,30 @@ class LateTail:
         self._anchor = rng.random(count)
 
     def deposit(
-        self, speaker: Array, mics: Array, silhouette_m2: float, anchors: Array, deposits_per_m: float, buffer: Float32Array
+        self,
+        speaker: Array,
+        mics: Array,
+        silhouette_m2: float,
+        anchors: Array,
+        deposits_per_m: float,
+        buffer: Float32Array,
+        aims: tuple[Array, Array] | None = None,
     ) -> None:
         """Add the tail's impulses to `buffer` (M, L).
 
         speaker (3,), mics (M, 3), anchors (A, 3): the room's own frame, m; each arrival goes by way of one of the anchors, points
-        of the body such as its joints.
+        of the body such as its joints. aims: axes (3,) of the speaker and of the board of microphones, as in `Directivity`.
         """
         anchor = anchors[(self._anchor * len(anchors)).astype(np.int64)]
-        r1 = np.linalg.norm(self._speaker_images.of(speaker) - anchor, axis=1)
+        images = self._speaker_images.of(speaker)
+        r1 = np.linalg.norm(images - anchor, axis=1)
         r2 = np.stack([np.linalg.norm(self._mic_images.of(mic) - anchor, axis=1) for mic in mics])
         scatter = np.sqrt(2.0 * silhouette_m2 / (4.0 * np.pi))
-        deposit_arrivals(r1 + r2, scatter * self._weight / (r1 * r2), deposits_per_m, buffer)
+        weight = scatter * self._weight
+        if aims is not None:
+            weight = weight * pattern_gain(self._speaker_images.signs * aims[0], anchor - images)
+            weight *= pattern_gain(self._mic_images.signs * aims[1], anchor - self._mic_images.of(mics[0]))
+        deposit_arrivals(r1 + r2, weight / (r1 * r2), deposits_per_m, buffer)
 
 
 def _images_within(room: Room, reach_m: float) -> Images:

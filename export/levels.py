@@ -15,7 +15,8 @@ from export.acoustics import PeriodGrid
 from export.capsules import body_surface
 from export.dataset_simulation import TAIL_LIMITS_DB, TAIL_MEAN_DB, TAIL_SPREAD_DB, WALL_ORDER
 from export.late_tail import LateTail
-from export.room import body_response, empty_response, random_room
+from export.random_room import random_room
+from export.room import body_response, empty_response
 
 Array = npt.NDArray[np.float64]
 

@@ -10,6 +10,7 @@ import numpy as np
 from edge.config import ExcitationConfig
 from edge.errors import ConfigError
 from edge.rig import Camera, Rig, speed_of_sound
+from export.directivity import Directivity, sample_directivity
 from export.recording import ChannelLayout
 from export.surface import Array
 
@@ -68,7 +69,7 @@ class SimulatedRig:
     """A rig as it stands and as it is written.
 
     true, measured: the same devices. temperature_c: of the air at the start; the measured rig's speed of sound has the
-    thermometer's error in it. layout: raw channels of its sound card.
+    thermometer's error in it. layout: raw channels of its sound card. directivity: camera frame.
     """
 
     name: str
@@ -77,6 +78,7 @@ class SimulatedRig:
     layout: ChannelLayout
     excitation: ExcitationConfig
     temperature_c: float
+    directivity: Directivity
 
 
 def sample_rig(rng: Rng, camera: Camera, family: str) -> SimulatedRig:
@@ -156,7 +158,8 @@ def _mounted(
         speed_of_sound_m_s=speed_of_sound(temperature_c + heard),
     )
     layout = ChannelLayout(len(mics) + 2, tuple(range(1, len(mics) + 1)), len(mics) + 1 if reference else None)
-    return SimulatedRig(name, true, measured, layout, ExcitationConfig(rate, band, 0.1), temperature_c)
+    directivity = sample_directivity(rng, np.array([0.0, 0.0, 1.0]), 1, len(mics))
+    return SimulatedRig(name, true, measured, layout, ExcitationConfig(rate, band, 0.1), temperature_c, directivity)
 
 
 def _public(rng: Rng, camera: Camera, temperature_c: float) -> SimulatedRig:
@@ -177,7 +180,11 @@ def _public(rng: Rng, camera: Camera, temperature_c: float) -> SimulatedRig:
         written, written.copy(), pairs, _measured_camera(rng, camera), speed_of_sound(temperature_c + rng.normal(0.0, 0.7))
     )
     layout = ChannelLayout(5, (0, 1, 2, 3), 4)
-    return SimulatedRig(PUBLIC, true, measured, layout, ExcitationConfig(96000, _band(rng, 96000), 0.2), temperature_c)
+    inward = written.mean(axis=0) - written
+    speakers = sample_directivity(rng, inward / np.linalg.norm(inward, axis=1, keepdims=True), 4, 0).speakers
+    directivity = Directivity(speakers, np.zeros((4, 3)))  # microphones apart have no common axis
+    excitation = ExcitationConfig(96000, _band(rng, 96000), 0.2)
+    return SimulatedRig(PUBLIC, true, measured, layout, excitation, temperature_c, directivity)
 
 
 def _rigidly_misplaced(rng: Rng, mics: Array) -> Array:

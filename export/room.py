@@ -1,6 +1,6 @@
 """Shoebox rooms: image sources of the empty room, furniture, and the paths that a body adds by way of the walls."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,14 +8,13 @@ import numpy.typing as npt
 
 from edge.jit import kernel
 from export.acoustics import ComplexArray, PeriodGrid, deposit_surface, illuminate
+from export.directivity import Directivity, omnidirectional, pattern_gain
 from export.surface import Array, Float32Array, Surface
 
 if TYPE_CHECKING:
     from export.late_tail import LateTail
 
 FIRST_ORDER = 1
-FURNITURE_MARGIN_M = 0.25
-WALL_MARGIN_M = 0.3
 
 
 @dataclass(frozen=True)
@@ -127,23 +126,32 @@ def wall_images(room: Room, max_order: int) -> Images:
 
 
 def empty_response(
-    room: Room, speakers: Array, mics: Array, grid: PeriodGrid, speed_of_sound_m_s: float, duration_s: float | None = None
+    room: Room,
+    speakers: Array,
+    mics: Array,
+    grid: PeriodGrid,
+    speed_of_sound_m_s: float,
+    duration_s: float | None = None,
+    directivity: Directivity | None = None,
 ) -> ComplexArray:
     """Spectra (S, M, N // 2 + 1) of the room with nobody in it, speakers (S, 3) and microphones (M, 3) in the camera frame.
 
-    duration_s: how long reflections are followed; None: until they have decayed by 60 dB, at most half a second.
+    duration_s: how long reflections are followed; None: until they have decayed by 60 dB, at most half a second. directivity:
+    camera frame, None for spheres.
     """
     s, m = room.place_devices(speakers), room.place_devices(mics)
+    aims = omnidirectional(s, m) if directivity is None else directivity.turned(room.rotation)
     reach = speed_of_sound_m_s * (min(room.reverberation_s, 0.5) if duration_s is None else duration_s)
     rate = grid.deposit_rate_hz / speed_of_sound_m_s
     spectra = np.empty((len(s), len(m), len(grid.frequencies_hz)), np.complex64)
     for i, speaker in enumerate(s):
         buffer = grid.buffer(len(m))
-        _deposit_images(np.asarray(room.size_m, np.float64), np.asarray(room.reflections), speaker, m, reach, rate, buffer)
+        walls = np.asarray(room.size_m, np.float64), np.asarray(room.reflections)
+        _deposit_images(*walls, speaker, m, aims.speakers[i], aims.mics, reach, rate, buffer)
         spectra[i] = grid.impulse_spectrum(buffer)
     for box in room.furniture:
         patches = box.surface(grid.patch_spacing_m(speed_of_sound_m_s))
-        spectra += _scattered(room, patches, s, m, grid, speed_of_sound_m_s, box.reflection, FIRST_ORDER, None, None)
+        spectra += _scattered(room, patches, s, m, aims, grid, speed_of_sound_m_s, box.reflection, FIRST_ORDER, None, None)
     return spectra
 
 
@@ -159,17 +167,19 @@ def body_response(
     order: int = 2,
     tail: "LateTail | None" = None,
     anchors: Array | None = None,
+    directivity: Directivity | None = None,
 ) -> ComplexArray:
     """Spectra (S, M, N // 2 + 1) of what a body changes in the room: occupied minus empty.
 
     body, speakers (S, 3), microphones (M, 3), anchors: camera frame. Paths with up to `order` reflections in all, before and
     after the body, are exact to physical optics: 13 for order 1, 85 for order 2. tail: the statistics of the later ones; it moves
-    with `anchors` (A, 3), points of the body such as its joints.
+    with `anchors` (A, 3), points of the body such as its joints. directivity: camera frame, None for spheres.
     """
     s, m = room.place_devices(speakers), room.place_devices(mics)
     placed = body.moved(room.rotation, room.translation)
     points = placed.centre[None] if anchors is None else room.place(anchors)
-    return _scattered(room, placed, s, m, grid, speed_of_sound_m_s, echo_gain, order, tail, points)
+    aims = omnidirectional(s, m) if directivity is None else directivity.turned(room.rotation)
+    return _scattered(room, placed, s, m, aims, grid, speed_of_sound_m_s, echo_gain, order, tail, points)
 
 
 def _scattered(
@@ -177,6 +187,7 @@ def _scattered(
     surface: Surface,
     speakers: Array,
     mics: Array,
+    aims: Directivity,
     grid: PeriodGrid,
     speed_of_sound_m_s: float,
     echo_gain: float,
@@ -186,26 +197,40 @@ def _scattered(
 ) -> ComplexArray:
     images, rate = wall_images(room, order), grid.deposit_rate_hz / speed_of_sound_m_s
     ears = np.stack([images.of(mic) for mic in mics], axis=1)
+    # A body is narrow enough to be heard as its middle is; one board's microphones as their first.
+    heard = pattern_gain(images.signs * aims.mics[0], surface.centre - ears[:, 0])
     spectra = np.empty((len(speakers), len(mics), len(grid.frequencies_hz)), np.complex64)
     for i, speaker in enumerate(speakers):
         buffer = grid.buffer(len(mics))
+        sent = pattern_gain(images.signs * aims.speakers[i], surface.centre - images.of(speaker))
         for a, source in enumerate(images.of(speaker)):
             lit = illuminate(surface, source, grid.patch_spacing_m(speed_of_sound_m_s))
             for b in np.nonzero(images.orders + images.orders[a] <= order)[0]:
-                deposit_surface(lit, ears[b], rate, images.gains[a] * images.gains[b], echo_gain, buffer)
+                gain = images.gains[a] * sent[a] * images.gains[b] * heard[b]
+                deposit_surface(lit, ears[b], rate, gain, echo_gain, buffer)
         spectra[i] = grid.scatter_spectrum(buffer, speed_of_sound_m_s)
         if tail is not None and anchors is not None:
             late = grid.buffer(len(mics))
-            tail.deposit(speaker, mics, surface.cross_section_m2, anchors, rate, late)
+            tail.deposit(speaker, mics, surface.cross_section_m2, anchors, rate, late, (aims.speakers[i], aims.mics[0]))
             spectra[i] += grid.impulse_spectrum(late)
     return spectra
 
 
 @kernel
 def _deposit_images(
-    size: Array, reflections: Array, source: Array, mics: Array, reach: float, rate: float, buffer: Float32Array
+    size: Array,
+    reflections: Array,
+    source: Array,
+    mics: Array,
+    speaker_aim: Array,
+    mic_aims: Array,
+    reach: float,
+    rate: float,
+    buffer: Float32Array,
 ) -> None:
     length = buffer.shape[1]
+    ux, uy, uz = speaker_aim[0], speaker_aim[1], speaker_aim[2]
+    on_axis = 1.0 + np.sqrt(ux * ux + uy * uy + uz * uz)
     cells = np.empty(3, np.int64)
     for i in range(3):
         cells[i] = int(reach / (2.0 * size[i])) + 1
@@ -224,59 +249,17 @@ def _deposit_images(
                             z = (1 - 2 * pz) * source[2] + 2 * nz * size[2]
                             g = gy * reflections[4] ** abs(nz - pz) * reflections[5] ** abs(nz)
                             for m in range(mics.shape[0]):
-                                d = np.sqrt((x - mics[m, 0]) ** 2 + (y - mics[m, 1]) ** 2 + (z - mics[m, 2]) ** 2)
+                                dx, dy, dz = mics[m, 0] - x, mics[m, 1] - y, mics[m, 2] - z
+                                d = np.sqrt(dx * dx + dy * dy + dz * dz)
                                 if d < reach:
+                                    # The image sends along the mirrored axis; the microphone hears from where the image is.
+                                    sent = (1 - 2 * px) * ux * dx + (1 - 2 * py) * uy * dy + (1 - 2 * pz) * uz * dz
+                                    ax, ay, az = mic_aims[m, 0], mic_aims[m, 1], mic_aims[m, 2]
+                                    heard = -(ax * dx + ay * dy + az * dz) / d
+                                    pattern = (1.0 + sent / d) / on_axis
+                                    pattern *= (1.0 + heard) / (1.0 + np.sqrt(ax * ax + ay * ay + az * az))
                                     t = d * rate
                                     j = int(t)
                                     f = t - j
-                                    buffer[m, j % length] += g / d * (1.0 - f)
-                                    buffer[m, (j + 1) % length] += g / d * f
-
-
-def random_room(
-    rng: np.random.Generator,
-    rotation: Array,
-    height_m: float,
-    inside: Array,
-    size_m: tuple[float, float, float] = (5.0, 6.0, 2.7),
-    absorption: tuple[float, float] = (0.08, 0.55),
-    pieces: int = 3,
-) -> Room:
-    """A furnished room around a camera and all that must be in it.
-
-    rotation: (3, 3) camera frame -> level frame (`Camera.room_rotation`). height_m: of the camera above the floor. inside:
-    (K, 3) camera-frame points that must lie at least 30 cm off every wall (devices, the person's places); the way from the
-    camera to them stays free of furniture. size_m: across, along the view, up; +/- 10 %, and grown where the points need it.
-    absorption: of energy, range per wall.
-    """
-    yaw = rng.uniform(-0.25, 0.25)
-    turn = np.array([[np.cos(yaw), -np.sin(yaw), 0.0], [np.sin(yaw), np.cos(yaw), 0.0], [0.0, 0.0, 1.0]])
-    to_level = turn @ rotation
-    placed = np.concatenate([np.zeros((1, 3)), np.asarray(inside, np.float64).reshape(-1, 3)]) @ to_level.T
-    low, high = placed.min(axis=0) - WALL_MARGIN_M, placed.max(axis=0) + WALL_MARGIN_M
-    size = np.array(size_m) * rng.uniform(0.9, 1.1, 3)
-    size = np.maximum(size, [high[0] - low[0] + 0.1, high[1] - low[1] + 0.1, height_m + high[2] + 0.05])
-    offset = np.array([*(rng.uniform(0.0, size[:2] - (high - low)[:2]) - low[:2]), height_m])
-    reflections = np.sqrt(1.0 - rng.uniform(*absorption, 6))
-    room = Room(size, reflections, to_level, offset)
-    return replace(room, furniture=_furniture(rng, room, placed + offset, pieces))
-
-
-def _furniture(rng: np.random.Generator, room: Room, points: Array, pieces: int) -> tuple[Box, ...]:
-    """Boxes along the walls that leave the straight ways from points[0] to all others free."""
-    ways = (points[0] + np.linspace(0.0, 1.0, 40)[:, None, None] * (points - points[0])).reshape(-1, 3)[:, :2]
-    boxes: list[Box] = []
-    for _ in range(40 * pieces):
-        if len(boxes) == pieces:
-            break
-        extent = rng.uniform([0.4, 0.4, 0.4], [1.8, 0.9, 1.9])
-        extent[:2] = extent[:2][:: rng.choice([-1, 1])]
-        corner = rng.uniform(0.0, np.maximum(room.size_m[:2] - extent[:2], 0.01))
-        wall = rng.integers(2)
-        corner[wall] = rng.choice([0.02, room.size_m[wall] - extent[wall] - 0.02])
-        free = ((ways < corner - FURNITURE_MARGIN_M) | (ways > corner + extent[:2] + FURNITURE_MARGIN_M)).any(axis=1).all()
-        apart = all((corner > b.high[:2]).any() or (corner + extent[:2] < b.low[:2]).any() for b in boxes)
-        if free and apart and (corner > 0.0).all() and extent[2] < room.size_m[2]:
-            low, high = (*corner.tolist(), 0.0), (*(corner + extent[:2]).tolist(), float(extent[2]))
-            boxes.append(Box(low, high, float(rng.uniform(0.5, 0.95))))
-    return tuple(boxes)
+                                    buffer[m, j % length] += pattern * g / d * (1.0 - f)
+                                    buffer[m, (j + 1) % length] += pattern * g / d * f

@@ -10,22 +10,21 @@ import numpy as np
 from edge.errors import PosekernelError
 from edge.rig import Camera
 from export.bodies import PosedBody, Split, pose_body, sample_body
+from export.conditions import CONDITIONS, Conditions, joints_in_view
 from export.poses import sample_pose
+from export.random_room import random_room
 from export.rigs import SimulatedRig, sample_rig
-from export.room import Room, random_room
+from export.room import Room
 from export.surface import Array
 
 Rng = np.random.Generator
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 WIDTH, HEIGHT, FOCAL_PX = 640, 480, 520.0
-CAMERA_HEIGHT_M, TILT_DEG = (0.8, 2.2), (0.0, 20.0)
+CAMERA_HEIGHT_M, LEVEL_HEIGHT_M = (0.8, 2.2), (0.8, 1.3)
 DISTANCE_M = (1.6, 4.5)
-SIR_DB = (-5.0, 25.0)
-PARTLY_SEEN = 0.2  # share of the people of whom only a part is in the image
 HIPS_M = 0.9
 LEAST_SEEN = 8  # of the first 15 joints
-EDGE_PX = 4.0
 TRIES = 60  # places tried for one pose before another is drawn
 # By how much the air warms or cools while people are watched, as a power of ten of deg C: the empty room was learned seconds to
 # minutes ago. Reverberation that outlasts a period comes with the next one's early part and drifts like what is late: no stretch
@@ -71,14 +70,18 @@ class Scene:
     people: tuple[Person, ...]
 
 
-def make_scene(split: Split, seed: int, index: int, people: int, family: str) -> Scene:
-    """Scene number `index`: the same whatever else is made. family: one of `rigs.FAMILIES`. Raises ConfigError."""
+def make_scene(split: Split, seed: int, index: int, people: int, family: str, conditions: str = "field") -> Scene:
+    """Scene number `index`: the same whatever else is made. family: one of `rigs.FAMILIES`. Raises ConfigError.
+
+    conditions: one of `conditions.CONDITIONS`.
+    """
+    given = CONDITIONS[conditions]
     rng = scene_rng(split, seed, index, 0)
     across, along, up = (float(rng.uniform(*ends)) for ends in SIZE_M)
     farthest = float(np.clip(along - CAMERA_TO_WALL_M - 0.6, 2.2, DISTANCE_M[1]))
-    camera = sample_camera(rng, farthest)
+    camera = sample_camera(rng, farthest, given)
     rig = sample_rig(rng, camera, family)
-    crowd = [_person(rng, split, camera, farthest) for _ in range(people)]
+    crowd = [_person(rng, split, camera, farthest, given) for _ in range(people)]
     # The air drifts one way, so that from one person to the next it has moved little.
     drift = rng.choice([-1.0, 1.0]) * 10.0 ** rng.uniform(*DRIFT_LOG_C)
     crowd = [replace(p, warmth_c=float(drift * (k + 1) / people)) for k, p in enumerate(crowd)]
@@ -104,25 +107,18 @@ def scene_rng(split: Split, seed: int, index: int, purpose: int) -> Rng:
     return np.random.default_rng([SPLITS.index(split), seed, index, purpose])
 
 
-def sample_camera(rng: Rng, farthest_m: float) -> Camera:
+def sample_camera(rng: Rng, farthest_m: float, conditions: Conditions = CONDITIONS["field"]) -> Camera:
     """A camera on a shelf or wall that people at up to this distance can be seen by.
 
     The profiles' 640 x 480 with a spread of focal lengths; the hips of somebody who stands far off are near the image's middle.
     """
-    height = rng.uniform(*CAMERA_HEIGHT_M)
+    height = rng.uniform(*(LEVEL_HEIGHT_M if conditions.level else CAMERA_HEIGHT_M))
     focal = FOCAL_PX * np.exp(rng.normal(0.0, 0.1))
     cx, cy = WIDTH / 2 + rng.normal(0.0, 6.0), HEIGHT / 2 + rng.normal(0.0, 6.0)
     hips, half = np.degrees(np.arctan2(height - HIPS_M, farthest_m)), np.degrees(np.arctan(0.5 * HEIGHT / focal))
-    tilt = float(np.clip(rng.uniform(hips - 0.5 * half, hips + 0.5 * half), *TILT_DEG))
-    return Camera(WIDTH, HEIGHT, focal, focal, cx, cy, height_m=float(height), tilt_deg=tilt, roll_deg=float(rng.normal(0, 1.0)))
-
-
-def joints_in_view(camera: Camera, joints: Array) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    """Which joints (..., 3) [m] of the camera frame lie within the image."""
-    seen = joints[..., 2] > 0.3
-    pixels = camera.project(np.where(seen[..., None], joints, [0.0, 0.0, 1.0]))
-    inside = (pixels > EDGE_PX).all(axis=-1) & (pixels < np.array([camera.width, camera.height]) - EDGE_PX).all(axis=-1)
-    return np.asarray(seen & inside)
+    tilt = float(np.clip(rng.uniform(hips - 0.5 * half, hips + 0.5 * half), *conditions.tilt_deg))
+    roll = 0.0 if conditions.level else float(rng.normal(0.0, 1.0))
+    return Camera(WIDTH, HEIGHT, focal, focal, cx, cy, height_m=float(height), tilt_deg=tilt, roll_deg=roll)
 
 
 def _corners(points: Array) -> Array:
@@ -131,8 +127,8 @@ def _corners(points: Array) -> Array:
     return np.array([low, [low[0], high[1], low[2]], [high[0], low[1], low[2]], [high[0], high[1], low[2]], high])
 
 
-def _person(rng: Rng, split: Split, camera: Camera, farthest: float) -> Person:
-    partly = rng.random() < PARTLY_SEEN
+def _person(rng: Rng, split: Split, camera: Camera, farthest: float, conditions: Conditions) -> Person:
+    partly = rng.random() < conditions.partly_seen
     half = np.arctan(0.5 * camera.width / camera.fx)
     for attempt in range(HOPELESS):
         body = sample_body(rng, split)
@@ -144,7 +140,7 @@ def _person(rng: Rng, split: Split, camera: Camera, farthest: float) -> Person:
         places = np.stack([distance * np.sin(bearing), distance * np.cos(bearing), 0.0 * distance], axis=1)
         seen = joints_in_view(camera, camera.from_room(joints[:15] + places[:, None])).sum(axis=1)
         fitting = np.flatnonzero((seen >= LEAST_SEEN) & (seen < 15) if partly else seen == 15)
-        if len(fitting) == 0 and attempt >= PICKY:
+        if len(fitting) == 0 and conditions.partly_seen and attempt >= PICKY:
             fitting = np.flatnonzero(seen >= LEAST_SEEN)
         if len(fitting) == 0:
             continue
@@ -155,7 +151,7 @@ def _person(rng: Rng, split: Split, camera: Camera, farthest: float) -> Person:
             vertices=camera.from_room(moved.vertices),
             joints=camera.from_room(moved.joints),
             heading_deg=float(np.degrees(np.arctan2(forward[0], -forward[1]))),
-            sir_db=float(rng.uniform(*SIR_DB)),
+            sir_db=float(rng.uniform(*conditions.sir_db)),
             warmth_c=0.0,
             echo_gain=float(rng.uniform(0.5, 0.95)),
             roughness_m=float(rng.uniform(0.003, 0.006)),

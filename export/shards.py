@@ -23,6 +23,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from edge.errors import ConfigError, DeviceError, SessionError
 from export.bodies import Split
+from export.conditions import CONDITIONS
 from export.dataset_simulation import Order, simulate_environment
 from export.rigs import FAMILIES
 
@@ -35,7 +36,10 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_
 
 @dataclass(frozen=True)
 class Plan:
-    """A dataset to simulate. samples: in all. per_room: people seen by each rig in its room. family: of rigs."""
+    """A dataset to simulate. samples: in all. per_room: people seen by each rig in its room. family: of rigs.
+
+    conditions: one of `conditions.CONDITIONS`.
+    """
 
     split: Split
     samples: int
@@ -43,6 +47,7 @@ class Plan:
     per_room: int = 20
     family: str = "all"
     clean: bool = False
+    conditions: str = "field"
 
     def __post_init__(self) -> None:
         if self.samples < 1 or self.per_room < 1:
@@ -51,12 +56,14 @@ class Plan:
             raise ConfigError(f"seed is {self.seed}: 0 or more is needed")
         if self.family not in FAMILIES:
             raise ConfigError(f"rig {self.family!r} is unknown: one of {', '.join(FAMILIES)} is needed")
+        if self.conditions not in CONDITIONS:
+            raise ConfigError(f"conditions {self.conditions!r} are unknown: one of {', '.join(CONDITIONS)} is needed")
 
     def orders(self) -> list[Order]:
         """Every environment, the last with what is left of the samples."""
         starts = range(0, self.samples, self.per_room)
         return [
-            Order(self.split, self.seed, k, min(self.per_room, self.samples - start), self.family, self.clean)
+            Order(self.split, self.seed, k, min(self.per_room, self.samples - start), self.family, self.clean, self.conditions)
             for k, start in enumerate(starts)
         ]
 

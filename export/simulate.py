@@ -15,8 +15,9 @@ from edge.session_writer import SessionWriter
 from export.acoustics import ComplexArray, PeriodGrid
 from export.capsules import body_surface
 from export.late_tail import LateTail
+from export.random_room import random_room
 from export.recording import ChannelLayout, Electronics, Recorder, noise_for_sir, random_response
-from export.room import Room, body_response, empty_response, random_room
+from export.room import Room, body_response, empty_response
 from export.surface import Array, Surface
 
 Image = npt.NDArray[np.uint8]

@@ -14,6 +14,7 @@ from edge.session import load_session
 from export.__main__ import main
 from export.acoustics import PeriodGrid
 from export.capsules import body_surface
+from export.random_room import random_room
 from export.recording import (
     RESPEAKER_USB_V2,
     ChannelLayout,
@@ -23,7 +24,7 @@ from export.recording import (
     noise_for_sir,
     random_response,
 )
-from export.room import body_response, empty_response, random_room
+from export.room import body_response, empty_response
 from export.simulate import RESPEAKER_USB_V2_MICS, Conditions, array_rig, simulate_session
 from tests.bodies import CAMERA, standing
 

@@ -8,7 +8,8 @@ from edge.rig import Camera
 from export.acoustics import PeriodGrid
 from export.capsules import body_surface, capsule_surface
 from export.late_tail import LateTail
-from export.room import Box, Room, body_response, empty_response, random_room, wall_images
+from export.random_room import random_room
+from export.room import Box, Room, body_response, empty_response, wall_images
 from tests.test_surface import STANDING
 
 pytestmark = pytest.mark.export

@@ -112,7 +112,8 @@ def canvas(page: Page) -> str:
 
 
 def hips(page: Page) -> list[float]:
-    found: list[float] = page.js("posekernel.room.shown[8]")
+    page.wait("posekernel.room.shown !== null")  # drawn with the next picture, not with the message
+    found: list[float] = page.js("posekernel.room.shown?.[8]")
     return found
 
 

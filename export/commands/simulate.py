@@ -8,6 +8,7 @@ from concurrent.futures import wait
 
 from tqdm import tqdm
 
+from export.conditions import CONDITIONS
 from export.dataset_simulation import Order
 from export.rigs import FAMILIES
 from export.scenes import SPLITS
@@ -30,6 +31,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="of rooms, people and noise (default 1)")
     parser.add_argument("--split", choices=SPLITS, default="train", help="whose rooms, bodies and motion clips (default train)")
     parser.add_argument("--rig", choices=FAMILIES, default="all", metavar="FAMILY", help=f"{', '.join(FAMILIES)} (default all)")
+    parser.add_argument(
+        "--conditions", choices=tuple(CONDITIONS), default="field", metavar="C", help=f"{', '.join(CONDITIONS)} (default field)"
+    )
     parser.add_argument("--per-room", type=int, default=20, metavar="K", help="samples in each room (default 20)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="W", help="local processes (default: cores)")
     parser.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster that does the work instead")
@@ -43,7 +47,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def run(args: argparse.Namespace) -> int:
     """Make the dataset; 0 when done."""
-    plan = Plan(args.split, args.samples, args.seed, args.per_room, args.rig, args.keep_clean)
+    plan = Plan(args.split, args.samples, args.seed, args.per_room, args.rig, args.keep_clean, args.conditions)
     store, orders = Store(args.out), plan.orders()
     missing = [o for o in orders if not store.complete(o)]
     made = sum(o.people for o in missing)

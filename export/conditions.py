@@ -1,0 +1,73 @@
+"""How hard the people of a dataset are to see and to hear: what the rows of a table differ in."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge.rig import Camera
+from export.detector import JOINTS, NEVER_SEEN, load_detector
+from export.surface import Array
+
+Rng = np.random.Generator
+
+EDGE_PX = 4.0
+KNOWN_CONFIDENCE = 0.9
+OUTSIDE_CONFIDENCE = 0.05
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """tilt_deg: range of the camera's tilt, its roll is of the same kind. partly_seen: share of people partly out of view.
+
+    sir_db: range of the body over noise. noise_px: of the 2D joints; None: the errors fitted to a real detector. hidden: number
+    of the first 15 joints that something covers, those farthest to one side.
+    """
+
+    tilt_deg: tuple[float, float] = (0.0, 0.0)
+    partly_seen: float = 0.0
+    sir_db: tuple[float, float] = (0.0, 20.0)
+    noise_px: float | None = 3.0
+    hidden: int = 0
+
+    @property
+    def level(self) -> bool:
+        """The camera looks straight ahead."""
+        return self.tilt_deg == (0.0, 0.0)
+
+    def observe(self, rng: Rng, joints: Array, camera: Camera) -> Array:
+        """Keypoints (25, 3) u, v [px] and confidence of a person with these joints (25, 3) [m], camera frame; NaN is hidden."""
+        if self.noise_px is None:
+            pixels = load_detector().observe(rng, joints, camera)
+        else:
+            pixels = _noisy(rng, joints, camera, self.noise_px)
+        if self.hidden:
+            angle = rng.uniform(0.0, 2.0 * np.pi)
+            across = camera.project(joints[:15]) @ np.array([np.cos(angle), np.sin(angle)])
+            covered = np.argsort(across)[-self.hidden :]
+            pixels[covered, :2], pixels[covered, 2] = np.nan, 0.0
+        return pixels
+
+
+# field: what a sensor meets. The others differ from plain in one thing each.
+CONDITIONS = {
+    "field": Conditions(tilt_deg=(0.0, 20.0), partly_seen=0.2, sir_db=(-5.0, 25.0), noise_px=None),
+    "plain": Conditions(),
+    "tilted": Conditions(tilt_deg=(0.0, 20.0)),
+    "occluded": Conditions(hidden=5),
+    "detector": Conditions(noise_px=None),
+}
+
+
+def joints_in_view(camera: Camera, joints: Array) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    """Which joints (..., 3) [m] of the camera frame lie within the image."""
+    seen = joints[..., 2] > 0.3
+    pixels = camera.project(np.where(seen[..., None], joints, [0.0, 0.0, 1.0]))
+    inside = (pixels > EDGE_PX).all(axis=-1) & (pixels < np.array([camera.width, camera.height]) - EDGE_PX).all(axis=-1)
+    return np.asarray(seen & inside)
+
+
+def _noisy(rng: Rng, joints: Array, camera: Camera, noise_px: float) -> Array:
+    pixels = camera.project(joints) + rng.normal(0.0, noise_px, (JOINTS, 2))
+    confidence = np.where(joints_in_view(camera, joints), KNOWN_CONFIDENCE, OUTSIDE_CONFIDENCE)
+    pixels[list(NEVER_SEEN)], confidence[list(NEVER_SEEN)] = np.nan, 0.0
+    return np.column_stack([pixels, confidence])
