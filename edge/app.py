@@ -3,11 +3,12 @@
 import json
 import logging
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 from edge.broker import EmbeddedBroker
-from edge.config import Config, DeviceConfig, MqttConfig, SourceConfig, WebConfig, load_config
+from edge.config import Config, DeviceConfig, MqttConfig, RuntimeConfig, SourceConfig, WebConfig, load_config
 from edge.console import Console
 from edge.dataset_replay import is_dataset, replay_dataset
 from edge.errors import ConfigError
@@ -30,12 +31,13 @@ def run_command(config_path: Path, json_lines: bool, seconds: float | None) -> i
 def demo_command(json_lines: bool, seconds: float | None) -> int:
     """`posekernel demo`: the shipped simulated session, over and over, into an embedded broker on loopback."""
     console = Console(json_lines)
-    with EmbeddedBroker() as broker:
+    with EmbeddedBroker() as broker, tempfile.TemporaryDirectory(prefix="posekernel-demo-") as state:
         mqtt = MqttConfig(host=broker.host, port=broker.port, protocol=broker.protocol, discovery=False)
         source = SourceConfig("replay", str(DEMO_SESSION), realtime=True, loop=True)
         console.say(f"broker: {broker.kind} at mqtt://{broker.host}:{broker.port}, topic posekernel/demo/pose; Ctrl-C stops")
         web = WebConfig(enabled=True, port=0, websocket_url=f"ws://{broker.host}:{broker.websocket_port}/")
-        done = run(Config(device=DeviceConfig("demo"), source=source, mqtt=mqtt, web=web), console, seconds)
+        runtime = RuntimeConfig(state_dir=state)
+        done = run(Config(device=DeviceConfig("demo"), source=source, mqtt=mqtt, web=web, runtime=runtime), console, seconds)
     console.say(
         f"{done.poses} poses, {done.from_sound} scaled by sound; {done.published} messages published, {done.dropped} dropped"
     )

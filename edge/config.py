@@ -1,5 +1,6 @@
 """TOML file -> frozen dataclasses, with a unit at every field; the only place of cross-field checks."""
 
+import os
 import re
 import tomllib
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ import numpy as np
 from edge.errors import ConfigError
 from edge.rig import Camera, Rig, speed_of_sound
 from edge.toml_fields import choice, from_table, limited, required
+from edge.zones import ZoneConfig, check_zones
 
 Vector = tuple[float, float, float]
 
@@ -152,6 +154,7 @@ class MqttConfig:
     """Broker. password_file: the password's only home besides the environment variable POSEKERNEL_MQTT_PASSWORD.
 
     discovery: announce the sensor to Home Assistant, below discovery_prefix (Home Assistant's own setting of that name).
+    format: of the pose stream; the live page reads JSON only.
     """
 
     enabled: bool = True
@@ -168,6 +171,10 @@ class MqttConfig:
     keepalive_s: int = limited(30, 5, 3600)
     discovery: bool = True
     discovery_prefix: str = "homeassistant"
+    session_s: int = limited(3600, 0, 604800)
+    outbox: str = ""
+    outbox_events: int = limited(1000, 10, 100000)
+    format: str = choice("json", ("json", "cbor"))
 
 
 @dataclass(frozen=True)
@@ -182,10 +189,14 @@ class WebConfig:
 
 @dataclass(frozen=True)
 class RuntimeConfig:
-    """max_skew_ms: a sound period farther from the image than this is not used for it."""
+    """max_skew_ms: a sound period farther from the image than this is not used for it.
+
+    state_dir: what must survive a restart; "" = systemd's StateDirectory, else ~/.local/state/posekernel.
+    """
 
     max_skew_ms: float = limited(150.0, 10.0, 2000.0)
     window_s: float = limited(0.04, 0.01, 0.2)
+    state_dir: str = ""
     log_level: str = choice("INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
 
 
@@ -206,6 +217,7 @@ class Config:
     mqtt: MqttConfig = field(default_factory=MqttConfig)
     web: WebConfig = field(default_factory=WebConfig)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
+    zones: tuple[ZoneConfig, ...] = ()
 
 
 def load_config(path: Path) -> Config:
@@ -248,6 +260,9 @@ def check_config(config: Config) -> None:
             f"web.websocket_url: found {config.web.websocket_url!r}, but the page needs the broker's WebSockets listener, "
             'for example "ws://192.168.1.10:9001/"'
         )
+    if config.web.enabled and config.mqtt.format != "json":
+        raise ConfigError(f'mqtt.format: found {config.mqtt.format!r}, but web.enabled is true and the page reads "json" only')
+    check_zones(config.zones)
     _check_excitation(config.excitation, config.runtime.window_s, len(config.rig.speakers_m) if config.rig else 1)
     if config.runtime.max_skew_ms < 1500.0 * config.excitation.period_s:
         raise ConfigError(
@@ -266,6 +281,10 @@ def check_config(config: Config) -> None:
         return
     if config.rig is None:
         raise ConfigError('rig: missing, but source.kind = "device" needs the positions of speakers, microphones and camera')
+    if config.zones and not config.rig.camera.height_m:
+        raise ConfigError(
+            "zones: they lie on the floor, but without rig.camera.height_m nobody's place on it is known; measure it"
+        )
     _check_audio(config)
     make_rig(config)
 
@@ -309,6 +328,16 @@ def _check_audio(config: Config) -> None:
         )
     if config.camera.backend in ("v4l2", "gstreamer", "file") and not config.camera.device:
         raise ConfigError(f"camera.device: missing, but camera.backend = {config.camera.backend!r} needs it")
+
+
+def state_folder(config: Config) -> Path:
+    """Where what must survive a restart is kept; not made here."""
+    if config.runtime.state_dir:
+        return Path(config.runtime.state_dir)
+    if folders := os.environ.get("STATE_DIRECTORY"):
+        return Path(folders.split(":")[0])
+    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(home) / "posekernel"
 
 
 def make_rig(config: Config) -> Rig:

@@ -5,16 +5,20 @@ import random
 import secrets
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import edge
 from edge.config import MqttConfig
+from edge.delivery import POLL_S, Delivery
 from edge.errors import BrokerError
 from edge.homeassistant import BIRTH, birth_topic, discovery_message, discovery_topic
-from edge.mqtt_access import RefusedError
-from edge.mqtt_connection import Connection
+from edge.mqtt_access import RefusedError, where, who
+from edge.mqtt_connection import Connection, Heard
+from edge.outbox import Outbox
 from edge.publish import Message, State, encode, status_message
 
 _FIRST_DELAY_S = 0.25
@@ -45,14 +49,16 @@ class MqttCounters:
 
 class MqttPublisher:
     """Publishes to `<base_topic>/<device_id>/pose` (QoS 0), `.../status` (QoS 1, retained, last will) and further retained
-    topics until closed, and announces the device to Home Assistant where mqtt.discovery is set.
+    topics until closed, and announces the device to Home Assistant where mqtt.discovery is set. Events (`.../event`, QoS 1) go
+    through an outbox, kept at `outbox_path` (None: in memory): each arrives at least once and in order, over restarts of either.
 
     It connects on a thread of its own and keeps trying; meanwhile messages are dropped and counted. The log gets one line per
     change of state, `last_error` the present trouble (one sentence), None while connected. Raises nothing once constructed.
     """
 
-    def __init__(self, config: MqttConfig, device_id: str, *, source: str) -> None:
+    def __init__(self, config: MqttConfig, device_id: str, *, source: str, outbox_path: Path | None = None) -> None:
         self.counters = MqttCounters()
+        self.outbox = Outbox(outbox_path, config.outbox_events)
         self.last_error: str | None = None
         self._config = config
         self._device_id = device_id
@@ -66,6 +72,7 @@ class MqttPublisher:
         self._retained: dict[str, bytes] = {}  # by topic
         self._untold: set[str] = set()  # topics of _retained whose newest payload the broker does not have
         self._birth = threading.Event()
+        self._delivery = Delivery(self.outbox, self.topic("event"))
         if config.discovery:
             announcement = discovery_message(config, device_id, version=edge.__version__, source=source)
             self._retained[discovery_topic(config, device_id)] = encode(announcement)
@@ -102,6 +109,15 @@ class MqttPublisher:
             self.counters.dropped += 1
             return False
 
+    def publish_event(self, message: Message) -> int:
+        """Number an event and deliver it, at least once and in order, now or when the broker is back; durable on return.
+
+        Sets message's `sequence`, which it returns: one more than the device's last, restarts included.
+        """
+        sequence = self.outbox.add(message)
+        self._wake.set()
+        return sequence
+
     def publish_retained(self, name: str, message: Message) -> None:
         """Keep one of this device's retained topics at `message`: delivered at QoS 1 now, or once connected; the newest wins."""
         with self._lock:
@@ -114,6 +130,7 @@ class MqttPublisher:
         self._closing.set()
         self._wake.set()
         self._thread.join(_CLOSE_S)
+        self.outbox.close()
 
     def _run(self) -> None:
         failures = refusals = 0
@@ -140,7 +157,9 @@ class MqttPublisher:
     def _serve(self) -> None:
         """One connection from its opening to its end. Returns when closing; raises BrokerError for every other end."""
         will = (self.topic("status"), self._status("offline", "connection lost", at_will=True))
-        connection = Connection(self._config, f"posekernel-{self._device_id}", will, self._wake.set)
+        connection = Connection(
+            self._config, f"posekernel-{self._device_id}", will, self._wake.set, self._hear, self._config.session_s
+        )
         short_lived, self._short_lived = self._short_lived, 0
         try:
             connection.open()
@@ -171,11 +190,26 @@ class MqttPublisher:
             self._untold = set(self._retained)  # the broker may have forgotten them, and its ACL may have changed
         self._birth.clear()
         if self._config.discovery:
-            connection.subscribe(birth_topic(self._config), self._hear_birth)
+            connection.subscribe(birth_topic(self._config))
+        self._delivery.begin()
         while not self._closing.is_set() and not connection.lost.is_set():
             self._tell(connection)
-            self._wake.wait()
+            self._deliver(connection)
+            self._wake.wait(self._delivery.wait_s())
             self._wake.clear()
+
+    def _deliver(self, connection: Connection) -> None:
+        try:
+            denial = self._delivery.step(connection)
+        except BrokerError:
+            if not connection.lost.wait(_GOODBYE_S):
+                raise
+            return
+        if denial is not None:
+            self._report(
+                f"{where(self._config)} does not let {who(self._config)} publish to {self.topic('event')} ({denial}); "
+                "allow it in the broker's ACL, the events wait"
+            )
 
     def _tell(self, connection: Connection) -> None:
         with self._lock:
@@ -194,12 +228,16 @@ class MqttPublisher:
                     return
                 raise
 
-    def _hear_birth(self, payload: bytes) -> None:
-        if payload == BIRTH:
+    def _hear(self, heard: Heard) -> None:
+        if heard.topic == birth_topic(self._config) and heard.payload == BIRTH:
             self._birth.set()
             self._wake.set()
 
     def _say_goodbye(self, connection: Connection) -> None:
+        until_s = time.monotonic() + _GOODBYE_S / 2
+        with suppress(BrokerError):
+            while self._delivery.step(connection) is None and self._delivery.busy and time.monotonic() < until_s:
+                time.sleep(POLL_S)
         try:
             connection.publish_acknowledged(self.topic("status"), self._status("offline", "stopped"), _GOODBYE_S)
         except BrokerError as e:

@@ -9,10 +9,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.config import MqttConfig
@@ -33,10 +36,38 @@ MAX_IN_FLIGHT = 32
 _UNSPECIFIED, _TAKEN_OVER = 128, 142
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A message that came in. retained: the broker had kept it, nobody said it just now."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+
+
+class Posted:
+    """A QoS 1 message that was handed over and not waited for."""
+
+    def __init__(self, info: paho.MQTTMessageInfo, denied: dict[int, str]) -> None:
+        self._info, self._denied = info, denied
+
+    @property
+    def answered(self) -> bool:
+        """The broker has acknowledged or denied it."""
+        return self._info.rc == paho.MQTT_ERR_SUCCESS and self._info.is_published()
+
+    @property
+    def denial(self) -> str | None:
+        """Why the broker denied it, once answered; to be asked once."""
+        return self._denied.pop(self._info.mid, None)
+
+
 class Connection:
     """One connection; never reused after its end. `open` it, `publish`, `close` it.
 
-    lost: set when the connection ended for whatever cause; then on_lost was called, from paho's thread.
+    lost: set when the connection ended for whatever cause; then on_lost was called, from paho's thread. on_message gets what
+    comes in on the subscribed topics, from the same thread: it must only note it. session_s: how long the broker keeps
+    subscriptions and what they missed while we are away (MQTT 5).
     """
 
     def __init__(
@@ -45,12 +76,16 @@ class Connection:
         client_id: str,
         will: tuple[str, bytes] | None = None,
         on_lost: Callable[[], None] | None = None,
+        on_message: Callable[[Heard], None] | None = None,
+        session_s: int = 0,
     ) -> None:
         self.lost = threading.Event()
         self._config = config
         self._client_id = client_id
         self._will = will
         self._on_lost = on_lost
+        self._on_message = on_message
+        self._session_s = session_s
         self._client: paho.Client | None = None
         self._answered = threading.Event()
         self._accepted = False
@@ -63,7 +98,11 @@ class Connection:
         """Connect and wait for the broker's answer. Raises BrokerError, RefusedError where waiting cannot mend it."""
         config = self._config
         self._client = client = self._make_client()
-        version5: dict[str, Any] = {"clean_start": True} if config.protocol == 5 else {}
+        version5: dict[str, Any] = {}
+        if config.protocol == 5:
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho annotates only parts
+            properties.SessionExpiryInterval = self._session_s
+            version5 = {"clean_start": self._session_s == 0, "properties": properties}
         try:
             client.connect(config.host, config.port, config.keepalive_s, **version5)
         except (OSError, ValueError) as e:
@@ -118,11 +157,19 @@ class Connection:
         if info.rc != paho.MQTT_ERR_SUCCESS or not info.is_published():
             raise BrokerError(f"{where(config)} did not acknowledge {topic} within {timeout_s:g} s; check the broker's log")
 
-    def subscribe(self, topic: str, on_message: Callable[[bytes], None]) -> None:
-        """Ask for a topic, without waiting. on_message gets each payload, on paho's thread: it must only note it."""
-        if self._client is not None:
-            self._client.on_message = lambda _client, _data, message: on_message(bytes(message.payload))
-            self._client.subscribe(topic, qos=1)
+    def post(self, topic: str, payload: bytes, *, retain: bool = False) -> Posted:
+        """Hand over a message at QoS 1 without waiting. Raises BrokerError when it was not taken."""
+        if self._client is None or self.lost.is_set():
+            raise self.ending()
+        info = self._client.publish(topic, payload, qos=1, retain=retain)
+        if info.rc != paho.MQTT_ERR_SUCCESS:
+            raise self.ending()
+        return Posted(info, self._denied)
+
+    def subscribe(self, *topics: str) -> None:
+        """Ask for topics at QoS 1, without waiting."""
+        if self._client is not None and topics:
+            self._client.subscribe([(topic, 1) for topic in topics])
 
     @property
     def unsent(self) -> int:
@@ -175,6 +222,7 @@ class Connection:
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
         client.on_publish = self._published
+        client.on_message = self._hear
         return client
 
     def _connected(self, _client: Any, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
@@ -191,6 +239,10 @@ class Connection:
         self.lost.set()
         if self._on_lost is not None:
             self._on_lost()
+
+    def _hear(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
+        if self._on_message is not None:
+            self._on_message(Heard(message.topic, bytes(message.payload), message.retain))
 
     def _published(self, _client: Any, _data: Any, mid: int, reason: ReasonCode, _properties: Any) -> None:
         # paho holds its outgoing lock here: taking a lock that is also held around publish() would deadlock.

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from edge.alsa import AlsaAudio
 from edge.camera import open_camera
-from edge.config import Config, make_rig
+from edge.config import Config, make_rig, state_folder
 from edge.console import Console
 from edge.devices import Source
 from edge.excitation import Excitation, make_excitation
@@ -124,7 +124,10 @@ def run(config: Config, console: Console, seconds: float | None = None) -> Summa
         console.say(f"source: {source.kind} ({source.description})")
         publisher = summary = None
         if config.mqtt.enabled:
-            publisher = closing.enter_context(MqttPublisher(config.mqtt, config.device.id, source=source.kind))
+            outbox = Path(config.mqtt.outbox) if config.mqtt.outbox else state_folder(config) / f"{config.device.id}.outbox"
+            publisher = closing.enter_context(
+                MqttPublisher(config.mqtt, config.device.id, source=source.kind, outbox_path=outbox)
+            )
             summary = SummaryKeeper(config.device.id, source.kind, partial(publisher.publish_retained, "summary"))
         if config.web.enabled:
             page = closing.enter_context(WebServer(config, plan.rig))

@@ -1,0 +1,193 @@
+"""Events that wait for the broker: numbered, on disk before they count as said, and in order, over restarts and power cuts."""
+
+import logging
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+from edge.publish import Message, encode
+
+_LOCKED_S = 2.0
+_SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS event (sequence INTEGER PRIMARY KEY, payload BLOB NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS last (one INTEGER PRIMARY KEY CHECK (one = 1), sequence INTEGER NOT NULL)",
+)
+
+log = logging.getLogger(__name__)
+
+Stored = tuple[int, bytes]
+T = TypeVar("T")
+
+
+class Outbox:
+    """A queue of events in an SQLite file (WAL, synchronous = FULL), made with the first event. Thread-safe; raises nothing.
+
+    Each event gets the next `sequence`; the numbers of one file have no gap. A new file begins at the time in milliseconds, so
+    that a device that lost its file does not say old numbers again. Beyond `capacity` the oldest is dropped and counted. A
+    damaged file is moved aside and a new one begun; while the disk is full or cannot be written events are kept in memory.
+    path None: in memory only.
+    """
+
+    def __init__(self, path: Path | None, capacity: int = 1000) -> None:
+        self.dropped = 0
+        self.trouble = ""  # why events are in memory only at present, "" when all is well
+        self._path = path
+        self._capacity = capacity
+        self._lock = threading.Lock()
+        self._file: sqlite3.Connection | None = None
+        self._memory: deque[Stored] = deque()  # not in the file; newer than what is
+        self._gone: set[int] = set()  # in the file, but done with: the file could not be written
+        self._last = 0  # 0: not known yet
+        if path is not None and path.exists():
+            with self._lock:
+                self._attempt(lambda file: None)
+
+    def add(self, message: Message) -> int:
+        """Number an event (its `sequence` is set) and keep it; on disk on return where that is possible. Returns the number."""
+        with self._lock:
+            if self._path is not None:
+                self._attempt(lambda file: None)  # the last sequence must be known
+            self._last = self._last + 1 if self._last else time.time_ns() // 1_000_000
+            message["sequence"] = self._last
+            self._memory.append((self._last, encode(message)))
+            if self._path is not None:
+                self._attempt(self._store)
+            while len(self._memory) > self._capacity:
+                self._memory.popleft()
+                self._drop(1)
+            return self._last
+
+    def pending(self, after: int, limit: int) -> list[Stored]:
+        """The oldest events beyond sequence `after`, as (sequence, payload), oldest first, at most `limit`."""
+        with self._lock:
+            found: list[Stored] = []
+            if self._file is not None:
+                query = "SELECT sequence, payload FROM event WHERE sequence > ? ORDER BY sequence LIMIT ?"
+                rows = self._attempt(lambda file: file.execute(query, (after, limit + len(self._gone))).fetchall())
+                found = [(int(n), bytes(payload)) for n, payload in rows or [] if n not in self._gone]
+            found += islice((e for e in self._memory if e[0] > after), limit)
+            return found[:limit]
+
+    def remove(self, sequences: Sequence[int]) -> None:
+        """These were delivered."""
+        with self._lock:
+            done = set(sequences)
+            self._memory = deque(e for e in self._memory if e[0] not in done)
+            if self._file is None:
+                return
+            self._gone |= done
+            self._attempt(self._store)
+
+    @property
+    def depth(self) -> int:
+        """How many events wait."""
+        with self._lock:
+            count = 0
+            if self._file is not None:
+                rows = self._attempt(lambda file: file.execute("SELECT COUNT(*) FROM event").fetchall())
+                count = int(rows[0][0]) - len(self._gone) if rows else 0
+            return max(count, 0) + len(self._memory)
+
+    def close(self) -> None:
+        """Release the file; safe to call twice."""
+        with self._lock:
+            self._close()
+
+    def _attempt(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
+        """Do `work` on the file, opening it first where needed. None when that fails; the trouble is logged once."""
+        for again in (True, False):
+            try:
+                if self._file is None:
+                    self._open()
+                assert self._file is not None
+                result = work(self._file)
+            except (sqlite3.OperationalError, OSError) as e:
+                self._report(
+                    f"{self._path}: events cannot be kept on disk ({e}); free or mend it, they wait in memory until then"
+                )
+                return None
+            except sqlite3.DatabaseError as e:
+                self._close()
+                if not again or not self._move_aside(e):
+                    return None
+            else:
+                self._report("")
+                return result
+        return None
+
+    def _open(self) -> None:
+        assert self._path is not None
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        file = sqlite3.connect(self._path, timeout=_LOCKED_S, isolation_level=None, check_same_thread=False)
+        try:
+            file.execute("PRAGMA journal_mode = WAL")
+            file.execute("PRAGMA synchronous = FULL")
+            (verdict,) = file.execute("PRAGMA quick_check(1)").fetchone()
+            if verdict != "ok":
+                raise sqlite3.DatabaseError(verdict)
+            for statement in _SCHEMA:
+                file.execute(statement)
+            row = file.execute(
+                "SELECT MAX(sequence) FROM (SELECT sequence FROM last UNION SELECT sequence FROM event)"
+            ).fetchone()
+        except BaseException:
+            file.close()
+            raise
+        self._last = max(self._last, row[0] or 0)
+        self._file = file
+
+    def _store(self, file: sqlite3.Connection) -> None:
+        """One transaction: what waits in memory goes in, what is done with goes out, and no more than the capacity stays."""
+        file.execute("BEGIN IMMEDIATE")
+        try:
+            file.executemany("INSERT OR REPLACE INTO event VALUES (?, ?)", self._memory)
+            file.executemany("DELETE FROM event WHERE sequence = ?", [(n,) for n in self._gone])
+            file.execute("INSERT OR REPLACE INTO last VALUES (1, ?)", (self._last,))
+            excess = "SELECT sequence FROM event ORDER BY sequence DESC LIMIT -1 OFFSET ?"
+            dropped = file.execute(f"DELETE FROM event WHERE sequence IN ({excess})", (self._capacity,)).rowcount
+            file.execute("COMMIT")
+        except BaseException:
+            if file.in_transaction:
+                file.execute("ROLLBACK")
+            raise
+        self._memory.clear()
+        self._gone.clear()
+        if dropped > 0:
+            self._drop(dropped)
+
+    def _drop(self, count: int) -> None:
+        if not self.dropped:
+            log.warning("more than %d events wait for the broker: the oldest are dropped from now on", self._capacity)
+        self.dropped += count
+
+    def _move_aside(self, error: sqlite3.DatabaseError) -> bool:
+        """Put a damaged file away under a name of its own; False when even that fails."""
+        assert self._path is not None
+        aside = self._path.with_name(f"{self._path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}")
+        try:
+            self._path.rename(aside)
+            for ending in ("-wal", "-shm"):
+                self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
+        except OSError as e:
+            self._report(f"{self._path}: damaged ({error}), and cannot be moved away ({e.strerror}); events wait in memory")
+            return False
+        log.error("%s: damaged (%s); moved to %s, a new one is begun and what waited in it is lost", self._path, error, aside)
+        return True
+
+    def _report(self, trouble: str) -> None:
+        if trouble and not self.trouble:
+            log.error("%s", trouble)
+        elif self.trouble and not trouble:
+            log.info("%s: events are kept on disk again", self._path)
+        self.trouble = trouble
+
+    def _close(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
