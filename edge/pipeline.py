@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from edge.activity import ActivityTracker
 from edge.background import Background
 from edge.config import Config
 from edge.deconvolution import Deconvolver
@@ -94,6 +95,7 @@ class Pipeline:
         )
         self.lift = make_lifter(config.lifter)
         self.track = Tracker(config.track)
+        self.recognise = ActivityTracker(config.zones)
         self._last_person_ns: int | None = None
         self._kernels: tuple[int, Kernels | None] = (-1, None)
 
@@ -151,6 +153,8 @@ class Pipeline:
         if lifted is None:
             return None
         smoothed = self.track(lifted, seen.frame.t_ns)
+        room = None if self.rig.camera.height_m is None else self.rig.camera.to_room(smoothed.joints)
+        activity = self.recognise(smoothed, room, seen.frame.t_ns)
         self.counters.poses += 1
         self.counters.poses_from_sound += smoothed.scale_source == "sound"
         now_ns = time.monotonic_ns()
@@ -160,11 +164,12 @@ class Pipeline:
             t_ns=seen.frame.t_ns,
             utc_ns=time.time_ns() - (now_ns - seen.frame.t_ns),
             pose=smoothed,
-            joints_room=None if self.rig.camera.height_m is None else self.rig.camera.to_room(smoothed.joints),
+            joints_room=room,
             people=seen.keypoints.people,
             skew_ms=None if heard is None else (heard.middle_ns - seen.frame.t_ns) / 1e6,
             latency_ms=(now_ns - seen.frame.t_ns) / 1e6,
             source=kind,
+            activity=activity,
         )
 
     def _subtract_room(self, seen: Seen, heard: Heard | None) -> Kernels | None:

@@ -1,13 +1,15 @@
 """Result types and skeleton tables. BODY_25 order throughout; the runtime estimates its first 15 joints."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 ScaleSource = Literal["sound", "height"]
+Posture = Literal["standing", "walking", "sitting", "lying", "bending", "unknown"]
+POSTURES: tuple[Posture, ...] = get_args(Posture)
 
 BODY_25 = (
     "nose", "neck", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist", "mid_hip",
@@ -57,6 +59,25 @@ class LiftedPose:
 
 
 @dataclass(frozen=True, slots=True)
+class Activity:
+    """What a person does, from the newest poses; None, or "unknown", where it is not known.
+
+    posture: bending is also crouching and kneeling. floor_m: (x, y) below the mid-hip, room frame. heading_deg: where the chest
+    faces, seen from above, counter-clockwise from the room's y axis (away from the camera), -180..180. speed_m_s: over the floor.
+    hip_height_m, chest_height_m: of mid-hip and shoulders above the floor. standing_height_m: as sound measured it. zones: names.
+    """
+
+    posture: Posture = "unknown"
+    floor_m: tuple[float, float] | None = None
+    heading_deg: float | None = None
+    speed_m_s: float | None = None
+    hip_height_m: float | None = None
+    chest_height_m: float | None = None
+    standing_height_m: float | None = None
+    zones: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class PoseEstimate:
     """A pose with when and whence: all that `publish` needs.
 
@@ -74,3 +95,4 @@ class PoseEstimate:
     skew_ms: float | None
     latency_ms: float
     source: str
+    activity: Activity = Activity()

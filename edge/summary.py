@@ -1,27 +1,24 @@
 """When the retained summary of the room changes: dead-bands, a rate limit, and noticing that nobody is left."""
 
+import math
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
-
-import numpy as np
+from typing import Any
 
 from edge.pose import PoseEstimate
 from edge.publish import Message, summary_message
-from edge.shape import standing_height
 
 ABSENT_S = 3.0  # unseen for so long: the room counts as empty; shorter gaps are the detector's
 REFRESH_S = 60.0  # said again unchanged, so that a reader can tell a quiet room from a sensor that no longer looks
 _SPACING_S = 1.0
-_BANDS = {"mid_hip_distance_m": 0.10, "height_m": 0.03, "confidence": 0.10}
-_HEIGHTS = 31  # the median of so many: a body's height does not change, its estimate does
+_BANDS = {"mid_hip_distance_m": 0.10, "height_m": 0.03, "confidence": 0.10, "floor_m": 0.20}
 
 
 class SummaryKeeper:
     """Feed it every pose and, regularly while the camera is read, `tick`; it calls `publish` with each new summary.
 
-    Occupancy is told at once, anything else at most once a second and only beyond its dead-band. Thread-safe.
+    Occupancy and zones are told at once, anything else at most once a second and only beyond its dead-band. Thread-safe.
     """
 
     def __init__(
@@ -33,7 +30,6 @@ class SummaryKeeper:
         self._clock = clock
         self._lock = threading.Lock()
         self._seen_s = clock()
-        self._heights: deque[float] = deque(maxlen=_HEIGHTS)
         self._told: Message | None = None
         self._told_s = 0.0
 
@@ -41,23 +37,17 @@ class SummaryKeeper:
         """Somebody is in view."""
         with self._lock:
             self._seen_s = self._clock()
-            if estimate.pose.scale_source == "sound":
-                height = standing_height(estimate.pose.joints, estimate.pose.confidence)
-                if np.isfinite(height):
-                    self._heights.append(height)
             self._consider(estimate)
 
     def tick(self) -> None:
         """The camera is read. Notices that nobody has been seen for a while."""
         with self._lock:
             if self._clock() - self._seen_s >= ABSENT_S:
-                self._heights.clear()
                 self._consider(None)
 
     def _consider(self, estimate: PoseEstimate | None) -> None:
         now = self._clock()
-        height = float(np.median(self._heights)) if self._heights else None
-        new = summary_message(self._device_id, estimate, source=self._source, utc_ns=time.time_ns(), height_m=height)
+        new = summary_message(self._device_id, estimate, source=self._source, utc_ns=time.time_ns())
         if self._told is not None and not _due(self._told, new, now - self._told_s):
             return
         self._told, self._told_s = new, now
@@ -65,12 +55,13 @@ class SummaryKeeper:
 
 
 def _due(told: Message, new: Message, elapsed_s: float) -> bool:
-    if new["occupancy"] != told["occupancy"] or elapsed_s >= REFRESH_S:
+    if any(new[key] != told[key] for key in ("occupancy", "zones")) or elapsed_s >= REFRESH_S:
         return True
-    return elapsed_s >= _SPACING_S and any(_differs(key, told[key], new[key]) for key in ("people", "scale_source", *_BANDS))
+    keys = ("people", "scale_source", "posture", *_BANDS)
+    return elapsed_s >= _SPACING_S and any(_differs(key, told[key], new[key]) for key in keys)
 
 
-def _differs(key: str, old: float | str | None, new: float | str | None) -> bool:
-    if key in _BANDS and isinstance(old, float) and isinstance(new, float):
-        return abs(new - old) >= _BANDS[key]
-    return old != new
+def _differs(key: str, old: Any, new: Any) -> bool:
+    if key in _BANDS and old is not None and new is not None:
+        return math.dist(*(x if isinstance(x, list) else [x] for x in (old, new))) >= _BANDS[key]
+    return bool(old != new)

@@ -78,7 +78,7 @@ def states(summary: Message) -> dict[str, str]:
 
 
 def test_templates_read_the_summary() -> None:
-    there = summary_message("hall", an_estimate(), source="device", utc_ns=0, height_m=1.7349)
+    there = summary_message("hall", an_estimate(), source="device", utc_ns=0)
     assert states(there) == {
         "occupancy": "ON", "people": "2", "distance": str(there["mid_hip_distance_m"]), "height": "1.73", "scale_source": "sound",
         "confidence": "88.0",

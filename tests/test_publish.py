@@ -1,13 +1,14 @@
 import json
 import math
 
+import cbor2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.pose import JOINTS, LiftedPose, PoseEstimate
-from edge.publish import encode, pose_message, status_message, timestamp
+from edge.pose import JOINTS, Activity, LiftedPose, PoseEstimate
+from edge.publish import encode, encode_cbor, pose_message, status_message, timestamp
 
 
 def an_estimate(**changes: object) -> PoseEstimate:
@@ -19,6 +20,7 @@ def an_estimate(**changes: object) -> PoseEstimate:
     values: dict[str, object] = {
         "sequence": 7, "frame": 9, "t_ns": 123_456_789_012, "utc_ns": 1_767_225_600_987_654_321, "pose": pose,
         "joints_room": joints + 1.0, "people": 2, "skew_ms": -12.34, "latency_ms": 81.27, "source": "recorded",
+        "activity": Activity("sitting", (0.1234, 2.0), -179.6, 0.126, 0.51239, 1.02, 1.7349, ("sofa",)),
     }  # fmt: skip
     return PoseEstimate(**(values | changes))  # type: ignore[arg-type]
 
@@ -42,6 +44,13 @@ def test_pose_message_is_exactly_this() -> None:
         "skew_ms": -12.3,
         "latency_ms": 81.3,
         "mid_hip_distance_m": round(distance, 3),
+        "posture": "sitting",
+        "floor_m": [0.123, 2.0],
+        "heading_deg": -180.0,
+        "speed_m_s": 0.13,
+        "mid_hip_height_m": 0.512,
+        "standing_height_m": 1.73,
+        "zones": ["sofa"],
         "frames": ["camera", "room"],
     }
     assert [j["name"] for j in joints] == list(JOINTS)
@@ -104,7 +113,27 @@ def test_message_is_compact() -> None:
     text = encode(pose_message(an_estimate(), "hall"))
     assert b": " not in text
     assert b"\n" not in text
-    assert len(text) < 2500
+    assert len(text) < 2800
+
+
+def test_what_is_not_known_of_the_activity_is_null() -> None:
+    message = pose_message(an_estimate(activity=Activity()), "hall")
+    assert (message["posture"], message["zones"]) == ("unknown", [])
+    for key in ("floor_m", "heading_deg", "speed_m_s", "mid_hip_height_m", "standing_height_m"):
+        assert message[key] is None
+
+
+def test_cbor_says_the_same_in_less() -> None:
+    message = pose_message(an_estimate(), "hall")
+    payload = encode_cbor(message)
+    assert len(payload) < 0.85 * len(encode(message))
+    decoded = cbor2.loads(payload)
+    assert {k: v for k, v in decoded.items() if k != "joints"} == pytest.approx(
+        {k: v for k, v in message.items() if k != "joints"}, rel=1e-6
+    )
+    for sent, joint in zip(decoded["joints"], message["joints"], strict=True):
+        assert sent["name"] == joint["name"]
+        assert sent["room"] == pytest.approx(joint["room"], rel=1e-6)
 
 
 def test_encode_refuses_nan() -> None:

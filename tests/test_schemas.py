@@ -32,7 +32,7 @@ GOOD: list[tuple[str, Message]] = [
     ("status", status_message("hall", "online", version="0.1.0", source="device", utc_ns=0)),
     ("status", status_message("hall", "offline", "connection lost", version="0.1.0", source="simulated")),
     ("summary", summary_message("hall", None, source="device", utc_ns=0)),
-    ("summary", summary_message("hall", an_estimate(), source="device", utc_ns=0, height_m=1.7349)),
+    ("summary", summary_message("hall", an_estimate(), source="device", utc_ns=0)),
 ]
 
 

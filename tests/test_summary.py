@@ -3,24 +3,19 @@
 import numpy as np
 import pytest
 
-from edge.pose import LiftedPose, PoseEstimate, ScaleSource
+from edge.pose import Activity, LiftedPose, PoseEstimate, ScaleSource
 from edge.publish import Message
 from edge.summary import ABSENT_S, REFRESH_S, SummaryKeeper
 
-# A person of 1.75 m, standing upright with the arms down, hips 3 m in front of the camera; limb lengths of Drillis and Contini.
-BODY = 1.75 * np.array(
-    [
-        [0, -0.38, 0], [0, -0.288, 0], [-0.1, -0.288, 0], [-0.1, -0.102, 0], [-0.1, 0.044, 0], [0.1, -0.288, 0], [0.1, -0.102, 0],
-        [0.1, 0.044, 0], [0, 0, 0], [-0.06, 0, 0], [-0.06, 0.245, 0], [-0.06, 0.491, 0], [0.06, 0, 0], [0.06, 0.245, 0],
-        [0.06, 0.491, 0],
-    ]
-)  # fmt: skip
+HEIGHT_M = 1.75
 
 
-def an_estimate(distance_m: float = 3.0, people: int = 1, scale_source: ScaleSource = "sound", size: float = 1.0) -> PoseEstimate:
-    joints = size * BODY + [0.0, 0.0, distance_m]
-    pose = LiftedPose(joints, np.full(15, 0.05), np.full(15, 0.8), scale_source, sir_db=10.0)
-    return PoseEstimate(1, 1, 0, 0, pose, None, people, 0.0, 50.0, "device")
+def an_estimate(
+    distance_m: float = 3.0, people: int = 1, scale_source: ScaleSource = "sound", activity: Activity | None = None
+) -> PoseEstimate:
+    pose = LiftedPose(np.tile([0.0, 0.0, distance_m], (15, 1)), np.full(15, 0.05), np.full(15, 0.8), scale_source, sir_db=10.0)
+    activity = activity or Activity("standing", (0.0, 3.0), standing_height_m=HEIGHT_M)
+    return PoseEstimate(1, 1, 0, 0, pose, None, people, 0.0, 50.0, "device", activity)
 
 
 class Room:
@@ -49,10 +44,11 @@ def test_somebody_comes_and_goes() -> None:
     assert (empty["occupancy"], empty["people"], empty["mid_hip_distance_m"], empty["height_m"]) == (False, 0, None, None)
     (there,) = room.after(0.05, an_estimate())  # at once
     assert (there["occupancy"], there["people"], there["mid_hip_distance_m"], there["scale_source"]) == (True, 1, 3.0, "sound")
-    assert there["height_m"] == pytest.approx(1.75, abs=0.01)
+    assert (there["height_m"], there["posture"], there["floor_m"], there["zones"]) == (HEIGHT_M, "standing", [0.0, 3.0], [])
     assert room.after(ABSENT_S - 0.1, None) == []  # the detector may miss somebody for a moment
     (gone,) = room.after(0.2, None)
     assert gone["occupancy"] is False
+    assert (gone["posture"], gone["floor_m"], gone["zones"]) == (None, None, [])
 
 
 def test_small_changes_are_not_worth_a_message() -> None:
@@ -78,17 +74,29 @@ def test_an_unchanged_room_is_told_again_after_a_while() -> None:
     assert len(said) == 2
 
 
-def test_an_assumed_height_is_not_told_as_a_measured_one() -> None:
+def test_a_zone_is_told_at_once_and_posture_within_a_second() -> None:
     room = Room()
-    (first,) = room.after(0.0, an_estimate(scale_source="height"))
-    assert (first["scale_source"], first["height_m"]) == ("height", None)
+    room.after(0.0, an_estimate())
+    (there,) = room.after(
+        0.1, an_estimate(activity=Activity("standing", (0.0, 3.0), zones=("sofa",), standing_height_m=HEIGHT_M))
+    )
+    assert there["zones"] == ["sofa"]
+    sitting = an_estimate(activity=Activity("sitting", (0.0, 3.0), zones=("sofa",), standing_height_m=HEIGHT_M))
+    assert room.after(0.1, sitting) == []
+    (sits,) = room.after(0.95, sitting)
+    assert sits["posture"] == "sitting"
 
 
-def test_height_is_steady_and_belongs_to_one_visit() -> None:
+@pytest.mark.parametrize(("moved_m", "messages"), [(0.19, 0), (0.21, 1)])
+def test_the_place_on_the_floor_has_a_dead_band_as_the_crow_flies(moved_m: float, messages: int) -> None:
     room = Room()
-    heights = []
-    for size in [1.0] * 15 + [1.3] * 5 + [1.0] * 10:  # a few poses gone wrong
-        heights += [m["height_m"] for m in room.after(2.0, an_estimate(size=size))]
-    assert max(heights) == pytest.approx(1.75, abs=0.01)
-    room.after(ABSENT_S, None)
-    assert room.after(0.1, an_estimate(size=0.6))[0]["height_m"] == pytest.approx(1.05, abs=0.01)
+    room.after(0.0, an_estimate())
+    place = (moved_m * np.sqrt(0.5), 3.0 + moved_m * np.sqrt(0.5))
+    assert len(room.after(2.0, an_estimate(activity=Activity("standing", place, standing_height_m=HEIGHT_M)))) == messages
+
+
+def test_what_becomes_unknown_is_told() -> None:
+    room = Room()
+    room.after(0.0, an_estimate())
+    (message,) = room.after(2.0, an_estimate(activity=Activity()))
+    assert (message["height_m"], message["posture"], message["floor_m"]) == (None, "unknown", None)

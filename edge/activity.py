@@ -1,0 +1,189 @@
+"""What the person does, from the tracked joints: posture, heading, speed, heights, and the zones they are in.
+
+Causal geometry in the room frame, without training. Each quantity is the median over the newest half second, so that a few wrong
+poses change nothing, and a new posture must hold for a moment. Heights are compared in parts of the standing height.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.pose import MID_HIP, Activity, LiftedPose, Posture
+from edge.shape import SEEN, standing_height
+from edge.zones import ZoneConfig, ZoneOccupancy
+
+Array = npt.NDArray[np.float64]
+
+CHEST, HIPS, KNEES, ANKLES = (1, 2, 5), (8, 9, 12), (10, 13), (11, 14)
+RIGHT, LEFT = (2, 9), (5, 12)  # shoulder and hip
+VISIT_S = 3.0  # unseen for so long: a new visit, perhaps somebody else
+WINDOW_S = 0.5
+SPEED_WINDOW_S = 1.0
+HOLD_S = 0.3  # a new posture must be seen for so long
+HEADING_S = 0.5  # time constant
+WALK_M_S, STAND_M_S = 0.4, 0.25  # faster than this is walking, slower is standing again
+HEIGHTS = 31  # the median of so many heard poses: a body's height does not change, its estimate does
+TYPICAL_HEIGHT_M = 1.7
+# Parts of the standing height.
+LOW_HIP = 0.43  # below: not on straight legs
+FLOOR_HIP = 0.15  # below, upright: sitting on the floor
+FLAT_TRUNK = 0.16  # shoulders less than this above the hips: the trunk lies (a trunk is 0.29 long)
+FLAT_LEGS = 0.17  # hips less than this above the ankles: the legs lie, too
+KNEELING, KNEELING_HIP = 0.13, 0.12  # knees lower than this, and hips higher than they by this
+FEET_AHEAD = 0.16  # ankles farther from below the hips than this: sitting; else crouching
+LEAN_COSINE = 0.77  # of 40 degrees: leaning farther than this on straight legs is bending
+HUNCH_COSINE = 0.5  # of 60 degrees: as far as somebody on a seat leans
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One pose in numbers, NaN where joints are not seen. place: (2,) [m]. values: see _measure. facing: (2,) of length 1."""
+
+    t_s: float
+    place: Array
+    values: Array
+    facing: Array
+
+
+class ActivityTracker:
+    """Follows one person; starts anew after a gap or a time step backwards."""
+
+    def __init__(self, zones: Sequence[ZoneConfig] = ()) -> None:
+        self._zone_configs = tuple(zones)
+        self._t_s = -np.inf
+        self._zones = ZoneOccupancy(zones)
+        self._restart()
+
+    def __call__(self, pose: LiftedPose, room: Array | None, t_ns: int) -> Activity:
+        """What the person does at CLOCK_MONOTONIC t_ns. room: the pose's joints (15, 3) in the room frame, None without one."""
+        t_s = t_ns * 1e-9
+        if not 0.0 < t_s - self._t_s < VISIT_S:
+            self._restart()
+        dt_s, self._t_s = min(t_s - self._t_s, VISIT_S), t_s
+        height_m = self._height(pose)
+        if room is None:
+            return Activity(standing_height_m=height_m)
+        self._looks.append(_measure(room, pose.confidence, t_s))
+        while self._looks[0].t_s < t_s - SPEED_WINDOW_S:
+            self._looks.popleft()
+        recent = [look for look in self._looks if look.t_s >= t_s - WINDOW_S]
+        hip, chest, ankle, knee, ahead, upright = _medians(np.array([look.values for look in recent]))
+        place = _medians(np.array([look.place for look in recent]))
+        velocity = _velocity(self._looks)
+        speed = None if velocity is None else float(np.hypot(*velocity))
+        floor = None if np.isnan(place).any() else (float(place[0]), float(place[1]))
+        posture = self._settle(
+            _classify(np.array([hip, chest, ankle, knee, ahead]) / (height_m or TYPICAL_HEIGHT_M), upright), t_s
+        )
+        return Activity(
+            posture=self._gait(posture, speed),
+            floor_m=floor,
+            heading_deg=self._heading(recent[-1].facing, velocity, posture, dt_s),
+            speed_m_s=speed,
+            hip_height_m=_known(hip),
+            chest_height_m=_known(chest),
+            standing_height_m=height_m,
+            zones=self._zones.names if floor is None else self._zones(floor, t_s),
+        )
+
+    def _restart(self) -> None:
+        self._looks: deque[_Look] = deque()
+        self._heights: deque[float] = deque(maxlen=HEIGHTS)
+        self._facing = np.zeros(2)
+        self._posture: Posture = "unknown"
+        self._next: tuple[Posture, float] = ("unknown", 0.0)  # what it may become, and since when
+        self._walking = False
+        self._zones = ZoneOccupancy(self._zone_configs)
+
+    def _height(self, pose: LiftedPose) -> float | None:
+        if pose.scale_source == "sound":
+            height = standing_height(pose.joints, pose.confidence)
+            if np.isfinite(height):
+                self._heights.append(height)
+        return float(np.median(self._heights)) if self._heights else None
+
+    def _settle(self, seen: Posture, t_s: float) -> Posture:
+        if self._next[0] != seen:
+            self._next = (seen, t_s)
+        if self._posture == "unknown" or t_s - self._next[1] >= HOLD_S:
+            self._posture = seen
+        return self._posture
+
+    def _gait(self, posture: Posture, speed: float | None) -> Posture:
+        """Standing on the move is walking."""
+        self._walking = posture == "standing" and speed is not None and speed > (STAND_M_S if self._walking else WALK_M_S)
+        return "walking" if self._walking else posture
+
+    def _heading(self, facing: Array, velocity: Array | None, posture: Posture, dt_s: float) -> float | None:
+        """Smoothed; None for somebody who lies. People walk forwards: that settles what a chest alone may leave open."""
+        if np.isfinite(facing).all():
+            seen = facing if velocity is None else facing + velocity / WALK_M_S
+            self._facing = self._facing + (1.0 - np.exp(-dt_s / HEADING_S)) * (seen / max(np.hypot(*seen), 1e-6) - self._facing)
+        if posture == "lying" or np.hypot(*self._facing) < 0.2:
+            return None
+        return float(np.degrees(np.arctan2(-self._facing[0], self._facing[1])))
+
+
+def _measure(room: Array, confidence: Array, t_s: float) -> _Look:
+    """values: heights of hips, chest, ankles and knees [m], ankles' horizontal distance from below the hips [m], and the cosine
+    of the trunk's lean.
+    """
+    joints = np.where((confidence >= SEEN)[:, None], room, np.nan)
+    hips, chest, knees, ankles = (_middle(joints[list(group)]) for group in (HIPS, CHEST, KNEES, ANKLES))
+    if np.isnan(joints[MID_HIP]).all() and np.isnan(joints[list(HIPS[1:])]).any():
+        hips = np.full(3, np.nan)  # one hip alone is not the middle
+    trunk = chest - hips
+    upright = float(trunk[2] / np.linalg.norm(trunk))
+    ahead = float(np.hypot(*(ankles - hips)[:2]))
+    across = (joints[list(LEFT)] - joints[list(RIGHT)]).sum(axis=0)
+    facing = np.array([across[1], -across[0]])  # left to the left: across x up
+    values = np.array([hips[2], chest[2], ankles[2], knees[2], ahead, upright])
+    return _Look(t_s, hips[:2], values, facing / max(float(np.hypot(*facing)), 1e-6))
+
+
+def _classify(parts: Array, upright: float) -> Posture:
+    """One posture from heights and distances in parts of the standing height; standing may still be walking."""
+    hip, chest, ankle, knee, ahead = parts
+    if np.isnan(hip) or np.isnan(chest):
+        return "unknown"
+    legs_known = not np.isnan(ankle)
+    if hip < LOW_HIP and chest - hip < FLAT_TRUNK and (not legs_known or hip - ankle < FLAT_LEGS):
+        return "lying"
+    if hip >= LOW_HIP:
+        return "bending" if upright < LEAN_COSINE else "standing"
+    if hip < FLOOR_HIP:
+        return "sitting"
+    kneeling = not np.isnan(knee) and knee < KNEELING and hip - knee > KNEELING_HIP
+    crouching = legs_known and ahead < FEET_AHEAD
+    return "bending" if kneeling or crouching or (legs_known and upright < HUNCH_COSINE) else "sitting"
+
+
+def _velocity(looks: Sequence[_Look]) -> Array | None:
+    """Velocity (2,) [m/s] over the floor by least squares; None where the newest poses span too little time."""
+    seen = [look for look in looks if np.isfinite(look.place).all()]
+    if len(seen) < 3 or seen[-1].t_s - seen[0].t_s < 0.3 * SPEED_WINDOW_S:
+        return None
+    t = np.array([look.t_s for look in seen])
+    t -= t.mean()
+    return np.asarray(t @ np.array([look.place for look in seen]) / (t @ t))
+
+
+def _middle(joints: Array) -> Array:
+    """Mean (3,) of the joints that are seen."""
+    seen = joints[np.isfinite(joints).all(axis=1)]
+    return seen.mean(axis=0) if len(seen) else np.full(3, np.nan)
+
+
+def _medians(rows: Array) -> Array:
+    """Median of each column over the rows where it is known; NaN where it is known in less than half of them."""
+    known = np.isfinite(rows).sum(axis=0) >= 0.5 * len(rows)
+    out = np.full(rows.shape[1], np.nan)
+    out[known] = np.nanmedian(rows[:, known], axis=0)
+    return out
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
