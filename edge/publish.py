@@ -111,7 +111,7 @@ def encode(message: Mapping[str, Any]) -> bytes:
 
 
 def encode_cbor(message: Mapping[str, Any]) -> bytes:
-    """The same message as CBOR (RFC 8949), a fifth smaller, for any standard decoder. Numbers that are not whole are in single precision."""
+    """The same message as CBOR (RFC 8949), a fifth smaller; numbers that are not whole are in single precision."""
     return cbor2.dumps(_single(message), canonical=True)
 
 
