@@ -58,7 +58,7 @@ def make_parser() -> argparse.ArgumentParser:
     forget.add_argument("--config", type=Path, required=True)
 
     schema = commands.add_parser("schema", help="print the JSON Schema of a message")
-    schema.add_argument("message", choices=("pose", "status", "summary"), nargs="?", help="default: all, by name")
+    schema.add_argument("message", choices=("event", "pose", "status", "summary"), nargs="?", help="default: all, by name")
 
     bench = commands.add_parser("bench", help="measure how fast this machine is, against named peers in one run")
     bench.add_argument("--stage", choices=("frontend",), default="frontend")

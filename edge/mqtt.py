@@ -19,7 +19,7 @@ from edge.homeassistant import BIRTH, birth_topic, discovery_message, discovery_
 from edge.mqtt_access import RefusedError, where, who
 from edge.mqtt_connection import Connection, Heard
 from edge.outbox import Outbox
-from edge.publish import Message, State, encode, status_message
+from edge.publish import ENCODERS, Message, State, encode, status_message
 
 _FIRST_DELAY_S = 0.25
 _MAX_DELAY_S = 2.0  # a broker that is away: asking costs nothing, and the stream is to resume within 3 s
@@ -100,7 +100,7 @@ class MqttPublisher:
 
     def publish_pose(self, message: Message) -> bool:
         """Send a pose at once or drop it; never waits for the network. Returns whether it was handed over."""
-        payload = encode(message)
+        payload = ENCODERS[self._config.format](message)
         with self._lock:
             connection = self._connection
             if connection is not None and connection.publish(self.topic("pose"), payload):

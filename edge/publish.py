@@ -16,6 +16,7 @@ STATUS_SCHEMA = "posekernel.status/1"
 SUMMARY_SCHEMA = "posekernel.summary/1"
 EVENT_SCHEMA = "posekernel.event/1"
 State = Literal["online", "offline"]
+EventKind = Literal["fall", "fall_cleared", "person_entered", "person_left", "zone_entered", "zone_left"]
 Message = dict[str, Any]
 
 
@@ -84,6 +85,37 @@ def summary_message(device_id: str, estimate: PoseEstimate | None, *, source: st
         "zones": list(activity.zones),
         "scale_source": None if pose is None else pose.scale_source,
         "confidence": None if pose is None else _rounded(float(pose.confidence.mean()), 2),
+    }
+
+
+def event_message(
+    device_id: str,
+    kind: EventKind,
+    *,
+    source: str,
+    utc_ns: int,
+    monotonic_ns: int,
+    zone: str | None = None,
+    floor_m: tuple[float, float] | None = None,
+    confidence: float,
+    fall: tuple[float, float] | None = None,
+) -> Message:
+    """Something that happened, as a JSON-ready dict. Its `sequence` is None until whoever delivers it numbers it.
+
+    zone: name, for zone events. fall: drop of the trunk's middle [m] and the time it took [s].
+    """
+    return {
+        "schema": EVENT_SCHEMA,
+        "id": device_id,
+        "sequence": None,
+        "timestamp": timestamp(utc_ns),
+        "monotonic_ns": int(monotonic_ns),
+        "source": source,
+        "kind": kind,
+        "zone": zone,
+        "floor_m": _floor(floor_m, 2),
+        "confidence": _rounded(confidence, 2),
+        "fall": None if fall is None else {"height_drop_m": _rounded(fall[0], 2), "duration_s": _rounded(fall[1], 1)},
     }
 
 

@@ -18,6 +18,7 @@ from edge.camera import open_camera
 from edge.config import Config, make_rig, state_folder
 from edge.console import Console
 from edge.devices import Source
+from edge.events import EventKeeper
 from edge.excitation import Excitation, make_excitation
 from edge.mqtt import MqttCounters, MqttPublisher
 from edge.pipeline import Pipeline
@@ -122,13 +123,14 @@ def run(config: Config, console: Console, seconds: float | None = None) -> Summa
         for note in source.notes:
             console.say(f"note: {note}")
         console.say(f"source: {source.kind} ({source.description})")
-        publisher = summary = None
+        publisher = summary = events = None
         if config.mqtt.enabled:
             outbox = Path(config.mqtt.outbox) if config.mqtt.outbox else state_folder(config) / f"{config.device.id}.outbox"
             publisher = closing.enter_context(
                 MqttPublisher(config.mqtt, config.device.id, source=source.kind, outbox_path=outbox)
             )
             summary = SummaryKeeper(config.device.id, source.kind, partial(publisher.publish_retained, "summary"))
+            events = EventKeeper(config.device.id, source.kind, publisher.publish_event)
         if config.web.enabled:
             page = closing.enter_context(WebServer(config, plan.rig))
             console.say(f"page: {page.url}")
@@ -142,15 +144,17 @@ def run(config: Config, console: Console, seconds: float | None = None) -> Summa
 
         def beat(stage: str) -> None:
             heartbeat.beat(stage)
-            if summary is not None and stage == "image":
+            if summary is not None and events is not None and stage == "image":
                 summary.tick()
+                events.tick()
 
         live = config.source.kind == "device" or config.source.realtime
         for estimate in (pipeline.live if live else pipeline.offline)(source, stop, beat):
             message = pose_message(estimate, config.device.id)
-            if publisher is not None and summary is not None:
+            if publisher is not None and summary is not None and events is not None:
                 publisher.publish_pose(message)
                 summary.pose(estimate)
+                events.pose(estimate)
             console.pose(estimate, message, truth_error_m(plan.session, estimate))
             console.progress(time.monotonic() - started, seconds, pipeline.counters)
         if config.background.snapshot and pipeline.background.ready:

@@ -10,7 +10,7 @@ import pytest
 from edge.__main__ import main
 from edge.app import SCHEMAS
 from edge.pose import JOINTS
-from edge.publish import Message, encode, pose_message, status_message, summary_message
+from edge.publish import EventKind, Message, encode, event_message, pose_message, status_message, summary_message
 from tests.test_publish import an_estimate
 
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
@@ -26,17 +26,27 @@ def problems(name: str, message: Message) -> list[str]:
     return [f"{e.json_path}: {e.message}" for e in validator.iter_errors(json.loads(encode(message)))]
 
 
+def an_event(kind: EventKind, zone: str | None = None, fall: tuple[float, float] | None = None) -> Message:
+    message = event_message(
+        "hall", kind, source="device", utc_ns=0, monotonic_ns=1, zone=zone, floor_m=(0.0, 2.5), confidence=0.8, fall=fall
+    )
+    return message | {"sequence": 1}
+
+
 GOOD: list[tuple[str, Message]] = [
     ("pose", pose_message(an_estimate(), "hall")),
     ("pose", pose_message(an_estimate(joints_room=None, skew_ms=None, source="device"), "hall")),
     ("status", status_message("hall", "online", version="0.1.0", source="device", utc_ns=0)),
     ("status", status_message("hall", "offline", "connection lost", version="0.1.0", source="simulated")),
+    ("event", an_event("person_entered")),
+    ("event", an_event("zone_left", zone="sofa")),
+    ("event", an_event("fall", fall=(0.812, 1.24))),
     ("summary", summary_message("hall", None, source="device", utc_ns=0)),
     ("summary", summary_message("hall", an_estimate(), source="device", utc_ns=0)),
 ]
 
 
-@pytest.mark.parametrize("name", ["pose", "status", "summary"])
+@pytest.mark.parametrize("name", ["event", "pose", "status", "summary"])
 def test_it_is_a_schema_whose_properties_are_required_and_described(name: str) -> None:
     s = schema(name)
     jsonschema.Draft202012Validator.check_schema(s)
@@ -66,7 +76,15 @@ def test_every_property_is_needed(name: str, message: Message) -> None:
         ("pose", {"people": 0}),
         ("pose", {"joints": []}),
         ("status", {"state": "asleep"}),
+        ("event", {"sequence": None}),
+        ("event", {"kind": "party"}),
+        ("event", {"kind": "fall"}),
+        ("event", {"kind": "zone_entered"}),
+        ("event", {"zone": "sofa"}),
+        ("event", {"fall": {"height_drop_m": 1.0, "duration_s": 1.0}}),
         ("summary", {"occupancy": True}),
+        ("summary", {"posture": "sitting"}),
+        ("summary", {"zones": ["sofa"]}),
         ("summary", {"people": 2}),
     ],
 )
@@ -89,5 +107,5 @@ def test_the_command_prints_them(capsys: pytest.CaptureFixture[str]) -> None:
     assert (
         set(json.loads(capsys.readouterr().out))
         == {p.stem for p in Path(SCHEMAS).glob("*.json")}
-        == {"pose", "status", "summary"}
+        == {"event", "pose", "status", "summary"}
     )

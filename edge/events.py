@@ -1,0 +1,80 @@
+"""What happens in the room, as events: somebody comes or goes, enters or leaves a zone, falls, or is up again."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from edge.activity import CHEST, HIPS
+from edge.fall import Fall, FallDetector
+from edge.pose import PoseEstimate
+from edge.publish import EventKind, Message, event_message
+from edge.summary import ABSENT_S
+
+
+class EventKeeper:
+    """Feed it every pose and, regularly while the camera is read, `tick`; it calls `emit` with each event. Thread-safe.
+
+    emit fills in `sequence`. Entering and leaving are in pairs: whoever leaves has left every zone first.
+    """
+
+    def __init__(
+        self, device_id: str, source: str, emit: Callable[[Message], object], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._device_id = device_id
+        self._source = source
+        self._emit = emit
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._seen_s: float | None = None  # when last, None while nobody is in view
+        self._last: PoseEstimate | None = None
+        self._zones: tuple[str, ...] = ()
+        self._falls = FallDetector()
+
+    def pose(self, estimate: PoseEstimate) -> None:
+        """Somebody is in view."""
+        with self._lock:
+            present, self._seen_s, self._last = self._seen_s is not None, self._clock(), estimate
+            if not present:
+                self._tell("person_entered")
+            self._move(estimate.activity.zones)
+            happened = self._falls(estimate.activity, estimate.people, estimate.t_ns * 1e-9)
+            if isinstance(happened, Fall):
+                self._tell("fall", fall=happened)
+            elif happened == "cleared":
+                self._tell("fall_cleared")
+
+    def tick(self) -> None:
+        """The camera is read. Notices that nobody has been seen for a while."""
+        with self._lock:
+            if self._seen_s is None or self._clock() - self._seen_s < ABSENT_S:
+                return
+            self._seen_s = None
+            self._move(())
+            self._tell("person_left")
+
+    def _move(self, zones: tuple[str, ...]) -> None:
+        for name in self._zones:
+            if name not in zones:
+                self._tell("zone_left", zone=name)
+        for name in zones:
+            if name not in self._zones:
+                self._tell("zone_entered", zone=name)
+        self._zones = zones
+
+    def _tell(self, kind: EventKind, zone: str | None = None, fall: Fall | None = None) -> None:
+        estimate = self._last
+        assert estimate is not None
+        now = self._seen_s is None  # a pose has its own time; that somebody is gone is noticed now
+        self._emit(
+            event_message(
+                self._device_id,
+                kind,
+                source=self._source,
+                utc_ns=time.time_ns() if now else estimate.utc_ns,
+                monotonic_ns=time.monotonic_ns() if now else estimate.t_ns,
+                zone=zone,
+                floor_m=estimate.activity.floor_m,
+                confidence=float(estimate.pose.confidence[[*CHEST, *HIPS]].mean()) * (fall.steadiness if fall else 1.0),
+                fall=None if fall is None else (fall.drop_m, fall.duration_s),
+            )
+        )
