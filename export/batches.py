@@ -1,7 +1,7 @@
 """Samples -> tensors, through the runtime's own input code."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from edge.rays import CHANNELS, N_JOINTS, RaySpec, View, make_view, ray_context, ray_sound, sound_features
 from export.network import VisionNet
-from export.people import Scenes
+from export.people import LEAST_DETECTED, DetectorErrors, Scenes, apply_errors
 from export.samples import Augmentation, Heard, Observed, Rng, detect
 
 
@@ -70,15 +70,14 @@ def see(vision: VisionNet, view: View) -> tuple[np.ndarray, np.ndarray]:
     return out[:, :N_JOINTS], out[:, N_JOINTS:].reshape(-1, N_JOINTS, 2)
 
 
-def vision_batch(scenes: Scenes, a: Augmentation, rng: Rng) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """People before cameras -> features (B, FEATURES), centre (B, 2), size (B,), truth in the person's frame (B, 15, 3) [m]."""
-    joints = scenes.joints[:, :N_JOINTS]
-    rays, seen = detect(joints, a, rng)
-    theirs = rng.random(len(joints)) < a.detector
-    rays = np.where(theirs[:, None, None], scenes.rays[:, :N_JOINTS], rays)
-    in_view = scenes.seen[:, :N_JOINTS]
-    both = seen & in_view
-    seen = np.where((theirs | (both.sum(axis=1) < 5))[:, None], in_view, both)
+def vision_batch(scenes: Scenes, errors: DetectorErrors, a: Augmentation, rng: Rng) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """People before cameras -> features (B, FEATURES), centre (B, 2), size (B,), truth in the person's frame (B, 15, 3) [m].
+
+    errors: of the fitted detector, for a part of the scenes; of those, some are left out for want of joints.
+    """
+    theirs = rng.random(len(scenes.joints)) < a.detector
+    scenes = apply_errors(scenes.pick(theirs), errors, rng) + _noisy(scenes.pick(~theirs), a, rng)
+    joints, rays, seen = scenes.joints[:, :N_JOINTS], scenes.rays[:, :N_JOINTS], scenes.seen[:, :N_JOINTS]
     known = rng.random(len(joints)) < a.height_known
     tilt = np.radians(scenes.tilt_deg + rng.normal(0.0, a.tilt_error_deg, len(joints)))
     roll = np.radians(scenes.roll_deg + rng.normal(0.0, a.tilt_error_deg, len(joints)))
@@ -88,6 +87,15 @@ def vision_batch(scenes: Scenes, a: Augmentation, rng: Rng) -> tuple[Tensor, Ten
     height = np.where(known, scenes.camera_height_m + rng.normal(0.0, a.height_error_m, len(joints)), np.nan)
     view = make_view(np.where(seen[..., None], rays, [0.0, 0.0, 1.0]), seen, down, height)
     return torch.from_numpy(view.features), _tensor(view.centre), _tensor(view.size), _tensor(joints @ view.turn)
+
+
+def _noisy(scenes: Scenes, a: Augmentation, rng: Rng) -> Scenes:
+    """The scenes' 2D joints with noise and some hidden, as long as enough are left."""
+    rays, seen = scenes.rays.copy(), scenes.seen.copy()
+    rays[:, :N_JOINTS], more = detect(scenes.joints[:, :N_JOINTS], a, rng)
+    both = seen[:, :N_JOINTS] & more
+    seen[:, :N_JOINTS] = np.where((both.sum(axis=1) < LEAST_DETECTED)[:, None], seen[:, :N_JOINTS], both)
+    return replace(scenes, rays=rays, seen=seen)
 
 
 def _tensor(a: np.ndarray) -> Tensor:

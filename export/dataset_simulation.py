@@ -27,7 +27,7 @@ from export.late_tail import LateTail
 from export.poses import upright
 from export.recording import Electronics, Recorder, noise_for_sir, random_response
 from export.room import Room, body_response, empty_response
-from export.scenes import Person, Scene, make_scene, scene_rng
+from export.scenes import Person, Scene, SimulationError, make_scene, scene_rng
 from export.surface import Array, Float32Array, MeshSampler, Surface, roughen
 
 Rng = np.random.Generator
@@ -45,7 +45,7 @@ PEAK_DBFS = (-24.0, -9.0)  # of the microphones in the empty room
 # The device learns the empty room over 15 s and more: each of the simulated periods stands for the mean of this many.
 EMPTY_AVERAGE = 16
 PERSON_EVERY_NS = 10**10
-REDRAW_DB = 6.0
+REDRAW_DB, REDRAWS = 6.0, 20
 
 
 @dataclass(frozen=True)
@@ -228,12 +228,16 @@ def _sample(stage: SoundStage, number: int, person: Person, body: ComplexArray, 
     pixels = CONDITIONS[order.conditions].observe(rng, person.joints, camera)
     keypoints = Keypoints(pixels, np.full((25, 3), np.nan), 1, 1.0)
     sir_db = person.sir_db
-    while True:
+    for _ in range(REDRAWS):
         noise_rms = stage.noise_rms(person, body, sir_db)
         heard = stage.listen(person, body, keypoints, noise_rms, number + 1, rng)
         if heard is not None:
             break
-        sir_db += REDRAW_DB  # the device drops a period that does not look like its room; this one was drowned in noise
+        # The device drops a period that does not look like its room: too much noise, or air that has drifted too far.
+        sir_db += REDRAW_DB
+        person = replace(person, warmth_c=0.5 * person.warmth_c)
+    else:
+        raise SimulationError(f"{stage.scene.name}: sample {number} is a fault to the background, whatever its noise and drift")
     noisy, clean = heard
     scene, posed = stage.scene, person.posed
     info = {

@@ -4,7 +4,6 @@ Built from what TFLite runs in int8: Conv2d, Linear, ReLU. Batch normalisation f
 """
 
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -18,10 +17,10 @@ POSE = 3 * N_JOINTS
 
 @dataclass(frozen=True)
 class VisionConfig:
-    """The lifter of 2D joints: `layers` hidden layers of `width`."""
+    """The lifter of 2D joints: `blocks` residual blocks of two layers of `width`."""
 
-    width: int = 320
-    layers: int = 3
+    width: int = 448
+    blocks: int = 2
 
 
 @dataclass(frozen=True)
@@ -41,18 +40,21 @@ class VisionNet(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
 
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
-        widths = [FEATURES] + [config.width] * config.layers
-        layers: list[nn.Module] = []
-        for a, b in pairwise(widths):
-            layers += [nn.Linear(a, b), nn.SiLU()]
-        self.body = nn.Sequential(*layers)
-        self.head = nn.Linear(config.width, 1 + POSE)
+        w = config.width
+        self.first = nn.Linear(FEATURES, w)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(nn.SiLU(), nn.Linear(w, w), nn.SiLU(), nn.Linear(w, w)) for _ in range(config.blocks)
+        )
+        self.head = nn.Linear(w, 1 + POSE)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, FEATURES) -> (B, 45): normalised log depths of the joints, then their places x, y, joint after joint."""
-        y = self.head(self.body(features))
+        h = self.first(features)
+        for block in self.blocks:
+            h = h + block(h)
+        y = self.head(nn.functional.silu(h))
         depth = y[:, :1] - SIZE_LOG + 0.3 * y[:, 1 : 1 + N_JOINTS]
         seen = features[:, 2 * N_JOINTS : 3 * N_JOINTS]
         reach = (1.0 - 0.9 * seen).repeat_interleave(2, dim=1)

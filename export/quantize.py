@@ -69,7 +69,7 @@ def quantize(checkpoint: Path, data: Path, out: Path, name: str, say: Say = prin
     data: dataset; DATA/val calibrates. Raises ModelError where a file does not do what PyTorch does.
     """
     config, vision, ray, stored = load_networks(checkpoint)
-    samples = SoundSet(data / "val")
+    samples = SoundSet([data / "val"])
     out.mkdir(parents=True, exist_ok=True)
     files = {"vision": out / f"{name}_vision.tflite", "float": out / f"{name}.tflite", "int8": out / f"{name}{INT8}.tflite"}
     sums = out / "SHA256SUMS"

@@ -1,6 +1,6 @@
 """Training samples: what a dataset folder holds, in memory, and the augmentation that makes new samples of it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -103,18 +103,21 @@ class Stored:
 
 
 class SoundSet:
-    """All samples of a dataset folder."""
+    """All samples of dataset folders."""
 
-    def __init__(self, path: Path, progress: Callable[[Iterable[Any], int], Iterable[Any]] = lambda items, total: items) -> None:
+    def __init__(
+        self, paths: Sequence[Path], progress: Callable[[Iterable[Any], int], Iterable[Any]] = lambda items, total: items
+    ) -> None:
         """Raises ConfigError where there is no dataset, SessionError where no sample of it can be used."""
-        environments = require_environments(path)
+        environments = [e for path in paths for e in require_environments(path)]
         total = sum(len(e.names) for e in environments)
         self.samples: list[Stored] = []
         for stored in progress((s for e in environments for s in _stored(e)), total):
             if np.isfinite(stored.joints).all() and stored.seen.sum() >= LEAST_SEEN:
                 self.samples.append(stored)
         if not self.samples:
-            raise SessionError(f"{path}: no sample with all of the first 15 joints; `posekernel-export simulate` makes some")
+            where = ", ".join(str(p) for p in paths)
+            raise SessionError(f"{where}: no sample with all of the first 15 joints; `posekernel-export simulate` makes some")
 
     def __len__(self) -> int:
         return len(self.samples)

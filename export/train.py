@@ -23,7 +23,7 @@ from export.batches import Batch, ray_batch, vision_batch
 from export.curves import plot_curves
 from export.losses import metres_loss, mpjpe, ray_loss
 from export.network import RayNet, VisionNet, decode, parameters, person_points
-from export.people import sample_people, sample_scenes
+from export.people import detector_errors, sample_people, sample_scenes
 from export.samples import SoundSet
 from export.team import Team
 from export.train_config import TrainConfig, config_from
@@ -44,7 +44,7 @@ def train(
     say: Say = print,
     progress: Progress = lambda items, total: items,
 ) -> Path:
-    """Train from DATA/train, validate on DATA/val; returns the best checkpoint.
+    """Train from DATA/train and all else that begins like it, validate on DATA/val; returns the best checkpoint.
 
     finetune: checkpoint to start from instead of nothing. minutes: the learning rate has come down by then even if not all steps
     are done. Raises ConfigError, SessionError where there is nothing to train on, ModelError for a checkpoint that does not fit.
@@ -60,7 +60,8 @@ def train(
         _trained_vision(config, run, start, say, progress)
     team.wait()
     vision = _trained_vision(config, run, start, say, progress)
-    training, validation = SoundSet(data / "train", progress), SoundSet(data / "val", progress)
+    training = SoundSet(sorted(data.glob("train*")) or [data / "train"], progress)
+    validation = SoundSet([data / "val"], progress)
     if team.first:
         say(f"{len(training)} samples to train on, {len(validation)} of unseen rooms to validate on")
     return _RayTraining(config, run, vision, training, validation, start, team, say).run(minutes)
@@ -106,14 +107,15 @@ def _train_vision(config: TrainConfig, net: VisionNet, say: Say, progress: Progr
     t = config.vision_training
     people, others = sample_people(t.people, config.seed, "train", progress), sample_people(t.held_out, config.seed + 1, "val")
     rng = np.random.default_rng([config.seed, 11])
-    held_out = vision_batch(sample_scenes(others, t.held_out, rng), config.augmentation, rng)
+    errors = detector_errors(sample_scenes(people, t.errors, rng), rng)
+    held_out = vision_batch(sample_scenes(others, t.held_out, rng), errors, config.augmentation, rng)
     average: VisionNet = deepcopy(net)
     average.eval()
     optimizer = torch.optim.AdamW(net.parameters(), t.rate, weight_decay=1e-3)
     began = time.monotonic()
     for step in range(t.steps):
         set_rate(optimizer, t.rate, step, step / t.steps, config.warm_up)
-        features, centre, size, truth = vision_batch(sample_scenes(people, t.batch, rng), config.augmentation, rng)
+        features, centre, size, truth = vision_batch(sample_scenes(people, t.batch, rng), errors, config.augmentation, rng)
         loss = metres_loss(_seen_points(net(features), centre, size), truth)
         descend(optimizer, net, loss)
         follow(average, net, min(config.ema, (step + 1) / (step + 10)))

@@ -10,11 +10,15 @@ from export.samples import Augmentation
 
 @dataclass(frozen=True)
 class VisionTraining:
-    """Of the network that sees only. people: posed people drawn from the body bank, no sound needed."""
+    """Of the network that sees only. people: posed people drawn from the body bank, no sound needed.
 
-    people: int = 16000
+    errors: scenes whose errors of the fitted detector are drawn from for the others.
+    """
+
+    people: int = 30000
     held_out: int = 800
-    steps: int = 12000
+    errors: int = 6000
+    steps: int = 16000
     batch: int = 256
     rate: float = 1.5e-3
 
@@ -56,12 +60,12 @@ CONFIGS = {
         steps=150,
         validate=75,
         held_out=60,
-        vision_training=VisionTraining(people=300, held_out=60, steps=150, batch=128),
-        vision=VisionConfig(width=64, layers=2),
+        vision_training=VisionTraining(people=300, held_out=60, errors=200, steps=150, batch=128),
+        vision=VisionConfig(width=64, blocks=1),
         ray=RayConfig(width=32, hidden=48, dilations=(1, 2, 4)),
     ),
-    "small": TrainConfig(steps=4000, validate=250, held_out=300, ray=RayConfig(width=72, hidden=128)),
-    "full": TrainConfig(steps=60000, ema=0.9995, vision_training=VisionTraining(people=60000, steps=60000)),
+    "small": TrainConfig(steps=9000, validate=500, held_out=400, ray=RayConfig(width=72, hidden=128)),
+    "full": TrainConfig(steps=60000, ema=0.9995, vision_training=VisionTraining(people=60000, errors=20000, steps=60000)),
 }
 
 

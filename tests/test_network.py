@@ -64,7 +64,7 @@ def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_batch_is_what_the_device_computes(dataset: Path) -> None:
     """Training and device: same views, same rays, same context, to float rounding."""
-    samples, vision, spec = SoundSet(dataset / "train"), VisionNet(VisionConfig(16, 1)).eval(), RaySpec()
+    samples, vision, spec = SoundSet([dataset / "train"]), VisionNet(VisionConfig(16, 1)).eval(), RaySpec()
     batch, _ = ray_batch([samples.recorded(i) for i in range(3)], vision, spec)
     for i in range(3):
         stored, heard = samples.samples[i], samples.recorded(i)
@@ -79,7 +79,7 @@ def test_a_batch_is_what_the_device_computes(dataset: Path) -> None:
 
 def test_tensors_decode_as_on_the_device(dataset: Path) -> None:
     config = RayConfig()
-    samples = SoundSet(dataset / "train")
+    samples = SoundSet([dataset / "train"])
     batch, views = ray_batch([samples.recorded(i) for i in range(4)], VisionNet(VisionConfig(16, 1)).eval(), config.spec)
     generator = torch.Generator().manual_seed(1)
     logits = 4.0 * torch.randn(4, config.spec.bins, N_JOINTS, generator=generator)
@@ -109,7 +109,7 @@ def test_a_larger_world_with_faster_sound_has_the_same_arrivals_and_image() -> N
 
 
 def test_interference_is_as_strong_as_asked(dataset: Path) -> None:
-    samples = SoundSet(dataset / "train")
+    samples = SoundSet([dataset / "train"])
     plain = Augmentation(
         silent=0,
         foreign=0,
