@@ -11,6 +11,7 @@ from pathlib import Path
 from edge import __version__
 from edge.errors import PosekernelError
 
+SCHEMAS = Path(__file__).parent / "schemas"
 EXAMPLES = """examples:
   posekernel demo                               a recorded simulation, an embedded broker, poses in metres
   posekernel run --config /etc/posekernel/config.toml
@@ -58,7 +59,9 @@ def make_parser() -> argparse.ArgumentParser:
     forget.add_argument("--config", type=Path, required=True)
 
     schema = commands.add_parser("schema", help="print the JSON Schema of a message")
-    schema.add_argument("message", choices=("event", "pose", "status", "summary"), nargs="?", help="default: all, by name")
+    schema.add_argument(
+        "message", choices=sorted(p.stem for p in SCHEMAS.glob("*.json")), nargs="?", help="default: all, by name"
+    )
 
     bench = commands.add_parser("bench", help="measure how fast this machine is, against named peers in one run")
     bench.add_argument("--stage", choices=("frontend",), default="frontend")

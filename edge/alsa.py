@@ -47,8 +47,8 @@ class AlsaAudio:
     level differs from the period before, as after a start).
     """
 
-    def __init__(self, audio: AudioConfig, excitation: Excitation, rig: Rig):
-        """Opens both devices and starts to play. Raises DeviceError (absent, or not in the asked format)."""
+    def __init__(self, audio: AudioConfig, excitation: Excitation, rig: Rig, *, muted: bool = False):
+        """Opens both devices and starts to play, silence when muted. Raises DeviceError (absent, or not in the asked format)."""
         self.counters = AudioCounters()
         self._audio, self._excitation = audio, excitation
         self._alsa = alsa_module()
@@ -68,7 +68,8 @@ class AlsaAudio:
         self._index = 0
         self._aligned: Segment | None = None
         self._level_db: float | None = None
-        self._muted = False
+        self._muted = muted
+        self._gain = 1.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(open_card(audio, rate),), name="alsa-capture", daemon=True)
         self._thread.start()
@@ -106,6 +107,10 @@ class AlsaAudio:
         """Silence the loudspeaker within one ALSA period, what is queued included; the recording goes on."""
         self._muted = muted
 
+    def set_gain(self, gain: float) -> None:
+        """Play at this share, 0.001..1, of the excitation's level, within one ALSA period; responses stay as at 1."""
+        self._gain = min(max(gain, 1e-3), 1.0)
+
     def close(self) -> None:
         """Stop sound and release both devices, within a second; safe to call twice."""
         self._stop.set()
@@ -118,7 +123,7 @@ class AlsaAudio:
         scale = np.float32(2.0 ** (1 - 8 * frames.dtype.itemsize))
         samples = np.ascontiguousarray(frames[:, self._audio.mic_channels].T, np.float32) * scale
         if not self._has_reference:
-            return samples, None
+            return samples / np.float32(self._gain), None
         return samples, frames[:, self._audio.reference_channel].astype(np.float32) * scale
 
     def _judge(self, found: Alignment | None) -> str:
@@ -209,19 +214,19 @@ class AlsaAudio:
     def _play(self, card: Card, playing: threading.Event) -> None:
         """Body of the playback thread: the card's buffer is always full."""
         n, (chunk, buffer) = self._excitation.period_samples, card.playback_sizes()
-        position, start, ramp, fill, muted = 0, 0, n, True, self._muted
+        position, start, ramp, fill, muted, gain = 0, 0, n, True, self._muted, self._gain
         try:
             while playing.is_set():
-                if muted != self._muted:
-                    muted = self._muted
+                if (muted, gain) != (self._muted, self._gain):
+                    muted, gain = self._muted, self._gain
                     card.playback.drop()
                     start, ramp, fill = position, n, True
                 at = np.arange(position, position + (buffer if fill else chunk))
                 block = np.take(self._signal, at, axis=0, mode="wrap")
                 if muted:
                     block[:] = 0
-                elif position - start < ramp:
-                    block = (block * np.minimum((at - start) / ramp, 1.0)[:, None]).astype(block.dtype)
+                elif position - start < ramp or gain != 1.0:
+                    block = (block * (gain * np.minimum((at - start) / ramp, 1.0))[:, None]).astype(block.dtype)
                 written = card.playback.write(block)
                 fill = written < 0
                 if fill:

@@ -16,7 +16,6 @@ from edge.mqtt import forget
 from edge.record import record_session
 from edge.runner import run
 
-SCHEMAS = Path(__file__).parent / "schemas"
 DEMO_SESSION = Path(__file__).parent / "sessions" / "demo"
 
 
@@ -24,8 +23,11 @@ def run_command(config_path: Path, json_lines: bool, seconds: float | None) -> i
     """`posekernel run`: the sensor that a configuration describes."""
     config = load_config(config_path)
     logging.getLogger().setLevel(config.runtime.log_level)
-    run(config, Console(json_lines), seconds)
-    return 0
+    while True:
+        done = run(config, Console(json_lines), seconds, read_again=lambda: load_config(config_path))
+        if done.reloaded is None:
+            return 0
+        config = done.reloaded
 
 
 def demo_command(json_lines: bool, seconds: float | None) -> int:
@@ -54,7 +56,10 @@ def forget_command(config_path: Path) -> int:
 
 def schema_command(name: str | None) -> int:
     """`posekernel schema`: the JSON Schema of one message kind, or an object of all by name."""
-    schemas = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(SCHEMAS.glob("*.json"))}
+    schemas = {
+        path.stem: json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted((Path(__file__).parent / "schemas").glob("*.json"))
+    }
     print(json.dumps(schemas if name is None else schemas[name], indent=2))
     return 0
 

@@ -43,6 +43,8 @@ _CHANGE = 2.0
 _ABOVE_NOISE = 2.5
 # Share of the audible energy that must come or go before the body counts as moving: more than a hand, less than a walk.
 _MOVED_SHARE = 0.2
+# After a silence (pings are rare while nobody is seen) one period must not replace what many had averaged.
+_LONGEST_STEP_S = 1.0
 _FORMAT = "posekernel-background-1"
 
 
@@ -135,6 +137,12 @@ class Background:
         else:
             self._learn(y, np.where(known, expected, y), elapsed_s)
         return body
+
+    def forget(self) -> None:
+        """Learn the empty room from nothing, as at the very start."""
+        self._room = self._warp = self._candidate = self._last_ns = None
+        self._occupied, self._age_s = False, float("inf")
+        self._motion.forget()
 
     def save(self, path: Path) -> None:
         """Write the empty room and the rig that it belongs to (.npz), whole or not at all.
@@ -235,7 +243,7 @@ class Background:
         assert self._room is not None
         if self._occupied:
             self._room = expected
-        self._room = _blend(self._room, y, elapsed_s / self.adapt_s)
+        self._room = _blend(self._room, y, min(elapsed_s, _LONGEST_STEP_S) / self.adapt_s)
         self._warp, self._occupied, self._age_s = identity(self._shape[0]), False, 0.0
         self._motion.forget()
 

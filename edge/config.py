@@ -11,6 +11,7 @@ import numpy as np
 
 from edge.errors import ConfigError
 from edge.rig import Camera, Rig, speed_of_sound
+from edge.sensing_config import SensingConfig, TelemetryConfig, check_sensing
 from edge.toml_fields import choice, from_table, limited, required
 from edge.zones import ZoneConfig, check_zones
 
@@ -154,7 +155,9 @@ class MqttConfig:
     """Broker. password_file: the password's only home besides the environment variable POSEKERNEL_MQTT_PASSWORD.
 
     discovery: announce the sensor to Home Assistant, below discovery_prefix (Home Assistant's own setting of that name).
-    format: of the pose stream; the live page reads JSON only.
+    format: of the pose stream; the live page reads JSON only. pose_rate_hz: no more poses a second are sent, 0 = all.
+    session_s: how long the broker keeps commands for a device that is away (MQTT 5). outbox: file for events that wait for the
+    broker, "" = <id>.outbox in runtime.state_dir; outbox_events: how many, before the oldest is dropped.
     """
 
     enabled: bool = True
@@ -174,6 +177,7 @@ class MqttConfig:
     session_s: int = limited(3600, 0, 604800)
     outbox: str = ""
     outbox_events: int = limited(1000, 10, 100000)
+    pose_rate_hz: float = limited(0.0, 0.0, 100.0)
     format: str = choice("json", ("json", "cbor"))
 
 
@@ -214,7 +218,9 @@ class Config:
     keypoints: KeypointsConfig = field(default_factory=KeypointsConfig)
     lifter: LifterConfig = field(default_factory=LifterConfig)
     track: TrackConfig = field(default_factory=TrackConfig)
+    sensing: SensingConfig = field(default_factory=SensingConfig)
     mqtt: MqttConfig = field(default_factory=MqttConfig)
+    telemetry: TelemetryConfig = field(default_factory=TelemetryConfig)
     web: WebConfig = field(default_factory=WebConfig)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     zones: tuple[ZoneConfig, ...] = ()
@@ -263,6 +269,7 @@ def check_config(config: Config) -> None:
     if config.web.enabled and config.mqtt.format != "json":
         raise ConfigError(f'mqtt.format: found {config.mqtt.format!r}, but web.enabled is true and the page reads "json" only')
     check_zones(config.zones)
+    check_sensing(config.sensing)
     _check_excitation(config.excitation, config.runtime.window_s, len(config.rig.speakers_m) if config.rig else 1)
     if config.runtime.max_skew_ms < 1500.0 * config.excitation.period_s:
         raise ConfigError(

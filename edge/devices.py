@@ -75,6 +75,9 @@ class AudioSource(Protocol):
     def set_muted(self, muted: bool) -> None:
         """Silence the loudspeaker at once; recording goes on."""
 
+    def set_gain(self, gain: float) -> None:
+        """Lower the loudspeaker at once to this share, 0.001..1, of the excitation; responses stay as at 1."""
+
     def close(self) -> None:
         """Stop sound and release the device; safe to call twice."""
 
@@ -88,7 +91,7 @@ class FrameSource(Protocol):
         """Next image; None when none came in time. Raises EndOfStreamError (files) or DeviceError (cannot open)."""
 
     def close(self) -> None:
-        """Release the camera; safe to call twice."""
+        """Release the camera; safe to call twice, and from another thread than the reader's."""
 
 
 @dataclass(slots=True)

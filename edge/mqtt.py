@@ -1,10 +1,12 @@
 """Poses and state to an MQTT broker: connects by itself, comes back by itself, never holds the pipeline up."""
 
 import logging
+import queue
 import random
 import secrets
 import threading
 import time
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +31,7 @@ _SUSPICIOUS = 3  # connections in a row that were no longer stable than that
 _ACK_TIMEOUT_S = 5.0
 _GOODBYE_S = 0.4
 _CLOSE_S = 0.9
+_MAX_COMMANDS = 16
 
 log = logging.getLogger(__name__)
 
@@ -38,12 +41,13 @@ class MqttCounters:
     """What happened to the stream so far; only ever grows.
 
     published: handed to a connection. dropped: not handed over, as the broker was away or did not keep up. lost: handed over,
-    but known not to have left when the connection broke. connections: made so far.
+    but known not to have left when the connection broke. limited: held back by mqtt.pose_rate_hz. connections: made so far.
     """
 
     published: int = 0
     dropped: int = 0
     lost: int = 0
+    limited: int = 0
     connections: int = 0
 
 
@@ -52,17 +56,24 @@ class MqttPublisher:
     topics until closed, and announces the device to Home Assistant where mqtt.discovery is set. Events (`.../event`, QoS 1) go
     through an outbox, kept at `outbox_path` (None: in memory): each arrives at least once and in order, over restarts of either.
 
+    commands: what came on `.../cmd/+`, for whoever carries commands out. recording: said in the status while online.
+
     It connects on a thread of its own and keeps trying; meanwhile messages are dropped and counted. The log gets one line per
     change of state, `last_error` the present trouble (one sentence), None while connected. Raises nothing once constructed.
     """
 
-    def __init__(self, config: MqttConfig, device_id: str, *, source: str, outbox_path: Path | None = None) -> None:
+    def __init__(
+        self, config: MqttConfig, device_id: str, *, source: str, outbox_path: Path | None = None, recording: bool = False
+    ) -> None:
+        self.commands: queue.Queue[Heard] = queue.Queue(_MAX_COMMANDS)
         self.counters = MqttCounters()
         self.outbox = Outbox(outbox_path, config.outbox_events)
         self.last_error: str | None = None
         self._config = config
         self._device_id = device_id
         self._source = source
+        self._recording = recording
+        self._next_pose_s = 0.0
         self._connection: Connection | None = None
         self._short_lived = 0
         self._connected = threading.Event()
@@ -72,6 +83,7 @@ class MqttPublisher:
         self._retained: dict[str, bytes] = {}  # by topic
         self._untold: set[str] = set()  # topics of _retained whose newest payload the broker does not have
         self._birth = threading.Event()
+        self._answers: deque[bytes] = deque(maxlen=_MAX_COMMANDS)
         self._delivery = Delivery(self.outbox, self.topic("event"))
         if config.discovery:
             announcement = discovery_message(config, device_id, version=edge.__version__, source=source)
@@ -100,14 +112,22 @@ class MqttPublisher:
 
     def publish_pose(self, message: Message) -> bool:
         """Send a pose at once or drop it; never waits for the network. Returns whether it was handed over."""
-        payload = ENCODERS[self._config.format](message)
-        with self._lock:
-            connection = self._connection
-            if connection is not None and connection.publish(self.topic("pose"), payload):
-                self.counters.published += 1
-                return True
-            self.counters.dropped += 1
+        now = time.monotonic()
+        if now < self._next_pose_s:
+            self.counters.limited += 1
             return False
+        if self._config.pose_rate_hz:
+            self._next_pose_s = max(self._next_pose_s + 1.0 / self._config.pose_rate_hz, now)
+        return self._stream("pose", ENCODERS[self._config.format](message))
+
+    def publish_stream(self, name: str, message: Message) -> bool:
+        """Send a message (JSON, QoS 0, not retained) at once or drop and count it. Returns whether it was handed over."""
+        return self._stream(name, encode(message))
+
+    def publish_answer(self, message: Message) -> None:
+        """Answer a command on `.../cmd/result` (QoS 1); while the broker is away the newest few wait in memory."""
+        self._answers.append(encode(message))
+        self._wake.set()
 
     def publish_event(self, message: Message) -> int:
         """Number an event and deliver it, at least once and in order, now or when the broker is back; durable on return.
@@ -131,6 +151,15 @@ class MqttPublisher:
         self._wake.set()
         self._thread.join(_CLOSE_S)
         self.outbox.close()
+
+    def _stream(self, name: str, payload: bytes) -> bool:
+        with self._lock:
+            connection = self._connection
+            if connection is not None and connection.publish(self.topic(name), payload):
+                self.counters.published += 1
+                return True
+            self.counters.dropped += 1
+            return False
 
     def _run(self) -> None:
         failures = refusals = 0
@@ -189,8 +218,8 @@ class MqttPublisher:
         with self._lock:
             self._untold = set(self._retained)  # the broker may have forgotten them, and its ACL may have changed
         self._birth.clear()
-        if self._config.discovery:
-            connection.subscribe(birth_topic(self._config))
+        births = [birth_topic(self._config)] if self._config.discovery else []
+        connection.subscribe(self.topic("cmd/+"), *births)
         self._delivery.begin()
         while not self._closing.is_set() and not connection.lost.is_set():
             self._tell(connection)
@@ -200,6 +229,7 @@ class MqttPublisher:
 
     def _deliver(self, connection: Connection) -> None:
         try:
+            self._answer(connection)
             denial = self._delivery.step(connection)
         except BrokerError:
             if not connection.lost.wait(_GOODBYE_S):
@@ -228,14 +258,25 @@ class MqttPublisher:
                     return
                 raise
 
+    def _answer(self, connection: Connection) -> None:
+        while self._answers:
+            connection.post(self.topic("cmd/result"), self._answers[0])
+            self._answers.popleft()
+
     def _hear(self, heard: Heard) -> None:
         if heard.topic == birth_topic(self._config) and heard.payload == BIRTH:
             self._birth.set()
             self._wake.set()
+        elif heard.topic.startswith(self.topic("cmd/")) and heard.topic != self.topic("cmd/result"):
+            try:
+                self.commands.put_nowait(heard)
+            except queue.Full:
+                log.warning("a command was dropped: %d wait already", _MAX_COMMANDS)
 
     def _say_goodbye(self, connection: Connection) -> None:
         until_s = time.monotonic() + _GOODBYE_S / 2
         with suppress(BrokerError):
+            self._answer(connection)
             while self._delivery.step(connection) is None and self._delivery.busy and time.monotonic() < until_s:
                 time.sleep(POLL_S)
         try:
@@ -246,7 +287,15 @@ class MqttPublisher:
     def _status(self, state: State, reason: str, at_will: bool = False) -> bytes:
         utc_ns = None if at_will else time.time_ns()
         return encode(
-            status_message(self._device_id, state, reason, version=edge.__version__, source=self._source, utc_ns=utc_ns)
+            status_message(
+                self._device_id,
+                state,
+                reason,
+                version=edge.__version__,
+                source=self._source,
+                recording=self._recording and state == "online",
+                utc_ns=utc_ns,
+            )
         )
 
     def _report(self, problem: str | None) -> None:
@@ -277,7 +326,7 @@ def check(config: MqttConfig, device_id: str | None = None) -> str | None:
 
 def forget(config: MqttConfig, device_id: str) -> None:
     """Clear what the broker retains of a device that is gone; Home Assistant then removes it. Raises BrokerError."""
-    topics = [f"{config.base_topic}/{device_id}/{name}" for name in ("summary", "status")]
+    topics = [f"{config.base_topic}/{device_id}/{name}" for name in ("summary", "control", "status")]
     if config.discovery:
         topics.insert(0, discovery_topic(config, device_id))  # first: entities should not show as unavailable in between
     connection = Connection(config, f"posekernel-forget-{secrets.token_hex(4)}")

@@ -17,6 +17,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge.config import MqttConfig
 from edge.errors import BrokerError
@@ -33,6 +34,7 @@ from edge.mqtt_access import (
 )
 
 MAX_IN_FLIGHT = 32
+MAX_INCOMING_BYTES = 65536  # a broker with MQTT 5 keeps anything larger from us
 _UNSPECIFIED, _TAKEN_OVER = 128, 142
 
 
@@ -102,6 +104,7 @@ class Connection:
         if config.protocol == 5:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho annotates only parts
             properties.SessionExpiryInterval = self._session_s
+            properties.MaximumPacketSize = MAX_INCOMING_BYTES
             version5 = {"clean_start": self._session_s == 0, "properties": properties}
         try:
             client.connect(config.host, config.port, config.keepalive_s, **version5)
@@ -167,8 +170,13 @@ class Connection:
         return Posted(info, self._denied)
 
     def subscribe(self, *topics: str) -> None:
-        """Ask for topics at QoS 1, without waiting."""
-        if self._client is not None and topics:
+        """Ask for topics at QoS 1, without waiting. With MQTT 5 what was said as retained is heard as such, and not our own."""
+        if self._client is None or not topics:
+            return
+        if self._config.protocol == 5:
+            options = SubscribeOptions(qos=1, noLocal=True, retainAsPublished=True)
+            self._client.subscribe([(topic, options) for topic in topics])
+        else:
             self._client.subscribe([(topic, 1) for topic in topics])
 
     @property

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -65,6 +66,13 @@ class Counters:
     periods_faulty: int = 0
 
 
+class Stop(Protocol):
+    """Tells when to stop; a threading.Event does."""
+
+    def is_set(self) -> bool:
+        """Whether to stop now."""
+
+
 class Pipeline:
     """Owns the stages; reads a source and yields poses until the source ends or `stop` is set.
 
@@ -96,6 +104,10 @@ class Pipeline:
         self.lift = make_lifter(config.lifter)
         self.track = Tracker(config.track)
         self.recognise = ActivityTracker(config.zones)
+        # Written by others, read here. silent: the loudspeaker is off on purpose, so not hearing it is no fault.
+        self.silent = False
+        self.seen_ns: int | None = None  # CLOCK_MONOTONIC of the last sight of somebody
+        self._relearn = threading.Event()
         self._last_person_ns: int | None = None
         self._kernels: tuple[int, Kernels | None] = (-1, None)
 
@@ -127,9 +139,19 @@ class Pipeline:
             self.lift(figure, make_kernels(difference, self._rate_hz, self._band_hz), self.rig)
         self.keypoints(np.zeros((self.rig.camera.height, self.rig.camera.width, 3), np.uint8))
 
+    def relearn(self) -> None:
+        """Forget the empty room; it is learned anew as soon as nobody is in view. From any thread."""
+        self._relearn.set()
+
+    def resume(self) -> None:
+        """Call between two sources: what belongs to the last one's numbering is forgotten."""
+        self._kernels, self._last_person_ns, self.seen_ns, self._fault = (-1, None), None, None, ""
+
     def hear(self, period: AudioPeriod) -> Heard | None:
         """Impulse responses of one period, or None for a period that must not be used."""
         self.counters.periods += 1
+        if self.silent and period.fault in ("no reference", "unsteady"):
+            return None
         if period.fault != self._fault:
             log.log(logging.WARNING if period.fault else logging.INFO, "sound: %s", period.fault or "good again")
             self._fault = period.fault
@@ -142,7 +164,10 @@ class Pipeline:
     def see(self, frame: Frame) -> Seen:
         """2D joints of one frame."""
         self.counters.frames += 1
-        return Seen(frame, self.keypoints(frame.image))
+        keypoints = self.keypoints(frame.image)
+        if keypoints is not None:
+            self.seen_ns = time.monotonic_ns()
+        return Seen(frame, keypoints)
 
     def fuse(self, seen: Seen, heard: Heard | None, kind: SourceKind) -> PoseEstimate | None:
         """One frame and the period heard with it -> a pose in metres, or None when nobody is seen."""
@@ -174,6 +199,10 @@ class Pipeline:
 
     def _subtract_room(self, seen: Seen, heard: Heard | None) -> Kernels | None:
         """Pose kernels of this frame; the empty room is learned only while the camera has seen nobody for a while."""
+        if self._relearn.is_set():
+            self._relearn.clear()
+            self.background.forget()
+            self._last_person_ns = seen.frame.t_ns
         if seen.keypoints is not None or self._last_person_ns is None:
             self._last_person_ns = seen.frame.t_ns
         person = seen.frame.t_ns - self._last_person_ns < UNSEEN_S * 1e9
@@ -187,7 +216,7 @@ class Pipeline:
         self._kernels = (heard.index, kernels)
         return kernels
 
-    def offline(self, source: Source, stop: threading.Event, beat: Callable[[str], None]) -> Iterator[PoseEstimate]:
+    def offline(self, source: Source, stop: Stop, beat: Callable[[str], None]) -> Iterator[PoseEstimate]:
         """As fast as it goes and the same every time: each frame is paired with the period nearest to it. Drops nothing."""
         heard: deque[Heard] = deque(maxlen=8)
         audio_ended, heard_until_ns = False, 0
@@ -215,7 +244,7 @@ class Pipeline:
             if estimate is not None:
                 yield estimate
 
-    def live(self, source: Source, stop: threading.Event, beat: Callable[[str], None]) -> Iterator[PoseEstimate]:
+    def live(self, source: Source, stop: Stop, beat: Callable[[str], None]) -> Iterator[PoseEstimate]:
         """In real time: sound and image on threads of their own, the newest frame wins, what is dropped is counted.
 
         Ends when `stop` is set or the source ends; an error in a thread is raised here. beat: told "sound" and "image" whenever

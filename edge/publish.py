@@ -120,11 +120,19 @@ def event_message(
 
 
 def status_message(
-    device_id: str, state: State, reason: str = "", *, version: str, source: str, utc_ns: int | None = None
+    device_id: str,
+    state: State,
+    reason: str = "",
+    *,
+    version: str,
+    source: str,
+    recording: bool = False,
+    utc_ns: int | None = None,
 ) -> Message:
     """The retained state of a device as a JSON-ready dict; reason: why it is offline, "" while online.
 
-    utc_ns: when it became so; None in a last will, which is written before its moment is known.
+    recording: raw sound and images are being written. utc_ns: when it became so; None in a last will, which is written before
+    its moment is known.
     """
     return {
         "schema": STATUS_SCHEMA,
@@ -134,6 +142,7 @@ def status_message(
         "timestamp": None if utc_ns is None else timestamp(utc_ns),
         "version": version,
         "source": source,
+        "recording": recording,
     }
 
 

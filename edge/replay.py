@@ -1,5 +1,6 @@
 """The contracts of a source, fulfilled from a session: in real time, or as fast as it is read."""
 
+import threading
 import time
 from pathlib import Path
 
@@ -62,6 +63,9 @@ class ReplayAudio:
     def set_muted(self, muted: bool) -> None:
         """Does nothing: a recording sounds as it was recorded, and no loudspeaker plays."""
 
+    def set_gain(self, gain: float) -> None:
+        """Does nothing, for the same reason."""
+
     def close(self) -> None:
         """Nothing is held; reads end from now on."""
         self._closed = True
@@ -105,6 +109,7 @@ class ReplayFrames:
         self._turn, self._next = 0, 0
         self._reader: FrameReader | None = None
         self._closed = False
+        self._reading = threading.Lock()
 
     def read(self, timeout_s: float) -> Frame | None:
         """Next image (in real time: the newest that is due); None when it is more than `timeout_s` away.
@@ -113,6 +118,18 @@ class ReplayFrames:
         """
         if len(self._session.frame_times_ns) == 0:
             raise SessionError(f"{self._session.path / 'frame_times.npy'}: lists no image; record the session with a camera")
+        with self._reading:
+            return self._read(timeout_s)
+
+    def close(self) -> None:
+        """Close the video, once a read in progress is done; reads end from now on."""
+        self._closed = True
+        with self._reading:
+            if self._reader is not None:
+                self._reader.close()
+                self._reader = None
+
+    def _read(self, timeout_s: float) -> Frame | None:
         self._start_turn()
         if self._realtime:
             if not _sleep_until(self._time_ns(self._next), timeout_s):
@@ -125,13 +142,6 @@ class ReplayFrames:
         self._next += 1
         self.counters.frames += 1
         return frame
-
-    def close(self) -> None:
-        """Close the video; reads end from now on."""
-        self._closed = True
-        if self._reader is not None:
-            self._reader.close()
-            self._reader = None
 
     def _start_turn(self) -> None:
         if not self._closed and self._loop and self._next >= self._count:

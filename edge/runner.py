@@ -4,7 +4,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -17,19 +17,27 @@ from edge.alsa import AlsaAudio
 from edge.camera import open_camera
 from edge.config import Config, make_rig, state_folder
 from edge.console import Console
-from edge.devices import Source
+from edge.control import Control
+from edge.devices import Source, SourceKind
+from edge.errors import ConfigError, PosekernelError
 from edge.events import EventKeeper
 from edge.excitation import Excitation, make_excitation
+from edge.lifters import MODELS
 from edge.mqtt import MqttCounters, MqttPublisher
 from edge.pipeline import Pipeline
 from edge.pose import PoseEstimate
-from edge.publish import pose_message
+from edge.publish import Message, pose_message
 from edge.replay import open_replay
 from edge.rig import Rig
 from edge.sdnotify import Heartbeat
+from edge.sensing import Sensing
 from edge.session import Session, load_session
 from edge.summary import SummaryKeeper
+from edge.telemetry import Telemetry, as_sentence
 from edge.web_server import WebServer
+
+_IDLE_S = 0.2
+_OPEN_AGAIN_S = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -43,14 +51,22 @@ class Plan:
     excitation: Excitation
     session: Session | None = None
 
-    def open(self) -> Source:
-        """Open exactly the source that `source.kind` names; never another; its clock starts now. Raises PosekernelError."""
+    @property
+    def kind(self) -> SourceKind:
+        """Where the data will come from."""
+        return "device" if self.session is None else self.session.source
+
+    def open(self, *, muted: bool = False) -> Source:
+        """Open exactly the source that `source.kind` names; never another; its clock starts now. Raises PosekernelError.
+
+        muted: a loudspeaker stays silent until it is unmuted.
+        """
         config = self.config
         if self.session is not None:
             return open_replay(self.session, realtime=config.source.realtime, loop=config.source.loop)
         frames = open_camera(config.camera)
         try:
-            audio = AlsaAudio(config.audio, self.excitation, self.rig)
+            audio = AlsaAudio(config.audio, self.excitation, self.rig, muted=muted)
         except BaseException:
             frames.close()
             raise
@@ -97,20 +113,59 @@ def truth_error_m(session: Session | None, estimate: PoseEstimate) -> float | No
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a run did. published, dropped: messages handed to the broker or not; both 0 without one."""
+    """What a run did. published, dropped: messages handed to the broker or not; both 0 without one.
+
+    reloaded: the configuration to start over with, where the command `reload` ended the run.
+    """
 
     poses: int
     from_sound: int
     frames_dropped: int
     published: int
     dropped: int
+    reloaded: Config | None = None
 
 
-def run(config: Config, console: Console, seconds: float | None = None) -> Summary:
-    """Run until a signal, the source's end or `seconds`. Devices are closed and the broker told in any case.
+class _Outlets:
+    """Everything that a pose goes to besides the console."""
 
-    A broker that is away is logged; poses are computed all the same.
+    def __init__(self, config: Config, kind: SourceKind, publisher: MqttPublisher | None) -> None:
+        self._id, self._publisher = config.device.id, publisher
+        if publisher is not None:
+            self._summary = SummaryKeeper(self._id, kind, partial(publisher.publish_retained, "summary"))
+            self._events = EventKeeper(self._id, kind, publisher.publish_event)
+
+    def pose(self, estimate: PoseEstimate, message: Message) -> None:
+        if self._publisher is not None:
+            self._publisher.publish_pose(message)
+            self._summary.pose(estimate)
+            self._events.pose(estimate)
+
+    def tick(self) -> None:
+        """Time passes: somebody may have left."""
+        if self._publisher is not None:
+            self._summary.tick()
+            self._events.tick()
+
+
+class _Either:
+    """Stops for the whole run or for this source only."""
+
+    def __init__(self, *events: threading.Event) -> None:
+        self._events = events
+
+    def is_set(self) -> bool:
+        return any(e.is_set() for e in self._events)
+
+
+def run(
+    config: Config, console: Console, seconds: float | None = None, read_again: Callable[[], Config] | None = None
+) -> Summary:
+    """Run until a signal, the source's end, `seconds` or a reload. Devices are closed and the broker told in any case.
+
+    A broker that is away is logged; poses are computed all the same. read_again: reads the configuration for `reload`.
     """
+    reloaded: list[Config] = []
     with ExitStack() as closing:
         # Until the source is open a signal may interrupt at once: nothing sounds yet and nothing is lost.
         plan = make_plan(config)
@@ -118,19 +173,22 @@ def run(config: Config, console: Console, seconds: float | None = None) -> Summa
         log.info("preparing; the very first start compiles for up to a minute")
         pipeline.warm_up()
         stop = closing.enter_context(stop_on_signals())
-        source = plan.open()
-        closing.callback(source.close)
-        for note in source.notes:
-            console.say(f"note: {note}")
-        console.say(f"source: {source.kind} ({source.description})")
-        publisher = summary = events = None
+        folder = state_folder(config)
+        sensing = Sensing(config, folder / f"{config.device.id}.control.json")
+        telemetry = Telemetry(config, plan.kind, pipeline, MODELS)
+        source = plan.open(muted=sensing.silent) if sensing.settings.sensing else None
+
+        def close_source() -> None:
+            if source is not None:
+                source.close()
+
+        closing.callback(close_source)
+        publisher = None
         if config.mqtt.enabled:
-            outbox = Path(config.mqtt.outbox) if config.mqtt.outbox else state_folder(config) / f"{config.device.id}.outbox"
-            publisher = closing.enter_context(
-                MqttPublisher(config.mqtt, config.device.id, source=source.kind, outbox_path=outbox)
-            )
-            summary = SummaryKeeper(config.device.id, source.kind, partial(publisher.publish_retained, "summary"))
-            events = EventKeeper(config.device.id, source.kind, publisher.publish_event)
+            outbox = Path(config.mqtt.outbox) if config.mqtt.outbox else folder / f"{config.device.id}.outbox"
+            publisher = closing.enter_context(MqttPublisher(config.mqtt, config.device.id, source=plan.kind, outbox_path=outbox))
+            sensing.announce(partial(publisher.publish_retained, "control"))
+        outlets = _Outlets(config, plan.kind, publisher)
         if config.web.enabled:
             page = closing.enter_context(WebServer(config, plan.rig))
             console.say(f"page: {page.url}")
@@ -142,28 +200,58 @@ def run(config: Config, console: Console, seconds: float | None = None) -> Summa
             timer.start()
             closing.callback(timer.cancel)
 
+        def reload() -> None:
+            if read_again is None:
+                raise ConfigError("there is no configuration file to read again; start with `posekernel run --config F`")
+            new = read_again()
+            make_plan(new)
+            reloaded.append(new)
+            stop.set()
+
         def beat(stage: str) -> None:
             heartbeat.beat(stage)
-            if summary is not None and events is not None and stage == "image":
-                summary.tick()
-                events.tick()
+            if stage == "image":
+                outlets.tick()
 
+        closing.enter_context(Control(config, sensing, pipeline, telemetry, publisher, reload))
         live = config.source.kind == "device" or config.source.realtime
-        for estimate in (pipeline.live if live else pipeline.offline)(source, stop, beat):
-            message = pose_message(estimate, config.device.id)
-            if publisher is not None and summary is not None and events is not None:
-                publisher.publish_pose(message)
-                summary.pose(estimate)
-                events.pose(estimate)
-            console.pose(estimate, message, truth_error_m(plan.session, estimate))
-            console.progress(time.monotonic() - started, seconds, pipeline.counters)
+        while not stop.is_set():
+            if source is None:
+                heartbeat.beat("sound")
+                beat("image")
+                if not sensing.wait_until_on(_IDLE_S) or (source := _open_again(plan, sensing, stop)) is None:
+                    continue
+            console.say(f"source: {source.kind} ({source.description})")
+            for note in source.notes:
+                console.say(f"note: {note}")
+            telemetry.opened(source)
+            off = sensing.attach(source, pipeline)
+            for estimate in (pipeline.live if live else pipeline.offline)(source, _Either(stop, off), beat):
+                message = pose_message(estimate, config.device.id)
+                telemetry.pose(estimate.latency_ms)
+                outlets.pose(estimate, message)
+                console.pose(estimate, message, truth_error_m(plan.session, estimate))
+                console.progress(time.monotonic() - started, seconds, pipeline.counters)
+            sensing.detach()
+            source.close()
+            telemetry.closed()
+            pipeline.resume()
+            if not off.is_set():
+                break
+            source = None
         if config.background.snapshot and pipeline.background.ready:
             pipeline.background.save(Path(config.background.snapshot))
-        c, sound = pipeline.counters, source.audio.counters
-        log.info(
-            "%d frames (%d dropped), %d sound periods (%d faulty, %d lost), %d xruns, %d gaps, reopened: sound %d, camera %d",
-            *(c.frames, c.frames_dropped, c.periods, c.periods_faulty, sound.dropped, sound.xruns, sound.gaps, sound.reopened),
-            source.frames.counters.reopened,
-        )
-        sent = publisher.counters if publisher else MqttCounters()
-        return Summary(c.poses, c.poses_from_sound, c.frames_dropped, sent.published, sent.dropped)
+        log.info("%s", as_sentence(telemetry.totals, pipeline))
+        c, sent = pipeline.counters, publisher.counters if publisher else MqttCounters()
+        next_config = reloaded[0] if reloaded else None
+        return Summary(c.poses, c.poses_from_sound, c.frames_dropped, sent.published, sent.dropped, next_config)
+
+
+def _open_again(plan: Plan, sensing: Sensing, stop: threading.Event) -> Source | None:
+    """The source after sensing was off; None, after a pause, while a device is not there."""
+    try:
+        return plan.open(muted=sensing.silent)
+    except PosekernelError as e:
+        log.error("sensing is on, but %s; trying again", e)
+        stop.wait(_OPEN_AGAIN_S)
+        return None

@@ -163,7 +163,8 @@ def test_status_message() -> None:
     will = status_message("hall", "offline", "connection lost", version="0.1.0", source="device")
     assert will == {
         "schema": "posekernel.status/1", "id": "hall", "state": "offline", "reason": "connection lost", "timestamp": None,
-        "version": "0.1.0", "source": "device",
+        "version": "0.1.0", "source": "device", "recording": False,
     }  # fmt: skip
     online = status_message("hall", "online", version="0.1.0", source="device", utc_ns=0)
     assert (online["state"], online["reason"], online["timestamp"]) == ("online", "", "1970-01-01T00:00:00.000Z")
+    assert status_message("hall", "online", version="0.1.0", source="device", recording=True)["recording"] is True

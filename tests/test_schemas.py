@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from edge.__main__ import main
-from edge.app import SCHEMAS
+from edge.__main__ import SCHEMAS, main
 from edge.pose import JOINTS
 from edge.publish import EventKind, Message, encode, event_message, pose_message, status_message, summary_message
 from tests.test_publish import an_estimate
@@ -46,7 +45,7 @@ GOOD: list[tuple[str, Message]] = [
 ]
 
 
-@pytest.mark.parametrize("name", ["event", "pose", "status", "summary"])
+@pytest.mark.parametrize("name", ["command_result", "control", "event", "pose", "status", "summary", "telemetry"])
 def test_it_is_a_schema_whose_properties_are_required_and_described(name: str) -> None:
     s = schema(name)
     jsonschema.Draft202012Validator.check_schema(s)
@@ -107,5 +106,5 @@ def test_the_command_prints_them(capsys: pytest.CaptureFixture[str]) -> None:
     assert (
         set(json.loads(capsys.readouterr().out))
         == {p.stem for p in Path(SCHEMAS).glob("*.json")}
-        == {"event", "pose", "status", "summary"}
+        == {"command", "command_result", "control", "event", "pose", "status", "summary", "telemetry"}
     )

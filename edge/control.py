@@ -1,0 +1,137 @@
+"""Carries out the commands that come over MQTT, follows the time of day, and reports the sensor's health; on one thread."""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from edge.commands import Command, CommandError, parse_command, result_message
+from edge.config import Config
+from edge.errors import PosekernelError
+from edge.mqtt import MqttPublisher
+from edge.mqtt_connection import Heard
+from edge.pipeline import Pipeline
+from edge.quiet_hours import QuietHours
+from edge.sensing import Sensing
+from edge.telemetry import Telemetry
+
+_TICK_S = 0.1
+
+log = logging.getLogger(__name__)
+
+
+class Control:
+    """`with Control(...):` a thread obeys commands until closed. publisher None: nobody commands, but the clock is followed.
+
+    reload: checks the configuration anew and has the run start over with it; raises PosekernelError where that cannot be.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        sensing: Sensing,
+        pipeline: Pipeline,
+        telemetry: Telemetry,
+        publisher: MqttPublisher | None,
+        reload: Callable[[], None],
+    ) -> None:
+        self._config, self._sensing, self._pipeline, self._telemetry = config, sensing, pipeline, telemetry
+        self._publisher = publisher
+        self._reload = reload
+        self._stop = threading.Event()
+        self._next_report_s = time.monotonic() + config.telemetry.interval_s
+        self._thread = threading.Thread(target=self._run, name="control", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stop.set()
+        self._thread.join(2.0)
+
+    def answer(self, heard: Heard) -> tuple[str, str | None, bool, str]:
+        """Carry out one command; its name, its sender's id, whether it was done, and a sentence. Raises nothing."""
+        name = heard.topic.rpartition("/")[2]
+        request = None
+        try:
+            command = parse_command(
+                name, heard.payload, retained=heard.retained, max_level_dbfs=self._config.excitation.level_dbfs
+            )
+            request = command.request
+            return name, request, True, self._carry_out(command)
+        except CommandError as e:
+            return name, e.request, False, str(e)
+        except PosekernelError as e:
+            return name, request, False, str(e)
+        except Exception as e:  # no command may end the sensor
+            log.exception("command %s failed unexpectedly", name)
+            return name, request, False, f"unexpected {type(e).__name__}; see the device's log"
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._obey()
+                self._sensing.tick()
+                self._report()
+            except Exception:  # a fault here must not take away the command that switches sensing off
+                log.exception("control failed unexpectedly")
+                self._stop.wait(_TICK_S)
+
+    def _obey(self) -> None:
+        if self._publisher is None:
+            self._stop.wait(_TICK_S)
+            return
+        try:
+            heard = self._publisher.commands.get(timeout=_TICK_S)
+        except queue.Empty:
+            return
+        if heard.retained and not heard.payload:
+            return  # somebody clears a retained command
+        name, request, ok, text = self.answer(heard)
+        log.info("command %s: %s", name, text)
+        self._publisher.publish_answer(result_message(self._config.device.id, name, request, ok, text, utc_ns=time.time_ns()))
+
+    def _report(self) -> None:
+        if self._publisher is not None and time.monotonic() >= self._next_report_s:
+            self._next_report_s = time.monotonic() + self._config.telemetry.interval_s
+            self._publisher.publish_stream("telemetry", self._telemetry.message(self._publisher))
+
+    def _carry_out(self, command: Command) -> str:
+        arguments = command.arguments
+        match command.name:
+            case "sensing":
+                on = arguments["on"]
+                done = "sensing is on" if on else "sensing is off: the loudspeaker is silent, camera and microphones are closed"
+                return self._change(done, sensing=on)
+            case "mute":
+                done = "the loudspeaker is mute, the scale comes from the assumed height" if arguments["on"] else "mute is off"
+                return self._change(done, mute=arguments["on"])
+            case "level":
+                level = arguments["level_dbfs"]
+                level = self._config.excitation.level_dbfs if level is None else level
+                return self._change(f"the level is {level:g} dBFS", level_dbfs=level)
+            case "quiet_hours":
+                hours: QuietHours | None = arguments["hours"]
+                done = "there are no quiet hours" if hours is None else f"quiet from {hours.start:%H:%M} to {hours.end:%H:%M}"
+                return self._change(done, quiet_hours=hours)
+            case "recalibrate":
+                return self._recalibrate()
+            case _:
+                self._reload()
+                return "the configuration is right; starting over with it"
+
+    def _change(self, done: str, **settings: object) -> str:
+        trouble = self._sensing.change(**settings)
+        return done if trouble is None else f"{done}, but only until a restart: {trouble}"
+
+    def _recalibrate(self) -> str:
+        snapshot = self._config.background.snapshot
+        if snapshot:
+            Path(snapshot).unlink(missing_ok=True)
+        self._pipeline.relearn()
+        return "the empty room is forgotten and learned anew as soon as nobody is in view"

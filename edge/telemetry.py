@@ -1,0 +1,174 @@
+"""The sensor's health as a message: what the machine, the devices, the pipeline and the connection are doing."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import time
+from collections import deque
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+import edge
+from edge.config import Config
+from edge.devices import Source
+from edge.mqtt import MqttPublisher
+from edge.pipeline import Pipeline
+from edge.publish import Message, timestamp
+
+TELEMETRY_SCHEMA = "posekernel.telemetry/1"
+_ZONES = ("cpu-thermal", "cpu_thermal", "soc-thermal", "CPU-therm", "x86_pkg_temp")  # Raspberry Pi, Jetson, PC; else the hottest
+_LATENCIES = 4096
+
+
+@dataclass(slots=True)
+class DeviceTotals:
+    """Counters of every source that was open so far, as each opening begins its own anew."""
+
+    xruns: int = 0
+    gaps: int = 0
+    sound_dropped: int = 0
+    sound_reopened: int = 0
+    camera_reopened: int = 0
+
+    def with_source(self, source: Source | None) -> "DeviceTotals":
+        """The totals and what `source` counted."""
+        if source is None:
+            return self
+        sound, frames = source.audio.counters, source.frames.counters
+        now = DeviceTotals(sound.xruns, sound.gaps, sound.dropped, sound.reopened, frames.reopened)
+        return DeviceTotals(*(getattr(self, f.name) + getattr(now, f.name) for f in fields(self)))
+
+
+class Telemetry:
+    """Feed it each pose's latency and tell it which source is open; `message` tells the state since the message before."""
+
+    def __init__(self, config: Config, kind: str, pipeline: Pipeline, models: Path) -> None:
+        self._config, self._kind, self._pipeline = config, kind, pipeline
+        self._models = [{"name": p.name, "sha256": _sha256(p)} for p in used_models(config, models) if p.exists()]
+        self._totals = DeviceTotals()
+        self._source: Source | None = None
+        self._latencies: deque[float] = deque(maxlen=_LATENCIES)
+        self._began_s = time.monotonic()
+        self._before = (time.monotonic(), time.process_time(), 0)
+
+    def pose(self, latency_ms: float) -> None:
+        """A pose was made, so long after its image."""
+        self._latencies.append(latency_ms)
+
+    def opened(self, source: Source) -> None:
+        """This source runs now."""
+        self._source = source
+
+    def closed(self) -> None:
+        """It does not any more."""
+        self._totals, self._source = self._totals.with_source(self._source), None
+
+    @property
+    def totals(self) -> DeviceTotals:
+        """Of all sources, the open one included."""
+        return self._totals.with_source(self._source)
+
+    def message(self, publisher: MqttPublisher) -> Message:
+        """The state as a JSON-ready dict; rates, CPU and latency are since the last call."""
+        now_s, cpu_s, counters, devices = time.monotonic(), time.process_time(), self._pipeline.counters, self.totals
+        then_s, cpu_then_s, poses_then = self._before
+        self._before = (now_s, cpu_s, counters.poses)
+        elapsed_s = max(now_s - then_s, 1e-3)
+        latencies = np.array([self._latencies.popleft() for _ in range(len(self._latencies))])
+        flags = throttled_flags()
+        sent = publisher.counters
+        return {
+            "schema": TELEMETRY_SCHEMA,
+            "id": self._config.device.id,
+            "timestamp": timestamp(time.time_ns()),
+            "source": self._kind,
+            "version": edge.__version__,
+            "uptime_s": round(now_s - self._began_s, 1),
+            "temperature_c": soc_temperature_c(),
+            "throttled": None if flags is None else bool(flags & 0xF),
+            "throttled_flags": flags,
+            "cpu_percent": round(100.0 * (cpu_s - cpu_then_s) / elapsed_s, 1),
+            "memory_mb": _memory_mb(),
+            "poses_per_s": round((counters.poses - poses_then) / elapsed_s, 2),
+            "latency_p50_ms": round(float(np.quantile(latencies, 0.5)), 1) if len(latencies) else None,
+            "latency_p95_ms": round(float(np.quantile(latencies, 0.95)), 1) if len(latencies) else None,
+            "frames": counters.frames,
+            "frames_dropped": counters.frames_dropped,
+            "periods": counters.periods,
+            "periods_faulty": counters.periods_faulty,
+            "periods_lost": devices.sound_dropped,
+            "xruns": devices.xruns,
+            "gaps": devices.gaps,
+            "sound_reopened": devices.sound_reopened,
+            "camera_reopened": devices.camera_reopened,
+            "outbox_waiting": publisher.outbox.depth,
+            "outbox_dropped": publisher.outbox.dropped,
+            "stream_dropped": sent.dropped + sent.lost,
+            "connections": sent.connections,
+            "lifter": self._config.lifter.kind,
+            "models": self._models,
+        }
+
+
+def used_models(config: Config, folder: Path) -> list[Path]:
+    """The model files that this configuration runs."""
+    names = ["pose_detection.tflite", f"pose_landmark_{config.keypoints.model}.tflite"]
+    if config.lifter.kind != "geometric":
+        names.append(f"lifter_{config.lifter.kind}.tflite")
+    return [folder / name for name in names]
+
+
+def soc_temperature_c(zones: Path = Path("/sys/class/thermal")) -> float | None:
+    """Temperature of the processor in degrees Celsius; None where the machine does not tell."""
+    found: dict[str, float] = {}
+    for zone in sorted(zones.glob("thermal_zone*")):
+        try:
+            found[(zone / "type").read_text().strip()] = int((zone / "temp").read_text()) / 1000.0
+        except (OSError, ValueError):
+            continue
+    for name in _ZONES:
+        if name in found:
+            return round(found[name], 1)
+    return round(max(found.values()), 1) if found else None
+
+
+def throttled_flags() -> int | None:
+    """The Raspberry Pi's get_throttled word: bits 0-3 now, 16-19 since boot; None on other machines."""
+    tool = _vcgencmd()
+    if tool is None:
+        return None
+    try:
+        out = subprocess.run([tool, "get_throttled"], capture_output=True, text=True, timeout=2.0, check=False).stdout
+        return int(out.strip().partition("=")[2], 16)
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return None
+
+
+@cache
+def _vcgencmd() -> str | None:
+    return shutil.which("vcgencmd")
+
+
+def _memory_mb() -> float | None:
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return None
+    return round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def as_sentence(totals: DeviceTotals, pipeline: Pipeline) -> str:
+    """The counters of a run, for the log."""
+    c, d = pipeline.counters, totals
+    return (
+        f"{c.frames} frames ({c.frames_dropped} dropped), {c.periods} sound periods ({c.periods_faulty} faulty, "
+        f"{d.sound_dropped} lost), {d.xruns} xruns, {d.gaps} gaps, reopened: sound {d.sound_reopened}, camera {d.camera_reopened}"
+    )
