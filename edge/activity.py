@@ -21,21 +21,22 @@ CHEST, HIPS, KNEES, ANKLES = (1, 2, 5), (8, 9, 12), (10, 13), (11, 14)
 RIGHT, LEFT = (2, 9), (5, 12)  # shoulder and hip
 VISIT_S = 3.0  # unseen for so long: a new visit, perhaps somebody else
 WINDOW_S = 0.5
-SPEED_WINDOW_S = 1.0
+SPEED_WINDOW_S = 0.8
 HOLD_S = 0.3  # a new posture must be seen for so long
 HEADING_S = 0.5  # time constant
-WALK_M_S, STAND_M_S = 0.4, 0.25  # faster than this is walking, slower is standing again
+WALK_M_S, STAND_M_S = 0.35, 0.22  # faster than this is walking, slower is standing again
 HEIGHTS = 31  # the median of so many heard poses: a body's height does not change, its estimate does
 TYPICAL_HEIGHT_M = 1.7
 # Parts of the standing height.
 LOW_HIP = 0.43  # below: not on straight legs
 FLOOR_HIP = 0.15  # below, upright: sitting on the floor
 FLAT_TRUNK = 0.16  # shoulders less than this above the hips: the trunk lies (a trunk is 0.29 long)
-FLAT_LEGS = 0.17  # hips less than this above the ankles: the legs lie, too
+FLAT_LEGS = 0.12  # hips less than this above the ankles: the legs lie, too
+STILL_FLAT = 1.5  # somebody who lies may look this much less flat before they no longer do
 KNEELING, KNEELING_HIP = 0.13, 0.12  # knees lower than this, and hips higher than they by this
-FEET_AHEAD = 0.16  # ankles farther from below the hips than this: sitting; else crouching
+FEET_AHEAD = 0.13  # ankles this far ahead of the hips, in the knees' direction: sitting; else crouching
 LEAN_COSINE = 0.77  # of 40 degrees: leaning farther than this on straight legs is bending
-HUNCH_COSINE = 0.5  # of 60 degrees: as far as somebody on a seat leans
+HUNCH_COSINE = 0.64  # of 50 degrees: as far as somebody on a seat leans
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +76,8 @@ class ActivityTracker:
         velocity = _velocity(self._looks)
         speed = None if velocity is None else float(np.hypot(*velocity))
         floor = None if np.isnan(place).any() else (float(place[0]), float(place[1]))
-        posture = self._settle(
-            _classify(np.array([hip, chest, ankle, knee, ahead]) / (height_m or TYPICAL_HEIGHT_M), upright), t_s
-        )
+        parts = np.array([hip, chest, ankle, knee, ahead]) / (height_m or TYPICAL_HEIGHT_M)
+        posture = self._settle(_classify(parts, upright, STILL_FLAT if self._posture == "lying" else 1.0), t_s)
         return Activity(
             posture=self._gait(posture, speed),
             floor_m=floor,
@@ -128,8 +128,8 @@ class ActivityTracker:
 
 
 def _measure(room: Array, confidence: Array, t_s: float) -> _Look:
-    """values: heights of hips, chest, ankles and knees [m], ankles' horizontal distance from below the hips [m], and the cosine
-    of the trunk's lean.
+    """values: heights of hips, chest, ankles and knees [m], how far the ankles are ahead of the hips in the knees' direction [m],
+    and the cosine of the trunk's lean.
     """
     joints = np.where((confidence >= SEEN)[:, None], room, np.nan)
     hips, chest, knees, ankles = (_middle(joints[list(group)]) for group in (HIPS, CHEST, KNEES, ANKLES))
@@ -137,20 +137,24 @@ def _measure(room: Array, confidence: Array, t_s: float) -> _Look:
         hips = np.full(3, np.nan)  # one hip alone is not the middle
     trunk = chest - hips
     upright = float(trunk[2] / np.linalg.norm(trunk))
-    ahead = float(np.hypot(*(ankles - hips)[:2]))
+    thigh = (knees - hips)[:2]
+    ahead = float((ankles - hips)[:2] @ thigh / max(float(np.hypot(*thigh)), 1e-6))
     across = (joints[list(LEFT)] - joints[list(RIGHT)]).sum(axis=0)
     facing = np.array([across[1], -across[0]])  # left to the left: across x up
     values = np.array([hips[2], chest[2], ankles[2], knees[2], ahead, upright])
     return _Look(t_s, hips[:2], values, facing / max(float(np.hypot(*facing)), 1e-6))
 
 
-def _classify(parts: Array, upright: float) -> Posture:
-    """One posture from heights and distances in parts of the standing height; standing may still be walking."""
+def _classify(parts: Array, upright: float, patience: float) -> Posture:
+    """One posture from heights and distances in parts of the standing height; standing may still be walking.
+
+    patience: factor on what counts as flat.
+    """
     hip, chest, ankle, knee, ahead = parts
     if np.isnan(hip) or np.isnan(chest):
         return "unknown"
     legs_known = not np.isnan(ankle)
-    if hip < LOW_HIP and chest - hip < FLAT_TRUNK and (not legs_known or hip - ankle < FLAT_LEGS):
+    if hip < LOW_HIP and chest - hip < FLAT_TRUNK * patience and (not legs_known or hip - ankle < FLAT_LEGS * patience):
         return "lying"
     if hip >= LOW_HIP:
         return "bending" if upright < LEAN_COSINE else "standing"

@@ -8,15 +8,15 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Literal
 
+from edge.activity import TYPICAL_HEIGHT_M
 from edge.pose import Activity
 
-FLOOR_HIP_M, FLOOR_CHEST_M = 0.36, 0.40  # lower than both: on the floor
-OFF_HIP_M, OFF_CHEST_M = 0.45, 0.55  # higher than either: no longer
-CONFIRM_S = 0.6  # on the floor for so long
-LEAST_DROP_M = 0.4  # of the trunk's middle; a chair's is 0.55, a bed's 0.4
-LONGEST_FALL_S = 3.5  # a slower way down is lying down
+FLOOR_M, OFF_FLOOR_M = 0.38, 0.48  # the trunk's middle is lower than this on the floor; higher, no longer
+FLAT, STEEP = 0.16, 0.24  # shoulders above the hips, in parts of the standing height: less is flat, more is not
+CONFIRM_S, JUDGE_S = 0.6, 1.6  # on the floor for so long; the trunk may still be settling, but not longer than that
+LEAST_DROP = 0.25  # of the trunk's middle, in parts of the standing height; from a chair it is 0.32
+LONGEST_FALL_S = 2.5  # a slower way down is lying down; moments in which the person is not seen do not count
 FELL_SHARE = 0.2  # the fall begins where the trunk was last within this share of the drop from the top
-LOOK_BACK_S = 5.0  # of time in which the person was seen
 LONGEST_GAP_S = 10.0  # unseen for longer: what was before does not count
 FARTHEST_M = 2.5  # the floor is reached within this from where the fall began; else it is somebody else
 UP_HIP_M, UP_CHEST_M = 0.40, 0.70  # higher than both: up again, on a seat at least
@@ -50,7 +50,6 @@ class FallDetector:
         self._seen_s = 0.0  # time in which the person was seen
         self._past: deque[_Trunk] = deque()
         self._down_s: float | None = None  # since when on the floor, by the clock of seen time
-        self._judged = False
         self._looks = [0, 0]  # since then: on the floor, all
         self._up_s: float | None = None
 
@@ -62,12 +61,12 @@ class FallDetector:
         self._advance(t_s)
         trunk = _Trunk(self._seen_s, (hip + chest) / 2.0, place)
         self._past.append(trunk)
-        while self._past[0].t_s < self._seen_s - LOOK_BACK_S - CONFIRM_S:
+        while self._past[0].t_s < self._seen_s - LONGEST_FALL_S - JUDGE_S:
             self._past.popleft()
         if self.fallen and self._is_up_again(hip, chest, people):
             self._down_s, self.fallen = None, False
             return "cleared"
-        return self._judge(trunk, hip, chest)
+        return self._judge(trunk, chest - hip, activity.standing_height_m or TYPICAL_HEIGHT_M)
 
     def _advance(self, t_s: float) -> None:
         gap_s = 0.0 if self._t_s is None else t_s - self._t_s
@@ -78,37 +77,35 @@ class FallDetector:
             self._up_s = None
         self._seen_s += min(max(gap_s, 0.0), 0.5)
 
-    def _judge(self, trunk: _Trunk, hip: float, chest: float) -> Fall | None:
-        on_floor = hip < FLOOR_HIP_M and chest < FLOOR_CHEST_M
+    def _judge(self, trunk: _Trunk, slope_m: float, standing_m: float) -> Fall | None:
+        on_floor = trunk.height_m < FLOOR_M and slope_m < FLAT * standing_m
         if self._down_s is None:
             if on_floor:
-                self._down_s, self._judged, self._looks = self._seen_s, False, [0, 0]
+                self._down_s, self._looks = self._seen_s, [0, 0]
             else:
                 return None
-        elif hip > OFF_HIP_M or chest > OFF_CHEST_M:
+        elif trunk.height_m > OFF_FLOOR_M or slope_m > STEEP * standing_m:
             self._down_s = None
             return None
         self._looks[0] += on_floor
         self._looks[1] += 1
-        if self._judged or self.fallen or self._seen_s - self._down_s < CONFIRM_S:
+        if self.fallen or not CONFIRM_S <= self._seen_s - self._down_s <= JUDGE_S:
             return None
-        self._judged = True
-        fall = self._fall(trunk, self._down_s)
+        fall = self._fall(trunk, self._down_s, LEAST_DROP * standing_m)
         self.fallen = fall is not None
         return fall
 
-    def _fall(self, trunk: _Trunk, down_s: float) -> Fall | None:
-        before = [t for t in self._past if down_s - LOOK_BACK_S <= t.t_s <= down_s]
+    def _fall(self, trunk: _Trunk, down_s: float, least_drop_m: float) -> Fall | None:
+        before = [t for t in self._past if down_s - LONGEST_FALL_S <= t.t_s <= down_s]
         top = max(before, key=lambda t: t.height_m)
         drop = top.height_m - trunk.height_m
-        if drop < LEAST_DROP_M:
+        if drop < least_drop_m:
             return None
         start = next(t for t in reversed(before) if t.height_m >= top.height_m - FELL_SHARE * drop)
-        duration = down_s - start.t_s
         apart = ((start.place[0] - trunk.place[0]) ** 2 + (start.place[1] - trunk.place[1]) ** 2) ** 0.5
-        if duration > LONGEST_FALL_S or apart > FARTHEST_M:
+        if apart > FARTHEST_M:
             return None
-        return Fall(drop, duration, self._looks[0] / self._looks[1])
+        return Fall(drop, down_s - start.t_s, self._looks[0] / self._looks[1])
 
     def _is_up_again(self, hip: float, chest: float, people: int) -> bool:
         """Of two people in view the one who is posed may be a helper."""
