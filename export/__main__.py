@@ -7,6 +7,7 @@ from edge import __version__
 from edge.errors import PosekernelError
 from export.commands import (
     compare_levels,
+    delivery,
     evaluate,
     first_light,
     fit_detector,
@@ -28,6 +29,7 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in (
         session,
+        delivery,
         first_light,
         simulate,
         fit_detector,

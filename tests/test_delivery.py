@@ -1,0 +1,222 @@
+"""Events against everything that happens to a broker, a disk and a process. The long form is `posekernel-export delivery`."""
+
+import json
+import logging
+import resource
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.mqtt import MqttPublisher
+from edge.mqtt_access import PASSWORD_VARIABLE
+from edge.outbox import Outbox
+from export.delivery import measure
+from tests.mosquitto import Mosquitto, needs_mosquitto
+from tests.test_mqtt import SECRET, Subscriber, config_for, password_file, until
+
+EVENT = "posekernel/hall/event"
+
+
+def numbers(stored: list[tuple[int, bytes]]) -> list[int]:
+    for sequence, payload in stored:
+        assert json.loads(payload)["sequence"] == sequence
+    return [json.loads(payload)["n"] for _, payload in stored]
+
+
+def publisher(broker: Mosquitto, path: Path | None, **changes: Any) -> MqttPublisher:
+    return MqttPublisher(config_for(broker, **changes), "hall", source="simulated", outbox_path=path)
+
+
+# ---- the whole way
+
+
+@needs_mosquitto
+@pytest.mark.export
+def test_nothing_is_lost_while_broker_and_sensor_are_killed(tmp_path: Path) -> None:
+    outcome = measure(tmp_path, kills=3, restarts=1, seconds=8.0)
+    assert outcome.accepted > 20
+    assert (outcome.missing, outcome.gaps, outcome.disorder) == (0, 0, 0)
+    assert len(outcome.resume_s) == 3
+
+
+@needs_mosquitto
+@pytest.mark.parametrize("protocol", [5, 311])
+def test_events_of_an_offline_sensor_arrive_in_order_after_a_restart(tmp_path: Path, protocol: int) -> None:
+    with Mosquitto(tmp_path / "b") as broker:
+        broker.kill()
+        with publisher(broker, tmp_path / "o", protocol=protocol) as offline:
+            first = [offline.publish_event({"n": n}) for n in range(50)]
+        broker.start()
+        with Subscriber(broker, EVENT) as seen, publisher(broker, tmp_path / "o", protocol=protocol) as online:
+            last = online.publish_event({"n": 50})
+            got = [seen.next(EVENT)[0] for _ in range(51)]
+            assert until(lambda: online.outbox.depth == 0)
+            assert seen.drain() == []
+    assert [m["n"] for m in got] == list(range(51))
+    assert [m["sequence"] for m in got] == [*first, last] == list(range(first[0], first[0] + 51))
+
+
+@needs_mosquitto
+def test_at_most_sixteen_are_unacknowledged(tmp_path: Path) -> None:
+    with Mosquitto(tmp_path / "b") as broker, publisher(broker, tmp_path / "o") as p:
+        assert p.wait_connected(5.0)
+        broker.freeze()
+        for n in range(100):
+            p.publish_event({"n": n})
+        assert until(lambda: p._delivery.busy)
+        assert not until(lambda: len(p._delivery._unanswered) > 16, 0.5)
+        assert p.outbox.depth == 100
+        broker.thaw()
+        assert until(lambda: p.outbox.depth == 0)
+
+
+@needs_mosquitto
+def test_a_denied_event_waits_and_is_one_clear_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv(PASSWORD_VARIABLE, raising=False)
+    acl = "user node\ntopic write posekernel/hall/status\ntopic write posekernel/hall/pose\n"
+    with Mosquitto(tmp_path / "b", passwords={"node": SECRET}, acl=acl) as broker:
+        access = {"username": "node", "password_file": password_file(tmp_path)}
+        with publisher(broker, tmp_path / "o", **access) as p:
+            assert p.wait_connected(5.0)
+            p.publish_event({"n": 1})
+            assert until(lambda: p.last_error)
+            assert p.last_error is not None
+            assert f"does not let user 'node' publish to {EVENT} (" in p.last_error
+            assert "ACL" in p.last_error
+            assert p.connected
+            assert p.publish_pose({"sequence": 1})
+            assert p.outbox.depth == 1
+    assert len([r for r in caplog.records if EVENT in r.getMessage()]) == 1
+
+
+# ---- the outbox alone
+
+
+def test_sequences_go_on_after_a_restart_and_begin_late_in_a_new_file(tmp_path: Path) -> None:
+    first = Outbox(tmp_path / "a")
+    began = first.add({"n": 0})
+    assert abs(began - 1000 * time.time()) < 60_000
+    first.add({"n": 1})
+    first.remove([began, began + 1])
+    first.close()
+    again = Outbox(tmp_path / "a")
+    assert again.depth == 0
+    assert again.add({"n": 2}) == began + 2
+    again.close()
+
+
+def test_nothing_is_written_before_the_first_event(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "deep" / "a")
+    assert outbox.pending(0, 5) == []
+    assert outbox.depth == 0
+    assert list(tmp_path.iterdir()) == []
+    outbox.add({"n": 0})
+    assert (tmp_path / "deep" / "a").exists()
+    outbox.close()
+
+
+def test_it_is_written_through(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "a")
+    outbox.add({"n": 0})
+    assert outbox._file is not None
+    assert outbox._file.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert outbox._file.execute("PRAGMA synchronous").fetchone() == (2,)
+    outbox.close()
+
+
+@pytest.mark.parametrize("on_disk", [True, False])
+def test_the_oldest_is_dropped_and_counted(tmp_path: Path, on_disk: bool) -> None:
+    outbox = Outbox(tmp_path / "a" if on_disk else None, capacity=10)
+    for n in range(25):
+        outbox.add({"n": n})
+    assert outbox.dropped == 15
+    assert outbox.depth == 10
+    assert numbers(outbox.pending(0, 100)) == list(range(15, 25))
+    assert numbers(outbox.pending(outbox.pending(0, 3)[-1][0], 2)) == [18, 19]
+    outbox.close()
+
+
+@pytest.mark.parametrize("damage", ["garbage", "torn", "empty of pages"])
+def test_a_damaged_file_is_moved_aside(tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "a"
+    before = Outbox(path)
+    last = max(before.add({"n": n, "filling": "x" * 3000}) for n in range(40))
+    before.close()
+    whole = path.read_bytes()
+    path.write_bytes(
+        {"garbage": b"not a database" * 500, "torn": whole[:5000], "empty of pages": whole[:100] + b"\0" * 9000}[damage]
+    )
+    outbox = Outbox(path)
+    assert outbox.add({"n": 100}) > last
+    assert numbers(outbox.pending(0, 10)) == [100]
+    outbox.close()
+    aside = [p for p in tmp_path.iterdir() if p.name.startswith("a.damaged-")]
+    assert len(aside) == 1
+    assert str(aside[0]) in caplog.text
+    assert numbers(Outbox(path).pending(0, 10)) == [100]
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "file").write_text("")
+    outbox = Outbox(tmp_path / "file" / "a")
+    sequences = [outbox.add({"n": n}) for n in range(3)]
+    assert sequences == list(range(sequences[0], sequences[0] + 3))
+    assert numbers(outbox.pending(0, 10)) == [0, 1, 2]
+    outbox.remove(sequences[:2])
+    assert numbers(outbox.pending(0, 10)) == [2]
+    assert len([r for r in caplog.records if r.levelno == logging.ERROR]) == 1
+    assert str(tmp_path / "file" / "a") in outbox.trouble
+
+
+def test_a_full_disk_costs_no_event_and_no_order(tmp_path: Path) -> None:
+    """A limit on the file's size in place of a small disk, which would need root."""
+    program = f"""
+import json, resource, signal
+from pathlib import Path
+from edge.outbox import Outbox
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+outbox = Outbox(Path({str(tmp_path / "a")!r}))
+first = [outbox.add({{"n": n}}) for n in range(5)]
+resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, resource.RLIM_INFINITY))
+big = [outbox.add({{"n": 5 + n, "filling": "x" * 5000}}) for n in range(20)]
+full = outbox.trouble
+outbox.remove(first[:2])
+during = [n for n, _ in outbox.pending(0, 100)]
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+last = outbox.add({{"n": 25}})
+print(json.dumps([first, big, full, during, last, outbox.trouble]))
+"""
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[1] == resource.RLIM_INFINITY
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=Path(__file__).parents[1], check=True
+    )
+    first, big, full, during, last, after = json.loads(done.stdout)
+    everything = [*first, *big, last]
+    assert everything == list(range(first[0], first[0] + 26))
+    assert "events cannot be kept on disk" in full
+    assert during == everything[2:-1]
+    assert after == ""
+    assert [n for n, _ in Outbox(tmp_path / "a").pending(0, 100)] == everything[2:]
+
+
+def test_a_locked_file_is_survived(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "a")
+    outbox.add({"n": 0})
+    other = sqlite3.connect(tmp_path / "a", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    outbox.add({"n": 1})
+    assert "locked" in outbox.trouble
+    assert numbers(outbox.pending(0, 10)) == [0, 1]
+    other.execute("COMMIT")
+    other.close()
+    outbox.add({"n": 2})
+    assert outbox.trouble == ""
+    outbox.close()
+    assert numbers(Outbox(tmp_path / "a").pending(0, 10)) == [0, 1, 2]
