@@ -1,4 +1,4 @@
-"""The trained lifter: 2D joints -> what the image alone believes -> sound along the rays -> joints in metres."""
+"""The trained lifter: 2D joints -> what the image alone believes -> sound where they may be -> joints in metres."""
 
 import json
 from dataclasses import dataclass
@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.errors import ModelError
+from edge.forms import Form, form_of, spec_from
 from edge.pose import Keypoints, LiftedPose
 from edge.pose_kernel import Kernels
-from edge.ray_decoder import Lifted, RayDecoding, decode
-from edge.rays import CHANNELS, N_JOINTS, RaySpec, View, keypoint_view, ray_context, ray_sound, sound_features
+from edge.ray_decoder import Lifted, RayDecoding
+from edge.rays import N_JOINTS, View, keypoint_view
 from edge.rig import Rig
 from edge.tflite import Model
 
@@ -24,12 +25,12 @@ INT8 = "_int8"
 class Card:
     """A lifter's card, NAME.json beside its NAME.tflite: what the files are and how their numbers are meant.
 
-    vision: file of the network that sees only. spec, decoding: as trained. sound_threshold: the scale comes from sound where the
+    vision: file of the network that sees only. form, decoding: as trained. sound_threshold: the scale comes from sound where the
     network is at least this sure of it.
     """
 
     vision: str
-    spec: RaySpec
+    form: Form
     decoding: RayDecoding
     sound_threshold: float
 
@@ -41,7 +42,7 @@ class NetworkLifter:
         """Raises ModelError where a file is missing, corrupt, or not of this version."""
         self.card = load_card(card_path(model))
         self._vision = Model(model.with_name(self.card.vision), threads)
-        self._ray = Model(model, threads)
+        self._fusion = Model(model, threads)
 
     def __call__(self, keypoints: Keypoints, kernels: Kernels | None, rig: Rig) -> LiftedPose | None:
         """See `Lifter`. Without kernels the image alone answers, with the 1-sigma that this has."""
@@ -56,26 +57,14 @@ class NetworkLifter:
     def lift(self, view: View, kernels: Kernels | None, rig: Rig) -> Lifted:
         """All that the networks say of one person."""
         log_depth, xy = self.see(view)
-        sound, context = self.inputs(view, log_depth, xy, kernels, rig)
-        logits, residual = self._ray.run(sound[None], context[None])
-        return decode(logits[0], residual[0], log_depth, xy, view, self.card.spec, self.card.decoding)
+        inputs = self.card.form.inputs(view, log_depth, xy, kernels, rig)
+        logits, residual = self._fusion.run(*(x[None] for x in inputs))
+        return self.card.form.decode((logits[0], residual[0]), log_depth, xy, view, self.card.decoding)
 
     def see(self, view: View) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """What the image alone believes: normalised log depth (15,) and place (15, 2) of the joints."""
         (out,) = self._vision.run(view.features[None])
         return out[0, :N_JOINTS], out[0, N_JOINTS:].reshape(N_JOINTS, 2)
-
-    def inputs(
-        self, view: View, log_depth: npt.ArrayLike, xy: npt.ArrayLike, kernels: Kernels | None, rig: Rig
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """What the ray network is given: sound (bins, 45), context (CONTEXT,)."""
-        spec = self.card.spec
-        facts = sound_features(None if kernels is None else rig, spec)
-        if kernels is None:
-            sound = np.zeros((spec.bins, N_JOINTS * len(CHANNELS)), np.float32)
-        else:
-            sound = ray_sound(kernels, rig, view, log_depth, xy, spec)
-        return sound, ray_context(view, log_depth, xy, facts)
 
 
 def card_path(model: Path) -> Path:
@@ -92,10 +81,9 @@ def load_card(path: Path) -> Card:
                 f"{path}: found format {data['format']} version {data['version']}, {FORMAT} version {VERSION} is needed: "
                 "install model and program of the same release"
             )
-        spec = dict(data["config"]["spec"])
         return Card(
             vision=str(data["files"]["vision"]["name"]),
-            spec=RaySpec(**spec | {"gate": tuple(spec["gate"])}),
+            form=form_of(spec_from(data["form"], data["config"]["spec"])),
             decoding=RayDecoding(**data["config"]["decoding"]),
             sound_threshold=float(data["config"]["sound_threshold"]),
         )

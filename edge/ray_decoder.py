@@ -1,4 +1,4 @@
-"""What the ray network says -> joints in metres, their 1-sigma, and how sure it is that the scale comes from sound."""
+"""What the networks say -> joints in metres, their 1-sigma, and how sure it is that the scale comes from sound."""
 
 from dataclasses import dataclass
 
@@ -72,10 +72,16 @@ def decode(
     p /= p.sum(axis=0)
     shift = (p * offsets).sum(axis=0)
     spread = np.sqrt(np.maximum((p * offsets**2).sum(axis=0) - shift**2, 0.0))
+    depth = np.asarray(log_depth, np.float64) + shift
+    return assemble(depth, np.asarray(xy, np.float64), spread, residual, view, decoding)
+
+
+def assemble(log_depth: Array, xy: Array, spread: Array, residual: npt.ArrayLike, view: View, decoding: RayDecoding) -> Lifted:
+    """Log depth (15,) with its spread (15,) and place (15, 2), both normalised, and the residuals (RESIDUALS,) -> metres."""
     r = np.asarray(residual, np.float64)
     part = {name: r[s] for name, s in residual_slices().items()}
-    depth = np.asarray(log_depth, np.float64) + shift + DEPTH_STEP * part["depth"]
-    joints = view.points(depth, np.asarray(xy, np.float64) + PLACE_STEP * part["place"].reshape(-1, 2))
+    depth = log_depth + DEPTH_STEP * part["depth"]
+    joints = view.points(depth, xy + PLACE_STEP * part["place"].reshape(-1, 2))
     z = np.exp(depth) / view.size
     wide = np.clip(part["depth_sigma"], -_SIGMA_REACH, _SIGMA_REACH), np.clip(part["plane_sigma"], -_SIGMA_REACH, _SIGMA_REACH)
     depth_sigma = z * np.hypot(spread, decoding.least_spread) * np.exp(wide[0])

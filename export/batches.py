@@ -7,7 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edge.rays import CHANNELS, N_JOINTS, RaySpec, View, make_view, ray_context, ray_sound, sound_features
+from edge.forms import form_of
+from edge.frustum import FrustumSpec
+from edge.rays import N_JOINTS, RaySpec, View, make_view
 from export.network import VisionNet
 from export.people import LEAST_DETECTED, DetectorErrors, Scenes, apply_errors
 from export.samples import Augmentation, Heard, Observed, Rng, detect
@@ -15,13 +17,12 @@ from export.samples import Augmentation, Heard, Observed, Rng, detect
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """sound (B, bins, 45), context (B, CONTEXT); log_depth (B, 15), xy (B, 15, 2), centre (B, 2), size (B,) of the view.
+    """inputs: of the network; sound first, context last. log_depth (B, 15), xy (B, 15, 2), centre (B, 2), size (B,) of the view.
 
     joints: (B, 15, 3) truth in the person's frame [m]. true_sound: (B,) 1 where the kernels are this person's.
     """
 
-    sound: Tensor
-    context: Tensor
+    inputs: tuple[Tensor, ...]
     log_depth: Tensor
     xy: Tensor
     centre: Tensor
@@ -30,19 +31,15 @@ class Batch:
     true_sound: Tensor
 
 
-def ray_batch(heard: Sequence[Heard], vision: VisionNet, spec: RaySpec) -> tuple[Batch, View]:
-    """A batch for the ray network and the views it was made from."""
+def fusion_batch(heard: Sequence[Heard], vision: VisionNet, spec: RaySpec | FrustumSpec) -> tuple[Batch, View]:
+    """A batch for the network that has this kind of grid, and the views it was made from."""
     view = observed_view([h.observed for h in heard])
     log_depth, xy = see(vision, view)
-    sound = np.zeros((len(heard), spec.bins, N_JOINTS * len(CHANNELS)), np.float32)
-    facts = np.stack([sound_features(None if h.kernels is None else h.rig, spec) for h in heard])
-    for i, h in enumerate(heard):
-        if h.kernels is not None:
-            sound[i] = ray_sound(h.kernels, h.rig, view.one(i), log_depth[i], xy[i], spec)
+    form = form_of(spec)
+    told = [form.inputs(view.one(i), log_depth[i], xy[i], h.kernels, h.rig) for i, h in enumerate(heard)]
     joints = np.stack([h.joints for h in heard]) @ view.turn
     batch = Batch(
-        sound=torch.from_numpy(sound),
-        context=torch.from_numpy(ray_context(view, log_depth, xy, facts)),
+        inputs=tuple(_tensor(np.stack(parts)) for parts in zip(*told, strict=True)),
         log_depth=_tensor(log_depth),
         xy=_tensor(xy),
         centre=_tensor(view.centre),

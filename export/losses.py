@@ -3,23 +3,59 @@
 import torch
 from torch import Tensor, nn
 
+from edge.pose import MID_HIP
 from export.batches import Batch
-from export.network import Decoded, RayNet, decode, weighted_logits
+from export.network import Decoded, assemble, expected, with_prior
 from export.train_config import TrainConfig
+from export.volume_network import decode_volume, volume_target, with_volume_prior
 
 
-def ray_loss(net: RayNet, b: Batch, c: TrainConfig) -> tuple[Tensor, float]:
+def fusion_loss(net: nn.Module, b: Batch, c: TrainConfig) -> tuple[Tensor, float]:
     """The whole loss of a batch, and the part of it that is metres."""
-    logits, residual = net(b.sound, b.context)
-    decoded = decode(c.ray, logits, residual, b.log_depth, b.xy, b.centre, b.size)
+    decoded, surprise = _volume(net, b, c) if c.form == "volume" else _ray(net, b, c)
     metres = metres_loss(decoded.joints, b.joints)
-    offsets = torch.from_numpy(c.ray.spec.offsets).to(logits)
-    truth = (b.joints[..., 2] * b.size[:, None]).log() - b.log_depth
-    target = (-0.5 * ((offsets[:, None] - truth[:, None]) / c.ce_width) ** 2).exp() + 1e-6
-    target = target / target.sum(dim=1, keepdim=True)
-    bins = -(target * weighted_logits(c.ray, logits).log_softmax(dim=1)).sum(dim=1).mean()
     sound = nn.functional.binary_cross_entropy_with_logits(decoded.sound_logit, b.true_sound)
-    return metres + c.ce * bins + c.nll * sigma_loss(decoded, b.joints) + c.sound * sound, metres.item()
+    return metres + c.ce * surprise + c.nll * sigma_loss(decoded, b.joints) + c.sound * sound, metres.item()
+
+
+def predict(net: nn.Module, b: Batch, c: TrainConfig) -> Tensor:
+    """Joints (B, 15, 3) [m] in the person's frame."""
+    if c.form == "volume":
+        heat, residual = net(*b.inputs)
+        return decode_volume(c.volume, heat, residual, b.log_depth, b.xy, b.centre, b.size).joints
+    logits, residual = net(*b.inputs)
+    return _decoded_ray(logits, residual, b, c).joints
+
+
+def _ray(net: nn.Module, b: Batch, c: TrainConfig) -> tuple[Decoded, Tensor]:
+    logits, residual = net(*b.inputs)
+    offsets = torch.from_numpy(c.ray.spec.offsets).to(logits)[:, None]
+    truth = (b.joints[..., 2] * b.size[:, None]).log() - b.log_depth
+    target = (-0.5 * ((offsets - truth[:, None]) / c.ce_width) ** 2).exp()
+    return _decoded_ray(logits, residual, b, c), _surprise(with_prior(c.ray, logits), target)
+
+
+def _decoded_ray(logits: Tensor, residual: Tensor, b: Batch, c: TrainConfig) -> Decoded:
+    shift, spread = expected(with_prior(c.ray, logits), torch.from_numpy(c.ray.spec.offsets).to(logits)[:, None])
+    return assemble(c.ray.decoding, b.log_depth + shift, b.xy, spread, residual, b.centre, b.size)
+
+
+def _volume(net: nn.Module, b: Batch, c: TrainConfig) -> tuple[Decoded, Tensor]:
+    """Every stage's heatmap is held to the joints, the last decides where they are."""
+    heats, residual = net.stages(*b.inputs)
+    decoded = decode_volume(c.volume, heats[-1], residual, b.log_depth, b.xy, b.centre, b.size)
+    z = b.joints[..., 2]
+    place = (b.joints[..., :2] / z[..., None] - b.centre[:, None]) / b.size[:, None, None]
+    target = volume_target(c.volume, (z * b.size[:, None]).log() - b.log_depth[:, MID_HIP, None], place)
+    beliefs = [with_volume_prior(c.volume, heat, b.log_depth, b.xy).flatten(1, 3) for heat in heats]
+    return decoded, torch.stack([_surprise(belief, target.flatten(1, 3)) for belief in beliefs]).mean()
+
+
+def _surprise(logits: Tensor, target: Tensor) -> Tensor:
+    """Cross-entropy (scalar) of distributions over dimension 1; the target need not add up to one."""
+    target = target + 1e-6
+    target = target / target.sum(dim=1, keepdim=True)
+    return -(target * logits.log_softmax(dim=1)).sum(dim=1).mean()
 
 
 def metres_loss(joints: Tensor, truth: Tensor) -> Tensor:

@@ -119,25 +119,27 @@ def person_points(log_depth: Tensor, xy: Tensor, centre: Tensor, size: Tensor) -
     return torch.cat([plane, z[..., None]], dim=-1)
 
 
-def decode(
-    config: RayConfig, logits: Tensor, residual: Tensor, log_depth: Tensor, xy: Tensor, centre: Tensor, size: Tensor
+def expected(logits: Tensor, offsets: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and spread (B, 15) of the offsets (bins, 15) or (B, bins, 15) under the logits (B, bins, 15)."""
+    p = logits.softmax(dim=1)
+    shift = (p * offsets).sum(dim=1)
+    return shift, ((p * offsets**2).sum(dim=1) - shift**2).clamp(min=0.0).sqrt()
+
+
+def assemble(
+    decoding: RayDecoding, log_depth: Tensor, xy: Tensor, spread: Tensor, residual: Tensor, centre: Tensor, size: Tensor
 ) -> Decoded:
-    """`edge.ray_decoder.decode` for batches of tensors, with gradients."""
-    offsets = torch.from_numpy(config.spec.offsets).to(logits)
-    p = weighted_logits(config, logits).softmax(dim=1)
-    shift = (p * offsets[:, None]).sum(dim=1)
-    spread = ((p * offsets[:, None] ** 2).sum(dim=1) - shift**2).clamp(min=0.0).sqrt()
+    """`edge.ray_decoder.assemble` for batches of tensors, with gradients."""
     part = {name: residual[:, s] for name, s in residual_slices().items()}
-    depth = log_depth + shift + DEPTH_STEP * part["depth"]
+    depth = log_depth + DEPTH_STEP * part["depth"]
     joints = person_points(depth, xy + PLACE_STEP * part["place"].reshape(xy.shape), centre, size)
-    z = joints[..., 2].detach()
-    spread = spread.detach()
-    log_depth_sigma = (z * torch.hypot(spread, torch.full_like(spread, config.decoding.least_spread))).log() + part["depth_sigma"]
+    z, spread = joints[..., 2].detach(), spread.detach()
+    log_depth_sigma = (z * torch.hypot(spread, torch.full_like(spread, decoding.least_spread))).log() + part["depth_sigma"]
     log_plane_sigma = (z * size[:, None] * PLACE_STEP).log() + part["plane_sigma"]
     return Decoded(joints, log_depth_sigma, log_plane_sigma, part["sound"][:, 0])
 
 
-def weighted_logits(config: RayConfig, logits: Tensor) -> Tensor:
+def with_prior(config: RayConfig, logits: Tensor) -> Tensor:
     """Logits (B, bins, 15) with the log prior of the image's estimate."""
     offsets = torch.from_numpy(config.spec.offsets).to(logits)
     return logits - 0.5 * (offsets[:, None] / config.decoding.prior_spread) ** 2

@@ -11,15 +11,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import nn
 
 from edge.errors import ModelError
+from edge.forms import form_of
 from edge.network_lifter import FORMAT, INT8, VERSION
-from edge.ray_decoder import Lifted, RayDecoding, decode
+from edge.ray_decoder import Lifted, RayDecoding
 from edge.rays import FEATURES, View
 from edge.tflite import Model
-from export.batches import Batch, ray_batch
+from export.batches import Batch, fusion_batch
 from export.convert import Inputs, to_float, to_int8
-from export.network import RayNet, VisionNet
+from export.network import VisionNet
 from export.samples import Augmentation, Heard, SoundSet
 from export.train import load_networks
 from export.train_config import TrainConfig
@@ -44,7 +46,7 @@ LIMITS = (
 
 @dataclass(frozen=True, eq=False)
 class Checked:
-    """Samples in batches of one and the truth: inputs of the ray network, views, image estimates, truth (N, 15, 3) [m]."""
+    """Samples in batches of one and the truth: inputs of the fusion network, views, image estimates, truth (N, 15, 3) [m]."""
 
     batch: Batch
     views: View
@@ -54,13 +56,13 @@ class Checked:
         return len(self.truth)
 
     def inputs(self, index: int) -> Inputs:
-        """Of the ray network, one sample."""
-        return self.batch.sound[index : index + 1].numpy(), self.batch.context[index : index + 1].numpy()
+        """Of the fusion network, one sample."""
+        return tuple(x[index : index + 1].numpy() for x in self.batch.inputs)
 
     def lifted(self, index: int, logits: npt.ArrayLike, residual: npt.ArrayLike, config: TrainConfig, d: RayDecoding) -> Lifted:
         """The decoded outputs of one sample."""
         depth, xy = self.batch.log_depth[index].numpy(), self.batch.xy[index].numpy()
-        return decode(logits, residual, depth, xy, self.views.one(index), config.ray.spec, d)
+        return form_of(config.fusion.spec).decode((logits, residual), depth, xy, self.views.one(index), d)
 
 
 def quantize(checkpoint: Path, data: Path, out: Path, name: str, say: Say = print) -> Path:
@@ -68,7 +70,7 @@ def quantize(checkpoint: Path, data: Path, out: Path, name: str, say: Say = prin
 
     data: dataset; DATA/val calibrates. Raises ModelError where a file does not do what PyTorch does.
     """
-    config, vision, ray, stored = load_networks(checkpoint)
+    config, vision, fusion, stored = load_networks(checkpoint)
     samples = SoundSet([data / "val"])
     out.mkdir(parents=True, exist_ok=True)
     files = {"vision": out / f"{name}_vision.tflite", "float": out / f"{name}.tflite", "int8": out / f"{name}{INT8}.tflite"}
@@ -77,17 +79,17 @@ def quantize(checkpoint: Path, data: Path, out: Path, name: str, say: Say = prin
     recorded = _checked([samples.recorded(i) for i in _spread(len(samples), 2 * CHECKED)], vision, config)
     calibration = _checked(_mixed(samples, config.augmentation, config.seed), vision, config)
     to_float(vision, (torch.zeros(1, FEATURES),), files["vision"])
-    to_float(ray, (recorded.batch.sound[:1], recorded.batch.context[:1]), files["float"])
+    to_float(fusion, [x[:1] for x in recorded.batch.inputs], files["float"])
     to_int8(files["float"], files["int8"], [calibration.inputs(i) for i in range(len(calibration))])
-    difference = _check_float(ray, vision, files, recorded)
+    difference = _check_float(fusion, vision, files, recorded)
     decoding, threshold = _calibrated(files["float"], recorded, config)
     figures = _check_int8(files, recorded, config, decoding) | {"float_against_pytorch": difference}
     say(json.dumps(figures, indent=1))
     card = {
         "format": FORMAT,
         "version": VERSION,
-        "form": "ray",
-        "config": {"spec": asdict(config.ray.spec), "decoding": asdict(decoding), "sound_threshold": threshold},
+        "form": config.form,
+        "config": {"spec": asdict(config.fusion.spec), "decoding": asdict(decoding), "sound_threshold": threshold},
         "files": {k: {"name": p.name, "sha256": _sha256(p), "bytes": p.stat().st_size} for k, p in files.items()},
         "training": config.as_dict()
         | {"trained_steps": stored["step"], "samples": stored["samples"], "parameters": stored["parameters"]},
@@ -103,7 +105,7 @@ def quantize(checkpoint: Path, data: Path, out: Path, name: str, say: Say = prin
 
 
 def _checked(heard: Sequence[Heard], vision: VisionNet, config: TrainConfig) -> Checked:
-    batch, views = ray_batch(heard, vision, config.ray.spec)
+    batch, views = fusion_batch(heard, vision, config.fusion.spec)
     return Checked(batch, views, np.stack([h.joints for h in heard]))
 
 
@@ -114,15 +116,15 @@ def _mixed(samples: SoundSet, augmentation: Augmentation, seed: int) -> list[Hea
     return [samples.augmented(int(i), augmentation, rng) for i in chosen]
 
 
-def _check_float(ray: RayNet, vision: VisionNet, files: dict[str, Path], samples: Checked) -> float:
+def _check_float(fusion: nn.Module, vision: VisionNet, files: dict[str, Path], samples: Checked) -> float:
     """Largest difference of the float file from PyTorch, relative to the largest output."""
     model, seeing, worst = Model(files["float"]), Model(files["vision"]), 0.0
     for i in range(min(CHECKED, len(samples))):
-        sound, context = samples.inputs(i)
+        inputs = samples.inputs(i)
         features = samples.views.features[i : i + 1]
         with torch.no_grad():
-            expected = [*ray(torch.from_numpy(sound), torch.from_numpy(context)), vision(torch.from_numpy(features))]
-        for got, want in zip([*model.run(sound, context), *seeing.run(features)], expected, strict=True):
+            expected = [*fusion(*(torch.from_numpy(x) for x in inputs)), vision(torch.from_numpy(features))]
+        for got, want in zip([*model.run(*inputs), *seeing.run(features)], expected, strict=True):
             worst = max(worst, float(np.abs(got - want.numpy()).max() / want.abs().max()))
     if not worst <= FLOAT_TOLERANCE:
         raise ModelError(f"{files['float']}: differs from PyTorch by {worst:.2g} of the largest output, {FLOAT_TOLERANCE} may be")
@@ -155,7 +157,7 @@ def _check_int8(files: dict[str, Path], samples: Checked, config: TrainConfig, d
 
 def _calibrated(path: Path, samples: Checked, config: TrainConfig) -> tuple[RayDecoding, float]:
     """The decoding with factors that make WITHIN_SIGMA of the errors lie within 1 sigma, and the threshold of sound."""
-    plain, model = config.ray.decoding, Model(path)
+    plain, model = config.fusion.decoding, Model(path)
     ratios: dict[str, list[Array]] = {"depth": [], "plane": [], "joint": []}
     sure: list[float] = []
     for i in range(len(samples)):

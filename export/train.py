@@ -19,10 +19,10 @@ import torch
 from torch import Tensor, nn
 
 from edge.errors import ConfigError, ModelError
-from export.batches import Batch, ray_batch, vision_batch
+from export.batches import Batch, fusion_batch, vision_batch
 from export.curves import plot_curves
-from export.losses import metres_loss, mpjpe, ray_loss
-from export.network import RayNet, VisionNet, decode, parameters, person_points
+from export.losses import fusion_loss, metres_loss, mpjpe, predict
+from export.network import VisionNet, parameters, person_points
 from export.people import detector_errors, sample_people, sample_scenes
 from export.samples import SoundSet
 from export.team import Team
@@ -54,7 +54,8 @@ def train(
     torch.manual_seed(config.seed)
     start = None if finetune is None else load_checkpoint(finetune)
     if start is not None:
-        config = config_from({**config.as_dict(), "vision": start["config"]["vision"], "ray": start["config"]["ray"]})
+        same = {key: start["config"][key] for key in ("form", "vision", "ray", "volume")}
+        config = config_from(config.as_dict() | same)
     if team.first:
         (run / "config.json").write_text(json.dumps(config.as_dict(), indent=1))
         _trained_vision(config, run, start, say, progress)
@@ -64,29 +65,29 @@ def train(
     validation = SoundSet([data / "val"], progress)
     if team.first:
         say(f"{len(training)} samples to train on, {len(validation)} of unseen rooms to validate on")
-    return _RayTraining(config, run, vision, training, validation, start, team, say).run(minutes)
+    return _FusionTraining(config, run, vision, training, validation, start, team, say).run(minutes)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint: config, vision and ray weights, score. Raises ModelError."""
+    """A checkpoint: config, weights of vision and fusion, score. Raises ModelError."""
     try:
         data = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as e:
         raise ModelError(f"{path}: not readable as a checkpoint ({type(e).__name__}); `posekernel-export train` makes one") from e
-    missing = {"config", "vision", "ray"} - set(data)
+    missing = {"config", "vision", "fusion"} - set(data)
     if missing:
         raise ModelError(f"{path}: a checkpoint needs {', '.join(sorted(missing))}; `posekernel-export train` makes one")
     return dict(data)
 
 
-def load_networks(path: Path) -> tuple[TrainConfig, VisionNet, RayNet, dict[str, Any]]:
+def load_networks(path: Path) -> tuple[TrainConfig, VisionNet, nn.Module, dict[str, Any]]:
     """Config and networks of a checkpoint, ready to run, and all else in it. Raises ModelError."""
     data = load_checkpoint(path)
     config = config_from(data["config"])
-    vision, ray = VisionNet(config.vision), RayNet(config.ray)
+    vision, fusion = VisionNet(config.vision), config.make_network()
     vision.load_state_dict(data["vision"])
-    ray.load_state_dict(data["ray"])
-    return config, vision.eval(), ray.eval(), data
+    fusion.load_state_dict(data["fusion"])
+    return config, vision.eval(), fusion.eval(), data
 
 
 def _trained_vision(config: TrainConfig, run: Path, start: dict[str, Any] | None, say: Say, progress: Progress) -> VisionNet:
@@ -130,7 +131,7 @@ def _train_vision(config: TrainConfig, net: VisionNet, say: Say, progress: Progr
     return average
 
 
-class _RayTraining:
+class _FusionTraining:
     """The second part of a run and all its state."""
 
     def __init__(
@@ -146,9 +147,9 @@ class _RayTraining:
     ) -> None:
         self.config, self.folder, self.vision, self.team, self.say = config, run, vision, team, say
         self.training, self.validation = training, validation
-        self.net = RayNet(config.ray)
+        self.net = config.make_network()
         if start is not None:
-            self.net.load_state_dict(start["ray"])
+            self.net.load_state_dict(start["fusion"])
         self.average = deepcopy(self.net).eval()
         self.optimizer = torch.optim.AdamW(self.net.parameters(), config.rate, weight_decay=config.weight_decay)
         self.step, self.spent_s, self.best, self.since_best = 0, 0.0, float("inf"), 0
@@ -164,7 +165,7 @@ class _RayTraining:
             self.spent_s = time.monotonic() - began
             done = self.team.agreed(max((self.step + 1) / c.steps, 0.0 if minutes is None else self.spent_s / 60.0 / minutes))
             set_rate(self.optimizer, c.rate, self.step, min(done, 1.0), c.warm_up)
-            loss, metres = ray_loss(self.net, self._batch(), c)
+            loss, metres = fusion_loss(self.net, self._batch(), c)
             descend(self.optimizer, self.net, loss, self.team)
             self.step += 1
             follow(self.average, self.net, min(c.ema, self.step / (self.step + 10)))
@@ -188,7 +189,7 @@ class _RayTraining:
         mine = range(self.team.rank, c.batch, self.team.size)
         rngs = [np.random.default_rng([c.seed, 14, self.step, k]) for k in mine]
         heard = [self.training.augmented(int(chosen[k]), c.augmentation, rng) for k, rng in zip(mine, rngs, strict=True)]
-        return ray_batch(heard, self.vision, c.ray.spec)[0]
+        return fusion_batch(heard, self.vision, c.fusion.spec)[0]
 
     def _validate(self, running: float, done: float) -> None:
         errors = validate(self.average, self.vision, self.config, self.validation)
@@ -198,14 +199,15 @@ class _RayTraining:
         self.best, self.since_best = (score, 0) if better else (self.best, self.since_best + 1)
         left = self.spent_s * (1.0 - done) / max(done, 1e-6) / 60.0
         self.say(
-            f"ray {self.step}/{self.config.steps}: loss {running:.3f}, unseen rooms {100 * errors.median():.1f} cm median, "
-            f"{100 * score:.1f} mean{' (best)' if better else ''}, {left:.1f} min left"
+            f"{self.config.form} {self.step}/{self.config.steps}: loss {running:.3f}, "
+            f"unseen rooms {100 * errors.median():.1f} cm median, {100 * score:.1f} mean"
+            f"{' (best)' if better else ''}, {left:.1f} min left"
         )
         with (self.folder / "log.jsonl").open("a") as file:
             file.write(json.dumps(self.log[-1]) + "\n")
         plot_curves(self.log, self.folder / "curves.png")
         if better:
-            self._write("best.pt", {"ray": self.average.state_dict(), "score": score})
+            self._write("best.pt", {"fusion": self.average.state_dict(), "score": score})
 
     def _write(self, name: str, content: dict[str, Any]) -> None:
         head = {"config": self.config.as_dict(), "vision": self.vision.state_dict(), "step": self.step}
@@ -215,14 +217,14 @@ class _RayTraining:
         partial.replace(self.folder / name)
 
     def _save(self) -> None:
-        state = {"ray": self.net.state_dict(), "average": self.average.state_dict(), "optimizer": self.optimizer.state_dict()}
+        state = {"fusion": self.net.state_dict(), "average": self.average.state_dict(), "optimizer": self.optimizer.state_dict()}
         self._write("last.pt", state | {"spent_s": self.spent_s, "best": self.best, "since": self.since_best, "log": self.log})
 
     def _resume(self, path: Path) -> None:
         data = load_checkpoint(path)
-        if data["config"]["ray"] != self.config.as_dict()["ray"]:
+        if config_from(data["config"]).fusion != self.config.fusion:
             raise ConfigError(f"{path}: is of another network; continue with its own --config or choose another --out")
-        self.net.load_state_dict(data["ray"])
+        self.net.load_state_dict(data["fusion"])
         self.average.load_state_dict(data["average"])
         self.optimizer.load_state_dict(data["optimizer"])
         self.step, self.spent_s, self.best, self.since_best = data["step"], data["spent_s"], data["best"], data["since"]
@@ -231,16 +233,14 @@ class _RayTraining:
             self.say(f"going on at step {self.step}")
 
 
-def validate(net: RayNet, vision: VisionNet, config: TrainConfig, samples: SoundSet) -> Tensor:
+def validate(net: nn.Module, vision: VisionNet, config: TrainConfig, samples: SoundSet) -> Tensor:
     """Mean joint error (N,) [m] of at most held_out samples as recorded, evenly spread."""
     chosen = np.unique(np.linspace(0, len(samples) - 1, config.held_out).round().astype(int))
     errors = []
     for part in _chunks(chosen.tolist(), config.batch):
-        b, _ = ray_batch([samples.recorded(i) for i in part], vision, config.ray.spec)
+        b, _ = fusion_batch([samples.recorded(i) for i in part], vision, config.fusion.spec)
         with torch.no_grad():
-            logits, residual = net(b.sound, b.context)
-        decoded = decode(config.ray, logits, residual, b.log_depth, b.xy, b.centre, b.size)
-        errors.append(mpjpe(decoded.joints, b.joints))
+            errors.append(mpjpe(predict(net, b, config), b.joints))
     return torch.cat(errors)
 
 

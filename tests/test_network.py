@@ -15,13 +15,17 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip insta
 from edge import ray_decoder  # noqa: E402
 from edge.dataset import Sample, write_environment, write_sample  # noqa: E402
 from edge.errors import ConfigError, ModelError  # noqa: E402
+from edge.forms import form_of  # noqa: E402
+from edge.frustum import FrustumSpec, frustum_sound, pairs_for  # noqa: E402
 from edge.network_lifter import NetworkLifter, load_card  # noqa: E402
-from edge.rays import CHANNELS, CONTEXT, FEATURES, N_JOINTS, RaySpec, keypoint_view, ray_context, ray_sound, sound_features  # noqa: E402
-from export.batches import observed_view, ray_batch, see  # noqa: E402
-from export.network import RayConfig, RayNet, VisionConfig, VisionNet, decode  # noqa: E402
+from edge.rays import CHANNELS, CONTEXT, FEATURES, N_JOINTS, RaySpec, keypoint_view  # noqa: E402
+from export.batches import fusion_batch, observed_view, see  # noqa: E402
+from export.losses import predict  # noqa: E402
+from export.network import RayConfig, RayNet, VisionConfig, VisionNet  # noqa: E402
 from export.samples import MIRROR, Augmentation, SoundSet, mirrored, mirrored_rig, scaled_rig  # noqa: E402
 from export.train import load_networks, train  # noqa: E402
 from export.train_config import CONFIGS, TrainConfig, VisionTraining, config_from  # noqa: E402
+from export.volume_network import VolumeConfig, VolumeNet  # noqa: E402
 from tests.test_rays import BAND, CAMERA, RATE, echoes, make_rig, seen, standing  # noqa: E402
 
 pytestmark = pytest.mark.export
@@ -33,10 +37,12 @@ TINY = replace(
     batch=4,
     held_out=6,
     warm_up=2,
-    vision_training=VisionTraining(people=24, held_out=8, steps=6, batch=8),
-    vision=VisionConfig(width=16, layers=1),
+    vision_training=VisionTraining(people=24, held_out=8, errors=20, steps=6, batch=8),
+    vision=VisionConfig(width=16, blocks=1),
     ray=RayConfig(spec=RaySpec(bins=32), width=16, hidden=16, dilations=(1, 2)),
+    volume=VolumeConfig(spec=FrustumSpec(side=6, bins=12, pairs=3), audio=4, width=8, hidden=16),
 )
+FORMS = ("ray", "volume")
 
 
 @pytest.fixture(scope="module")
@@ -57,42 +63,84 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return train(TINY, dataset, tmp_path_factory.mktemp("run"), say=lambda line: None)
+@pytest.fixture(scope="module", params=FORMS)
+def trained(request: pytest.FixtureRequest, dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train(replace(TINY, form=request.param), dataset, tmp_path_factory.mktemp("run"), say=lambda line: None)
 
 
-def test_a_batch_is_what_the_device_computes(dataset: Path) -> None:
-    """Training and device: same views, same rays, same context, to float rounding."""
-    samples, vision, spec = SoundSet([dataset / "train"]), VisionNet(VisionConfig(16, 1)).eval(), RaySpec()
-    batch, _ = ray_batch([samples.recorded(i) for i in range(3)], vision, spec)
+def test_the_last_layers_start_from_the_image(dataset: Path) -> None:
+    samples = SoundSet([dataset / "train"])
+    vision = VisionNet(VisionConfig(16, 1)).eval()
+    for form in FORMS:
+        c = replace(TINY, form=form)
+        net = c.make_network().eval()
+        batch, views = fusion_batch([samples.recorded(i) for i in range(4)], vision, c.fusion.spec)
+        if form == "ray":
+            torch.nn.init.zeros_(net.logits.weight)
+            torch.nn.init.zeros_(net.logits.bias)
+        image = views.points(batch.log_depth.numpy(), batch.xy.numpy()) @ views.turn
+        np.testing.assert_allclose(predict(net, batch, c).detach().numpy(), image, atol=0.02)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_batch_is_what_the_device_computes(dataset: Path, form: str) -> None:
+    """Training and device: same views, same sound, same context, to float rounding."""
+    spec = replace(TINY, form=form).fusion.spec
+    samples, vision = SoundSet([dataset / "train"]), VisionNet(VisionConfig(16, 1)).eval()
+    batch, _ = fusion_batch([samples.recorded(i) for i in range(3)], vision, spec)
     for i in range(3):
         stored, heard = samples.samples[i], samples.recorded(i)
         view = keypoint_view(seen(stored.joints, CAMERA), heard.rig)
         assert view is not None
         depth, xy = (x[0] for x in see(vision, observed_view([heard.observed])))
-        sound = ray_sound(heard.kernels, heard.rig, view, depth, xy, spec)
-        np.testing.assert_allclose(batch.sound[i].numpy(), sound, atol=2e-3)
-        context = ray_context(view, depth, xy, sound_features(heard.rig, spec))
-        np.testing.assert_allclose(batch.context[i].numpy(), context, atol=1e-4)
+        for got, wanted in zip(batch.inputs, form_of(spec).inputs(view, depth, xy, heard.kernels, heard.rig), strict=True):
+            np.testing.assert_allclose(got[i].numpy(), wanted, atol=2e-3)
 
 
-def test_tensors_decode_as_on_the_device(dataset: Path) -> None:
-    config = RayConfig()
+@pytest.mark.parametrize("form", FORMS)
+def test_tensors_decode_as_on_the_device(dataset: Path, form: str) -> None:
+    c = replace(TINY, form=form)
     samples = SoundSet([dataset / "train"])
-    batch, views = ray_batch([samples.recorded(i) for i in range(4)], VisionNet(VisionConfig(16, 1)).eval(), config.spec)
-    generator = torch.Generator().manual_seed(1)
-    logits = 4.0 * torch.randn(4, config.spec.bins, N_JOINTS, generator=generator)
-    residual = torch.randn(4, ray_decoder.RESIDUALS, generator=generator)
-    decoded = decode(config, logits, residual, batch.log_depth, batch.xy, batch.centre, batch.size)
+    batch, views = fusion_batch([samples.recorded(i) for i in range(4)], VisionNet(VisionConfig(16, 1)).eval(), c.fusion.spec)
+    torch.manual_seed(1)
+    net = c.make_network().eval()
+    for p in net.parameters():
+        torch.nn.init.normal_(p, std=0.3)
+    joints = predict(net, batch, c).detach().numpy()
+    logits, residual = net(*batch.inputs)
     for i in range(4):
-        device = ray_decoder.decode(
-            logits[i], residual[i], batch.log_depth[i], batch.xy[i], views.one(i), config.spec, config.decoding
+        device = form_of(c.fusion.spec).decode(
+            (logits[i].detach(), residual[i].detach()), batch.log_depth[i], batch.xy[i], views.one(i), c.fusion.decoding
         )
-        np.testing.assert_allclose(decoded.joints[i].numpy() @ views.turn[i].T, device.joints, atol=1e-4)
-        np.testing.assert_allclose(decoded.log_depth_sigma[i].exp().numpy(), device.depth_sigma, rtol=1e-3)
-        np.testing.assert_allclose(decoded.log_plane_sigma[i].exp().numpy(), device.plane_sigma, rtol=1e-3)
-        assert torch.sigmoid(decoded.sound_logit[i]).item() == pytest.approx(device.sound, abs=1e-5)
+        np.testing.assert_allclose(joints[i] @ views.turn[i].T, device.joints, atol=1e-3)
+
+
+def test_the_volume_hears_the_person_where_the_echo_says(dataset: Path) -> None:
+    """The loudest bin is where the person is, whatever the image believed, and the order of pairs does not matter."""
+    spec, rig = FrustumSpec(bins=48), make_rig(CAMERA)
+    joints = standing(2.6, CAMERA)
+    view = keypoint_view(seen(joints, CAMERA), rig)
+    assert view is not None
+    true = np.full(15, np.log(np.linalg.norm(joints[8]) * view.size))
+    for wrong in (-0.15, 0.0, 0.2):
+        sound = frustum_sound(echoes(joints, rig), rig, view, true + wrong, spec)
+        middle = sound[:, :, 4:6, 4:6].mean(axis=(0, 2, 3))
+        assert spec.offsets[int(middle.argmax())] == pytest.approx(-wrong, abs=0.08)
+    assert sorted(pairs_for(8, 6)) == list(pairs_for(8, 6))
+    assert set(pairs_for(2, 6)) == {0, 1}
+
+
+def test_the_volume_network_knows_no_order_of_pairs() -> None:
+    torch.manual_seed(0)
+    net = VolumeNet(TINY.volume).eval()
+    s = TINY.volume.spec
+    sound, image = torch.randn(1, 3, s.bins, s.side, s.side), torch.rand(1, s.bins, s.side, s.side, N_JOINTS)
+    for p in net.parameters():
+        torch.nn.init.normal_(p, std=0.2)
+    one = net(sound, image, torch.zeros(1, CONTEXT))
+    two = net(sound[:, [2, 0, 1]], image, torch.zeros(1, CONTEXT))
+    for a, b in zip(one, two, strict=True):
+        torch.testing.assert_close(a, b)
 
 
 def test_a_mirrored_world_has_the_same_arrivals() -> None:
@@ -145,24 +193,24 @@ def test_sound_moves_the_joints_along_their_rays_only(dataset: Path) -> None:
 
 
 def test_a_checkpoint_explains_itself(trained: Path) -> None:
-    config, _, ray, stored = load_networks(trained)
-    assert config == TINY
+    config, _, fusion, stored = load_networks(trained)
+    assert config == replace(TINY, form=config.form)
     assert stored["samples"] == 8
     assert stored["score"] > 0.0
-    assert not ray.training
+    assert not fusion.training
     assert config_from(json.loads(json.dumps(config.as_dict()))) == config
 
 
 def test_an_interrupted_run_ends_as_an_unbroken_one(dataset: Path, trained: Path, tmp_path: Path) -> None:
     lines: list[str] = []
     (tmp_path / "vision.pt").write_bytes((trained.parent / "vision.pt").read_bytes())
-    half = replace(TINY, patience=1)
-    train(replace(half, steps=6), dataset, tmp_path, minutes=1e-9, say=lines.append)  # one step, then the time is over
-    train(TINY, dataset, tmp_path, say=lines.append)
+    tiny = load_networks(trained)[0]
+    train(replace(tiny, patience=1), dataset, tmp_path, minutes=1e-9, say=lines.append)  # one step, then the time is over
+    train(tiny, dataset, tmp_path, say=lines.append)
     assert "going on at step 1" in lines
     assert torch.load(tmp_path / "last.pt", weights_only=True)["step"] == 6
     with pytest.raises(ConfigError, match="another network"):
-        train(replace(TINY, ray=replace(TINY.ray, width=8)), dataset, tmp_path, say=lines.append)
+        train(replace(tiny, ray=RayConfig(width=8), volume=VolumeConfig(width=8)), dataset, tmp_path, say=lines.append)
 
 
 def test_finetuning_starts_from_the_checkpoint(dataset: Path, trained: Path, tmp_path: Path) -> None:
@@ -187,7 +235,7 @@ def test_both_tflite_files_do_what_the_checkpoint_does(dataset: Path, trained: P
     card = quantize(trained, dataset, tmp_path, "tiny", say=lambda line: None)
     figures = json.loads(card.read_text())["figures"]
     assert figures["float_against_pytorch"] < 1e-3
-    assert load_card(card).spec == TINY.ray.spec
+    assert load_card(card).form == form_of(load_networks(trained)[0].fusion.spec)
     keypoints, rig = seen(standing(2.5, CAMERA), CAMERA), make_rig(CAMERA)
     poses = [
         NetworkLifter(tmp_path / name)(keypoints, echoes(standing(2.5, CAMERA), rig), rig)

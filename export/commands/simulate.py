@@ -50,11 +50,13 @@ def run(args: argparse.Namespace) -> int:
     plan = Plan(args.split, args.samples, args.seed, args.per_room, args.rig, args.keep_clean, args.conditions)
     store, orders = Store(args.out), plan.orders()
     missing = [o for o in orders if not store.complete(o)]
-    made = sum(o.people for o in missing)
-    with tqdm(total=plan.samples, initial=plan.samples - made, unit="sample", smoothing=0.1) as bar:
+    wanted, made = sum(o.people for o in missing), 0
+    with tqdm(total=plan.samples, initial=plan.samples - wanted, unit="sample", smoothing=0.1) as bar:
         for count in make_all(store, missing, args.workers, args.scheduler):
             bar.update(count)
-    print(f"{args.out}: {plan.samples} samples of split {plan.split}, {made} of them new")
+            made += count
+    unusable = f" ({wanted - made} people stood where the sensor hears nothing of them)" if made < wanted else ""
+    print(f"{args.out}: {plan.samples - wanted + made} samples of split {plan.split}, {made} of them new{unusable}")
     return 0
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from edge.errors import ConfigError
 
-CONFIG_NAMES = ("debug", "small", "full")
+CONFIG_NAMES = ("debug", "small", "volume", "full")
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

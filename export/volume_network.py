@@ -1,0 +1,144 @@
+"""The `volume` network, the method's reference form: a multi-stage 3D CNN out of (2+1)D convolutions. Nothing but the network.
+
+TFLite has no int8 kernel for 3D convolution, hence one over the directions and one over depth. Both keep the channels last in
+memory, where the change from one to the other is a change of view, not a copy.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from edge.frustum import FrustumSpec
+from edge.pose import MID_HIP
+from edge.ray_decoder import RESIDUALS, RayDecoding
+from edge.rays import CONTEXT, N_JOINTS
+from export.network import Decoded, assemble
+
+
+@dataclass(frozen=True)
+class VolumeConfig:
+    """audio: channels of the encoder that all pairs share. width: of the stages. hidden: of what it is told beside."""
+
+    spec: FrustumSpec = field(default_factory=FrustumSpec)
+    decoding: RayDecoding = field(default_factory=RayDecoding)
+    audio: int = 8
+    width: int = 24
+    hidden: int = 96
+    stages: int = 2
+    depth_kernel: int = 5
+
+
+class Factored(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
+    """(2+1)D convolution: 3 x 3 over the directions, then along depth, each with normalisation and ReLU."""
+
+    def __init__(self, c_in: int, c_out: int, kernel: int) -> None:
+        super().__init__()
+        self.across = nn.Conv2d(c_in, c_out, 3, padding=1, bias=False)
+        self.across_norm = nn.BatchNorm2d(c_out)
+        self.along = nn.Conv2d(c_out, c_out, (kernel, 1), padding=(kernel // 2, 0), bias=False)
+        self.along_norm = nn.BatchNorm2d(c_out)
+
+    def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
+        """x (B, D, S, S, C) -> the same with other channels; bias (B, C) is added before the second half."""
+        b, d, s, _, c = x.shape
+        h = x.reshape(b * d, s, s, c).permute(0, 3, 1, 2)
+        h = torch.relu(self.across_norm(self.across(h)))
+        h = h.permute(0, 2, 3, 1).reshape(b, d, s * s, -1).permute(0, 3, 1, 2)
+        h = self.along_norm(self.along(h))
+        if bias is not None:
+            h = h + bias[:, :, None, None]
+        return torch.relu(h).permute(0, 2, 3, 1).reshape(b, d, s, s, -1)
+
+
+class VolumeNet(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
+    """Sound and heatmaps on the grid and what the image tells -> a heatmap over the grid for each joint."""
+
+    def __init__(self, config: VolumeConfig) -> None:
+        super().__init__()
+        c, k = config, config.depth_kernel
+        self.config = config
+        self.encoder = Factored(1, c.audio, k)
+        self.context = nn.Sequential(nn.Linear(CONTEXT, c.hidden), nn.ReLU(), nn.Linear(c.hidden, c.hidden), nn.ReLU())
+        self.bias = nn.Linear(c.hidden, c.width * 2 * c.stages)
+        self.position = nn.Parameter(torch.zeros(c.spec.bins, 1, 1, c.audio))
+        widths = [c.audio + N_JOINTS * (1 if stage == 0 else 2) for stage in range(c.stages)]
+        self.mixing = nn.ModuleList(Factored(w, c.width, k) for w in widths)
+        self.refining = nn.ModuleList(Factored(c.width, c.width, k) for _ in range(c.stages))
+        self.heat = nn.ModuleList(nn.Linear(c.width, N_JOINTS) for _ in range(c.stages))
+        self.residual = nn.Linear(c.width + c.hidden, RESIDUALS)
+        for layer in (self.residual, *self.heat):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def stages(self, sound: Tensor, image: Tensor, context: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Each stage's logits (B, D, S, S, 15), and the residuals. Inputs as of `forward`."""
+        b, p, d, s, _ = sound.shape
+        encoded = self.encoder(sound.reshape(b * p, d, s, s, 1))
+        heard = encoded.reshape(b, p, d, s, s, -1).amax(dim=1) + self.position
+        c = self.context(context)
+        bias = self.bias(c).reshape(b, -1, 2, self.config.width)
+        heats: list[Tensor] = []
+        h = heard
+        for stage in range(self.config.stages):
+            known = [heard, image] if stage == 0 else [heard, image, torch.relu(heats[-1])]
+            h = self.mixing[stage](torch.cat(known, dim=-1), bias[:, stage, 0])
+            h = self.refining[stage](h, bias[:, stage, 1])
+            heats.append(self.heat[stage](h))
+        pooled = h.reshape(b, d * s * s, -1).amax(dim=1)
+        return heats, self.residual(torch.cat([pooled, c], dim=1))
+
+    def forward(self, sound: Tensor, image: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+        """sound (B, P, D, S, S), image (B, D, S, S, 15), context (B, CONTEXT) -> logits (B, D, S, S, 15), residuals (B, R)."""
+        heats, residual = self.stages(sound, image, context)
+        return heats[-1], residual
+
+
+def with_volume_prior(config: VolumeConfig, heat: Tensor, log_depth: Tensor, xy: Tensor) -> Tensor:
+    """Logits (B, D, S, S, 15) with the log prior of the image's estimate."""
+    along, right, down = _offsets(config, log_depth, xy)
+    spread = config.spec.place_spread * config.spec.cell
+    deep = (along / config.decoding.prior_spread) ** 2
+    flat = (down / spread)[:, None, :, None] ** 2 + (right / spread)[:, None, None] ** 2
+    return heat - 0.5 * deep[:, :, None, None] - 0.5 * flat
+
+
+def volume_target(config: VolumeConfig, relative: Tensor, xy: Tensor) -> Tensor:
+    """Heatmaps (B, D, S, S, 15) of true joints: log depth relative to the image's mid-hip (B, 15), place (B, 15, 2)."""
+    spec = config.spec
+    along = torch.from_numpy(spec.offsets).to(xy)[:, None] - relative[:, None]
+    cells = torch.from_numpy(spec.places).to(xy)[:, None]
+    right, down = (cells - xy[:, None, :, k] for k in (0, 1))
+    wide, deep = 0.5 * spec.cell, 2.0 * spec.reach / (spec.bins - 1)
+    flat = (-0.5 * (down / wide) ** 2).exp()[:, :, None] * (-0.5 * (right / wide) ** 2).exp()[:, None]
+    return (-0.5 * (along / deep) ** 2).exp()[:, :, None, None] * flat[:, None]
+
+
+def decode_volume(
+    config: VolumeConfig, heat: Tensor, residual: Tensor, log_depth: Tensor, xy: Tensor, centre: Tensor, size: Tensor
+) -> Decoded:
+    """`edge.frustum.decode_frustum` for batches of tensors, with gradients."""
+    along, right, down = _offsets(config, log_depth, xy)
+    logits = with_volume_prior(config, heat, log_depth, xy)
+    p = logits.flatten(1, 3).softmax(dim=1).reshape(logits.shape)
+    deep = p.sum(dim=(2, 3))
+    shift = (deep * along).sum(dim=1)
+    spread = ((deep * along**2).sum(dim=1) - shift**2).clamp(min=0.0).sqrt()
+    moved = torch.stack([(p.sum(dim=(1, 2)) * right).sum(dim=1), (p.sum(dim=(1, 3)) * down).sum(dim=1)], dim=-1)
+    return assemble(config.decoding, log_depth + shift, xy + moved, spread, residual, centre, size)
+
+
+def _offsets(config: VolumeConfig, log_depth: Tensor, xy: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """From the image's estimate of each joint to the bins (B, D, 15) and to the cells right and down of it (B, S, 15)."""
+    bins = torch.from_numpy(config.spec.offsets).to(xy)[:, None]
+    along = log_depth[:, None, MID_HIP, None] + bins - log_depth[:, None]
+    cells = torch.from_numpy(config.spec.places).to(xy)[:, None]
+    return along, cells - xy[:, None, :, 0], cells - xy[:, None, :, 1]
+
+
+def volume_config_from(data: dict[str, Any]) -> VolumeConfig:
+    """A config out of `dataclasses.asdict`."""
+    d = dict(data)
+    spec = dict(d.pop("spec"))
+    return VolumeConfig(spec=FrustumSpec(**spec | {"gate": tuple(spec["gate"])}), decoding=RayDecoding(**d.pop("decoding")), **d)
