@@ -34,7 +34,7 @@ FLAT_TRUNK = 0.16  # shoulders less than this above the hips: the trunk lies (a 
 FLAT_LEGS = 0.12  # hips less than this above the ankles: the legs lie, too
 STILL_FLAT = 1.5  # somebody who lies may look this much less flat before they no longer do
 KNEELING, KNEELING_HIP = 0.13, 0.12  # knees lower than this, and hips higher than they by this
-FEET_AHEAD = 0.13  # ankles this far ahead of the hips, in the knees' direction: sitting; else crouching
+FEET_AHEAD = 0.12  # ankles this far ahead of the hips, in the knees' direction: sitting; else crouching
 LEAN_COSINE = 0.77  # of 40 degrees: leaning farther than this on straight legs is bending
 HUNCH_COSINE = 0.64  # of 50 degrees: as far as somebody on a seat leans
 

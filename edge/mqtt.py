@@ -7,6 +7,7 @@ import secrets
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +18,12 @@ import edge
 from edge.config import MqttConfig
 from edge.delivery import POLL_S, Delivery
 from edge.errors import BrokerError
-from edge.homeassistant import BIRTH, birth_topic, discovery_message, discovery_topic
+from edge.homeassistant import BIRTH, birth_topic, discovery_message, discovery_topic, removing
 from edge.mqtt_access import RefusedError, where, who
 from edge.mqtt_connection import Connection, Heard
 from edge.outbox import Outbox
 from edge.publish import ENCODERS, Message, State, encode, status_message
+from edge.zones import ZoneConfig
 
 _FIRST_DELAY_S = 0.25
 _MAX_DELAY_S = 2.0  # a broker that is away: asking costs nothing, and the stream is to resume within 3 s
@@ -63,7 +65,14 @@ class MqttPublisher:
     """
 
     def __init__(
-        self, config: MqttConfig, device_id: str, *, source: str, outbox_path: Path | None = None, recording: bool = False
+        self,
+        config: MqttConfig,
+        device_id: str,
+        *,
+        source: str,
+        zones: Sequence[ZoneConfig] = (),
+        outbox_path: Path | None = None,
+        recording: bool = False,
     ) -> None:
         self.commands: queue.Queue[Heard] = queue.Queue(_MAX_COMMANDS)
         self.counters = MqttCounters()
@@ -85,9 +94,11 @@ class MqttPublisher:
         self._birth = threading.Event()
         self._answers: deque[bytes] = deque(maxlen=_MAX_COMMANDS)
         self._delivery = Delivery(self.outbox, self.topic("event"))
+        self._announcement: Message | None = None
+        self._announced: bytes | None = None  # what the broker keeps of an earlier run's
         if config.discovery:
-            announcement = discovery_message(config, device_id, version=edge.__version__, source=source)
-            self._retained[discovery_topic(config, device_id)] = encode(announcement)
+            self._announcement = discovery_message(config, device_id, version=edge.__version__, source=source, zones=zones)
+            self._retained[discovery_topic(config, device_id)] = encode(self._announcement)
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
         self._thread.start()
 
@@ -218,8 +229,9 @@ class MqttPublisher:
         with self._lock:
             self._untold = set(self._retained)  # the broker may have forgotten them, and its ACL may have changed
         self._birth.clear()
-        births = [birth_topic(self._config)] if self._config.discovery else []
-        connection.subscribe(self.topic("cmd/+"), *births)
+        config = self._config
+        announcing = [birth_topic(config), discovery_topic(config, self._device_id)] if config.discovery else []
+        connection.subscribe(self.topic("cmd/+"), *announcing)
         self._delivery.begin()
         while not self._closing.is_set() and not connection.lost.is_set():
             self._tell(connection)
@@ -246,6 +258,7 @@ class MqttPublisher:
             if self._birth.is_set():
                 self._birth.clear()
                 self._untold |= set(self._retained)
+            self._remove_stale()
             messages = {topic: self._retained[topic] for topic in self._untold}
             self._untold.clear()
         for topic, payload in sorted(messages.items()):
@@ -258,6 +271,15 @@ class MqttPublisher:
                     return
                 raise
 
+    def _remove_stale(self) -> None:
+        """Home Assistant keeps a zone that is no longer announced, unless it is told. The lock is held."""
+        before, self._announced = self._announced, None
+        if before is not None and self._announcement is not None:
+            topic, payload = discovery_topic(self._config, self._device_id), encode(removing(self._announcement, before))
+            if payload != self._retained[topic]:
+                self._retained[topic] = payload
+                self._untold.add(topic)
+
     def _answer(self, connection: Connection) -> None:
         while self._answers:
             connection.post(self.topic("cmd/result"), self._answers[0])
@@ -266,6 +288,9 @@ class MqttPublisher:
     def _hear(self, heard: Heard) -> None:
         if heard.topic == birth_topic(self._config) and heard.payload == BIRTH:
             self._birth.set()
+            self._wake.set()
+        elif self._config.discovery and heard.topic == discovery_topic(self._config, self._device_id):
+            self._announced = heard.payload
             self._wake.set()
         elif heard.topic.startswith(self.topic("cmd/")) and heard.topic != self.topic("cmd/result"):
             try:

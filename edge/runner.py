@@ -186,7 +186,9 @@ def run(
         publisher = None
         if config.mqtt.enabled:
             outbox = Path(config.mqtt.outbox) if config.mqtt.outbox else folder / f"{config.device.id}.outbox"
-            publisher = closing.enter_context(MqttPublisher(config.mqtt, config.device.id, source=plan.kind, outbox_path=outbox))
+            publisher = closing.enter_context(
+                MqttPublisher(config.mqtt, config.device.id, source=plan.kind, zones=config.zones, outbox_path=outbox)
+            )
             sensing.announce(partial(publisher.publish_retained, "control"))
         outlets = _Outlets(config, plan.kind, publisher)
         if config.web.enabled:
