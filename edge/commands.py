@@ -1,7 +1,6 @@
 """What may be asked of a running sensor over MQTT: checks a command, word by word, and words the answer. Pure functions."""
 
 import json
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -111,11 +110,11 @@ def _level(found: Mapping[str, Any], cap: float) -> Arguments:
     level = found["level_dbfs"]
     if level is None:
         return {"level_dbfs": None}
-    if isinstance(level, bool) or not isinstance(level, int | float) or not math.isfinite(level):
+    if isinstance(level, bool) or not isinstance(level, int | float):
         raise CommandError(f"level_dbfs: found {_short(level)}, but a number is needed, or null for the configured level")
     if not MIN_LEVEL_DBFS <= level <= cap:
         raise CommandError(
-            f"level_dbfs: found {level:g}, allowed: {MIN_LEVEL_DBFS:g} to {cap:g} (excitation.level_dbfs of the configuration)"
+            f"level_dbfs: found {_short(level)}, allowed: {MIN_LEVEL_DBFS:g} to {cap:g} (excitation.level_dbfs of the configuration)"
         )
     return {"level_dbfs": float(level)}
 

@@ -326,6 +326,37 @@ def test_mute_silences_and_unmute_brings_the_sound_back(source):
     assert np.corrcoef(good.reference, EXCITATION.samples)[0, 1] > 0.999
 
 
+def test_a_lower_level_is_played_and_leaves_the_responses_as_they_were(sources):
+    sources.need_card("set_gain does nothing to a recording")
+    opened = sources.open(**({"loopback": REFERENCE} if sources.reference else {}))
+    before = opened.read_until_good()
+    opened.source.set_gain(0.1)
+    opened.read(3)
+    at = len(opened.card.played())
+    after = opened.read_until_good()
+    opened.read(4)
+    loudest = np.abs(opened.card.played()[at:].astype(int)).max()
+    assert loudest == pytest.approx(0.1 * 32767 * np.abs(EXCITATION.samples).max(), rel=0.01)
+    if sources.reference:
+        # The microphones of this card hear a recording; what they hear is divided by the reference.
+        ratio = np.abs(after.reference).max() / np.abs(before.reference).max()
+        assert ratio == pytest.approx(0.1, rel=0.02)
+    else:
+        assert np.abs(after.samples).max() == pytest.approx(10 * np.abs(before.samples).max(), rel=0.01)
+
+
+def test_it_opens_muted(source):
+    source.need_card("nothing is played")
+    card = source.alsa_card(recording(LATENCY), RATE, playback_channels=2, loopback=REFERENCE)
+    config = replace(source.audio, capture=card.capture, playback=card.playback)
+    audio = AlsaAudio(config, EXCITATION, RIG, muted=True)
+    source.opened.append(audio)
+    for _ in range(6):
+        assert audio.read(5.0) is not None
+    assert len(card.played()) > N
+    assert not card.played().any()
+
+
 def test_playback_has_no_gap_and_starts_softly(source):
     source.need_card("nothing is played")
     opened = source.open()

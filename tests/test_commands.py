@@ -1,0 +1,155 @@
+"""Commands: what is taken, what is refused and in which words; and that the published schema says the same."""
+
+import json
+import string
+from datetime import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.__main__ import SCHEMAS
+from edge.commands import MAX_BYTES, Command, CommandError, parse_command, result_message
+from edge.quiet_hours import QuietHours
+
+jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
+NIGHT = QuietHours.parse("22:00", "07:00")
+CAP = -20.0
+
+
+def parse(name: str, payload: str | bytes, *, retained: bool = False) -> Command:
+    data = payload.encode() if isinstance(payload, str) else payload
+    return parse_command(name, data, retained=retained, max_level_dbfs=CAP)
+
+
+def refused(name: str, payload: str | bytes, *, retained: bool = False) -> CommandError:
+    with pytest.raises(CommandError) as caught:
+        parse(name, payload, retained=retained)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400
+    return caught.value
+
+
+def schema_takes(name: str, payload: Any) -> bool:
+    schema = json.loads((SCHEMAS / "command.json").read_text())
+    one = {"$schema": schema["$schema"], "$ref": f"#/$defs/{name}", "$defs": schema["$defs"]}
+    return bool(jsonschema.Draft202012Validator(one).is_valid(payload))
+
+
+GOOD = [
+    ("sensing", {"on": False}, {"on": False}),
+    ("mute", {"on": True}, {"on": True}),
+    ("level", {"level_dbfs": -30}, {"level_dbfs": -30.0}),
+    ("level", {"level_dbfs": -20.0}, {"level_dbfs": -20.0}),
+    ("level", {"level_dbfs": None}, {"level_dbfs": None}),
+    ("quiet_hours", {"from": "22:00", "to": "07:00"}, {"hours": NIGHT}),
+    ("recalibrate", {}, {}),
+    ("reload", {}, {}),
+]
+BAD = [
+    ("sensing", {}, "on: missing"),
+    ("sensing", {"on": 1}, "on: found 1, but true or false is needed"),
+    ("sensing", {"on": "off"}, 'on: found "off"'),
+    ("sensing", {"on": True, "off": 1}, '"off": not known here'),
+    ("sensing", [True], "a JSON object is needed"),
+    ("sensing", None, "a JSON object is needed"),
+    ("mute", {"on": None}, "on: found null"),
+    ("level", {"level_dbfs": "-30"}, "a number is needed"),
+    ("level", {"level_dbfs": True}, "a number is needed"),
+    ("level", {"level_dbfs": -61}, "allowed: -60 to -20"),
+    ("level", {"level_dbfs": 10**400}, "allowed: -60 to -20"),
+    ("level", {"level_dbfs": float("1e308") * 10}, "not JSON"),
+    ("level", {"level_dbfs": 0}, "allowed: -60 to -20 (excitation.level_dbfs"),
+    ("quiet_hours", {"from": "22:00"}, "to: missing"),
+    ("quiet_hours", {"from": "24:00", "to": "07:00"}, "found '24:00', but a time of day"),
+    ("quiet_hours", {"from": "7:00", "to": "08:00"}, "found '7:00'"),
+    ("quiet_hours", {"from": 22, "to": 7}, "found 22"),
+    ("recalibrate", {"now": True}, '"now": not known here'),
+    ("reload", "", "a JSON object is needed"),
+    ("reload", {"id": 7}, "id: found 7"),
+    ("reload", {"id": "x" * 65}, "id: found"),
+    ("reload", {"id": ""}, "id: found"),
+]
+
+
+@pytest.mark.parametrize(("name", "payload", "arguments"), GOOD)
+def test_good_commands(name: str, payload: dict[str, Any], arguments: dict[str, Any]) -> None:
+    assert parse(name, json.dumps(payload)) == Command(name, None, arguments)
+    assert parse(name, json.dumps(payload | {"id": "a7"})) == Command(name, "a7", arguments)
+    assert schema_takes(name, payload)
+    assert schema_takes(name, payload | {"id": "a7"})
+
+
+@pytest.mark.parametrize(("name", "payload", "why"), BAD)
+def test_bad_commands_are_refused_by_program_and_schema(name: str, payload: Any, why: str) -> None:
+    assert why in str(refused(name, json.dumps(payload)))
+    assert not schema_takes(name, payload)
+
+
+def test_null_ends_the_quiet_hours() -> None:
+    assert parse("quiet_hours", "null") == Command("quiet_hours", None, {"hours": None})
+    assert schema_takes("quiet_hours", None)
+
+
+def test_equal_times_are_refused() -> None:
+    assert "two different times" in str(refused("quiet_hours", '{"from": "07:00", "to": "07:00"}'))
+
+
+def test_a_refusal_keeps_the_request() -> None:
+    assert refused("mute", '{"id": "a7", "on": 3}').request == "a7"
+
+
+@pytest.mark.parametrize(
+    ("payload", "why"),
+    [
+        (b"", "empty payload"),
+        (b"on", "not JSON"),
+        (b"\xff\xfe", "not JSON"),
+        (b'{"on": NaN}', "not JSON"),
+        (b"[" * 4000, "not JSON"),
+        (b"9" * 4096, "found 999"),
+        (b" " * MAX_BYTES + b"{}", "4098 bytes"),
+    ],
+)
+def test_what_is_not_a_small_piece_of_json(payload: bytes, why: str) -> None:
+    assert why in str(refused("sensing", payload))
+
+
+def test_retained_and_unknown_commands_are_refused() -> None:
+    assert "publish it without retain" in str(refused("sensing", '{"on": true}', retained=True))
+    assert "known: level, mute, quiet_hours, recalibrate, reload, sensing" in str(refused("format_disk", "{}"))
+
+
+@given(
+    name=st.sampled_from([g[0] for g in GOOD]),
+    payload=st.one_of(st.binary(max_size=200), st.text(string.printable).map(str.encode)),
+)
+def test_nothing_else_comes_out_of_anything(name: str, payload: bytes) -> None:
+    try:
+        parse(name, payload)
+    except CommandError as e:
+        sentence = str(e)
+        json.dumps(sentence).encode()
+
+
+def test_answers_fit_their_schema() -> None:
+    schema = json.loads((SCHEMAS / "command_result.json").read_text())
+    for message in (
+        result_message("hall", "sensing", "a7", True, "sensing is on", utc_ns=0),
+        result_message("hall", "x" * 500, None, False, "there is no such command", utc_ns=0),
+    ):
+        jsonschema.validate(message, schema)
+        assert set(message) == set(schema["properties"])
+
+
+def test_quiet_hours_cover_midnight() -> None:
+    day = QuietHours.parse("13:00", "15:30")
+    assert [NIGHT.covers(time(h, m)) for h, m in ((21, 59), (22, 0), (0, 0), (6, 59), (7, 0))] == [False, True, True, True, False]
+    assert [day.covers(time(h, m)) for h, m in ((12, 59), (13, 0), (15, 29), (15, 30), (0, 0))] == [
+        False,
+        True,
+        True,
+        False,
+        False,
+    ]
