@@ -17,6 +17,7 @@ EXAMPLES = """examples:
   posekernel run --config /etc/posekernel/config.toml
   posekernel replay recordings/kitchen --json   one JSON object per pose
   posekernel doctor --config /etc/posekernel/config.toml
+  posekernel config --array respeaker-usb-v2 --board raspberry-pi-5 --set device.id=hall --set place.speaker_m=[0.1,0.06,0.0]
 """
 
 
@@ -54,6 +55,17 @@ def make_parser() -> argparse.ArgumentParser:
     doctor.add_argument("--config", type=Path)
     doctor.add_argument("--no-hardware", action="store_true", help="leave sound card and camera alone")
     doctor.add_argument("--json", action="store_true")
+
+    config = commands.add_parser("config", help="make a configuration for an array and a board, or check one")
+    wanted = config.add_mutually_exclusive_group(required=True)
+    wanted.add_argument("--array", help="microphone array; an unknown name lists them")
+    wanted.add_argument("--check", type=Path, metavar="F", help="only say whether F is a good configuration")
+    wanted.add_argument("--list", action="store_true", help="all arrays and boards, and which do not go together")
+    config.add_argument("--board", help="with --array: the computer; an unknown name lists them")
+    config.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="e.g. device.id=hall, place.speaker_m=[0.1,0,0]"
+    )
+    config.add_argument("--out", type=Path, metavar="F", help="write it there instead of printing it")
 
     forget = commands.add_parser("forget", help="clear a removed sensor's retained messages from the broker and Home Assistant")
     forget.add_argument("--config", type=Path, required=True)
@@ -116,6 +128,8 @@ def _dispatch(args: argparse.Namespace) -> int:
             return app.forget_command(args.config)
         case "schema":
             return app.schema_command(args.message)
+        case "config":
+            return app.config_command(args.array, args.board, args.set, args.out, args.check)
         case "doctor":
             from edge import doctor
 

@@ -13,6 +13,7 @@ from edge.console import Console
 from edge.dataset_replay import is_dataset, replay_dataset
 from edge.errors import ConfigError
 from edge.mqtt import forget
+from edge.profiles import names, pairs, render_config
 from edge.record import record_session
 from edge.runner import run
 
@@ -43,6 +44,29 @@ def demo_command(json_lines: bool, seconds: float | None) -> int:
     console.say(
         f"{done.poses} poses, {done.from_sound} scaled by sound; {done.published} messages published, {done.dropped} dropped"
     )
+    return 0
+
+
+def config_command(array: str | None, board: str | None, settings: list[str], out: Path | None, check: Path | None) -> int:
+    """`posekernel config`: a configuration from what is known of an array and a board; or check one; or list both."""
+    if check is not None:
+        load_config(check)
+        print(f"{check}: good")
+        return 0
+    if array is None:
+        for name, computer, reason in pairs():
+            print(f"{name:<26} {computer:<18} {reason or 'ok'}")
+        return 0
+    if board is None:
+        raise ConfigError(f"--board: missing, allowed: {', '.join(names('boards'))}")
+    text = render_config(array, board, settings)
+    if out is None:
+        print(text, end="")
+        return 0
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as e:
+        raise ConfigError(f"{out}: cannot be written ({e.strerror}); give --out a place that you may write to") from e
     return 0
 
 

@@ -1,0 +1,335 @@
+"""What is known of arrays and boards (firmware_config/), and a whole config.toml from one of each and what the site knows."""
+
+import difflib
+import json
+import math
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.config import Config, check_config
+from edge.errors import ConfigError
+from edge.toml_fields import choice, from_table, limited, required
+
+FIRMWARE_CONFIG = Path(__file__).parents[1] / "firmware_config"
+INTERFACES = ("usb", "i2s-stereo", "i2s-tdm")
+CAPTURE_PCM, PLAYBACK_PCM = "posekernel_capture", "posekernel_playback"  # what alsa/*.conf define
+FRAME_SIZE = (640, 480)
+
+T = TypeVar("T")
+Positions = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where numbers come from; the facts name its id."""
+
+    id: str = required()
+    cite: str = required()
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A whole number, whence it comes, and whether it was measured on the real device."""
+
+    value: int = required()
+    source: str = required()
+    verified: bool = required()
+
+
+@dataclass(frozen=True)
+class Span:
+    """Two numbers: a band [Hz], or a camera's field of view [degrees], across and down."""
+
+    value: tuple[float, float] = required()
+    source: str = required()
+    verified: bool = required()
+
+
+@dataclass(frozen=True)
+class MicProfile:
+    """A microphone. position_m: in the array's plane, x right and y up as one looks at its face."""
+
+    channel: int = required(0, 63)
+    position_m: tuple[float, float] = required(-1.0, 1.0)
+    source: str = required()
+    verified: bool = required()
+
+
+@dataclass(frozen=True)
+class ArrayProfile:
+    """A microphone array. clock: "separate" where playback needs another card. required: config keys that only the site knows."""
+
+    title: str = required()
+    card: str = required()
+    channels: Whole = required()
+    playback_channels: Whole = required()
+    reference_channel: Whole = required()
+    sample_rate_hz: Whole = required()
+    highest_rate_hz: Whole = required()
+    band_hz: Span = required()
+    alsa_period_frames: Whole = required()
+    sources: tuple[Source, ...] = required()
+    interface: str = choice("usb", INTERFACES)
+    format: str = choice("S16_LE", ("S16_LE", "S32_LE"))
+    clock: str = choice("shared", ("shared", "separate"))
+    usb_id: str = ""
+    driver: str = ""
+    mics: tuple[MicProfile, ...] = ()
+    required: tuple[str, ...] = ()
+    quirks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Arrays of this interface do not work on the board, for this reason."""
+
+    interface: str = required()
+    reason: str = required()
+    source: str = required()
+    verified: bool = required()
+
+
+@dataclass(frozen=True)
+class BoardProfile:
+    """A computer. camera_device: may hold {width}, {height} and {fps}. packages: of its distribution."""
+
+    title: str = required()
+    camera_backend: str = required()
+    camera_device: str = required()
+    camera_fov_deg: Span = required()
+    fps: Whole = required()
+    keypoints_model: str = required()
+    keypoints_threads: Whole = required()
+    interfaces: tuple[str, ...] = required()
+    sources: tuple[Source, ...] = required()
+    packages: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where things are, camera frame [m]. array_m: its centre. mount: its face to the room, or flat with the face up.
+
+    turn_deg: the array about its own axis, anticlockwise as one looks at its face; 0 is its y up (facing) or forward (flat).
+    """
+
+    speaker_m: tuple[float, float, float] = required(-100.0, 100.0)
+    array_m: tuple[float, float, float] = (0.0, 0.06, 0.0)
+    mount: str = choice("facing", ("facing", "flat"))
+    turn_deg: float = limited(0.0, -360.0, 360.0)
+
+
+def names(kind: str) -> list[str]:
+    """The names of all "arrays" or "boards"."""
+    return sorted(path.stem for path in (FIRMWARE_CONFIG / kind).glob("*.toml"))
+
+
+def load_array(name: str) -> ArrayProfile:
+    """The array of that name. Raises ConfigError for an unknown one."""
+    profile = _load("arrays", name, ArrayProfile)
+    _check_sources(name, profile, profile.mics)
+    return profile
+
+
+def load_board(name: str) -> BoardProfile:
+    """The board of that name. Raises ConfigError for an unknown one."""
+    profile = _load("boards", name, BoardProfile)
+    _check_sources(name, profile, profile.refusals)
+    return profile
+
+
+def check_pair(array: ArrayProfile, board: BoardProfile) -> None:
+    """Raises ConfigError, with the reason, for an array that cannot work on the board."""
+    if array.interface in board.interfaces:
+        return
+    reason = next((r.reason for r in board.refusals if r.interface == array.interface), f"it offers no {array.interface}")
+    raise ConfigError(f"{array.title} on {board.title}: {reason}")
+
+
+def render_config(array_name: str, board_name: str, settings: Sequence[str]) -> str:
+    """A complete configuration file. settings: "key=value", keys of the file or of `place`; values as in TOML, or plain text.
+
+    Raises ConfigError for a pair that cannot work, for what is missing, and for whatever the configuration refuses.
+    """
+    array, board = load_array(array_name), load_board(board_name)
+    check_pair(array, board)
+    asked = _parse_settings(settings)
+    place_table = asked.pop("place", {})
+    missing = [key for key in ("device.id", *array.required) if _look_up(asked, key) is None]
+    if "speaker_m" not in place_table:
+        missing.append("place.speaker_m")
+    if missing:
+        raise ConfigError(f"{', '.join(missing)}: missing; only the site knows, give --set {missing[0]}=...")
+    place = from_table(Place, place_table, "place")
+    table = _merged(_known(array, board, place, asked), asked)
+    check_config(from_table(Config, table))
+    return _as_toml(table, _heading(array_name, array, board_name, board))
+
+
+def _known(array: ArrayProfile, board: BoardProfile, place: Place, asked: dict[str, Any]) -> dict[str, Any]:
+    camera = asked.get("camera", {})
+    width, height, fps = (
+        camera.get("width", FRAME_SIZE[0]),
+        camera.get("height", FRAME_SIZE[1]),
+        camera.get("fps", board.fps.value),
+    )
+    focal = _focal_px(board.camera_fov_deg.value, width, height)
+    return {
+        "device": {},
+        "source": {"kind": "device"},
+        "audio": {
+            "capture": CAPTURE_PCM,
+            "playback": PLAYBACK_PCM,
+            "channels": array.channels.value,
+            "mic_channels": [m.channel for m in array.mics],
+            "reference_channel": array.reference_channel.value,
+            "playback_channels": array.playback_channels.value,
+            "format": array.format,
+            "alsa_period_frames": array.alsa_period_frames.value,
+        },
+        "excitation": {"sample_rate_hz": array.sample_rate_hz.value, "band_hz": list(array.band_hz.value)},
+        "rig": {
+            "speakers_m": [list(place.speaker_m)],
+            "mics_m": [[round(float(x), 4) for x in mic] for mic in mic_positions(array, place)],
+            "camera": {"fx": focal, "fy": focal, "cx": width / 2, "cy": height / 2},
+        },
+        "camera": {
+            "backend": board.camera_backend,
+            "device": board.camera_device.format(width=width, height=height, fps=fps),
+            "width": width,
+            "height": height,
+            "fps": fps,
+        },
+        "keypoints": {"model": board.keypoints_model, "threads": board.keypoints_threads.value},
+    }
+
+
+def mic_positions(array: ArrayProfile, place: Place) -> Positions:
+    """The microphones where the array is mounted, camera frame [m, shape=(M, 3)]."""
+    plane = np.array([m.position_m for m in array.mics]).reshape(-1, 2)
+    turn = math.radians(place.turn_deg)
+    x, y = (np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]]) @ plane.T).astype(np.float64)
+    zero = np.zeros_like(x)
+    # The face looks away from the camera: its right is the camera's left.
+    mounted = np.stack([-x, -y, zero] if place.mount == "facing" else [x, zero, y], axis=1)
+    return np.asarray(mounted + np.array(place.array_m) + 0.0)
+
+
+def _focal_px(fov_deg: tuple[float, float], width: int, height: int) -> float:
+    """The focal length where the image is the largest part of the sensor of its own proportions."""
+    across, down = (math.tan(math.radians(a) / 2) for a in fov_deg)
+    return round(max(width / 2 / across, height / 2 / down), 1)
+
+
+def _load(kind: str, name: str, cls: type[T]) -> T:
+    path = FIRMWARE_CONFIG / kind / f"{name}.toml"
+    if name not in names(kind):
+        near = difflib.get_close_matches(name, names(kind), n=1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise ConfigError(f"{kind[:-1]} {name!r}{hint}: unknown, allowed: {', '.join(names(kind))}")
+    try:
+        return from_table(cls, tomllib.loads(path.read_text(encoding="utf-8")))
+    except (ConfigError, tomllib.TOMLDecodeError) as e:
+        raise ConfigError(f"{path}: {e}") from e
+
+
+def _check_sources(name: str, profile: ArrayProfile | BoardProfile, more: tuple[MicProfile, ...] | tuple[Refusal, ...]) -> None:
+    known = {s.id for s in profile.sources}
+    facts = [f for f in vars(profile).values() if isinstance(f, Whole | Span)]
+    if unknown := sorted({f.source for f in (*facts, *more)} - known):
+        raise ConfigError(f"{name}: no source of id {', '.join(unknown)}; add [[sources]] with it")
+
+
+def _parse_settings(settings: Sequence[str]) -> dict[str, Any]:
+    table: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(f"--set {setting!r}: key=value is needed, for example --set device.id=kitchen")
+        *path, last = key.strip().split(".")
+        at = table
+        for part in path:
+            at = at.setdefault(part, {})
+            if not isinstance(at, dict):
+                raise ConfigError(f"--set {setting!r}: {part} was given a value before")
+        at[last] = _value(text)
+    return table
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _look_up(table: dict[str, Any], key: str) -> Any:
+    at: Any = table
+    for part in key.split("."):
+        at = at.get(part) if isinstance(at, dict) else None
+    return at
+
+
+def _merged(known: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
+    """Both, the asked ones first where they meet."""
+    merged = dict(known)
+    for key, value in asked.items():
+        before = merged.get(key)
+        merged[key] = _merged(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _heading(array_name: str, array: ArrayProfile, board_name: str, board: BoardProfile) -> list[str]:
+    unmeasured = not all(m.verified for m in array.mics)
+    return [
+        f"Made by `posekernel config --array {array_name} --board {board_name}`: {array.title} on {board.title}.",
+        *(["Microphone positions are from publications, not measured on this device."] if unmeasured else []),
+        "rig.camera is from the data sheet's field of view until the camera is calibrated.",
+        *(f"Array: {q}" for q in array.quirks),
+        *(f"Board: {x}" for x in board.limits),
+    ]
+
+
+def _as_toml(table: dict[str, Any], heading: list[str]) -> str:
+    lines = [f"# {line}" for line in heading]
+
+    def section(name: str, values: dict[str, Any]) -> None:
+        if name and not (values and all(isinstance(v, dict) for v in values.values())):
+            lines.extend(["", f"[{name}]"])
+        lines.extend(f"{k} = {_as_value(v)}" for k, v in values.items() if not isinstance(v, dict))
+        for k, v in values.items():
+            if isinstance(v, dict):
+                section(f"{name}.{k}" if name else k, v)
+
+    section("", table)
+    return "\n".join([*lines, ""])
+
+
+def _as_value(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(_as_value(v) for v in value)}]"
+    if isinstance(value, dict):  # inside a list: zones
+        return "{ " + ", ".join(f"{k} = {_as_value(v)}" for k, v in value.items()) + " }"
+    return json.dumps(value, ensure_ascii=False)
+
+
+@cache
+def pairs() -> tuple[tuple[str, str, str], ...]:
+    """Every array and board with the reason against them together, "" where they work."""
+    found = []
+    for array in names("arrays"):
+        for board in names("boards"):
+            try:
+                check_pair(load_array(array), load_board(board))
+                found.append((array, board, ""))
+            except ConfigError as e:
+                found.append((array, board, str(e)))
+    return tuple(found)
