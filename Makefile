@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 VENV313 ?= .venv313
+TRAIN_VENV ?= .venv-train
 SECONDS ?=
 STAGE ?= frontend
 # make model: CONFIG=debug (minutes), small (hours) or full. OUT=edge/models ships what comes out.
@@ -11,8 +12,11 @@ RUN ?= runs/$(CONFIG)
 OUT ?= $(RUN)/models
 WORKERS ?= 2
 SAMPLES_debug = 160 40 40
-SAMPLES_small = 6000 400 1000
+SAMPLES_small = 8000 400 2000
 SAMPLES_full = 40000 1000 2000
+VOLUME_debug = debug-volume
+VOLUME_small = volume
+VOLUME_full = volume
 
 .PHONY: demo test lint homeassistant bench model clean
 
@@ -22,11 +26,15 @@ demo:
 
 test:
 	@deploy/setup.sh $(VENV) $(PYTHON) test
-	$(VENV)/bin/pytest
+	$(VENV)/bin/pytest -m "not train"
 	@other=$$(deploy/find-python.sh 3.13); \
 	if [ -n "$$other" ]; then \
-	  deploy/setup.sh $(VENV313) "$$other" test && $(VENV313)/bin/pytest -m "not export"; \
+	  deploy/setup.sh $(VENV313) "$$other" test && $(VENV313)/bin/pytest -m "not export and not train"; \
 	else echo "Python 3.13 is not installed: the edge tests ran on $$($(VENV)/bin/python -V) only"; fi
+	@other=$$(deploy/find-python.sh 3.11); \
+	if [ -n "$$other" ]; then \
+	  deploy/setup.sh $(TRAIN_VENV) "$$other" train,test && $(TRAIN_VENV)/bin/pytest -m train; \
+	else echo "Python 3.11 is not installed, but PyTorch's pinned version and the converter need it: training was not tested"; fi
 
 lint:
 	@deploy/setup.sh $(VENV) $(PYTHON) test
@@ -49,16 +57,19 @@ bench:
 	@deploy/setup.sh $(VENV) $(PYTHON) bench
 	$(VENV)/bin/posekernel bench --stage $(STAGE)
 
-# PyTorch's pinned version and the converter need Python 3.11, and 2 GB: a virtual environment of their own.
+# PyTorch's pinned version and the converter need Python 3.11, and 2 GB: a virtual environment of their own. Both forms see with
+# the network that the first trains.
 model:
-	@deploy/setup.sh .venv-train "$$(deploy/find-python.sh 3.11)" train
+	@deploy/setup.sh $(TRAIN_VENV) "$$(deploy/find-python.sh 3.11)" train
 	@set -e; set -- $(SAMPLES_$(CONFIG)); for split in train val test; do \
-	  .venv-train/bin/posekernel-export simulate --split $$split --samples $$1 --per-room 10 --rig compact --keep-clean \
+	  $(TRAIN_VENV)/bin/posekernel-export simulate --split $$split --samples $$1 --per-room 10 --rig compact --keep-clean \
 	    --workers $(WORKERS) --out $(DATA)/$$split; shift; done
-	.venv-train/bin/posekernel-export train --config $(CONFIG) --data $(DATA) --out $(RUN)
-	.venv-train/bin/posekernel-export quantize $(RUN)/best.pt --data $(DATA) --out $(OUT)
-	.venv-train/bin/posekernel-export evaluate $(DATA)/test --lifter \
-	  $(OUT)/lifter_ray_int8.tflite,$(OUT)/lifter_ray.tflite,$(OUT)/lifter_ray.tflite:silent,$(OUT)/lifter_ray.tflite:shuffled,geometric
+	$(TRAIN_VENV)/bin/posekernel-export train --config $(CONFIG) --data $(DATA) --out $(RUN)
+	$(TRAIN_VENV)/bin/posekernel-export train --config $(VOLUME_$(CONFIG)) --data $(DATA) --out $(RUN)-volume --vision $(RUN)/vision.pt
+	$(TRAIN_VENV)/bin/posekernel-export quantize $(RUN)/best.pt --data $(DATA) --out $(OUT)
+	$(TRAIN_VENV)/bin/posekernel-export quantize $(RUN)-volume/best.pt --data $(DATA) --out $(OUT)
+	$(TRAIN_VENV)/bin/posekernel-export evaluate $(DATA)/test --lifter \
+	  $(OUT)/lifter_ray_int8.tflite,$(OUT)/lifter_ray.tflite,$(OUT)/lifter_volume_int8.tflite,$(OUT)/lifter_ray.tflite:silent,geometric
 
 clean:
-	rm -rf $(VENV) $(VENV313) .venv-homeassistant .venv-train build dist *.egg-info
+	rm -rf $(VENV) $(VENV313) $(TRAIN_VENV) .venv-homeassistant build dist *.egg-info

@@ -32,6 +32,7 @@ Say = Callable[[str], None]
 CHECKED = 200
 CALIBRATION = 300
 WITHIN_SIGMA = 0.683
+VISION = "lifter_vision.tflite"
 # The scale comes from sound where the network is surer of it than in this share of true recordings, and than not.
 UNSURE = 0.05
 FLOAT_TOLERANCE = 1e-3  # of the largest logit or residual
@@ -65,20 +66,28 @@ class Checked:
         return form_of(config.fusion.spec).decode((logits, residual), depth, xy, self.views.one(index), d)
 
 
-def quantize(checkpoint: Path, data: Path, out: Path, name: str, say: Say = print) -> Path:
-    """Write NAME.tflite, NAME_int8.tflite, NAME_vision.tflite, NAME.json and their lines in SHA256SUMS; returns the card.
+def quantize(checkpoint: Path, data: Path, out: Path, name: str | None = None, say: Say = print) -> Path:
+    """Write NAME.tflite, NAME_int8.tflite, NAME.json, lifter_vision.tflite, and their lines in SHA256SUMS; returns the card.
 
-    data: dataset; DATA/val calibrates. Raises ModelError where a file does not do what PyTorch does.
+    data: dataset; DATA/val calibrates. The network that sees is one file for all forms. Raises ModelError where a file does not
+    do what PyTorch does, and where another form in OUT sees with another network.
     """
     config, vision, fusion, stored = load_networks(checkpoint)
+    name = name or f"lifter_{config.form}"
     samples = SoundSet([data / "val"])
     out.mkdir(parents=True, exist_ok=True)
-    files = {"vision": out / f"{name}_vision.tflite", "float": out / f"{name}.tflite", "int8": out / f"{name}{INT8}.tflite"}
+    files = {"vision": out / VISION, "float": out / f"{name}.tflite", "int8": out / f"{name}{INT8}.tflite"}
     sums = out / "SHA256SUMS"
     _forget(sums, [p.name for p in files.values()])
+    shared = [p for p in out.glob("lifter_*.json") if p.stem != name]
     recorded = _checked([samples.recorded(i) for i in _spread(len(samples), 2 * CHECKED)], vision, config)
     calibration = _checked(_mixed(samples, config.augmentation, config.seed), vision, config)
     to_float(vision, (torch.zeros(1, FEATURES),), files["vision"])
+    for other in shared:
+        if json.loads(other.read_text())["files"]["vision"]["sha256"] != _sha256(files["vision"]):
+            raise ModelError(
+                f"{other}: sees with another network than {checkpoint}: train both with one --vision, or use another --out"
+            )
     to_float(fusion, [x[:1] for x in recorded.batch.inputs], files["float"])
     to_int8(files["float"], files["int8"], [calibration.inputs(i) for i in range(len(calibration))])
     difference = _check_float(fusion, vision, files, recorded)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 import numpy as np
@@ -40,14 +41,16 @@ def train(
     run: Path,
     *,
     finetune: Path | None = None,
+    vision: Path | None = None,
     minutes: float | None = None,
     say: Say = print,
     progress: Progress = lambda items, total: items,
 ) -> Path:
     """Train from DATA/train and all else that begins like it, validate on DATA/val; returns the best checkpoint.
 
-    finetune: checkpoint to start from instead of nothing. minutes: the learning rate has come down by then even if not all steps
-    are done. Raises ConfigError, SessionError where there is nothing to train on, ModelError for a checkpoint that does not fit.
+    finetune: checkpoint to start from instead of nothing. vision: vision.pt of another run to see with, instead of a new one.
+    minutes: the learning rate has come down by then even if not all steps are done. Raises ConfigError, SessionError where there
+    is nothing to train on, ModelError for a checkpoint that does not fit.
     """
     team = Team()
     run.mkdir(parents=True, exist_ok=True)
@@ -56,16 +59,18 @@ def train(
     if start is not None:
         same = {key: start["config"][key] for key in ("form", "vision", "ray", "volume")}
         config = config_from(config.as_dict() | same)
+    if vision is not None and team.first and not (run / "vision.pt").is_file():
+        copyfile(vision, run / "vision.pt")
     if team.first:
         (run / "config.json").write_text(json.dumps(config.as_dict(), indent=1))
         _trained_vision(config, run, start, say, progress)
     team.wait()
-    vision = _trained_vision(config, run, start, say, progress)
+    seeing = _trained_vision(config, run, start, say, progress)
     training = SoundSet(sorted(data.glob("train*")) or [data / "train"], progress)
     validation = SoundSet([data / "val"], progress)
     if team.first:
         say(f"{len(training)} samples to train on, {len(validation)} of unseen rooms to validate on")
-    return _FusionTraining(config, run, vision, training, validation, start, team, say).run(minutes)
+    return _FusionTraining(config, run, seeing, training, validation, start, team, say).run(minutes)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

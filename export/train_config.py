@@ -1,11 +1,12 @@
 """What a training run is made of; it travels in the checkpoint."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from torch import nn
 
 from edge.errors import ConfigError
+from edge.frustum import FrustumSpec
 from export.network import RayConfig, RayNet, VisionConfig, ray_config_from
 from export.samples import Augmentation
 from export.volume_network import VolumeConfig, VolumeNet, volume_config_from
@@ -70,15 +71,18 @@ class TrainConfig:
         return asdict(self)
 
 
+_DEBUG = TrainConfig(
+    steps=150,
+    validate=75,
+    held_out=60,
+    vision_training=VisionTraining(people=300, held_out=60, errors=200, steps=150, batch=128),
+    vision=VisionConfig(width=64, blocks=1),
+    ray=RayConfig(width=32, hidden=48, dilations=(1, 2, 4)),
+    volume=VolumeConfig(spec=FrustumSpec(side=8, bins=16, pairs=4), audio=4, width=12, hidden=48),
+)
 CONFIGS = {
-    "debug": TrainConfig(
-        steps=150,
-        validate=75,
-        held_out=60,
-        vision_training=VisionTraining(people=300, held_out=60, errors=200, steps=150, batch=128),
-        vision=VisionConfig(width=64, blocks=1),
-        ray=RayConfig(width=32, hidden=48, dilations=(1, 2, 4)),
-    ),
+    "debug": _DEBUG,
+    "debug-volume": replace(_DEBUG, form="volume", steps=60, validate=30, batch=32),
     "small": TrainConfig(steps=9000, validate=500, held_out=400, ray=RayConfig(width=72, hidden=128)),
     # A step takes three times as long, half as many samples make up for half of it.
     "volume": TrainConfig(form="volume", steps=3500, batch=32, validate=250, held_out=300),

@@ -28,7 +28,7 @@ from export.train_config import CONFIGS, TrainConfig, VisionTraining, config_fro
 from export.volume_network import VolumeConfig, VolumeNet  # noqa: E402
 from tests.test_rays import BAND, CAMERA, RATE, echoes, make_rig, seen, standing  # noqa: E402
 
-pytestmark = pytest.mark.export
+pytestmark = [pytest.mark.export, pytest.mark.train]
 
 TINY = replace(
     CONFIGS["debug"],

@@ -22,6 +22,7 @@ SMALLEST = TrainConfig(
 )
 
 
+@pytest.mark.train
 def test_training_writes_weights_that_every_baseline_runs_with(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="PyTorch is not installed")
     said: list[str] = []
@@ -39,12 +40,14 @@ def test_training_writes_weights_that_every_baseline_runs_with(tmp_path: Path) -
         assert np.isfinite(pose.joints).all()
 
 
+@pytest.mark.train
 def test_too_little_to_train_on_is_said_before_the_work_begins(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="PyTorch is not installed")
     with pytest.raises(SessionError, match="4 usable samples, at least 50"):
         train_baselines(make_dataset(tmp_path, samples=2), tmp_path / "w.npz", SMALLEST, lambda text: None)
 
 
+@pytest.mark.train
 def test_numpy_and_pytorch_agree() -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     x = np.random.default_rng(0).normal(1.0, 3.0, (20, 6)).astype(np.float32)
@@ -56,6 +59,7 @@ def test_numpy_and_pytorch_agree() -> None:
     assert np.abs(there - [1.0, -2.0, 0.5]).max() > 0.01
 
 
+@pytest.mark.train
 def test_pinball_is_least_where_sigma_holds_its_share() -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     error = torch.rand(20000, generator=torch.Generator().manual_seed(0))

@@ -16,7 +16,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("checkpoint", type=Path, metavar="CKPT", help="best.pt of a run")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="dataset; DIR/val calibrates")
     parser.add_argument("--out", type=Path, default=Path("edge/models"), metavar="DIR", help="default edge/models")
-    parser.add_argument("--name", default="lifter_ray", metavar="NAME", help="of the files (default lifter_ray)")
+    parser.add_argument("--name", metavar="NAME", help="of the files (default lifter_ and the form)")
     parser.set_defaults(run=run)
 
 

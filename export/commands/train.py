@@ -7,7 +7,7 @@ from typing import Any
 
 from edge.errors import ConfigError
 
-CONFIG_NAMES = ("debug", "small", "volume", "full")
+CONFIG_NAMES = ("debug", "debug-volume", "small", "volume", "full")
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -22,6 +22,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="dataset with train and val")
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder of the run, new or to go on with")
     parser.add_argument("--finetune", type=Path, metavar="CKPT", help="checkpoint to start from")
+    parser.add_argument("--vision", type=Path, metavar="F", help="vision.pt of another run: see with its network, train no other")
     parser.add_argument("--minutes", type=float, metavar="M", help="end the learning rate's descent by then (default: all steps)")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads (default 1)")
     parser.set_defaults(run=run)
@@ -44,7 +45,14 @@ def run(args: argparse.Namespace) -> int:
         return bar
 
     best = train(
-        named_config(args.config), args.data, args.out, finetune=args.finetune, minutes=args.minutes, say=_say, progress=progress
+        named_config(args.config),
+        args.data,
+        args.out,
+        finetune=args.finetune,
+        vision=args.vision,
+        minutes=args.minutes,
+        say=_say,
+        progress=progress,
     )
     print(best)
     return 0
