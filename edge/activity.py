@@ -24,7 +24,7 @@ WINDOW_S = 0.5
 SPEED_WINDOW_S = 0.8
 HOLD_S = 0.3  # a new posture must be seen for so long
 HEADING_S = 0.5  # time constant
-WALK_M_S, STAND_M_S = 0.35, 0.22  # faster than this is walking, slower is standing again
+WALK_M_S, STAND_M_S = 0.4, 0.22  # faster than this is walking, slower is standing again
 HEIGHTS = 31  # the median of so many heard poses: a body's height does not change, its estimate does
 TYPICAL_HEIGHT_M = 1.7
 # Parts of the standing height.

@@ -1,6 +1,7 @@
-"""Checks a device announcement with Home Assistant's own schemas; run by an interpreter that has `homeassistant`, not by ours.
+"""Checks a device announcement, or automations, with Home Assistant's own schemas; run by an interpreter that has
+`homeassistant`, not by ours.
 
-stdin: the announcement as JSON. Prints one line per complaint; exit code 1 when there was any.
+stdin: the announcement, or a list of automations, as JSON. Prints one line per complaint; exit code 1 when there was any.
 """
 
 import importlib
@@ -9,9 +10,30 @@ import sys
 
 
 def main() -> int:
+    given = json.load(sys.stdin)
+    complaints = automation_complaints(given) if isinstance(given, list) else announcement_complaints(given)
+    print("\n".join(complaints))
+    return int(bool(complaints))
+
+
+def automation_complaints(automations):
+    from homeassistant.components.automation.config import PLATFORM_SCHEMA
+    from homeassistant.components.homeassistant.triggers.state import TRIGGER_STATE_SCHEMA
+
+    complaints = []
+    for automation in automations:
+        name = automation.get("alias", "?")
+        try:
+            for trigger in PLATFORM_SCHEMA(automation)["triggers"]:
+                TRIGGER_STATE_SCHEMA(trigger)
+        except Exception as e:
+            complaints.append(f"{name}: {e}")
+    return complaints
+
+
+def announcement_complaints(announcement):
     from homeassistant.components.mqtt.discovery import DEVICE_DISCOVERY_SCHEMA
 
-    announcement = json.load(sys.stdin)
     complaints = []
     try:
         DEVICE_DISCOVERY_SCHEMA(json.loads(json.dumps(announcement)))
@@ -26,8 +48,7 @@ def main() -> int:
             platform.DISCOVERY_SCHEMA(config)
         except Exception as e:
             complaints.append(f"{key}: {e}")
-    print("\n".join(complaints))
-    return int(bool(complaints))
+    return complaints
 
 
 if __name__ == "__main__":

@@ -14,9 +14,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser = commands.add_parser(
         "falls",
         help="act out falls and harmless motions, and count what the sensor makes of them",
-        description="Simulated people of all sizes fall (motion capture get-ups played backwards, and other ways), sit, lie down, "
-        "bend, crouch, kneel and walk out of view; their joints get the lifter's errors and go through the sensor's own tracking, "
-        "activity and event code at 10 poses a second. Prints how many falls were told in time and what was told wrongly.",
+        description="Simulated people of all sizes fall (motion capture get-ups played backwards, and other ways), sit, lie "
+        "down, bend, crouch, kneel and walk out of view; their joints get the lifter's errors and go through the sensor's own "
+        "tracking, activity and event code at 10 poses a second. Prints what was told in time, late, not, and wrongly.",
     )
     parser.add_argument("--falls", type=int, default=20, metavar="N", help="of each kind (default 20)")
     parser.add_argument("--minutes", type=float, default=30.0, metavar="M", help="of what is no fall, at least (default 30)")
