@@ -114,7 +114,8 @@ def _level(found: Mapping[str, Any], cap: float) -> Arguments:
         raise CommandError(f"level_dbfs: found {_short(level)}, but a number is needed, or null for the configured level")
     if not MIN_LEVEL_DBFS <= level <= cap:
         raise CommandError(
-            f"level_dbfs: found {_short(level)}, allowed: {MIN_LEVEL_DBFS:g} to {cap:g} (excitation.level_dbfs of the configuration)"
+            f"level_dbfs: found {_short(level)}, allowed: {MIN_LEVEL_DBFS:g} to {cap:g} (excitation.level_dbfs in the "
+            "configuration)"
         )
     return {"level_dbfs": float(level)}
 
