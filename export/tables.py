@@ -44,10 +44,12 @@ def format_evaluation(evaluation: Evaluation) -> str:
 def format_comparison(evaluations: Sequence[Evaluation]) -> str:
     """Several lifters on one dataset as a Markdown table; cm, per cent, 95 % intervals in brackets."""
     titles = [BY_NAME[c].title + (" (cm)" if BY_NAME[c].unit == "m" else " (%)") for c in COLUMNS]
-    lines = ["| lifter | poses | " + " | ".join(titles) + " |", "|---|---|" + "---|" * len(COLUMNS)]
+    lines = ["| lifter | poses | " + " | ".join(titles) + " | scale from sound (%) |", "|---|---|" + "---|" * (len(COLUMNS) + 1)]
     for e in evaluations:
         cells = [format_interval(e.overall[c], BY_NAME[c]) for c in COLUMNS]
-        lines.append(f"| {e.lifter} | {len(e.truth) - len(e.no_pose)} | " + " | ".join(cells) + " |")
+        poses = len(e.truth) - len(e.no_pose)
+        by_sound = 100.0 * (e.predictions.scale_source == "sound").sum() / max(poses, 1)
+        lines.append(f"| {e.lifter} | {poses} | " + " | ".join(cells) + f" | {by_sound:.0f} |")
     return "\n".join(lines)
 
 
