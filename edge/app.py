@@ -12,7 +12,7 @@ from edge.config import Config, DeviceConfig, MqttConfig, RuntimeConfig, SourceC
 from edge.console import Console
 from edge.dataset_replay import is_dataset, replay_dataset
 from edge.errors import ConfigError
-from edge.mqtt import forget
+from edge.mqtt_check import forget
 from edge.profiles import names, pairs, render_config
 from edge.record import record_session
 from edge.runner import run

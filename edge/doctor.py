@@ -13,6 +13,7 @@ from typing import Literal
 from edge.config import Config, load_config
 from edge.errors import DeviceError, PosekernelError
 from edge.lifters import MODELS
+from edge.sensing import Sensing, control_file
 
 Outcome = Literal["ok", "warning", "error"]
 PACKAGES = ("numpy", "scipy", "numba", "rocket-fft", "opencv-python-headless", "paho-mqtt")
@@ -40,6 +41,10 @@ def examine(config_path: Path | None, hardware: bool = True) -> list[Finding]:
     findings.append(Finding("config", "ok", str(config_path)))
     if config.source.kind == "replay":
         findings.append(_attempt("session", lambda: _session(config)))
+    elif hardware and (why := Sensing(config, control_file(config)).silent_because):
+        findings.append(
+            Finding("sound card, camera", "warning", f"not tried: {why}", "ask again when sensing is on and not silent")
+        )
     elif hardware:
         findings += [_attempt("sound card", lambda: _sound(config)), _attempt("camera", lambda: _camera(config))]
     if config.mqtt.enabled:
@@ -163,7 +168,7 @@ def _camera(config: Config) -> str:
 
 
 def _broker(config: Config) -> Finding:
-    from edge.mqtt import check
+    from edge.mqtt_check import check
 
     where = f"{config.mqtt.host}:{config.mqtt.port}"
     problem = check(config.mqtt, config.device.id)

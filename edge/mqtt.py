@@ -3,7 +3,6 @@
 import logging
 import queue
 import random
-import secrets
 import threading
 import time
 from collections import deque
@@ -292,7 +291,10 @@ class MqttPublisher:
         elif self._config.discovery and heard.topic == discovery_topic(self._config, self._device_id):
             self._announced = heard.payload
             self._wake.set()
-        elif heard.topic.startswith(self.topic("cmd/")) and heard.topic != self.topic("cmd/result"):
+        elif heard.topic.startswith(self.topic("cmd/")) and heard.topic not in (
+            self.topic("cmd/result"),
+            self.topic("cmd/check"),
+        ):
             try:
                 self.commands.put_nowait(heard)
             except queue.Full:
@@ -329,38 +331,6 @@ class MqttPublisher:
         elif problem != self.last_error:
             log.warning("%s (poses go on; trying again)", problem)
         self.last_error = problem
-
-
-def check(config: MqttConfig, device_id: str | None = None) -> str | None:
-    """Try the broker once: None when it takes us, otherwise one sentence with the trouble and its remedy.
-
-    device_id: also try whether we may write below that device's topic (an empty, unretained message to `.../check`); MQTT 3.1.1
-    brokers never tell.
-    """
-    connection = Connection(config, f"posekernel-check-{secrets.token_hex(4)}")
-    try:
-        connection.open()
-        if device_id is not None:
-            connection.publish_acknowledged(f"{config.base_topic}/{device_id}/check", b"", _ACK_TIMEOUT_S, retain=False)
-    except BrokerError as e:
-        return str(e)
-    finally:
-        connection.close()
-    return None
-
-
-def forget(config: MqttConfig, device_id: str) -> None:
-    """Clear what the broker retains of a device that is gone; Home Assistant then removes it. Raises BrokerError."""
-    topics = [f"{config.base_topic}/{device_id}/{name}" for name in ("summary", "control", "status")]
-    if config.discovery:
-        topics.insert(0, discovery_topic(config, device_id))  # first: entities should not show as unavailable in between
-    connection = Connection(config, f"posekernel-forget-{secrets.token_hex(4)}")
-    try:
-        connection.open()
-        for topic in topics:
-            connection.publish_acknowledged(topic, b"", _ACK_TIMEOUT_S)
-    finally:
-        connection.close()
 
 
 def _delay_s(failures: int, longest_s: float) -> float:

@@ -169,12 +169,12 @@ class Connection:
             raise self.ending()
         return Posted(info, self._denied)
 
-    def subscribe(self, *topics: str) -> None:
-        """Ask for topics at QoS 1, without waiting. With MQTT 5 what was said as retained is heard as such, and not our own."""
+    def subscribe(self, *topics: str, own: bool = False) -> None:
+        """Ask for topics at QoS 1, without waiting. With MQTT 5 what is retained is heard as such, and our own only if `own`."""
         if self._client is None or not topics:
             return
         if self._config.protocol == 5:
-            options = SubscribeOptions(qos=1, noLocal=True, retainAsPublished=True)
+            options = SubscribeOptions(qos=1, noLocal=not own, retainAsPublished=True)
             self._client.subscribe([(topic, options) for topic in topics])
         else:
             self._client.subscribe([(topic, 1) for topic in topics])

@@ -1,18 +1,27 @@
 """Records a real rig: raw sound and images, as `replay` and the training read them."""
 
+import logging
 import time
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from edge.commands import CommandError, parse_command, result_message
 from edge.config import Config
 from edge.devices import AudioPeriod
 from edge.errors import ConfigError, EndOfStreamError
+from edge.mqtt import MqttPublisher
 from edge.runner import make_plan, stop_on_signals
+from edge.sensing import Sensing, control_file
 from edge.session import SessionWriter
 from edge.session_writer import FULL_SCALE
+
+_TELL_S = 3.0
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +35,24 @@ class Recorded:
 def record_session(path: Path, config: Config, seconds: float) -> Recorded:
     """Record `seconds` (or until SIGINT, SIGTERM) from the configured devices into a new folder. Raises PosekernelError.
 
-    Channels: the microphones in the rig's order, then the reference where there is one. Faulty periods are kept and named.
+    Channels: the microphones in the rig's order, then the reference where there is one. Faulty periods are kept and named. While
+    it records, the device's retained status on the broker says so. Sensing off, mute and quiet hours hold here, too; the command
+    that switches sensing off ends the recording.
     """
     if config.source.kind != "device":
         raise ConfigError(f"source.kind: found {config.source.kind!r}, but only the sound and images of a device can be recorded")
+    sensing = Sensing(config, control_file(config))
+    if sensing.silent_because is not None:
+        raise ConfigError(f"nothing was recorded: {sensing.silent_because}; change that with a command or wait")
+    config = replace(config, excitation=replace(config.excitation, level_dbfs=sensing.settings.level_dbfs))
     mics, reference = len(config.audio.mic_channels), config.audio.reference_channel >= 0
-    with stop_on_signals() as stop:
+    with stop_on_signals() as stop, ExitStack() as closing:
         plan = make_plan(config)
+        told = None
+        if config.mqtt.enabled:
+            told = closing.enter_context(MqttPublisher(config.mqtt, config.device.id, source=plan.kind, recording=True))
+            if not told.wait_connected(_TELL_S):
+                log.warning("nobody is told on MQTT that this records: %s", told.last_error or "the broker does not answer")
         source = plan.open()
         periods = frames = 0
         end = time.monotonic() + seconds
@@ -51,7 +71,7 @@ def record_session(path: Path, config: Config, seconds: float) -> Recorded:
                 fps=max(config.camera.fps, 1.0),
                 start_ns=time.monotonic_ns(),
             ) as writer:
-                while not stop.is_set() and time.monotonic() < end:
+                while not stop.is_set() and time.monotonic() < end and not _switched_off(config, told, sensing):
                     # Sound comes in fixed steps, images when they will: the shorter wait keeps both from queueing up.
                     period = source.audio.read(0.02)
                     if period is not None:
@@ -66,6 +86,26 @@ def record_session(path: Path, config: Config, seconds: float) -> Recorded:
         finally:
             source.close()
     return Recorded(periods, frames)
+
+
+def _switched_off(config: Config, told: MqttPublisher | None, sensing: Sensing) -> bool:
+    """Answer the commands that came; whether one of them switched sensing off. The others have to wait for the sensor itself."""
+    while told is not None and not told.commands.empty():
+        heard = told.commands.get()
+        name, request = heard.topic.rpartition("/")[2], None
+        ok, text = False, "this device records at present and takes no command but sensing off"
+        try:
+            command = parse_command(name, heard.payload, retained=heard.retained, max_level_dbfs=config.excitation.level_dbfs)
+            request = command.request
+            if name == "sensing" and not command.arguments["on"]:
+                sensing.change(sensing=False)
+                ok, text = True, "the recording is ended and sensing is off"
+        except CommandError as e:
+            request, text = e.request, str(e)
+        told.publish_answer(result_message(config.device.id, name, request, ok, text, utc_ns=time.time_ns()))
+        if ok:
+            return True
+    return False
 
 
 def _raw(period: AudioPeriod) -> npt.NDArray[np.int16]:

@@ -30,7 +30,7 @@ from edge.publish import Message, pose_message
 from edge.replay import open_replay
 from edge.rig import Rig
 from edge.sdnotify import Heartbeat
-from edge.sensing import Sensing
+from edge.sensing import Sensing, control_file
 from edge.session import Session, load_session
 from edge.summary import SummaryKeeper
 from edge.telemetry import Telemetry, as_sentence
@@ -174,9 +174,9 @@ def run(
         pipeline.warm_up()
         stop = closing.enter_context(stop_on_signals())
         folder = state_folder(config)
-        sensing = Sensing(config, folder / f"{config.device.id}.control.json")
+        sensing = Sensing(config, control_file(config))
         telemetry = Telemetry(config, plan.kind, pipeline, MODELS)
-        source = plan.open(muted=sensing.silent) if sensing.settings.sensing else None
+        source = plan.open(muted=sensing.silent_because is not None) if sensing.settings.sensing else None
 
         def close_source() -> None:
             if source is not None:
@@ -252,7 +252,7 @@ def run(
 def _open_again(plan: Plan, sensing: Sensing, stop: threading.Event) -> Source | None:
     """The source after sensing was off; None, after a pause, while a device is not there."""
     try:
-        return plan.open(muted=sensing.silent)
+        return plan.open(muted=sensing.silent_because is not None)
     except PosekernelError as e:
         log.error("sensing is on, but %s; trying again", e)
         stop.wait(_OPEN_AGAIN_S)

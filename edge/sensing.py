@@ -11,7 +11,7 @@ from pathlib import Path
 from time import monotonic, monotonic_ns, time_ns
 from typing import Any, Literal
 
-from edge.config import Config
+from edge.config import Config, state_folder
 from edge.devices import Source
 from edge.pipeline import Pipeline
 from edge.publish import Message, timestamp
@@ -34,6 +34,11 @@ class Settings:
     mute: bool
     level_dbfs: float
     quiet_hours: QuietHours | None
+
+
+def control_file(config: Config) -> Path:
+    """Where the settings are kept."""
+    return state_folder(config) / f"{config.device.id}.control.json"
 
 
 def configured(config: Config) -> Settings:
@@ -73,9 +78,9 @@ class Sensing:
         return self._settings
 
     @property
-    def silent(self) -> bool:
-        """Whether a source that opens now must not sound."""
-        return self._speaker()[0] == "off"
+    def silent_because(self) -> str | None:
+        """Why a source that opens now must not sound; None where it may."""
+        return self._speaker()[1]
 
     def announce(self, publish: Callable[[Message], None]) -> None:
         """Say the state through `publish`, now and whenever it changes."""

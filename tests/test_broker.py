@@ -15,7 +15,8 @@ from edge import broker as broker_module
 from edge.broker import EmbeddedBroker, Kind, find_mosquitto
 from edge.config import MqttConfig
 from edge.errors import BrokerError
-from edge.mqtt import MqttPublisher, check
+from edge.mqtt import MqttPublisher
+from edge.mqtt_check import check
 
 KINDS = [
     pytest.param("mosquitto", marks=pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")),

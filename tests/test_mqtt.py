@@ -21,8 +21,9 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.config import MqttConfig
-from edge.mqtt import MqttPublisher, check
+from edge.mqtt import MqttPublisher
 from edge.mqtt_access import PASSWORD_VARIABLE
+from edge.mqtt_check import check
 from edge.mqtt_connection import MAX_IN_FLIGHT
 from tests.mosquitto import Authority, Mosquitto, free_port, needs_mosquitto
 
@@ -335,7 +336,7 @@ def test_secret_stays_secret(tmp_path: Path, caplog: pytest.LogCaptureFixture) -
     assert not [t for t in texts if SECRET in t]
 
 
-ACL = "user node\ntopic write posekernel/hall/#\nuser reader\ntopic read #\n"
+ACL = "user node\ntopic readwrite posekernel/hall/#\nuser reader\ntopic read #\n"
 
 
 def test_a_device_writes_only_below_its_own_id(tmp_path: Path) -> None:

@@ -341,3 +341,35 @@ def test_temperature_is_the_processors(tmp_path: Path) -> None:
     assert soc_temperature_c(tmp_path) == 51.5
     (tmp_path / "thermal_zone1" / "type").write_text("other")
     assert soc_temperature_c(tmp_path) == 60.0
+
+
+@needs_mosquitto
+@pytest.mark.parametrize("ending", ["in time", "killed", "sensing off"])
+def test_nobody_is_recorded_unknowingly(tmp_path: Path, alsa_card: Callable[..., AlsaTestDevice], ending: str) -> None:
+    session = load_session(DEMO_SESSION)
+    card = alsa_card(np.asarray(session.audio[:80000]), session.excitation.sample_rate_hz)
+    with Mosquitto(tmp_path / "b") as broker, Subscriber(broker, "posekernel/hall/status") as status:
+        config = write_config(tmp_path / "config.toml", "hall", session, card, broker, 1.70)
+        config.write_text(
+            config.read_text().replace("fps = 0", "fps = 0\nloop = true") + f'[runtime]\nstate_dir = "{tmp_path}/s"\n'
+        )
+        command = [sys.executable, "-m", "edge", "record", str(tmp_path / "out"), "--config", str(config), "--consent"]
+        process = subprocess.Popen([*command, "--seconds", "2" if ending == "in time" else "60"], cwd=Path(__file__).parents[1])
+        try:
+            began = valid("status", status.next("posekernel/hall/status", 30.0)[0])
+            assert (began["state"], began["recording"]) == ("online", True)
+            if ending == "killed":
+                process.kill()
+            elif ending == "sensing off":
+                assert until(lambda: (tmp_path / "out").exists(), 20.0)
+                status.client.publish("posekernel/hall/cmd/sensing", b'{"on": false}', qos=1)
+            ended = valid("status", status.next("posekernel/hall/status", 30.0)[0])
+            assert (ended["state"], ended["recording"]) == ("offline", False)
+            assert process.wait(20.0) == (-signal.SIGKILL if ending == "killed" else 0)
+        finally:
+            process.kill()
+            process.wait()
+        if ending == "sensing off":
+            again = subprocess.run([*command, "--seconds", "2"], cwd=Path(__file__).parents[1], capture_output=True, text=True)
+            assert again.returncode == 2
+            assert "nothing was recorded: sensing off" in again.stderr
