@@ -156,6 +156,7 @@ class MqttConfig:
 
     discovery: announce the sensor to Home Assistant, below discovery_prefix (Home Assistant's own setting of that name).
     format: of the pose stream; the live page reads JSON only. pose_rate_hz: no more poses a second are sent, 0 = all.
+    envelope_rate_hz: echo profiles a second, which the live page draws, 0 = none.
     session_s: how long the broker keeps commands for a device that is away (MQTT 5). outbox: file for events that wait for the
     broker, "" = <id>.outbox in runtime.state_dir; outbox_events: how many, before the oldest is dropped.
     """
@@ -178,6 +179,7 @@ class MqttConfig:
     outbox: str = ""
     outbox_events: int = limited(1000, 10, 100000)
     pose_rate_hz: float = limited(0.0, 0.0, 100.0)
+    envelope_rate_hz: float = limited(2.0, 0.0, 2.0)
     format: str = choice("json", ("json", "cbor"))
 
 

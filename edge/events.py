@@ -64,14 +64,15 @@ class EventKeeper:
     def _tell(self, kind: EventKind, zone: str | None = None, fall: Fall | None = None) -> None:
         estimate = self._last
         assert estimate is not None
-        now = self._seen_s is None  # a pose has its own time; that somebody is gone is noticed now
+        # A pose has its own time; that somebody is gone is noticed now.
+        t_ns = round(self._clock() * 1e9) if self._seen_s is None else estimate.t_ns
         self._emit(
             event_message(
                 self._device_id,
                 kind,
                 source=self._source,
-                utc_ns=time.time_ns() if now else estimate.utc_ns,
-                monotonic_ns=time.monotonic_ns() if now else estimate.t_ns,
+                utc_ns=estimate.utc_ns + t_ns - estimate.t_ns,
+                monotonic_ns=t_ns,
                 zone=zone,
                 floor_m=estimate.activity.floor_m,
                 confidence=float(estimate.pose.confidence[[*CHEST, *HIPS]].mean()) * (fall.steadiness if fall else 1.0),

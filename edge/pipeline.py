@@ -107,9 +107,10 @@ class Pipeline:
         # Written by others, read here. silent: the loudspeaker is off on purpose, so not hearing it is no fault.
         self.silent = False
         self.seen_ns: int | None = None  # CLOCK_MONOTONIC of the last sight of somebody
+        self._image_ns = 0
         self._relearn = threading.Event()
         self._last_person_ns: int | None = None
-        self._kernels: tuple[int, Kernels | None] = (-1, None)
+        self.kernels: tuple[Heard, Kernels | None] | None = None  # the newest period that was paired with an image; read only
 
     def warm_up(self) -> None:
         """Compile and load everything that a first frame would wait for, on noise and a stick figure."""
@@ -143,9 +144,13 @@ class Pipeline:
         """Forget the empty room; it is learned anew as soon as nobody is in view. From any thread."""
         self._relearn.set()
 
+    def image_s(self) -> float:
+        """Time of the newest image: the clock of a source that is read as fast as it goes [s]."""
+        return self._image_ns * 1e-9
+
     def resume(self) -> None:
         """Call between two sources: what belongs to the last one's numbering is forgotten."""
-        self._kernels, self._last_person_ns, self.seen_ns, self._fault = (-1, None), None, None, ""
+        self.kernels, self._last_person_ns, self.seen_ns, self._fault = None, None, None, ""
 
     def hear(self, period: AudioPeriod) -> Heard | None:
         """Impulse responses of one period, or None for a period that must not be used."""
@@ -164,6 +169,7 @@ class Pipeline:
     def see(self, frame: Frame) -> Seen:
         """2D joints of one frame."""
         self.counters.frames += 1
+        self._image_ns = frame.t_ns
         keypoints = self.keypoints(frame.image)
         if keypoints is not None:
             self.seen_ns = time.monotonic_ns()
@@ -208,12 +214,12 @@ class Pipeline:
         person = seen.frame.t_ns - self._last_person_ns < UNSEEN_S * 1e9
         if heard is None:
             return None
-        if heard.index == self._kernels[0]:
-            return self._kernels[1]
+        if self.kernels is not None and heard.index == self.kernels[0].index:
+            return self.kernels[1]
         gate = first_arrival_s(seen.keypoints, self.rig, self.config.lifter) if seen.keypoints else None
         difference = self.background.step(heard.responses, heard.middle_ns, person, gate)
         kernels = None if difference is None else make_kernels(difference, self._rate_hz, self._band_hz)
-        self._kernels = (heard.index, kernels)
+        self.kernels = (heard, kernels)
         return kernels
 
     def offline(self, source: Source, stop: Stop, beat: Callable[[str], None]) -> Iterator[PoseEstimate]:

@@ -19,10 +19,12 @@ from edge.config import Config, make_rig, state_folder
 from edge.console import Console
 from edge.control import Control
 from edge.devices import Source, SourceKind
+from edge.envelope import EnvelopeKeeper
 from edge.errors import ConfigError, PosekernelError
 from edge.events import EventKeeper
 from edge.excitation import Excitation, make_excitation
 from edge.lifters import MODELS
+from edge.message_file import MessageFile
 from edge.mqtt import MqttCounters, MqttPublisher
 from edge.pipeline import Pipeline
 from edge.pose import PoseEstimate
@@ -127,13 +129,22 @@ class Summary:
 
 
 class _Outlets:
-    """Everything that a pose goes to besides the console."""
+    """Everything that a pose goes to besides the console. clock: seconds, of the images' time."""
 
-    def __init__(self, config: Config, kind: SourceKind, publisher: MqttPublisher | None) -> None:
-        self._id, self._publisher = config.device.id, publisher
+    def __init__(
+        self,
+        config: Config,
+        plan: Plan,
+        pipeline: Pipeline,
+        publisher: MqttPublisher | MessageFile | None,
+        clock: Callable[[], float],
+    ) -> None:
+        self._publisher = publisher
         if publisher is not None:
-            self._summary = SummaryKeeper(self._id, kind, partial(publisher.publish_retained, "summary"))
-            self._events = EventKeeper(self._id, kind, publisher.publish_event)
+            who = config.device.id, plan.kind
+            self._summary = SummaryKeeper(*who, partial(publisher.publish_retained, "summary"), clock)
+            self._events = EventKeeper(*who, publisher.publish_event, clock)
+            self._envelope = EnvelopeKeeper(config, plan.kind, pipeline, partial(publisher.publish_stream, "envelope"), clock)
 
     def pose(self, estimate: PoseEstimate, message: Message) -> None:
         if self._publisher is not None:
@@ -146,6 +157,7 @@ class _Outlets:
         if self._publisher is not None:
             self._summary.tick()
             self._events.tick()
+            self._envelope.tick()
 
 
 class _Either:
@@ -159,11 +171,16 @@ class _Either:
 
 
 def run(
-    config: Config, console: Console, seconds: float | None = None, read_again: Callable[[], Config] | None = None
+    config: Config,
+    console: Console,
+    seconds: float | None = None,
+    read_again: Callable[[], Config] | None = None,
+    messages: MessageFile | None = None,
 ) -> Summary:
     """Run until a signal, the source's end, `seconds` or a reload. Devices are closed and the broker told in any case.
 
     A broker that is away is logged; poses are computed all the same. read_again: reads the configuration for `reload`.
+    messages: takes what a broker would get where there is none (mqtt.enabled false).
     """
     reloaded: list[Config] = []
     with ExitStack() as closing:
@@ -190,7 +207,8 @@ def run(
                 MqttPublisher(config.mqtt, config.device.id, source=plan.kind, zones=config.zones, outbox_path=outbox)
             )
             sensing.announce(partial(publisher.publish_retained, "control"))
-        outlets = _Outlets(config, plan.kind, publisher)
+        live = config.source.kind == "device" or config.source.realtime
+        outlets = _Outlets(config, plan, pipeline, publisher or messages, time.monotonic if live else pipeline.image_s)
         if config.web.enabled:
             page = closing.enter_context(WebServer(config, plan.rig))
             console.say(f"page: {page.url}")
@@ -216,7 +234,6 @@ def run(
                 outlets.tick()
 
         closing.enter_context(Control(config, sensing, pipeline, telemetry, publisher, reload))
-        live = config.source.kind == "device" or config.source.realtime
         while not stop.is_set():
             if source is None:
                 heartbeat.beat("sound")

@@ -5,12 +5,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from edge.__main__ import SCHEMAS, main
+from edge.envelope import BINS, envelope_message
 from edge.pose import JOINTS
 from edge.publish import EventKind, Message, encode, event_message, pose_message, status_message, summary_message
 from tests.test_publish import an_estimate
+
+AXIS = np.linspace(0.5, 6.0, BINS + 1)
 
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
 
@@ -37,6 +41,7 @@ GOOD: list[tuple[str, Message]] = [
     ("pose", pose_message(an_estimate(joints_room=None, skew_ms=None, source="device"), "hall")),
     ("status", status_message("hall", "online", version="0.1.0", source="device", utc_ns=0)),
     ("status", status_message("hall", "offline", "connection lost", version="0.1.0", source="simulated")),
+    ("envelope", envelope_message("hall", AXIS, np.linspace(-80.0, -40.0, BINS), source="device", utc_ns=0, t_ns=1)),
     ("event", an_event("person_entered")),
     ("event", an_event("zone_left", zone="sofa")),
     ("event", an_event("fall", fall=(0.812, 1.24))),
@@ -45,7 +50,7 @@ GOOD: list[tuple[str, Message]] = [
 ]
 
 
-@pytest.mark.parametrize("name", ["command_result", "control", "event", "pose", "status", "summary", "telemetry"])
+@pytest.mark.parametrize("name", ["command_result", "control", "envelope", "event", "pose", "status", "summary", "telemetry"])
 def test_it_is_a_schema_whose_properties_are_required_and_described(name: str) -> None:
     s = schema(name)
     jsonschema.Draft202012Validator.check_schema(s)
@@ -75,6 +80,8 @@ def test_every_property_is_needed(name: str, message: Message) -> None:
         ("pose", {"people": 0}),
         ("pose", {"joints": []}),
         ("status", {"state": "asleep"}),
+        ("envelope", {"level_db": [-80.0] * 95}),
+        ("envelope", {"step_m": 0}),
         ("event", {"sequence": None}),
         ("event", {"kind": "party"}),
         ("event", {"kind": "fall"}),
@@ -106,5 +113,5 @@ def test_the_command_prints_them(capsys: pytest.CaptureFixture[str]) -> None:
     assert (
         set(json.loads(capsys.readouterr().out))
         == {p.stem for p in Path(SCHEMAS).glob("*.json")}
-        == {"command", "command_result", "control", "event", "pose", "status", "summary", "telemetry"}
+        == {"command", "command_result", "control", "envelope", "event", "pose", "status", "summary", "telemetry"}
     )
