@@ -25,10 +25,12 @@ SPEED_WINDOW_S = 0.8
 HOLD_S = 0.3  # a new posture must be seen for so long
 HEADING_S = 0.5  # time constant
 WALK_M_S, STAND_M_S = 0.4, 0.22  # faster than this is walking, slower is standing again
-HEIGHTS = 31  # the median of so many heard poses: a body's height does not change, its estimate does
+HEIGHTS = 101  # the median of so many heard poses: a body's height does not change, its estimate does
+HEIGHTS_TO_JUDGE, SIZES, ODD_SIZE = 15, 5, 0.15  # while so many bodies are larger or smaller by this share, poses are left out
 TYPICAL_HEIGHT_M = 1.7
 # Parts of the standing height.
 LOW_HIP = 0.43  # below: not on straight legs
+LEVEL_THIGH = 0.1  # hips less than this above the knees: sitting, however high the seat
 FLOOR_HIP = 0.15  # below, upright: sitting on the floor
 FLAT_TRUNK = 0.16  # shoulders less than this above the hips: the trunk lies (a trunk is 0.29 long)
 FLAT_LEGS = 0.12  # hips less than this above the ankles: the legs lie, too
@@ -64,13 +66,16 @@ class ActivityTracker:
         if not 0.0 < t_s - self._t_s < VISIT_S:
             self._restart()
         dt_s, self._t_s = min(t_s - self._t_s, VISIT_S), t_s
-        height_m = self._height(pose)
+        height_m, odd = self._height(pose)
         if room is None:
             return Activity(standing_height_m=height_m)
-        self._looks.append(_measure(room, pose.confidence, t_s))
-        while self._looks[0].t_s < t_s - SPEED_WINDOW_S:
+        if not odd:
+            self._looks.append(_measure(room, pose.confidence, t_s))
+        while self._looks and self._looks[0].t_s < t_s - SPEED_WINDOW_S:
             self._looks.popleft()
         recent = [look for look in self._looks if look.t_s >= t_s - WINDOW_S]
+        if not recent:
+            return Activity(standing_height_m=height_m, zones=self._zones.names)
         hip, chest, ankle, knee, ahead, upright = _medians(np.array([look.values for look in recent]))
         place = _medians(np.array([look.place for look in recent]))
         velocity = _velocity(self._looks)
@@ -92,18 +97,24 @@ class ActivityTracker:
     def _restart(self) -> None:
         self._looks: deque[_Look] = deque()
         self._heights: deque[float] = deque(maxlen=HEIGHTS)
+        self._sizes: deque[float] = deque(maxlen=SIZES)  # log of the newest bodies' over the usual height
         self._facing = np.zeros(2)
         self._posture: Posture = "unknown"
         self._next: tuple[Posture, float] = ("unknown", 0.0)  # what it may become, and since when
         self._walking = False
         self._zones = ZoneOccupancy(self._zone_configs)
 
-    def _height(self, pose: LiftedPose) -> float | None:
-        if pose.scale_source == "sound":
-            height = standing_height(pose.joints, pose.confidence)
-            if np.isfinite(height):
-                self._heights.append(height)
-        return float(np.median(self._heights)) if self._heights else None
+    def _height(self, pose: LiftedPose) -> tuple[float | None, bool]:
+        """The standing height as sound measured it so far, and whether the newest are far from it: their scale is wrong then."""
+        height = standing_height(pose.joints, pose.confidence)
+        if pose.scale_source == "sound" and np.isfinite(height):
+            self._heights.append(height)
+        if not self._heights:
+            return None, False
+        usual = float(np.median(self._heights))
+        self._sizes.append(float(np.log(height / usual)) if np.isfinite(height) else 0.0)
+        odd = abs(float(np.median(self._sizes))) > ODD_SIZE
+        return usual, odd and len(self._heights) >= HEIGHTS_TO_JUDGE
 
     def _settle(self, seen: Posture, t_s: float) -> Posture:
         if self._next[0] != seen:
@@ -156,7 +167,7 @@ def _classify(parts: Array, upright: float, patience: float) -> Posture:
     legs_known = not np.isnan(ankle)
     if hip < LOW_HIP and chest - hip < FLAT_TRUNK * patience and (not legs_known or hip - ankle < FLAT_LEGS * patience):
         return "lying"
-    if hip >= LOW_HIP:
+    if hip >= LOW_HIP and not hip - knee < LEVEL_THIGH:
         return "bending" if upright < LEAN_COSINE else "standing"
     if hip < FLOOR_HIP:
         return "sitting"

@@ -11,10 +11,11 @@ from typing import Literal
 from edge.activity import TYPICAL_HEIGHT_M
 from edge.pose import Activity
 
-FLOOR_M, OFF_FLOOR_M = 0.38, 0.48  # the trunk's middle is lower than this on the floor; higher, no longer
+FLOOR_M, OFF_FLOOR_M = 0.38, 0.48  # the trunk is lower than this on the floor; higher, no longer
+UPPER_SHARE = 0.35  # of the trunk's higher end in its height: on the floor one end may be propped up, on a sofa none is low
 FLAT, STEEP = 0.16, 0.24  # shoulders above the hips, in parts of the standing height: less is flat, more is not
 CONFIRM_S, JUDGE_S = 0.6, 1.6  # on the floor for so long; the trunk may still be settling, but not longer than that
-LEAST_DROP = 0.25  # of the trunk's middle, in parts of the standing height; from a chair it is 0.32
+LEAST_DROP = 0.25  # of the trunk, in parts of the standing height; from a chair it is 0.3
 LONGEST_FALL_S = 2.5  # a slower way down is lying down; moments in which the person is not seen do not count
 FELL_SHARE = 0.2  # the fall begins where the trunk was last within this share of the drop from the top
 LONGEST_GAP_S = 10.0  # unseen for longer: what was before does not count
@@ -34,7 +35,7 @@ class Fall:
 
 @dataclass(frozen=True, slots=True)
 class _Trunk:
-    """Height of the trunk's middle [m] and the place on the floor. t_s runs only while the person is seen."""
+    """Height of the trunk [m] and the place on the floor. t_s runs only while the person is seen."""
 
     t_s: float
     height_m: float
@@ -59,7 +60,8 @@ class FallDetector:
         if hip is None or chest is None or place is None:
             return None
         self._advance(t_s)
-        trunk = _Trunk(self._seen_s, (hip + chest) / 2.0, place)
+        low, high = min(hip, chest), max(hip, chest)
+        trunk = _Trunk(self._seen_s, low + UPPER_SHARE * (high - low), place)
         self._past.append(trunk)
         while self._past[0].t_s < self._seen_s - LONGEST_FALL_S - JUDGE_S:
             self._past.popleft()

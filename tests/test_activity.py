@@ -19,6 +19,7 @@ POSES: list[tuple[Posture, dict[str, float]]] = [
     ("sitting", {"hip": 0.3, "thigh_deg": 90.0}),
     ("sitting", {"hip": 0.3, "thigh_deg": 90.0, "lean_deg": -25.0, "shank_deg": 25.0}),
     ("sitting", {"hip": 0.28, "thigh_deg": 90.0, "lean_deg": 35.0}),
+    ("sitting", {"hip": 0.46, "thigh_deg": 90.0}),  # on a high chair
     ("sitting", {"hip": 0.06, "thigh_deg": 90.0, "shank_deg": 88.0}),  # on the floor
     ("lying", {"hip": 0.07, "lean_deg": -90.0, "thigh_deg": 90.0, "shank_deg": 90.0}),
     ("lying", {"hip": 0.3, "lean_deg": -85.0, "thigh_deg": 90.0, "shank_deg": 90.0}),  # on a bed

@@ -1,0 +1,178 @@
+"""Events: who comes and goes, zones, and falls told from sitting, lying on a sofa, bending and kneeling, with their evidence."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from edge.activity import ActivityTracker
+from edge.events import EventKeeper
+from edge.fall import LONGEST_GAP_S, UP_S
+from edge.pose import Activity, LiftedPose, PoseEstimate
+from edge.publish import Message
+from edge.summary import ABSENT_S
+from tests.acting import Array, figure, lying, noisy, seated
+
+HIDDEN = np.full((15, 3), np.nan)  # nobody is found
+
+
+@dataclass
+class Room:
+    """A keeper with a clock of its own and what it told."""
+
+    now_s: float = 100.0
+    told: list[Message] = field(default_factory=list)
+    recognise: ActivityTracker = field(default_factory=ActivityTracker)
+
+    def __post_init__(self) -> None:
+        self.keeper = EventKeeper("hall", "simulated", self.told.append, clock=lambda: self.now_s)
+
+    def show(self, poses: list[Array], *, people: int = 1, step_s: float = 0.1) -> list[str]:
+        """These poses, one each step; the kinds of the events that they raise."""
+        before = len(self.told)
+        for joints in poses:
+            self.now_s += step_s
+            if np.isfinite(joints).all():
+                pose = LiftedPose(joints, np.full(15, 0.05), np.full(15, 0.8), "sound", 10.0)
+                self.see(pose, self.recognise(pose, joints, self.t_ns), people)
+            self.keeper.tick()
+        return [m["kind"] for m in self.told[before:]]
+
+    def see(self, pose: LiftedPose, activity: Activity, people: int = 1) -> None:
+        self.keeper.pose(PoseEstimate(1, 1, self.t_ns, 0, pose, None, people, 0.0, 50.0, "simulated", activity))
+
+    @property
+    def t_ns(self) -> int:
+        return round(self.now_s * 1e9)
+
+
+def between(a: Array, b: Array, seconds: float, power: float = 1.0) -> list[Array]:
+    steps = round(10 * seconds)
+    return [a + (b - a) * (k / steps) ** power for k in range(1, steps + 1)]
+
+
+KNEELING, ON_THE_FLOOR = figure(hip=0.27, shank_deg=-88.0), figure(hip=0.07, thigh_deg=90.0, shank_deg=88.0)
+LIES_DOWN = [
+    *between(figure(), KNEELING, 2.0), *[KNEELING] * 10, *between(KNEELING, ON_THE_FLOOR, 1.5), *[ON_THE_FLOOR] * 10,
+    *between(ON_THE_FLOOR, lying(), 2.0),
+]  # fmt: skip
+
+
+def fall(seconds: float = 0.8) -> list[Array]:
+    return [figure()] * 20 + between(figure(), lying(), seconds, 2.0) + [lying()] * 20
+
+
+def test_somebody_comes_and_goes() -> None:
+    room = Room()
+    assert room.show([HIDDEN] * 50) == []
+    assert room.show([figure()] * 10) == ["person_entered"]
+    assert room.show([HIDDEN] * round(10 * ABSENT_S - 2)) == []  # the detector may miss somebody for a moment
+    assert room.show([figure()] * 10) == []
+    assert room.show([HIDDEN] * round(10 * ABSENT_S + 2)) == ["person_left"]
+    assert room.show([HIDDEN] * 100) == []
+    assert room.show([figure()] * 10) == ["person_entered"]
+
+
+def test_an_event_says_when_where_and_how_sure() -> None:
+    room = Room()
+    room.show([figure(place=(0.5, 2.0))])
+    (message,) = room.told
+    assert message["sequence"] is None  # whoever delivers it counts
+    assert (message["schema"], message["id"], message["source"]) == ("posekernel.event/1", "hall", "simulated")
+    assert (message["floor_m"], message["confidence"], message["monotonic_ns"]) == ([0.5, 2.0], 0.8, room.t_ns)
+    assert (message["zone"], message["fall"]) == (None, None)
+
+
+def test_zones_are_entered_and_left_in_pairs() -> None:
+    room = Room()
+    pose = LiftedPose(figure(), np.full(15, 0.05), np.full(15, 0.8), "sound", 10.0)
+    for zones in ((), ("Sofa",), ("Sofa", "Rug"), ("Rug",)):
+        room.see(pose, Activity(zones=zones))
+    room.now_s += ABSENT_S
+    room.keeper.tick()
+    assert [(m["kind"], m["zone"]) for m in room.told] == [
+        ("person_entered", None), ("zone_entered", "Sofa"), ("zone_entered", "Rug"), ("zone_left", "Sofa"), ("zone_left", "Rug"),
+        ("person_left", None),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("seconds", [0.4, 1.0, 1.8])
+def test_a_fall_is_told_once_and_soon_with_its_evidence(seconds: float) -> None:
+    room = Room()
+    assert room.show(fall(seconds)[: 20 + round(10 * seconds) + 18]) == ["person_entered", "fall"]
+    told = room.told[-1]
+    assert told["fall"]["height_drop_m"] == pytest.approx(0.53 * 1.75 + 0.35 * 0.288 * 1.75 - 0.12, abs=0.05)
+    assert 0.1 <= told["fall"]["duration_s"] <= seconds + 0.3
+    assert 0.5 < told["confidence"] <= 0.8
+    assert room.show([lying()] * 300) == []  # however long they lie
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_fall_with_the_lifters_noise(seed: int) -> None:
+    assert Room().show(noisy(fall(), 0.07, seed)) == ["person_entered", "fall"]
+
+
+@pytest.mark.parametrize(
+    "motion",
+    [
+        between(figure(), seated(), 0.6),
+        between(figure(), lying(hip_m=0.52), 0.8),  # drops onto a sofa
+        between(figure(), seated(), 0.8) + between(seated(), lying(hip_m=0.5), 0.8),
+        between(figure(), figure(hip=0.48, lean_deg=120.0), 0.5),
+        between(figure(), figure(hip=0.27, shank_deg=-88.0, lean_deg=80.0), 0.8),  # on all fours
+        between(figure(), ON_THE_FLOOR, 1.0),
+        LIES_DOWN,
+        [HIDDEN] * round(10 * LONGEST_GAP_S + 10),  # and lies there when seen again
+    ],
+)
+@pytest.mark.parametrize("seed", range(3))
+def test_no_fall(motion: list[Array], seed: int) -> None:
+    after = lying() if np.isnan(motion[-1]).any() else motion[-1]
+    assert "fall" not in Room().show(noisy([figure()] * 30 + motion + [after] * 50, 0.05, seed))
+
+
+def test_a_child_falls_off_a_seat() -> None:
+    low = lying(1.2)
+    assert Room().show([seated(1.2)] * 60 + between(seated(1.2), low, 0.8, 2.0) + [low] * 20) == ["person_entered", "fall"]
+
+
+def test_a_fall_is_told_although_the_person_is_not_seen_while_falling() -> None:
+    assert Room().show([figure()] * 20 + [HIDDEN] * 15 + [lying()] * 20) == ["person_entered", "fall"]
+
+
+def test_somebody_else_who_lies_elsewhere_did_not_fall() -> None:
+    assert Room().show([figure(place=(-1.5, 2.0))] * 20 + [lying(place=(1.5, 3.5))] * 30) == ["person_entered"]
+
+
+def test_a_fall_is_over_when_somebody_is_up_again_and_the_next_is_told_anew() -> None:
+    room = Room()
+    room.show(fall())
+    assert room.show(between(lying(), figure(), 2.0) + [figure()] * round(10 * UP_S + 10)) == ["fall_cleared"]
+    assert room.told[-1]["fall"] is None
+    assert room.show(fall()) == ["fall"]
+
+
+def test_sitting_up_or_a_helper_does_not_end_a_fall() -> None:
+    room = Room()
+    room.show(fall())
+    assert room.show([ON_THE_FLOOR] * 60) == []
+    assert room.show([figure()] * 60, people=2) == []
+    assert room.show([figure()] * 60) == ["fall_cleared"]
+
+
+def test_a_fall_outlasts_not_being_seen() -> None:
+    room = Room()
+    room.show(fall())
+    assert room.show([HIDDEN] * 200) == ["person_left"]
+    assert room.show([lying()] * 50) == ["person_entered"]
+    assert room.show([figure()] * 60) == ["fall_cleared"]
+
+
+def test_without_a_room_frame_nothing_is_told_of_falls() -> None:
+    room = Room()
+    pose = LiftedPose(lying(), np.full(15, 0.05), np.full(15, 0.8), "sound", 10.0)
+    for _ in range(50):
+        room.now_s += 0.1
+        room.see(pose, Activity())
+    assert [m["kind"] for m in room.told] == ["person_entered"]
+    assert room.told[0]["floor_m"] is None
