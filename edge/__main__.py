@@ -76,7 +76,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
 
     bench = commands.add_parser("bench", help="measure how fast this machine is, against named peers in one run")
-    bench.add_argument("--stage", choices=("frontend",), default="frontend")
+    bench.add_argument("--stage", choices=("frontend", "latency"), default="frontend")
     bench.add_argument("--json", action="store_true")
     return parser
 
@@ -138,8 +138,9 @@ def _dispatch(args: argparse.Namespace) -> int:
             return doctor.exit_code(findings)
         case _:
             from edge.bench import run_bench
+            from edge.bench_latency import run_latency
 
-            return run_bench(args)
+            return run_latency(args) if args.stage == "latency" else run_bench(args)
 
 
 if __name__ == "__main__":

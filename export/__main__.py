@@ -6,6 +6,7 @@ import sys
 from edge import __version__
 from edge.errors import PosekernelError
 from export.commands import (
+    broker_load,
     compare_levels,
     delivery,
     evaluate,
@@ -31,6 +32,7 @@ def make_parser() -> argparse.ArgumentParser:
     for command in (
         session,
         delivery,
+        broker_load,
         first_light,
         simulate,
         fit_detector,

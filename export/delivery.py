@@ -45,9 +45,9 @@ class Outcome:
 
 
 class KillableBroker:
-    """A mosquitto that saves each change, as a site's broker should: a session and what waits in it outlive a SIGKILL."""
+    """A mosquitto of our own; durable: it saves each change, so that a session and what waits in it outlive a SIGKILL."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, durable: bool = True) -> None:
         found = find_mosquitto()
         if found is None:
             raise BrokerError("mosquitto is not installed, but this measures a real broker; sudo apt install mosquitto")
@@ -55,8 +55,15 @@ class KillableBroker:
         with socket.create_server(("127.0.0.1", 0)) as s:
             self.port = int(s.getsockname()[1])
         self._config = folder / "mosquitto.conf"
-        lines = [f"listener {self.port} 127.0.0.1", "allow_anonymous true", "log_type none", "max_queued_messages 0"]
-        lines += ["persistence true", f"persistence_location {folder}/", "autosave_on_changes true", "autosave_interval 1"]
+        lines = [f"listener {self.port} 127.0.0.1", "allow_anonymous true", "log_type none"]
+        if durable:
+            lines += [
+                "max_queued_messages 0",
+                "persistence true",
+                f"persistence_location {folder}/",
+                "autosave_on_changes true",
+                "autosave_interval 1",
+            ]
         self._config.write_text("\n".join([*lines, *(["user root"] if os.geteuid() == 0 else []), ""]))
         self._binary = found
         self._process: subprocess.Popen[bytes] | None = None
@@ -78,6 +85,12 @@ class KillableBroker:
                     return
             time.sleep(0.005)
         raise BrokerError("mosquitto does not listen; see its own message")
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process is not None
+        return self._process.pid
 
     def kill(self) -> None:
         """SIGKILL, as a power cut."""

@@ -5,6 +5,7 @@ import json
 import sys
 
 from edge.bench import bench_frontend, print_result, run_bench
+from edge.bench_latency import bench_latency
 
 
 def test_front_end_equals_its_peers_at_full_size():
@@ -31,3 +32,12 @@ def test_json_is_one_valid_object(monkeypatch, capsys):
     assert run_bench(argparse.Namespace(stage="frontend", json=True)) == 0
     rows = json.loads(capsys.readouterr().out, parse_constant=lambda c: (_ for _ in ()).throw(ValueError(c)))["rows"]
     assert [r["name"] for r in rows] == ["posekernel", "numpy", "scipy", "pyroomacoustics"]
+
+
+def test_latency_is_that_of_poses_which_really_arrived():
+    result = bench_latency(seconds=2.0)
+    assert result.poses > 2
+    image, echo, transport = result.rows
+    assert 0.0 < transport.median_ms < image.median_ms <= image.p95_ms <= image.longest_ms
+    assert image.share == 100.0
+    assert echo.median_ms > 0.0

@@ -1,0 +1,125 @@
+"""How old a pose is when a subscriber of the broker has it: the whole sensor in real time, from image and echo to MQTT."""
+
+import argparse
+import json
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+
+from edge.broker import EmbeddedBroker
+from edge.errors import BrokerError
+
+_DEVICE = "bench"
+_START_S = 180.0  # the very first start compiles
+_WARM_UP = 20  # poses
+_SESSION = Path(__file__).parent / "sessions" / "demo"
+
+
+@dataclass(frozen=True)
+class LatencyRow:
+    """Milliseconds. share: of what this is, percent of the poses that have it."""
+
+    name: str
+    median_ms: float
+    p95_ms: float
+    longest_ms: float
+    share: float
+
+
+@dataclass(frozen=True)
+class LatencyResult:
+    """What `posekernel bench --stage latency` measured. rate_hz: poses that arrived per second. broker: which one it was."""
+
+    poses: int
+    rate_hz: float
+    broker: str
+    rows: tuple[LatencyRow, ...]
+
+
+def bench_latency(seconds: float = 30.0) -> LatencyResult:
+    """Replay the shipped session in real time through a sensor process and a broker; look at each pose as it arrives.
+
+    The clock starts at the middle of the exposure, and at the middle of the sound period, on CLOCK_MONOTONIC, which the processes
+    of one machine share. What a real camera and sound card add before they hand over is not in it. Raises BrokerError.
+    """
+    arrived: queue.Queue[tuple[int, dict[str, Any]]] = queue.Queue()
+    with EmbeddedBroker() as broker, tempfile.TemporaryDirectory(prefix="posekernel-bench-") as folder:
+        client = _subscribe(broker, arrived)
+        config = Path(folder) / "config.toml"
+        config.write_text(
+            f'[device]\nid = "{_DEVICE}"\n[source]\nkind = "replay"\npath = {json.dumps(str(_SESSION))}\nloop = true\n'
+            f'[mqtt]\nhost = "{broker.host}"\nport = {broker.port}\nprotocol = {broker.protocol}\ndiscovery = false\n'
+            f"[runtime]\nstate_dir = {json.dumps(folder)}\n"
+        )
+        sensor = subprocess.Popen(
+            [sys.executable, "-m", "edge", "run", "--config", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            for _ in range(_WARM_UP):
+                arrived.get(timeout=_START_S)
+            end_s = time.monotonic() + seconds
+            poses = []
+            while (left_s := end_s - time.monotonic()) > 0:
+                try:
+                    poses.append(arrived.get(timeout=left_s))
+                except queue.Empty:
+                    break
+        except queue.Empty:
+            raise BrokerError(f"no pose came within {_START_S:g} s; see `posekernel demo`") from None
+        finally:
+            sensor.terminate()
+            sensor.wait()
+            client.loop_stop()
+    return LatencyResult(len(poses), len(poses) / seconds, broker.kind, _rows(poses))
+
+
+def run_latency(args: argparse.Namespace) -> int:
+    """Print the table, or one JSON object; 0 when done."""
+    result = bench_latency()
+    if args.json:
+        print(json.dumps(asdict(result)))
+        return 0
+    print(f"{result.poses} poses, {result.rate_hz:.1f} per second, through {result.broker}")
+    print(f"{'until the subscriber has the pose':<42} {'median':>9} {'95 %':>9} {'longest':>9}")
+    for r in result.rows:
+        print(f"{r.name:<42} {r.median_ms:6.1f} ms {r.p95_ms:6.1f} ms {r.longest_ms:6.1f} ms")
+    return 0
+
+
+def _subscribe(broker: EmbeddedBroker, arrived: "queue.Queue[tuple[int, dict[str, Any]]]") -> paho.Client:
+    subscribed = threading.Event()
+    client = paho.Client(CallbackAPIVersion.VERSION2)
+    client.on_subscribe = lambda *_: subscribed.set()
+    client.on_message = lambda _c, _d, m: arrived.put((time.monotonic_ns(), json.loads(m.payload)))
+    client.connect(broker.host, broker.port)
+    client.subscribe(f"posekernel/{_DEVICE}/pose")
+    client.loop_start()
+    if not subscribed.wait(10.0):
+        raise BrokerError("the embedded broker does not answer; the machine is overloaded")
+    return client
+
+
+def _rows(poses: list[tuple[int, dict[str, Any]]]) -> tuple[LatencyRow, ...]:
+    image = [(at - m["monotonic_ns"]) / 1e6 for at, m in poses]
+    # The skew is the middle of the sound period against the image.
+    echo = [i - m["skew_ms"] for i, (_, m) in zip(image, poses, strict=True) if m["skew_ms"] is not None]
+    transport = [i - m["latency_ms"] for i, (_, m) in zip(image, poses, strict=True)]
+    named = (("from the middle of the exposure", image), ("from the middle of the echo's period", echo))
+    return tuple(
+        _row(name, values, len(poses)) for name, values in (*named, ("from the finished pose (encoding and broker)", transport))
+    )
+
+
+def _row(name: str, values: list[float], poses: int) -> LatencyRow:
+    v = np.array(values or [np.nan])
+    return LatencyRow(name, float(np.median(v)), float(np.quantile(v, 0.95)), float(v.max()), 100.0 * len(values) / max(poses, 1))
