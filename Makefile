@@ -18,7 +18,7 @@ VOLUME_debug = debug-volume
 VOLUME_small = volume
 VOLUME_full = volume
 
-.PHONY: demo test lint homeassistant bench model clean
+.PHONY: demo test lint homeassistant lint-deploy test-deploy bench model clean
 
 demo:
 	@deploy/setup.sh $(VENV) $(PYTHON) demo
@@ -52,6 +52,16 @@ homeassistant:
 	    .venv-homeassistant/bin/pip install -q --disable-pip-version-check homeassistant==2025.1.4 paho-mqtt==1.6.1; }; \
 	  $(VENV)/bin/pytest tests/test_homeassistant.py; \
 	else echo "Python 3.13 is not installed, but Home Assistant needs it: its own schemas were not asked"; fi
+
+# The playbooks: half a minute of ansible-lint, and minutes of a Debian tree with real systemd, as root. Python 3.12 or newer.
+lint-deploy:
+	@deploy/setup.sh .venv-deploy "$$(deploy/find-python.sh 3.13)" deploy
+	cd deploy && PATH="$(CURDIR)/.venv-deploy/bin:$$PATH" ansible-lint
+
+test-deploy:
+	@deploy/setup.sh $(VENV) $(PYTHON) test
+	@deploy/setup.sh .venv-deploy "$$(deploy/find-python.sh 3.13)" deploy
+	POSEKERNEL_DEPLOY_TESTS=1 PATH="$(CURDIR)/.venv-deploy/bin:$$PATH" $(VENV)/bin/pytest tests/deploy -v
 
 bench:
 	@deploy/setup.sh $(VENV) $(PYTHON) bench

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Everything that a device needs from the Python Package Index, in one folder: copy it where there is no network.
+# usage: deploy/wheelhouse.sh FOLDER [MACHINE [PYTHON]]      e.g. deploy/wheelhouse.sh wheelhouse aarch64 3.11
+# MACHINE: that of the devices, this one's unless given; PYTHON: 3.11 (Bookworm) or 3.13 (Trixie), this one's unless given.
+# FOLDER/SHA256SUMS lists what is in it; sign it with: ssh-keygen -Y sign -f KEY -n posekernel FOLDER/SHA256SUMS
+set -euo pipefail
+[ $# -ge 1 ] || { sed -n '2,5s/^# //p' "$0"; exit 2; }
+folder=$(mkdir -p "$1" && cd "$1" && pwd)
+cd "$(dirname "$0")/.."
+python=${PYTHON:-python3}
+machine=${2:-$(uname -m)}
+version=${3:-$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')}
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+"$python" -m venv "$work/venv"
+pip="$work/venv/bin/python -m pip --disable-pip-version-check -q"
+# A copy, so that no build output of another version gets into the wheel.
+mkdir "$work/source" && cp -r pyproject.toml README.md edge export firmware_config "$work/source/"
+find "$work/source" -name __pycache__ -prune -exec rm -rf {} +
+
+rm -f "$folder"/posekernel-*.whl
+$pip wheel --no-deps -w "$folder" "$work/source"
+wheel=$(echo "$folder"/posekernel-*.whl)
+here=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+if [ "$machine" = "$(uname -m)" ] && [ "$version" = "$here" ]; then
+  $pip wheel -c deploy/constraints.txt -w "$folder" "$wheel[alsa]"
+else
+  $pip download -c deploy/constraints.txt -d "$folder" --only-binary=:all: --python-version "$version" \
+    --platform "manylinux_2_28_$machine" --platform "manylinux_2_27_$machine" --platform "manylinux_2_17_$machine" \
+    --platform "manylinux2014_$machine" --platform "manylinux_2_34_$machine" "$wheel"
+  # pyalsaaudio has no wheels: the device compiles it (gcc, python3-dev, libasound2-dev) with this setuptools.
+  $pip download -c deploy/constraints.txt -d "$folder" --no-deps --no-binary=:all: --no-build-isolation pyalsaaudio 2>/dev/null ||
+    $pip download -c deploy/constraints.txt -d "$folder" --no-deps --no-binary=:all: pyalsaaudio
+  $pip download -d "$folder" --no-deps setuptools wheel
+fi
+cp deploy/constraints.txt "$folder/"
+(cd "$folder" && rm -f SHA256SUMS SHA256SUMS.sig && sha256sum -- * > SHA256SUMS)
+echo "$folder: $(wc -l < "$folder/SHA256SUMS") files, $(du -sh "$folder" | cut -f1), for $machine and Python $version"
