@@ -31,11 +31,11 @@ from tests.test_mqtt import Subscriber, until
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
 
 CHUNK = 16  # bytes: any run of twice as many raw bytes holds a whole one
-LONGEST_LIST = 64
+LONGEST_LIST = 96  # bins of the echo profile, mean over the microphones
 LONGEST_MESSAGE = 16_384
 BYTES_PER_S = 150_000  # the raw sound alone would be 192,000
 SCHEMA_OF = {"pose": "pose", "summary": "summary", "event": "event", "status": "status", "control": "control",
-             "telemetry": "telemetry", "cmd/result": "command_result"}  # fmt: skip
+             "envelope": "envelope", "telemetry": "telemetry", "cmd/result": "command_result"}  # fmt: skip
 
 
 class Tap:
@@ -185,7 +185,12 @@ def remote_ends(pid: int) -> set[str]:
 @needs_mosquitto
 def test_no_image_and_no_raw_sound_leaves_a_running_sensor(tmp_path: Path, raw: RawData) -> None:
     web_port = free_port()
-    with Mosquitto(tmp_path / "b") as broker, Tap(broker.port) as tap, Subscriber(broker, "posekernel/hall/pose") as seen:
+    with (
+        Mosquitto(tmp_path / "b") as broker,
+        Tap(broker.port) as tap,
+        Subscriber(broker, "posekernel/hall/pose") as seen,
+        Subscriber(broker, "posekernel/hall/envelope") as heard,
+    ):
         config = tmp_path / "config.toml"
         config.write_text(f"""
 [device]
@@ -221,6 +226,7 @@ state_dir = "{tmp_path}/state"
             for _ in range(40):
                 seen.next("posekernel/hall/pose", 30.0)
                 ends |= remote_ends(process.pid)
+            heard.next("posekernel/hall/envelope", 60.0)  # once the empty room is learned
             elapsed = time.monotonic() - began
         finally:
             process.send_signal(signal.SIGTERM)
