@@ -2,33 +2,53 @@
 
 import json
 import os
+import re
 import subprocess
+import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from edge.__main__ import main
+from edge.__main__ import SCHEMAS, main
 from edge.config import MqttConfig
-from edge.homeassistant import discovery_message, discovery_topic
+from edge.homeassistant import discovery_message, discovery_topic, removing
 from edge.mqtt import MqttPublisher
-from edge.publish import Message, encode, status_message, summary_message
+from edge.pose import POSTURES
+from edge.publish import EventKind, Message, encode, event_message, status_message, summary_message
+from edge.toml_fields import from_table
+from edge.zones import ZoneConfig, check_zones
 from tests.mosquitto import Mosquitto, needs_mosquitto
 from tests.test_mqtt import Subscriber, until
 from tests.test_publish import an_estimate
 
 CONFIG = MqttConfig()
 TOPIC = "homeassistant/device/posekernel_hall/config"
-SCHEMAS = Path(__file__).with_name("homeassistant_schemas.py")
+README = Path(__file__).parents[1] / "README.md"
+HOME_ASSISTANT_SCHEMAS = Path(__file__).with_name("homeassistant_schemas.py")
 HOME_ASSISTANT_PYTHON = Path(
     os.environ.get("HOME_ASSISTANT_PYTHON", Path(__file__).parents[1] / ".venv-homeassistant/bin/python")
 )
 
 
-def announcement(config: MqttConfig = CONFIG, source: str = "device") -> Message:
-    loaded: Message = json.loads(encode(discovery_message(config, "hall", version="0.1.0", source=source)))
+ZONES = (
+    ZoneConfig("Sofa", ((0.0, 2.0), (1.0, 2.0), (1.0, 3.0))),
+    ZoneConfig('Küche "hinten" }}', ((0.0, 2.0), (1.0, 2.0), (1.0, 3.0))),
+)
+
+
+def announcement(config: MqttConfig = CONFIG, source: str = "device", zones: tuple[ZoneConfig, ...] = ZONES) -> Message:
+    loaded: Message = json.loads(encode(discovery_message(config, "hall", version="0.1.0", source=source, zones=zones)))
     return loaded
+
+
+def components_of(name: str) -> dict[str, dict[str, Any]]:
+    """The components that read one of the device's topics."""
+    message, topic = announcement(), f"posekernel/hall/{name}"
+    read = {key: c.get("state_topic", message["state_topic"]) for key, c in message["components"].items()}
+    return {key: message["components"][key] for key, state_topic in read.items() if state_topic == topic}
 
 
 def test_the_announcement_has_what_device_discovery_needs() -> None:
@@ -41,7 +61,10 @@ def test_the_announcement_has_what_device_discovery_needs() -> None:
     ids = [component["unique_id"] for component in message["components"].values()]
     assert len(set(ids)) == len(ids)
     assert all(i.startswith("posekernel_hall_") for i in ids)
-    assert all(component["expire_after"] > 60 for component in message["components"].values())
+    summary = components_of("summary")
+    assert {"occupancy", "posture", "zone_sofa", "zone_kuche_hinten"} <= summary.keys()
+    # A button reads nothing, but has the device's state topic like all.
+    assert all(c["expire_after"] > 60 for c in summary.values() if c["platform"] != "button")
 
 
 def test_two_devices_share_no_topic_and_no_identity() -> None:
@@ -64,29 +87,92 @@ def test_a_simulated_source_says_so_in_the_model() -> None:
     assert "simulated" not in announcement()["device"]["model"]
 
 
-def states(summary: Message) -> dict[str, str]:
-    jinja2 = pytest.importorskip("jinja2", reason="jinja2 is not installed")
+def states(name: str, message: Message) -> dict[str, str]:
+    """What Home Assistant's templates make of a message on one of the device's topics, by component."""
+    pytest.importorskip("jinja2", reason="jinja2 is not installed")
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    assert jinja2
     environment = ImmutableSandboxedEnvironment()
-    value_json = json.loads(encode(summary))
+    environment.filters["to_json"] = json.dumps
+    value_json = json.loads(encode(message))
     return {
         key: environment.from_string(component["value_template"]).render(value_json=value_json)
-        for key, component in announcement()["components"].items()
+        for key, component in components_of(name).items()
+        if "value_template" in component
     }
 
 
 def test_templates_read_the_summary() -> None:
-    there = summary_message("hall", an_estimate(), source="device", utc_ns=0)
-    assert states(there) == {
-        "occupancy": "ON", "people": "2", "distance": str(there["mid_hip_distance_m"]), "height": "1.73", "scale_source": "sound",
-        "confidence": "88.0",
+    activity = replace(an_estimate().activity, zones=('Küche "hinten" }}',))
+    there = summary_message("hall", an_estimate(activity=activity), source="device", utc_ns=0)
+    assert states("summary", there) == {
+        "occupancy": "ON", "people": "2", "distance": str(there["mid_hip_distance_m"]), "posture": "sitting", "height": "1.73",
+        "scale_source": "sound", "confidence": "88.0", "zone_sofa": "OFF", "zone_kuche_hinten": "ON",
     }  # fmt: skip
     # "None" is what Home Assistant takes for unknown.
-    assert states(summary_message("hall", None, source="device", utc_ns=0)) == {
-        "occupancy": "OFF", "people": "0", "distance": "None", "height": "None", "scale_source": "None", "confidence": "None",
+    assert states("summary", summary_message("hall", None, source="device", utc_ns=0)) == {
+        "occupancy": "OFF", "people": "0", "distance": "None", "posture": "None", "height": "None", "scale_source": "None",
+        "confidence": "None", "zone_sofa": "OFF", "zone_kuche_hinten": "OFF",
     }  # fmt: skip
+
+
+def test_every_posture_is_an_option() -> None:
+    assert set(announcement()["components"]["posture"]["options"]) == set(POSTURES)
+
+
+def an_event(kind: EventKind, **more: Any) -> Message:
+    message = event_message("hall", kind, source="device", utc_ns=0, monotonic_ns=1, floor_m=(0.5, 2.0), confidence=0.8, **more)
+    return message | {"sequence": 7}
+
+
+def test_the_fall_event_has_its_evidence_and_other_events_are_none() -> None:
+    (template,) = states("event", an_event("fall", fall=(0.9, 1.2))).values()
+    assert json.loads(template) == {
+        "event_type": "fall", "sequence": 7, "confidence": 0.8, "floor_m": [0.5, 2.0],
+        "evidence": {"height_drop_m": 0.9, "duration_s": 1.2},
+    }  # fmt: skip
+    assert json.loads(states("event", an_event("fall_cleared"))["fall"])["event_type"] == "fall_cleared"
+    assert {"fall", "fall_cleared"} == set(announcement()["components"]["fall"]["event_types"])
+    assert states("event", an_event("zone_entered", zone="Sofa")) == {"fall": ""}  # Home Assistant ignores an empty payload
+
+
+def test_switches_and_buttons_speak_the_sensors_language() -> None:
+    components = announcement()["components"]
+    command = json.loads((SCHEMAS / "command.json").read_text())
+    validator = pytest.importorskip("jsonschema", reason="jsonschema is not installed").Draft202012Validator
+    for key, payloads in (
+        ("sensing", ("payload_on", "payload_off")),
+        ("mute", ("payload_on", "payload_off")),
+        ("recalibrate", ("payload_press",)),
+    ):
+        component = components[key]
+        assert component["command_topic"] == f"posekernel/hall/cmd/{key}"
+        for payload in payloads:
+            validator(command | {"anyOf": [{"$ref": f"#/$defs/{key}"}]}).validate(json.loads(component[payload]))
+    control = {"sensing": True, "mute": False}
+    assert states("control", control) == {"sensing": "ON", "mute": "OFF"}
+
+
+def test_diagnostics_read_what_the_schemas_promise() -> None:
+    promised = json.loads((SCHEMAS / "telemetry.json").read_text())["properties"]
+    message = dict.fromkeys(promised) | {"temperature_c": 51.5, "poses_per_s": 9.9, "frames_dropped": 2, "xruns": 0}
+    assert states("telemetry", message) == {
+        "temperature": "51.5", "throttled": "None", "poses_per_s": "9.9", "frames_dropped": "2", "xruns": "0",
+    }  # fmt: skip
+    assert states("telemetry", message | {"throttled": True})["throttled"] == "ON"
+    status = status_message("hall", "online", version="0.1.0", source="device", recording=True)
+    assert states("status", status) == {"recording": "ON"}
+
+
+def test_a_deleted_zone_is_removed_and_stays_removed() -> None:
+    before, now = encode(announcement()), announcement(zones=ZONES[:1])
+    removed = removing(now, before)
+    assert removed["components"]["zone_kuche_hinten"] == {"platform": "binary_sensor"}
+    assert {k: c for k, c in removed["components"].items() if k != "zone_kuche_hinten"} == now["components"]
+    assert removing(now, encode(removed)) == removed  # Home Assistant may have been away
+    assert removing(announcement(), encode(removed)) == announcement()  # the zone is back
+    for other in (b"", b"{", b"[]", b'{"components": 3}', b'{"components": {"a": 3}}', b"\xff"):
+        assert removing(now, other) == now
 
 
 def test_availability_reads_the_status() -> None:
@@ -97,20 +183,84 @@ def test_availability_reads_the_status() -> None:
         assert template.render(value_json=message) == state  # Home Assistant's own defaults for these payloads
 
 
-def check_with_home_assistant(message: Message) -> str:
+def readme_block(kind: str, word: str) -> str:
+    """The README's code block of a kind that holds a word."""
+    blocks = re.findall(rf"^```{kind}\n(.*?)^```", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    (block,) = [b for b in blocks if word in b]
+    return str(block)
+
+
+def automations() -> list[dict[str, Any]]:
+    yaml = pytest.importorskip("yaml", reason="pyyaml is not installed")
+    loaded: list[dict[str, Any]] = yaml.safe_load(readme_block("yaml", "triggers:"))
+    return loaded
+
+
+def entity_ids(value: Any) -> set[str]:
+    """Every entity named anywhere in an automation."""
+    if isinstance(value, dict):
+        named = value.get("entity_id", [])
+        return set([named] if isinstance(named, str) else named).union(*(entity_ids(v) for v in value.values()))
+    return set().union(*(entity_ids(v) for v in value)) if isinstance(value, list) else set()
+
+
+def test_the_readmes_automations_name_entities_that_there_are() -> None:
+    zones = tuple(from_table(ZoneConfig, z) for z in tomllib.loads(readme_block("toml", "[[zones]]"))["zones"])
+    check_zones(zones)
+    message = discovery_message(CONFIG, "livingroom", version="0.1.0", source="device", zones=zones)
+    there = {
+        f"{c['platform']}.{message['device']['name']} {c['name']}".lower().replace(" ", "_"): c
+        for c in message["components"].values()
+    }
+    used = automations()
+    assert [set(a) for a in used] == [{"alias", "triggers", "conditions", "actions"}] * 2
+    ours = {e for e in entity_ids(used) if "pose_sensor" in e}
+    assert len(ours) == 3
+    assert ours <= there.keys()
+    light, alert = used
+    assert light["conditions"][1]["state"] in there["sensor.pose_sensor_livingroom_posture"]["options"]
+    assert light["conditions"][0]["state"] == "on"  # YAML's bare on is true
+    assert alert["conditions"][0]["state"] in there["event.pose_sensor_livingroom_fall"]["event_types"]
+
+
+def test_the_alert_says_how_far_somebody_fell() -> None:
+    jinja2 = pytest.importorskip("jinja2", reason="jinja2 is not installed")
+    attributes = json.loads(states("event", an_event("fall", fall=(0.9, 1.2)))["fall"])
+    text = automations()[1]["actions"][0]["data"]["message"]
+    said = jinja2.Template(text, undefined=jinja2.StrictUndefined).render(trigger={"to_state": {"attributes": attributes}})
+    assert said == "Somebody went down by 0.9 m in 1.2 s and lies on the floor."
+
+
+def check_with_home_assistant(message: Message | list[dict[str, Any]]) -> str:
     done = subprocess.run(
-        [HOME_ASSISTANT_PYTHON, SCHEMAS], input=json.dumps(message), capture_output=True, text=True, timeout=120
+        [HOME_ASSISTANT_PYTHON, HOME_ASSISTANT_SCHEMAS], input=json.dumps(message), capture_output=True, text=True, timeout=120
     )
     assert done.returncode in (0, 1), done.stderr
     return done.stdout.strip()
 
 
-@pytest.mark.skipif(
+needs_home_assistant = pytest.mark.skipif(
     not HOME_ASSISTANT_PYTHON.with_name("hass").exists(), reason="Home Assistant is not installed; `make homeassistant` does it"
 )
+
+
+@needs_home_assistant
+def test_home_assistant_takes_the_readmes_automations_and_is_not_blind() -> None:
+    used = automations()
+    assert check_with_home_assistant(used) == ""
+    for part, wrong in (
+        ("triggers", {"trigger": "state"}),
+        ("conditions", {"condition": "state"}),
+        ("actions", {"actoin": "a.b"}),
+    ):
+        assert used[0]["alias"] in check_with_home_assistant([used[0] | {part: [wrong]}])
+
+
+@needs_home_assistant
 def test_home_assistants_own_schemas_take_it_and_are_not_blind() -> None:
     assert check_with_home_assistant(announcement()) == ""
     assert check_with_home_assistant(announcement(source="simulated")) == ""
+    assert check_with_home_assistant(removing(announcement(zones=()), encode(announcement()))) == ""
     broken = announcement()
     broken["components"]["distance"]["device_class"] = "remoteness"
     broken["components"]["people"].pop("unique_id")
@@ -126,8 +276,8 @@ def broker(tmp_path: Path) -> Iterator[Mosquitto]:
         yield b
 
 
-def publisher_at(broker: Mosquitto, **changes: Any) -> MqttPublisher:
-    return MqttPublisher(MqttConfig(host=broker.host, port=broker.port, **changes), "hall", source="simulated")
+def publisher_at(broker: Mosquitto, zones: tuple[ZoneConfig, ...] = (), **changes: Any) -> MqttPublisher:
+    return MqttPublisher(MqttConfig(host=broker.host, port=broker.port, **changes), "hall", source="simulated", zones=zones)
 
 
 @needs_mosquitto
@@ -161,6 +311,26 @@ def test_the_newest_summary_survives_a_broker_that_forgets(broker: Mosquitto) ->
             told = {topic: json.loads(payload) for topic, payload, _ in seen.drain(1.0)}
         assert told["posekernel/hall/summary"] == {"people": 3}
         assert told[TOPIC]["device"]["identifiers"] == ["posekernel_hall"]
+
+
+@needs_mosquitto
+def test_a_zone_that_was_deleted_from_the_file_disappears(broker: Mosquitto) -> None:
+    with publisher_at(broker, zones=ZONES) as publisher:
+        assert publisher.wait_connected(10.0)
+        with Subscriber(broker) as seen:
+            assert "zone_sofa" in seen.next(TOPIC)[0]["components"]
+    for _ in range(2):  # and stays so over the next restart
+        with Subscriber(broker) as seen, publisher_at(broker, zones=ZONES[1:]):
+            while True:
+                told, _ = seen.next(TOPIC)
+                if told["components"].get("zone_sofa") == {"platform": "binary_sensor"}:
+                    break
+            assert told["components"]["zone_kuche_hinten"]["platform"] == "binary_sensor"
+    with publisher_at(broker, zones=ZONES) as publisher, Subscriber(broker) as seen:
+        while True:
+            told, _ = seen.next(TOPIC)
+            if "unique_id" in told["components"]["zone_sofa"]:
+                break
 
 
 @needs_mosquitto
