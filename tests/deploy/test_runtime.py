@@ -1,0 +1,163 @@
+"""The playbook against a bare Debian with real systemd: a running sensor, restarted when it hangs, never left with a bad file."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.deploy.machine import CACHE, Machine, inventory, wait_for
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+VERSION = tomllib.loads((DEPLOY.parent / "pyproject.toml").read_text())["project"]["version"]
+CONFIG = "/etc/posekernel/config.toml"
+WATCHDOG_S = 15
+SETTINGS = {
+    "device.id": "hall",
+    "place.speaker_m": [0.1, 0.06, 0.0],
+    "source.kind": "replay",
+    "source.path": "/opt/posekernel/current/lib/python3.11/site-packages/edge/sessions/demo",
+    "source.loop": True,
+    "mqtt.enabled": False,
+}
+VARIABLES = {
+    "posekernel_array": "respeaker-usb-v2",
+    "posekernel_board": "raspberry-pi-5",
+    "posekernel_version": VERSION,
+    "posekernel_wheelhouse": str(CACHE / "wheelhouse"),
+    "runtime_settings": SETTINGS,
+    "runtime_watchdog_s": WATCHDOG_S,
+    "vault_ca_passphrase": "only for this test",
+    "audio_verify": False,  # no sound card here
+    "camera_packages": False,  # Raspberry Pi OS has them, Debian has not
+    "audio_reboot": False,
+    "camera_reboot": False,
+}
+
+
+@pytest.fixture(scope="module")
+def wheelhouse() -> None:
+    shutil.rmtree(CACHE / "wheelhouse", ignore_errors=True)
+    CACHE.mkdir(parents=True, exist_ok=True)
+    subprocess.run([str(DEPLOY / "wheelhouse.sh"), str(CACHE / "wheelhouse"), os.uname().machine, "3.11"], check=True)
+
+
+@pytest.fixture(scope="module")
+def hall(tmp_path_factory: pytest.TempPathFactory, wheelhouse: None) -> Iterator[Machine]:
+    with Machine(tmp_path_factory.mktemp("machine"), "hall") as machine:
+        yield machine
+
+
+@pytest.fixture(scope="module")
+def converged(hall: Machine, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The inventory of a machine that site.yml has been through once."""
+    hosts = inventory(tmp_path_factory.mktemp("inventory"), [hall], VARIABLES)
+    recap = play(hosts)
+    assert recap["failures"] == recap["unreachable"] == 0
+    assert recap["changed"] > 10
+    return hosts
+
+
+def play(hosts: Path, **more: Any) -> dict[str, int]:
+    """Run site.yml; how often what happened on the machine."""
+    out = hosts.parent / "play.json"
+    environment = os.environ | {
+        "ANSIBLE_CONFIG": str(DEPLOY / "ansible.cfg"),
+        "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
+        "ANSIBLE_FORCE_COLOR": "0",
+        "LC_ALL": "C.UTF-8",
+    }
+    done = subprocess.run(
+        ["ansible-playbook", "-i", str(hosts), str(DEPLOY / "site.yml"), "-e", json.dumps(more)],
+        cwd=DEPLOY, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    out.write_text(done.stdout + done.stderr)
+    print(done.stdout[-6000:] + done.stderr)
+    counts = re.search(r"^hall\s+: (.*)$", done.stdout, re.MULTILINE)
+    assert counts, "Ansible did not get as far as its recap"
+    found = {k: int(v) for k, v in (pair.split("=") for pair in counts[1].split())}
+    return {**found, "failures": found["failed"]}
+
+
+def test_the_sensor_runs_and_says_what_it_replays(hall: Machine, converged: Path) -> None:
+    assert hall.show("ActiveState") == "active"
+    assert hall.show("NRestarts") == "0"
+    assert hall.show("User") == "posekernel"
+    wait_for("the first pose", lambda: "mid-hip" in hall.run("journalctl -u posekernel --no-pager"))
+    assert "source: simulated" in hall.run("journalctl -u posekernel --no-pager")
+
+
+def test_a_second_run_changes_nothing(converged: Path) -> None:
+    again = play(converged)
+    assert (again["failures"], again["changed"]) == (0, 0)
+
+
+def test_the_unit_is_hardened_as_far_as_the_bar(hall: Machine, converged: Path) -> None:
+    said = hall.run("systemd-analyze security --no-pager posekernel.service | tail -1")
+    exposure = float(re.search(r": ([\d.]+) ", said)[1])  # type: ignore[index]
+    print(said)
+    assert exposure <= 2.5
+
+
+def test_the_service_writes_where_it_may_and_nowhere_else(hall: Machine, converged: Path) -> None:
+    status = hall.run(f"cat /proc/{hall.show('MainPID')}/status")
+    assert re.search(r"^NoNewPrivs:\t1$", status, re.MULTILINE)
+    assert re.search(r"^CapEff:\t0+$", status, re.MULTILINE)
+    assert hall.run("find /var/cache/posekernel/numba -name '*.nbc' | wc -l") != "0"
+    assert hall.run(f"stat -c '%U %G %a' {CONFIG}") == "root posekernel 640"
+
+
+def test_a_hung_process_is_killed_by_the_watchdog_and_runs_again(hall: Machine, converged: Path) -> None:
+    """Stopped, it cannot ping: systemd must kill it within WatchdogSec of its last ping, so of the stop, and start it again."""
+    restarts, pid = int(hall.show("NRestarts")), hall.show("MainPID")
+    hall.run(f"logger -t test stopping && kill -STOP {pid}")
+    wait_for("the restart", lambda: int(hall.show("NRestarts")) > restarts and hall.show("ActiveState") == "active")
+    assert hall.show("MainPID") != pid
+    journal = [json.loads(x) for x in hall.run("journalctl -o json --no-pager").splitlines()]
+    stopped = max(int(x["__MONOTONIC_TIMESTAMP"]) for x in journal if x.get("MESSAGE") == "stopping") / 1e6
+    found = [int(x["__MONOTONIC_TIMESTAMP"]) / 1e6 for x in journal if "Watchdog timeout" in str(x.get("MESSAGE"))]
+    print(f"the watchdog acted {found[-1] - stopped:.2f} s after the stop; its deadline is {WATCHDOG_S} s")
+    assert 0.0 < found[-1] - stopped < WATCHDOG_S + 5.0
+
+
+@pytest.mark.parametrize(
+    ("bad", "expected"),
+    [
+        ({"runtime_settings": {**SETTINGS, "excitation.level_dbfs": 3}}, "excitation.level_dbfs"),
+        ({"runtime_array": "respeaker-4-mic-hat", "runtime_settings": {**SETTINGS, "audio.playback": "hw:0"}}, "no TDM"),
+        ({"runtime_config_text": "[device]\nid = 'hall'\nname = 'hall'\n"}, "device.name"),
+    ],
+)
+def test_a_bad_configuration_does_not_replace_the_good_one(
+    hall: Machine, converged: Path, bad: dict[str, Any], expected: str
+) -> None:
+    before = (hall.run(f"sha256sum {CONFIG}"), hall.show("MainPID"))
+    assert play(converged, **bad)["failures"] == 1
+    assert expected in (converged.parent / "play.json").read_text()
+    assert (hall.run(f"sha256sum {CONFIG}"), hall.show("MainPID")) == before
+    assert hall.show("ActiveState") == "active"
+
+
+def test_a_tampered_wheel_is_refused(hall: Machine, converged: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "wheelhouse"
+    shutil.copytree(CACHE / "wheelhouse", folder)
+    wheel = next(folder.glob("paho_mqtt-*.whl"))
+    wheel.write_bytes(wheel.read_bytes() + b" ")
+    pid = hall.show("MainPID")
+    assert play(converged, posekernel_wheelhouse=str(folder))["failures"] == 1
+    assert f"{wheel.name}: FAILED" in (converged.parent / "play.json").read_text()
+    assert hall.show("MainPID") == pid
+
+
+def test_a_reboot_keeps_everything(hall: Machine, converged: Path) -> None:
+    before = hall.run(f"sha256sum {CONFIG} /etc/systemd/system/posekernel.service /etc/posekernel/tls/device.crt")
+    hall.reboot()
+    wait_for("the service after the reboot", lambda: hall.show("ActiveState") == "active")
+    assert hall.run(f"sha256sum {CONFIG} /etc/systemd/system/posekernel.service /etc/posekernel/tls/device.crt") == before
+    assert hall.show("NRestarts") == "0"
