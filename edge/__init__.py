@@ -5,8 +5,9 @@ alignment) and camera (over camera_backends) for real hardware; session, session
 sessions; dataset and dataset_replay for the training folders.
 
 Sound: excitation -> deconvolution -> background (over drift and interpolation) -> pose_kernel -> volume or rays.
-Image: keypoints (over person_detector and tflite). Both: shape and lifter, or network_lifter, chosen in lifters -> track.
-Out: publish -> mqtt (over mqtt_connection, mqtt_access), summary, homeassistant, web_server with web/.
+Image: keypoints (over person_detector and tflite). Both: shape and lifter, or network_lifter, chosen in lifters -> track
+-> activity (over zones).
+Out: publish -> mqtt (over mqtt_connection, mqtt_access), summary, events (over fall), homeassistant, web_server with web/.
 
 pipeline runs the stages, runner a whole sensor; app, record, doctor, bench, console and broker serve the commands of __main__;
 sdnotify keeps systemd informed.
