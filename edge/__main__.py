@@ -16,6 +16,7 @@ EXAMPLES = """examples:
   posekernel demo                               a recorded simulation, an embedded broker, poses in metres
   posekernel run --config /etc/posekernel/config.toml
   posekernel replay recordings/kitchen --json   one JSON object per pose
+  posekernel replay recordings/kitchen --web    the same to look at: play, pause and scrub in the browser
   posekernel doctor --config /etc/posekernel/config.toml
   posekernel config --array respeaker-usb-v2 --board raspberry-pi-5 --set device.id=hall --set place.speaker_m=[0.1,0.06,0.0]
 """
@@ -43,6 +44,10 @@ def make_parser() -> argparse.ArgumentParser:
     replay.add_argument("directory", type=Path, help="session folder, or a folder environmentN of the dataset format")
     replay.add_argument("--realtime", action="store_true", help="at the speed of the recording instead of as fast as it goes")
     replay.add_argument("--height-prior", type=float, metavar="M", help="assumed standing height [m] where sound fails")
+    replay.add_argument(
+        "--messages", type=Path, metavar="F", help="write poses, echo profiles and events there, one JSON per line"
+    )
+    replay.add_argument("--web", action="store_true", help="then show them on the live page, to play and scrub")
     _output_options(replay)
 
     record = commands.add_parser("record", help="record raw sound and images of this rig into a session folder")
@@ -121,7 +126,9 @@ def _dispatch(args: argparse.Namespace) -> int:
         case "demo":
             return app.demo_command(args.json, args.seconds)
         case "replay":
-            return app.replay_command(args.directory, args.realtime, args.height_prior, args.json, args.seconds)
+            return app.replay_command(
+                args.directory, args.realtime, args.height_prior, args.json, args.seconds, args.messages, args.web
+            )
         case "record":
             return app.record_command(args.directory, args.config, args.seconds, args.consent)
         case "forget":

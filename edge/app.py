@@ -12,10 +12,13 @@ from edge.config import Config, DeviceConfig, MqttConfig, RuntimeConfig, SourceC
 from edge.console import Console
 from edge.dataset_replay import is_dataset, replay_dataset
 from edge.errors import ConfigError
+from edge.message_file import MessageFile
 from edge.mqtt_check import forget
 from edge.profiles import names, pairs, render_config
 from edge.record import record_session
-from edge.runner import run
+from edge.runner import run, stop_on_signals
+from edge.session import load_session
+from edge.web_server import WebServer, page_description
 
 DEMO_SESSION = Path(__file__).parent / "sessions" / "demo"
 
@@ -88,8 +91,19 @@ def schema_command(name: str | None) -> int:
     return 0
 
 
-def replay_command(path: Path, realtime: bool, height_prior_m: float | None, json_lines: bool, seconds: float | None) -> int:
-    """`posekernel replay`: a session folder through the whole pipeline, or a dataset folder through the lifter."""
+def replay_command(
+    path: Path,
+    realtime: bool,
+    height_prior_m: float | None,
+    json_lines: bool,
+    seconds: float | None,
+    messages_path: Path | None = None,
+    web: bool = False,
+) -> int:
+    """`posekernel replay`: a session folder through the whole pipeline, or a dataset folder through the lifter.
+
+    messages_path: file for the messages that a broker would get. web: show them on the live page afterwards, until interrupted.
+    """
     source = SourceConfig("replay", str(path), realtime=realtime)
     config = Config(device=DeviceConfig("replay"), source=source, mqtt=MqttConfig(enabled=False))
     if height_prior_m is not None:
@@ -98,10 +112,22 @@ def replay_command(path: Path, realtime: bool, height_prior_m: float | None, jso
         config = replace(config, lifter=replace(config.lifter, height_prior_m=height_prior_m))
     console = Console(json_lines)
     if is_dataset(path):
+        if messages_path is not None or web:
+            raise ConfigError(f"{path}: samples of a dataset have no times to play them by; --messages and --web need a session")
         replay_dataset(path, config, console)
         return 0
-    done = run(config, console, seconds)
+    if messages_path is None and not web:
+        done = run(config, console, seconds)
+    else:
+        rig = load_session(path).rig
+        with MessageFile(messages_path, page_description(config, rig) | {"name": path.resolve().name}) as messages:
+            done = run(config, console, seconds, messages=messages)
+            recording = messages.content() if web else b""
     console.say(f"{done.poses} poses, {done.from_sound} scaled by sound")
+    if web:
+        with stop_on_signals() as stop, WebServer(replace(config, web=WebConfig(port=0)), rig, recording) as server:
+            console.say(f"page: {server.url} shows it; Ctrl-C stops")
+            stop.wait()
     return 0
 
 

@@ -32,9 +32,12 @@ class MessageFile:
         self._file.close()
 
     def content(self) -> bytes:
-        """All lines so far; of a file in memory only."""
-        assert isinstance(self._file, io.BytesIO)
-        return self._file.getvalue()
+        """All lines so far."""
+        if isinstance(self._file, io.BytesIO):
+            return self._file.getvalue()
+        assert self._path is not None
+        self._file.flush()
+        return self._path.read_bytes()
 
     def publish_pose(self, message: Message) -> bool:
         """One pose. How late it was is left out: a recording is read faster or slower than it happened."""

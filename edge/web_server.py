@@ -1,4 +1,4 @@
-"""The live page: static files and one description of the sensor, over HTTP. The poses come from the broker."""
+"""The live page: static files and one description of the sensor, over HTTP. Poses come from the broker, or from a recording."""
 
 import json
 import logging
@@ -20,6 +20,7 @@ from edge.rig import Rig
 
 FILES = Path(__file__).parent / "web"
 PAGE_SCHEMA = "posekernel.page/1"
+RECORDING = "recording.jsonl"
 # mimetypes asks the system's tables, which may call JavaScript anything; browsers refuse modules that are not text/javascript.
 _TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
 _SILENT_CLIENT_S = 10.0
@@ -31,7 +32,8 @@ def page_description(config: Config, rig: Rig) -> dict[str, Any]:
     """What the page must know besides the messages: where they come from, and the sensor's geometry.
 
     Positions are in the room frame where the camera's height is known, else in axes like the room's with the camera at the origin
-    (frame "camera"): x right, y forward, z up, metres. frustum: (4, 3) the image's corners 1 m in front of the camera.
+    (frame "camera"): x right, y forward, z up, metres. frustum: (4, 3) the image's corners 1 m in front of the camera. zones: on
+    the floor. websocket_url: None without a broker; recording: file beside the page that is played then, or None.
     """
     camera = rig.camera
     corners = camera.rays([[0, 0], [camera.width, 0], [camera.width, camera.height], [0, camera.height]])
@@ -46,12 +48,14 @@ def page_description(config: Config, rig: Rig) -> dict[str, Any]:
         "version": edge.__version__,
         "id": config.device.id,
         "base_topic": config.mqtt.base_topic,
-        "websocket_url": config.web.websocket_url,
+        "websocket_url": config.web.websocket_url or None,
+        "recording": None,
         "frame": "room" if known else "camera",
         "camera": place(np.zeros((1, 3)))[0],
         "frustum": place(corners),
         "speakers": place(rig.speakers),
         "mics": place(rig.mics),
+        "zones": [{"name": zone.name, "polygon": [list(corner) for corner in zone.polygon]} for zone in config.zones],
         "max_range_m": config.lifter.max_range_m,
     }
 
@@ -60,13 +64,16 @@ class WebServer:
     """`with WebServer(config, rig) as server:` serves the page at server.url until closed.
 
     Only the files that ship with the page exist for it: they are read once, by name, and no request is ever turned into a path.
+    recording: content of a message file (`MessageFile`), which the page then plays instead of listening to a broker.
     Raises ConfigError when it cannot listen at web.host, web.port.
     """
 
-    def __init__(self, config: Config, rig: Rig) -> None:
-        description = page_description(config, rig)
+    def __init__(self, config: Config, rig: Rig, recording: bytes | None = None) -> None:
+        description = page_description(config, rig) | {"recording": None if recording is None else RECORDING}
         files = {f"/{f.name}": (f.read_bytes(), _type(f)) for f in sorted(FILES.iterdir()) if f.is_file()}
         files["/"] = files["/index.html"]
+        if recording is not None:
+            files[f"/{RECORDING}"] = recording, "application/x-ndjson"
         files["/config.json"] = (json.dumps(description, separators=(",", ":")).encode(), "application/json")
         web = config.web
         try:
@@ -136,12 +143,12 @@ class _Handler(BaseHTTPRequestHandler):
         log.debug("web: " + format, *args)
 
 
-def _headers(websocket_url: str) -> dict[str, str]:
-    broker = urlsplit(websocket_url)
+def _headers(websocket_url: str | None) -> dict[str, str]:
+    broker = "" if websocket_url is None else " {0.scheme}://{0.netloc}".format(urlsplit(websocket_url))
     return {
         "Content-Security-Policy": (
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-            f"connect-src 'self' {broker.scheme}://{broker.netloc}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+            f"connect-src 'self'{broker}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         ),
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",

@@ -14,6 +14,7 @@ from edge.dataset import Sample, write_environment, write_sample
 from tests.bodies import compact_rig, seen, standing
 from tests.mosquitto import free_port
 from tests.test_config import GOOD
+from tests.test_schemas import problems
 
 REPLAY = """
 [device]
@@ -112,6 +113,23 @@ def test_poses_go_on_without_a_broker(
     assert np.median([p["error_m"] for p in poses]) < 0.2
     told = [r for r in caplog.records if "nothing listens there" in r.getMessage()]
     assert len(told) == 1
+
+
+def test_the_messages_of_a_replay_fill_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "demo.jsonl"
+    assert main(["replay", str(DEMO_SESSION), "--messages", str(file)]) == 0
+    page, *messages = [json.loads(line) for line in file.read_text().splitlines()]
+    assert (page["schema"], page["name"], page["frame"]) == ("posekernel.page/1", "demo", "room")
+    kinds = [m["schema"].split("/")[0].removeprefix("posekernel.") for m in messages]
+    assert kinds.count("pose") == 50
+    assert 9 <= kinds.count("envelope") <= 13  # two a second of the recording, however fast it is read
+    for kind, message in zip(kinds, messages, strict=True):
+        assert problems(kind, message) == []
+        assert message["source"] == "simulated"
+    times = [m["monotonic_ns"] for m in messages if m["schema"] == "posekernel.pose/1"]
+    assert np.ptp(times) == pytest.approx(4.9e9, rel=0.01)
+    capsys.readouterr()
+    assert "cannot be written" in fails(capsys, "replay", DEMO_SESSION, "--messages", tmp_path / "none" / "demo.jsonl")
 
 
 def test_replay_of_a_dataset_names_damaged_samples(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

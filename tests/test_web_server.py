@@ -14,6 +14,7 @@ from edge.config import Config, DeviceConfig, MqttConfig, WebConfig, check_confi
 from edge.errors import ConfigError
 from edge.rig import Camera, Rig
 from edge.web_server import FILES, WebServer, page_description
+from edge.zones import ZoneConfig
 
 RIG = Rig(
     speakers=np.array([[0.1, 0.05, 0.0]]),
@@ -167,3 +168,15 @@ def test_colours_hold_wcag_contrast(scheme: int) -> None:
     for mark in ("bad", "left", "right", "trunk", "echo", "halo", "assumed"):
         for ground in ("page", "card", "back", "back-far"):
             assert contrast(colours[mark], colours[ground]) >= 3.0, (mark, ground)
+
+
+def test_zones_are_told_and_a_recording_is_served_instead_of_a_broker() -> None:
+    zone = ZoneConfig("Sofa", ((-1.0, 2.0), (1.0, 2.0), (1.0, 3.0)))
+    config = Config(device=DeviceConfig("hall"), web=WebConfig(port=0), zones=(zone,))
+    with WebServer(config, RIG, recording=b'{"schema":"posekernel.page/1"}\n') as s:
+        site = json.loads(get(s, "/config.json")[2])
+        assert site["zones"] == [{"name": "Sofa", "polygon": [[-1.0, 2.0], [1.0, 2.0], [1.0, 3.0]]}]
+        assert site["websocket_url"] is None
+        status, headers, content = get(s, "/" + site["recording"])
+        assert (status, content) == (200, b'{"schema":"posekernel.page/1"}\n')
+        assert "connect-src 'self';" in headers["Content-Security-Policy"]
