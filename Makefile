@@ -14,6 +14,13 @@ WORKERS ?= 2
 SAMPLES_debug = 160 40 40
 SAMPLES_small = 8000 400 2000
 SAMPLES_full = 40000 1000 2000
+# Beside these: people under plain conditions to calibrate with, and rigs of all kinds to train on.
+PLAIN_debug = 20
+PLAIN_small = 200
+PLAIN_full = 500
+WIDE_debug = 10
+WIDE_small = 2400
+WIDE_full = 10000
 VOLUME_debug = debug-volume
 VOLUME_small = volume
 VOLUME_full = volume
@@ -74,6 +81,10 @@ model:
 	@set -e; set -- $(SAMPLES_$(CONFIG)); for split in train val test; do \
 	  $(TRAIN_VENV)/bin/posekernel-export simulate --split $$split --samples $$1 --per-room 10 --rig compact --keep-clean \
 	    --workers $(WORKERS) --out $(DATA)/$$split; shift; done
+	$(TRAIN_VENV)/bin/posekernel-export simulate --split val --conditions plain --samples $(PLAIN_$(CONFIG)) --per-room 10 \
+	  --rig compact --keep-clean --workers $(WORKERS) --out $(DATA)/val-plain
+	$(TRAIN_VENV)/bin/posekernel-export simulate --split train --samples $(WIDE_$(CONFIG)) --per-room 10 --rig all --keep-clean \
+	  --workers $(WORKERS) --out $(DATA)/train-all
 	$(TRAIN_VENV)/bin/posekernel-export train --config $(CONFIG) --data $(DATA) --out $(RUN)
 	$(TRAIN_VENV)/bin/posekernel-export train --config $(VOLUME_$(CONFIG)) --data $(DATA) --out $(RUN)-volume --vision $(RUN)/vision.pt
 	$(TRAIN_VENV)/bin/posekernel-export quantize $(RUN)/best.pt --data $(DATA) --out $(OUT)

@@ -22,7 +22,7 @@ from edge.tflite import Model
 from export.batches import Batch, fusion_batch
 from export.convert import Inputs, to_float, to_int8
 from export.network import VisionNet
-from export.samples import Augmentation, Heard, SoundSet
+from export.samples import Augmentation, Heard, SoundSet, folders
 from export.train import load_networks
 from export.train_config import TrainConfig
 
@@ -74,7 +74,7 @@ def quantize(checkpoint: Path, data: Path, out: Path, name: str | None = None, s
     """
     config, vision, fusion, stored = load_networks(checkpoint)
     name = name or f"lifter_{config.form}"
-    samples = SoundSet([data / "val"])
+    samples = SoundSet(folders(data, "val"))
     out.mkdir(parents=True, exist_ok=True)
     files = {"vision": out / VISION, "float": out / f"{name}.tflite", "int8": out / f"{name}{INT8}.tflite"}
     sums = out / "SHA256SUMS"

@@ -49,10 +49,10 @@ class Augmentation:
     clear: float = 0.1
     clear_sir_db: float = 30.0
     silent: float = 0.08
-    foreign: float = 0.05
+    foreign: float = 0.1
     drowned: float = 0.05
     drop_pairs: float = 0.4
-    height_known: float = 0.7
+    height_known: float = 0.6
     height_error_m: float = 0.02
     tilt_error_deg: float = 0.7
     sound_speed_error: float = 0.002
@@ -177,6 +177,11 @@ class SoundSet:
         share = rng.random()
         left = source.interference
         return (share * left / max(_rms(left), 1e-30) + (1.0 - share) * noise / _rms(noise)).astype(np.complex64)
+
+
+def folders(data: Path, split: str) -> list[Path]:
+    """Datasets of a split in DATA: SPLIT itself and SPLIT-whatever, other rigs or conditions."""
+    return sorted(p for p in data.glob(f"{split}*") if p.name == split or p.name.startswith(f"{split}-")) or [data / split]
 
 
 def mirrored(points: Array) -> Array:

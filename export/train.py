@@ -25,7 +25,7 @@ from export.curves import plot_curves
 from export.losses import fusion_loss, metres_loss, mpjpe, predict
 from export.network import VisionNet, parameters, person_points
 from export.people import detector_errors, sample_people, sample_scenes
-from export.samples import SoundSet
+from export.samples import SoundSet, folders
 from export.team import Team
 from export.train_config import TrainConfig, config_from
 
@@ -46,7 +46,7 @@ def train(
     say: Say = print,
     progress: Progress = lambda items, total: items,
 ) -> Path:
-    """Train from DATA/train and all else that begins like it, validate on DATA/val; returns the best checkpoint.
+    """Train from DATA/train and all else that begins like it, validate on DATA/val likewise; returns the best checkpoint.
 
     finetune: checkpoint to start from instead of nothing. vision: vision.pt of another run to see with, instead of a new one.
     minutes: the learning rate has come down by then even if not all steps are done. Raises ConfigError, SessionError where there
@@ -66,8 +66,7 @@ def train(
         _trained_vision(config, run, start, say, progress)
     team.wait()
     seeing = _trained_vision(config, run, start, say, progress)
-    training = SoundSet(sorted(data.glob("train*")) or [data / "train"], progress)
-    validation = SoundSet([data / "val"], progress)
+    training, validation = SoundSet(folders(data, "train"), progress), SoundSet(folders(data, "val"), progress)
     if team.first:
         say(f"{len(training)} samples to train on, {len(validation)} of unseen rooms to validate on")
     return _FusionTraining(config, run, seeing, training, validation, start, team, say).run(minutes)

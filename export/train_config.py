@@ -50,7 +50,7 @@ class TrainConfig:
     ce: float = 0.02
     ce_width: float = 0.02
     nll: float = 0.01
-    sound: float = 0.02
+    sound: float = 0.05
     vision_training: VisionTraining = field(default_factory=VisionTraining)
     vision: VisionConfig = field(default_factory=VisionConfig)
     ray: RayConfig = field(default_factory=RayConfig)
