@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from edge.config import Config, load_config
+from edge.config import Config, load_config, state_folder
 from edge.errors import DeviceError, PosekernelError
 from edge.lifters import MODELS
 from edge.sensing import Sensing, control_file
@@ -39,6 +39,8 @@ def examine(config_path: Path | None, hardware: bool = True) -> list[Finding]:
     except PosekernelError as e:
         return [*findings, Finding("config", "error", str(e), "mend the named key")]
     findings.append(Finding("config", "ok", str(config_path)))
+    if config.mqtt.enabled:
+        findings.append(_state(state_folder(config)))
     if config.source.kind == "replay":
         findings.append(_attempt("session", lambda: _session(config)))
     elif hardware and (why := Sensing(config, control_file(config)).silent_because):
@@ -121,6 +123,20 @@ def _numba_cache() -> Finding:
         return Finding("compiler cache", "ok", str(where))
     return Finding(
         "compiler cache", "warning", f"{where} is not writable", "set NUMBA_CACHE_DIR to a writable folder: start-up is slow"
+    )
+
+
+def _state(folder: Path) -> Finding:
+    probe = folder
+    while not probe.exists():
+        probe = probe.parent
+    if probe.is_dir() and os.access(probe, os.W_OK):
+        return Finding("state folder", "ok", str(folder))
+    return Finding(
+        "state folder",
+        "warning",
+        f"{folder} cannot be written by this user",
+        "set runtime.state_dir: otherwise a restart forgets events and commands",
     )
 
 

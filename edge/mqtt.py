@@ -202,6 +202,7 @@ class MqttPublisher:
         short_lived, self._short_lived = self._short_lived, 0
         try:
             connection.open()
+            connection.subscribe(self.topic("cmd/+"))  # first: who reads that we are online may command
             connection.publish_acknowledged(self.topic("status"), self._status("online", ""), _ACK_TIMEOUT_S)
             began = time.monotonic()
             self.counters.connections += 1
@@ -230,7 +231,7 @@ class MqttPublisher:
         self._birth.clear()
         config = self._config
         announcing = [birth_topic(config), discovery_topic(config, self._device_id)] if config.discovery else []
-        connection.subscribe(self.topic("cmd/+"), *announcing)
+        connection.subscribe(*announcing)
         self._delivery.begin()
         while not self._closing.is_set() and not connection.lost.is_set():
             self._tell(connection)

@@ -1,0 +1,89 @@
+"""Commands for a sensor that is away, too many of them, and the limit on the pose stream."""
+
+import json
+import time
+from pathlib import Path
+
+import paho.mqtt.publish
+import pytest
+
+from edge.mqtt import MqttPublisher
+from export.broker_load import measure_load
+from tests.mosquitto import Mosquitto, needs_mosquitto
+from tests.test_mqtt import Subscriber, config_for, until
+
+pytestmark = needs_mosquitto
+COMMAND = "posekernel/hall/cmd/sensing"
+
+
+def tell(broker: Mosquitto, payload: str = '{"on": false}', topic: str = COMMAND, retain: bool = False) -> None:
+    paho.mqtt.publish.single(topic, payload, qos=1, retain=retain, hostname=broker.host, port=broker.port)
+
+
+@pytest.mark.parametrize("session_s", [600, 0])
+def test_a_command_waits_for_a_sensor_that_is_away(tmp_path: Path, session_s: int) -> None:
+    with Mosquitto(tmp_path / "b") as broker:
+        config = config_for(broker, session_s=session_s)
+        with MqttPublisher(config, "hall", source="simulated") as first:
+            assert first.wait_connected(5.0)
+            tell(broker)
+            assert first.commands.get(timeout=5.0).payload == b'{"on": false}'
+        tell(broker, '{"on": true}')
+        with MqttPublisher(config, "hall", source="simulated") as second:
+            assert second.wait_connected(5.0)
+            tell(broker, "{}", "posekernel/hall/cmd/recalibrate")
+            heard = [second.commands.get(timeout=5.0)]
+            if session_s:
+                heard.append(second.commands.get(timeout=5.0))
+    assert [h.topic.rpartition("/")[2] for h in heard] == ["sensing", "recalibrate"][-len(heard) :]
+    assert len(heard) == (2 if session_s else 1)
+
+
+@pytest.mark.parametrize("protocol", [5, 311])
+def test_a_retained_command_is_known_as_one(tmp_path: Path, protocol: int) -> None:
+    with Mosquitto(tmp_path / "b") as broker:
+        tell(broker, retain=True)
+        with MqttPublisher(config_for(broker, protocol=protocol), "hall", source="simulated") as publisher:
+            assert publisher.commands.get(timeout=5.0).retained
+            if protocol == 5:  # with 3.1.1 a broker passes what it was just told on as if it were not retained
+                tell(broker, retain=True)
+                assert publisher.commands.get(timeout=5.0).retained
+
+
+def test_a_flood_of_commands_is_bounded_and_answers_are_not_commands(tmp_path: Path) -> None:
+    with (
+        Mosquitto(tmp_path / "b") as broker,
+        Subscriber(broker, "posekernel/hall/cmd/result") as seen,
+        MqttPublisher(config_for(broker, protocol=311), "hall", source="simulated") as publisher,
+    ):
+        assert publisher.wait_connected(5.0)
+        publisher.publish_answer({"n": 1})
+        assert seen.next("posekernel/hall/cmd/result")[0] == {"n": 1}
+        for n in range(40):
+            tell(broker, json.dumps({"n": n}))
+        assert until(lambda: publisher.commands.qsize() == 16)
+        assert publisher.connected
+        assert json.loads(publisher.commands.get().payload) == {"n": 0}
+
+
+def test_poses_are_limited_and_counted(tmp_path: Path) -> None:
+    with Mosquitto(tmp_path / "b") as broker:
+        with MqttPublisher(config_for(broker, pose_rate_hz=10.0), "hall", source="simulated") as publisher:
+            assert publisher.wait_connected(5.0)
+            began = time.monotonic()
+            sent = 0
+            while time.monotonic() < began + 1.0:
+                sent += publisher.publish_pose({"sequence": 1})
+                time.sleep(0.002)
+            elapsed = time.monotonic() - began
+        assert 1 < sent <= 10 * elapsed + 2
+        assert publisher.counters.published == sent
+        assert publisher.counters.limited > 50
+        assert publisher.counters.dropped == 0
+
+
+@pytest.mark.export
+def test_a_few_sensors_lose_nothing(tmp_path: Path) -> None:
+    load = measure_load(tmp_path, devices=6, rate_hz=5.0, seconds=4.0)
+    assert load.offered == load.sent == load.received > 0
+    assert load.events == load.events_received > 0
