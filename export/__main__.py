@@ -7,6 +7,7 @@ from edge import __version__
 from edge.errors import PosekernelError
 from export.commands import (
     broker_load,
+    calibration,
     compare_levels,
     delivery,
     evaluate,
@@ -40,6 +41,7 @@ def make_parser() -> argparse.ArgumentParser:
         overlay,
         evaluate,
         falls,
+        calibration,
         train_baselines,
         train,
         quantize,

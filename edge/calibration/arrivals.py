@@ -1,0 +1,108 @@
+"""Times of the direct sound to a small fraction of a sample, from the phases of the response around its first arrival.
+
+All microphones hear one loudspeaker, so its colour is common: their arrivals are found against one template, the mean of the
+aligned direct sounds of all places. The template's own delay is part of the constant that geometry.py estimates.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.calibration.clock import ComplexArray, band_bins
+from edge.calibration.takes import Take
+
+Array = npt.NDArray[np.float64]
+
+_UPSAMPLING = 8
+# An earlier arrival counts as the direct sound when it is this strong beside the strongest, and no farther before it.
+_FIRST_SHARE = 0.35
+_LOOK_BACK_S = 0.012
+# Half length of what is cut out around the direct sound, in inverse bandwidths.
+_GATE = 2.0
+_ROUNDS = 4
+_SLACK_M = 0.03
+
+
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """One loudspeaker's responses, cut out around the direct sound.
+
+    spectra: (M, B) with each microphone's coarse arrival taken out. coarse_s: (M,). frequencies_hz: (B,).
+    """
+
+    spectra: ComplexArray
+    coarse_s: Array
+    frequencies_hz: Array
+
+
+def direct_sound(take: Take, spectra: ComplexArray, reference: ComplexArray | None, speaker: int, alive: Array) -> Heard:
+    """spectra: (M, B) of the microphones, reference: (B,) of the loopback, None: the excitation itself (then the time of emission
+    is unknown). alive: (M,) bool.
+    """
+    n, rate, bins = take.excitation.period_samples, take.excitation.sample_rate_hz, band_bins(take)
+    x = np.asarray(take.excitation.spectrum[bins], np.complex128) if reference is None else reference
+    h = spectra * np.conj(x) / (np.abs(x) ** 2 + 1e-4 * np.max(np.abs(x) ** 2))
+    position = (np.arange(len(bins)) + 0.5) / len(bins)
+    h = h * np.sin(np.pi * position) ** 2  # Hann: side lobes of the direct sound would hide what is earlier
+    fine = np.zeros((len(h), _UPSAMPLING * n), np.complex128)
+    fine[:, bins] = h
+    pulse = np.fft.ifft(fine, axis=1)
+    step_s = 1.0 / (rate * _UPSAMPLING)
+    pulse = np.roll(pulse, -(speaker * n // len(take.rig.speakers)) * _UPSAMPLING, axis=1)[
+        :, : _UPSAMPLING * n // len(take.rig.speakers)
+    ]
+    bandwidth_hz = len(bins) * rate / n
+    aperture_s = (np.ptp(take.rig.mics, axis=0).max() + _SLACK_M) / take.rig.speed_of_sound_m_s
+    first = _first_arrival(np.abs(pulse[alive.astype(bool)]), step_s, aperture_s)
+    reach, gate = max(1, round(aperture_s / step_s)), round(_GATE / bandwidth_hz / step_s)
+    window = np.cos(0.5 * np.pi * np.arange(-gate, gate + 1) / (gate + 1)) ** 2
+    out, coarse = np.zeros((len(h), len(bins)), np.complex128), np.zeros(len(h))
+    for m, row in enumerate(pulse):
+        around = np.take(np.abs(row), np.arange(first - reach, first + reach + 1), mode="wrap")
+        peak = first - reach + int(np.argmax(around))
+        cut = np.take(row, np.arange(peak - gate, peak + gate + 1), mode="wrap") * window
+        coarse[m] = peak * step_s
+        times = np.arange(-gate, gate + 1) * step_s
+        out[m] = np.exp(-2j * np.pi * (bins * rate / n)[:, None] * times) @ cut
+    return Heard(out, coarse, np.asarray(bins * rate / n, np.float64))
+
+
+def _first_arrival(envelopes: Array, step_s: float, aperture_s: float) -> int:
+    """Index of the direct sound in the mean of the envelopes (M, T), a little blurred so that all microphones meet."""
+    blur = max(1, round(aperture_s / step_s))
+    kernel = np.ones(blur) / blur
+    mean = np.mean(envelopes**2, axis=0)
+    smooth = np.convolve(np.concatenate([mean[-blur:], mean, mean[:blur]]), kernel, mode="same")[blur:-blur]
+    strongest = int(np.argmax(smooth))
+    back = round(_LOOK_BACK_S / step_s)
+    before = np.take(smooth, np.arange(strongest - back, strongest + 2), mode="wrap")
+    rising = (before[1:-1] >= before[:-2]) & (before[1:-1] >= before[2:]) & (before[1:-1] > _FIRST_SHARE**2 * smooth[strongest])
+    index = int(np.flatnonzero(rising)[0]) + 1 if rising.any() else back
+    return int((strongest - back + index) % len(smooth))
+
+
+def align(heard: list[Heard], alive: Array) -> Array:
+    """Arrivals (K, M) [s] of all places against one template; NaN for microphones that are not alive."""
+    chosen = np.flatnonzero(alive)
+    f = heard[0].frequencies_hz
+    rows = np.concatenate([h.spectra[chosen] for h in heard])
+    rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-30)
+    delay = np.zeros(len(rows))
+    grid = np.arange(-60e-6, 60.1e-6, 1e-6)
+    steer = np.exp(2j * np.pi * f[:, None] * grid)
+    template = rows[0]
+    for _ in range(_ROUNDS):
+        shifted = rows * np.exp(2j * np.pi * f * delay[:, None])
+        delay += np.array([_best(np.real((np.conj(template) * row) @ steer), grid) for row in shifted])
+        template = np.mean(rows * np.exp(2j * np.pi * f * delay[:, None]), axis=0)
+    arrivals = np.full((len(heard), len(alive)), np.nan)
+    arrivals[:, chosen] = np.stack([h.coarse_s[chosen] for h in heard]) + delay.reshape(len(heard), -1)
+    return arrivals
+
+
+def _best(score: Array, grid: Array) -> float:
+    i = int(np.clip(np.argmax(score), 1, len(score) - 2))
+    a, b, c = score[i - 1 : i + 2]
+    bend = a - 2.0 * b + c
+    return float(grid[i] + (0.5 * (a - c) / bend if bend < 0.0 else 0.0) * (grid[1] - grid[0]))

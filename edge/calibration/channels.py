@@ -1,0 +1,100 @@
+"""What every raw channel is: the loopback, a microphone that hears, or nothing; and what it carries at each frequency."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.calibration.clock import ComplexArray, band_bins
+from edge.calibration.takes import Take
+
+Array = npt.NDArray[np.float64]
+
+# What is left of a loopback when a delayed copy of the excitation is taken out; a microphone beside the loudspeaker keeps -24 dB.
+LOOPBACK_RESIDUAL_DB = -32.0
+# A microphone so far below the others is dead: its neighbours' crosstalk is all that it carries.
+DEAD_LEVEL_DB = -26.0
+DEAD_SNR_DB = 0.0
+CARRIED_SNR_DB = 10.0
+CARRIED_LEVEL_DB = -30.0
+_UPSAMPLING = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Channels:
+    """residual_db: (C,) what is not a delayed copy of the excitation. level_db: (C,) in the band, dB of full scale. snr_db: (C,)
+    of one period. loopback: the channel that is a copy of the excitation, None without one. dead: microphones, by number in the
+    rig. bands_hz (B, 2), response_db (M, B) relative to each microphone's mean, band_snr_db (M, B): third octaves.
+    """
+
+    residual_db: Array
+    level_db: Array
+    snr_db: Array
+    loopback: int | None
+    dead: tuple[int, ...]
+    bands_hz: Array
+    response_db: Array
+    band_snr_db: Array
+
+    @property
+    def carried_hz(self) -> tuple[float, float]:
+        """The widest run of third octaves that every living microphone carries, Hz; (0, 0) when there is none."""
+        alive = [m for m in range(len(self.response_db)) if m not in self.dead]
+        good = (self.band_snr_db[alive] > CARRIED_SNR_DB) & (self.response_db[alive] > CARRIED_LEVEL_DB)
+        best, start = (0, 0), 0
+        flags = [bool(f) for f in good.all(axis=0)] + [False]
+        for i, flag in enumerate(flags):
+            if not flag:
+                best, start = max(best, (start, i), key=lambda r: r[1] - r[0]), i + 1
+        return (float(self.bands_hz[best[0], 0]), float(self.bands_hz[best[1] - 1, 1])) if best[1] > best[0] else (0.0, 0.0)
+
+
+def examine_channels(take: Take, mean: ComplexArray, noise: Array) -> Channels:
+    """mean, noise: (C, B) as `mean_spectra` gives them."""
+    n, bins = take.excitation.period_samples, band_bins(take)
+    x = np.asarray(take.excitation.spectrum[bins], np.complex128)
+    residual = np.array([_residual_db(y, x, bins, n) for y in mean])
+    scale = np.sqrt(2.0) / n
+    power, noise_power = np.sum(np.abs(mean) ** 2, axis=1), np.sum(noise**2, axis=1)
+    level = 10.0 * np.log10(scale**2 * power + 1e-30)
+    snr = 10.0 * np.log10((power + 1e-30) / (noise_power + 1e-30 * n))
+    loopbacks = np.flatnonzero(residual < LOOPBACK_RESIDUAL_DB)
+    loopback = int(loopbacks[np.argmin(residual[loopbacks])]) if len(loopbacks) else None
+    mics = list(take.map.mics)
+    usual = float(np.median(level[mics]))
+    dead = tuple(i for i, c in enumerate(mics) if level[c] < usual + DEAD_LEVEL_DB or snr[c] < DEAD_SNR_DB)
+    bands, response, band_snr = _third_octaves(take, mean[mics], noise[mics], x, bins)
+    return Channels(residual, level, snr, loopback, dead, bands, response, band_snr)
+
+
+def _residual_db(y: ComplexArray, x: ComplexArray, bins: npt.NDArray[np.int64], n: int) -> float:
+    """Level [dB] of what is left of y when the best delayed and scaled copy of x is taken out, relative to y."""
+    if not np.any(y):
+        return 0.0
+    cross = np.zeros(_UPSAMPLING * n, np.complex128)
+    cross[bins] = np.conj(x) * y
+    peak = int(np.argmax(np.abs(np.fft.ifft(cross))))
+    lags = (peak + np.arange(-1.0, 1.01, 0.02)) / _UPSAMPLING
+    found = np.abs(np.exp(2j * np.pi / n * lags[:, None] * bins) @ (np.conj(x) * y)).max()
+    share = found**2 / (np.sum(np.abs(x) ** 2) * np.sum(np.abs(y) ** 2))
+    return float(10.0 * np.log10(max(1.0 - share, 1e-12)))
+
+
+def _third_octaves(
+    take: Take, mean: ComplexArray, noise: Array, x: ComplexArray, bins: npt.NDArray[np.int64]
+) -> tuple[Array, Array, Array]:
+    frequency = bins * take.excitation.sample_rate_hz / take.excitation.period_samples
+    edges = [float(frequency[0])]
+    while edges[-1] < frequency[-1]:
+        edges.append(min(edges[-1] * 2.0 ** (1.0 / 3.0), float(frequency[-1]) + 1e-6))
+    bands = np.array(list(pairwise(edges)))
+    response, snr = np.empty((len(mean), len(bands))), np.empty((len(mean), len(bands)))
+    for b, (low, high) in enumerate(bands):
+        inside = (frequency >= low) & (frequency < high)
+        gain = np.mean(np.abs(mean[:, inside]) ** 2 / np.abs(x[inside]) ** 2, axis=1)
+        response[:, b] = 10.0 * np.log10(gain + 1e-30)
+        snr[:, b] = 10.0 * np.log10(
+            (np.mean(np.abs(mean[:, inside]) ** 2, axis=1) + 1e-30) / (np.mean(noise[:, inside] ** 2, axis=1) + 1e-30)
+        )
+    return bands, response - response.mean(axis=1, keepdims=True), snr

@@ -1,0 +1,80 @@
+"""Whether playback and capture run on one clock: how far the excitation moves from period to period."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.fft
+
+from edge.calibration.takes import Take
+
+Array = npt.NDArray[np.float64]
+ComplexArray = npt.NDArray[np.complex128]
+
+# The largest step from one period to the next that is looked for.
+_REACH_SAMPLES = 4.0
+_STEP_SAMPLES = 0.05
+# Periods farther apart were not recorded in one piece.
+_LONGEST_PAUSE = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Clock:
+    """drift_ppm: the capture clock against playback, positive when what is heard comes ever later. sigma_ppm: 1 sigma of it.
+
+    moved: (K,) samples by which each period came later than the first.
+    """
+
+    drift_ppm: float
+    sigma_ppm: float
+    moved: Array
+
+
+def band_bins(take: Take) -> npt.NDArray[np.int64]:
+    """Numbers of the spectral lines that the excitation holds, at least a tenth of its strongest."""
+    strength = np.abs(take.excitation.spectrum)
+    return np.flatnonzero(strength > 0.1 * strength.max())
+
+
+def measure_clock(take: Take) -> Clock:
+    """Drift over the take from all channels that hear the excitation."""
+    n, bins = take.excitation.period_samples, band_bins(take)
+    spectra = scipy.fft.rfft(take.raw, axis=-1)[:, :, bins]
+    omega = 2.0 * np.pi * bins / n
+    cross = np.sum(np.conj(spectra[:-1]) * spectra[1:], axis=1)
+    lags = np.arange(-_REACH_SAMPLES, _REACH_SAMPLES + 1e-9, _STEP_SAMPLES)
+    steer = np.exp(1j * omega[:, None] * lags)
+    steps = np.array([_peak(np.real(c @ steer), lags) for c in cross])
+    # A period that was cut elsewhere starts elsewhere: by what the cut moved, the sound moved back.
+    pauses = np.diff(take.starts)
+    turns = np.maximum(np.round(pauses / n), 1.0)
+    later = steps + (pauses - turns * n)
+    joined = turns <= _LONGEST_PAUSE
+    moved = np.concatenate([[0.0], np.cumsum(np.where(joined, later, 0.0))])
+    per_sample = later[joined] / (turns[joined] * n)
+    if len(per_sample) < 2:
+        return Clock(float("nan"), float("inf"), np.concatenate([[0.0], np.cumsum(steps)]))
+    # Of the sum of the steps: errors of neighbouring steps cancel.
+    drift = float(per_sample @ (turns[joined] / turns[joined].sum()))
+    residual = moved - np.polyval(np.polyfit(take.starts, moved, 1), take.starts)
+    span = float(turns[joined].sum() * n)
+    sigma = float(np.sqrt(2.0) * max(residual.std(), 1e-4) / span)
+    return Clock(1e6 * drift, 1e6 * sigma, np.concatenate([[0.0], np.cumsum(steps)]))
+
+
+def mean_spectra(take: Take, clock: Clock) -> tuple[ComplexArray, Array]:
+    """Spectra (C, B) of the periods' mean in the band, drift taken out, and the noise's RMS (C, B) in one period's spectrum."""
+    n, bins = take.excitation.period_samples, band_bins(take)
+    spectra = scipy.fft.rfft(take.raw.astype(np.float64), axis=-1)[:, :, bins]
+    spectra *= np.exp(2j * np.pi / n * clock.moved[:, None, None] * bins)
+    mean = spectra.mean(axis=0)
+    noise = np.sqrt(np.sum(np.abs(spectra - mean) ** 2, axis=0) / (len(spectra) - 1))
+    return np.asarray(mean), np.asarray(noise)
+
+
+def _peak(power: Array, lags: Array) -> float:
+    """Place of the maximum, by a parabola through its neighbours."""
+    i = int(np.clip(np.argmax(power), 1, len(power) - 2))
+    a, b, c = power[i - 1 : i + 2]
+    bend = a - 2.0 * b + c
+    return float(lags[i] + (0.5 * (a - c) / bend if bend < 0.0 else 0.0) * (lags[1] - lags[0]))

@@ -1,0 +1,97 @@
+"""The sound part of a calibration: takes of one or several loudspeaker places -> measurements and steps."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.calibration.arrivals import Heard, align, direct_sound
+from edge.calibration.channels import Channels, examine_channels
+from edge.calibration.clock import Clock, mean_spectra, measure_clock
+from edge.calibration.geometry import Geometry, check_geometry
+from edge.calibration.judge import LEVEL_LIMIT_DB, Step, judge_channels, judge_clock, judge_geometry
+from edge.calibration.takes import Take
+from edge.errors import ConfigError
+
+Array = npt.NDArray[np.float64]
+
+LEAST_ALIVE = 3
+
+
+@dataclass(frozen=True, eq=False)
+class SoundResult:
+    """geometry: None where too few microphones hear. gain_db: (M,) of the microphones relative to their median, NaN for dead
+    ones. delay_s: from the loopback to the air, 0 without a loopback.
+    """
+
+    clock: Clock
+    channels: Channels
+    geometry: Geometry | None
+    gain_db: Array
+    delay_s: float
+    steps: tuple[Step, ...]
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What was found wrong, by name."""
+        return tuple(s.fault for s in self.steps if s.fault)
+
+    @property
+    def next_site_m(self) -> Array | None:
+        """Where the loudspeaker should go next to decide what is open; None when all is decided."""
+        return None if self.geometry is None else self.geometry.next_site_m
+
+
+def examine_sound(takes: Sequence[Take]) -> SoundResult:
+    """takes: one per place of the loudspeaker, the configured place first. Raises ConfigError where they do not fit together."""
+    first = takes[0]
+    if any(t.map != first.map or t.excitation.sample_rate_hz != first.excitation.sample_rate_hz for t in takes):
+        raise ConfigError("the recordings have different channels or sample rates: all must come from one rig")
+    if any(t.excitation.band_hz != first.excitation.band_hz for t in takes):
+        raise ConfigError("the recordings have different bands: all must come from one configuration")
+    clock = measure_clock(first)
+    mean, noise = mean_spectra(first, clock)
+    channels = examine_channels(first, mean, noise)
+    steps = [*judge_channels(channels, first.map), judge_clock(clock)]
+    alive = np.array([m not in channels.dead for m in range(len(first.map.mics))])
+    gain_db = np.full(len(alive), np.nan)
+    if alive.sum() < LEAST_ALIVE:
+        found = f"{alive.sum()} microphones hear: order and places cannot be checked with fewer than {LEAST_ALIVE}"
+        steps.append(Step("places", "open" if first.map.mics[LEAST_ALIVE - 1 :] else "warning", found))
+        return SoundResult(clock, channels, None, gain_db, 0.0, tuple(steps))
+    reference = channels.loopback if first.map.reference is None or channels.loopback is not None else None
+    heard: list[Heard] = []
+    speakers: list[Array] = []
+    for take in takes:
+        spectra = mean_spectra(take, measure_clock(take))[0]
+        own = None if reference is None else spectra[reference]
+        for s, speaker in enumerate(take.rig.speakers):
+            heard.append(direct_sound(take, spectra[list(take.map.mics)], own, s, alive))
+            speakers.append(speaker)
+    arrivals = align(heard, alive)
+    geometry = check_geometry(arrivals, first.rig, np.array(speakers), alive, reference is not None)
+    steps += judge_geometry(geometry, first.map, reference is not None)
+    gain_db = _gains_db(heard, geometry, alive)
+    steps.append(_judge_gains(gain_db, first.map.mics))
+    delay_s = 0.0 if reference is None else geometry.constant_m / first.rig.speed_of_sound_m_s
+    return SoundResult(clock, channels, geometry, gain_db, delay_s, tuple(steps))
+
+
+def _gains_db(heard: list[Heard], g: Geometry, alive: npt.NDArray[np.bool_]) -> Array:
+    """Level of each channel's direct sound, its distance taken out, relative to the median, mean over the places."""
+    channel_of = np.argsort(g.order)
+    distance = np.empty_like(g.profile_m)
+    distance[:, channel_of] = g.profile_m
+    level = np.array([20.0 * np.log10(np.linalg.norm(h.spectra, axis=1) + 1e-12) for h in heard]) + 20.0 * np.log10(distance)
+    level[:, ~alive] = np.nan
+    return np.asarray(np.mean(level - np.nanmedian(level, axis=1, keepdims=True), axis=0))
+
+
+def _judge_gains(gain_db: Array, mics: tuple[int, ...]) -> Step:
+    table = ", ".join("-" if np.isnan(g) else f"{g:+.1f}" for g in gain_db)
+    worst = int(np.nanargmax(np.abs(gain_db)))
+    if abs(gain_db[worst]) > LEVEL_LIMIT_DB:
+        found = f"channel {mics[worst]} is {gain_db[worst]:+.1f} dB from the others (all: {table} dB)"
+        return Step("levels", "warning", found, "see whether something covers that microphone; posekernel run evens it out")
+    return Step("levels", "ok", f"microphones alike: {table} dB")

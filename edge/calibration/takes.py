@@ -1,0 +1,128 @@
+"""Raw sound of every channel while the loudspeaker stands in one place, from a session or from the real device."""
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.alsa import AlsaAudio
+from edge.config import Config, make_rig
+from edge.devices import FloatArray, SourceKind
+from edge.errors import ConfigError, DeviceError, EndOfStreamError, SessionError
+from edge.excitation import Excitation, make_excitation
+from edge.rig import Rig
+from edge.session import Session, load_session
+
+# Shorter recordings do not average enough, and tell no drift.
+LEAST_PERIODS = 8
+_SETTLING_PERIODS = 5
+_SILENCE_S = 5.0
+
+
+@dataclass(frozen=True)
+class ChannelMap:
+    """Which raw channel is what. reference: the loopback, None where the array has none."""
+
+    channels: int
+    mics: tuple[int, ...]
+    reference: int | None
+
+
+@dataclass(frozen=True, eq=False)
+class Take:
+    """raw: (K, C, N) float32, full scale 1, one excitation-aligned period each. starts: (K,) first sample of each period, counted
+    by the capture clock. rig: places as somebody measured them, camera frame; only its speakers differ from take to take.
+    """
+
+    raw: FloatArray
+    starts: npt.NDArray[np.int64]
+    rig: Rig
+    excitation: Excitation
+    map: ChannelMap
+    source: SourceKind
+    description: str = ""
+
+
+def take_from_session(path: Path) -> Take:
+    """All good periods of a recorded session, the person-free part where it has one. Raises SessionError."""
+    session = load_session(path)
+    return _take(session, _usable(session))
+
+
+def _usable(session: Session) -> list[int]:
+    empty_ns = session.empty_until_s * 1e9
+    good = [k for k in range(session.periods) if k not in session.faults]
+    empty = [k for k in good if session.audio_times_ns[k] + session.period_ns <= empty_ns]
+    chosen = empty if len(empty) >= LEAST_PERIODS else good
+    if len(chosen) < LEAST_PERIODS:
+        raise SessionError(
+            f"{session.path}: {len(chosen)} good periods, but {LEAST_PERIODS} are needed; record at least "
+            f"{LEAST_PERIODS * session.period_ns / 1e9 + 1:.0f} s"
+        )
+    return chosen
+
+
+def _take(session: Session, periods: list[int]) -> Take:
+    n, rate = session.excitation.period_samples, session.excitation.sample_rate_hz
+    raw = np.stack([session.audio[k * n : (k + 1) * n].T for k in periods]).astype(np.float32) / np.float32(32768)
+    starts = np.round(session.audio_times_ns[periods] * (rate / 1e9)).astype(np.int64)
+    channel_map = ChannelMap(session.channels, session.mic_channels, session.reference_channel)
+    return Take(raw, starts, session.rig, session.excitation, channel_map, session.source, session.path.name)
+
+
+def take_from_device(config: Config, speaker_m: tuple[float, float, float] | None, seconds: float) -> Take:
+    """Play and record on the real device. speaker_m: where the loudspeaker stands now, None: as configured.
+
+    Every channel is kept, also those that the configuration does not use. Raises ConfigError or DeviceError.
+    """
+    if config.source.kind != "device":
+        raise ConfigError(f'source.kind: found {config.source.kind!r}, but only a "device" can be calibrated; or give --session')
+    rig, x, audio = make_rig(config), config.excitation, config.audio
+    if speaker_m is not None:
+        rig = replace(rig, speakers=np.array([speaker_m], np.float64))
+    excitation = make_excitation(x.sample_rate_hz, x.band_hz, x.period_s, x.level_dbfs)
+    raw, starts = record_all(config, excitation, seconds)
+    reference = None if audio.reference_channel < 0 else audio.reference_channel
+    channel_map = ChannelMap(audio.channels, audio.mic_channels, reference)
+    return Take(raw, starts, rig, excitation, channel_map, "device", f"{config.device.id}, {audio.capture}")
+
+
+def record_all(config: Config, excitation: Excitation, seconds: float) -> tuple[FloatArray, npt.NDArray[np.int64]]:
+    """Good periods (K, C, N) of every capture channel and their first samples (K,). Raises DeviceError."""
+    audio, rig = config.audio, make_rig(config)
+    everything = replace(audio, mic_channels=tuple(range(audio.channels)), reference_channel=-1)
+    # All channels in one place: periods are then cut on whichever hears the excitation best.
+    centre = rig.mics.mean(axis=0)
+    at_centre = np.tile(centre, (audio.channels, 1))
+    pairs = np.stack([np.zeros(audio.channels, np.int64), np.arange(audio.channels)], axis=1)
+    device = AlsaAudio(everything, excitation, Rig(rig.speakers, at_centre, pairs, rig.camera, rig.speed_of_sound_m_s))
+    periods: list[FloatArray] = []
+    times: list[int] = []
+    skipped, last_fault, end = 0, "", time.monotonic() + seconds + _SILENCE_S
+    wanted = max(LEAST_PERIODS, round(seconds * excitation.sample_rate_hz / excitation.period_samples))
+    try:
+        while len(periods) < wanted and time.monotonic() < end:
+            period = device.read(0.5)
+            if period is None:
+                continue
+            if period.fault:
+                last_fault = period.fault
+            elif skipped < _SETTLING_PERIODS:
+                skipped += 1
+            else:
+                periods.append(period.samples)
+                times.append(period.t_ns)
+    except EndOfStreamError:
+        pass
+    finally:
+        device.close()
+    if len(periods) < LEAST_PERIODS:
+        why = device.counters.last_error or last_fault or "no sound came"
+        raise DeviceError(
+            f"{audio.capture}: {len(periods)} good periods in {seconds + _SILENCE_S:g} s ({why}), but {LEAST_PERIODS} are "
+            "needed; check cables, loudspeaker and level (posekernel doctor)"
+        )
+    starts = np.round((np.array(times) - times[0]) * (excitation.sample_rate_hz / 1e9)).astype(np.int64)
+    return np.stack(periods), starts
