@@ -11,8 +11,9 @@ from typing import Literal
 from edge.activity import TYPICAL_HEIGHT_M
 from edge.pose import Activity
 
-FLOOR_M, OFF_FLOOR_M = 0.38, 0.48  # the trunk is lower than this on the floor; higher, no longer
-UPPER_SHARE = 0.35  # of the trunk's higher end in its height: on the floor one end may be propped up, on a sofa none is low
+FLOOR_M, FLOOR_SHARE = 0.38, 0.24  # on the floor the trunk is lower than this, and than this part of the standing height
+OFF_FLOOR_M = 0.1  # higher than that by this: no longer on the floor
+UPPER_SHARE = 0.3  # of the trunk's higher end in its height: on the floor one end may be propped up, on a sofa none is low
 FLAT, STEEP = 0.16, 0.24  # shoulders above the hips, in parts of the standing height: less is flat, more is not
 CONFIRM_S, JUDGE_S = 0.6, 1.6  # on the floor for so long; the trunk may still be settling, but not longer than that
 LEAST_DROP = 0.25  # of the trunk, in parts of the standing height; from a chair it is 0.3
@@ -80,13 +81,14 @@ class FallDetector:
         self._seen_s += min(max(gap_s, 0.0), 0.5)
 
     def _judge(self, trunk: _Trunk, slope_m: float, standing_m: float) -> Fall | None:
-        on_floor = trunk.height_m < FLOOR_M and slope_m < FLAT * standing_m
+        floor_m = min(FLOOR_M, FLOOR_SHARE * standing_m)
+        on_floor = trunk.height_m < floor_m and slope_m < FLAT * standing_m
         if self._down_s is None:
             if on_floor:
                 self._down_s, self._looks = self._seen_s, [0, 0]
             else:
                 return None
-        elif trunk.height_m > OFF_FLOOR_M or slope_m > STEEP * standing_m:
+        elif trunk.height_m > floor_m + OFF_FLOOR_M or slope_m > STEEP * standing_m:
             self._down_s = None
             return None
         self._looks[0] += on_floor

@@ -7,7 +7,7 @@ import pytest
 
 from edge.activity import ActivityTracker
 from edge.events import EventKeeper
-from edge.fall import LONGEST_GAP_S, UP_S
+from edge.fall import LONGEST_GAP_S, UP_S, UPPER_SHARE
 from edge.pose import Activity, LiftedPose, PoseEstimate
 from edge.publish import Message
 from edge.summary import ABSENT_S
@@ -101,7 +101,7 @@ def test_a_fall_is_told_once_and_soon_with_its_evidence(seconds: float) -> None:
     room = Room()
     assert room.show(fall(seconds)[: 20 + round(10 * seconds) + 18]) == ["person_entered", "fall"]
     told = room.told[-1]
-    assert told["fall"]["height_drop_m"] == pytest.approx(0.53 * 1.75 + 0.35 * 0.288 * 1.75 - 0.12, abs=0.05)
+    assert told["fall"]["height_drop_m"] == pytest.approx(0.53 * 1.75 + UPPER_SHARE * 0.288 * 1.75 - 0.12, abs=0.05)
     assert 0.1 <= told["fall"]["duration_s"] <= seconds + 0.3
     assert 0.5 < told["confidence"] <= 0.8
     assert room.show([lying()] * 300) == []  # however long they lie
@@ -129,6 +129,14 @@ def test_a_fall_with_the_lifters_noise(seed: int) -> None:
 def test_no_fall(motion: list[Array], seed: int) -> None:
     after = lying() if np.isnan(motion[-1]).any() else motion[-1]
     assert "fall" not in Room().show(noisy([figure()] * 30 + motion + [after] * 50, 0.05, seed))
+
+
+@pytest.mark.parametrize("height_m", [1.1, 1.3, 1.9])
+def test_on_all_fours_is_not_on_the_floor(height_m: float) -> None:
+    crawling = figure(height_m, hip=0.28, shank_deg=-88.0, lean_deg=88.0)
+    assert "fall" not in Room().show(
+        noisy([figure(height_m)] * 30 + between(figure(height_m), crawling, 0.7) + [crawling] * 50, 0.05)
+    )
 
 
 def test_a_child_falls_off_a_seat() -> None:
