@@ -1,17 +1,27 @@
 """Events: who comes and goes, zones, and falls told from sitting, lying on a sofa, bending and kneeling, with their evidence."""
 
+import json
 from dataclasses import dataclass, field
+from pathlib import Path
 
+import cbor2
 import numpy as np
 import pytest
 
 from edge.activity import ActivityTracker
+from edge.app import DEMO_SESSION
+from edge.config import Config, DeviceConfig, MqttConfig, SourceConfig
+from edge.console import Console
 from edge.events import EventKeeper
 from edge.fall import LONGEST_GAP_S, UP_S, UPPER_SHARE
 from edge.pose import Activity, LiftedPose, PoseEstimate
 from edge.publish import Message
+from edge.runner import run
 from edge.summary import ABSENT_S
+from edge.zones import ZoneConfig
 from tests.acting import Array, figure, lying, noisy, seated
+from tests.mosquitto import Mosquitto, needs_mosquitto
+from tests.test_mqtt import Subscriber
 
 HIDDEN = np.full((15, 3), np.nan)  # nobody is found
 
@@ -184,3 +194,26 @@ def test_without_a_room_frame_nothing_is_told_of_falls() -> None:
         room.see(pose, Activity())
     assert [m["kind"] for m in room.told] == ["person_entered"]
     assert room.told[0]["floor_m"] is None
+
+
+@needs_mosquitto
+def test_a_running_sensor_sends_activity_events_and_cbor(tmp_path: Path) -> None:
+    everywhere = ZoneConfig("Everywhere", ((-9.0, -9.0), (9.0, -9.0), (9.0, 9.0), (-9.0, 9.0)))
+    with Mosquitto(tmp_path / "broker") as broker, Subscriber(broker) as seen:
+        config = Config(
+            device=DeviceConfig("hall"),
+            source=SourceConfig("replay", str(DEMO_SESSION), realtime=False),
+            mqtt=MqttConfig(host=broker.host, port=broker.port, format="cbor", outbox=str(tmp_path / "outbox")),
+            zones=(everywhere,),
+        )
+        run(config, Console(json_lines=True))
+        told = seen.drain(1.0)
+    events = [json.loads(payload) for topic, payload, _ in told if topic == "posekernel/hall/event"]
+    assert [(e["kind"], e["zone"]) for e in events] == [("person_entered", None), ("zone_entered", "Everywhere")]
+    assert events[1]["sequence"] == events[0]["sequence"] + 1
+    summary = [json.loads(payload) for topic, payload, _ in told if topic.endswith("/summary")][-1]
+    assert summary["zones"] == ["Everywhere"]
+    pose = [cbor2.loads(payload) for topic, payload, _ in told if topic.endswith("/pose")][-1]
+    assert (pose["schema"], pose["zones"]) == ("posekernel.pose/1", ["Everywhere"])
+    assert pose["posture"] in ("standing", "walking", "bending")
+    assert pose["floor_m"][1] == pytest.approx(3.3, abs=0.5)
