@@ -19,15 +19,20 @@ from edge.record import record_session
 from edge.runner import run, stop_on_signals
 from edge.session import load_session
 from edge.web_server import WebServer, page_description
+from edge.zones import ZoneConfig
 
 DEMO_SESSION = Path(__file__).parent / "sessions" / "demo"
+DEMO_ZONES = (
+    ZoneConfig("Near end", ((-0.6, 2.2), (0.6, 2.2), (0.6, 3.0), (-0.6, 3.0))),
+    ZoneConfig("Far end", ((-0.6, 3.0), (0.6, 3.0), (0.6, 3.8), (-0.6, 3.8))),
+)
 
 
 def run_command(config_path: Path, json_lines: bool, seconds: float | None) -> int:
     """`posekernel run`: the sensor that a configuration describes."""
     config = load_config(config_path)
-    logging.getLogger().setLevel(config.runtime.log_level)
     while True:
+        logging.getLogger().setLevel(config.runtime.log_level)
         done = run(config, Console(json_lines), seconds, read_again=lambda: load_config(config_path))
         if done.reloaded is None:
             return 0
@@ -43,7 +48,8 @@ def demo_command(json_lines: bool, seconds: float | None) -> int:
         console.say(f"broker: {broker.kind} at mqtt://{broker.host}:{broker.port}, topic posekernel/demo/pose; Ctrl-C stops")
         web = WebConfig(enabled=True, port=0, websocket_url=f"ws://{broker.host}:{broker.websocket_port}/")
         runtime = RuntimeConfig(state_dir=state)
-        done = run(Config(device=DeviceConfig("demo"), source=source, mqtt=mqtt, web=web, runtime=runtime), console, seconds)
+        config = Config(device=DeviceConfig("demo"), source=source, mqtt=mqtt, web=web, runtime=runtime, zones=DEMO_ZONES)
+        done = run(config, console, seconds)
     console.say(
         f"{done.poses} poses, {done.from_sound} scaled by sound; {done.published} messages published, {done.dropped} dropped"
     )
