@@ -13,7 +13,7 @@ from typing import Self
 
 CACHE = Path(os.environ.get("POSEKERNEL_DEPLOY_CACHE", "~/.cache/posekernel-deploy")).expanduser()
 # What Raspberry Pi OS Lite has on a fresh card; the roles bring the rest.
-BARE = "systemd,systemd-sysv,dbus,openssh-server,sudo,python3,python3-apt,ca-certificates,cron"
+BARE = "systemd,systemd-sysv,dbus,openssh-server,sudo,udev,python3,python3-apt,ca-certificates,cron"
 PATIENCE_S = 300.0
 
 

@@ -1,4 +1,4 @@
-"""The hub's SQL on a real PostgreSQL, with telemetry that the sensor's own schema accepts: every panel of the dashboard answers."""
+"""The SQL of the hub on a real PostgreSQL, with telemetry that the sensor's schema accepts: every panel answers."""
 
 import json
 import os

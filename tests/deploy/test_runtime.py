@@ -5,7 +5,9 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.deploy.machine import CACHE, Machine, inventory, wait_for
+from tests.mosquitto import Mosquitto
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 VERSION = tomllib.loads((DEPLOY.parent / "pyproject.toml").read_text())["project"]["version"]
@@ -24,9 +27,10 @@ SETTINGS = {
     "source.kind": "replay",
     "source.path": "/opt/posekernel/current/lib/python3.11/site-packages/edge/sessions/demo",
     "source.loop": True,
-    "mqtt.enabled": False,
+    "mqtt.host": "127.0.0.1",
+    "telemetry.interval_s": 2.0,
 }
-VARIABLES = {
+VARIABLES: dict[str, Any] = {
     "posekernel_array": "respeaker-usb-v2",
     "posekernel_board": "raspberry-pi-5",
     "posekernel_version": VERSION,
@@ -34,6 +38,7 @@ VARIABLES = {
     "runtime_settings": SETTINGS,
     "runtime_watchdog_s": WATCHDOG_S,
     "vault_ca_passphrase": "only for this test",
+    "runtime_build": sys.version_info[:2] != (3, 11),  # then the wheelhouse has pyalsaaudio's source only
     "audio_verify": False,  # no sound card here
     "camera_packages": False,  # Raspberry Pi OS has them, Debian has not
     "audio_reboot": False,
@@ -45,7 +50,16 @@ VARIABLES = {
 def wheelhouse() -> None:
     shutil.rmtree(CACHE / "wheelhouse", ignore_errors=True)
     CACHE.mkdir(parents=True, exist_ok=True)
-    subprocess.run([str(DEPLOY / "wheelhouse.sh"), str(CACHE / "wheelhouse"), os.uname().machine, "3.11"], check=True)
+    subprocess.run(
+        [str(DEPLOY / "wheelhouse.sh"), str(CACHE / "wheelhouse"), os.uname().machine, "3.11"],
+        env=os.environ | {"PYTHON": sys.executable}, check=True,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
+    with Mosquitto(tmp_path_factory.mktemp("broker")) as broker:
+        yield broker
 
 
 @pytest.fixture(scope="module")
@@ -55,17 +69,45 @@ def hall(tmp_path_factory: pytest.TempPathFactory, wheelhouse: None) -> Iterator
 
 
 @pytest.fixture(scope="module")
-def converged(hall: Machine, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def converged(hall: Machine, broker: Mosquitto, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The inventory of a machine that site.yml has been through once."""
-    hosts = inventory(tmp_path_factory.mktemp("inventory"), [hall], VARIABLES)
+    SETTINGS["mqtt.port"] = broker.port
+    variables = {**VARIABLES, "update_reader_arguments": ["-h", broker.host, "-p", str(broker.port)]}
+    hosts = inventory(tmp_path_factory.mktemp("inventory"), [hall], variables)
     recap = play(hosts)
     assert recap["failures"] == recap["unreachable"] == 0
     assert recap["changed"] > 10
     return hosts
 
 
-def play(hosts: Path, **more: Any) -> dict[str, int]:
-    """Run site.yml; how often what happened on the machine."""
+def hear(broker: Mosquitto, topic: str) -> dict[str, Any]:
+    """The next message of a topic."""
+    done = subprocess.run(
+        ["mosquitto_sub", "-V", "mqttv5", "-h", broker.host, "-p", str(broker.port), "-t", topic, "-C", "1", "-W", "300"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return dict(json.loads(done.stdout))
+
+
+def release(folder: Path, version: str, **replaced: bytes) -> Path:
+    """A wheelhouse like ours with posekernel of another version, in which files of edge/models are others."""
+    shutil.copytree(CACHE / "wheelhouse", folder)
+    old = next(folder.glob("posekernel-*.whl"))
+    new = folder / old.name.replace(VERSION, version)
+    with zipfile.ZipFile(old) as source, zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as target:
+        for name in source.namelist():
+            data = replaced.get(Path(name).stem, source.read(name)) if name.startswith("edge/models/") else source.read(name)
+            if name == "edge/__init__.py" or name.endswith((".dist-info/METADATA", ".dist-info/RECORD")):
+                data = data.replace(VERSION.encode(), version.encode(), -1 if name.endswith("RECORD") else 1)
+            target.writestr(name.replace(f"posekernel-{VERSION}.dist-info", f"posekernel-{version}.dist-info"), data)
+    old.unlink()
+    (folder / "SHA256SUMS").unlink()
+    subprocess.run("sha256sum -- * > SHA256SUMS", shell=True, cwd=folder, check=True)
+    return folder
+
+
+def play(hosts: Path, book: str = "site.yml", **more: Any) -> dict[str, int]:
+    """Run a playbook; how often what happened on the machine."""
     out = hosts.parent / "play.json"
     environment = os.environ | {
         "ANSIBLE_CONFIG": str(DEPLOY / "ansible.cfg"),
@@ -74,7 +116,7 @@ def play(hosts: Path, **more: Any) -> dict[str, int]:
         "LC_ALL": "C.UTF-8",
     }
     done = subprocess.run(
-        ["ansible-playbook", "-i", str(hosts), str(DEPLOY / "site.yml"), "-e", json.dumps(more)],
+        ["ansible-playbook", "-i", str(hosts), str(DEPLOY / book), "-e", json.dumps(more)],
         cwd=DEPLOY, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     out.write_text(done.stdout + done.stderr)
@@ -85,12 +127,15 @@ def play(hosts: Path, **more: Any) -> dict[str, int]:
     return {**found, "failures": found["failed"]}
 
 
-def test_the_sensor_runs_and_says_what_it_replays(hall: Machine, converged: Path) -> None:
+def test_the_sensor_runs_and_sends_poses(hall: Machine, converged: Path, broker: Mosquitto) -> None:
     assert hall.show("ActiveState") == "active"
     assert hall.show("NRestarts") == "0"
     assert hall.show("User") == "posekernel"
-    wait_for("the first pose", lambda: "mid-hip" in hall.run("journalctl -u posekernel --no-pager"))
-    assert "source: simulated" in hall.run("journalctl -u posekernel --no-pager")
+    pose = hear(broker, "posekernel/hall/pose")
+    assert pose["source"] == "simulated"
+    journal = hall.run("journalctl -u posekernel --no-pager")
+    assert "source: simulated" in journal
+    assert "mid-hip" not in journal
 
 
 def test_a_second_run_changes_nothing(converged: Path) -> None:
@@ -153,6 +198,22 @@ def test_a_tampered_wheel_is_refused(hall: Machine, converged: Path, tmp_path: P
     assert play(converged, posekernel_wheelhouse=str(folder))["failures"] == 1
     assert f"{wheel.name}: FAILED" in (converged.parent / "play.json").read_text()
     assert hall.show("MainPID") == pid
+
+
+def test_an_update_whose_model_is_broken_is_taken_back(hall: Machine, converged: Path, broker: Mosquitto, tmp_path: Path) -> None:
+    folder = release(tmp_path / "wheelhouse", "9.0.0", pose_detection=b"not a model")
+    recap = play(converged, "update.yml", posekernel_version="9.0.0", posekernel_wheelhouse=str(folder), update_wait_s=60)
+    assert recap["failures"] == 1
+    assert f"hall is back on {VERSION}" in (converged.parent / "play.json").read_text()
+    assert hall.run("readlink /opt/posekernel/current") == f"releases/{VERSION}"
+    assert hear(broker, "posekernel/hall/telemetry")["version"] == VERSION
+
+
+def test_a_good_update_stays(hall: Machine, converged: Path, broker: Mosquitto, tmp_path: Path) -> None:
+    folder = release(tmp_path / "wheelhouse", "9.0.1")
+    recap = play(converged, "update.yml", posekernel_version="9.0.1", posekernel_wheelhouse=str(folder))
+    assert recap["failures"] == 0
+    assert hear(broker, "posekernel/hall/telemetry")["version"] == "9.0.1"
 
 
 def test_a_reboot_keeps_everything(hall: Machine, converged: Path) -> None:
