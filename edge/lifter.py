@@ -34,6 +34,8 @@ OUTLIER = 0.1  # share of the bins before the onset that hold more than noise
 DYNAMIC_RANGE = 0.01  # the noise's floor over the gate's mean power: residuals and the body's rim are not the onset
 SHAPE_SIGMA = 0.06  # relative error of the shape's size: limb lengths differ between people of one height
 BODY_M = 0.05  # 1-sigma of where on the body the echo begins
+# Before a torso's middle: its echo lies within NEAR_M, and what is heard between these two is none of it.
+NEAR_M, QUIET_M = 0.45, (1.6, 0.7)
 
 
 class Lifter(Protocol):
@@ -115,6 +117,22 @@ def find_onset(
     spread = float(np.sqrt(np.sum(posterior * np.log(scales / best) ** 2)))
     log_sigma = float(np.hypot(spread, BODY_M / (best * unit_m)))
     return Onset(best, log_sigma, float(ranges[search][at]), float(level_db[at]))
+
+
+def echo_before(torso: Array, kernels: Kernels, rig: Rig) -> tuple[float, float]:
+    """Echo over what was heard nearer by [dB] and the half path of its rise [m], for a torso (3,) [m] that is placed already.
+
+    NaN both where the torso is so near, or the window so short, that there is nothing to compare with.
+    """
+    distance = float(np.linalg.norm(torso))
+    ranges = np.arange(max(0.35, distance - QUIET_M[0]), distance, BIN_M)
+    quiet, near = ranges < distance - QUIET_M[1], ranges >= distance - NEAR_M
+    if quiet.sum() < 8 or distance > kernels.analytic.shape[1] / kernels.sample_rate_hz * rig.speed_of_sound_m_s / 2.0:
+        return float("nan"), float("nan")
+    power = _echo_power(kernels, rig, torso / distance, ranges)
+    noise, echo = float(power[quiet].mean()) + 1e-30, power[near]
+    rise = int(np.argmax(echo >= 0.25 * echo.max()))
+    return float(10.0 * np.log10(echo.mean() / noise + 1e-12)), float(ranges[near][rise])
 
 
 def _echo_evidence(power: Array) -> Array:

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from edge.errors import ModelError
 from edge.forms import Form, form_of, spec_from
-from edge.pose import Keypoints, LiftedPose
+from edge.lifter import TORSO, echo_before
+from edge.pose import Keypoints, LiftedPose, ScaleSource
 from edge.pose_kernel import Kernels
 from edge.ray_decoder import Lifted, RayDecoding
 from edge.rays import N_JOINTS, View, keypoint_view
@@ -52,7 +53,10 @@ class NetworkLifter:
         lifted = self.lift(view, kernels, rig)
         by_sound = kernels is not None and lifted.sound >= self.card.sound_threshold
         confidence = np.where(view.seen, keypoints.pixels[:N_JOINTS, 2], 0.0)
-        return LiftedPose(lifted.joints, lifted.sigma, confidence, "sound" if by_sound else "height", float("nan"))
+        torso = lifted.joints[list(TORSO)].mean(axis=0)
+        sir_db, range_m = (float("nan"),) * 2 if kernels is None else echo_before(torso, kernels, rig)
+        source: ScaleSource = "sound" if by_sound else "height"
+        return LiftedPose(lifted.joints, lifted.sigma, confidence, source, sir_db, range_m if by_sound else float("nan"))
 
     def lift(self, view: View, kernels: Kernels | None, rig: Rig) -> Lifted:
         """All that the networks say of one person."""

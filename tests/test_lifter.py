@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pytest
 
 from edge.config import LifterConfig
-from edge.lifter import GeometricLifter, first_arrival_s
+from edge.lifter import GeometricLifter, echo_before, first_arrival_s
 from edge.pose import MID_HIP, Keypoints
 from edge.pose_kernel import Kernels, analytic_signal, make_kernels
 from edge.shape import make_shape, standing_height
@@ -105,3 +105,18 @@ def test_first_arrival_is_before_the_body_and_not_at_once() -> None:
     body = compact_rig().arrival_s(joints[:15]).min(axis=1)
     assert (gate < body).all()
     assert (gate > 0.4 * body).all()
+
+
+def test_a_placed_torso_tells_how_loud_its_echo_is_and_where_it_rises() -> None:
+    joints = standing(1.75, (0.2, 3.0))
+    torso = joints[[1, 2, 5, 8, 9, 12]].mean(axis=0)
+    levels = []
+    for noise in (0.001, 0.004, 0.016):
+        sir_db, range_m = echo_before(torso, echo(joints, noise=noise, seed=4), compact_rig())
+        levels.append(sir_db)
+    assert levels[0] > levels[1] + 6.0 > levels[2] + 12.0
+    _, range_m = echo_before(torso, echo(joints, noise=0.001, seed=4), compact_rig())
+    assert np.linalg.norm(torso) - 0.45 <= range_m <= np.linalg.norm(torso)
+    silent, _ = echo_before(torso, hiss(1), compact_rig())
+    assert silent < 3.0
+    assert np.isnan(echo_before(0.3 * torso, hiss(1), compact_rig())[0])
