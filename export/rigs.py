@@ -9,6 +9,7 @@ import numpy as np
 
 from edge.config import ExcitationConfig
 from edge.errors import ConfigError
+from edge.profiles import load_array
 from edge.rig import Camera, Rig, speed_of_sound
 from export.directivity import Directivity, sample_directivity
 from export.recording import ChannelLayout
@@ -41,11 +42,15 @@ ARRAYS = {
     "respeaker-4-mic-hat": ArrayProfile(
         0.0405 / np.sqrt(2.0) * np.array([[1.0, -1.0], [1.0, 1.0], [-1.0, 1.0], [-1.0, -1.0]]), (16000, 48000), False
     ),
+    "respeaker-2-mic-hat": ArrayProfile(
+        np.array([m.position_m for m in load_array("respeaker-2-mic-hat").mics]) * [1.0, -1.0], (16000, 48000), False
+    ),
 }
-COMPACT_WEIGHTS = (0.2, 0.15, 0.5, 0.15)
-PUBLIC, RANDOM, COMPACT_6 = "public", "random", "compact-6"
+COMPACT_WEIGHTS = (0.2, 0.15, 0.5, 0.15, 0.0)  # the last only by its name
+PUBLIC, RANDOM, COMPACT_6, COMPACT_2 = "public", "random", "compact-6", "compact-2"
+ONLY = {COMPACT_6: "respeaker-6-mic-circular", COMPACT_2: "respeaker-2-mic-hat"}
 # What --rig takes: a family (compact: arrays at 16 kHz in the product's band) of rigs, or one of its members by name.
-FAMILIES = ("compact", COMPACT_6, "arrays", "all", PUBLIC, RANDOM, *ARRAYS)
+FAMILIES = ("compact", *ONLY, "arrays", "all", PUBLIC, RANDOM, *ARRAYS)
 FAMILY_WEIGHTS = {"arrays": 0.75, RANDOM: 0.2, PUBLIC: 0.05}
 
 # Bands [Hz] by capture rate, with how often each is drawn.
@@ -85,7 +90,7 @@ def sample_rig(rng: Rng, camera: Camera, family: str) -> SimulatedRig:
     """A rig of a family around a camera that stands at `camera.height_m`. Raises ConfigError for an unknown family."""
     if family not in FAMILIES:
         raise ConfigError(f"rig {family!r} is unknown: one of {', '.join(FAMILIES)} is needed")
-    only = "respeaker-6-mic-circular" if family == COMPACT_6 else family if family in ARRAYS else None
+    only = ONLY.get(family, family if family in ARRAYS else None)
     if family == "all":
         family = str(rng.choice(list(FAMILY_WEIGHTS), p=list(FAMILY_WEIGHTS.values())))
     temperature_c = float(rng.uniform(14.0, 28.0))
@@ -95,7 +100,7 @@ def sample_rig(rng: Rng, camera: Camera, family: str) -> SimulatedRig:
         return _random(rng, camera, temperature_c)
     name = only or str(rng.choice(list(ARRAYS), p=COMPACT_WEIGHTS))
     profile = ARRAYS[name]
-    product = family in ("compact", COMPACT_6)
+    product = family == "compact" or family in ONLY
     rate = 16000 if product else int(rng.choice(profile.rates_hz))
     band = PRODUCT_BAND_HZ if product else _band(rng, rate)
     beside = rng.random() < 0.8
