@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from edge.app import DEMO_SESSION
 from edge.mqtt import MqttPublisher
 from edge.mqtt_access import PASSWORD_VARIABLE
 from edge.outbox import Outbox
@@ -59,6 +60,36 @@ def test_events_of_an_offline_sensor_arrive_in_order_after_a_restart(tmp_path: P
             assert seen.drain() == []
     assert [m["n"] for m in got] == list(range(51))
     assert [m["sequence"] for m in got] == [*first, last] == list(range(first[0], first[0] + 51))
+
+
+@needs_mosquitto
+def test_the_whole_program_delivers_after_a_kill_what_it_saw_before(tmp_path: Path) -> None:
+    with Mosquitto(tmp_path / "b") as broker:
+        config = tmp_path / "config.toml"
+        config.write_text(
+            f'[device]\nid = "hall"\n[source]\nkind = "replay"\npath = "{DEMO_SESSION}"\nloop = true\n'
+            f'[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\n[runtime]\nstate_dir = "{tmp_path}"\n'
+        )
+        command = [sys.executable, "-m", "edge", "run", "--config", str(config)]
+        broker.kill()
+        first = subprocess.Popen(command, cwd=Path(__file__).parents[1], stdout=subprocess.DEVNULL)
+        try:
+            assert until((tmp_path / "hall.outbox").exists, 60.0)
+            assert until(lambda: Outbox(tmp_path / "hall.outbox").depth, 10.0)
+        finally:
+            first.kill()
+            first.wait()
+        broker.start()
+        with Subscriber(broker, EVENT) as seen:
+            second = subprocess.Popen(command, cwd=Path(__file__).parents[1], stdout=subprocess.DEVNULL)
+            try:
+                before, after = seen.next(EVENT, 60.0)[0], seen.next(EVENT, 60.0)[0]
+            finally:
+                second.kill()
+                second.wait()
+    assert (before["kind"], after["kind"]) == ("person_entered", "person_entered")
+    assert after["sequence"] == before["sequence"] + 1
+    assert after["timestamp"] > before["timestamp"]
 
 
 @needs_mosquitto
