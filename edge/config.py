@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from edge.calibration.settings import CalibrationConfig
 from edge.errors import ConfigError
 from edge.rig import Camera, Rig, speed_of_sound
 from edge.sensing_config import SensingConfig, TelemetryConfig, check_sensing
@@ -216,6 +217,7 @@ class Config:
     audio: AudioConfig = field(default_factory=AudioConfig)
     camera: CameraConfig = field(default_factory=CameraConfig)
     rig: RigConfig | None = None
+    calibration: CalibrationConfig = field(default_factory=CalibrationConfig)
     background: BackgroundConfig = field(default_factory=BackgroundConfig)
     keypoints: KeypointsConfig = field(default_factory=KeypointsConfig)
     lifter: LifterConfig = field(default_factory=LifterConfig)
@@ -290,7 +292,7 @@ def check_config(config: Config) -> None:
         return
     if config.rig is None:
         raise ConfigError('rig: missing, but source.kind = "device" needs the positions of speakers, microphones and camera')
-    if config.zones and not config.rig.camera.height_m:
+    if config.zones and not config.rig.camera.height_m and not config.calibration.file:
         raise ConfigError(
             "zones: they lie on the floor, but without rig.camera.height_m nobody's place on it is known; measure it"
         )

@@ -1,5 +1,7 @@
 """Recording -> analytic impulse responses: exact circular deconvolution by the excitation or by a loopback reference."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 import scipy.fft
@@ -33,7 +35,7 @@ def _deconvolve(
 
 
 @kernel
-def _reference_inverse(reference: FloatArray, gain: FloatArray, first_bin: int, floor: np.float32, out: ComplexArray) -> None:
+def _reference_inverse(reference: FloatArray, gain: ComplexArray, first_bin: int, floor: np.float32, out: ComplexArray) -> None:
     spectrum = scipy.fft.rfft(reference)
     peak = np.float32(0.0)
     for k in range(out.shape[0]):
@@ -45,6 +47,17 @@ def _reference_inverse(reference: FloatArray, gain: FloatArray, first_bin: int, 
         out[k] = gain[k] * np.conj(z) / (z.real * z.real + z.imag * z.imag + tikhonov)
 
 
+@dataclass(frozen=True)
+class Correction:
+    """What calibration found of the electronics. delay_s: from the loopback to the air, used only where a reference is given.
+
+    gains: of each microphone relative to the others, divided out; () leaves them as they are.
+    """
+
+    delay_s: float = 0.0
+    gains: tuple[float, ...] = ()
+
+
 class Deconvolver:
     """One excitation and one rig; call it once per period.
 
@@ -53,8 +66,9 @@ class Deconvolver:
     With S speakers, speaker s is read from lag s * N // S on: the window must fit into N // S samples.
     """
 
-    def __init__(self, excitation: Excitation, rig: Rig, window_s: float = 0.04) -> None:
+    def __init__(self, excitation: Excitation, rig: Rig, window_s: float = 0.04, correction: Correction | None = None) -> None:
         """window_s: length of the response from emission on [s]. Raises ConfigError where it does not fit the period."""
+        correction = correction or Correction()
         n, rate, speakers = excitation.period_samples, excitation.sample_rate_hz, len(rig.speakers)
         self.period_samples = n
         self.window_samples = round(window_s * rate)
@@ -79,7 +93,13 @@ class Deconvolver:
         regularised = np.conj(spectrum) / (power + TIKHONOV * power.max())
         # n cancels the inverse FFT's 1 / n; the sum is the envelope's peak for a unit path.
         gain = window[bins] * n / np.sum(window[bins] * np.real(regularised * spectrum))
-        self._gain = gain.astype(np.float32)
+        late = np.exp(2j * np.pi * (correction.delay_s * rate / n) * bins)
+        self._reference_gain = (gain * late).astype(np.complex64)
+        if correction.gains and len(correction.gains) != self.mics:
+            raise ConfigError(
+                f"{len(correction.gains)} gains are given, but the rig has {self.mics} microphones: calibrate again"
+            )
+        self._mic_gain = np.array(correction.gains, np.float32)[:, None] if correction.gains else None
         self._inverse = (gain * regularised).astype(np.complex64)
 
     def __call__(
@@ -95,10 +115,12 @@ class Deconvolver:
         responses near zero. Without one, `delay_samples` (may be fractional) is taken out. Raises ConfigError on a wrong shape.
         """
         y = self._checked(samples, (self.mics, self.period_samples), "samples")
+        if self._mic_gain is not None:
+            y = y / self._mic_gain
         if reference is not None:
             x = self._checked(reference, (self.period_samples,), "reference")
             inverse = np.empty_like(self._inverse)
-            _reference_inverse(x, self._gain, self._first_bin, self._floor, inverse)
+            _reference_inverse(x, self._reference_gain, self._first_bin, self._floor, inverse)
         elif delay_samples:
             ramp = np.exp(2j * np.pi * (delay_samples / self.period_samples) * self._bins)
             inverse = (self._inverse * ramp).astype(np.complex64)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from edge.activity import ActivityTracker
 from edge.background import Background
 from edge.config import Config
-from edge.deconvolution import Deconvolver
+from edge.deconvolution import Correction, Deconvolver
 from edge.devices import AudioPeriod, Frame, Source, SourceKind
 from edge.errors import EndOfStreamError
 from edge.excitation import Excitation
@@ -79,14 +79,14 @@ class Pipeline:
     Make it and `warm_up` before the source is opened: a sensor should not lose the first seconds to compiling.
     """
 
-    def __init__(self, config: Config, rig: Rig, excitation: Excitation) -> None:
+    def __init__(self, config: Config, rig: Rig, excitation: Excitation, correction: Correction | None = None) -> None:
         self.config, self.rig = config, rig
         self.counters = Counters()
         self._fault = ""
         self._period_ns = round(1e9 * excitation.period_samples / excitation.sample_rate_hz)
         self._band_hz = excitation.band_hz
         self._rate_hz = float(excitation.sample_rate_hz)
-        self.deconvolve = Deconvolver(excitation, rig, config.runtime.window_s)
+        self.deconvolve = Deconvolver(excitation, rig, config.runtime.window_s, correction)
         self.background = Background(
             rig,
             excitation.sample_rate_hz,

@@ -1,7 +1,6 @@
 """What is known of arrays and boards (firmware_config/), and a whole config.toml from one of each and what the site knows."""
 
 import difflib
-import json
 import math
 import tomllib
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ import numpy.typing as npt
 from edge.config import Config, check_config
 from edge.errors import ConfigError
 from edge.toml_fields import choice, from_table, limited, required
+from edge.toml_text import as_toml
 
 FIRMWARE_CONFIG = Path(__file__).parents[1] / "firmware_config"
 INTERFACES = ("usb", "i2s-stereo", "i2s-tdm")
@@ -169,12 +169,12 @@ def render_config(array_name: str, board_name: str, settings: Sequence[str]) -> 
     if missing:
         raise ConfigError(f"{', '.join(missing)}: missing; only the site knows, give --set {missing[0]}=...")
     place = from_table(Place, place_table, "place")
-    table = _merged(_known(array, board, place, asked), asked)
+    table = _merged(_known(array_name, array, board, place, asked), asked)
     check_config(from_table(Config, table))
-    return _as_toml(table, _heading(array_name, array, board_name, board))
+    return as_toml(table, _heading(array_name, array, board_name, board))
 
 
-def _known(array: ArrayProfile, board: BoardProfile, place: Place, asked: dict[str, Any]) -> dict[str, Any]:
+def _known(name: str, array: ArrayProfile, board: BoardProfile, place: Place, asked: dict[str, Any]) -> dict[str, Any]:
     camera = asked.get("camera", {})
     width, height, fps = (
         camera.get("width", FRAME_SIZE[0]),
@@ -196,6 +196,7 @@ def _known(array: ArrayProfile, board: BoardProfile, place: Place, asked: dict[s
             "alsa_period_frames": array.alsa_period_frames.value,
         },
         "excitation": {"sample_rate_hz": array.sample_rate_hz.value, "band_hz": list(array.band_hz.value)},
+        "calibration": {"array": name},
         "rig": {
             "speakers_m": [list(place.speaker_m)],
             "mics_m": [[round(float(x), 4) for x in mic] for mic in mic_positions(array, place)],
@@ -296,29 +297,6 @@ def _heading(array_name: str, array: ArrayProfile, board_name: str, board: Board
         *(f"Array: {q}" for q in array.quirks),
         *(f"Board: {x}" for x in board.limits),
     ]
-
-
-def _as_toml(table: dict[str, Any], heading: list[str]) -> str:
-    lines = [f"# {line}" for line in heading]
-
-    def section(name: str, values: dict[str, Any]) -> None:
-        if name and not (values and all(isinstance(v, dict) for v in values.values())):
-            lines.extend(["", f"[{name}]"])
-        lines.extend(f"{k} = {_as_value(v)}" for k, v in values.items() if not isinstance(v, dict))
-        for k, v in values.items():
-            if isinstance(v, dict):
-                section(f"{name}.{k}" if name else k, v)
-
-    section("", table)
-    return "\n".join([*lines, ""])
-
-
-def _as_value(value: Any) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(_as_value(v) for v in value)}]"
-    if isinstance(value, dict):  # inside a list: zones
-        return "{ " + ", ".join(f"{k} = {_as_value(v)}" for k, v in value.items()) + " }"
-    return json.dumps(value, ensure_ascii=False)
 
 
 @cache

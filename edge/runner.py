@@ -14,10 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.alsa import AlsaAudio
+from edge.calibration.apply import apply_calibration
+from edge.calibration.takes import ChannelMap
 from edge.camera import open_camera
 from edge.config import Config, make_rig, state_folder
 from edge.console import Console
 from edge.control import Control
+from edge.deconvolution import Correction
 from edge.devices import Source, SourceKind
 from edge.envelope import EnvelopeKeeper
 from edge.errors import ConfigError, PosekernelError
@@ -46,12 +49,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a source will be, known before it is opened. session: None for real devices."""
+    """What a source will be, known before it is opened. session: None for real devices. correction: from the calibration."""
 
     config: Config
     rig: Rig
     excitation: Excitation
     session: Session | None = None
+    correction: Correction | None = None
 
     @property
     def kind(self) -> SourceKind:
@@ -76,12 +80,20 @@ class Plan:
 
 
 def make_plan(config: Config) -> Plan:
-    """Geometry and excitation of the configured source: the session's own for replay. Raises SessionError or ConfigError."""
+    """Geometry and excitation of the configured source, the session's own for replay, as calibrated.
+
+    Raises SessionError or ConfigError, also for a calibration that does not fit.
+    """
     if config.source.kind == "replay":
         session = load_session(Path(config.source.path))
-        return Plan(config, session.rig, session.excitation, session)
-    x = config.excitation
-    return Plan(config, make_rig(config), make_excitation(x.sample_rate_hz, x.band_hz, x.period_s, x.level_dbfs))
+        map = ChannelMap(session.channels, session.mic_channels, session.reference_channel)
+        rig, correction = apply_calibration(config, session.rig, session.excitation, map, session.source)
+        return Plan(config, rig, session.excitation, session, correction)
+    x, audio = config.excitation, config.audio
+    excitation = make_excitation(x.sample_rate_hz, x.band_hz, x.period_s, x.level_dbfs)
+    map = ChannelMap(audio.channels, audio.mic_channels, audio.reference_channel if audio.reference_channel >= 0 else None)
+    rig, correction = apply_calibration(config, make_rig(config), excitation, map, "device")
+    return Plan(config, rig, excitation, correction=correction)
 
 
 @contextmanager
@@ -186,7 +198,7 @@ def run(
     with ExitStack() as closing:
         # Until the source is open a signal may interrupt at once: nothing sounds yet and nothing is lost.
         plan = make_plan(config)
-        pipeline = Pipeline(config, plan.rig, plan.excitation)
+        pipeline = Pipeline(config, plan.rig, plan.excitation, plan.correction)
         log.info("preparing; the very first start compiles for up to a minute")
         pipeline.warm_up()
         stop = closing.enter_context(stop_on_signals())

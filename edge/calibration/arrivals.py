@@ -36,9 +36,9 @@ class Heard:
     frequencies_hz: Array
 
 
-def direct_sound(take: Take, spectra: ComplexArray, reference: ComplexArray | None, speaker: int, alive: Array) -> Heard:
+def direct_sound(take: Take, spectra: ComplexArray, reference: ComplexArray | None, speaker: int) -> Heard:
     """spectra: (M, B) of the microphones, reference: (B,) of the loopback, None: the excitation itself (then the time of emission
-    is unknown). alive: (M,) bool.
+    is unknown).
     """
     n, rate, bins = take.excitation.period_samples, take.excitation.sample_rate_hz, band_bins(take)
     x = np.asarray(take.excitation.spectrum[bins], np.complex128) if reference is None else reference
@@ -54,7 +54,7 @@ def direct_sound(take: Take, spectra: ComplexArray, reference: ComplexArray | No
     ]
     bandwidth_hz = len(bins) * rate / n
     aperture_s = (np.ptp(take.rig.mics, axis=0).max() + _SLACK_M) / take.rig.speed_of_sound_m_s
-    first = _first_arrival(np.abs(pulse[alive.astype(bool)]), step_s, aperture_s)
+    first = _first_arrival(np.abs(pulse), step_s, aperture_s)
     reach, gate = max(1, round(aperture_s / step_s)), round(_GATE / bandwidth_hz / step_s)
     window = np.cos(0.5 * np.pi * np.arange(-gate, gate + 1) / (gate + 1)) ** 2
     out, coarse = np.zeros((len(h), len(bins)), np.complex128), np.zeros(len(h))
@@ -82,11 +82,10 @@ def _first_arrival(envelopes: Array, step_s: float, aperture_s: float) -> int:
     return int((strongest - back + index) % len(smooth))
 
 
-def align(heard: list[Heard], alive: Array) -> Array:
-    """Arrivals (K, M) [s] of all places against one template; NaN for microphones that are not alive."""
-    chosen = np.flatnonzero(alive)
+def align(heard: list[Heard]) -> Array:
+    """Arrivals (K, M) [s] of all places against one template."""
     f = heard[0].frequencies_hz
-    rows = np.concatenate([h.spectra[chosen] for h in heard])
+    rows = np.concatenate([h.spectra for h in heard])
     rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-30)
     delay = np.zeros(len(rows))
     grid = np.arange(-60e-6, 60.1e-6, 1e-6)
@@ -96,9 +95,7 @@ def align(heard: list[Heard], alive: Array) -> Array:
         shifted = rows * np.exp(2j * np.pi * f * delay[:, None])
         delay += np.array([_best(np.real((np.conj(template) * row) @ steer), grid) for row in shifted])
         template = np.mean(rows * np.exp(2j * np.pi * f * delay[:, None]), axis=0)
-    arrivals = np.full((len(heard), len(alive)), np.nan)
-    arrivals[:, chosen] = np.stack([h.coarse_s[chosen] for h in heard]) + delay.reshape(len(heard), -1)
-    return arrivals
+    return np.stack([h.coarse_s for h in heard]) + delay.reshape(len(heard), -1)
 
 
 def _best(score: Array, grid: Array) -> float:

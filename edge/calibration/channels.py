@@ -43,7 +43,7 @@ class Channels:
         alive = [m for m in range(len(self.response_db)) if m not in self.dead]
         good = (self.band_snr_db[alive] > CARRIED_SNR_DB) & (self.response_db[alive] > CARRIED_LEVEL_DB)
         best, start = (0, 0), 0
-        flags = [bool(f) for f in good.all(axis=0)] + [False]
+        flags = [bool(good[:, b].all()) and len(alive) > 0 for b in range(good.shape[1])] + [False]
         for i, flag in enumerate(flags):
             if not flag:
                 best, start = max(best, (start, i), key=lambda r: r[1] - r[0]), i + 1

@@ -41,7 +41,7 @@ class Geometry:
 
     off: the microphone whose place is wrong, -1: the whole array (its spacing), None: none. off_m: by how much [m].
 
-    measured_m, profile_m: (K, M) distances; NaN for dead ones. constant_m: the common delay as a distance, with its sigma.
+    measured_m, profile_m: (K, M) distances, by microphone of the profile. constant_m: the common delay as a distance, with its sigma.
     deviation_mm: (M,) mean of measured less profile, what the usual errors explain taken out. order_visible, place_visible: would
     a swap, or a place wrong by FAULT_M, have been seen? next_site_m: where to put the loudspeaker to see it, camera frame.
     """
@@ -132,43 +132,34 @@ class _Model:
         return float(np.linalg.eigvalsh(effect.T @ self.inverse @ effect).min() * FAULT_M**2)
 
 
-def check_geometry(arrivals_s: Array, rig: Rig, speakers: Array, alive: npt.NDArray[np.bool_], known_emission: bool) -> Geometry:
-    """arrivals_s: (K, M) of the direct sound, NaN where not heard. speakers: (K, 3) their places as measured, camera frame.
+def check_geometry(arrivals_s: Array, rig: Rig, speakers: Array, known_emission: bool) -> Geometry:
+    """arrivals_s: (K, M) of the direct sound. speakers: (K, 3) their places as measured, camera frame.
 
     known_emission: arrivals count from the loopback, so that one constant holds for all places.
     """
-    chosen = np.flatnonzero(alive)
-    mics = rig.mics[chosen]
-    measured = arrivals_s[:, chosen] * rig.speed_of_sound_m_s
+    mics = rig.mics
+    measured = arrivals_s * rig.speed_of_sound_m_s
     model = _Model(speakers, mics, known_emission)
-    orders = _orders(len(chosen))
+    orders = _orders(len(mics))
     residuals = np.stack([_reordered(measured, o).reshape(-1) for o in orders]) - model.distance.reshape(-1)
     chi2 = np.einsum("oi,ij,oj->o", residuals, model.inverse, residuals)
     best = int(np.argmin(chi2))
     if chi2[0] - chi2[best] < _EVIDENCE:
         best = 0
-    order = np.arange(len(rig.mics))
-    for slot, channel in enumerate(orders[best]):
-        order[chosen[channel]] = chosen[slot]
     residual = residuals[best]
-    off, off_m = _wrong_place(model, residual, chosen)
+    off, off_m = _wrong_place(model, residual)
     constant, sigma, explained = _constant(model, residual, known_emission)
-    left = np.full(len(rig.mics), np.nan)
-    left[chosen] = 1e3 * (residual - explained).reshape(model.shape).mean(axis=0)
-    heard, profile = np.full(arrivals_s.shape, np.nan), np.full(arrivals_s.shape, np.nan)
-    heard[:, chosen] = _reordered(measured, orders[best])
-    profile[:, chosen] = model.distance
     by_order, by_place = _visibility(model, mics)
     seen = by_order > _VISIBLE and by_place > _VISIBLE
     return Geometry(
-        order=tuple(int(o) for o in order),
+        order=tuple(int(o) for o in np.argsort(orders[best])),
         off=off,
         off_m=off_m,
-        measured_m=heard - constant,
-        profile_m=profile,
+        measured_m=_reordered(measured, orders[best]) - constant,
+        profile_m=model.distance,
         constant_m=constant,
         constant_sigma_m=sigma,
-        deviation_mm=left,
+        deviation_mm=1e3 * (residual - explained).reshape(model.shape).mean(axis=0),
         chi2=float(chi2[best]),
         freedom=max(1, residual.size - (1 if known_emission else len(speakers))),
         order_visible=by_order > _VISIBLE,
@@ -195,7 +186,7 @@ def _reordered(measured: Array, order: tuple[int, ...]) -> Array:
     return np.asarray(measured[:, list(order)])
 
 
-def _wrong_place(model: _Model, residual: Array, chosen: npt.NDArray[np.int64]) -> tuple[int | None, float]:
+def _wrong_place(model: _Model, residual: Array) -> tuple[int | None, float]:
     gains = [model.gain(residual, model.moved(m)) for m in range(model.shape[1])]
     best = int(np.argmax([g for g, _ in gains]))
     wide, amount = model.gain(residual, model.spread())
@@ -204,7 +195,7 @@ def _wrong_place(model: _Model, residual: Array, chosen: npt.NDArray[np.int64]) 
     # Three free numbers explain more than one.
     if wide > gains[best][0] - 8.0:
         return -1, float(abs(amount[0]))
-    return int(chosen[best]), float(np.linalg.norm(gains[best][1]))
+    return best, float(np.linalg.norm(gains[best][1]))
 
 
 def _constant(model: _Model, residual: Array, known_emission: bool) -> tuple[float, float, Array]:

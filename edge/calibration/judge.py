@@ -105,7 +105,7 @@ def _judge_order(g: Geometry, map: ChannelMap) -> Step:
 
 
 def _judge_places(g: Geometry, map: ChannelMap, known_emission: bool) -> Step:
-    deviation = ", ".join("-" if np.isnan(d) else f"{d:+.1f}" for d in g.deviation_mm)
+    deviation = ", ".join(f"{d:+.1f}" for d in g.deviation_mm)
     unknown = "" if known_emission else "; without a loopback only differences of distance are known"
     table = f"measured less profile {deviation} mm{unknown}"
     if g.off is not None:

@@ -16,13 +16,14 @@ from edge.errors import ConfigError
 
 Array = npt.NDArray[np.float64]
 
-LEAST_ALIVE = 3
+LEAST_MICS = 3
 
 
 @dataclass(frozen=True, eq=False)
 class SoundResult:
-    """geometry: None where too few microphones hear. gain_db: (M,) of the microphones relative to their median, NaN for dead
-    ones. delay_s: from the loopback to the air, 0 without a loopback.
+    """geometry: None where a microphone is dead or there are too few.
+
+    gain_db: (M,) of the microphones relative to their median. delay_s: from the loopback to the air, 0 where unknown.
     """
 
     clock: Clock
@@ -54,11 +55,13 @@ def examine_sound(takes: Sequence[Take]) -> SoundResult:
     mean, noise = mean_spectra(first, clock)
     channels = examine_channels(first, mean, noise)
     steps = [*judge_channels(channels, first.map), judge_clock(clock)]
-    alive = np.array([m not in channels.dead for m in range(len(first.map.mics))])
-    gain_db = np.full(len(alive), np.nan)
-    if alive.sum() < LEAST_ALIVE:
-        found = f"{alive.sum()} microphones hear: order and places cannot be checked with fewer than {LEAST_ALIVE}"
-        steps.append(Step("places", "open" if first.map.mics[LEAST_ALIVE - 1 :] else "warning", found))
+    gain_db = np.zeros(len(first.map.mics))
+    if channels.dead:
+        steps.append(Step("places", "warning", "not checked: a channel is dead", "mend it and calibrate again"))
+        return SoundResult(clock, channels, None, gain_db, 0.0, tuple(steps))
+    if len(gain_db) < LEAST_MICS:
+        found = f"not checked: order and places need {LEAST_MICS} microphones, the rig has {len(gain_db)}"
+        steps.append(Step("places", "warning", found, "measure them with a rule"))
         return SoundResult(clock, channels, None, gain_db, 0.0, tuple(steps))
     reference = channels.loopback if first.map.reference is None or channels.loopback is not None else None
     heard: list[Heard] = []
@@ -67,30 +70,29 @@ def examine_sound(takes: Sequence[Take]) -> SoundResult:
         spectra = mean_spectra(take, measure_clock(take))[0]
         own = None if reference is None else spectra[reference]
         for s, speaker in enumerate(take.rig.speakers):
-            heard.append(direct_sound(take, spectra[list(take.map.mics)], own, s, alive))
+            heard.append(direct_sound(take, spectra[list(take.map.mics)], own, s))
             speakers.append(speaker)
-    arrivals = align(heard, alive)
-    geometry = check_geometry(arrivals, first.rig, np.array(speakers), alive, reference is not None)
+    arrivals = align(heard)
+    geometry = check_geometry(arrivals, first.rig, np.array(speakers), reference is not None)
     steps += judge_geometry(geometry, first.map, reference is not None)
-    gain_db = _gains_db(heard, geometry, alive)
+    gain_db = _gains_db(heard, geometry)
     steps.append(_judge_gains(gain_db, first.map.mics))
     delay_s = 0.0 if reference is None else geometry.constant_m / first.rig.speed_of_sound_m_s
     return SoundResult(clock, channels, geometry, gain_db, delay_s, tuple(steps))
 
 
-def _gains_db(heard: list[Heard], g: Geometry, alive: npt.NDArray[np.bool_]) -> Array:
+def _gains_db(heard: list[Heard], g: Geometry) -> Array:
     """Level of each channel's direct sound, its distance taken out, relative to the median, mean over the places."""
     channel_of = np.argsort(g.order)
     distance = np.empty_like(g.profile_m)
     distance[:, channel_of] = g.profile_m
     level = np.array([20.0 * np.log10(np.linalg.norm(h.spectra, axis=1) + 1e-12) for h in heard]) + 20.0 * np.log10(distance)
-    level[:, ~alive] = np.nan
-    return np.asarray(np.mean(level - np.nanmedian(level, axis=1, keepdims=True), axis=0))
+    return np.asarray(np.mean(level - np.median(level, axis=1, keepdims=True), axis=0))
 
 
 def _judge_gains(gain_db: Array, mics: tuple[int, ...]) -> Step:
-    table = ", ".join("-" if np.isnan(g) else f"{g:+.1f}" for g in gain_db)
-    worst = int(np.nanargmax(np.abs(gain_db)))
+    table = ", ".join(f"{g:+.1f}" for g in gain_db)
+    worst = int(np.argmax(np.abs(gain_db)))
     if abs(gain_db[worst]) > LEVEL_LIMIT_DB:
         found = f"channel {mics[worst]} is {gain_db[worst]:+.1f} dB from the others (all: {table} dB)"
         return Step("levels", "warning", found, "see whether something covers that microphone; posekernel run evens it out")

@@ -1,0 +1,97 @@
+"""A calibration file at work: refused where it does not fit the rig, else the camera's mounting and the electronics' errors."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from edge.calibration.file import Calibration, load_calibration
+from edge.calibration.takes import ChannelMap
+from edge.config import Config
+from edge.deconvolution import Correction
+from edge.devices import SourceKind
+from edge.errors import ConfigError
+from edge.excitation import Excitation
+from edge.rig import Camera, Rig
+
+SAME_MIC_M = 0.002
+SAME_SPEAKER_M = 0.02
+# Share of the excitation's band that the hardware must carry.
+CARRIED_SHARE = 0.7
+
+
+def apply_calibration(
+    config: Config, rig: Rig, excitation: Excitation, map: ChannelMap, kind: SourceKind
+) -> tuple[Rig, Correction]:
+    """The rig and what deconvolution must correct, with calibration.file if there is one. Raises ConfigError.
+
+    map: the source's raw channels. kind: where the data will come from.
+    """
+    if not config.calibration.file:
+        return rig, Correction()
+    path = Path(config.calibration.file)
+    calibration = load_calibration(path)
+    if problem := misfit(calibration, config.calibration.array, rig, excitation, map, kind):
+        raise ConfigError(f"{path}: {problem}; calibrate this rig (posekernel calibrate), or clear calibration.file")
+    rig = replace(rig, camera=_camera(calibration, rig.camera))
+    if config.zones and rig.camera.height_m is None:
+        raise ConfigError(
+            f"zones: they lie on the floor, but neither rig.camera.height_m nor {path} tells the camera's height; "
+            "measure it, or calibrate with --walk or --floor"
+        )
+    if calibration.sound is None:
+        return rig, Correction()
+    gains = tuple(10.0 ** (g / 20.0) for g in calibration.sound.gain_db)
+    return rig, Correction(calibration.sound.delay_s, gains)
+
+
+def misfit(c: Calibration, array: str, rig: Rig, excitation: Excitation, map: ChannelMap, kind: SourceKind) -> str:
+    """Why the calibration must not be used here, "" when it fits."""
+    bad = [s for s in c.steps if s.outcome == "fault"]
+    if bad:
+        return f"it found a fault ({bad[0].name}: {bad[0].found}); mend it first"
+    if kind == "device" and c.source == "simulated":
+        return "it was made from a simulation, but this is a real device"
+    if array and c.rig.array and array != c.rig.array:
+        return f"it is for the array {c.rig.array}, but calibration.array is {array}"
+    if c.rig.sample_rate_hz != excitation.sample_rate_hz:
+        return f"it was made at {c.rig.sample_rate_hz} Hz, but the sample rate is {excitation.sample_rate_hz} Hz"
+    if len(c.rig.mics_m) != len(rig.mics):
+        return f"it is for {len(c.rig.mics_m)} microphones, but the rig has {len(rig.mics)}"
+    said = (c.rig.channels, c.rig.mic_channels, c.rig.reference_channel)
+    have = (map.channels, map.mics, -1 if map.reference is None else map.reference)
+    # `posekernel record` keeps only the channels that are used: a recording's numbers are its own.
+    if kind != "recorded" and said != have:
+        return (
+            f"it is for microphones on channels {list(said[1])} and the loopback on {said[2]} of {said[0]} channels, but here "
+            f"they are {list(have[1])} and {have[2]} of {have[0]}"
+        )
+    if (moved := _farthest(np.array(c.rig.mics_m), rig.mics)) > SAME_MIC_M:
+        return f"a microphone is {1000 * moved:.0f} mm from where it was then, by rig.mics_m"
+    if len(c.rig.speakers_m) != len(rig.speakers):
+        return f"it is for {len(c.rig.speakers_m)} loudspeakers, but the rig has {len(rig.speakers)}"
+    if (moved := _farthest(np.array(c.rig.speakers_m), rig.speakers)) > SAME_SPEAKER_M:
+        return f"the loudspeaker is {1000 * moved:.0f} mm from where it was then, by rig.speakers_m"
+    if c.sound is not None:
+        (low, high), (first, last) = excitation.band_hz, c.sound.carried_hz
+        share = max(0.0, min(high, last) - max(low, first)) / (high - low)
+        if share < CARRIED_SHARE:
+            return f"the hardware carries {first:.0f} to {last:.0f} Hz, but excitation.band_hz is [{low:g}, {high:g}]"
+    i = c.intrinsics
+    if i is not None and (i.width, i.height) != (rig.camera.width, rig.camera.height):
+        return f"its camera gave {i.width} x {i.height} pixels, but here it gives {rig.camera.width} x {rig.camera.height}"
+    return ""
+
+
+def _camera(c: Calibration, camera: Camera) -> Camera:
+    if (i := c.intrinsics) is not None:
+        camera = replace(camera, fx=i.fx, fy=i.fy, cx=i.cx, cy=i.cy, distortion=i.distortion)
+    if (m := c.mounting) is not None:
+        camera = replace(camera, height_m=m.height_m, tilt_deg=m.tilt_deg, roll_deg=m.roll_deg)
+    return camera
+
+
+def _farthest(
+    a: np.ndarray[tuple[int, ...], np.dtype[np.float64]], b: np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+) -> float:
+    return float(np.linalg.norm(a - b, axis=1).max())
