@@ -23,8 +23,8 @@ from edge.zones import ZoneConfig
 
 DEMO_SESSION = Path(__file__).parent / "sessions" / "demo"
 DEMO_ZONES = (
-    ZoneConfig("Near end", ((-0.6, 2.2), (0.6, 2.2), (0.6, 3.0), (-0.6, 3.0))),
-    ZoneConfig("Far end", ((-0.6, 3.0), (0.6, 3.0), (0.6, 3.8), (-0.6, 3.8))),
+    ZoneConfig("Beam", ((-0.7, 2.3), (0.7, 2.3), (0.7, 3.9), (-0.7, 3.9))),
+    ZoneConfig("In front of it", ((-0.7, 1.2), (0.7, 1.2), (0.7, 2.0), (-0.7, 2.0))),
 )
 
 

@@ -56,6 +56,7 @@ def page_description(config: Config, rig: Rig) -> dict[str, Any]:
         "speakers": place(rig.speakers),
         "mics": place(rig.mics),
         "zones": [{"name": zone.name, "polygon": [list(corner) for corner in zone.polygon]} for zone in config.zones],
+        "envelope_rate_hz": config.mqtt.envelope_rate_hz,
         "max_range_m": config.lifter.max_range_m,
     }
 

@@ -116,11 +116,25 @@ class Page:
 
     def press(self, key: str) -> None:
         """A key of the keyboard, as its event names it."""
-        code = {"Tab": 9, "Enter": 13, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}.get(key, 0)
+        code = {
+            "Tab": 9,
+            "Enter": 13,
+            "End": 35,
+            "Home": 36,
+            "ArrowLeft": 37,
+            "ArrowUp": 38,
+            "ArrowRight": 39,
+            "ArrowDown": 40,
+        }.get(key, 0)
         common = {"key": key, "code": key, "windowsVirtualKeyCode": code}
         extra = {"text": "\r"} if key == "Enter" else {}
         self.call("Input.dispatchKeyEvent", type="keyDown", **common, **extra)
         self.call("Input.dispatchKeyEvent", type="keyUp", **common)
+
+    def choose_file(self, selector: str, path: Path) -> None:
+        """What a visitor does in the browser's own dialog of a file input."""
+        element = self.call("Runtime.evaluate", expression=f"document.querySelector({json.dumps(selector)})")
+        self.call("DOM.setFileInputFiles", files=[str(path)], objectId=element["result"]["objectId"])
 
     def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
         """The mouse's left button from start to end, CSS pixels."""

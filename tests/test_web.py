@@ -14,17 +14,21 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 
+from edge.app import DEMO_SESSION
 from edge.broker import EmbeddedBroker, find_mosquitto
 from edge.config import Config, DeviceConfig, MqttConfig, WebConfig
+from edge.envelope import BINS, envelope_message
+from edge.message_file import MessageFile
 from edge.mqtt import MqttPublisher
 from edge.pose import LiftedPose
-from edge.publish import pose_message, summary_message
+from edge.publish import EventKind, Message, event_message, pose_message
 from edge.rig import Camera, Rig
-from edge.web_server import WebServer
+from edge.web_server import WebServer, page_description
+from edge.zones import ZoneConfig
+from tests.bodies import standing
 from tests.mosquitto import Mosquitto, needs_mosquitto
 from tests.test_publish import an_estimate
 from tests.test_schemas import problems
-from tests.test_summary import BODY
 
 pytest.importorskip("websockets", reason="websockets is not installed; pip install 'posekernel[test]' brings it")
 from tests import chromium
@@ -39,6 +43,7 @@ RIG = Rig(
     camera=Camera(640, 480, 500.0, 500.0, 320.0, 240.0, height_m=1.2),
     speed_of_sound_m_s=343.0,
 )
+SOFA = ZoneConfig("sofa", ((-1.0, 2.5), (1.0, 2.5), (1.0, 3.5), (-1.0, 3.5)))
 LIVE = "posekernel.state.connection === 'connected' && posekernel.state.pose !== null"
 
 
@@ -48,16 +53,41 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
         yield b
 
 
+def a_pose(i: int, t_ns: int) -> Message:
+    """Somebody who sways around 3 m, in the zone "sofa"."""
+    joints = standing(1.75, (0.3 * np.sin(i / 10), 3.0))[:15]
+    pose = LiftedPose(joints, np.full(15, 0.08), np.full(15, 0.9), "sound", sir_db=12.3, echo_range_m=2.75)
+    room = RIG.camera.to_room(joints)
+    estimate = an_estimate(
+        sequence=i, pose=pose, joints_room=room, people=1, t_ns=t_ns, utc_ns=time.time_ns(), source="simulated"
+    )
+    return pose_message(estimate, "hall")
+
+
+def a_profile(t_ns: int, peak: int = 39) -> Message:
+    """Silence but for one bin."""
+    level = np.full(BINS, -80.0)
+    level[peak] = -44.0
+    return envelope_message("hall", np.linspace(0.5, 6.0, BINS + 1), level, source="simulated", utc_ns=time.time_ns(), t_ns=t_ns)
+
+
+def an_event(kind: EventKind, zone: str | None = None, t_ns: int = 1) -> Message:
+    fall = (0.8, 1.2) if kind == "fall" else None
+    return event_message(
+        "hall", kind, source="simulated", utc_ns=time.time_ns(), monotonic_ns=t_ns, zone=zone, confidence=0.9, fall=fall
+    )
+
+
 class Sensor:
     """A publisher that sends a person who sways around 3 m, ten poses a second, and the page's server."""
 
-    def __init__(self, host: str, port: int, websocket_port: int, **mqtt: object) -> None:
+    def __init__(self, host: str, port: int, websocket_port: int, recording: bool = False, **mqtt: object) -> None:
         config = MqttConfig(host=host, port=port, discovery=False)
         self.mqtt = replace(config, **mqtt)  # type: ignore[arg-type]
         web = WebConfig(enabled=True, port=0, websocket_url=f"ws://{host}:{websocket_port}/")
-        self.server = WebServer(Config(device=DeviceConfig("hall"), mqtt=self.mqtt, web=web), RIG)
+        self.server = WebServer(Config(device=DeviceConfig("hall"), mqtt=self.mqtt, web=web, zones=(SOFA,)), RIG)
         self.url = self.server.url
-        self.publisher = MqttPublisher(self.mqtt, "hall", source="simulated")
+        self.publisher = MqttPublisher(self.mqtt, "hall", source="simulated", recording=recording)
         self.paused = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._send)
@@ -69,14 +99,9 @@ class Sensor:
             if self.paused.is_set():
                 continue
             i += 1
-            joints = BODY + np.array([0.3 * np.sin(i / 10), 0.34, 3.0])
-            pose = LiftedPose(joints, np.full(15, 0.08), np.full(15, 0.9), "sound", sir_db=12.3, echo_range_m=2.75)
-            now = time.monotonic_ns()
-            estimate = an_estimate(
-                sequence=i, pose=pose, joints_room=RIG.camera.to_room(joints), people=1, t_ns=now, utc_ns=time.time_ns(),
-                source="simulated",
-            )  # fmt: skip
-            self.publisher.publish_pose(pose_message(estimate, "hall"))
+            self.publisher.publish_pose(a_pose(i, time.monotonic_ns()))
+            if i % 5 == 0:
+                self.publisher.publish_stream("envelope", a_profile(time.monotonic_ns()))
 
     def close(self) -> None:
         self._stop.set()
@@ -146,9 +171,11 @@ def test_the_demo_shows_a_moving_skeleton(browser: Chromium, tmp_path: Path) -> 
             assert joints[0, 2] > joints[8, 2] > joints[[11, 14], 2].max()  # upright, in a frame whose z is up
             assert "Live" in page.text("#connection")
             assert "simulated" in page.text("#source")
-            page.wait("posekernel.state.summary?.occupancy && posekernel.state.pose !== null", 20.0)
-            for name in ("pose", "status", "summary"):
-                assert problems(name, page.js(f"posekernel.state.{name}")) == []
+            page.wait("posekernel.state.summary?.occupancy && posekernel.state.pose && posekernel.state.envelope", 20.0)
+            for name in ("pose", "status", "summary", "control", "envelope"):
+                page.wait(f"posekernel.state.{name} !== null")  # there may be none just after the session starts over
+                message = page.js(f"posekernel.state.{name}")
+                assert message is None or problems(name, message) == []
             assert page.complaints() == []
             assert_on_this_host(page)
     finally:
@@ -169,22 +196,32 @@ def test_numbers_are_those_of_the_message(browser: Chromium, kind: str) -> None:
         browser.open(sensor.url) as page,
     ):
         assert sensor.publisher.wait_connected(10.0)
-        summary = summary_message("hall", an_estimate(people=1), source="simulated", utc_ns=0, height_m=1.754)
-        sensor.publisher.publish_retained("summary", summary)
-        page.wait(f"{LIVE} && posekernel.state.summary !== null")
+        page.wait(f"{LIVE} && posekernel.state.envelope !== null")
         page.wait("posekernel.state.arrivals.length > 5")
         message = page.js("posekernel.state.pose")
         assert message["id"] == "hall"
         assert 2.9 < float(page.text("#distance")) < 3.2
         assert page.text("#sigma") == "± 0.08"
         assert page.text("#scale") == "scale from sound"
-        assert (page.text("#echo"), page.text("#echo-range"), page.text("#height")) == ("12.3 dB", "2.75 m", "1.75 m")
+        assert (page.text("#echo"), page.text("#echo-range"), page.text("#height")) == ("12.3 dB", "2.75 m", "1.73 m")
+        assert (page.text("#posture"), page.text("#speed"), page.text("#zone")) == ("sitting", "0.1 m/s", "sofa")
         assert page.text("#people") == "1"
-        assert 7.0 < float(page.text("#rate").split()[0]) < 12.0
+        shown, arrivals = page.js("[document.querySelector('#rate').textContent, posekernel.state.arrivals]")
+        assert float(shown.split()[0]) == pytest.approx(1000.0 / np.mean(np.diff(arrivals)), rel=0.3)
         marks = page.js("[...document.querySelectorAll('#axis path.echo')].map(e => e.getBBox().x + e.getBBox().width / 2)")
         left, right = page.js("[18, document.querySelector('#axis').clientWidth - 18]")
         assert (marks[0] - left) / (right - left) * 6.0 == pytest.approx(2.75, abs=0.02)
-        assert "hips at" in page.js("document.querySelector('#axis').getAttribute('aria-label')")
+        # The curve is highest in the bin whose middle is at 2.76 m.
+        page.wait("document.querySelector('#axis path.profile') !== null")
+        curve = np.array(page.js("document.querySelector('#axis path.profile')?.getAttribute('d')")[1:].replace("L", " ").split())
+        points = curve.astype(float).reshape(-1, 2)
+        assert len(points) == BINS
+        x, y = points[np.argmin(points[:, 1])]
+        assert (x - left) / (right - left) * 6.0 == pytest.approx(0.5 + 39.5 * 5.5 / BINS, abs=0.02)
+        assert y < points[:, 1].max() - 50
+        words = page.js("document.querySelector('#axis').getAttribute('aria-label')")
+        assert "hips at" in words
+        assert "strongest sound -44 decibels at 2.8 metres" in words
         assert page.complaints() == []
         assert_on_this_host(page)
 
@@ -266,6 +303,8 @@ def test_keys_mouse_and_buttons_move_the_view(hall: tuple[Sensor, Page]) -> None
             page.js("document.activeElement.id || document.activeElement.dataset.view || document.activeElement.className")
         )
     assert stops == ["skip", "room", "room", "front", "side", "top", "play", "scrub"]
+    page.press("Tab")
+    assert page.js("document.activeElement.id") == "open"
     page.js("document.querySelector('#room').focus()")
     for key in ("ArrowRight", "ArrowUp", "+"):
         page.press(key)
@@ -301,6 +340,156 @@ def test_the_last_minute_can_be_paused_and_scrubbed(hall: tuple[Sensor, Page]) -
     page.js("document.querySelector('#live').click()")
     page.wait(f"posekernel.state.pose?.sequence > {paused}", 5.0)
     assert page.text("#moment") == "live"
+
+
+@needs_mosquitto
+def test_zones_events_and_falls_are_shown(hall: tuple[Sensor, Page]) -> None:
+    sensor, page = hall
+
+    def events() -> list[str]:
+        return str(page.js("[...document.querySelectorAll('#event-list span')].map(e => e.textContent).join('|')")).split("|")
+
+    # The floor of an occupied zone has the zone's colour, seen from above.
+    page.js("document.querySelector('[data-view=top]').click()")
+    tint = (
+        "(() => { const p = posekernel.room.orbit.project([0.9, 2.6, 0]), c = document.querySelector('#room').getContext('2d');"
+        " if (!p) return null; const [r, g] = c.getImageData(Math.round(p.x), Math.round(p.y), 1, 1).data; return r - g; })()"
+    )
+    page.wait(f"posekernel.room.orbit.up?.[1] > 0.99 && {tint} > 10")
+    sensor.publisher.publish_event(an_event("zone_entered", "sofa"))
+    sensor.publisher.publish_event(fall := an_event("fall"))
+    page.wait("!document.querySelector('#fall').hidden")
+    assert page.text("#fall").startswith("Fall at ")
+    sensor.publisher.publish_stream("event", fall)  # at least once may be twice
+    sensor.publisher.publish_event(an_event("fall_cleared"))
+    page.wait("document.querySelector('#fall').hidden")
+    page.wait("document.querySelectorAll('#event-list li').length === 3")
+    assert events() == ["Up again", "Fall", "Entered sofa"]
+    for k in range(8):
+        sensor.publisher.publish_event(an_event("zone_left", f"<b>{k}</b>"))
+    page.wait("document.querySelector('#event-list span')?.textContent === 'Left <b>7</b>'")  # text, not markup
+    assert len(events()) == 6
+    assert page.complaints() == []
+
+
+@needs_mosquitto
+def test_silence_and_recording_are_shown(browser: Chromium, broker: Mosquitto) -> None:
+    control = {
+        "schema": "posekernel.control/1", "id": "hall", "timestamp": "2026-01-01T00:00:00.000Z", "sensing": True, "mute": False,
+        "level_dbfs": -20.0, "quiet_hours": None, "speaker": "on", "silent_because": None,
+    }  # fmt: skip
+    with sensing(broker, recording=True) as sensor, browser.open(sensor.url) as page:
+        page.wait(LIVE)
+        page.wait("!document.querySelector('#recording').hidden")
+        assert page.text("#recording") == "Recording image and sound"
+        red, green, _ = page.js("getComputedStyle(document.querySelector('#recording')).color.match(/\\d+/g).map(Number)")
+        assert red > green + 80
+        assert page.js("document.querySelector('#sound').hidden")
+        hours = {"from": "22:00", "to": "07:00"}
+        for change, words in (
+            ({"mute": True, "silent_because": "mute"}, "Muted"),
+            ({"quiet_hours": hours, "silent_because": "quiet hours"}, "Quiet hours until 07:00"),
+        ):
+            message = control | change | {"speaker": "off"}
+            assert problems("control", message) == []
+            sensor.publisher.publish_retained("control", message)
+            page.wait(f"document.querySelector('#sound').textContent === '{words}'")
+        sensor.paused.set()
+        off = control | {"sensing": False, "speaker": "off", "silent_because": "sensing off"}
+        sensor.publisher.publish_retained("control", off)
+        page.wait("document.querySelector('#empty').textContent === 'Sensing is off'")
+        page.wait("document.querySelector('#connection-text').textContent === 'Sensing off'")
+        sensor.publisher.publish_retained("control", control)
+        page.wait("document.querySelector('#connection-text').textContent === 'Live'")
+        assert page.js("document.querySelector('#sound').hidden")
+        assert page.complaints() == []
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six seconds in another place: poses, an echo that moves, and an event after two seconds."""
+    path = tmp_path_factory.mktemp("recording") / "kitchen.jsonl"
+    page = page_description(Config(device=DeviceConfig("kitchen")), RIG) | {"name": "kitchen <1>"}
+    with MessageFile(path, page) as file:
+        for k in range(61):
+            t_ns = 5_000_000_000 + k * 100_000_000
+            file.publish_pose(a_pose(1000 + k, t_ns))
+            if k % 5 == 0:
+                file.publish_stream("envelope", a_profile(t_ns, k))
+            if k == 20:
+                file.publish_event(an_event("zone_entered", "sofa", t_ns))
+    return path
+
+
+@needs_mosquitto
+def test_a_recording_is_played_from_a_file_and_left_again(hall: tuple[Sensor, Page], recording: Path, tmp_path: Path) -> None:
+    _, page = hall
+    before = len(page.requests())
+    page.call("Page.setInterceptFileChooserDialog", enabled=True)
+    page.js("document.querySelector('#open').focus()")
+    page.press("Enter")
+    page.wait("true")
+    assert "Page.fileChooserOpened" in {e["method"] for e in page.events}
+    broken = tmp_path / "broken.jsonl"
+    broken.write_text(recording.read_text()[:-40])
+    for content, complaint in ((broken, "broken.jsonl: line"), (Path(__file__), "test_web.py: line 1 is not JSON")):
+        page.choose_file("#file", content)
+        page.wait(f"document.querySelector('#problem').textContent.includes('{complaint}')")
+    assert page.js("posekernel.state.recording") is None
+
+    page.choose_file("#file", recording)
+    page.wait("posekernel.state.pose?.sequence >= 1005")  # it plays by itself
+    assert page.text("#connection-text") == "Playing kitchen <1>"
+    assert page.text("#device") == "kitchen"
+    assert page.js("document.querySelector('#problem').hidden")
+    assert page.js("document.activeElement.id") == "play"
+    page.press("Enter")
+    page.wait("document.querySelector('#play').textContent === 'Play'")
+    page.press("Tab")
+    page.press("End")
+    page.wait("posekernel.state.pose?.sequence === 1060")
+    assert page.text("#moment") == "0:06.0 / 0:06.0"
+    assert page.js("posekernel.state.envelope?.level_db.indexOf(-44)") == 60
+    assert page.text("#event-list") == "2.0 s\nEntered sofa"
+    page.press("Home")
+    page.wait("posekernel.state.pose?.sequence === 1000")
+    page.wait("document.querySelectorAll('#event-list li').length === 0")
+    for _ in range(3):
+        page.press("ArrowRight")
+    page.wait("posekernel.state.pose?.sequence === 1003")
+    assert page.js("document.querySelector('#scrub').getAttribute('aria-valuetext')") == "0.3 of 6.0 seconds"
+    page.js("document.querySelector('#play').click()")
+    page.wait("posekernel.state.pose?.sequence > 1006")
+    page.js("document.querySelector('#live').click()")
+    page.wait(f"posekernel.state.pose?.sequence < 1000 && {LIVE}")
+    assert (page.text("#connection-text"), page.text("#device"), page.text("#moment")) == ("Live", "hall", "live")
+    assert len(page.requests()) == before  # nothing was uploaded
+    assert page.complaints() == []
+
+
+def test_replay_shows_a_session_without_a_broker(browser: Chromium) -> None:
+    command = [sys.executable, "-m", "edge", "replay", str(DEMO_SESSION), "--web"]
+    replay = subprocess.Popen(
+        command, cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    assert replay.stdout is not None
+    try:
+        url = next(line.split()[1] for line in replay.stdout if line.startswith("page: "))
+        with browser.open(url) as page:
+            page.wait("posekernel.state.pose?.sequence > 3")  # it plays by itself
+            page.js("{ const s = document.querySelector('#scrub'); s.value = s.max; s.dispatchEvent(new Event('input')); }")
+            page.wait("posekernel.state.pose?.sequence === 50")
+            assert page.js("posekernel.state.envelope") is not None
+            assert page.text("#connection-text") == "Playing demo"
+            assert page.text("#latency") == "–"
+            page.js("{ const s = document.querySelector('#scrub'); s.value = 2; s.dispatchEvent(new Event('input')); }")
+            assert 10 <= page.js("posekernel.state.pose?.sequence") <= 25
+            assert page.js("document.querySelector('#live').hidden")
+            assert not any(u.startswith("ws") for u in page.requests())
+            assert page.complaints() == []
+    finally:
+        replay.terminate()
+        assert replay.wait(10.0) == 0
 
 
 @needs_mosquitto

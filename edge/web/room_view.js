@@ -12,7 +12,7 @@ const BONES = [
   [1, 8, "trunk"], [8, 9, "right"], [9, 10, "right"], [10, 11, "right"], [8, 12, "left"], [12, 13, "left"], [13, 14, "left"],
 ];
 const SETTLE_S = 0.07; // poses come about ten times a second; between them the figure glides
-const COLOURS = ["back", "back-far", "grid", "ink", "soft", "left", "right", "trunk", "echo", "halo", "assumed", "shadow"];
+const COLOURS = ["back", "back-far", "grid", "ink", "soft", "left", "right", "trunk", "echo", "halo", "assumed", "shadow", "zone"];
 
 /** Set `site` and `pose`; the view redraws itself while something moves, and only then. */
 export class RoomView {
@@ -43,7 +43,7 @@ export class RoomView {
     this.invalidate();
   }
 
-  /** pose: {joints: [[x, y, z] | null] * 15, sigma, confidence, echoRange, scale, time_s} or null for nobody. */
+  /** pose: {joints: [[x, y, z] | null] * 15, sigma, confidence, echoRange, scale, zones, time_s} or null for nobody. */
   setPose(pose) {
     if (pose === null || this.shown === null || this.still || Math.abs(pose.time_s - this.pose?.time_s) > 1) this.shown = null;
     if (pose === null || pose.time_s < (this.trail.at(-1)?.time_s ?? 0)) this.trail = [];
@@ -106,6 +106,7 @@ export class RoomView {
     if (this.site === null) return;
     orbit.aim(width, height);
     this.#drawFloor();
+    this.#drawZones();
     this.#drawSensor();
     if (this.shown !== null && this.pose !== null) {
       this.#drawTrail();
@@ -124,6 +125,19 @@ export class RoomView {
     for (let y = 0; y <= this.depth; y++) {
       for (let x = -HALF_WIDTH_M; x < HALF_WIDTH_M; x++) this.#line([x0 + x, y0 + y, z], [x0 + x + 1, y0 + y, z], "grid", 1, this.#fade(x0 + x, y0 + y));
       if (y > 0) this.#label([x0 + HALF_WIDTH_M + 0.18, y0 + y, z], `${y} m`, this.#fade(x0 + HALF_WIDTH_M, y0 + y));
+    }
+  }
+
+  /** Zones lie on the floor; those that the person is in are filled. */
+  #drawZones() {
+    if (this.site.frame !== "room") return;
+    for (const { name, polygon } of this.site.zones ?? []) {
+      const corners = polygon.map(([x, y]) => [x, y, this.floor]), inside = this.pose?.zones.includes(name) ?? false;
+      this.#fill(corners, "zone", inside ? 0.22 : 0.06);
+      corners.forEach((corner, i) => this.#line(corner, corners[(i + 1) % corners.length], "zone", inside ? 2 : 1.2, inside ? 1 : 0.6, inside ? [] : [5, 4]));
+      const height = (corner) => this.orbit.project(corner)?.y ?? -Infinity;
+      const lowest = corners.reduce((a, b) => (height(b) > height(a) ? b : a)); // on the screen: nobody stands before it
+      this.#label(lowest, name, 1, inside ? "ink" : "soft", 11);
     }
   }
 
@@ -287,15 +301,15 @@ export class RoomView {
     this.#style(colour, 1, 1);
   }
 
-  #label(point, text, alpha) {
+  #label(point, text, alpha, colour = "soft", below_px = 0) {
     const p = this.orbit.project(point);
     if (p === null) return;
-    this.#style("soft", alpha, 1);
+    this.#style(colour, alpha, 1);
     this.context.font = "12px system-ui, sans-serif";
     this.context.textAlign = "center";
     this.context.textBaseline = "middle";
     const room = this.context.measureText(text).width / 2 + 8;
-    this.context.fillText(text, Math.abs(p.x) < 4 * room ? Math.max(room, p.x) : p.x, p.y);
+    this.context.fillText(text, Math.abs(p.x) < 4 * room ? Math.max(room, p.x) : p.x, p.y + below_px);
     this.#style("soft", 1, 1);
   }
 }

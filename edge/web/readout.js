@@ -1,0 +1,42 @@
+// The numbers beside the room.
+
+import { $, NONE, number, say } from "./dom.js";
+
+const IDS = ["distance", "posture", "speed", "zone", "height", "echo", "echo-range", "latency", "rate"];
+
+/** message: pose, or null for nobody. people: text for the number of people then. rate: poses a second, null where unknown. */
+export function showNumbers(message, rate, people) {
+  if (message === null) {
+    for (const id of IDS) say(id, NONE);
+    say("people", people);
+    say("sigma", "");
+    showScale("none", "no pose");
+    return;
+  }
+  const sigma_m = hips(message).sigma_m;
+  say("distance", message.mid_hip_distance_m === null ? NONE : message.mid_hip_distance_m.toFixed(2));
+  say("sigma", sigma_m === null ? "" : `± ${sigma_m.toFixed(2)}`);
+  if (message.scale_source === "sound") showScale("sound", "scale from sound");
+  else showScale("height", "scale from an assumed height");
+  say("posture", message.posture ?? NONE);
+  say("speed", number(message.speed_m_s, 1, "m/s"));
+  say("zone", message.zones?.join(", ") || NONE);
+  say("height", number(message.standing_height_m, 2, "m"));
+  say("echo", number(message.sir_db, 1, "dB"));
+  say("echo-range", number(message.echo_range_m, 2, "m"));
+  say("people", String(message.people));
+  say("latency", number(message.latency_ms, 0, "ms"));
+  say("rate", number(rate, 1, "/s"));
+  say("source", `Source: ${message.source}`);
+  $("source").hidden = message.source === "device";
+}
+
+/** The joint at the middle of the hips. */
+export function hips(message) {
+  return message.joints.find((joint) => joint.name === "mid_hip");
+}
+
+function showScale(kind, text) {
+  $("scale").dataset.scale = kind;
+  say("scale", text);
+}
