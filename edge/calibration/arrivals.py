@@ -57,14 +57,15 @@ def direct_sound(take: Take, spectra: ComplexArray, reference: ComplexArray | No
     first = _first_arrival(np.abs(pulse), step_s, aperture_s)
     reach, gate = max(1, round(aperture_s / step_s)), round(_GATE / bandwidth_hz / step_s)
     window = np.cos(0.5 * np.pi * np.arange(-gate, gate + 1) / (gate + 1)) ** 2
-    out, coarse = np.zeros((len(h), len(bins)), np.complex128), np.zeros(len(h))
+    cuts, coarse = np.zeros((len(h), len(window)), np.complex128), np.zeros(len(h))
     for m, row in enumerate(pulse):
         around = np.take(np.abs(row), np.arange(first - reach, first + reach + 1), mode="wrap")
         peak = first - reach + int(np.argmax(around))
         cut = np.take(row, np.arange(peak - gate, peak + gate + 1), mode="wrap") * window
         coarse[m] = peak * step_s
-        times = np.arange(-gate, gate + 1) * step_s
-        out[m] = np.exp(-2j * np.pi * (bins * rate / n)[:, None] * times) @ cut
+        cuts[m] = cut
+    times = np.arange(-gate, gate + 1) * step_s
+    out = cuts @ np.exp(-2j * np.pi * times[:, None] * (bins * rate / n))
     return Heard(out, coarse, np.asarray(bins * rate / n, np.float64))
 
 
@@ -93,7 +94,7 @@ def align(heard: list[Heard]) -> Array:
     template = rows[0]
     for _ in range(_ROUNDS):
         shifted = rows * np.exp(2j * np.pi * f * delay[:, None])
-        delay += np.array([_best(np.real((np.conj(template) * row) @ steer), grid) for row in shifted])
+        delay += np.array([_best(score, grid) for score in np.real((np.conj(template) * shifted) @ steer)])
         template = np.mean(rows * np.exp(2j * np.pi * f * delay[:, None]), axis=0)
     return np.stack([h.coarse_s for h in heard]) + delay.reshape(len(heard), -1)
 

@@ -44,7 +44,7 @@ def measure_clock(take: Take) -> Clock:
     cross = np.sum(np.conj(spectra[:-1]) * spectra[1:], axis=1)
     lags = np.arange(-_REACH_SAMPLES, _REACH_SAMPLES + 1e-9, _STEP_SAMPLES)
     steer = np.exp(1j * omega[:, None] * lags)
-    steps = np.array([_peak(np.real(c @ steer), lags) for c in cross])
+    steps = np.array([_peak(score, lags) for score in np.real(cross @ steer)])
     # A period that was cut elsewhere starts elsewhere: by what the cut moved, the sound moved back.
     pauses = np.diff(take.starts)
     turns = np.maximum(np.round(pauses / n), 1.0)

@@ -41,7 +41,7 @@ class Geometry:
 
     off: the microphone whose place is wrong, -1: the whole array (its spacing), None: none. off_m: by how much [m].
 
-    measured_m, profile_m: (K, M) distances, by microphone of the profile. constant_m: the common delay as a distance, with its sigma.
+    measured_m, profile_m: (K, M) distances, by microphone of the profile. constant_m: the common delay as a distance.
     deviation_mm: (M,) mean of measured less profile, what the usual errors explain taken out. order_visible, place_visible: would
     a swap, or a place wrong by FAULT_M, have been seen? next_site_m: where to put the loudspeaker to see it, camera frame.
     """
