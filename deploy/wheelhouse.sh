@@ -30,8 +30,7 @@ else
     --platform "manylinux_2_28_$machine" --platform "manylinux_2_27_$machine" --platform "manylinux_2_17_$machine" \
     --platform "manylinux2014_$machine" --platform "manylinux_2_34_$machine" "$wheel"
   # pyalsaaudio has no wheels: the device compiles it (gcc, python3-dev, libasound2-dev) with this setuptools.
-  $pip download -c deploy/constraints.txt -d "$folder" --no-deps --no-binary=:all: --no-build-isolation pyalsaaudio 2>/dev/null ||
-    $pip download -c deploy/constraints.txt -d "$folder" --no-deps --no-binary=:all: pyalsaaudio
+  $pip download -c deploy/constraints.txt -d "$folder" --no-deps --no-binary=:all: pyalsaaudio
   $pip download -d "$folder" --no-deps setuptools wheel
 fi
 cp deploy/constraints.txt "$folder/"
