@@ -7,8 +7,9 @@ sessions; dataset and dataset_replay for the training folders.
 Sound: excitation -> deconvolution -> background (over drift and interpolation) -> pose_kernel -> volume or rays.
 Image: keypoints (over person_detector and tflite). Both: shape and lifter, or network_lifter, chosen in lifters -> track
 -> activity (over zones).
-Out: publish -> mqtt (over mqtt_connection, mqtt_access; events through outbox and delivery), summary, events (over fall), homeassistant, web_server
-with web/. In: control carries out commands, sensing applies them and quiet_hours to the devices; telemetry tells how it goes.
+Out: publish -> mqtt (over mqtt_connection, mqtt_access; events through outbox and delivery), summary, events (over fall),
+envelope, homeassistant, web_server with web/; message_file where there is no broker. In: control carries out commands, sensing
+applies them and quiet_hours to the devices; telemetry tells how it goes.
 
 pipeline runs the stages, runner a whole sensor; mqtt_check visits a broker for doctor and forget; app, record, doctor, bench,
 console and broker serve the commands of __main__; sdnotify keeps systemd informed.

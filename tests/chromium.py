@@ -54,8 +54,10 @@ class Chromium:
             self._process.kill()
             self._process.wait()
 
-    def open(self, url: str, *, width: int = 1280, height: int = 800, mobile: bool = False, scheme: str = "dark") -> "Page":
-        """A new tab that shows url. Size in CSS pixels; scheme: the colours that the visitor prefers."""
+    def open(
+        self, url: str, *, width: int = 1280, height: int = 800, mobile: bool = False, scheme: str = "dark", still: bool = False
+    ) -> "Page":
+        """A new tab that shows url. Size in CSS pixels; scheme: the colours that the visitor prefers; still: wants no motion."""
         request = urllib.request.Request(f"http://127.0.0.1:{self._port}/json/new?about:blank", method="PUT")
         with urllib.request.urlopen(request, timeout=_ANSWER_S) as answer:
             target = json.load(answer)
@@ -63,7 +65,13 @@ class Chromium:
         for domain in ("Page", "Runtime", "Network", "Log"):
             page.call(f"{domain}.enable")
         page.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile)
-        page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        page.call(
+            "Emulation.setEmulatedMedia",
+            features=[
+                {"name": "prefers-color-scheme", "value": scheme},
+                {"name": "prefers-reduced-motion", "value": "reduce" if still else "no-preference"},
+            ],
+        )
         page.call("Page.navigate", url=url)
         page.wait("location.href !== 'about:blank' && document.readyState === 'complete'", 20.0)
         return page

@@ -467,6 +467,24 @@ def test_a_recording_is_played_from_a_file_and_left_again(hall: tuple[Sensor, Pa
     assert page.complaints() == []
 
 
+def test_a_recording_waits_for_a_visitor_who_wants_no_motion_and_comes_from_this_host_only(
+    browser: Chromium, recording: Path
+) -> None:
+    with WebServer(Config(device=DeviceConfig("hall"), web=WebConfig(port=0)), RIG, recording.read_bytes()) as server:
+        with browser.open(server.url, still=True) as page:
+            page.wait("posekernel.state.recording !== null")
+            assert page.text("#play") == "Play"
+            assert page.js("posekernel.state.pose?.sequence") == 1000
+            assert page.complaints() == []
+        foreign = "http://127.0.0.2/kitchen.jsonl"
+        with browser.open(f"{server.url}?recording={foreign}") as page:
+            page.wait("!document.querySelector('#problem').hidden")
+            assert page.text("#problem").startswith(f"{foreign} cannot be read")
+            assert page.js("posekernel.state.recording") is None
+            assert page.text("#connection-text") == "Open a recording"
+            assert any("Content Security Policy" in c for c in page.complaints())
+
+
 def test_replay_shows_a_session_without_a_broker(browser: Chromium) -> None:
     command = [sys.executable, "-m", "edge", "replay", str(DEMO_SESSION), "--web"]
     replay = subprocess.Popen(
