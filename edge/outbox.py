@@ -1,6 +1,7 @@
 """Events that wait for the broker: numbered, on disk before they count as said, and in order, over restarts and power cuts."""
 
 import logging
+import os
 import sqlite3
 import threading
 import time
@@ -44,7 +45,7 @@ class Outbox:
         self._memory: deque[Stored] = deque()  # not in the file; newer than what is
         self._gone: set[int] = set()  # in the file, but done with: the file could not be written
         self._last = 0  # 0: not known yet
-        if path is not None and path.exists():
+        if path is not None and os.path.exists(path):  # Path.exists raises where a folder may not be searched
             with self._lock:
                 self._attempt(lambda file: None)
 

@@ -206,6 +206,13 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, caplog: pytest.LogCaptu
     assert str(tmp_path / "file" / "a") in outbox.trouble
 
 
+def test_a_file_that_cannot_even_be_looked_for_leaves_events_in_memory(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / ("x" * 300))
+    outbox.add({"n": 0})
+    assert numbers(outbox.pending(0, 10)) == [0]
+    assert "events cannot be kept on disk" in outbox.trouble
+
+
 def test_a_full_disk_costs_no_event_and_no_order(tmp_path: Path) -> None:
     """A limit on the file's size in place of a small disk, which would need root."""
     program = f"""
