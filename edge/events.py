@@ -12,7 +12,7 @@ from edge.summary import ABSENT_S
 
 
 class EventKeeper:
-    """Feed it every pose and, regularly while the camera is read, `tick`; it calls `emit` with each event. Thread-safe.
+    """Feed it every pose and, regularly, `tick`; it calls `emit` with each event. Thread-safe.
 
     emit fills in `sequence`. Entering and leaving are in pairs: whoever leaves has left every zone first.
     """
@@ -43,9 +43,13 @@ class EventKeeper:
             elif happened == "cleared":
                 self._tell("fall_cleared")
 
-    def tick(self) -> None:
-        """The camera is read. Notices that nobody has been seen for a while."""
+    def tick(self, looking: bool = True) -> None:
+        """Time passes. Notices that nobody has been seen for a while. looking: whether the camera is read; else nobody can be
+        seen to leave.
+        """
         with self._lock:
+            if self._seen_s is not None and not looking:
+                self._seen_s = self._clock()
             if self._seen_s is None or self._clock() - self._seen_s < ABSENT_S:
                 return
             self._seen_s = None

@@ -22,7 +22,7 @@ _SUMMARY: dict[str, Component] = {
         "platform": "binary_sensor",
         "name": "Occupancy",
         "device_class": "occupancy",
-        "value_template": "{{ 'ON' if value_json.occupancy else 'OFF' }}",
+        "value_template": "{{ None if value_json.occupancy is none else 'ON' if value_json.occupancy else 'OFF' }}",
     },
     "people": {
         "platform": "sensor",
@@ -236,7 +236,8 @@ def _zone_components(zones: Sequence[ZoneConfig]) -> dict[str, Component]:
             "platform": "binary_sensor",
             "name": zone.name,
             "device_class": "occupancy",
-            "value_template": f"{{{{ 'ON' if {json.dumps(zone.name, ensure_ascii=False)} in value_json.zones else 'OFF' }}}}",
+            "value_template": "{{ None if value_json.zones is none else 'ON' if "
+            f"{json.dumps(zone.name, ensure_ascii=False)} in value_json.zones else 'OFF' }}}}",
         }
         for zone in zones
     }

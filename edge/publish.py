@@ -64,10 +64,10 @@ def pose_message(estimate: PoseEstimate, device_id: str) -> Message:
     }
 
 
-def summary_message(device_id: str, estimate: PoseEstimate | None, *, source: str, utc_ns: int) -> Message:
+def summary_message(device_id: str, estimate: PoseEstimate | None, *, source: str, utc_ns: int, looking: bool = True) -> Message:
     """The retained state of the room as a JSON-ready dict, for automations. estimate: the newest pose, None for nobody in view.
 
-    confidence: mean over the joints, 0..1.
+    confidence: mean over the joints, 0..1. looking: whether the camera is open; where it is not, nothing is known of the room.
     """
     pose = None if estimate is None else estimate.pose
     activity = Activity() if estimate is None else estimate.activity
@@ -76,13 +76,13 @@ def summary_message(device_id: str, estimate: PoseEstimate | None, *, source: st
         "id": device_id,
         "timestamp": timestamp(utc_ns),
         "source": source,
-        "people": 0 if estimate is None else int(estimate.people),
-        "occupancy": estimate is not None,
+        "people": (0 if looking else None) if estimate is None else int(estimate.people),
+        "occupancy": (False if looking else None) if estimate is None else True,
         "mid_hip_distance_m": None if pose is None else _rounded(pose.mid_hip_distance_m, 2),
         "height_m": _rounded(activity.standing_height_m, 2),
         "posture": None if pose is None else activity.posture,
         "floor_m": _floor(activity.floor_m, 2),
-        "zones": list(activity.zones),
+        "zones": list(activity.zones) if looking else None,
         "scale_source": None if pose is None else pose.scale_source,
         "confidence": None if pose is None else _rounded(float(pose.confidence.mean()), 2),
     }

@@ -164,11 +164,11 @@ class _Outlets:
             self._summary.pose(estimate)
             self._events.pose(estimate)
 
-    def tick(self) -> None:
-        """Time passes: somebody may have left."""
+    def tick(self, looking: bool) -> None:
+        """Time passes: somebody may have left. looking: whether the camera is open."""
         if self._publisher is not None:
-            self._summary.tick()
-            self._events.tick()
+            self._summary.tick(looking)
+            self._events.tick(looking)
             self._envelope.tick()
 
 
@@ -243,7 +243,7 @@ def run(
         def beat(stage: str) -> None:
             heartbeat.beat(stage)
             if stage == "image":
-                outlets.tick()
+                outlets.tick(looking=source is not None)
 
         closing.enter_context(Control(config, sensing, pipeline, telemetry, publisher, reload))
         while not stop.is_set():

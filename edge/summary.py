@@ -16,9 +16,10 @@ _BANDS = {"mid_hip_distance_m": 0.10, "height_m": 0.03, "confidence": 0.10, "flo
 
 
 class SummaryKeeper:
-    """Feed it every pose and, regularly while the camera is read, `tick`; it calls `publish` with each new summary.
+    """Feed it every pose and, regularly, `tick`; it calls `publish` with each new summary.
 
-    Occupancy and zones are told at once, anything else at most once a second and only beyond its dead-band. Thread-safe.
+    Occupancy and zones are told at once, anything else at most once a second and only beyond its dead-band. While nobody looks,
+    the room is told as unknown, not as empty. Thread-safe.
     """
 
     def __init__(
@@ -39,15 +40,18 @@ class SummaryKeeper:
             self._seen_s = self._clock()
             self._consider(estimate)
 
-    def tick(self) -> None:
-        """The camera is read. Notices that nobody has been seen for a while."""
+    def tick(self, looking: bool = True) -> None:
+        """Time passes. Notices that nobody has been seen for a while. looking: whether the camera is read."""
         with self._lock:
-            if self._clock() - self._seen_s >= ABSENT_S:
+            if not looking:
+                self._seen_s = self._clock()  # so that looking again takes its time to find the room empty
+                self._consider(None, looking=False)
+            elif self._clock() - self._seen_s >= ABSENT_S:
                 self._consider(None)
 
-    def _consider(self, estimate: PoseEstimate | None) -> None:
+    def _consider(self, estimate: PoseEstimate | None, *, looking: bool = True) -> None:
         now = self._clock()
-        new = summary_message(self._device_id, estimate, source=self._source, utc_ns=time.time_ns())
+        new = summary_message(self._device_id, estimate, source=self._source, utc_ns=time.time_ns(), looking=looking)
         if self._told is not None and not _due(self._told, new, now - self._told_s):
             return
         self._told, self._told_s = new, now

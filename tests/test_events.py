@@ -83,6 +83,19 @@ def test_somebody_comes_and_goes() -> None:
     assert room.show([figure()] * 10) == ["person_entered"]
 
 
+def test_while_nobody_looks_nobody_is_told_to_leave() -> None:
+    room = Room()
+    room.show([figure()] * 10)
+    for _ in range(100):
+        room.now_s += 1.0
+        room.keeper.tick(looking=False)
+    assert [m["kind"] for m in room.told] == ["person_entered"]
+    assert room.show([figure()] * 10) == []
+    room.now_s += 60.0
+    room.keeper.tick(looking=False)
+    assert room.show([HIDDEN] * round(10 * ABSENT_S + 2)) == ["person_left"]
+
+
 def test_an_event_says_when_where_and_how_sure() -> None:
     room = Room()
     room.show([figure(place=(0.5, 2.0))])

@@ -114,6 +114,9 @@ def test_templates_read_the_summary() -> None:
         "occupancy": "OFF", "people": "0", "distance": "None", "posture": "None", "height": "None", "scale_source": "None",
         "confidence": "None", "zone_sofa": "OFF", "zone_kuche_hinten": "OFF",
     }  # fmt: skip
+    blind = states("summary", summary_message("hall", None, source="device", utc_ns=0, looking=False))
+    assert set(blind.values()) == {"None"}
+    assert {"occupancy", "people", "zone_sofa"} <= blind.keys()
 
 
 def test_every_posture_is_an_option() -> None:

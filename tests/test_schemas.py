@@ -47,6 +47,7 @@ GOOD: list[tuple[str, Message]] = [
     ("event", an_event("fall", fall=(0.812, 1.24))),
     ("summary", summary_message("hall", None, source="device", utc_ns=0)),
     ("summary", summary_message("hall", an_estimate(), source="device", utc_ns=0)),
+    ("summary", summary_message("hall", None, source="device", utc_ns=0, looking=False)),
 ]
 
 
@@ -92,6 +93,9 @@ def test_every_property_is_needed(name: str, message: Message) -> None:
         ("summary", {"posture": "sitting"}),
         ("summary", {"zones": ["sofa"]}),
         ("summary", {"people": 2}),
+        ("summary", {"occupancy": None}),
+        ("summary", {"people": None}),
+        ("summary", {"zones": None}),
     ],
 )
 def test_wrong_messages_are_refused(name: str, change: Message) -> None:

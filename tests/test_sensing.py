@@ -89,10 +89,17 @@ class Sensor:
 
     def control(self, **wanted: Any) -> dict[str, Any]:
         """The next state in which all of `wanted` holds."""
+        return self._until("control", wanted)
+
+    def summary(self, **wanted: Any) -> dict[str, Any]:
+        """The next summary in which all of `wanted` holds."""
+        return self._until("summary", wanted)
+
+    def _until(self, topic: str, wanted: dict[str, Any]) -> dict[str, Any]:
         while True:
-            state = valid("control", self.next("control"))
-            if wanted.items() <= state.items():
-                return state
+            message = valid(topic, self.next(topic))
+            if wanted.items() <= message.items():
+                return message
 
     def pose_from(self, scale_source: str) -> bool:
         return any(self.pose()["scale_source"] == scale_source for _ in range(60))
@@ -105,7 +112,7 @@ def sensor(tmp_path: Path, alsa_card: Callable[..., AlsaTestDevice]) -> Iterator
     assert session.reference_channel is not None
     card = alsa_card(np.asarray(recording), session.excitation.sample_rate_hz, loopback=session.reference_channel)
     with Mosquitto(tmp_path / "broker") as broker, ExitStack() as subscribed:
-        topics = ("pose", "cmd/result", "control", "telemetry", "status")
+        topics = ("pose", "cmd/result", "control", "telemetry", "status", "summary")
         seen = {t: subscribed.enter_context(Subscriber(broker, f"posekernel/hall/{t}")) for t in topics}
         config = write_config(tmp_path / "config.toml", "hall", session, card, broker, 1.70)
         text = config.read_text().replace("fps = 0", "fps = 0\nloop = true").replace("[mqtt]\n", "[mqtt]\ndiscovery = false\n")
@@ -140,12 +147,14 @@ def test_commands_silence_and_blind_a_running_sensor(sensor: tuple[Sensor, AlsaT
     assert until(lambda: not run.holds("played.raw"), 10.0)
     assert not card.played()[heard_until:].any()
     run.control(sensing=False, speaker="off", silent_because="sensing off")
+    assert run.summary(occupancy=None)["people"] is None, "nobody looks: that is not an empty room"
     run.kill()
     assert run.seen["status"].drain()
     run.forget()
     played = len(card.played())
     run.start()
     run.control(sensing=False)
+    run.summary(occupancy=None)
     telemetry = valid("telemetry", run.next("telemetry"))
     assert (telemetry["frames"], telemetry["periods"]) == (0, 0)
     assert not run.holds("frames.mp4")
@@ -155,6 +164,7 @@ def test_commands_silence_and_blind_a_running_sensor(sensor: tuple[Sensor, AlsaT
     # And on again.
     assert run.command("sensing", {"on": True})["ok"]
     run.pose()
+    run.summary(occupancy=True)
     assert run.holds("frames.mp4")
     assert until(lambda: loud(card.played()[played:]) > 0)
 

@@ -51,6 +51,27 @@ def test_somebody_comes_and_goes() -> None:
     assert (gone["posture"], gone["floor_m"], gone["zones"]) == (None, None, [])
 
 
+def test_while_nobody_looks_the_room_is_unknown_and_not_empty() -> None:
+    room = Room()
+
+    def blind(seconds: float) -> list[Message]:
+        before = len(room.said)
+        room.now += seconds
+        room.keeper.tick(looking=False)
+        return room.said[before:]
+
+    (unknown,) = blind(0.1)  # at once, whatever was retained from before
+    room.after(0.1, an_estimate())
+    (off,) = blind(0.1)
+    for message in unknown, off:
+        assert all(message[key] is None for key in ("occupancy", "people", "zones", "posture", "floor_m", "confidence"))
+    assert blind(2 * ABSENT_S) == []
+    assert len(blind(REFRESH_S)) == 1
+    assert room.after(0.1, None) == []  # it looks again, and has not seen enough
+    (empty,) = room.after(ABSENT_S, None)
+    assert (empty["occupancy"], empty["people"], empty["zones"]) == (False, 0, [])
+
+
 def test_small_changes_are_not_worth_a_message() -> None:
     room = Room()
     room.after(0.0, an_estimate(3.0))
