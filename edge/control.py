@@ -131,7 +131,11 @@ class Control:
 
     def _recalibrate(self) -> str:
         snapshot = self._config.background.snapshot
-        if snapshot:
-            Path(snapshot).unlink(missing_ok=True)
         self._pipeline.relearn()
-        return "the empty room is forgotten and learned anew as soon as nobody is in view"
+        done = "the empty room is forgotten and learned anew as soon as nobody is in view"
+        try:
+            if snapshot:
+                Path(snapshot).unlink(missing_ok=True)
+        except OSError as e:
+            return f"{done}, but a restart may bring the old one back: {snapshot} cannot be removed ({e.strerror})"
+        return done

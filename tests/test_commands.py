@@ -3,6 +3,8 @@
 import json
 import string
 from datetime import time
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +13,9 @@ from hypothesis import strategies as st
 
 from edge.__main__ import SCHEMAS
 from edge.commands import MAX_BYTES, Command, CommandError, parse_command, result_message
+from edge.config import BackgroundConfig, Config, DeviceConfig
+from edge.control import Control
+from edge.mqtt_connection import Heard
 from edge.quiet_hours import QuietHours
 
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
@@ -141,6 +146,17 @@ def test_answers_fit_their_schema() -> None:
     ):
         jsonschema.validate(message, schema)
         assert set(message) == set(schema["properties"])
+
+
+def test_recalibration_says_what_it_could_not_remove(tmp_path: Path) -> None:
+    background = BackgroundConfig(snapshot=str(tmp_path))  # a folder cannot be removed like a file
+    relearned: list[bool] = []
+    pipeline: Any = SimpleNamespace(relearn=lambda: relearned.append(True))
+    nothing: Any = None
+    control = Control(Config(DeviceConfig("hall"), background=background), nothing, pipeline, nothing, None, nothing)
+    name, request, ok, text = control.answer(Heard("posekernel/hall/cmd/recalibrate", b'{"id": "a7"}', False))
+    assert (name, request, ok, relearned) == ("recalibrate", "a7", True, [True])
+    assert f"{tmp_path} cannot be removed" in text
 
 
 def test_quiet_hours_cover_midnight() -> None:
