@@ -51,7 +51,7 @@ def parse_command(name: str, payload: bytes, *, retained: bool, max_level_dbfs: 
     if not isinstance(found, dict):
         raise CommandError(f"found {_short(found)}, but a JSON object is needed, such as {_EXAMPLES[name]}")
     request = found.pop("id", None)
-    if request is not None and not (isinstance(request, str) and 0 < len(request) <= _MAX_ID):
+    if request is not None and not (isinstance(request, str) and 0 < len(request) <= _MAX_ID and _is_unicode(request)):
         raise CommandError(f"id: found {_short(request)}, but a text of 1 to {_MAX_ID} characters is needed")
     try:
         needed = set(json.loads(_EXAMPLES[name]))
@@ -136,6 +136,11 @@ _EXAMPLES = {
     "recalibrate": "{}",
     "reload": "{}",
 }
+
+
+def _is_unicode(text: str) -> bool:
+    """JSON may hold half a surrogate pair, which no answer could repeat in UTF-8."""
+    return not any("\ud800" <= c <= "\udfff" for c in text)
 
 
 def _short(value: Any) -> str:

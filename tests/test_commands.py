@@ -115,6 +115,7 @@ def test_a_refusal_keeps_the_request() -> None:
         (b"[" * 4000, "not JSON"),
         (b"9" * 4096, "found 999"),
         (b" " * MAX_BYTES + b"{}", "4098 bytes"),
+        (b'{"on": true, "id": "\\ud800"}', 'id: found "\\ud800"'),
     ],
 )
 def test_what_is_not_a_small_piece_of_json(payload: bytes, why: str) -> None:
