@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from edge.config import Config, check_config
+from edge.config import CameraConfig, Config, check_config
 from edge.errors import ConfigError
 from edge.toml_fields import choice, from_table, limited, required
 from edge.toml_text import as_toml
@@ -163,6 +163,11 @@ def render_config(array_name: str, board_name: str, settings: Sequence[str]) -> 
     check_pair(array, board)
     asked = _parse_settings(settings)
     place_table = asked.pop("place", {})
+    if not isinstance(place_table, dict):
+        raise ConfigError(
+            f"place: found {place_table!r}, but its keys are needed, for example --set place.speaker_m=[0.1,0.06,0]"
+        )
+    from_table(CameraConfig, asked.get("camera", {}), "camera")  # the focal length is worked out from it
     missing = [key for key in ("device.id", *array.required) if _look_up(asked, key) is None]
     if "speaker_m" not in place_table:
         missing.append("place.speaker_m")

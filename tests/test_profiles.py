@@ -138,6 +138,9 @@ def test_a_mounted_array_is_turned_and_never_mirrored() -> None:
         (["rig.temperature_c=nan"], "rig.temperature_c"),
         (["device.id=a b"], "device.id"),
         (["mqtt=3"], "mqtt: found the number 3"),
+        (["camera=3"], "camera: found the number 3"),
+        (["camera.width=wide"], "camera.width: found the text 'wide'"),
+        (["place=3"], "place: found 3"),
         (["audio.channels=4"], "audio.mic_channels, audio.reference_channel"),
     ],
 )
