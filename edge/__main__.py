@@ -61,6 +61,8 @@ def make_parser() -> argparse.ArgumentParser:
     doctor.add_argument("--no-hardware", action="store_true", help="leave sound card and camera alone")
     doctor.add_argument("--json", action="store_true")
 
+    _calibrate_options(commands.add_parser("calibrate", help="check a rig by sound and sight, and write what was measured"))
+
     config = commands.add_parser("config", help="make a configuration for an array and a board, or check one")
     wanted = config.add_mutually_exclusive_group(required=True)
     wanted.add_argument("--array", help="microphone array; an unknown name lists them")
@@ -84,6 +86,22 @@ def make_parser() -> argparse.ArgumentParser:
     bench.add_argument("--stage", choices=("frontend", "latency"), default="frontend")
     bench.add_argument("--json", action="store_true")
     return parser
+
+
+def _calibrate_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, help="of the real device; with --session: whose recordings these are")
+    parser.add_argument(
+        "--session", type=Path, action="append", default=[], help="a recording instead of the device, one per loudspeaker place"
+    )
+    parser.add_argument("--seconds", type=_positive, default=10.0, help="of each recording on the device (default 10)")
+    parser.add_argument("--board", type=Path, metavar="FOLDER", help="images of the ChArUco board: focal length and distortion")
+    parser.add_argument("--floor", type=Path, metavar="IMAGE", help="the board on the floor: height, tilt and roll")
+    parser.add_argument("--walk", type=Path, metavar="SESSION", help="one person walks: height and tilt, scale against sound")
+    parser.add_argument("--person-height", type=_positive, metavar="M", help="standing height of who walks, in shoes [m]")
+    parser.add_argument("--square-mm", type=_positive, default=36.0, help="side of the printed board's squares (default 36)")
+    parser.add_argument("--print-board", type=Path, metavar="PNG", help="only write the board's image, to print at 300 dpi")
+    parser.add_argument("--out", type=Path, metavar="F", help="file to write (default: calibration.file of the configuration)")
+    parser.add_argument("--json", action="store_true")
 
 
 def _positive(text: str) -> float:
@@ -135,6 +153,8 @@ def _dispatch(args: argparse.Namespace) -> int:
             return app.forget_command(args.config)
         case "schema":
             return app.schema_command(args.message)
+        case "calibrate":
+            return app.calibrate_command(args)
         case "config":
             return app.config_command(args.array, args.board, args.set, args.out, args.check)
         case "doctor":

@@ -1,10 +1,11 @@
-"""The commands run, demo, replay and record, each in one function."""
+"""The commands run, demo, replay, record, calibrate and config, each in one function."""
 
+import argparse
 import json
 import logging
 import sys
 import tempfile
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from edge.broker import EmbeddedBroker
@@ -77,6 +78,42 @@ def config_command(array: str | None, board: str | None, settings: list[str], ou
     except OSError as e:
         raise ConfigError(f"{out}: cannot be written ({e.strerror}); give --out a place that you may write to") from e
     return 0
+
+
+def calibrate_command(args: argparse.Namespace) -> int:
+    """`posekernel calibrate`: measure a rig, say what is good enough, write the file; 1 where something is not."""
+    from edge.calibration.camera import PRINT_DPI, Board
+    from edge.calibration.file import write_calibration
+    from edge.calibration.flow import Wanted, calibrate
+    from edge.calibration.judge import table
+
+    board = Board(square_m=args.square_mm / 1000.0)
+    if args.print_board is not None:
+        board.save(args.print_board)
+        print(f"{args.print_board}: print at {PRINT_DPI} dpi, measure a square, and give it as --square-mm")
+        return 0
+    config = None if args.config is None else load_config(args.config)
+    out = args.out or (Path(config.calibration.file) if config is not None and config.calibration.file else None)
+    wanted = Wanted(
+        config=config,
+        sessions=tuple(args.session),
+        seconds=args.seconds,
+        board=args.board,
+        floor=args.floor,
+        walk=args.walk,
+        person_m=args.person_height,
+        pattern=board,
+        out=out,
+    )
+    done = calibrate(wanted, lambda text: print(text, file=sys.stderr))
+    if args.json:
+        print(json.dumps({"source": done.source, "steps": [asdict(s) for s in done.steps]}, indent=1))
+    else:
+        print(f"source: {done.source}\n{table(done.steps)}")
+    if out is not None:
+        write_calibration(out, done)
+        print(f"{out}: written", file=sys.stderr)
+    return int(any(s.outcome in ("open", "fault") for s in done.steps))
 
 
 def forget_command(config_path: Path) -> int:

@@ -33,7 +33,7 @@ def apply_calibration(
     calibration = load_calibration(path)
     if problem := misfit(calibration, config.calibration.array, rig, excitation, map, kind):
         raise ConfigError(f"{path}: {problem}; calibrate this rig (posekernel calibrate), or clear calibration.file")
-    rig = replace(rig, camera=_camera(calibration, rig.camera))
+    rig = replace(rig, camera=calibrated_camera(calibration, rig.camera))
     if config.zones and rig.camera.height_m is None:
         raise ConfigError(
             f"zones: they lie on the floor, but neither rig.camera.height_m nor {path} tells the camera's height; "
@@ -83,7 +83,8 @@ def misfit(c: Calibration, array: str, rig: Rig, excitation: Excitation, map: Ch
     return ""
 
 
-def _camera(c: Calibration, camera: Camera) -> Camera:
+def calibrated_camera(c: Calibration, camera: Camera) -> Camera:
+    """The camera with the intrinsics and the mounting that a calibration holds."""
     if (i := c.intrinsics) is not None:
         camera = replace(camera, fx=i.fx, fy=i.fy, cx=i.cx, cy=i.cy, distortion=i.distortion)
     if (m := c.mounting) is not None:

@@ -36,8 +36,11 @@ class RigPart:
 
 @dataclass(frozen=True)
 class SoundPart:
-    """delay_s: from the loopback to the air; 0 without one. gain_db: each microphone's level relative to the median, 0 for a dead
-    one. deviation_mm: measured less profile. carried_hz: band that every microphone carries.
+    """delay_s: from the loopback to the air; 0 without one. gain_db: each microphone's level relative to the median.
+
+    distance_mm: from the loudspeaker in its own place to each microphone, less the common delay; without a loopback only their
+    differences mean anything. profile_mm: the same by the configuration. deviation_mm: measured less profile over all places,
+    less what a tape measure leaves open. carried_hz: band that every microphone carries.
     """
 
     drift_ppm: float = required(-1e6, 1e6)
@@ -47,6 +50,8 @@ class SoundPart:
     level_dbfs: tuple[float, ...] = required(-400.0, 100.0)
     carried_hz: tuple[float, float] = required(0.0, 1e6)
     measured_hz: tuple[float, float] = required(0.0, 1e6)
+    distance_mm: tuple[float, ...] = required(-1e6, 1e6)
+    profile_mm: tuple[float, ...] = required(-1e6, 1e6)
     places: int = required(1, 1000)
 
 

@@ -155,9 +155,9 @@ def check_geometry(arrivals_s: Array, rig: Rig, speakers: Array, known_emission:
         order=tuple(int(o) for o in np.argsort(orders[best])),
         off=off,
         off_m=off_m,
-        measured_m=_reordered(measured, orders[best]) - constant,
+        measured_m=model.distance + residual.reshape(model.shape) - constant[:, None],
         profile_m=model.distance,
-        constant_m=constant,
+        constant_m=float(constant.mean()),
         constant_sigma_m=sigma,
         deviation_mm=1e3 * (residual - explained).reshape(model.shape).mean(axis=0),
         chi2=float(chi2[best]),
@@ -198,16 +198,16 @@ def _wrong_place(model: _Model, residual: Array) -> tuple[int | None, float]:
     return best, float(np.linalg.norm(gains[best][1]))
 
 
-def _constant(model: _Model, residual: Array, known_emission: bool) -> tuple[float, float, Array]:
-    """The common constant [m] and its sigma, and what all usual errors explain (K * M,)."""
+def _constant(model: _Model, residual: Array, known_emission: bool) -> tuple[Array, float, Array]:
+    """The constant of each place (K,) [m] and its sigma, and what all usual errors explain (K * M,)."""
     amounts = model.effects.T @ (model.inverse @ residual)
     column = np.argmax(np.abs(model.effects).sum(axis=0)) if known_emission else None
     explained = model.effects @ amounts
     if column is None:
-        return float(np.mean(explained)), float("inf"), explained
+        return residual.reshape(model.shape).mean(axis=1), float("inf"), explained
     effect = model.effects[:, column]
     variance = UNKNOWN_M**2 * (1.0 - float(effect @ model.inverse @ effect))
-    return float(UNKNOWN_M * amounts[column]), float(np.sqrt(max(variance, 0.0))), explained
+    return np.full(model.shape[0], UNKNOWN_M * amounts[column]), float(np.sqrt(max(variance, 0.0))), explained
 
 
 def _visibility(model: _Model, mics: Array) -> tuple[float, float]:

@@ -1,5 +1,6 @@
 """From measurements to words: for every step, whether it is good enough, and what to do where it is not."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,6 +21,7 @@ DELAY_LIMIT_M = 0.06
 LEVEL_LIMIT_DB = 6.0
 SNR_LIMIT_DB = 15.0
 ROOM_LIMIT_DB = -15.0
+NEAR_ULTRASOUND_HZ = (17000.0, 21000.0)
 SPEED_OF_SOUND_M_S = 343.0
 
 
@@ -32,6 +34,17 @@ class Step:
     found: str
     remedy: str = ""
     fault: str = ""
+
+
+def table(steps: Sequence[Step]) -> str:
+    """The steps as aligned text; what to do on lines of their own."""
+    width = max(len(s.name) for s in steps)
+    lines = []
+    for s in steps:
+        lines.append(f"{s.outcome.upper():<8} {s.name:<{width}}  {s.found}")
+        if s.remedy:
+            lines.append(f"{'':<8} {'':<{width}}  -> {s.remedy}")
+    return "\n".join(lines)
 
 
 def judge_channels(channels: Channels, map: ChannelMap) -> list[Step]:
@@ -88,6 +101,19 @@ def judge_clock(clock: Clock) -> Step:
 def judge_geometry(g: Geometry, map: ChannelMap, known_emission: bool) -> list[Step]:
     """Order of the channels, places, and the delay from the loopback to the microphones."""
     return [_judge_order(g, map), _judge_places(g, map, known_emission), *([_judge_delay(g)] if known_emission else [])]
+
+
+def judge_response(channels: Channels, measured_hz: tuple[float, float]) -> Step:
+    """What band the hardware carries, and whether near-ultrasound is in it."""
+    low, high = channels.carried_hz
+    if high == 0.0:
+        found = f"no third octave between {measured_hz[0]:.0f} and {measured_hz[1]:.0f} Hz is carried by every microphone"
+        return Step("response", "fault", found, "turn the loudspeaker up, or see what covers the microphones", "response")
+    found = f"every microphone carries {low:.0f} to {high:.0f} Hz (measured {measured_hz[0]:.0f} to {measured_hz[1]:.0f} Hz)"
+    if high >= NEAR_ULTRASOUND_HZ[1]:
+        return Step("response", "ok", f"{found}: near-ultrasound is allowed")
+    why = "was not measured" if measured_hz[1] < NEAR_ULTRASOUND_HZ[1] else "is not carried"
+    return Step("response", "ok", f"{found}: near-ultrasound {why}, and such a band is refused")
 
 
 def _judge_order(g: Geometry, map: ChannelMap) -> Step:

@@ -1,0 +1,77 @@
+"""The empty room, learned only from periods while the camera saw nobody, and how well it can be taken out again."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.background import FIRST_PERIODS, Background
+from edge.calibration.file import RoomPart
+from edge.calibration.judge import ROOM_LIMIT_DB, Step
+from edge.devices import Source
+from edge.errors import EndOfStreamError
+from edge.pipeline import UNSEEN_S, Heard, Pipeline
+
+LEAST_PERIODS = 2 * FIRST_PERIODS
+
+
+@dataclass(frozen=True, eq=False)
+class Watched:
+    """What a source gave: good periods, and when which frame (time of its exposure) showed somebody."""
+
+    heard: list[Heard]
+    frame_times_ns: npt.NDArray[np.int64]
+    person: npt.NDArray[np.bool_]
+
+
+def watch(source: Source, pipeline: Pipeline, seconds: float) -> Watched:
+    """Listen and look for `seconds`, or until a recording ends. Raises what the source raises."""
+    heard: list[Heard] = []
+    times: list[int] = []
+    person: list[bool] = []
+    sound, images, end = True, True, time.monotonic() + seconds
+    while (sound or images) and (source.kind != "device" or time.monotonic() < end):
+        # One after the other, each for a moment: neither queues up.
+        try:
+            if sound and (period := source.audio.read(0.02)) is not None and (h := pipeline.hear(period)) is not None:
+                heard.append(h)
+        except EndOfStreamError:
+            sound = False
+        try:
+            if images and (frame := source.frames.read(0.02)) is not None:
+                times.append(frame.t_ns)
+                person.append(pipeline.see(frame).keypoints is not None)
+        except EndOfStreamError:
+            images = False
+    return Watched(heard, np.array(times, np.int64), np.array(person, bool))
+
+
+def learn_room(watched: Watched, background: Background) -> tuple[RoomPart | None, Step]:
+    """Let the background learn the empty periods; how much is left of their second half when only the first was learned."""
+    empty = [h for h in watched.heard if _nobody(watched, h.middle_ns)]
+    if len(empty) < LEAST_PERIODS:
+        found = f"the camera saw nobody during {len(empty)} periods of sound, but {LEAST_PERIODS} are needed"
+        return None, Step("room", "open", found, "leave the room for half a minute while it records")
+    half = len(empty) // 2
+    left: list[float] = []
+    for number, h in enumerate(empty):
+        # From the second half on as with somebody in view: nothing more is learned, only the drift is followed.
+        kernels = background.step(h.responses, h.middle_ns, number >= half)
+        if number >= half and kernels is not None:
+            left.append(float(np.sum(np.abs(kernels) ** 2) / np.sum(np.abs(h.responses) ** 2)))
+    if len(left) < half // 2:
+        found = f"{half - len(left)} of {half} periods do not look like the room that the first {half} showed"
+        return None, Step("room", "fault", found, "see what moves or sounds in the room, and record again", "room")
+    left_db = 10.0 * float(np.log10(np.median(left) + 1e-30))
+    part = RoomPart(left_db, len(empty))
+    found = f"the empty room is left at {left_db:.0f} dB when it is taken out (learned from {half} periods, nobody in view)"
+    if left_db > ROOM_LIMIT_DB:
+        return part, Step("room", "warning", found, "stop what moves or hums (fan, curtain, clock drift), and record again")
+    return part, Step("room", "ok", found)
+
+
+def _nobody(watched: Watched, t_ns: int) -> bool:
+    """The camera looked within UNSEEN_S of t_ns, before and after, and saw nobody."""
+    near = np.abs(watched.frame_times_ns - t_ns) <= UNSEEN_S * 1e9
+    return bool(near.any() and not watched.person[near].any())

@@ -1,0 +1,143 @@
+"""One person walks about: height, tilt and roll of the camera from the ankles on the floor, and the scale from sound against it.
+
+A walker's neck stays a constant length above the ankles, along the vertical. Where that holds for all places in the image, the
+image alone tells tilt, roll and the ratio of that length to the camera's height; a known length of either kind makes it metres.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import least_squares
+
+from edge.calibration.camera import tilt_and_roll
+from edge.calibration.file import MountingPart, ScalePart
+from edge.calibration.judge import Step
+from edge.lifter import Lifter
+from edge.pose import Keypoints, LiftedPose
+from edge.pose_kernel import Kernels
+from edge.rig import Camera, Rig
+
+Array = npt.NDArray[np.float64]
+
+NECK, RIGHT_ANKLE, LEFT_ANKLE = 1, 11, 14
+ANKLE_M = 0.08  # of the ankle joint above the sole
+NECK_SHARE = 0.82  # of the standing height: the middle of the shoulders, which is what the network calls the neck
+SURE = 0.6
+LEAST_POSES = 12
+LEAST_DEPTH_RATIO = 1.25  # of the farthest to the nearest place: without it tilt and height are one
+ERROR_LIMIT_PX = 8.0
+HEIGHT_LIMIT = 0.08
+SCALE_LIMIT, SPREAD_LIMIT = 0.06, 0.15
+
+
+@dataclass(frozen=True, eq=False)
+class Walked:
+    """Of the frames with both ankles and the neck in view: neck and the ankles' middle (K, 2) [px].
+
+    by_sound_m: (K,) the middle's distance from the camera, NaN where sound gave no scale.
+    """
+
+    neck: Array
+    ankles: Array
+    by_sound_m: Array
+
+
+class WatchedLifter:
+    """A lifter that remembers what it was given and what it made of it."""
+
+    def __init__(self, lifter: Lifter) -> None:
+        self._lift = lifter
+        self._rows: list[tuple[Array, Array, float]] = []
+
+    def __call__(self, keypoints: Keypoints, kernels: Kernels | None, rig: Rig) -> LiftedPose | None:
+        """See `Lifter`."""
+        pose = self._lift(keypoints, kernels, rig)
+        p = keypoints.pixels
+        if keypoints.people == 1 and min(p[NECK, 2], p[RIGHT_ANKLE, 2], p[LEFT_ANKLE, 2]) >= SURE:
+            by_sound = float("nan")
+            if pose is not None and pose.scale_source == "sound":
+                by_sound = float(np.linalg.norm(0.5 * (pose.joints[RIGHT_ANKLE] + pose.joints[LEFT_ANKLE])))
+            self._rows.append((p[NECK, :2], 0.5 * (p[RIGHT_ANKLE, :2] + p[LEFT_ANKLE, :2]), by_sound))
+        return pose
+
+    @property
+    def walked(self) -> Walked:
+        """Everything so far."""
+        neck, ankles, by_sound = (np.array([row[i] for row in self._rows], np.float64) for i in range(3))
+        return Walked(neck.reshape(-1, 2), ankles.reshape(-1, 2), by_sound.reshape(-1))
+
+
+def mounting_from_walk(walked: Walked, camera: Camera, person_m: float | None) -> tuple[MountingPart | None, Step]:
+    """person_m: standing height of who walked, in shoes; None: camera.height_m was measured with a tape and is kept."""
+    if person_m is None and camera.height_m is None:
+        return None, Step("mounting", "open", "neither the walker's nor the camera's height is known", "give --person-height")
+    if len(walked.neck) < LEAST_POSES:
+        found = f"{len(walked.neck)} frames show one person from neck to ankles, but {LEAST_POSES} are needed"
+        return None, Step("mounting", "open", found, "walk about where the camera sees you whole")
+    neck, feet = camera.rays(walked.neck), camera.rays(walked.ankles)
+
+    def misfit(x: Array) -> Array:
+        up = _up(x[0], x[1])
+        below = np.maximum(-feet @ up, 1e-3)
+        head = feet / below[:, None] + np.exp(x[2]) * up
+        seen = head[:, :2] / np.maximum(head[:, 2:], 1e-3)
+        return np.asarray(((seen - neck[:, :2]) * [camera.fx, camera.fy]).ravel())
+
+    start = np.array([np.radians(camera.tilt_deg), np.radians(camera.roll_deg), np.log(1.0)])
+    tries = [start + np.array([d, 0.0, s]) for d in (0.0, 0.2) for s in (-0.4, 0.2)]
+    best = min((least_squares(misfit, t, loss="soft_l1", f_scale=4.0) for t in tries), key=lambda r: float(r.cost))
+    up, ratio = _up(best.x[0], best.x[1]), float(np.exp(best.x[2]))
+    error = float(np.sqrt(np.median(np.sum(misfit(best.x).reshape(-1, 2) ** 2, axis=1))))
+    below = np.maximum(-feet @ up, 1e-3)
+    depth = feet[:, 2] / below
+    measured = camera.height_m
+    height = float(measured or 0.0) if person_m is None else (NECK_SHARE * person_m - ANKLE_M) / ratio + ANKLE_M
+    tilt, roll = tilt_and_roll(up)
+    part = MountingPart(round(height, 4), round(tilt, 3), round(roll, 3), round(error, 3), "walk")
+    text = (
+        f"camera {height:.2f} m above the floor, tilted {tilt:.1f} degrees down, rolled {roll:.1f} degrees ({error:.1f} px left)"
+    )
+    if np.quantile(depth, 0.95) < LEAST_DEPTH_RATIO * np.quantile(depth, 0.05):
+        return None, Step("mounting", "open", f"{text}, but all at one distance", "walk towards the camera and away from it, too")
+    if error > ERROR_LIMIT_PX:
+        return part, Step(
+            "mounting", "warning", text, "walk upright and slowly, feet in view; calibrate the intrinsics first (--board)"
+        )
+    if person_m is not None and measured is not None and abs(height / measured - 1.0) > HEIGHT_LIMIT:
+        text += f", but rig.camera.height_m is {measured:.2f} m"
+        return part, Step("mounting", "warning", text, "measure the camera's height again")
+    return part, Step("mounting", "ok", text)
+
+
+def check_scale(walked: Walked, camera: Camera) -> tuple[ScalePart | None, Step]:
+    """Distances by sound over distances by the ankles on the floor. camera: with its height and tilt."""
+    if camera.height_m is None:
+        return None, Step(
+            "scale", "open", "the camera's height is not known", "give --person-height, or measure rig.camera.height_m"
+        )
+    rays = camera.rays(walked.ankles).reshape(-1, 3)
+    below = -(rays @ camera.room_rotation[2])
+    known = np.isfinite(walked.by_sound_m) & (below > 0.05)
+    if known.sum() < LEAST_POSES:
+        found = f"sound gave the scale in {known.sum()} of {len(known)} frames, but {LEAST_POSES} are needed"
+        return None, Step("scale", "open", found, "leave the room first so that it is learned, then walk; see the step room")
+    by_floor = np.linalg.norm(rays[known], axis=1) * (camera.height_m - ANKLE_M) / below[known]
+    ratios = walked.by_sound_m[known] / by_floor
+    low, middle, high = np.quantile(ratios, (0.16, 0.5, 0.84))
+    part = ScalePart(round(float(middle), 4), round(float(high - low) / 2.0, 4), int(known.sum()))
+    left_cm = 100.0 * float(np.median(np.abs(walked.by_sound_m[known] - by_floor)))
+    found = (
+        f"sound over floor contact {middle:.3f} +- {part.spread:.3f} in {part.poses} poses, {left_cm:.0f} cm apart in the median"
+    )
+    if abs(middle - 1.0) > SCALE_LIMIT:
+        remedy = "one of them is wrong: see the steps delay and mounting, rig.speakers_m, rig.mics_m and rig.temperature_c"
+        return part, Step("scale", "warning", found, remedy)
+    if part.spread > SPREAD_LIMIT:
+        return part, Step("scale", "warning", found, "walk slowly, alone, with the whole body in view")
+    return part, Step("scale", "ok", found)
+
+
+def _up(tilt: float, roll: float) -> Array:
+    """Unit vector upwards in the camera frame, angles in radians."""
+    return np.array([-np.sin(roll) * np.cos(tilt), -np.cos(roll) * np.cos(tilt), -np.sin(tilt)])
