@@ -101,7 +101,9 @@ class Outbox:
             self._close()
 
     def _attempt(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
-        """Do `work` on the file, opening it first where needed. None when that fails; the trouble is logged once."""
+        """Do `work` on the file, opening it first where needed. None when that fails; the trouble is logged once, until `_store`
+        does its work again: a full disk can still be read.
+        """
         for again in (True, False):
             try:
                 if self._file is None:
@@ -118,7 +120,6 @@ class Outbox:
                 if not again or not self._move_aside(e):
                     return None
             else:
-                self._report("")
                 return result
         return None
 
@@ -159,6 +160,7 @@ class Outbox:
             raise
         self._memory.clear()
         self._gone.clear()
+        self._report("")
         if dropped > 0:
             self._drop(dropped)
 

@@ -224,9 +224,9 @@ outbox = Outbox(Path({str(tmp_path / "a")!r}))
 first = [outbox.add({{"n": n}}) for n in range(5)]
 resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, resource.RLIM_INFINITY))
 big = [outbox.add({{"n": 5 + n, "filling": "x" * 5000}}) for n in range(20)]
-full = outbox.trouble
 outbox.remove(first[:2])
 during = [n for n, _ in outbox.pending(0, 100)]
+full = outbox.trouble
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 last = outbox.add({{"n": 25}})
 print(json.dumps([first, big, full, during, last, outbox.trouble]))
@@ -239,6 +239,7 @@ print(json.dumps([first, big, full, during, last, outbox.trouble]))
     everything = [*first, *big, last]
     assert everything == list(range(first[0], first[0] + 26))
     assert "events cannot be kept on disk" in full
+    assert done.stderr.count("events cannot be kept on disk") == 1
     assert during == everything[2:-1]
     assert after == ""
     assert [n for n, _ in Outbox(tmp_path / "a").pending(0, 100)] == everything[2:]
