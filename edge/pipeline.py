@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 # A detector misses a person now and then, and at the start it may need a sweep of its search windows to find one: only after
 # this long unseen does the room count as empty.
 UNSEEN_S = 1.0
+SETTLE_S = 1.0  # the loudspeaker sounds again this long after it may, and evenly
 _POLL_S = 0.1
 
 
@@ -106,6 +107,7 @@ class Pipeline:
         self.recognise = ActivityTracker(config.zones)
         # Written by others, read here. silent: the loudspeaker is off on purpose, so not hearing it is no fault.
         self.silent = False
+        self._silent_ns: int | None = None  # newest period of such a pause
         self.seen_ns: int | None = None  # CLOCK_MONOTONIC of the last sight of somebody
         self._image_ns = 0
         self._relearn = threading.Event()
@@ -155,7 +157,10 @@ class Pipeline:
     def hear(self, period: AudioPeriod) -> Heard | None:
         """Impulse responses of one period, or None for a period that must not be used."""
         self.counters.periods += 1
-        if self.silent and period.fault in ("no reference", "unsteady"):
+        if self.silent:
+            self._silent_ns = period.t_ns
+        paused = self._silent_ns is not None and period.t_ns - self._silent_ns < SETTLE_S * 1e9
+        if paused and period.fault in ("no reference", "unsteady"):
             return None
         if period.fault != self._fault:
             log.log(logging.WARNING if period.fault else logging.INFO, "sound: %s", period.fault or "good again")

@@ -16,6 +16,7 @@ import pytest
 
 from edge.app import DEMO_SESSION
 from edge.config import Config, DeviceConfig, SourceConfig
+from edge.devices import AudioPeriod
 from edge.pipeline import Heard, Pipeline, _nearest
 from edge.pose import PoseEstimate
 from edge.runner import Plan, make_plan, truth_error_m
@@ -81,6 +82,29 @@ def test_faulty_periods_are_counted_and_never_used(tmp_path: Path) -> None:
         np.testing.assert_array_equal(by_frame[frame].pose.joints, clean[frame].pose.joints)
     shift = [by_frame[f].pose.mid_hip_distance_m - clean[f].pose.mid_hip_distance_m for f in range(50, 70)]
     assert np.abs(shift).max() < 0.1
+
+
+def test_the_loudspeakers_pauses_are_no_faults_but_what_follows_them_is(caplog: pytest.LogCaptureFixture) -> None:
+    config = Config(device=DeviceConfig("test"), source=SourceConfig("replay", str(DEMO_SESSION), realtime=False))
+    plan = make_plan(config)
+    pipeline = Pipeline(config, plan.rig, plan.excitation)
+
+    def hear(t_s: float, fault: str) -> None:
+        samples = np.zeros((len(plan.rig.mics), plan.excitation.period_samples), np.float32)
+        assert pipeline.hear(AudioPeriod(0, round(t_s * 1e9), samples, None, 0.0, fault)) is None
+
+    for start in (100.0, 160.0):
+        pipeline.silent = True
+        hear(start, "unsteady")
+        hear(start + 0.1, "no reference")
+        pipeline.silent = False
+        hear(start + 0.2, "no reference")
+        hear(start + 0.3, "unsteady")
+    assert pipeline.counters.periods_faulty == 0
+    assert not caplog.records
+    hear(162.0, "no reference")
+    assert pipeline.counters.periods_faulty == 1
+    assert "sound: no reference" in caplog.text
 
 
 def test_a_slow_consumer_drops_old_frames_and_counts_them() -> None:
