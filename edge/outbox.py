@@ -29,10 +29,10 @@ T = TypeVar("T")
 class Outbox:
     """A queue of events in an SQLite file (WAL, synchronous = FULL), made with the first event. Thread-safe; raises nothing.
 
-    Each event gets the next `sequence`; the numbers of one file have no gap. A new file begins at the time in milliseconds, so
+    Each event gets the next `sequence`, over restarts, too. A new file begins at the time in milliseconds, so
     that a device that lost its file does not say old numbers again. Beyond `capacity` the oldest is dropped and counted. A
-    damaged file is moved aside and a new one begun; while the disk is full or cannot be written events are kept in memory.
-    path None: in memory only.
+    damaged file is moved aside and a new one begun. While the disk is full or cannot be written events are kept in memory, and
+    their numbers jump to the time: the file, which does not know them, gives its own next after a restart. path None: in memory.
     """
 
     def __init__(self, path: Path | None, capacity: int = 1000) -> None:
@@ -54,11 +54,13 @@ class Outbox:
         with self._lock:
             if self._path is not None:
                 self._attempt(lambda file: None)  # the last sequence must be known
-            self._last = self._last + 1 if self._last else time.time_ns() // 1_000_000
-            message["sequence"] = self._last
-            self._memory.append((self._last, encode(message)))
+            well = not self.trouble
+            self._append(message, self._last + 1 if self._last else _now_ms())
             if self._path is not None:
                 self._attempt(self._store)
+            if well and self.trouble:
+                self._memory.pop()
+                self._append(message, max(self._last, _now_ms()))
             while len(self._memory) > self._capacity:
                 self._memory.popleft()
                 self._drop(1)
@@ -99,6 +101,10 @@ class Outbox:
         """Release the file; safe to call twice."""
         with self._lock:
             self._close()
+
+    def _append(self, message: Message, sequence: int) -> None:
+        self._last = message["sequence"] = sequence
+        self._memory.append((sequence, encode(message)))
 
     def _attempt(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
         """Do `work` on the file, opening it first where needed. None when that fails; the trouble is logged once, until `_store`
@@ -194,3 +200,7 @@ class Outbox:
         file, self._file = self._file, None
         if file is not None:
             file.close()
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
