@@ -97,9 +97,15 @@ class Machine:
 
     def reboot(self) -> None:
         """Reboot and wait until ssh gets in again."""
-        before = self.run("cat /proc/1/stat | cut -d' ' -f22")
+        start = "cut -d' ' -f22 /proc/1/stat"
+        before = self.run(start)
         self._ssh("systemctl reboot")
-        wait_for(f"{self.name} to come back", lambda: self.answers() and self.run("cat /proc/1/stat | cut -d' ' -f22") != before)
+
+        def back() -> bool:
+            now = self._ssh(start)  # in one go: ssh still gets in for a moment while the machine goes down
+            return now.returncode == 0 and now.stdout.strip() != before
+
+        wait_for(f"{self.name} to come back", back)
 
     def _ssh(self, command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
