@@ -1,0 +1,157 @@
+"""Simulated arrays with faults put in: calibration names them, and nothing else."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edge.__main__ import main
+from edge.calibration.clock import mean_spectra, measure_clock
+from edge.calibration.file import load_calibration
+from edge.calibration.sound import examine_sound
+from edge.calibration.takes import ChannelMap, Take, take_from_session
+from edge.session import SessionWriter
+from edge.session_writer import FULL_SCALE
+from export.__main__ import main as export_main
+from export.calibration_cases import FAULTS, NONE, Case, Told, calibrate_case, make_case, record
+from export.calibration_report import calibration_report
+
+pytestmark = pytest.mark.export
+
+
+@pytest.fixture(scope="module")
+def good() -> tuple[Case, list[Take]]:
+    """A good array with a loopback, and the takes that calibration asks for."""
+    case = make_case(21, 0, NONE, "respeaker-usb-v2")
+    takes = [record(case, None)]
+    while (site := examine_sound(takes).next_site_m) is not None:
+        takes.append(record(case, site))
+        assert len(takes) < 7
+    return case, takes
+
+
+def write_session(folder, case: Case, take: Take):
+    with SessionWriter(
+        folder,
+        source="simulated",
+        rig=take.rig,
+        excitation=case.rig.excitation,
+        channels=take.map.channels,
+        mic_channels=take.map.mics,
+        reference_channel=take.map.reference,
+    ) as writer:
+        for k, period in enumerate(take.raw):
+            writer.add_period(np.rint(period.T * FULL_SCALE).astype(np.int16), k * 100_000_000)
+    return folder
+
+
+@pytest.mark.parametrize("fault", [*FAULTS, NONE])
+def test_each_fault_is_named_and_no_other(fault):
+    told = calibrate_case(make_case(22, 1, fault, "compact"))
+    assert told.named == (() if fault == NONE else (fault,))
+    assert told.blamed
+    assert not told.open
+    if fault == "geometry":
+        assert abs(told.error) < 6.0  # mm
+    if fault == "clock":
+        assert abs(told.error) < 2.0  # ppm
+    if fault == "delay":
+        assert abs(told.error) < 3.0  # cm
+
+
+def test_one_place_leaves_open_what_it_cannot_show_and_says_where_to_go(good):
+    case, takes = good
+    result = examine_sound(takes[:1])
+    steps = {s.name: s for s in result.steps}
+    assert steps["places"].outcome == "open"
+    assert "move the loudspeaker to about" in steps["places"].remedy
+    centre = case.rig.measured.mics.mean(axis=0)
+    assert 0.3 < np.linalg.norm(result.next_site_m - centre) < 1.0
+
+
+def test_a_good_array_is_good_and_its_distances_are_right(good):
+    case, takes = good
+    result = examine_sound(takes)
+    assert {s.outcome for s in result.steps} == {"ok"}
+    true = np.linalg.norm(case.rig.true.mics - case.rig.true.speakers[0], axis=1)
+    measured = result.geometry.measured_m[0]
+    assert np.abs((measured - measured.mean()) - (true - true.mean())).max() < 0.003
+    assert np.abs(measured - true).max() < 0.015  # the common delay is known from tape measures only
+
+
+def test_without_the_loopback_only_differences_are_told(good):
+    _, takes = good
+    deaf = [replace(t, map=ChannelMap(5, t.map.mics, None), raw=t.raw[:, :5]) for t in takes]
+    result = examine_sound(deaf)
+    assert result.delay_s == 0.0
+    assert "only differences" in next(s.found for s in result.steps if s.name == "reference")
+    assert "delay" not in {s.name for s in result.steps}
+
+
+def test_a_loopback_on_another_channel_is_found(good):
+    _, takes = good
+    order = [5, 1, 2, 3, 4, 0]
+    moved = [replace(t, raw=t.raw[:, order]) for t in takes]
+    step = next(s for s in examine_sound(moved).steps if s.name == "reference")
+    assert step.outcome == "fault"
+    assert step.remedy == "set audio.reference_channel = 0"
+
+
+def test_drift_is_told_through_cuts_and_averaging_undoes_it():
+    case = make_case(23, 2, "clock", "respeaker-usb-v2")
+    take = record(case, None)
+    skew = case.electronics.skew_ppm
+    assert measure_clock(take).drift_ppm == pytest.approx(skew, abs=1.0)
+    # Cut anew in the middle, as the sound card's reader does: the periods' places say so.
+    n = take.raw.shape[2]
+    stream = np.concatenate(list(take.raw), axis=1)
+    starts = np.arange(19) * n + np.where(np.arange(19) < 9, 0, 3)
+    cut = replace(take, raw=np.stack([stream[:, s : s + n] for s in starts]), starts=starts)
+    assert measure_clock(cut).drift_ppm == pytest.approx(skew, abs=1.0)
+    mean, _ = mean_spectra(take, measure_clock(take))
+    still = replace(measure_clock(take), moved=np.zeros(len(take.raw)))
+    blurred, _ = mean_spectra(take, still)
+    loopback = take.map.reference
+    assert np.linalg.norm(mean[loopback]) > 1.5 * np.linalg.norm(blurred[loopback])
+
+
+def test_the_command_calibrates_sessions_and_writes_a_file(good, tmp_path, capsys):
+    case, takes = good
+    folders = [write_session(tmp_path / f"place{k}", case, t) for k, t in enumerate(takes)]
+    assert take_from_session(folders[0]).raw.shape == takes[0].raw.shape
+    out = tmp_path / "calibration.toml"
+    sessions = [a for f in folders for a in ("--session", str(f))]
+    # The sessions hold no images, so nobody can say that the room was empty: that step stays open.
+    assert main(["calibrate", *sessions, "--out", str(out), "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["source"] == "simulated"
+    assert {s["name"] for s in told["steps"] if s["outcome"] != "ok"} == {"room"}
+    calibration = load_calibration(out)
+    assert calibration.source == "simulated"
+    assert calibration.sound.places == len(takes)
+    assert calibration.rig.mic_channels == (1, 2, 3, 4)
+    assert "SIMULATED" in out.read_text().splitlines()[1]
+    assert calibration.sound.carried_hz[0] < 2500
+    assert calibration.sound.carried_hz[1] > 7000
+
+
+def test_the_report_counts_what_is_wrong():
+    told = [
+        Told(0, "a", "swapped", ("swapped",), True, 4, False, float("nan")),
+        Told(1, "a", "clock", ("clock", "geometry"), True, 4, False, 0.1),
+        Told(2, "a", NONE, (), True, 6, True, float("nan")),
+    ]
+    text = calibration_report(told, "command")
+    assert "1 of 2 faulty arrays" in text
+    assert "0 of 1 good ones" in text
+    assert "| two channels swapped | 1 | 1 |" in text
+    assert "case 1 (a): capture clock 200 ppm off put in, clock, geometry named" in text
+    assert "left open" in text
+
+
+def test_the_export_command_prints_the_table(tmp_path, capsys):
+    out = tmp_path / "report.md"
+    assert export_main(["calibration-cases", "--cases", "1", "--seed", "24", "--out", str(out)]) == 0
+    assert "| nothing | 1 |" in out.read_text()
+    assert "1 of 1 faulty arrays" in capsys.readouterr().out
