@@ -236,7 +236,8 @@ def run(
             if read_again is None:
                 raise ConfigError("there is no configuration file to read again; start with `posekernel run --config F`")
             new = read_again()
-            make_plan(new)
+            made = make_plan(new)
+            Pipeline(new, made.rig, made.excitation, made.correction)  # reads the models and the saved room, too
             reloaded.append(new)
             stop.set()
 

@@ -9,17 +9,23 @@ import sys
 import threading
 import time
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pytest
 
 from edge.app import DEMO_SESSION
-from edge.config import Config, DeviceConfig, SourceConfig
+from edge.config import BackgroundConfig, Config, DeviceConfig, MqttConfig, SourceConfig
+from edge.console import Console
+from edge.control import Control
 from edge.devices import AudioPeriod
-from edge.pipeline import Heard, Pipeline, _nearest
+from edge.mqtt_connection import Heard
+from edge.pipeline import Heard as HeardPeriod
+from edge.pipeline import Pipeline, _nearest
 from edge.pose import PoseEstimate
-from edge.runner import Plan, make_plan, truth_error_m
+from edge.runner import Plan, make_plan, run, truth_error_m
 
 PERIOD_NS = 100_000_000
 
@@ -37,7 +43,7 @@ def offline(pipeline: Pipeline, plan: Plan) -> list[PoseEstimate]:
 
 
 def test_the_nearest_period_within_the_skew_is_paired() -> None:
-    heard = deque(Heard(i, i * PERIOD_NS, np.zeros((1, 1), np.complex64)) for i in range(5))
+    heard = deque(HeardPeriod(i, i * PERIOD_NS, np.zeros((1, 1), np.complex64)) for i in range(5))
     assert _nearest(heard, 230_000_000, 150e6).index == 2  # type: ignore[union-attr]
     assert _nearest(heard, 260_000_000, 150e6).index == 3  # type: ignore[union-attr]
     assert _nearest(heard, 600_000_000, 150e6) is None
@@ -105,6 +111,28 @@ def test_the_loudspeakers_pauses_are_no_faults_but_what_follows_them_is(caplog: 
     hear(162.0, "no reference")
     assert pipeline.counters.periods_faulty == 1
     assert "sound: no reference" in caplog.text
+
+
+def test_a_configuration_that_could_not_start_is_not_reloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = SourceConfig("replay", str(DEMO_SESSION), realtime=False)
+    config = Config(device=DeviceConfig("test"), source=source, mqtt=MqttConfig(enabled=False))
+    config = replace(config, runtime=replace(config.runtime, state_dir=str(tmp_path)))
+    damaged = tmp_path / "room.npz"
+    damaged.write_bytes(b"no empty room")
+    answers = []
+
+    class Commanded(Control):
+        def __enter__(self) -> Self:
+            answers.append(self.answer(Heard("posekernel/test/cmd/reload", b"{}", False)))
+            return super().__enter__()
+
+    monkeypatch.setattr("edge.runner.Control", Commanded)
+    new = replace(config, background=BackgroundConfig(snapshot=str(damaged)))
+    assert run(config, Console(False), 0.001, read_again=lambda: new).reloaded is None
+    ((name, _, ok, text),) = answers
+    assert (name, ok) == ("reload", False)
+    assert str(damaged) in text
+    assert run(config, Console(False), 0.001, read_again=lambda: config).reloaded == config
 
 
 def test_a_slow_consumer_drops_old_frames_and_counts_them() -> None:
