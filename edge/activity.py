@@ -1,7 +1,8 @@
 """What the person does, from the tracked joints: posture, heading, speed, heights, and the zones they are in.
 
 Causal geometry in the room frame, without training. Each quantity is the median over the newest half second, so that a few wrong
-poses change nothing, and a new posture must hold for a moment. Heights are compared in parts of the standing height.
+poses change nothing, and a new posture must hold for a moment. Heights are above the floor that feet have shown (edge/floor.py),
+and compared in parts of the standing height.
 """
 
 from collections import deque
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edge.floor import FloorLevel
 from edge.pose import MID_HIP, Activity, LiftedPose, Posture
 from edge.shape import SEEN, standing_height
 from edge.zones import ZoneConfig, ZoneOccupancy
@@ -19,6 +21,7 @@ Array = npt.NDArray[np.float64]
 
 CHEST, HIPS, KNEES, ANKLES = (1, 2, 5), (8, 9, 12), (10, 13), (11, 14)
 RIGHT, LEFT = (2, 9), (5, 12)  # shoulder and hip
+IS_HEIGHT = np.array([1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 1.0])  # of a look's values
 VISIT_S = 3.0  # unseen for so long: a new visit, perhaps somebody else
 WINDOW_S = 0.5
 SPEED_WINDOW_S = 0.8
@@ -52,12 +55,13 @@ class _Look:
 
 
 class ActivityTracker:
-    """Follows one person; starts anew after a gap or a time step backwards."""
+    """Follows one person; starts anew after a gap or a time step backwards. What it learned of the floor it keeps."""
 
     def __init__(self, zones: Sequence[ZoneConfig] = ()) -> None:
         self._zone_configs = tuple(zones)
         self._t_s = -np.inf
         self._zones = ZoneOccupancy(zones)
+        self._floor = FloorLevel()
         self._restart()
 
     def __call__(self, pose: LiftedPose, room: Array | None, t_ns: int) -> Activity:
@@ -69,19 +73,24 @@ class ActivityTracker:
         height_m, odd = self._height(pose)
         if room is None:
             return Activity(standing_height_m=height_m)
+        standing_m = height_m or TYPICAL_HEIGHT_M
         if not odd:
-            self._looks.append(_measure(room, pose.confidence, t_s))
+            look = _measure(room, pose.confidence, t_s)
+            self._looks.append(look)
+            self._floor(look.values[0], look.values[6], look.values[5], standing_m, t_s)
         while self._looks and self._looks[0].t_s < t_s - SPEED_WINDOW_S:
             self._looks.popleft()
         recent = [look for look in self._looks if look.t_s >= t_s - WINDOW_S]
         if not recent:
             return Activity(standing_height_m=height_m, zones=self._zones.names)
-        hip, chest, ankle, knee, ahead, upright = _medians(np.array([look.values for look in recent]))
+        hip, chest, ankle, knee, ahead, upright, _ = _medians(
+            np.array([look.values for look in recent]) - self._floor.offset_m * IS_HEIGHT
+        )
         place = _medians(np.array([look.place for look in recent]))
         velocity = _velocity(self._looks)
         speed = None if velocity is None else float(np.hypot(*velocity))
         floor = None if np.isnan(place).any() else (float(place[0]), float(place[1]))
-        parts = np.array([hip, chest, ankle, knee, ahead]) / (height_m or TYPICAL_HEIGHT_M)
+        parts = np.array([hip, chest, ankle, knee, ahead]) / standing_m
         posture = self._settle(_classify(parts, upright, STILL_FLAT if self._posture == "lying" else 1.0), t_s)
         return Activity(
             posture=self._gait(posture, speed),
@@ -140,7 +149,7 @@ class ActivityTracker:
 
 def _measure(room: Array, confidence: Array, t_s: float) -> _Look:
     """values: heights of hips, chest, ankles and knees [m], how far the ankles are ahead of the hips in the knees' direction [m],
-    and the cosine of the trunk's lean.
+    the cosine of the trunk's lean, and the height of the lower ankle [m].
     """
     joints = np.where((confidence >= SEEN)[:, None], room, np.nan)
     hips, chest, knees, ankles = (_middle(joints[list(group)]) for group in (HIPS, CHEST, KNEES, ANKLES))
@@ -152,7 +161,8 @@ def _measure(room: Array, confidence: Array, t_s: float) -> _Look:
     ahead = float((ankles - hips)[:2] @ thigh / max(float(np.hypot(*thigh)), 1e-6))
     across = (joints[list(LEFT)] - joints[list(RIGHT)]).sum(axis=0)
     facing = np.array([across[1], -across[0]])  # left to the left: across x up
-    values = np.array([hips[2], chest[2], ankles[2], knees[2], ahead, upright])
+    foot = np.fmin(*joints[list(ANKLES), 2])
+    values = np.array([hips[2], chest[2], ankles[2], knees[2], ahead, upright, foot])
     return _Look(t_s, hips[:2], values, facing / max(float(np.hypot(*facing)), 1e-6))
 
 

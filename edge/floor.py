@@ -1,0 +1,40 @@
+"""Where the floor is, learned from the feet of whoever stands on it: calibrated heights and tilts are off.
+
+A degree of tilt moves the floor 3 m away by 5 cm, half of what tells a mattress from the floor.
+"""
+
+from collections import deque
+
+import numpy as np
+
+FOOT_SHARE = 0.045  # the lower ankle is so high above the floor, in parts of the standing height
+STRAIGHT_LEGS = 0.38  # hips higher above the lower ankle than this part of the standing height: on their feet
+UPRIGHT_COSINE = 0.87  # of 30 degrees
+FARTHEST_M = 0.2  # no calibration is so far off: rather a platform, or legs that are not seen
+MEMORY_S, SPACING_S = 60.0, 0.2  # so much time on their feet counts, in looks so far apart
+TRUST_S = 3.0  # after so much of it half of what the feet say is believed; errors of poses last seconds
+
+
+class FloorLevel:
+    """Height of the real floor in the room frame [m], in `offset_m`: 0 until somebody stands or walks. One for one camera."""
+
+    def __init__(self) -> None:
+        self.offset_m = 0.0
+        self._feet: deque[float] = deque(maxlen=round(MEMORY_S / SPACING_S))
+        self._next_s = -np.inf
+
+    def __call__(self, hip_m: float, foot_m: float, upright: float, standing_m: float, t_s: float) -> float:
+        """Take one look in at t_s [s]; returns offset_m.
+
+        hip_m, foot_m: heights of hips and lower ankle in the room frame, NaN where not seen; upright: cosine of the trunk's lean;
+        standing_m: the height of the person.
+        """
+        on_feet = hip_m - foot_m > STRAIGHT_LEGS * standing_m and upright > UPRIGHT_COSINE
+        if not on_feet or 0.0 < self._next_s - t_s <= SPACING_S:  # not after a step of the clock
+            return self.offset_m
+        self._next_s = t_s + SPACING_S
+        self._feet.append(foot_m - FOOT_SHARE * standing_m)
+        known_s = len(self._feet) * SPACING_S
+        said = float(np.median(self._feet)) * known_s / (known_s + TRUST_S)
+        self.offset_m = min(max(said, -FARTHEST_M), FARTHEST_M)
+        return self.offset_m
