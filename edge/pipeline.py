@@ -146,6 +146,11 @@ class Pipeline:
         """Forget the empty room; it is learned anew as soon as nobody is in view. From any thread."""
         self._relearn.set()
 
+    @property
+    def room_learned(self) -> bool:
+        """The empty room is known, and nobody has asked to forget it."""
+        return self.background.ready and not self._relearn.is_set()
+
     def image_s(self) -> float:
         """Time of the newest image: the clock of a source that is read as fast as it goes [s]."""
         return self._image_ns * 1e-9

@@ -271,7 +271,7 @@ def run(
             if not off.is_set():
                 break
             source = None
-        if config.background.snapshot and pipeline.background.ready:
+        if config.background.snapshot and pipeline.room_learned:
             pipeline.background.save(Path(config.background.snapshot))
         log.info("%s", as_sentence(telemetry.totals, pipeline))
         c, sent = pipeline.counters, publisher.counters if publisher else MqttCounters()

@@ -135,6 +135,25 @@ def test_a_configuration_that_could_not_start_is_not_reloaded(tmp_path: Path, mo
     assert run(config, Console(False), 0.001, read_again=lambda: config).reloaded == config
 
 
+@pytest.mark.parametrize("recalibrated", [True, False])
+def test_a_room_that_is_to_be_forgotten_is_not_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recalibrated: bool) -> None:
+    class Asked(Pipeline):
+        """Recalibrated after its last image, as while sensing is off."""
+
+        def resume(self) -> None:
+            super().resume()
+            if recalibrated:
+                self.relearn()
+
+    monkeypatch.setattr("edge.runner.Pipeline", Asked)
+    saved = tmp_path / "room.npz"
+    source = SourceConfig("replay", str(DEMO_SESSION), realtime=False)
+    config = Config(device=DeviceConfig("test"), source=source, mqtt=MqttConfig(enabled=False))
+    config = replace(config, background=BackgroundConfig(snapshot=str(saved)))
+    run(replace(config, runtime=replace(config.runtime, state_dir=str(tmp_path))), Console(False))
+    assert saved.exists() != recalibrated
+
+
 def test_a_slow_consumer_drops_old_frames_and_counts_them() -> None:
     pipeline, plan = make(realtime=True)
     stop = threading.Event()
