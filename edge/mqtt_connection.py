@@ -256,3 +256,5 @@ class Connection:
         # paho holds its outgoing lock here: taking a lock that is also held around publish() would deadlock.
         if reason.is_failure:
             self._denied[mid] = str(reason)
+        else:
+            self._denied.pop(mid, None)  # of an earlier message with this number, whose denial nobody asked for

@@ -15,6 +15,7 @@ import pytest
 from edge.app import DEMO_SESSION
 from edge.mqtt import MqttPublisher
 from edge.mqtt_access import PASSWORD_VARIABLE
+from edge.mqtt_connection import Connection
 from edge.outbox import Outbox
 from export.delivery import measure
 from tests.mosquitto import Mosquitto, needs_mosquitto
@@ -125,6 +126,22 @@ def test_a_denied_event_waits_and_is_one_clear_sentence(
             assert p.publish_pose({"sequence": 1})
             assert p.outbox.depth == 1
     assert len([r for r in caplog.records if EVENT in r.getMessage()]) == 1
+
+
+@needs_mosquitto
+def test_the_denial_of_one_message_is_not_that_of_a_later_one_with_its_number(tmp_path: Path) -> None:
+    acl = "user node\ntopic write posekernel/hall/status\n"
+    with Mosquitto(tmp_path / "b", passwords={"node": SECRET}, acl=acl) as broker:
+        connection = Connection(config_for(broker, username="node", password_file=password_file(tmp_path)), "node")
+        try:
+            connection.open()
+            denied = connection.post(EVENT, b"{}")
+            assert until(lambda: denied.answered)
+            assert connection._client is not None
+            connection._client._last_mid -= 1  # after 65,535 messages they come again
+            connection.publish_acknowledged("posekernel/hall/status", b"{}", 5.0)
+        finally:
+            connection.close()
 
 
 # ---- the outbox alone
