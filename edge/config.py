@@ -127,14 +127,14 @@ class KeypointsConfig:
 
 @dataclass(frozen=True)
 class LifterConfig:
-    """Distance and scale. kind: "geometric" needs no training; "ray" and "volume" are the trained networks.
+    """Distance and scale. kind: "ray" and "volume" are the trained networks; "geometric" needs no training.
 
     height_prior_m, height_sigma_m: standing height of the people expected here.
 
     min_sir_db: below it the echo is not trusted and the scale comes from the height prior. max_range_m: half path searched.
     """
 
-    kind: str = choice("geometric", ("geometric", "ray", "volume"))
+    kind: str = choice("ray", ("ray", "volume", "geometric"))
     height_prior_m: float = limited(1.70, 0.5, 2.3)
     height_sigma_m: float = limited(0.3, 0.01, 1.0)
     min_sir_db: float = limited(3.0, -10.0, 40.0)

@@ -66,7 +66,9 @@ def truth(session: Session) -> dict[int, float]:
     return {frame: at[int(t)] for frame, t in enumerate(session.frame_times_ns) if int(t) in at}
 
 
-def write_config(path: Path, name: str, session: Session, card: AlsaTestDevice, broker: Mosquitto, height_prior_m: float) -> Path:
+def write_config(
+    path: Path, name: str, session: Session, card: AlsaTestDevice, broker: Mosquitto, lifter: str, height_prior_m: float
+) -> Path:
     rig, camera = session.rig, session.rig.camera
     path.write_text(f"""
 [device]
@@ -99,6 +101,7 @@ height_m = {camera.height_m}
 tilt_deg = {camera.tilt_deg}
 roll_deg = {camera.roll_deg}
 [lifter]
+kind = "{lifter}"
 height_prior_m = {height_prior_m}
 [mqtt]
 host = "127.0.0.1"
@@ -107,16 +110,18 @@ port = {broker.port}
     return path
 
 
-def run_device(session: Session, card: AlsaTestDevice, broker: Mosquitto, folder: Path, height_prior_m: float = 1.70) -> Run:
+def run_device(
+    session: Session, card: AlsaTestDevice, broker: Mosquitto, folder: Path, lifter: str = "ray", height_prior_m: float = 1.70
+) -> Run:
     """`posekernel run` on the card and the video until the video ends; what arrived at a subscriber of the broker."""
-    name = f"prior{100 * height_prior_m:.0f}"
+    name = f"{lifter}{100 * height_prior_m:.0f}"
     arrived: queue.Queue[dict[str, object]] = queue.Queue()
     client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
     client.on_message = lambda _c, _u, m: arrived.put(json.loads(m.payload))
     client.connect("127.0.0.1", broker.port)
     client.subscribe(f"posekernel/{name}/pose")
     client.loop_start()
-    config = write_config(folder / f"{name}.toml", name, session, card, broker, height_prior_m)
+    config = write_config(folder / f"{name}.toml", name, session, card, broker, lifter, height_prior_m)
     done = subprocess.run(
         [sys.executable, "-m", "edge", "run", "--config", str(config), "--json"],
         env=os.environ | card.env,
@@ -139,8 +144,9 @@ def run_device(session: Session, card: AlsaTestDevice, broker: Mosquitto, folder
 
 
 def run_short_and_tall(session: Session, card: AlsaTestDevice, broker: Mosquitto, folder: Path) -> tuple[Run, Run]:
-    """The same device, told to expect people of 1.55 m, then of 1.85 m."""
-    return run_device(session, card, broker, folder, 1.55), run_device(session, card, broker, folder, 1.85)
+    """The same device with the geometric lifter, told to expect people of 1.55 m, then of 1.85 m."""
+    short, tall = (run_device(session, card, broker, folder, "geometric", height_m) for height_m in (1.55, 1.85))
+    return short, tall
 
 
 def median_shift(a: Run, b: Run) -> float:
@@ -166,6 +172,8 @@ def test_real_frames_and_alsa_give_the_distance_by_sound(
 
     short, tall = run_short_and_tall(session, card, broker, tmp_path)
     assert abs(median_shift(short, tall)) < 0.10
+    for geometric in (short, tall):
+        assert np.median(np.abs(geometric.errors())) <= 0.15
 
 
 @pytest.mark.parametrize("camera", CAMERAS)

@@ -37,7 +37,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     """Declare the command."""
     parser = commands.add_parser("first-light", help="distance errors on the calibrated video, by sound and muted")
     parser.add_argument("--video", type=Path, required=True, metavar="DIR", help="folder with Calib.qca.txt, camNN.mp4, joints")
-    parser.add_argument("--lifter", choices=("geometric", "ray"), default="geometric")
+    parser.add_argument("--lifter", choices=("geometric", "ray", "volume"), default="geometric")
     parser.add_argument("--seed", type=int, default=1, help="of room, clothes and noise (default 1)")
     parser.add_argument("--sir", type=float, default=13.0, metavar="DB", help="signal to interference (default 13)")
     parser.set_defaults(run=run)
