@@ -83,11 +83,12 @@ class AlsaAudio:
             if stretch is None:
                 self._skip()
                 continue
+            frame = self._cursor
             samples, reference = self._channels(stretch.frames)
             if stretch.broken is not None:
                 # A hole in the recording ends with the hole; after a playback xrun the rest of this period sounds wrong, too.
                 self._cursor = stretch.broken.start if stretch.broken.spliced else self._cursor + n
-                return self._deliver(stretch.t_ns, samples, reference, stretch.broken.cause)
+                return self._deliver(frame, stretch.t_ns, samples, reference, stretch.broken.cause)
             found = self._aligner.find(samples if reference is None else reference[None])
             if found is not None and self._aligned is not stretch.segment:
                 self._aligned = stretch.segment
@@ -98,7 +99,7 @@ class AlsaAudio:
             self._cursor += n
             fault = self._judge(found)
             delay = self._delay.samples if reference is None else 0.0
-            return self._deliver(stretch.t_ns, samples, reference, fault, delay or 0.0)
+            return self._deliver(frame, stretch.t_ns, samples, reference, fault, delay or 0.0)
         if self._stop.is_set():
             raise DeviceError(f"{self._audio.capture}: read after close; open the device again")
         return None
@@ -146,9 +147,9 @@ class AlsaAudio:
         return "" if steady else "unsteady"
 
     def _deliver(
-        self, t_ns: int, samples: FloatArray, reference: FloatArray | None, fault: str, delay: float = 0.0
+        self, frame: int, t_ns: int, samples: FloatArray, reference: FloatArray | None, fault: str, delay: float = 0.0
     ) -> AudioPeriod:
-        period = AudioPeriod(self._index, t_ns, samples, reference, delay, fault)
+        period = AudioPeriod(self._index, t_ns, samples, reference, delay, fault, frame)
         self._index += 1
         self.counters.periods += 1
         return period

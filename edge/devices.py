@@ -22,6 +22,7 @@ class AudioPeriod:
     samples: (M, N) float32, full scale = 1, microphones in the rig's order.
     reference: (N,) float32, the loopback channel, or None where the array has none.
     delay_samples: fractional playback-to-capture delay still contained in `samples`; deconvolution takes it out.
+    frame: number of sample 0 by the capture clock, None where it is not known.
     fault: "" for a good period; otherwise why it must not be used ("xrun", "gap", "no reference", ...).
     """
 
@@ -31,6 +32,7 @@ class AudioPeriod:
     reference: FloatArray | None
     delay_samples: float = 0.0
     fault: str = ""
+    frame: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,7 +125,7 @@ def mounting_from_board(image: Image, board: Board, camera: Camera) -> tuple[Mou
     on_board, in_image = board.corners(image)
     if len(on_board) < LEAST_CORNERS:
         found = f"{len(on_board)} corners of the board on the floor are seen, but {LEAST_CORNERS} are needed"
-        return None, Step("mounting", "open", found, "lay it nearer to the camera, in better light")
+        return None, Step("mounting", "open", found, "lay it nearer to the camera, in better light, or print it larger")
     good, turn, shift = cv2.solvePnP(on_board, in_image, camera.matrix, np.array(camera.distortion), flags=cv2.SOLVEPNP_IPPE)
     if not good:
         return None, Step("mounting", "open", "the board's plane cannot be told", "lay it flat and nearer to the camera")

@@ -37,7 +37,7 @@ def band_bins(take: Take) -> npt.NDArray[np.int64]:
 
 
 def measure_clock(take: Take) -> Clock:
-    """Drift over the take from all channels that hear the excitation."""
+    """Drift over the take from all channels that hear the excitation; without `starts`, up to half a sample per period."""
     n, bins = take.excitation.period_samples, band_bins(take)
     spectra = scipy.fft.rfft(take.raw, axis=-1)[:, :, bins]
     omega = 2.0 * np.pi * bins / n
@@ -46,9 +46,11 @@ def measure_clock(take: Take) -> Clock:
     steer = np.exp(1j * omega[:, None] * lags)
     steps = np.array([_peak(score, lags) for score in np.real(cross @ steer)])
     # A period that was cut elsewhere starts elsewhere: by what the cut moved, the sound moved back.
-    pauses = np.diff(take.starts)
+    starts = np.arange(len(steps) + 1) * n if take.starts is None else take.starts
+    moves = steps - np.round(steps) if take.starts is None else steps
+    pauses = np.diff(starts)
     turns = np.maximum(np.round(pauses / n), 1.0)
-    later = steps + (pauses - turns * n)
+    later = moves + (pauses - turns * n)
     joined = turns <= _LONGEST_PAUSE
     moved = np.concatenate([[0.0], np.cumsum(np.where(joined, later, 0.0))])
     per_sample = later[joined] / (turns[joined] * n)
@@ -56,7 +58,7 @@ def measure_clock(take: Take) -> Clock:
         return Clock(float("nan"), float("inf"), np.concatenate([[0.0], np.cumsum(steps)]))
     # Of the sum of the steps: errors of neighbouring steps cancel.
     drift = float(per_sample @ (turns[joined] / turns[joined].sum()))
-    residual = moved - np.polyval(np.polyfit(take.starts, moved, 1), take.starts)
+    residual = moved - np.polyval(np.polyfit(starts, moved, 1), starts)
     span = float(turns[joined].sum() * n)
     sigma = float(np.sqrt(2.0) * max(residual.std(), 1e-4) / span)
     return Clock(1e6 * drift, 1e6 * sigma, np.concatenate([[0.0], np.cumsum(steps)]))

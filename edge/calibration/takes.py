@@ -33,11 +33,12 @@ class ChannelMap:
 @dataclass(frozen=True, eq=False)
 class Take:
     """raw: (K, C, N) float32, full scale 1, one excitation-aligned period each. starts: (K,) first sample of each period, counted
-    by the capture clock. rig: places as somebody measured them, camera frame; only its speakers differ from take to take.
+    by the capture clock; None where cuts moved unseen, as in a recording of a device. rig: places as somebody measured them,
+    camera frame; only its speakers differ from take to take.
     """
 
     raw: FloatArray
-    starts: npt.NDArray[np.int64]
+    starts: npt.NDArray[np.int64] | None
     rig: Rig
     excitation: Excitation
     map: ChannelMap
@@ -67,7 +68,9 @@ def _usable(session: Session) -> list[int]:
 def _take(session: Session, periods: list[int]) -> Take:
     n, rate = session.excitation.period_samples, session.excitation.sample_rate_hz
     raw = np.stack([session.audio[k * n : (k + 1) * n].T for k in periods]).astype(np.float32) / np.float32(32768)
-    starts = np.round(session.audio_times_ns[periods] * (rate / 1e9)).astype(np.int64)
+    # A device's periods are cut anew when they drift, and the times of a recording are too coarse to show by how much.
+    simulated = session.source == "simulated"
+    starts = np.round(session.audio_times_ns[periods] * (rate / 1e9)).astype(np.int64) if simulated else None
     channel_map = ChannelMap(session.channels, session.mic_channels, session.reference_channel)
     return Take(raw, starts, session.rig, session.excitation, channel_map, session.source, session.path.name)
 
@@ -99,7 +102,7 @@ def record_all(config: Config, excitation: Excitation, seconds: float) -> tuple[
     pairs = np.stack([np.zeros(audio.channels, np.int64), np.arange(audio.channels)], axis=1)
     device = AlsaAudio(everything, excitation, Rig(rig.speakers, at_centre, pairs, rig.camera, rig.speed_of_sound_m_s))
     periods: list[FloatArray] = []
-    times: list[int] = []
+    starts: list[int] = []
     skipped, last_fault, end = 0, "", time.monotonic() + seconds + _SILENCE_S
     wanted = max(LEAST_PERIODS, round(seconds * excitation.sample_rate_hz / excitation.period_samples))
     try:
@@ -113,7 +116,7 @@ def record_all(config: Config, excitation: Excitation, seconds: float) -> tuple[
                 skipped += 1
             else:
                 periods.append(period.samples)
-                times.append(period.t_ns)
+                starts.append(period.frame or 0)
     except EndOfStreamError:
         pass
     finally:
@@ -124,5 +127,4 @@ def record_all(config: Config, excitation: Excitation, seconds: float) -> tuple[
             f"{audio.capture}: {len(periods)} good periods in {seconds + _SILENCE_S:g} s ({why}), but {LEAST_PERIODS} are "
             "needed; check cables, loudspeaker and level (posekernel doctor)"
         )
-    starts = np.round((np.array(times) - times[0]) * (excitation.sample_rate_hz / 1e9)).astype(np.int64)
-    return np.stack(periods), starts
+    return np.stack(periods), np.array(starts, np.int64)
