@@ -11,6 +11,7 @@ from pathlib import Path
 from time import monotonic, monotonic_ns, time_ns
 from typing import Any, Literal
 
+from edge.commands import MIN_LEVEL_DBFS
 from edge.config import Config, state_folder
 from edge.devices import Source
 from edge.pipeline import Pipeline
@@ -183,12 +184,14 @@ def _load(path: Path, default: Settings) -> Settings:
         if not (isinstance(sensing, bool) and isinstance(mute, bool)):
             raise ValueError("sensing and mute must be true or false")
         level = min(float(kept.get("level_dbfs", default.level_dbfs)), default.level_dbfs)
+        if not level >= MIN_LEVEL_DBFS:
+            raise ValueError(f"level_dbfs is {level}")
         quiet = default.quiet_hours
         if "quiet_hours" in kept:
             quiet = QuietHours.parse(kept["quiet_hours"]["from"], kept["quiet_hours"]["to"]) if kept["quiet_hours"] else None
     except FileNotFoundError:
         return default
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as e:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as e:
         log.error(
             "%s: cannot be used (%s); sensing stays off, as it may have been, until the command `sensing` or until the file is "
             "removed",

@@ -16,7 +16,9 @@ from edge.commands import MAX_BYTES, Command, CommandError, parse_command, resul
 from edge.config import BackgroundConfig, Config, DeviceConfig
 from edge.control import Control
 from edge.mqtt_connection import Heard
+from edge.publish import Message
 from edge.quiet_hours import QuietHours
+from edge.sensing import Sensing
 
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
 NIGHT = QuietHours.parse("22:00", "07:00")
@@ -158,6 +160,16 @@ def test_recalibration_says_what_it_could_not_remove(tmp_path: Path) -> None:
     name, request, ok, text = control.answer(Heard("posekernel/hall/cmd/recalibrate", b'{"id": "a7"}', False))
     assert (name, request, ok, relearned) == ("recalibrate", "a7", True, [True])
     assert f"{tmp_path} cannot be removed" in text
+
+
+@pytest.mark.parametrize("level", ["NaN", "-Infinity", "-61", "1" + 400 * "0"])
+def test_a_kept_level_that_no_command_could_have_set_leaves_sensing_off(tmp_path: Path, level: str) -> None:
+    kept = tmp_path / "control.json"
+    kept.write_text(f'{{"level_dbfs": {level}}}')
+    told: list[Message] = []
+    sensing = Sensing(Config(DeviceConfig("hall")), kept)
+    sensing.announce(told.append)
+    assert (told[0]["sensing"], told[0]["level_dbfs"]) == (False, -20.0)
 
 
 def test_quiet_hours_cover_midnight() -> None:
