@@ -304,11 +304,12 @@ export class RoomView {
   #label(point, text, alpha, colour = "soft", below_px = 0) {
     const p = this.orbit.project(point);
     if (p === null) return;
-    this.#style(colour, alpha, 1);
     this.context.font = "12px system-ui, sans-serif";
+    const room = this.context.measureText(text).width / 2 + 8;
+    if (p.x + room - 8 > this.orbit.width) return; // rather none than a half
+    this.#style(colour, alpha, 1);
     this.context.textAlign = "center";
     this.context.textBaseline = "middle";
-    const room = this.context.measureText(text).width / 2 + 8;
     this.context.fillText(text, Math.abs(p.x) < 4 * room ? Math.max(room, p.x) : p.x, p.y + below_px);
     this.#style("soft", 1, 1);
   }
