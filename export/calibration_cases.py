@@ -109,8 +109,8 @@ def calibrate_case(case: Case) -> Told:
     """Record, and move the loudspeaker for as long as calibration asks for it."""
     takes = [record(case, None)]
     result = examine_sound(takes)
-    while result.next_site_m is not None and len(takes) < MOST_PLACES:
-        takes.append(record(case, result.next_site_m))
+    while result.next_sites_m is not None and len(takes) < MOST_PLACES:
+        takes.append(record(case, result.next_sites_m))
         result = examine_sound(takes)
     blamed, error = _compare(case, result)
     undecided = any(s.outcome == "open" for s in result.steps)
@@ -160,14 +160,14 @@ def _electronics(rng: Rng, rig: SimulatedRig, fault: str, delay_s: float) -> Ele
     )
 
 
-def record(case: Case, speaker_m: Array | None) -> Take:
-    """What the array records. speaker_m: where the loudspeaker is told to go [m, camera frame], None: its own place."""
+def record(case: Case, sites_m: Array | None) -> Take:
+    """What the array records. sites_m: (S, 3) where the loudspeaker is told to go, best first; None: its own place."""
     rig, x, rng = case.rig, case.rig.excitation, case.rng
     signal = make_excitation(x.sample_rate_hz, x.band_hz, x.period_s, x.level_dbfs)
     grid = PeriodGrid(x.sample_rate_hz, x.period_samples, x.band_hz)
     speakers, written = rig.true.speakers, rig.measured.speakers
-    if speaker_m is not None:
-        written = _reachable(case.room, speaker_m, rig.measured.mics.mean(axis=0))[None]
+    if sites_m is not None:
+        written = _reachable(case.room, sites_m)[None]
         offset = rig.true.mics.mean(axis=0) - rig.measured.mics.mean(axis=0)
         speakers = written + offset + rng.normal(0.0, PLACE_ERROR_M, 3)
     mics = rig.true.mics + case.shift_m
@@ -189,8 +189,8 @@ def record(case: Case, speaker_m: Array | None) -> Take:
     return Take(raw.astype(np.float32) / np.float32(FULL_SCALE), starts, measured, signal, layout, "simulated", rig.name)
 
 
-def _reachable(room: Room, place_m: Array, centre_m: Array) -> Array:
-    """The asked place or, where a wall, floor or ceiling is in the way, the one opposite."""
-    inside = room.place(place_m)
-    free = (inside > WALL_M).all() and (inside < room.size_m - WALL_M).all()
-    return np.asarray(place_m if free else 2.0 * centre_m - place_m)
+def _reachable(room: Room, sites_m: Array) -> Array:
+    """The first of the asked places (S, 3) that no wall, floor or ceiling is in the way of."""
+    inside = room.place(sites_m)
+    free = ((inside > WALL_M) & (inside < room.size_m - WALL_M)).all(axis=1)
+    return np.asarray(sites_m[int(np.argmax(free))])

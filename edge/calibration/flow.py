@@ -92,8 +92,8 @@ def _sound(wanted: Wanted, say: Say) -> tuple[list[Take], SoundResult]:
     say(f"recording {wanted.seconds:g} s: nobody speaks or moves, please")
     takes = [take_from_device(wanted.config, None, wanted.seconds)]
     sound = examine_sound(takes)
-    while sound.next_site_m is not None and len(takes) < MOST_PLACES and sys.stdin.isatty():
-        place = _ask_place(sound.next_site_m)
+    while sound.next_sites_m is not None and len(takes) < MOST_PLACES and sys.stdin.isatty():
+        place = _ask_place(sound.next_sites_m[0])
         if place is None:
             break
         takes.append(take_from_device(wanted.config, place, wanted.seconds))

@@ -28,6 +28,7 @@ ARRIVAL_M = 0.0007
 UNKNOWN_M = 3.0
 
 FAULT_M = 0.01  # what must not hide
+LIKELY_M = 0.03  # 1 sigma of a wrong place
 _EVIDENCE = 26.0  # of a fault over none, in units of chi square
 _VISIBLE = 50.0  # chi square that a fault must add to be called visible
 _ALL_ORDERS = 7  # up to so many microphones every order is tried
@@ -43,7 +44,9 @@ class Geometry:
 
     measured_m, profile_m: (K, M) distances, by microphone of the profile. constant_m: the common delay as a distance.
     deviation_mm: (M,) mean of measured less profile, what the usual errors explain taken out. order_visible, place_visible: would
-    a swap, or a place wrong by FAULT_M, have been seen? next_site_m: where to put the loudspeaker to see it, camera frame.
+    a swap, or a place wrong by FAULT_M, have been seen?
+
+    next_sites_m: (S, 3) where the loudspeaker should go to see it, best first.
     """
 
     order: tuple[int, ...]
@@ -58,7 +61,7 @@ class Geometry:
     freedom: int
     order_visible: bool
     place_visible: bool
-    next_site_m: Array | None
+    next_sites_m: Array | None
 
     @property
     def in_order(self) -> bool:
@@ -120,11 +123,14 @@ class _Model:
         return np.asarray(np.sum(self._unit * out[None], axis=2).reshape(-1, 1))
 
     def gain(self, residual: Array, effect: Array) -> tuple[float, Array]:
-        """By how much chi square falls when a free amount of this effect (K * M, D) is allowed, and the amount (D,)."""
+        """By how much chi square falls when a free amount of this effect (K * M, D) is allowed, and the likely amount (D,)."""
         weighted = effect.T @ self.inverse
         information = weighted @ effect
-        amount = np.linalg.pinv(information, rcond=1e-6, hermitian=True) @ (weighted @ residual)
-        return float(amount @ (weighted @ residual)), np.asarray(amount)
+        known = weighted @ residual
+        free = np.linalg.pinv(information, rcond=1e-6, hermitian=True) @ known
+        # Of the amount only what is known: across the array's plane distances hardly change.
+        amount = np.linalg.solve(information + np.eye(len(known)) / LIKELY_M**2, known)
+        return float(free @ known), np.asarray(amount)
 
     def least_visible(self, effect: Array, plane: Array) -> float:
         """Smallest chi square that FAULT_M of this effect adds over all directions in the plane (3, 2)."""
@@ -164,7 +170,7 @@ def check_geometry(arrivals_s: Array, rig: Rig, speakers: Array, known_emission:
         freedom=max(1, residual.size - (1 if known_emission else len(speakers))),
         order_visible=by_order > _VISIBLE,
         place_visible=by_place > _VISIBLE,
-        next_site_m=None if seen else _next_site(speakers, mics, known_emission),
+        next_sites_m=None if seen else _next_sites(speakers, mics, known_emission),
     )
 
 
@@ -228,8 +234,8 @@ def _plane(mics: Array) -> Array:
     return np.asarray(np.linalg.svd(mics - mics.mean(axis=0))[2][:2].T)
 
 
-def _next_site(speakers: Array, mics: Array, known_emission: bool) -> Array:
-    """Of places around the array, in its plane and before it, the one that shows most together with what was measured."""
+def _next_sites(speakers: Array, mics: Array, known_emission: bool) -> Array:
+    """Places (S, 3) around the array, in its plane; first what shows most together with what was measured."""
     plane, centre = _plane(mics), mics.mean(axis=0)
     angles = 2.0 * np.pi * np.arange(_SITES) / _SITES
     sites = centre + _SITE_M * np.stack([np.cos(angles), np.sin(angles)], axis=1) @ plane.T
@@ -237,4 +243,4 @@ def _next_site(speakers: Array, mics: Array, known_emission: bool) -> Array:
     for site in sites:
         order, place = _visibility(_Model(np.vstack([speakers, site]), mics, known_emission), mics)
         values.append(min(order, place))
-    return np.asarray(sites[int(np.argmax(values))])
+    return np.asarray(sites[np.argsort(values)[::-1]])

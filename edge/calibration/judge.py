@@ -10,6 +10,7 @@ from edge.calibration.channels import LOOPBACK_RESIDUAL_DB, Channels
 from edge.calibration.clock import Clock
 from edge.calibration.geometry import FAULT_M, Geometry
 from edge.calibration.takes import ChannelMap
+from edge.rig import Array
 
 # open: not decided with what was recorded.
 Outcome = Literal["ok", "warning", "open", "fault"]
@@ -23,6 +24,7 @@ SNR_LIMIT_DB = 15.0
 ROOM_LIMIT_DB = -15.0
 NEAR_ULTRASOUND_HZ = (17000.0, 21000.0)
 SPEED_OF_SOUND_M_S = 343.0
+OTHER_SITE_M = 0.5
 
 
 @dataclass(frozen=True)
@@ -159,12 +161,19 @@ def _places(g: Geometry) -> str:
 
 
 def _move(g: Geometry) -> str:
-    if g.next_site_m is None:
+    if g.next_sites_m is None:
         return ""
-    x, y, z = g.next_site_m
+    best = g.next_sites_m[0]
+    apart = np.linalg.norm(g.next_sites_m - best, axis=1)
+    other = g.next_sites_m[int(np.argmax(apart > OTHER_SITE_M))]
     return (
-        f"move the loudspeaker to about x {x:.2f}, y {y:.2f}, z {z:.2f} m (camera frame), measure where it stands, record again"
+        f"move the loudspeaker to about {_place(best)} m (camera frame; {_place(other)} if that cannot be), measure where it "
+        "stands, record again"
     )
+
+
+def _place(xyz: Array) -> str:
+    return "[" + ", ".join(f"{x:.2f}" for x in xyz) + "]"
 
 
 def _channels(numbers: list[int]) -> str:

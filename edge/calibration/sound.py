@@ -39,9 +39,9 @@ class SoundResult:
         return tuple(s.fault for s in self.steps if s.fault)
 
     @property
-    def next_site_m(self) -> Array | None:
-        """Where the loudspeaker should go next to decide what is open; None when all is decided."""
-        return None if self.geometry is None else self.geometry.next_site_m
+    def next_sites_m(self) -> Array | None:
+        """Where the loudspeaker should go next to decide what is open (S, 3), best first; None when all is decided."""
+        return None if self.geometry is None else self.geometry.next_sites_m
 
 
 def examine_sound(takes: Sequence[Take]) -> SoundResult:
