@@ -18,6 +18,7 @@ EXAMPLES = """examples:
   posekernel replay recordings/kitchen --json   one JSON object per pose
   posekernel replay recordings/kitchen --web    the same to look at: play, pause and scrub in the browser
   posekernel doctor --config /etc/posekernel/config.toml
+  posekernel calibrate --config /etc/posekernel/config.toml --walk recordings/walk --person-height 1.78
   posekernel config --array respeaker-usb-v2 --board raspberry-pi-5 --set device.id=hall --set place.speaker_m=[0.1,0.06,0.0]
 """
 
