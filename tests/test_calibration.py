@@ -267,6 +267,11 @@ def test_a_walk_that_tells_too_little_stays_open():
     assert mounting_from_walk(walked, replace(camera, height_m=None), None)[1].outcome == "open"
     few = replace(walked, neck=walked.neck[:3], ankles=walked.ankles[:3], by_sound_m=walked.by_sound_m[:3])
     assert mounting_from_walk(few, camera, 1.78)[1].outcome == "open"
+    rng = np.random.default_rng(3)
+    jumping = replace(walked, ankles=walked.ankles + rng.normal(0.0, 40.0, walked.ankles.shape))
+    part, step = mounting_from_walk(jumping, camera, 1.78)
+    assert part is None
+    assert "no walk on a floor" in step.found
     mute = replace(walked, by_sound_m=np.full(60, np.nan))
     assert check_scale(mute, camera)[1].outcome == "open"
     assert mounting_from_walk(walked, replace(camera, height_m=2.2), 1.78)[1].outcome == "warning"

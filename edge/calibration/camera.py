@@ -114,7 +114,7 @@ def calibrate_intrinsics(images: Sequence[Image], board: Board, size: tuple[int,
     )
     found = f"focal length {part.fx:.0f} px, {error:.2f} px left, {len(objects)} images over {100 * share:.0f} % of the picture"
     if error > ERROR_LIMIT_PX:
-        return part, Step("intrinsics", "warning", found, "fix the board to something flat, and keep it still for each image")
+        return None, Step("intrinsics", "open", found, "fix the board to something flat, and keep it still for each image")
     if share < COVERED_LIMIT:
         return part, Step("intrinsics", "warning", found, "take images with the board in the picture's corners, too")
     return part, Step("intrinsics", "ok", found)
@@ -141,7 +141,7 @@ def mounting_from_board(image: Image, board: Board, camera: Camera) -> tuple[Mou
         f"camera {height:.2f} m above the floor, tilted {tilt:.1f} degrees down, rolled {roll:.1f} degrees ({error:.2f} px left)"
     )
     if error > 2.0 * ERROR_LIMIT_PX:
-        return part, Step("mounting", "warning", found, "the board must lie flat; calibrate the intrinsics first (--board)")
+        return None, Step("mounting", "open", found, "the board must lie flat; calibrate the intrinsics first (--board)")
     return part, Step("mounting", "ok", found)
 
 

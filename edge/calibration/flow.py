@@ -77,7 +77,7 @@ def calibrate(wanted: Wanted, say: Say) -> Calibration:
     camera = calibrated_camera(result, rig.camera)
     if wanted.floor is not None:
         mounting, step = mounting_from_board(read_image(wanted.floor), wanted.pattern, camera)
-        result = _with(replace(result, mounting=mounting), step)
+        result = _with(replace(result, mounting=mounting or result.mounting), step)
     if wanted.walk is not None:
         result = _walk(wanted, result, camera, sound)
     return result
@@ -203,7 +203,7 @@ def _walk(wanted: Wanted, result: Calibration, camera: Camera, sound: SoundResul
         source.close()
     if result.mounting is None or wanted.floor is None:
         mounting, step = mounting_from_walk(watched.walked, camera, wanted.person_m)
-        result = _with(replace(result, mounting=mounting), step)
+        result = _with(replace(result, mounting=mounting or result.mounting), step)
     scale, step = check_scale(watched.walked, calibrated_camera(result, camera))
     return _with(replace(result, scale=scale), step)
 

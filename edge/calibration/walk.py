@@ -101,9 +101,9 @@ def mounting_from_walk(walked: Walked, camera: Camera, person_m: float | None) -
     if np.quantile(depth, 0.95) < LEAST_DEPTH_RATIO * np.quantile(depth, 0.05):
         return None, Step("mounting", "open", f"{text}, but all at one distance", "walk towards the camera and away from it, too")
     if error > ERROR_LIMIT_PX:
-        return part, Step(
-            "mounting", "warning", text, "walk upright and slowly, feet in view; calibrate the intrinsics first (--board)"
-        )
+        # Not written: a wrong height is worse than the configuration's.
+        remedy = "walk upright and slowly on the floor, feet in view; calibrate the intrinsics first (--board)"
+        return None, Step("mounting", "open", f"{text}: that is no walk on a floor", remedy)
     if person_m is not None and measured is not None and abs(height / measured - 1.0) > HEIGHT_LIMIT:
         text += f", but rig.camera.height_m is {measured:.2f} m"
         return part, Step("mounting", "warning", text, "measure the camera's height again")
