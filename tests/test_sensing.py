@@ -114,7 +114,7 @@ def sensor(tmp_path: Path, alsa_card: Callable[..., AlsaTestDevice]) -> Iterator
     with Mosquitto(tmp_path / "broker") as broker, ExitStack() as subscribed:
         topics = ("pose", "cmd/result", "control", "telemetry", "status", "summary")
         seen = {t: subscribed.enter_context(Subscriber(broker, f"posekernel/hall/{t}")) for t in topics}
-        config = write_config(tmp_path / "config.toml", "hall", session, card, broker, 1.70)
+        config = write_config(tmp_path / "config.toml", "hall", session, card, broker, "ray", 1.70)
         text = config.read_text().replace("fps = 0", "fps = 0\nloop = true").replace("[mqtt]\n", "[mqtt]\ndiscovery = false\n")
         text += f'[sensing]\nping = "always"\n[telemetry]\ninterval_s = 1\n[runtime]\nstate_dir = "{tmp_path}/state"\n'
         config.write_text(text)
@@ -367,7 +367,7 @@ def test_nobody_is_recorded_unknowingly(tmp_path: Path, alsa_card: Callable[...,
     session = load_session(DEMO_SESSION)
     card = alsa_card(np.asarray(session.audio[:80000]), session.excitation.sample_rate_hz)
     with Mosquitto(tmp_path / "b") as broker, Subscriber(broker, "posekernel/hall/status") as status:
-        config = write_config(tmp_path / "config.toml", "hall", session, card, broker, 1.70)
+        config = write_config(tmp_path / "config.toml", "hall", session, card, broker, "ray", 1.70)
         config.write_text(
             config.read_text().replace("fps = 0", "fps = 0\nloop = true") + f'[runtime]\nstate_dir = "{tmp_path}/s"\n'
         )
