@@ -1,7 +1,8 @@
 """Falls: somebody who was up lies on the floor moments later; and when they are up again.
 
 It asks where the trunk is and how fast it came there, not how the body looks while it falls: that moment is short and its poses
-are the worst. A bed or a sofa is too high, a knee or a bending back too steep, and a mat is reached too slowly.
+are the worst. A bed or a sofa is too high, a knee or a bending back too steep, and a mat is reached too slowly. Evidence adds up:
+the faster the trunk came down and the lower it lies, the sooner a fall is told.
 """
 
 from collections import deque
@@ -15,7 +16,9 @@ FLOOR_M, FLOOR_SHARE = 0.38, 0.24  # on the floor the trunk is lower than this, 
 OFF_FLOOR_M = 0.1  # higher than that by this: no longer on the floor
 UPPER_SHARE = 0.3  # of the trunk's higher end in its height: on the floor one end may be propped up, on a sofa none is low
 FLAT, STEEP = 0.16, 0.24  # shoulders above the hips, in parts of the standing height: less is flat, more is not
-CONFIRM_S, JUDGE_S = 0.6, 1.6  # on the floor for so long; the trunk may still be settling, but not longer than that
+ENOUGH_S = 0.2  # of evidence: time on the floor, each moment times the share by which the trunk is below the limit
+FAST_S, FAST_M, ARRIVE_S = 0.15, 0.3, 0.7  # so much evidence, in full or in part, for coming down so far in the last moment
+LEAST_S, JUDGE_S = 0.3, 2.5  # on the floor for so long at least; and at most, what comes later was no fall
 LEAST_DROP = 0.25  # of the trunk, in parts of the standing height; from a chair it is 0.3
 LONGEST_FALL_S = 2.5  # a slower way down is lying down; moments in which the person is not seen do not count
 FELL_SHARE = 0.2  # the fall begins where the trunk was last within this share of the drop from the top
@@ -53,6 +56,7 @@ class FallDetector:
         self._past: deque[_Trunk] = deque()
         self._down_s: float | None = None  # since when on the floor, by the clock of seen time
         self._looks = [0, 0]  # since then: on the floor, all
+        self._evidence_s = 0.0
         self._up_s: float | None = None
 
     def __call__(self, activity: Activity, people: int, t_s: float) -> Fall | Literal["cleared"] | None:
@@ -60,7 +64,7 @@ class FallDetector:
         hip, chest, place = activity.hip_height_m, activity.chest_height_m, activity.floor_m
         if hip is None or chest is None or place is None:
             return None
-        self._advance(t_s)
+        step_s = self._advance(t_s)
         low, high = min(hip, chest), max(hip, chest)
         trunk = _Trunk(self._seen_s, low + UPPER_SHARE * (high - low), place)
         self._past.append(trunk)
@@ -69,23 +73,27 @@ class FallDetector:
         if self.fallen and self._is_up_again(hip, chest, people):
             self._down_s, self.fallen = None, False
             return "cleared"
-        return self._judge(trunk, chest - hip, activity.standing_height_m or TYPICAL_HEIGHT_M)
+        return self._judge(trunk, step_s, chest - hip, activity.standing_height_m or TYPICAL_HEIGHT_M)
 
-    def _advance(self, t_s: float) -> None:
+    def _advance(self, t_s: float) -> float:
+        """The time [s] since the last activity, as far as the person was seen in it."""
         gap_s = 0.0 if self._t_s is None else t_s - self._t_s
         self._t_s = t_s
         if not 0.0 <= gap_s < LONGEST_GAP_S:
             self._past.clear()
             self._down_s = None
             self._up_s = None
-        self._seen_s += min(max(gap_s, 0.0), 0.5)
+        step_s = min(max(gap_s, 0.0), 0.5)
+        self._seen_s += step_s
+        return step_s
 
-    def _judge(self, trunk: _Trunk, slope_m: float, standing_m: float) -> Fall | None:
+    def _judge(self, trunk: _Trunk, step_s: float, slope_m: float, standing_m: float) -> Fall | None:
         floor_m = min(FLOOR_M, FLOOR_SHARE * standing_m)
         on_floor = trunk.height_m < floor_m and slope_m < FLAT * standing_m
         if self._down_s is None:
             if on_floor:
                 self._down_s, self._looks = self._seen_s, [0, 0]
+                self._evidence_s = FAST_S * min(self._came_down_m() / FAST_M, 1.0)
             else:
                 return None
         elif trunk.height_m > floor_m + OFF_FLOOR_M or slope_m > STEEP * standing_m:
@@ -93,11 +101,18 @@ class FallDetector:
             return None
         self._looks[0] += on_floor
         self._looks[1] += 1
-        if self.fallen or not CONFIRM_S <= self._seen_s - self._down_s <= JUDGE_S:
+        if on_floor:
+            self._evidence_s += step_s * (1.0 - trunk.height_m / floor_m)
+        if self.fallen or self._evidence_s < ENOUGH_S or not LEAST_S <= self._seen_s - self._down_s <= JUDGE_S:
             return None
         fall = self._fall(trunk, self._down_s, LEAST_DROP * standing_m)
         self.fallen = fall is not None
         return fall
+
+    def _came_down_m(self) -> float:
+        """How far in the last ARRIVE_S."""
+        now = self._past[-1]
+        return max(t.height_m for t in self._past if t.t_s >= now.t_s - ARRIVE_S) - now.height_m
 
     def _fall(self, trunk: _Trunk, down_s: float, least_drop_m: float) -> Fall | None:
         before = [t for t in self._past if down_s - LONGEST_FALL_S <= t.t_s <= down_s]
