@@ -363,7 +363,9 @@ def test_temperature_is_the_processors(tmp_path: Path) -> None:
 
 @needs_mosquitto
 @pytest.mark.parametrize("ending", ["in time", "killed", "sensing off"])
-def test_nobody_is_recorded_unknowingly(tmp_path: Path, alsa_card: Callable[..., AlsaTestDevice], ending: str) -> None:
+def test_nobody_is_recorded_unknowingly(
+    tmp_path: Path, alsa_card: Callable[..., AlsaTestDevice], ending: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     session = load_session(DEMO_SESSION)
     card = alsa_card(np.asarray(session.audio[:80000]), session.excitation.sample_rate_hz)
     with Mosquitto(tmp_path / "b") as broker, Subscriber(broker, "posekernel/hall/status") as status:
@@ -371,8 +373,9 @@ def test_nobody_is_recorded_unknowingly(tmp_path: Path, alsa_card: Callable[...,
         config.write_text(
             config.read_text().replace("fps = 0", "fps = 0\nloop = true") + f'[runtime]\nstate_dir = "{tmp_path}/s"\n'
         )
-        command = [sys.executable, "-m", "edge", "record", str(tmp_path / "out"), "--config", str(config), "--consent"]
-        process = subprocess.Popen([*command, "--seconds", "2" if ending == "in time" else "60"], cwd=Path(__file__).parents[1])
+        command = ["record", str(tmp_path / "out"), "--config", str(config), "--consent"]
+        seconds = ["--seconds", "1" if ending == "in time" else "60"]
+        process = subprocess.Popen([sys.executable, "-m", "edge", *command, *seconds], cwd=Path(__file__).parents[1])
         try:
             began = valid("status", status.next("posekernel/hall/status", 30.0)[0])
             assert (began["state"], began["recording"]) == ("online", True)
@@ -388,6 +391,5 @@ def test_nobody_is_recorded_unknowingly(tmp_path: Path, alsa_card: Callable[...,
             process.kill()
             process.wait()
         if ending == "sensing off":
-            again = subprocess.run([*command, "--seconds", "2"], cwd=Path(__file__).parents[1], capture_output=True, text=True)
-            assert again.returncode == 2
-            assert "nothing was recorded: sensing off" in again.stderr
+            assert main(command) == 2
+            assert "nothing was recorded: sensing off" in capsys.readouterr().err
