@@ -20,7 +20,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     parser.add_argument("--falls", type=int, default=20, metavar="N", help="of each kind (default 20)")
     parser.add_argument("--minutes", type=float, default=30.0, metavar="M", help="of what is no fall, at least (default 30)")
-    parser.add_argument("--seed", type=int, default=2002, help="of people, motions and errors (default 2002)")
+    parser.add_argument("--seed", type=int, default=3003, help="of people, motions and errors (default 3003)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the report there as Markdown, too")
     parser.set_defaults(run=run)
 
