@@ -154,6 +154,12 @@ def test_no_fall(motion: list[Array], seed: int) -> None:
     assert "fall" not in Room().show(noisy([figure()] * 30 + motion + [after] * 50, 0.05, seed))
 
 
+def test_somebody_on_a_sofa_whose_scale_errs_for_a_second_has_not_fallen() -> None:
+    sofa, too_low = lying(hip_m=0.47), lying(hip_m=0.34)
+    motion = between(figure(), sofa, 0.8) + [sofa] * 8 + between(sofa, too_low, 0.6) + [too_low] * 8 + [sofa] * 30
+    assert Room().show([figure()] * 20 + motion) == ["person_entered"]
+
+
 @pytest.mark.parametrize("height_m", [1.1, 1.3, 1.9])
 def test_on_all_fours_is_not_on_the_floor(height_m: float) -> None:
     crawling = figure(height_m, hip=0.28, shank_deg=-88.0, lean_deg=88.0)
