@@ -5,7 +5,9 @@ import json
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -31,6 +33,7 @@ Say = Callable[[str], None]
 
 CHECKED = 200
 CALIBRATION = 300
+TIMED = 200
 WITHIN_SIGMA = 0.683
 VISION = "lifter_vision.tflite"
 # The scale comes from sound where the network is surer of it than in this share of true recordings, and than not.
@@ -93,6 +96,7 @@ def quantize(checkpoint: Path, data: Path, out: Path, name: str | None = None, s
     difference = _check_float(fusion, vision, files, recorded)
     decoding, threshold = _calibrated(files["float"], recorded, config)
     figures = _check_int8(files, recorded, config, decoding) | {"float_against_pytorch": difference}
+    figures |= _times_ms(fusion, files, recorded)
     say(json.dumps(figures, indent=1))
     card = {
         "format": FORMAT,
@@ -184,6 +188,25 @@ def _calibrated(path: Path, samples: Checked, config: TrainConfig) -> tuple[RayD
         joint_sigma_factor=factor["joint"],
     )
     return decoding, max(0.5, round(float(np.quantile(sure, UNSURE)), 3))
+
+
+def _times_ms(fusion: nn.Module, files: dict[str, Path], samples: Checked) -> dict[str, float]:
+    """Median time of the fusion network in PyTorch and in both files, one thread each, taken in turns [ms]."""
+    inputs = samples.inputs(0)
+    tensors = [torch.from_numpy(x) for x in inputs]
+    runs: dict[str, Callable[[], object]] = {form: partial(Model(files[form]).run, *inputs) for form in ("float", "int8")}
+    runs["pytorch"] = partial(fusion, *tensors)
+    took: dict[str, list[float]] = {name: [] for name in runs}
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with torch.no_grad():
+        for _ in range(TIMED):
+            for name, work in runs.items():
+                began = perf_counter()
+                work()
+                took[name].append(perf_counter() - began)
+    torch.set_num_threads(before)
+    return {f"{name}_ms": round(1e3 * float(np.median(times)), 3) for name, times in took.items()}
 
 
 def _first(outputs: list[npt.NDArray[Any]]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
