@@ -29,7 +29,7 @@ T = TypeVar("T")
 class Outbox:
     """A queue of events in an SQLite file (WAL, synchronous = FULL), made with the first event. Thread-safe; raises nothing.
 
-    Each event gets the next `sequence`, over restarts, too. A new file begins at the time in milliseconds, so
+    Each event gets the next `sequence`, over restarts, too. A new file begins at the time in microseconds, so
     that a device that lost its file does not say old numbers again. Beyond `capacity` the oldest is dropped and counted. A
     damaged file is moved aside and a new one begun. While the disk is full or cannot be written events are kept in memory, and
     their numbers jump to the time: the file, which does not know them, gives its own next after a restart. path None: in memory.
@@ -55,12 +55,12 @@ class Outbox:
             if self._path is not None:
                 self._attempt(lambda file: None)  # the last sequence must be known
             well = not self.trouble
-            self._append(message, self._last + 1 if self._last else _now_ms())
+            self._append(message, self._last + 1 if self._last else _now_us())
             if self._path is not None:
                 self._attempt(self._store)
             if well and self.trouble:
                 self._memory.pop()
-                self._append(message, max(self._last, _now_ms()))
+                self._append(message, max(self._last, _now_us()))
             while len(self._memory) > self._capacity:
                 self._memory.popleft()
                 self._drop(1)
@@ -202,5 +202,5 @@ class Outbox:
             file.close()
 
 
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
+def _now_us() -> int:  # finer than any run of events, so that a new number is always above the old ones
+    return time.time_ns() // 1_000

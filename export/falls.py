@@ -158,9 +158,10 @@ def fall_report(told: list[Told], command: str) -> str:
     return f"""# Falls, acted out
 
 Simulated people of 1.1 to 2.0 m fall, and do {minutes:.0f} minutes of what is easily taken for a fall; each take has a person, a
-camera (1.0 to 2.2 m high, its calibration off by 1 degree and 2 cm) and errors of its own. The joints get errors as large as the
-`ray` lifter's (lifter_ray.md), correlated between joints and in time, larger for whoever lies: here {np.median(errors):.1f} cm
-median, {errors.mean():.1f} cm mean over {len(errors)} poses, {np.median(rooted):.1f} cm root-aligned. One pose in 40 is plainly
+camera (1.0 to 2.2 m high, its calibration off by 1 degree and 2 cm) and errors of its own. The joints get errors as large as an
+earlier `ray` network's (9.4 cm median in the field), correlated between joints and in time, larger for whoever lies: here
+{np.median(errors):.1f} cm median, {errors.mean():.1f} cm mean over {len(errors)} poses,
+{np.median(rooted):.1f} cm root-aligned. One pose in 40 is plainly
 wrong, one in 30 is missing, and there are gaps of up to 1.5 s. From there on it is the sensor's own code, at 10 poses a second:
 track, activity, events.
 

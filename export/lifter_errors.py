@@ -1,5 +1,5 @@
 """Poses as the sensor's lifter would give them, without simulating its sound: true joints with errors like those that it was
-measured to make (export/results/lifter_ray.md), correlated between joints and in time, with joints and people missed.
+measured to make when it had 9.4 cm in the field, correlated between joints and in time, with joints and people missed.
 """
 
 from dataclasses import dataclass
