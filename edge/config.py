@@ -129,7 +129,8 @@ class KeypointsConfig:
 class LifterConfig:
     """Distance and scale. kind: "ray" and "volume" are the trained networks; "geometric" needs no training.
 
-    height_prior_m, height_sigma_m: standing height of the people expected here.
+    height_prior_m, height_sigma_m: standing height of the people expected here. The networks know what they have learned of
+    people, and the camera's height where it is given: to them these are where an echo is first looked for.
 
     min_sir_db: below it the echo is not trusted and the scale comes from the height prior. max_range_m: half path searched.
     """

@@ -132,6 +132,7 @@ class Outbox:
     def _open(self) -> None:
         assert self._path is not None
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.touch(mode=0o600)  # SQLite gives its other files the same rights
         file = sqlite3.connect(self._path, timeout=_LOCKED_S, isolation_level=None, check_same_thread=False)
         try:
             file.execute("PRAGMA journal_mode = WAL")

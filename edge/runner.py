@@ -272,7 +272,10 @@ def run(
                 break
             source = None
         if config.background.snapshot and pipeline.room_learned:
-            pipeline.background.save(Path(config.background.snapshot))
+            try:
+                pipeline.background.save(Path(config.background.snapshot))
+            except ConfigError as e:
+                log.error("%s", e)  # the run was good; the next one learns the room anew
         log.info("%s", as_sentence(telemetry.totals, pipeline))
         c, sent = pipeline.counters, publisher.counters if publisher else MqttCounters()
         next_config = reloaded[0] if reloaded else None

@@ -213,7 +213,8 @@ def _save(path: Path, settings: Settings, default: Settings) -> str | None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with part.open("w", encoding="utf-8") as file:
+            # Nobody else's business when a home is quiet.
+            with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
                 file.write(json.dumps(kept) + "\n")
                 file.flush()
                 os.fsync(file.fileno())

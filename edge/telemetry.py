@@ -15,7 +15,7 @@ import numpy as np
 import edge
 from edge.config import Config
 from edge.devices import Source
-from edge.lifters import lifter_file
+from edge.lifters import lifter_files
 from edge.mqtt import MqttPublisher
 from edge.pipeline import Pipeline
 from edge.publish import Message, timestamp
@@ -118,8 +118,7 @@ class Telemetry:
 def used_models(config: Config, folder: Path) -> list[Path]:
     """The model files that this configuration runs."""
     names = ["pose_detection.tflite", f"pose_landmark_{config.keypoints.model}.tflite"]
-    if config.lifter.kind != "geometric":
-        names.append(lifter_file(config.lifter))
+    names += lifter_files(config.lifter)
     return [folder / name for name in names]
 
 

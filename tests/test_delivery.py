@@ -166,7 +166,7 @@ def test_nothing_is_written_before_the_first_event(tmp_path: Path) -> None:
     assert outbox.depth == 0
     assert list(tmp_path.iterdir()) == []
     outbox.add({"n": 0})
-    assert (tmp_path / "deep" / "a").exists()
+    assert {p.stat().st_mode & 0o777 for p in (tmp_path / "deep").iterdir()} == {0o600}
     outbox.close()
 
 

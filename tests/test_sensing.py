@@ -290,7 +290,7 @@ def test_settings_survive_a_restart_and_the_configured_level_stays_the_cap(tmp_p
     bench = Bench(tmp_path)
     assert bench.sensing.change(mute=True, level_dbfs=-33.0) is None
     assert bench.gain == pytest.approx(10 ** (-13 / 20))
-    assert [p.name for p in tmp_path.iterdir()] == ["control.json"]
+    assert [(p.name, p.stat().st_mode & 0o777) for p in tmp_path.iterdir()] == [("control.json", 0o600)]
     again = Bench(tmp_path)
     assert again.sensing.settings == bench.sensing.settings
     again.sensing.change(sensing=False)
