@@ -8,6 +8,8 @@ from export.capsules import capsule_surface
 from export.directivity import Directivity, omnidirectional, pattern_gain, sample_directivity
 from export.room import Room, body_response, empty_response
 
+pytestmark = pytest.mark.export
+
 C = 343.4
 GRID = PeriodGrid(48000, 4800, (2000.0, 7500.0))
 SPEAKER, MIC = np.array([[-0.5, 0.1, 0.2]]), np.array([[0.6, -0.1, 0.4]])

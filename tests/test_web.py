@@ -35,7 +35,10 @@ pytest.importorskip("websockets", reason="websockets is not installed; pip insta
 from tests import chromium
 from tests.chromium import Chromium, Page
 
-pytestmark = pytest.mark.skipif(chromium.BINARY is None, reason="Chromium is not installed; sudo apt install chromium")
+pytestmark = [
+    pytest.mark.once,
+    pytest.mark.skipif(chromium.BINARY is None, reason="Chromium is not installed; sudo apt install chromium"),
+]
 
 RIG = Rig(
     speakers=np.array([[0.1, 0.05, 0.0]]),
