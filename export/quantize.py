@@ -154,10 +154,12 @@ def _check_int8(files: dict[str, Path], samples: Checked, config: TrainConfig, d
     errors = {form: np.linalg.norm(j - samples.truth, axis=-1).mean(axis=1) for form, j in joints.items()}
     medians = {form: float(np.median(e)) for form, e in errors.items()}
     apart = float(np.median(np.linalg.norm(joints["int8"] - joints["float"], axis=-1)))
-    if medians["int8"] - medians["float"] > INT8_TOLERANCE_M or apart > SHARED_TOLERANCE_M:
+    # Sample by sample: the difference of two medians of few samples is mostly luck.
+    worse = float(np.median(errors["int8"] - errors["float"]))
+    if worse > INT8_TOLERANCE_M or apart > SHARED_TOLERANCE_M:
         raise ModelError(
-            f"{files['int8']}: its median error is {100 * medians['int8']:.2f} cm, that of the float file "
-            f"{100 * medians['float']:.2f}; joints lie {100 * apart:.2f} cm apart: calibrate with more or other inputs"
+            f"{files['int8']}: its error is {100 * worse:.2f} cm above that of the float file (median), joints lie "
+            f"{100 * apart:.2f} cm apart: calibrate with more or other inputs"
         )
     return {
         "float_median_mpjpe_m": medians["float"],
@@ -165,6 +167,7 @@ def _check_int8(files: dict[str, Path], samples: Checked, config: TrainConfig, d
         "float_mean_mpjpe_m": float(errors["float"].mean()),
         "int8_mean_mpjpe_m": float(errors["int8"].mean()),
         "int8_from_float_median_m": apart,
+        "int8_worse_median_m": worse,
     }
 
 
