@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.export, pytest.mark.train]
 
 def test_make_model_ends_with_both_forms_evaluated(tmp_path: Path) -> None:
     folders = [f"DATA={tmp_path}/data", f"RUN={tmp_path}/run", f"TRAIN_VENV={sys.prefix}"]
-    command = ["make", "--no-print-directory", "model", "CONFIG=debug", "SAMPLES_debug=40 10 20", *folders]
+    command = ["make", "--no-print-directory", "model", "CONFIG=debug", "SAMPLES_debug=40 40 20", *folders]
     done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr[-3000:]
     table = [line for line in done.stdout.splitlines() if line.startswith("|")]
