@@ -202,7 +202,8 @@ class MqttPublisher:
         short_lived, self._short_lived = self._short_lived, 0
         try:
             connection.open()
-            connection.subscribe(self.topic("cmd/+"))  # first: who reads that we are online may command
+            # First: who reads that we are online may command, and by the acknowledgement an earlier announcement has been heard.
+            connection.subscribe(self.topic("cmd/+"), *self._announcing())
             connection.publish_acknowledged(self.topic("status"), self._status("online", ""), _ACK_TIMEOUT_S)
             began = time.monotonic()
             self.counters.connections += 1
@@ -229,15 +230,17 @@ class MqttPublisher:
         with self._lock:
             self._untold = set(self._retained)  # the broker may have forgotten them, and its ACL may have changed
         self._birth.clear()
-        config = self._config
-        announcing = [birth_topic(config), discovery_topic(config, self._device_id)] if config.discovery else []
-        connection.subscribe(*announcing)
         self._delivery.begin()
         while not self._closing.is_set() and not connection.lost.is_set():
             self._tell(connection)
             self._deliver(connection)
             self._wake.wait(self._delivery.wait_s())
             self._wake.clear()
+
+    def _announcing(self) -> list[str]:
+        """Topics of the announcement to Home Assistant."""
+        config = self._config
+        return [birth_topic(config), discovery_topic(config, self._device_id)] if config.discovery else []
 
     def _deliver(self, connection: Connection) -> None:
         try:
