@@ -1,0 +1,62 @@
+"""`python -m tests.endurance --minutes 120 --out F`: exit status 1 where a promise was not kept."""
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.endurance.report import promises, table
+from tests.endurance.sensor import Sensor
+from tests.endurance.watch import watch
+
+WORDS = {
+    "card": "in real time, the sound through libasound and a card made of files, the images from a video at its own rate",
+    "accelerated": "as fast as it goes, replayed",
+}
+
+
+def main() -> int:
+    """Run, watch, write, judge."""
+    parser = argparse.ArgumentParser(prog="python -m tests.endurance", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=120.0)
+    parser.add_argument("--source", choices=tuple(WORDS), default="card")
+    parser.add_argument("--trouble-min", type=float, default=10.0, help="minutes between two troubles (default 10)")
+    parser.add_argument("--out", type=Path, help="markdown file to write")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="posekernel-endurance-") as folder, Sensor(Path(folder), args.source) as sensor:
+        samples = watch(sensor, args.minutes, args.trouble_min)
+        stopped_s = sensor.stop()
+        log = sensor.log
+    kept = promises(samples)
+    errors = [line for line in log.splitlines() if line.startswith("ERROR") or "Traceback" in line]
+    text = "\n".join(
+        [
+            "# A sensor watched for hours",
+            "",
+            f"The shipped session over and over, {WORDS[args.source]}, default lifter, live page on. Every {args.trouble_min:g} "
+            "minutes, in turns, the broker is killed and started again, or sensing is off for five seconds (all devices closed "
+            f"and opened). {platform.machine()}, {os.cpu_count()} cores, other work beside it.",
+            "",
+            f"    python -m tests.endurance --minutes {args.minutes:g} --source {args.source} --trouble-min {args.trouble_min:g}",
+            "",
+            table(samples),
+            "",
+            "The columns from `frames dropped` on count what came in that part.",
+            "",
+            *(f"- {'kept' if p.kept else '**missed**'}: {p.text}" for p in kept),
+            f"- stopped {stopped_s:.2f} s after SIGTERM; lines of level ERROR in the log: {len(errors)}",
+            "",
+        ]
+    )
+    if args.out:
+        args.out.write_text(text)
+    print(text)
+    for line in errors[:10]:
+        print(line, file=sys.stderr)
+    return 0 if all(p.kept for p in kept) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
