@@ -12,7 +12,7 @@ envelope, homeassistant, web_server with web/; message_file where there is no br
 applies them and quiet_hours to the devices; telemetry tells how it goes.
 
 pipeline runs the stages, runner a whole sensor; mqtt_check visits a broker for doctor and forget; app, record, doctor, bench,
-console and broker serve the commands of __main__; sdnotify keeps systemd informed.
+console and broker serve the commands of __main__; sdnotify keeps systemd informed, memory the C library modest.
 """
 
 __version__ = "0.1.0"

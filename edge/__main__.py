@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edge import __version__
 from edge.errors import PosekernelError
+from edge.memory import share_arenas
 
 SCHEMAS = Path(__file__).parent / "schemas"
 EXAMPLES = """examples:
@@ -120,6 +121,7 @@ def _output_options(parser: argparse.ArgumentParser) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Run one command. Exit codes: 0 done, 1 a finding of doctor, 2 a user's mistake, 130 interrupted."""
     args = make_parser().parse_args(argv)
+    share_arenas()
     # FFmpeg inside OpenCV writes its own lines about a damaged file; ours says what to do.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")

@@ -1,0 +1,43 @@
+"""Memory that threads leave behind when they end."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COUNT_ARENAS = """
+import ctypes, threading, re, os, tempfile
+from edge.memory import share_arenas
+if {shared}:
+    share_arenas()
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+barrier = threading.Barrier(12)
+def work():
+    barrier.wait()  # all at once: an arena is taken again once its thread has ended
+    libc.free(libc.malloc(1 << 16))
+    barrier.wait()
+threads = [threading.Thread(target=work) for _ in range(12)]
+[t.start() for t in threads]; [t.join() for t in threads]
+libc.fopen.restype, libc.fopen.argtypes = ctypes.c_void_p, [ctypes.c_char_p, ctypes.c_char_p]
+libc.malloc_info.argtypes, libc.fclose.argtypes = [ctypes.c_int, ctypes.c_void_p], [ctypes.c_void_p]
+path = tempfile.mktemp()
+file = libc.fopen(path.encode(), b"w")
+libc.malloc_info(0, file)
+libc.fclose(file)
+print(len(re.findall("<heap nr", open(path).read())))
+os.unlink(path)
+"""
+
+
+def arenas(shared: bool) -> int:
+    code = COUNT_ARENAS.replace("{shared}", str(shared))
+    return int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+
+
+@pytest.mark.skipif(not Path("/lib/ld-linux-aarch64.so.1").exists() and not Path("/lib64/ld-linux-x86-64.so.2").exists(),
+                    reason="not glibc on one of the supported machines")  # fmt: skip
+def test_threads_share_few_arenas() -> None:
+    assert arenas(shared=False) > 2
+    assert arenas(shared=True) <= 2
