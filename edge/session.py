@@ -202,7 +202,7 @@ def _read_json(file: Path) -> dict[str, Any]:
         data = json.loads(file.read_text())
     except FileNotFoundError as e:
         raise SessionError(f"{file}: no such file; a session folder needs it") from e
-    except (OSError, ValueError) as e:
+    except (OSError, ValueError, RecursionError) as e:
         raise SessionError(f"{file}: cannot be read as JSON ({e})") from e
     if not isinstance(data, dict):
         raise SessionError(f"{file}: a JSON object is needed, found {type(data).__name__}")
