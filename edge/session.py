@@ -225,7 +225,7 @@ def _load_array(file: Path, dtype: type, shape: tuple[int | None, ...], mapped: 
         array: npt.NDArray[Any] = np.load(file, mmap_mode="r" if mapped else None, allow_pickle=False)
     except FileNotFoundError as e:
         raise SessionError(f"{file}: no such file; copy the session again") from e
-    except (OSError, ValueError, EOFError, OverflowError, MemoryError) as e:
+    except Exception as e:  # numpy, zipfile and tokenize raise a dozen kinds on a damaged file
         size = file.stat().st_size if file.exists() else 0
         raise SessionError(f"{file}: truncated or not a .npy file ({size} bytes; {e}); copy the session again") from e
     if not isinstance(array, np.ndarray):

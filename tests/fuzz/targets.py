@@ -1,5 +1,6 @@
-"""One function per input from outside: bytes -> nothing, or one of the errors that are meant for the user. All else is a finding."""
+"""One function per input from outside: bytes -> nothing, or an error that is meant for the user. All else is a finding."""
 
+import contextlib
 import dataclasses
 import io
 import json
@@ -52,18 +53,14 @@ def config(data: bytes) -> None:
 
 
 def calibration(data: bytes) -> None:
-    try:
+    with contextlib.suppress(ConfigError):
         load_calibration(_file(data))
-    except ConfigError:
-        pass
 
 
 def settings(data: bytes) -> None:
     """The words after `config --set`, one a line."""
-    try:
+    with contextlib.suppress(ConfigError):
         _parse_settings(data.decode("utf-8", "surrogateescape").split("\n"))
-    except ConfigError:
-        pass
 
 
 def discovery(data: bytes) -> None:
@@ -71,37 +68,27 @@ def discovery(data: bytes) -> None:
 
 
 def card(data: bytes) -> None:
-    try:
+    with contextlib.suppress(ModelError):
         load_card(_file(data))
-    except ModelError:
-        pass
 
 
 def npy(data: bytes) -> None:
     path = _file(data)
     for mapped in (False, True):
-        try:
+        with contextlib.suppress(SessionError):
             _load_array(path, np.int16, (None, 4), mapped)
-        except SessionError:
-            pass
-    try:
+    with contextlib.suppress(SessionError):
         _array(path)
-    except SessionError:
-        pass
 
 
 def truth(data: bytes) -> None:
-    try:
+    with contextlib.suppress(SessionError):
         _load_truth(_file(data))
-    except SessionError:
-        pass
 
 
 def faults(data: bytes) -> None:
-    try:
+    with contextlib.suppress(SessionError):
         _load_faults(_file(data), 100)
-    except SessionError:
-        pass
 
 
 @dataclasses.dataclass
@@ -118,10 +105,8 @@ class _Room(Background):
 def background(data: bytes) -> None:
     room = _Room()
     room._motion = type("Motion", (), {"forget": lambda self: None})()
-    try:
+    with contextlib.suppress(PosekernelError):
         room.load(_file(data))
-    except PosekernelError:
-        pass
 
 
 class _Request:
@@ -142,7 +127,6 @@ class _Request:
 class _Server:
     files = {"/": (b"page", "text/html"), "/config.json": (b"{}", "application/json")}  # noqa: RUF012
     headers = {"X-Content-Type-Options": "nosniff"}  # noqa: RUF012
-    hosts = frozenset({"localhost"})
 
 
 def http(data: bytes) -> None:
