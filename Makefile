@@ -25,7 +25,7 @@ VOLUME_debug = debug-volume
 VOLUME_small = volume
 VOLUME_full = volume
 
-.PHONY: demo test lint homeassistant lint-deploy test-deploy bench model clean
+.PHONY: demo test lint homeassistant lint-deploy test-deploy bench model fuzz test-nojit clean
 
 demo:
 	@deploy/setup.sh $(VENV) $(PYTHON) demo
@@ -93,6 +93,16 @@ model:
 	$(TRAIN_VENV)/bin/posekernel-export quantize $(RUN)-volume/best.pt --data $(DATA) --out $(OUT)
 	$(TRAIN_VENV)/bin/posekernel-export evaluate $(DATA)/test --lifter \
 	  $(OUT)/lifter_ray_int8.tflite,$(OUT)/lifter_ray.tflite,$(OUT)/lifter_volume_int8.tflite,$(OUT)/lifter_ray.tflite:silent,geometric
+
+# Coverage-guided, of each parser of outside input; atheris has wheels for Python 3.11 at least.
+EXECUTIONS ?= 100000
+fuzz:
+	@deploy/setup.sh $(VENV) $(PYTHON) fuzz,test
+	$(VENV)/bin/python -m tests.fuzz --executions $(EXECUTIONS)
+
+test-nojit:
+	@deploy/setup.sh $(VENV) $(PYTHON) test
+	NUMBA_DISABLE_JIT=1 $(VENV)/bin/pytest tests/test_deconvolution.py tests/test_pose_kernel.py tests/test_volume.py
 
 clean:
 	rm -rf $(VENV) $(VENV313) $(TRAIN_VENV) .venv-homeassistant build dist *.egg-info

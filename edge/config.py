@@ -239,7 +239,7 @@ def load_config(path: Path) -> Config:
         raise ConfigError(f"{path}: no such file; `posekernel run --config F` needs a configuration (see README)") from e
     except (OSError, UnicodeDecodeError) as e:
         raise ConfigError(f"{path}: cannot be read ({e})") from e
-    except tomllib.TOMLDecodeError as e:
+    except (tomllib.TOMLDecodeError, RecursionError) as e:
         raise ConfigError(f"{path}: not valid TOML: {e}") from e
     try:
         config = from_table(Config, table)

@@ -147,7 +147,7 @@ def _array(path: Path) -> npt.NDArray[Any]:
         a = np.load(path, allow_pickle=False)
     except FileNotFoundError as e:
         raise SessionError(f"{path}: no such file") from e
-    except (OSError, ValueError, EOFError) as e:
+    except Exception as e:  # numpy, zipfile and tokenize raise a dozen kinds on a damaged file
         raise SessionError(f"{path}: not a readable .npy file ({e})") from e
     if not isinstance(a, np.ndarray) or a.dtype.kind not in "fiu":
         raise SessionError(f"{path}: holds no numbers")

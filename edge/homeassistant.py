@@ -225,7 +225,7 @@ def removing(announcement: Message, before: bytes) -> Message:
     try:
         old = json.loads(before)["components"].items()
         gone = {str(key): {"platform": str(c["platform"])} for key, c in old if key not in announcement["components"]}
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return announcement
     return {**announcement, "components": announcement["components"] | gone}
 

@@ -93,5 +93,5 @@ def load_card(path: Path) -> Card:
         )
     except OSError as e:
         raise ModelError(f"{path}: the model's card cannot be read ({e.strerror}): it belongs beside the .tflite") from e
-    except (KeyError, TypeError, ValueError) as e:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as e:
         raise ModelError(f"{path}: not a lifter's card ({type(e).__name__}: {e}): install the file again") from e

@@ -275,6 +275,8 @@ def _value(text: str) -> Any:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+    except RecursionError as e:
+        raise ConfigError(f"--set: found brackets nested too deeply in {text[:40]!r}, a plain value is needed") from e
 
 
 def _look_up(table: dict[str, Any], key: str) -> Any:

@@ -202,7 +202,7 @@ def _read_json(file: Path) -> dict[str, Any]:
         data = json.loads(file.read_text())
     except FileNotFoundError as e:
         raise SessionError(f"{file}: no such file; a session folder needs it") from e
-    except (OSError, ValueError) as e:
+    except (OSError, ValueError, RecursionError) as e:
         raise SessionError(f"{file}: cannot be read as JSON ({e})") from e
     if not isinstance(data, dict):
         raise SessionError(f"{file}: a JSON object is needed, found {type(data).__name__}")
@@ -225,7 +225,7 @@ def _load_array(file: Path, dtype: type, shape: tuple[int | None, ...], mapped: 
         array: npt.NDArray[Any] = np.load(file, mmap_mode="r" if mapped else None, allow_pickle=False)
     except FileNotFoundError as e:
         raise SessionError(f"{file}: no such file; copy the session again") from e
-    except (OSError, ValueError, EOFError, OverflowError, MemoryError) as e:
+    except Exception as e:  # numpy, zipfile and tokenize raise a dozen kinds on a damaged file
         size = file.stat().st_size if file.exists() else 0
         raise SessionError(f"{file}: truncated or not a .npy file ({size} bytes; {e}); copy the session again") from e
     if not isinstance(array, np.ndarray):

@@ -153,7 +153,7 @@ def load_calibration(path: Path) -> Calibration:
         raise ConfigError(f"{path}: no such file; make it with `posekernel calibrate`, or clear calibration.file") from e
     except (OSError, UnicodeDecodeError) as e:
         raise ConfigError(f"{path}: cannot be read ({e})") from e
-    except (tomllib.TOMLDecodeError, ConfigError) as e:
+    except (tomllib.TOMLDecodeError, ConfigError, RecursionError) as e:
         raise ConfigError(f"{path}: not a calibration ({e}); calibrate again") from e
 
 

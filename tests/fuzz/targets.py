@@ -1,0 +1,170 @@
+"""One function per input from outside: bytes -> nothing, or an error that is meant for the user. All else is a finding."""
+
+import contextlib
+import dataclasses
+import io
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from edge.background import Background
+from edge.calibration.file import load_calibration
+from edge.commands import CommandError, parse_command, result_message
+from edge.config import load_config
+from edge.dataset import _array
+from edge.errors import ConfigError, ModelError, PosekernelError, SessionError
+from edge.homeassistant import removing
+from edge.network_lifter import load_card
+from edge.profiles import _parse_settings
+from edge.publish import encode
+from edge.session import _load_array, _load_faults, _load_truth
+from edge.web_server import _Handler
+
+Target = Callable[[bytes], None]
+_COMMANDS = ("sensing", "mute", "level", "quiet_hours", "recalibrate", "reload", "x")
+_FOLDER = tempfile.TemporaryDirectory(prefix="posekernel-fuzz-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
+
+
+def _file(data: bytes) -> Path:
+    path = Path(_FOLDER.name) / "input"
+    path.write_bytes(data)
+    return path
+
+
+def command(data: bytes) -> None:
+    """First byte: which command. Its answer must be sayable in UTF-8 JSON."""
+    name = _COMMANDS[data[0] % len(_COMMANDS)] if data else "x"
+    try:
+        request = parse_command(name, data[1:], retained=False, max_level_dbfs=-20.0).request
+        text = "done"
+    except CommandError as e:
+        request, text = e.request, str(e)
+    encode(result_message("fuzz", name, request, True, text, utc_ns=0))
+
+
+def config(data: bytes) -> None:
+    try:
+        load_config(_file(data))
+    except ConfigError as e:
+        str(e).encode("utf-8", "backslashreplace")
+
+
+def calibration(data: bytes) -> None:
+    with contextlib.suppress(ConfigError):
+        load_calibration(_file(data))
+
+
+def settings(data: bytes) -> None:
+    """The words after `config --set`, one a line."""
+    with contextlib.suppress(ConfigError):
+        _parse_settings(data.decode("utf-8", "surrogateescape").split("\n"))
+
+
+def discovery(data: bytes) -> None:
+    encode(removing({"components": {"a": {"platform": "sensor"}}}, data))
+
+
+def card(data: bytes) -> None:
+    with contextlib.suppress(ModelError):
+        load_card(_file(data))
+
+
+def npy(data: bytes) -> None:
+    path = _file(data)
+    for mapped in (False, True):
+        with contextlib.suppress(SessionError):
+            _load_array(path, np.int16, (None, 4), mapped)
+    with contextlib.suppress(SessionError):
+        _array(path)
+
+
+def truth(data: bytes) -> None:
+    with contextlib.suppress(SessionError):
+        _load_truth(_file(data))
+
+
+def faults(data: bytes) -> None:
+    with contextlib.suppress(SessionError):
+        _load_faults(_file(data), 100)
+
+
+@dataclasses.dataclass
+class _Room(Background):
+    """Only what reading a saved room needs."""
+
+    def __init__(self) -> None:
+        self._shape = (2, 8)
+
+    def _fingerprint(self):  # type: ignore[no-untyped-def]
+        return {"rate": np.array([16000.0])}
+
+
+def background(data: bytes) -> None:
+    room = _Room()
+    room._motion = type("Motion", (), {"forget": lambda self: None})()
+    with contextlib.suppress(PosekernelError):
+        room.load(_file(data))
+
+
+class _Request:
+    """A socket that has said all it will say."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data, self.answer = data, bytearray()
+
+    def settimeout(self, seconds: float) -> None: ...
+
+    def makefile(self, *args: object, **more: object) -> io.BytesIO:
+        return io.BytesIO(self.data)
+
+    def sendall(self, data: bytes) -> None:
+        self.answer += data
+
+
+class _Server:
+    files = {"/": (b"page", "text/html"), "/config.json": (b"{}", "application/json")}  # noqa: RUF012
+    headers = {"X-Content-Type-Options": "nosniff"}  # noqa: RUF012
+
+
+def http(data: bytes) -> None:
+    _Handler(_Request(data), ("127.0.0.1", 1), _Server())  # type: ignore[arg-type]
+
+
+TARGETS: dict[str, Target] = {
+    f.__name__: f
+    for f in (command, config, calibration, settings, discovery, card, npy, truth, faults, background, http)
+}  # fmt: skip
+
+
+def seeds() -> dict[str, list[bytes]]:
+    """Valid inputs to begin from."""
+    root = Path(__file__).parents[2]
+
+    def archive(**arrays: object) -> bytes:
+        file = io.BytesIO()
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+        return file.getvalue()
+
+    array = io.BytesIO()
+    np.save(array, np.zeros((3, 4), np.int16))
+    room = archive(
+        format="posekernel-background-1", room=np.zeros((2, 8), np.complex64), learned_utc_s=0.0, rate=np.array([16000.0])
+    )
+    return {
+        "command": [
+            b'\0{"on": false, "id": "a"}', b'\2{"level_dbfs": -30}', b'\3{"from": "22:00", "to": "07:00"}', b"\3null", b"\4{}"
+        ],
+        "config": [(root / "firmware_config" / "example.toml").read_bytes()],
+        "calibration": [b'format = "posekernel.calibration/1"\ncreated = "x"\n[rig]\nmics = [[0, 0, 0]]\n'],
+        "settings": [b"device.id=kitchen\nweb.port=1"],
+        "discovery": [json.dumps({"components": {"b": {"platform": "sensor"}}}).encode()],
+        "card": [(root / "edge" / "models" / "lifter_ray.json").read_bytes()],
+        "npy": [array.getvalue()],
+        "truth": [archive(t_ns=np.arange(1), joints=np.zeros((1, 25, 3), np.float32))],
+        "faults": [b'{"3": "overrun"}'],
+        "background": [room],
+        "http": [b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"HEAD /config.json?x=1 HTTP/1.0\r\n\r\n"],
+    }  # fmt: skip

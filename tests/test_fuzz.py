@@ -1,0 +1,62 @@
+"""What the fuzzers began from and found, replayed; and what no parser may ever do."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz.targets import TARGETS, seeds
+
+ROOT = Path(__file__).parents[1]
+CORPUS = Path(__file__).parent / "fuzz" / "corpus"
+DEEP = {
+    "config": b"a = " + b"[" * 5_000,
+    "calibration": b"a = " + b"[" * 5_000,
+    "settings": b"a=" + b"[" * 5_000,
+    "discovery": b"[" * 200_000,
+    "card": b"[" * 200_000,
+    "faults": b"[" * 200_000,
+    "command": b"\0" + b"[" * 4_000,
+}
+
+
+@pytest.mark.parametrize("target", sorted(TARGETS))
+def test_corpus_raises_nothing_but_what_is_meant_for_the_user(target):
+    stored = sorted((CORPUS / target).iterdir())
+    for data in [*seeds()[target], *(f.read_bytes() for f in stored)]:
+        TARGETS[target](data)
+
+
+@pytest.mark.parametrize("target", sorted(TARGETS))
+def test_every_cut_of_a_valid_input_is_refused_in_words(target):
+    for seed in seeds()[target]:
+        for end in range(0, len(seed), max(1, len(seed) // 40)):
+            TARGETS[target](seed[:end])
+
+
+@pytest.mark.parametrize("target", sorted(DEEP))
+def test_deep_nesting_is_refused_in_words(target):
+    TARGETS[target](DEEP[target])
+
+
+@pytest.mark.parametrize("package", ["edge", "export"])
+def test_nothing_unpickles(package):
+    """No pickle that would run code: np.load never with allow_pickle, torch.load always with weights_only, no pickle.load(s)."""
+    looked = 0
+    for file in (ROOT / package).rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import | ast.ImportFrom) and package == "edge":
+                names = [a.name for a in node.names] + [getattr(node, "module", None) or ""]
+                assert not {"pickle", "marshal", "shelve", "dill", "joblib"} & set(names), f"{file}:{node.lineno}"
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+                continue
+            owner, options = ast.unparse(node.func.value), {k.arg: ast.unparse(k.value) for k in node.keywords}
+            where = f"{file}:{node.lineno}"
+            if (owner, node.func.attr) == ("np", "load"):
+                looked += 1
+                assert options.get("allow_pickle", "False") == "False", where
+            if (owner, node.func.attr) == ("torch", "load"):
+                looked += 1
+                assert options.get("weights_only") == "True", where
+            assert not (owner in ("pickle", "cPickle", "dill") and node.func.attr in ("load", "loads", "Unpickler")), where
+    assert looked >= 4
