@@ -39,7 +39,7 @@ class Row:
 
 @dataclass(frozen=True)
 class BenchResult:
-    """ratio: median over the repetitions of its time over the first row's. error_db: worst voxel against numpy, None where not comparable."""
+    """ratio: to the first row, median over the repetitions. error_db: worst voxel against numpy, None where not comparable."""
 
     microphones: int
     samples: int
