@@ -85,7 +85,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
 
     bench = commands.add_parser("bench", help="measure how fast this machine is, against named peers in one run")
-    bench.add_argument("--stage", choices=("frontend", "latency"), default="frontend")
+    bench.add_argument("--stage", choices=("frontend", "networks", "replay", "latency"), default="frontend")
     bench.add_argument("--json", action="store_true")
     return parser
 
@@ -169,8 +169,10 @@ def _dispatch(args: argparse.Namespace) -> int:
         case _:
             from edge.bench import run_bench
             from edge.bench_latency import run_latency
+            from edge.bench_speed import run_networks, run_replay
 
-            return run_latency(args) if args.stage == "latency" else run_bench(args)
+            runs = {"frontend": run_bench, "networks": run_networks, "replay": run_replay, "latency": run_latency}
+            return runs[args.stage](args)
 
 
 if __name__ == "__main__":

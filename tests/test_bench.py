@@ -4,15 +4,17 @@ import argparse
 import json
 import sys
 
+import pytest
+
 from edge.bench import bench_frontend, print_result, run_bench
 from edge.bench_latency import bench_latency
+from edge.bench_speed import BenchError, bench_networks, bench_replay
 
 
 def test_front_end_equals_its_peers_at_full_size():
     result = bench_frontend(repetitions=2)
     assert (result.microphones, result.samples, result.voxels) == (6, 4800, (48, 64, 64))
-    for name in ("numpy", "scipy"):
-        assert result.row(name).ratio == result.row(name).median_ms / result.row("posekernel").median_ms
+    assert result.row("posekernel").ratio == 1.0
     for name in ("posekernel", "scipy"):
         assert result.row(name).error_db < -90.0
         assert result.row(name).median_ms <= result.row(name).p95_ms
@@ -41,3 +43,24 @@ def test_latency_is_that_of_poses_which_really_arrived():
     assert 0.0 < transport.median_ms < image.median_ms <= image.p95_ms <= image.longest_ms
     assert image.share == 100.0
     assert echo.median_ms > 0.0
+
+
+def test_replay_counts_every_pose_of_a_fresh_process():
+    result = bench_replay()
+    assert result.poses > 10
+    assert result.first_pose_s > 0.0
+    assert result.rate_hz > 0.0
+    assert result.cpu_ms > 0.0
+    assert result.peak_rss_mb > 50.0  # interpreter, OpenCV and the networks
+
+
+def test_a_replay_that_fails_is_no_measurement(tmp_path):
+    with pytest.raises(BenchError, match="two poses"):
+        bench_replay(tmp_path)
+
+
+def test_every_shipped_network_is_measured_in_both_kinds():
+    rows = bench_networks(repetitions=2, threads=(1,))
+    assert {r.file for r in rows} == {f"lifter_{form}{kind}.tflite" for form in ("ray", "volume") for kind in ("", "_int8")}
+    assert all(r.ratio == 1.0 for r in rows if not r.file.endswith("_int8.tflite"))
+    assert all(0.0 < r.median_ms <= r.p95_ms for r in rows)
