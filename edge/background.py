@@ -169,7 +169,7 @@ class Background:
         """Read what `save` wrote. Raises ConfigError when it cannot be read or belongs to another rig, rate, band or window."""
         try:
             with np.load(path, allow_pickle=False) as file:
-                data = {name: file[name] for name in file.files}
+                data = {name: np.asarray(file[name]) for name in file.files}
             if str(data["format"]) != _FORMAT:
                 raise ValueError(f"its format is {data['format']}, {_FORMAT} is needed")
             room, learned_utc_s = np.ascontiguousarray(data["room"], np.complex64), float(data["learned_utc_s"])
@@ -177,7 +177,12 @@ class Background:
             raise ConfigError(f"{path}: not an empty room saved by posekernel ({e}); record one with nobody in view") from e
         for name, needed in self._fingerprint().items():
             found = data.get(name)
-            if found is None or found.shape != needed.shape or not np.allclose(found, needed, atol=1e-6):
+            if (
+                found is None
+                or found.shape != needed.shape
+                or found.dtype.kind not in "biuf"
+                or not np.allclose(found, needed, atol=1e-6)
+            ):
                 raise ConfigError(
                     f"{path}: the saved empty room has {name} {_short(found)}, this rig has {_short(needed)}; "
                     "record one with this rig and nobody in view"

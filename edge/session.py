@@ -308,7 +308,8 @@ def _load_truth(file: Path) -> Truth | None:
         return None
     try:
         with np.load(file, allow_pickle=False) as data:
-            t_ns, joints = data["t_ns"], data["joints"]
+            # A member that is no .npy comes as bytes.
+            t_ns, joints = np.asarray(data["t_ns"]), np.asarray(data["joints"])
     except KeyError as e:
         raise SessionError(f"{file}: t_ns or joints is missing") from e
     except Exception as e:
