@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 def open_camera(config: CameraConfig) -> "GrabbedCamera":
     """Open the camera that `config` names. Raises DeviceError where it is absent, refuses, or its back-end is not installed."""
-    return GrabbedCamera(lambda: open_backend(config))
+    return GrabbedCamera(lambda: open_backend(config), live=config.backend != "file")
 
 
 class GrabbedCamera:
@@ -34,8 +34,8 @@ class GrabbedCamera:
     A back-end that fails, or gives no frame for `stale_s` (`first_frame_s` after opening), is closed and opened again, after
     pauses of `back_off_s` that grow until it gives frames. A file's end is an end: EndOfStreamError.
 
-    An image that equals the one before, to the last bit, is no frame: a sensor's noise never repeats, a frozen driver's buffer
-    and black frames do, and a pose from them would be invented.
+    live: an image that equals the one before, to the last bit, is no frame: a sensor's noise never repeats, a frozen driver's
+    buffer and black frames do, and a pose from them would be invented. A file may hold such images and is believed.
     """
 
     def __init__(
@@ -44,9 +44,10 @@ class GrabbedCamera:
         stale_s: float = _STALE_S,
         first_frame_s: float = _FIRST_FRAME_S,
         back_off_s: tuple[float, ...] = _BACK_OFF_S,
+        live: bool = True,
     ) -> None:
         self.counters = CameraCounters()
-        self._open = open_again
+        self._open, self._live = open_again, live
         self._stale_s, self._first_frame_s, self._back_off_s = stale_s, first_frame_s, back_off_s
         self._changed = threading.Condition()
         self._newest: Frame | None = None
@@ -78,7 +79,7 @@ class GrabbedCamera:
 
     def _keep(self, t_ns: int, image: Image) -> bool:
         """Whether this is a new image."""
-        if self._before is not None and np.array_equal(image, self._before):
+        if self._live and self._before is not None and np.array_equal(image, self._before):
             return False
         with self._changed:
             if self._closed.is_set():

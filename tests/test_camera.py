@@ -291,6 +291,14 @@ def test_a_camera_that_goes_away_or_freezes_is_opened_again(script: str, why: st
     opened[0].closed.set()
 
 
+def test_a_file_may_repeat_an_image() -> None:
+    camera = GrabbedCamera(lambda: FakeCamera("repeat", frames=1), stale_s=0.2, live=False)
+    seen = run_for(camera, 0.6)
+    camera.close()
+    assert camera.counters.reopened == 0
+    assert seen[-1].index > 15
+
+
 def test_a_camera_that_stays_away_is_tried_with_growing_pauses_and_close_does_not_wait() -> None:
     tries = []
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from edge.app import DEMO_SESSION
@@ -66,22 +65,8 @@ class Device:
         self.process.send_signal(how)
 
 
-def film(path: Path, fault: str, fault_frames: int) -> None:
-    """The demo's frames, then `fault_frames` that are "black" or "frozen" (the last one again), each coded on its own."""
-    source = cv2.VideoCapture(str(DEMO_SESSION / "frames.mp4"))
-    images = []
-    while (read := source.read())[0]:
-        images.append(read[1])
-    height, width = images[0].shape[:2]
-    last = np.zeros_like(images[-1]) if fault == "black" else images[-1]
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10.0, (width, height))
-    for image in [*images, *[last] * fault_frames]:
-        writer.write(image)
-    writer.release()
-
-
 @contextmanager
-def device(folder: Path, *, video: Path | None = None, start: bool = True, **card_faults: int) -> Iterator[Device]:
+def device(folder: Path, *, start: bool = True, **card_faults: int) -> Iterator[Device]:
     """A sensor named hall on the demo's sound and frames, over and over. card_faults: see make_alsa_device."""
     folder.mkdir(parents=True, exist_ok=True)
     session = load_session(DEMO_SESSION)
@@ -92,8 +77,6 @@ def device(folder: Path, *, video: Path | None = None, start: bool = True, **car
     with Mosquitto(folder / "broker") as broker, Subscriber(broker, "posekernel/hall/#") as seen:
         config = write_config(folder / "config.toml", "hall", session, card, broker, "ray", 1.70)
         text = config.read_text().replace("fps = 0", "fps = 0\nloop = true").replace("[mqtt]\n", "[mqtt]\ndiscovery = false\n")
-        if video is not None:
-            text = text.replace(str(session.path / "frames.mp4"), str(video))
         text += f'[sensing]\nping = "always"\n[telemetry]\ninterval_s = 1\n[runtime]\nstate_dir = "{folder}/state"\n'
         config.write_text(text)
         with (folder / "log").open("wb") as log:

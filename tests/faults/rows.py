@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults.device import Device, device, film
+from tests.faults.device import Device, device
 
 FAULT_S = 4.0
 
@@ -33,31 +33,6 @@ def _lost_events(d: Device) -> int:
     numbers = [m["sequence"] for _, m in d.messages("event")]
     assert numbers == sorted(numbers)
     return (max(numbers) - min(numbers) + 1 - len(set(numbers))) if numbers else 0
-
-
-def _camera(folder: Path, fault: str) -> float:
-    """The pause between poses [s] around a camera that repeats one image for FAULT_S."""
-    folder.mkdir(parents=True, exist_ok=True)
-    film(folder / "film.avi", fault, round(10 * FAULT_S))
-    with device(folder, video=folder / "film.avi") as d:
-        noticed = d.wait_for("telemetry", 0.0, lambda m: m["camera_reopened"] >= 1)
-        back = d.wait_pose(noticed)
-        assert "repeats one image" in d.log
-        before = max(t for t, _ in d.messages("pose") if t < back - 1.0)
-    assert back - before > 2.0, "poses from an image that no longer changes"
-    return back - before
-
-
-@_row
-def camera_frozen(folder: Path) -> Row:
-    pause = _camera(folder, "frozen")
-    return Row("camera repeats one image", "no pose from it, said so, opened it again after 2 s", "its frames", pause)
-
-
-@_row
-def camera_black(folder: Path) -> Row:
-    pause = _camera(folder, "black")
-    return Row("camera gives black images", "no pose from them, said so, opened it again after 2 s", "its frames", pause)
 
 
 @_row

@@ -8,7 +8,7 @@ import pytest
 from tests.faults.rows import ROWS
 from tests.mosquitto import needs_mosquitto
 
-QUICK = ("camera_frozen", "control_file_corrupted")
+QUICK = ("control_file_corrupted",)
 
 
 @needs_mosquitto
