@@ -3,9 +3,12 @@
 Back-ends are chosen by name (`CameraConfig.backend`) and live in `camera_backends.py`; none replaces another.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable
+
+import numpy as np
 
 from edge.camera_backends import Backend, Image, open_backend
 from edge.config import CameraConfig
@@ -17,10 +20,12 @@ _FIRST_FRAME_S = 6.0  # sensors and GStreamer pipelines take seconds to start
 _BACK_OFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _LOOK_S = 0.1
 
+log = logging.getLogger(__name__)
+
 
 def open_camera(config: CameraConfig) -> "GrabbedCamera":
     """Open the camera that `config` names. Raises DeviceError where it is absent, refuses, or its back-end is not installed."""
-    return GrabbedCamera(lambda: open_backend(config))
+    return GrabbedCamera(lambda: open_backend(config), live=config.backend != "file")
 
 
 class GrabbedCamera:
@@ -28,6 +33,9 @@ class GrabbedCamera:
 
     A back-end that fails, or gives no frame for `stale_s` (`first_frame_s` after opening), is closed and opened again, after
     pauses of `back_off_s` that grow until it gives frames. A file's end is an end: EndOfStreamError.
+
+    live: an image that equals the one before, to the last bit, is no frame: a sensor's noise never repeats, a frozen driver's
+    buffer and black frames do, and a pose from them would be invented. A file may hold such images and is believed.
     """
 
     def __init__(
@@ -36,12 +44,14 @@ class GrabbedCamera:
         stale_s: float = _STALE_S,
         first_frame_s: float = _FIRST_FRAME_S,
         back_off_s: tuple[float, ...] = _BACK_OFF_S,
+        live: bool = True,
     ) -> None:
         self.counters = CameraCounters()
-        self._open = open_again
+        self._open, self._live = open_again, live
         self._stale_s, self._first_frame_s, self._back_off_s = stale_s, first_frame_s, back_off_s
         self._changed = threading.Condition()
         self._newest: Frame | None = None
+        self._before: Image | None = None
         self._ended: EndOfStreamError | None = None
         self._closed = threading.Event()
         self._tries = 0
@@ -67,14 +77,19 @@ class GrabbedCamera:
         self._watcher.join(timeout=0.5)
         self._grabber.stop()
 
-    def _keep(self, t_ns: int, image: Image) -> None:
+    def _keep(self, t_ns: int, image: Image) -> bool:
+        """Whether this is a new image."""
+        if self._live and self._before is not None and np.array_equal(image, self._before):
+            return False
         with self._changed:
             if self._closed.is_set():
-                return
+                return True
+            self._before = image
             self.counters.dropped += self._newest is not None
             self._newest = Frame(self.counters.frames, t_ns, image)
             self.counters.frames += 1
             self._changed.notify_all()
+            return True
 
     def _watch(self) -> None:
         while not self._closed.is_set():
@@ -87,10 +102,12 @@ class GrabbedCamera:
                     return
                 self._reopen(str(failure))
             elif self._grabber.silent_s > (self._stale_s if self._grabber.frames else self._first_frame_s):
-                self._reopen(f"the camera gave no frame for {self._grabber.silent_s:.1f} s")
+                what = "repeats one image" if self._grabber.repeats else "gave no frame"
+                self._reopen(f"the camera {what} for {self._grabber.silent_s:.1f} s")
 
     def _reopen(self, why: str) -> None:
         self.counters.last_error = why
+        log.warning("camera: %s; it is opened again", why)
         self._grabber.stop()
         if self._grabber.frames:
             self._tries = 0
@@ -111,10 +128,11 @@ class GrabbedCamera:
 class _Grabber:
     """One opened back-end and the thread that owns it, so that a grab which never returns takes only this thread with it."""
 
-    def __init__(self, backend: Backend, keep: Callable[[int, Image], None]) -> None:
+    def __init__(self, backend: Backend, keep: Callable[[int, Image], bool]) -> None:
         self.done = threading.Event()
         self.failure: DeviceError | EndOfStreamError | None = None
         self.frames = 0
+        self.repeats = 0  # since the last new image
         self._last_s = time.monotonic()
         self._backend, self._keep = backend, keep
         self._stop = threading.Event()
@@ -123,7 +141,7 @@ class _Grabber:
 
     @property
     def silent_s(self) -> float:
-        """Time since the last frame, or since opening [s]."""
+        """Time since the last new image, or since opening [s]."""
         return time.monotonic() - self._last_s
 
     def stop(self) -> None:
@@ -135,10 +153,14 @@ class _Grabber:
         try:
             while not self._stop.is_set():
                 t_ns, image = self._backend.grab()
-                if not self._stop.is_set():
+                if self._stop.is_set():
+                    continue
+                if self._keep(t_ns, image):
                     self._last_s = time.monotonic()
                     self.frames += 1
-                    self._keep(t_ns, image)
+                    self.repeats = 0
+                else:
+                    self.repeats += 1
         except (DeviceError, EndOfStreamError) as e:
             self.failure = e
         except Exception as e:  # a driver's binding may raise anything; it must not end the stream

@@ -239,7 +239,7 @@ def test_fake_picamera2_refuses_clearly(monkeypatch) -> None:
 
 
 class FakeCamera:
-    """A camera of 200 fps that does what `script` says after some frames: "lost", "freeze" or "raise"."""
+    """A camera of 200 fps that does what `script` says after some frames: "lost", "freeze", "repeat" or "raise"."""
 
     def __init__(self, script: str, frames: int = 5) -> None:
         self.script, self.left = script, frames
@@ -255,7 +255,9 @@ class FakeCamera:
         if self.left < 0 and self.script == "freeze":
             self.closed.wait(3.0)
             raise DeviceError("woke up too late")
-        return time.monotonic_ns(), np.zeros((4, 4, 3), np.uint8)
+        if self.left < 0 and self.script == "repeat":
+            return time.monotonic_ns(), np.zeros((4, 4, 3), np.uint8)
+        return time.monotonic_ns(), np.random.default_rng().integers(1, 255, (4, 4, 3), np.uint8)
 
     def close(self) -> None:
         self.closed.set()
@@ -271,7 +273,8 @@ def run_for(camera: GrabbedCamera, seconds: float):
 
 
 @pytest.mark.parametrize(
-    ("script", "why"), [("lost", "stopped giving"), ("raise", "SensorTimestamp"), ("freeze", "no frame for")]
+    ("script", "why"),
+    [("lost", "stopped giving"), ("raise", "SensorTimestamp"), ("freeze", "no frame for"), ("repeat", "repeats one image for")],
 )
 def test_a_camera_that_goes_away_or_freezes_is_opened_again(script: str, why: str) -> None:
     opened = [FakeCamera(script), FakeCamera("")]
@@ -286,6 +289,14 @@ def test_a_camera_that_goes_away_or_freezes_is_opened_again(script: str, why: st
     assert np.diff([f.t_ns for f in seen]).min() > 0
     assert opened[1].closed.is_set()
     opened[0].closed.set()
+
+
+def test_a_file_may_repeat_an_image() -> None:
+    camera = GrabbedCamera(lambda: FakeCamera("repeat", frames=1), stale_s=0.2, live=False)
+    seen = run_for(camera, 0.6)
+    camera.close()
+    assert camera.counters.reopened == 0
+    assert seen[-1].index > 15
 
 
 def test_a_camera_that_stays_away_is_tried_with_growing_pauses_and_close_does_not_wait() -> None:

@@ -1,0 +1,109 @@
+"""A whole sensor under test: `posekernel run` as a process, its parts within reach, and everything that reached the broker."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge.app import DEMO_SESSION
+from edge.session import load_session
+from tests.alsa_device import AlsaTestDevice, make_alsa_device
+from tests.mosquitto import Mosquitto
+from tests.test_first_light import write_config
+from tests.test_mqtt import Subscriber
+
+START_S = 60.0
+
+
+@dataclass
+class Device:
+    """process: the sensor. arrived: (monotonic s, topic below posekernel/hall/, message), in order of arrival."""
+
+    folder: Path
+    card: AlsaTestDevice
+    broker: Mosquitto
+    config: Path
+    process: subprocess.Popen[bytes]
+    arrived: list[tuple[float, str, dict[str, Any]]] = field(default_factory=list)
+
+    @property
+    def log(self) -> str:
+        """What the sensor wrote to its log so far."""
+        return (self.folder / "log").read_text()
+
+    def messages(self, topic: str, since_s: float = 0.0) -> list[tuple[float, dict[str, Any]]]:
+        """(arrival [monotonic s], message) of one topic."""
+        return [(t, m) for t, name, m in list(self.arrived) if name == topic and t >= since_s]
+
+    def wait_for(self, topic: str, since_s: float, wanted: Callable[[dict[str, Any]], bool], timeout_s: float = START_S) -> float:
+        """Arrival [monotonic s] of the first such message after since_s; AssertionError where none comes."""
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            for t, message in self.messages(topic, since_s):
+                if wanted(message):
+                    return t
+            assert self.process.poll() is None, f"the sensor ended with {self.process.returncode}:\n{self.log}"
+            time.sleep(0.05)
+        raise AssertionError(f"no such {topic} within {timeout_s:g} s:\n{self.log}")
+
+    def wait_pose(self, since_s: float, scale_source: str | None = None) -> float:
+        """Arrival [monotonic s] of the first pose after since_s."""
+        return self.wait_for("pose", since_s, lambda m: scale_source is None or m["scale_source"] == scale_source)
+
+    def send(self, how: signal.Signals) -> None:
+        """A signal to the sensor."""
+        self.process.send_signal(how)
+
+
+@contextmanager
+def device(folder: Path, *, start: bool = True, **card_faults: int) -> Iterator[Device]:
+    """A sensor named hall on the demo's sound and frames, over and over. card_faults: see make_alsa_device."""
+    folder.mkdir(parents=True, exist_ok=True)
+    session = load_session(DEMO_SESSION)
+    recording = np.asarray(session.audio[: session.periods * session.excitation.period_samples])
+    card = make_alsa_device(
+        folder / "card", recording, session.excitation.sample_rate_hz, loopback=session.reference_channel, **card_faults
+    )
+    with Mosquitto(folder / "broker") as broker, Subscriber(broker, "posekernel/hall/#") as seen:
+        config = write_config(folder / "config.toml", "hall", session, card, broker, "ray", 1.70)
+        text = config.read_text().replace("fps = 0", "fps = 0\nloop = true").replace("[mqtt]\n", "[mqtt]\ndiscovery = false\n")
+        text += f'[sensing]\nping = "always"\n[telemetry]\ninterval_s = 1\n[runtime]\nstate_dir = "{folder}/state"\n'
+        config.write_text(text)
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "edge", "run", "--config", str(config)],
+                cwd=Path(__file__).parents[2],
+                env=os.environ | card.env,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+            )
+        made = Device(folder, card, broker, config, process)
+        done = threading.Event()
+
+        def record() -> None:
+            while not done.is_set():
+                for topic, payload, _ in seen.drain(0.02):
+                    made.arrived.append((time.monotonic(), topic.removeprefix("posekernel/hall/"), json.loads(payload)))
+
+        recorder = threading.Thread(target=record, daemon=True)
+        recorder.start()
+        try:
+            if start:
+                made.wait_pose(0.0)
+            yield made
+        finally:
+            process.send_signal(signal.SIGCONT)
+            process.kill()
+            process.wait()
+            done.set()
+            recorder.join()

@@ -1,0 +1,21 @@
+"""Every row of the fault table is a test: the quick ones always, all of them with POSEKERNEL_FAULT_TESTS=1."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.faults.rows import ROWS
+from tests.mosquitto import needs_mosquitto
+
+QUICK = ("control_file_corrupted",)
+
+
+@needs_mosquitto
+@pytest.mark.export
+@pytest.mark.parametrize("name", ROWS)
+def test_the_device_survives(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("alsaaudio", reason="pyalsaaudio is not installed")
+    if name not in QUICK and not os.environ.get("POSEKERNEL_FAULT_TESTS"):
+        pytest.skip("POSEKERNEL_FAULT_TESTS=1 runs it")
+    ROWS[name](tmp_path / "device")
