@@ -107,10 +107,11 @@ class GrabbedCamera:
 
     def _reopen(self, why: str) -> None:
         self.counters.last_error = why
-        log.warning("camera: %s; it is opened again", why)
         self._grabber.stop()
         if self._grabber.frames:
             self._tries = 0
+        if self._tries == 0:  # said once: a room may be pitch dark, and its images all alike, for a night
+            log.warning("camera: %s; it is opened again", why)
         while not self._closed.wait(self._back_off_s[min(self._tries, len(self._back_off_s) - 1)]):
             self._tries += 1
             try:
