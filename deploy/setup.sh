@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes a virtual environment with what one make target needs; installs system packages only when one is missing.
-# usage: deploy/setup.sh VENV PYTHON demo|test|bench|train|train,test|deploy
+# usage: deploy/setup.sh VENV PYTHON demo|test|fuzz,test|bench|train|train,test|deploy
 # Done once per VENV and purpose: a stamp remembers the hash of everything that decides what is installed.
 set -euo pipefail
 venv=$1 python=$2 purpose=$3
@@ -16,7 +16,7 @@ case $purpose in
   demo) needs="" ;;
   bench|train|train,test) needs="" ;;
   deploy) needs="debootstrap:debootstrap systemd-nspawn:systemd-container ssh:openssh-client" ;;
-  test) needs="gcc:gcc /usr/include/alsa/asoundlib.h:libasound2-dev /usr/sbin/mosquitto:mosquitto mosquitto_sub:mosquitto-clients openssl:openssl chromium:chromium" ;;
+  test|fuzz,test) needs="gcc:gcc /usr/include/alsa/asoundlib.h:libasound2-dev /usr/sbin/mosquitto:mosquitto mosquitto_sub:mosquitto-clients openssl:openssl chromium:chromium" ;;
   *) echo "setup.sh: unknown purpose $purpose" >&2; exit 2 ;;
 esac
 if [ "${purpose#*test}" != "$purpose" ]; then  # pyalsaaudio is built from source
