@@ -15,6 +15,10 @@ CACHE = Path(os.environ.get("POSEKERNEL_DEPLOY_CACHE", "~/.cache/posekernel-depl
 # What Raspberry Pi OS Lite has on a fresh card; the roles bring the rest.
 BARE = "systemd,systemd-sysv,dbus,openssh-server,sudo,udev,python3,python3-apt,ca-certificates,cron"
 PATIENCE_S = 300.0
+# At a reboot systemd-nspawn empties its folder below /run, and refuses to where /run is no tmpfs: it gets one that only it sees.
+_NSPAWN = "/run/systemd/nspawn"
+_OWN_RUN = ["unshare", "--mount", "--propagation", "slave", "sh", "-c",
+            f'mkdir -p {_NSPAWN} && mount -t tmpfs -o mode=755 nspawn {_NSPAWN} && exec "$@"', "sh"]  # fmt: skip
 
 
 def bare_tree() -> Path:
@@ -58,8 +62,8 @@ class Machine:
     def __enter__(self) -> Self:
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--console=pipe", f"--machine={self.name}",
-                 f"--directory={self.tree}", "--boot"], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                [*_OWN_RUN, "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--console=pipe",
+                 f"--machine={self.name}", f"--directory={self.tree}", "--boot"], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )  # fmt: skip
         wait_for(f"ssh to {self.name}", self.answers)
         return self

@@ -1,0 +1,83 @@
+"""update.yml on three devices: a bad release stops at the first, which is back on the old one by itself; a good one moves all."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.machine import Machine, inventory
+from tests.deploy.playbooks import SETTINGS, VARIABLES, VERSION, hear, play, release
+from tests.mosquitto import Mosquitto
+
+NAMES = ("hall", "kitchen", "attic")
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory, wheelhouse: None) -> Iterator[list[Machine]]:
+    with ExitStack() as stack:
+        yield [stack.enter_context(Machine(tmp_path_factory.mktemp("machine"), name)) for name in NAMES]
+
+
+@pytest.fixture(scope="module")
+def converged(fleet: list[Machine], broker: Mosquitto, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The inventory of three machines that site.yml has been through."""
+    variables = {
+        **VARIABLES,
+        "runtime_settings": {**SETTINGS, "mqtt.port": broker.port},
+        "update_reader_arguments": ["-h", broker.host, "-p", str(broker.port)],
+        "update_most_latency_p95_ms": 5000,  # three sensors share the processors of one machine here
+    }
+    hosts = inventory(tmp_path_factory.mktemp("inventory"), fleet, variables)
+    play(hosts)
+    assert [_recap(hosts, name)["failed"] for name in NAMES] == [0, 0, 0]
+    return hosts
+
+
+def _recap(hosts: Path, name: str) -> dict[str, int]:
+    """What the last play counted for a machine."""
+    line = next(x for x in (hosts.parent / "play.json").read_text().splitlines() if x.startswith(name) and " : ok=" in x)
+    return {k: int(v) for k, v in (pair.split("=") for pair in line.split(":")[1].split())}
+
+
+def _untouched(hosts: Path, name: str) -> bool:
+    """Whether the last play did not come to a machine at all."""
+    return not any(x.startswith(name) and " : ok=" in x for x in (hosts.parent / "play.json").read_text().splitlines())
+
+
+def _running(machine: Machine) -> tuple[str, str, str]:
+    return machine.run("readlink /opt/posekernel/current"), machine.show("MainPID"), machine.show("ActiveState")
+
+
+def test_a_release_that_crashes_stops_at_the_first_device(
+    fleet: list[Machine], converged: Path, broker: Mosquitto, tmp_path: Path
+) -> None:
+    others = [_running(m) for m in fleet[1:]]
+    folder = release(tmp_path / "wheelhouse", "9.0.0", pose_detection=b"not a model")
+    recap = play(converged, "update.yml", posekernel_version="9.0.0", posekernel_wheelhouse=str(folder), update_wait_s=60)
+    assert recap["failures"] == 1
+    assert f"hall is back on {VERSION}" in (converged.parent / "play.json").read_text()
+    assert _running(fleet[0])[0] == f"releases/{VERSION}"
+    assert hear(broker, "posekernel/hall/telemetry")["version"] == VERSION
+    assert [_running(m) for m in fleet[1:]] == others
+    assert all(_untouched(converged, name) for name in NAMES[1:])
+    assert not any("9.0.0" in m.run("ls /opt/posekernel/releases") for m in fleet[1:])
+
+
+def test_a_tampered_release_is_refused_at_the_first_device(fleet: list[Machine], converged: Path, tmp_path: Path) -> None:
+    before = [_running(m) for m in fleet]
+    folder = release(tmp_path / "wheelhouse", "9.0.1")
+    wheel = next(folder.glob("posekernel-*.whl"))
+    wheel.write_bytes(wheel.read_bytes() + b" ")
+    assert play(converged, "update.yml", posekernel_version="9.0.1", posekernel_wheelhouse=str(folder))["failures"] == 1
+    assert f"{wheel.name}: FAILED" in (converged.parent / "play.json").read_text()
+    assert [_running(m) for m in fleet] == before
+
+
+def test_a_good_release_moves_all_three(fleet: list[Machine], converged: Path, broker: Mosquitto, tmp_path: Path) -> None:
+    folder = release(tmp_path / "wheelhouse", "9.0.2")
+    play(converged, "update.yml", posekernel_version="9.0.2", posekernel_wheelhouse=str(folder))
+    assert [_recap(converged, name)["failed"] for name in NAMES] == [0, 0, 0]
+    for machine, name in zip(fleet, NAMES, strict=True):
+        assert _running(machine)[0] == "releases/9.0.2"
+        assert hear(broker, f"posekernel/{name}/telemetry")["version"] == "9.0.2"
