@@ -13,7 +13,7 @@ from edge.devices import FloatArray
 from edge.pose import MID_HIP
 from edge.pose_kernel import Kernels, pool
 from edge.ray_decoder import Lifted, RayDecoding, assemble
-from edge.rays import N_JOINTS, View, log_level, mean_level
+from edge.rays import N_JOINTS, View, clearest_floor, log_level, mean_level
 from edge.rig import Rig
 from edge.volume import gather_points
 
@@ -69,6 +69,7 @@ def frustum_sound(kernels: Kernels, rig: Rig, view: View, log_depth: npt.ArrayLi
     arrival = rig.arrival_s(points.reshape(-1, 3))
     pooled = pool(kernels.envelope, kernels.sample_rate_hz, spec.pool_m, c)
     hip = arrival.reshape(len(arrival), spec.bins, -1)[:, spec.bins // 2].mean(axis=1)
+    pooled = np.hypot(pooled, clearest_floor(pooled, hip, kernels.sample_rate_hz, c, spec.gate))
     level = mean_level(pooled, hip, kernels.sample_rate_hz, c, spec.gate)
     loud = log_level(gather_points(pooled, arrival, kernels.sample_rate_hz) * (0.5 * c * arrival) ** 2, level)
     return np.asarray(loud.reshape(-1, spec.bins, spec.side, spec.side)[chosen], np.float32)

@@ -49,8 +49,11 @@ ARRAYS = {
 COMPACT_WEIGHTS = (0.2, 0.15, 0.5, 0.15, 0.0)  # the last only by its name
 PUBLIC, RANDOM, COMPACT_6, COMPACT_2 = "public", "random", "compact-6", "compact-2"
 ONLY = {COMPACT_6: "respeaker-6-mic-circular", COMPACT_2: "respeaker-2-mic-hat"}
-# What --rig takes: a family (compact: arrays at 16 kHz in the product's band) of rigs, or one of its members by name.
-FAMILIES = ("compact", *ONLY, "arrays", "all", PUBLIC, RANDOM, *ARRAYS)
+# Compact arrays at 16 kHz, by the band they play: the product's, all that a small loudspeaker can, the low part of it.
+PRODUCT_BAND_HZ = (2000.0, 7500.0)
+COMPACT_BANDS_HZ = {"compact": PRODUCT_BAND_HZ, "compact-wide": (1000.0, 7500.0), "compact-low": (1000.0, 4000.0)}
+# What --rig takes: a family of rigs, or one of its members by name.
+FAMILIES = (*COMPACT_BANDS_HZ, *ONLY, "arrays", "all", PUBLIC, RANDOM, *ARRAYS)
 FAMILY_WEIGHTS = {"arrays": 0.75, RANDOM: 0.2, PUBLIC: 0.05}
 
 # Bands [Hz] by capture rate, with how often each is drawn.
@@ -59,7 +62,6 @@ BANDS = {
     48000: (((2000.0, 7500.0), 0.4), ((2000.0, 12000.0), 0.35), ((2000.0, 16000.0), 0.2), ((2000.0, 22000.0), 0.05)),
     96000: (((1000.0, 10000.0), 0.5), ((2000.0, 16000.0), 0.5)),
 }
-PRODUCT_BAND_HZ = (2000.0, 7500.0)
 
 MIC_ERROR_M = 0.0005
 PLACE_ERROR_M = 0.003
@@ -100,9 +102,9 @@ def sample_rig(rng: Rng, camera: Camera, family: str) -> SimulatedRig:
         return _random(rng, camera, temperature_c)
     name = only or str(rng.choice(list(ARRAYS), p=COMPACT_WEIGHTS))
     profile = ARRAYS[name]
-    product = family == "compact" or family in ONLY
+    product = family in COMPACT_BANDS_HZ or family in ONLY
     rate = 16000 if product else int(rng.choice(profile.rates_hz))
-    band = PRODUCT_BAND_HZ if product else _band(rng, rate)
+    band = COMPACT_BANDS_HZ.get(family, PRODUCT_BAND_HZ) if product else _band(rng, rate)
     beside = rng.random() < 0.8
     return _mounted(rng, name, camera, profile.mics_m, beside, profile.reference, rate, band, temperature_c)
 

@@ -26,6 +26,7 @@ from export.losses import fusion_loss, metres_loss, mpjpe, predict
 from export.network import VisionNet, parameters, person_points
 from export.people import detector_errors, sample_people, sample_scenes
 from export.samples import SoundSet, folders
+from export.shipped import SUFFIXES, load_shipped, refit_norms
 from export.team import Team
 from export.train_config import TrainConfig, config_from
 
@@ -33,6 +34,7 @@ Say = Callable[[str], None]
 Progress = Callable[[Iterable[Any], int], Iterable[Any]]
 
 SAVE_EVERY_S = 120.0
+REFITTED = 4  # batches that the batch normalisations of a shipped model are fitted to
 
 
 def train(
@@ -48,14 +50,16 @@ def train(
 ) -> Path:
     """Train from DATA/train and all else that begins like it, validate on DATA/val likewise; returns the best checkpoint.
 
-    finetune: checkpoint to start from instead of nothing. vision: vision.pt of another run to see with, instead of a new one.
-    minutes: the learning rate has come down by then even if not all steps are done. Raises ConfigError, SessionError where there
-    is nothing to train on, ModelError for a checkpoint that does not fit.
+    finetune: checkpoint or card of a shipped model to start from instead of nothing. vision: vision.pt of another run to see
+    with, instead of a new one. minutes: the learning rate has come down by then even if not all steps are done. Raises
+    ConfigError, SessionError where there is nothing to train on, ModelError for a checkpoint that does not fit.
     """
     team = Team()
     run.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(config.seed)
-    start = None if finetune is None else load_checkpoint(finetune)
+    start = None
+    if finetune is not None:
+        start = load_shipped(finetune) if finetune.suffix in SUFFIXES else load_checkpoint(finetune)
     if start is not None:
         same = {key: start["config"][key] for key in ("form", "vision", "ray", "volume")}
         config = config_from(config.as_dict() | same)
@@ -73,7 +77,7 @@ def train(
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint: config, weights of vision and fusion, score. Raises ModelError."""
+    """A checkpoint: config, weights of vision and fusion, score, folded (False). Raises ModelError."""
     try:
         data = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as e:
@@ -81,7 +85,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     missing = {"config", "vision", "fusion"} - set(data)
     if missing:
         raise ModelError(f"{path}: a checkpoint needs {', '.join(sorted(missing))}; `posekernel-export train` makes one")
-    return dict(data)
+    return dict(data) | {"folded": False}
 
 
 def load_networks(path: Path) -> tuple[TrainConfig, VisionNet, nn.Module, dict[str, Any]]:
@@ -154,6 +158,8 @@ class _FusionTraining:
         self.net = config.make_network()
         if start is not None:
             self.net.load_state_dict(start["fusion"])
+            if start["folded"]:
+                refit_norms(self.net, [self._batch(step).inputs for step in range(REFITTED)])
         self.average = deepcopy(self.net).eval()
         self.optimizer = torch.optim.AdamW(self.net.parameters(), config.rate, weight_decay=config.weight_decay)
         self.step, self.spent_s, self.best, self.since_best = 0, 0.0, float("inf"), 0
@@ -169,7 +175,7 @@ class _FusionTraining:
             self.spent_s = time.monotonic() - began
             done = self.team.agreed(max((self.step + 1) / c.steps, 0.0 if minutes is None else self.spent_s / 60.0 / minutes))
             set_rate(self.optimizer, c.rate, self.step, min(done, 1.0), c.warm_up)
-            loss, metres = fusion_loss(self.net, self._batch(), c)
+            loss, metres = fusion_loss(self.net, self._batch(self.step), c)
             descend(self.optimizer, self.net, loss, self.team)
             self.step += 1
             follow(self.average, self.net, min(c.ema, self.step / (self.step + 10)))
@@ -186,12 +192,12 @@ class _FusionTraining:
         self.team.wait()
         return self.folder / "best.pt"
 
-    def _batch(self) -> Batch:
+    def _batch(self, step: int) -> Batch:
         # Seeded by step and place in the batch: resumed or on several processes, a run draws what an unbroken one would have.
         c = self.config
-        chosen = np.random.default_rng([c.seed, 12, self.step]).integers(len(self.training), size=c.batch)
+        chosen = np.random.default_rng([c.seed, 12, step]).integers(len(self.training), size=c.batch)
         mine = range(self.team.rank, c.batch, self.team.size)
-        rngs = [np.random.default_rng([c.seed, 14, self.step, k]) for k in mine]
+        rngs = [np.random.default_rng([c.seed, 14, step, k]) for k in mine]
         heard = [self.training.augmented(int(chosen[k]), c.augmentation, rng) for k, rng in zip(mine, rngs, strict=True)]
         return fusion_batch(heard, self.vision, c.fusion.spec)[0]
 

@@ -185,6 +185,24 @@ def test_the_level_of_the_echo_does_not_matter() -> None:
     np.testing.assert_allclose(a, b, atol=1e-4)
 
 
+def test_silence_before_the_echo_looks_as_with_a_little_noise() -> None:
+    rig, joints = make_rig(CAMERA), standing(2.6, CAMERA)
+    view = keypoint_view(seen(joints, CAMERA), rig)
+    assert view is not None
+    clean = echoes(joints, rig)
+    hip = int(rig.arrival_s(joints[8]).mean() * RATE)
+    loud = np.sqrt(np.mean(np.abs(clean.analytic[:, hip - 40 : hip + 40]) ** 2))
+    rng = np.random.default_rng(2)
+    before = {}
+    for sir_db in (None, 60.0, 20.0, 5.0):
+        noise = rng.normal(size=clean.analytic.shape) * loud * (0.0 if sir_db is None else 10.0 ** (-sir_db / 20.0))
+        kernels = make_kernels(clean.analytic + noise.astype(np.complex64), RATE, BAND)
+        before[sir_db] = channel(ray_sound(kernels, rig, view, *normalised(joints, view), SPEC), "mean")[:6].mean()
+    assert before[60.0] == pytest.approx(before[None], abs=0.05)
+    assert before[20.0] == pytest.approx(before[None], abs=0.4)
+    assert before[5.0] > before[20.0] + 0.3  # what is really there still shows
+
+
 def test_a_wide_rig_has_no_phase_keeping_channel() -> None:
     joints = standing(2.6, CAMERA)
     rig = make_rig(CAMERA, mics=4, spread_m=1.0)

@@ -21,7 +21,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("--config", choices=CONFIG_NAMES, default="small", help="size of the run (default small)")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="dataset with train and val")
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder of the run, new or to go on with")
-    parser.add_argument("--finetune", type=Path, metavar="CKPT", help="checkpoint to start from")
+    parser.add_argument("--finetune", type=Path, metavar="FILE", help="checkpoint or NAME.json of a shipped model to start from")
     parser.add_argument("--vision", type=Path, metavar="F", help="vision.pt of another run: see with its network, train no other")
     parser.add_argument("--minutes", type=float, metavar="M", help="end the learning rate's descent by then (default: all steps)")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads (default 1)")
