@@ -4,16 +4,19 @@ import http.client
 import json
 import re
 import socket
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from edge import web_server
 from edge.config import Config, DeviceConfig, MqttConfig, WebConfig, check_config
 from edge.errors import ConfigError
 from edge.rig import Camera, Rig
-from edge.web_server import FILES, WebServer, page_description
+from edge.web_server import _CONNECTIONS, _REQUEST_BYTES, FILES, WebServer, page_description
 from edge.zones import ZoneConfig
 
 RIG = Rig(
@@ -43,6 +46,27 @@ def get(server: WebServer, path: str, method: str = "GET") -> tuple[int, dict[st
     return found
 
 
+def connect(server: WebServer) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", server.port), timeout=5.0)
+
+
+def rest(s: socket.socket) -> bytes:
+    """Everything until the server closes."""
+    return b"".join(iter(lambda: s.recv(65536), b""))
+
+
+def said(server: WebServer, request: str) -> bytes:
+    """The answer to bytes that http.client would tidy."""
+    with connect(server) as s:
+        s.sendall(request.encode())
+        return rest(s)
+
+
+def with_host(server: WebServer, *hosts: str) -> bytes:
+    lines = "".join(f"Host: {host}\r\n" for host in hosts)
+    return said(server, f"GET /config.json HTTP/1.1\r\n{lines}Connection: close\r\n\r\n")
+
+
 def test_every_file_of_the_page_is_served_with_its_type(server: WebServer) -> None:
     kinds = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
     for file in FILES.iterdir():
@@ -64,21 +88,138 @@ def test_the_page_names_only_files_that_are_served(server: WebServer) -> None:
     "path",
     [
         "/../pyproject.toml", "/../web_server.py", "/%2e%2e/web_server.py", "/..%2fweb_server.py", "/web/index.html",
-        "//etc/passwd", "/etc/passwd", "/./index.html", "/index.html/", "/..", "/.", "/index.html%00", "/config.toml",
+        "//etc/passwd", "/etc/passwd", "http://127.0.0.1/index.html", "index.html","//[",
+        "/./index.html", "/index.html/", "/..", "/.", "/index.html%00", "/config.toml",
         "/" + "a" * 5000,
     ],
 )  # fmt: skip
 def test_nothing_else_exists(server: WebServer, path: str) -> None:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=5.0) as s:  # http.client would tidy the path
-        s.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
-        answer = b"".join(iter(lambda: s.recv(65536), b""))
+    answer = said(server, f"GET {path} HTTP/1.1\r\nHost: localhost:{server.port}\r\nConnection: close\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 404")
     assert answer.endswith(b"\r\n\r\nnot found\n")
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE"])
 def test_it_can_only_be_read(server: WebServer, method: str) -> None:
-    assert get(server, "/", method)[0] == 501
+    status, headers, content = get(server, "/", method)
+    assert status == 501
+    assert content.startswith(b"Unsupported method")
+    assert headers["Content-Type"].startswith("text/plain")
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_a_body_does_not_pass_for_the_next_request(server: WebServer) -> None:
+    inner = f"GET /config.json HTTP/1.1\r\nHost: localhost:{server.port}\r\n\r\n"
+    answer = said(server, f"HEAD / HTTP/1.1\r\nHost: localhost:{server.port}\r\nContent-Length: {len(inner)}\r\n\r\n{inner}")
+    assert answer.count(b"HTTP/1.1 200") == 1
+    assert b"posekernel.page" not in answer
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:{0}", "localhost:{0}", "LocalHost:{0}", "[::1]:{0}"])
+def test_on_loopback_the_loopback_names_are_answered(server: WebServer, host: str) -> None:
+    assert with_host(server, host.format(server.port)).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize(
+    "hosts",
+    [
+        (), ("",), ("evil.example:{0}",), ("localhost",), ("localhost:1",), ("127.0.0.1.evil.example:{0}",), ("192.168.1.5:{0}",),
+        (":{0}",), ("localhost:{0}", "localhost:{0}"), ("localhost:{0}", "evil.example:{0}"), ("evil@localhost:{0}",),
+    ],
+)  # fmt: skip
+def test_a_name_that_was_pointed_at_loopback_is_refused(server: WebServer, hosts: tuple[str, ...]) -> None:
+    answer = with_host(server, *(h.format(server.port) for h in hosts))
+    assert answer.startswith(b"HTTP/1.1 421")
+    assert b"frame-ancestors 'none'" in answer
+    assert answer.endswith(b"the Host header does not name this page; open it at the address that posekernel printed\n")
+    assert b"posekernel.page" not in answer
+
+
+def test_beyond_loopback_addresses_and_the_machines_own_names_are_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "Hall.lan")
+    config = Config(device=DeviceConfig("hall"), web=WebConfig(True, "0.0.0.0", 0, "ws://127.0.0.1:9001/"))
+    with WebServer(config, RIG) as s:
+        for host in (
+            "192.168.1.5:{0}",
+            "10.0.0.1",
+            "[fe80::1]:{0}",
+            "localhost:{0}",
+            "hall:{0}",
+            "hall.local:{0}",
+            "hall.lan:{0}",
+        ):
+            assert with_host(s, host.format(s.port)).startswith(b"HTTP/1.1 200"), host
+        for host in (
+            "evil.example:{0}",
+            "hall.evil.example:{0}",
+            "hall",
+            "1.2.3:{0}",
+            "[]:{0}",
+            "1.2.3.4:x",
+            "1.2.3.4.evil:{0}",
+            "",
+        ):
+            assert with_host(s, host.format(s.port)).startswith(b"HTTP/1.1 421"), host
+
+
+def test_a_request_of_any_shape_is_bounded_in_size(server: WebServer) -> None:
+    for start in ("", "GET /", f"GET / HTTP/1.1\r\nHost: localhost:{server.port}\r\nX: "):
+        answer = said(server, start + "a" * (_REQUEST_BYTES - len(start)))
+        assert answer.startswith(b"HTTP/1.1 431"), start
+    many = "GET / HTTP/1.1\r\n" + "X: y\r\n" * 101
+    assert said(server, many).startswith(b"HTTP/1.1 431")
+
+
+@pytest.mark.parametrize("start", ["", "GET / HTTP/1.1\r\nHost: localhost:{0}\r\n\r\n"])
+def test_a_client_that_drips_is_let_go_in_time(monkeypatch: pytest.MonkeyPatch, start: str) -> None:
+    """Each byte comes well within the limit, the request never does; before it, or not, a whole one over the same connection."""
+    monkeypatch.setattr(web_server, "_REQUEST_S", 0.6)
+    began = time.monotonic()
+    with WebServer(CONFIG, RIG) as server, connect(server) as s:
+        s.sendall(start.format(server.port).encode())
+        s.settimeout(0.05)
+        closed = False
+        while not closed and time.monotonic() - began < 8.0:
+            try:
+                s.sendall(b"G")
+                rest(s)
+                closed = True
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                closed = True
+    assert closed
+    assert time.monotonic() - began >= 0.6
+
+
+def test_an_answer_that_is_taken_in_drips_is_dropped_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web_server, "_REQUEST_S", 0.6)
+    large = bytes(32 << 20)  # more than the sockets' buffers hold
+    with WebServer(CONFIG, RIG, recording=large) as server, connect(server) as s:
+        s.sendall(f"GET /recording.jsonl HTTP/1.1\r\nHost: localhost:{server.port}\r\n\r\n".encode())
+        end, took = time.monotonic() + 1.5, 0
+        while time.monotonic() < end:
+            took += len(s.recv(1024))
+            time.sleep(0.05)
+        assert took + len(rest(s)) < len(large)
+
+
+def test_connections_beyond_the_limit_are_closed_at_once_and_places_come_back() -> None:
+    with WebServer(CONFIG, RIG) as server, ExitStack() as held:
+        idle = [held.enter_context(connect(server)) for _ in range(_CONNECTIONS)]
+        for _ in range(8):
+            with connect(server) as refused:
+                began = time.monotonic()
+                assert refused.recv(1) == b""
+                assert time.monotonic() - began < 3.0
+        idle[0].close()
+        end = time.monotonic() + 4.0
+        while True:  # the place is given back after the close is seen
+            try:
+                assert get(server, "/")[0] == 200
+                break
+            except (http.client.HTTPException, ConnectionError):
+                assert time.monotonic() < end
 
 
 def test_headers_allow_this_host_and_the_broker_and_nothing_else(server: WebServer) -> None:
@@ -89,7 +230,9 @@ def test_headers_allow_this_host_and_the_broker_and_nothing_else(server: WebServ
         assert policy["connect-src"] == "'self' ws://127.0.0.1:9001"
         assert policy["script-src"] == policy["style-src"] == "'self'"
         assert headers["X-Content-Type-Options"] == "nosniff"
-        assert "Python" not in headers["Server"]
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert "unsafe" not in headers["Content-Security-Policy"]
+        assert headers["Server"].strip() == "posekernel"
 
 
 def test_it_listens_on_loopback_only(server: WebServer) -> None:
@@ -126,7 +269,7 @@ def test_a_taken_port_is_one_clear_sentence(server: WebServer) -> None:
 def test_closing_is_quick_even_with_a_browser_that_holds_on() -> None:
     with WebServer(CONFIG, RIG) as s:
         idle = socket.create_connection(("127.0.0.1", s.port), timeout=5.0)
-        idle.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        idle.sendall(f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{s.port}\r\n\r\n".encode())
         idle.recv(100)
     idle.close()
     with socket.socket() as probe:

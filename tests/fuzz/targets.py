@@ -113,12 +113,15 @@ class _Request:
     """A socket that has said all it will say."""
 
     def __init__(self, data: bytes) -> None:
-        self.data, self.answer = data, bytearray()
+        self.data, self.answer = io.BytesIO(data), bytearray()
 
     def settimeout(self, seconds: float) -> None: ...
 
     def makefile(self, *args: object, **more: object) -> io.BytesIO:
-        return io.BytesIO(self.data)
+        return io.BytesIO()
+
+    def recv_into(self, into: memoryview) -> int:
+        return self.data.readinto(into)
 
     def sendall(self, data: bytes) -> None:
         self.answer += data
@@ -127,6 +130,8 @@ class _Request:
 class _Server:
     files = {"/": (b"page", "text/html"), "/config.json": (b"{}", "application/json")}  # noqa: RUF012
     headers = {"X-Content-Type-Options": "nosniff"}  # noqa: RUF012
+    hosts = frozenset({"localhost"})
+    takes_any_address = True
 
 
 def http(data: bytes) -> None:
@@ -166,5 +171,5 @@ def seeds() -> dict[str, list[bytes]]:
         "truth": [archive(t_ns=np.arange(1), joints=np.zeros((1, 25, 3), np.float32))],
         "faults": [b'{"3": "overrun"}'],
         "background": [room],
-        "http": [b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"HEAD /config.json?x=1 HTTP/1.0\r\n\r\n"],
+        "http": [b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"HEAD /config.json?x=1 HTTP/1.0\r\nHost: [::1]:80\r\n\r\n"],
     }  # fmt: skip
