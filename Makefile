@@ -25,7 +25,7 @@ VOLUME_debug = debug-volume
 VOLUME_small = volume
 VOLUME_full = volume
 
-.PHONY: demo test lint homeassistant lint-deploy test-deploy bench model fuzz test-nojit clean
+.PHONY: demo test lint homeassistant lint-deploy test-deploy bench model fuzz test-nojit sbom clean
 
 demo:
 	@deploy/setup.sh $(VENV) $(PYTHON) demo
@@ -105,4 +105,13 @@ test-nojit:
 	NUMBA_DISABLE_JIT=1 $(VENV)/bin/pytest tests/test_deconvolution.py tests/test_pose_kernel.py tests/test_volume.py
 
 clean:
-	rm -rf $(VENV) $(VENV313) $(TRAIN_VENV) .venv-homeassistant build dist *.egg-info
+	rm -rf $(VENV) $(VENV313) $(TRAIN_VENV) .venv-homeassistant .venv-sbom .venv-sbom-tool build dist *.egg-info
+
+# The runtime alone in one virtual environment, the tool that looks at it in another. Python 3.11, so that the result is the same.
+sbom:
+	@deploy/setup.sh .venv-sbom "$$(deploy/find-python.sh 3.11)" alsa
+	@.venv-sbom-tool/bin/cyclonedx-py --version >/dev/null 2>&1 || { "$$(deploy/find-python.sh 3.11)" -m venv --clear .venv-sbom-tool && \
+	  .venv-sbom-tool/bin/pip install -q --disable-pip-version-check cyclonedx-bom==7.5.0; }
+	.venv-sbom-tool/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o .venv-sbom-tool/inventory.json .venv-sbom
+	.venv-sbom-tool/bin/python deploy/sbom.py .venv-sbom-tool/inventory.json .venv-sbom/lib/python3.11/site-packages \
+	  deploy/sbom.json export/results/licences.md

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes a virtual environment with what one make target needs; installs system packages only when one is missing.
-# usage: deploy/setup.sh VENV PYTHON demo|test|fuzz,test|bench|train|train,test|deploy
+# usage: deploy/setup.sh VENV PYTHON demo|alsa|test|fuzz,test|bench|train|train,test|deploy
 # Done once per VENV and purpose: a stamp remembers the hash of everything that decides what is installed.
 set -euo pipefail
 venv=$1 python=$2 purpose=$3
@@ -14,12 +14,13 @@ hash=$(printf '%s' "$hash" | sha256sum | cut -d' ' -f1)
 # command or file that shows the package is there : Debian package
 case $purpose in
   demo) needs="" ;;
+  alsa) needs="gcc:gcc /usr/include/alsa/asoundlib.h:libasound2-dev" ;;
   bench|train|train,test) needs="" ;;
   deploy) needs="debootstrap:debootstrap systemd-nspawn:systemd-container ssh:openssh-client" ;;
   test|fuzz,test) needs="gcc:gcc /usr/include/alsa/asoundlib.h:libasound2-dev /usr/sbin/mosquitto:mosquitto mosquitto_sub:mosquitto-clients openssl:openssl chromium:chromium" ;;
   *) echo "setup.sh: unknown purpose $purpose" >&2; exit 2 ;;
 esac
-if [ "${purpose#*test}" != "$purpose" ]; then  # pyalsaaudio is built from source
+if [ "${purpose#*test}" != "$purpose" ] || [ "$purpose" = alsa ]; then  # pyalsaaudio is built from source
   needs="$needs $("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h:python3-dev"
 fi
 "$python" -c 'import ensurepip, venv' 2>/dev/null || needs="$needs never-found:python3-venv"
