@@ -100,6 +100,10 @@ def test_lists_exactly_what_the_runtime_requires():
 
 
 def test_versions_are_the_pinned_ones():
+    for part in PACKAGES.values():
+        assert part["bom-ref"] == f"{part['name']}=={part['version']}"
+        name, version = part["purl"].removeprefix("pkg:pypi/").split("@")
+        assert (canonicalize_name(name), version) == (canonicalize_name(part["name"]), part["version"])
     lines = (ROOT / "deploy/constraints.txt").read_text().splitlines()
     pinned = {canonicalize_name(name): version for name, version in (line.split("==") for line in lines if "==" in line)}
     common = PACKAGES.keys() & pinned.keys()
