@@ -88,8 +88,9 @@ def make_alsa_device(
 ) -> AlsaTestDevice:
     """A card in `folder` (made when absent) that hears `recording` (L, C) int16, over and over when `loop`.
 
-    one_clock: the recording runs on while the device is closed. loopback: capture channel that hears what is played. xrun_at, playback_xrun_at: frame of one xrun. lost_at: frame at which
-    the capture device disappears, once; it can be opened again at once. 0 = never. Raises NoToolchainError.
+    one_clock: the recording runs on while the device is closed. loopback: capture channel that hears what is played. xrun_at,
+    playback_xrun_at: frame of one xrun. lost_at: frame at which the capture device disappears, once; it can be opened again at
+    once. 0 = never. Raises NoToolchainError.
     """
     folder.mkdir(parents=True, exist_ok=True)
     np.ascontiguousarray(recording, np.int16).tofile(folder / "heard.raw")

@@ -2,8 +2,8 @@
 
 import argparse
 import math
-import sys
 import tempfile
+import traceback
 from pathlib import Path
 
 from tests.faults.row import RowSkippedError
@@ -29,8 +29,8 @@ def main() -> int:
                 lines.append(f"| {name} | not tried: {e} | | |")
             except AssertionError as e:
                 failed += 1
-                lines.append(f"| {name} | **failed**: {str(e).splitlines()[0]} | | |")
-                print(e, file=sys.stderr)
+                traceback.print_exc()
+                lines.append(f"| {name} | **failed**: {(str(e) or 'see above').splitlines()[0]} | | |")
         print(lines[-1], flush=True)
     if args.out is not None:
         head = "# Faults\n\nOne process of `posekernel run` on a test sound card, a film and mosquitto, two cores.\n"

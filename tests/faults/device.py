@@ -24,6 +24,11 @@ from tests.test_mqtt import Subscriber
 
 START_S = 60.0
 SOUND = "sound"
+# The demo: 5 s with a person, at 10 frames/s, then 2 s without.
+POSES_PER_S = 50 / 7
+NOBODY_S = 2.0
+# The demo's person walks out of it in every round of 7 s, so that events keep coming.
+WALKED_THROUGH = [[1.09, 4.07], [-0.95, 1.88], [0.51, 0.52], [2.55, 2.71]]
 
 
 @dataclass
@@ -68,16 +73,16 @@ class Device:
 
 @contextmanager
 def device(
-    folder: Path, *, start: bool = True, env: dict[str, str] | None = None, state: Path | None = None, xrun_at: int = 0
+    folder: Path, *, start: bool = True, env: dict[str, str] | None = None, state: Path | None = None, xrun_at_s: float = 0.0
 ) -> Iterator[Device]:
     """A sensor named hall on the demo's sound and frames, over and over, in phase. start: wait for its first pose by sound.
 
-    env: further environment of the process. state: its state directory. xrun_at: see make_alsa_device.
+    env: further environment of the process. state: its state directory. xrun_at_s: time of one xrun, 0 = none.
     """
     folder.mkdir(parents=True, exist_ok=True)
     session = load_session(DEMO_SESSION)
     rate = session.excitation.sample_rate_hz
-    card = make_alsa_device(folder / "card", np.asarray(session.audio), rate, one_clock=True, xrun_at=xrun_at)
+    card = make_alsa_device(folder / "card", np.asarray(session.audio), rate, one_clock=True, xrun_at=round(xrun_at_s * rate))
     with Mosquitto(folder / "broker") as broker, Subscriber(broker, "posekernel/hall/#") as seen:
         kept = state or folder / "state"
         config = write_config(folder / "config.toml", "hall", session, card, broker, "ray", 1.70)
@@ -87,6 +92,7 @@ def device(
             .replace("[mqtt]\n", "[mqtt]\ndiscovery = false\n")
         )
         text += f'[sensing]\nping = "always"\n[telemetry]\ninterval_s = 1\n[runtime]\nstate_dir = "{kept}"\n'
+        text += f'[[zones]]\nname = "Right"\npolygon = {WALKED_THROUGH}\n'
         config.write_text(text)
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def lost_events(d: Device) -> int:
 def longest_pause_s(d: Device, since_s: float, until_s: float) -> float:
     """Longest time without a pose between two moments [monotonic s]."""
     times = [since_s, *(t for t, _ in d.messages("pose", since_s) if t < until_s), until_s]
-    return max(b - a for a, b in zip(times, times[1:], strict=False))
+    return max(b - a for a, b in pairwise(times))
 
 
 def last_telemetry(d: Device) -> dict[str, Any]:
