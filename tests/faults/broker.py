@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.faults.device import device
+from tests.faults.device import POSES_PER_S, device
 from tests.faults.row import FAULT_S, Row, lost_events, row
 
 GARBAGE = bytes(range(255, 0, -1))

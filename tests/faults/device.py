@@ -28,7 +28,7 @@ SOUND = "sound"
 POSES_PER_S = 50 / 7
 NOBODY_S = 2.0
 # The demo's person walks out of it in every round of 7 s, so that events keep coming.
-WALKED_THROUGH = [[1.09, 4.07], [-0.95, 1.88], [0.51, 0.52], [2.55, 2.71]]
+WALKED_THROUGH = [[1.20, 3.97], [-0.84, 1.78], [0.62, 0.42], [2.66, 2.61]]
 
 
 @dataclass

@@ -22,7 +22,7 @@ def xrun(folder: Path) -> Row:
         assert lost <= 2, f"{lost} of {len(near)} poses not by sound"
         assert longest_pause_s(d, began, back) < NOBODY_S + 1.0
     return Row(
-        "one xrun", "went on", f"{lost} poses scaled by sound, {told['periods_faulty']} sound periods, counted", back - struck
+        "one xrun", "went on", f"{lost} poses scaled by height, {told['periods_faulty']} sound periods, counted", back - struck
     )
 
 
