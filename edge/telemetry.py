@@ -34,13 +34,14 @@ class DeviceTotals:
     sound_dropped: int = 0
     sound_reopened: int = 0
     camera_reopened: int = 0
+    images_dropped: int = 0
 
     def with_source(self, source: Source | None) -> "DeviceTotals":
         """The totals and what `source` counted."""
         if source is None:
             return self
         sound, frames = source.audio.counters, source.frames.counters
-        now = DeviceTotals(sound.xruns, sound.gaps, sound.dropped, sound.reopened, frames.reopened)
+        now = DeviceTotals(sound.xruns, sound.gaps, sound.dropped, sound.reopened, frames.reopened, frames.dropped)
         return DeviceTotals(*(getattr(self, f.name) + getattr(now, f.name) for f in fields(self)))
 
 
@@ -98,7 +99,7 @@ class Telemetry:
             "latency_p50_ms": round(float(np.quantile(latencies, 0.5)), 1) if len(latencies) else None,
             "latency_p95_ms": round(float(np.quantile(latencies, 0.95)), 1) if len(latencies) else None,
             "frames": counters.frames,
-            "frames_dropped": counters.frames_dropped,
+            "frames_dropped": counters.frames_dropped + devices.images_dropped,
             "periods": counters.periods,
             "periods_faulty": counters.periods_faulty,
             "periods_lost": devices.sound_dropped,
@@ -169,6 +170,6 @@ def as_sentence(totals: DeviceTotals, pipeline: Pipeline) -> str:
     """The counters of a run, for the log."""
     c, d = pipeline.counters, totals
     return (
-        f"{c.frames} frames ({c.frames_dropped} dropped), {c.periods} sound periods ({c.periods_faulty} faulty, "
+        f"{c.frames} frames ({c.frames_dropped + d.images_dropped} dropped), {c.periods} sound periods ({c.periods_faulty} faulty, "
         f"{d.sound_dropped} lost), {d.xruns} xruns, {d.gaps} gaps, reopened: sound {d.sound_reopened}, camera {d.camera_reopened}"
     )

@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from edge.session import Session
+
 SOURCE = Path(__file__).parent / "alsa" / "pcm_posetest.c"
 SYSTEM_CONFIG = Path("/usr/share/alsa/alsa.conf")
 
@@ -78,6 +80,7 @@ def make_alsa_device(
     *,
     playback_channels: int = 1,
     loop: bool = True,
+    one_clock: bool = False,
     loopback: int | None = None,
     xrun_at: int = 0,
     playback_xrun_at: int = 0,
@@ -85,13 +88,15 @@ def make_alsa_device(
 ) -> AlsaTestDevice:
     """A card in `folder` (made when absent) that hears `recording` (L, C) int16, over and over when `loop`.
 
-    loopback: capture channel that hears what is played. xrun_at, playback_xrun_at: frame of one xrun. lost_at: frame at which
-    the capture device disappears, once; it can be opened again at once. 0 = never. Raises NoToolchainError.
+    one_clock: the recording runs on while the device is closed. loopback: capture channel that hears what is played. xrun_at,
+    playback_xrun_at: frame of one xrun. lost_at: frame at which the capture device disappears, once; it can be opened again at
+    once. 0 = never. Raises NoToolchainError.
     """
     folder.mkdir(parents=True, exist_ok=True)
     np.ascontiguousarray(recording, np.int16).tofile(folder / "heard.raw")
     common = f'    type posetest\n    rate {rate}\n    unplugged "{folder}/unplugged"\n'
     capture = f'    channels {recording.shape[1]}\n    infile "{folder}/heard.raw"\n    loop {"true" if loop else "false"}\n'
+    capture += f"    one_clock {'true' if one_clock else 'false'}\n"
     if loopback is not None:
         capture += f"    loopback {loopback}\n"
     capture += f'    xrun_at {xrun_at}\n    lost_at {lost_at}\n    lost_marker "{folder}/lost"\n'
@@ -104,6 +109,11 @@ def make_alsa_device(
         + f"pcm.{device.playback} {{\n{common}{playback}}}\n"
     )
     return device
+
+
+def loop_fps(session: Session) -> float:
+    """Frames per second that make the loop of a session's images as long as that of its sound, so that the two stay in phase."""
+    return 1e9 * len(session.frame_times_ns) / session.span_ns
 
 
 def use(device: AlsaTestDevice) -> None:

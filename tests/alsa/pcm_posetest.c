@@ -8,6 +8,7 @@
  * Configuration of a `type posetest` pcm:
  *   channels N, rate HZ   the only ones accepted
  *   infile PATH           what capture hears (silence after its end); loop BOOL starts it over and over
+ *   one_clock BOOL        infile runs on while the device is closed, from the process's first start
  *   outfile PATH          what was played, appended
  *   loopback N            capture channel N hears playback channel 0 of this process instead of infile
  *   xrun_at FRAME         one xrun, when FRAME is reached (once per handle; 0 = never)
@@ -35,7 +36,7 @@ typedef struct {
 	snd_pcm_ioplug_t io;
 	char *outfile, *lost_marker, *unplugged;
 	long channels, rate, xrun_at, lost_at, loopback;
-	int out_fd, loop;
+	int out_fd, loop, one_clock;
 	int16_t *recording;
 	int64_t recording_frames;
 	int running, started_ever, xrun_done, lost;
@@ -47,7 +48,7 @@ typedef struct {
 /* The loopback: playback channel 0 of the process, by frame since the process's first start. */
 static pthread_mutex_t loopback_lock = PTHREAD_MUTEX_INITIALIZER;
 static int16_t loopback[LOOPBACK_FRAMES];
-static int64_t loopback_epoch_ns;
+static int64_t loopback_epoch_ns, capture_epoch_ns;
 
 static int64_t now_ns(void)
 {
@@ -100,6 +101,8 @@ static int posetest_start(snd_pcm_ioplug_t *io)
 	if (is_capture(io))
 		begin(p);
 	if (!p->started_ever) {
+		if (is_capture(io) && !capture_epoch_ns)
+			capture_epoch_ns = p->start_ns;
 		p->epoch_ns = p->start_ns;
 		p->started_ever = 1;
 	}
@@ -185,6 +188,8 @@ static void capture(posetest_t *p, char *to, snd_pcm_uframes_t frames)
 {
 	int wide = p->io.format == SND_PCM_FORMAT_S32_LE;
 	int64_t first = p->start_frame + (int64_t)p->io.appl_ptr, echo = loopback_frame(p);
+	if (p->one_clock)
+		first += frames_between(p, capture_epoch_ns, p->epoch_ns);
 	pthread_mutex_lock(&loopback_lock);
 	for (snd_pcm_uframes_t i = 0; i < frames; i++)
 		for (long c = 0; c < p->channels; c++) {
@@ -329,6 +334,8 @@ static int configure(posetest_t *p, snd_config_t *conf, char **infile)
 			error = snd_config_get_integer(node, &p->lost_at);
 		else if (!strcmp(id, "loop"))
 			p->loop = snd_config_get_bool(node) > 0;
+		else if (!strcmp(id, "one_clock"))
+			p->one_clock = snd_config_get_bool(node) > 0;
 		else if (!strcmp(id, "infile"))
 			error = text(node, infile);
 		else if (!strcmp(id, "outfile"))

@@ -15,7 +15,7 @@ import numpy as np
 
 from edge.app import DEMO_SESSION
 from edge.session import Session, load_session
-from tests.alsa_device import make_alsa_device
+from tests.alsa_device import loop_fps, make_alsa_device
 from tests.mosquitto import Mosquitto, free_port
 
 NAME = "endurance"
@@ -163,7 +163,6 @@ polygon = [[-3, 0.5], [3, 0.5], [3, 6], [-3, 6]]
 
 def _devices(session: Session, capture: str, playback: str) -> str:
     rig, camera, excitation = session.rig, session.rig.camera, session.excitation
-    fps = 1e9 * len(session.frame_times_ns) / session.span_ns  # the loop of the images as long as that of the sound
     return f"""
 [audio]
 capture = "{capture}"
@@ -181,7 +180,7 @@ backend = "file"
 device = "{session.path / "frames.mp4"}"
 width = {camera.width}
 height = {camera.height}
-fps = {fps:.6f}
+fps = {loop_fps(session):.6f}
 loop = true
 [rig]
 speakers_m = {rig.speakers.tolist()}

@@ -17,12 +17,18 @@ import numpy as np
 
 from edge.app import DEMO_SESSION
 from edge.session import load_session
-from tests.alsa_device import AlsaTestDevice, make_alsa_device
+from tests.alsa_device import AlsaTestDevice, loop_fps, make_alsa_device
 from tests.mosquitto import Mosquitto
 from tests.test_first_light import write_config
 from tests.test_mqtt import Subscriber
 
 START_S = 60.0
+SOUND = "sound"
+# The demo: 5 s with a person, at 10 frames/s, then 2 s without.
+POSES_PER_S = 50 / 7
+NOBODY_S = 2.0
+# The demo's person walks out of it in every round of 7 s, so that events keep coming.
+WALKED_THROUGH = [[1.20, 3.97], [-0.84, 1.78], [0.62, 0.42], [2.66, 2.61]]
 
 
 @dataclass
@@ -66,24 +72,33 @@ class Device:
 
 
 @contextmanager
-def device(folder: Path, *, start: bool = True, **card_faults: int) -> Iterator[Device]:
-    """A sensor named hall on the demo's sound and frames, over and over. card_faults: see make_alsa_device."""
+def device(
+    folder: Path, *, start: bool = True, env: dict[str, str] | None = None, state: Path | None = None, xrun_at_s: float = 0.0
+) -> Iterator[Device]:
+    """A sensor named hall on the demo's sound and frames, over and over, in phase. start: wait for its first pose by sound.
+
+    env: further environment of the process. state: its state directory. xrun_at_s: time of one xrun, 0 = none.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     session = load_session(DEMO_SESSION)
-    recording = np.asarray(session.audio[: session.periods * session.excitation.period_samples])
-    card = make_alsa_device(
-        folder / "card", recording, session.excitation.sample_rate_hz, loopback=session.reference_channel, **card_faults
-    )
+    rate = session.excitation.sample_rate_hz
+    card = make_alsa_device(folder / "card", np.asarray(session.audio), rate, one_clock=True, xrun_at=round(xrun_at_s * rate))
     with Mosquitto(folder / "broker") as broker, Subscriber(broker, "posekernel/hall/#") as seen:
+        kept = state or folder / "state"
         config = write_config(folder / "config.toml", "hall", session, card, broker, "ray", 1.70)
-        text = config.read_text().replace("fps = 0", "fps = 0\nloop = true").replace("[mqtt]\n", "[mqtt]\ndiscovery = false\n")
-        text += f'[sensing]\nping = "always"\n[telemetry]\ninterval_s = 1\n[runtime]\nstate_dir = "{folder}/state"\n'
+        text = (
+            config.read_text()
+            .replace("fps = 0", f"fps = {loop_fps(session):.6f}\nloop = true")
+            .replace("[mqtt]\n", "[mqtt]\ndiscovery = false\n")
+        )
+        text += f'[sensing]\nping = "always"\n[telemetry]\ninterval_s = 1\n[runtime]\nstate_dir = "{kept}"\n'
+        text += f'[[zones]]\nname = "Right"\npolygon = {WALKED_THROUGH}\n'
         config.write_text(text)
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "edge", "run", "--config", str(config)],
                 cwd=Path(__file__).parents[2],
-                env=os.environ | card.env,
+                env=os.environ | card.env | (env or {}),
                 stdout=subprocess.DEVNULL,
                 stderr=log,
             )
@@ -99,7 +114,7 @@ def device(folder: Path, *, start: bool = True, **card_faults: int) -> Iterator[
         recorder.start()
         try:
             if start:
-                made.wait_pose(0.0)
+                made.wait_pose(0.0, SOUND)
             yield made
         finally:
             process.send_signal(signal.SIGCONT)

@@ -1,0 +1,120 @@
+"""Faults of the broker, and of what it may tell the device to do."""
+
+import math
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from tests.faults.device import POSES_PER_S, device
+from tests.faults.row import FAULT_S, Row, lost_events, row
+
+GARBAGE = bytes(range(255, 0, -1))
+
+
+@row
+def broker_killed(folder: Path) -> Row:
+    with device(folder) as d:
+        d.broker.kill()
+        time.sleep(FAULT_S)
+        d.broker.start()
+        up = time.monotonic()
+        back = d.wait_pose(up)
+        d.wait_for("event", up, lambda m: True)
+        lost = lost_events(d)
+        dropped = d.messages("telemetry", d.wait_for("telemetry", up, lambda m: m["stream_dropped"] > 0))[0][1]["stream_dropped"]
+        assert lost == 0
+    return Row(
+        "broker gone for 4 s", "kept its events, connected again", f"{dropped} stream messages, counted; 0 events", back - up
+    )
+
+
+@row
+def broker_frozen(folder: Path) -> Row:
+    with device(folder) as d:
+        d.broker.freeze()
+        time.sleep(FAULT_S)
+        d.broker.thaw()
+        up = time.monotonic()
+        back = d.wait_pose(up)
+        d.wait_for("event", up, lambda m: True)
+        lost = lost_events(d)
+        assert lost == 0
+    return Row("broker answers nothing for 4 s", "went on", "0 events", back - up)
+
+
+@row
+def control_file_corrupted(folder: Path) -> Row:
+    (folder / "state").mkdir(parents=True)
+    kept = folder / "state" / "hall.control.json"
+    kept.write_bytes(b'{"sensing": tr\x00')
+    with device(folder, start=False) as d:
+        d.wait_for("control", 0.0, lambda m: m["sensing"] is False)
+        d.wait_for("telemetry", 0.0, lambda m: m["frames"] == 0 and m["uptime_s"] > 2.0)
+        assert "cannot be used" in d.log
+        assert kept.read_bytes() == b'{"sensing": tr\x00', "overwritten without a word"
+        assert not d.messages("pose")
+    return Row("control file damaged", "sensing stays off, as it may have been; said so, kept the file", "nothing", math.nan)
+
+
+@contextmanager
+def _liar(port: int, answer: bytes) -> Iterator[list[int]]:
+    """A server in the broker's place that sends `answer` to whoever connects and closes; yields a list that grows by one each."""
+    calls: list[int] = []
+    with socket.create_server(("127.0.0.1", port)) as server:
+        server.settimeout(0.1)
+        done = threading.Event()
+
+        def serve() -> None:
+            while not done.is_set():
+                try:
+                    client, _ = server.accept()
+                except TimeoutError:
+                    continue
+                with client:
+                    calls.append(1)
+                    client.sendall(answer)
+                    client.settimeout(0.5)
+                    with suppress(OSError):
+                        client.recv(4096)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        try:
+            yield calls
+        finally:
+            done.set()
+            thread.join()
+
+
+def _lied_to(folder: Path, fault: str, answer: bytes) -> Row:
+    with device(folder) as d:
+        began, before = time.monotonic(), d.messages("pose")
+        said = len(d.log)
+        d.broker.kill()
+        with _liar(d.broker.port, answer) as calls:
+            time.sleep(2 * FAULT_S)
+        assert calls, "the device never tried"
+        d.broker.start()
+        up = time.monotonic()
+        back = d.wait_pose(up)
+        d.wait_for("event", up, lambda m: True)
+        assert lost_events(d) == 0
+        made = d.messages("pose", up)[0][1]["sequence"] - before[-1][1]["sequence"]
+        assert made > 0.7 * POSES_PER_S * (back - began), f"{made} poses in {back - began:.1f} s"
+        complaints = [line for line in d.log[said:].splitlines() if "127.0.0.1" in line and line.startswith(("ERROR", "WARN"))]
+        assert 1 <= len(complaints) <= 2, d.log[said:]
+        assert "Traceback" not in d.log
+    return Row(fault, f"went on making poses, tried {len(calls)} times, said so", "poses of that time; 0 events", back - up)
+
+
+@row
+def broker_garbage(folder: Path) -> Row:
+    return _lied_to(folder, "broker answers with garbage for 8 s", GARBAGE)
+
+
+@row
+def broker_closes(folder: Path) -> Row:
+    return _lied_to(folder, "broker closes every connection for 8 s", b"")

@@ -1,0 +1,154 @@
+"""Files that are damaged when the device starts, and a state directory that cannot be written."""
+
+import math
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import edge
+from edge.app import DEMO_SESSION
+from tests.faults.device import Device, device
+from tests.faults.row import Row, RowSkippedError, row
+
+DAMAGED = b'\x00\xff{"tr\x00'
+EDGE = Path(edge.__file__).parent
+
+
+def _refused(folder: Path, damaged: Path, settings: str = "", program: Path = EDGE.parent) -> Row:
+    """`posekernel run` on a damaged file must end with exit 2 and one sentence that names the file, and leave it as it is."""
+    config = folder / "config.toml"
+    if damaged != config:
+        config.write_text(
+            f'[device]\nid = "hall"\n[source]\nkind = "replay"\npath = "{DEMO_SESSION}"\n[mqtt]\nenabled = false\n'
+            f'[runtime]\nstate_dir = "{folder}/state"\n{settings}'
+        )
+    before = damaged.read_bytes()
+    command = [sys.executable, "-m", "edge", "run", "--config", str(config)]
+    done = subprocess.run(command, cwd=program, env=os.environ, capture_output=True, text=True, timeout=60.0, check=False)
+    assert done.returncode == 2, f"it ended with {done.returncode}:\n{done.stderr}"
+    said = [line for line in done.stderr.splitlines() if line.startswith("posekernel run: ")]
+    assert len(said) == 1, done.stderr
+    assert damaged.name in said[0], done.stderr
+    assert "Traceback" not in done.stderr, done.stderr
+    assert damaged.read_bytes() == before, "the damaged file was overwritten"
+    return Row(
+        f"{damaged.name} damaged at start", "refused to start, exit 2, one sentence", "nothing; the file is kept", math.nan
+    )
+
+
+@row
+def model_corrupted(folder: Path) -> Row:
+    package = folder / "edge"
+    for here in ("edge", "edge/models"):
+        (folder / here).mkdir(parents=True)
+    for part in EDGE.iterdir():
+        if part.name not in ("models", "__pycache__"):
+            (package / part.name).symlink_to(part)
+    for part in (EDGE / "models").iterdir():
+        (package / "models" / part.name).symlink_to(part)
+    damaged = package / "models" / "pose_detection.tflite"
+    content = bytearray(damaged.read_bytes())
+    content[len(content) // 2] ^= 1
+    damaged.unlink()
+    damaged.write_bytes(content)
+    return _refused(folder, damaged, program=folder)
+
+
+@row
+def config_corrupted(folder: Path) -> Row:
+    folder.mkdir(parents=True)
+    (folder / "config.toml").write_bytes(DAMAGED)
+    return _refused(folder, folder / "config.toml")
+
+
+@row
+def calibration_corrupted(folder: Path) -> Row:
+    folder.mkdir(parents=True)
+    damaged = folder / "calibration.toml"
+    damaged.write_bytes(DAMAGED)
+    return _refused(folder, damaged, f'[calibration]\nfile = "{damaged}"\n')
+
+
+@row
+def background_corrupted(folder: Path) -> Row:
+    folder.mkdir(parents=True)
+    damaged = folder / "room.npz"
+    damaged.write_bytes(DAMAGED)
+    return _refused(folder, damaged, f'[background]\nsnapshot = "{damaged}"\n')
+
+
+@row
+def outbox_corrupted(folder: Path) -> Row:
+    (folder / "state").mkdir(parents=True)
+    damaged = folder / "state" / "hall.outbox"
+    damaged.write_bytes(1000 * DAMAGED)
+    began = time.monotonic()
+    with device(folder, start=False) as d:
+        d.wait_for("event", 0.0, lambda m: True)
+        (aside,) = damaged.parent.glob("hall.outbox.damaged-*")
+        assert aside.read_bytes() == 1000 * DAMAGED
+        assert aside.name in d.log, d.log
+        first = d.messages("pose")[0][0]
+    return Row("outbox damaged at start", "moved it aside, said so, began a new one", "what waited in it", first - began)
+
+
+@contextmanager
+def _tmpfs(folder: Path) -> Iterator[Path]:
+    """A file system of 256 KiB of its own. Raises RowSkippedError where mounting is not allowed."""
+    folder.mkdir(parents=True)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=256k", "none", folder], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RowSkippedError(f"a file system of its own cannot be mounted: {done.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def _never_twice(d: Device) -> None:
+    numbers = [m["sequence"] for _, m in d.messages("event")]
+    assert numbers == sorted(set(numbers)), numbers
+    assert d.log.count("events cannot be kept on disk") == 1, d.log
+
+
+@row
+def disk_full(folder: Path) -> Row:
+    with _tmpfs(folder / "state") as state, device(folder, state=state) as d:
+        d.wait_for("event", 0.0, lambda m: True)
+        with (state / "filler").open("wb", buffering=0) as file, suppress(OSError):
+            while file.write(bytes(4096)):
+                pass
+        full = time.monotonic()
+        d.wait_for("event", full, lambda m: True)
+        back = d.wait_pose(full)
+        (state / "filler").unlink()
+        d.wait_for("event", time.monotonic(), lambda m: True)
+        _never_twice(d)
+    return Row("disk full", "events arrived from memory, said so once", "0 events", back - full)
+
+
+@row
+def disk_read_only(folder: Path) -> Row:
+    began = time.monotonic()
+    with _tmpfs(folder / "state") as state:
+        _mount("-o", "remount,ro", state)
+        with device(folder, state=state) as d:
+            back = d.wait_pose(0.0)
+            d.wait_for("event", 0.0, lambda m: True)
+            _mount("-o", "remount,rw", state)
+            d.wait_for("event", time.monotonic(), lambda m: True)
+            _never_twice(d)
+            assert (state / "hall.outbox").exists()
+    return Row("state directory read-only at start", "events arrived from memory, said so once", "0 events", back - began)
+
+
+def _mount(*arguments: str | Path) -> None:
+    done = subprocess.run(["mount", *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RowSkippedError(f"mount refuses: {done.stderr.strip()}")
