@@ -170,6 +170,7 @@ def as_sentence(totals: DeviceTotals, pipeline: Pipeline) -> str:
     """The counters of a run, for the log."""
     c, d = pipeline.counters, totals
     return (
-        f"{c.frames} frames ({c.frames_dropped + d.images_dropped} dropped), {c.periods} sound periods ({c.periods_faulty} faulty, "
-        f"{d.sound_dropped} lost), {d.xruns} xruns, {d.gaps} gaps, reopened: sound {d.sound_reopened}, camera {d.camera_reopened}"
+        f"{c.frames} frames seen, {c.frames_dropped + d.images_dropped} dropped, {c.periods} sound periods "
+        f"({c.periods_faulty} faulty, {d.sound_dropped} lost), {d.xruns} xruns, {d.gaps} gaps, "
+        f"reopened: sound {d.sound_reopened}, camera {d.camera_reopened}"
     )

@@ -9,7 +9,13 @@ from tests.faults.row import RowSkippedError
 from tests.faults.rows import ROWS
 from tests.mosquitto import needs_mosquitto
 
-QUICK = ("control_file_corrupted",)
+QUICK = (
+    "control_file_corrupted",
+    "model_corrupted",
+    "config_corrupted",
+    "calibration_corrupted",
+    "background_corrupted",
+)
 
 
 @needs_mosquitto
