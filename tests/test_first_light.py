@@ -21,7 +21,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.session import Session, load_session
 from export.commands.session import write_session
-from tests.alsa_device import AlsaTestDevice
+from tests.alsa_device import AlsaTestDevice, device_settings
 from tests.mosquitto import Mosquitto, needs_mosquitto
 
 pytestmark = [pytest.mark.export, needs_mosquitto]
@@ -69,37 +69,10 @@ def truth(session: Session) -> dict[int, float]:
 def write_config(
     path: Path, name: str, session: Session, card: AlsaTestDevice, broker: Mosquitto, lifter: str, height_prior_m: float
 ) -> Path:
-    rig, camera = session.rig, session.rig.camera
     path.write_text(f"""
 [device]
 id = "{name}"
-[audio]
-capture = "{card.capture}"
-playback = "{card.playback}"
-channels = {session.channels}
-mic_channels = {list(session.mic_channels)}
-reference_channel = {session.reference_channel}
-[excitation]
-level_dbfs = -20
-[camera]
-backend = "file"
-device = "{session.path / "frames.mp4"}"
-width = {camera.width}
-height = {camera.height}
-fps = 0
-[rig]
-speakers_m = {rig.speakers.tolist()}
-mics_m = {rig.mics.tolist()}
-temperature_c = {(rig.speed_of_sound_m_s - 331.3) / 0.606}
-[rig.camera]
-fx = {camera.fx}
-fy = {camera.fy}
-cx = {camera.cx}
-cy = {camera.cy}
-distortion = {list(camera.distortion)}
-height_m = {camera.height_m}
-tilt_deg = {camera.tilt_deg}
-roll_deg = {camera.roll_deg}
+{device_settings(session, card)}
 [lifter]
 kind = "{lifter}"
 height_prior_m = {height_prior_m}

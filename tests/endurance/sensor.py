@@ -14,8 +14,8 @@ from typing import Any, Self
 import numpy as np
 
 from edge.app import DEMO_SESSION
-from edge.session import Session, load_session
-from tests.alsa_device import loop_fps, make_alsa_device
+from edge.session import load_session
+from tests.alsa_device import device_settings, make_alsa_device
 from tests.mosquitto import Mosquitto, free_port
 
 NAME = "endurance"
@@ -24,7 +24,7 @@ START_S = 180.0  # the very first start compiles
 
 
 class WatchdogListener:
-    """What systemd would hear. gaps_s: the longest time between two pings since the last `take`."""
+    """What systemd would hear. `take_longest_s`: the longest time between two pings."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -58,7 +58,7 @@ class WatchdogListener:
 
 class Sensor:
     """`posekernel run` with the shipped session looped: through the test sound card and a video file ("card"), or replayed as
-    fast as it goes ("accelerated"). The broker is restarted by `restart_broker`, devices are closed and opened by `pause`.
+    fast as it goes ("accelerated"). `restart_broker` kills the broker and starts it again.
     """
 
     def __init__(self, folder: Path, source: str) -> None:
@@ -83,7 +83,7 @@ class Sensor:
             audio = np.asarray(self._session.audio)
             card = make_alsa_device(self.folder / "card", audio, self._session.excitation.sample_rate_hz)
             environment |= card.env
-            text += _devices(self._session, card.capture, card.playback)
+            text += device_settings(self._session, card, looped=True)
         else:
             path = json.dumps(str(DEMO_SESSION))
             text += f'[source]\nkind = "replay"\npath = {path}\nrealtime = false\nloop = true\n'
@@ -158,41 +158,4 @@ state_dir = {json.dumps(str(folder / "state"))}
 [[zones]]
 name = "Room"
 polygon = [[-3, 0.5], [3, 0.5], [3, 6], [-3, 6]]
-"""
-
-
-def _devices(session: Session, capture: str, playback: str) -> str:
-    rig, camera, excitation = session.rig, session.rig.camera, session.excitation
-    return f"""
-[audio]
-capture = "{capture}"
-playback = "{playback}"
-channels = {session.channels}
-mic_channels = {list(session.mic_channels)}
-reference_channel = {session.reference_channel}
-[excitation]
-sample_rate_hz = {excitation.sample_rate_hz}
-band_hz = {list(excitation.band_hz)}
-period_s = {excitation.period_samples / excitation.sample_rate_hz}
-level_dbfs = -20
-[camera]
-backend = "file"
-device = "{session.path / "frames.mp4"}"
-width = {camera.width}
-height = {camera.height}
-fps = {loop_fps(session):.6f}
-loop = true
-[rig]
-speakers_m = {rig.speakers.tolist()}
-mics_m = {rig.mics.tolist()}
-temperature_c = {(rig.speed_of_sound_m_s - 331.3) / 0.606}
-[rig.camera]
-fx = {camera.fx}
-fy = {camera.fy}
-cx = {camera.cx}
-cy = {camera.cy}
-distortion = {list(camera.distortion)}
-height_m = {camera.height_m}
-tilt_deg = {camera.tilt_deg}
-roll_deg = {camera.roll_deg}
 """

@@ -17,9 +17,8 @@ import numpy as np
 
 from edge.app import DEMO_SESSION
 from edge.session import load_session
-from tests.alsa_device import AlsaTestDevice, loop_fps, make_alsa_device
+from tests.alsa_device import AlsaTestDevice, device_settings, make_alsa_device
 from tests.mosquitto import Mosquitto
-from tests.test_first_light import write_config
 from tests.test_mqtt import Subscriber
 
 START_S = 60.0
@@ -85,12 +84,9 @@ def device(
     card = make_alsa_device(folder / "card", np.asarray(session.audio), rate, one_clock=True, xrun_at=round(xrun_at_s * rate))
     with Mosquitto(folder / "broker") as broker, Subscriber(broker, "posekernel/hall/#") as seen:
         kept = state or folder / "state"
-        config = write_config(folder / "config.toml", "hall", session, card, broker, "ray", 1.70)
-        text = (
-            config.read_text()
-            .replace("fps = 0", f"fps = {loop_fps(session):.6f}\nloop = true")
-            .replace("[mqtt]\n", "[mqtt]\ndiscovery = false\n")
-        )
+        config = folder / "config.toml"
+        text = f'[device]\nid = "hall"\n{device_settings(session, card, looped=True)}'
+        text += f'[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\ndiscovery = false\n'
         text += f'[sensing]\nping = "always"\n[telemetry]\ninterval_s = 1\n[runtime]\nstate_dir = "{kept}"\n'
         text += f'[[zones]]\nname = "Right"\npolygon = {WALKED_THROUGH}\n'
         config.write_text(text)
