@@ -16,13 +16,13 @@ import numpy as np
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
+from edge.app import DEMO_SESSION
 from edge.broker import EmbeddedBroker
 from edge.errors import BrokerError
 
 _DEVICE = "bench"
 _START_S = 180.0  # the very first start compiles
 _WARM_UP = 20  # poses
-_SESSION = Path(__file__).parent / "sessions" / "demo"
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def bench_latency(seconds: float = 30.0) -> LatencyResult:
         client = _subscribe(broker, arrived)
         config = Path(folder) / "config.toml"
         config.write_text(
-            f'[device]\nid = "{_DEVICE}"\n[source]\nkind = "replay"\npath = {json.dumps(str(_SESSION))}\nloop = true\n'
+            f'[device]\nid = "{_DEVICE}"\n[source]\nkind = "replay"\npath = {json.dumps(str(DEMO_SESSION))}\nloop = true\n'
             f'[mqtt]\nhost = "{broker.host}"\nport = {broker.port}\nprotocol = {broker.protocol}\ndiscovery = false\n'
             f"[runtime]\nstate_dir = {json.dumps(folder)}\n"
         )

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
+from edge.app import DEMO_SESSION
 from edge.errors import PosekernelError
 from edge.lifters import MODELS
 from edge.network_lifter import INT8
 from edge.tflite import Model
 
-_SESSION = Path(__file__).parent / "sessions" / "demo"
 _WARM_UP = 3
 
 
@@ -51,7 +51,7 @@ class NetworkRow:
     ratio: float
 
 
-def bench_replay(session: Path = _SESSION) -> ReplayResult:
+def bench_replay(session: Path = DEMO_SESSION) -> ReplayResult:
     """Replay a session in a fresh process, as fast as it goes. Raises BenchError where fewer than two poses come."""
     start_s = time.perf_counter()
     process = subprocess.Popen(
