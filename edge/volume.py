@@ -16,11 +16,15 @@ from edge.rig import Rig
 Array = npt.NDArray[np.float64]
 ComplexArray = npt.NDArray[np.complex64]
 IndexArray = npt.NDArray[np.uint32]
+CodeArray = npt.NDArray[np.uint16]
 Scalar = TypeVar("Scalar", np.float32, np.complex64)
 
-# The phase-keeping volume reads linearly from signals brought to at least this rate: -38 dB error at 7.5 kHz.
+# The phase-keeping volume reads linearly from signals brought to at least this rate: -38 dB error at 7.5 kHz, and -33 dB or less
+# comes from the steps of its times of arrival.
 _COHERENT_RATE_HZ = 192_000.0
 _HEATMAP_REACH = 4.0
+# The gather reads the nearest of so many points a sample (a power of two, fewer in windows of more than 4095 samples).
+_POINTS = 16
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,8 @@ class Grid:
 class Volume:
     """Look-up tables of one rig and one grid; make it once, gather once per frame.
 
-    Tables take 8 bytes per pair and voxel. A voxel whose time of arrival lies behind the response window reads 0.
+    The table takes 2 bytes per pair and voxel: a time of arrival in steps of the largest power of two of a sample with which the
+    window fits into 16 bits (0.7 us at 48 kHz and 40 ms). A voxel whose time of arrival lies behind the window reads 0.
     """
 
     def __init__(self, rig: Rig, grid: Grid, sample_rate_hz: float, window_samples: int) -> None:
@@ -69,13 +74,19 @@ class Volume:
         self._c = rig.speed_of_sound_m_s
         centres = grid.centres
         arrival = rig.arrival_s(centres.reshape(-1, 3))
-        self._index, self._weight = _table(arrival, self.sample_rate_hz, self.window_samples)
+        if not 0 < self.window_samples < 1 << 16:
+            raise ConfigError(
+                f"a response window of {window_samples} samples was asked: 1 to 65535 are possible; shorten window_s"
+            )
+        self._bits = (0xFFFF // self.window_samples).bit_length() - 1
+        position = np.clip(np.nan_to_num(arrival * self.sample_rate_hz, nan=np.inf), 0.0, float(self.window_samples))
+        self._code = np.round(position * (1 << self._bits)).astype(np.uint16)
         self._pixels = rig.camera.project(centres.reshape(-1, 3)).astype(np.float32)
 
     @property
     def pairs(self) -> int:
         """Number of pairs P."""
-        return len(self._index)
+        return len(self._code)
 
     def pool(self, envelope: FloatArray) -> FloatArray:
         """Envelope (P, T) pooled over +/- half a voxel of range: what `gather` should be given, so that voxels do not alias."""
@@ -84,7 +95,8 @@ class Volume:
     def gather(self, envelope: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Envelope (P, T), pooled, at each voxel's time of arrival: (P, Z, Y, X) float32.
 
-        out: written instead of a new array when given; it saves a third of the time. Raises ConfigError on a wrong shape.
+        Linear between samples, at the nearest sixteenth of a sample: within 0.1 mm of range at 48 kHz. out: written instead of a
+        new array when given; it saves a third of the time. Raises ConfigError on a wrong shape.
         """
         shape = (self.pairs, *self.grid.shape)
         self._check(envelope.shape)
@@ -92,7 +104,11 @@ class Volume:
             out = np.empty(shape, np.float32)
         elif out.shape != shape or out.dtype != np.float32 or not out.flags.c_contiguous:
             raise ConfigError(f"out is {out.dtype} {out.shape}: a contiguous float32 array of shape {shape} is needed")
-        _gather(_padded(envelope, np.float32), self._index, self._weight, out.reshape(self.pairs, -1))
+        # One look-up in a finer row is faster than two and an interpolation, and its table is a quarter as large.
+        points = min(_POINTS, 1 << self._bits)
+        fine = np.empty((self.pairs, self.window_samples * points + 1), np.float32)
+        _refine(_padded(envelope, np.float32), points, fine)
+        _look_up(fine, self._code, self._bits - points.bit_length() + 1, out.reshape(self.pairs, -1))
         return out
 
     def gather_coherent(self, analytic: ComplexArray) -> FloatArray:
@@ -107,8 +123,8 @@ class Volume:
         half_voxel = self.grid.step_m / self._c * self.sample_rate_hz * factor
         # Five lags over the voxel's depth: the pulse of an 8 kHz band is longer than the 1.25 cm between two of them at 5 cm.
         lags = np.unique(np.round(np.linspace(-half_voxel, half_voxel, 5)).astype(np.int64))
-        out = np.empty(self._index.shape[1], np.float32)
-        _gather_coherent(fine, self._index, self._weight, factor, lags, out)
+        out = np.empty(self._code.shape[1], np.float32)
+        _gather_coherent(fine, self._code, np.float32(factor / (1 << self._bits)), lags, out)
         return out.reshape(self.grid.shape)
 
     def heatmaps(self, keypoints: npt.ArrayLike, sigma_px: float) -> FloatArray:
@@ -192,15 +208,35 @@ def _gather(envelope: FloatArray, index: IndexArray, weight: FloatArray, out: Fl
 
 
 @kernel
-def _gather_coherent(
-    fine: ComplexArray, index: IndexArray, weight: FloatArray, factor: int, lags: npt.NDArray[np.int64], out: FloatArray
-) -> None:
+def _refine(padded: FloatArray, points: int, out: FloatArray) -> None:
+    step = np.float32(1.0 / points)
+    for p in range(out.shape[0]):
+        for t in range(padded.shape[1] - 2):
+            before = padded[p, t]
+            slope = step * (padded[p, t + 1] - before)
+            for k in range(points):
+                out[p, t * points + k] = before + slope * np.float32(k)
+        out[p, -1] = 0.0
+
+
+@kernel
+def _look_up(fine: FloatArray, code: CodeArray, shift: int, out: FloatArray) -> None:
+    bits = np.uint32(shift)
+    half = np.uint32((1 << shift) >> 1)
+    for p in range(out.shape[0]):
+        row = fine[p]
+        for v in range(out.shape[1]):
+            out[p, v] = row[(np.uint32(code[p, v]) + half) >> bits]
+
+
+@kernel
+def _gather_coherent(fine: ComplexArray, code: CodeArray, step: np.float32, lags: npt.NDArray[np.int64], out: FloatArray) -> None:
     last = fine.shape[1] - 2
     total = np.empty(lags.shape[0], np.complex64)
     for v in range(out.shape[0]):
         total[:] = 0.0
-        for p in range(index.shape[0]):
-            position = (np.float32(index[p, v]) + weight[p, v]) * factor
+        for p in range(code.shape[0]):
+            position = np.float32(code[p, v]) * step
             start = int(position)
             w = np.float32(position - start)
             for k in range(lags.shape[0]):
