@@ -43,7 +43,7 @@ class Augmentation:
     noise: tuple[float, float] = (0.002, 0.01)
     outliers: float = 0.03
     outlier_factor: float = 4.0
-    hidden: float = 0.3
+    hidden: float = 0.4
     hidden_most: int = 6
     sir_db: tuple[float, float] = (0.0, 20.0)
     clear: float = 0.1

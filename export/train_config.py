@@ -1,5 +1,6 @@
 """What a training run is made of; it travels in the checkpoint."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -19,10 +20,10 @@ class VisionTraining:
     errors: scenes whose errors of the fitted detector are drawn from for the others.
     """
 
-    people: int = 30000
+    people: int = 60000
     held_out: int = 800
-    errors: int = 6000
-    steps: int = 16000
+    errors: int = 10000
+    steps: int = 30000
     batch: int = 256
     rate: float = 1.5e-3
 
@@ -83,10 +84,10 @@ _DEBUG = TrainConfig(
 CONFIGS = {
     "debug": _DEBUG,
     "debug-volume": replace(_DEBUG, form="volume", steps=60, validate=30, batch=32),
-    "small": TrainConfig(steps=9000, validate=500, held_out=400, ray=RayConfig(width=72, hidden=128)),
-    # A step takes three times as long, half as many samples make up for half of it.
-    "volume": TrainConfig(form="volume", steps=3500, batch=32, validate=250, held_out=300),
-    "full": TrainConfig(steps=60000, ema=0.9995, vision_training=VisionTraining(people=60000, errors=20000, steps=60000)),
+    "small": TrainConfig(steps=20000, ema=0.999, validate=500, patience=20),
+    # A step takes six times as long, half as many samples make up for half of it.
+    "volume": TrainConfig(form="volume", steps=4000, batch=32, validate=250, held_out=300),
+    "full": TrainConfig(steps=60000, ema=0.9995, patience=30, vision_training=VisionTraining(errors=20000, steps=60000)),
 }
 
 
@@ -95,6 +96,27 @@ def named_config(name: str) -> TrainConfig:
     if name not in CONFIGS:
         raise ConfigError(f"training configuration {name!r} is unknown: one of {', '.join(CONFIGS)} is needed")
     return CONFIGS[name]
+
+
+def with_settings(config: TrainConfig, settings: Sequence[str]) -> TrainConfig:
+    """The config with some of its numbers changed, as "ray.spec.compact_m=0". Raises ConfigError."""
+    data = config.as_dict()
+    for setting in settings:
+        path, _, text = setting.partition("=")
+        *sections, key = path.split(".")
+        place: Any = data
+        for section in sections:
+            place = place.get(section) if isinstance(place, dict) else None
+        if not isinstance(place, dict) or not isinstance(place.get(key), int | float):
+            raise ConfigError(
+                f"--set {setting}: {path!r} is no number of a training configuration; config.json of a run has them"
+            )
+        kind = type(place[key])
+        try:
+            place[key] = kind(text)
+        except ValueError:
+            raise ConfigError(f"--set {setting}: {text!r} was given, {path} needs a number like {place[key]}") from None
+    return config_from(data)
 
 
 def config_from(data: dict[str, Any]) -> TrainConfig:

@@ -23,8 +23,8 @@ class VolumeConfig:
 
     spec: FrustumSpec = field(default_factory=FrustumSpec)
     decoding: RayDecoding = field(default_factory=RayDecoding)
-    audio: int = 8
-    width: int = 24
+    audio: int = 16
+    width: int = 48
     hidden: int = 96
     stages: int = 2
     depth_kernel: int = 5
@@ -46,10 +46,30 @@ class Factored(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
         h = x.reshape(b * d, s, s, c).permute(0, 3, 1, 2)
         h = torch.relu(self.across_norm(self.across(h)))
         h = h.permute(0, 2, 3, 1).reshape(b, d, s * s, -1).permute(0, 3, 1, 2)
-        h = self.along_norm(self.along(h))
+        h = self.along_norm(self.along(h)).permute(0, 2, 3, 1)
         if bias is not None:
-            h = h + bias[:, :, None, None]
-        return torch.relu(h).permute(0, 2, 3, 1).reshape(b, d, s, s, -1)
+            # After the change of view: before it the converter would turn the whole volume round for this sum, and back.
+            h = h + bias[:, None, None]
+        return torch.relu(h).reshape(b, d, s, s, -1)
+
+
+class Encoder(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
+    """What each pair hears, along depth, where a body's echo has its shape.
+
+    One layer: what is done for every pair costs an int8 file most, however few channels it has.
+    """
+
+    def __init__(self, channels: int, kernel: int) -> None:
+        super().__init__()
+        self.along = nn.Conv2d(1, channels, (kernel, 1), padding=(kernel // 2, 0), bias=False)
+        self.along_norm = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (B, P, D, S, S) -> the greatest of all pairs (B, D, S, S, C)."""
+        b, p, d, s, _ = x.shape
+        h = self.along_norm(self.along(x.reshape(b * p, 1, d, s * s)))
+        h = torch.relu(h).permute(0, 2, 3, 1)
+        return _greatest(h.reshape(b, p, d * s * s, -1)).reshape(b, d, s, s, -1)
 
 
 class VolumeNet(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
@@ -59,7 +79,7 @@ class VolumeNet(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
         super().__init__()
         c, k = config, config.depth_kernel
         self.config = config
-        self.encoder = Factored(1, c.audio, k)
+        self.encoder = Encoder(c.audio, k)
         self.context = nn.Sequential(nn.Linear(CONTEXT, c.hidden), nn.ReLU(), nn.Linear(c.hidden, c.hidden), nn.ReLU())
         self.bias = nn.Linear(c.hidden, c.width * 2 * c.stages)
         self.position = nn.Parameter(torch.zeros(c.spec.bins, 1, 1, c.audio))
@@ -74,9 +94,8 @@ class VolumeNet(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
 
     def stages(self, sound: Tensor, image: Tensor, context: Tensor) -> tuple[list[Tensor], Tensor]:
         """Each stage's logits (B, D, S, S, 15), and the residuals. Inputs as of `forward`."""
-        b, p, d, s, _ = sound.shape
-        encoded = self.encoder(sound.reshape(b * p, d, s, s, 1))
-        heard = encoded.reshape(b, p, d, s, s, -1).amax(dim=1) + self.position
+        b, _, d, s, _ = sound.shape
+        heard = self.encoder(sound) + self.position
         c = self.context(context)
         bias = self.bias(c).reshape(b, -1, 2, self.config.width)
         heats: list[Tensor] = []
@@ -86,13 +105,18 @@ class VolumeNet(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
             h = self.mixing[stage](torch.cat(known, dim=-1), bias[:, stage, 0])
             h = self.refining[stage](h, bias[:, stage, 1])
             heats.append(self.heat[stage](h))
-        pooled = h.reshape(b, d * s * s, -1).amax(dim=1)
+        pooled = _greatest(_greatest(h.reshape(b * d, s * s, 1, -1)).reshape(b, d, 1, -1)).flatten(1)
         return heats, self.residual(torch.cat([pooled, c], dim=1))
 
     def forward(self, sound: Tensor, image: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         """sound (B, P, D, S, S), image (B, D, S, S, 15), context (B, CONTEXT) -> logits (B, D, S, S, 15), residuals (B, R)."""
         heats, residual = self.stages(sound, image, context)
         return heats[-1], residual
+
+
+def _greatest(x: Tensor) -> Tensor:
+    """(B, N, M, C) -> (B, 1, M, C), the maximum over N. As a pooling, which TFLite does in int8, unlike a reduction."""
+    return nn.functional.max_pool2d(x.permute(0, 3, 1, 2), (x.shape[1], 1)).permute(0, 2, 3, 1)
 
 
 def with_volume_prior(config: VolumeConfig, heat: Tensor, log_depth: Tensor, xy: Tensor) -> Tensor:

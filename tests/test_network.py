@@ -25,7 +25,7 @@ from export.network import RayConfig, RayNet, VisionConfig, VisionNet  # noqa: E
 from export.samples import MIRROR, Augmentation, SoundSet, mirrored, mirrored_rig, scaled_rig  # noqa: E402
 from export.shipped import load_shipped, refit_norms  # noqa: E402
 from export.train import load_networks, train  # noqa: E402
-from export.train_config import CONFIGS, TrainConfig, VisionTraining, config_from  # noqa: E402
+from export.train_config import CONFIGS, TrainConfig, VisionTraining, config_from, named_config, with_settings  # noqa: E402
 from export.volume_network import VolumeConfig, VolumeNet  # noqa: E402
 from tests.test_rays import BAND, CAMERA, RATE, echoes, make_rig, seen, standing  # noqa: E402
 
@@ -293,6 +293,15 @@ def test_both_tflite_files_do_what_the_checkpoint_does(dataset: Path, trained: P
     (tmp_path / "tiny.tflite").write_bytes((tmp_path / "tiny_int8.tflite").read_bytes())
     with pytest.raises(ModelError, match="SHA256SUMS"):
         NetworkLifter(tmp_path / "tiny.tflite")
+
+
+def test_numbers_of_a_configuration_can_be_set() -> None:
+    config = with_settings(named_config("debug"), ["ray.spec.compact_m=0", "steps=7", "augmentation.silent=1"])
+    assert (config.ray.spec.compact_m, config.steps, config.augmentation.silent) == (0.0, 7, 1.0)
+    assert with_settings(config, ["steps=150", "ray.spec.compact_m=0.4", "augmentation.silent=0.08"]) == named_config("debug")
+    for wrong, found in {"ray.spce.bins=3": "ray.spce.bins", "form=ray": "form", "steps=1.5": "1.5", "steps": "''"}.items():
+        with pytest.raises(ConfigError, match=found):
+            with_settings(config, [wrong])
 
 
 def test_the_named_configurations_survive_json() -> None:

@@ -19,6 +19,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "where it was stopped.",
     )
     parser.add_argument("--config", choices=CONFIG_NAMES, default="small", help="size of the run (default small)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=X", help="change a number of it: ray.width=64 (may be given again)"
+    )
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="dataset with train and val")
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder of the run, new or to go on with")
     parser.add_argument("--finetune", type=Path, metavar="FILE", help="checkpoint or NAME.json of a shipped model to start from")
@@ -35,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
         from tqdm import tqdm
 
         from export.train import train
-        from export.train_config import named_config
+        from export.train_config import named_config, with_settings
     except ImportError as e:
         raise ConfigError(f"training needs PyTorch and its tools ({e}): pip install 'posekernel[train]'") from e
     torch.set_num_threads(args.threads)
@@ -45,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
         return bar
 
     best = train(
-        named_config(args.config),
+        with_settings(named_config(args.config), args.set),
         args.data,
         args.out,
         finetune=args.finetune,
