@@ -61,7 +61,7 @@ class Grid:
 
 
 class Volume:
-    """Look-up tables of one rig and one grid; make it once, gather once per frame.
+    """Look-up tables of one rig and one grid; make it once, gather once per frame, on one thread: it keeps its working memory.
 
     The table takes 2 bytes per pair and voxel: a time of arrival in steps of the largest power of two of a sample with which the
     window fits into 16 bits (0.7 us at 48 kHz and 40 ms). A voxel whose time of arrival lies behind the window reads 0.
@@ -81,6 +81,8 @@ class Volume:
         self._bits = (0xFFFF // self.window_samples).bit_length() - 1
         position = np.clip(np.nan_to_num(arrival * self.sample_rate_hz, nan=np.inf), 0.0, float(self.window_samples))
         self._code = np.round(position * (1 << self._bits)).astype(np.uint16)
+        self._points = min(_POINTS, 1 << self._bits)
+        self._fine = np.zeros((len(arrival), self.window_samples * self._points + 1), np.float32)
         self._pixels = rig.camera.project(centres.reshape(-1, 3)).astype(np.float32)
 
     @property
@@ -105,10 +107,8 @@ class Volume:
         elif out.shape != shape or out.dtype != np.float32 or not out.flags.c_contiguous:
             raise ConfigError(f"out is {out.dtype} {out.shape}: a contiguous float32 array of shape {shape} is needed")
         # One look-up in a finer row is faster than two and an interpolation, and its table is a quarter as large.
-        points = min(_POINTS, 1 << self._bits)
-        fine = np.empty((self.pairs, self.window_samples * points + 1), np.float32)
-        _refine(_padded(envelope, np.float32), points, fine)
-        _look_up(fine, self._code, self._bits - points.bit_length() + 1, out.reshape(self.pairs, -1))
+        _refine(np.ascontiguousarray(envelope, np.float32), self._points, self._fine)
+        _look_up(self._fine, self._code, self._bits - self._points.bit_length() + 1, out.reshape(self.pairs, -1))
         return out
 
     def gather_coherent(self, analytic: ComplexArray) -> FloatArray:
@@ -208,15 +208,16 @@ def _gather(envelope: FloatArray, index: IndexArray, weight: FloatArray, out: Fl
 
 
 @kernel
-def _refine(padded: FloatArray, points: int, out: FloatArray) -> None:
+def _refine(envelope: FloatArray, points: int, out: FloatArray) -> None:
     step = np.float32(1.0 / points)
+    last = envelope.shape[1] - 1
     for p in range(out.shape[0]):
-        for t in range(padded.shape[1] - 2):
-            before = padded[p, t]
-            slope = step * (padded[p, t + 1] - before)
+        for t in range(last + 1):
+            before = envelope[p, t]
+            after = envelope[p, t + 1] if t < last else np.float32(0.0)
+            slope = step * (after - before)
             for k in range(points):
                 out[p, t * points + k] = before + slope * np.float32(k)
-        out[p, -1] = 0.0
 
 
 @kernel
