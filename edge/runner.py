@@ -27,6 +27,7 @@ from edge.errors import ConfigError, PosekernelError
 from edge.events import EventKeeper
 from edge.excitation import Excitation, make_excitation
 from edge.lifters import MODELS
+from edge.memory import return_free
 from edge.message_file import MessageFile
 from edge.mqtt import MqttCounters, MqttPublisher
 from edge.pipeline import Pipeline
@@ -271,6 +272,7 @@ def run(
             if not off.is_set():
                 break
             source = None
+            return_free()
         if config.background.snapshot and pipeline.room_learned:
             try:
                 pipeline.background.save(Path(config.background.snapshot))

@@ -31,13 +31,45 @@ os.unlink(path)
 """
 
 
+FREE_ALL_BUT_THE_LAST = """
+import ctypes
+from edge.memory import return_free
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+def resident_mb():
+    return int(next(line for line in open("/proc/self/status") if line.startswith("VmRSS")).split()[1]) / 1024
+blocks = [libc.malloc(60_000) for _ in range(1000)]
+for block in blocks:
+    ctypes.memset(block, 1, 60_000)
+full = resident_mb()
+for block in blocks[:-1]:
+    libc.free(block)
+kept = resident_mb()
+return_free()
+print(full - kept, full - resident_mb())
+"""
+
+
 def arenas(shared: bool) -> int:
     code = COUNT_ARENAS.replace("{shared}", str(shared))
     return int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
 
 
-@pytest.mark.skipif(not Path("/lib/ld-linux-aarch64.so.1").exists() and not Path("/lib64/ld-linux-x86-64.so.2").exists(),
-                    reason="not glibc on one of the supported machines")  # fmt: skip
+glibc = pytest.mark.skipif(
+    not Path("/lib/ld-linux-aarch64.so.1").exists() and not Path("/lib64/ld-linux-x86-64.so.2").exists(),
+    reason="not glibc on one of the supported machines",
+)
+
+
+@glibc
 def test_threads_share_few_arenas() -> None:
     assert arenas(shared=False) > 2
     assert arenas(shared=True) <= 2
+
+
+@glibc
+def test_free_memory_goes_back_to_the_system() -> None:
+    done = subprocess.run([sys.executable, "-c", FREE_ALL_BUT_THE_LAST], capture_output=True, text=True, check=True)
+    before, after = map(float, done.stdout.split())
+    assert before < 5.0  # what is free stays in the process, or this shows nothing
+    assert after > 50.0
