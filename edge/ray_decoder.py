@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edge.mirror import MIRROR, mirrored
 from edge.rays import N_JOINTS, RaySpec, View
 
 Array = npt.NDArray[np.float64]
@@ -42,6 +43,16 @@ class Lifted:
     plane_sigma: Array
     sigma: Array
     sound: float
+
+    def with_mirror_image(self, other: "Lifted") -> "Lifted":
+        """The mean of this and of what the networks say of the mirror image: a network is not quite symmetric, its mean is."""
+        return Lifted(
+            joints=0.5 * (self.joints + mirrored(other.joints)),
+            depth_sigma=0.5 * (self.depth_sigma + other.depth_sigma[MIRROR]),
+            plane_sigma=0.5 * (self.plane_sigma + other.plane_sigma[MIRROR]),
+            sigma=0.5 * (self.sigma + other.sigma[MIRROR]),
+            sound=0.5 * (self.sound + other.sound),
+        )
 
 
 def residual_slices() -> dict[str, slice]:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.devices import FloatArray
+from edge.mirror import FLIP, MIRROR, mirrored
 from edge.pose import MID_HIP, Keypoints
 from edge.pose_kernel import Kernels, pool
 from edge.rig import Rig
@@ -85,8 +86,8 @@ class View:
         return np.asarray(np.concatenate([plane, z[..., None]], axis=-1) @ np.swapaxes(self.turn, -1, -2))
 
 
-def keypoint_view(keypoints: Keypoints, rig: Rig) -> View | None:
-    """The view of one person, or None when fewer than LEAST_SEEN of the 15 joints are seen."""
+def keypoint_view(keypoints: Keypoints, rig: Rig, *, mirror: bool = False) -> View | None:
+    """The view of one person, or None when fewer than LEAST_SEEN of the 15 joints are seen. mirror: of the mirror image."""
     pixels = keypoints.pixels[:N_JOINTS]
     seen = np.isfinite(pixels[:, :2]).all(axis=1) & (pixels[:, 2] >= SEEN)
     if seen.sum() < LEAST_SEEN:
@@ -94,7 +95,8 @@ def keypoint_view(keypoints: Keypoints, rig: Rig) -> View | None:
     rays = np.zeros((N_JOINTS, 3))
     rays[seen] = rig.camera.rays(pixels[seen, :2])
     height = np.nan if rig.camera.height_m is None else rig.camera.height_m
-    return make_view(rays, seen, -rig.camera.room_rotation[2], height)
+    down = -rig.camera.room_rotation[2]
+    return make_view(mirrored(rays), seen[MIRROR], down * FLIP, height) if mirror else make_view(rays, seen, down, height)
 
 
 def make_view(rays: Array, seen: BoolArray, down: Array, height_m: npt.ArrayLike) -> View:

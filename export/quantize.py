@@ -83,7 +83,9 @@ def quantize(checkpoint: Path, data: Path, out: Path, name: str | None = None, s
     sums = out / "SHA256SUMS"
     _forget(sums, [p.name for p in files.values()])
     shared = [p for p in out.glob("lifter_*.json") if p.stem != name]
-    recorded = _checked([samples.recorded(i) for i in _spread(len(samples), 2 * CHECKED)], vision, config)
+    heard = [samples.recorded(i) for i in _spread(len(samples), 2 * CHECKED)]
+    recorded = _checked(heard, vision, config)
+    images = _checked([h.mirrored() for h in heard], vision, config)
     calibration = _checked(_mixed(samples, config.augmentation, config.seed), vision, config)
     to_float(vision, (torch.zeros(1, FEATURES),), files["vision"])
     for other in shared:
@@ -94,8 +96,8 @@ def quantize(checkpoint: Path, data: Path, out: Path, name: str | None = None, s
     to_float(fusion, [x[:1] for x in recorded.batch.inputs], files["float"])
     to_int8(files["float"], files["int8"], [calibration.inputs(i) for i in range(len(calibration))])
     difference = _check_float(fusion, vision, files, recorded)
-    decoding, threshold = _calibrated(files["float"], recorded, config)
-    figures = _check_int8(files, recorded, config, decoding) | {"float_against_pytorch": difference}
+    decoding, threshold = _calibrated(files["float"], recorded, images, config)
+    figures = _check_int8(files, recorded, images, config, decoding) | {"float_against_pytorch": difference}
     figures |= _times_ms(fusion, files, recorded)
     say(json.dumps(figures, indent=1))
     card = {
@@ -144,13 +146,20 @@ def _check_float(fusion: nn.Module, vision: VisionNet, files: dict[str, Path], s
     return worst
 
 
-def _check_int8(files: dict[str, Path], samples: Checked, config: TrainConfig, decoding: RayDecoding) -> dict[str, float]:
+def _lifted(model: Model, index: int, samples: Checked, images: Checked, config: TrainConfig, decoding: RayDecoding) -> Lifted:
+    """One sample as the runtime lifts it, with its mirror image."""
+    both = (x.lifted(index, *_first(model.run(*x.inputs(index))), config, decoding) for x in (samples, images))
+    return next(both).with_mirror_image(next(both))
+
+
+def _check_int8(
+    files: dict[str, Path], samples: Checked, images: Checked, config: TrainConfig, decoding: RayDecoding
+) -> dict[str, float]:
     """Median errors of both files [m] and how far apart their joints are."""
     joints = {}
     for form in ("float", "int8"):
         model = Model(files[form])
-        lifted = [samples.lifted(i, *_first(model.run(*samples.inputs(i))), config, decoding) for i in range(len(samples))]
-        joints[form] = np.stack([x.joints for x in lifted])
+        joints[form] = np.stack([_lifted(model, i, samples, images, config, decoding).joints for i in range(len(samples))])
     errors = {form: np.linalg.norm(j - samples.truth, axis=-1).mean(axis=1) for form, j in joints.items()}
     medians = {form: float(np.median(e)) for form, e in errors.items()}
     apart = float(np.median(np.linalg.norm(joints["int8"] - joints["float"], axis=-1)))
@@ -171,13 +180,13 @@ def _check_int8(files: dict[str, Path], samples: Checked, config: TrainConfig, d
     }
 
 
-def _calibrated(path: Path, samples: Checked, config: TrainConfig) -> tuple[RayDecoding, float]:
+def _calibrated(path: Path, samples: Checked, images: Checked, config: TrainConfig) -> tuple[RayDecoding, float]:
     """The decoding with factors that make WITHIN_SIGMA of the errors lie within 1 sigma, and the threshold of sound."""
     plain, model = config.fusion.decoding, Model(path)
     ratios: dict[str, list[Array]] = {"depth": [], "plane": [], "joint": []}
     sure: list[float] = []
     for i in range(len(samples)):
-        lifted = samples.lifted(i, *_first(model.run(*samples.inputs(i))), config, plain)
+        lifted = _lifted(model, i, samples, images, config, plain)
         error = (lifted.joints - samples.truth[i]) @ samples.views.turn[i]
         sure.append(lifted.sound)
         ratios["depth"].append(np.abs(error[:, 2]) / lifted.depth_sigma)

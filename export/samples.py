@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from edge.dataset import Environment, require_environments
 from edge.errors import SessionError
+from edge.mirror import FLIP, MIRROR, mirrored, mirrored_rig
 from edge.pose import MID_HIP
 from edge.pose_kernel import ComplexArray, Kernels, analytic_signal, make_kernels
 from edge.rays import LEAST_SEEN, N_JOINTS, SEEN
@@ -19,7 +20,6 @@ Array = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 Rng = np.random.Generator
 
-MIRROR = np.array([0, 1, 5, 6, 7, 2, 3, 4, 8, 12, 13, 14, 9, 10, 11])
 # Joints that are hidden together: an arm, a leg, the head, the lower or the upper body.
 GROUPS = ((2, 3, 4), (5, 6, 7), (10, 11), (13, 14), (0,), (4,), (7,), (11,), (14,), (10, 11, 13, 14), (0, 2, 3, 4), (0, 5, 6, 7))
 WINDOW_S = 0.04
@@ -84,6 +84,12 @@ class Heard:
     kernels: Kernels | None
     rig: Rig
     true_sound: bool
+
+    def mirrored(self) -> "Heard":
+        """The mirror image."""
+        o = self.observed
+        observed = Observed(mirrored(o.rays), o.seen[MIRROR], o.down * FLIP, o.height_m)
+        return Heard(mirrored(self.joints), observed, self.kernels, mirrored_rig(self.rig), self.true_sound)
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,19 +188,6 @@ class SoundSet:
 def folders(data: Path, split: str) -> list[Path]:
     """Datasets of a split in DATA: SPLIT itself and SPLIT-whatever, other rigs or conditions."""
     return sorted(p for p in data.glob(f"{split}*") if p.name == split or p.name.startswith(f"{split}-")) or [data / split]
-
-
-def mirrored(points: Array) -> Array:
-    """Joints or rays (..., 15, 3) of the mirror image (left is right)."""
-    return np.asarray(points[..., MIRROR, :] * (-1.0, 1.0, 1.0))
-
-
-def mirrored_rig(rig: Rig) -> Rig:
-    """The rig of the mirror image; its camera is told by its mounting only."""
-    flip = np.array([-1.0, 1.0, 1.0])
-    return replace(
-        rig, speakers=rig.speakers * flip, mics=rig.mics * flip, camera=replace(rig.camera, roll_deg=-rig.camera.roll_deg)
-    )
 
 
 def scaled_rig(rig: Rig, scale: float) -> Rig:

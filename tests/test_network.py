@@ -17,12 +17,13 @@ from edge.dataset import Sample, write_environment, write_sample  # noqa: E402
 from edge.errors import ConfigError, ModelError  # noqa: E402
 from edge.forms import form_of  # noqa: E402
 from edge.frustum import FrustumSpec, frustum_sound, pairs_for  # noqa: E402
+from edge.mirror import MIRROR, mirrored, mirrored_rig  # noqa: E402
 from edge.network_lifter import NetworkLifter, load_card  # noqa: E402
 from edge.rays import CHANNELS, CONTEXT, FEATURES, N_JOINTS, RaySpec, keypoint_view  # noqa: E402
 from export.batches import fusion_batch, observed_view, see  # noqa: E402
 from export.losses import predict  # noqa: E402
 from export.network import RayConfig, RayNet, VisionConfig, VisionNet  # noqa: E402
-from export.samples import MIRROR, Augmentation, SoundSet, mirrored, mirrored_rig, scaled_rig  # noqa: E402
+from export.samples import Augmentation, SoundSet, scaled_rig  # noqa: E402
 from export.shipped import load_shipped, refit_norms  # noqa: E402
 from export.train import load_networks, train  # noqa: E402
 from export.train_config import CONFIGS, TrainConfig, VisionTraining, config_from, named_config, with_settings  # noqa: E402

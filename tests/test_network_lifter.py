@@ -14,9 +14,11 @@ from edge.config import LifterConfig
 from edge.errors import ModelError
 from edge.lifter import GeometricLifter
 from edge.lifters import MODELS, make_lifter
+from edge.mirror import FLIP, MIRROR, mirrored, mirrored_rig
 from edge.network_lifter import NetworkLifter, load_card
 from edge.pose import MID_HIP
 from edge.pose_kernel import make_kernels
+from edge.rays import keypoint_view
 from edge.rig import Rig
 from tests.bodies import CAMERA, compact_rig, seen, standing
 from tests.test_lifter import BAND, RATE, echo, hiss
@@ -65,6 +67,23 @@ def test_noise_is_not_taken_for_a_person(lifter: NetworkLifter) -> None:
     rig = compact_rig()
     sources = [lifter(seen(joints), hiss(k), rig).scale_source for k, joints in enumerate(people() * 3)]
     assert sources.count("height") >= 9
+
+
+def test_the_mirror_image_of_a_person_is_lifted_to_the_mirror_image_of_the_pose(lifter: NetworkLifter) -> None:
+    joints, rig = people()[1], compact_rig()
+    joints = joints + np.linspace(-0.1, 0.1, len(joints))[:, None] * (0.5, 0.0, 1.0)
+    image_joints = joints * FLIP
+    image_joints[:15] = mirrored(joints[:15])
+    kernels, keypoints = echo(joints, noise=0.001), seen(joints)
+    image = seen(image_joints)
+    a, b = lifter(keypoints, kernels, rig), lifter(image, kernels, mirrored_rig(rig))
+    assert a is not None
+    assert b is not None
+    np.testing.assert_allclose(b.joints, mirrored(a.joints), atol=1e-3)
+    np.testing.assert_allclose(b.sigma, a.sigma[MIRROR], atol=1e-3)
+    # One look alone has no such symmetry, so the two really are both asked.
+    alone, other = (lifter.lift(keypoint_view(k, r), kernels, r) for k, r in ((keypoints, rig), (image, mirrored_rig(rig))))
+    assert np.abs(other.joints - mirrored(alone.joints)).max() > 2e-3
 
 
 def test_the_order_of_the_pairs_does_not_matter(lifter: NetworkLifter) -> None:

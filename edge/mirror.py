@@ -1,0 +1,26 @@
+"""The world's mirror image: left is right, and every time of arrival stays."""
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.rig import Rig
+
+Array = npt.NDArray[np.float64]
+
+FLIP = np.array([-1.0, 1.0, 1.0])
+# Of the first 15 joints of BODY_25, which takes whose place.
+MIRROR = np.array([0, 1, 5, 6, 7, 2, 3, 4, 8, 12, 13, 14, 9, 10, 11])
+
+
+def mirrored(points: Array) -> Array:
+    """Joints or rays (..., 15, 3), camera frame, of the mirror image."""
+    return np.asarray(points[..., MIRROR, :] * FLIP)
+
+
+def mirrored_rig(rig: Rig) -> Rig:
+    """The rig of the mirror image; its camera is told by its mounting only."""
+    return replace(
+        rig, speakers=rig.speakers * FLIP, mics=rig.mics * FLIP, camera=replace(rig.camera, roll_deg=-rig.camera.roll_deg)
+    )
