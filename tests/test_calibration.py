@@ -12,6 +12,7 @@ import pytest
 from edge.__main__ import main
 from edge.app import DEMO_SESSION
 from edge.background import Background
+from edge.calibration import flow
 from edge.calibration.apply import apply_calibration, misfit
 from edge.calibration.camera import Board, calibrate_intrinsics, mounting_from_board
 from edge.calibration.file import (
@@ -67,6 +68,7 @@ def test_the_file_says_again_what_was_measured(tmp_path, calibration):
     text = (tmp_path / "c.toml").read_text()
     assert whole.created in text.splitlines()[0]
     assert "SIMULATED" in text.splitlines()[1]
+    assert "Not decided yet: room;" in text
     assert tomllib.loads(text)["mounting"]["tilt_deg"] == 12.0
 
 
@@ -303,6 +305,40 @@ def test_the_empty_room_is_learned_while_nobody_is_seen():
     part, step = hear_room(0.001, person_from=0)
     assert part is None
     assert step.outcome == "open"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--board", "none"], "none: no images"),
+        (["--floor", "none.png"], "none.png: cannot be read as an image"),
+        (["--walk", "none"], "none: no such folder"),
+        (["--out", "none/c.toml"], "give --out FILE in a folder that exists"),
+    ],
+)
+def test_what_is_missing_is_said_before_anything_is_recorded(arguments, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(flow, "take_from_session", lambda path: pytest.fail("recorded first"))
+    assert main(["calibrate", "--session", str(DEMO_SESSION), *arguments]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_place_is_three_numbers_and_the_end_of_input_ends_the_asking(monkeypatch):
+    answers = iter(["here", "0.6, nan, 0.1", "0.6, -0.05 0.1"])
+    monkeypatch.setattr("builtins.input", lambda question: next(answers))
+    assert flow._ask_place(np.array([0.6, 0.0, 0.1])) == (0.6, -0.05, 0.1)
+
+    def closed(question):
+        raise EOFError
+
+    monkeypatch.setattr("builtins.input", closed)
+    assert flow._ask_place(np.array([0.6, 0.0, 0.1])) is None
+
+
+def test_a_height_that_is_no_number_is_refused(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["calibrate", "--person-height", "tall"])
+    assert "--person-height: found tall, a number above 0 is needed" in capsys.readouterr().err
 
 
 def test_a_board_to_print_is_written_and_found(tmp_path, capsys):

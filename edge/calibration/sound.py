@@ -23,8 +23,8 @@ LEAST_MICS = 3
 class SoundResult:
     """geometry: None where a microphone is dead or there are too few.
 
-    gain_db: (M,) of the microphones relative to their median. delay_s: from the loopback to the air, 0 where unknown; own_delay_s:
-    the part of it that the loudspeaker's resonances explain.
+    gain_db: (M,) of the microphones relative to their median. delay_s: from the loopback to the air, 0 where unknown.
+    own_delay_s: its part that the loudspeaker's own resonances explain.
     """
 
     clock: Clock
