@@ -30,6 +30,7 @@ from edge.calibration.takes import take_from_session
 from edge.calibration.walk import WatchedLifter, check_scale, mounting_from_walk
 from edge.config import Config, DeviceConfig
 from edge.deconvolution import Correction, Deconvolver
+from edge.doctor import examine
 from edge.errors import ConfigError
 from edge.excitation import make_excitation
 from edge.pipeline import Heard
@@ -90,14 +91,19 @@ def test_a_file_that_is_none_is_one_sentence(tmp_path, calibration):
         write_calibration(tmp_path / "nowhere" / "c.toml", calibration)
 
 
-def run_with(tmp_path, calibration, capsys, array=""):
-    """`posekernel run` on the demo session with this calibration: exit code and what it said."""
+def config_with(tmp_path, calibration, array=""):
+    """A configuration that replays the demo session with this calibration."""
     write_calibration(tmp_path / "c.toml", calibration)
     (tmp_path / "config.toml").write_text(
         f'[device]\nid = "hall"\n[source]\nkind = "replay"\npath = "{DEMO_SESSION}"\nrealtime = false\n[mqtt]\nenabled = false\n'
         f'[calibration]\nfile = "{tmp_path / "c.toml"}"\narray = "{array}"\n[runtime]\nstate_dir = "{tmp_path}"\n'
     )
-    code = main(["run", "--config", str(tmp_path / "config.toml"), "--seconds", "0.1"])
+    return tmp_path / "config.toml"
+
+
+def run_with(tmp_path, calibration, capsys, array=""):
+    """`posekernel run` on the demo session with this calibration: exit code and what it said."""
+    code = main(["run", "--config", str(config_with(tmp_path, calibration, array)), "--seconds", "0.1"])
     return code, capsys.readouterr().err
 
 
@@ -106,6 +112,24 @@ def test_run_refuses_a_calibration_of_another_rig(tmp_path, calibration, capsys)
     assert code == 2
     assert "for the array respeaker-usb-v2, but calibration.array is respeaker-xvf3800; calibrate this rig" in said
     assert "Traceback" not in said
+
+
+def test_doctor_tells_how_good_the_calibration_is(tmp_path, calibration):
+    def row(calibration, array=""):
+        findings = examine(config_with(tmp_path, calibration, array), hardware=False)
+        return next(f for f in findings if f.check == "calibration")
+
+    assert row(calibration).outcome == "ok"
+    weak = row(replace(calibration, steps=(Step("clock", "ok", "both alike"), Step("room", "open", "too short", "wait"))))
+    assert (weak.outcome, "but: room open" in weak.found) == ("warning", True)
+    wrong = row(calibration, "respeaker-xvf3800")
+    assert (wrong.outcome, "calibrate this rig" in wrong.remedy) == ("error", True)
+    (tmp_path / "device.toml").write_text(
+        '[device]\nid = "hall"\n[mqtt]\nenabled = false\n[rig]\nspeakers_m = [[0.1, 0, 0]]\n'
+        "mics_m = [[0, 0, 0], [0.1, 0.1, 0], [0, 0.1, 0], [0, 0, 0.1]]\n[rig.camera]\nfx = 520\nfy = 520\ncx = 320\ncy = 240\n"
+    )
+    none = next(f for f in examine(tmp_path / "device.toml", hardware=False) if f.check == "calibration")
+    assert (none.outcome, "posekernel calibrate" in none.remedy) == ("warning", True)
 
 
 def test_run_takes_a_calibration_of_its_rig(tmp_path, calibration, capsys):
