@@ -72,7 +72,7 @@ def own_delay(take: Take, power: Array, direct: ComplexArray) -> float:
 
     power: (B,) of the responses in the band, mean over microphones and places. direct: (B,) the template of the direct sound. A
     driver is minimum-phase, so its level tells its phase (Bode 1945), while a delay of the electronics leaves no trace in the
-    level. What lies outside the band counts as flat.
+    level; neither does a crossover's all-pass, which counts with the electronics. What lies outside the band counts as flat.
     """
     n, rate, bins = take.excitation.period_samples, take.excitation.sample_rate_hz, band_bins(take)
     total = np.concatenate([[0.0], np.cumsum(power)])
