@@ -22,6 +22,17 @@ EXAMPLES = """examples:
   posekernel calibrate --config /etc/posekernel/config.toml --walk recordings/walk --person-height 1.78
   posekernel config --array respeaker-usb-v2 --board raspberry-pi-5 --set device.id=hall --set place.speaker_m=[0.1,0.06,0.0]
 """
+CALIBRATE = """\
+Checks the array, its clock, what band it carries and the empty room; with --board the lens, with --floor or --walk the camera's
+height and tilt, with --walk the scale from sound against the floor. Each step is told as
+  OK       good enough
+  WARNING  usable, but better mended
+  OPEN     not decided: do what the arrow says, and calibrate again
+  FAULT    wrong: posekernel run refuses the file until it is mended
+Exit code: 0 all OK or WARNING, 1 a step is OPEN or a FAULT, 2 it could not be done. At a terminal it asks for the loudspeaker to
+be moved where one place cannot decide; otherwise record one session for each place, with that place in rig.speakers_m, and give
+--session for each. Camera parts of an earlier file of the same rig are kept.
+"""
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -63,7 +74,13 @@ def make_parser() -> argparse.ArgumentParser:
     doctor.add_argument("--no-hardware", action="store_true", help="leave sound card and camera alone")
     doctor.add_argument("--json", action="store_true")
 
-    _calibrate_options(commands.add_parser("calibrate", help="check a rig by sound and sight, and write what was measured"))
+    calibrate = commands.add_parser(
+        "calibrate",
+        help="check a rig by sound and sight, and write what was measured",
+        description=CALIBRATE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _calibrate_options(calibrate)
 
     config = commands.add_parser("config", help="make a configuration for an array and a board, or check one")
     wanted = config.add_mutually_exclusive_group(required=True)
@@ -103,13 +120,16 @@ def _calibrate_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--square-mm", type=_positive, default=36.0, help="side of the printed board's squares (default 36)")
     parser.add_argument("--print-board", type=Path, metavar="PNG", help="only write the board's image, to print at 300 dpi")
     parser.add_argument("--out", type=Path, metavar="F", help="file to write (default: calibration.file of the configuration)")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--json", action="store_true", help="the steps as one JSON object")
 
 
 def _positive(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
     if not (math.isfinite(value) and value > 0.0):
-        raise argparse.ArgumentTypeError(f"found {text}, a number of seconds above 0 is needed")
+        raise argparse.ArgumentTypeError(f"found {text}, a number above 0 is needed")
     return value
 
 

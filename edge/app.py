@@ -105,6 +105,8 @@ def calibrate_command(args: argparse.Namespace) -> int:
         pattern=board,
         out=out,
     )
+    if out is not None and (out.is_dir() or not out.parent.is_dir()):
+        raise ConfigError(f"{out}: no file can be written there; give --out FILE in a folder that exists")
     done = calibrate(wanted, lambda text: print(text, file=sys.stderr))
     if args.json:
         print(json.dumps({"source": done.source, "steps": [asdict(s) for s in done.steps]}, indent=1))
@@ -113,6 +115,8 @@ def calibrate_command(args: argparse.Namespace) -> int:
     if out is not None:
         write_calibration(out, done)
         print(f"{out}: written", file=sys.stderr)
+    else:
+        print("nothing written: give --out FILE, or set calibration.file", file=sys.stderr)
     return int(any(s.outcome in ("open", "fault") for s in done.steps))
 
 

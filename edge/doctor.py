@@ -39,6 +39,8 @@ def examine(config_path: Path | None, hardware: bool = True) -> list[Finding]:
     except PosekernelError as e:
         return [*findings, Finding("config", "error", str(e), "mend the named key")]
     findings.append(Finding("config", "ok", str(config_path)))
+    if config.calibration.file or config.source.kind == "device":
+        findings.append(_calibration(config))
     if config.mqtt.enabled:
         findings.append(_state(state_folder(config)))
     if config.source.kind == "replay":
@@ -138,6 +140,28 @@ def _state(folder: Path) -> Finding:
         f"{folder} cannot be written by this user",
         "set runtime.state_dir: otherwise a restart forgets events and commands",
     )
+
+
+def _calibration(config: Config) -> Finding:
+    from edge.calibration.file import load_calibration
+    from edge.runner import make_plan
+
+    if not config.calibration.file:
+        remedy = "posekernel calibrate --config F --out C, then set calibration.file to C"
+        return Finding("calibration", "warning", "none: channels, delay and camera are as the configuration says", remedy)
+    path = Path(config.calibration.file)
+
+    def fits() -> str:
+        make_plan(config)
+        return f"{path} of {load_calibration(path).created} fits this rig"
+
+    told = _attempt("calibration", fits)
+    if told.outcome == "error":
+        return told
+    if weak := [f"{s.name} {s.outcome}" for s in load_calibration(path).steps if s.outcome != "ok"]:
+        remedy = f"do what its steps advise (they stand in {path}), and calibrate again"
+        return Finding("calibration", "warning", f"{told.found}, but: {', '.join(weak)}", remedy)
+    return told
 
 
 def _session(config: Config) -> str:

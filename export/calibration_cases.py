@@ -138,7 +138,7 @@ def _compare(case: Case, result: SoundResult) -> tuple[bool, float]:
     if case.fault == "clock":
         return True, result.clock.drift_ppm - case.electronics.skew_ppm
     if case.fault == "delay":
-        return True, 100.0 * (g.constant_m - case.delay_s * case.rig.true.speed_of_sound_m_s)
+        return True, 100.0 * (result.delay_s - result.own_delay_s - case.delay_s) * case.rig.true.speed_of_sound_m_s
     return True, float("nan")
 
 

@@ -54,12 +54,14 @@ def calibration_report(told: Sequence[Told], command: str) -> str:
     return "\n".join(lines)
 
 
-_INTRODUCTION = """Simulated, no hardware. Arrays of the profiles' geometry at 16 kHz, 2-7.5 kHz, in random furnished rooms (image
-sources), with random loudspeaker and microphone responses, gains (1 dB RMS), directivity, distortion, noise (-70 to -50 dBFS) and
-clock jitter; the array's place is known to 3 mm and 0.7 degrees, each microphone to 0.5 mm, the loudspeaker to 3 mm per axis, the
-air to 0.7 degrees C. Where calibration asks for another place of the loudspeaker, it is put there, or at the next best place that
-is inside the room, with the same 3 mm. A late loudspeaker is drawn only for arrays with a loopback channel: without one the delay
-cannot be known, and does no harm. The skew adds up from period to period.
+_INTRODUCTION = """Simulated, no hardware. Arrays of the profiles' geometry at 16 kHz, 2-7.5 kHz, in random furnished rooms
+(image sources), with random loudspeaker and microphone responses, gains (1 dB RMS), directivity, distortion, noise (-70 to -50
+dBFS) and clock jitter; the array's place is known to 3 mm and 0.7 degrees, each microphone to 0.5 mm, the loudspeaker to 3 mm
+per axis, the air to 0.7 degrees C. A drawn loudspeaker is minimum-phase, and its resonances may delay its own sound, rarely by
+more than 0.2 ms: that counts as nothing put in, and calibrate must tell it from a delay of the electronics (with which the
+all-pass of a real crossover would count). Where calibration asks for another place of the loudspeaker, it is put there, or at
+the next best place that is inside the room, with the same 3 mm. A late loudspeaker is drawn only for arrays with a loopback
+channel: without one the delay cannot be known, and does no harm. The skew adds up from period to period.
 """
 
 

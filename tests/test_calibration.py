@@ -12,6 +12,7 @@ import pytest
 from edge.__main__ import main
 from edge.app import DEMO_SESSION
 from edge.background import Background
+from edge.calibration import flow
 from edge.calibration.apply import apply_calibration, misfit
 from edge.calibration.camera import Board, calibrate_intrinsics, mounting_from_board
 from edge.calibration.file import (
@@ -29,6 +30,7 @@ from edge.calibration.takes import take_from_session
 from edge.calibration.walk import WatchedLifter, check_scale, mounting_from_walk
 from edge.config import Config, DeviceConfig
 from edge.deconvolution import Correction, Deconvolver
+from edge.doctor import examine
 from edge.errors import ConfigError
 from edge.excitation import make_excitation
 from edge.pipeline import Heard
@@ -67,6 +69,7 @@ def test_the_file_says_again_what_was_measured(tmp_path, calibration):
     text = (tmp_path / "c.toml").read_text()
     assert whole.created in text.splitlines()[0]
     assert "SIMULATED" in text.splitlines()[1]
+    assert "Not decided yet: room;" in text
     assert tomllib.loads(text)["mounting"]["tilt_deg"] == 12.0
 
 
@@ -88,14 +91,19 @@ def test_a_file_that_is_none_is_one_sentence(tmp_path, calibration):
         write_calibration(tmp_path / "nowhere" / "c.toml", calibration)
 
 
-def run_with(tmp_path, calibration, capsys, array=""):
-    """`posekernel run` on the demo session with this calibration: exit code and what it said."""
+def config_with(tmp_path, calibration, array=""):
+    """A configuration that replays the demo session with this calibration."""
     write_calibration(tmp_path / "c.toml", calibration)
     (tmp_path / "config.toml").write_text(
         f'[device]\nid = "hall"\n[source]\nkind = "replay"\npath = "{DEMO_SESSION}"\nrealtime = false\n[mqtt]\nenabled = false\n'
         f'[calibration]\nfile = "{tmp_path / "c.toml"}"\narray = "{array}"\n[runtime]\nstate_dir = "{tmp_path}"\n'
     )
-    code = main(["run", "--config", str(tmp_path / "config.toml"), "--seconds", "0.1"])
+    return tmp_path / "config.toml"
+
+
+def run_with(tmp_path, calibration, capsys, array=""):
+    """`posekernel run` on the demo session with this calibration: exit code and what it said."""
+    code = main(["run", "--config", str(config_with(tmp_path, calibration, array)), "--seconds", "0.1"])
     return code, capsys.readouterr().err
 
 
@@ -104,6 +112,24 @@ def test_run_refuses_a_calibration_of_another_rig(tmp_path, calibration, capsys)
     assert code == 2
     assert "for the array respeaker-usb-v2, but calibration.array is respeaker-xvf3800; calibrate this rig" in said
     assert "Traceback" not in said
+
+
+def test_doctor_tells_how_good_the_calibration_is(tmp_path, calibration):
+    def row(calibration, array=""):
+        findings = examine(config_with(tmp_path, calibration, array), hardware=False)
+        return next(f for f in findings if f.check == "calibration")
+
+    assert row(calibration).outcome == "ok"
+    weak = row(replace(calibration, steps=(Step("clock", "ok", "both alike"), Step("room", "open", "too short", "wait"))))
+    assert (weak.outcome, "but: room open" in weak.found) == ("warning", True)
+    wrong = row(calibration, "respeaker-xvf3800")
+    assert (wrong.outcome, "calibrate this rig" in wrong.remedy) == ("error", True)
+    (tmp_path / "device.toml").write_text(
+        '[device]\nid = "hall"\n[mqtt]\nenabled = false\n[rig]\nspeakers_m = [[0.1, 0, 0]]\n'
+        "mics_m = [[0, 0, 0], [0.1, 0.1, 0], [0, 0.1, 0], [0, 0, 0.1]]\n[rig.camera]\nfx = 520\nfy = 520\ncx = 320\ncy = 240\n"
+    )
+    none = next(f for f in examine(tmp_path / "device.toml", hardware=False) if f.check == "calibration")
+    assert (none.outcome, "posekernel calibrate" in none.remedy) == ("warning", True)
 
 
 def test_run_takes_a_calibration_of_its_rig(tmp_path, calibration, capsys):
@@ -303,6 +329,40 @@ def test_the_empty_room_is_learned_while_nobody_is_seen():
     part, step = hear_room(0.001, person_from=0)
     assert part is None
     assert step.outcome == "open"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--board", "none"], "none: no images"),
+        (["--floor", "none.png"], "none.png: cannot be read as an image"),
+        (["--walk", "none"], "none: no such folder"),
+        (["--out", "none/c.toml"], "give --out FILE in a folder that exists"),
+    ],
+)
+def test_what_is_missing_is_said_before_anything_is_recorded(arguments, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(flow, "take_from_session", lambda path: pytest.fail("recorded first"))
+    assert main(["calibrate", "--session", str(DEMO_SESSION), *arguments]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_place_is_three_numbers_and_the_end_of_input_ends_the_asking(monkeypatch):
+    answers = iter(["here", "0.6, nan, 0.1", "0.6, -0.05 0.1"])
+    monkeypatch.setattr("builtins.input", lambda question: next(answers))
+    assert flow._ask_place(np.array([0.6, 0.0, 0.1])) == (0.6, -0.05, 0.1)
+
+    def closed(question):
+        raise EOFError
+
+    monkeypatch.setattr("builtins.input", closed)
+    assert flow._ask_place(np.array([0.6, 0.0, 0.1])) is None
+
+
+def test_a_height_that_is_no_number_is_refused(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["calibrate", "--person-height", "tall"])
+    assert "--person-height: found tall, a number above 0 is needed" in capsys.readouterr().err
 
 
 def test_a_board_to_print_is_written_and_found(tmp_path, capsys):

@@ -80,6 +80,26 @@ def test_a_good_array_is_good_and_its_distances_are_right(good):
     assert np.abs(measured - true).max() < 0.015  # the common delay is known from tape measures only
 
 
+@pytest.mark.parametrize("late_s", [0.0, 0.0005])
+def test_a_loudspeakers_own_resonance_is_no_delay_of_the_electronics(late_s):
+    # This loudspeaker's resonance gives its pulse two crests, and the higher one comes 0.367 ms late.
+    case = make_case(2002, 231, NONE, "compact")
+    f = np.fft.rfftfreq(case.rig.excitation.period_samples, 1.0 / case.rig.excitation.sample_rate_hz)
+    speaker = case.electronics.speaker_response * np.exp(-2j * np.pi * f * late_s)
+    case = replace(case, electronics=replace(case.electronics, speaker_response=speaker.astype(np.complex64)))
+    takes = [record(case, None)]
+    while (sites := examine_sound(takes).next_sites_m) is not None:
+        takes.append(record(case, sites))
+        assert len(takes) < 7
+    result = examine_sound(takes)
+    step = next(s for s in result.steps if s.name == "delay")
+    assert result.delay_s == pytest.approx(0.367e-3 + late_s, abs=0.05e-3)
+    assert result.delay_s - result.own_delay_s == pytest.approx(late_s, abs=0.05e-3)
+    assert (step.outcome, step.fault) == (("warning", "delay") if late_s else ("ok", ""))
+    assert "by the loudspeaker's own resonances" in step.found
+    assert "posekernel run takes" in step.remedy
+
+
 def test_without_the_loopback_only_differences_are_told(good):
     _, takes = good
     deaf = [replace(t, map=ChannelMap(5, t.map.mics, None), raw=t.raw[:, :5]) for t in takes]

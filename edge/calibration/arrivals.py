@@ -21,6 +21,8 @@ _LOOK_BACK_S = 0.012
 # Half length of what is cut out around the direct sound, in inverse bandwidths.
 _GATE = 2.0
 _ROUNDS = 4
+# Half of a sixth of an octave, as a ratio: averages the room's modes, leaves the loudspeaker's resonances.
+_NEAR = 2.0 ** (1.0 / 12.0)
 _SLACK_M = 0.03
 
 
@@ -43,11 +45,7 @@ def direct_sound(take: Take, spectra: ComplexArray, reference: ComplexArray | No
     n, rate, bins = take.excitation.period_samples, take.excitation.sample_rate_hz, band_bins(take)
     x = np.asarray(take.excitation.spectrum[bins], np.complex128) if reference is None else reference
     h = spectra * np.conj(x) / (np.abs(x) ** 2 + 1e-4 * np.max(np.abs(x) ** 2))
-    position = (np.arange(len(bins)) + 0.5) / len(bins)
-    h = h * np.sin(np.pi * position) ** 2  # Hann: side lobes of the direct sound would hide what is earlier
-    fine = np.zeros((len(h), _UPSAMPLING * n), np.complex128)
-    fine[:, bins] = h
-    pulse = np.fft.ifft(fine, axis=1)
+    pulse = _pulses(h, bins, n)
     step_s = 1.0 / (rate * _UPSAMPLING)
     pulse = np.roll(pulse, -(speaker * n // len(take.rig.speakers)) * _UPSAMPLING, axis=1)[
         :, : _UPSAMPLING * n // len(take.rig.speakers)
@@ -69,6 +67,35 @@ def direct_sound(take: Take, spectra: ComplexArray, reference: ComplexArray | No
     return Heard(out, coarse, np.asarray(bins * rate / n, np.float64))
 
 
+def own_delay(take: Take, power: Array, direct: ComplexArray) -> float:
+    """By how much [s] the loudspeaker's own resonances delay its sound: that of the minimum-phase system of the same level.
+
+    power: (B,) of the responses in the band, mean over microphones and places. direct: (B,) the template of the direct sound. A
+    driver is minimum-phase, so its level tells its phase (Bode 1945), while a delay of the electronics leaves no trace in the
+    level; neither does a crossover's all-pass, which counts with the electronics. What lies outside the band counts as flat.
+    """
+    n, rate, bins = take.excitation.period_samples, take.excitation.sample_rate_hz, band_bins(take)
+    total = np.concatenate([[0.0], np.cumsum(power)])
+    low, high = np.searchsorted(bins, bins / _NEAR), np.searchsorted(bins, bins * _NEAR, "right")
+    level = 0.5 * np.log((total[high] - total[low]) / (high - low))
+    cepstrum = np.fft.irfft(np.interp(np.arange(n // 2 + 1), bins, level - level.mean()), n)
+    cepstrum[1 : (n + 1) // 2] *= 2.0
+    cepstrum[n // 2 + 1 :] = 0.0
+    # Compared as wholes: a resonance gives a pulse several crests, and the highest of them may not be the first.
+    match = np.abs(_pulses((np.exp(np.fft.rfft(cepstrum))[bins] * np.conj(direct))[None], bins, n)[0])
+    late = (int(np.argmax(match)) + len(match) // 2) % len(match) - len(match) // 2
+    return late / (rate * _UPSAMPLING)
+
+
+def _pulses(spectra: ComplexArray, bins: npt.NDArray[np.int64], n: int) -> ComplexArray:
+    """Analytic signals (M, _UPSAMPLING * n) of spectra (M, B)."""
+    position = (np.arange(len(bins)) + 0.5) / len(bins)
+    fine = np.zeros((len(spectra), _UPSAMPLING * n), np.complex128)
+    # Hann: side lobes of the direct sound would hide what is earlier.
+    fine[:, bins] = spectra * np.sin(np.pi * position) ** 2
+    return np.asarray(np.fft.ifft(fine, axis=1))
+
+
 def _first_arrival(envelopes: Array, step_s: float, aperture_s: float) -> int:
     """Index of the direct sound in the mean of the envelopes (M, T), a little blurred so that all microphones meet."""
     blur = max(1, round(aperture_s / step_s))
@@ -83,8 +110,8 @@ def _first_arrival(envelopes: Array, step_s: float, aperture_s: float) -> int:
     return int((strongest - back + index) % len(smooth))
 
 
-def align(heard: list[Heard]) -> Array:
-    """Arrivals (K, M) [s] of all places against one template."""
+def align(heard: list[Heard]) -> tuple[Array, ComplexArray]:
+    """Arrivals (K, M) [s] of all places against one template, and that template (B,)."""
     f = heard[0].frequencies_hz
     rows = np.concatenate([h.spectra for h in heard])
     rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-30)
@@ -96,7 +123,7 @@ def align(heard: list[Heard]) -> Array:
         shifted = rows * np.exp(2j * np.pi * f * delay[:, None])
         delay += np.array([_best(score, grid) for score in np.real((np.conj(template) * shifted) @ steer)])
         template = np.mean(rows * np.exp(2j * np.pi * f * delay[:, None]), axis=0)
-    return np.stack([h.coarse_s for h in heard]) + delay.reshape(len(heard), -1)
+    return np.stack([h.coarse_s for h in heard]) + delay.reshape(len(heard), -1), template
 
 
 def _best(score: Array, grid: Array) -> float:

@@ -160,11 +160,12 @@ def load_calibration(path: Path) -> Calibration:
 def write_calibration(path: Path, calibration: Calibration) -> None:
     """Write it whole or not at all. Raises ConfigError where that is not possible."""
     table = _plain(dataclasses.asdict(calibration))
-    bad = [s.name for s in calibration.steps if s.outcome == "fault"]
+    bad, undecided = ([s.name for s in calibration.steps if s.outcome == outcome] for outcome in ("fault", "open"))
     heading = [
         f"Calibration of {calibration.device or 'a recorded rig'}, {calibration.created}, posekernel {calibration.posekernel}.",
         *(["SIMULATED: no real device was measured."] if calibration.source == "simulated" else []),
         f"Not usable: {', '.join(bad)}." if bad else "Set calibration.file in the configuration to this file to use it.",
+        *([f"Not decided yet: {', '.join(undecided)}; see what their steps advise, and calibrate again."] if undecided else []),
     ]
     part = path.parent / f".{path.name}.{os.getpid()}.part"
     try:

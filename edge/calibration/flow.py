@@ -27,6 +27,7 @@ from edge.excitation import make_excitation
 from edge.pipeline import Pipeline
 from edge.rig import Camera, Rig
 from edge.runner import make_plan
+from edge.session import load_session
 
 MOST_PLACES = 6
 WIDE_HZ = (300.0, 23000.0)
@@ -54,6 +55,11 @@ class Wanted:
 
 def calibrate(wanted: Wanted, say: Say) -> Calibration:
     """Everything that was asked for; what an earlier file of the same rig holds and was not asked for is kept."""
+    # First what needs no recording: a wrong folder must not cost the engineer one.
+    images = read_images(wanted.board) if wanted.board is not None else None
+    floor = read_image(wanted.floor) if wanted.floor is not None else None
+    if wanted.walk is not None:
+        load_session(wanted.walk)
     takes, sound = _sound(wanted, say)
     first, config = takes[0], wanted.config
     if config is not None and wanted.sessions:
@@ -64,19 +70,20 @@ def calibrate(wanted: Wanted, say: Say) -> Calibration:
     channels, wide = _response(wanted, first, sound, say)
     result = _with(result, judge_response(channels, _span(wide)))
     assert result.sound is not None
-    part = replace(result.sound, carried_hz=channels.carried_hz, measured_hz=_span(wide))
+    low, high = channels.carried_hz
+    part = replace(result.sound, carried_hz=(round(low, 1), round(high, 1)), measured_hz=_span(wide))
     result = replace(result, sound=part, response=_response_part(channels))
     room, step = _room(wanted, len(takes) > 1, say)
     result = _with(replace(result, room=room), step)
     rig = first.rig
     size = rig.camera.width, rig.camera.height
-    if wanted.board is not None:
-        intrinsics, step = calibrate_intrinsics(read_images(wanted.board), wanted.pattern, size)
+    if images is not None:
+        intrinsics, step = calibrate_intrinsics(images, wanted.pattern, size)
         result = _with(replace(result, intrinsics=intrinsics), step)
     result = _kept(result, wanted.out)
     camera = calibrated_camera(result, rig.camera)
-    if wanted.floor is not None:
-        mounting, step = mounting_from_board(read_image(wanted.floor), wanted.pattern, camera)
+    if floor is not None:
+        mounting, step = mounting_from_board(floor, wanted.pattern, camera)
         result = _with(replace(result, mounting=mounting or result.mounting), step)
     if wanted.walk is not None:
         result = _walk(wanted, result, camera, sound)
@@ -108,14 +115,24 @@ def _ask_place(asked: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> tupl
         f"Move the loudspeaker to about [{text}] m (camera frame), measure where it stands to 5 mm.\nx, y, z [q = no more]: "
     )
     while True:
-        answer = input(question).strip()
+        answer = _ask(question)
         if answer.lower() in ("q", ""):
             return None
         try:
             x, y, z = (float(part) for part in answer.replace(",", " ").split())
-            return x, y, z
         except ValueError:
-            question = "three numbers in metres are needed, for example 0.60, -0.05, 0.10: "
+            x = y = z = float("nan")
+        if np.isfinite([x, y, z]).all():
+            return x, y, z
+        question = "three numbers in metres are needed, for example 0.60, -0.05, 0.10: "
+
+
+def _ask(question: str) -> str:
+    """The answer, "" at the end of input (Ctrl-D)."""
+    try:
+        return input(question).strip()
+    except EOFError:
+        return ""
 
 
 def _configured_map(config: Config, take: Take) -> ChannelMap:
@@ -168,7 +185,7 @@ def _response_part(channels: Channels) -> ResponsePart:
 def _room(wanted: Wanted, moved: bool, say: Say) -> tuple[RoomPart | None, Step]:
     path = wanted.walk or next(iter(wanted.sessions), None)
     if path is None and moved and sys.stdin.isatty():
-        input("Put the loudspeaker back to its own place, leave the room, and press Enter. ")
+        _ask("Put the loudspeaker back to its own place, leave the room, and press Enter. ")
     try:
         plan = make_plan(_quiet(wanted.config, path))
         if path is None:

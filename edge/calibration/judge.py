@@ -17,7 +17,7 @@ Outcome = Literal["ok", "warning", "open", "fault"]
 
 # Between playback and capture. Some ppm are followed by cutting anew, 20 spoil the subtraction of the empty room.
 DRIFT_LIMIT_PPM = 5.0
-# Loudspeaker and converters of one array stay below this; it would shift every distance by half of it.
+# The converters of one array stay below this; it would shift every distance by half of it.
 DELAY_LIMIT_M = 0.06
 LEVEL_LIMIT_DB = 6.0
 SNR_LIMIT_DB = 15.0
@@ -100,9 +100,13 @@ def judge_clock(clock: Clock) -> Step:
     return Step("clock", "ok", found)
 
 
-def judge_geometry(g: Geometry, map: ChannelMap, known_emission: bool) -> list[Step]:
-    """Order of the channels, places, and the delay from the loopback to the microphones."""
-    return [_judge_order(g, map), _judge_places(g, map, known_emission), *([_judge_delay(g)] if known_emission else [])]
+def judge_geometry(g: Geometry, map: ChannelMap, known_emission: bool, own_m: float) -> list[Step]:
+    """Order of the channels, places, and the delay from the loopback to the microphones.
+
+    own_m: the part of the delay that the loudspeaker's own resonances explain, as a distance.
+    """
+    steps = [_judge_order(g, map), _judge_places(g, map, known_emission)]
+    return [*steps, _judge_delay(g, own_m)] if known_emission else steps
 
 
 def judge_response(channels: Channels, measured_hz: tuple[float, float]) -> Step:
@@ -146,12 +150,20 @@ def _judge_places(g: Geometry, map: ChannelMap, known_emission: bool) -> Step:
     return Step("places", "ok", f"microphones are where the profile has them ({_places(g)}; {table})")
 
 
-def _judge_delay(g: Geometry) -> Step:
-    delay_ms, sigma_ms = (1e3 * x / SPEED_OF_SOUND_M_S for x in (g.constant_m, g.constant_sigma_m))
+def _judge_delay(g: Geometry, own_m: float) -> Step:
+    delay_ms, sigma_ms, own_ms = (1e3 * x / SPEED_OF_SOUND_M_S for x in (g.constant_m, g.constant_sigma_m, own_m))
+    limit_m = max(DELAY_LIMIT_M, 5.0 * g.constant_sigma_m)
     found = f"the sound leaves {delay_ms:.3f} +- {sigma_ms:.3f} ms after the loopback ({100 * g.constant_m:.1f} cm)"
-    if abs(g.constant_m) > max(DELAY_LIMIT_M, 5.0 * g.constant_sigma_m):
-        remedy = "posekernel run takes it out; keep to this loudspeaker, and calibrate again when it changes"
-        return Step("delay", "warning", found, remedy, "delay")
+    parts = f"{own_ms:.3f} ms by the loudspeaker's own resonances, {delay_ms - own_ms:.3f} ms by the electronics"
+    if abs(g.constant_m - own_m) > limit_m:
+        remedy = (
+            "play through the array's own output, by wire and without effects; posekernel run takes the delay out as long as it "
+            "stays: start the device again and calibrate twice to see that it does"
+        )
+        return Step("delay", "warning", f"{found}: {parts}", remedy, "delay")
+    if abs(g.constant_m) > limit_m:
+        remedy = "posekernel run takes it out; calibrate again when the loudspeaker changes"
+        return Step("delay", "ok", f"{found}: {parts}", remedy)
     return Step("delay", "ok", found)
 
 

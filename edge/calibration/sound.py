@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.calibration.arrivals import Heard, align, direct_sound
+from edge.calibration.arrivals import Heard, align, direct_sound, own_delay
 from edge.calibration.channels import Channels, examine_channels
 from edge.calibration.clock import Clock, mean_spectra, measure_clock
 from edge.calibration.geometry import Geometry, check_geometry
@@ -24,6 +24,7 @@ class SoundResult:
     """geometry: None where a microphone is dead or there are too few.
 
     gain_db: (M,) of the microphones relative to their median. delay_s: from the loopback to the air, 0 where unknown.
+    own_delay_s: its part that the loudspeaker's own resonances explain.
     """
 
     clock: Clock
@@ -31,6 +32,7 @@ class SoundResult:
     geometry: Geometry | None
     gain_db: Array
     delay_s: float
+    own_delay_s: float
     steps: tuple[Step, ...]
 
     @property
@@ -58,27 +60,33 @@ def examine_sound(takes: Sequence[Take]) -> SoundResult:
     gain_db = np.zeros(len(first.map.mics))
     if channels.dead:
         steps.append(Step("places", "warning", "not checked: a channel is dead", "mend it and calibrate again"))
-        return SoundResult(clock, channels, None, gain_db, 0.0, tuple(steps))
+        return SoundResult(clock, channels, None, gain_db, 0.0, 0.0, tuple(steps))
     if len(gain_db) < LEAST_MICS:
         found = f"not checked: order and places need {LEAST_MICS} microphones, the rig has {len(gain_db)}"
         steps.append(Step("places", "warning", found, "measure them with a rule"))
-        return SoundResult(clock, channels, None, gain_db, 0.0, tuple(steps))
+        return SoundResult(clock, channels, None, gain_db, 0.0, 0.0, tuple(steps))
     reference = channels.loopback if first.map.reference is None or channels.loopback is not None else None
     heard: list[Heard] = []
     speakers: list[Array] = []
+    powers: list[Array] = []
     for take in takes:
         spectra = mean_spectra(take, measure_clock(take))[0]
         own = None if reference is None else spectra[reference]
+        if own is not None:
+            power = np.abs(spectra[list(take.map.mics)] / own) ** 2
+            powers.append(np.mean(power / power.mean(axis=1, keepdims=True), axis=0))
         for s, speaker in enumerate(take.rig.speakers):
             heard.append(direct_sound(take, spectra[list(take.map.mics)], own, s))
             speakers.append(speaker)
-    arrivals = align(heard)
+    arrivals, template = align(heard)
     geometry = check_geometry(arrivals, first.rig, np.array(speakers), reference is not None)
-    steps += judge_geometry(geometry, first.map, reference is not None)
+    own_s = own_delay(first, np.mean(powers, axis=0), template) if powers else 0.0
+    own_m = own_s * first.rig.speed_of_sound_m_s
+    steps += judge_geometry(geometry, first.map, reference is not None, own_m)
     gain_db = _gains_db(heard, geometry)
     steps.append(_judge_gains(gain_db, first.map.mics))
     delay_s = 0.0 if reference is None else geometry.constant_m / first.rig.speed_of_sound_m_s
-    return SoundResult(clock, channels, geometry, gain_db, delay_s, tuple(steps))
+    return SoundResult(clock, channels, geometry, gain_db, delay_s, own_s, tuple(steps))
 
 
 def _gains_db(heard: list[Heard], g: Geometry) -> Array:
