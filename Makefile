@@ -21,8 +21,6 @@ PLAIN_full = 500
 WIDE_debug = 10
 WIDE_small = 10000
 WIDE_full = 10000
-# A second, gentler run that begins where the first ended.
-AGAIN_small = --set seed=2 --set steps=6000 --set rate=0.0006
 VOLUME_debug = debug-volume
 VOLUME_small = volume
 VOLUME_full = volume
@@ -90,10 +88,8 @@ model:
 	$(TRAIN_VENV)/bin/posekernel-export simulate --split train --samples $(WIDE_$(CONFIG)) --per-room 10 --rig all --keep-clean \
 	  --workers $(WORKERS) --out $(DATA)/train-all
 	$(TRAIN_VENV)/bin/posekernel-export train --config $(CONFIG) --data $(DATA) --out $(RUN)
-	$(if $(AGAIN_$(CONFIG)),$(TRAIN_VENV)/bin/posekernel-export train --config $(CONFIG) $(AGAIN_$(CONFIG)) --data $(DATA) \
-	  --out $(RUN)-again --finetune $(RUN)/best.pt)
 	$(TRAIN_VENV)/bin/posekernel-export train --config $(VOLUME_$(CONFIG)) --data $(DATA) --out $(RUN)-volume --vision $(RUN)/vision.pt
-	$(TRAIN_VENV)/bin/posekernel-export quantize $(RUN)$(if $(AGAIN_$(CONFIG)),-again)/best.pt --data $(DATA) --out $(OUT)
+	$(TRAIN_VENV)/bin/posekernel-export quantize $(RUN)/best.pt --data $(DATA) --out $(OUT)
 	$(TRAIN_VENV)/bin/posekernel-export quantize $(RUN)-volume/best.pt --data $(DATA) --out $(OUT)
 	$(TRAIN_VENV)/bin/posekernel-export evaluate $(DATA)/test --lifter \
 	  $(OUT)/lifter_ray_int8.tflite,$(OUT)/lifter_ray.tflite,$(OUT)/lifter_volume_int8.tflite,$(OUT)/lifter_ray.tflite:silent,geometric
