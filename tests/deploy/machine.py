@@ -138,5 +138,5 @@ def inventory(folder: Path, machines: list[Machine], variables: Mapping[str, obj
         for m in machines
     }
     path = folder / "hosts.json"
-    path.write_text(json.dumps({"sensors": {"hosts": hosts, "vars": dict(variables)}}))
-    return path
+    path.with_suffix(".part").write_text(json.dumps({"sensors": {"hosts": hosts, "vars": dict(variables)}}))
+    return path.with_suffix(".part").replace(path)  # whole from the moment it is there

@@ -53,6 +53,16 @@ def crashing() -> dict[str, bytes]:
     return {"edge/app.py": program + b"\n\ndef run_command(*_: object) -> int:\n    raise RuntimeError('made to crash')\n"}
 
 
+def make_wheelhouse() -> None:
+    """What this repository is now, in CACHE / "wheelhouse"."""
+    shutil.rmtree(CACHE / "wheelhouse", ignore_errors=True)
+    CACHE.mkdir(parents=True, exist_ok=True)
+    subprocess.run(
+        [str(DEPLOY / "wheelhouse.sh"), str(CACHE / "wheelhouse"), os.uname().machine, "3.11"],
+        env=os.environ | {"PYTHON": sys.executable}, check=True,
+    )  # fmt: skip
+
+
 def hear(broker: Mosquitto, topic: str) -> dict[str, Any]:
     """The next message of a topic."""
     done = subprocess.run(
