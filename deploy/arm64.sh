@@ -15,7 +15,7 @@ if [ ! -e /proc/sys/fs/binfmt_misc/qemu-aarch64 ]; then  # where there is system
 fi
 if [ ! -e "$tree/.complete" ]; then  # unpacked only: nothing here needs to be configured, and that would be emulated, too
   rm -rf --one-file-system "$tree"
-  mmdebstrap --quiet --architectures=arm64 --variant=extract --include=python3-venv,libgomp1 bookworm "$tree"
+  mmdebstrap --quiet --architectures=arm64 --variant=extract --include=python3-venv,libgomp1,libstdc++6 bookworm "$tree"
   mkdir -p "$tree/proc" "$tree/root" "$tree/opt" && touch "$tree/.complete"
 fi
 PYTHON=$python deploy/wheelhouse.sh "$folder/wheelhouse" aarch64 3.11
