@@ -25,7 +25,7 @@ VOLUME_debug = debug-volume
 VOLUME_small = volume
 VOLUME_full = volume
 
-.PHONY: demo test lint homeassistant lint-deploy test-deploy bench model fuzz test-nojit sbom clean
+.PHONY: demo test lint homeassistant lint-deploy test-deploy molecule bench model fuzz test-nojit sbom clean
 
 demo:
 	@deploy/setup.sh $(VENV) $(PYTHON) demo
@@ -71,6 +71,11 @@ test-deploy:
 	@deploy/setup.sh $(VENV) $(PYTHON) test
 	@deploy/setup.sh .venv-deploy "$$(deploy/find-python.sh 3.13)" deploy
 	POSEKERNEL_DEPLOY_TESTS=1 PATH="$(CURDIR)/.venv-deploy/bin:$$PATH" $(VENV)/bin/pytest tests/deploy -v
+
+molecule:
+	@deploy/setup.sh $(VENV) $(PYTHON) test
+	@deploy/setup.sh .venv-deploy "$$(deploy/find-python.sh 3.13)" deploy
+	cd deploy && POSEKERNEL_TEST_PYTHON="$(abspath $(VENV))/bin/python" PATH="$(CURDIR)/.venv-deploy/bin:$$PATH" molecule test
 
 bench:
 	@deploy/setup.sh $(VENV) $(PYTHON) bench

@@ -72,6 +72,7 @@ def make_parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="tell what is wrong here and how to mend it")
     doctor.add_argument("--config", type=Path)
     doctor.add_argument("--no-hardware", action="store_true", help="leave sound card and camera alone")
+    doctor.add_argument("--self-test", action="store_true", help="measure the poses of the shipped session against its truth")
     doctor.add_argument("--json", action="store_true")
 
     calibrate = commands.add_parser(
@@ -183,7 +184,7 @@ def _dispatch(args: argparse.Namespace) -> int:
         case "doctor":
             from edge import doctor
 
-            findings = doctor.examine(args.config, hardware=not args.no_hardware)
+            findings = doctor.examine(args.config, hardware=not args.no_hardware, self_test=args.self_test)
             print(json.dumps(doctor.as_dicts(findings), indent=1) if args.json else doctor.table(findings))
             return doctor.exit_code(findings)
         case _:

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from edge.config import Config, load_config, state_folder
+from edge.config import Config, KeypointsConfig, LifterConfig, load_config, state_folder
 from edge.errors import DeviceError, PosekernelError
 from edge.lifters import MODELS
 from edge.sensing import Sensing, control_file
@@ -29,9 +29,14 @@ class Finding:
     remedy: str = ""
 
 
-def examine(config_path: Path | None, hardware: bool = True) -> list[Finding]:
-    """Run every check that applies; a check that fails never hides the next one. hardware False: skip sound card and camera."""
+def examine(config_path: Path | None, hardware: bool = True, self_test: bool = False) -> list[Finding]:
+    """Run every check that applies; a check that fails never hides the next one.
+
+    hardware False: skip sound card and camera. self_test: measure the poses of the shipped session, too.
+    """
     findings = [_python(), *_packages(), *_models(), _numba_cache()]
+    if self_test and config_path is None:
+        findings.append(_attempt("poses", lambda: _poses(KeypointsConfig(), LifterConfig())))
     if config_path is None:
         return [*findings, Finding("config", "warning", "none given", "give --config F to check the devices and the broker too")]
     try:
@@ -41,6 +46,8 @@ def examine(config_path: Path | None, hardware: bool = True) -> list[Finding]:
     findings.append(Finding("config", "ok", str(config_path)))
     if config.calibration.file or config.source.kind == "device":
         findings.append(_calibration(config))
+    if self_test:
+        findings.append(_attempt("poses", lambda: _poses(config.keypoints, config.lifter)))
     if config.mqtt.enabled:
         findings.append(_state(state_folder(config)))
     if config.source.kind == "replay":
@@ -116,6 +123,12 @@ def _load(path: Path) -> str:
     from edge.tflite import Model
 
     return f"loads with {Model(path, 1).runtime}"
+
+
+def _poses(keypoints: KeypointsConfig, lifter: LifterConfig) -> str:
+    from edge.self_test import self_test
+
+    return self_test(keypoints, lifter)
 
 
 def _numba_cache() -> Finding:

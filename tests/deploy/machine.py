@@ -15,10 +15,10 @@ CACHE = Path(os.environ.get("POSEKERNEL_DEPLOY_CACHE", "~/.cache/posekernel-depl
 # What Raspberry Pi OS Lite has on a fresh card; the roles bring the rest.
 BARE = "systemd,systemd-sysv,dbus,openssh-server,sudo,udev,python3,python3-apt,ca-certificates,cron"
 PATIENCE_S = 300.0
-# At a reboot systemd-nspawn empties its folder below /run, and refuses to where /run is no tmpfs: it gets one that only it sees.
-_NSPAWN = "/run/systemd/nspawn"
-_OWN_RUN = ["unshare", "--mount", "--propagation", "slave", "sh", "-c",
-            f'mkdir -p {_NSPAWN} && mount -t tmpfs -o mode=755 nspawn {_NSPAWN} && exec "$@"', "sh"]  # fmt: skip
+# A control group of its own: machines that are started from one would share their units' groups, and end each other's processes.
+_HIERARCHIES = [p for p in map(Path, ("/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified"))
+                if (p / "cgroup.procs").exists()]  # fmt: skip
+_REBOOTED = 133  # how systemd-nspawn --keep-unit ends when its machine wants to start again
 
 
 def bare_tree() -> Path:
@@ -57,15 +57,11 @@ class Machine:
         (self.tree / "etc" / "ssh" / "sshd_config.d" / "test.conf").write_text(f"ListenAddress 127.0.0.1:{self.port}\n")
         (self.tree / "etc" / "hostname").write_text(f"{name}\n")
         self.log = folder / f"{name}.console"
+        self._groups = [h / f"posekernel-{os.getpid()}-{name}" for h in _HIERARCHIES]
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        with self.log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [*_OWN_RUN, "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--console=pipe",
-                 f"--machine={self.name}", f"--directory={self.tree}", "--boot"], stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )  # fmt: skip
-        wait_for(f"ssh to {self.name}", self.answers)
+        self._boot()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -77,6 +73,20 @@ class Machine:
             self._process.kill()
             self._process.wait()
         shutil.rmtree(self.tree, ignore_errors=True)
+        for group in self._groups:
+            subprocess.run(["find", str(group), "-depth", "-type", "d", "-exec", "rmdir", "{}", ";"], check=True)
+
+    def _boot(self) -> None:
+        for group in self._groups:
+            group.mkdir(exist_ok=True)
+        join = "".join(f"echo $$ > {group}/cgroup.procs && " for group in self._groups)
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                ["sh", "-c", f'{join}exec "$@"', "sh", "systemd-nspawn", "--quiet", "--register=no", "--keep-unit",
+                 "--console=pipe", f"--machine={self.name}", f"--directory={self.tree}", "--boot"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
+        wait_for(f"ssh to {self.name}", self.answers)
 
     @property
     def ssh_arguments(self) -> list[str]:
@@ -101,15 +111,10 @@ class Machine:
 
     def reboot(self) -> None:
         """Reboot and wait until ssh gets in again."""
-        start = "cut -d' ' -f22 /proc/1/stat"
-        before = self.run(start)
+        assert self._process is not None
         self._ssh("systemctl reboot")
-
-        def back() -> bool:
-            now = self._ssh(start)  # in one go: ssh still gets in for a moment while the machine goes down
-            return now.returncode == 0 and now.stdout.strip() != before
-
-        wait_for(f"{self.name} to come back", back)
+        assert self._process.wait(PATIENCE_S) == _REBOOTED, self.log.read_text(errors="replace")[-2000:]
+        self._boot()
 
     def _ssh(self, command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -133,5 +138,5 @@ def inventory(folder: Path, machines: list[Machine], variables: Mapping[str, obj
         for m in machines
     }
     path = folder / "hosts.json"
-    path.write_text(json.dumps({"sensors": {"hosts": hosts, "vars": dict(variables)}}))
-    return path
+    path.with_suffix(".part").write_text(json.dumps({"sensors": {"hosts": hosts, "vars": dict(variables)}}))
+    return path.with_suffix(".part").replace(path)  # whole from the moment it is there

@@ -8,16 +8,18 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tests.deploy.machine import CACHE
 from tests.mosquitto import Mosquitto
+from tests.worse_model import sums
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 VERSION = tomllib.loads((DEPLOY.parent / "pyproject.toml").read_text())["project"]["version"]
 CONFIG = "/etc/posekernel/config.toml"
-WATCHDOG_S = 15
+WATCHDOG_S = 60  # longer than a busy machine may leave the sensor without a processor
 SETTINGS = {
     "device.id": "{{ inventory_hostname }}",
     "place.speaker_m": [0.1, 0.06, 0.0],
@@ -42,6 +44,24 @@ VARIABLES: dict[str, Any] = {
     "camera_reboot": False,
 }
 
+VISION = "edge/models/lifter_vision.tflite"
+
+
+def crashing() -> dict[str, bytes]:
+    """What makes a release that passes every check and then crashes in service."""
+    program = (DEPLOY.parent / "edge" / "app.py").read_bytes()
+    return {"edge/app.py": program + b"\n\ndef run_command(*_: object) -> int:\n    raise RuntimeError('made to crash')\n"}
+
+
+def make_wheelhouse() -> None:
+    """What this repository is now, in CACHE / "wheelhouse"."""
+    shutil.rmtree(CACHE / "wheelhouse", ignore_errors=True)
+    CACHE.mkdir(parents=True, exist_ok=True)
+    subprocess.run(
+        [str(DEPLOY / "wheelhouse.sh"), str(CACHE / "wheelhouse"), os.uname().machine, "3.11"],
+        env=os.environ | {"PYTHON": sys.executable}, check=True,
+    )  # fmt: skip
+
 
 def hear(broker: Mosquitto, topic: str) -> dict[str, Any]:
     """The next message of a topic."""
@@ -52,14 +72,18 @@ def hear(broker: Mosquitto, topic: str) -> dict[str, Any]:
     return dict(json.loads(done.stdout))
 
 
-def release(folder: Path, version: str, **replaced: bytes) -> Path:
-    """A wheelhouse like ours with posekernel of another version, in which files of edge/models are others."""
+def release(folder: Path, version: str, changed: Mapping[str, bytes] | None = None) -> Path:
+    """A wheelhouse like ours with posekernel of another version. changed: files of the package that are others.
+
+    All checksums match: whether the release is any good shows only when it runs.
+    """
     shutil.copytree(CACHE / "wheelhouse", folder)
     old = next(folder.glob("posekernel-*.whl"))
     new = folder / old.name.replace(VERSION, version)
-    with zipfile.ZipFile(old) as source, zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as target:
-        for name in source.namelist():
-            data = replaced.get(Path(name).stem, source.read(name)) if name.startswith("edge/models/") else source.read(name)
+    with zipfile.ZipFile(old) as source, zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as target:
+        files = {name: source.read(name) for name in source.namelist()} | dict(changed or {})
+        files["edge/models/SHA256SUMS"] = sums({Path(n).name: f for n, f in files.items() if n.endswith(".tflite")})
+        for name, data in files.items():
             if name == "edge/__init__.py" or name.endswith((".dist-info/METADATA", ".dist-info/RECORD")):
                 data = data.replace(VERSION.encode(), version.encode(), -1 if name.endswith("RECORD") else 1)
             target.writestr(name.replace(f"posekernel-{VERSION}.dist-info", f"posekernel-{version}.dist-info"), data)

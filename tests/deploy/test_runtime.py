@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.deploy.machine import CACHE, Machine, inventory, wait_for
-from tests.deploy.playbooks import CONFIG, SETTINGS, VARIABLES, VERSION, WATCHDOG_S, hear, play, release
+from tests.deploy.playbooks import CONFIG, SETTINGS, VARIABLES, VERSION, WATCHDOG_S, crashing, hear, play, release
 from tests.mosquitto import Mosquitto
 
 
@@ -105,12 +105,16 @@ def test_a_tampered_wheel_is_refused(hall: Machine, converged: Path, tmp_path: P
     assert hall.show("MainPID") == pid
 
 
-def test_an_update_whose_model_is_broken_is_taken_back(hall: Machine, converged: Path, broker: Mosquitto, tmp_path: Path) -> None:
-    folder = release(tmp_path / "wheelhouse", "9.0.0", pose_detection=b"not a model")
+def test_a_release_that_crashes_in_service_is_taken_back(
+    hall: Machine, converged: Path, broker: Mosquitto, tmp_path: Path
+) -> None:
+    folder = release(tmp_path / "wheelhouse", "9.0.0", crashing())
     recap = play(converged, "update.yml", posekernel_version="9.0.0", posekernel_wheelhouse=str(folder), update_wait_s=60)
     assert recap["failures"] == 1
     assert f"hall is back on {VERSION}" in (converged.parent / "play.json").read_text()
+    assert "made to crash" in hall.run("journalctl -u posekernel --no-pager")
     assert hall.run("readlink /opt/posekernel/current") == f"releases/{VERSION}"
+    assert hall.run("ls /opt/posekernel/releases") == VERSION
     assert hear(broker, "posekernel/hall/telemetry")["version"] == VERSION
 
 

@@ -1,5 +1,6 @@
 """update.yml on three devices: a bad release stops at the first, which is back on the old one by itself; a good one moves all."""
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -7,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.machine import Machine, inventory
-from tests.deploy.playbooks import SETTINGS, VARIABLES, VERSION, hear, play, release
+from tests.deploy.playbooks import DEPLOY, SETTINGS, VARIABLES, VERSION, VISION, crashing, hear, play, release
 from tests.mosquitto import Mosquitto
+from tests.worse_model import worse
 
 NAMES = ("hall", "kitchen", "attic")
 
@@ -49,11 +51,26 @@ def _running(machine: Machine) -> tuple[str, str, str]:
     return machine.run("readlink /opt/posekernel/current"), machine.show("MainPID"), machine.show("ActiveState")
 
 
+def test_a_release_with_worse_poses_stops_at_the_first_device(
+    fleet: list[Machine], converged: Path, broker: Mosquitto, tmp_path: Path
+) -> None:
+    before = [_running(m) for m in fleet]
+    folder = release(tmp_path / "wheelhouse", "9.0.0", {VISION: worse(DEPLOY.parent / VISION)})
+    recap = play(converged, "update.yml", posekernel_version="9.0.0", posekernel_wheelhouse=str(folder))
+    said = " ".join((converged.parent / "play.json").read_text().split())
+    assert recap["failures"] == 1
+    assert f"hall is back on {VERSION}" in said
+    assert re.search(r"ERROR poses \d+ poses in 50 frames, \d+ scaled by sound, median error \d+\.\d cm, but", said)
+    assert [_running(m) for m in fleet] == before  # it never stopped
+    assert all(_untouched(converged, name) for name in NAMES[1:])
+    assert all(m.run("ls /opt/posekernel/releases") == VERSION for m in fleet)
+
+
 def test_a_release_that_crashes_stops_at_the_first_device(
     fleet: list[Machine], converged: Path, broker: Mosquitto, tmp_path: Path
 ) -> None:
     others = [_running(m) for m in fleet[1:]]
-    folder = release(tmp_path / "wheelhouse", "9.0.0", pose_detection=b"not a model")
+    folder = release(tmp_path / "wheelhouse", "9.0.0", crashing())
     recap = play(converged, "update.yml", posekernel_version="9.0.0", posekernel_wheelhouse=str(folder), update_wait_s=60)
     assert recap["failures"] == 1
     assert f"hall is back on {VERSION}" in (converged.parent / "play.json").read_text()
@@ -61,7 +78,7 @@ def test_a_release_that_crashes_stops_at_the_first_device(
     assert hear(broker, "posekernel/hall/telemetry")["version"] == VERSION
     assert [_running(m) for m in fleet[1:]] == others
     assert all(_untouched(converged, name) for name in NAMES[1:])
-    assert not any("9.0.0" in m.run("ls /opt/posekernel/releases") for m in fleet[1:])
+    assert all(m.run("ls /opt/posekernel/releases") == VERSION for m in fleet)
 
 
 def test_a_tampered_release_is_refused_at_the_first_device(fleet: list[Machine], converged: Path, tmp_path: Path) -> None:

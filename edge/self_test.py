@@ -1,0 +1,47 @@
+"""Whether this installation still computes good poses: the shipped session through the whole pipeline, against its truth."""
+
+import threading
+
+import numpy as np
+
+from edge.app import DEMO_SESSION
+from edge.config import Config, DeviceConfig, KeypointsConfig, LifterConfig, SourceConfig
+from edge.errors import ModelError
+from edge.pipeline import Pipeline
+from edge.pose import PoseEstimate
+from edge.runner import make_plan, truth_error_m
+
+MOST_ERROR_M = 0.16  # a quarter more than the median of the models that ship: 12.7 cm with `ray`, the default
+LEAST_SHARE = 0.8  # poses of the frames that show somebody, and of these poses those that are scaled by sound
+
+
+def shipped_poses(keypoints: KeypointsConfig, lifter: LifterConfig) -> tuple[list[PoseEstimate], int, float]:
+    """Poses of the shipped session, how many frames show somebody, and the median error [m].
+
+    lifter: only its kind is used: what a site expects of its people says nothing of these.
+    """
+    source = SourceConfig("replay", str(DEMO_SESSION), realtime=False)
+    plan = make_plan(Config(DeviceConfig("self-test"), source, keypoints=keypoints, lifter=LifterConfig(kind=lifter.kind)))
+    pipeline = Pipeline(plan.config, plan.rig, plan.excitation)
+    opened = plan.open()
+    try:
+        poses = list(pipeline.offline(opened, threading.Event(), lambda stage: None))
+    finally:
+        opened.close()
+    assert plan.session is not None
+    assert plan.session.truth is not None
+    errors = [e for p in poses if (e := truth_error_m(plan.session, p)) is not None]
+    return poses, len(plan.session.truth.t_ns), float(np.median(errors)) if errors else float("nan")
+
+
+def self_test(keypoints: KeypointsConfig, lifter: LifterConfig) -> str:
+    """Say how good the poses are. Raises ModelError where they are worse than a good release's."""
+    poses, shown, error_m = shipped_poses(keypoints, lifter)
+    by_sound = sum(p.pose.scale_source == "sound" for p in poses)
+    found = f"{len(poses)} poses in {shown} frames, {by_sound} scaled by sound, median error {100 * error_m:.1f} cm"
+    if len(poses) >= LEAST_SHARE * shown and by_sound >= LEAST_SHARE * len(poses) and error_m <= MOST_ERROR_M:
+        return found
+    raise ModelError(
+        f"{found}, but {LEAST_SHARE * shown:.0f} poses, {100 * LEAST_SHARE:.0f} % of them by sound, and at most "
+        f"{100 * MOST_ERROR_M:g} cm are needed; install another release"
+    )
