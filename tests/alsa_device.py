@@ -9,8 +9,11 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -66,6 +69,16 @@ class AlsaTestDevice:
         """The card is back."""
         (self.folder / "unplugged").unlink()
 
+    @contextmanager
+    def faulty(self, how: Literal["stuck", "silent", "rotated", "gap"]) -> Iterator[None]:
+        """Inside, the capture device does what the plugin's source says of this fault."""
+        marker = self.folder / "faults" / how
+        marker.touch()
+        try:
+            yield
+        finally:
+            marker.unlink()
+
     def played(self) -> npt.NDArray[np.int16]:
         """Everything written to the loudspeaker so far, (frames, playback_channels)."""
         path = self.folder / "played.raw"
@@ -92,14 +105,14 @@ def make_alsa_device(
     playback_xrun_at: frame of one xrun. lost_at: frame at which the capture device disappears, once; it can be opened again at
     once. 0 = never. Raises NoToolchainError.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "faults").mkdir(parents=True, exist_ok=True)
     np.ascontiguousarray(recording, np.int16).tofile(folder / "heard.raw")
     common = f'    type posetest\n    rate {rate}\n    unplugged "{folder}/unplugged"\n'
     capture = f'    channels {recording.shape[1]}\n    infile "{folder}/heard.raw"\n    loop {"true" if loop else "false"}\n'
     capture += f"    one_clock {'true' if one_clock else 'false'}\n"
     if loopback is not None:
         capture += f"    loopback {loopback}\n"
-    capture += f'    xrun_at {xrun_at}\n    lost_at {lost_at}\n    lost_marker "{folder}/lost"\n'
+    capture += f'    xrun_at {xrun_at}\n    lost_at {lost_at}\n    lost_marker "{folder}/lost"\n    faults "{folder}/faults"\n'
     playback = f'    channels {playback_channels}\n    outfile "{folder}/played.raw"\n    xrun_at {playback_xrun_at}\n'
     device = AlsaTestDevice(folder, playback_channels)
     device.config.write_text(
