@@ -4,11 +4,7 @@ libasound reads its configuration again whenever ALSA_CONFIG_PATH names another 
 and any number of them can be used one after the other in one process.
 """
 
-import functools
 import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,26 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.session import Session
+from tests.compiled import shared_library
 
 SOURCE = Path(__file__).parent / "alsa" / "pcm_posetest.c"
 SYSTEM_CONFIG = Path("/usr/share/alsa/alsa.conf")
 
 
-class NoToolchainError(RuntimeError):
-    """The plugin cannot be compiled here; the message says what is missing."""
-
-
-@functools.cache
 def plugin_library() -> Path:
-    """The compiled plugin, once per process. Raises NoToolchainError."""
-    if shutil.which("gcc") is None:
-        raise NoToolchainError("gcc is not installed")
-    library = Path(tempfile.mkdtemp(prefix="posetest-")) / "libposetest.so"
-    command = ["gcc", "-O2", "-fPIC", "-shared", "-DPIC", "-o", str(library), str(SOURCE), "-lasound"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise NoToolchainError(f"the ALSA test plugin does not compile (libasound2-dev?): {done.stderr.strip()[-300:]}")
-    return library
+    """The compiled plugin. Raises NoToolchainError."""
+    return shared_library(SOURCE, "-DPIC", "-lasound")
 
 
 @dataclass(frozen=True)
@@ -70,7 +55,7 @@ class AlsaTestDevice:
         (self.folder / "unplugged").unlink()
 
     @contextmanager
-    def faulty(self, how: Literal["stuck", "silent", "rotated", "gap"]) -> Iterator[None]:
+    def faulty(self, how: Literal["stuck", "silent", "rotated", "swapped", "gap"]) -> Iterator[None]:
         """Inside, the capture device does what the plugin's source says of this fault."""
         marker = self.folder / "faults" / how
         marker.touch()

@@ -19,6 +19,7 @@
  *     stuck                 no frame comes any more, and no error
  *     silent                zeros
  *     rotated               channel N hears what belongs to channel N + 1, the last one what belongs to the first
+ *     swapped               channels 1 and 3 are exchanged
  *     gap                   GAP_FRAMES of infile are skipped without notice
  */
 #include <alsa/asoundlib.h>
@@ -199,10 +200,12 @@ static snd_pcm_sframes_t posetest_pointer(snd_pcm_ioplug_t *io)
 	return position % (int64_t)io->buffer_size;
 }
 
-static int16_t heard_sample(const posetest_t *p, int64_t frame, long channel, int rotated)
+static int16_t heard_sample(const posetest_t *p, int64_t frame, long channel, int rotated, int swapped)
 {
 	if (rotated)
 		channel = (channel + 1) % p->channels;
+	if (swapped && (channel == 1 || channel == 3))
+		channel = 4 - channel;
 	if (p->loop && p->recording_frames)
 		frame %= p->recording_frames;
 	return frame < p->recording_frames ? p->recording[frame * p->channels + channel] : 0;
@@ -211,6 +214,7 @@ static int16_t heard_sample(const posetest_t *p, int64_t frame, long channel, in
 static void capture(posetest_t *p, char *to, snd_pcm_uframes_t frames)
 {
 	int wide = p->io.format == SND_PCM_FORMAT_S32_LE, silent = faulty(p, "silent"), rotated = faulty(p, "rotated");
+	int swapped = faulty(p, "swapped") && p->channels > 3;
 	int64_t first = p->start_frame + (int64_t)p->io.appl_ptr, echo = loopback_frame(p);
 	if (p->one_clock)
 		first += frames_between(p, capture_epoch_ns, p->epoch_ns);
@@ -220,7 +224,7 @@ static void capture(posetest_t *p, char *to, snd_pcm_uframes_t frames)
 	for (snd_pcm_uframes_t i = 0; i < frames; i++)
 		for (long c = 0; c < p->channels; c++) {
 			int16_t *played = &loopback[(echo + (int64_t)i) % LOOPBACK_FRAMES];
-			int16_t v = c == p->loopback ? *played : heard_sample(p, first + (int64_t)i, c, rotated);
+			int16_t v = c == p->loopback ? *played : heard_sample(p, first + (int64_t)i, c, rotated, swapped);
 			if (c == p->loopback)
 				*played = 0; /* heard once; the ring comes round */
 			if (silent)
