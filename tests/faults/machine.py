@@ -91,7 +91,9 @@ def _stepped(folder: Path, step_s: int, fault: str) -> Row:
         assert longest_pause_s(d, began, over) < NOBODY_S + 1.0
         assert {m["scale_source"] for _, m in d.messages("pose", began)} == {SOUND}
         assert lost_events(d) == 0
-        assert not [line for line in d.log.splitlines() if line.startswith(("ERROR", "WARNING")) and "unsteady" not in line], d.log
+        assert not [line for line in d.log.splitlines() if line.startswith(("ERROR", "WARNING")) and "unsteady" not in line], (
+            d.log
+        )
         told = last_telemetry(d)
         assert told["connections"] == 1
         assert 0.0 < told["uptime_s"] < over - began + 120.0
@@ -180,7 +182,12 @@ def memory_exhausted(folder: Path) -> Row:
         died, back = _restarted(d)
         missing = lost_events(d)
         assert missing == 0
-    return Row("out of memory, killed by the kernel", "restarted by its supervisor after 5 s", "poses of that time; 0 events", back - died)
+    return Row(
+        "out of memory, killed by the kernel",
+        "restarted by its supervisor after 5 s",
+        "poses of that time; 0 events",
+        back - died,
+    )
 
 
 @row

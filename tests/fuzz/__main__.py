@@ -12,6 +12,7 @@ HANG_S, MEMORY_MB = 5, 1500
 # The rest runs unwatched: to instrument scipy's and numba's users takes minutes and shows nothing of the parsers.
 PARSERS = [
     *("edge.commands", "edge.quiet_hours", "edge.config", "edge.toml_fields", "edge.web_server", "edge.homeassistant"),
+    *("edge.session", "edge.outbox", "edge.rig"),
     *("tomllib", "json.decoder"),
 ]
 
