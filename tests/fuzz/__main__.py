@@ -33,7 +33,8 @@ def run(target: str, executions: int, seconds: int) -> bool:
     folder = CORPUS / target
     folder.mkdir(parents=True, exist_ok=True)
     for n, seed in enumerate(seeds()[target]):
-        (folder / f"seed-{n}").write_bytes(seed)
+        if not (folder / f"seed-{n}").exists():  # some hold the time
+            (folder / f"seed-{n}").write_bytes(seed)
     with tempfile.TemporaryDirectory() as grown:
         limits = [f"-runs={executions}", f"-timeout={HANG_S}", f"-rss_limit_mb={MEMORY_MB}", "-max_len=8192"]
         limits.append(f"-max_total_time={seconds}")
