@@ -28,8 +28,8 @@ _AROUND_THE_FILE = {
     sqlite3.SQLITE_PROTOCOL,
 }
 _SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS event (sequence INTEGER PRIMARY KEY, payload BLOB NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS last (one INTEGER PRIMARY KEY CHECK (one = 1), sequence INTEGER NOT NULL)",
+    "CREATE TABLE event (sequence INTEGER PRIMARY KEY, payload BLOB NOT NULL)",
+    "CREATE TABLE last (one INTEGER PRIMARY KEY CHECK (one = 1), sequence INTEGER NOT NULL)",
 )
 
 log = logging.getLogger(__name__)
@@ -152,8 +152,12 @@ class Outbox:
             (verdict,) = file.execute("PRAGMA quick_check(1)").fetchone()
             if verdict != "ok":
                 raise sqlite3.DatabaseError(verdict)
+            found = {sql for (sql,) in file.execute("SELECT sql FROM sqlite_master")}
+            if not found <= set(_SCHEMA):
+                raise sqlite3.DatabaseError("it holds other tables")
             for statement in _SCHEMA:
-                file.execute(statement)
+                if statement not in found:
+                    file.execute(statement)
             numbers = "SELECT sequence FROM last UNION SELECT sequence FROM event"
             first, last = file.execute(f"SELECT MIN(sequence), MAX(sequence) FROM ({numbers})").fetchone()
             if last is not None and not (isinstance(last, int) and 0 < first <= last < _MOST):
