@@ -152,11 +152,11 @@ class Outbox:
             (verdict,) = file.execute("PRAGMA quick_check(1)").fetchone()
             if verdict != "ok":
                 raise sqlite3.DatabaseError(verdict)
-            found = {sql for (sql,) in file.execute("SELECT sql FROM sqlite_master")}
-            if not found <= set(_SCHEMA):
+            found = {sql for (sql,) in file.execute("SELECT CAST(sql AS BLOB) FROM sqlite_master")}
+            if not found <= {statement.encode() for statement in _SCHEMA}:
                 raise sqlite3.DatabaseError("it holds other tables")
             for statement in _SCHEMA:
-                if statement not in found:
+                if statement.encode() not in found:
                     file.execute(statement)
             numbers = "SELECT sequence FROM last UNION SELECT sequence FROM event"
             first, last = file.execute(f"SELECT MIN(sequence), MAX(sequence) FROM ({numbers})").fetchone()

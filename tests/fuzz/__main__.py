@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 CORPUS = Path(__file__).parent / "corpus"
-HANG_S, MEMORY_MB = 5, 1500
+HANG_S, MEMORY_MB = 20, 1500
 # The rest runs unwatched: to instrument scipy's and numba's users takes minutes and shows nothing of the parsers.
 PARSERS = [
     *("edge.commands", "edge.quiet_hours", "edge.config", "edge.toml_fields", "edge.web_server", "edge.homeassistant"),
