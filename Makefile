@@ -25,7 +25,7 @@ VOLUME_debug = debug-volume
 VOLUME_small = volume
 VOLUME_full = volume
 
-.PHONY: demo test lint homeassistant lint-deploy test-deploy molecule bench model fuzz test-nojit sbom clean
+.PHONY: demo test lint homeassistant lint-deploy test-deploy molecule bench model fuzz test-nojit test-faults coverage sbom clean
 
 demo:
 	@deploy/setup.sh $(VENV) $(PYTHON) demo
@@ -105,9 +105,28 @@ fuzz:
 	@deploy/setup.sh $(VENV) $(PYTHON) fuzz,test
 	$(VENV)/bin/python -m tests.fuzz --executions $(EXECUTIONS)
 
+# Every loop that is compiled, as plain Python.
+NUMERIC = alignment background deconvolution envelope excitation lifter network_lifter pose_kernel rays volume acoustics
 test-nojit:
 	@deploy/setup.sh $(VENV) $(PYTHON) test
-	NUMBA_DISABLE_JIT=1 $(VENV)/bin/pytest tests/test_deconvolution.py tests/test_pose_kernel.py tests/test_volume.py
+	NUMBA_DISABLE_JIT=1 $(VENV)/bin/pytest $(NUMERIC:%=tests/test_%.py)
+
+test-faults:
+	@deploy/setup.sh $(VENV) $(PYTHON) test
+	POSEKERNEL_FAULT_TESTS=1 $(VENV)/bin/pytest tests/faults
+
+# Lines of edge/ that the tests run, in processes that they start, too. A compiled loop reports no lines: the numeric tests run
+# once more without the compiler, and both runs count together.
+coverage: export COVERAGE_FILE = $(CURDIR)/.coverage
+coverage:
+	@deploy/setup.sh $(VENV) $(PYTHON) test
+	$(VENV)/bin/coverage erase
+	-$(VENV)/bin/coverage run -m pytest -m "not train"
+	-NUMBA_DISABLE_JIT=1 $(VENV)/bin/coverage run -m pytest $(NUMERIC:%=tests/test_%.py)
+	$(VENV)/bin/coverage combine -q
+	{ printf '# Coverage\n\nLines of `edge/` that the tests run: `make coverage`.\n\n'; $(VENV)/bin/coverage report --format=markdown; } \
+	  > export/results/coverage.md
+	$(VENV)/bin/coverage report --fail-under=90 | tail -1
 
 clean:
 	rm -rf $(VENV) $(VENV313) $(TRAIN_VENV) .venv-homeassistant .venv-sbom .venv-sbom-tool build dist *.egg-info

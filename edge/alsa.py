@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 
 _BACKOFF_S = (0.1, 10.0)
 _RING_S = 2.0
+# A card that says nothing for so long, not even that it has a fault, is opened again.
+_STUCK_S = 2.0
+_WAIT_S = 0.1
 # Beyond this the excitation has moved and frames were lost without notice; a slower drift is followed by cutting anew.
 _GAP_SAMPLES = 2.0
 _RECUT_SAMPLES = 0.75
@@ -189,13 +192,20 @@ class AlsaAudio:
         player = threading.Thread(target=self._play, args=(card, playing), name="alsa-playback", daemon=True)
         playing.set()
         heard = False
+        alive_s = time.monotonic()
         try:
             while not self._stop.is_set() and not card.failed:
                 frames, data = card.capture.read()
+                if frames:
+                    alive_s = time.monotonic()
                 if frames < 0:
                     self.counters.xruns += 1
                     self._ring.begin("capture xrun")
-                elif frames > 0:
+                elif frames == 0:
+                    if not card.wait_captured(_WAIT_S) and time.monotonic() - alive_s > _STUCK_S:
+                        self.counters.last_error = f"{self._audio.capture} gave no sound for {_STUCK_S:g} s, and no error"
+                        break
+                else:
                     t_ns = card.first_frame_ns(frames)
                     self._ring.append(np.frombuffer(data, self._signal.dtype).reshape(-1, self._audio.channels), t_ns)
                     if not heard:

@@ -1,6 +1,7 @@
 """Opens a sound card through pyalsaaudio, and refuses what it silently changes."""
 
 import logging
+import select
 import time
 from dataclasses import dataclass
 from types import ModuleType
@@ -30,7 +31,7 @@ def alsa_module() -> ModuleType:
 
 @dataclass(slots=True)
 class Card:
-    """Both directions while they are open. failed: why playback ended, for the capture thread."""
+    """Both directions while they are open; capture does not block. failed: why playback ended, for the capture thread."""
 
     capture: Any
     playback: Any
@@ -42,6 +43,15 @@ class Card:
         """ALSA period and buffer of the playback, frames."""
         info = self.playback.info()
         return int(info["period_size"]), int(info["buffer_size"])
+
+    def wait_captured(self, timeout_s: float) -> bool:
+        """Wait for an ALSA period of the capture; False when none is there, for whatever cause: the next read tells."""
+        descriptors = self.capture.polldescriptors()
+        poll = select.poll()
+        for fd, events in descriptors:
+            poll.register(fd, events)
+        found = poll.poll(1000.0 * timeout_s)
+        return bool(found and self.capture.polldescriptors_revents(found) & select.POLLIN)
 
     def first_frame_ns(self, frames: int) -> int:
         """CLOCK_MONOTONIC of the first of `frames` just read. htimestamp() is garbage on an xrun, hence the check."""
@@ -80,7 +90,7 @@ def _open_pcm(alsaaudio: ModuleType, kind: str, device: str, channels: int, rate
     try:
         pcm = alsaaudio.PCM(
             type=alsaaudio.PCM_CAPTURE if kind == "capture" else alsaaudio.PCM_PLAYBACK,
-            mode=alsaaudio.PCM_NORMAL,
+            mode=alsaaudio.PCM_NONBLOCK if kind == "capture" else alsaaudio.PCM_NORMAL,
             device=device,
             channels=channels,
             rate=rate,

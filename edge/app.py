@@ -13,6 +13,7 @@ from edge.config import Config, DeviceConfig, MqttConfig, RuntimeConfig, SourceC
 from edge.console import Console
 from edge.dataset_replay import is_dataset, replay_dataset
 from edge.errors import ConfigError
+from edge.files import write_whole
 from edge.message_file import MessageFile
 from edge.mqtt_check import forget
 from edge.profiles import names, pairs, render_config
@@ -74,7 +75,7 @@ def config_command(array: str | None, board: str | None, settings: list[str], ou
         print(text, end="")
         return 0
     try:
-        out.write_text(text, encoding="utf-8")
+        write_whole(out, text.encode())
     except OSError as e:
         raise ConfigError(f"{out}: cannot be written ({e.strerror}); give --out a place that you may write to") from e
     return 0

@@ -8,7 +8,7 @@ The first FIRST_PERIODS periods that are alike while `person` is False are the e
 of the camera's view then becomes part of it until that is learned anew, so the caller starts only once the room is empty.
 """
 
-import os
+import io
 import time
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from edge.drift import Warp, fit, fit_from_afar, identity, inverse, warped
 from edge.errors import ConfigError
+from edge.files import write_whole
 from edge.rig import Rig
 
 Array = npt.NDArray[np.float64]
@@ -152,16 +153,10 @@ class Background:
             raise ConfigError(f"{path}: no empty room was learned yet, so there is nothing to save; record with nobody in view")
         learned_utc_s = time.time() - self._age_s
         content: dict[str, Any] = {"format": _FORMAT, "room": self._room, "learned_utc_s": learned_utc_s, **self._fingerprint()}
-        part = path.parent / f".{path.name}.{os.getpid()}.part"
+        file = io.BytesIO()
+        np.savez(file, **content)
         try:
-            try:
-                with part.open("wb") as file:
-                    np.savez(file, **content)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(part, path)
-            finally:
-                part.unlink(missing_ok=True)
+            write_whole(path, file.getvalue())
         except OSError as e:
             raise ConfigError(f"{path}: the empty room cannot be saved there ({e.strerror}); choose another path") from e
 

@@ -34,6 +34,8 @@ from edge.mqtt_access import (
 )
 
 MAX_IN_FLIGHT = 32
+MAX_WAIT_S = 2.0  # of the oldest stream message that has not left: what comes behind it would be told too late
+_MAX_UNSENT_BYTES = 4096  # in the kernel, whose own limit holds minutes of poses
 MAX_INCOMING_BYTES = 65536  # a broker with MQTT 5 keeps anything larger from us
 _UNSPECIFIED, _TAKEN_OVER = 128, 142
 
@@ -93,7 +95,7 @@ class Connection:
         self._accepted = False
         self._refusal: ReasonCode | None = None
         self._end: ReasonCode | None = None
-        self._pending: deque[paho.MQTTMessageInfo] = deque()
+        self._pending: deque[tuple[float, paho.MQTTMessageInfo]] = deque()  # with when it was handed over
         self._denied: dict[int, str] = {}
 
     def open(self) -> None:
@@ -113,6 +115,8 @@ class Connection:
         sock = client.socket()
         if isinstance(sock, socket.socket):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if hasattr(socket, "TCP_NOTSENT_LOWAT"):  # not on every system
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _MAX_UNSENT_BYTES)
         client.loop_start()
         if not self._answered.wait(CONNECT_TIMEOUT_S):
             raise BrokerError(
@@ -129,15 +133,16 @@ class Connection:
 
         Not thread-safe: one caller at a time.
         """
-        pending = self._pending
-        while pending and pending[0].is_published():
+        pending, now = self._pending, time.monotonic()
+        while pending and pending[0][1].is_published():
             pending.popleft()
-        if self._client is None or self.lost.is_set() or len(pending) >= MAX_IN_FLIGHT:
+        late = len(pending) >= MAX_IN_FLIGHT or (pending and now - pending[0][0] > MAX_WAIT_S)
+        if self._client is None or self.lost.is_set() or late:
             return False
         info = self._client.publish(topic, payload, qos=0)
         if info.rc != paho.MQTT_ERR_SUCCESS:
             return False
-        pending.append(info)
+        pending.append((now, info))
         return True
 
     def publish_acknowledged(self, topic: str, payload: bytes, timeout_s: float, *, retain: bool = True) -> None:
@@ -182,7 +187,7 @@ class Connection:
     @property
     def unsent(self) -> int:
         """Messages that were handed over and have not left this machine."""
-        return sum(not info.is_published() for info in self._pending)
+        return sum(not info.is_published() for _, info in self._pending)
 
     def ending(self, again: bool = False) -> BrokerError:
         """Why the connection ended. again: it keeps ending soon after it was made, as when two clients use one id."""

@@ -27,11 +27,12 @@ INT8 = "_int8"
 class Card:
     """A lifter's card, NAME.json beside its NAME.tflite: what the files are and how their numbers are meant.
 
-    vision: file of the network that sees only. form, decoding: as trained. sound_threshold: the scale comes from sound where the
-    network is at least this sure of it.
+    vision: file of the network that sees only. sha256: of each file, by its name. form, decoding: as trained. sound_threshold:
+    the scale comes from sound where the network is at least this sure of it.
     """
 
     vision: str
+    sha256: dict[str, str]
     form: Form
     decoding: RayDecoding
     sound_threshold: float
@@ -41,10 +42,14 @@ class NetworkLifter:
     """A `Lifter` that runs the trained networks. model: the float or the int8 .tflite; its card lies beside it."""
 
     def __init__(self, model: Path, threads: int = 1) -> None:
-        """Raises ModelError where a file is missing, corrupt, or not of this version."""
+        """Raises ModelError where a file is missing, corrupt, not of this version, or not the one that the card describes."""
         self.card = load_card(card_path(model))
-        self._vision = Model(model.with_name(self.card.vision), threads)
-        self._fusion = Model(model, threads)
+        if model.name not in self.card.sha256:
+            known = ", ".join(sorted(self.card.sha256))
+            raise ModelError(f"{card_path(model)}: describes {known}, but not {model.name}: install card and model together")
+        self._vision, self._fusion = (
+            Model(model.with_name(name), threads, self.card.sha256[name]) for name in (self.card.vision, model.name)
+        )
 
     def __call__(self, keypoints: Keypoints, kernels: Kernels | None, rig: Rig) -> LiftedPose | None:
         """See `Lifter`. Without kernels the image alone answers, with the 1-sigma that this has.
@@ -89,13 +94,17 @@ def load_card(path: Path) -> Card:
                 f"{path}: found format {data['format']} version {data['version']}, {FORMAT} version {VERSION} is needed: "
                 "install model and program of the same release"
             )
+        files = {str(file["name"]): str(file["sha256"]) for file in data["files"].values()}
+        if any(Path(name).name != name for name in files):
+            raise ValueError("its files do not lie beside it")
         return Card(
             vision=str(data["files"]["vision"]["name"]),
+            sha256=files,
             form=form_of(spec_from(data["form"], data["config"]["spec"])),
             decoding=RayDecoding(**data["config"]["decoding"]),
             sound_threshold=float(data["config"]["sound_threshold"]),
         )
     except OSError as e:
         raise ModelError(f"{path}: the model's card cannot be read ({e.strerror}): it belongs beside the .tflite") from e
-    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as e:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as e:
         raise ModelError(f"{path}: not a lifter's card ({type(e).__name__}: {e}): install the file again") from e

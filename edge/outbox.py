@@ -15,9 +15,21 @@ from typing import TypeVar
 from edge.publish import Message, encode
 
 _LOCKED_S = 2.0
+_MOST = 2**62
+_AROUND_THE_FILE = {
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PROTOCOL,
+}
 _SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS event (sequence INTEGER PRIMARY KEY, payload BLOB NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS last (one INTEGER PRIMARY KEY CHECK (one = 1), sequence INTEGER NOT NULL)",
+    "CREATE TABLE event (sequence INTEGER PRIMARY KEY, payload BLOB NOT NULL)",
+    "CREATE TABLE last (one INTEGER PRIMARY KEY CHECK (one = 1), sequence INTEGER NOT NULL)",
 )
 
 log = logging.getLogger(__name__)
@@ -71,9 +83,9 @@ class Outbox:
         with self._lock:
             found: list[Stored] = []
             if self._file is not None:
-                query = "SELECT sequence, payload FROM event WHERE sequence > ? ORDER BY sequence LIMIT ?"
+                query = "SELECT sequence, CAST(payload AS BLOB) FROM event WHERE sequence > ? ORDER BY sequence LIMIT ?"
                 rows = self._attempt(lambda file: file.execute(query, (after, limit + len(self._gone))).fetchall())
-                found = [(int(n), bytes(payload)) for n, payload in rows or [] if n not in self._gone]
+                found = [(n, payload) for n, payload in rows or [] if n not in self._gone]
             found += islice((e for e in self._memory if e[0] > after), limit)
             return found[:limit]
 
@@ -116,12 +128,12 @@ class Outbox:
                     self._open()
                 assert self._file is not None
                 result = work(self._file)
-            except (sqlite3.OperationalError, OSError) as e:
-                self._report(
-                    f"{self._path}: events cannot be kept on disk ({e}); free or mend it, they wait in memory until then"
-                )
-                return None
-            except sqlite3.DatabaseError as e:
+            except (sqlite3.DatabaseError, UnicodeDecodeError, OSError, MemoryError) as e:
+                if not _damaged(e):
+                    self._report(
+                        f"{self._path}: events cannot be kept on disk ({e}); free or mend it, they wait in memory until then"
+                    )
+                    return None
                 self._close()
                 if not again or not self._move_aside(e):
                     return None
@@ -140,15 +152,20 @@ class Outbox:
             (verdict,) = file.execute("PRAGMA quick_check(1)").fetchone()
             if verdict != "ok":
                 raise sqlite3.DatabaseError(verdict)
+            found = {sql for (sql,) in file.execute("SELECT CAST(sql AS BLOB) FROM sqlite_master")}
+            if not found <= {statement.encode() for statement in _SCHEMA}:
+                raise sqlite3.DatabaseError("it holds other tables")
             for statement in _SCHEMA:
-                file.execute(statement)
-            row = file.execute(
-                "SELECT MAX(sequence) FROM (SELECT sequence FROM last UNION SELECT sequence FROM event)"
-            ).fetchone()
+                if statement.encode() not in found:
+                    file.execute(statement)
+            numbers = "SELECT sequence FROM last UNION SELECT sequence FROM event"
+            first, last = file.execute(f"SELECT MIN(sequence), MAX(sequence) FROM ({numbers})").fetchone()
+            if last is not None and not (isinstance(last, int) and 0 < first <= last < _MOST):
+                raise sqlite3.DatabaseError(f"its numbers are {first!r} to {last!r}")
         except BaseException:
             file.close()
             raise
-        self._last = max(self._last, row[0] or 0)
+        self._last = max(self._last, last or 0)
         self._file = file
 
     def _store(self, file: sqlite3.Connection) -> None:
@@ -176,18 +193,19 @@ class Outbox:
             log.warning("more than %d events wait for the broker: the oldest are dropped from now on", self._capacity)
         self.dropped += count
 
-    def _move_aside(self, error: sqlite3.DatabaseError) -> bool:
+    def _move_aside(self, error: BaseException) -> bool:
         """Put a damaged file away under a name of its own; False when even that fails."""
         assert self._path is not None
+        why = " ".join(str(error).split())
         aside = self._path.with_name(f"{self._path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}")
         try:
             self._path.rename(aside)
             for ending in ("-wal", "-shm"):
                 self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
         except OSError as e:
-            self._report(f"{self._path}: damaged ({error}), and cannot be moved away ({e.strerror}); events wait in memory")
+            self._report(f"{self._path}: damaged ({why}), and cannot be moved away ({e.strerror}); events wait in memory")
             return False
-        log.error("%s: damaged (%s); moved to %s, a new one is begun and what waited in it is lost", self._path, error, aside)
+        log.error("%s: damaged (%s); moved to %s, a new one is begun and what waited in it is lost", self._path, why, aside)
         return True
 
     def _report(self, trouble: str) -> None:
@@ -201,6 +219,16 @@ class Outbox:
         file, self._file = self._file, None
         if file is not None:
             file.close()
+
+
+def _damaged(error: BaseException) -> bool:
+    """Whether the file itself is at fault, and not the disk, the memory, or who else has it open."""
+    if isinstance(error, UnicodeDecodeError):  # SQLite quotes what it could not read
+        return True
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:
+        return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
+    return code & 0xFF not in _AROUND_THE_FILE
 
 
 def _now_us() -> int:  # finer than any run of events, so that a new number is always above the old ones

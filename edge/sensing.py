@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from typing import Any, Literal
 from edge.commands import MIN_LEVEL_DBFS
 from edge.config import Config, state_folder
 from edge.devices import Source
+from edge.files import write_whole
 from edge.pipeline import Pipeline
 from edge.publish import Message, timestamp
 from edge.quiet_hours import QuietHours
@@ -209,18 +209,9 @@ def _save(path: Path, settings: Settings, default: Settings) -> str | None:
         kept["level_dbfs"] = settings.level_dbfs
     if settings.quiet_hours != default.quiet_hours:
         kept["quiet_hours"] = None if settings.quiet_hours is None else settings.quiet_hours.as_dict()
-    part = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            # Nobody else's business when a home is quiet.
-            with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-                file.write(json.dumps(kept) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        write_whole(path, f"{json.dumps(kept)}\n".encode(), 0o600)  # nobody else's business when a home is quiet
     except OSError as e:
         log.error("%s: cannot be written (%s); a restart will forget this", path, e.strerror)
         return f"{path} cannot be written ({e.strerror})"

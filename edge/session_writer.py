@@ -1,5 +1,6 @@
 """Writes a session folder, piece by piece: killed or out of disk at any moment, what was written until then can be loaded."""
 
+import io
 import json
 import shutil
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import numpy.typing as npt
 
 from edge.config import ExcitationConfig
 from edge.errors import EndOfStreamError, SessionError
+from edge.files import write_whole
 from edge.rig import Rig, rig_to_dict
 
 FORMAT, VERSION = "posekernel-session", 1
@@ -175,11 +177,10 @@ class SessionWriter:
         """t_ns: (K,) on the clock of the periods and images. joints: (K, 25, 3) camera frame, metres, NaN = unknown."""
         if joints.shape != (len(t_ns), 25, 3):
             raise SessionError(f"truth is {t_ns.shape}, {joints.shape}, but (K,) and (K, 25, 3) are needed")
-        temporary = self._path / "truth.tmp"
+        file = io.BytesIO()
+        np.savez_compressed(file, t_ns=np.asarray(t_ns, np.int64) - self._start_ns, joints=joints)
         with self._writing():
-            with temporary.open("wb") as file:
-                np.savez_compressed(file, t_ns=np.asarray(t_ns, np.int64) - self._start_ns, joints=joints)
-            temporary.replace(self._path / "truth.npz")
+            write_whole(self._path / "truth.npz", file.getvalue())
 
     def close(self) -> None:
         """Complete the session where every write succeeded; safe to call twice. Raises SessionError."""
@@ -235,11 +236,7 @@ class SessionWriter:
             (self._path / "frames.mp4").unlink(missing_ok=True)
 
     def _write_head(self, complete: bool) -> None:
-        """In one step, so that a kill leaves the old or the new one."""
-        file = self._path / "session.json"
-        temporary = file.with_suffix(".tmp")
-        temporary.write_text(json.dumps(self._head | {"complete": complete}, indent=1) + "\n")
-        temporary.replace(file)
+        write_whole(self._path / "session.json", f"{json.dumps(self._head | {'complete': complete}, indent=1)}\n".encode())
 
 
 def _write_all(file: IO[bytes], at: int, data: bytes) -> None:

@@ -19,13 +19,13 @@ class Model:
 
     Inputs and outputs are ordered by tensor name with numbers counted as numbers (Identity, Identity_1, ..., Identity_10), which
     is the order of the graph's author and, unlike the file's own, survives conversion and quantisation.
-    runtime: "ai-edge-litert" or "tflite-runtime". Raises ModelError when the file is missing, corrupt, or not the one that
-    SHA256SUMS beside it lists.
+    runtime: "ai-edge-litert" or "tflite-runtime". sha256: of the file, as its card says. Raises ModelError when the file is
+    missing, corrupt, or not the one that its card or SHA256SUMS beside it lists.
     """
 
-    def __init__(self, path: Path, threads: int = 1) -> None:
+    def __init__(self, path: Path, threads: int = 1, sha256: str | None = None) -> None:
         self.path = path
-        content = _read_checked(path)
+        content = _read_checked(path, sha256)
         self.runtime, interpreter = _interpreter_class()
         try:
             self._interpreter = interpreter(model_content=content, num_threads=threads)
@@ -83,18 +83,18 @@ def _interpreter_class() -> tuple[str, Any]:
         ) from e
 
 
-def _read_checked(path: Path) -> bytes:
+def _read_checked(path: Path, carded: str | None) -> bytes:
     try:
         content = path.read_bytes()
     except OSError as e:
         raise ModelError(f"{path}: the model cannot be read ({e.strerror}): check the path or install the file again") from e
-    needed = _listed_sum(path)
     found = hashlib.sha256(content).hexdigest()
-    if needed is not None and found != needed:
-        raise ModelError(
-            f"{path}: found SHA-256 {found[:16]}..., SHA256SUMS needs {needed[:16]}...: the file is damaged "
-            "or of another version, install it again"
-        )
+    for by, needed in (("SHA256SUMS", _listed_sum(path)), ("its card", carded)):
+        if needed is not None and found != needed:
+            raise ModelError(
+                f"{path}: found SHA-256 {found[:16]}..., {by} needs {needed[:16]}...: the file is damaged "
+                "or of another version, install it again"
+            )
     return content
 
 

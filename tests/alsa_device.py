@@ -4,38 +4,26 @@ libasound reads its configuration again whenever ALSA_CONFIG_PATH names another 
 and any number of them can be used one after the other in one process.
 """
 
-import functools
 import os
-import shutil
-import subprocess
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from edge.session import Session
+from tests.compiled import shared_library
 
 SOURCE = Path(__file__).parent / "alsa" / "pcm_posetest.c"
 SYSTEM_CONFIG = Path("/usr/share/alsa/alsa.conf")
 
 
-class NoToolchainError(RuntimeError):
-    """The plugin cannot be compiled here; the message says what is missing."""
-
-
-@functools.cache
 def plugin_library() -> Path:
-    """The compiled plugin, once per process. Raises NoToolchainError."""
-    if shutil.which("gcc") is None:
-        raise NoToolchainError("gcc is not installed")
-    library = Path(tempfile.mkdtemp(prefix="posetest-")) / "libposetest.so"
-    command = ["gcc", "-O2", "-fPIC", "-shared", "-DPIC", "-o", str(library), str(SOURCE), "-lasound"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise NoToolchainError(f"the ALSA test plugin does not compile (libasound2-dev?): {done.stderr.strip()[-300:]}")
-    return library
+    """The compiled plugin. Raises NoToolchainError."""
+    return shared_library(SOURCE, "-DPIC", "-lasound")
 
 
 @dataclass(frozen=True)
@@ -66,6 +54,16 @@ class AlsaTestDevice:
         """The card is back."""
         (self.folder / "unplugged").unlink()
 
+    @contextmanager
+    def faulty(self, how: Literal["stuck", "silent", "rotated", "swapped", "gap"]) -> Iterator[None]:
+        """Inside, the capture device does what the plugin's source says of this fault."""
+        marker = self.folder / "faults" / how
+        marker.touch()
+        try:
+            yield
+        finally:
+            marker.unlink()
+
     def played(self) -> npt.NDArray[np.int16]:
         """Everything written to the loudspeaker so far, (frames, playback_channels)."""
         path = self.folder / "played.raw"
@@ -92,14 +90,14 @@ def make_alsa_device(
     playback_xrun_at: frame of one xrun. lost_at: frame at which the capture device disappears, once; it can be opened again at
     once. 0 = never. Raises NoToolchainError.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "faults").mkdir(parents=True, exist_ok=True)
     np.ascontiguousarray(recording, np.int16).tofile(folder / "heard.raw")
     common = f'    type posetest\n    rate {rate}\n    unplugged "{folder}/unplugged"\n'
     capture = f'    channels {recording.shape[1]}\n    infile "{folder}/heard.raw"\n    loop {"true" if loop else "false"}\n'
     capture += f"    one_clock {'true' if one_clock else 'false'}\n"
     if loopback is not None:
         capture += f"    loopback {loopback}\n"
-    capture += f'    xrun_at {xrun_at}\n    lost_at {lost_at}\n    lost_marker "{folder}/lost"\n'
+    capture += f'    xrun_at {xrun_at}\n    lost_at {lost_at}\n    lost_marker "{folder}/lost"\n    faults "{folder}/faults"\n'
     playback = f'    channels {playback_channels}\n    outfile "{folder}/played.raw"\n    xrun_at {playback_xrun_at}\n'
     device = AlsaTestDevice(folder, playback_channels)
     device.config.write_text(

@@ -1,6 +1,9 @@
 """What the signal tests share: two arrays and the echo of a point reflector."""
 
+import os
+
 import numpy as np
+import pytest
 
 from edge.rig import Camera, Rig
 from tests import reference
@@ -11,6 +14,10 @@ BAND = (2_000.0, 7_500.0)
 RATE = 48_000
 PERIOD = 4_800
 WINDOW = 1_920
+
+# `make test-nojit`: a step of the background takes 0.3 s instead of 1 ms.
+UNCOMPILED = os.environ.get("NUMBA_DISABLE_JIT", "0") != "0"
+hundreds_of_steps = pytest.mark.skipif(UNCOMPILED, reason="minutes without the compiler; the other tests run the same kernels")
 
 
 def ring():

@@ -252,6 +252,24 @@ def test_loss_at_a_frame_is_survived(source):
     assert not any(p.fault for p in periods[-5:])
 
 
+def test_a_stream_that_ends_without_an_error_is_opened_again(source):
+    """No frame comes any more and nothing fails, as when a driver loses its interrupts; closing must be quick even then."""
+    source.need_card("a file does not get stuck")
+    opened = source.open()
+    opened.read_until_good()
+    with opened.card.faulty("stuck"):
+        deadline = time.monotonic() + 30.0
+        while not opened.source.counters.reopened and time.monotonic() < deadline:
+            opened.source.read(0.1)
+        assert "gave no sound for 2 s, and no error" in opened.source.counters.last_error
+    assert not opened.read_until_good(30).fault
+    with opened.card.faulty("stuck"):
+        time.sleep(0.5)
+        start = time.monotonic()
+        opened.source.close()
+        assert time.monotonic() - start < 1.0
+
+
 @pytest.mark.parametrize(
     ("change", "found", "needed"),
     [({"channels": 6}, "4 channels", "6"), ({"playback_channels": 1}, "2 channels", "1")],

@@ -1,6 +1,8 @@
 """What the fuzzers began from and found, replayed; and what no parser may ever do."""
 
 import ast
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,14 @@ def test_every_cut_of_a_valid_input_is_refused_in_words(target):
 @pytest.mark.parametrize("target", sorted(DEEP))
 def test_deep_nesting_is_refused_in_words(target):
     TARGETS[target](DEEP[target])
+
+
+@pytest.mark.once
+@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+def test_the_pages_reader_of_messages_refuses_in_words():
+    command = ["node", str(Path(__file__).parent / "fuzz" / "messages.mjs"), "5000"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("package", ["edge", "export"])

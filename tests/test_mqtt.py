@@ -25,6 +25,7 @@ from edge.mqtt import MqttPublisher
 from edge.mqtt_access import PASSWORD_VARIABLE
 from edge.mqtt_check import check
 from edge.mqtt_connection import MAX_IN_FLIGHT
+from tests.faults.relay import Relay
 from tests.mosquitto import Authority, Mosquitto, free_port, needs_mosquitto
 
 pytestmark = needs_mosquitto
@@ -231,9 +232,33 @@ def test_unsent_messages_of_a_broken_connection_are_counted(broker: Mosquitto) -
         broker.freeze()
         while publisher.publish_pose(big):
             time.sleep(0.001)
+        assert publisher._connection is not None
+        unsent = publisher._connection.unsent
         broker.kill()
         assert until(lambda: not publisher.connected)
-        assert until(lambda: publisher.counters.lost >= MAX_IN_FLIGHT - 1)
+        assert unsent > 0
+        assert until(lambda: publisher.counters.lost >= unsent - 1)
+
+
+def test_a_broker_that_reads_slowly_makes_poses_few_and_not_old(broker: Mosquitto) -> None:
+    """The kernel's buffer alone would hold minutes of them."""
+    with Relay(broker.port) as relay, Subscriber(broker) as seen, publishing(config_for(broker, port=relay.port)) as publisher:
+        assert publisher.wait_connected(5.0)
+        relay.bytes_per_s = 10_000.0
+        deadline, said = time.monotonic() + 30.0, 0
+        while publisher.counters.dropped < 20 and time.monotonic() < deadline:
+            publisher.publish_pose(POSE | {"sequence": said, "padding": "x" * 3_000})
+            said += 1
+            time.sleep(0.02)
+        assert publisher.counters.dropped >= 20
+        relay.bytes_per_s = None
+        assert until(lambda: publisher._connection is not None and publisher._connection.unsent == 0)
+        assert publisher.publish_pose(POSE | {"sequence": said})
+        arrived: list[int] = []
+        while said not in arrived:
+            arrived.append(seen.next("posekernel/hall/pose")[0]["sequence"])
+        assert arrived == sorted(arrived)
+        assert len(arrived) <= said - 20 + 1
 
 
 @pytest.mark.parametrize("state", ["connected", "away", "silent"])

@@ -23,7 +23,7 @@ from edge.rig import Rig
 from tests.bodies import CAMERA, compact_rig, seen, standing
 from tests.test_lifter import BAND, RATE, echo, hiss
 
-FLOAT, INT8 = MODELS / "lifter_ray.tflite", MODELS / "lifter_ray_int8.tflite"
+FLOAT, INT8, VISION = MODELS / "lifter_ray.tflite", MODELS / "lifter_ray_int8.tflite", "lifter_vision.tflite"
 
 
 @pytest.fixture(scope="module")
@@ -159,3 +159,44 @@ def test_a_wrong_card_is_named(tmp_path: Path, content: str | None, message: str
         card.write_text(content)
     with pytest.raises(ModelError, match=message):
         load_card(card)
+
+
+@pytest.fixture
+def foreign(tmp_path: Path) -> Path:
+    """A model and its card from elsewhere, without SHA256SUMS: int8 lifter, vision network and card."""
+    for name in (INT8.name, VISION, "lifter_ray.json"):
+        (tmp_path / name).write_bytes((MODELS / name).read_bytes())
+    return tmp_path / INT8.name
+
+
+def test_a_foreign_model_runs_where_its_card_describes_it(foreign: Path) -> None:
+    assert NetworkLifter(foreign)(seen(people()[0]), None, compact_rig()) is not None
+
+
+@pytest.mark.parametrize("name", [INT8.name, VISION])
+def test_a_foreign_model_that_its_card_does_not_describe_is_refused(foreign: Path, name: str) -> None:
+    """Another network of the right form, or one changed bit, would load and give plausible nonsense."""
+    exchanged = foreign.with_name(name)
+    content = bytearray(exchanged.read_bytes())
+    content[len(content) // 2] ^= 1
+    exchanged.write_bytes(content)
+    with pytest.raises(ModelError, match=rf"{name}: found SHA-256 .* its card needs .* install it again"):
+        NetworkLifter(foreign)
+
+
+def test_a_model_that_its_card_does_not_name_is_refused(foreign: Path) -> None:
+    card = foreign.with_name("lifter_ray.json")
+    data = json.loads(card.read_text())
+    del data["files"]["int8"]
+    card.write_text(json.dumps(data))
+    with pytest.raises(ModelError, match=rf"lifter_ray\.json: describes .* but not {INT8.name}"):
+        NetworkLifter(foreign)
+
+
+def test_a_card_reaches_no_file_elsewhere(foreign: Path) -> None:
+    card = foreign.with_name("lifter_ray.json")
+    data = json.loads(card.read_text())
+    data["files"]["vision"]["name"] = "../" + VISION
+    card.write_text(json.dumps(data))
+    with pytest.raises(ModelError, match="do not lie beside it"):
+        NetworkLifter(foreign)

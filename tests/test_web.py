@@ -440,6 +440,8 @@ def test_a_recording_is_played_from_a_file_and_left_again(hall: tuple[Sensor, Pa
         page.wait(f"document.querySelector('#problem').textContent.includes('{complaint}')")
     assert page.js("posekernel.state.recording") is None
 
+    with recording.open("a") as file:  # what is not known is passed over, even under a name that every object of JavaScript has
+        file.write('{"schema": "constructor", "monotonic_ns": 5000000000, "kind": "x"}\n')
     page.choose_file("#file", recording)
     page.wait("posekernel.state.pose?.sequence >= 1005")  # it plays by itself
     assert page.text("#connection-text") == "Playing kitchen <1>"

@@ -1,7 +1,6 @@
 """The calibration file: what was measured, when, with what, and on which rig. TOML that people can read."""
 
 import dataclasses
-import os
 import tomllib
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from edge import __version__
 from edge.calibration.judge import Step
 from edge.calibration.takes import Take
 from edge.errors import ConfigError
+from edge.files import write_whole
 from edge.toml_fields import choice, from_table, required
 from edge.toml_text import as_toml
 
@@ -167,13 +167,8 @@ def write_calibration(path: Path, calibration: Calibration) -> None:
         f"Not usable: {', '.join(bad)}." if bad else "Set calibration.file in the configuration to this file to use it.",
         *([f"Not decided yet: {', '.join(undecided)}; see what their steps advise, and calibrate again."] if undecided else []),
     ]
-    part = path.parent / f".{path.name}.{os.getpid()}.part"
     try:
-        try:
-            part.write_text(as_toml(table, heading), encoding="utf-8")
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        write_whole(path, as_toml(table, heading).encode())
     except OSError as e:
         raise ConfigError(f"{path}: cannot be written ({e.strerror}); give --out a place that you may write to") from e
 

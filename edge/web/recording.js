@@ -1,6 +1,6 @@
 // Reads a file of messages, one JSON object per line, as `posekernel replay --messages` writes it.
 
-const KINDS = { "posekernel.pose/1": "pose", "posekernel.envelope/1": "envelope", "posekernel.event/1": "event" };
+const KINDS = new Map([["posekernel.pose/1", "pose"], ["posekernel.envelope/1", "envelope"], ["posekernel.event/1", "event"]]);
 const PAGE = "posekernel.page/1";
 const JOINTS = 15;
 
@@ -17,7 +17,7 @@ export function readRecording(text, name) {
       throw new Error(`${name}: line ${i + 1} is not JSON; a file of \`posekernel replay --messages\` is needed`);
     }
     if (message?.schema === PAGE && isSite(message)) site = message;
-    const kind = KINDS[message?.schema];
+    const kind = KINDS.get(message?.schema);
     if (kind === undefined) return; // others may be added later
     if (!Number.isFinite(message.monotonic_ns) || !isWhole(kind, message)) throw new Error(`${name}: line ${i + 1} is not a whole ${kind} message`);
     found[kind].push({ at: message.monotonic_ns / 1e6, message });

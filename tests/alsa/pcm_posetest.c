@@ -15,6 +15,12 @@
  *   lost_at FRAME         the device disappears at FRAME (0 = never)
  *   lost_marker PATH      made when lost_at strikes; while the file exists lost_at strikes no more
  *   unplugged PATH        while this file exists, open handles are lost and opening fails
+ *   faults DIR            what capture does while a file of this name exists in DIR:
+ *     stuck                 no frame comes any more, and no error
+ *     silent                zeros
+ *     rotated               channel N hears what belongs to channel N + 1, the last one what belongs to the first
+ *     swapped               channels 1 and 3 are exchanged
+ *     gap                   GAP_FRAMES of infile are skipped without notice
  */
 #include <alsa/asoundlib.h>
 #include <alsa/pcm_external.h>
@@ -31,10 +37,11 @@
 
 #define NS_PER_S 1000000000LL
 #define LOOPBACK_FRAMES (1 << 19)
+#define GAP_FRAMES 437
 
 typedef struct {
 	snd_pcm_ioplug_t io;
-	char *outfile, *lost_marker, *unplugged;
+	char *outfile, *lost_marker, *unplugged, *faults;
 	long channels, rate, xrun_at, lost_at, loopback;
 	int out_fd, loop, one_clock;
 	int16_t *recording;
@@ -43,6 +50,7 @@ typedef struct {
 	int64_t epoch_ns;   /* the handle's first start */
 	int64_t start_ns;   /* this start */
 	int64_t start_frame; /* frames between them */
+	int64_t stuck_at;    /* position since this start, -1 while frames come */
 } posetest_t;
 
 /* The loopback: playback channel 0 of the process, by frame since the process's first start. */
@@ -77,6 +85,12 @@ static int exists(const char *path)
 	return path && access(path, F_OK) == 0;
 }
 
+static int faulty(const posetest_t *p, const char *how)
+{
+	char path[4096];
+	return p->faults && is_capture(&p->io) && snprintf(path, sizeof path, "%s/%s", p->faults, how) < (int)sizeof path && exists(path);
+}
+
 static int set_timer(snd_pcm_ioplug_t *io, int64_t interval_ns)
 {
 	struct timespec t = {interval_ns / NS_PER_S, interval_ns % NS_PER_S};
@@ -108,6 +122,7 @@ static int posetest_start(snd_pcm_ioplug_t *io)
 	}
 	p->start_frame = frames_between(p, p->epoch_ns, p->start_ns);
 	p->running = 1;
+	p->stuck_at = -1;
 	return set_timer(io, (int64_t)io->period_size * NS_PER_S / p->rate);
 }
 
@@ -158,7 +173,15 @@ static snd_pcm_sframes_t posetest_pointer(snd_pcm_ioplug_t *io)
 {
 	posetest_t *p = io->private_data;
 	int64_t position = p->running ? frames_between(p, p->start_ns, now_ns()) : 0;
-	int64_t moved = (int64_t)io->appl_ptr, frame = p->start_frame + position;
+	int64_t moved = (int64_t)io->appl_ptr, frame;
+
+	if (!faulty(p, "stuck"))
+		p->stuck_at = -1;
+	else if (p->stuck_at < 0)
+		p->stuck_at = position;
+	if (p->stuck_at >= 0)
+		position = p->stuck_at;
+	frame = p->start_frame + position;
 
 	if (exists(p->unplugged) || (p->started_ever && lost_by_frame(p, frame)))
 		return lose(io);
@@ -177,8 +200,12 @@ static snd_pcm_sframes_t posetest_pointer(snd_pcm_ioplug_t *io)
 	return position % (int64_t)io->buffer_size;
 }
 
-static int16_t heard_sample(const posetest_t *p, int64_t frame, long channel)
+static int16_t heard_sample(const posetest_t *p, int64_t frame, long channel, int rotated, int swapped)
 {
+	if (rotated)
+		channel = (channel + 1) % p->channels;
+	if (swapped && (channel == 1 || channel == 3))
+		channel = 4 - channel;
 	if (p->loop && p->recording_frames)
 		frame %= p->recording_frames;
 	return frame < p->recording_frames ? p->recording[frame * p->channels + channel] : 0;
@@ -186,17 +213,22 @@ static int16_t heard_sample(const posetest_t *p, int64_t frame, long channel)
 
 static void capture(posetest_t *p, char *to, snd_pcm_uframes_t frames)
 {
-	int wide = p->io.format == SND_PCM_FORMAT_S32_LE;
+	int wide = p->io.format == SND_PCM_FORMAT_S32_LE, silent = faulty(p, "silent"), rotated = faulty(p, "rotated");
+	int swapped = faulty(p, "swapped") && p->channels > 3;
 	int64_t first = p->start_frame + (int64_t)p->io.appl_ptr, echo = loopback_frame(p);
 	if (p->one_clock)
 		first += frames_between(p, capture_epoch_ns, p->epoch_ns);
+	if (faulty(p, "gap"))
+		first += GAP_FRAMES;
 	pthread_mutex_lock(&loopback_lock);
 	for (snd_pcm_uframes_t i = 0; i < frames; i++)
 		for (long c = 0; c < p->channels; c++) {
 			int16_t *played = &loopback[(echo + (int64_t)i) % LOOPBACK_FRAMES];
-			int16_t v = c == p->loopback ? *played : heard_sample(p, first + (int64_t)i, c);
+			int16_t v = c == p->loopback ? *played : heard_sample(p, first + (int64_t)i, c, rotated, swapped);
 			if (c == p->loopback)
 				*played = 0; /* heard once; the ring comes round */
+			if (silent)
+				v = 0;
 			if (wide)
 				((int32_t *)to)[i * p->channels + c] = (int32_t)v * 65536;
 			else
@@ -249,7 +281,7 @@ static int posetest_revents(snd_pcm_ioplug_t *io, struct pollfd *fds, unsigned i
 	(void)count;
 	if (read(io->poll_fd, &ticks, sizeof ticks) < 0 && errno != EAGAIN)
 		return -errno;
-	*revents = p->lost ? POLLERR | POLLHUP : is_capture(io) ? POLLIN : POLLOUT;
+	*revents = p->lost ? POLLERR | POLLHUP : faulty(p, "stuck") ? 0 : is_capture(io) ? POLLIN : POLLOUT;
 	return 0;
 }
 
@@ -263,6 +295,7 @@ static void release(posetest_t *p)
 	free(p->outfile);
 	free(p->lost_marker);
 	free(p->unplugged);
+	free(p->faults);
 	free(p);
 }
 
@@ -344,6 +377,8 @@ static int configure(posetest_t *p, snd_config_t *conf, char **infile)
 			error = text(node, &p->lost_marker);
 		else if (!strcmp(id, "unplugged"))
 			error = text(node, &p->unplugged);
+		else if (!strcmp(id, "faults"))
+			error = text(node, &p->faults);
 		else {
 			SNDERR("posetest: unknown field %s", id);
 			error = -EINVAL;

@@ -6,12 +6,16 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
 from tests.faults.device import POSES_PER_S, Device, device
-from tests.faults.row import FAULT_S, Row, lost_events, row
+from tests.faults.row import FAULT_S, Row, last_telemetry, lost_events, row
 
 GARBAGE = bytes(range(255, 0, -1))
+SLOW_BYTES_PER_S = 2000.0  # a tenth of what a sensor says
+SLOW_S = 20.0
+OLD_S = 1.0
 
 
 def _back(d: Device, up_s: float) -> float:
@@ -118,3 +122,69 @@ def broker_garbage(folder: Path) -> Row:
 @row
 def broker_closes(folder: Path) -> Row:
     return _lied_to(folder, "broker closes every connection for 8 s", b"")
+
+
+@row
+def broker_reads_slowly(folder: Path) -> Row:
+    with device(folder, relayed=True) as d:
+        began = time.monotonic()
+        d.relay.bytes_per_s = SLOW_BYTES_PER_S
+        time.sleep(SLOW_S)
+        over = time.monotonic()
+        d.relay.bytes_per_s = None
+        back = d.wait_for("pose", over, lambda m: _age_s(m) < OLD_S)
+        oldest = max(_age_s(m) + t - time.monotonic() for t, m in d.messages("pose", began))
+        d.wait_for("event", back, lambda m: True)
+        d.wait_for("telemetry", back, lambda m: m["stream_dropped"] > 0)
+        dropped = last_telemetry(d)["stream_dropped"]
+        assert lost_events(d) == 0
+        assert last_telemetry(d)["outbox_waiting"] <= 2
+    return Row(
+        f"broker reads {SLOW_BYTES_PER_S / 1000:g} kB/s for {SLOW_S:g} s",
+        f"the oldest pose came {oldest:.0f} s late",
+        f"{dropped} stream messages, counted; 0 events",
+        back - over,
+    )
+
+
+def _age_s(message: dict[str, str]) -> float:
+    """How old it is now [s]."""
+    return time.time() - datetime.fromisoformat(message["timestamp"]).timestamp()
+
+
+@row
+def broker_answers_slowly(folder: Path) -> Row:
+    with device(folder, relayed=True) as d:
+        began = time.monotonic()
+        d.relay.answer_delay_s = 1.0
+        time.sleep(SLOW_S)
+        over = time.monotonic()
+        d.relay.answer_delay_s = 0.0
+        during = [m for t, m in d.messages("pose", began) if t < over]
+        assert len(during) > 0.7 * POSES_PER_S * SLOW_S, f"{len(during)} poses"
+        back = _back(d, over)
+        d.wait_for("telemetry", back, lambda m: m["outbox_waiting"] <= 2)
+        assert last_telemetry(d)["connections"] == 1
+    return Row(f"broker acknowledges one message a second for {SLOW_S:g} s", "went on", "0 events", back - over)
+
+
+@row
+def broker_lies(folder: Path) -> Row:
+    """Nobody can tell a kept event from one that was acknowledged and thrown away; but the numbers show it to whoever reads."""
+    with device(folder, relayed=True) as d:
+        d.wait_for("event", time.monotonic(), lambda m: True)
+        d.relay.lies = True
+        time.sleep(2 * FAULT_S)
+        d.relay.lies = False
+        over = time.monotonic()
+        back = d.wait_pose(over)
+        d.wait_for("event", over, lambda m: True)
+        swallowed = d.relay.swallowed
+        assert swallowed > 0
+        assert lost_events(d) == swallowed
+    return Row(
+        "broker acknowledges events for 8 s and keeps none",
+        "went on: it cannot know",
+        f"{swallowed} events; the gap in their numbers tells whoever reads",
+        back - over,
+    )

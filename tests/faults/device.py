@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import paho.mqtt.client as paho
 
 from edge.app import DEMO_SESSION
 from edge.session import load_session
 from tests.alsa_device import AlsaTestDevice, device_settings, make_alsa_device
+from tests.faults.relay import Relay
 from tests.mosquitto import Mosquitto
 from tests.test_mqtt import Subscriber
 
-START_S = 60.0
+START_S = 180.0  # on a machine that many share
 SOUND = "sound"
 # The demo: 5 s with a person, at 10 frames/s, then 2 s without.
 POSES_PER_S = 50 / 7
@@ -32,14 +34,41 @@ WALKED_THROUGH = [[1.20, 3.97], [-0.84, 1.78], [0.62, 0.42], [2.66, 2.61]]
 
 @dataclass
 class Device:
-    """process: the sensor. arrived: (monotonic s, topic below posekernel/hall/, message), in order of arrival."""
+    """process: the sensor. arrived: (monotonic s, topic below posekernel/hall/, message), in order of arrival.
+
+    relay: between the sensor and its broker. client: somebody else at the broker.
+    """
 
     folder: Path
     card: AlsaTestDevice
     broker: Mosquitto
+    relay: Relay
+    client: paho.Client
     config: Path
-    process: subprocess.Popen[bytes]
+    env: dict[str, str]
+    process: subprocess.Popen[bytes] = field(init=False)
     arrived: list[tuple[float, str, dict[str, Any]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.start()
+
+    def start(self) -> None:
+        """Start the sensor, as a supervisor does after its end."""
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "edge", "run", "--config", str(self.config)],
+                cwd=Path(__file__).parents[2],
+                env=os.environ | self.card.env | self.env,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+            )
+
+    def command(self, name: str, payload: str, timeout_s: float = START_S) -> dict[str, Any]:
+        """Have the sensor carry out a command; its answer."""
+        began = time.monotonic()
+        self.client.publish(f"posekernel/hall/cmd/{name}", payload, qos=1)
+        answered = self.wait_for("cmd/result", began, lambda m: m["command"] == name, timeout_s)
+        return next(m for t, m in self.messages("cmd/result", began) if t == answered)
 
     @property
     def log(self) -> str:
@@ -72,33 +101,36 @@ class Device:
 
 @contextmanager
 def device(
-    folder: Path, *, start: bool = True, env: dict[str, str] | None = None, state: Path | None = None, xrun_at_s: float = 0.0
+    folder: Path,
+    *,
+    start: bool = True,
+    env: dict[str, str] | None = None,
+    state: Path | None = None,
+    xrun_at_s: float = 0.0,
+    relayed: bool = False,
 ) -> Iterator[Device]:
     """A sensor named hall on the demo's sound and frames, over and over, in phase. start: wait for its first pose by sound.
 
     env: further environment of the process. state: its state directory. xrun_at_s: time of one xrun, 0 = none.
+    relayed: it reaches its broker through the relay.
     """
     folder.mkdir(parents=True, exist_ok=True)
     session = load_session(DEMO_SESSION)
     rate = session.excitation.sample_rate_hz
     card = make_alsa_device(folder / "card", np.asarray(session.audio), rate, one_clock=True, xrun_at=round(xrun_at_s * rate))
-    with Mosquitto(folder / "broker") as broker, Subscriber(broker, "posekernel/hall/#") as seen:
+    with (
+        Mosquitto(folder / "broker") as broker,
+        Relay(broker.port) as relay,
+        Subscriber(broker, "posekernel/hall/#") as seen,
+    ):
         kept = state or folder / "state"
         config = folder / "config.toml"
         text = f'[device]\nid = "hall"\n{device_settings(session, card, looped=True)}'
-        text += f'[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\ndiscovery = false\n'
+        text += f'[mqtt]\nhost = "127.0.0.1"\nport = {relay.port if relayed else broker.port}\ndiscovery = false\n'
         text += f'[sensing]\nping = "always"\n[telemetry]\ninterval_s = 1\n[runtime]\nstate_dir = "{kept}"\n'
         text += f'[[zones]]\nname = "Right"\npolygon = {WALKED_THROUGH}\n'
         config.write_text(text)
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "edge", "run", "--config", str(config)],
-                cwd=Path(__file__).parents[2],
-                env=os.environ | card.env | (env or {}),
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-            )
-        made = Device(folder, card, broker, config, process)
+        made = Device(folder, card, broker, relay, seen.client, config, env or {})
         done = threading.Event()
 
         def record() -> None:
@@ -113,8 +145,8 @@ def device(
                 made.wait_pose(0.0, SOUND)
             yield made
         finally:
-            process.send_signal(signal.SIGCONT)
-            process.kill()
-            process.wait()
+            made.process.send_signal(signal.SIGCONT)
+            made.process.kill()
+            made.process.wait()
             done.set()
             recorder.join()

@@ -152,3 +152,17 @@ def _mount(*arguments: str | Path) -> None:
     done = subprocess.run(["mount", *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         raise RowSkippedError(f"mount refuses: {done.stderr.strip()}")
+
+
+@row
+def killed_while_writing(folder: Path) -> Row:
+    command = [sys.executable, "-m", "tests.faults.writes", "--kills", "50"]
+    done = subprocess.run(command, cwd=EDGE.parent, capture_output=True, text=True, timeout=600.0, check=False)
+    assert done.returncode == 0, done.stderr
+    kinds = [line.partition(":")[0] for line in done.stdout.splitlines()]
+    return Row(
+        f"`kill -9` at 50 random points of writing each of {', '.join(kinds)}",
+        "each file is the old one or the new",
+        "at most what was being written",
+        math.nan,
+    )

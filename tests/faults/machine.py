@@ -1,16 +1,24 @@
-"""Faults of the machine: a stopped process, a starved one."""
+"""Faults of the machine: a stopped process, a starved one, a stepped clock, no memory, a sudden end."""
 
+import os
+import resource
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
-from tests.faults.device import SOUND, device
-from tests.faults.row import Row, last_telemetry, row
+from tests.faults.clock import SteppedClock
+from tests.faults.device import NOBODY_S, SOUND, Device, device
+from tests.faults.row import FAULT_S, Row, RowSkippedError, last_telemetry, longest_pause_s, lost_events, row
 
 STOPPED_S = 5.0
 STARVED_S = 10.0
+STEP_S = 3 * 3600
+RESTART_S = 5.0  # RestartSec of the unit that deploy/ installs
 
 
 @row
@@ -54,3 +62,141 @@ def cpu_starved(folder: Path) -> Row:
         missed = during[-1]["frame"] - during[0]["frame"] + 1 - len(during)
         assert dropped > 0, f"{missed} frames without a pose, but none counted as dropped"
     return Row("8 busy processes for 10 s", f"{len(during) / STARVED_S:.0f} poses/s", f"{dropped} frames, counted", back - over)
+
+
+def _clock_error_s(d: Device, since: float) -> float:
+    """How far the timestamps of the sensor's messages are from our clock, median [s]."""
+    apart = sorted(
+        datetime.fromisoformat(m["timestamp"]).timestamp() - (time.time() - time.monotonic() + t)
+        for t, m in d.messages("pose", since)
+    )
+    return apart[len(apart) // 2]
+
+
+def _stepped(folder: Path, step_s: int, fault: str) -> Row:
+    clock = SteppedClock(folder)
+    with device(folder, env=clock.env) as d:
+        assert abs(_clock_error_s(d, 0.0)) < 60.0
+        began = time.monotonic()
+        clock.step(step_s)
+        back = d.wait_pose(began, SOUND)
+        time.sleep(2 * FAULT_S)
+        assert abs(_clock_error_s(d, began + 0.5) - step_s) < 60.0, "the step did not reach the sensor"
+        there = time.monotonic()
+        clock.step(0)
+        d.wait_pose(there, SOUND)
+        d.wait_for("event", there, lambda m: True)
+        d.wait_for("telemetry", there + 1.0, lambda m: True)
+        over = time.monotonic()
+        assert longest_pause_s(d, began, over) < NOBODY_S + 1.0
+        assert {m["scale_source"] for _, m in d.messages("pose", began)} == {SOUND}
+        assert lost_events(d) == 0
+        assert not [line for line in d.log.splitlines() if line.startswith(("ERROR", "WARNING")) and "unsteady" not in line], (
+            d.log
+        )
+        told = last_telemetry(d)
+        assert told["connections"] == 1
+        assert 0.0 < told["uptime_s"] < over - began + 120.0
+    return Row(fault, "went on; timestamps follow the clock, nothing else does", "nothing", back - began)
+
+
+@row
+def clock_forward(folder: Path) -> Row:
+    return _stepped(folder, STEP_S, "clock 3 h forward, then back")
+
+
+@row
+def clock_backward(folder: Path) -> Row:
+    return _stepped(folder, -STEP_S, "clock 3 h backward, then forward")
+
+
+@row
+def address_space_full(folder: Path) -> Row:
+    with device(folder) as d:
+        pages = int(Path(f"/proc/{d.process.pid}/statm").read_text().split()[0])
+        full = pages * os.sysconf("SC_PAGE_SIZE") + 4_000_000
+        _, most = resource.prlimit(d.process.pid, resource.RLIMIT_AS)
+        resource.prlimit(d.process.pid, resource.RLIMIT_AS, (full, most))
+        began = time.monotonic()
+        answer = d.command("reload", "{}")
+        assert not answer["ok"], answer
+        time.sleep(FAULT_S)
+        over = time.monotonic()
+        resource.prlimit(d.process.pid, resource.RLIMIT_AS, (most, most))
+        assert longest_pause_s(d, began, over) < NOBODY_S + 2.0
+        back = d.wait_pose(over, SOUND)
+        assert lost_events(d) == 0
+        d.wait_for("event", over, lambda m: True)
+    return Row("no memory to be had for 4 s, `reload` asked for", "refused `reload`, went on", "nothing", back - over)
+
+
+@contextmanager
+def _memory_group() -> Iterator[tuple[Path, Path]]:
+    """A control group of its own, and its file for the limit. Raises RowSkippedError where none may be made."""
+    for root, limit in (("/sys/fs/cgroup", "memory.max"), ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")):
+        group = Path(root) / f"posekernel-fault-{os.getpid()}"
+        try:
+            group.mkdir()
+        except OSError:
+            continue
+        try:
+            if (group / limit).exists():
+                yield group, group / limit
+                return
+        finally:
+            _remove(group)
+    raise RowSkippedError("no memory control group may be made here")
+
+
+def _remove(group: Path) -> None:
+    for _ in range(50):  # until the kernel has buried the process
+        try:
+            group.rmdir()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+
+
+def _restarted(d: Device) -> tuple[float, float]:
+    """The supervisor starts the dead sensor again; when it died, and when a pose by sound came [monotonic s]."""
+    died = time.monotonic()
+    time.sleep(RESTART_S)
+    again = time.monotonic()
+    d.start()
+    back = d.wait_pose(again, SOUND)
+    d.wait_for("event", again, lambda m: True)
+    assert "damaged" not in d.log
+    assert "cannot be used" not in d.log
+    return died, back
+
+
+@row
+def memory_exhausted(folder: Path) -> Row:
+    with _memory_group() as (group, limit), device(folder) as d:
+        (group / "cgroup.procs").write_text(str(d.process.pid))
+        limit.write_text("16M")  # what it takes from now on
+        d.client.publish("posekernel/hall/cmd/reload", "{}", qos=1)
+        code = d.process.wait(30.0)
+        assert code == -signal.SIGKILL, f"it ended with {code}"
+        died, back = _restarted(d)
+        missing = lost_events(d)
+        assert missing == 0
+    return Row(
+        "out of memory, killed by the kernel",
+        "restarted by its supervisor after 5 s",
+        "poses of that time; 0 events",
+        back - died,
+    )
+
+
+@row
+def killed(folder: Path) -> Row:
+    with device(folder) as d:
+        assert d.command("mute", '{"on": false}')["ok"]  # writes the control file
+        d.wait_for("event", time.monotonic(), lambda m: True)
+        d.send(signal.SIGKILL)
+        d.process.wait(10.0)
+        died, back = _restarted(d)
+        assert lost_events(d) == 0
+    return Row("`kill -9` of the sensor", "restarted by its supervisor after 5 s", "poses of that time; 0 events", back - died)

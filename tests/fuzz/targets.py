@@ -4,6 +4,8 @@ import contextlib
 import dataclasses
 import io
 import json
+import shutil
+import sqlite3
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,14 +15,17 @@ import numpy as np
 from edge.background import Background
 from edge.calibration.file import load_calibration
 from edge.commands import CommandError, parse_command, result_message
-from edge.config import load_config
+from edge.config import ExcitationConfig, load_config
 from edge.dataset import _array
 from edge.errors import ConfigError, ModelError, PosekernelError, SessionError
 from edge.homeassistant import removing
 from edge.network_lifter import load_card
+from edge.outbox import Outbox
 from edge.profiles import _parse_settings
 from edge.publish import encode
-from edge.session import _load_array, _load_faults, _load_truth
+from edge.replay import open_replay
+from edge.rig import Camera, Rig
+from edge.session import SessionWriter, _load_array, _load_faults, _load_truth, load_session
 from edge.web_server import _Handler
 
 Target = Callable[[bytes], None]
@@ -138,9 +143,57 @@ def http(data: bytes) -> None:
     _Handler(_Request(data), ("127.0.0.1", 1), _Server())  # type: ignore[arg-type]
 
 
+def outbox(data: bytes) -> None:
+    """The file, or, after its length in two bytes, the file and what SQLite keeps beside it. A device must live with any."""
+    folder = Path(_FOLDER.name) / "outbox"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    path, size = folder / "hall.outbox", int.from_bytes(data[:2], "big")
+    path.write_bytes(data[2 : 2 + size])
+    if data[2 + size :]:
+        path.with_name(f"{path.name}-wal").write_bytes(data[2 + size :])
+    box = Outbox(path, capacity=4)
+    try:
+        before = box.pending(0, 8)
+        box.remove([n for n, _ in before[:1]])
+        number = box.add({"kind": "fall"})
+        waiting = box.pending(0, 8)
+        assert [n for n, _ in waiting] == sorted({n for n, _ in waiting}), "out of order"
+        depth = box.depth
+        if not list(folder.glob("*.damaged-*")):  # else what was found damaged late took with it what had been added
+            assert waiting[-1][0] == number, "what was just added is not the last"
+            assert depth == len(waiting), f"{depth} are said to wait, but {len(waiting)} do"
+    finally:
+        box.close()
+
+
+_PARTS = ("session.json", "audio.npy", "audio_times.npy", "frame_times.npy", "audio_faults.json", "truth.npz", "frames.mp4",
+          "frames/000000.jpg", "frames/000001.jpg")  # fmt: skip
+
+
+def session(data: bytes) -> None:
+    """A whole folder, as parts: which file (one byte), its length (two bytes), its content. Loaded, then read to the end."""
+    folder = Path(_FOLDER.name) / "session"
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "frames").mkdir(parents=True)
+    while len(data) >= 3:
+        name, size = _PARTS[data[0] % len(_PARTS)], int.from_bytes(data[1:3], "big")
+        (folder / name).write_bytes(data[3 : 3 + size])
+        data = data[3 + size :]
+    try:
+        source = open_replay(load_session(folder), realtime=False)
+    except PosekernelError:
+        return
+    with contextlib.closing(source):
+        for end in (source.audio, source.frames):
+            with contextlib.suppress(PosekernelError):
+                for _ in range(64):
+                    end.read(0.0)
+
+
 TARGETS: dict[str, Target] = {
     f.__name__: f
-    for f in (command, config, calibration, settings, discovery, card, npy, truth, faults, background, http)
+    for f in (command, config, calibration, settings, discovery, card, npy, truth, faults, background, http, outbox, session)
 }  # fmt: skip
 
 
@@ -171,5 +224,56 @@ def seeds() -> dict[str, list[bytes]]:
         "truth": [archive(t_ns=np.arange(1), joints=np.zeros((1, 25, 3), np.float32))],
         "faults": [b'{"3": "overrun"}'],
         "background": [room],
+        "outbox": _outboxes(),
+        "session": _sessions(),
         "http": [b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"HEAD /config.json?x=1 HTTP/1.0\r\nHost: [::1]:80\r\n\r\n"],
     }  # fmt: skip
+
+
+def _outboxes() -> list[bytes]:
+    """A file at rest, and one whose newest event is in SQLite's log only; small pages, to be within a fuzzer's reach."""
+    folder = Path(_FOLDER.name) / "seed"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    path = folder / "hall.outbox"
+    made = sqlite3.connect(path)
+    made.execute("PRAGMA page_size = 512")
+    made.execute("VACUUM")
+    made.close()
+    rest, box = [], Outbox(path)
+    for kind in ("person_entered", "fall"):
+        box.add({"kind": kind})
+    rest.append((path.read_bytes(), path.with_name("hall.outbox-wal").read_bytes()))
+    box.close()
+    rest.append((path.read_bytes(), b""))
+    return [len(file).to_bytes(2, "big") + file + log for file, log in rest]
+
+
+def _sessions() -> list[bytes]:
+    """One period and two images, with a film and, as a broken recording has them, without."""
+    found = []
+    for whole in (True, False):
+        folder = Path(_FOLDER.name) / "seed-session"
+        shutil.rmtree(folder, ignore_errors=True)
+        make_session(folder, whole)
+        parts = [(i, folder / name) for i, name in enumerate(_PARTS) if (folder / name).exists()]
+        found.append(b"".join(bytes([i]) + p.stat().st_size.to_bytes(2, "big") + p.read_bytes() for i, p in parts))
+    return found
+
+
+def make_session(folder: Path, whole: bool) -> None:
+    """The smallest session. whole: completed; else as a recording that was broken off leaves it."""
+    rig = Rig(np.array([[0.1, 0.0, 0.0]]), np.zeros((1, 3)), np.array([[0, 0]]), Camera(16, 16, 50.0, 50.0, 8.0, 8.0), 343.0)
+    x = ExcitationConfig(sample_rate_hz=8000, band_hz=(1000.0, 3000.0), period_s=0.05, level_dbfs=-20.0)
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        SessionWriter(
+            folder, source="recorded", rig=rig, excitation=x, channels=1, mic_channels=(0,), reference_channel=None
+        ) as writer,
+    ):
+        writer.add_period(np.arange(x.period_samples, dtype=np.int16)[:, None], 0, "gap")
+        for k in range(2):
+            writer.add_frame(np.full((16, 16, 3), 40 * k, np.uint8), k * 20_000_000)
+        writer.set_truth(np.arange(2) * 20_000_000, np.zeros((2, 25, 3), np.float32))
+        if not whole:
+            raise KeyboardInterrupt

@@ -1,0 +1,63 @@
+"""Files are replaced whole: `python -m tests.faults.writes` kills writers of every kind; here is what a kill does not show."""
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge.files import write_whole
+
+
+def test_a_new_file_gets_the_rights_asked_for(tmp_path: Path) -> None:
+    write_whole(tmp_path / "new", b"content", 0o600)
+    assert (tmp_path / "new").read_bytes() == b"content"
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o600
+    assert os.listdir(tmp_path) == ["new"]
+
+
+def test_a_replaced_file_keeps_its_rights(tmp_path: Path) -> None:
+    """A sensor of another user must still be able to read the configuration that root writes anew."""
+    file = tmp_path / "config.toml"
+    file.write_bytes(b"old")
+    file.chmod(0o640)
+    write_whole(file, b"new")
+    assert (file.read_bytes(), stat.S_IMODE(file.stat().st_mode)) == (b"new", 0o640)
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").write_bytes(b"old")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    write_whole(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_bytes() == b"new"
+
+
+def test_what_cannot_be_written_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "kept").write_bytes(b"old")
+
+    def full(fd: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_whole(tmp_path / "kept", b"new")
+    assert os.listdir(tmp_path) == ["kept"]
+    assert (tmp_path / "kept").read_bytes() == b"old"
+
+
+def test_what_a_killed_writer_left_is_in_nobodys_way(tmp_path: Path) -> None:
+    (tmp_path / ".file.part").write_bytes(b"half of something long")
+    write_whole(tmp_path / "file", b"new")
+    assert os.listdir(tmp_path) == ["file"]
+    assert (tmp_path / "file").read_bytes() == b"new"
+
+
+def test_a_kill_leaves_the_old_file_or_the_new() -> None:
+    """Thirty kills, five for each kind of file that the sensor writes."""
+    command = [sys.executable, "-m", "tests.faults.writes", "--kills", "5"]
+    done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 6
