@@ -1,8 +1,8 @@
 """The runtime, in the order in which one frame flows.
 
-Ground: errors, toml_fields and config, rig, pose, jit. Sources: devices (the contracts); alsa (over alsa_card, capture_ring and
-alignment) and camera (over camera_backends) for real hardware; session, session_writer and replay for recorded and simulated
-sessions; dataset and dataset_replay for the training folders.
+Ground: errors, toml_fields and config, rig, pose, jit, execution (how the networks run on this board). Sources: devices (the
+contracts); alsa (over alsa_card, capture_ring and alignment) and camera (over camera_backends) for real hardware; session,
+session_writer and replay for recorded and simulated sessions; dataset and dataset_replay for the training folders.
 
 Sound: excitation -> deconvolution -> background (over drift and interpolation) -> pose_kernel -> volume or rays.
 Image: keypoints (over person_detector and tflite). Both: shape and lifter, or network_lifter, chosen in lifters -> track

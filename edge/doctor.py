@@ -12,6 +12,7 @@ from typing import Literal
 
 from edge.config import Config, load_config, state_folder
 from edge.errors import DeviceError, PosekernelError
+from edge.execution import execution
 from edge.lifters import MODELS
 from edge.sensing import Sensing, control_file
 
@@ -38,7 +39,7 @@ def examine(config_path: Path | None, hardware: bool = True) -> list[Finding]:
         config = load_config(config_path)
     except PosekernelError as e:
         return [*findings, Finding("config", "error", str(e), "mend the named key")]
-    findings.append(Finding("config", "ok", str(config_path)))
+    findings += [Finding("config", "ok", str(config_path)), Finding("networks", "ok", execution(config).as_sentence())]
     if config.mqtt.enabled:
         findings.append(_state(state_folder(config)))
     if config.source.kind == "replay":

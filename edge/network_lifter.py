@@ -39,11 +39,11 @@ class Card:
 class NetworkLifter:
     """A `Lifter` that runs the trained networks. model: the float or the int8 .tflite; its card lies beside it."""
 
-    def __init__(self, model: Path, threads: int = 1) -> None:
-        """Raises ModelError where a file is missing, corrupt, or not of this version."""
+    def __init__(self, model: Path, threads: int = 1, runtime: str = "") -> None:
+        """runtime: see `Model`. Raises ModelError where a file is missing, corrupt, or not of this version."""
         self.card = load_card(card_path(model))
-        self._vision = Model(model.with_name(self.card.vision), threads)
-        self._fusion = Model(model, threads)
+        self._vision = Model(model.with_name(self.card.vision), threads, runtime)
+        self._fusion = Model(model, threads, runtime)
 
     def __call__(self, keypoints: Keypoints, kernels: Kernels | None, rig: Rig) -> LiftedPose | None:
         """See `Lifter`. Without kernels the image alone answers, with the 1-sigma that this has."""
