@@ -11,8 +11,8 @@ Out: publish -> mqtt (over mqtt_connection, mqtt_access; events through outbox a
 envelope, homeassistant, web_server with web/; message_file where there is no broker. In: control carries out commands, sensing
 applies them and quiet_hours to the devices; telemetry tells how it goes.
 
-pipeline runs the stages, runner a whole sensor; mqtt_check visits a broker for doctor and forget; app, record, doctor, bench
-(beside bench_speed and bench_latency), console and broker serve the commands of __main__; sdnotify keeps systemd informed,
+pipeline runs the stages, runner a whole sensor; mqtt_check visits a broker for doctor and forget; app, record, doctor, bench,
+console and broker serve the commands of __main__; sdnotify keeps systemd informed,
 memory the C library modest.
 """
 
