@@ -36,7 +36,8 @@ _PACKAGES = {"pyroomacoustics": "bench", "torch": "peers", "onnx": "peers", "onn
 class PeerRow:
     """One implementation of one work, on one thread. ratio: its time over that of `base`, median over the pairs.
 
-    error_db: largest difference from the work's reference, None for that, for int8 and for what computes something else. absent: why it was not run.
+    error_db: largest difference from the work's reference, None for that, for int8 and for what computes something else.
+    absent: why it was not run.
     """
 
     work: str

@@ -70,9 +70,9 @@ class Clock:
         """The target with these methods timed under these names; calling="name" times the target's own call."""
         return _Watched(self, target, names)
 
-    def median_ms(self, name: str) -> float:
-        """Of the calls under this name."""
-        return float(np.median([s[0] for s in self._samples[name]]))
+    def cpu_ms(self, name: str) -> float:
+        """Median processor time of the calls under this name."""
+        return float(np.median([s[1] for s in self._samples[name]]))
 
     def rows(self, group: str, watched: "Clock | None" = None, frames: int | None = None) -> list[Row]:
         """One row per name, in the order of their first calls. watched: the second pass. frames: to share the time among."""

@@ -73,8 +73,11 @@ def bench_replay(session: Path = DEMO_SESSION, networks: Tables | None = None) -
             stderr=subprocess.DEVNULL,
         )
         assert process.stdout is not None
+        arrived_s, peak_mb = [], 0.0
         with process.stdout as lines:
-            arrived_s = [time.perf_counter() - start_s for _ in lines]
+            for _ in lines:
+                arrived_s.append(time.perf_counter() - start_s)
+                peak_mb = _peak_mb(process.pid) or peak_mb
         # wait4 tells of this child alone; RUSAGE_CHILDREN would mix in every earlier one.
         _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -89,8 +92,17 @@ def bench_replay(session: Path = DEMO_SESSION, networks: Tables | None = None) -
         first_pose_s=arrived_s[0],
         rate_hz=(poses - 1) / (arrived_s[-1] - arrived_s[0]),
         cpu_ms=1e3 * (used.ru_utime + used.ru_stime) / poses,
-        peak_rss_mb=used.ru_maxrss / 1024.0,
+        peak_rss_mb=peak_mb,
     )
+
+
+def _peak_mb(pid: int) -> float:
+    """Largest resident memory of a process so far [MiB]; 0 when it has gone. ru_maxrss would begin with our own."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((float(line.split()[1]) / 1024.0 for line in lines if line.startswith("VmHWM")), 0.0)
 
 
 def installed_runtimes() -> list[str]:
