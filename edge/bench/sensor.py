@@ -1,6 +1,5 @@
 """The sensor that is measured in a process of its own: the shipped session with the networks of a configuration."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ def network_tables(config: Config) -> Tables:
     how = execution(config)
     return {
         "keypoints": asdict(config.keypoints) | {"threads": how.keypoints_threads},
-        "lifter": asdict(config.lifter) | {"threads": how.lifter_threads, "variant": how.variant},
+        "lifter": {"kind": config.lifter.kind, "threads": how.lifter_threads, "variant": how.variant},
         "runtime": {"tflite": how.runtime or "auto"},
     }
 
@@ -36,5 +35,5 @@ def write_config(folder: Path, source: Tables, mqtt: Tables, networks: Tables) -
     runtime = networks["runtime"] | {"state_dir": str(folder)}
     table = {"device": {"id": DEVICE}, "source": {"kind": "replay"} | source, "mqtt": mqtt, **networks, "runtime": runtime}
     path = folder / "config.toml"
-    path.write_text(as_toml(json.loads(json.dumps(table)), []))
+    path.write_text(as_toml(table, []), encoding="utf-8")
     return path

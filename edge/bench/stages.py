@@ -1,13 +1,13 @@
 """Every stage timed inside a real run: the shipped session, as fast as it goes, with the networks of a configuration."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from edge.app import DEMO_SESSION
 from edge.bench.front_end import GROUP as FRONT_END
 from edge.bench.front_end import FrontEnd
 from edge.bench.measure import Clock, Row
-from edge.config import Config, SourceConfig
+from edge.config import Config, RuntimeConfig, SourceConfig
 from edge.pipeline import Counters, Pipeline
 from edge.pose import Keypoints, PoseEstimate
 from edge.pose_kernel import Kernels, make_kernels
@@ -33,8 +33,16 @@ def bench_stages(config: Config, frames: int = 10_000) -> tuple[list[Row], Given
 
     frames: no more than so many of the session.
     """
-    source = SourceConfig("replay", str(DEMO_SESSION), realtime=False)
-    plan = make_plan(replace(config, source=source, rig=None, zones=(), calibration=type(config.calibration)()))
+    # Of the configuration only what does not belong to a rig and a room of its own.
+    shipped = Config(
+        device=config.device,
+        source=SourceConfig("replay", str(DEMO_SESSION), realtime=False),
+        keypoints=config.keypoints,
+        lifter=config.lifter,
+        track=config.track,
+        runtime=RuntimeConfig(state_dir=config.runtime.state_dir, tflite=config.runtime.tflite),
+    )
+    plan = make_plan(shipped)
     run = _Run(plan, frames)
     with Clock() as unused:  # the room is learned and every buffer grown
         run.turn(unused)

@@ -46,7 +46,7 @@ def table(rows: tuple[PeerRow, ...]) -> str:
         if r.absent:
             lines.append(f"| {r.work} | {r.name} | absent: {r.absent} | | | |")
             continue
-        difference = "-" if r.error_db is None else f"{r.error_db:.0f} dB"
+        difference = "-" if r.error_db is None else f"{r.error_db:.0f} dB" if math.isfinite(r.error_db) else "none"
         lines.append(f"| {r.work} | {r.name} | {r.median_ms:.3f} ms | {r.p95_ms:.3f} ms | {r.ratio:.2f} | {difference} |")
     return "\n".join(lines)
 
