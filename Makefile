@@ -25,7 +25,8 @@ VOLUME_debug = debug-volume
 VOLUME_small = volume
 VOLUME_full = volume
 
-.PHONY: demo test lint homeassistant lint-deploy test-deploy molecule bench model fuzz test-nojit test-faults coverage sbom clean
+.PHONY: demo test lint homeassistant lint-deploy test-deploy molecule bench bench-report model fuzz test-nojit test-faults coverage \
+  sbom clean
 
 demo:
 	@deploy/setup.sh $(VENV) $(PYTHON) demo
@@ -80,6 +81,14 @@ molecule:
 bench:
 	@deploy/setup.sh $(VENV) $(PYTHON) bench
 	$(VENV)/bin/posekernel bench --stage $(STAGE)
+
+# The figures of export/results, on a machine that does nothing else: two minutes, and one for the peers in an environment of their
+# own (Python 3.11, 1 GB).
+bench-report:
+	@deploy/setup.sh $(VENV) $(PYTHON) bench
+	$(VENV)/bin/posekernel bench --out export/results/bench.json --out export/results/bench_tables.md
+	@deploy/setup.sh .venv-peers "$$(deploy/find-python.sh 3.11)" peers
+	.venv-peers/bin/posekernel-export bench-peers --out export/results/bench_peers.md
 
 # PyTorch's pinned version and the converter need Python 3.11, and 2 GB: a virtual environment of their own. Both forms see with
 # the network that the first trains.

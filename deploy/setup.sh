@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes a virtual environment with what one make target needs; installs system packages only when one is missing.
-# usage: deploy/setup.sh VENV PYTHON demo|alsa|test|fuzz,test|bench|train|train,test|deploy
+# usage: deploy/setup.sh VENV PYTHON demo|alsa|test|fuzz,test|bench|peers|train|train,test|deploy
 # Done once per VENV and purpose: a stamp remembers the hash of everything that decides what is installed.
 set -euo pipefail
 venv=$1 python=$2 purpose=$3
@@ -15,7 +15,7 @@ hash=$(printf '%s' "$hash" | sha256sum | cut -d' ' -f1)
 case $purpose in
   demo) needs="" ;;
   alsa) needs="gcc:gcc /usr/include/alsa/asoundlib.h:libasound2-dev" ;;
-  bench|train|train,test) needs="" ;;
+  bench|peers|train|train,test) needs="" ;;
   deploy) needs="debootstrap:debootstrap systemd-nspawn:systemd-container ssh:openssh-client" ;;
   test|fuzz,test) needs="gcc:gcc /usr/include/alsa/asoundlib.h:libasound2-dev /usr/sbin/mosquitto:mosquitto mosquitto_sub:mosquitto-clients openssl:openssl chromium:chromium" ;;
   *) echo "setup.sh: unknown purpose $purpose" >&2; exit 2 ;;
@@ -39,5 +39,7 @@ fi
 
 echo "setting up $venv for '$purpose' with $("$python" -V) (once)"
 "$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear "$venv"
-"$venv/bin/python" -m pip install -q --disable-pip-version-check -c deploy/constraints.txt -e ".[$purpose]"
+# tflite-runtime, one of the peers, needs an older numpy, and OpenCV with it.
+without=$([ "$purpose" = peers ] && echo '^numpy==\|^opencv' || echo '^$')
+"$venv/bin/python" -m pip install -q --disable-pip-version-check -c <(grep -v "$without" deploy/constraints.txt) -e ".[$purpose]"
 echo "$hash" > "$stamp"

@@ -102,10 +102,18 @@ def make_parser() -> argparse.ArgumentParser:
         "message", choices=sorted(p.stem for p in SCHEMAS.glob("*.json")), nargs="?", help="default: all, by name"
     )
 
-    bench = commands.add_parser("bench", help="measure how fast this machine is, against named peers in one run")
-    bench.add_argument("--stage", choices=("frontend", "networks", "replay", "latency"), default="frontend")
-    bench.add_argument("--json", action="store_true")
+    _bench_options(commands.add_parser("bench", help="tell in two minutes whether this machine keeps up, and what limits it"))
     return parser
+
+
+def _bench_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--stage", choices=("frontend", "networks", "replay", "latency"), help="measure this only, at length")
+    parser.add_argument("--config", type=Path, help="whose frame rate and networks are meant (default: the defaults)")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
+    parser.add_argument("--out", type=Path, action="append", default=[], metavar="F", help="write it there, too: F.json or F.md")
+    parser.add_argument("--compare", type=Path, metavar="OLD.json", help="tell what changed since an earlier --out")
+    parser.add_argument("--plot", type=Path, metavar="F.png", help="draw it (needs matplotlib)")
+    parser.add_argument("--save", action="store_true", help="keep the fastest runtime, threads and variant for `run`")
 
 
 def _calibrate_options(parser: argparse.ArgumentParser) -> None:
@@ -188,12 +196,9 @@ def _dispatch(args: argparse.Namespace) -> int:
             print(json.dumps(doctor.as_dicts(findings), indent=1) if args.json else doctor.table(findings))
             return doctor.exit_code(findings)
         case _:
-            from edge.bench import run_bench
-            from edge.bench_latency import run_latency
-            from edge.bench_speed import run_networks, run_replay
+            from edge.bench.command import bench_command
 
-            runs = {"frontend": run_bench, "networks": run_networks, "replay": run_replay, "latency": run_latency}
-            return runs[args.stage](args)
+            return bench_command(args)
 
 
 if __name__ == "__main__":

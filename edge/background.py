@@ -2,7 +2,7 @@
 
 The learned response is fitted to each live one on the part before a body can be heard (drift.py), tracked from period to period.
 It is learned fast while nobody is seen; while somebody is, only what stays while the body moves leaks in slowly. Noise and
-breathing are no evidence of that: it takes energy that comes and goes in range (`_Motion`).
+breathing are no evidence of that: it takes energy that comes and goes in range (motion.py).
 
 The first FIRST_PERIODS periods that are alike while `person` is False are the empty room at once. Somebody who keeps still out
 of the camera's view then becomes part of it until that is learned anew, so the caller starts only once the room is empty.
@@ -19,6 +19,8 @@ import numpy.typing as npt
 from edge.drift import Warp, fit, fit_from_afar, identity, inverse, warped
 from edge.errors import ConfigError
 from edge.files import write_whole
+from edge.jit import kernel
+from edge.motion import MOTION_M, Motion
 from edge.rig import Rig
 
 Array = npt.NDArray[np.float64]
@@ -33,16 +35,6 @@ _USABLE = 0.4
 _FIT_STEPS = 2
 # The body's pulse begins before its time of arrival, by about the inverse of the bandwidth.
 _PULSES_BEFORE_ARRIVAL = 1.5
-# A body's echo that moves by this range leaves the place where it was heard; breathing moves it by a twentieth of that.
-_MOTION_M = 0.1
-# The live echoes are compared with those of the last seconds.
-_MOTION_S = 5.0
-# A pooled level (not energy) that rises or falls by this ratio came or went: breathing and interference change it by less.
-_CHANGE = 2.0
-# The change must be this many times the noise's level as well; noise alone changes a pooled level by about half of its own.
-_ABOVE_NOISE = 2.5
-# Share of the audible energy that must come or go before the body counts as moving: more than a hand, less than a walk.
-_MOVED_SHARE = 0.2
 # After a silence (pings are rare while nobody is seen) one period must not replace what many had averaged.
 _LONGEST_STEP_S = 1.0
 _FORMAT = "posekernel-background-1"
@@ -76,7 +68,7 @@ class Background:
         self._margin_s = _PULSES_BEFORE_ARRIVAL / (band_hz[1] - band_hz[0])
         self._room: ComplexArray | None = None
         self._warp: Warp | None = None
-        self._motion = _Motion(self._sample_count(2.0 * _MOTION_M / rig.speed_of_sound_m_s))
+        self._motion = Motion(self._sample_count(2.0 * MOTION_M / rig.speed_of_sound_m_s))
         self._occupied = False
         self._candidate: ComplexArray | None = None
         self._candidate_periods = 0
@@ -122,8 +114,8 @@ class Background:
         length = self._bodyless(person, first_arrival_s)
         warp = self._fit(y, self._room, length)
         expected = warped(self._room, warp)
-        known = ~np.isnan(expected)
-        body = np.where(known, y - expected, 0).astype(np.complex64)
+        body = np.empty_like(y)
+        _subtract(y, expected, body)
         part = slice(0, max(int(length.max()), self._direct_samples))
         if _likeness(y[:, part], (y - body)[:, part]) < _USABLE:
             self.rejected += 1
@@ -135,7 +127,7 @@ class Background:
         if person:
             self._leak(body, warp, np.maximum(length, self._direct_samples), elapsed_s)
         else:
-            self._learn(y, np.where(known, expected, y), elapsed_s)
+            self._learn(y, expected, elapsed_s)
         return body
 
     def forget(self) -> None:
@@ -252,49 +244,37 @@ class Background:
         self._warp, self._occupied = warp, True
         stays = self._motion.stays(body, heard_from, elapsed_s)
         if stays is not None:
-            learned = np.nan_to_num(warped(np.where(stays, body, 0).astype(np.complex64), inverse(warp)))
-            self._room = _blend(self._room, self._room + learned, elapsed_s / self.leak_s)
+            learned = warped(np.where(stays, body, np.complex64(0.0)), inverse(warp))
+            _add(self._room, learned, _share(elapsed_s / self.leak_s))
 
 
-class _Motion:
-    """Tells a body that moves in range from one that keeps its place and from noise, by levels, which are deaf to phases."""
-
-    def __init__(self, width_samples: int) -> None:
-        self._width = width_samples
-        self._before: Array | None = None
-
-    def forget(self) -> None:
-        self._before = None
-
-    def stays(self, body: ComplexArray, heard_from: IntArray, elapsed_s: float) -> npt.NDArray[np.bool_] | None:
-        """What the body adds to one period (P, T) -> True where no echo came or went in the last seconds; None: nobody moved.
-
-        heard_from: (P,) first sample that can hold a body; before it, what is left of the direct sound comes and goes.
-        """
-        now = _pooled(np.square(body.real) + np.square(body.imag), self._width)
-        before = self._before
-        if before is None:
-            self._before = now
-            return None
-        self._before = before + (1.0 - np.exp(-elapsed_s / _MOTION_S)) * (now - before)
-        more, less = np.sqrt(np.maximum(now, before)), np.sqrt(np.minimum(now, before))
-        threshold = _ABOVE_NOISE * np.median(more, axis=1, keepdims=True)
-        audible = (more > threshold) & (np.arange(body.shape[1]) >= heard_from[:, None])
-        changed = audible & (more > _CHANGE * less) & (more - less > threshold)
-        loudness = np.square(np.where(audible, more, 0.0))
-        return ~changed if loudness[changed].sum() > _MOVED_SHARE * loudness.sum() else None
+@kernel
+def _subtract(live: ComplexArray, expected: ComplexArray, out: ComplexArray) -> None:
+    """Nothing is left where nothing is expected (NaN): there `expected` becomes what is heard."""
+    for p in range(out.shape[0]):
+        for t in range(out.shape[1]):
+            if np.isnan(expected[p, t]):
+                expected[p, t] = live[p, t]
+            out[p, t] = live[p, t] - expected[p, t]
 
 
-def _pooled(energy: npt.NDArray[np.float32], width: int) -> Array:
-    """Mean (P, T) over `width` samples about each."""
-    half = width // 2
-    total = np.cumsum(np.pad(energy.astype(np.float64), ((0, 0), (half + 1, half))), axis=1)
-    return (total[:, 2 * half + 1 :] - total[:, : -2 * half - 1]) / (2 * half + 1)
+@kernel
+def _add(room: ComplexArray, learned: ComplexArray, share: np.float32) -> None:
+    """In place; what was never recorded (NaN) adds nothing."""
+    for p in range(room.shape[0]):
+        for t in range(room.shape[1]):
+            if not np.isnan(learned[p, t]):
+                room[p, t] += share * learned[p, t]
 
 
 def _blend(old: ComplexArray, new: ComplexArray, time_constants: float) -> ComplexArray:
     """One step of an exponential average."""
-    return (old + np.float32(1.0 - np.exp(-time_constants)) * (new - old)).astype(np.complex64)
+    return np.asarray(old + _share(time_constants) * (new - old))
+
+
+def _share(time_constants: float) -> np.float32:
+    """Of the new, in one step."""
+    return np.float32(1.0 - np.exp(-time_constants))
 
 
 def _likeness(a: ComplexArray, b: ComplexArray) -> float:

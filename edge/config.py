@@ -17,6 +17,7 @@ from edge.toml_fields import choice, from_table, limited, required
 from edge.zones import ZoneConfig, check_zones
 
 Vector = tuple[float, float, float]
+Threads = int | Literal["auto"]
 
 
 @dataclass(frozen=True)
@@ -118,10 +119,10 @@ class BackgroundConfig:
 
 @dataclass(frozen=True)
 class KeypointsConfig:
-    """BlazePose. min_confidence: below it nobody is seen."""
+    """BlazePose. min_confidence: below it nobody is seen. threads: "auto" = see execution.py."""
 
     model: Literal["lite", "full"] = choice("full", ("lite", "full"))
-    threads: int = limited(2, 1, 16)
+    threads: Threads = limited("auto", 1, 16)
     min_confidence: float = limited(0.5, 0.05, 0.99)
 
 
@@ -133,9 +134,12 @@ class LifterConfig:
     people, and the camera's height where it is given: to them these are where an echo is first looked for.
 
     min_sir_db: below it the echo is not trusted and the scale comes from the height prior. max_range_m: half path searched.
+    variant, threads: of the networks, "auto" = see execution.py.
     """
 
     kind: str = choice("ray", ("ray", "volume", "geometric"))
+    variant: str = choice("auto", ("auto", "int8", "float"))
+    threads: Threads = limited("auto", 1, 16)
     height_prior_m: float = limited(1.70, 0.5, 2.3)
     height_sigma_m: float = limited(0.3, 0.01, 1.0)
     min_sir_db: float = limited(3.0, -10.0, 40.0)
@@ -200,12 +204,14 @@ class RuntimeConfig:
     """max_skew_ms: a sound period farther from the image than this is not used for it.
 
     state_dir: what must survive a restart; "" = systemd's StateDirectory, else ~/.local/state/posekernel.
+    tflite: the runtime of the networks, "auto" = see execution.py.
     """
 
     max_skew_ms: float = limited(150.0, 10.0, 2000.0)
     window_s: float = limited(0.04, 0.01, 0.2)
     state_dir: str = ""
     log_level: str = choice("INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
+    tflite: str = choice("auto", ("auto", "ai-edge-litert", "tflite-runtime"))
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Literal
 
 from edge.config import Config, KeypointsConfig, LifterConfig, load_config, state_folder
 from edge.errors import DeviceError, PosekernelError
+from edge.execution import execution
 from edge.lifters import MODELS
 from edge.sensing import Sensing, control_file
 
@@ -43,7 +44,7 @@ def examine(config_path: Path | None, hardware: bool = True, self_test: bool = F
         config = load_config(config_path)
     except PosekernelError as e:
         return [*findings, Finding("config", "error", str(e), "mend the named key")]
-    findings.append(Finding("config", "ok", str(config_path)))
+    findings += [Finding("config", "ok", str(config_path)), Finding("networks", "ok", execution(config).as_sentence())]
     if config.calibration.file or config.source.kind == "device":
         findings.append(_calibration(config))
     if self_test:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.interpolation import interpolate_at, interpolation_taps
+from edge.interpolation import Taps, interpolate_at, interpolation_taps
 from edge.jit import kernel
 
 Array = npt.NDArray[np.float64]
@@ -54,18 +54,11 @@ def fit(live: ComplexArray, room: ComplexArray, length: IntArray, start: Warp, s
     """
     pairs = len(room)
     warp = start
-    products = np.empty((pairs, 4, 4))
+    products, step = np.empty((pairs, 4, 4)), np.empty(2 * pairs + 1)
     taps = interpolation_taps()
     for _ in range(steps):
         _products(live, room, warp.gain, warp.offset, warp.stretch, length, taps[0], taps[1], products)
-        # Unknowns: a gain step and an offset step per pair, then the common stretch step.
-        normal, right = np.zeros((2 * pairs + 1, 2 * pairs + 1)), np.zeros(2 * pairs + 1)
-        for p in range(pairs):
-            rows = [2 * p, 2 * p + 1, 2 * pairs]
-            normal[np.ix_(rows, rows)] += products[p, :3, :3]
-            right[rows] += products[p, :3, 3]
-        diagonal = np.diagonal(normal)
-        step = np.linalg.solve(normal + np.diag(np.where(diagonal > 0.0, 1e-9 * diagonal, 1.0)), right)
+        _solve(products, step)
         warp = Warp(warp.gain + step[0:-1:2], warp.offset + step[1:-1:2], warp.stretch + float(step[-1]))
     return warp
 
@@ -84,15 +77,16 @@ def fit_from_afar(live: ComplexArray, room: ComplexArray, length: IntArray, dire
 
 
 @kernel
-def _warped(room: ComplexArray, gain: Array, offset: Array, stretch: float, taps: ComplexArray, out: ComplexArray) -> None:
+def _warped(room: ComplexArray, gain: Array, offset: Array, stretch: float, taps: Taps, out: ComplexArray) -> None:
     pairs, samples = room.shape
     for p in range(pairs):
+        row = room[p]
         for t in range(samples):
             position = t + offset[p] + stretch * t
             if position > samples - 1 and position > t:
                 out[p, t] = np.nan
             else:
-                out[p, t] = np.float32(gain[p]) * interpolate_at(room[p], position, taps)
+                out[p, t] = np.float32(gain[p]) * interpolate_at(row, position, taps)
 
 
 @kernel
@@ -103,18 +97,20 @@ def _products(
     offset: Array,
     stretch: float,
     length: IntArray,
-    taps: ComplexArray,
-    slopes: ComplexArray,
+    taps: Taps,
+    slopes: Taps,
     out: Array,
 ) -> None:
     """Weighted inner products (P, 4, 4) of the columns d/d gain, d/d offset, d/d stretch and the misfit."""
     out[:] = 0.0
     column = np.empty(4, np.complex128)
+    quarter_turns = np.complex64(0.5j * np.pi)
     for p in range(room.shape[0]):
+        row = room[p]
         for t in range(min(length[p], room.shape[1] - _EDGE_SAMPLES)):
             position = t + offset[p] + stretch * t
-            value = interpolate_at(room[p], position, taps)
-            slope = gain[p] * interpolate_at(room[p], position, slopes)
+            value = interpolate_at(row, position, taps)
+            slope = gain[p] * (interpolate_at(row, position, slopes) + quarter_turns * value)
             column[0], column[1], column[2] = value, slope, slope * t
             column[3] = live[p, t] - gain[p] * value
             weight = float(t) * t
@@ -124,3 +120,37 @@ def _products(
         for i in range(4):
             for j in range(i):
                 out[p, i, j] = out[p, j, i]
+
+
+@kernel
+def _solve(products: Array, step: Array) -> None:
+    """The step (2 P + 1,) that the inner products ask for: gain and offset of each pair, then the stretch that all share.
+
+    A pair's two unknowns meet the others' in the stretch alone: they are eliminated pair by pair.
+    """
+    pairs = products.shape[0]
+    whole, right = 0.0, 0.0
+    for p in range(pairs):
+        whole += products[p, 2, 2]
+        right += products[p, 2, 3]
+    whole = _firm(whole)
+    for p in range(pairs):
+        m = products[p]
+        a, b, d = _firm(m[0, 0]), m[0, 1], _firm(m[1, 1])
+        determinant = a * d - b * b
+        # What the pair would take per unit of stretch, and without any.
+        m[3, 0], m[3, 1] = (d * m[0, 2] - b * m[1, 2]) / determinant, (a * m[1, 2] - b * m[0, 2]) / determinant
+        step[2 * p], step[2 * p + 1] = (d * m[0, 3] - b * m[1, 3]) / determinant, (a * m[1, 3] - b * m[0, 3]) / determinant
+        whole -= m[3, 0] * m[0, 2] + m[3, 1] * m[1, 2]
+        right -= step[2 * p] * m[0, 2] + step[2 * p + 1] * m[1, 2]
+    stretch = right / whole
+    for p in range(pairs):
+        step[2 * p] -= stretch * products[p, 3, 0]
+        step[2 * p + 1] -= stretch * products[p, 3, 1]
+    step[2 * pairs] = stretch
+
+
+@kernel
+def _firm(diagonal: float) -> float:
+    """Kept away from 0, where nothing was heard."""
+    return diagonal * (1.0 + 1e-9) if diagonal > 0.0 else diagonal + 1.0

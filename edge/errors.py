@@ -25,5 +25,9 @@ class BrokerError(PosekernelError, ConnectionError):
     """An MQTT broker that cannot be reached or refuses us."""
 
 
+class BenchError(PosekernelError, ValueError):
+    """A measurement that failed, or a file that holds none of ours."""
+
+
 class EndOfStreamError(PosekernelError, EOFError):
     """A finite source (session, video file) is at its end; not a fault."""

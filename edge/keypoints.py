@@ -66,9 +66,10 @@ class BlazePose:
         threads: int = 2,
         min_confidence: float = 0.5,
         detect_every: int = 15,
+        runtime: str = "",
     ) -> None:
-        self._detector = PersonDetector(model_dir / "pose_detection.tflite", threads, min_confidence)
-        self._network = Model(model_dir / f"pose_landmark_{model}.tflite", threads)
+        self._detector = PersonDetector(model_dir / "pose_detection.tflite", threads, min_confidence, runtime)
+        self._network = Model(model_dir / f"pose_landmark_{model}.tflite", threads, runtime)
         self._min_confidence = min_confidence
         self._detect_every = detect_every
         self._sides = _Sides()

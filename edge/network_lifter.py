@@ -41,14 +41,17 @@ class Card:
 class NetworkLifter:
     """A `Lifter` that runs the trained networks. model: the float or the int8 .tflite; its card lies beside it."""
 
-    def __init__(self, model: Path, threads: int = 1) -> None:
-        """Raises ModelError where a file is missing, corrupt, not of this version, or not the one that the card describes."""
+    def __init__(self, model: Path, threads: int = 1, runtime: str = "") -> None:
+        """runtime: see `Model`.
+
+        Raises ModelError where a file is missing, corrupt, not of this version, or not the one that the card describes.
+        """
         self.card = load_card(card_path(model))
         if model.name not in self.card.sha256:
             known = ", ".join(sorted(self.card.sha256))
             raise ModelError(f"{card_path(model)}: describes {known}, but not {model.name}: install card and model together")
         self._vision, self._fusion = (
-            Model(model.with_name(name), threads, self.card.sha256[name]) for name in (self.card.vision, model.name)
+            Model(model.with_name(name), threads, runtime, self.card.sha256[name]) for name in (self.card.vision, model.name)
         )
 
     def __call__(self, keypoints: Keypoints, kernels: Kernels | None, rig: Rig) -> LiftedPose | None:

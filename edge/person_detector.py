@@ -71,8 +71,8 @@ class Person:
 class PersonDetector:
     """pose_detection.tflite on whole images or square windows of them."""
 
-    def __init__(self, path: Path, threads: int, min_score: float) -> None:
-        self._model = Model(path, threads)
+    def __init__(self, path: Path, threads: int, min_score: float, runtime: str = "") -> None:
+        self._model = Model(path, threads, runtime)
         self._min_logit = float(np.log(min_score / (1 - min_score)))
         self._anchors = _anchors()
 

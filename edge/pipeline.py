@@ -21,6 +21,7 @@ from edge.deconvolution import Correction, Deconvolver
 from edge.devices import AudioPeriod, Frame, Source, SourceKind
 from edge.errors import EndOfStreamError
 from edge.excitation import Excitation
+from edge.execution import execution
 from edge.keypoints import BlazePose
 from edge.lifter import first_arrival_s
 from edge.lifters import MODELS, make_lifter
@@ -99,10 +100,15 @@ class Pipeline:
         )
         if config.background.snapshot and Path(config.background.snapshot).exists():
             self.background.load(Path(config.background.snapshot))
+        self.execution = execution(config)
         self.keypoints = BlazePose(
-            MODELS, config.keypoints.model, threads=config.keypoints.threads, min_confidence=config.keypoints.min_confidence
+            MODELS,
+            config.keypoints.model,
+            threads=self.execution.keypoints_threads,
+            min_confidence=config.keypoints.min_confidence,
+            runtime=self.execution.runtime,
         )
-        self.lift = make_lifter(config.lifter)
+        self.lift = make_lifter(config.lifter, self.execution)
         self.track = Tracker(config.track)
         self.recognise = ActivityTracker(config.zones)
         # Written by others, read here. silent: the loudspeaker is off on purpose, so not hearing it is no fault.

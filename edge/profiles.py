@@ -106,7 +106,6 @@ class BoardProfile:
     camera_fov_deg: Span = required()
     fps: Whole = required()
     keypoints_model: str = required()
-    keypoints_threads: Whole = required()
     interfaces: tuple[str, ...] = required()
     sources: tuple[Source, ...] = required()
     packages: tuple[str, ...] = ()
@@ -214,7 +213,7 @@ def _known(name: str, array: ArrayProfile, board: BoardProfile, place: Place, as
             "height": height,
             "fps": fps,
         },
-        "keypoints": {"model": board.keypoints_model, "threads": board.keypoints_threads.value},
+        "keypoints": {"model": board.keypoints_model},
     }
 
 

@@ -201,6 +201,7 @@ def run(
         plan = make_plan(config)
         pipeline = Pipeline(config, plan.rig, plan.excitation, plan.correction)
         log.info("preparing; the very first start compiles for up to a minute")
+        log.info("networks: %s", pipeline.execution.as_sentence())
         pipeline.warm_up()
         stop = closing.enter_context(stop_on_signals())
         folder = state_folder(config)

@@ -15,6 +15,7 @@ import numpy as np
 import edge
 from edge.config import Config
 from edge.devices import Source
+from edge.execution import Execution
 from edge.lifters import lifter_files
 from edge.mqtt import MqttPublisher
 from edge.pipeline import Pipeline
@@ -50,7 +51,9 @@ class Telemetry:
 
     def __init__(self, config: Config, kind: str, pipeline: Pipeline, models: Path) -> None:
         self._config, self._kind, self._pipeline = config, kind, pipeline
-        self._models = [{"name": p.name, "sha256": _sha256(p)} for p in used_models(config, models) if p.exists()]
+        self._models = [
+            {"name": p.name, "sha256": _sha256(p)} for p in used_models(config, pipeline.execution, models) if p.exists()
+        ]
         self._totals = DeviceTotals()
         self._source: Source | None = None
         self._latencies: deque[float] = deque(maxlen=_LATENCIES)
@@ -112,14 +115,19 @@ class Telemetry:
             "stream_dropped": sent.dropped + sent.lost,
             "connections": sent.connections,
             "lifter": self._config.lifter.kind,
+            "runtime": self._pipeline.execution.runtime,
+            "threads": {
+                "keypoints": self._pipeline.execution.keypoints_threads,
+                "lifter": self._pipeline.execution.lifter_threads,
+            },
             "models": self._models,
         }
 
 
-def used_models(config: Config, folder: Path) -> list[Path]:
+def used_models(config: Config, execution: Execution, folder: Path) -> list[Path]:
     """The model files that this configuration runs."""
     names = ["pose_detection.tflite", f"pose_landmark_{config.keypoints.model}.tflite"]
-    names += lifter_files(config.lifter)
+    names += lifter_files(config.lifter.kind, execution.variant)
     return [folder / name for name in names]
 
 

@@ -1,6 +1,7 @@
 """The one adapter to the two TFLite runtimes: ai-edge-litert where it is installed, else tflite-runtime."""
 
 import hashlib
+import importlib
 import re
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from edge.errors import ModelError
 
 Tensor = npt.NDArray[Any]
 Shape = tuple[int, ...]
+_MODULES = {"ai-edge-litert": "ai_edge_litert.interpreter", "tflite-runtime": "tflite_runtime.interpreter"}
+RUNTIMES = tuple(_MODULES)  # the preferred one first
 
 
 class Model:
@@ -19,14 +22,14 @@ class Model:
 
     Inputs and outputs are ordered by tensor name with numbers counted as numbers (Identity, Identity_1, ..., Identity_10), which
     is the order of the graph's author and, unlike the file's own, survives conversion and quantisation.
-    runtime: "ai-edge-litert" or "tflite-runtime". sha256: of the file, as its card says. Raises ModelError when the file is
-    missing, corrupt, or not the one that its card or SHA256SUMS beside it lists.
+    runtime: one of RUNTIMES, "" for the first that is installed. sha256: of the file, as its card says. Raises ModelError when
+    the file is missing, corrupt, or not the one that its card or SHA256SUMS beside it lists.
     """
 
-    def __init__(self, path: Path, threads: int = 1, sha256: str | None = None) -> None:
+    def __init__(self, path: Path, threads: int = 1, runtime: str = "", sha256: str | None = None) -> None:
         self.path = path
         content = _read_checked(path, sha256)
-        self.runtime, interpreter = _interpreter_class()
+        self.runtime, interpreter = load_runtime(runtime)
         try:
             self._interpreter = interpreter(model_content=content, num_threads=threads)
             self._interpreter.allocate_tensors()
@@ -66,21 +69,18 @@ class Model:
         return [self._interpreter.get_tensor(d["index"]) for d in self._outputs]
 
 
-def _interpreter_class() -> tuple[str, Any]:
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-
-        return "ai-edge-litert", Interpreter
-    except ImportError:
-        pass
-    try:
-        from tflite_runtime.interpreter import Interpreter
-
-        return "tflite-runtime", Interpreter
-    except ImportError as e:
-        raise ModelError(
-            "no TFLite runtime is installed: pip install ai-edge-litert, or on Python 3.11 without a wheel for it, tflite-runtime"
-        ) from e
+def load_runtime(name: str = "") -> tuple[str, Any]:
+    """Name and Interpreter class of a runtime, "" for the first that is installed. Raises ModelError where it is not there."""
+    for runtime in (name,) if name else RUNTIMES:
+        try:
+            return runtime, importlib.import_module(_MODULES[runtime]).Interpreter
+        except (ImportError, AttributeError):  # tflite-runtime fails with either under numpy 2
+            pass
+    if name:
+        raise ModelError(f"the TFLite runtime {name} is not installed here, or not for this numpy: pip install {name}")
+    raise ModelError(
+        "no TFLite runtime is installed: pip install ai-edge-litert, or on Python 3.11 without a wheel for it, tflite-runtime"
+    )
 
 
 def _read_checked(path: Path, carded: str | None) -> bytes:

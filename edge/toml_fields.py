@@ -4,6 +4,7 @@ allowed. Limits stand in each field's metadata (`limited`, `choice`), so that th
 
 import dataclasses
 import difflib
+import json
 import math
 import types
 import typing
@@ -54,7 +55,15 @@ def _convert(hint: Any, value: Any, path: str, meta: Any) -> Any:
     origin = typing.get_origin(hint)
     if origin in (typing.Union, types.UnionType):
         inner = [a for a in typing.get_args(hint) if a is not type(None)]
-        return _convert(inner[0], value, path, meta)
+        words = [w for a in inner[1:] if typing.get_origin(a) is typing.Literal for w in typing.get_args(a)]
+        if not words:
+            return _convert(inner[0], value, path, meta)
+        if isinstance(value, str) and value in words:
+            return value
+        try:
+            return _convert(inner[0], value, path, meta)
+        except ConfigError as e:
+            raise ConfigError(f"{e}, or {' or '.join(json.dumps(w) for w in words)}") from None
     if dataclasses.is_dataclass(hint):
         return from_table(typing.cast(type[Any], hint), value, path)
     if origin is tuple:

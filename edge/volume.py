@@ -251,14 +251,14 @@ def _gather_coherent(fine: ComplexArray, code: CodeArray, step: np.float32, lags
 
 
 @kernel
-def _interpolate(analytic: ComplexArray, factor: int, taps: ComplexArray, out: ComplexArray) -> None:
+def _interpolate(analytic: ComplexArray, factor: int, taps: FloatArray, out: ComplexArray) -> None:
     for p in range(out.shape[0]):
         for t in range(out.shape[1]):
             out[p, t] = interpolate_at(analytic[p], t / factor, taps)
 
 
 @kernel
-def _sum_points(analytic: ComplexArray, position: Array, taps: ComplexArray, out: ComplexArray) -> None:
+def _sum_points(analytic: ComplexArray, position: Array, taps: FloatArray, out: ComplexArray) -> None:
     for k in range(out.shape[0]):
         out[k] = 0.0
         for p in range(analytic.shape[0]):

@@ -6,6 +6,7 @@ import sys
 from edge import __version__
 from edge.errors import PosekernelError
 from export.commands import (
+    bench_peers,
     broker_load,
     calibration,
     compare_levels,
@@ -32,6 +33,7 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in (
         session,
+        bench_peers,
         delivery,
         broker_load,
         first_light,

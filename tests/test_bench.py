@@ -6,9 +6,10 @@ import sys
 
 import pytest
 
-from edge.bench import bench_frontend, print_result, run_bench
-from edge.bench_latency import bench_latency
-from edge.bench_speed import BenchError, bench_networks, bench_replay
+from edge.bench.frontend import bench_frontend, print_result, run_bench
+from edge.bench.latency import bench_latency
+from edge.bench.speed import bench_networks, bench_replay
+from edge.errors import BenchError
 
 
 def test_front_end_equals_its_peers_at_full_size():
@@ -31,7 +32,7 @@ def test_absent_peer_is_named(monkeypatch, capsys):
 
 def test_json_is_one_valid_object(monkeypatch, capsys):
     small = bench_frontend(repetitions=1, voxels=(4, 4, 4))
-    monkeypatch.setattr("edge.bench.bench_frontend", lambda: small)
+    monkeypatch.setattr("edge.bench.frontend.bench_frontend", lambda: small)
     assert run_bench(argparse.Namespace(stage="frontend", json=True)) == 0
     rows = json.loads(capsys.readouterr().out, parse_constant=lambda c: (_ for _ in ()).throw(ValueError(c)))["rows"]
     assert [r["name"] for r in rows] == ["posekernel", "numpy", "scipy", "pyroomacoustics"]

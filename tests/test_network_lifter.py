@@ -12,6 +12,7 @@ import pytest
 import edge.network_lifter
 from edge.config import LifterConfig
 from edge.errors import ModelError
+from edge.execution import Execution
 from edge.lifter import GeometricLifter
 from edge.lifters import MODELS, make_lifter
 from edge.mirror import FLIP, MIRROR, mirrored, mirrored_rig
@@ -23,6 +24,7 @@ from edge.rig import Rig
 from tests.bodies import CAMERA, compact_rig, seen, standing
 from tests.test_lifter import BAND, RATE, echo, hiss
 
+AS_SHIPPED = Execution("", 1, 1, "int8", "")
 FLOAT, INT8, VISION = MODELS / "lifter_ray.tflite", MODELS / "lifter_ray_int8.tflite", "lifter_vision.tflite"
 
 
@@ -139,8 +141,8 @@ def test_a_missing_joint_has_no_confidence_and_is_guessed(lifter: NetworkLifter)
 
 
 def test_the_configuration_chooses_the_lifter() -> None:
-    assert isinstance(make_lifter(LifterConfig(kind="geometric")), GeometricLifter)
-    assert isinstance(make_lifter(LifterConfig(kind="ray")), NetworkLifter)
+    assert isinstance(make_lifter(LifterConfig(kind="geometric"), AS_SHIPPED), GeometricLifter)
+    assert isinstance(make_lifter(LifterConfig(kind="ray"), AS_SHIPPED), NetworkLifter)
 
 
 def test_nothing_of_the_training_is_loaded() -> None:

@@ -103,7 +103,7 @@ def test_every_number_names_a_source_and_none_is_called_measured() -> None:
             facts = [f for f in vars(profile).values() if isinstance(f, Whole | Span)]
             facts += [*getattr(profile, "mics", ()), *getattr(profile, "refusals", ())]
             known = {s.id for s in profile.sources}
-            assert len(facts) >= 3
+            assert len(facts) >= 2
             assert {f.source for f in facts} <= known
             assert not any(f.verified for f in facts), "nothing was measured on real hardware: a change here needs a log"
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from tests.deploy.machine import CACHE
 from tests.mosquitto import Mosquitto
-from tests.worse_model import sums
+from tests.worse_model import carded, sums
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 VERSION = tomllib.loads((DEPLOY.parent / "pyproject.toml").read_text())["project"]["version"]
@@ -82,7 +82,9 @@ def release(folder: Path, version: str, changed: Mapping[str, bytes] | None = No
     new = folder / old.name.replace(VERSION, version)
     with zipfile.ZipFile(old) as source, zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as target:
         files = {name: source.read(name) for name in source.namelist()} | dict(changed or {})
-        files["edge/models/SHA256SUMS"] = sums({Path(n).name: f for n, f in files.items() if n.endswith(".tflite")})
+        models = {Path(n).name: f for n, f in files.items() if n.endswith(".tflite")}
+        files |= {n: carded(f, models) for n, f in files.items() if n.startswith("edge/models/lifter_") and n.endswith(".json")}
+        files["edge/models/SHA256SUMS"] = sums(models)
         for name, data in files.items():
             if name == "edge/__init__.py" or name.endswith((".dist-info/METADATA", ".dist-info/RECORD")):
                 data = data.replace(VERSION.encode(), version.encode(), -1 if name.endswith("RECORD") else 1)

@@ -17,10 +17,10 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.app import DEMO_SESSION
+from edge.bench.sensor import DEVICE, Tables, bench_config, network_tables, write_config
 from edge.broker import EmbeddedBroker
 from edge.errors import BrokerError
 
-_DEVICE = "bench"
 _START_S = 180.0  # the very first start compiles
 _WARM_UP = 20  # poses
 
@@ -46,21 +46,19 @@ class LatencyResult:
     rows: tuple[LatencyRow, ...]
 
 
-def bench_latency(seconds: float = 30.0) -> LatencyResult:
+def bench_latency(seconds: float = 30.0, networks: Tables | None = None) -> LatencyResult:
     """Replay the shipped session in real time through a sensor process and a broker; look at each pose as it arrives.
 
     The clock starts at the middle of the exposure, and at the middle of the sound period, on CLOCK_MONOTONIC, which the processes
-    of one machine share. What a real camera and sound card add before they hand over is not in it. Raises BrokerError.
+    of one machine share. What a real camera and sound card add before they hand over is not in it. networks: the
+    sensor's, from `network_tables`. Raises BrokerError.
     """
     arrived: queue.Queue[tuple[int, dict[str, Any]]] = queue.Queue()
     with EmbeddedBroker() as broker, tempfile.TemporaryDirectory(prefix="posekernel-bench-") as folder:
         client = _subscribe(broker, arrived)
-        config = Path(folder) / "config.toml"
-        config.write_text(
-            f'[device]\nid = "{_DEVICE}"\n[source]\nkind = "replay"\npath = {json.dumps(str(DEMO_SESSION))}\nloop = true\n'
-            f'[mqtt]\nhost = "{broker.host}"\nport = {broker.port}\nprotocol = {broker.protocol}\ndiscovery = false\n'
-            f"[runtime]\nstate_dir = {json.dumps(folder)}\n"
-        )
+        mqtt = {"host": broker.host, "port": broker.port, "protocol": broker.protocol, "discovery": False}
+        source = {"path": str(DEMO_SESSION), "loop": True}
+        config = write_config(Path(folder), source, mqtt, networks or network_tables(bench_config(None)))
         sensor = subprocess.Popen(
             [sys.executable, "-m", "edge", "run", "--config", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
@@ -85,7 +83,7 @@ def bench_latency(seconds: float = 30.0) -> LatencyResult:
 
 def run_latency(args: argparse.Namespace) -> int:
     """Print the table, or one JSON object; 0 when done."""
-    result = bench_latency()
+    result = bench_latency(networks=network_tables(bench_config(args.config)))
     if args.json:
         print(json.dumps(asdict(result)))
         return 0
@@ -102,7 +100,7 @@ def _subscribe(broker: EmbeddedBroker, arrived: "queue.Queue[tuple[int, dict[str
     client.on_subscribe = lambda *_: subscribed.set()
     client.on_message = lambda _c, _d, m: arrived.put((time.monotonic_ns(), json.loads(m.payload)))
     client.connect(broker.host, broker.port)
-    client.subscribe(f"posekernel/{_DEVICE}/pose")
+    client.subscribe(f"posekernel/{DEVICE}/pose")
     client.loop_start()
     if not subscribed.wait(10.0):
         raise BrokerError("the embedded broker does not answer; the machine is overloaded")

@@ -53,11 +53,13 @@ class BenchResult:
 
 
 # One implementation: three functions, each fed with what the one before gave.
-_Stages = tuple[Callable[[Any], Any], Callable[[Any], Any], Callable[[Any], Any]]
+Stages = tuple[Callable[[Any], Any], Callable[[Any], Any], Callable[[Any], Any]]
 
 
 @dataclass(frozen=True, eq=False)
-class _Scene:
+class Scene:
+    """What every implementation is given. recording: (M, N) float32, one period."""
+
     excitation: Excitation
     rig: Rig
     grid: Grid
@@ -67,11 +69,11 @@ class _Scene:
 
 def bench_frontend(repetitions: int = 40, voxels: tuple[int, int, int] = (48, 64, 64)) -> BenchResult:
     """Deconvolution, envelope and volume of one period of 6 microphones, 4800 samples at 48 kHz. voxels: (Z, Y, X)."""
-    scene = _scene(voxels)
-    candidates: dict[str, _Stages] = {"posekernel": _ours(scene), "numpy": _numpy(scene), "scipy": _scipy(scene)}
+    scene = make_scene(voxels)
+    candidates: dict[str, Stages] = {"posekernel": our_stages(scene), "numpy": numpy_stages(scene), "scipy": scipy_stages(scene)}
     absent = ""
     try:
-        candidates["pyroomacoustics"] = _pyroomacoustics(scene)
+        candidates["pyroomacoustics"] = pyroomacoustics_stages(scene)
     except ImportError as e:
         absent = f"not installed ({e}); pip install posekernel[bench]"
 
@@ -93,7 +95,7 @@ def bench_frontend(repetitions: int = 40, voxels: tuple[int, int, int] = (48, 64
             p95_ms=float(np.percentile(t.sum(axis=1), 95)),
             ratio=float(np.median(t.sum(axis=1) / ours)),
             stages_ms={stage: float(np.median(t[:, s])) for s, stage in enumerate(STAGES)},
-            error_db=None if name == "pyroomacoustics" else _error_db(results[name], results["numpy"]),
+            error_db=None if name == "pyroomacoustics" else error_db(results[name], results["numpy"]),
         )
         for name, t in times.items()
     ]
@@ -132,26 +134,27 @@ def run_bench(args: argparse.Namespace) -> int:
     return 0
 
 
-def _scene(voxels: tuple[int, int, int]) -> _Scene:
-    """A 6-microphone ring of 46.3 mm radius, the speaker 10 cm below; one echo per microphone in noise."""
-    angle = np.arange(6) * np.pi / 3
+def make_scene(voxels: tuple[int, int, int], microphones: int = 6, sample_rate_hz: int = 48_000) -> Scene:
+    """A ring of microphones of 46.3 mm radius, the speaker 10 cm below; one echo per microphone in noise. voxels: (Z, Y, X)."""
+    angle = 2.0 * np.pi / microphones * np.arange(microphones)
     rig = Rig(
         speakers=np.array([[0.0, 0.1, 0.0]]),
         mics=0.0463 * np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=-1),
-        pairs=np.array([[0, m] for m in range(6)]),
+        pairs=np.array([[0, m] for m in range(microphones)]),
         camera=Camera(640, 480, 520.0, 520.0, 320.0, 240.0),
         speed_of_sound_m_s=speed_of_sound(20.0),
     )
-    excitation = make_excitation(48_000, (2_000.0, 7_500.0), 0.1, -12.0)
+    excitation = make_excitation(sample_rate_hz, (2_000.0, 7_500.0), 0.1, -12.0)
     z, y, x = (0.05 * n for n in voxels)
     grid = Grid((-x / 2, x / 2), (-y / 2, y / 2), (1.0, 1.0 + z), 0.05)
     echo = np.exp(-2j * np.pi * np.arange(len(excitation.spectrum)) / 0.1 * rig.arrival_s([0.3, 0.2, 2.4])[:, None])
     recording = np.fft.irfft(excitation.spectrum * echo, excitation.period_samples)
     recording += 0.01 * np.random.default_rng(0).standard_normal(recording.shape)
-    return _Scene(excitation, rig, grid, 1920, recording.astype(np.float32))
+    return Scene(excitation, rig, grid, round(0.04 * sample_rate_hz), recording.astype(np.float32))
 
 
-def _ours(scene: _Scene) -> _Stages:
+def our_stages(scene: Scene) -> Stages:
+    """What the sensor runs."""
     rate, band = scene.excitation.sample_rate_hz, scene.excitation.band_hz
     deconvolve = Deconvolver(scene.excitation, scene.rig, scene.window_samples / rate)
     volume = Volume(scene.rig, scene.grid, rate, scene.window_samples)
@@ -159,7 +162,7 @@ def _ours(scene: _Scene) -> _Stages:
     return deconvolve, lambda h: volume.pool(make_kernels(h, rate, band).envelope), lambda e: volume.gather(e, out)
 
 
-def _inverse(scene: _Scene) -> npt.NDArray[np.complex128]:
+def one_sided_inverse(scene: Scene) -> npt.NDArray[np.complex128]:
     """The one-sided inverse (N // 2 + 1,) that gives a unit path an envelope of 1."""
     n = scene.excitation.period_samples
     window = band_window(np.fft.rfftfreq(n, 1.0 / scene.excitation.sample_rate_hz), scene.excitation.band_hz)
@@ -170,13 +173,14 @@ def _inverse(scene: _Scene) -> npt.NDArray[np.complex128]:
     return np.asarray(inverse * n / np.sum(window * power / (power + tikhonov)))
 
 
-def _half_width(scene: _Scene) -> int:
+def half_width_samples(scene: Scene) -> int:
+    """Half a voxel of range."""
     return round(scene.grid.step_m / scene.rig.speed_of_sound_m_s * scene.excitation.sample_rate_hz)
 
 
-def _numpy(scene: _Scene) -> _Stages:
+def numpy_stages(scene: Scene) -> Stages:
     """The obvious form: float64 FFTs, np.convolve, np.interp."""
-    inverse, half = _inverse(scene), _half_width(scene)
+    inverse, half = one_sided_inverse(scene), half_width_samples(scene)
     samples = np.arange(scene.window_samples)
     position = scene.rig.arrival_s(scene.grid.centres.reshape(-1, 3)) * scene.excitation.sample_rate_hz
 
@@ -196,9 +200,9 @@ def _numpy(scene: _Scene) -> _Stages:
     return deconvolve, envelope, volume
 
 
-def _scipy(scene: _Scene) -> _Stages:
+def scipy_stages(scene: Scene) -> Stages:
     """The fastest form without a compiler: float32 FFTs, running means, np.take from precomputed indices."""
-    inverse, half = _inverse(scene).astype(np.complex64), _half_width(scene)
+    inverse, half = one_sided_inverse(scene).astype(np.complex64), half_width_samples(scene)
     position = scene.rig.arrival_s(scene.grid.centres.reshape(-1, 3)) * scene.excitation.sample_rate_hz
     index = np.minimum(position.astype(np.intp), scene.window_samples - 2)
     weight = np.where(position < scene.window_samples, position - index, 0).astype(np.float32)
@@ -223,11 +227,11 @@ def _scipy(scene: _Scene) -> _Stages:
     return deconvolve, envelope, volume
 
 
-def _pyroomacoustics(scene: _Scene) -> _Stages:
+def pyroomacoustics_stages(scene: Scene) -> Stages:
     """Its own deconvolution, channel by channel (linear, so exact for one sweep, not for a period), then plain numpy."""
     import pyroomacoustics
 
-    _, envelope, volume = _numpy(scene)
+    _, envelope, volume = numpy_stages(scene)
     threshold = 1e-3 * float(np.abs(scene.excitation.spectrum).max()) / np.sqrt(2 * scene.excitation.period_samples)
 
     def responses(y: FloatArray) -> Any:
@@ -243,6 +247,7 @@ def _pyroomacoustics(scene: _Scene) -> _Stages:
     return responses, envelope, volume
 
 
-def _error_db(found: Any, reference: Any) -> float:
+def error_db(found: Any, reference: Any) -> float:
+    """Largest difference relative to the largest value [dB]."""
     difference = np.abs(np.reshape(found, reference.shape) - reference).max() / np.abs(reference).max()
     return 20.0 * float(np.log10(difference)) if difference > 0.0 else -float("inf")

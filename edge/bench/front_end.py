@@ -1,0 +1,72 @@
+"""The sound's way at full size, background included: one period of a room in which somebody walks, to envelopes on a grid."""
+
+from typing import Any
+
+import numpy as np
+
+from edge.background import FIRST_PERIODS, Background
+from edge.bench.frontend import make_scene
+from edge.bench.measure import Clock
+from edge.deconvolution import Deconvolver
+from edge.devices import FloatArray
+from edge.pose_kernel import make_kernels
+from edge.volume import Volume
+
+GROUP = "front end"
+STAGES = ("deconvolution", "background", "envelope", "volume")
+EMPTY = "background, room empty"
+_PERIODS = 8
+_WALLS_M = ((2.0, 0.0, 1.5), (-1.5, 0.3, 2.0), (0.5, -1.2, 3.0), (0.0, 0.0, 4.2))
+_PERIOD_NS = 100_000_000
+
+
+class FrontEnd:
+    """All stages of one rig and grid, with a room that has been learned. voxels: (Z, Y, X)."""
+
+    def __init__(self, voxels: tuple[int, int, int] = (48, 64, 64), microphones: int = 6, sample_rate_hz: int = 48_000) -> None:
+        scene = make_scene(voxels, microphones, sample_rate_hz)
+        self._rig, self._excitation = scene.rig, scene.excitation
+        rate, band = scene.excitation.sample_rate_hz, scene.excitation.band_hz
+        self._rate, self._band = rate, band
+        self._deconvolve = Deconvolver(scene.excitation, scene.rig, scene.window_samples / rate)
+        self._background = Background(scene.rig, rate, band, scene.window_samples)
+        self.volume = Volume(scene.rig, scene.grid, rate, scene.window_samples)
+        self._out = np.empty((self.volume.pairs, *scene.grid.shape), np.float32)
+        rng = np.random.default_rng(0)
+        self._empty = [self._heard(rng, None) for _ in range(FIRST_PERIODS)]
+        # A step of 12 cm from period to period: somebody walks.
+        self._walking = [self._heard(rng, 2.2 + 0.12 * k) for k in range(_PERIODS)]
+        self._gate_s = np.asarray(scene.rig.arrival_s([0.3, 0.2, 2.2]) * 0.75)
+        self._turn = 0
+        for period in self._empty:
+            self._background.step(self._deconvolve(period), self._now_ns(), False)
+
+    def run(self, clock: Clock, names: tuple[str, str, str, str] = STAGES, *, person: bool = True) -> Any:
+        """One period through all stages: (P, Z, Y, X) float32."""
+        periods = self._walking if person else self._empty
+        period = periods[self._turn % len(periods)]
+        responses = clock.call(names[0], self._deconvolve, period)
+        body = clock.call(names[1], self._background.step, responses, self._now_ns(), person, self._gate_s if person else None)
+        pooled = clock.call(names[2], lambda: self.volume.pool(make_kernels(body, self._rate, self._band).envelope))
+        return clock.call(names[3], self.volume.gather, pooled, self._out)
+
+    def learn_empty(self, clock: Clock) -> None:
+        """The background's other work: a period with nobody in view."""
+        responses = self._deconvolve(self._empty[self._turn % len(self._empty)])
+        clock.call(EMPTY, self._background.step, responses, self._now_ns(), False)
+
+    def _now_ns(self) -> int:
+        self._turn += 1
+        return self._turn * _PERIOD_NS
+
+    def _heard(self, rng: np.random.Generator, body_m: float | None) -> FloatArray:
+        """One period: direct sound, walls, noise, and a body at that distance."""
+        rig, x = self._rig, self._excitation
+        paths = [(1.0, np.asarray(rig.direct_arrival_s))] + [(0.3, rig.arrival_s(list(wall))) for wall in _WALLS_M]
+        if body_m is not None:
+            paths.append((0.05, rig.arrival_s([0.3, 0.2, body_m])))
+        hz = np.arange(len(x.spectrum)) * x.sample_rate_hz / x.period_samples
+        transfer = sum(gain * np.exp(-2j * np.pi * hz * delay.reshape(-1, 1)) for gain, delay in paths)
+        heard = np.fft.irfft(x.spectrum * transfer, x.period_samples)
+        heard += 1e-3 * np.abs(heard).max() * rng.standard_normal(heard.shape)
+        return np.ascontiguousarray(heard, np.float32)

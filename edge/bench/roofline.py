@@ -1,0 +1,116 @@
+"""How near the heavy stages come to what this machine could do: their operations and bytes against measured limits."""
+
+import importlib
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge.bench.front_end import GROUP, FrontEnd
+from edge.bench.machine import Limits
+from edge.bench.measure import Row
+from edge.bench.speed import NetworkRow
+from edge.lifters import MODELS
+from edge.tflite import load_runtime
+
+# What an element of the result costs; anything else that a network does only moves bytes.
+_PER_ELEMENT = ("ADD", "MUL", "SUB", "LOGISTIC", "MAXIMUM", "RELU", "PRELU", "HARD_SWISH")
+
+
+@dataclass(frozen=True)
+class Work:
+    """Arithmetic operations (a multiplication and an addition are two) and bytes read and written, each array counted once."""
+
+    operations: float
+    bytes: float
+
+
+@dataclass(frozen=True)
+class Point:
+    """One stage under the roof. of_arithmetic, of_bandwidth: shares of the limits; bound: which is nearer.
+
+    The limits are of float32 on one thread, so int8 networks may exceed the first.
+    """
+
+    name: str
+    operations: float
+    bytes: float
+    median_ms: float
+    of_arithmetic: float
+    of_bandwidth: float
+    bound: str
+
+
+def roofline(rows: Iterable[Row], end: FrontEnd, networks: Iterable[NetworkRow], limits: Limits) -> tuple[Point, ...]:
+    """Points of the front end's stages and of every network on one thread of the preferred runtime."""
+    times = {r.name: r.median_ms for r in rows if r.group == GROUP}
+    points = [
+        _point("deconvolution", deconvolution_work(6, 4800, 1920), times["deconvolution"], limits),
+        _point("volume", volume_work(end), times["volume"], limits),
+    ]
+    runtime = load_runtime()[0]
+    points += [
+        _point(n.file, network_work(MODELS / n.file), n.median_ms, limits)
+        for n in networks
+        if (n.threads, n.runtime) == (1, runtime)
+    ]
+    return tuple(points)
+
+
+def deconvolution_work(microphones: int, samples: int, window: int) -> Work:
+    """A real FFT of (M, N), a product with the inverse, a complex one back; one window of T samples per microphone is kept."""
+    fft = 5.0 * samples * math.log2(samples)
+    bins = samples // 2 + 1
+    moved = 4.0 * samples + 2 * 8.0 * bins + 3 * 8.0 * samples + 2 * 8.0 * window
+    return Work(microphones * (1.5 * fft + 6.0 * bins), microphones * moved)
+
+
+def volume_work(end: FrontEnd) -> Work:
+    """Each look-up table is read and each voxel of each pair written once; a sum and a product in between."""
+    volume = end.volume
+    tables = sum(a.nbytes for name, a in vars(volume).items() if isinstance(a, np.ndarray) and name != "_pixels")
+    voxels = float(volume.pairs * math.prod(volume.grid.shape))
+    return Work(3.0 * voxels, tables + 4.0 * voxels + 4.0 * volume.pairs * volume.window_samples)
+
+
+def network_work(path: Path) -> Work:
+    """Of the graph as it is stored: every tensor that an operator reads or writes is moved once for it. Raises ModelError."""
+    _, interpreter = load_runtime()
+    graph = interpreter(model_content=path.read_bytes(), experimental_op_resolver_type=_plain(interpreter))
+    graph.allocate_tensors()
+    tensors = {t["index"]: t for t in graph.get_tensor_details()}
+    operations = moved = 0.0
+    for op in graph._get_ops_details():
+        inputs, outputs = ([tensors[i] for i in op[key] if i in tensors] for key in ("inputs", "outputs"))
+        moved += sum(_nbytes(t) for t in [*inputs, *outputs])
+        operations += _operations(op["op_name"], inputs, outputs)
+    return Work(operations, moved)
+
+
+def _operations(name: str, inputs: list[dict[str, Any]], outputs: list[dict[str, Any]]) -> float:
+    size = float(np.prod(outputs[0]["shape"])) if outputs else 0.0
+    if name in ("CONV_2D", "FULLY_CONNECTED"):  # weights: outputs first
+        return 2.0 * size * float(np.prod(inputs[1]["shape"][1:]))
+    if name == "DEPTHWISE_CONV_2D":  # weights: one, rows, columns, channels
+        return 2.0 * size * float(np.prod(inputs[1]["shape"][1:3]))
+    return size if name in _PER_ELEMENT else 0.0
+
+
+def _nbytes(tensor: dict[str, Any]) -> float:
+    return float(np.prod(tensor["shape"])) * float(np.dtype(tensor["dtype"]).itemsize)
+
+
+def _plain(interpreter: Any) -> Any:
+    """No delegate: it would hide the operators that it takes over."""
+    return importlib.import_module(interpreter.__module__).OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+
+
+def _point(name: str, work: Work, median_ms: float, limits: Limits) -> Point:
+    seconds = median_ms / 1e3
+    arithmetic = work.operations / seconds / 1e9 / limits.gflop_s
+    bandwidth = work.bytes / seconds / 1e9 / limits.bandwidth(work.bytes)
+    bound = "arithmetic" if arithmetic > bandwidth else "bandwidth"
+    return Point(name, work.operations, work.bytes, median_ms, arithmetic, bandwidth, bound)

@@ -1,0 +1,143 @@
+"""How the networks run on this board: as configured; for "auto" as `posekernel bench --save` found best here, else by default."""
+
+import json
+import logging
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal, cast
+
+from edge.config import Config, state_folder
+from edge.errors import ConfigError, ModelError
+from edge.tflite import RUNTIMES, load_runtime
+from edge.toml_fields import choice, from_table, limited, required
+
+FILE = "board.json"
+FORMAT, VERSION = "posekernel-board", 1
+KEYPOINTS_THREADS, LIFTER_THREADS = 2, 1
+Variant = Literal["int8", "float"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LifterChoice:
+    """One lifter's fusion network at its fastest."""
+
+    variant: str = field(metadata={"options": ("int8", "float")})
+    threads: int = required(1, 16)
+
+
+@dataclass(frozen=True)
+class BoardChoice:
+    """What `posekernel bench --save` found best on `board`."""
+
+    board: str
+    runtime: str = field(metadata={"options": RUNTIMES})
+    keypoints_threads: int = required(1, 16)
+    ray: LifterChoice = required()
+    volume: LifterChoice = required()
+    format: str = choice(FORMAT, (FORMAT,))
+    version: int = limited(VERSION, VERSION, VERSION)
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """runtime: name of the TFLite runtime, "" where none is installed. variant: of the fusion network.
+
+    origin: whether a saved choice was used, in words.
+    """
+
+    runtime: str
+    keypoints_threads: int
+    lifter_threads: int
+    variant: Variant
+    origin: str
+
+    def as_sentence(self) -> str:
+        """For the log and doctor."""
+        return (
+            f"{self.runtime or 'no TFLite runtime'}, keypoints on {self.keypoints_threads} threads, lifter {self.variant} on "
+            f"{self.lifter_threads}; {self.origin}"
+        )
+
+
+def execution(config: Config) -> Execution:
+    """How this configuration's networks run here. A saved choice that cannot serve is a warning in the log, never an error."""
+    kind, lifter = config.lifter.kind, config.lifter
+    asked = (config.runtime.tflite, config.keypoints.threads, lifter.threads, lifter.variant)
+    saved, origin = _saved(choice_file(config)) if "auto" in asked else (None, "as configured")
+    runtime = config.runtime.tflite
+    if runtime == "auto":
+        runtime = saved.runtime if saved else _first_installed()
+    best = (saved.volume if kind == "volume" else saved.ray) if saved and saved.runtime == runtime else None
+    # tflite-runtime never sends int8 to XNNPACK: its float file is the faster one.
+    default_variant = "float" if runtime == "tflite-runtime" else "int8"
+    variant = (best.variant if best else default_variant) if lifter.variant == "auto" else lifter.variant
+    keypoints_threads = config.keypoints.threads
+    if keypoints_threads == "auto":
+        keypoints_threads = saved.keypoints_threads if saved else KEYPOINTS_THREADS
+    lifter_threads = lifter.threads
+    if lifter_threads == "auto":
+        lifter_threads = best.threads if best else LIFTER_THREADS
+    return Execution(runtime, keypoints_threads, lifter_threads, cast(Variant, variant), origin)
+
+
+def choice_file(config: Config) -> Path:
+    """Where the board's choice is kept."""
+    return state_folder(config) / FILE
+
+
+def save_choice(path: Path, best: BoardChoice) -> None:
+    """Write the choice, whole or not at all. Raises ConfigError where it cannot be written."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with part.open("w", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(best), indent=1) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as e:
+        raise ConfigError(
+            f"{path}: the board's choice cannot be saved there ({e.strerror}); set runtime.state_dir to a folder of your own"
+        ) from e
+
+
+def board_name(proc: Path = Path("/proc")) -> str:
+    """Model of the board, or of its processor, and the number of its cores."""
+    model = ""
+    try:
+        model = (proc / "device-tree" / "model").read_text().strip("\0\n ")  # Raspberry Pi, Jetson
+    except OSError:
+        try:
+            lines = (proc / "cpuinfo").read_text().splitlines()
+            model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+        except OSError:
+            pass
+    return f"{model or 'unknown processor'}, {os.cpu_count()} cores"
+
+
+def _first_installed() -> str:
+    try:
+        return load_runtime()[0]
+    except ModelError:
+        return ""  # who runs a network will say what to install
+
+
+def _saved(path: Path) -> tuple[BoardChoice | None, str]:
+    """The choice for this board, and in words where it came from."""
+    try:
+        found = from_table(BoardChoice, json.loads(path.read_text(encoding="utf-8")), "choice")
+        if found.board != board_name():
+            raise ValueError(f"it was made on {found.board}, this is {board_name()}")
+        load_runtime(found.runtime)
+    except FileNotFoundError:
+        return None, "defaults; `posekernel bench --save` measures what is best here"
+    except (OSError, ValueError, RecursionError) as e:  # ValueError: also JSON, Unicode, ConfigError and ModelError
+        log.warning("%s: not used (%s); `posekernel bench --save` writes it anew", path, " ".join(str(e).split()))
+        return None, f"defaults, as {path.name} cannot be used"
+    return found, f"measured best here: {path}"

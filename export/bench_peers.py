@@ -1,0 +1,232 @@
+"""The front end and the networks against the same work in other libraries, pair by pair in one run."""
+
+import importlib.metadata
+import io
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from edge.bench.frontend import (
+    Scene,
+    Stages,
+    error_db,
+    half_width_samples,
+    make_scene,
+    numpy_stages,
+    one_sided_inverse,
+    our_stages,
+    pyroomacoustics_stages,
+    scipy_stages,
+)
+from edge.lifters import MODELS
+from edge.network_lifter import INT8
+from edge.tflite import RUNTIMES, Model
+
+OURS = "posekernel"
+FORMS = ("ray", "volume")
+_WARM_UP = 3
+_PACKAGES = {"pyroomacoustics": "bench", "torch": "peers", "onnx": "peers", "onnxruntime": "peers", "tflite-runtime": "peers"}
+
+
+@dataclass(frozen=True)
+class PeerRow:
+    """One implementation of one work, on one thread. ratio: its time over that of `base`, median over the pairs.
+
+    error_db: largest difference from the work's reference, None for that, for int8 and for what computes something else.
+    absent: why it was not run.
+    """
+
+    work: str
+    name: str
+    median_ms: float = float("nan")
+    p95_ms: float = float("nan")
+    base: str = ""
+    ratio: float = float("nan")
+    error_db: float | None = None
+    absent: str = ""
+
+
+def bench_peers(repetitions: int = 40, voxels: tuple[int, int, int] = (48, 64, 64)) -> tuple[PeerRow, ...]:
+    """Every peer that is installed; the rest is named with what installs it. One thread each."""
+    rows = list(_front_end(repetitions, voxels))
+    for form in FORMS:
+        rows += _networks(form, repetitions)
+    return tuple(rows)
+
+
+def _front_end(repetitions: int, voxels: tuple[int, int, int]) -> list[PeerRow]:
+    scene = make_scene(voxels)
+    makers: dict[str, Callable[[Scene], Stages]] = {
+        OURS: our_stages,
+        "numpy": numpy_stages,
+        "scipy, numpy": scipy_stages,
+        "pyroomacoustics, numpy": pyroomacoustics_stages,
+        "PyTorch": torch_stages,
+    }
+    calls, absent = _made({name: partial(make, scene) for name, make in makers.items()})
+
+    def through(stages: Stages) -> Any:
+        value: Any = scene.recording
+        for stage in stages:
+            value = stage(value)
+        return value
+
+    return [
+        *_measured("front end", {name: partial(through, s) for name, s in calls.items()}, OURS, "numpy", repetitions),
+        *(PeerRow("front end", name, absent=why) for name, why in absent.items()),
+    ]
+
+
+def _networks(form: str, repetitions: int) -> list[PeerRow]:
+    """Both files on every TFLite runtime, and the float network in PyTorch and ONNX Runtime."""
+    name = f"lifter_{form}"
+    shapes = Model(MODELS / f"{name}.tflite").input_shapes
+    rng = np.random.default_rng(0)
+    inputs = [rng.standard_normal(s).astype(np.float32) for s in shapes]
+    makers: dict[str, Callable[[], Callable[[], Any]]] = {}
+    for runtime in RUNTIMES:
+        for kind, suffix in (("int8", INT8), ("float", "")):
+            makers[f"{runtime} {kind}"] = partial(_tflite, f"{name}{suffix}.tflite", runtime, inputs)
+    makers["PyTorch float"] = partial(_torch, name, inputs)
+    makers["ONNX Runtime float"] = partial(_onnx, name, inputs)
+    calls, absent = _made(makers)
+    base = next(iter(calls))
+    reference = next(n for n in calls if n.endswith("float"))
+    return [
+        *_measured(f"network {form}", calls, base, reference, repetitions),
+        *(PeerRow(f"network {form}", peer, absent=why) for peer, why in absent.items()),
+    ]
+
+
+def _made(makers: Mapping[str, Callable[[], Any]]) -> tuple[dict[str, Any], dict[str, str]]:
+    """What could be made, and why the rest could not."""
+    from edge.errors import ModelError
+
+    made, absent = {}, {}
+    for name, make in makers.items():
+        try:
+            made[name] = make()
+        except (ImportError, ModelError) as e:
+            package = next((p for p in _PACKAGES if p.replace("-", "_") in str(e).replace("-", "_")), "")
+            extra = _PACKAGES.get(package, "peers")
+            absent[name] = f"not installed ({' '.join(str(e).split())}); pip install 'posekernel[{extra}]'"
+    return made, absent
+
+
+def _measured(work: str, calls: Mapping[str, Callable[[], Any]], base: str, reference: str, repetitions: int) -> list[PeerRow]:
+    """Turn by turn, so that what else runs on the machine meets all alike."""
+    times = {name: np.empty(repetitions) for name in calls}
+    results: dict[str, Any] = {}
+    for i in range(-_WARM_UP, repetitions):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            results[name] = call()
+            if i >= 0:
+                times[name][i] = 1e3 * (time.perf_counter() - start)
+    wanted = _flat(results[reference])
+    return [
+        PeerRow(
+            work=work,
+            name=name,
+            median_ms=float(np.median(t)),
+            p95_ms=float(np.percentile(t, 95)),
+            base=base,
+            ratio=float(np.median(t / times[base])),
+            error_db=None
+            if name.startswith("pyroomacoustics") or name.endswith("int8") or name == reference
+            else error_db(_flat(results[name]), wanted),
+        )
+        for name, t in times.items()
+    ]
+
+
+def _flat(result: Any) -> Any:
+    """The outputs of a network, or a volume, as one row; networks order theirs alike."""
+    parts = result if isinstance(result, list | tuple) else [result]
+    return np.concatenate([np.asarray(p, np.float64).ravel() for p in parts])
+
+
+def _tflite(file: str, runtime: str, inputs: list[Any]) -> Callable[[], Any]:
+    return partial(Model(MODELS / file, 1, runtime).run, *inputs)
+
+
+def _torch_network(name: str) -> Any:
+    """The float network with the weights of the file that ships. Raises ImportError, ModelError."""
+    from export.shipped import load_shipped
+    from export.train_config import config_from
+
+    shipped = load_shipped(MODELS / f"{name}.json")
+    net = config_from(shipped["config"]).make_network()
+    net.load_state_dict(shipped["fusion"])
+    return net.eval()
+
+
+def _torch(name: str, inputs: list[Any]) -> Callable[[], Any]:
+    import torch
+
+    torch.set_num_threads(1)
+    net, tensors = _torch_network(name), [torch.from_numpy(x) for x in inputs]
+
+    def run() -> list[Any]:
+        with torch.inference_mode():
+            return [y.numpy() for y in net(*tensors)]
+
+    return run
+
+
+def _onnx(name: str, inputs: list[Any]) -> Callable[[], Any]:
+    import onnx  # noqa: F401  the exporter needs it
+    import onnxruntime
+    import torch
+
+    file = io.BytesIO()
+    names = [f"input_{k}" for k in range(len(inputs))]
+    with torch.inference_mode():
+        torch.onnx.export(_torch_network(name), tuple(torch.from_numpy(x) for x in inputs), file, input_names=names, dynamo=False)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(file.getvalue(), options, providers=["CPUExecutionProvider"])
+    return partial(session.run, None, dict(zip(names, inputs, strict=True)))
+
+
+def torch_stages(scene: Scene) -> Stages:
+    """The front end in PyTorch, float32 on one thread: FFTs, a running mean out of a sum, a gather from precomputed indices."""
+    import torch
+
+    torch.set_num_threads(1)
+    inverse = torch.from_numpy(one_sided_inverse(scene).astype(np.complex64))
+    width = 2 * half_width_samples(scene) + 1
+    position = scene.rig.arrival_s(scene.grid.centres.reshape(-1, 3)) * scene.excitation.sample_rate_hz
+    index = np.minimum(position.astype(np.int64), scene.window_samples - 2)
+    weight = torch.from_numpy(np.where(position < scene.window_samples, position - index, 0).astype(np.float32))
+    before, after = torch.from_numpy(index), torch.from_numpy(index + 1)
+    n = scene.excitation.period_samples
+
+    def deconvolve(y: Any) -> Any:
+        one_sided = torch.zeros(y.shape, dtype=torch.complex64)
+        one_sided[:, : len(inverse)] = torch.fft.rfft(torch.from_numpy(y)) * inverse
+        return torch.fft.ifft(one_sided, n=n)[:, : scene.window_samples]
+
+    def envelope(h: Any) -> Any:
+        power = (h.real**2 + h.imag**2)[:, None]
+        return torch.nn.functional.avg_pool1d(power, width, 1, width // 2)[:, 0].sqrt()
+
+    def volume(e: Any) -> Any:
+        return torch.lerp(e.gather(1, before), e.gather(1, after), weight).numpy()
+
+    return deconvolve, envelope, volume
+
+
+def versions() -> dict[str, str]:
+    """Of the peers that are installed."""
+    found = {}
+    for name in ("numpy", "scipy", *_PACKAGES, "ai-edge-litert"):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
