@@ -10,7 +10,7 @@ SUBSET = (
     "test_deconvolution.py::test_reference_takes_out_delay_level_and_colour",
     "test_pose_kernel.py::test_envelope_is_the_magnitude",
     "test_pose_kernel.py::test_pool_equals_reference",
-    "test_volume.py::test_gather_equals_reference",
+    "test_volume.py::test_gather_of_a_pulse_equals_reference",
     "test_volume.py::test_points_equal_reference",
     "test_volume.py::test_coherent_points_interpolate_tones_of_any_band",
 )
