@@ -82,7 +82,7 @@ class Volume:
         position = np.clip(np.nan_to_num(arrival * self.sample_rate_hz, nan=np.inf), 0.0, float(self.window_samples))
         self._code = np.round(position * (1 << self._bits)).astype(np.uint16)
         self._points = min(_POINTS, 1 << self._bits)
-        self._fine = np.zeros((len(arrival), self.window_samples * self._points + 1), np.float32)
+        self._fine = np.zeros(self.window_samples * self._points + 1, np.float32)
         self._pixels = rig.camera.project(centres.reshape(-1, 3)).astype(np.float32)
 
     @property
@@ -107,8 +107,9 @@ class Volume:
         elif out.shape != shape or out.dtype != np.float32 or not out.flags.c_contiguous:
             raise ConfigError(f"out is {out.dtype} {out.shape}: a contiguous float32 array of shape {shape} is needed")
         # One look-up in a finer row is faster than two and an interpolation, and its table is a quarter as large.
-        _refine(np.ascontiguousarray(envelope, np.float32), self._points, self._fine)
-        _look_up(self._fine, self._code, self._bits - self._points.bit_length() + 1, out.reshape(self.pairs, -1))
+        shift = self._bits - self._points.bit_length() + 1
+        rows = np.ascontiguousarray(envelope, np.float32)
+        _gather_fine(rows, self._points, self._code, shift, self._fine, out.reshape(self.pairs, -1))
         return out
 
     def gather_coherent(self, analytic: ComplexArray) -> FloatArray:
@@ -208,26 +209,21 @@ def _gather(envelope: FloatArray, index: IndexArray, weight: FloatArray, out: Fl
 
 
 @kernel
-def _refine(envelope: FloatArray, points: int, out: FloatArray) -> None:
+def _gather_fine(envelope: FloatArray, points: int, code: CodeArray, shift: int, fine: FloatArray, out: FloatArray) -> None:
     step = np.float32(1.0 / points)
+    bits = np.uint32(shift)
+    half = np.uint32((1 << shift) >> 1)
     last = envelope.shape[1] - 1
     for p in range(out.shape[0]):
+        # One pair after the other: its finer row stays in the cache for its voxels.
         for t in range(last + 1):
             before = envelope[p, t]
             after = envelope[p, t + 1] if t < last else np.float32(0.0)
             slope = step * (after - before)
             for k in range(points):
-                out[p, t * points + k] = before + slope * np.float32(k)
-
-
-@kernel
-def _look_up(fine: FloatArray, code: CodeArray, shift: int, out: FloatArray) -> None:
-    bits = np.uint32(shift)
-    half = np.uint32((1 << shift) >> 1)
-    for p in range(out.shape[0]):
-        row = fine[p]
+                fine[t * points + k] = before + slope * np.float32(k)
         for v in range(out.shape[1]):
-            out[p, v] = row[(np.uint32(code[p, v]) + half) >> bits]
+            out[p, v] = fine[(np.uint32(code[p, v]) + half) >> bits]
 
 
 @kernel
