@@ -152,12 +152,14 @@ class Outbox:
             (verdict,) = file.execute("PRAGMA quick_check(1)").fetchone()
             if verdict != "ok":
                 raise sqlite3.DatabaseError(verdict)
+            file.execute("BEGIN IMMEDIATE")  # another process may be opening the same new file
             found = {sql for (sql,) in file.execute("SELECT CAST(sql AS BLOB) FROM sqlite_master")}
             if not found <= {statement.encode() for statement in _SCHEMA}:
                 raise sqlite3.DatabaseError("it holds other tables")
             for statement in _SCHEMA:
                 if statement.encode() not in found:
                     file.execute(statement)
+            file.execute("COMMIT")
             numbers = "SELECT sequence FROM last UNION SELECT sequence FROM event"
             first, last = file.execute(f"SELECT MIN(sequence), MAX(sequence) FROM ({numbers})").fetchone()
             if last is not None and not (isinstance(last, int) and 0 < first <= last < _MOST):

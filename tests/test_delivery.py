@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from edge.app import DEMO_SESSION
 from edge.mqtt import MqttPublisher
 from edge.mqtt_access import PASSWORD_VARIABLE
 from edge.mqtt_connection import Connection
-from edge.outbox import Outbox
+from edge.outbox import _SCHEMA, Outbox
 from export.delivery import measure
 from tests.mosquitto import Mosquitto, needs_mosquitto
 from tests.test_mqtt import SECRET, Subscriber, config_for, password_file, until
@@ -91,6 +92,22 @@ def test_the_whole_program_delivers_after_a_kill_what_it_saw_before(tmp_path: Pa
     assert (before["kind"], after["kind"]) == ("person_entered", "person_entered")
     assert after["sequence"] == before["sequence"] + 1
     assert after["timestamp"] > before["timestamp"]
+
+
+def test_a_new_outbox_that_another_process_is_just_making_is_not_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("PRAGMA journal_mode = WAL")
+    other.execute("BEGIN IMMEDIATE")
+    for statement in _SCHEMA:
+        other.execute(statement)
+    with ThreadPoolExecutor(1) as pool:
+        opened = pool.submit(lambda: Outbox(path).depth)
+        time.sleep(0.5)  # by now it has looked at the file
+        other.execute("COMMIT")
+        assert opened.result() == 0
+    other.close()
+    assert not list(tmp_path.glob("*damaged*"))
 
 
 @needs_mosquitto
