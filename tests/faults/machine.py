@@ -1,7 +1,6 @@
 """Faults of the machine: a stopped process, a starved one, a stepped clock, no memory, a sudden end."""
 
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -108,26 +107,6 @@ def clock_forward(folder: Path) -> Row:
 @row
 def clock_backward(folder: Path) -> Row:
     return _stepped(folder, -STEP_S, "clock 3 h backward, then forward")
-
-
-@row
-def address_space_full(folder: Path) -> Row:
-    with device(folder) as d:
-        pages = int(Path(f"/proc/{d.process.pid}/statm").read_text().split()[0])
-        full = pages * os.sysconf("SC_PAGE_SIZE") + 4_000_000
-        _, most = resource.prlimit(d.process.pid, resource.RLIMIT_AS)
-        resource.prlimit(d.process.pid, resource.RLIMIT_AS, (full, most))
-        began = time.monotonic()
-        answer = d.command("reload", "{}")
-        assert not answer["ok"], answer
-        time.sleep(FAULT_S)
-        over = time.monotonic()
-        resource.prlimit(d.process.pid, resource.RLIMIT_AS, (most, most))
-        assert longest_pause_s(d, began, over) < NOBODY_S + 2.0
-        back = d.wait_pose(over, SOUND)
-        assert lost_events(d) == 0
-        d.wait_for("event", over, lambda m: True)
-    return Row("no memory to be had for 4 s, `reload` asked for", "refused `reload`, went on", "nothing", back - over)
 
 
 @contextmanager
