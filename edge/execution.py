@@ -9,6 +9,7 @@ from typing import Literal, cast
 
 from edge.config import Config, state_folder
 from edge.errors import ConfigError, ModelError
+from edge.files import write_whole
 from edge.tflite import RUNTIMES, load_runtime
 from edge.toml_fields import choice, from_table, limited, required
 
@@ -90,17 +91,9 @@ def choice_file(config: Config) -> Path:
 
 def save_choice(path: Path, best: BoardChoice) -> None:
     """Write the choice, whole or not at all. Raises ConfigError where it cannot be written."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with part.open("w", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(best), indent=1) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        write_whole(path, f"{json.dumps(asdict(best), indent=1)}\n".encode())
     except OSError as e:
         raise ConfigError(
             f"{path}: the board's choice cannot be saved there ({e.strerror}); set runtime.state_dir to a folder of your own"

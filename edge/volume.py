@@ -79,7 +79,7 @@ class Volume:
                 f"a response window of {window_samples} samples was asked: 1 to 65535 are possible; shorten window_s"
             )
         self._bits = (0xFFFF // self.window_samples).bit_length() - 1
-        position = np.clip(np.nan_to_num(arrival * self.sample_rate_hz, nan=np.inf), 0.0, float(self.window_samples))
+        position = _position(arrival, self.sample_rate_hz, self.window_samples)
         self._code = np.round(position * (1 << self._bits)).astype(np.uint16)
         self._points = min(_POINTS, 1 << self._bits)
         self._fine = np.zeros(self.window_samples * self._points + 1, np.float32)
@@ -176,9 +176,14 @@ def _check_points(kernels: tuple[int, ...], arrival: Array) -> None:
         )
 
 
+def _position(arrival_s: Array, sample_rate_hz: float, window_samples: int) -> Array:
+    """Arrivals in samples; those behind the window, or unknown, at its end, where there is padding."""
+    return np.clip(np.nan_to_num(arrival_s * sample_rate_hz, nan=np.inf), 0.0, float(window_samples))
+
+
 def _table(arrival_s: Array, sample_rate_hz: float, window_samples: int) -> tuple[IndexArray, FloatArray]:
     """Index of the sample before each arrival and the weight of the one after; behind the window both point at padding."""
-    position = np.clip(np.nan_to_num(arrival_s * sample_rate_hz, nan=np.inf), 0.0, float(window_samples))
+    position = _position(arrival_s, sample_rate_hz, window_samples)
     # Unsigned: a signed index would be tested for wrap-around at every voxel, a quarter of the gather's time.
     index = position.astype(np.uint32)
     return index, (position - index).astype(np.float32)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
 from edge.errors import ConfigError
+from edge.mirror import MIRROR as FIRST_15
 from edge.rig import Camera
 
 Array = npt.NDArray[np.float64]
@@ -23,7 +24,7 @@ Rng = np.random.Generator
 
 JOINTS = 25
 NEVER_SEEN = (20, 23)  # small toes: BlazePose has none
-MIRROR = np.array([0, 1, 5, 6, 7, 2, 3, 4, 8, 12, 13, 14, 9, 10, 11, 16, 15, 18, 17, 22, 23, 24, 19, 20, 21])
+MIRROR = np.concatenate([FIRST_15, [16, 15, 18, 17, 22, 23, 24, 19, 20, 21]])
 # Left and right change names for the arms and shoulders, or for the legs and hips.
 SWAPPED_PARTS = ((2, 3, 4, 5, 6, 7), (9, 10, 11, 12, 13, 14, 19, 20, 21, 22, 23, 24))
 FAR_SIDE_M = 0.12  # farther from the camera than its mirror image by this much: the body is in between

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edge.mirror import FLIP
 from edge.rig import Camera
 from edge.shape import SEEN
 from export.bodies import Split, pose_body, sample_body
@@ -202,7 +203,7 @@ def _occluded(n: int, rng: Rng) -> npt.NDArray[np.bool_]:
 
 def _mirror(joints: Array) -> Array:
     """Left and right exchanged, x flipped: (N, 25, 3)."""
-    return np.asarray(joints[:, MIRROR] * np.array([-1.0, 1.0, 1.0]))
+    return np.asarray(joints[:, MIRROR] * FLIP)
 
 
 def _rows(rows: list[list[Array]]) -> Array:
