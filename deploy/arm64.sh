@@ -24,7 +24,7 @@ rm -rf "$tree/opt/posekernel" "$tree/opt/wheelhouse" && cp -r "$folder/wheelhous
 pip=$(cd "$tree" && echo /usr/share/python-wheels/pip-*.whl)
 emulated() {  # /proc: what the libraries know of the processor; in a mount namespace, so that nothing stays mounted
   # shellcheck disable=SC2016
-  unshare --mount bash -c 'mount -t proc proc "$0/proc" && exec env -i HOME=/root PATH=/usr/bin NUMBA_CACHE_DIR=/var/cache/numba \
+  unshare --mount bash -c 'mount -t proc proc "$0/proc" && exec env -i HOME=/root PATH=/usr/sbin:/usr/bin NUMBA_CACHE_DIR=/var/cache/numba \
     NUMBA_DISABLE_JIT="$1" PYTHONPATH="$2" chroot "$0" "${@:3}"' "$tree" "${NUMBA_DISABLE_JIT:-0}" "${with:-}" "$@"
 }
 emulated python3 -m venv --without-pip /opt/posekernel

@@ -15,16 +15,20 @@ from edge.rig import Rig
 ComplexArray = npt.NDArray[np.complex64]
 IntArray = npt.NDArray[np.int64]
 TIKHONOV = 1e-4
+# Responses need no more samples than their band: its upper end, over their sample rate, is at most this (interpolation.py), and
+# their envelope is read linearly between samples, a centimetre of range apart.
+HIGHEST = 0.49
+LOWEST_RATE_HZ = 16_000.0
 # Below this power, relative to the excitation's, a reference counts as silence: a muted loudspeaker must give nothing, not noise.
 _SILENT_REFERENCE = 1e-6
 
 
 @kernel
 def _deconvolve(
-    samples: FloatArray, inverse: ComplexArray, first_bin: int, mic: IntArray, lag: IntArray, out: ComplexArray
+    samples: FloatArray, inverse: ComplexArray, first_bin: int, periodic: int, mic: IntArray, lag: IntArray, out: ComplexArray
 ) -> None:
     spectrum = scipy.fft.rfft(samples)
-    one_sided = np.zeros(samples.shape, np.complex64)
+    one_sided = np.zeros((samples.shape[0], periodic), np.complex64)
     for m in range(samples.shape[0]):
         heard, row = spectrum[m, first_bin:], one_sided[m, first_bin:]
         for k in range(inverse.shape[0]):
@@ -47,6 +51,12 @@ def _reference_inverse(reference: FloatArray, gain: ComplexArray, first_bin: int
         out[k] = gain[k] * np.conj(z) / (z.real * z.real + z.imag * z.imag + tikhonov)
 
 
+def _decimation(period_samples: int, rate_hz: int, band_hz: tuple[float, float], speakers: int) -> int:
+    """The recording's rate over the responses': a divisor of the period that leaves every speaker's lag whole."""
+    most = int(rate_hz / max(band_hz[1] / HIGHEST, LOWEST_RATE_HZ))
+    return max((k for k in range(1, most + 1) if period_samples % (k * speakers) == 0), default=1)
+
+
 @dataclass(frozen=True)
 class Correction:
     """What calibration found of the electronics. delay_s: from the loopback to the air, used only where a reference is given.
@@ -64,6 +74,9 @@ class Deconvolver:
     The result is band-limited: a unit-gain path of delay d gives the pulse g(t - d), where g has the excitation's band (flat,
     cosine-squared edges inside) and is scaled so that its envelope peaks at exactly 1. So a path of gain a has envelope peak a.
     With S speakers, speaker s is read from lag s * N // S on: the window must fit into N // S samples.
+
+    Responses come at `sample_rate_hz`, the recording's rate over a whole number: of 2-7.5 kHz at 48 kHz every third sample tells
+    all, and what follows has a third of the work. T = `window_samples`, counted at that rate.
     """
 
     def __init__(self, excitation: Excitation, rig: Rig, window_s: float = 0.04, correction: Correction | None = None) -> None:
@@ -71,17 +84,19 @@ class Deconvolver:
         correction = correction or Correction()
         n, rate, speakers = excitation.period_samples, excitation.sample_rate_hz, len(rig.speakers)
         self.period_samples = n
-        self.window_samples = round(window_s * rate)
-        self.sample_rate_hz = rate
+        fewer = _decimation(n, rate, excitation.band_hz, speakers)
+        self._periodic = n // fewer
+        self.sample_rate_hz = rate / fewer
+        self.window_samples = round(window_s * self.sample_rate_hz)
         self.band_hz = excitation.band_hz
         self.mics = len(rig.mics)
-        if not 1 <= self.window_samples <= n // speakers:
+        if not 1 <= self.window_samples <= self._periodic // speakers:
             raise ConfigError(
                 f"a response window of {window_s:g} s does not fit: {speakers} speaker(s) share a period of {n / rate:g} s, so "
                 f"at most {n // speakers / rate:g} s is possible; lengthen excitation.period_s or shorten the window"
             )
         self._mic = np.ascontiguousarray(rig.pairs[:, 1])
-        self._lag = np.ascontiguousarray(rig.pairs[:, 0] * n // speakers)
+        self._lag = np.ascontiguousarray(rig.pairs[:, 0] * self._periodic // speakers)
 
         window = band_window(np.fft.rfftfreq(n, 1.0 / rate), excitation.band_hz)
         bins = np.flatnonzero(window)
@@ -91,8 +106,8 @@ class Deconvolver:
         power = np.abs(spectrum) ** 2
         self._floor = np.float32(_SILENT_REFERENCE * power.max())
         regularised = np.conj(spectrum) / (power + TIKHONOV * power.max())
-        # n cancels the inverse FFT's 1 / n; the sum is the envelope's peak for a unit path.
-        gain = window[bins] * n / np.sum(window[bins] * np.real(regularised * spectrum))
+        # The length cancels the inverse FFT's; the sum is the envelope's peak for a unit path.
+        gain = window[bins] * self._periodic / np.sum(window[bins] * np.real(regularised * spectrum))
         late = np.exp(2j * np.pi * (correction.delay_s * rate / n) * bins)
         self._reference_gain = (gain * late).astype(np.complex64)
         if correction.gains and len(correction.gains) != self.mics:
@@ -108,7 +123,7 @@ class Deconvolver:
         reference: FloatArray | None = None,
         delay_samples: float = 0.0,
     ) -> ComplexArray:
-        """Analytic impulse responses (P, T) complex64 of one period (M, N), time 0 = emission.
+        """Analytic impulse responses (P, T) complex64 of one period (M, N) at `sample_rate_hz`, time 0 = emission.
 
         reference: (N,) loopback of the playback, same clock: it replaces the excitation, so the delay, level and colour that
         both channels share cancel, and `delay_samples`, which is part of that delay, is not used. A silent reference gives
@@ -127,7 +142,7 @@ class Deconvolver:
         else:
             inverse = self._inverse
         out = np.empty((len(self._mic), self.window_samples), np.complex64)
-        _deconvolve(y, inverse, self._first_bin, self._mic, self._lag, out)
+        _deconvolve(y, inverse, self._first_bin, self._periodic, self._mic, self._lag, out)
         return out
 
     def _checked(self, a: FloatArray, shape: tuple[int, ...], name: str) -> FloatArray:

@@ -87,11 +87,10 @@ class Pipeline:
         self._fault = ""
         self._period_ns = round(1e9 * excitation.period_samples / excitation.sample_rate_hz)
         self._band_hz = excitation.band_hz
-        self._rate_hz = float(excitation.sample_rate_hz)
         self.deconvolve = Deconvolver(excitation, rig, config.runtime.window_s, correction)
         self.background = Background(
             rig,
-            excitation.sample_rate_hz,
+            self.deconvolve.sample_rate_hz,
             excitation.band_hz,
             self.deconvolve.window_samples,
             adapt_s=config.background.adapt_s,
@@ -125,7 +124,7 @@ class Pipeline:
         rng = np.random.default_rng(0)
         background = Background(
             self.rig,
-            round(self._rate_hz),
+            self.deconvolve.sample_rate_hz,
             self._band_hz,
             self.deconvolve.window_samples,
             adapt_s=1.0,
@@ -145,7 +144,7 @@ class Pipeline:
             responses = self.deconvolve(quiet + hiss, None, 0.5)
             difference = background.step(responses, k * self._period_ns, k > 9, gate)
         if difference is not None:
-            self.lift(figure, make_kernels(difference, self._rate_hz, self._band_hz), self.rig)
+            self.lift(figure, make_kernels(difference, self.deconvolve.sample_rate_hz, self._band_hz), self.rig)
         self.keypoints(np.zeros((self.rig.camera.height, self.rig.camera.width, 3), np.uint8))
 
     def relearn(self) -> None:
@@ -234,7 +233,7 @@ class Pipeline:
             return self.kernels[1]
         gate = first_arrival_s(seen.keypoints, self.rig, self.config.lifter) if seen.keypoints else None
         difference = self.background.step(heard.responses, heard.middle_ns, person, gate)
-        kernels = None if difference is None else make_kernels(difference, self._rate_hz, self._band_hz)
+        kernels = None if difference is None else make_kernels(difference, self.deconvolve.sample_rate_hz, self._band_hz)
         self.kernels = (heard, kernels)
         return kernels
 

@@ -100,7 +100,7 @@ class DriftingRoom:
 
 
 class SoundStage:
-    """One scene's room, air and electronics, and the runtime's front end that listens to them."""
+    """One scene's room, air and electronics, and the runtime's front end that listens to them. rate_hz: of its responses."""
 
     def __init__(self, scene: Scene, rng: Rng) -> None:
         """rng: electronics, tail and the noise while the empty room is learned."""
@@ -115,9 +115,8 @@ class SoundStage:
         self._sampler = body_sampler(COLDEST_M_S / x.band_hz[1] / 3.0)
         window_s = min(WINDOW_S, x.period_s / len(rig.true.speakers))
         self._deconvolve = Deconvolver(self.signal, rig.measured, window_s)
-        self.background = Background(
-            rig.measured, x.sample_rate_hz, x.band_hz, self._deconvolve.window_samples, leak_s=float("inf")
-        )
+        self.rate_hz = self._deconvolve.sample_rate_hz
+        self.background = Background(rig.measured, self.rate_hz, x.band_hz, self._deconvolve.window_samples, leak_s=float("inf"))
         self.electronics = self._draw_electronics(rng)
         self._delay_samples = self.electronics.delay_samples + rng.normal(0.0, 0.02)
 
@@ -216,8 +215,7 @@ def simulate_environment(order: Order, folder: Path) -> int:
     bodies = [stage.body(person, rng) for person, rng in zip(scene.people, draws, strict=True)]
     noises = [stage.noise_rms(p, body, p.sir_db) for p, body in zip(scene.people, bodies, strict=True)]
     empty = stage.learn_empty(float(np.median(noises)), scene_rng(order.split, order.seed, order.index, 2))
-    x = scene.rig.excitation
-    write_environment(folder, scene.rig.measured, x.sample_rate_hz, x.band_hz, empty)
+    write_environment(folder, scene.rig.measured, stage.rate_hz, scene.rig.excitation.band_hz, empty)
     written = 0
     for number, (person, body, rng) in enumerate(zip(scene.people, bodies, draws, strict=True)):
         sample = _sample(stage, number, person, body, rng, order)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from edge.background import FIRST_PERIODS, Background
-from edge.bench.frontend import make_scene
+from edge.bench.frontend import BAND_HZ, make_scene
 from edge.bench.measure import Clock
 from edge.deconvolution import Deconvolver
 from edge.devices import FloatArray
@@ -23,14 +23,20 @@ _PERIOD_NS = 100_000_000
 class FrontEnd:
     """All stages of one rig and grid, with a room that has been learned. voxels: (Z, Y, X)."""
 
-    def __init__(self, voxels: tuple[int, int, int] = (48, 64, 64), microphones: int = 6, sample_rate_hz: int = 48_000) -> None:
-        scene = make_scene(voxels, microphones, sample_rate_hz)
+    def __init__(
+        self,
+        voxels: tuple[int, int, int] = (48, 64, 64),
+        microphones: int = 6,
+        sample_rate_hz: int = 48_000,
+        band_hz: tuple[float, float] = BAND_HZ,
+    ) -> None:
+        scene = make_scene(voxels, microphones, sample_rate_hz, band_hz)
         self._rig, self._excitation = scene.rig, scene.excitation
-        rate, band = scene.excitation.sample_rate_hz, scene.excitation.band_hz
+        self._deconvolve = Deconvolver(scene.excitation, scene.rig, scene.window_samples / scene.excitation.sample_rate_hz)
+        rate, band, window = self._deconvolve.sample_rate_hz, scene.excitation.band_hz, self._deconvolve.window_samples
         self._rate, self._band = rate, band
-        self._deconvolve = Deconvolver(scene.excitation, scene.rig, scene.window_samples / rate)
-        self._background = Background(scene.rig, rate, band, scene.window_samples)
-        self.volume = Volume(scene.rig, scene.grid, rate, scene.window_samples)
+        self._background = Background(scene.rig, rate, band, window)
+        self.volume = Volume(scene.rig, scene.grid, rate, window)
         self._out = np.empty((self.volume.pairs, *scene.grid.shape), np.float32)
         rng = np.random.default_rng(0)
         self._empty = [self._heard(rng, None) for _ in range(FIRST_PERIODS)]

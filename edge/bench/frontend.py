@@ -21,6 +21,7 @@ from edge.volume import Grid, Volume
 
 Array = npt.NDArray[np.float64]
 STAGES = ("deconvolution", "envelope", "volume")
+BAND_HZ = (2_000.0, 7_500.0)
 _WARM_UP = 3
 
 
@@ -134,7 +135,12 @@ def run_bench(args: argparse.Namespace) -> int:
     return 0
 
 
-def make_scene(voxels: tuple[int, int, int], microphones: int = 6, sample_rate_hz: int = 48_000) -> Scene:
+def make_scene(
+    voxels: tuple[int, int, int],
+    microphones: int = 6,
+    sample_rate_hz: int = 48_000,
+    band_hz: tuple[float, float] = BAND_HZ,
+) -> Scene:
     """A ring of microphones of 46.3 mm radius, the speaker 10 cm below; one echo per microphone in noise. voxels: (Z, Y, X)."""
     angle = 2.0 * np.pi / microphones * np.arange(microphones)
     rig = Rig(
@@ -144,7 +150,7 @@ def make_scene(voxels: tuple[int, int, int], microphones: int = 6, sample_rate_h
         camera=Camera(640, 480, 520.0, 520.0, 320.0, 240.0),
         speed_of_sound_m_s=speed_of_sound(20.0),
     )
-    excitation = make_excitation(sample_rate_hz, (2_000.0, 7_500.0), 0.1, -12.0)
+    excitation = make_excitation(sample_rate_hz, band_hz, 0.1, -12.0)
     z, y, x = (0.05 * n for n in voxels)
     grid = Grid((-x / 2, x / 2), (-y / 2, y / 2), (1.0, 1.0 + z), 0.05)
     echo = np.exp(-2j * np.pi * np.arange(len(excitation.spectrum)) / 0.1 * rig.arrival_s([0.3, 0.2, 2.4])[:, None])
@@ -155,9 +161,10 @@ def make_scene(voxels: tuple[int, int, int], microphones: int = 6, sample_rate_h
 
 def our_stages(scene: Scene) -> Stages:
     """What the sensor runs."""
-    rate, band = scene.excitation.sample_rate_hz, scene.excitation.band_hz
-    deconvolve = Deconvolver(scene.excitation, scene.rig, scene.window_samples / rate)
-    volume = Volume(scene.rig, scene.grid, rate, scene.window_samples)
+    band = scene.excitation.band_hz
+    deconvolve = Deconvolver(scene.excitation, scene.rig, scene.window_samples / scene.excitation.sample_rate_hz)
+    rate = deconvolve.sample_rate_hz
+    volume = Volume(scene.rig, scene.grid, rate, deconvolve.window_samples)
     out = np.empty((volume.pairs, *scene.grid.shape), np.float32)
     return deconvolve, lambda h: volume.pool(make_kernels(h, rate, band).envelope), lambda e: volume.gather(e, out)
 

@@ -202,7 +202,8 @@ def _room(wanted: Wanted, moved: bool, say: Say) -> tuple[RoomPart | None, Step]
         if path is not None:
             raise
         return None, Step("room", "open", str(e), "mend the camera (posekernel doctor), then calibrate again")
-    background = Background(plan.rig, plan.excitation.sample_rate_hz, plan.excitation.band_hz, pipeline.deconvolve.window_samples)
+    heard = pipeline.deconvolve
+    background = Background(plan.rig, heard.sample_rate_hz, heard.band_hz, heard.window_samples)
     return learn_room(watched, background)
 
 
