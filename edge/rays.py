@@ -16,7 +16,7 @@ from edge.devices import FloatArray
 from edge.mirror import FLIP, MIRROR, mirrored
 from edge.pose import MID_HIP, Keypoints
 from edge.pose_kernel import Kernels, pool
-from edge.rig import Rig
+from edge.rig import Camera, Rig
 from edge.volume import gather_points, gather_points_coherent
 
 Array = npt.NDArray[np.float64]
@@ -88,15 +88,26 @@ class View:
 
 def keypoint_view(keypoints: Keypoints, rig: Rig, *, mirror: bool = False) -> View | None:
     """The view of one person, or None when fewer than LEAST_SEEN of the 15 joints are seen. mirror: of the mirror image."""
-    pixels = keypoints.pixels[:N_JOINTS]
-    seen = np.isfinite(pixels[:, :2]).all(axis=1) & (pixels[:, 2] >= SEEN)
+    rays, seen = seen_rays(keypoints.pixels, rig.camera)
     if seen.sum() < LEAST_SEEN:
         return None
-    rays = np.zeros((N_JOINTS, 3))
-    rays[seen] = rig.camera.rays(pixels[seen, :2])
     height = np.nan if rig.camera.height_m is None else rig.camera.height_m
     down = -rig.camera.room_rotation[2]
     return make_view(mirrored(rays), seen[MIRROR], down * FLIP, height) if mirror else make_view(rays, seen, down, height)
+
+
+def seen_rays(pixels: Array, camera: Camera) -> tuple[Array, BoolArray]:
+    """Detected joints (15 or more, 3) u, v [px] and confidence -> rays at z = 1 (15, 3), 0 where not seen, and which are seen (15,).
+
+    A joint half an image or more outside the image is a slip of the detector: it would turn the person's frame away from the person.
+    """
+    p = pixels[:N_JOINTS]
+    size = np.array([camera.width, camera.height])
+    inside = (np.abs(p[:, :2] / size - 0.5) < 1.0).all(axis=1)
+    seen = inside & (p[:, 2] >= SEEN)
+    rays = np.zeros((N_JOINTS, 3))
+    rays[seen] = camera.rays(p[seen, :2])
+    return rays, seen
 
 
 def make_view(rays: Array, seen: BoolArray, down: Array, height_m: npt.ArrayLike) -> View:

@@ -13,7 +13,7 @@ from edge.errors import SessionError
 from edge.mirror import FLIP, MIRROR, mirrored, mirrored_rig
 from edge.pose import MID_HIP
 from edge.pose_kernel import ComplexArray, Kernels, analytic_signal, make_kernels
-from edge.rays import LEAST_SEEN, N_JOINTS, SEEN
+from edge.rays import LEAST_SEEN, N_JOINTS, seen_rays
 from edge.rig import Camera, Rig
 
 Array = npt.NDArray[np.float64]
@@ -244,10 +244,7 @@ def _stored(environment: Environment) -> Iterable[Stored]:
     for sample in environment:
         noisy = analytic_signal(sample.rir, rate, band)[:, :down]
         clean = noisy if sample.clean is None else analytic_signal(sample.clean, rate, band)[:, :down]
-        pixels = sample.keypoints.pixels[:N_JOINTS]
-        seen = np.isfinite(pixels[:, :2]).all(axis=1) & (pixels[:, 2] >= SEEN)
-        rays = np.zeros((N_JOINTS, 3))
-        rays[seen] = environment.rig.camera.rays(pixels[seen, :2])
+        rays, seen = seen_rays(sample.keypoints.pixels, environment.rig.camera)
         sir = sample.info.get("sir_db")
         yield Stored(
             name=f"{environment.path.name}/{sample.name}",

@@ -176,6 +176,10 @@ class _FusionTraining:
             done = self.team.agreed(max((self.step + 1) / c.steps, 0.0 if minutes is None else self.spent_s / 60.0 / minutes))
             set_rate(self.optimizer, c.rate, self.step, min(done, 1.0), c.warm_up)
             loss, metres = fusion_loss(self.net, self._batch(self.step), c)
+            if not np.isfinite(metres):
+                raise ModelError(
+                    f"step {self.step}: the loss is {metres}, no number, and would spoil every weight: a sample is damaged"
+                )
             descend(self.optimizer, self.net, loss, self.team)
             self.step += 1
             follow(self.average, self.net, min(c.ema, self.step / (self.step + 10)))

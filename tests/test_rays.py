@@ -237,3 +237,16 @@ def test_missing_joints_are_marked_and_too_few_give_nothing() -> None:
     assert np.isfinite(view.features).all()
     keypoints.pixels[3:, 2] = 0.0
     assert keypoint_view(keypoints, make_rig(CAMERA)) is None
+
+
+def test_a_joint_far_outside_the_image_is_a_slip_and_does_not_turn_the_view():
+    joints = people()[0]
+    whole, slip = seen(joints, CAMERA), seen(joints, CAMERA)
+    hidden = seen(joints, CAMERA)
+    slip.pixels[4, :2] = 2.6 * CAMERA.width, 100.0
+    hidden.pixels[4, 2] = 0.0
+    rig = make_rig(CAMERA)
+    found, without, every = keypoint_view(slip, rig), keypoint_view(hidden, rig), keypoint_view(whole, rig)
+    assert not found.seen[4]
+    assert np.array_equal(found.features, without.features)
+    assert every.seen[4]
