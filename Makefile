@@ -16,7 +16,7 @@ SAMPLES_small = 48000 400 2000
 SAMPLES_full = 40000 1000 2000
 # Beside these: people under plain conditions to calibrate with, and rigs of all kinds to train on.
 PLAIN_debug = 20
-PLAIN_small = 200
+PLAIN_small = 400
 PLAIN_full = 500
 WIDE_debug = 10
 WIDE_small = 10000

@@ -97,9 +97,10 @@ def keypoint_view(keypoints: Keypoints, rig: Rig, *, mirror: bool = False) -> Vi
 
 
 def seen_rays(pixels: Array, camera: Camera) -> tuple[Array, BoolArray]:
-    """Detected joints (15 or more, 3) u, v [px] and confidence -> rays at z = 1 (15, 3), 0 where not seen, and which are seen (15,).
+    """Detected joints (15 or more, 3) u, v [px], confidence -> rays at z = 1 (15, 3), 0 where not seen, and which are seen (15,).
 
-    A joint half an image or more outside the image is a slip of the detector: it would turn the person's frame away from the person.
+    A joint half an image or more outside the image is a slip of the detector: it would turn the person's frame away from all
+    others.
     """
     p = pixels[:N_JOINTS]
     size = np.array([camera.width, camera.height])

@@ -239,8 +239,8 @@ def test_missing_joints_are_marked_and_too_few_give_nothing() -> None:
     assert keypoint_view(keypoints, make_rig(CAMERA)) is None
 
 
-def test_a_joint_far_outside_the_image_is_a_slip_and_does_not_turn_the_view():
-    joints = people()[0]
+def test_a_joint_far_outside_the_image_is_a_slip_and_does_not_turn_the_view() -> None:
+    joints = standing(2.5, CAMERA)
     whole, slip = seen(joints, CAMERA), seen(joints, CAMERA)
     hidden = seen(joints, CAMERA)
     slip.pixels[4, :2] = 2.6 * CAMERA.width, 100.0
