@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.drift import Warp, fit, fit_from_afar, identity, inverse, warped
-from edge.errors import ConfigError
+from edge.errors import ConfigError, OtherSignalError
 from edge.files import write_whole
 from edge.jit import kernel
 from edge.motion import MOTION_M, Motion
@@ -38,6 +38,7 @@ _PULSES_BEFORE_ARRIVAL = 1.5
 # After a silence (pings are rare while nobody is seen) one period must not replace what many had averaged.
 _LONGEST_STEP_S = 1.0
 _FORMAT = "posekernel-background-1"
+_OF_THE_SIGNAL = ("sample_rate_hz", "band_hz", "window_samples")
 
 
 class Background:
@@ -153,7 +154,10 @@ class Background:
             raise ConfigError(f"{path}: the empty room cannot be saved there ({e.strerror}); choose another path") from e
 
     def load(self, path: Path) -> None:
-        """Read what `save` wrote. Raises ConfigError when it cannot be read or belongs to another rig, rate, band or window."""
+        """Read what `save` wrote.
+
+        Raises ConfigError when it cannot be read or belongs to another rig, OtherSignalError to another rate, band or window.
+        """
         try:
             with np.load(path, allow_pickle=False) as file:
                 data = {name: np.asarray(file[name]) for name in file.files}
@@ -170,9 +174,10 @@ class Background:
                 or found.dtype.kind not in "biuf"
                 or not np.allclose(found, needed, atol=1e-6)
             ):
-                raise ConfigError(
-                    f"{path}: the saved empty room has {name} {_short(found)}, this rig has {_short(needed)}; "
-                    "record one with this rig and nobody in view"
+                wrong = OtherSignalError if name in _OF_THE_SIGNAL else ConfigError
+                raise wrong(
+                    f"{path}: the saved empty room has {name} {_short(found)}, {_short(needed)} is needed; "
+                    "remove the file: the room is learned anew while nobody is in view"
                 )
         if room.shape != self._shape or not np.isfinite(room.view(np.float32)).all():
             raise ConfigError(f"{path}: the saved empty room is damaged; record one with nobody in view")

@@ -9,6 +9,10 @@ class ConfigError(PosekernelError, ValueError):
     """A configuration file that cannot be read or does not make sense."""
 
 
+class OtherSignalError(ConfigError):
+    """A saved empty room of another sample rate, band or window: good, but of no use here."""
+
+
 class DeviceError(PosekernelError, OSError):
     """A sound card or camera that is absent, refuses the asked format, or went away."""
 

@@ -19,7 +19,7 @@ from edge.background import Background
 from edge.config import Config
 from edge.deconvolution import Correction, Deconvolver
 from edge.devices import AudioPeriod, Frame, Source, SourceKind
-from edge.errors import EndOfStreamError
+from edge.errors import EndOfStreamError, OtherSignalError
 from edge.excitation import Excitation
 from edge.execution import execution
 from edge.keypoints import BlazePose
@@ -98,7 +98,10 @@ class Pipeline:
             track_drift=config.background.track_drift,
         )
         if config.background.snapshot and Path(config.background.snapshot).exists():
-            self.background.load(Path(config.background.snapshot))
+            try:
+                self.background.load(Path(config.background.snapshot))
+            except OtherSignalError as e:  # another excitation, or a release that sampled responses otherwise
+                log.warning("%s", e)
         self.execution = execution(config)
         self.keypoints = BlazePose(
             MODELS,

@@ -99,13 +99,10 @@ def keypoint_view(keypoints: Keypoints, rig: Rig, *, mirror: bool = False) -> Vi
 def seen_rays(pixels: Array, camera: Camera) -> tuple[Array, BoolArray]:
     """Detected joints (15 or more, 3) u, v [px], confidence -> rays at z = 1 (15, 3), 0 where not seen, and which are seen (15,).
 
-    A joint half an image or more outside the image is a slip of the detector: it would turn the person's frame away from all
-    others.
+    A slip far outside the image would turn the person's frame away from all other joints.
     """
     p = pixels[:N_JOINTS]
-    size = np.array([camera.width, camera.height])
-    inside = (np.abs(p[:, :2] / size - 0.5) < 1.0).all(axis=1)
-    seen = inside & (p[:, 2] >= SEEN)
+    seen = camera.near_image(p[:, :2]) & (p[:, 2] >= SEEN)
     rays = np.zeros((N_JOINTS, 3))
     rays[seen] = camera.rays(p[seen, :2])
     return rays, seen

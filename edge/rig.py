@@ -74,9 +74,16 @@ class Camera:
     def rays(self, pixels: npt.ArrayLike) -> Array:
         """Pixels (..., 2) -> points (..., 3) on each pixel's ray at z = 1 (undistorted)."""
         uv = np.asarray(pixels, np.float64)
+        if uv.size == 0:
+            return np.zeros((*uv.shape[:-1], 3))
         xy = cv2.undistortPoints(uv.reshape(-1, 1, 2), self.matrix, np.array(self.distortion))
         xy = np.asarray(xy, np.float64).reshape(*uv.shape[:-1], 2)
         return np.concatenate([xy, np.ones_like(xy[..., :1])], axis=-1)
+
+    def near_image(self, pixels: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+        """Which pixels (..., 2) are less than half an image outside the image (...,); a detected joint that is not is a slip."""
+        off = np.asarray(pixels, np.float64) / np.array([self.width, self.height]) - 0.5
+        return np.asarray((np.abs(off) < 1.0).all(axis=-1))
 
     @property
     def room_rotation(self) -> Array:

@@ -48,7 +48,7 @@ class Shape:
 def make_shape(keypoints: Keypoints, camera: Camera) -> Shape | None:
     """Shape from what the camera sees, or None when fewer than four joints are seen (too few to place a body)."""
     pixels = keypoints.pixels[:N_JOINTS]
-    confidence = np.where(np.isfinite(pixels[:, :2]).all(axis=1), pixels[:, 2], 0.0)
+    confidence = np.where(camera.near_image(pixels[:, :2]), pixels[:, 2], 0.0)
     seen = confidence >= SEEN
     if seen.sum() < 4:
         return None

@@ -14,10 +14,10 @@ from edge.bench.frontend import (
     Scene,
     Stages,
     error_db,
+    fewer_samples,
     half_width_samples,
     make_scene,
     numpy_stages,
-    one_sided_inverse,
     our_stages,
     pyroomacoustics_stages,
     scipy_stages,
@@ -198,18 +198,15 @@ def torch_stages(scene: Scene) -> Stages:
     import torch
 
     torch.set_num_threads(1)
-    inverse = torch.from_numpy(one_sided_inverse(scene).astype(np.complex64))
-    width = 2 * half_width_samples(scene) + 1
-    position = scene.rig.arrival_s(scene.grid.centres.reshape(-1, 3)) * scene.excitation.sample_rate_hz
-    index = np.minimum(position.astype(np.int64), scene.window_samples - 2)
-    weight = torch.from_numpy(np.where(position < scene.window_samples, position - index, 0).astype(np.float32))
-    before, after = torch.from_numpy(index), torch.from_numpy(index + 1)
-    n = scene.excitation.period_samples
+    inverse, index, weight = (torch.from_numpy(a) for a in fewer_samples(scene))
+    width = 2 * half_width_samples(scene, scene.fewer) + 1
+    before, after = index, index + 1
+    n, window = scene.excitation.period_samples // scene.fewer, scene.window_samples // scene.fewer
 
     def deconvolve(y: Any) -> Any:
-        one_sided = torch.zeros(y.shape, dtype=torch.complex64)
-        one_sided[:, : len(inverse)] = torch.fft.rfft(torch.from_numpy(y)) * inverse
-        return torch.fft.ifft(one_sided, n=n)[:, : scene.window_samples]
+        one_sided = torch.zeros((len(y), n), dtype=torch.complex64)
+        one_sided[:, : len(inverse)] = torch.fft.rfft(torch.from_numpy(y))[:, : len(inverse)] * inverse
+        return torch.fft.ifft(one_sided)[:, :window]
 
     def envelope(h: Any) -> Any:
         power = (h.real**2 + h.imag**2)[:, None]

@@ -100,7 +100,7 @@ def detected(scenes: Scenes, rng: Rng) -> Scenes:
         width = 2.0 * FOCAL_PX * scenes.half_view[k]
         camera = Camera(round(width), round(0.75 * width), FOCAL_PX, FOCAL_PX, width / 2, 0.375 * width)
         pixels = model.observe(rng, joints, camera)
-        seen[k] = np.isfinite(pixels[:, :2]).all(axis=1) & (pixels[:, 2] >= SEEN)
+        seen[k] = camera.near_image(pixels[:, :2]) & (pixels[:, 2] >= SEEN)
         rays[k, seen[k]] = camera.rays(pixels[seen[k], :2])
     return replace(scenes, rays=rays, seen=seen).pick(seen[:, :N_JOINTS].sum(axis=1) >= LEAST_DETECTED)
 

@@ -83,7 +83,7 @@ def view_from(rays: Array, seen: npt.NDArray[np.bool_]) -> View:
 def sample_view(sample: Sample, rig: Rig) -> View | None:
     """The view of a sample's keypoints, or None when fewer than LEAST_SEEN of the first 15 joints are seen."""
     pixels = sample.keypoints.pixels
-    seen = np.isfinite(pixels[:, :2]).all(axis=1) & (pixels[:, 2] >= SEEN)
+    seen = rig.camera.near_image(pixels[:, :2]) & (pixels[:, 2] >= SEEN)
     if seen[:N_JOINTS].sum() < LEAST_SEEN:
         return None
     rays = np.full((N_SEEN, 3), np.nan)

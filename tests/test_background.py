@@ -8,7 +8,7 @@ import pytest
 
 from edge.background import FIRST_PERIODS, Background
 from edge.drift import fit, fit_from_afar, identity, inverse, warped
-from edge.errors import ConfigError
+from edge.errors import ConfigError, OtherSignalError
 from edge.rig import Rig, speed_of_sound
 from tests import reference
 from tests.signal_scene import BAND, CAMERA, PERIOD, RATE, UNCOMPILED, WINDOW, db, hundreds_of_steps, ring
@@ -290,9 +290,9 @@ def test_saved_room_of_another_rig_is_refused(tmp_path):
     other = Rig(RIG.speakers, RIG.mics + np.array([0.0, 0.0, 0.01]), RIG.pairs, CAMERA, RIG.speed_of_sound_m_s)
     with pytest.raises(ConfigError, match="mics_m"):
         Background(other, RATE, BAND, WINDOW).load(path)
-    with pytest.raises(ConfigError, match="band_hz"):
+    with pytest.raises(OtherSignalError, match="band_hz"):
         Background(RIG, RATE, (1_000.0, 7_500.0), WINDOW).load(path)
-    with pytest.raises(ConfigError, match="window_samples"):
+    with pytest.raises(OtherSignalError, match="window_samples"):
         Background(RIG, RATE, BAND, WINDOW - 1).load(path)
     for damage in (b"", b"nonsense", path.read_bytes()[:5_000]):
         broken = tmp_path / "broken.npz"

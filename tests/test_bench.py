@@ -16,8 +16,8 @@ def test_front_end_equals_its_peers_at_full_size():
     result = bench_frontend(repetitions=2)
     assert (result.microphones, result.samples, result.voxels) == (6, 4800, (48, 64, 64))
     assert result.row("posekernel").ratio == 1.0
-    # posekernel pools over 5 samples at 16 kHz, the others over 15 at 48 kHz; the worst voxel counts.
-    for name, error_db in (("posekernel", -33.0), ("scipy", -90.0)):
+    # These pool over 5 samples at 16 kHz, numpy over 15 at 48 kHz; the worst voxel counts.
+    for name, error_db in (("posekernel", -33.0), ("scipy", -33.0)):
         assert result.row(name).error_db < error_db
         assert result.row(name).median_ms <= result.row(name).p95_ms
 

@@ -24,8 +24,8 @@ def test_peers_that_are_there_agree_and_the_rest_is_named(monkeypatch: pytest.Mo
     rows = bench_peers(repetitions=1, voxels=(6, 6, 6))
     front_end = by_name(rows, "front end")
     assert front_end["posekernel"].ratio == 1.0
-    assert front_end["posekernel"].error_db < -45.0  # at the nearest sixteenth of a sample
-    assert front_end["scipy, numpy"].error_db < -90.0
+    assert front_end["posekernel"].error_db < -33.0  # fewer samples are pooled
+    assert front_end["scipy, numpy"].error_db < -33.0
     assert "pip install 'posekernel[bench]'" in front_end["pyroomacoustics, numpy"].absent
     assert "pip install 'posekernel[peers]'" in front_end["PyTorch"].absent
     for form in ("ray", "volume"):

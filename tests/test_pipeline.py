@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from edge.app import DEMO_SESSION
+from edge.background import FIRST_PERIODS, Background
 from edge.config import BackgroundConfig, Config, DeviceConfig, MqttConfig, SourceConfig
 from edge.console import Console
 from edge.control import Control
@@ -152,6 +153,22 @@ def test_a_room_that_is_to_be_forgotten_is_not_saved(tmp_path: Path, monkeypatch
     config = replace(config, background=BackgroundConfig(snapshot=str(saved)))
     run(replace(config, runtime=replace(config.runtime, state_dir=str(tmp_path))), Console(False))
     assert saved.exists() != recalibrated
+
+
+def test_a_saved_room_of_another_sampling_is_learned_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    pipeline, plan = make(realtime=False)
+    heard = pipeline.deconvolve
+    other = Background(plan.rig, 3 * heard.sample_rate_hz, heard.band_hz, 3 * heard.window_samples)
+    rng = np.random.default_rng(0)
+    room = rng.normal(size=(len(plan.rig.pairs), other.window_samples)).astype(np.complex64)
+    for k in range(FIRST_PERIODS):
+        other.step(room, k * 10**8, False)
+    saved = tmp_path / "room.npz"
+    other.save(saved)
+    again = Pipeline(replace(pipeline.config, background=BackgroundConfig(snapshot=str(saved))), plan.rig, plan.excitation)
+    assert not again.room_learned
+    assert f"{saved}: the saved empty room has sample_rate_hz" in caplog.text
+    assert "remove the file" in caplog.text
 
 
 def test_a_slow_consumer_drops_old_frames_and_counts_them() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from edge.background import FIRST_PERIODS, Background
-from edge.bench.frontend import BAND_HZ, make_scene
+from edge.bench.frontend import BAND_HZ, WINDOW_S, make_scene
 from edge.bench.measure import Clock
 from edge.deconvolution import Deconvolver
 from edge.devices import FloatArray
@@ -31,9 +31,9 @@ class FrontEnd:
         band_hz: tuple[float, float] = BAND_HZ,
     ) -> None:
         scene = make_scene(voxels, microphones, sample_rate_hz, band_hz)
-        self._rig, self._excitation = scene.rig, scene.excitation
-        self._deconvolve = Deconvolver(scene.excitation, scene.rig, scene.window_samples / scene.excitation.sample_rate_hz)
-        rate, band, window = self._deconvolve.sample_rate_hz, scene.excitation.band_hz, self._deconvolve.window_samples
+        self._rig, self._excitation, self.sample_rate_hz = scene.rig, scene.excitation, sample_rate_hz
+        self.deconvolve = Deconvolver(scene.excitation, scene.rig, WINDOW_S)
+        rate, band, window = self.deconvolve.sample_rate_hz, scene.excitation.band_hz, self.deconvolve.window_samples
         self._rate, self._band = rate, band
         self._background = Background(scene.rig, rate, band, window)
         self.volume = Volume(scene.rig, scene.grid, rate, window)
@@ -45,20 +45,20 @@ class FrontEnd:
         self._gate_s = np.asarray(scene.rig.arrival_s([0.3, 0.2, 2.2]) * 0.75)
         self._turn = 0
         for period in self._empty:
-            self._background.step(self._deconvolve(period), self._now_ns(), False)
+            self._background.step(self.deconvolve(period), self._now_ns(), False)
 
     def run(self, clock: Clock, names: tuple[str, str, str, str] = STAGES, *, person: bool = True) -> Any:
         """One period through all stages: (P, Z, Y, X) float32."""
         periods = self._walking if person else self._empty
         period = periods[self._turn % len(periods)]
-        responses = clock.call(names[0], self._deconvolve, period)
+        responses = clock.call(names[0], self.deconvolve, period)
         body = clock.call(names[1], self._background.step, responses, self._now_ns(), person, self._gate_s if person else None)
         pooled = clock.call(names[2], lambda: self.volume.pool(make_kernels(body, self._rate, self._band).envelope))
         return clock.call(names[3], self.volume.gather, pooled, self._out)
 
     def learn_empty(self, clock: Clock) -> None:
         """The background's other work: a period with nobody in view."""
-        responses = self._deconvolve(self._empty[self._turn % len(self._empty)])
+        responses = self.deconvolve(self._empty[self._turn % len(self._empty)])
         clock.call(EMPTY, self._background.step, responses, self._now_ns(), False)
 
     def _now_ns(self) -> int:

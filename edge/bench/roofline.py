@@ -48,7 +48,7 @@ def roofline(rows: Iterable[Row], end: FrontEnd, networks: Iterable[NetworkRow],
     """Points of the front end's stages and of every network on one thread of the preferred runtime."""
     times = {r.name: r.median_ms for r in rows if r.group == GROUP}
     points = [
-        _point("deconvolution", deconvolution_work(6, 4800, 1920), times["deconvolution"], limits),
+        _point("deconvolution", deconvolution_work(end), times["deconvolution"], limits),
         _point("volume", volume_work(end), times["volume"], limits),
     ]
     runtime = load_runtime()[0]
@@ -60,12 +60,14 @@ def roofline(rows: Iterable[Row], end: FrontEnd, networks: Iterable[NetworkRow],
     return tuple(points)
 
 
-def deconvolution_work(microphones: int, samples: int, window: int) -> Work:
-    """A real FFT of (M, N), a product with the inverse, a complex one back; one window of T samples per microphone is kept."""
-    fft = 5.0 * samples * math.log2(samples)
-    bins = samples // 2 + 1
-    moved = 4.0 * samples + 2 * 8.0 * bins + 3 * 8.0 * samples + 2 * 8.0 * window
-    return Work(microphones * (1.5 * fft + 6.0 * bins), microphones * moved)
+def deconvolution_work(end: FrontEnd) -> Work:
+    """A real FFT of (M, N), a product with the inverse, a shorter complex one back; one window a microphone is kept."""
+    heard = end.deconvolve
+    samples, back = heard.period_samples, round(heard.period_samples * heard.sample_rate_hz / end.sample_rate_hz)
+    bins = back // 2
+    operations = 2.5 * samples * math.log2(samples) + 6.0 * bins + 5.0 * back * math.log2(back)
+    moved = 4.0 * samples + 8.0 * (samples // 2 + 1) + 8.0 * bins + 3 * 8.0 * back + 2 * 8.0 * heard.window_samples
+    return Work(heard.mics * operations, heard.mics * moved)
 
 
 def volume_work(end: FrontEnd) -> Work:

@@ -32,7 +32,10 @@ class Fit:
 
 
 def bench_scaling(repetitions: int = 30) -> tuple[Fit, ...]:
-    """The front end at other sizes, all in one interleaved run; the other two are 6 microphones, 64 x 64 x 48 voxels, 48 kHz."""
+    """The front end at other sizes, all in one interleaved run; the other two are 6 microphones, 64 x 64 x 48 voxels, 48 kHz.
+
+    The band is 2-7.5 kHz, but up to FULL_BAND of the rate where the rate is varied: else responses come at 16 kHz from all.
+    """
     ends = {("microphones", float(m)): FrontEnd(microphones=m) for m in MICROPHONES}
     ends |= {("sample rate [kHz]", r / 1000.0): FrontEnd(sample_rate_hz=r, band_hz=(2_000.0, FULL_BAND * r)) for r in RATES_HZ}
     ends |= {("voxels", 64.0 * 64.0 * z): FrontEnd(voxels=(z, 64, 64)) for z in SLICES}
