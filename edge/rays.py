@@ -17,6 +17,7 @@ from edge.mirror import FLIP, MIRROR, mirrored
 from edge.pose import MID_HIP, Keypoints
 from edge.pose_kernel import Kernels, pool
 from edge.rig import Camera, Rig
+from edge.shape import SEEN
 from edge.volume import gather_points, gather_points_coherent
 
 Array = npt.NDArray[np.float64]
@@ -28,7 +29,6 @@ CHANNELS = ("mean", "max", "coherent")
 # A recording without any noise shows the pulse's faint beginning as if it were the body's. The networks learned from recordings
 # of 0 to 20 dB: interference is taken to be this far below the echo, at least.
 CLEAREST_DB = 20.0
-SEEN = 0.3  # a joint below this confidence is taken as missing
 LEAST_SEEN = 4
 ANKLE_M = 0.08  # an ankle's height above the sole
 SIZE_LOG = 0.75  # a person of size 1 (at unit depth, root mean square) stands about exp(-0.75) m away
@@ -88,7 +88,7 @@ class View:
 
 def keypoint_view(keypoints: Keypoints, rig: Rig, *, mirror: bool = False) -> View | None:
     """The view of one person, or None when fewer than LEAST_SEEN of the 15 joints are seen. mirror: of the mirror image."""
-    rays, seen = seen_rays(keypoints.pixels, rig.camera)
+    rays, seen = seen_rays(keypoints.pixels[:N_JOINTS], rig.camera)
     if seen.sum() < LEAST_SEEN:
         return None
     height = np.nan if rig.camera.height_m is None else rig.camera.height_m
@@ -97,14 +97,13 @@ def keypoint_view(keypoints: Keypoints, rig: Rig, *, mirror: bool = False) -> Vi
 
 
 def seen_rays(pixels: Array, camera: Camera) -> tuple[Array, BoolArray]:
-    """Detected joints (15 or more, 3) u, v [px], confidence -> rays at z = 1 (15, 3), 0 where not seen, and which are seen (15,).
+    """Detected joints (K, 3) u, v [px], confidence -> rays at z = 1 (K, 3), NaN where not seen, and which are seen (K,).
 
     A slip far outside the image would turn the person's frame away from all other joints.
     """
-    p = pixels[:N_JOINTS]
-    seen = camera.near_image(p[:, :2]) & (p[:, 2] >= SEEN)
-    rays = np.zeros((N_JOINTS, 3))
-    rays[seen] = camera.rays(p[seen, :2])
+    seen = camera.near_image(pixels[:, :2]) & (pixels[:, 2] >= SEEN)
+    rays = np.full((len(pixels), 3), np.nan)
+    rays[seen] = camera.rays(pixels[seen, :2])
     return rays, seen
 
 

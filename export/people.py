@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.mirror import FLIP
+from edge.rays import seen_rays
 from edge.rig import Camera
-from edge.shape import SEEN
 from export.bodies import Split, pose_body, sample_body
 from export.detector import FAR_SIDE_M, MIRROR, load_detector, person_size
 from export.poses import sample_pose
@@ -95,13 +95,12 @@ def sample_scenes(people: People, count: int, rng: Rng) -> Scenes:
 def detected(scenes: Scenes, rng: Rng) -> Scenes:
     """The same scenes as the fitted detector model sees them; those of whom too few joints are left go. About 1000 a second."""
     model = load_detector()
-    rays, seen = np.full_like(scenes.rays, np.nan), np.zeros_like(scenes.seen)
+    rays, seen = np.empty_like(scenes.rays), np.empty_like(scenes.seen)
     for k, joints in enumerate(scenes.joints):
         width = 2.0 * FOCAL_PX * scenes.half_view[k]
         camera = Camera(round(width), round(0.75 * width), FOCAL_PX, FOCAL_PX, width / 2, 0.375 * width)
         pixels = model.observe(rng, joints, camera)
-        seen[k] = camera.near_image(pixels[:, :2]) & (pixels[:, 2] >= SEEN)
-        rays[k, seen[k]] = camera.rays(pixels[seen[k], :2])
+        rays[k], seen[k] = seen_rays(pixels, camera)
     return replace(scenes, rays=rays, seen=seen).pick(seen[:, :N_JOINTS].sum(axis=1) >= LEAST_DETECTED)
 
 

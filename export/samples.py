@@ -244,7 +244,7 @@ def _stored(environment: Environment) -> Iterable[Stored]:
     for sample in environment:
         noisy = analytic_signal(sample.rir, rate, band)[:, :down]
         clean = noisy if sample.clean is None else analytic_signal(sample.clean, rate, band)[:, :down]
-        rays, seen = seen_rays(sample.keypoints.pixels, environment.rig.camera)
+        rays, seen = seen_rays(sample.keypoints.pixels[:N_JOINTS], environment.rig.camera)
         sir = sample.info.get("sir_db")
         yield Stored(
             name=f"{environment.path.name}/{sample.name}",

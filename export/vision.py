@@ -9,13 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.dataset import Sample
+from edge.rays import seen_rays
 from edge.rig import Rig
-from edge.shape import SEEN
 from export.mlp import Mlp, Weights, mlp_from
 
 Array = npt.NDArray[np.float64]
 
-N_SEEN = 25  # 2D joints that go in
 N_JOINTS = 15  # joints that come out
 LEAST_SEEN = 4
 # Outputs of the lifting network: log depth of the mid-hip; per joint log depth behind it and the shift of the 2D joint; logs of
@@ -82,12 +81,9 @@ def view_from(rays: Array, seen: npt.NDArray[np.bool_]) -> View:
 
 def sample_view(sample: Sample, rig: Rig) -> View | None:
     """The view of a sample's keypoints, or None when fewer than LEAST_SEEN of the first 15 joints are seen."""
-    pixels = sample.keypoints.pixels
-    seen = rig.camera.near_image(pixels[:, :2]) & (pixels[:, 2] >= SEEN)
+    rays, seen = seen_rays(sample.keypoints.pixels, rig.camera)
     if seen[:N_JOINTS].sum() < LEAST_SEEN:
         return None
-    rays = np.full((N_SEEN, 3), np.nan)
-    rays[seen] = rig.camera.rays(pixels[seen, :2])
     return view_from(rays, seen)
 
 

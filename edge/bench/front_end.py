@@ -5,9 +5,8 @@ from typing import Any
 import numpy as np
 
 from edge.background import FIRST_PERIODS, Background
-from edge.bench.frontend import BAND_HZ, WINDOW_S, make_scene
+from edge.bench.frontend import BAND_HZ, make_scene
 from edge.bench.measure import Clock
-from edge.deconvolution import Deconvolver
 from edge.devices import FloatArray
 from edge.pose_kernel import make_kernels
 from edge.volume import Volume
@@ -31,9 +30,9 @@ class FrontEnd:
         band_hz: tuple[float, float] = BAND_HZ,
     ) -> None:
         scene = make_scene(voxels, microphones, sample_rate_hz, band_hz)
-        self._rig, self._excitation, self.sample_rate_hz = scene.rig, scene.excitation, sample_rate_hz
-        self.deconvolve = Deconvolver(scene.excitation, scene.rig, WINDOW_S)
-        rate, band, window = self.deconvolve.sample_rate_hz, scene.excitation.band_hz, self.deconvolve.window_samples
+        self._rig, self._excitation, self.fewer = scene.rig, scene.excitation, scene.fewer
+        self.deconvolve = scene.deconvolve
+        rate, band, window = self.deconvolve.sample_rate_hz, self.deconvolve.band_hz, self.deconvolve.window_samples
         self._rate, self._band = rate, band
         self._background = Background(scene.rig, rate, band, window)
         self.volume = Volume(scene.rig, scene.grid, rate, window)

@@ -62,7 +62,7 @@ Stages = tuple[Callable[[Any], Any], Callable[[Any], Any], Callable[[Any], Any]]
 class Scene:
     """What every implementation is given. recording: (M, N) float32, one period.
 
-    fewer: the recording's sample rate over that of our responses. The faster peers may leave out as many samples.
+    deconvolve: ours. fewer: the recording's sample rate over that of our responses; the faster peers may leave out as much.
     """
 
     excitation: Excitation
@@ -70,6 +70,7 @@ class Scene:
     grid: Grid
     window_samples: int
     recording: FloatArray
+    deconvolve: Deconvolver
     fewer: int
 
 
@@ -161,15 +162,15 @@ def make_scene(
     echo = np.exp(-2j * np.pi * np.arange(len(excitation.spectrum)) / 0.1 * rig.arrival_s([0.3, 0.2, 2.4])[:, None])
     recording = np.fft.irfft(excitation.spectrum * echo, excitation.period_samples)
     recording += 0.01 * np.random.default_rng(0).standard_normal(recording.shape)
-    fewer = round(sample_rate_hz / Deconvolver(excitation, rig, WINDOW_S).sample_rate_hz)
-    return Scene(excitation, rig, grid, round(WINDOW_S * sample_rate_hz), recording.astype(np.float32), fewer)
+    deconvolve = Deconvolver(excitation, rig, WINDOW_S)
+    fewer = round(sample_rate_hz / deconvolve.sample_rate_hz)
+    return Scene(excitation, rig, grid, round(WINDOW_S * sample_rate_hz), recording.astype(np.float32), deconvolve, fewer)
 
 
 def our_stages(scene: Scene) -> Stages:
     """What the sensor runs."""
-    band = scene.excitation.band_hz
-    deconvolve = Deconvolver(scene.excitation, scene.rig, WINDOW_S)
-    rate = deconvolve.sample_rate_hz
+    deconvolve = scene.deconvolve
+    rate, band = deconvolve.sample_rate_hz, deconvolve.band_hz
     volume = Volume(scene.rig, scene.grid, rate, deconvolve.window_samples)
     out = np.empty((volume.pairs, *scene.grid.shape), np.float32)
     return deconvolve, lambda h: volume.pool(make_kernels(h, rate, band).envelope), lambda e: volume.gather(e, out)

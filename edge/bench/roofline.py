@@ -63,7 +63,7 @@ def roofline(rows: Iterable[Row], end: FrontEnd, networks: Iterable[NetworkRow],
 def deconvolution_work(end: FrontEnd) -> Work:
     """A real FFT of (M, N), a product with the inverse, a shorter complex one back; one window a microphone is kept."""
     heard = end.deconvolve
-    samples, back = heard.period_samples, round(heard.period_samples * heard.sample_rate_hz / end.sample_rate_hz)
+    samples, back = heard.period_samples, heard.period_samples // end.fewer
     bins = back // 2
     operations = 2.5 * samples * math.log2(samples) + 6.0 * bins + 5.0 * back * math.log2(back)
     moved = 4.0 * samples + 8.0 * (samples // 2 + 1) + 8.0 * bins + 3 * 8.0 * back + 2 * 8.0 * heard.window_samples
