@@ -8,17 +8,16 @@ The first FIRST_PERIODS periods that are alike while `person` is False are the e
 of the camera's view then becomes part of it until that is learned anew, so the caller starts only once the room is empty.
 """
 
-import io
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from edge.drift import Warp, fit, fit_from_afar, identity, inverse, warped
-from edge.errors import ConfigError, OtherSignalError
-from edge.files import write_whole
+from edge import room_file
+from edge.aliased_tail import AliasedTail
+from edge.drift import Late, Warp, fit, fit_from_afar, identity, inverse, warped
+from edge.errors import ConfigError
 from edge.jit import kernel
 from edge.motion import MOTION_M, Motion
 from edge.rig import Rig
@@ -33,12 +32,12 @@ _ALIKE = 0.7
 # Less like the learned room than this, a period is a fault (muted, misaligned, another rig) and is not used.
 _USABLE = 0.4
 _FIT_STEPS = 2
+_TAIL_ROUNDS = 3
+_TAIL_EVERY_S = 5.0
 # The body's pulse begins before its time of arrival, by about the inverse of the bandwidth.
 _PULSES_BEFORE_ARRIVAL = 1.5
 # After a silence (pings are rare while nobody is seen) one period must not replace what many had averaged.
 _LONGEST_STEP_S = 1.0
-_FORMAT = "posekernel-background-1"
-_OF_THE_SIGNAL = ("sample_rate_hz", "band_hz", "window_samples")
 
 
 class Background:
@@ -51,12 +50,14 @@ class Background:
         band_hz: tuple[float, float],
         window_samples: int,
         *,
+        period_s: float | None = None,
         adapt_s: float = 15.0,
         leak_s: float = 300.0,
         track_drift: bool = True,
     ) -> None:
-        """adapt_s: time constant of learning while nobody is seen [s].
+        """period_s: of the excitation [s]; None leaves reverberation that outlasts it to drift unmodelled (aliased_tail.py).
 
+        adapt_s: time constant of learning while nobody is seen [s].
         leak_s: time constant of learning while somebody is seen and moves [s]; inf freezes. A body that keeps its place, for
         instance breathing in a chair, is not learned. track_drift: False subtracts the learned response as it is.
         """
@@ -69,6 +70,10 @@ class Background:
         self._margin_s = _PULSES_BEFORE_ARRIVAL / (band_hz[1] - band_hz[0])
         self._room: ComplexArray | None = None
         self._warp: Warp | None = None
+        self._period_s, self._tail = period_s, None
+        if period_s is not None and track_drift:
+            self._tail = AliasedTail(len(rig.pairs), self.window_samples, period_s * self.sample_rate_hz / len(rig.speakers))
+        self._tail_heard_ns = 0
         self._motion = Motion(self._sample_count(2.0 * MOTION_M / rig.speed_of_sound_m_s))
         self._occupied = False
         self._candidate: ComplexArray | None = None
@@ -92,11 +97,11 @@ class Background:
     ) -> ComplexArray | None:
         """Analytic responses (P, T) of one good period -> pose kernels (P, T) complex64.
 
-        t_ns: time of the period on any steady clock. person: somebody may be in the room. first_arrival_s: (P,) earliest time
-        at which a body can be heard [s]; None with a person keeps the last fit. Returns None until an empty room was learned,
-        and for a period that does not look like this room (counted in `rejected`, nothing is learned from it). `residual_db`
-        tells how much of the fitted part is left. The very first empty room takes FIRST_PERIODS periods, however soon they
-        come: hold back, or pass person=True, until the room may be empty. Raises ConfigError on a wrong shape.
+        t_ns: on any steady clock. person: somebody may be in the room. first_arrival_s: (P,) earliest time at which a body can
+        be heard [s]; None with a person keeps the last fit. Returns None until an empty room was learned, and for a period that
+        does not look like this room (counted in `rejected`, nothing is learned from it). `residual_db` tells how much of the
+        fitted part is left. The first empty room takes FIRST_PERIODS periods, however soon they come: hold back, or pass
+        person=True, until the room may be empty. Raises ConfigError on a wrong shape.
         """
         y = np.ascontiguousarray(responses, np.complex64)
         if y.shape != self._shape:
@@ -113,8 +118,7 @@ class Background:
             return None
 
         length = self._bodyless(person, first_arrival_s)
-        warp = self._fit(y, self._room, length)
-        expected = warped(self._room, warp)
+        warp, expected = self._expected(y, self._room, length)
         body = np.empty_like(y)
         _subtract(y, expected, body)
         part = slice(0, max(int(length.max()), self._direct_samples))
@@ -128,59 +132,44 @@ class Background:
         if person:
             self._leak(body, warp, np.maximum(length, self._direct_samples), elapsed_s)
         else:
+            due = self._occupied or t_ns - self._tail_heard_ns >= _TAIL_EVERY_S * 1e9
             self._learn(y, expected, elapsed_s)
+            if due:
+                self._tail_heard_ns = t_ns
+                self.remember(y)
         return body
+
+    def remember(self, responses: ComplexArray) -> None:
+        """Learn from responses (P, T) of the empty room how it drifts; it is not taken to be like that now. Needs a room."""
+        if self._tail is not None and self._room is not None:
+            self._tail.observe(responses, self._room)
 
     def forget(self) -> None:
         """Learn the empty room from nothing, as at the very start."""
         self._room = self._warp = self._candidate = self._last_ns = None
         self._occupied, self._age_s = False, float("inf")
         self._motion.forget()
+        if self._tail is not None:
+            self._tail.forget()
 
     def save(self, path: Path) -> None:
-        """Write the empty room and the rig that it belongs to (.npz), whole or not at all.
-
-        Raises ConfigError before one was learned, or when it cannot be written; a file that was there before then stays.
-        """
+        """Write the empty room and the rig that it belongs to (.npz), whole or not at all. Raises ConfigError where it can not."""
         if self._room is None:
             raise ConfigError(f"{path}: no empty room was learned yet, so there is nothing to save; record with nobody in view")
-        learned_utc_s = time.time() - self._age_s
-        content: dict[str, Any] = {"format": _FORMAT, "room": self._room, "learned_utc_s": learned_utc_s, **self._fingerprint()}
-        file = io.BytesIO()
-        np.savez(file, **content)
-        try:
-            write_whole(path, file.getvalue())
-        except OSError as e:
-            raise ConfigError(f"{path}: the empty room cannot be saved there ({e.strerror}); choose another path") from e
+        tail = {} if self._tail is None else self._tail.state()
+        room_file.write(path, self._room, time.time() - self._age_s, self._fingerprint(), tail)
 
     def load(self, path: Path) -> None:
         """Read what `save` wrote.
 
-        Raises ConfigError when it cannot be read or belongs to another rig, OtherSignalError to another rate, band or window.
+        Raises ConfigError when it cannot be read or belongs to another rig, OtherSignalError to another signal.
         """
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                data = {name: np.asarray(file[name]) for name in file.files}
-            if str(data["format"]) != _FORMAT:
-                raise ValueError(f"its format is {data['format']}, {_FORMAT} is needed")
-            room, learned_utc_s = np.ascontiguousarray(data["room"], np.complex64), float(data["learned_utc_s"])
-        except Exception as e:  # numpy, zipfile and tokenize raise a dozen kinds on a damaged file
-            raise ConfigError(f"{path}: not an empty room saved by posekernel ({e}); record one with nobody in view") from e
-        for name, needed in self._fingerprint().items():
-            found = data.get(name)
-            if (
-                found is None
-                or found.shape != needed.shape
-                or found.dtype.kind not in "biuf"
-                or not np.allclose(found, needed, atol=1e-6)
-            ):
-                wrong = OtherSignalError if name in _OF_THE_SIGNAL else ConfigError
-                raise wrong(
-                    f"{path}: the saved empty room has {name} {_short(found)}, {_short(needed)} is needed; "
-                    "remove the file: the room is learned anew while nobody is in view"
-                )
-        if room.shape != self._shape or not np.isfinite(room.view(np.float32)).all():
-            raise ConfigError(f"{path}: the saved empty room is damaged; record one with nobody in view")
+        room, learned_utc_s, data = room_file.read(path, self._shape, self._fingerprint())
+        if self._tail is not None:
+            try:
+                self._tail.restore(data, room)
+            except ValueError as e:
+                raise room_file.damaged(path, e) from e
         self._room, self._warp, self._occupied, self._candidate = room, None, True, None
         self._motion.forget()
         self._age_s = max(0.0, time.time() - learned_utc_s)
@@ -200,6 +189,7 @@ class Background:
             "sample_rate_hz": np.array(self.sample_rate_hz),
             "band_hz": np.array(self.band_hz, np.float64),
             "window_samples": np.array(float(self.window_samples)),
+            "period_s": np.array(np.nan if self._period_s is None else self._period_s),
         }
 
     def _bodyless(self, person: bool, first_arrival_s: npt.ArrayLike | None) -> IntArray:
@@ -212,15 +202,30 @@ class Background:
         until = (np.broadcast_to(np.asarray(first_arrival_s, np.float64), (pairs,)) - self._margin_s) * self.sample_rate_hz
         return np.clip(np.nan_to_num(until), 0, self.window_samples).astype(np.int64)
 
-    def _fit(self, y: ComplexArray, room: ComplexArray, length: IntArray) -> Warp:
+    def _expected(self, y: ComplexArray, room: ComplexArray, length: IntArray) -> tuple[Warp, ComplexArray]:
+        """The drift from the learned room to y, and the room under it."""
+        start = self._warp
+        late = self._late(0.0 if start is None else start.stretch)
+        for _ in range(_TAIL_ROUNDS):
+            start = self._fit(y, room, length, start, late)
+            before, late = late, self._late(start.stretch)
+            if late is before:
+                break
+        assert start is not None
+        return start, warped(room if late is None else room + late.under(start.stretch), start)
+
+    def _late(self, stretch: float) -> Late | None:
+        return None if self._tail is None else self._tail.change(stretch)
+
+    def _fit(self, y: ComplexArray, room: ComplexArray, length: IntArray, start: Warp | None, late: Late | None) -> Warp:
         pairs = self._shape[0]
         if not self.track_drift:
             return identity(pairs)
         if length.max() < self._direct_samples:
-            return self._warp or identity(pairs)
-        if self._warp is None:  # just loaded: the air may be degrees warmer than then
+            return start or identity(pairs)
+        if start is None:  # just loaded: the air may be degrees warmer than then
             return fit_from_afar(y, room, length, self._direct_samples, _FIT_STEPS)
-        return fit(y, room, length, self._warp, _FIT_STEPS)
+        return fit(y, room, length, start, _FIT_STEPS, late)
 
     def _consider(self, y: ComplexArray, t_ns: int, patience_s: float) -> None:
         """Take y for a new empty room once enough periods, over at least `patience_s`, agreed with each other."""
@@ -230,16 +235,15 @@ class Background:
         self._candidate_periods += 1
         self._candidate += (y - self._candidate) / np.float32(self._candidate_periods)
         if self._candidate_periods >= FIRST_PERIODS and t_ns - self._candidate_since_ns >= patience_s * 1e9:
+            if self._room is not None and self._tail is not None:
+                self._tail.forget()
             self._room, self._candidate = self._candidate, None
             self._warp, self._occupied, self._age_s = identity(self._shape[0]), False, 0.0
             self._motion.forget()
 
     def _learn(self, y: ComplexArray, expected: ComplexArray, elapsed_s: float) -> None:
-        """Nobody is seen: follow the live response, from where drift has taken the learned one while somebody was."""
-        assert self._room is not None
-        if self._occupied:
-            self._room = expected
-        self._room = _blend(self._room, y, min(elapsed_s, _LONGEST_STEP_S) / self.adapt_s)
+        """Nobody is seen: follow the live response, from where drift has taken the learned one: no average over temperatures."""
+        self._room = _blend(expected, y, min(elapsed_s, _LONGEST_STEP_S) / self.adapt_s)
         self._warp, self._occupied, self._age_s = identity(self._shape[0]), False, 0.0
         self._motion.forget()
 
@@ -290,7 +294,3 @@ def _likeness(a: ComplexArray, b: ComplexArray) -> float:
 
 def _ratio_db(a: ComplexArray, b: ComplexArray) -> float:
     return 20.0 * float(np.log10(max(float(np.linalg.norm(a)), 1e-12) / max(float(np.linalg.norm(b)), 1e-12)))
-
-
-def _short(a: Array | None) -> str:
-    return "none" if a is None else np.array2string(np.asarray(a), precision=4, threshold=12, edgeitems=2).replace("\n", "")

@@ -28,6 +28,19 @@ class Warp:
     stretch: float
 
 
+@dataclass(frozen=True, eq=False)
+class Late:
+    """What a room's response gains beside being warped: gain + slope (stretch - at), each (P, T). See aliased_tail.py."""
+
+    gain: ComplexArray
+    slope: ComplexArray
+    at: float
+
+    def under(self, stretch: float) -> ComplexArray:
+        """(P, T), for a stretch near `at`."""
+        return self.gain + self.slope * np.float32(stretch - self.at)
+
+
 def identity(pairs: int) -> Warp:
     """No drift."""
     return Warp(np.ones(pairs), np.zeros(pairs), 0.0)
@@ -46,8 +59,10 @@ def warped(room: ComplexArray, warp: Warp) -> ComplexArray:
     return out
 
 
-def fit(live: ComplexArray, room: ComplexArray, length: IntArray, start: Warp, steps: int) -> Warp:
+def fit(live: ComplexArray, room: ComplexArray, length: IntArray, start: Warp, steps: int, late: Late | None = None) -> Warp:
     """The drift that takes `room` to `live` (P, T) over the first `length` (P,) samples, found from `start`.
+
+    late: what the stretch does to the room beside stretching it.
 
     Samples weigh in proportion to their time squared, against spherical spreading: otherwise the direct sound, which tells
     nothing about the stretch, decides alone.
@@ -56,8 +71,12 @@ def fit(live: ComplexArray, room: ComplexArray, length: IntArray, start: Warp, s
     warp = start
     products, step = np.empty((pairs, 4, 4)), np.empty(2 * pairs + 1)
     taps = interpolation_taps()
+    model, slope, at = room, np.empty((pairs, 0), np.complex64), 0.0
+    if late is not None:
+        model, slope, at = room + late.gain, late.slope, late.at
     for _ in range(steps):
-        _products(live, room, warp.gain, warp.offset, warp.stretch, length, taps[0], taps[1], products)
+        drift = (warp.gain, warp.offset, warp.stretch)
+        _products(live, model, *drift, slope, warp.stretch - at, length, taps[0], taps[1], products)
         _solve(products, step)
         warp = Warp(warp.gain + step[0:-1:2], warp.offset + step[1:-1:2], warp.stretch + float(step[-1]))
     return warp
@@ -96,12 +115,17 @@ def _products(
     gain: Array,
     offset: Array,
     stretch: float,
+    late_slope: ComplexArray,
+    beyond: float,
     length: IntArray,
     taps: Taps,
     slopes: Taps,
     out: Array,
 ) -> None:
-    """Weighted inner products (P, 4, 4) of the columns d/d gain, d/d offset, d/d stretch and the misfit."""
+    """Weighted inner products (P, 4, 4) of the columns d/d gain, d/d offset, d/d stretch and the misfit.
+
+    late_slope: (P, T), or (P, 0) for none; beyond: the stretch since it was computed.
+    """
     out[:] = 0.0
     column = np.empty(4, np.complex128)
     quarter_turns = np.complex64(0.5j * np.pi)
@@ -111,7 +135,14 @@ def _products(
             position = t + offset[p] + stretch * t
             value = interpolate_at(row, position, taps)
             slope = gain[p] * (interpolate_at(row, position, slopes) + quarter_turns * value)
-            column[0], column[1], column[2] = value, slope, slope * t
+            lever = slope * t
+            if late_slope.shape[1] > 0:
+                # The nearest sample, turned as the middle of the spectrum turns, is exact enough for a slope.
+                nearest = min(max(int(position + 0.5), 0), late_slope.shape[1] - 1)
+                late = late_slope[p, nearest] * (1.0 + quarter_turns * (position - nearest))
+                value += late * beyond
+                lever += gain[p] * late
+            column[0], column[1], column[2] = value, slope, lever
             column[3] = live[p, t] - gain[p] * value
             weight = float(t) * t
             for i in range(4):

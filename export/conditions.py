@@ -20,7 +20,8 @@ class Conditions:
     """tilt_deg: range of the camera's tilt, its roll is of the same kind. partly_seen: share of people partly out of view.
 
     sir_db: range of the body over noise. noise_px: of the 2D joints; None: the errors fitted to a real detector. hidden: number
-    of the first 15 joints that something covers, those farthest to one side.
+    of the first 15 joints that something covers, those farthest to one side. fresh: share of the rooms whose sensor was just set
+    up: it has never heard its room in other air.
     """
 
     tilt_deg: tuple[float, float] = (0.0, 0.0)
@@ -28,6 +29,7 @@ class Conditions:
     sir_db: tuple[float, float] = (0.0, 20.0)
     noise_px: float | None = 3.0
     hidden: int = 0
+    fresh: float = 0.0
 
     @property
     def level(self) -> bool:
@@ -50,8 +52,9 @@ class Conditions:
 
 # field: what a sensor meets. The others differ from plain in one thing each.
 CONDITIONS = {
-    "field": Conditions(tilt_deg=(0.0, 20.0), partly_seen=0.2, sir_db=(-5.0, 25.0), noise_px=None),
+    "field": Conditions(tilt_deg=(0.0, 20.0), partly_seen=0.2, sir_db=(-5.0, 25.0), noise_px=None, fresh=0.2),
     "plain": Conditions(),
+    "fresh": Conditions(fresh=1.0),
     "tilted": Conditions(tilt_deg=(0.0, 20.0)),
     "occluded": Conditions(hidden=5),
     "detector": Conditions(noise_px=None),

@@ -44,6 +44,9 @@ GUARD_SAMPLES = 256
 PEAK_DBFS = (-24.0, -9.0)  # of the microphones in the empty room
 # The device learns the empty room over 15 s and more: each of the simulated periods stands for the mean of this many.
 EMPTY_AVERAGE = 16
+# A sensor that is not fresh has heard the air swing by so much (least, most), once up and down, in so many such means: at one
+# ping every two seconds that is a quarter of an hour.
+SWING_C, SWING_HEARD = (0.1, 0.6), 25
 PERSON_EVERY_NS = 10**10
 REDRAW_DB, REDRAWS = 6.0, 8
 
@@ -116,7 +119,8 @@ class SoundStage:
         window_s = min(WINDOW_S, x.period_s / len(rig.true.speakers))
         self._deconvolve = Deconvolver(self.signal, rig.measured, window_s)
         self.rate_hz = self._deconvolve.sample_rate_hz
-        self.background = Background(rig.measured, self.rate_hz, x.band_hz, self._deconvolve.window_samples, leak_s=float("inf"))
+        window = self._deconvolve.window_samples
+        self.background = Background(rig.measured, self.rate_hz, x.band_hz, window, period_s=x.period_s, leak_s=float("inf"))
         self.electronics = self._draw_electronics(rng)
         self._delay_samples = self.electronics.delay_samples + rng.normal(0.0, 0.02)
 
@@ -145,6 +149,14 @@ class SoundStage:
         """Noise [full scales] at which this person's echo stands sir_db above it."""
         first = float(self.scene.rig.true.arrival_s(person.joints).min())
         return self.electronics.gain * noise_for_sir(self.signal, body[0], first, sir_db)
+
+    def hear_drift(self, noise_rms: float, rng: Rng) -> None:
+        """Let the background hear the empty room as its air warms and cools, as it does within hours; after `learn_empty`."""
+        recorder = self._recorder(noise_rms / np.sqrt(EMPTY_AVERAGE), rng)
+        swing_c = np.exp(rng.uniform(*np.log(SWING_C))) * rng.choice([-1.0, 1.0])
+        for k, phase in enumerate(np.linspace(0.0, 2.0 * np.pi, SWING_HEARD)):
+            heard = recorder.period(self._empty.at(self._speed_m_s(float(swing_c * np.sin(phase)))), k)
+            self.background.remember(self._hear(heard))
 
     def learn_empty(self, noise_rms: float, rng: Rng) -> Float32Array:
         """Let the background learn the empty room; its response (P, T) as the front end hears it."""
@@ -213,8 +225,11 @@ def simulate_environment(order: Order, folder: Path) -> int:
     stage = SoundStage(scene, scene_rng(order.split, order.seed, order.index, 1))
     draws = [scene_rng(order.split, order.seed, order.index, 10 + k) for k in range(order.people)]
     bodies = [stage.body(person, rng) for person, rng in zip(scene.people, draws, strict=True)]
-    noises = [stage.noise_rms(p, body, p.sir_db) for p, body in zip(scene.people, bodies, strict=True)]
-    empty = stage.learn_empty(float(np.median(noises)), scene_rng(order.split, order.seed, order.index, 2))
+    noise = float(np.median([stage.noise_rms(p, body, p.sir_db) for p, body in zip(scene.people, bodies, strict=True)]))
+    empty = stage.learn_empty(noise, scene_rng(order.split, order.seed, order.index, 2))
+    past = scene_rng(order.split, order.seed, order.index, 3)
+    if past.random() >= CONDITIONS[order.conditions].fresh:
+        stage.hear_drift(noise, past)
     write_environment(folder, scene.rig.measured, stage.rate_hz, scene.rig.excitation.band_hz, empty)
     written = 0
     for number, (person, body, rng) in enumerate(zip(scene.people, bodies, draws, strict=True)):

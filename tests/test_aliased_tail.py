@@ -1,0 +1,177 @@
+"""Reverberation that outlasts the period: told apart by how it drifts, of use to whoever stands there, never a burden."""
+
+import numpy as np
+import pytest
+
+from edge.aliased_tail import AliasedTail
+from edge.background import FIRST_PERIODS, Background
+from edge.errors import ConfigError, OtherSignalError
+from edge.rig import speed_of_sound
+from tests.signal_scene import db, hundreds_of_steps, ring
+
+RIG = ring()
+RATE, BAND, PERIOD_S, WINDOW = 16_000, (2_000.0, 7_500.0), 0.1, 640
+LINES = np.arange(round(BAND[0] * PERIOD_S), round(BAND[1] * PERIOD_S) + 1)
+SAMPLES = round(PERIOD_S * RATE)
+FIRST_ARRIVAL_S = np.full(6, 0.011)
+BODY = slice(176, 240)  # 11 to 15 ms
+STARTED_C = 20.0
+
+
+class Room:
+    """A room that reverberates for t60_s, as a sum of paths up to 0.35 s long; all of it stretches with the air."""
+
+    def __init__(self, t60_s, seed=0):
+        rng = np.random.default_rng(seed)
+        # Denser and denser paths, each as random for every microphone as a diffuse field is.
+        self.delay_s = np.sort(0.35 * rng.random((6, 900)) ** 0.6, axis=1)
+        self.delay_s[:, 0] = 1e-3
+        gain = rng.standard_normal(self.delay_s.shape) * 10.0 ** (-3.0 * self.delay_s / t60_s) / np.sqrt(self.delay_s)
+        gain[:, 0] = 300.0
+        self.gain = gain
+
+    def at(self, celsius, rng, noise=0.05):
+        """Responses (P, T) in the steady state: the lines of a periodic signal fold what is late onto what is early."""
+        delay = self.delay_s * speed_of_sound(STARTED_C) / speed_of_sound(celsius)
+        spectrum = np.zeros((6, SAMPLES), complex)
+        value = self.gain * np.exp(-2j * np.pi * LINES[0] / PERIOD_S * delay)
+        turn = np.exp(-2j * np.pi / PERIOD_S * delay)
+        for line in LINES:
+            spectrum[:, line] = value.sum(axis=1)
+            value = value * turn
+        taper = np.sin(np.pi * (np.arange(len(LINES)) + 0.5) / len(LINES)) ** 0.5
+        spectrum[:, LINES] *= taper
+        spectrum[:, LINES] += noise * (rng.standard_normal((6, len(LINES))) + 1j * rng.standard_normal((6, len(LINES))))
+        return np.fft.ifft(spectrum, axis=1)[:, :WINDOW].astype(np.complex64)
+
+
+def background(**options):
+    return Background(RIG, RATE, BAND, WINDOW, **({"period_s": PERIOD_S} | options))
+
+
+def learned(room, rng, swing_c=0.3, heard=24, **options):
+    """A background that has learned the room, then heard its air warm and cool once."""
+    made = background(**options)
+    for k in range(FIRST_PERIODS):
+        made.step(room.at(STARTED_C, rng), k * 10**8, False)
+    for phase in np.linspace(0.0, 2.0 * np.pi, heard):
+        made.remember(room.at(STARTED_C + swing_c * np.sin(phase), rng))
+    return made
+
+
+def left_db(made, room, rng, warmer_c, t_s=100.0):
+    """What is left of the empty room where a body would be heard, over what there was before [dB]."""
+    heard = room.at(STARTED_C + warmer_c, rng)
+    left = made.step(heard, round(t_s * 1e9), True, FIRST_ARRIVAL_S)
+    return db(np.linalg.norm(left[:, BODY]) / np.linalg.norm(heard[:, BODY]))
+
+
+@hundreds_of_steps
+@pytest.mark.parametrize("warmer_c", [0.1, -0.2])
+def test_a_sensor_that_has_heard_its_air_swing_leaves_far_less_of_the_room(warmer_c):
+    rng, room = np.random.default_rng(0), Room(0.4)
+    without = left_db(learned(room, rng, period_s=None), room, rng, warmer_c)
+    fresh = left_db(learned(room, rng, heard=0), room, rng, warmer_c)
+    settled = left_db(learned(room, rng), room, rng, warmer_c)
+    print(f"{warmer_c:+} deg C: stretch only {without:.1f}, fresh {fresh:.1f}, settled {settled:.1f} dB")
+    assert fresh == pytest.approx(without, abs=0.5)
+    assert settled < without - 6.0
+
+
+@hundreds_of_steps
+def test_it_hears_so_by_itself_while_nobody_is_there():
+    """Pings every five seconds, the air warms by a third of a degree and cools again in six minutes; then somebody comes."""
+    rng, room = np.random.default_rng(1), Room(0.4)
+    by_itself, without = background(), background(period_s=None)
+    for k in range(72):
+        heard = room.at(STARTED_C + 0.3 * np.sin(np.pi * k / 72), rng)
+        for made in (by_itself, without):
+            made.step(heard, k * 5 * 10**9, False)
+    for warmer_c in (0.02, 0.05, 0.1, 0.15):
+        found, other = (left_db(m, room, rng, warmer_c, 365.0 + 1e3 * warmer_c) for m in (by_itself, without))
+    assert found < other - 5.0
+
+
+@hundreds_of_steps
+def test_nothing_is_learned_of_the_air_while_somebody_is_there():
+    rng, room = np.random.default_rng(2), Room(0.4)
+    made = learned(room, rng, heard=0)
+    for k in range(24):
+        made.step(room.at(STARTED_C + 0.3 * np.sin(0.26 * k), rng), (20 + 6 * k) * 10**9, True, FIRST_ARRIVAL_S)
+    assert made._tail.state() == {}
+
+
+@hundreds_of_steps
+def test_a_chair_that_was_moved_does_no_harm():
+    """The early part changes while the air warms: what was learned before, and what comes after, must stay of use."""
+    rng, room = np.random.default_rng(3), Room(0.4)
+    moved = Room(0.4)
+    early = (moved.delay_s > 8e-3) & (moved.delay_s < 20e-3)
+    moved.gain[early] *= np.random.default_rng(9).choice([-1.0, 1.0], early.sum())
+    made, without = (learned(room, rng, **options) for options in ({}, {"period_s": None}))
+    for k in range(120):  # the average of the room takes a while to follow
+        heard = moved.at(STARTED_C + 0.1 + 0.2 * np.sin(0.1 * k), rng)
+        for m in (made, without):
+            m.step(heard, (20 + k) * 10**9, False)
+    now = STARTED_C + 0.1 + 0.2 * np.sin(0.1 * 119) - STARTED_C
+    found, other = (left_db(m, moved, rng, now + 0.1, 140.0) for m in (made, without))
+    assert found < other - 1.0
+
+
+@hundreds_of_steps
+def test_what_was_learned_lives_through_many_hours_and_degrees():
+    rng, room = np.random.default_rng(4), Room(0.4)
+    made = learned(room, rng)
+    for k in range(400):  # 2.5 degrees up, and a new hour whenever the stretch has come too far
+        made.remember(room.at(STARTED_C + 2.5 * k / 400, rng))
+        if k % 4 == 0:
+            made.step(room.at(STARTED_C + 2.5 * k / 400, rng), (20 + k) * 10**9, False)
+    for _ in range(40):
+        made.step(room.at(STARTED_C + 2.5, rng), (421 + _) * 10**9, False)
+    assert left_db(made, room, rng, 2.6, 470.0) < left_db(learned(room, rng, heard=0), room, rng, 0.1) - 6.0
+
+
+@hundreds_of_steps
+def test_a_restart_keeps_it(tmp_path):
+    rng, room = np.random.default_rng(5), Room(0.4)
+    made, path = learned(room, rng), tmp_path / "room.npz"
+    made.save(path)
+    loaded = background()
+    loaded.load(path)
+    assert left_db(loaded, room, rng, 0.1) == pytest.approx(left_db(made, room, rng, 0.1), abs=1.5)
+    with pytest.raises(OtherSignalError, match="period_s 0.1, 0.05 is needed"):
+        background(period_s=0.05).load(path)
+
+
+def test_a_file_without_it_is_read_and_a_damaged_one_refused(tmp_path):
+    rng, room = np.random.default_rng(6), Room(0.4)
+    path = tmp_path / "room.npz"
+    learned(room, rng, heard=4).save(path)
+    with np.load(path) as file:
+        content = {name: file[name] for name in file.files}
+    older = {name: a for name, a in content.items() if not name.startswith("tail") and name != "period_s"}
+    np.savez(path, **older)
+    made = background()
+    made.load(path)
+    assert made.ready
+    for damage in (
+        {"tail_gram": content["tail_gram"][:-1]},
+        {"tail_heard": np.full_like(content["tail_heard"], np.nan)},
+        {"tail_weight": np.array(-1.0)},
+        {"tail_gram": content["tail_gram"].real},
+    ):
+        np.savez(path, **(content | damage))
+        with pytest.raises(ConfigError, match="saved empty room is damaged"):
+            background().load(path)
+    np.savez(path, **{name: a for name, a in content.items() if name != "tail_gram"})
+    with pytest.raises(ConfigError, match="tail_gram"):
+        background().load(path)
+
+
+def test_a_silent_room_teaches_nothing_and_breaks_nothing():
+    tail = AliasedTail(2, 64, 160.0)
+    silent = np.zeros((2, 64), np.complex64)
+    for _ in range(3):
+        tail.observe(silent, silent)
+    change = tail.change(1e-4)
+    assert change is None or not change.gain.any()
