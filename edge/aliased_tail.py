@@ -38,7 +38,7 @@ _STATE = ("tail_gram", "tail_heard", "tail_weight")
 
 
 class _Hour:
-    """Sums over responses that share an early part. first: (P, T), whose coordinates all are in. warp, misfit: of the last response."""
+    """Sums over responses that share an early part. first: (P, T), in whose coordinates all are. warp, misfit: the last one's."""
 
     def __init__(self, first: ComplexArray) -> None:
         pairs, samples = first.shape
@@ -93,7 +93,7 @@ class AliasedTail:
         if self._hour is None:
             self._hour = _Hour(room.copy())
         warp, expected = self._fit(self._hour, response, self._hour.warp)
-        misfit = float(np.linalg.norm(np.nan_to_num(response - expected)) / max(np.linalg.norm(response), 1e-30))
+        misfit = float(np.linalg.norm(np.nan_to_num(response - expected))) / max(float(np.linalg.norm(response)), 1e-30)
         leapt = misfit > max(_LEAST_LEAP, _LEAP * self._hour.misfit)
         self._room, self._room_warp = room, None
         if leapt or misfit > _LIKE or abs(warp.stretch) > _FARTHEST or self._hour.count >= _PER_HOUR:

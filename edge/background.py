@@ -153,7 +153,7 @@ class Background:
             self._tail.forget()
 
     def save(self, path: Path) -> None:
-        """Write the empty room and the rig that it belongs to (.npz), whole or not at all. Raises ConfigError where it can not."""
+        """Write the empty room and the rig that it belongs to (.npz), whole or not at all. Raises ConfigError if not."""
         if self._room is None:
             raise ConfigError(f"{path}: no empty room was learned yet, so there is nothing to save; record with nobody in view")
         tail = {} if self._tail is None else self._tail.state()

@@ -181,6 +181,12 @@ class SoundStage:
             return None
         return np.asarray(kernels.real, np.float32), np.asarray((kernels - noisy + quiet).real, np.float32)
 
+    def body_alone(self, person: Person, body: ComplexArray, rng: Rng) -> ComplexArray:
+        """Pose kernels (P, T) that a perfect background would leave, without noise. rng: as for `listen`."""
+        empty = self._empty.at(self._speed_m_s(person.warmth_c))
+        there, gone = (self._hear(self._recorder(0.0, copy.deepcopy(rng)).period(r)) for r in (empty + body, empty))
+        return there - gone
+
     def _speed_m_s(self, warmth_c: float) -> float:
         return speed_of_sound(self.scene.rig.temperature_c + warmth_c)
 

@@ -139,7 +139,7 @@ def test_a_restart_keeps_it(tmp_path):
     loaded = background()
     loaded.load(path)
     assert left_db(loaded, room, rng, 0.1) == pytest.approx(left_db(made, room, rng, 0.1), abs=1.5)
-    with pytest.raises(OtherSignalError, match="period_s 0.1, 0.05 is needed"):
+    with pytest.raises(OtherSignalError, match=r"period_s 0\.1, 0\.05 is needed"):
         background(period_s=0.05).load(path)
 
 

@@ -15,7 +15,8 @@ GROUP = "front end"
 STAGES = ("deconvolution", "background", "envelope", "volume")
 EMPTY = "background, room empty"
 _PERIODS = 8
-_WALLS_M = ((2.0, 0.0, 1.5), (-1.5, 0.3, 2.0), (0.5, -1.2, 3.0), (0.0, 0.0, 4.2))
+_WALLS_M = ((2.0, 0.0, 1.5), (-1.5, 0.3, 2.0), (0.5, -1.2, 3.0), (0.0, 0.0, 4.2), (0.0, 0.0, 20.0))
+_SWING = 5e-4
 _PERIOD_NS = 100_000_000
 
 
@@ -34,7 +35,7 @@ class FrontEnd:
         self.deconvolve = scene.deconvolve
         rate, band, window = self.deconvolve.sample_rate_hz, self.deconvolve.band_hz, self.deconvolve.window_samples
         self._rate, self._band = rate, band
-        self._background = Background(scene.rig, rate, band, window)
+        self._background = Background(scene.rig, rate, band, window, period_s=_PERIOD_NS / 1e9)
         self.volume = Volume(scene.rig, scene.grid, rate, window)
         self._out = np.empty((self.volume.pairs, *scene.grid.shape), np.float32)
         rng = np.random.default_rng(0)
@@ -45,6 +46,8 @@ class FrontEnd:
         self._turn = 0
         for period in self._empty:
             self._background.step(self.deconvolve(period), self._now_ns(), False)
+        for stretch in _SWING * np.sin(np.linspace(0.0, 2.0 * np.pi, 12)):  # a sensor that has been there for a while
+            self._background.remember(self.deconvolve(self._heard(rng, None, float(stretch))))
 
     def run(self, clock: Clock, names: tuple[str, str, str, str] = STAGES, *, person: bool = True) -> Any:
         """One period through all stages: (P, Z, Y, X) float32."""
@@ -64,14 +67,14 @@ class FrontEnd:
         self._turn += 1
         return self._turn * _PERIOD_NS
 
-    def _heard(self, rng: np.random.Generator, body_m: float | None) -> FloatArray:
-        """One period: direct sound, walls, noise, and a body at that distance."""
+    def _heard(self, rng: np.random.Generator, body_m: float | None, stretch: float = 0.0) -> FloatArray:
+        """One period: direct sound, walls, noise, and a body at that distance. stretch: of the air that has warmed."""
         rig, x = self._rig, self._excitation
         paths = [(1.0, np.asarray(rig.direct_arrival_s))] + [(0.3, rig.arrival_s(list(wall))) for wall in _WALLS_M]
         if body_m is not None:
             paths.append((0.05, rig.arrival_s([0.3, 0.2, body_m])))
         hz = np.arange(len(x.spectrum)) * x.sample_rate_hz / x.period_samples
-        transfer = sum(gain * np.exp(-2j * np.pi * hz * delay.reshape(-1, 1)) for gain, delay in paths)
+        transfer = sum(gain * np.exp(-2j * np.pi * hz * (1.0 - stretch) * delay.reshape(-1, 1)) for gain, delay in paths)
         heard = np.fft.irfft(x.spectrum * transfer, x.period_samples)
         heard += 1e-3 * np.abs(heard).max() * rng.standard_normal(heard.shape)
         return np.ascontiguousarray(heard, np.float32)
