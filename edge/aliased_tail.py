@@ -143,7 +143,12 @@ class AliasedTail:
             raise ValueError(f"{_STATE[2]} is {weight}, a positive number is needed")
         self._gram, self._heard, self._weight = gram.astype(complex), heard.astype(complex), float(weight)
         self._hour, self._room = _Hour(room.copy()), room
-        self._solve()
+        with np.errstate(all="ignore"):
+            self._solve()
+            sound = self._late is not None and bool(np.isfinite(self._late.astype(np.complex64)).all())
+        if not sound:
+            self.forget()
+            raise ValueError(f"{_STATE[0]} and {_STATE[1]} have no solution")
 
     def _next_hour(self, hour: _Hour) -> _Hour:
         """Keep what the hour told; the next begins with the present room, in whose coordinates all is from then on."""

@@ -159,6 +159,8 @@ def test_a_file_without_it_is_read_and_a_damaged_one_refused(tmp_path):
         {"tail_heard": np.full_like(content["tail_heard"], np.nan)},
         {"tail_weight": np.array(-1.0)},
         {"tail_gram": content["tail_gram"].real},
+        {"tail_gram": np.full_like(content["tail_gram"], 1e300)},
+        {"tail_gram": 1e-300 * content["tail_gram"], "tail_weight": np.array(1e-300)},
     ):
         np.savez(path, **(content | damage))
         with pytest.raises(ConfigError, match="saved empty room is damaged"):

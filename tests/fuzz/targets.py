@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edge.aliased_tail import AliasedTail
 from edge.background import Background
 from edge.calibration.file import load_calibration
 from edge.commands import CommandError, parse_command, result_message
@@ -101,7 +102,7 @@ class _Room(Background):
     """Only what reading a saved room needs."""
 
     def __init__(self) -> None:
-        self._shape = (2, 8)
+        self._shape, self._tail = (2, 8), AliasedTail(2, 8, 20.0)
 
     def _fingerprint(self):  # type: ignore[no-untyped-def]
         return {"rate": np.array([16000.0])}
@@ -208,9 +209,13 @@ def seeds() -> dict[str, list[bytes]]:
 
     array = io.BytesIO()
     np.save(array, np.zeros((3, 4), np.int16))
-    room = archive(
-        format="posekernel-background-1", room=np.zeros((2, 8), np.complex64), learned_utc_s=0.0, rate=np.array([16000.0])
-    )
+    parts: dict[str, object] = {"room": np.zeros((2, 8), np.complex64), "learned_utc_s": 0.0, "rate": np.array([16000.0])}
+    tail = {
+        "tail_gram": np.ones((8, 2, 2), complex),
+        "tail_heard": np.ones((2, 8, 2), np.complex64),
+        "tail_weight": np.array(3.0),
+    }
+    room, settled = (archive(format="posekernel-background-1", **parts, **more) for more in ({}, tail))
     return {
         "command": [
             b'\0{"on": false, "id": "a"}', b'\2{"level_dbfs": -30}', b'\3{"from": "22:00", "to": "07:00"}', b"\3null", b"\4{}"
@@ -223,7 +228,7 @@ def seeds() -> dict[str, list[bytes]]:
         "npy": [array.getvalue()],
         "truth": [archive(t_ns=np.arange(1), joints=np.zeros((1, 25, 3), np.float32))],
         "faults": [b'{"3": "overrun"}'],
-        "background": [room],
+        "background": [room, settled],
         "outbox": _outboxes(),
         "session": _sessions(),
         "http": [b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"HEAD /config.json?x=1 HTTP/1.0\r\nHost: [::1]:80\r\n\r\n"],
