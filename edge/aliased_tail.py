@@ -26,8 +26,8 @@ _LATE = 2
 # Of least squares, in squared turns per response: little is believed of what has drifted by less than about 0.17 rad.
 _DAMPING = 0.03
 _ROUNDS, _FIT_STEPS = 3, 2
-# Hours of responses that count, as an exponential average, and how many responses are an hour's; they come 5 s apart or more.
-_HOURS, _PER_HOUR = 24.0, 720
+# Hours with responses that count, as an exponential average.
+_HOURS, _HOUR_NS = 24.0, 3_600_000_000_000
 _FARTHEST = 3e-3  # stretch within an hour; half a degree is 0.9e-3
 # Up to this turn at half the sample rate [rad] the late parts' change is taken to be in proportion to the stretch.
 _STRAIGHT_RAD = 0.3
@@ -40,8 +40,10 @@ _STATE = ("tail_gram", "tail_heard", "tail_weight")
 class _Hour:
     """Sums over responses that share an early part. first: (P, T), in whose coordinates all are. warp, misfit: the last one's."""
 
-    def __init__(self, first: ComplexArray) -> None:
+    def __init__(self, first: ComplexArray, began_ns: int | None) -> None:
+        """began_ns: None = with the first response."""
         pairs, samples = first.shape
+        self.began_ns = began_ns
         self.first, self.warp, self.count = first, identity(pairs), 0
         self.misfit = 1.0
         self._turns: Spectra = np.zeros((samples, _LATE), complex)
@@ -88,16 +90,21 @@ class AliasedTail:
         self._anchored: Spectra | None = None  # as _late, in the room's coordinates
         self._change: Late | None = None
 
-    def observe(self, response: ComplexArray, room: ComplexArray) -> None:
-        """Learn from one response (P, T) of the empty room; room: its average, which the next calls of `change` are about."""
+    def observe(self, response: ComplexArray, room: ComplexArray, t_ns: int) -> None:
+        """Learn from one response (P, T) of the empty room; room: its average, which the next calls of `change` are about.
+
+        t_ns: time on any steady clock.
+        """
         if self._hour is None:
-            self._hour = _Hour(room.copy())
+            self._hour = _Hour(room.copy(), t_ns)
+        if self._hour.began_ns is None:
+            self._hour.began_ns = t_ns
         warp, expected = self._fit(self._hour, response, self._hour.warp)
         misfit = float(np.linalg.norm(np.nan_to_num(response - expected))) / max(float(np.linalg.norm(response)), 1e-30)
         leapt = misfit > max(_LEAST_LEAP, _LEAP * self._hour.misfit)
         self._room, self._room_warp = room, None
-        if leapt or misfit > _LIKE or abs(warp.stretch) > _FARTHEST or self._hour.count >= _PER_HOUR:
-            self._hour = self._next_hour(self._hour)
+        if leapt or misfit > _LIKE or abs(warp.stretch) > _FARTHEST or t_ns - self._hour.began_ns > _HOUR_NS:
+            self._hour = self._next_hour(self._hour, t_ns)
             if misfit > _LIKE:
                 return
             warp, _ = self._fit(self._hour, response, self._hour.warp)
@@ -142,7 +149,7 @@ class AliasedTail:
         if weight.shape != () or weight.dtype.kind != "f" or not 0.0 < float(weight) < 1e9:
             raise ValueError(f"{_STATE[2]} is {weight}, a positive number is needed")
         self._gram, self._heard, self._weight = gram.astype(complex), heard.astype(complex), float(weight)
-        self._hour, self._room = _Hour(room.copy()), room
+        self._hour, self._room = _Hour(room.copy(), None), room
         with np.errstate(all="ignore"):
             self._solve()
             sound = self._late is not None and bool(np.isfinite(self._late.astype(np.complex64)).all())
@@ -150,14 +157,14 @@ class AliasedTail:
             self.forget()
             raise ValueError(f"{_STATE[0]} and {_STATE[1]} have no solution")
 
-    def _next_hour(self, hour: _Hour) -> _Hour:
+    def _next_hour(self, hour: _Hour, t_ns: int) -> _Hour:
         """Keep what the hour told; the next begins with the present room, in whose coordinates all is from then on."""
         assert self._room is not None
         gram, heard, weight = self._totals()
         self._gram, self._heard = self._carried(gram, heard, self._anchor())
         keep = 1.0 - 1.0 / _HOURS if hour.count else 1.0
         self._gram, self._heard, self._weight = keep * self._gram, keep * self._heard, keep * weight
-        self._hour, self._room_warp = _Hour(self._room.copy()), None
+        self._hour, self._room_warp = _Hour(self._room.copy(), t_ns), None
         self._solve()
         return self._hour
 

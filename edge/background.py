@@ -33,7 +33,9 @@ _ALIKE = 0.7
 _USABLE = 0.4
 _FIT_STEPS = 2
 _TAIL_ROUNDS = 3
-_TAIL_EVERY_S = 5.0
+_TAIL_EVERY_S = 0.4
+# After a silence, as between pings, what is late is missing for so many periods: nothing is learned from them.
+_SILENCE_S, _SETTLING_PERIODS = 1.0, 3
 # The body's pulse begins before its time of arrival, by about the inverse of the bandwidth.
 _PULSES_BEFORE_ARRIVAL = 1.5
 # After a silence (pings are rare while nobody is seen) one period must not replace what many had averaged.
@@ -73,7 +75,8 @@ class Background:
         self._period_s, self._tail = period_s, None
         if period_s is not None and track_drift:
             self._tail = AliasedTail(len(rig.pairs), self.window_samples, period_s * self.sample_rate_hz / len(rig.speakers))
-        self._tail_heard_ns = 0
+        self._settled_ns, self._learned_ns, self._tail_due_ns = 0, 0, 0
+        self._silence_s = max(_SILENCE_S, 2.0 * _SETTLING_PERIODS * (period_s or 0.0))
         self._motion = Motion(self._sample_count(2.0 * MOTION_M / rig.speed_of_sound_m_s))
         self._occupied = False
         self._candidate: ComplexArray | None = None
@@ -108,6 +111,8 @@ class Background:
             raise ConfigError(f"responses have shape {y.shape}, the background was made for {self._shape}")
         elapsed_s = 0.0 if self._last_ns is None else max(0.0, (t_ns - self._last_ns) / 1e9)
         self._last_ns = t_ns
+        if elapsed_s > self._silence_s:
+            self._settled_ns = t_ns + round(_SETTLING_PERIODS * (self._period_s or 0.0) * 1e9)
         self._age_s += elapsed_s
         if not np.isfinite(y.view(np.float32)).all():
             self.rejected += 1
@@ -130,19 +135,15 @@ class Background:
         self._candidate = None
         self.residual_db = _ratio_db(body[:, part], y[:, part])
         if person:
-            self._leak(body, warp, np.maximum(length, self._direct_samples), elapsed_s)
-        else:
-            due = self._occupied or t_ns - self._tail_heard_ns >= _TAIL_EVERY_S * 1e9
-            self._learn(y, expected, elapsed_s)
-            if due:
-                self._tail_heard_ns = t_ns
-                self.remember(y)
+            self._leak(body, warp, np.maximum(length, self._direct_samples), elapsed_s, t_ns)
+        elif t_ns >= self._settled_ns:
+            self._learn(y, expected, t_ns)
         return body
 
     def remember(self, responses: ComplexArray) -> None:
-        """Learn from responses (P, T) of the empty room how it drifts; it is not taken to be like that now. Needs a room."""
+        """Learn from responses (P, T) of the empty room how it drifts; it is not taken to be like that now."""
         if self._tail is not None and self._room is not None:
-            self._tail.observe(responses, self._room)
+            self._tail.observe(responses, self._room, self._last_ns or 0)
 
     def forget(self) -> None:
         """Learn the empty room from nothing, as at the very start."""
@@ -238,19 +239,25 @@ class Background:
             if self._room is not None and self._tail is not None:
                 self._tail.forget()
             self._room, self._candidate = self._candidate, None
-            self._warp, self._occupied, self._age_s = identity(self._shape[0]), False, 0.0
+            self._warp, self._occupied, self._age_s, self._learned_ns = identity(self._shape[0]), False, 0.0, t_ns
             self._motion.forget()
 
-    def _learn(self, y: ComplexArray, expected: ComplexArray, elapsed_s: float) -> None:
+    def _learn(self, y: ComplexArray, expected: ComplexArray, t_ns: int) -> None:
         """Nobody is seen: follow the live response, from where drift has taken the learned one: no average over temperatures."""
-        self._room = _blend(expected, y, min(elapsed_s, _LONGEST_STEP_S) / self.adapt_s)
+        elapsed_s = min(max(0.0, (t_ns - self._learned_ns) / 1e9), _LONGEST_STEP_S)
+        self._room = expected + _share(elapsed_s / self.adapt_s) * (y - expected)
+        self._learned_ns = t_ns
+        returned = self._occupied
         self._warp, self._occupied, self._age_s = identity(self._shape[0]), False, 0.0
         self._motion.forget()
+        if returned or t_ns >= self._tail_due_ns:
+            self._tail_due_ns = t_ns + round(_TAIL_EVERY_S * 1e9)
+            self.remember(y)
 
-    def _leak(self, body: ComplexArray, warp: Warp, heard_from: IntArray, elapsed_s: float) -> None:
+    def _leak(self, body: ComplexArray, warp: Warp, heard_from: IntArray, elapsed_s: float, t_ns: int) -> None:
         """Somebody is seen: what stays while the rest moves is the room's, for instance a chair that was put down."""
         assert self._room is not None
-        self._warp, self._occupied = warp, True
+        self._warp, self._occupied, self._learned_ns = warp, True, t_ns
         stays = self._motion.stays(body, heard_from, elapsed_s)
         if stays is not None:
             learned = warped(np.where(stays, body, np.complex64(0.0)), inverse(warp))
@@ -274,11 +281,6 @@ def _add(room: ComplexArray, learned: ComplexArray, share: np.float32) -> None:
         for t in range(room.shape[1]):
             if not np.isnan(learned[p, t]):
                 room[p, t] += share * learned[p, t]
-
-
-def _blend(old: ComplexArray, new: ComplexArray, time_constants: float) -> ComplexArray:
-    """One step of an exponential average."""
-    return np.asarray(old + _share(time_constants) * (new - old))
 
 
 def _share(time_constants: float) -> np.float32:

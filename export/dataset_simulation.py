@@ -44,8 +44,8 @@ GUARD_SAMPLES = 256
 PEAK_DBFS = (-24.0, -9.0)  # of the microphones in the empty room
 # The device learns the empty room over 15 s and more: each of the simulated periods stands for the mean of this many.
 EMPTY_AVERAGE = 16
-# A sensor that is not fresh has heard the air swing by so much (least, most), once up and down, in so many such means: at one
-# ping every two seconds that is a quarter of an hour.
+# A sensor that is not fresh has heard the air swing by so much (least, most), once up and down, in so many such means: in an hour
+# or two at two seconds of sound a minute, of which it takes five periods.
 SWING_C, SWING_HEARD = (0.1, 0.6), 25
 PERSON_EVERY_NS = 10**10
 REDRAW_DB, REDRAWS = 6.0, 8
