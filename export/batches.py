@@ -13,13 +13,15 @@ from edge.rays import N_JOINTS, RaySpec, View, make_view
 from export.network import VisionNet
 from export.people import LEAST_DETECTED, DetectorErrors, Scenes, apply_errors
 from export.samples import Augmentation, Heard, Observed, Rng, detect
+from export.world_grid import WorldSpec, world_inputs
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
     """inputs: of the network; sound first, context last. log_depth (B, 15), xy (B, 15, 2), centre (B, 2), size (B,) of the view.
 
-    joints: (B, 15, 3) truth in the person's frame [m]. true_sound: (B,) 1 where the kernels are this person's.
+    turn: (B, 3, 3) from the person's frame to the camera's. joints: (B, 15, 3) truth in the person's frame [m].
+    true_sound: (B,) 1 where the kernels are this person's.
     """
 
     inputs: tuple[Tensor, ...]
@@ -27,6 +29,7 @@ class Batch:
     xy: Tensor
     centre: Tensor
     size: Tensor
+    turn: Tensor
     joints: Tensor
     true_sound: Tensor
 
@@ -35,8 +38,8 @@ def fusion_batch(heard: Sequence[Heard], vision: VisionNet, spec: RaySpec | Frus
     """A batch for the network that has this kind of grid, and the views it was made from."""
     view = observed_view([h.observed for h in heard])
     log_depth, xy = see(vision, view)
-    form = form_of(spec)
-    told = [form.inputs(view.one(i), log_depth[i], xy[i], h.kernels, h.rig) for i, h in enumerate(heard)]
+    seen = [(view.one(i), log_depth[i], xy[i], h.kernels, h.rig) for i, h in enumerate(heard)]
+    told = [world_inputs(*s, spec) if isinstance(spec, WorldSpec) else form_of(spec).inputs(*s) for s in seen]
     joints = np.stack([h.joints for h in heard]) @ view.turn
     batch = Batch(
         inputs=tuple(_tensor(np.stack(parts)) for parts in zip(*told, strict=True)),
@@ -44,6 +47,7 @@ def fusion_batch(heard: Sequence[Heard], vision: VisionNet, spec: RaySpec | Frus
         xy=_tensor(xy),
         centre=_tensor(view.centre),
         size=_tensor(view.size),
+        turn=_tensor(view.turn),
         joints=_tensor(joints),
         true_sound=torch.tensor([float(h.true_sound) for h in heard]),
     )

@@ -8,6 +8,7 @@ from export.batches import Batch
 from export.network import Decoded, assemble, expected, with_prior
 from export.train_config import TrainConfig
 from export.volume_network import decode_volume, volume_target, with_volume_prior
+from export.world_grid import WorldSpec, decode_world, world_target
 
 
 def fusion_loss(net: nn.Module, b: Batch, c: TrainConfig) -> tuple[Tensor, float]:
@@ -22,7 +23,7 @@ def predict(net: nn.Module, b: Batch, c: TrainConfig) -> Tensor:
     """Joints (B, 15, 3) [m] in the person's frame."""
     if c.form == "volume":
         heat, residual = net(*b.inputs)
-        return decode_volume(c.volume, heat, residual, b.log_depth, b.xy, b.centre, b.size).joints
+        return _decoded_volume(heat, residual, b, c).joints
     logits, residual = net(*b.inputs)
     return _decoded_ray(logits, residual, b, c).joints
 
@@ -43,12 +44,22 @@ def _decoded_ray(logits: Tensor, residual: Tensor, b: Batch, c: TrainConfig) -> 
 def _volume(net: nn.Module, b: Batch, c: TrainConfig) -> tuple[Decoded, Tensor]:
     """Every stage's heatmap is held to the joints, the last decides where they are."""
     heats, residual = net.stages(*b.inputs)
-    decoded = decode_volume(c.volume, heats[-1], residual, b.log_depth, b.xy, b.centre, b.size)
+    decoded = _decoded_volume(heats[-1], residual, b, c)
+    if isinstance(c.volume.spec, WorldSpec):
+        target = world_target(c.volume.spec, b.joints @ b.turn.transpose(1, 2))
+        return decoded, torch.stack([_surprise(heat.flatten(1, 3), target.flatten(1, 3)) for heat in heats]).mean()
     z = b.joints[..., 2]
     place = (b.joints[..., :2] / z[..., None] - b.centre[:, None]) / b.size[:, None, None]
     target = volume_target(c.volume, (z * b.size[:, None]).log() - b.log_depth[:, MID_HIP, None], place)
     beliefs = [with_volume_prior(c.volume, heat, b.log_depth, b.xy).flatten(1, 3) for heat in heats]
     return decoded, torch.stack([_surprise(belief, target.flatten(1, 3)) for belief in beliefs]).mean()
+
+
+def _decoded_volume(heat: Tensor, residual: Tensor, b: Batch, c: TrainConfig) -> Decoded:
+    spec, decoding = c.volume.spec, c.volume.decoding
+    if isinstance(spec, WorldSpec):
+        return decode_world(spec, decoding, heat, residual, b.turn, b.centre, b.size)
+    return decode_volume(c.volume, heat, residual, b.log_depth, b.xy, b.centre, b.size)
 
 
 def _surprise(logits: Tensor, target: Tensor) -> Tensor:

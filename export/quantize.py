@@ -27,6 +27,7 @@ from export.network import VisionNet
 from export.samples import Augmentation, Heard, SoundSet, folders
 from export.train import load_networks
 from export.train_config import TrainConfig
+from export.world_grid import WorldSpec
 
 Array = npt.NDArray[np.float64]
 Say = Callable[[str], None]
@@ -76,6 +77,10 @@ def quantize(checkpoint: Path, data: Path, out: Path, name: str | None = None, s
     do what PyTorch does, and where another form in OUT sees with another network.
     """
     config, vision, fusion, stored = load_networks(checkpoint)
+    if isinstance(config.volume.spec, WorldSpec):
+        raise ModelError(
+            f"{checkpoint}: the world grid is for comparison, no device reads it; train with --config volume or small"
+        )
     name = name or f"lifter_{config.form}"
     samples = SoundSet(folders(data, "val"))
     out.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ from edge.frustum import FrustumSpec
 from export.network import RayConfig, RayNet, VisionConfig, ray_config_from
 from export.samples import Augmentation
 from export.volume_network import VolumeConfig, VolumeNet, volume_config_from
+from export.world_grid import WorldSpec
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ CONFIGS = {
     "small": TrainConfig(steps=17000, ema=0.999, validate=500, patience=20),
     # A step takes six times as long, half as many samples make up for half of it.
     "volume": TrainConfig(form="volume", steps=4000, batch=32, validate=250, held_out=300),
+    "world": TrainConfig(form="volume", steps=4000, batch=32, validate=250, held_out=300, volume=VolumeConfig(spec=WorldSpec())),
     "full": TrainConfig(steps=60000, ema=0.9995, patience=30, vision_training=VisionTraining(errors=20000, steps=60000)),
 }
 

@@ -15,6 +15,7 @@ from edge.pose import MID_HIP
 from edge.ray_decoder import RESIDUALS, RayDecoding
 from edge.rays import CONTEXT, N_JOINTS
 from export.network import Decoded, assemble
+from export.world_grid import WorldSpec
 
 
 @dataclass(frozen=True)
@@ -165,4 +166,5 @@ def volume_config_from(data: dict[str, Any]) -> VolumeConfig:
     """A config out of `dataclasses.asdict`."""
     d = dict(data)
     spec = dict(d.pop("spec"))
-    return VolumeConfig(spec=FrustumSpec(**spec | {"gate": tuple(spec["gate"])}), decoding=RayDecoding(**d.pop("decoding")), **d)
+    kind = WorldSpec if "half_width_m" in spec else FrustumSpec
+    return VolumeConfig(spec=kind(**spec | {"gate": tuple(spec["gate"])}), decoding=RayDecoding(**d.pop("decoding")), **d)

@@ -1,0 +1,63 @@
+"""The method's own grid, which the shipped one is compared with. Needs the `train` extra."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'posekernel[train]'")
+
+from edge.errors import ModelError  # noqa: E402
+from export.batches import fusion_batch  # noqa: E402
+from export.network import VisionConfig, VisionNet  # noqa: E402
+from export.quantize import quantize  # noqa: E402
+from export.samples import SoundSet  # noqa: E402
+from export.train import load_networks, train  # noqa: E402
+from export.train_config import CONFIGS, VisionTraining, config_from  # noqa: E402
+from export.volume_network import VolumeConfig  # noqa: E402
+from export.world_grid import WorldSpec, decode_world, world_target  # noqa: E402
+from tests.test_network import dataset  # noqa: E402, F401
+
+pytestmark = [pytest.mark.export, pytest.mark.train]
+
+SPEC = WorldSpec(side=12, bins=40, pairs=3)
+
+
+def test_the_true_heatmaps_decode_to_the_truth_and_image_and_sound_lie_where_they_belong(dataset: Path) -> None:  # noqa: F811
+    samples, vision = SoundSet([dataset / "train"]), VisionNet(VisionConfig(16, 1)).eval()
+    batch = fusion_batch([samples.recorded(i) for i in range(4)], vision, SPEC)[0]
+    truth = batch.joints @ batch.turn.transpose(1, 2)
+    np.testing.assert_allclose(truth.numpy(), [samples.samples[i].joints for i in range(4)], atol=1e-5)
+    heat = (world_target(SPEC, truth) + 1e-12).log()
+    config = VolumeConfig(spec=SPEC)
+    decoded = decode_world(SPEC, config.decoding, heat, torch.zeros(4, 77), batch.turn, batch.centre, batch.size)
+    error = (decoded.joints - batch.joints).norm(dim=-1)
+    assert error.max() < 0.5 * SPEC.steps_m.max()
+    sound, image, _ = batch.inputs
+    assert sound.shape == (4, 3, 40, 12, 12)
+    for k in range(4):
+        cells = SPEC.centres.reshape(-1, 3)
+        peak = cells[image[k].reshape(-1, 15).argmax(dim=0).numpy()]
+        rays = samples.samples[k].joints[:, :2] / samples.samples[k].joints[:, 2:]
+        assert np.abs(peak[:, :2] / peak[:, 2:] - rays).max() < 0.25
+        nearest = np.linalg.norm(cells - samples.samples[k].joints[8], axis=1).argmin()
+        assert sound[k, 0].reshape(-1)[nearest] > sound[k, 0].median()
+
+
+def test_it_trains_travels_in_a_checkpoint_and_does_not_ship(dataset: Path, tmp_path: Path) -> None:  # noqa: F811
+    tiny = replace(
+        CONFIGS["world"],
+        steps=4,
+        validate=2,
+        batch=4,
+        held_out=4,
+        vision_training=VisionTraining(people=24, held_out=8, errors=20, steps=6, batch=8),
+        vision=VisionConfig(width=16, blocks=1),
+        volume=VolumeConfig(spec=replace(SPEC, side=6, bins=12), audio=4, width=8, hidden=16),
+    )
+    assert config_from(tiny.as_dict()) == tiny
+    run = train(tiny, dataset, tmp_path / "run", say=lambda line: None)
+    assert isinstance(load_networks(run)[0].volume.spec, WorldSpec)
+    with pytest.raises(ModelError, match="no device reads it"):
+        quantize(run, dataset, tmp_path / "models")
