@@ -13,7 +13,7 @@ OUT ?= $(RUN)/models
 WORKERS ?= 2
 SAMPLES_debug = 160 40 40
 SAMPLES_small = 48000 400 2000
-SAMPLES_full = 40000 1000 2000
+SAMPLES_full = 100000 1000 2000
 # Beside these: people under plain conditions to calibrate with, and rigs of all kinds to train on.
 PLAIN_debug = 20
 PLAIN_small = 400
