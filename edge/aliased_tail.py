@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
-from edge.drift import Late, Warp, fit, identity, inverse, warped
+from edge.drift import Late, Warp, fit, fit_from_afar, identity, inverse, warped
 
 Array = npt.NDArray[np.float64]
 ComplexArray = npt.NDArray[np.complex64]
@@ -23,18 +23,19 @@ Spectra = npt.NDArray[np.complex128]
 
 # Periods after which reverberation is told apart: what is later still is too faint to matter.
 _LATE = 2
-# Of least squares, in squared turns per response: little is believed of what has drifted by less than about 0.17 rad.
-_DAMPING = 0.03
+# Of least squares, in squared turns: as much as one response tells that has turned by 0.87 rad.
+_DAMPING = 0.75
 _ROUNDS, _FIT_STEPS = 3, 2
-# Hours with responses that count, as an exponential average.
-_HOURS, _HOUR_NS = 24.0, 3_600_000_000_000
+# What is older counts less, by e in so many hours with responses; an hour's share an early part.
+_MEMORY_NS, _HOUR_NS = 24 * 3_600_000_000_000, 3_600_000_000_000
 _FARTHEST = 3e-3  # stretch within an hour; half a degree is 0.9e-3
 # Up to this turn at half the sample rate [rad] the late parts' change is taken to be in proportion to the stretch.
 _STRAIGHT_RAD = 0.3
-# Of the misfit over the response: above the first it is another room, from which nothing is learned; where it leaps by the
-# second, something was moved, if it is more than noise and drift leave.
-_LIKE, _LEAP, _LEAST_LEAP = 0.5, 2.0, 0.05
-_STATE = ("tail_gram", "tail_heard", "tail_weight")
+# Of the misfit over the response, both weighted by time against spreading: above the first it is another room, from which nothing
+# is learned; where it leaps by the second, and is more than noise and drift leave, so often running, something was moved.
+_LIKE, _LEAP, _LEAST_LEAP, _LEAPS = 0.5, 2.0, 0.05, 3
+_GAINS = (0.3, 3.0)  # since the hour began: beyond, a microphone is off
+_STATE = ("tail_gram", "tail_heard")
 
 
 class _Hour:
@@ -45,7 +46,7 @@ class _Hour:
         pairs, samples = first.shape
         self.began_ns = began_ns
         self.first, self.warp, self.count = first, identity(pairs), 0
-        self.misfit = 1.0
+        self.misfit, self.leaps = 1.0, 0
         self._turns: Spectra = np.zeros((samples, _LATE), complex)
         self._spectra: Spectra = np.zeros((pairs, samples), complex)
         self._gram: Spectra = np.zeros((samples, _LATE, _LATE), complex)
@@ -80,13 +81,13 @@ class AliasedTail:
     def forget(self) -> None:
         """Start from nothing."""
         pairs, samples = self._shape
-        self._weight = 0.0
         self._gram: Spectra = np.zeros((samples, _LATE, _LATE), complex)
         self._heard: Spectra = np.zeros((pairs, samples, _LATE), complex)
         self._hour: _Hour | None = None
         self._late: Spectra | None = None  # (P, T, K) in the hour's coordinates
         self._room: ComplexArray | None = None
         self._room_warp: Warp | None = None  # None: not known yet for this room
+        self._fits = True
         self._anchored: Spectra | None = None  # as _late, in the room's coordinates
         self._change: Late | None = None
 
@@ -99,17 +100,22 @@ class AliasedTail:
             self._hour = _Hour(room.copy(), t_ns)
         if self._hour.began_ns is None:
             self._hour.began_ns = t_ns
-        warp, expected = self._fit(self._hour, response, self._hour.warp)
-        misfit = float(np.linalg.norm(np.nan_to_num(response - expected))) / max(float(np.linalg.norm(response)), 1e-30)
-        leapt = misfit > max(_LEAST_LEAP, _LEAP * self._hour.misfit)
         self._room, self._room_warp = room, None
-        if leapt or misfit > _LIKE or abs(warp.stretch) > _FARTHEST or t_ns - self._hour.began_ns > _HOUR_NS:
-            self._hour = self._next_hour(self._hour, t_ns)
+        warp, misfit = self._found(self._hour, response)
+        over = abs(warp.stretch) > _FARTHEST or t_ns - self._hour.began_ns > _HOUR_NS
+        if misfit > _LIKE and not over:
+            return
+        leapt = misfit > max(_LEAST_LEAP, _LEAP * self._hour.misfit)
+        self._hour.leaps = self._hour.leaps + 1 if leapt else 0
+        if leapt and self._hour.leaps < _LEAPS:
+            return
+        if leapt or over:
+            # The average still is of the room as it was before something moved.
+            self._hour = self._next_hour(self._hour, response if leapt and misfit < _LIKE else room, t_ns)
+            warp, misfit = self._found(self._hour, response)
             if misfit > _LIKE:
                 return
-            warp, _ = self._fit(self._hour, response, self._hour.warp)
-        self._hour.misfit = misfit
-        self._hour.warp = warp
+        self._hour.misfit, self._hour.warp = misfit, warp
         spectrum = scipy.fft.fft(np.nan_to_num(warped(response, inverse(warp))), axis=1)
         self._hour.add(self._turn(warp.stretch), spectrum)
         self._solve()
@@ -129,11 +135,10 @@ class AliasedTail:
 
     def state(self) -> dict[str, Any]:
         """What to keep over a restart, in the coordinates of `room`; empty when nothing is known."""
-        if self._hour is None or self._late is None:
+        if self._hour is None or self._late is None or (warp := self._anchor()) is None:
             return {}
-        gram, heard, weight = self._totals()
-        gram, heard = self._carried(gram, heard, self._anchor())
-        return dict(zip(_STATE, (gram, heard.astype(np.complex64), np.array(weight)), strict=True))
+        gram, heard = self._carried(*self._totals(), warp)
+        return dict(zip(_STATE, (gram, heard.astype(np.complex64)), strict=True))
 
     def restore(self, state: dict[str, Any], room: ComplexArray) -> None:
         """Take what `state` gave, if anything; room: the one saved with it. Raises ValueError where it does not fit."""
@@ -142,13 +147,11 @@ class AliasedTail:
             return
         if not all(name in state for name in _STATE):
             raise ValueError(f"of {', '.join(_STATE)} some are missing")
-        gram, heard, weight = (np.asarray(state[name]) for name in _STATE)
+        gram, heard = (np.asarray(state[name]) for name in _STATE)
         for name, found, needed in ((_STATE[0], gram, self._gram), (_STATE[1], heard, self._heard)):
             if found.shape != needed.shape or found.dtype.kind != "c" or not np.isfinite(found).all():
                 raise ValueError(f"{name} is {found.dtype} {found.shape}, finite complex {needed.shape} is needed")
-        if weight.shape != () or weight.dtype.kind != "f" or not 0.0 < float(weight) < 1e9:
-            raise ValueError(f"{_STATE[2]} is {weight}, a positive number is needed")
-        self._gram, self._heard, self._weight = gram.astype(complex), heard.astype(complex), float(weight)
+        self._gram, self._heard = gram.astype(complex), heard.astype(complex)
         self._hour, self._room = _Hour(room.copy(), None), room
         with np.errstate(all="ignore"):
             self._solve()
@@ -157,40 +160,41 @@ class AliasedTail:
             self.forget()
             raise ValueError(f"{_STATE[0]} and {_STATE[1]} have no solution")
 
-    def _next_hour(self, hour: _Hour, t_ns: int) -> _Hour:
-        """Keep what the hour told; the next begins with the present room, in whose coordinates all is from then on."""
-        assert self._room is not None
-        gram, heard, weight = self._totals()
-        self._gram, self._heard = self._carried(gram, heard, self._anchor())
-        keep = 1.0 - 1.0 / _HOURS if hour.count else 1.0
-        self._gram, self._heard, self._weight = keep * self._gram, keep * self._heard, keep * weight
-        self._hour, self._room_warp = _Hour(self._room.copy(), t_ns), None
+    def _next_hour(self, hour: _Hour, first: ComplexArray, t_ns: int) -> _Hour:
+        """Keep what the hour told; the next begins with this response, in whose coordinates all is from then on."""
+        warp = self._anchor()
+        if warp is None:
+            self.forget()
+        else:
+            keep = np.exp(-max(0, t_ns - (hour.began_ns or t_ns)) / _MEMORY_NS)
+            self._gram, self._heard = (keep * part for part in self._carried(*self._totals(), warp))
+        self._hour, self._room, self._room_warp = _Hour(first.copy(), t_ns), first, None
         self._solve()
         return self._hour
 
-    def _totals(self) -> tuple[Spectra, Spectra, float]:
-        """Normal equations of all hours, and how many responses they are of."""
+    def _totals(self) -> tuple[Spectra, Spectra]:
+        """Normal equations of all hours."""
         if self._hour is None or self._hour.count == 0:
-            return self._gram, self._heard, self._weight
+            return self._gram, self._heard
         gram, heard = self._hour.equations()
-        return self._gram + gram, self._heard + heard, self._weight + self._hour.count
+        return self._gram + gram, self._heard + heard
 
     def _solve(self) -> None:
-        gram, heard, weight = self._totals()
-        if weight > 0.0:
-            damped = gram + _DAMPING * weight * np.eye(_LATE)
+        gram, heard = self._totals()
+        if gram.any():
+            damped = gram + _DAMPING * np.eye(_LATE)
             self._late = np.asarray(np.moveaxis(np.linalg.solve(damped, np.moveaxis(heard, 0, -1)), -1, 0))
 
-    def _anchor(self) -> Warp:
-        """The room's drift since the hour began, found once."""
+    def _anchor(self) -> Warp | None:
+        """The room's drift since the hour began, found once; None where it is not the hour's room."""
         assert self._hour is not None
         assert self._room is not None
         if self._room_warp is None:
-            self._room_warp, _ = self._fit(self._hour, self._room, self._hour.warp)
-            self._change = None
-            if self._late is not None:
+            self._room_warp, misfit = self._found(self._hour, self._room)
+            self._anchored, self._change, self._fits = None, None, misfit < _LIKE
+            if self._late is not None and self._fits:
                 self._anchored = self._under(self._turn(self._room_warp.stretch) * self._late, self._room_warp)
-        return self._room_warp
+        return self._room_warp if self._fits else None
 
     def _turn(self, stretch: float) -> Spectra:
         return np.asarray(np.exp(1j * self._phases * stretch))
@@ -206,19 +210,31 @@ class AliasedTail:
         parts = [np.nan_to_num(warped(np.ascontiguousarray(rows[..., k]), warp)) for k in range(_LATE)]
         return np.asarray(scipy.fft.fft(np.stack(parts, axis=-1), axis=1), complex)
 
-    def _fit(self, hour: _Hour, response: ComplexArray, start: Warp) -> tuple[Warp, ComplexArray]:
-        """The drift from the hour's first response to this one, and what the first is under it."""
+    def _found(self, hour: _Hour, response: ComplexArray) -> tuple[Warp, float]:
+        """The drift from the hour's first response to this one, and how badly it fits, 0..1."""
+        warp, misfit = self._fit(hour, response, hour.warp)
+        if misfit > _LIKE / 2.0:  # the air may be degrees warmer since the last response
+            whole = np.full(len(response), response.shape[1], np.int64)
+            direct = float(np.abs(hour.first).argmax(axis=1).max())
+            other, less = self._fit(hour, response, fit_from_afar(response, hour.first, whole, direct, _FIT_STEPS))
+            warp, misfit = (other, less) if less < misfit else (warp, misfit)
+        return (warp, misfit) if misfit < 1.0 else (identity(len(response)), 1.0)
+
+    def _fit(self, hour: _Hour, response: ComplexArray, start: Warp) -> tuple[Warp, float]:
         whole = np.full(len(response), response.shape[1], np.int64)
-        if self._late is None:
-            warp = fit(response, hour.first, whole, start, _FIT_STEPS)
-            return warp, warped(hour.first, warp)
-        warp, change = start, self._changed(self._late, start.stretch)
+        warp, change = start, None
         for _ in range(_ROUNDS):
+            change = None if self._late is None else self._changed(self._late, warp.stretch)
             warp = fit(response, hour.first, whole, warp, _FIT_STEPS, change)
-            if not self._far(change, warp.stretch):
+            if change is None or not self._far(change, warp.stretch):
                 break
-            change = self._changed(self._late, warp.stretch)
-        return warp, warped(hour.first + change.under(warp.stretch), warp)
+        if not (np.isfinite(warp.stretch) and np.all((warp.gain > _GAINS[0]) & (warp.gain < _GAINS[1]))):
+            return warp, 1.0
+        expected = warped(hour.first if change is None else hour.first + change.under(warp.stretch), warp)
+        heard = np.isfinite(expected)
+        late = np.arange(response.shape[1])
+        left = np.linalg.norm(np.where(heard, response - expected, np.complex64(0.0)) * late)
+        return warp, float(left) / max(float(np.linalg.norm(response * late)), 1e-30) if heard.mean() > 0.9 else 1.0
 
     def _far(self, change: Late | None, stretch: float) -> bool:
         return change is None or abs(stretch - change.at) * self._farthest_rad > _STRAIGHT_RAD

@@ -35,7 +35,9 @@ _FIT_STEPS = 2
 _TAIL_ROUNDS = 3
 _TAIL_EVERY_S = 0.4
 # After a silence, as between pings, what is late is missing for so many periods: nothing is learned from them.
-_SILENCE_S, _SETTLING_PERIODS = 1.0, 3
+_SILENCE_S, _SETTLING_PERIODS, _SETTLING_S = 1.0, 3, 0.35
+_GAINS = (0.1, 10.0)
+_LONG_S = 600.0  # the air may be degrees warmer after it
 # The body's pulse begins before its time of arrival, by about the inverse of the bandwidth.
 _PULSES_BEFORE_ARRIVAL = 1.5
 # After a silence (pings are rare while nobody is seen) one period must not replace what many had averaged.
@@ -76,7 +78,8 @@ class Background:
         if period_s is not None and track_drift:
             self._tail = AliasedTail(len(rig.pairs), self.window_samples, period_s * self.sample_rate_hz / len(rig.speakers))
         self._settled_ns, self._learned_ns, self._tail_due_ns = 0, 0, 0
-        self._silence_s = max(_SILENCE_S, 2.0 * _SETTLING_PERIODS * (period_s or 0.0))
+        self._silence, self._silence_s = False, max(_SILENCE_S, 2.0 * _SETTLING_PERIODS * (period_s or 0.0))
+        self._settling_ns = round(1e9 * max(min(_SETTLING_PERIODS * (period_s or 0.0), _SETTLING_S), period_s or 0.0))
         self._motion = Motion(self._sample_count(2.0 * MOTION_M / rig.speed_of_sound_m_s))
         self._occupied = False
         self._candidate: ComplexArray | None = None
@@ -110,9 +113,15 @@ class Background:
         if y.shape != self._shape:
             raise ConfigError(f"responses have shape {y.shape}, the background was made for {self._shape}")
         elapsed_s = 0.0 if self._last_ns is None else max(0.0, (t_ns - self._last_ns) / 1e9)
+        if self._last_ns is not None and t_ns < self._last_ns:  # another clock
+            self._settled_ns, self._learned_ns, self._tail_due_ns = t_ns, t_ns, t_ns
         self._last_ns = t_ns
-        if elapsed_s > self._silence_s:
-            self._settled_ns = t_ns + round(_SETTLING_PERIODS * (self._period_s or 0.0) * 1e9)
+        # Where every step comes after a silence, it is not one: so slow is the camera.
+        self._silence = elapsed_s > self._silence_s and not self._silence
+        if elapsed_s > _LONG_S:
+            self._warp = None
+        if self._silence:
+            self._settled_ns = t_ns + self._settling_ns
         self._age_s += elapsed_s
         if not np.isfinite(y.view(np.float32)).all():
             self.rejected += 1
@@ -213,7 +222,11 @@ class Background:
             if late is before:
                 break
         assert start is not None
-        return start, warped(room if late is None else room + late.under(start.stretch), start)
+        steady = bool(np.isfinite(start.stretch) and np.all((start.gain > _GAINS[0]) & (start.gain < _GAINS[1])))
+        if not steady and not np.isfinite(start.stretch + start.gain.sum() + start.offset.sum()):
+            start, late = identity(len(room)), None
+        expected = warped(room if late is None else room + late.under(start.stretch), start)
+        return start if steady else identity(len(room)), expected  # no fit begins from a microphone that is off
 
     def _late(self, stretch: float) -> Late | None:
         return None if self._tail is None else self._tail.change(stretch)
