@@ -33,7 +33,7 @@ _FARTHEST = 3e-3  # stretch within an hour; half a degree is 0.9e-3
 _STRAIGHT_RAD = 0.3
 # Of the misfit over the response, both weighted by time against spreading: above the first it is another room, from which nothing
 # is learned; where it leaps by the second, and is more than noise and drift leave, so often running, something was moved.
-_LIKE, _LEAP, _LEAST_LEAP, _LEAPS = 0.5, 2.0, 0.05, 3
+_LIKE, _LEAP, _LEAST_LEAP, _LEAPS = 0.5, 2.0, 0.15, 3
 _GAINS = (0.3, 3.0)  # since the hour began: beyond, a microphone is off
 _STATE = ("tail_gram", "tail_heard")
 
