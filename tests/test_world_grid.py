@@ -10,6 +10,7 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip insta
 
 from edge.errors import ModelError  # noqa: E402
 from export.batches import fusion_batch  # noqa: E402
+from export.commands.train import CONFIG_NAMES  # noqa: E402
 from export.network import VisionConfig, VisionNet  # noqa: E402
 from export.quantize import quantize  # noqa: E402
 from export.samples import SoundSet  # noqa: E402
@@ -22,6 +23,10 @@ from tests.test_network import dataset  # noqa: E402, F401
 pytestmark = [pytest.mark.export, pytest.mark.train]
 
 SPEC = WorldSpec(side=12, bins=40, pairs=3)
+
+
+def test_the_command_line_knows_every_configuration() -> None:
+    assert set(CONFIG_NAMES) == set(CONFIGS)
 
 
 def test_the_true_heatmaps_decode_to_the_truth_and_image_and_sound_lie_where_they_belong(dataset: Path) -> None:  # noqa: F811
