@@ -29,7 +29,7 @@ _ROUNDS, _FIT_STEPS = 3, 2
 # What is older counts less, by e in so many hours with responses; an hour's share an early part.
 _MEMORY_NS, _HOUR_NS = 24 * 3_600_000_000_000, 3_600_000_000_000
 _FARTHEST = 3e-3  # stretch within an hour; half a degree is 0.9e-3
-# Up to this turn at half the sample rate [rad] the late parts' change is taken to be in proportion to the stretch.
+# Up to this turn [rad], root mean square over what is late, the late parts' change is taken to be in proportion to the stretch.
 _STRAIGHT_RAD = 0.3
 # Of the misfit over the response, both weighted by time against spreading: above the first it is another room, from which nothing
 # is learned; where it leaps by the second, and is more than noise and drift leave, so often running, something was moved.
@@ -75,7 +75,6 @@ class AliasedTail:
         self._shape = (pairs, samples)
         k = np.arange(1, _LATE + 1)
         self._phases = 2.0 * np.pi * period_samples / samples * np.arange(samples)[:, None] * k  # (T, K) per unit of stretch
-        self._farthest_rad = np.pi * period_samples * _LATE
         self.forget()
 
     def forget(self) -> None:
@@ -85,6 +84,7 @@ class AliasedTail:
         self._heard: Spectra = np.zeros((pairs, samples, _LATE), complex)
         self._hour: _Hour | None = None
         self._late: Spectra | None = None  # (P, T, K) in the hour's coordinates
+        self._usual_rad = 0.0  # their root mean square phase per unit of stretch
         self._room: ComplexArray | None = None
         self._room_warp: Warp | None = None  # None: not known yet for this room
         self._fits = True
@@ -184,6 +184,8 @@ class AliasedTail:
         if gram.any():
             damped = gram + _DAMPING * np.eye(_LATE)
             self._late = np.asarray(np.moveaxis(np.linalg.solve(damped, np.moveaxis(heard, 0, -1)), -1, 0))
+            power = (self._late.real**2 + self._late.imag**2).sum(axis=0)
+            self._usual_rad = float(np.sqrt((power * self._phases**2).sum() / max(float(power.sum()), 1e-30)))
 
     def _anchor(self) -> Warp | None:
         """The room's drift since the hour began, found once; None where it is not the hour's room."""
@@ -237,11 +239,17 @@ class AliasedTail:
         return warp, float(left) / max(float(np.linalg.norm(response * late)), 1e-30) if heard.mean() > 0.9 else 1.0
 
     def _far(self, change: Late | None, stretch: float) -> bool:
-        return change is None or abs(stretch - change.at) * self._farthest_rad > _STRAIGHT_RAD
+        return change is None or abs(stretch - change.at) * self._usual_rad > _STRAIGHT_RAD
 
     def _changed(self, late: Spectra, stretch: float) -> Late:
         """By how much the late parts change when they are stretched by this: each frequency turns."""
-        turn = self._turn(stretch)
-        spectra = np.stack([(late * (turn - 1.0)).sum(axis=-1), (late * (1j * self._phases * turn)).sum(axis=-1)])
-        gain, slope = scipy.fft.ifft(spectra, axis=2).astype(np.complex64)
+        spectra = np.zeros((2, *self._shape), np.complex64)
+        half = self._shape[1] // 2  # of an analytic signal: the rest is empty
+        turn = self._turn(stretch)[:half].astype(np.complex64)
+        known, phases = late[:, :half].astype(np.complex64), 1j * self._phases[:half].astype(np.float32)
+        for out, factor in zip(spectra, (turn - np.float32(1.0), phases * turn), strict=True):
+            out[:, :half] = known[..., 0] * factor[:, 0]
+            for k in range(1, _LATE):
+                out[:, :half] += known[..., k] * factor[:, k]
+        gain, slope = scipy.fft.ifft(spectra, axis=2)
         return Late(gain, slope, stretch)
