@@ -155,8 +155,8 @@ class AliasedTail:
         self._hour, self._room = _Hour(room.copy(), None), room
         with np.errstate(all="ignore"):
             self._solve()
-            sound = self._late is not None and bool(np.isfinite(self._late.astype(np.complex64)).all())
-        if not sound:
+            solved = self._late is not None and bool(np.isfinite(self._late.astype(np.complex64)).all())
+        if not solved:
             self.forget()
             raise ValueError(f"{_STATE[0]} and {_STATE[1]} have no solution")
 
