@@ -15,10 +15,10 @@ from export.network import VisionConfig, VisionNet  # noqa: E402
 from export.quantize import quantize  # noqa: E402
 from export.samples import SoundSet  # noqa: E402
 from export.train import load_networks, train  # noqa: E402
-from export.train_config import CONFIGS, VisionTraining, config_from  # noqa: E402
+from export.train_config import CONFIGS, config_from  # noqa: E402
 from export.volume_network import VolumeConfig  # noqa: E402
 from export.world_grid import WorldSpec, decode_world, world_target  # noqa: E402
-from tests.test_network import dataset  # noqa: E402, F401
+from tests.test_network import TINY, dataset  # noqa: E402, F401
 
 pytestmark = [pytest.mark.export, pytest.mark.train]
 
@@ -51,16 +51,7 @@ def test_the_true_heatmaps_decode_to_the_truth_and_image_and_sound_lie_where_the
 
 
 def test_it_trains_travels_in_a_checkpoint_and_does_not_ship(dataset: Path, tmp_path: Path) -> None:  # noqa: F811
-    tiny = replace(
-        CONFIGS["world"],
-        steps=4,
-        validate=2,
-        batch=4,
-        held_out=4,
-        vision_training=VisionTraining(people=24, held_out=8, errors=20, steps=6, batch=8),
-        vision=VisionConfig(width=16, blocks=1),
-        volume=VolumeConfig(spec=replace(SPEC, side=6, bins=12), audio=4, width=8, hidden=16),
-    )
+    tiny = replace(TINY, form="volume", volume=VolumeConfig(spec=replace(SPEC, side=6, bins=12), audio=4, width=8, hidden=16))
     assert config_from(tiny.as_dict()) == tiny
     run = train(tiny, dataset, tmp_path / "run", say=lambda line: None)
     assert isinstance(load_networks(run)[0].volume.spec, WorldSpec)

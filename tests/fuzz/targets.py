@@ -210,11 +210,7 @@ def seeds() -> dict[str, list[bytes]]:
     array = io.BytesIO()
     np.save(array, np.zeros((3, 4), np.int16))
     parts: dict[str, object] = {"room": np.zeros((2, 8), np.complex64), "learned_utc_s": 0.0, "rate": np.array([16000.0])}
-    tail = {
-        "tail_gram": np.ones((8, 2, 2), complex),
-        "tail_heard": np.ones((2, 8, 2), np.complex64),
-        "tail_weight": np.array(3.0),
-    }
+    tail = {"tail_gram": np.ones((8, 2, 2), complex), "tail_heard": np.ones((2, 8, 2), np.complex64)}
     room, settled = (archive(format="posekernel-background-1", **parts, **more) for more in ({}, tail))
     return {
         "command": [
