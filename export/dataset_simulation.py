@@ -225,13 +225,20 @@ def body_sampler(spacing_m: float) -> MeshSampler:
     return MeshSampler(posed.vertices.astype(np.float64), posed.faces.astype(np.int64), spacing_m, np.random.default_rng(0))
 
 
+def draw_people(stage: SoundStage, split: Split, seed: int, index: int) -> tuple[list[Rng], list[ComplexArray], list[float]]:
+    """Of each person of a scene: the generator that goes on with them, their body's spectra, the noise at their own sir_db."""
+    people = stage.scene.people
+    draws = [scene_rng(split, seed, index, 10 + k) for k in range(len(people))]
+    bodies = [stage.body(person, rng) for person, rng in zip(people, draws, strict=True)]
+    return draws, bodies, [stage.noise_rms(p, body, p.sir_db) for p, body in zip(people, bodies, strict=True)]
+
+
 def simulate_environment(order: Order, folder: Path) -> int:
     """Write one environment to a folder; the number of its samples. Raises ConfigError for an unknown family of rigs."""
     scene = make_scene(order.split, order.seed, order.index, order.people, order.family, order.conditions)
     stage = SoundStage(scene, scene_rng(order.split, order.seed, order.index, 1))
-    draws = [scene_rng(order.split, order.seed, order.index, 10 + k) for k in range(order.people)]
-    bodies = [stage.body(person, rng) for person, rng in zip(scene.people, draws, strict=True)]
-    noise = float(np.median([stage.noise_rms(p, body, p.sir_db) for p, body in zip(scene.people, bodies, strict=True)]))
+    draws, bodies, noises = draw_people(stage, order.split, order.seed, order.index)
+    noise = float(np.median(noises))
     empty = stage.learn_empty(noise, scene_rng(order.split, order.seed, order.index, 2))
     past = scene_rng(order.split, order.seed, order.index, 3)
     if past.random() >= CONDITIONS[order.conditions].fresh:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from edge.pose import Keypoints
 from export.conditions import CONDITIONS
-from export.dataset_simulation import SoundStage
+from export.dataset_simulation import SoundStage, draw_people
 from export.scenes import make_scene, scene_rng
 
 Array = npt.NDArray[np.float64]
@@ -41,9 +41,7 @@ def leftovers(rooms: int, seed: int) -> tuple[Array, Array]:
 
 def _of_room(stage: SoundStage, index: int, seed: int, settled: bool) -> list[float]:
     scene = stage.scene
-    draws = [scene_rng("val", seed, index, 10 + k) for k in range(PEOPLE)]
-    bodies = [stage.body(p, rng) for p, rng in zip(scene.people, draws, strict=True)]
-    noises = [stage.noise_rms(p, body, p.sir_db) for p, body in zip(scene.people, bodies, strict=True)]
+    draws, bodies, noises = draw_people(stage, "val", seed, index)
     stage.learn_empty(float(np.median(noises)), scene_rng("val", seed, index, 2))
     if settled:
         stage.hear_drift(float(np.median(noises)), scene_rng("val", seed, index, 3))
