@@ -7,6 +7,7 @@ CREATE TABLE IF NOT EXISTS posekernel_telemetry (
     source          text,
     version         text,
     lifter          text,
+    runtime         text,
     uptime_s        double precision,
     temperature_c   double precision,
     throttled       boolean,
@@ -30,12 +31,17 @@ CREATE TABLE IF NOT EXISTS posekernel_telemetry (
     stream_dropped  double precision,
     connections     double precision
 );
+-- What tables of earlier releases lack.
+ALTER TABLE posekernel_telemetry ADD COLUMN IF NOT EXISTS runtime text;
 CREATE INDEX IF NOT EXISTS posekernel_telemetry_id_time ON posekernel_telemetry (id, time DESC);
 CREATE INDEX IF NOT EXISTS posekernel_telemetry_time ON posekernel_telemetry (time DESC);
 
--- What each sensor said last.
-CREATE OR REPLACE VIEW posekernel_now AS
+-- What each sensor said last. Made anew, as a view does not follow its table's columns.
+BEGIN;
+DROP VIEW IF EXISTS posekernel_now;
+CREATE VIEW posekernel_now AS
 SELECT DISTINCT ON (id) *, extract(epoch FROM now() - time) AS silent_s FROM posekernel_telemetry ORDER BY id, time DESC;
+COMMIT;
 
 DO $$
 BEGIN

@@ -1,0 +1,160 @@
+"""The hub of a test: a PostgreSQL of its own with the role's SQL, telemetry as the schema has it, the dashboard's queries."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from tests.mosquitto import free_port
+
+ROOT = Path(__file__).parents[2]
+ROLE = ROOT / "deploy" / "roles" / "hub"
+SCHEMA = json.loads((ROOT / "edge" / "schemas" / "telemetry.json").read_text())
+NOT_IN_THE_TABLE = {"schema", "timestamp", "models", "threads"}
+NOW = datetime.now(UTC).replace(microsecond=0)
+PROGRAMS = Path("/usr/lib/postgresql")
+STEPS = 5
+
+
+def message(sensor: str, step: float, **changed: Any) -> dict[str, Any]:
+    """Telemetry of a sensor, `step` minutes after the first."""
+    base: dict[str, Any] = {
+        "schema": "posekernel.telemetry/1",
+        "id": sensor,
+        "timestamp": (NOW - timedelta(minutes=STEPS - step)).strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+        "source": "simulated",
+        "version": "0.1.0",
+        "uptime_s": 60.0 * step + 60.0,
+        "temperature_c": 50.0 + step,
+        "throttled": False,
+        "throttled_flags": 0,
+        "cpu_percent": 80.0,
+        "memory_mb": 400.0,
+        "poses_per_s": 9.5,
+        "latency_p50_ms": 120.0,
+        "latency_p95_ms": 180.0 + step,
+        "frames": int(600 * step),
+        "frames_dropped": int(60 * step),
+        "periods": int(600 * step),
+        "periods_faulty": int(30 * step),
+        "xruns": int(2 * step),
+        "outbox_waiting": int(step),
+        "lifter": "geometric",
+        "runtime": "ai-edge-litert",
+        "threads": {"keypoints": 2, "lifter": 1},
+        "models": [{"name": "pose_detection.tflite", "sha256": "0" * 64}],
+    }
+    counts = {name: 0 for name in SCHEMA["required"] if name not in base}
+    whole = {**counts, **base, **changed}
+    jsonschema.validate(whole, SCHEMA)
+    return whole
+
+
+def telemetry() -> list[dict[str, Any]]:
+    """What `panels_return_it` expects: five minutes of two sensors, one of which starts anew and makes no poses."""
+    nothing = {"latency_p50_ms": None, "latency_p95_ms": None}
+    hall = [message("hall", step) for step in range(STEPS)]
+    attic = [message("attic", step, uptime_s=60.0 * (step % 3) + 60.0, **nothing) for step in range(STEPS)]
+    return [one for pair in zip(hall, attic, strict=True) for one in pair]
+
+
+class Postgres:
+    """A server of its own in a folder, on a socket and on loopback; `sql` runs a text and gives its rows."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.port = folder, free_port()
+        self.bin = max(PROGRAMS.glob("*/bin"), key=lambda p: int(p.parent.name))
+        self.user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        folder.chmod(0o777)
+        self._run("initdb", "-D", str(folder / "data"), "--auth-local=trust", "--auth-host=scram-sha-256", "-U", "postgres")
+        self.start()
+        self._run("createdb", "-h", str(folder), "-p", str(self.port), "-U", "postgres", "posekernel")
+
+    def start(self) -> None:
+        self._run("pg_ctl", "-D", str(self.folder / "data"), "-w", "-l", str(self.folder / "log"),
+                  "-o", f"-c listen_addresses=127.0.0.1 -p {self.port} -k {self.folder}", "start")  # fmt: skip
+
+    def stop(self) -> None:
+        self._run("pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "stop")
+
+    def sql(self, text: str, user: str = "postgres") -> list[list[str]]:
+        to = ["-h", self.folder, "-p", str(self.port), "-U", user, "-d", "posekernel"]
+        done = subprocess.run(
+            [self.bin / "psql", *to, "-XAt", "-F", "\t", "-v", "ON_ERROR_STOP=1"],
+            input=text, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{text}: {done.stderr}"
+        return [line.split("\t") for line in done.stdout.splitlines()]
+
+    def _run(self, program: str, *arguments: str) -> None:
+        done = subprocess.run(
+            [*self.user, str(self.bin / program), *arguments], capture_output=True, text=True, check=False, cwd="/"
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@contextmanager
+def postgres() -> Iterator[Postgres]:
+    """A server with the role's SQL; skips where PostgreSQL is not installed."""
+    if not list(PROGRAMS.glob("*/bin/initdb")):
+        pytest.skip("PostgreSQL is not installed")
+    folder = Path("/tmp") / f"posekernel-postgres-{os.getpid()}"  # the server's user must get there
+    folder.mkdir()
+    server = Postgres(folder)
+    try:
+        server.sql((ROLE / "files" / "posekernel-telemetry.sql").read_text())
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder)
+
+
+def panels() -> dict[str, str]:
+    dashboard = json.loads((ROLE / "files" / "posekernel.json").read_text())
+    return {p["title"]: p["targets"][0]["rawSql"] for p in dashboard["panels"]}
+
+
+def as_grafana_asks(sql: str) -> str:
+    """What Grafana makes of its macros and the variable."""
+    sql = sql.replace("$__timeFilter(time)", "time BETWEEN now() - interval '1 hour' AND now()").replace(
+        "$sensor", "'hall', 'attic'"
+    )
+    assert "$" not in sql
+    return sql
+
+
+def panels_return_it(database: Postgres) -> None:
+    """All panels, asked by Grafana's user, return what `telemetry` says."""
+    answers = {title: database.sql(as_grafana_asks(sql), user="grafana") for title, sql in panels().items()}
+
+    def values(title: str, sensor: str = "hall") -> list[float]:
+        return [float(row[2]) for row in answers[title] if row[1] == sensor and row[2]]
+
+    steps = [float(step) for step in range(STEPS)]
+    assert values("Poses per second") == values("Poses per second", "attic") == [9.5] * STEPS
+    assert values("Latency, 95th percentile") == [180.0 + step for step in steps]
+    assert values("Latency, 95th percentile", "attic") == []
+    assert values("Sound periods that are not usable") == [5.0] * (STEPS - 1)
+    assert values("Images seen too late") == [10.0] * (STEPS - 1)
+    assert values("Processor temperature") == [50.0 + step for step in steps]
+    assert values("CPU, of one core") == [80.0] * STEPS
+    assert values("Memory") == [400.0] * STEPS
+    assert values("Events that wait for the broker") == steps
+    assert values("Lost sound: xruns, gaps, reopened card") == [0.0] + [2.0] * (STEPS - 1)
+    assert values("Restarts of the program") == []
+    assert values("Restarts of the program", "attic") == [1.0]
+    assert answers["Sensors that are silent"] == [["0"]]
+    state = {row[0]: row for row in answers["Sensors"]}
+    assert state["hall"][1:4] + state["hall"][5:] == [
+        "0.1.0", "simulated", "geometric", "9.5", "184", "54", "f", "4", "300"
+    ]  # fmt: skip
+    assert state["attic"][5:7] == ["9.5", ""]
+    assert len(answers) == 12
