@@ -86,9 +86,9 @@ class Postgres:
         self._run("pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "stop")
 
     def sql(self, text: str, user: str = "postgres") -> list[list[str]]:
-        to = ["-h", self.folder, "-p", str(self.port), "-U", user, "-d", "posekernel"]
+        to = ["-h", str(self.folder), "-p", str(self.port), "-U", user, "-d", "posekernel"]
         done = subprocess.run(
-            [self.bin / "psql", *to, "-XAt", "-F", "\t", "-v", "ON_ERROR_STOP=1"],
+            [str(self.bin / "psql"), *to, "-XAt", "-F", "\t", "-v", "ON_ERROR_STOP=1"],
             input=text, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, f"{text}: {done.stderr}"
