@@ -68,7 +68,15 @@ class NetworkLifter:
         torso = lifted.joints[list(TORSO)].mean(axis=0)
         sir_db, range_m = (float("nan"),) * 2 if kernels is None else echo_before(torso, kernels, rig)
         source: ScaleSource = "sound" if by_sound else "height"
-        return LiftedPose(lifted.joints, lifted.sigma, confidence, source, sir_db, range_m if by_sound else float("nan"))
+        return LiftedPose(
+            joints=lifted.joints,
+            sigma=lifted.sigma,
+            confidence=confidence,
+            scale_source=source,
+            sir_db=sir_db,
+            echo_range_m=range_m if by_sound else float("nan"),
+            sound_confidence=float("nan") if kernels is None else lifted.sound,
+        )
 
     def lift(self, view: View, kernels: Kernels | None, rig: Rig) -> Lifted:
         """All that the networks say of one person."""

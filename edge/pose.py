@@ -43,6 +43,7 @@ class LiftedPose:
 
     joints: (15, 3) camera frame. sigma: (15,) 1-sigma of the joint's position [m]. confidence: (15,) 0..1.
     scale_source: what gave the scale. sir_db: echo over interference in the gate. echo_range_m: half path of the onset or NaN.
+    sound_confidence: 0..1 that what was heard is this body, there; NaN where the lifter cannot tell or heard nothing.
     """
 
     joints: Array
@@ -51,6 +52,7 @@ class LiftedPose:
     scale_source: ScaleSource
     sir_db: float
     echo_range_m: float = float("nan")
+    sound_confidence: float = float("nan")
 
     @property
     def mid_hip_distance_m(self) -> float:

@@ -47,6 +47,7 @@ def pose_message(estimate: PoseEstimate, device_id: str) -> Message:
         "source": estimate.source,
         "people": int(estimate.people),
         "scale_source": pose.scale_source,
+        "sound_confidence": _rounded(pose.sound_confidence, 2),
         "sir_db": _rounded(pose.sir_db, 1),
         "echo_range_m": _rounded(pose.echo_range_m, 3),
         "skew_ms": _rounded(estimate.skew_ms, 1),

@@ -21,7 +21,8 @@ _SIGMA_REACH = 3.0
 class RayDecoding:
     """prior_spread: of the image's log depth. least_spread: of a joint's, however sharp the echo.
 
-    depth_sigma_factor, plane_sigma_factor, joint_sigma_factor: calibration of the 1-sigma, fitted after training.
+    depth_sigma_factor, plane_sigma_factor, joint_sigma_factor: calibration of the 1-sigma, fitted after training; times
+    unseen_sigma_factor for joints that the image does not show.
     """
 
     prior_spread: float = 0.2
@@ -29,6 +30,7 @@ class RayDecoding:
     depth_sigma_factor: float = 1.0
     plane_sigma_factor: float = 1.0
     joint_sigma_factor: float = 1.0
+    unseen_sigma_factor: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +97,7 @@ def assemble(log_depth: Array, xy: Array, spread: Array, residual: npt.ArrayLike
     joints = view.points(depth, xy + PLACE_STEP * part["place"].reshape(-1, 2))
     z = np.exp(depth) / view.size
     wide = np.clip(part["depth_sigma"], -_SIGMA_REACH, _SIGMA_REACH), np.clip(part["plane_sigma"], -_SIGMA_REACH, _SIGMA_REACH)
+    z = z * np.where(view.seen, 1.0, decoding.unseen_sigma_factor)
     depth_sigma = z * np.hypot(spread, decoding.least_spread) * np.exp(wide[0])
     plane_sigma = z * view.size * PLACE_STEP * np.exp(wide[1])
     return Lifted(

@@ -1,4 +1,4 @@
-"""Trained lifters as predictors, whole or with something taken away: MODEL.tflite or MODEL.tflite:VARIANT."""
+"""Trained lifters as predictors, whole or with something taken away: MODEL.tflite or MODEL.tflite:VARIANT[+VARIANT...]."""
 
 import re
 from dataclasses import replace
@@ -12,9 +12,10 @@ from edge.pose_kernel import Kernels, make_kernels
 from edge.rig import Rig
 from export.sound_baselines import sample_kernels
 
-# silent: no sound. shuffled: the sound of somebody in another room. reversed: the pairs the other way round. no-height: the
-# camera's height and tilt unknown. K-pairs: only the first K.
-VARIANTS = ("silent", "shuffled", "reversed", "no-height", "K-pairs")
+# silent: no sound. shuffled: the sound of somebody in another room. nobody: what was heard beside the body, as if the image
+# showed a picture of somebody. reversed: the pairs the other way round. no-height: the camera's height and tilt unknown.
+# K-pairs: only the first K.
+VARIANTS = ("silent", "shuffled", "nobody", "reversed", "no-height", "K-pairs")
 _PAIRS = re.compile(r"(\d+)-pairs?")
 
 
@@ -23,25 +24,35 @@ class NetworkPredictor:
 
     def __init__(self, model: Path, variant: str = "") -> None:
         """Raises ConfigError for an unknown variant, ModelError where the model cannot be read."""
-        if variant and variant not in VARIANTS[:-1] and not _PAIRS.fullmatch(variant):
-            raise ConfigError(f"{model}:{variant}: the variant is unknown, one of {', '.join(VARIANTS)} (K a number) is needed")
-        self.lift, self.variant = NetworkLifter(model), variant
+        self.variants = variant.split("+") if variant else []
+        for name in self.variants:
+            if name not in VARIANTS[:-1] and not _PAIRS.fullmatch(name):
+                raise ConfigError(f"{model}:{name}: the variant is unknown, one of {', '.join(VARIANTS)} (K a number) is needed")
+        self.lift = NetworkLifter(model)
         self._heard: dict[tuple[object, ...], list[tuple[Path, Kernels]]] = {}
 
     def __call__(self, sample: Sample, environment: Environment) -> LiftedPose | None:
-        """See `Predictor`. Raises SessionError where there is no sound to shuffle yet."""
-        kernels, rig = sample_kernels(sample, environment), environment.rig
-        if self.variant == "silent":
-            return self.lift(sample.keypoints, None, rig)
-        if self.variant == "shuffled":
-            return self.lift(sample.keypoints, self._others(kernels, environment), rig)
-        if self.variant == "no-height":
-            rig = replace(rig, camera=replace(rig.camera, height_m=None, tilt_deg=0.0, roll_deg=0.0))
-        elif self.variant == "reversed":
-            kernels, rig = _chosen(kernels, rig, list(range(len(rig.pairs)))[::-1])
-        elif match := _PAIRS.fullmatch(self.variant):
-            kernels, rig = _chosen(kernels, rig, list(range(min(int(match[1]), len(rig.pairs)))))
+        """See `Predictor`. Raises SessionError where there is no sound to shuffle yet, or none without the body."""
+        kernels: Kernels | None = sample_kernels(sample, environment)
+        rig = environment.rig
+        for name in self.variants:
+            kernels, rig = self._varied(name, kernels, rig, sample, environment)
         return self.lift(sample.keypoints, kernels, rig)
+
+    def _varied(
+        self, name: str, kernels: Kernels | None, rig: Rig, sample: Sample, environment: Environment
+    ) -> tuple[Kernels | None, Rig]:
+        if name == "no-height":
+            return kernels, replace(rig, camera=replace(rig.camera, height_m=None, tilt_deg=0.0, roll_deg=0.0))
+        if name == "silent" or kernels is None:
+            return None, rig
+        if name == "shuffled":
+            return self._others(kernels, environment), rig
+        if name == "nobody":
+            return _without_body(sample, environment), rig
+        pairs = list(range(len(rig.pairs)))
+        match = _PAIRS.fullmatch(name)
+        return _chosen(kernels, rig, pairs[: int(match[1])] if match else pairs[::-1])
 
     def _others(self, kernels: Kernels, environment: Environment) -> Kernels:
         """The latest sound of another room with as many pairs."""
@@ -52,6 +63,15 @@ class NetworkPredictor:
         if not others:
             raise SessionError("no other room with as many pairs came before, so there is no sound to shuffle")
         return others[-1]
+
+
+def _without_body(sample: Sample, environment: Environment) -> Kernels:
+    if sample.clean is None:
+        raise SessionError(
+            f"{environment.path}/{sample.name}: has no rir_clean.npy, so what was heard beside the body is not known; "
+            "`posekernel-export simulate --keep-clean` keeps it"
+        )
+    return sample_kernels(replace(sample, rir=sample.rir - sample.clean), environment)
 
 
 def _chosen(kernels: Kernels, rig: Rig, pairs: list[int]) -> tuple[Kernels, Rig]:

@@ -36,6 +36,7 @@ CHECKED = 200
 CALIBRATION = 300
 TIMED = 200
 WITHIN_SIGMA = 0.683
+LEAST_UNSEEN = 100  # joints that the image does not show, for a 1-sigma factor of their own
 VISION = "lifter_vision.tflite"
 # The scale comes from sound where the network is surer of it than in this share of true recordings, and than not.
 UNSURE = 0.05
@@ -188,23 +189,25 @@ def _check_int8(
 def _calibrated(path: Path, samples: Checked, images: Checked, config: TrainConfig) -> tuple[RayDecoding, float]:
     """The decoding with factors that make WITHIN_SIGMA of the errors lie within 1 sigma, and the threshold of sound."""
     plain, model = config.fusion.decoding, Model(path)
-    ratios: dict[str, list[Array]] = {"depth": [], "plane": [], "joint": []}
-    sure: list[float] = []
+    ratios, sure = np.empty((3, *samples.views.seen.shape)), []
     for i in range(len(samples)):
         lifted = _lifted(model, i, samples, images, config, plain)
         error = (lifted.joints - samples.truth[i]) @ samples.views.turn[i]
         sure.append(lifted.sound)
-        ratios["depth"].append(np.abs(error[:, 2]) / lifted.depth_sigma)
-        ratios["plane"].append(np.abs(error[:, :2]).mean(axis=1) / lifted.plane_sigma)
-        ratios["joint"].append(np.linalg.norm(error, axis=1) / lifted.sigma)
-    factor = {key: float(np.quantile(np.concatenate(r), WITHIN_SIGMA)) for key, r in ratios.items()}
-    decoding = replace(
-        plain,
-        depth_sigma_factor=factor["depth"],
-        plane_sigma_factor=factor["plane"],
-        joint_sigma_factor=factor["joint"],
+        ratios[0, i] = np.abs(error[:, 2]) / lifted.depth_sigma
+        ratios[1, i] = np.abs(error[:, :2]).mean(axis=1) / lifted.plane_sigma
+        ratios[2, i] = np.linalg.norm(error, axis=1) / lifted.sigma
+    return with_sigma_factors(plain, ratios, samples.views.seen), max(0.5, round(float(np.quantile(sure, UNSURE)), 3))
+
+
+def with_sigma_factors(plain: RayDecoding, ratios: Array, seen: npt.NDArray[np.bool_]) -> RayDecoding:
+    """ratios: (3, ...) errors along depth, across it and in all over their 1-sigma under `plain`; seen: (...,)."""
+    depth, plane, joint = (float(np.quantile(r[seen], WITHIN_SIGMA)) for r in ratios)
+    hidden = ratios[2][~seen]
+    unseen = float(np.quantile(hidden, WITHIN_SIGMA)) / joint if len(hidden) >= LEAST_UNSEEN else 1.0
+    return replace(
+        plain, depth_sigma_factor=depth, plane_sigma_factor=plane, joint_sigma_factor=joint, unseen_sigma_factor=unseen
     )
-    return decoding, max(0.5, round(float(np.quantile(sure, UNSURE)), 3))
 
 
 def _times_ms(fusion: nn.Module, files: dict[str, Path], samples: Checked) -> dict[str, float]:

@@ -275,6 +275,22 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
         load_networks(broken)
 
 
+def test_sigma_factors_bring_two_errors_in_three_within_one_sigma() -> None:
+    from export.quantize import WITHIN_SIGMA, with_sigma_factors
+
+    rng = np.random.default_rng(0)
+    seen = rng.random((400, 15)) < 0.8
+    ratios = np.abs(rng.normal(size=(3, 400, 15))) * np.array([0.5, 2.0, 1.5])[:, None, None] * np.where(seen, 1.0, 2.5)
+    d = with_sigma_factors(ray_decoder.RayDecoding(), ratios, seen)
+    assert (d.depth_sigma_factor, d.plane_sigma_factor, d.joint_sigma_factor) == pytest.approx((0.5, 2.0, 1.5), rel=0.05)
+    assert d.unseen_sigma_factor == pytest.approx(2.5, rel=0.1)
+    for part in (seen, ~seen):
+        sigma = d.joint_sigma_factor * np.where(seen, 1.0, d.unseen_sigma_factor)
+        assert np.mean((ratios[2] < sigma)[part]) == pytest.approx(WITHIN_SIGMA, abs=0.001)
+    few = with_sigma_factors(ray_decoder.RayDecoding(), ratios, np.ones_like(seen))
+    assert few.unseen_sigma_factor == 1.0
+
+
 def test_both_tflite_files_do_what_the_checkpoint_does(dataset: Path, trained: Path, tmp_path: Path) -> None:
     pytest.importorskip("litert_torch", reason="litert-torch is not installed: pip install 'posekernel[train]'")
     from export.quantize import quantize

@@ -88,6 +88,18 @@ def test_the_mirror_image_of_a_person_is_lifted_to_the_mirror_image_of_the_pose(
     assert np.abs(other.joints - mirrored(alone.joints)).max() > 2e-3
 
 
+def test_joints_that_are_not_seen_have_a_sigma_of_their_own(lifter: NetworkLifter, monkeypatch: pytest.MonkeyPatch) -> None:
+    joints, rig, hidden = people()[1], compact_rig(), [4, 7, 11]
+    keypoints, kernels = seen(joints), echo(joints, noise=0.001)
+    keypoints.pixels[hidden, 2] = 0.0
+    before = lifter(keypoints, kernels, rig).sigma
+    decoding = lifter.card.decoding
+    wider = replace(decoding, unseen_sigma_factor=3.0 * decoding.unseen_sigma_factor)
+    monkeypatch.setattr(lifter, "card", replace(lifter.card, decoding=wider))
+    factor = np.where(np.isin(np.arange(15), hidden), 3.0, 1.0)
+    np.testing.assert_allclose(lifter(keypoints, kernels, rig).sigma, factor * before, rtol=1e-6)
+
+
 def test_the_order_of_the_pairs_does_not_matter(lifter: NetworkLifter) -> None:
     joints, rig = people()[1], compact_rig()
     kernels = echo(joints, noise=0.001)

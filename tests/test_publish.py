@@ -16,7 +16,7 @@ def an_estimate(**changes: object) -> PoseEstimate:
     joints = np.linspace(-0.5, 3.0, 45).reshape(15, 3)
     pose = LiftedPose(
         joints=joints, sigma=np.full(15, 0.0412), confidence=np.full(15, 0.876), scale_source="sound", sir_db=7.3456,
-        echo_range_m=2.71828,
+        echo_range_m=2.71828, sound_confidence=0.98765,
     )  # fmt: skip
     values: dict[str, object] = {
         "sequence": 7, "frame": 9, "t_ns": 123_456_789_012, "utc_ns": 1_767_225_600_987_654_321, "pose": pose,
@@ -40,6 +40,7 @@ def test_pose_message_is_exactly_this() -> None:
         "source": "recorded",
         "people": 2,
         "scale_source": "sound",
+        "sound_confidence": 0.99,
         "sir_db": 7.3,
         "echo_range_m": 2.718,
         "skew_ms": -12.3,
@@ -83,7 +84,7 @@ def test_not_finite_becomes_null(bad: float) -> None:
     message = json.loads(encode(pose_message(an_estimate(pose=pose), "hall")))
     assert message["joints"][8]["camera"] is None
     assert message["joints"][7]["camera"] == [1.0, 1.0, 1.0]
-    for key in ("sir_db", "echo_range_m", "mid_hip_distance_m"):
+    for key in ("sound_confidence", "sir_db", "echo_range_m", "mid_hip_distance_m"):
         assert message[key] is None
     assert message["joints"][0]["sigma_m"] is None
     assert message["joints"][0]["confidence"] is None

@@ -60,7 +60,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
 def a_pose(i: int, t_ns: int) -> Message:
     """Somebody who sways around 3 m, in the zone "sofa"."""
     joints = standing(1.75, (0.3 * np.sin(i / 10), 3.0))[:15]
-    pose = LiftedPose(joints, np.full(15, 0.08), np.full(15, 0.9), "sound", sir_db=12.3, echo_range_m=2.75)
+    pose = LiftedPose(joints, np.full(15, 0.08), np.full(15, 0.9), "sound", sir_db=12.3, echo_range_m=2.75, sound_confidence=0.93)
     room = RIG.camera.to_room(joints)
     estimate = an_estimate(
         sequence=i, pose=pose, joints_room=room, people=1, t_ns=t_ns, utc_ns=time.time_ns(), source="simulated"
@@ -202,7 +202,7 @@ def test_numbers_are_those_of_the_message(browser: Chromium, kind: str) -> None:
         assert caught(page, "posekernel.state.pose")["id"] == "hall"
         assert 2.9 < float(page.text("#distance")) < 3.2
         assert page.text("#sigma") == "± 0.08"
-        assert page.text("#scale") == "scale from sound"
+        assert page.text("#scale") == "scale from sound, 93 % sure"
         assert (page.text("#echo"), page.text("#echo-range"), page.text("#height")) == ("12.3 dB", "2.75 m", "1.73 m")
         assert (page.text("#posture"), page.text("#speed"), page.text("#zone")) == ("sitting", "0.1 m/s", "sofa")
         assert page.text("#people") == "1"

@@ -16,7 +16,8 @@ export function showNumbers(message, rate, people) {
   const sigma_m = hips(message).sigma_m;
   say("distance", message.mid_hip_distance_m === null ? NONE : message.mid_hip_distance_m.toFixed(2));
   say("sigma", sigma_m === null ? "" : `± ${sigma_m.toFixed(2)}`);
-  if (message.scale_source === "sound") showScale("sound", "scale from sound");
+  const sure = message.sound_confidence ?? null;
+  if (message.scale_source === "sound") showScale("sound", `scale from sound${sure === null ? "" : `, ${(100 * sure).toFixed(0)} % sure`}`);
   else showScale("height", "scale from an assumed height");
   say("posture", message.posture ?? NONE);
   say("speed", number(message.speed_m_s, 1, "m/s"));

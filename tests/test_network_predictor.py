@@ -1,0 +1,95 @@
+"""A trained lifter with something taken away, as the tables of results have it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.dataset import Environment, Sample
+from edge.errors import ConfigError, SessionError
+from edge.lifters import MODELS
+from edge.pose import LiftedPose
+from export.network_predictor import NetworkPredictor
+from tests.bodies import compact_rig, seen, standing
+from tests.test_lifter import BAND, RATE, echo
+
+pytestmark = pytest.mark.export
+
+MODEL = MODELS / "lifter_ray_int8.tflite"
+HISS = 0.002
+
+
+def environment(name: str) -> Environment:
+    return Environment(Path(name), compact_rig(), RATE, BAND, [])
+
+
+def sample(distance: float, seed: int = 0, clean: bool = True) -> Sample:
+    joints = standing(1.7, (0.2, distance))
+    silent = echo(joints, seed=seed).analytic.real
+    noise = HISS * np.random.default_rng(seed).normal(size=silent.shape)
+    return Sample("0", (silent + noise).astype(np.float32), joints, seen(joints), {}, silent if clean else None)
+
+
+def lifted(variant: str, s: Sample) -> LiftedPose:
+    pose = NetworkPredictor(MODEL, variant)(s, environment("environment1"))
+    assert pose is not None
+    return pose
+
+
+def test_whole_it_hears_the_person() -> None:
+    pose = lifted("", sample(2.6))
+    assert pose.scale_source == "sound"
+    assert 0.5 < pose.sound_confidence <= 1.0
+
+
+def test_silent_has_no_sound_and_says_so() -> None:
+    pose = lifted("silent", sample(2.6))
+    assert pose.scale_source == "height"
+    assert np.isnan(pose.sound_confidence)
+
+
+def test_a_picture_of_somebody_is_not_heard() -> None:
+    """Only the hiss is left: the pose is what the image alone believes, wherever the person that was taken out had been."""
+    people = [sample(distance, seed=k) for k, distance in enumerate((2.0, 2.6, 3.2, 3.8))]
+    poses = [lifted("nobody", s) for s in people]
+    assert [p.scale_source for p in poses].count("height") >= 3
+    assert max(p.sound_confidence for p in poses) < min(lifted("", s).sound_confidence for s in people)
+
+
+def test_nobody_needs_responses_without_noise() -> None:
+    with pytest.raises(SessionError, match=r"environment1/0: has no rir_clean\.npy"):
+        lifted("nobody", sample(2.6, clean=False))
+
+
+def test_shuffled_is_the_sound_of_another_room() -> None:
+    predictor = NetworkPredictor(MODEL, "shuffled")
+    with pytest.raises(SessionError, match="no other room"):
+        predictor(sample(2.6), environment("environment1"))
+    far, near = sample(3.8, seed=1), sample(2.0)
+    pose = predictor(far, environment("environment2"))
+    with_near = NetworkPredictor(MODEL)(replace(far, rir=sample(2.6).rir), environment("environment2"))
+    assert pose is not None
+    assert with_near is not None
+    np.testing.assert_allclose(pose.joints, with_near.joints, atol=1e-6)
+    assert predictor(near, environment("environment2")) is not None
+
+
+def test_variants_add_up() -> None:
+    s = sample(2.6)
+    both, silent, unknown = (lifted(v, s).joints for v in ("no-height+silent", "silent", "no-height"))
+    assert np.abs(both - silent).max() > 0.01
+    assert np.abs(both - unknown).max() > 0.01
+
+
+def test_pairs_may_be_reversed_or_left_out() -> None:
+    s = sample(2.6)
+    whole, back, few = (lifted(v, s).joints for v in ("", "reversed", "2-pairs"))
+    np.testing.assert_allclose(back, whole, atol=1e-3)
+    assert np.abs(few - whole).max() > 1e-3
+
+
+@pytest.mark.parametrize("variant", ["louder", "silent+louder", "-pairs", "silent+"])
+def test_an_unknown_variant_is_refused(variant: str) -> None:
+    with pytest.raises(ConfigError, match="the variant is unknown"):
+        NetworkPredictor(MODEL, variant)
