@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edge.arrivals import gather_points
 from edge.devices import FloatArray
 from edge.pose import MID_HIP
 from edge.pose_kernel import Kernels, pool
 from edge.ray_decoder import Lifted, RayDecoding, assemble
 from edge.rays import N_JOINTS, View, clearest_floor, log_level, mean_level
 from edge.rig import Rig
-from edge.volume import gather_points
 
 Array = npt.NDArray[np.float64]
 

@@ -11,12 +11,12 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from edge.arrivals import gather_points, gather_points_coherent
 from edge.config import LifterConfig
 from edge.pose import MID_HIP, Keypoints, LiftedPose, ScaleSource
 from edge.pose_kernel import Kernels
 from edge.rig import Rig
 from edge.shape import Shape, make_shape
-from edge.volume import gather_points, gather_points_coherent
 
 Array = npt.NDArray[np.float64]
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
+from edge.arrivals import gather_points, gather_points_coherent
 from edge.devices import FloatArray
 from edge.mirror import FLIP, MIRROR, mirrored
 from edge.pose import MID_HIP, Keypoints
 from edge.pose_kernel import Kernels, pool
 from edge.rig import Camera, Rig
 from edge.shape import SEEN
-from edge.volume import gather_points, gather_points_coherent
 
 Array = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]

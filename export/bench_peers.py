@@ -10,23 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from edge.bench.frontend import (
-    Scene,
-    Stages,
-    error_db,
+from edge.bench.front_end_peers import (
     fewer_samples,
     half_width_samples,
-    make_scene,
     numpy_stages,
-    our_stages,
     pyroomacoustics_stages,
+    scipy_int8_stages,
     scipy_stages,
 )
+from edge.bench.scene import Scene, Stages, error_db, make_scene, our_int8_stages, our_stages
 from edge.lifters import MODELS
 from edge.network_lifter import INT8
 from edge.tflite import RUNTIMES, Model
+from edge.volume import QuantizedVolume
 
-OURS = "posekernel"
+OURS = "posekernel int8"
 FORMS = ("ray", "volume")
 _WARM_UP = 3
 _PACKAGES = {"pyroomacoustics": "bench", "torch": "peers", "onnx": "peers", "onnxruntime": "peers", "tflite-runtime": "peers"}
@@ -61,9 +59,11 @@ def bench_peers(repetitions: int = 40, voxels: tuple[int, int, int] = (48, 64, 6
 def _front_end(repetitions: int, voxels: tuple[int, int, int]) -> list[PeerRow]:
     scene = make_scene(voxels)
     makers: dict[str, Callable[[Scene], Stages]] = {
-        OURS: our_stages,
+        OURS: our_int8_stages,
+        "posekernel float32": our_stages,
         "numpy": numpy_stages,
         "scipy, numpy": scipy_stages,
+        "scipy, numpy int8": scipy_int8_stages,
         "pyroomacoustics, numpy": pyroomacoustics_stages,
         "PyTorch": torch_stages,
     }
@@ -137,15 +137,22 @@ def _measured(work: str, calls: Mapping[str, Callable[[], Any]], base: str, refe
             base=base,
             ratio=float(np.median(t / times[base])),
             error_db=None
-            if name.startswith("pyroomacoustics") or name.endswith("int8") or name == reference
+            if _computes_something_else(name, results[name]) or name == reference
             else error_db(_flat(results[name]), wanted),
         )
         for name, t in times.items()
     ]
 
 
+def _computes_something_else(name: str, result: Any) -> bool:
+    """An int8 network is another one; a volume in 8 bits is the same."""
+    return name.startswith("pyroomacoustics") or (name.endswith("int8") and not isinstance(result, QuantizedVolume))
+
+
 def _flat(result: Any) -> Any:
     """The outputs of a network, or a volume, as one row; networks order theirs alike."""
+    if isinstance(result, QuantizedVolume):
+        result = result.values
     parts = result if isinstance(result, list | tuple) else [result]
     return np.concatenate([np.asarray(p, np.float64).ravel() for p in parts])
 

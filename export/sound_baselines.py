@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from edge.arrivals import gather_points, gather_points_coherent
 from edge.config import LifterConfig
 from edge.dataset import Environment, Sample
 from edge.errors import SessionError
@@ -14,7 +15,6 @@ from edge.lifter import GeometricLifter
 from edge.pose import MID_HIP, LiftedPose
 from edge.pose_kernel import Kernels, analytic_signal, make_kernels
 from edge.rig import Rig
-from edge.volume import gather_points, gather_points_coherent
 from export.mlp import Weights, load_weights, mlp_from
 from export.vision import N_JOINTS, VisionNet, sample_view
 from export.vision_baselines import calibration

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from edge.arrivals import gather_points
 from edge.devices import FloatArray
 from edge.frustum import FrustumSpec, pairs_for
 from edge.pose import MID_HIP
@@ -18,7 +19,6 @@ from edge.pose_kernel import Kernels, pool
 from edge.ray_decoder import RayDecoding
 from edge.rays import N_JOINTS, RaySpec, View, clearest_floor, log_level, mean_level, ray_context, sound_features
 from edge.rig import Rig
-from edge.volume import gather_points
 from export.network import Decoded, assemble
 
 Array = npt.NDArray[np.float64]

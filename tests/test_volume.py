@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.arrivals import gather_points, gather_points_coherent
 from edge.errors import ConfigError
 from edge.pose_kernel import make_kernels
-from edge.volume import Grid, Volume, gather_points, gather_points_coherent
+from edge.volume import ZERO_POINT, Grid, Volume
 from tests import reference
 from tests.signal_scene import BAND, RATE, WINDOW, db, echo, ring, spread
 
@@ -116,6 +117,48 @@ def test_gather_of_a_pulse_equals_reference():
     assert db(np.sqrt(np.mean(off_by**2)) / pooled.max()) < -60.0
 
 
+@pytest.mark.parametrize("rate", [RATE, 16_000.0])
+def test_the_volume_in_8_bits_is_the_float_one_within_half_a_code(rate):
+    rng = np.random.default_rng(0)
+    window = round(0.04 * rate)
+    grid = Grid((-0.3, 0.3), (-0.3, 0.3), (0.0, 8.0), 0.2)
+    volume = Volume(ring(), grid, rate, window)
+    envelope = 3e-4 * rng.random((6, window), np.float32)
+    found = volume.gather_int8(envelope)
+    assert found.codes.dtype == np.int8
+    assert found.scale * 255.0 == pytest.approx(envelope.max(), rel=1e-6)
+    assert found.codes.min() == ZERO_POINT
+    assert found.codes.max() > 110  # the largest sample lies between voxels
+    position = ring().arrival_s(grid.centres.reshape(-1, 3)) * rate
+    steps = 2.0 ** np.floor(np.log2(65535 / window))
+    exact = reference.gather(envelope, np.round(position * steps) / steps)
+    assert np.abs(found.values.reshape(6, -1) - exact).max() < 0.501 * found.scale
+    assert (found.codes.reshape(6, -1)[position >= window] == ZERO_POINT).all()
+    out = np.zeros_like(found.codes)
+    assert volume.gather_int8(envelope, out).codes is out
+    np.testing.assert_array_equal(out, found.codes)
+
+
+def test_what_is_loud_outside_the_grid_does_not_coarsen_the_8_bits():
+    volume = Volume(ring(), Grid((-0.3, 0.3), (-0.3, 0.3), (1.0, 2.0), 0.1), RATE, WINDOW)
+    envelope = np.full((6, WINDOW), 100.0, np.float32)
+    inside = slice(int(volume._code.min()) >> volume._bits, (int(volume._code.max()) >> volume._bits) + 2)
+    envelope[:, inside] = np.random.default_rng(0).random((6, inside.stop - inside.start), np.float32)
+    found = volume.gather_int8(envelope)
+    assert found.scale <= 1.0 / 255.0
+    assert np.abs(found.values - volume.gather(envelope)).max() < 0.05  # the float one reads at coarser steps
+
+
+def test_silence_in_8_bits_is_silence_and_what_is_not_finite_is_refused():
+    volume = Volume(ring(), GRID, RATE, WINDOW)
+    silent = np.zeros((6, WINDOW), np.float32)
+    assert (volume.gather_int8(silent).codes == ZERO_POINT).all()
+    for bad in (np.nan, np.inf):
+        silent[3] = bad
+        with pytest.raises(ConfigError, match="not finite"):
+            volume.gather_int8(silent)
+
+
 @pytest.mark.parametrize("window", [1, 5_000, 65_535])
 def test_gather_fits_any_window(window):
     volume = Volume(ring(), Grid((-0.1, 0.1), (-0.1, 0.1), (0.1, 6.1), 0.2), RATE, window)
@@ -167,6 +210,8 @@ def test_what_does_not_fit_is_refused():
         volume.gather(np.zeros((6, 7), np.float32))
     with pytest.raises(ConfigError, match="out is"):
         volume.gather(np.zeros((6, WINDOW), np.float32), np.zeros(3, np.float32))
+    with pytest.raises(ConfigError, match="a contiguous int8 array of shape"):
+        volume.gather_int8(np.zeros((6, WINDOW), np.float32), np.zeros(3, np.int8))
     with pytest.raises(ConfigError, match="response window"):
         Volume(ring(), volume.grid, RATE, 70_000)
     with pytest.raises(ConfigError, match="times of arrival"):

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from edge.background import FIRST_PERIODS, Background
-from edge.bench.frontend import BAND_HZ, make_scene
 from edge.bench.measure import Clock
+from edge.bench.scene import BAND_HZ, make_scene
 from edge.devices import FloatArray
 from edge.pose_kernel import make_kernels
 from edge.volume import Volume
@@ -37,7 +37,7 @@ class FrontEnd:
         self._rate, self._band = rate, band
         self._background = Background(scene.rig, rate, band, window, period_s=_PERIOD_NS / 1e9)
         self.volume = Volume(scene.rig, scene.grid, rate, window)
-        self._out = np.empty((self.volume.pairs, *scene.grid.shape), np.float32)
+        self._out = np.empty((self.volume.pairs, *scene.grid.shape), np.int8)
         rng = np.random.default_rng(0)
         self._empty = [self._heard(rng, None) for _ in range(FIRST_PERIODS)]
         # A step of 12 cm from period to period: somebody walks.
@@ -50,13 +50,13 @@ class FrontEnd:
             self._background.remember(self.deconvolve(self._heard(rng, None, float(stretch))))
 
     def run(self, clock: Clock, names: tuple[str, str, str, str] = STAGES, *, person: bool = True) -> Any:
-        """One period through all stages: (P, Z, Y, X) float32."""
+        """One period through all stages: a `QuantizedVolume` (P, Z, Y, X)."""
         periods = self._walking if person else self._empty
         period = periods[self._turn % len(periods)]
         responses = clock.call(names[0], self.deconvolve, period)
         body = clock.call(names[1], self._background.step, responses, self._now_ns(), person, self._gate_s if person else None)
         pooled = clock.call(names[2], lambda: self.volume.pool(make_kernels(body, self._rate, self._band).envelope))
-        return clock.call(names[3], self.volume.gather, pooled, self._out)
+        return clock.call(names[3], self.volume.gather_int8, pooled, self._out)
 
     def learn_empty(self, clock: Clock) -> None:
         """The background's other work: a period with nobody in view."""

@@ -71,11 +71,11 @@ def deconvolution_work(end: FrontEnd) -> Work:
 
 
 def volume_work(end: FrontEnd) -> Work:
-    """Each look-up table is read and each voxel of each pair written once; a sum and a product in between."""
+    """Each pair's finer row is made, three operations a point; the look-up table is read, each voxel written, one byte each."""
     volume = end.volume
-    tables = sum(a.nbytes for name, a in vars(volume).items() if isinstance(a, np.ndarray) and name != "_pixels")
+    rows = float(volume.pairs * volume.fine_points)
     voxels = float(volume.pairs * math.prod(volume.grid.shape))
-    return Work(3.0 * voxels, tables + 4.0 * voxels + 4.0 * volume.pairs * volume.window_samples)
+    return Work(3.0 * rows, volume.table_bytes + 2.0 * rows + voxels + 4.0 * volume.pairs * volume.window_samples)
 
 
 def network_work(path: Path) -> Work:

@@ -1,0 +1,139 @@
+"""The front end's work in other libraries."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.fft
+from scipy.ndimage import uniform_filter1d
+
+from edge.bench.scene import Scene, Stages
+from edge.deconvolution import TIKHONOV
+from edge.devices import FloatArray
+from edge.excitation import band_window
+from edge.volume import POINTS, ZERO_POINT, QuantizedVolume
+
+
+def one_sided_inverse(scene: Scene) -> npt.NDArray[np.complex128]:
+    """The one-sided inverse (N // 2 + 1,) that gives a unit path an envelope of 1."""
+    n = scene.excitation.period_samples
+    window = band_window(np.fft.rfftfreq(n, 1.0 / scene.excitation.sample_rate_hz), scene.excitation.band_hz)
+    x = scene.excitation.spectrum.astype(np.complex128)
+    power = np.abs(x) ** 2
+    tikhonov = TIKHONOV * power.max()
+    inverse = window * np.conj(x) / (power + tikhonov)
+    return np.asarray(inverse * n / np.sum(window * power / (power + tikhonov)))
+
+
+def half_width_samples(scene: Scene, fewer: int = 1) -> int:
+    """Half a voxel of range, in every `fewer`-th sample."""
+    return round(scene.grid.step_m / scene.rig.speed_of_sound_m_s * scene.excitation.sample_rate_hz / fewer)
+
+
+def numpy_stages(scene: Scene) -> Stages:
+    """The obvious form: float64 FFTs, np.convolve, np.interp."""
+    inverse, half = one_sided_inverse(scene), half_width_samples(scene)
+    samples = np.arange(scene.window_samples)
+    position = scene.rig.arrival_s(scene.grid.centres.reshape(-1, 3)) * scene.excitation.sample_rate_hz
+
+    def deconvolve(y: FloatArray) -> Any:
+        one_sided = np.zeros(y.shape, np.complex128)
+        one_sided[:, : len(inverse)] = np.fft.rfft(y) * inverse
+        return np.fft.ifft(one_sided)[:, : scene.window_samples]
+
+    def envelope(h: Any) -> Any:
+        ones = np.ones(2 * half + 1)
+        count = np.convolve(np.ones(h.shape[1]), ones, "same")
+        return np.array([np.sqrt(np.convolve(np.abs(row) ** 2, ones, "same") / count) for row in h])
+
+    def volume(e: Any) -> Any:
+        return np.array([np.interp(p, samples, row, right=0.0) for p, row in zip(position, e, strict=True)])
+
+    return deconvolve, envelope, volume
+
+
+def fewer_samples(scene: Scene) -> tuple[npt.NDArray[np.complex64], npt.NDArray[np.intp], FloatArray]:
+    """For peers that sample responses as we do: the inverse up to their Nyquist frequency, look-up indices and weights (P, V)."""
+    window = scene.window_samples // scene.fewer
+    inverse = (one_sided_inverse(scene)[: scene.excitation.period_samples // scene.fewer // 2] / scene.fewer).astype(np.complex64)
+    rate = scene.excitation.sample_rate_hz / scene.fewer
+    position = scene.rig.arrival_s(scene.grid.centres.reshape(-1, 3)) * rate
+    index = np.minimum(position.astype(np.intp), window - 2)
+    return inverse, index, np.where(position < window, position - index, 0).astype(np.float32)
+
+
+def scipy_stages(scene: Scene) -> Stages:
+    """The fastest form without a compiler: float32 FFTs, running means, our sample rate; the volume out of one np.take.
+
+    As in ours, a finer row is interpolated first, from which the nearest point is taken: half the time of taking two samples
+    of the row and a weight for each voxel.
+    """
+    deconvolve, envelope, finer, nearest = _scipy(scene)
+    out = np.empty(nearest.shape, np.float32)
+    return deconvolve, envelope, lambda e: _taken(finer(e), nearest, out)
+
+
+def scipy_int8_stages(scene: Scene) -> Stages:
+    """The same in 8 bits, of what the grid reaches."""
+    deconvolve, envelope, finer, nearest = _scipy(scene)
+    out = np.empty(nearest.shape, np.int8)
+    first, last = int(nearest.min()), int(nearest.max())
+    nearest = nearest - first
+
+    def volume(e: Any) -> QuantizedVolume:
+        fine = finer(e)[:, first : last + 1]
+        scale = float(fine.max()) / 255.0
+        codes = np.rint(fine / np.float32(scale) + np.float32(ZERO_POINT)).astype(np.int8)
+        return QuantizedVolume(_taken(codes, nearest, out), scale)
+
+    return deconvolve, envelope, volume
+
+
+def _scipy(scene: Scene) -> tuple[Callable[[Any], Any], Callable[[Any], Any], Callable[[Any], Any], npt.NDArray[np.intp]]:
+    """Deconvolution, envelope, its finer rows, and the index of each voxel's point in them (P, V)."""
+    inverse, index, weight = fewer_samples(scene)
+    half, window = half_width_samples(scene, scene.fewer), scene.window_samples // scene.fewer
+    points = np.arange(window * POINTS + 1) / POINTS
+    before = points.astype(np.intp)
+    share = (points - before).astype(np.float32)
+
+    def deconvolve(y: FloatArray) -> Any:
+        one_sided = np.zeros((len(y), y.shape[1] // scene.fewer), np.complex64)
+        one_sided[:, : len(inverse)] = scipy.fft.rfft(y)[:, : len(inverse)] * inverse
+        return scipy.fft.ifft(one_sided, overwrite_x=True)[:, :window]
+
+    def envelope(h: Any) -> Any:
+        return np.sqrt(uniform_filter1d(h.real**2 + h.imag**2, 2 * half + 1, axis=-1, mode="constant"))
+
+    def finer(e: Any) -> Any:
+        row = np.pad(e, ((0, 0), (0, 2)))
+        return row[:, before] + np.diff(row, axis=-1)[:, before] * share
+
+    return deconvolve, envelope, finer, np.rint((index + weight) * POINTS).astype(np.intp)
+
+
+def _taken(fine: Any, nearest: npt.NDArray[np.intp], out: Any) -> Any:
+    for p in range(len(fine)):
+        np.take(fine[p], nearest[p], out=out[p], mode="clip")
+    return out
+
+
+def pyroomacoustics_stages(scene: Scene) -> Stages:
+    """Its own deconvolution, channel by channel (linear, so exact for one sweep, not for a period), then plain numpy."""
+    import pyroomacoustics
+
+    _, envelope, volume = numpy_stages(scene)
+    threshold = 1e-3 * float(np.abs(scene.excitation.spectrum).max()) / np.sqrt(2 * scene.excitation.period_samples)
+
+    def responses(y: FloatArray) -> Any:
+        h = [
+            pyroomacoustics.experimental.deconvolve(row, scene.excitation.samples, length=scene.window_samples, thresh=threshold)
+            for row in y
+        ]
+        n = 2 * scene.window_samples
+        spectrum = np.fft.fft(h, n)
+        spectrum[:, n // 2 :] = 0.0
+        return 2.0 * np.fft.ifft(spectrum)[:, : scene.window_samples]
+
+    return responses, envelope, volume
