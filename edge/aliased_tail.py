@@ -25,6 +25,9 @@ Spectra = npt.NDArray[np.complex128]
 _LATE = 2
 # Of least squares, in squared turns: as much as one response tells that has turned by 0.87 rad.
 _DAMPING = 0.75
+# Turns [rad] that come from errors of the stretch, in still air. However many responses agree on less than that, they tell
+# nothing: else late parts are found in noise, the stretch is fitted to these, and both grow for ever.
+_LEAST_TURN_RAD = 0.1
 _ROUNDS, _FIT_STEPS = 3, 2
 # What is older counts less, by e in so many hours with responses; an hour's share an early part.
 _MEMORY_NS, _HOUR_NS = 24 * 3_600_000_000_000, 3_600_000_000_000
@@ -61,9 +64,10 @@ class _Hour:
         self._heard += turn.conj() * spectrum[..., None]
 
     def equations(self) -> tuple[Spectra, Spectra]:
-        """Normal equations (T, K, K), (P, T, K) of the late parts, the early one eliminated."""
+        """Normal equations (T, K, K), (P, T, K) of the late parts, the early one eliminated, errors of turns allowed for."""
         mean = self._turns / max(self.count, 1)
         gram = self._gram - mean.conj()[:, :, None] * self._turns[:, None, :]
+        gram += self.count * _LEAST_TURN_RAD**2 * np.eye(_LATE)
         return gram, self._heard - mean.conj() * self._spectra[..., None]
 
 

@@ -1,12 +1,18 @@
 """Reverberation that outlasts the period: told apart by how it drifts, of use to whoever stands there, never a burden."""
 
+import threading
+
 import numpy as np
 import pytest
 
 from edge.aliased_tail import AliasedTail
+from edge.app import DEMO_SESSION
 from edge.background import FIRST_PERIODS, Background
+from edge.config import Config, DeviceConfig, SourceConfig
 from edge.errors import ConfigError, OtherSignalError
+from edge.pipeline import Pipeline
 from edge.rig import speed_of_sound
+from edge.runner import make_plan
 from tests.signal_scene import db, hundreds_of_steps, ring
 
 RIG = ring()
@@ -243,3 +249,29 @@ def test_a_silent_room_teaches_nothing_and_breaks_nothing():
         tail.observe(silent, silent, 0)
     change = tail.change(1e-4)
     assert change is None or not change.gain.any()
+
+
+@hundreds_of_steps
+def test_still_air_for_ever_teaches_nothing():
+    """Of the shipped session's empty room, whose air stands still: late parts that are found in noise must not grow."""
+    plan = make_plan(Config(DeviceConfig("loop"), SourceConfig("replay", str(DEMO_SESSION), realtime=False)))
+    pipeline, source, empty = Pipeline(plan.config, plan.rig, plan.excitation), plan.open(), []
+    step = pipeline.background.step
+
+    def watched(responses, t_ns, person, gate=None):
+        if not person:
+            empty.append(responses.copy())
+        return step(responses, t_ns, person, gate)
+
+    pipeline.background.step = watched
+    assert list(pipeline.offline(source, threading.Event(), lambda stage: None))
+    source.close()
+    heard = pipeline.deconvolve
+    made, without = (
+        Background(plan.rig, heard.sample_rate_hz, heard.band_hz, heard.window_samples, period_s=period_s)
+        for period_s in (PERIOD_S, None)
+    )
+    for k in range(60 * len(empty)):
+        left, other = (b.step(empty[k % len(empty)], k * 10**9, False) for b in (made, without))
+    assert len(empty) > FIRST_PERIODS
+    assert np.linalg.norm(left) < 1.2 * np.linalg.norm(other)
