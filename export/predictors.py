@@ -45,4 +45,4 @@ def make_predictor(name: str) -> Predictor:
         if not Path(model).is_file():
             raise ModelError(f"{model}: no such model file")
         return NetworkPredictor(Path(model), variant)
-    raise ConfigError(f"lifter {name!r} is unknown: one of {known}, or MODEL.tflite[:VARIANT], is needed")
+    raise ConfigError(f"lifter {name!r} is unknown: one of {known}, or MODEL.tflite[:VARIANT[+VARIANT...]], is needed")
