@@ -18,13 +18,13 @@ from edge.bench.front_end_peers import (
     scipy_int8_stages,
     scipy_stages,
 )
+from edge.bench.frontend import OURS
 from edge.bench.scene import Scene, Stages, error_db, make_scene, our_int8_stages, our_stages
 from edge.lifters import MODELS
 from edge.network_lifter import INT8
 from edge.tflite import RUNTIMES, Model
 from edge.volume import QuantizedVolume
 
-OURS = "posekernel int8"
 FORMS = ("ray", "volume")
 _WARM_UP = 3
 _PACKAGES = {"pyroomacoustics": "bench", "torch": "peers", "onnx": "peers", "onnxruntime": "peers", "tflite-runtime": "peers"}

@@ -86,16 +86,20 @@ def test_phase_keeping_volume_is_strongest_at_range_and_bearing():
     assert opposite < 0.5 * strength.max()
 
 
+def beyond_the_window(rate):
+    """A volume of which the farthest voxels are heard behind the window, and its times of arrival (6, V) in samples."""
+    grid = Grid((-0.3, 0.3), (-0.3, 0.3), (0.0, 8.0), 0.2)
+    volume = Volume(ring(), grid, rate, round(0.04 * rate))
+    return volume, ring().arrival_s(grid.centres.reshape(-1, 3)) * rate
+
+
 @pytest.mark.parametrize("rate", [RATE, 16_000.0])
 def test_gather_equals_reference_at_the_nearest_sixteenth_of_a_sample(rate):
-    rng = np.random.default_rng(0)
-    window = round(0.04 * rate)
-    grid = Grid((-0.3, 0.3), (-0.3, 0.3), (0.0, 8.0), 0.2)
-    volume = Volume(ring(), grid, rate, window)
-    envelope = rng.random((6, window), np.float32)
+    volume, position = beyond_the_window(rate)
+    window = volume.window_samples
+    envelope = np.random.default_rng(0).random((6, window), np.float32)
     found = volume.gather(envelope)
     assert found.dtype == np.float32
-    position = ring().arrival_s(grid.centres.reshape(-1, 3)) * rate
     assert (position > window).any()
     # White noise, of which every step of a sample is as large as can be. Twice rounded: to the table, then to the finer row.
     best = np.full((6, position.shape[1]), np.inf)
@@ -119,17 +123,14 @@ def test_gather_of_a_pulse_equals_reference():
 
 @pytest.mark.parametrize("rate", [RATE, 16_000.0])
 def test_the_volume_in_8_bits_is_the_float_one_within_half_a_code(rate):
-    rng = np.random.default_rng(0)
-    window = round(0.04 * rate)
-    grid = Grid((-0.3, 0.3), (-0.3, 0.3), (0.0, 8.0), 0.2)
-    volume = Volume(ring(), grid, rate, window)
-    envelope = 3e-4 * rng.random((6, window), np.float32)
+    volume, position = beyond_the_window(rate)
+    window = volume.window_samples
+    envelope = 3e-4 * np.random.default_rng(0).random((6, window), np.float32)
     found = volume.gather_int8(envelope)
     assert found.codes.dtype == np.int8
     assert found.scale * 255.0 == pytest.approx(envelope.max(), rel=1e-6)
     assert found.codes.min() == ZERO_POINT
     assert found.codes.max() > 110  # the largest sample lies between voxels
-    position = ring().arrival_s(grid.centres.reshape(-1, 3)) * rate
     steps = 2.0 ** np.floor(np.log2(65535 / window))
     exact = reference.gather(envelope, np.round(position * steps) / steps)
     assert np.abs(found.values.reshape(6, -1) - exact).max() < 0.501 * found.scale
