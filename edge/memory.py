@@ -1,6 +1,7 @@
 """How the C library hands out memory."""
 
 import ctypes
+import gc
 from contextlib import suppress
 
 _M_ARENA_MAX = -8  # malloc.h of glibc
@@ -18,9 +19,11 @@ def share_arenas() -> None:
 
 
 def return_free() -> None:
-    """Return what is free to the system. Call when devices were closed; does nothing where there is no glibc.
+    """Return to the system what devices that were closed have held; where there is no glibc, to Python only.
 
-    Buffers of cameras and sound cards leave gaps behind that the next ones do not fill: 3 % more memory after two reopenings.
+    Their rings refer to each other in circles, which Python looks for only now and then: 1.5 MB for each closing, until then.
+    The gaps that buffers of cameras and sound cards leave behind are not filled by the next ones: 3 % more memory after two.
     """
+    gc.collect()
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
