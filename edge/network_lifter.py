@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edge.devices import FloatArray
 from edge.errors import ModelError
 from edge.forms import Form, form_of, spec_from
 from edge.lifter import TORSO, echo_before
@@ -81,7 +82,10 @@ class NetworkLifter:
     def lift(self, view: View, kernels: Kernels | None, rig: Rig) -> Lifted:
         """All that the networks say of one person."""
         log_depth, xy = self.see(view)
-        inputs = self.card.form.inputs(view, log_depth, xy, kernels, rig)
+        return self.answer(self.card.form.inputs(view, log_depth, xy, kernels, rig), log_depth, xy, view)
+
+    def answer(self, inputs: tuple[FloatArray, ...], log_depth: npt.ArrayLike, xy: npt.ArrayLike, view: View) -> Lifted:
+        """What the network that hears makes of its inputs (`Form.inputs`)."""
         logits, residual = self._fusion.run(*(x[None] for x in inputs))
         return self.card.form.decode((logits[0], residual[0]), log_depth, xy, view, self.card.decoding)
 

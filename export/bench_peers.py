@@ -118,11 +118,12 @@ def _made(makers: Mapping[str, Callable[[], Any]]) -> tuple[dict[str, Any], dict
 
 
 def _measured(work: str, calls: Mapping[str, Callable[[], Any]], base: str, reference: str, repetitions: int) -> list[PeerRow]:
-    """Turn by turn, so that what else runs on the machine meets all alike."""
+    """Turn by turn, so that what else runs on the machine meets all alike; each untimed first, so that all find warm caches."""
     times = {name: np.empty(repetitions) for name in calls}
     results: dict[str, Any] = {}
     for i in range(-_WARM_UP, repetitions):
         for name, call in calls.items():
+            call()
             start = time.perf_counter()
             results[name] = call()
             if i >= 0:

@@ -168,15 +168,18 @@ class SoundStage:
         return np.asarray(np.mean(heard, axis=0).real, np.float32)
 
     def listen(
-        self, person: Person, body: ComplexArray, keypoints: Keypoints, noise_rms: float, number: int, rng: Rng
+        self, person: Person, body: ComplexArray, keypoints: Keypoints, noise_rms: float, t_ns: int, rng: Rng
     ) -> tuple[Float32Array, Float32Array] | None:
-        """Pose kernels (P, T) of a person with and without noise; None where the background takes the period for a fault."""
+        """Pose kernels (P, T) of a person with and without noise; None where the background takes the period for a fault.
+
+        t_ns: on any steady clock, the empty room was learned in its first second.
+        """
         measured = self.scene.rig.measured
         response = self._empty.at(self._speed_m_s(person.warmth_c)) + body
         first = first_arrival_s(keypoints, measured, LifterConfig())
         quiet = self._hear(self._recorder(0.0, copy.deepcopy(rng)).period(response))  # the same jitter
         noisy = self._hear(self._recorder(noise_rms, rng).period(response))
-        kernels = self.background.step(noisy, number * PERSON_EVERY_NS, True, first)
+        kernels = self.background.step(noisy, t_ns, True, first)
         if kernels is None:
             return None
         return np.asarray(kernels.real, np.float32), np.asarray((kernels - noisy + quiet).real, np.float32)
@@ -261,7 +264,7 @@ def _sample(stage: SoundStage, number: int, person: Person, body: ComplexArray, 
     sir_db = person.sir_db
     for _ in range(REDRAWS):
         noise_rms = stage.noise_rms(person, body, sir_db)
-        heard = stage.listen(person, body, keypoints, noise_rms, number + 1, rng)
+        heard = stage.listen(person, body, keypoints, noise_rms, (number + 1) * PERSON_EVERY_NS, rng)
         if heard is not None:
             break
         # The device drops a period that does not look like its room: too much noise, or air that has drifted too far.

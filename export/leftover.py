@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from edge.pose import Keypoints
 from export.conditions import CONDITIONS
-from export.dataset_simulation import SoundStage, draw_people
+from export.dataset_simulation import PERSON_EVERY_NS, SoundStage, draw_people
 from export.scenes import make_scene, scene_rng
 
 Array = npt.NDArray[np.float64]
@@ -50,7 +50,7 @@ def _of_room(stage: SoundStage, index: int, seed: int, settled: bool) -> list[fl
         camera = scene.rig.true.camera
         keypoints = Keypoints(CONDITIONS["plain"].observe(rng, person.joints, camera), np.full((25, 3), np.nan), 1, 1.0)
         alone = stage.body_alone(person, body, copy.deepcopy(rng)).real
-        heard = stage.listen(person, body, keypoints, noises[number], number + 1, rng)
+        heard = stage.listen(person, body, keypoints, noises[number], (number + 1) * PERSON_EVERY_NS, rng)
         arrival = scene.rig.measured.arrival_s(person.joints[:15])
         low, high = (int(stage.rate_hz * t) for t in (arrival.min() - AROUND_S, arrival.max() + AROUND_S))
         out.append(np.nan if heard is None else _db((heard[1] - alone)[:, low:high], alone[:, low:high]))
