@@ -12,14 +12,14 @@ RUN ?= runs/$(CONFIG)
 OUT ?= $(RUN)/models
 WORKERS ?= 2
 SAMPLES_debug = 160 40 40
-SAMPLES_small = 48000 400 2000
+SAMPLES_small = 36000 400 2000
 SAMPLES_full = 100000 1000 2000
 # Beside these: people under plain conditions to calibrate with, and rigs of all kinds to train on.
 PLAIN_debug = 20
 PLAIN_small = 400
 PLAIN_full = 500
 WIDE_debug = 10
-WIDE_small = 10000
+WIDE_small = 5430
 WIDE_full = 10000
 VOLUME_debug = debug-volume
 VOLUME_small = volume

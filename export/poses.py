@@ -12,6 +12,7 @@ import numpy as np
 from export.bodies import Body, Split
 from export.legs import SIGN, Foot, centre_of_mass, foot_direction, leg_lengths, place_legs, two_bone
 from export.mocap import clip_pose, clip_split, load_clips
+from export.pose_mixing import loosened, with_upper_body
 from export.skeleton import LEG, Array, Pose, axis_rotation
 
 Rng = np.random.Generator
@@ -22,8 +23,11 @@ KIND_WEIGHTS = {
     "mocap": 0.20,
 }  # fmt: skip
 KINDS = tuple(KIND_WEIGHTS)
+# Of the training split, shares of poses that get another one's upper body, half of these a recorded one's, and that are loosened.
+MIXED, LOOSENED = 0.4, 0.5
 SEAT_M = (0.38, 0.5)
 X, Y, Z = np.eye(3)
+UPPER_BODIES = ("mocap", "mocap", "mocap", "mocap", "stand", "walk", "sit", "reach")
 ARM_STYLES = ("hang", "hang", "hang", "akimbo", "folded", "phone", "face", "behind")
 
 
@@ -32,8 +36,8 @@ def sample_pose(
 ) -> Pose:
     """A random pose of a kind (None: by KIND_WEIGHTS; one of KINDS) for this body.
 
-    split: which motion clips may be used. heading_rad: 0 faces -y; None draws any, except that "turn_away" faces +y to 75 deg.
-    Raises ValueError on an unknown kind.
+    split: which motion clips may be used; "train" also gets poses that were never recorded (pose_mixing.py). heading_rad: 0 faces
+    -y; None draws any, except that "turn_away" faces +y to 75 deg. Raises ValueError on an unknown kind.
     """
     if kind is None:
         kind = str(rng.choice(KINDS, p=np.array(list(KIND_WEIGHTS.values()))))
@@ -41,10 +45,18 @@ def sample_pose(
         raise ValueError(f"pose kind {kind!r} is unknown: one of {', '.join(KINDS)} is needed")
     if heading_rad is None:
         heading_rad = float(np.radians(rng.uniform(105, 255) if kind == "turn_away" else rng.uniform(0, 360)))
-    pose = _mocap(rng, split) if kind == "mocap" else BUILDERS[kind](rng, body)
+    pose = _of_kind(rng, body, kind, split)
+    if split == "train":
+        if kind != "lie" and rng.random() < MIXED:
+            pose = with_upper_body(pose, _of_kind(rng, body, str(rng.choice(UPPER_BODIES)), split))
+        pose = loosened(pose, rng) if rng.random() < LOOSENED else pose
     pose = pose.mirrored() if rng.random() < 0.5 else pose
     pronation = (float(rng.uniform(-0.6, 0.6)), float(rng.uniform(-0.6, 0.6)))
     return replace(pose.turned(heading_rad), kind=kind, pronation=pronation)
+
+
+def _of_kind(rng: Rng, body: Body, kind: str, split: Split | None) -> Pose:
+    return _mocap(rng, split) if kind == "mocap" else BUILDERS[kind](rng, body)
 
 
 def upright(body: Body) -> Pose:

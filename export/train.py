@@ -51,8 +51,8 @@ def train(
     """Train from DATA/train and all else that begins like it, validate on DATA/val likewise; returns the best checkpoint.
 
     finetune: checkpoint or card of a shipped model to start from instead of nothing. vision: vision.pt of another run to see
-    with, instead of a new one. minutes: the learning rate has come down by then even if not all steps are done. Raises
-    ConfigError, SessionError where there is nothing to train on, ModelError for a checkpoint that does not fit.
+    with, instead of a new one or that of `finetune`. minutes: the learning rate has come down by then even if not all steps are
+    done. Raises ConfigError, SessionError where there is nothing to train on, ModelError for a checkpoint that does not fit.
     """
     team = Team()
     run.mkdir(parents=True, exist_ok=True)
@@ -101,10 +101,10 @@ def load_networks(path: Path) -> tuple[TrainConfig, VisionNet, nn.Module, dict[s
 def _trained_vision(config: TrainConfig, run: Path, start: dict[str, Any] | None, say: Say, progress: Progress) -> VisionNet:
     net = VisionNet(config.vision)
     stored = run / "vision.pt"
-    if start is not None:
-        net.load_state_dict(start["vision"])
-    elif stored.is_file():
+    if stored.is_file():
         net.load_state_dict(torch.load(stored, weights_only=True))
+    elif start is not None:
+        net.load_state_dict(start["vision"])
     else:
         net = _train_vision(config, net, say, progress)
         torch.save(net.state_dict(), stored)

@@ -224,6 +224,16 @@ def test_finetuning_starts_from_the_checkpoint(dataset: Path, trained: Path, tmp
         torch.testing.assert_close(a, b)
 
 
+def test_finetuning_sees_with_the_network_that_it_is_given(dataset: Path, trained: Path, tmp_path: Path) -> None:
+    other = VisionNet(TINY.vision)
+    torch.save(other.state_dict(), tmp_path / "other.pt")
+    settings = replace(TINY, steps=1, validate=1, rate=0.0)
+    best = train(settings, dataset, tmp_path / "run", finetune=trained, vision=tmp_path / "other.pt", say=lambda line: None)
+    _, vision, _, _ = load_networks(best)
+    for a, b in zip(other.parameters(), vision.parameters(), strict=True):
+        torch.testing.assert_close(a, b)
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_finetuning_starts_from_a_shipped_model(dataset: Path, tmp_path: Path, form: str) -> None:
     shipped = MODELS / f"lifter_{form}.json"

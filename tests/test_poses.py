@@ -4,6 +4,7 @@ import pytest
 from export.bodies import TOE_JOINTS, make_body, pose_body, sample_body
 from export.legs import centre_of_mass, two_bone
 from export.mocap import clip_pose, clip_split, load_clips
+from export.pose_mixing import loosened, with_upper_body
 from export.poses import KINDS, sample_pose, upright
 from export.skeleton import Pose, angle_deg, axis_rotation, partial_rotation, rotation_angle, swing, unit
 
@@ -185,3 +186,46 @@ def test_same_seed_same_pose():
 def test_unknown_kind_is_named():
     with pytest.raises(ValueError, match="'fly' is unknown"):
         sample_pose(np.random.default_rng(0), make_body({0: 1.0}), "fly")
+
+
+def test_another_upper_body_sits_on_the_pelvis_as_on_its_own():
+    rng = np.random.default_rng(4)
+    body = sample_body(rng)
+    legs, other = sample_pose(rng, body, "sit"), sample_pose(rng, body, "reach")
+    mixed = with_upper_body(legs, other)
+    np.testing.assert_array_equal(mixed.pelvis, legs.pelvis)
+    np.testing.assert_array_equal(mixed.segments[:, 2:], legs.segments[:, 2:])
+    for part in ("chest", "head"):
+        np.testing.assert_allclose(mixed.pelvis.T @ getattr(mixed, part), other.pelvis.T @ getattr(other, part), atol=1e-12)
+    np.testing.assert_allclose(mixed.segments[:, :2] @ mixed.chest, other.segments[:, :2] @ other.chest, atol=1e-12)
+
+
+def test_loosened_limbs_keep_their_length_and_hardly_move():
+    rng = np.random.default_rng(5)
+    body = sample_body(rng)
+    turned = []
+    for _ in range(200):
+        pose = sample_pose(rng, body, "stand", split="test")
+        loose = loosened(pose, rng)
+        np.testing.assert_allclose(np.linalg.norm(loose.segments, axis=-1), 1.0, atol=1e-9)
+        np.testing.assert_array_equal(loose.segments[:, 4], pose.segments[:, 4])
+        turned.append([angle_deg(a, b) for a, b in zip(loose.segments[:, 2], pose.segments[:, 2], strict=True)])
+    assert 1.0 < np.median(turned) < 6.0
+    assert np.max(turned) < 25.0
+
+
+def test_only_training_gets_poses_that_nobody_took():
+    body = sample_body(np.random.default_rng(6))
+    recorded = [clip_pose(load_clips()[name], k) for name in clip_split("test") for k in range(len(load_clips()[name]))]
+
+    def elbows(pose):
+        """Angle between upper arm and forearm, which neither heading nor head change."""
+        return sorted(angle_deg(*side[:2]) for side in pose.segments)
+
+    known = np.array([elbows(pose) for pose in recorded])
+    for seed in range(20):
+        pose = sample_pose(np.random.default_rng(seed), body, "mocap", split="test")
+        assert np.abs(known - elbows(pose)).max(axis=1).min() < 1e-6
+    new = [sample_pose(np.random.default_rng(seed), body, "mocap", split="train") for seed in range(40)]
+    clips = {name: np.array([elbows(clip_pose(clip, k)) for k in range(len(clip))]) for name, clip in load_clips().items()}
+    assert sum(np.abs(clips[pose.clip] - elbows(pose)).max(axis=1).min() > 0.1 for pose in new) > 15
