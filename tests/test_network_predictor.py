@@ -38,9 +38,10 @@ def lifted(variant: str, s: Sample) -> LiftedPose:
 
 
 def test_whole_it_hears_the_person() -> None:
-    pose = lifted("", sample(2.6))
-    assert pose.scale_source == "sound"
-    assert 0.5 < pose.sound_confidence <= 1.0
+    # One true recording in twenty is not sure enough, by the threshold's own choice.
+    poses = [lifted("", sample(2.6, seed)) for seed in range(6)]
+    assert sum(pose.scale_source == "sound" for pose in poses) >= 5
+    assert all(0.5 < pose.sound_confidence <= 1.0 for pose in poses)
 
 
 def test_silent_has_no_sound_and_says_so() -> None:
