@@ -1,8 +1,11 @@
 """What the periods before the present one could add: the networks' pictures of the last K averaged, against the tracker.
 
+And what they could take away: a channel for moving targets would at best leave nothing of the room.
+
 People move as a whole: who walks goes where they face, the others hardly stir. Their limbs keep their place.
 """
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,15 +36,17 @@ PERIOD_NS = 100_000_000
 WALK_M_S, STIR_M_S = (0.5, 1.4), 0.15
 COUNTS = (1, 2, 3, 5)
 OWN, NEWEST, TRACKED = "each period along its own rays", "all along the newest rays", "tracked, one period each"
+BARE = "with nothing left of the room"
 FAR_OFF_M = 0.15
 
 
 @dataclass(frozen=True, eq=False)
 class Moment:
-    """One period: what was seen and heard, and the true joints (15, 3) [m]."""
+    """One period: what was seen and heard, and the true joints (15, 3) [m]. bare: of the kernels the body and the noise alone."""
 
     keypoints: Keypoints
     kernels: Kernels
+    bare: Kernels
     joints: Array
 
 
@@ -93,10 +98,13 @@ def _moments(conditions: str, seed: int, index: int) -> Iterator[tuple[list[Mome
             spectra = stage.body(moved, scene_rng("test", seed, index, 10 + number)) if before else body
             keypoints = Keypoints(CONDITIONS[conditions].observe(rng, moved.joints, camera), np.full((25, 3), np.nan), 1, 1.0)
             t_ns = (number + 1) * PERSON_EVERY_NS + k * PERIOD_NS
+            alone = stage.body_alone(moved, spectra, copy.deepcopy(rng)).real
             heard = stage.listen(moved, spectra, keypoints, noises[number], t_ns, rng)
             if heard is not None:
-                kernels = make_kernels(analytic_signal(heard[0], rate, band), rate, band)
-                moments.append(Moment(keypoints, kernels, moved.joints[:N_JOINTS]))
+                kernels, bare = (
+                    make_kernels(analytic_signal(x, rate, band), rate, band) for x in (heard[0], alone + heard[0] - heard[1])
+                )
+                moments.append(Moment(keypoints, kernels, bare, moved.joints[:N_JOINTS]))
         if len(moments) == PERIODS:
             yield moments, scene.rig.measured
 
@@ -114,6 +122,7 @@ def _lifted(lifter: NetworkLifter, moments: list[Moment], rig: Rig) -> dict[tupl
     own: dict[int, list[Lifted]] = {n: [] for n in COUNTS}
     newest: dict[int, list[Lifted]] = {n: [] for n in COUNTS}
     each: list[list[Lifted]] = [[] for _ in moments]
+    bare: list[Lifted] = []
     for mirror in (False, True):
         heard_by = mirrored_rig(rig) if mirror else rig
         views = [keypoint_view(m.keypoints, rig, mirror=mirror) for m in moments]
@@ -124,11 +133,13 @@ def _lifted(lifter: NetworkLifter, moments: list[Moment], rig: Rig) -> dict[tupl
         again = [looks[-1].picture(m.kernels) for m in moments]
         for k, (look, picture) in enumerate(zip(looks, pictures, strict=True)):
             each[k].append(look.lift([picture]))
+        bare.append(looks[-1].lift([looks[-1].picture(moments[-1].bare)]))
         for n in COUNTS:
             own[n].append(looks[-1].lift(pictures[-n:]))
             newest[n].append(looks[-1].lift(again[-n:]))
     out = {(OWN, n): pair[0].with_mirror_image(pair[1]).joints for n, pair in own.items()}
     out |= {(NEWEST, n): pair[0].with_mirror_image(pair[1]).joints for n, pair in newest.items() if n > 1}
+    out[BARE, 1] = bare[0].with_mirror_image(bare[1]).joints
     track = Tracker(TrackConfig())
     for k, pair in enumerate(each):
         tracked = track(_pose(pair[0].with_mirror_image(pair[1]), lifter.card.sound_threshold), (k + 1) * PERIOD_NS)

@@ -1,10 +1,14 @@
 """Memory that threads leave behind when they end."""
 
+import gc
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import pytest
+
+from edge.memory import return_free
 
 COUNT_ARENAS = """
 import ctypes, threading, re, os, tempfile
@@ -73,3 +77,20 @@ def test_free_memory_goes_back_to_the_system() -> None:
     before, after = map(float, done.stdout.split())
     assert before < 5.0  # what is free stays in the process, or this shows nothing
     assert after > 50.0
+
+
+def test_what_devices_held_in_circles_goes_at_once() -> None:
+    class Ring:
+        """A part of a device that refers to the whole."""
+
+    ring = Ring()
+    ring.device = [ring]  # type: ignore[attr-defined]
+    gone = weakref.ref(ring)
+    gc.disable()
+    try:
+        del ring
+        assert gone() is not None
+        return_free()
+        assert gone() is None
+    finally:
+        gc.enable()

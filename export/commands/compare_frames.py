@@ -14,7 +14,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "compare-frames",
         help="what more periods of sound would add",
         description="Prints a table of the joints' errors where the network is shown the mean of the last 1 to 5 periods, and "
-        "where its poses are tracked instead. Random rooms of the test split, people who walk or hardly stir.",
+        "where its poses are tracked instead, or nothing is left of the room. Random rooms of the test split, people who walk or "
+        "hardly stir.",
     )
     parser.add_argument(
         "--model", type=Path, default=MODELS / "lifter_ray_int8.tflite", metavar="F", help="default: the one shipped"
