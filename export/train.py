@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
 from pathlib import Path
-from shutil import copyfile
 from typing import Any
 
 import numpy as np
@@ -32,6 +31,7 @@ from export.train_config import TrainConfig, config_from
 
 Say = Callable[[str], None]
 Progress = Callable[[Iterable[Any], int], Iterable[Any]]
+Weights = dict[str, Tensor]
 
 SAVE_EVERY_S = 120.0
 REFITTED = 4  # batches that the batch normalisations of a shipped model are fitted to
@@ -52,7 +52,8 @@ def train(
 
     finetune: checkpoint or card of a shipped model to start from instead of nothing. vision: vision.pt of another run to see
     with, instead of a new one or that of `finetune`. minutes: the learning rate has come down by then even if not all steps are
-    done. Raises ConfigError, SessionError where there is nothing to train on, ModelError for a checkpoint that does not fit.
+    done. Raises ConfigError, also where RUN began with another network that sees, SessionError where there is nothing to train
+    on, ModelError for a checkpoint that does not fit.
     """
     team = Team()
     run.mkdir(parents=True, exist_ok=True)
@@ -63,13 +64,13 @@ def train(
     if start is not None:
         same = {key: start["config"][key] for key in ("form", "vision", "ray", "volume")}
         config = config_from(config.as_dict() | same)
-    if vision is not None and team.first and not (run / "vision.pt").is_file():
-        copyfile(vision, run / "vision.pt")
+    given = vision_weights(vision) if vision is not None else start["vision"] if start is not None else None
     if team.first:
+        seeing = _trained_vision(config, run, given, say, progress)
         (run / "config.json").write_text(json.dumps(config.as_dict(), indent=1))
-        _trained_vision(config, run, start, say, progress)
     team.wait()
-    seeing = _trained_vision(config, run, start, say, progress)
+    if not team.first:
+        seeing = _trained_vision(config, run, given, say, progress)
     training, validation = SoundSet(folders(data, "train"), progress), SoundSet(folders(data, "val"), progress)
     if team.first:
         say(f"{len(training)} samples to train on, {len(validation)} of unseen rooms to validate on")
@@ -98,15 +99,32 @@ def load_networks(path: Path) -> tuple[TrainConfig, VisionNet, nn.Module, dict[s
     return config, vision.eval(), fusion.eval(), data
 
 
-def _trained_vision(config: TrainConfig, run: Path, start: dict[str, Any] | None, say: Say, progress: Progress) -> VisionNet:
-    net = VisionNet(config.vision)
-    stored = run / "vision.pt"
-    if stored.is_file():
-        net.load_state_dict(torch.load(stored, weights_only=True))
-    elif start is not None:
-        net.load_state_dict(start["vision"])
-    else:
+def vision_weights(path: Path) -> Weights:
+    """Weights of the network that sees: vision.pt of a run. Raises ModelError."""
+    try:
+        weights: Weights = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as e:
+        raise ModelError(f"{path}: not readable as the network that sees ({type(e).__name__}); vision.pt of a run is one") from e
+    return weights
+
+
+def _trained_vision(config: TrainConfig, run: Path, given: Weights | None, say: Say, progress: Progress) -> VisionNet:
+    """The run's own, the given one, or a new one; from then on the run's own."""
+    net, stored = VisionNet(config.vision), run / "vision.pt"
+    weights = vision_weights(stored) if stored.is_file() else given
+    if weights is None:
         net = _train_vision(config, net, say, progress)
+    else:
+        try:
+            net.load_state_dict(weights)
+        except (RuntimeError, TypeError, AttributeError) as e:
+            raise ModelError(
+                f"{stored if stored.is_file() else '--vision'}: not the network that sees of this configuration "
+                f"({str(e).splitlines()[0]}); choose another --out or --vision"
+            ) from e
+        if given is not None and any(not torch.equal(given[name], value) for name, value in weights.items() if name in given):
+            raise ConfigError(f"{stored}: the run began with another network that sees than is given now; choose another --out")
+    if not stored.is_file():
         torch.save(net.state_dict(), stored)
     net.eval()
     return net

@@ -16,7 +16,7 @@ from edge.dataset import find_environments, load_environment
 from edge.errors import ConfigError, PosekernelError
 from edge.pose_kernel import analytic_signal
 from export.acoustics import PeriodGrid
-from export.dataset_simulation import DriftingRoom, Order, SoundStage, simulate_environment
+from export.dataset_simulation import PERSON_EVERY_NS, DriftingRoom, Order, SoundStage, simulate_environment
 from export.levels import ROWS, levels_of, measured_levels
 from export.room import Room, empty_response
 from export.scenes import make_scene, scene_rng
@@ -112,8 +112,8 @@ def test_a_body_that_is_not_there_leaves_nothing(environment):
     person, rng = replace(scene.people[0], warmth_c=0.0), np.random.default_rng(1)
     body = stage.body(person, rng)
     keypoints = next(iter(load_environment(environment))).keypoints
-    with_body, _ = stage.listen(person, body, keypoints, 0.0, 1, rng)
-    without, _ = stage.listen(person, 0.0 * body, keypoints, 0.0, 2, rng)
+    with_body, _ = stage.listen(person, body, keypoints, 0.0, PERSON_EVERY_NS, rng)
+    without, _ = stage.listen(person, 0.0 * body, keypoints, 0.0, 2 * PERSON_EVERY_NS, rng)
     assert np.linalg.norm(without) < 0.05 * np.linalg.norm(with_body)
 
 

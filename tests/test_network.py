@@ -232,6 +232,18 @@ def test_finetuning_sees_with_the_network_that_it_is_given(dataset: Path, traine
     _, vision, _, _ = load_networks(best)
     for a, b in zip(other.parameters(), vision.parameters(), strict=True):
         torch.testing.assert_close(a, b)
+    with pytest.raises(ConfigError, match="began with another network that sees"):
+        train(settings, dataset, tmp_path / "run", finetune=trained, say=lambda line: None)
+
+
+def test_what_cannot_see_is_named_and_leaves_the_run_alone(dataset: Path, trained: Path, tmp_path: Path) -> None:
+    torch.save(VisionNet(VisionConfig(width=8, blocks=1)).state_dict(), tmp_path / "narrow.pt")
+    (tmp_path / "damaged.pt").write_bytes(b"PK nothing")
+    settings = replace(TINY, steps=1, validate=1)
+    for name in ("narrow.pt", "damaged.pt", "absent.pt"):
+        with pytest.raises(ModelError, match="network that sees"):
+            train(settings, dataset, tmp_path / "run", vision=tmp_path / name, say=lambda line: None)
+    train(settings, dataset, tmp_path / "run", vision=trained.parent / "vision.pt", say=lambda line: None)
 
 
 @pytest.mark.parametrize("form", FORMS)

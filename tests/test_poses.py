@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from export import poses
 from export.bodies import TOE_JOINTS, make_body, pose_body, sample_body
 from export.legs import centre_of_mass, two_bone
 from export.mocap import clip_pose, clip_split, load_clips
@@ -214,7 +215,7 @@ def test_loosened_limbs_keep_their_length_and_hardly_move():
     assert np.max(turned) < 25.0
 
 
-def test_only_training_gets_poses_that_nobody_took():
+def test_only_training_gets_poses_that_nobody_took(monkeypatch):
     body = sample_body(np.random.default_rng(6))
     recorded = [clip_pose(load_clips()[name], k) for name in clip_split("test") for k in range(len(load_clips()[name]))]
 
@@ -226,6 +227,10 @@ def test_only_training_gets_poses_that_nobody_took():
     for seed in range(20):
         pose = sample_pose(np.random.default_rng(seed), body, "mocap", split="test")
         assert np.abs(known - elbows(pose)).max(axis=1).min() < 1e-6
-    new = [sample_pose(np.random.default_rng(seed), body, "mocap", split="train") for seed in range(40)]
     clips = {name: np.array([elbows(clip_pose(clip, k)) for k in range(len(clip))]) for name, clip in load_clips().items()}
-    assert sum(np.abs(clips[pose.clip] - elbows(pose)).max(axis=1).min() > 0.1 for pose in new) > 15
+    for mixed, loose, share in ((0.4, 0.0, 0.4), (0.0, 0.5, 0.5)):
+        monkeypatch.setattr(poses, "MIXED", mixed)
+        monkeypatch.setattr(poses, "LOOSENED", loose)
+        new = [sample_pose(np.random.default_rng(seed), body, "mocap", split="train") for seed in range(100)]
+        unknown = np.mean([np.abs(clips[pose.clip] - elbows(pose)).max(axis=1).min() > 0.1 for pose in new])
+        assert abs(unknown - share) < 0.15
