@@ -1,7 +1,8 @@
 """Everyday poses with random variation, and motion capture frames, for one given body.
 
 Poses are built facing -y and then turned. Feet are placed by two-bone inverse kinematics on the body's own legs, under its centre
-of mass; under that of another upper body, in training, they need not be. Angles in this file are degrees where a number is drawn, radians once they are in a variable named _rad.
+of mass; under that of another upper body, in training, they need not be. Angles in this file are degrees where a number is drawn,
+radians once they are in a variable named _rad.
 """
 
 from collections.abc import Callable
