@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge.pose import Keypoints
 from edge.rig import Camera
 from export.detector import JOINTS, NEVER_SEEN, load_detector
 from export.surface import Array
@@ -48,6 +49,10 @@ class Conditions:
             covered = np.argsort(across)[-self.hidden :]
             pixels[covered, :2], pixels[covered, 2] = np.nan, 0.0
         return pixels
+
+    def keypoints(self, rng: Rng, joints: Array, camera: Camera) -> Keypoints:
+        """The same of one person, as the keypoint network gives them; it tells no relative depths."""
+        return Keypoints(self.observe(rng, joints, camera), np.full((JOINTS, 3), np.nan), 1, 1.0)
 
 
 # field: what a sensor meets. The others differ from plain in one thing each.

@@ -236,16 +236,25 @@ def draw_people(stage: SoundStage, split: Split, seed: int, index: int) -> tuple
     return draws, bodies, [stage.noise_rms(p, body, p.sir_db) for p, body in zip(people, bodies, strict=True)]
 
 
+def settle_in(stage: SoundStage, noises: list[float], conditions: str, split: Split, seed: int, index: int) -> Float32Array:
+    """Let the sensor learn the empty room, amid the people's median noise, and have heard it drift, unless it is fresh.
+
+    Returns the empty room's response (P, T).
+    """
+    noise = float(np.median(noises))
+    empty = stage.learn_empty(noise, scene_rng(split, seed, index, 2))
+    past = scene_rng(split, seed, index, 3)
+    if past.random() >= CONDITIONS[conditions].fresh:
+        stage.hear_drift(noise, past)
+    return empty
+
+
 def simulate_environment(order: Order, folder: Path) -> int:
     """Write one environment to a folder; the number of its samples. Raises ConfigError for an unknown family of rigs."""
     scene = make_scene(order.split, order.seed, order.index, order.people, order.family, order.conditions)
     stage = SoundStage(scene, scene_rng(order.split, order.seed, order.index, 1))
     draws, bodies, noises = draw_people(stage, order.split, order.seed, order.index)
-    noise = float(np.median(noises))
-    empty = stage.learn_empty(noise, scene_rng(order.split, order.seed, order.index, 2))
-    past = scene_rng(order.split, order.seed, order.index, 3)
-    if past.random() >= CONDITIONS[order.conditions].fresh:
-        stage.hear_drift(noise, past)
+    empty = settle_in(stage, noises, order.conditions, order.split, order.seed, order.index)
     write_environment(folder, scene.rig.measured, stage.rate_hz, scene.rig.excitation.band_hz, empty)
     written = 0
     for number, (person, body, rng) in enumerate(zip(scene.people, bodies, draws, strict=True)):
@@ -259,8 +268,7 @@ def simulate_environment(order: Order, folder: Path) -> int:
 def _sample(stage: SoundStage, number: int, person: Person, body: ComplexArray, rng: Rng, order: Order) -> Sample | None:
     """None where the background takes the person for a fault whatever the noise: the device is deaf there."""
     camera = stage.scene.rig.true.camera
-    pixels = CONDITIONS[order.conditions].observe(rng, person.joints, camera)
-    keypoints = Keypoints(pixels, np.full((25, 3), np.nan), 1, 1.0)
+    keypoints = CONDITIONS[order.conditions].keypoints(rng, person.joints, camera)
     sir_db = person.sir_db
     for _ in range(REDRAWS):
         noise_rms = stage.noise_rms(person, body, sir_db)

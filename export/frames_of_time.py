@@ -24,7 +24,7 @@ from edge.rays import N_JOINTS, View, keypoint_view
 from edge.rig import Rig
 from edge.track import Tracker
 from export.conditions import CONDITIONS
-from export.dataset_simulation import PERSON_EVERY_NS, SoundStage, draw_people
+from export.dataset_simulation import PERSON_EVERY_NS, SoundStage, draw_people, settle_in
 from export.scenes import Person, make_scene, scene_rng
 
 Array = npt.NDArray[np.float64]
@@ -42,11 +42,10 @@ FAR_OFF_M = 0.15
 
 @dataclass(frozen=True, eq=False)
 class Moment:
-    """One period: what was seen and heard, and the true joints (15, 3) [m]. bare: of the kernels the body and the noise alone."""
+    """One period: what was seen and heard, and the true joints (15, 3) [m]."""
 
     keypoints: Keypoints
     kernels: Kernels
-    bare: Kernels
     joints: Array
 
 
@@ -58,8 +57,8 @@ def errors_over_time(model: Path, conditions: str, rooms: int, seed: int) -> dic
     lifter = NetworkLifter(model)
     found: dict[tuple[str, int], list[Array]] = {}
     for index in range(rooms):
-        for moments, rig in _moments(conditions, seed, index):
-            for how, joints in _lifted(lifter, moments, rig).items():
+        for moments, bare, rig in _moments(conditions, seed, index):
+            for how, joints in _lifted(lifter, moments, bare, rig).items():
                 found.setdefault(how, []).append(np.linalg.norm(joints - moments[-1].joints, axis=1))
     return {how: np.array(rows) for how, rows in found.items()}
 
@@ -74,15 +73,15 @@ def frames_table(errors: dict[tuple[str, int], Array]) -> str:
     return "\n".join(lines)
 
 
-def _moments(conditions: str, seed: int, index: int) -> Iterator[tuple[list[Moment], Rig]]:
-    """Everybody in one room over PERIODS periods, those left out whom the sensor is deaf to."""
+def _moments(conditions: str, seed: int, index: int) -> Iterator[tuple[list[Moment], Kernels, Rig]]:
+    """Everybody in one room over PERIODS periods, of the last the kernels of body and noise alone, and the rig.
+
+    Those are left out whom the sensor is deaf to.
+    """
     scene = make_scene("test", seed, index, PEOPLE, FAMILY, conditions)
     stage = SoundStage(scene, scene_rng("test", seed, index, 1))
     draws, bodies, noises = draw_people(stage, "test", seed, index)
-    stage.learn_empty(float(np.median(noises)), scene_rng("test", seed, index, 2))
-    past = scene_rng("test", seed, index, 3)
-    if past.random() >= CONDITIONS[conditions].fresh:
-        stage.hear_drift(float(np.median(noises)), past)
+    settle_in(stage, noises, conditions, "test", seed, index)
     camera, rate, band = scene.rig.true.camera, stage.rate_hz, scene.rig.excitation.band_hz
     for number, (person, body, rng) in enumerate(zip(scene.people, bodies, draws, strict=True)):
         step_m = camera.from_room(_velocity(person, rng) * PERIOD_NS * 1e-9) - camera.from_room(np.zeros(3))
@@ -96,17 +95,17 @@ def _moments(conditions: str, seed: int, index: int) -> Iterator[tuple[list[Mome
             )
             # The same folds of the clothes each time.
             spectra = stage.body(moved, scene_rng("test", seed, index, 10 + number)) if before else body
-            keypoints = Keypoints(CONDITIONS[conditions].observe(rng, moved.joints, camera), np.full((25, 3), np.nan), 1, 1.0)
+            keypoints = CONDITIONS[conditions].keypoints(rng, moved.joints, camera)
             t_ns = (number + 1) * PERSON_EVERY_NS + k * PERIOD_NS
-            alone = stage.body_alone(moved, spectra, copy.deepcopy(rng)).real
+            before_noise = copy.deepcopy(rng)
             heard = stage.listen(moved, spectra, keypoints, noises[number], t_ns, rng)
             if heard is not None:
-                kernels, bare = (
-                    make_kernels(analytic_signal(x, rate, band), rate, band) for x in (heard[0], alone + heard[0] - heard[1])
-                )
-                moments.append(Moment(keypoints, kernels, bare, moved.joints[:N_JOINTS]))
-        if len(moments) == PERIODS:
-            yield moments, scene.rig.measured
+                kernels = make_kernels(analytic_signal(heard[0], rate, band), rate, band)
+                moments.append(Moment(keypoints, kernels, moved.joints[:N_JOINTS]))
+        if heard is not None and len(moments) == PERIODS:
+            alone = stage.body_alone(moved, spectra, before_noise).real
+            bare = make_kernels(analytic_signal(alone + heard[0] - heard[1], rate, band), rate, band)
+            yield moments, bare, scene.rig.measured
 
 
 def _velocity(person: Person, rng: Rng) -> Array:
@@ -117,12 +116,12 @@ def _velocity(person: Person, rng: Rng) -> Array:
     return speed * np.array([np.sin(heading), -np.cos(heading), 0.0])
 
 
-def _lifted(lifter: NetworkLifter, moments: list[Moment], rig: Rig) -> dict[tuple[str, int], Array]:
+def _lifted(lifter: NetworkLifter, moments: list[Moment], bare: Kernels, rig: Rig) -> dict[tuple[str, int], Array]:
     """Joints (15, 3) in the last period; nothing where too few of them were seen in one."""
     own: dict[int, list[Lifted]] = {n: [] for n in COUNTS}
     newest: dict[int, list[Lifted]] = {n: [] for n in COUNTS}
     each: list[list[Lifted]] = [[] for _ in moments]
-    bare: list[Lifted] = []
+    alone: list[Lifted] = []
     for mirror in (False, True):
         heard_by = mirrored_rig(rig) if mirror else rig
         views = [keypoint_view(m.keypoints, rig, mirror=mirror) for m in moments]
@@ -133,13 +132,13 @@ def _lifted(lifter: NetworkLifter, moments: list[Moment], rig: Rig) -> dict[tupl
         again = [looks[-1].picture(m.kernels) for m in moments]
         for k, (look, picture) in enumerate(zip(looks, pictures, strict=True)):
             each[k].append(look.lift([picture]))
-        bare.append(looks[-1].lift([looks[-1].picture(moments[-1].bare)]))
+        alone.append(looks[-1].lift([looks[-1].picture(bare)]))
         for n in COUNTS:
             own[n].append(looks[-1].lift(pictures[-n:]))
             newest[n].append(looks[-1].lift(again[-n:]))
     out = {(OWN, n): pair[0].with_mirror_image(pair[1]).joints for n, pair in own.items()}
     out |= {(NEWEST, n): pair[0].with_mirror_image(pair[1]).joints for n, pair in newest.items() if n > 1}
-    out[BARE, 1] = bare[0].with_mirror_image(bare[1]).joints
+    out[BARE, 1] = alone[0].with_mirror_image(alone[1]).joints
     track = Tracker(TrackConfig())
     for k, pair in enumerate(each):
         tracked = track(_pose(pair[0].with_mirror_image(pair[1]), lifter.card.sound_threshold), (k + 1) * PERIOD_NS)

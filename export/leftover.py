@@ -6,7 +6,6 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from edge.pose import Keypoints
 from export.conditions import CONDITIONS
 from export.dataset_simulation import PERSON_EVERY_NS, SoundStage, draw_people
 from export.scenes import make_scene, scene_rng
@@ -48,7 +47,7 @@ def _of_room(stage: SoundStage, index: int, seed: int, settled: bool) -> list[fl
     out = []
     for number, (person, body, rng) in enumerate(zip(scene.people, bodies, draws, strict=True)):
         camera = scene.rig.true.camera
-        keypoints = Keypoints(CONDITIONS["plain"].observe(rng, person.joints, camera), np.full((25, 3), np.nan), 1, 1.0)
+        keypoints = CONDITIONS["plain"].keypoints(rng, person.joints, camera)
         alone = stage.body_alone(person, body, copy.deepcopy(rng)).real
         heard = stage.listen(person, body, keypoints, noises[number], (number + 1) * PERSON_EVERY_NS, rng)
         arrival = scene.rig.measured.arrival_s(person.joints[:15])

@@ -79,10 +79,7 @@ def train(
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
     """A checkpoint: config, weights of vision and fusion, score, folded (False). Raises ModelError."""
-    try:
-        data = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as e:
-        raise ModelError(f"{path}: not readable as a checkpoint ({type(e).__name__}); `posekernel-export train` makes one") from e
+    data = _read(path, "a checkpoint", "`posekernel-export train` makes one")
     missing = {"config", "vision", "fusion"} - set(data)
     if missing:
         raise ModelError(f"{path}: a checkpoint needs {', '.join(sorted(missing))}; `posekernel-export train` makes one")
@@ -101,11 +98,15 @@ def load_networks(path: Path) -> tuple[TrainConfig, VisionNet, nn.Module, dict[s
 
 def vision_weights(path: Path) -> Weights:
     """Weights of the network that sees: vision.pt of a run. Raises ModelError."""
-    try:
-        weights: Weights = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as e:
-        raise ModelError(f"{path}: not readable as the network that sees ({type(e).__name__}); vision.pt of a run is one") from e
+    weights: Weights = _read(path, "the network that sees", "vision.pt of a run is one")
     return weights
+
+
+def _read(path: Path, kind: str, remedy: str) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as e:
+        raise ModelError(f"{path}: not readable as {kind} ({type(e).__name__}); {remedy}") from e
 
 
 def _trained_vision(config: TrainConfig, run: Path, given: Weights | None, say: Say, progress: Progress) -> VisionNet:
