@@ -82,11 +82,18 @@ def _magnitude(analytic: ComplexArray, out: FloatArray) -> None:
 @kernel
 def _pool(envelope: FloatArray, half: int, out: FloatArray) -> None:
     samples = envelope.shape[1]
-    power = np.empty(samples + 1, np.float64)
-    power[0] = 0.0
+    share = np.empty(samples, np.float32)
+    for t in range(samples):
+        share[t] = 1.0 / (min(t + half + 1, samples) - max(t - half, 0))
+    # Sums from the first sample on, level for `half` samples before and behind: the loop below needs no case for the ends.
+    power = np.zeros(samples + 1 + 2 * half, np.float64)
+    above = power[2 * half + 1 :]
     for p in range(envelope.shape[0]):
+        row, pooled = envelope[p], out[p]
+        total = 0.0
         for t in range(samples):
-            power[t + 1] = power[t] + np.float64(envelope[p, t]) ** 2
+            total += np.float64(row[t]) ** 2
+            power[half + 1 + t] = total
+        power[half + samples + 1 :] = total
         for t in range(samples):
-            first, last = max(t - half, 0), min(t + half + 1, samples)
-            out[p, t] = np.sqrt(max(power[last] - power[first], 0.0) / (last - first))
+            pooled[t] = np.sqrt(max(np.float32(above[t] - power[t]), np.float32(0.0)) * share[t])

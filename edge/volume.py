@@ -9,6 +9,7 @@ import numpy.typing as npt
 from edge.arrivals import in_window, padded
 from edge.devices import FloatArray
 from edge.errors import ConfigError
+from edge.gather import MOST_BITS, ZERO_POINT, CodeArray, Gather, shuffle
 from edge.interpolation import interpolate_at, interpolation_taps
 from edge.jit import kernel
 from edge.pose_kernel import pool
@@ -16,7 +17,6 @@ from edge.rig import Rig
 
 Array = npt.NDArray[np.float64]
 ComplexArray = npt.NDArray[np.complex64]
-CodeArray = npt.NDArray[np.uint16]
 Number = TypeVar("Number", np.float32, np.int8)
 
 # The phase-keeping volume reads linearly from signals brought to at least this rate: -38 dB error at 7.5 kHz, and -33 dB or less
@@ -25,8 +25,6 @@ _COHERENT_RATE_HZ = 192_000.0
 _HEATMAP_REACH = 4.0
 # The float gather reads the nearest of so many points a sample (a power of two, fewer in windows of more than 4095 samples).
 POINTS = 16
-# Of the codes of a quantized volume: no echo at all is the lowest of them.
-ZERO_POINT = -128
 
 
 @dataclass(frozen=True)
@@ -93,14 +91,12 @@ class Volume:
             raise ConfigError(
                 f"a response window of {window_samples} samples was asked: 1 to 65535 are possible; shorten window_s"
             )
-        self._bits = (0xFFFF // self.window_samples).bit_length() - 1
+        self._bits = min((0xFFFF // self.window_samples).bit_length() - 1, MOST_BITS)
         position = in_window(arrival, self.sample_rate_hz, self.window_samples)
         self._code = np.round(position * (1 << self._bits)).astype(np.uint16)
         self._points = min(POINTS, 1 << self._bits)
         self._fine = np.zeros(self.window_samples * self._points + 1, np.float32)
-        # Samples that some voxel reads: what lies outside the grid, louder maybe, must not make the steps of 8 bits larger.
-        self._reached = int(self._code.min()) >> self._bits, min((int(self._code.max()) >> self._bits) + 2, self.window_samples)
-        self._fine_codes = np.full((self.window_samples << self._bits) + 1, ZERO_POINT, np.int8)
+        self._gather_int8 = Gather(self._code, self._bits, self.window_samples, shuffle())
         self._pixels = rig.camera.project(centres.reshape(-1, 3)).astype(np.float32)
 
     @property
@@ -146,14 +142,13 @@ class Volume:
         self._check(envelope.shape)
         out = self._output(out, np.int8)
         rows = np.ascontiguousarray(envelope, np.float32)
-        first, last = self._reached
+        # What lies outside the grid, louder maybe, must not make the steps of 8 bits larger.
+        first, last = self._gather_int8.reached
         peak = float(rows[:, first:last].max(initial=0.0))
         if not np.isfinite(peak):
             raise ConfigError("the envelope holds values that are not finite: they have no place in 8 bits; leave the period out")
         scale = (peak or 1.0) / 255.0
-        _gather_codes(
-            rows, first, last, self._bits, self._code, np.float32(1.0 / scale), self._fine_codes, out.reshape(self.pairs, -1)
-        )
+        self._gather_int8(rows, 1.0 / scale, out.reshape(self.pairs, -1))
         return QuantizedVolume(out, scale)
 
     def gather_coherent(self, analytic: ComplexArray) -> FloatArray:
@@ -224,34 +219,6 @@ def _gather_fine(envelope: FloatArray, points: int, code: CodeArray, shift: int,
                 fine[t * points + k] = before + slope * np.float32(k)
         for v in range(out.shape[1]):
             out[p, v] = fine[(np.uint32(code[p, v]) + half) >> bits]
-
-
-@kernel
-def _gather_codes(
-    envelope: FloatArray,
-    first: int,
-    last: int,
-    bits: int,
-    code: CodeArray,
-    per_value: np.float32,
-    fine: npt.NDArray[np.int8],
-    out: npt.NDArray[np.int8],
-) -> None:
-    points = 1 << bits
-    ramp = np.empty(points, np.float32)
-    for k in range(points):
-        ramp[k] = np.float32(k) / np.float32(points)
-    end = envelope.shape[1] - 1
-    for p in range(out.shape[0]):
-        for t in range(first, last):
-            before = envelope[p, t] * per_value
-            slope = (envelope[p, t + 1] * per_value if t < end else np.float32(0.0)) - before
-            part = fine[t << bits : (t + 1) << bits]
-            for k in range(points):
-                part[k] = np.int8(np.int32(before + slope * ramp[k] + np.float32(0.5)) - 128)
-        row, values = code[p], out[p]
-        for v in range(values.shape[0]):
-            values[v] = fine[np.uint32(row[v])]
 
 
 @kernel

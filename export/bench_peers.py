@@ -2,8 +2,7 @@
 
 import importlib.metadata
 import io
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -20,13 +19,13 @@ from edge.bench.front_end_peers import (
 )
 from edge.bench.frontend import OURS
 from edge.bench.scene import Scene, Stages, error_db, make_scene, our_int8_stages, our_stages
+from edge.bench.turns import in_turns
 from edge.lifters import MODELS
 from edge.network_lifter import INT8
 from edge.tflite import RUNTIMES, Model
 from edge.volume import QuantizedVolume
 
 FORMS = ("ray", "volume")
-_WARM_UP = 3
 _PACKAGES = {"pyroomacoustics": "bench", "torch": "peers", "onnx": "peers", "onnxruntime": "peers", "tflite-runtime": "peers"}
 
 
@@ -69,14 +68,8 @@ def _front_end(repetitions: int, voxels: tuple[int, int, int]) -> list[PeerRow]:
     }
     calls, absent = _made({name: partial(make, scene) for name, make in makers.items()})
 
-    def through(stages: Stages) -> Any:
-        value: Any = scene.recording
-        for stage in stages:
-            value = stage(value)
-        return value
-
     return [
-        *_measured("front end", {name: partial(through, s) for name, s in calls.items()}, OURS, "numpy", repetitions),
+        *_measured("front end", calls, scene.recording, OURS, "numpy", repetitions),
         *(PeerRow("front end", name, absent=why) for name, why in absent.items()),
     ]
 
@@ -87,17 +80,17 @@ def _networks(form: str, repetitions: int) -> list[PeerRow]:
     shapes = Model(MODELS / f"{name}.tflite").input_shapes
     rng = np.random.default_rng(0)
     inputs = [rng.standard_normal(s).astype(np.float32) for s in shapes]
-    makers: dict[str, Callable[[], Callable[[], Any]]] = {}
+    makers: dict[str, Callable[[], Callable[[Any], Any]]] = {}
     for runtime in RUNTIMES:
         for kind, suffix in (("int8", INT8), ("float", "")):
-            makers[f"{runtime} {kind}"] = partial(_tflite, f"{name}{suffix}.tflite", runtime, inputs)
-    makers["PyTorch float"] = partial(_torch, name, inputs)
+            makers[f"{runtime} {kind}"] = partial(_tflite, f"{name}{suffix}.tflite", runtime)
+    makers["PyTorch float"] = partial(_torch, name)
     makers["ONNX Runtime float"] = partial(_onnx, name, inputs)
     calls, absent = _made(makers)
     base = next(iter(calls))
     reference = next(n for n in calls if n.endswith("float"))
     return [
-        *_measured(f"network {form}", calls, base, reference, repetitions),
+        *_measured(f"network {form}", {name: (call,) for name, call in calls.items()}, inputs, base, reference, repetitions),
         *(PeerRow(f"network {form}", peer, absent=why) for peer, why in absent.items()),
     ]
 
@@ -117,31 +110,22 @@ def _made(makers: Mapping[str, Callable[[], Any]]) -> tuple[dict[str, Any], dict
     return made, absent
 
 
-def _measured(work: str, calls: Mapping[str, Callable[[], Any]], base: str, reference: str, repetitions: int) -> list[PeerRow]:
-    """Turn by turn, so that what else runs on the machine meets all alike; each untimed first, so that all find warm caches."""
-    times = {name: np.empty(repetitions) for name in calls}
-    results: dict[str, Any] = {}
-    for i in range(-_WARM_UP, repetitions):
-        for name, call in calls.items():
-            call()
-            start = time.perf_counter()
-            results[name] = call()
-            if i >= 0:
-                times[name][i] = 1e3 * (time.perf_counter() - start)
-    wanted = _flat(results[reference])
+def _measured(
+    work: str, candidates: Mapping[str, Sequence[Callable[[Any], Any]]], given: Any, base: str, reference: str, repetitions: int
+) -> list[PeerRow]:
+    turns = in_turns(candidates, given, repetitions)
+    wanted = _flat(turns[reference].result)
     return [
         PeerRow(
             work=work,
             name=name,
-            median_ms=float(np.median(t)),
-            p95_ms=float(np.percentile(t, 95)),
+            median_ms=float(np.median(t.whole)),
+            p95_ms=float(np.percentile(t.whole, 95)),
             base=base,
-            ratio=float(np.median(t / times[base])),
-            error_db=None
-            if _computes_something_else(name, results[name]) or name == reference
-            else error_db(_flat(results[name]), wanted),
+            ratio=float(np.median(t.whole / turns[base].whole)),
+            error_db=None if _computes_something_else(name, t.result) or name == reference else error_db(_flat(t.result), wanted),
         )
-        for name, t in times.items()
+        for name, t in turns.items()
     ]
 
 
@@ -158,8 +142,9 @@ def _flat(result: Any) -> Any:
     return np.concatenate([np.asarray(p, np.float64).ravel() for p in parts])
 
 
-def _tflite(file: str, runtime: str, inputs: list[Any]) -> Callable[[], Any]:
-    return partial(Model(MODELS / file, 1, runtime).run, *inputs)
+def _tflite(file: str, runtime: str) -> Callable[[Any], Any]:
+    model = Model(MODELS / file, 1, runtime)
+    return lambda inputs: model.run(*inputs)
 
 
 def _torch_network(name: str) -> Any:
@@ -173,20 +158,20 @@ def _torch_network(name: str) -> Any:
     return net.eval()
 
 
-def _torch(name: str, inputs: list[Any]) -> Callable[[], Any]:
+def _torch(name: str) -> Callable[[Any], Any]:
     import torch
 
     torch.set_num_threads(1)
-    net, tensors = _torch_network(name), [torch.from_numpy(x) for x in inputs]
+    net = _torch_network(name)
 
-    def run() -> list[Any]:
+    def run(inputs: list[Any]) -> list[Any]:
         with torch.inference_mode():
-            return [y.numpy() for y in net(*tensors)]
+            return [y.numpy() for y in net(*map(torch.from_numpy, inputs))]
 
     return run
 
 
-def _onnx(name: str, inputs: list[Any]) -> Callable[[], Any]:
+def _onnx(name: str, inputs: list[Any]) -> Callable[[Any], Any]:
     import onnx  # noqa: F401  the exporter needs it
     import onnxruntime
     import torch
@@ -198,7 +183,7 @@ def _onnx(name: str, inputs: list[Any]) -> Callable[[], Any]:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(file.getvalue(), options, providers=["CPUExecutionProvider"])
-    return partial(session.run, None, dict(zip(names, inputs, strict=True)))
+    return lambda given: session.run(None, dict(zip(names, given, strict=True)))
 
 
 def torch_stages(scene: Scene) -> Stages:

@@ -2,28 +2,31 @@
 
 import argparse
 import json
-import time
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 import numpy as np
 
 from edge.bench.front_end_peers import numpy_stages, pyroomacoustics_stages, scipy_int8_stages, scipy_stages
 from edge.bench.scene import Stages, error_db, make_scene, our_int8_stages, our_stages
+from edge.bench.turns import in_turns
 
 STAGES = ("deconvolution", "envelope", "volume")
 OURS = "posekernel int8"
-_WARM_UP = 3
 
 
 @dataclass(frozen=True)
 class Row:
-    """One implementation. Times in ms, over all repetitions. absent: why it was not run, or ""."""
+    """One implementation. Times in ms, over all repetitions, settled. absent: why it was not run, or "".
+
+    first_ms, first_ratio: of a first call, with caches full of something else.
+    """
 
     name: str
     median_ms: float = float("nan")
     p95_ms: float = float("nan")
     ratio: float = float("nan")
+    first_ms: float = float("nan")
+    first_ratio: float = float("nan")
     stages_ms: dict[str, float] = field(default_factory=dict)
     error_db: float | None = None
     absent: str = ""
@@ -60,29 +63,20 @@ def bench_frontend(repetitions: int = 40, voxels: tuple[int, int, int] = (48, 64
     except ImportError as e:
         absent = f"not installed ({e}); pip install posekernel[bench]"
 
-    results, times = {}, {name: np.empty((repetitions, len(STAGES))) for name in candidates}
-    for i in range(-_WARM_UP, repetitions):
-        for name, stages in candidates.items():
-            # Once untimed: else each would be measured with the caches as the one before it left them.
-            for timed in (False, True):
-                value: Any = scene.recording
-                for s, stage in enumerate(stages):
-                    start = time.perf_counter()
-                    value = stage(value)
-                    if timed and i >= 0:
-                        times[name][i, s] = 1e3 * (time.perf_counter() - start)
-            results[name] = value
-    ours = times[OURS].sum(axis=1)
+    turns = in_turns(candidates, scene.recording, repetitions)
+    ours, reference = turns[OURS], turns["numpy"].result
     rows = [
         Row(
             name=name,
-            median_ms=float(np.median(t.sum(axis=1))),
-            p95_ms=float(np.percentile(t.sum(axis=1), 95)),
-            ratio=float(np.median(t.sum(axis=1) / ours)),
-            stages_ms={stage: float(np.median(t[:, s])) for s, stage in enumerate(STAGES)},
-            error_db=None if name == "pyroomacoustics" else error_db(results[name], results["numpy"]),
+            median_ms=float(np.median(t.whole)),
+            p95_ms=float(np.percentile(t.whole, 95)),
+            ratio=float(np.median(t.whole / ours.whole)),
+            first_ms=float(np.median(t.first)),
+            first_ratio=float(np.median(t.first / ours.first)),
+            stages_ms={stage: float(np.median(t.stages[:, s])) for s, stage in enumerate(STAGES)},
+            error_db=None if name == "pyroomacoustics" else error_db(t.result, reference),
         )
-        for name, t in times.items()
+        for name, t in turns.items()
     ]
     if absent:
         rows.append(Row("pyroomacoustics", absent=absent))
@@ -95,14 +89,17 @@ def print_result(result: BenchResult) -> None:
     z, y, x = result.voxels
     size = f"{result.microphones} x {result.samples} samples, {x} x {y} x {z} voxels"
     print(f"front end: {size}, one thread, {result.repetitions} runs")
-    print(f"{'':20}{'median':>10}{'95 %':>10}{'ratio':>8}   {'   '.join(f'{s:>13}' for s in STAGES)}   {'error':>8}")
+    stages = "   ".join(f"{s:>13}" for s in STAGES)
+    print(f"{'':20}{'median':>10}{'95 %':>10}{'ratio':>8}   {stages}   {'first call':>20}   {'error':>8}")
     for r in result.rows:
         if r.absent:
             print(f"{r.name:20}absent: {r.absent}")
             continue
         stages = "   ".join(f"{r.stages_ms[s]:10.3f} ms" for s in STAGES)
+        first = f"{r.first_ms:.2f} ms{r.first_ratio:7.1f}x"
         error = "another result" if r.error_db is None else f"{r.error_db:5.0f} dB" if np.isfinite(r.error_db) else "reference"
-        print(f"{r.name:20}{r.median_ms:7.2f} ms{r.p95_ms:7.2f} ms{r.ratio:7.1f}x   {stages}   {error:>8}")
+        print(f"{r.name:20}{r.median_ms:7.2f} ms{r.p95_ms:7.2f} ms{r.ratio:7.1f}x   {stages}   {first:>20}   {error:>8}")
+    print("First call: with caches full of something else. All other figures: settled, after five calls.")
     print("pyroomacoustics has the deconvolution only; its envelope and volume are plain numpy.")
 
 
