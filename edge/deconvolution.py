@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import scipy.fft
-from rocket_fft import c2c, r2c
 
 from edge.devices import FloatArray
 from edge.errors import ConfigError
@@ -29,25 +28,19 @@ _BATCH = 4
 @kernel
 def _deconvolve(
     heard: FloatArray,
-    work: ComplexArray,
     inverse: ComplexArray,
     first_bin: int,
-    periodic: int,
+    one_sided: ComplexArray,
     mic: IntArray,
     lag: IntArray,
     out: ComplexArray,
 ) -> None:
-    along = np.array([1])
-    r2c(heard, work[:, : heard.shape[1] // 2 + 1], along, True, 1.0, 1)
-    # In place: what other stages leave of the caches is better used for fewer arrays.
-    analytic = work[:, :periodic]
+    spectrum = scipy.fft.rfft(heard)
     for m in range(heard.shape[0]):
-        bins = analytic[m, first_bin : first_bin + inverse.shape[0]]
+        bins, row = spectrum[m, first_bin:], one_sided[m, first_bin:]
         for k in range(inverse.shape[0]):
-            bins[k] *= inverse[k]
-        analytic[m, :first_bin] = 0.0
-        analytic[m, first_bin + inverse.shape[0] :] = 0.0
-    c2c(analytic, analytic, along, False, 1.0 / periodic, 1)
+            row[k] = bins[k] * inverse[k]
+    analytic = scipy.fft.ifft(one_sided)
     for p in range(out.shape[0]):
         out[p] = analytic[mic[p], lag[p] : lag[p] + out.shape[1]]
 
@@ -135,7 +128,7 @@ class Deconvolver:
 
         rows = self.mics if self.mics % _BATCH < 2 else -(-self.mics // _BATCH) * _BATCH
         self._heard = np.zeros((rows, n), np.float32)
-        self._work = np.empty((rows, max(n // 2 + 1, self._periodic)), np.complex64)
+        self._one_sided = np.zeros((rows, self._periodic), np.complex64)
 
     def __call__(
         self,
@@ -163,16 +156,7 @@ class Deconvolver:
         else:
             inverse = self._inverse
         out = np.empty((len(self._mic), self.window_samples), np.complex64)
-        _deconvolve(
-            self._heard,
-            self._work,
-            inverse,
-            self._first_bin,
-            self._periodic,
-            self._mic,
-            self._lag,
-            out,
-        )
+        _deconvolve(self._heard, inverse, self._first_bin, self._one_sided, self._mic, self._lag, out)
         return out
 
     def _checked(self, a: FloatArray, shape: tuple[int, ...], name: str) -> FloatArray:

@@ -5,6 +5,7 @@ many samples of the row as its voxels reach. Others read voxel by voxel from a f
 """
 
 import functools
+import platform
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,14 +43,13 @@ def shuffle() -> Shuffle | None:
     """The processor's; None where it has none, without the compiler, and where the user names another processor to numba."""
     if config.DISABLE_JIT or config.CPU_NAME is not None or config.CPU_FEATURES is not None:
         return None
-    features = codegen.get_host_cpu_features().split(",")
-    if "+avx512vbmi" in features:
-        return Shuffle(_X86, 64, 128)
-    return Shuffle(_ARM, 16, 64) if "+neon" in features else None
+    if platform.machine() in ("aarch64", "arm64"):  # all of them can
+        return Shuffle(_ARM, 16, 64)
+    return Shuffle(_X86, 64, 128) if "+avx512vbmi" in codegen.get_host_cpu_features().split(",") else None
 
 
 class Gather:
-    """Look-up of times of arrival (P, V), in 2 ** -bits of a sample; keeps its working memory, so one thread at a time.
+    """Look-up of times of arrival (P, V), in 2 ** -bits of a sample; it keeps its working memory: one thread at a time.
 
     reached: first and behind the last sample that any voxel reads.
     """
@@ -74,6 +74,16 @@ class Gather:
         """Whether it looks up a vector of voxels at once."""
         return self._instruction is not None
 
+    @property
+    def tables(self) -> tuple[npt.NDArray[Any], ...]:
+        """What is read for the times of arrival."""
+        return (self._start, self._place) if self.vectors else (self._code,)
+
+    @property
+    def fine_points(self) -> int:
+        """Points of the finer row that is made of each row; 0 where a vector of voxels is looked up at once."""
+        return 0 if self.vectors else len(self._fine)
+
     def __call__(self, rows: FloatArray, per_value: float, out: npt.NDArray[np.int8]) -> None:
         """rows (P, T) times per_value, 0 to 255 within `reached`, rounded to levels -> out (P, V): level + ZERO_POINT.
 
@@ -87,7 +97,7 @@ class Gather:
 
 
 def _tables(code: CodeArray, bits: int, instruction: Shuffle) -> tuple[CodeArray, LevelArray] | None:
-    """Of each vector the first sample of its table (P, N), and its voxels' samples in there and parts of a sample (P, N, 2, lanes).
+    """Of each vector the first sample of its table (P, N), and its voxels' samples in there and parts of one (P, N, 2, lanes).
 
     None where a table is too short. The last vector may overlap the one before.
     """
@@ -169,9 +179,9 @@ def _gather_words(
             values[v] = fine[np.uint32(row[v])]
 
 
-@intrinsic
+@intrinsic  # type: ignore[untyped-decorator]
 def _look_up(_: Any, table: Any, bits: Any, place: Any, out: Any) -> Any:
-    """One vector: out[v] = table[s] * (1 - w) + table[s + 1] * w + ZERO_POINT, of s = place[0, v], w = place[1, v] / 2 ** bits."""
+    """One vector: out[v] = table[s] * (1 - w) + table[s + 1] * w + ZERO_POINT; s = place[0, v], w = place[1, v] / 2 ** bits."""
     instruction = shuffle()
     assert instruction is not None
     lanes = instruction.lanes

@@ -28,6 +28,7 @@ from edge.bench.tables import report_markdown, report_text
 from edge.config import LifterConfig, load_config
 from edge.errors import BenchError
 from edge.execution import choice_file, execution
+from edge.gather import shuffle
 from edge.lifters import MODELS
 from edge.rays import FEATURES
 
@@ -158,10 +159,15 @@ def test_work_is_counted_from_graph_and_tables() -> None:
     assert 2 * weights <= vision.operations < 2.05 * weights
     assert vision.bytes > 4 * weights
     assert network_work(MODELS / "lifter_ray_int8.tflite").bytes < 0.6 * network_work(MODELS / "lifter_ray.tflite").bytes
-    end = FrontEnd((2, 4, 4), microphones=3)
+    end = FrontEnd((2, 4, 4), microphones=3)  # fewer voxels than a vector has
     points = 640 * 64 + 1  # a window of 40 ms at 16 kHz, 64 points a sample
-    assert volume_work(end).operations == 3 * 3 * points
+    assert volume_work(end).operations == 4 * 3 * points
     assert volume_work(end).bytes == 3 * (2 * points + 32 * (2 + 1) + 4 * 640)
+    larger = FrontEnd((2, 64, 64), microphones=1)
+    if larger.volume.gather_of_codes.vectors:
+        voxels, lanes = 2 * 64 * 64, shuffle().lanes
+        assert volume_work(larger).operations == 6 * voxels
+        assert volume_work(larger).bytes == voxels * (2 + 1) + 2 * voxels / lanes + 4 * 640
     one = deconvolution_work(FrontEnd((2, 4, 4), microphones=1)).operations
     assert deconvolution_work(end).operations == pytest.approx(3 * one)
     fft = [5.0 * n * np.log2(n) for n in (4800, 1600)]

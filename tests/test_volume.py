@@ -122,7 +122,7 @@ def test_gather_of_a_pulse_equals_reference():
 
 
 @pytest.mark.parametrize("rate", [RATE, 16_000.0])
-def test_the_volume_in_8_bits_is_the_float_one_within_half_a_code(rate):
+def test_the_volume_in_8_bits_is_the_float_one_within_a_code(rate):
     volume, position = beyond_the_window(rate)
     window = volume.window_samples
     envelope = 3e-4 * np.random.default_rng(0).random((6, window), np.float32)
@@ -131,9 +131,9 @@ def test_the_volume_in_8_bits_is_the_float_one_within_half_a_code(rate):
     assert found.scale * 255.0 == pytest.approx(envelope.max(), rel=1e-6)
     assert found.codes.min() == ZERO_POINT
     assert found.codes.max() > 110  # the largest sample lies between voxels
-    steps = 2.0 ** np.floor(np.log2(65535 / window))
+    steps = min(2.0 ** np.floor(np.log2(65535 / window)), 64.0)
     exact = reference.gather(envelope, np.round(position * steps) / steps)
-    assert np.abs(found.values.reshape(6, -1) - exact).max() < 0.501 * found.scale
+    assert np.abs(found.values.reshape(6, -1) - exact).max() < 1.001 * found.scale
     assert (found.codes.reshape(6, -1)[position >= window] == ZERO_POINT).all()
     out = np.zeros_like(found.codes)
     assert volume.gather_int8(envelope, out).codes is out

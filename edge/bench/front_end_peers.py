@@ -12,7 +12,8 @@ from edge.bench.scene import Scene, Stages
 from edge.deconvolution import TIKHONOV
 from edge.devices import FloatArray
 from edge.excitation import band_window
-from edge.volume import POINTS, ZERO_POINT, QuantizedVolume
+from edge.gather import ZERO_POINT
+from edge.volume import POINTS, QuantizedVolume
 
 
 def one_sided_inverse(scene: Scene) -> npt.NDArray[np.complex128]:
