@@ -76,8 +76,11 @@ class QuantizedVolume:
 class Volume:
     """Look-up tables of one rig and one grid; make it once, gather once per frame, on one thread: it keeps its working memory.
 
-    The table takes 2 bytes per pair and voxel: a time of arrival in steps of the largest power of two of a sample with which the
-    window fits into 16 bits (0.7 us at 48 kHz and 40 ms). A voxel whose time of arrival lies behind the window reads 0.
+    Its tables take 4 bytes per pair and voxel, half of them for `gather_int8`: times of arrival in 1/64 of a sample, or the largest
+    power of two with which the window fits into 16 bits (0.7 us at 48 kHz and 40 ms). A voxel whose time of arrival lies behind
+    the window reads 0.
+
+    gather_of_codes: what `gather_int8` looks up with.
     """
 
     def __init__(self, rig: Rig, grid: Grid, sample_rate_hz: float, window_samples: int) -> None:
@@ -96,18 +99,13 @@ class Volume:
         self._code = np.round(position * (1 << self._bits)).astype(np.uint16)
         self._points = min(POINTS, 1 << self._bits)
         self._fine = np.zeros(self.window_samples * self._points + 1, np.float32)
-        self._gather_int8 = Gather(self._code, self._bits, self.window_samples, shuffle())
+        self.gather_of_codes = Gather(self._code, self._bits, self.window_samples, shuffle())
         self._pixels = rig.camera.project(centres.reshape(-1, 3)).astype(np.float32)
 
     @property
     def pairs(self) -> int:
         """Number of pairs P."""
         return len(self._code)
-
-    @property
-    def gather_of_codes(self) -> Gather:
-        """What `gather_int8` looks up with."""
-        return self._gather_int8
 
     def pool(self, envelope: FloatArray) -> FloatArray:
         """Envelope (P, T) pooled over +/- half a voxel of range: what `gather` should be given, so that voxels do not alias."""
@@ -138,12 +136,12 @@ class Volume:
         out = self._output(out, np.int8)
         rows = np.ascontiguousarray(envelope, np.float32)
         # What lies outside the grid, louder maybe, must not make the steps of 8 bits larger.
-        first, last = self._gather_int8.reached
+        first, last = self.gather_of_codes.reached
         peak = float(rows[:, first:last].max(initial=0.0))
         if not np.isfinite(peak):
             raise ConfigError("the envelope holds values that are not finite: they have no place in 8 bits; leave the period out")
         scale = (peak or 1.0) / 255.0
-        self._gather_int8(rows, 1.0 / scale, out.reshape(self.pairs, -1))
+        self.gather_of_codes(rows, 1.0 / scale, out.reshape(self.pairs, -1))
         return QuantizedVolume(out, scale)
 
     def gather_coherent(self, analytic: ComplexArray) -> FloatArray:
