@@ -115,7 +115,7 @@ fuzz:
 	$(VENV)/bin/python -m tests.fuzz --executions $(EXECUTIONS)
 
 # Every loop that is compiled, as plain Python.
-NUMERIC = alignment background deconvolution envelope excitation lifter network_lifter pose_kernel rays volume acoustics
+NUMERIC = alignment background deconvolution envelope excitation gather lifter network_lifter pose_kernel rays volume acoustics
 test-nojit:
 	@deploy/setup.sh $(VENV) $(PYTHON) test
 	NUMBA_DISABLE_JIT=1 $(VENV)/bin/pytest $(NUMERIC:%=tests/test_%.py)

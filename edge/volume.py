@@ -76,9 +76,9 @@ class QuantizedVolume:
 class Volume:
     """Look-up tables of one rig and one grid; make it once, gather once per frame, on one thread: it keeps its working memory.
 
-    Its tables take 4 bytes per pair and voxel, half of them for `gather_int8`: times of arrival in 1/64 of a sample, or the largest
-    power of two with which the window fits into 16 bits (0.7 us at 48 kHz and 40 ms). A voxel whose time of arrival lies behind
-    the window reads 0.
+    Its tables take 4 bytes per pair and voxel, half of them for `gather_int8`: times of arrival in steps of a 64th of a sample or
+    of the largest power of two with which the window fits into 16 bits (0.7 us at 48 kHz and 40 ms). A voxel whose time of
+    arrival lies behind the window reads 0.
 
     gather_of_codes: what `gather_int8` looks up with.
     """

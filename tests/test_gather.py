@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from edge.gather import ZERO_POINT, Gather, shuffle
 
-needs_shuffle = pytest.mark.skipif(shuffle() is None, reason="this processor does not shuffle bytes by index: one form only")
+needs_shuffle = pytest.mark.skipif(shuffle() is None, reason="no compiler, or a processor that does not shuffle bytes")
 WINDOW = 300
 
 
