@@ -5,13 +5,12 @@ many samples of the row as its voxels reach. Others read voxel by voxel from a f
 """
 
 import functools
-import platform
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba.core import cgutils, codegen, config, types
 from numba.extending import intrinsic
 
@@ -43,7 +42,7 @@ def shuffle() -> Shuffle | None:
     """The processor's; None where it has none, without the compiler, and where the user names another processor to numba."""
     if config.DISABLE_JIT or config.CPU_NAME is not None or config.CPU_FEATURES is not None:
         return None
-    if platform.machine() in ("aarch64", "arm64"):  # all of them can
+    if binding.get_process_triple().startswith(("aarch64", "arm64")):  # all of them can
         return Shuffle(_ARM, 16, 64)
     return Shuffle(_X86, 64, 128) if "+avx512vbmi" in codegen.get_host_cpu_features().split(",") else None
 
@@ -54,30 +53,29 @@ class Gather:
     reached: first and behind the last sample that any voxel reads.
     """
 
-    def __init__(self, code: CodeArray, bits: int, window_samples: int, instruction: Shuffle | None) -> None:
-        """instruction: `shuffle()`, or None for voxel by voxel, as is done where the voxels of a vector lie too far apart."""
+    def __init__(self, code: CodeArray, bits: int, window_samples: int, voxel_by_voxel: bool = False) -> None:
+        """voxel_by_voxel: even where the processor can shuffle and the voxels of each vector lie close enough together."""
         self.reached = int(code.min()) >> bits, min((int(code.max()) >> bits) + 2, window_samples)
         self._bits = bits
-        made = _tables(code, bits, instruction) if instruction else None
-        self._instruction = instruction if made else None
+        instruction = None if voxel_by_voxel else shuffle()
+        self._vectors = _tables(code, bits, instruction) if instruction else None
         # A vector's table goes on behind the samples that its voxels read.
-        self._levels = np.zeros(window_samples + 2 + (instruction.reach if instruction else 0), np.uint8)
-        if made:
-            self._start, self._place = made
-        else:
-            self._code = np.zeros((len(code), -(-code.shape[1] // _IN_WORD) * _IN_WORD), np.uint16)
-            self._code[:, : code.shape[1]] = code
+        beyond = instruction.reach if instruction and self._vectors else 0
+        self._levels = np.zeros(window_samples + 2 + beyond, np.uint8)
+        if self._vectors is None:
+            more = -code.shape[1] % _IN_WORD
+            self._code = np.pad(code, ((0, 0), (0, more))) if more else np.ascontiguousarray(code)
             self._fine = np.full((window_samples << bits) + 1, ZERO_POINT, np.int8)
 
     @property
     def vectors(self) -> bool:
         """Whether it looks up a vector of voxels at once."""
-        return self._instruction is not None
+        return self._vectors is not None
 
     @property
     def tables(self) -> tuple[npt.NDArray[Any], ...]:
         """What is read for the times of arrival."""
-        return (self._start, self._place) if self.vectors else (self._code,)
+        return self._vectors or (self._code,)
 
     @property
     def fine_points(self) -> int:
@@ -87,11 +85,12 @@ class Gather:
     def __call__(self, rows: FloatArray, per_value: float, out: npt.NDArray[np.int8]) -> None:
         """rows (P, T) times per_value, 0 to 255 within `reached`, rounded to levels -> out (P, V): level + ZERO_POINT.
 
-        Between two levels it is interpolated, so a voxel is within one code.
+        Between two levels it is interpolated, so a voxel is within one code. out: contiguous, and may be written.
         """
         scale = np.float32(per_value)
-        if self._instruction:
-            _gather_vectors(rows, *self.reached, self._bits, self._place, self._start, scale, self._levels, out)
+        if self._vectors is not None:
+            start, place = self._vectors
+            _gather_vectors(rows, *self.reached, self._bits, place, start, scale, self._levels, out)
         else:
             _gather_words(rows, *self.reached, self._bits, self._code, scale, self._levels, self._fine, out)
 

@@ -82,7 +82,7 @@ def _magnitude(analytic: ComplexArray, out: FloatArray) -> None:
 @kernel
 def _pool(envelope: FloatArray, half: int, out: FloatArray) -> None:
     samples = envelope.shape[1]
-    share = np.empty(samples, np.float32)
+    share = np.empty(samples, np.float64)
     for t in range(samples):
         share[t] = 1.0 / (min(t + half + 1, samples) - max(t - half, 0))
     # Sums from the first sample on, level for `half` samples before and behind: the loop below needs no case for the ends.
@@ -96,4 +96,4 @@ def _pool(envelope: FloatArray, half: int, out: FloatArray) -> None:
             power[half + 1 + t] = total
         power[half + samples + 1 :] = total
         for t in range(samples):
-            pooled[t] = np.sqrt(max(np.float32(above[t] - power[t]), np.float32(0.0)) * share[t])
+            pooled[t] = np.sqrt(max(above[t] - power[t], 0.0) * share[t])

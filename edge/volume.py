@@ -9,7 +9,7 @@ import numpy.typing as npt
 from edge.arrivals import in_window, padded
 from edge.devices import FloatArray
 from edge.errors import ConfigError
-from edge.gather import MOST_BITS, ZERO_POINT, CodeArray, Gather, shuffle
+from edge.gather import MOST_BITS, ZERO_POINT, CodeArray, Gather
 from edge.interpolation import interpolate_at, interpolation_taps
 from edge.jit import kernel
 from edge.pose_kernel import pool
@@ -99,7 +99,7 @@ class Volume:
         self._code = np.round(position * (1 << self._bits)).astype(np.uint16)
         self._points = min(POINTS, 1 << self._bits)
         self._fine = np.zeros(self.window_samples * self._points + 1, np.float32)
-        self.gather_of_codes = Gather(self._code, self._bits, self.window_samples, shuffle())
+        self.gather_of_codes = Gather(self._code, self._bits, self.window_samples)
         self._pixels = rig.camera.project(centres.reshape(-1, 3)).astype(np.float32)
 
     @property
@@ -178,9 +178,9 @@ class Volume:
         shape = (self.pairs, *self.grid.shape)
         if out is None:
             return np.empty(shape, dtype)
-        if out.shape != shape or out.dtype != dtype or not out.flags.c_contiguous:
+        if out.shape != shape or out.dtype != dtype or not (out.flags.c_contiguous and out.flags.writeable):
             name = np.dtype(dtype).name
-            raise ConfigError(f"out is {out.dtype} {out.shape}: a contiguous {name} array of shape {shape} is needed")
+            raise ConfigError(f"out is {out.dtype} {out.shape}: a contiguous, writeable {name} array of shape {shape} is needed")
         return out
 
     def _check(self, shape: tuple[int, ...]) -> None:

@@ -15,10 +15,10 @@ needs_shuffle = pytest.mark.skipif(shuffle() is None, reason="no compiler, or a 
 WINDOW = 300
 
 
-def codes_of(code, bits, instruction, *rows):
+def codes_of(code, bits, voxel_by_voxel, *rows):
     """Of one gather; of several rows those of the last."""
-    gather, out = Gather(code, bits, WINDOW, instruction), np.full(code.shape, 55, np.int8)
-    assert gather.vectors == (instruction is not None)
+    gather, out = Gather(code, bits, WINDOW, voxel_by_voxel), np.full(code.shape, 55, np.int8)
+    assert gather.vectors == (not voxel_by_voxel)
     for each in rows:
         gather(each, 255.0, out)
     return out
@@ -49,17 +49,17 @@ def test_vectors_give_the_codes_of_voxel_by_voxel(bits, voxels, seed):
     code = times_of_arrival(rng, bits, voxels, shuffle().reach - 2)
     rows = rng.random((2, WINDOW), np.float32)
     wanted = by_formula(code, bits, rows)
-    for instruction in (shuffle(), None):
-        np.testing.assert_array_equal(codes_of(code, bits, instruction, rows), wanted)
+    for voxel_by_voxel in (False, True):
+        np.testing.assert_array_equal(codes_of(code, bits, voxel_by_voxel, rows), wanted)
         # Nothing of a louder row is left in the working memory.
-        assert (codes_of(code, bits, instruction, rows, np.zeros_like(rows)) == ZERO_POINT).all()
+        assert (codes_of(code, bits, voxel_by_voxel, rows, np.zeros_like(rows)) == ZERO_POINT).all()
 
 
-@pytest.mark.parametrize("instruction", [pytest.param(shuffle(), marks=needs_shuffle), None])
-def test_voxels_behind_the_window_hear_nothing(instruction):
+@pytest.mark.parametrize("voxel_by_voxel", [pytest.param(False, marks=needs_shuffle), True])
+def test_voxels_behind_the_window_hear_nothing(voxel_by_voxel):
     code = np.full((1, 130), WINDOW << 6, np.uint16)
     code[0, ::2] = (WINDOW - 1 << 6) + 32
-    found = codes_of(code, 6, instruction, np.ones((1, WINDOW), np.float32))
+    found = codes_of(code, 6, voxel_by_voxel, np.ones((1, WINDOW), np.float32))
     assert (found[0, 1::2] == ZERO_POINT).all()
     assert (found[0, ::2] == 128 + ZERO_POINT).all()  # half way from the last sample, 255, to silence
 
@@ -69,10 +69,11 @@ def test_vectors_need_voxels_close_together_and_enough_of_them():
     reach, lanes = shuffle().reach, shuffle().lanes
     code = np.zeros((2, 3 * lanes), np.uint16)
     code[1, 5] = reach - 1 << 6
-    assert Gather(code, 6, WINDOW, shuffle()).vectors
+    assert Gather(code, 6, WINDOW).vectors
     code[1, 5] = reach << 6
-    assert not Gather(code, 6, WINDOW, shuffle()).vectors
-    assert not Gather(code[:, : lanes - 1], 6, WINDOW, shuffle()).vectors
+    assert not Gather(code, 6, WINDOW).vectors
+    assert Gather(code[:, lanes : 2 * lanes], 6, WINDOW).vectors
+    assert not Gather(code[:, lanes : 2 * lanes - 1], 6, WINDOW).vectors
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,10 @@ def test_the_volume_in_8_bits_is_the_float_one_within_a_code(rate):
     assert np.abs(found.values.reshape(6, -1) - exact).max() < 1.001 * found.scale
     assert (found.codes.reshape(6, -1)[position >= window] == ZERO_POINT).all()
     out = np.zeros_like(found.codes)
+    out.flags.writeable = False
+    with pytest.raises(ConfigError, match="writeable int8 array"):
+        volume.gather_int8(envelope, out)
+    out.flags.writeable = True
     assert volume.gather_int8(envelope, out).codes is out
     np.testing.assert_array_equal(out, found.codes)
 
@@ -169,6 +173,9 @@ def test_gather_fits_any_window(window):
     found = volume.gather(ramp).reshape(6, -1)
     np.testing.assert_allclose(found[inside], reference.gather(ramp, position)[inside], atol=0.6)
     assert not found[position >= window].any()
+    codes = volume.gather_int8(ramp)
+    np.testing.assert_allclose(codes.values.reshape(6, -1)[inside], found[inside], atol=1.001 * codes.scale + 0.6)
+    assert not codes.values.reshape(6, -1)[position >= window].any()
 
 
 @settings(max_examples=30, deadline=None)
@@ -211,7 +218,7 @@ def test_what_does_not_fit_is_refused():
         volume.gather(np.zeros((6, 7), np.float32))
     with pytest.raises(ConfigError, match="out is"):
         volume.gather(np.zeros((6, WINDOW), np.float32), np.zeros(3, np.float32))
-    with pytest.raises(ConfigError, match="a contiguous int8 array of shape"):
+    with pytest.raises(ConfigError, match="a contiguous, writeable int8 array of shape"):
         volume.gather_int8(np.zeros((6, WINDOW), np.float32), np.zeros(3, np.int8))
     with pytest.raises(ConfigError, match="response window"):
         Volume(ring(), volume.grid, RATE, 70_000)

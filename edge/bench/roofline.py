@@ -32,7 +32,7 @@ class Work:
 class Point:
     """One stage under the roof. of_arithmetic, of_bandwidth: shares of the limits; bound: which is nearer.
 
-    The limits are of float32 on one thread, so int8 networks may exceed the first.
+    The limits are of float32 on one thread, so what computes in 8 bits, int8 networks and the volume, may exceed the first.
     """
 
     name: str
