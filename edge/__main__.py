@@ -6,11 +6,12 @@ import logging
 import math
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from edge import __version__
 from edge.errors import PosekernelError
-from edge.memory import share_arenas
+from edge.memory import share_arenas, start_again
 
 SCHEMAS = Path(__file__).parent / "schemas"
 EXAMPLES = """examples:
@@ -155,7 +156,7 @@ def main(argv: list[str] | None = None) -> int:
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     try:
-        return _dispatch(args)
+        return _dispatch(args, start_again if argv is None else None)
     except PosekernelError as e:
         print(f"posekernel {args.command}: {e}", file=sys.stderr)
         return 2
@@ -167,12 +168,12 @@ def main(argv: list[str] | None = None) -> int:
         return 130
 
 
-def _dispatch(args: argparse.Namespace) -> int:
+def _dispatch(args: argparse.Namespace, compiled: Callable[[], None] | None) -> int:
     from edge import app
 
     match args.command:
         case "run":
-            return app.run_command(args.config, args.json, args.seconds)
+            return app.run_command(args.config, args.json, args.seconds, compiled)
         case "demo":
             return app.demo_command(args.json, args.seconds)
         case "replay":

@@ -5,6 +5,7 @@ import json
 import logging
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -30,12 +31,12 @@ DEMO_ZONES = (
 )
 
 
-def run_command(config_path: Path, json_lines: bool, seconds: float | None) -> int:
-    """`posekernel run`: the sensor that a configuration describes."""
+def run_command(config_path: Path, json_lines: bool, seconds: float | None, compiled: Callable[[], None] | None = None) -> int:
+    """`posekernel run`: the sensor that a configuration describes. compiled: see `edge.runner.run`."""
     config = load_config(config_path)
     while True:
         logging.getLogger().setLevel(config.runtime.log_level)
-        done = run(config, Console(json_lines), seconds, read_again=lambda: load_config(config_path))
+        done = run(config, Console(json_lines), seconds, read_again=lambda: load_config(config_path), compiled=compiled)
         if done.reloaded is None:
             return 0
         config = done.reloaded

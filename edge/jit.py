@@ -7,9 +7,16 @@ import rocket_fft  # noqa: F401  gives compiled code its scipy.fft; cached kerne
 from numba import njit
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+_kernels: list[Any] = []
 
 
 def kernel(function: Function) -> Function:
     """Compile a loop over arrays. What it is given must have been checked and allocated by its public twin."""
     compiled: Function = njit(cache=True, nogil=True)(function)
+    _kernels.append(compiled)
     return compiled
+
+
+def compiled_here() -> int:
+    """Number of kernels that were not found on disk, so that this process compiled them."""
+    return sum(sum(k.stats.cache_misses.values()) for k in _kernels if hasattr(k, "stats"))

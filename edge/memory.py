@@ -2,10 +2,16 @@
 
 import ctypes
 import gc
+import logging
+import os
+import sys
 from contextlib import suppress
 
 _M_ARENA_MAX = -8  # malloc.h of glibc
 _ARENAS = 2
+_STARTED_AGAIN = "POSEKERNEL_STARTED_AGAIN"
+
+log = logging.getLogger(__name__)
 
 
 def share_arenas() -> None:
@@ -27,3 +33,17 @@ def return_free() -> None:
     gc.collect()
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def start_again() -> None:
+    """Run this process's command line in its place, once: the compiler of the kernels holds 70 MB, which it never returns.
+
+    Returns where that was done before, as it happens where no kernel can be kept on disk, or cannot be done.
+    """
+    if os.environ.get(_STARTED_AGAIN):
+        return
+    log.info("kernels are compiled; starting again without what the compiler holds")
+    os.environ[_STARTED_AGAIN] = "1"
+    sys.stdout.flush()
+    with suppress(OSError):
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])

@@ -26,6 +26,7 @@ from edge.envelope import EnvelopeKeeper
 from edge.errors import ConfigError, PosekernelError
 from edge.events import EventKeeper
 from edge.excitation import Excitation, make_excitation
+from edge.jit import compiled_here
 from edge.lifters import MODELS
 from edge.memory import return_free
 from edge.message_file import MessageFile
@@ -189,11 +190,13 @@ def run(
     seconds: float | None = None,
     read_again: Callable[[], Config] | None = None,
     messages: MessageFile | None = None,
+    compiled: Callable[[], None] | None = None,
 ) -> Summary:
     """Run until a signal, the source's end, `seconds` or a reload. Devices are closed and the broker told in any case.
 
     A broker that is away is logged; poses are computed all the same. read_again: reads the configuration for `reload`.
-    messages: takes what a broker would get where there is none (mqtt.enabled false).
+    messages: takes what a broker would get where there is none (mqtt.enabled false). compiled: called before any device is opened
+    where kernels had to be compiled.
     """
     reloaded: list[Config] = []
     with ExitStack() as closing:
@@ -203,6 +206,8 @@ def run(
         log.info("preparing; the very first start compiles for up to a minute")
         log.info("networks: %s", pipeline.execution.as_sentence())
         pipeline.warm_up()
+        if compiled is not None and compiled_here():
+            compiled()
         stop = closing.enter_context(stop_on_signals())
         folder = state_folder(config)
         sensing = Sensing(config, control_file(config))

@@ -1,4 +1,4 @@
-"""The numeric tests once more with the compiler off: the loops must mean the same as plain Python."""
+"""Compiled loops: without the compiler they mean the same; a run compiles nothing once it is warm."""
 
 import os
 import subprocess
@@ -23,3 +23,31 @@ def test_kernels_mean_the_same_without_the_compiler():
         command, cwd=here.parent, env={**os.environ, "NUMBA_DISABLE_JIT": "1"}, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stdout[-3_000:] + done.stderr[-1_000:]
+
+
+COMPILED = """
+import threading
+from edge.app import DEMO_SESSION
+from edge.config import Config, DeviceConfig, SourceConfig
+from edge.jit import compiled_here
+from edge.pipeline import Pipeline
+from edge.runner import make_plan
+config = Config(device=DeviceConfig("test"), source=SourceConfig("replay", str(DEMO_SESSION), realtime=False))
+plan = make_plan(config)
+pipeline = Pipeline(config, plan.rig, plan.excitation)
+pipeline.warm_up()
+warm = compiled_here()
+poses = len(list(pipeline.offline(plan.open(), threading.Event(), lambda _: None)))
+print(warm, compiled_here() - warm, poses)
+"""
+
+
+def test_a_run_compiles_nothing_that_warming_up_did_not(tmp_path):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    environment.pop("NUMBA_DISABLE_JIT", None)
+    command = [sys.executable, "-c", COMPILED]
+    done = subprocess.run(command, cwd=Path(__file__).parents[1], env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    warm, later, poses = map(int, done.stdout.split())
+    assert warm > 10
+    assert (later, poses) == (0, 50)

@@ -1,6 +1,7 @@
 """Memory that threads leave behind when they end."""
 
 import gc
+import os
 import subprocess
 import sys
 import weakref
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.app import DEMO_SESSION
 from edge.memory import return_free
 
 COUNT_ARENAS = """
@@ -37,6 +39,7 @@ os.unlink(path)
 
 FREE_ALL_BUT_THE_LAST = """
 import ctypes
+from edge.app import DEMO_SESSION
 from edge.memory import return_free
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
@@ -94,3 +97,23 @@ def test_what_devices_held_in_circles_goes_at_once() -> None:
         assert gone() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.once
+def test_the_very_first_start_runs_again_without_the_compiler(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(
+        f'[device]\nid = "a"\n[source]\nkind = "replay"\npath = "{DEMO_SESSION}"\nrealtime = false\n[mqtt]\nenabled = false\n'
+    )
+    command = [sys.executable, "-m", "edge", "run", "--config", str(config), "--json"]
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kernels"), "XDG_STATE_HOME": str(tmp_path)}
+    environment.pop("NUMBA_DISABLE_JIT", None)
+    told = []
+    for _ in range(2):
+        done = subprocess.run(
+            command, env=environment, cwd=Path(__file__).parents[1], capture_output=True, text=True, timeout=300
+        )
+        assert done.returncode == 0, done.stderr
+        assert len(done.stdout.splitlines()) == 50
+        told.append((done.stderr.count("starting again"), done.stderr.count("preparing;")))
+    assert told == [(1, 2), (0, 1)]
