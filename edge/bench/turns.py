@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 _WARM_UP = 3
-# Calls in one go before the timed one: it takes so many until the processor's caches and predictions are a candidate's own again.
+# Calls in one go before the timed one: most of what caches and predictions change has happened by then.
 _SETTLING = 5
 # More than fits into the caches of a large server.
 _OTHER_BYTES = 64 << 20
