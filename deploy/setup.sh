@@ -39,7 +39,10 @@ fi
 
 echo "setting up $venv for '$purpose' with $("$python" -V) (once)"
 "$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear "$venv"
-# tflite-runtime, one of the peers, needs an older numpy, and what is built on it.
-without=$([ "$purpose" = peers ] && echo '^numpy==\|^opencv\|^rocket\|^numba\|^llvmlite' || echo '^$')
+case $purpose in
+  peers) without='^numpy==\|^opencv\|^rocket\|^numba\|^llvmlite\|^ml_dtypes' ;;  # tflite-runtime needs an older numpy, and so on
+  train*) without='^typing_extensions' ;;  # the converter needs an older one
+  *) without='^$' ;;
+esac
 "$venv/bin/python" -m pip install -q --disable-pip-version-check -c <(grep -v "$without" deploy/constraints.txt) -e ".[$purpose]"
 echo "$hash" > "$stamp"
