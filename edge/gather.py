@@ -60,8 +60,7 @@ class Gather:
         instruction = None if voxel_by_voxel else shuffle()
         self._vectors = _tables(code, bits, instruction) if instruction else None
         # A vector's table goes on behind the samples that its voxels read.
-        beyond = instruction.reach if instruction and self._vectors else 0
-        self._levels = np.zeros(window_samples + 2 + beyond, np.uint8)
+        self._levels = np.zeros(window_samples + 2 + (instruction.reach if instruction else 0), np.uint8)
         if self._vectors is None:
             more = -code.shape[1] % _IN_WORD
             self._code = np.pad(code, ((0, 0), (0, more))) if more else np.ascontiguousarray(code)

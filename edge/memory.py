@@ -1,4 +1,4 @@
-"""How the C library hands out memory."""
+"""What this process holds of memory: how the C library hands it out, and what is given back."""
 
 import ctypes
 import gc

@@ -148,7 +148,8 @@ class Pipeline:
             hiss = 1e-2 * rng.normal(size=quiet.shape).astype(np.float32)
             responses = self.deconvolve(quiet + hiss, None, 0.5)
             if k > 9:  # an echo that moves, far behind, or what stays meanwhile would not be learned
-                responses[:, 40 * (k - 12) :][:, :8] += np.float32(10.0) * np.abs(responses).max()
+                at = responses.shape[1] - 40 * (12 - k)
+                responses[:, at : at + 8] += np.float32(10.0) * np.abs(responses).max()
             difference = background.step(responses, k * self._period_ns, k > 9, gate)
         if difference is not None:
             self.lift(figure, make_kernels(difference, self.deconvolve.sample_rate_hz, self._band_hz), self.rig)

@@ -1,4 +1,4 @@
-"""Memory that threads leave behind when they end."""
+"""What a process holds of memory: threads, closed devices and the compiler leave some behind."""
 
 import gc
 import os
@@ -39,7 +39,6 @@ os.unlink(path)
 
 FREE_ALL_BUT_THE_LAST = """
 import ctypes
-from edge.app import DEMO_SESSION
 from edge.memory import return_free
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from edge.arrivals import gather_points, gather_points_coherent
 from edge.errors import ConfigError
+from edge.gather import ZERO_POINT
 from edge.pose_kernel import make_kernels
-from edge.volume import ZERO_POINT, Grid, Volume
+from edge.volume import Grid, Volume
 from tests import reference
 from tests.signal_scene import BAND, RATE, WINDOW, db, echo, ring, spread
 

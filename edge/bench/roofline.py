@@ -71,16 +71,18 @@ def deconvolution_work(end: FrontEnd) -> Work:
 
 
 def volume_work(end: FrontEnd) -> Work:
-    """The look-up table is read, each voxel written, one byte each. A vector of voxels costs the sum of two products and rounding
-    for each; voxel by voxel, each pair's finer row is made, four operations a point, and read."""
+    """The look-up table is read, each voxel written, one byte each.
+
+    In vectors each voxel is the sum of two products, rounded. Voxel by voxel, each pair's finer row is made, four operations a
+    point, and read.
+    """
     gather = end.volume.gather_of_codes
     pairs = end.volume.pairs
     voxels = float(pairs * math.prod(end.volume.grid.shape))
     fine = float(pairs * gather.fine_points)
     tables = float(sum(table.nbytes for table in gather.tables))
-    return Work(
-        6.0 * voxels if gather.vectors else 4.0 * fine, tables + 2.0 * fine + voxels + 4.0 * pairs * end.volume.window_samples
-    )
+    operations = 6.0 * voxels if gather.vectors else 4.0 * fine
+    return Work(operations, tables + 2.0 * fine + voxels + 4.0 * pairs * end.volume.window_samples)
 
 
 def network_work(path: Path) -> Work:
