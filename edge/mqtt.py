@@ -188,6 +188,8 @@ class MqttPublisher:
                 refused = True
             else:
                 break
+            finally:
+                self._connected.clear()  # after the report: who is not connected has a reason
             if time.monotonic() - began > _STABLE_S:
                 failures = refusals = 0
             failures, refusals = (failures, refusals + 1) if refused else (failures + 1, 0)
@@ -213,7 +215,6 @@ class MqttPublisher:
             try:
                 self._attend(connection)
             finally:
-                self._connected.clear()
                 with self._lock:
                     self._connection = None
                     self.counters.lost += connection.unsent if connection.lost.is_set() else 0
