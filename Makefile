@@ -59,7 +59,7 @@ homeassistant:
 	  if [ -x .venv-homeassistant/bin/hass ] || { echo "installing Home Assistant (once)" && \
 	    "$$other" -m venv .venv-homeassistant && \
 	    .venv-homeassistant/bin/pip install -q --disable-pip-version-check homeassistant==2025.1.4 paho-mqtt==1.6.1; }; \
-	  then $(VENV)/bin/pytest tests/test_homeassistant.py; \
+	  then $(VENV)/bin/pytest tests/edge/output/test_homeassistant.py; \
 	  else echo "Home Assistant could not be installed: its own schemas were not asked"; fi; \
 	else echo "Python 3.13 is not installed, but Home Assistant needs it: its own schemas were not asked"; fi
 
@@ -82,13 +82,13 @@ bench:
 	@deploy/setup.sh $(VENV) $(PYTHON) bench
 	$(VENV)/bin/posekernel bench --stage $(STAGE)
 
-# The figures of export/results, on a machine that does nothing else: two minutes, and one for the peers in an environment of their
+# The figures of export/studies/results, on a machine that does nothing else: two minutes, and one for the peers in an environment of their
 # own (Python 3.11, 1 GB).
 bench-report:
 	@deploy/setup.sh $(VENV) $(PYTHON) bench
-	$(VENV)/bin/posekernel bench --out export/results/bench.json --out export/results/bench_tables.md
+	$(VENV)/bin/posekernel bench --out export/studies/results/bench.json --out export/studies/results/bench_tables.md
 	@deploy/setup.sh .venv-peers "$$(deploy/find-python.sh 3.11)" peers
-	.venv-peers/bin/posekernel-export bench-peers --out export/results/bench_peers.md
+	.venv-peers/bin/posekernel-export bench-peers --out export/studies/results/bench_peers.md
 
 # PyTorch's pinned version and the converter need Python 3.11, and 2 GB: a virtual environment of their own. Both forms see with
 # the network that the first trains.
@@ -112,17 +112,17 @@ model:
 EXECUTIONS ?= 100000
 fuzz:
 	@deploy/setup.sh $(VENV) $(PYTHON) fuzz,test
-	$(VENV)/bin/python -m tests.fuzz --executions $(EXECUTIONS)
+	$(VENV)/bin/python -m tests.system.fuzz --executions $(EXECUTIONS)
 
 # Every loop that is compiled, as plain Python.
-NUMERIC = alignment background deconvolution envelope excitation gather lifter network_lifter pose_kernel rays volume acoustics
+NUMERIC = edge/sound edge/lifting export/acoustics
 test-nojit:
 	@deploy/setup.sh $(VENV) $(PYTHON) test
-	NUMBA_DISABLE_JIT=1 $(VENV)/bin/pytest $(NUMERIC:%=tests/test_%.py)
+	NUMBA_DISABLE_JIT=1 $(VENV)/bin/pytest $(NUMERIC:%=tests/%)
 
 test-faults:
 	@deploy/setup.sh $(VENV) $(PYTHON) test
-	POSEKERNEL_FAULT_TESTS=1 $(VENV)/bin/pytest tests/faults
+	POSEKERNEL_FAULT_TESTS=1 $(VENV)/bin/pytest tests/system/faults
 
 # Lines of edge/ that the tests run, in processes that they start, too. A compiled loop reports no lines: the numeric tests run
 # once more without the compiler, and both runs count together.
@@ -131,10 +131,10 @@ coverage:
 	@deploy/setup.sh $(VENV) $(PYTHON) test
 	$(VENV)/bin/coverage erase
 	-$(VENV)/bin/coverage run -m pytest -m "not train"
-	-NUMBA_DISABLE_JIT=1 $(VENV)/bin/coverage run -m pytest $(NUMERIC:%=tests/test_%.py)
+	-NUMBA_DISABLE_JIT=1 $(VENV)/bin/coverage run -m pytest $(NUMERIC:%=tests/%)
 	$(VENV)/bin/coverage combine -q
 	{ printf '# Coverage\n\nLines of `edge/` that the tests run: `make coverage`.\n\n'; $(VENV)/bin/coverage report --format=markdown; } \
-	  > export/results/coverage.md
+	  > export/studies/results/coverage.md
 	$(VENV)/bin/coverage report --fail-under=90 | tail -1
 
 clean:
@@ -147,4 +147,4 @@ sbom:
 	  .venv-sbom-tool/bin/pip install -q --disable-pip-version-check cyclonedx-bom==7.5.0; }
 	.venv-sbom-tool/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o .venv-sbom-tool/inventory.json .venv-sbom
 	.venv-sbom-tool/bin/python deploy/sbom.py .venv-sbom-tool/inventory.json .venv-sbom/lib/python3.11/site-packages \
-	  deploy/sbom.json export/results/licences.md
+	  deploy/sbom.json export/studies/results/licences.md

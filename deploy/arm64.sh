@@ -35,7 +35,7 @@ emulated /opt/posekernel/bin/posekernel doctor --no-hardware
 # The one piece of code written for a processor: compiled for it, and compared with what runs anywhere.
 NUMBA_DISABLE_JIT=0 emulated /opt/posekernel/bin/python -c '
 import numpy as np
-from edge.gather import Gather, shuffle
+from edge.sound.gather import Gather, shuffle
 rng, found = np.random.default_rng(0), shuffle()
 assert found is not None, "no byte shuffles here"
 for trial in range(200):
@@ -53,8 +53,8 @@ print(f"gather of {found.lanes} voxels at once: the same codes as voxel by voxel
 "$folder/here/bin/pip" install -q --disable-pip-version-check -c deploy/constraints.txt "$folder"/wheelhouse/posekernel-*.whl
 replay='
 import platform, sys, time, numpy as np
-from edge.config import KeypointsConfig, LifterConfig
-from edge.self_test import shipped_poses
+from edge.core.config.settings import KeypointsConfig, LifterConfig
+from edge.tools.self_test import shipped_poses
 start = time.process_time()
 poses, shown, error_m = shipped_poses(KeypointsConfig(), LifterConfig())
 print(f"{platform.machine()}: {len(poses)} poses in {shown} frames, median error {100 * error_m:.2f} cm, {time.process_time() - start:.0f} s of processor time")

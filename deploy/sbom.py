@@ -49,14 +49,56 @@ BUNDLED_LICENCES = {
 }
 # path, what it is, type, licence, where its licence lies
 VENDORED = (
-    ("edge/models/pose_detection.tflite", "BlazePose detector", "machine-learning-model", "Apache-2.0", "edge/models/licences"),
-    ("edge/models/pose_landmark_full.tflite", "BlazePose full", "machine-learning-model", "Apache-2.0", "edge/models/licences"),
-    ("edge/models/pose_landmark_lite.tflite", "BlazePose lite", "machine-learning-model", "Apache-2.0", "edge/models/licences"),
-    ("edge/sessions/demo/frames.mp4", "video of the demo session", "data", "BSD-3-Clause", "edge/sessions/demo/LICENCE"),
-    ("export/data/bodies.npz", "bodies sampled from Anny", "data", "Apache-2.0 AND CC0-1.0", "export/data/licences"),
-    ("export/data/mocap.npz", "motion capture", "data", "Zlib AND Apache-2.0", "export/data/licences"),
+    (
+        "edge/models/pose_detection.tflite",
+        "BlazePose detector",
+        "machine-learning-model",
+        "Apache-2.0",
+        "edge/models/licences",
+    ),
+    (
+        "edge/models/pose_landmark_full.tflite",
+        "BlazePose full",
+        "machine-learning-model",
+        "Apache-2.0",
+        "edge/models/licences",
+    ),
+    (
+        "edge/models/pose_landmark_lite.tflite",
+        "BlazePose lite",
+        "machine-learning-model",
+        "Apache-2.0",
+        "edge/models/licences",
+    ),
+    (
+        "edge/sessions/demo/frames.mp4",
+        "video of the demo session",
+        "data",
+        "BSD-3-Clause",
+        "edge/sessions/demo/LICENCE",
+    ),
+    (
+        "export/bodies/data/bodies.npz",
+        "bodies sampled from Anny",
+        "data",
+        "Apache-2.0 AND CC0-1.0",
+        "export/bodies/data/licences",
+    ),
+    (
+        "export/bodies/data/mocap.npz",
+        "motion capture",
+        "data",
+        "Zlib AND Apache-2.0",
+        "export/bodies/data/licences",
+    ),
     *(
-        (f"tests/data/video/{name}", "calibrated video, for the tests only", "data", "BSD-3-Clause", "tests/data/video/LICENCE")
+        (
+            f"tests/data/video/{name}",
+            "calibrated video, for the tests only",
+            "data",
+            "BSD-3-Clause",
+            "tests/data/video/LICENCE",
+        )
         for name in ("Calib.qca.txt", "cam01.mp4", "cam02.mp4", "cam03.mp4", "cam04.mp4")
     ),
 )
@@ -71,12 +113,17 @@ def licences(expression: str) -> list[dict[str, Any]]:
 
 def declared(component: dict[str, Any]) -> str:
     """The SPDX expression of a package: its own, else that of READ_LICENCES."""
-    found = [entry.get("expression") or entry["license"].get("id") for entry in component.get("licenses", [])]
+    found = [
+        entry.get("expression") or entry["license"].get("id")
+        for entry in component.get("licenses", [])
+    ]
     if len(found) == 1 and found[0]:
         return str(found[0])
     name = canonicalize_name(component["name"])
     if name not in READ_LICENCES:
-        sys.exit(f"sbom: {name} names no SPDX licence: read the text in its wheel and add it to READ_LICENCES in deploy/sbom.py")
+        sys.exit(
+            f"sbom: {name} names no SPDX licence: read the text in its wheel and add it to READ_LICENCES in deploy/sbom.py"
+        )
     return READ_LICENCES[name]
 
 
@@ -85,9 +132,15 @@ def bundled(name: str, version: str, site_packages: Path) -> list[dict[str, Any]
     folder = site_packages / f"{name.replace('-', '_')}.libs"
     parts = set()
     for file in folder.glob("*.so*"):
-        matches = [start for start in BUNDLED_LICENCES if re.match(re.escape(start) + r"[^a-z_]|" + start + "p-", file.name)]
+        matches = [
+            start
+            for start in BUNDLED_LICENCES
+            if re.match(re.escape(start) + r"[^a-z_]|" + start + "p-", file.name)
+        ]
         if not matches:
-            sys.exit(f"sbom: {folder.name}/{file.name} is not in BUNDLED_LICENCES of deploy/sbom.py: find its licence and add it")
+            sys.exit(
+                f"sbom: {folder.name}/{file.name} is not in BUNDLED_LICENCES of deploy/sbom.py: find its licence and add it"
+            )
         parts.update(matches)
     return [
         {
@@ -109,7 +162,12 @@ def vendored() -> list[dict[str, Any]]:
             "name": path,
             "description": f"{what}; licence text: {where}",
             "licenses": licences(licence),
-            "hashes": [{"alg": "SHA-256", "content": hashlib.sha256((ROOT / path).read_bytes()).hexdigest()}],
+            "hashes": [
+                {
+                    "alg": "SHA-256",
+                    "content": hashlib.sha256((ROOT / path).read_bytes()).hexdigest(),
+                }
+            ],
         }
         for path, what, kind, licence, where in VENDORED
     ]
@@ -118,11 +176,24 @@ def vendored() -> list[dict[str, Any]]:
 def runtime(inventory: dict[str, Any]) -> tuple[list[str], dict[str, list[str]]]:
     """What the runtime requires by name, and all that follows from it: (references, {reference: references})."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [Requirement(line) for line in project["dependencies"] + project["optional-dependencies"]["alsa"]]
-    names = {canonicalize_name(need.name) for need in wanted if need.marker is None or need.marker.evaluate()}
-    direct = [part["bom-ref"] for part in inventory["components"] if canonicalize_name(part["name"]) in names]
+    wanted = [
+        Requirement(line)
+        for line in project["dependencies"] + project["optional-dependencies"]["alsa"]
+    ]
+    names = {
+        canonicalize_name(need.name)
+        for need in wanted
+        if need.marker is None or need.marker.evaluate()
+    }
+    direct = [
+        part["bom-ref"]
+        for part in inventory["components"]
+        if canonicalize_name(part["name"]) in names
+    ]
     if len(direct) != len(names):
-        sys.exit(f"sbom: the environment holds {sorted(direct)}, needed are {sorted(names)}: remove .venv-sbom and try again")
+        sys.exit(
+            f"sbom: the environment holds {sorted(direct)}, needed are {sorted(names)}: remove .venv-sbom and try again"
+        )
     edges = {entry["ref"]: entry.get("dependsOn", []) for entry in inventory["dependencies"]}
     reached: dict[str, list[str]] = {}
     todo = list(direct)
@@ -150,9 +221,15 @@ def bill(inventory: dict[str, Any], site_packages: Path) -> dict[str, Any]:
         "bomFormat": "CycloneDX",
         "specVersion": inventory["specVersion"],
         "version": 1,
-        "metadata": {"component": {key: root[key] for key in ("bom-ref", "type", "name", "version", "licenses")}},
+        "metadata": {
+            "component": {
+                key: root[key] for key in ("bom-ref", "type", "name", "version", "licenses")
+            }
+        },
         "components": sorted(packages, key=lambda part: part["name"].lower()) + vendored(),
-        "dependencies": [{"ref": root["bom-ref"], "dependsOn": direct + [path for path, *_ in VENDORED]}]
+        "dependencies": [
+            {"ref": root["bom-ref"], "dependsOn": direct + [path for path, *_ in VENDORED]}
+        ]
         + [{"ref": reference, "dependsOn": reached[reference]} for reference in sorted(reached)],
     }
 
@@ -162,7 +239,7 @@ def table(sbom: dict[str, Any]) -> str:
     lines = [
         "# Licences of what runs on a device, and of what the repository holds of others",
         "",
-        "Written with `deploy/sbom.json` by `make sbom`; checked by `tests/test_sbom.py`. Indented: shared libraries inside the",
+        "Written with `deploy/sbom.json` by `make sbom`; checked by `tests/system/test_sbom.py`. Indented: shared libraries inside the",
         "x86-64 wheel (those of other machines may differ). Not listed: Python, what Debian brings (ALSA, picamera2), and what a",
         "wheel has linked in statically: its own licence files name that.",
         "",
@@ -170,7 +247,9 @@ def table(sbom: dict[str, Any]) -> str:
         "|---|---|---|",
     ]
     for component in sbom["components"]:
-        for part, indent in [(component, "")] + [(inside, "&emsp;") for inside in component.get("components", [])]:
+        for part, indent in [(component, "")] + [
+            (inside, "&emsp;") for inside in component.get("components", [])
+        ]:
             entry = part["licenses"][0]
             licence = entry.get("expression") or entry["license"]["id"]
             lines.append(f"| {indent}{part['name']} | {part.get('version', '')} | {licence} |")
@@ -181,7 +260,9 @@ def main(inventory: str, site_packages: str, sbom_path: str, table_path: str) ->
     """Write both files."""
     sbom = bill(json.loads(Path(inventory).read_text()), Path(site_packages))
     text = json.dumps(sbom, indent=1, ensure_ascii=False) + "\n"
-    if wrong := JsonStrictValidator(SchemaVersion.from_version(sbom["specVersion"])).validate_str(text):
+    if wrong := JsonStrictValidator(SchemaVersion.from_version(sbom["specVersion"])).validate_str(
+        text
+    ):
         sys.exit(f"sbom: what came out is no CycloneDX {sbom['specVersion']}: {wrong}")
     Path(sbom_path).write_text(text)
     Path(table_path).write_text(table(sbom))

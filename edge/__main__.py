@@ -10,10 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge import __version__
-from edge.errors import PosekernelError
-from edge.memory import share_arenas, start_again
+from edge.core.errors import PosekernelError
+from edge.sensor.memory import share_arenas, start_again
 
-SCHEMAS = Path(__file__).parent / "schemas"
+SCHEMAS = Path(__file__).parent / "output" / "messages" / "schemas"
 EXAMPLES = """examples:
   posekernel demo                               a recorded simulation, an embedded broker, poses in metres
   posekernel run --config /etc/posekernel/config.toml
@@ -55,25 +55,53 @@ def make_parser() -> argparse.ArgumentParser:
     _output_options(demo)
 
     replay = commands.add_parser("replay", help="replay a recorded session or a dataset folder")
-    replay.add_argument("directory", type=Path, help="session folder, or a folder environmentN of the dataset format")
-    replay.add_argument("--realtime", action="store_true", help="at the speed of the recording instead of as fast as it goes")
-    replay.add_argument("--height-prior", type=float, metavar="M", help="assumed standing height [m] where sound fails")
     replay.add_argument(
-        "--messages", type=Path, metavar="F", help="write poses, echo profiles and events there, one JSON per line"
+        "directory",
+        type=Path,
+        help="session folder, or a folder environmentN of the dataset format",
     )
-    replay.add_argument("--web", action="store_true", help="then show them on the live page, to play and scrub")
+    replay.add_argument(
+        "--realtime",
+        action="store_true",
+        help="at the speed of the recording instead of as fast as it goes",
+    )
+    replay.add_argument(
+        "--height-prior",
+        type=float,
+        metavar="M",
+        help="assumed standing height [m] where sound fails",
+    )
+    replay.add_argument(
+        "--messages",
+        type=Path,
+        metavar="F",
+        help="write poses, echo profiles and events there, one JSON per line",
+    )
+    replay.add_argument(
+        "--web", action="store_true", help="then show them on the live page, to play and scrub"
+    )
     _output_options(replay)
 
-    record = commands.add_parser("record", help="record raw sound and images of this rig into a session folder")
+    record = commands.add_parser(
+        "record", help="record raw sound and images of this rig into a session folder"
+    )
     record.add_argument("directory", type=Path)
     record.add_argument("--config", type=Path, required=True)
     record.add_argument("--seconds", type=_positive, default=30.0, help="length (default 30)")
-    record.add_argument("--consent", action="store_true", help="everybody in view has agreed to be recorded")
+    record.add_argument(
+        "--consent", action="store_true", help="everybody in view has agreed to be recorded"
+    )
 
     doctor = commands.add_parser("doctor", help="tell what is wrong here and how to mend it")
     doctor.add_argument("--config", type=Path)
-    doctor.add_argument("--no-hardware", action="store_true", help="leave sound card and camera alone")
-    doctor.add_argument("--self-test", action="store_true", help="measure the poses of the shipped session against its truth")
+    doctor.add_argument(
+        "--no-hardware", action="store_true", help="leave sound card and camera alone"
+    )
+    doctor.add_argument(
+        "--self-test",
+        action="store_true",
+        help="measure the poses of the shipped session against its truth",
+    )
     doctor.add_argument("--json", action="store_true")
 
     calibrate = commands.add_parser(
@@ -84,52 +112,138 @@ def make_parser() -> argparse.ArgumentParser:
     )
     _calibrate_options(calibrate)
 
-    config = commands.add_parser("config", help="make a configuration for an array and a board, or check one")
+    config = commands.add_parser(
+        "config", help="make a configuration for an array and a board, or check one"
+    )
     wanted = config.add_mutually_exclusive_group(required=True)
     wanted.add_argument("--array", help="microphone array; an unknown name lists them")
-    wanted.add_argument("--check", type=Path, metavar="F", help="only say whether F is a good configuration")
-    wanted.add_argument("--list", action="store_true", help="all arrays and boards, and which do not go together")
+    wanted.add_argument(
+        "--check", type=Path, metavar="F", help="only say whether F is a good configuration"
+    )
+    wanted.add_argument(
+        "--list", action="store_true", help="all arrays and boards, and which do not go together"
+    )
     config.add_argument("--board", help="with --array: the computer; an unknown name lists them")
     config.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="e.g. device.id=hall, place.speaker_m=[0.1,0,0]"
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="e.g. device.id=hall, place.speaker_m=[0.1,0,0]",
     )
-    config.add_argument("--out", type=Path, metavar="F", help="write it there instead of printing it")
+    config.add_argument(
+        "--out", type=Path, metavar="F", help="write it there instead of printing it"
+    )
 
-    forget = commands.add_parser("forget", help="clear a removed sensor's retained messages from the broker and Home Assistant")
+    forget = commands.add_parser(
+        "forget",
+        help="clear a removed sensor's retained messages from the broker and Home Assistant",
+    )
     forget.add_argument("--config", type=Path, required=True)
 
     schema = commands.add_parser("schema", help="print the JSON Schema of a message")
     schema.add_argument(
-        "message", choices=sorted(p.stem for p in SCHEMAS.glob("*.json")), nargs="?", help="default: all, by name"
+        "message",
+        choices=sorted(p.stem for p in SCHEMAS.glob("*.json")),
+        nargs="?",
+        help="default: all, by name",
     )
 
-    _bench_options(commands.add_parser("bench", help="tell in two minutes whether this machine keeps up, and what limits it"))
+    _bench_options(
+        commands.add_parser(
+            "bench", help="tell in two minutes whether this machine keeps up, and what limits it"
+        )
+    )
     return parser
 
 
 def _bench_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--stage", choices=("frontend", "networks", "replay", "latency"), help="measure this only, at length")
-    parser.add_argument("--config", type=Path, help="whose frame rate and networks are meant (default: the defaults)")
+    parser.add_argument(
+        "--stage",
+        choices=("frontend", "networks", "replay", "latency"),
+        help="measure this only, at length",
+    )
+    parser.add_argument(
+        "--config",
+        type=Path,
+        help="whose frame rate and networks are meant (default: the defaults)",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
-    parser.add_argument("--out", type=Path, action="append", default=[], metavar="F", help="write it there, too: F.json or F.md")
-    parser.add_argument("--compare", type=Path, metavar="OLD.json", help="tell what changed since an earlier --out")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="F",
+        help="write it there, too: F.json or F.md",
+    )
+    parser.add_argument(
+        "--compare", type=Path, metavar="OLD.json", help="tell what changed since an earlier --out"
+    )
     parser.add_argument("--plot", type=Path, metavar="F.png", help="draw it (needs matplotlib)")
-    parser.add_argument("--save", action="store_true", help="keep the fastest runtime, threads and variant for `run`")
+    parser.add_argument(
+        "--save",
+        action="store_true",
+        help="keep the fastest runtime, threads and variant for `run`",
+    )
 
 
 def _calibrate_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", type=Path, help="of the real device; with --session: whose recordings these are")
     parser.add_argument(
-        "--session", type=Path, action="append", default=[], help="a recording instead of the device, one per loudspeaker place"
+        "--config", type=Path, help="of the real device; with --session: whose recordings these are"
     )
-    parser.add_argument("--seconds", type=_positive, default=10.0, help="of each recording on the device (default 10)")
-    parser.add_argument("--board", type=Path, metavar="FOLDER", help="images of the ChArUco board: focal length and distortion")
-    parser.add_argument("--floor", type=Path, metavar="IMAGE", help="the board on the floor: height, tilt and roll")
-    parser.add_argument("--walk", type=Path, metavar="SESSION", help="one person walks: height and tilt, scale against sound")
-    parser.add_argument("--person-height", type=_positive, metavar="M", help="standing height of who walks, in shoes [m]")
-    parser.add_argument("--square-mm", type=_positive, default=36.0, help="side of the printed board's squares (default 36)")
-    parser.add_argument("--print-board", type=Path, metavar="PNG", help="only write the board's image, to print at 300 dpi")
-    parser.add_argument("--out", type=Path, metavar="F", help="file to write (default: calibration.file of the configuration)")
+    parser.add_argument(
+        "--session",
+        type=Path,
+        action="append",
+        default=[],
+        help="a recording instead of the device, one per loudspeaker place",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=_positive,
+        default=10.0,
+        help="of each recording on the device (default 10)",
+    )
+    parser.add_argument(
+        "--board",
+        type=Path,
+        metavar="FOLDER",
+        help="images of the ChArUco board: focal length and distortion",
+    )
+    parser.add_argument(
+        "--floor", type=Path, metavar="IMAGE", help="the board on the floor: height, tilt and roll"
+    )
+    parser.add_argument(
+        "--walk",
+        type=Path,
+        metavar="SESSION",
+        help="one person walks: height and tilt, scale against sound",
+    )
+    parser.add_argument(
+        "--person-height",
+        type=_positive,
+        metavar="M",
+        help="standing height of who walks, in shoes [m]",
+    )
+    parser.add_argument(
+        "--square-mm",
+        type=_positive,
+        default=36.0,
+        help="side of the printed board's squares (default 36)",
+    )
+    parser.add_argument(
+        "--print-board",
+        type=Path,
+        metavar="PNG",
+        help="only write the board's image, to print at 300 dpi",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="F",
+        help="file to write (default: calibration.file of the configuration)",
+    )
     parser.add_argument("--json", action="store_true", help="the steps as one JSON object")
 
 
@@ -154,7 +268,9 @@ def main(argv: list[str] | None = None) -> int:
     share_arenas()
     # FFmpeg inside OpenCV writes its own lines about a damaged file; ours says what to do.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
+    )
     try:
         return _dispatch(args, start_again if argv is None else None)
     except PosekernelError as e:
@@ -169,7 +285,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _dispatch(args: argparse.Namespace, compiled: Callable[[], None] | None) -> int:
-    from edge import app
+    from edge.tools import app
 
     match args.command:
         case "run":
@@ -178,7 +294,13 @@ def _dispatch(args: argparse.Namespace, compiled: Callable[[], None] | None) -> 
             return app.demo_command(args.json, args.seconds)
         case "replay":
             return app.replay_command(
-                args.directory, args.realtime, args.height_prior, args.json, args.seconds, args.messages, args.web
+                args.directory,
+                args.realtime,
+                args.height_prior,
+                args.json,
+                args.seconds,
+                args.messages,
+                args.web,
             )
         case "record":
             return app.record_command(args.directory, args.config, args.seconds, args.consent)
@@ -191,13 +313,19 @@ def _dispatch(args: argparse.Namespace, compiled: Callable[[], None] | None) -> 
         case "config":
             return app.config_command(args.array, args.board, args.set, args.out, args.check)
         case "doctor":
-            from edge import doctor
+            from edge.tools.doctor import checks as doctor
 
-            findings = doctor.examine(args.config, hardware=not args.no_hardware, self_test=args.self_test)
-            print(json.dumps(doctor.as_dicts(findings), indent=1) if args.json else doctor.table(findings))
+            findings = doctor.examine(
+                args.config, hardware=not args.no_hardware, self_test=args.self_test
+            )
+            print(
+                json.dumps(doctor.as_dicts(findings), indent=1)
+                if args.json
+                else doctor.table(findings)
+            )
             return doctor.exit_code(findings)
         case _:
-            from edge.bench.command import bench_command
+            from edge.tools.bench.command import bench_command
 
             return bench_command(args)
 

@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from edge import __version__
-from edge.errors import PosekernelError
+from edge.core.errors import PosekernelError
 from export.commands import (
     bench_peers,
     broker_load,
@@ -29,7 +29,8 @@ from export.commands import (
 def make_parser() -> argparse.ArgumentParser:
     """The whole command line."""
     parser = argparse.ArgumentParser(
-        prog="posekernel-export", description="Simulates, trains and measures what the posekernel sensor runs."
+        prog="posekernel-export",
+        description="Simulates, trains and measures what the posekernel sensor runs.",
     )
     parser.add_argument("--version", action="version", version=f"posekernel-export {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

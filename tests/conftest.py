@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.alsa_device import AlsaTestDevice, make_alsa_device
-from tests.compiled import NoToolchainError
+from tests.support.alsa_device import AlsaTestDevice, make_alsa_device
+from tests.support.compiled import NoToolchainError
 
 
 @pytest.fixture(scope="session", autouse=True)

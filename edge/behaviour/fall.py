@@ -9,21 +9,40 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Literal
 
-from edge.activity import TYPICAL_HEIGHT_M
-from edge.pose import Activity
+from edge.behaviour.posture import TYPICAL_HEIGHT_M
+from edge.core.pose import Activity
 
-FLOOR_M, FLOOR_SHARE = 0.38, 0.24  # on the floor the trunk is lower than this, and than this part of the standing height
+FLOOR_M, FLOOR_SHARE = (
+    0.38,
+    0.24,
+)  # on the floor the trunk is lower than this, and than this part of the standing height
 OFF_FLOOR_M = 0.1  # higher than that by this: no longer on the floor
 UPPER_SHARE = 0.3  # of the trunk's higher end in its height: on the floor one end may be propped up, on a sofa none is low
-FLAT, STEEP = 0.16, 0.24  # shoulders above the hips, in parts of the standing height: less is flat, more is not
+FLAT, STEEP = (
+    0.16,
+    0.24,
+)  # shoulders above the hips, in parts of the standing height: less is flat, more is not
 ENOUGH_S = 0.2  # of evidence: time on the floor, each moment times the share by which the trunk is below the limit
-FAST_S, FAST_M, ARRIVE_S = 0.15, 0.3, 0.7  # so much evidence, in full or in part, for coming down so far in the last moment
-LEAST_S, JUDGE_S = 0.3, 2.5  # on the floor for so long at least; and at most, what comes later was no fall
+FAST_S, FAST_M, ARRIVE_S = (
+    0.15,
+    0.3,
+    0.7,
+)  # so much evidence, in full or in part, for coming down so far in the last moment
+LEAST_S, JUDGE_S = (
+    0.3,
+    2.5,
+)  # on the floor for so long at least; and at most, what comes later was no fall
 LEAST_DROP = 0.25  # of the trunk, in parts of the standing height; from a chair it is 0.3
-LONGEST_FALL_S = 2.5  # a slower way down is lying down; moments in which the person is not seen do not count
-FELL_SHARE = 0.2  # the fall begins where the trunk was last within this share of the drop from the top
+LONGEST_FALL_S = (
+    2.5  # a slower way down is lying down; moments in which the person is not seen do not count
+)
+FELL_SHARE = (
+    0.2  # the fall begins where the trunk was last within this share of the drop from the top
+)
 LONGEST_GAP_S = 10.0  # unseen for longer: what was before does not count
-FARTHEST_M = 2.5  # the floor is reached within this from where the fall began; else it is somebody else
+FARTHEST_M = (
+    2.5  # the floor is reached within this from where the fall began; else it is somebody else
+)
 UP_HIP_M, UP_CHEST_M = 0.40, 0.70  # higher than both: up again, on a seat at least
 UP_S = 2.0
 
@@ -59,7 +78,9 @@ class FallDetector:
         self._evidence_s = 0.0
         self._up_s: float | None = None
 
-    def __call__(self, activity: Activity, people: int, t_s: float) -> Fall | Literal["cleared"] | None:
+    def __call__(
+        self, activity: Activity, people: int, t_s: float
+    ) -> Fall | Literal["cleared"] | None:
         """The newest activity at t_s [s]; a Fall when one was just recognised, "cleared" when the fallen is up again."""
         hip, chest, place = activity.hip_height_m, activity.chest_height_m, activity.floor_m
         if hip is None or chest is None or place is None:
@@ -73,7 +94,9 @@ class FallDetector:
         if self.fallen and self._is_up_again(hip, chest, people):
             self._down_s, self.fallen = None, False
             return "cleared"
-        return self._judge(trunk, step_s, chest - hip, activity.standing_height_m or TYPICAL_HEIGHT_M)
+        return self._judge(
+            trunk, step_s, chest - hip, activity.standing_height_m or TYPICAL_HEIGHT_M
+        )
 
     def _advance(self, t_s: float) -> float:
         """The time [s] since the last activity, as far as the person was seen in it."""
@@ -87,7 +110,9 @@ class FallDetector:
         self._seen_s += step_s
         return step_s
 
-    def _judge(self, trunk: _Trunk, step_s: float, slope_m: float, standing_m: float) -> Fall | None:
+    def _judge(
+        self, trunk: _Trunk, step_s: float, slope_m: float, standing_m: float
+    ) -> Fall | None:
         floor_m = min(FLOOR_M, FLOOR_SHARE * standing_m)
         on_floor = trunk.height_m < floor_m and slope_m < FLAT * standing_m
         if self._down_s is None:
@@ -103,7 +128,11 @@ class FallDetector:
         self._looks[1] += 1
         if on_floor:
             self._evidence_s += step_s * (1.0 - trunk.height_m / floor_m)
-        if self.fallen or self._evidence_s < ENOUGH_S or not LEAST_S <= self._seen_s - self._down_s <= JUDGE_S:
+        if (
+            self.fallen
+            or self._evidence_s < ENOUGH_S
+            or not LEAST_S <= self._seen_s - self._down_s <= JUDGE_S
+        ):
             return None
         fall = self._fall(trunk, self._down_s, LEAST_DROP * standing_m)
         self.fallen = fall is not None
@@ -121,7 +150,9 @@ class FallDetector:
         if drop < least_drop_m:
             return None
         start = next(t for t in reversed(before) if t.height_m >= top.height_m - FELL_SHARE * drop)
-        apart = ((start.place[0] - trunk.place[0]) ** 2 + (start.place[1] - trunk.place[1]) ** 2) ** 0.5
+        apart = (
+            (start.place[0] - trunk.place[0]) ** 2 + (start.place[1] - trunk.place[1]) ** 2
+        ) ** 0.5
         if apart > FARTHEST_M:
             return None
         return Fall(drop, down_s - start.t_s, self._looks[0] / self._looks[1])

@@ -8,11 +8,15 @@ from collections import deque
 import numpy as np
 
 FOOT_SHARE = 0.045  # the lower ankle is so high above the floor, in parts of the standing height
-STRAIGHT_LEGS = 0.38  # hips higher above the lower ankle than this part of the standing height: on their feet
+STRAIGHT_LEGS = (
+    0.38  # hips higher above the lower ankle than this part of the standing height: on their feet
+)
 UPRIGHT_COSINE = 0.87  # of 30 degrees
 FARTHEST_M = 0.2  # no calibration is so far off: rather a platform, or legs that are not seen
 MEMORY_S, SPACING_S = 60.0, 0.2  # so much time on their feet counts, in looks so far apart
-TRUST_S = 3.0  # after so much of it half of what the feet say is believed; errors of poses last seconds
+TRUST_S = (
+    3.0  # after so much of it half of what the feet say is believed; errors of poses last seconds
+)
 
 
 class FloorLevel:
@@ -23,7 +27,9 @@ class FloorLevel:
         self._feet: deque[float] = deque(maxlen=round(MEMORY_S / SPACING_S))
         self._next_s = -np.inf
 
-    def __call__(self, hip_m: float, foot_m: float, upright: float, standing_m: float, t_s: float) -> float:
+    def __call__(
+        self, hip_m: float, foot_m: float, upright: float, standing_m: float, t_s: float
+    ) -> float:
         """Take one look in at t_s [s]; returns offset_m.
 
         hip_m, foot_m: heights of hips and lower ankle in the room frame, NaN where not seen; upright: cosine of the trunk's lean;

@@ -1,7 +1,7 @@
 """What the person does, from the tracked joints: posture, heading, speed, heights, and the zones they are in.
 
 Causal geometry in the room frame, without training. Each quantity is the median over the newest half second, so that a few wrong
-poses change nothing, and a new posture must hold for a moment. Heights are above the floor that feet have shown (edge/floor.py),
+poses change nothing, and a new posture must hold for a moment. Heights are above the floor that feet have shown (edge/behaviour/floor.py),
 and compared in parts of the standing height.
 """
 
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.floor import FloorLevel
-from edge.pose import MID_HIP, Activity, LiftedPose, Posture
-from edge.shape import SEEN, standing_height
-from edge.zones import ZoneConfig, ZoneOccupancy
+from edge.behaviour.floor import FloorLevel
+from edge.behaviour.zones import ZoneConfig, ZoneOccupancy
+from edge.core.pose import MID_HIP, Activity, LiftedPose, Posture
+from edge.lifting.shape import SEEN, standing_height
 
 Array = npt.NDArray[np.float64]
 
@@ -28,8 +28,14 @@ SPEED_WINDOW_S = 0.8
 HOLD_S = 0.3  # a new posture must be seen for so long
 HEADING_S = 0.5  # time constant
 WALK_M_S, STAND_M_S = 0.4, 0.22  # faster than this is walking, slower is standing again
-HEIGHTS = 101  # the median of so many heard poses: a body's height does not change, its estimate does
-HEIGHTS_TO_JUDGE, SIZES, ODD_SIZE = 15, 5, 0.15  # while so many bodies are larger or smaller by this share, poses are left out
+HEIGHTS = (
+    101  # the median of so many heard poses: a body's height does not change, its estimate does
+)
+HEIGHTS_TO_JUDGE, SIZES, ODD_SIZE = (
+    15,
+    5,
+    0.15,
+)  # while so many bodies are larger or smaller by this share, poses are left out
 TYPICAL_HEIGHT_M = 1.7
 # Parts of the standing height.
 LOW_HIP = 0.43  # below: not on straight legs
@@ -39,7 +45,9 @@ FLAT_TRUNK = 0.16  # shoulders less than this above the hips: the trunk lies (a 
 FLAT_LEGS = 0.12  # hips less than this above the ankles: the legs lie, too
 STILL_FLAT = 1.5  # somebody who lies may look this much less flat before they no longer do
 KNEELING, KNEELING_HIP = 0.13, 0.12  # knees lower than this, and hips higher than they by this
-FEET_AHEAD = 0.12  # ankles this far ahead of the hips, in the knees' direction: sitting; else crouching
+FEET_AHEAD = (
+    0.12  # ankles this far ahead of the hips, in the knees' direction: sitting; else crouching
+)
 LEAN_COSINE = 0.77  # of 40 degrees: leaning farther than this on straight legs is bending
 HUNCH_COSINE = 0.64  # of 50 degrees: as far as somebody on a seat leans
 
@@ -91,7 +99,9 @@ class ActivityTracker:
         speed = None if velocity is None else float(np.hypot(*velocity))
         floor = None if np.isnan(place).any() else (float(place[0]), float(place[1]))
         parts = np.array([hip, chest, ankle, knee, ahead]) / standing_m
-        posture = self._settle(_classify(parts, upright, STILL_FLAT if self._posture == "lying" else 1.0), t_s)
+        posture = self._settle(
+            _classify(parts, upright, STILL_FLAT if self._posture == "lying" else 1.0), t_s
+        )
         return Activity(
             posture=self._gait(posture, speed),
             floor_m=floor,
@@ -106,7 +116,9 @@ class ActivityTracker:
     def _restart(self) -> None:
         self._looks: deque[_Look] = deque()
         self._heights: deque[float] = deque(maxlen=HEIGHTS)
-        self._sizes: deque[float] = deque(maxlen=SIZES)  # log of the newest bodies' over the usual height
+        self._sizes: deque[float] = deque(
+            maxlen=SIZES
+        )  # log of the newest bodies' over the usual height
         self._facing = np.zeros(2)
         self._posture: Posture = "unknown"
         self._next: tuple[Posture, float] = ("unknown", 0.0)  # what it may become, and since when
@@ -134,14 +146,22 @@ class ActivityTracker:
 
     def _gait(self, posture: Posture, speed: float | None) -> Posture:
         """Standing on the move is walking."""
-        self._walking = posture == "standing" and speed is not None and speed > (STAND_M_S if self._walking else WALK_M_S)
+        self._walking = (
+            posture == "standing"
+            and speed is not None
+            and speed > (STAND_M_S if self._walking else WALK_M_S)
+        )
         return "walking" if self._walking else posture
 
-    def _heading(self, facing: Array, velocity: Array | None, posture: Posture, dt_s: float) -> float | None:
+    def _heading(
+        self, facing: Array, velocity: Array | None, posture: Posture, dt_s: float
+    ) -> float | None:
         """Smoothed; None for somebody who lies. People walk forwards: that settles what a chest alone may leave open."""
         if np.isfinite(facing).all():
             seen = facing if velocity is None else facing + velocity / WALK_M_S
-            self._facing = self._facing + (1.0 - np.exp(-dt_s / HEADING_S)) * (seen / max(np.hypot(*seen), 1e-6) - self._facing)
+            self._facing = self._facing + (1.0 - np.exp(-dt_s / HEADING_S)) * (
+                seen / max(np.hypot(*seen), 1e-6) - self._facing
+            )
         if posture == "lying" or np.hypot(*self._facing) < 0.2:
             return None
         return float(np.degrees(np.arctan2(-self._facing[0], self._facing[1])))
@@ -152,7 +172,9 @@ def _measure(room: Array, confidence: Array, t_s: float) -> _Look:
     the cosine of the trunk's lean, and the height of the lower ankle [m].
     """
     joints = np.where((confidence >= SEEN)[:, None], room, np.nan)
-    hips, chest, knees, ankles = (_middle(joints[list(group)]) for group in (HIPS, CHEST, KNEES, ANKLES))
+    hips, chest, knees, ankles = (
+        _middle(joints[list(group)]) for group in (HIPS, CHEST, KNEES, ANKLES)
+    )
     if np.isnan(joints[MID_HIP]).all() and np.isnan(joints[list(HIPS[1:])]).any():
         hips = np.full(3, np.nan)  # one hip alone is not the middle
     trunk = chest - hips
@@ -175,7 +197,11 @@ def _classify(parts: Array, upright: float, patience: float) -> Posture:
     if np.isnan(hip) or np.isnan(chest):
         return "unknown"
     legs_known = not np.isnan(ankle)
-    if hip < LOW_HIP and chest - hip < FLAT_TRUNK * patience and (not legs_known or hip - ankle < FLAT_LEGS * patience):
+    if (
+        hip < LOW_HIP
+        and chest - hip < FLAT_TRUNK * patience
+        and (not legs_known or hip - ankle < FLAT_LEGS * patience)
+    ):
         return "lying"
     if hip >= LOW_HIP and not hip - knee < LEVEL_THIGH:
         return "bending" if upright < LEAN_COSINE else "standing"
@@ -183,7 +209,9 @@ def _classify(parts: Array, upright: float, patience: float) -> Posture:
         return "sitting"
     kneeling = not np.isnan(knee) and knee < KNEELING and hip - knee > KNEELING_HIP
     crouching = legs_known and ahead < FEET_AHEAD
-    return "bending" if kneeling or crouching or (legs_known and upright < HUNCH_COSINE) else "sitting"
+    return (
+        "bending" if kneeling or crouching or (legs_known and upright < HUNCH_COSINE) else "sitting"
+    )
 
 
 def _velocity(looks: Sequence[_Look]) -> Array | None:

@@ -9,13 +9,17 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from edge.config import TrackConfig
-from edge.pose import MID_HIP, LiftedPose
+from edge.core.config.settings import TrackConfig
+from edge.core.pose import MID_HIP, LiftedPose
 
 Array = npt.NDArray[np.float64]
 
-COMMON_SHARE = 0.8  # of a heard pose's 1-sigma that does not average out: room, body and offset stay the same
-WALK_M_PER_SQRT_S = 0.5  # random walk of the distance: somebody who starts to walk is followed within a few frames
+COMMON_SHARE = (
+    0.8  # of a heard pose's 1-sigma that does not average out: room, body and offset stay the same
+)
+WALK_M_PER_SQRT_S = (
+    0.5  # random walk of the distance: somebody who starts to walk is followed within a few frames
+)
 
 
 class OneEuro:
@@ -56,7 +60,11 @@ class Tracker:
         dt_s = (t_ns - self._t_ns) * 1e-9
         distance = pose.mid_hip_distance_m
         variance = (float(pose.sigma[MID_HIP]) / distance) ** 2
-        if self._shape is None or not 0.0 < dt_s < self.config.timeout_s or self._is_someone_else(pose, dt_s):
+        if (
+            self._shape is None
+            or not 0.0 < dt_s < self.config.timeout_s
+            or self._is_someone_else(pose, dt_s)
+        ):
             self._shape = OneEuro(self.config.cutoff_hz, self.config.beta)
             self._log_distance, self._variance = float(np.log(distance)), variance
         else:
@@ -72,7 +80,9 @@ class Tracker:
         # body's shape and the place on it where the echo begins: that part stays however long one looks.
         common = pose.sigma if pose.scale_source == "height" else COMMON_SHARE * pose.sigma
         removed = max(variance - self._variance, 0.0) * smoothed**2
-        self._last = replace(pose, joints=joints, sigma=np.sqrt(np.maximum(pose.sigma**2 - removed, common**2)))
+        self._last = replace(
+            pose, joints=joints, sigma=np.sqrt(np.maximum(pose.sigma**2 - removed, common**2))
+        )
         return self._last
 
     def _is_someone_else(self, pose: LiftedPose, dt_s: float) -> bool:

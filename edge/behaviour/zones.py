@@ -9,15 +9,17 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from edge.errors import ConfigError
-from edge.toml_fields import required
+from edge.core.errors import ConfigError
+from edge.core.toml_fields import required
 
 Point = tuple[float, float]
 
 MAX_CORNERS = 64
 LEAST_AREA_M2 = 0.05
 ENTER_S, LEAVE_S = 0.5, 1.0  # inside, or outside, for so long before it counts
-LEAVE_M = 0.25  # farther than this outside: a chair at the edge of its zone is not left by leaning over
+LEAVE_M = (
+    0.25  # farther than this outside: a chair at the edge of its zone is not left by leaning over
+)
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,9 @@ class ZoneOccupancy:
     def __init__(self, zones: Sequence[ZoneConfig]) -> None:
         self._zones = [(zone.name, np.array(zone.polygon, np.float64)) for zone in zones]
         self._inside = [False] * len(zones)
-        self._since_s: list[float | None] = [None] * len(zones)  # since when the other state was seen, without a break
+        self._since_s: list[float | None] = [None] * len(
+            zones
+        )  # since when the other state was seen, without a break
 
     def __call__(self, place: Point, t_s: float) -> tuple[str, ...]:
         """Names of the zones that the person at `place` is in at the time t_s, in the order of the configuration."""
@@ -59,7 +63,9 @@ class ZoneOccupancy:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the zones that the person is in."""
-        return tuple(name for (name, _), inside in zip(self._zones, self._inside, strict=True) if inside)
+        return tuple(
+            name for (name, _), inside in zip(self._zones, self._inside, strict=True) if inside
+        )
 
 
 def outside(polygon: npt.NDArray[np.float64], place: Point) -> float:
@@ -108,7 +114,9 @@ def _check_polygon(corners: Sequence[Point], where: str) -> None:
             )
     area = 0.5 * abs(sum(a[0] * b[1] - b[0] * a[1] for a, b in edges))
     if area < LEAST_AREA_M2:
-        raise ConfigError(f"{where}: found an area of {area:.3f} m2, at least {LEAST_AREA_M2} is needed (corners are in metres)")
+        raise ConfigError(
+            f"{where}: found an area of {area:.3f} m2, at least {LEAST_AREA_M2} is needed (corners are in metres)"
+        )
 
 
 def _cross(a: Point, b: Point, c: Point, d: Point, neighbours: bool) -> bool:
@@ -117,7 +125,9 @@ def _cross(a: Point, b: Point, c: Point, d: Point, neighbours: bool) -> bool:
     if neighbours:  # they may only fold back onto each other
         shared = b if b == c else a
         first, second = (a if shared == b else b), (d if shared == c else c)
-        ahead = (first[0] - shared[0]) * (second[0] - shared[0]) + (first[1] - shared[1]) * (second[1] - shared[1])
+        ahead = (first[0] - shared[0]) * (second[0] - shared[0]) + (first[1] - shared[1]) * (
+            second[1] - shared[1]
+        )
         return _turn(first, shared, second) == 0.0 and ahead > 0.0
     if turns[0] * turns[1] < 0.0 and turns[2] * turns[3] < 0.0:
         return True

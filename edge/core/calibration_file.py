@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from edge import __version__
-from edge.calibration.judge import Step
-from edge.calibration.takes import Take
-from edge.errors import ConfigError
-from edge.files import write_whole
-from edge.toml_fields import choice, from_table, required
-from edge.toml_text import as_toml
+from edge.core.errors import ConfigError
+from edge.core.files import write_whole
+from edge.core.toml_fields import choice, from_table, required
+from edge.core.toml_text import as_toml
+from edge.tools.calibration.steps import Step
+from edge.tools.calibration.takes import Take
 
 FORMAT = "posekernel-calibration-1"
 Vector = tuple[float, float, float]
@@ -150,7 +150,9 @@ def load_calibration(path: Path) -> Calibration:
     try:
         return from_table(Calibration, tomllib.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError as e:
-        raise ConfigError(f"{path}: no such file; make it with `posekernel calibrate`, or clear calibration.file") from e
+        raise ConfigError(
+            f"{path}: no such file; make it with `posekernel calibrate`, or clear calibration.file"
+        ) from e
     except (OSError, UnicodeDecodeError) as e:
         raise ConfigError(f"{path}: cannot be read ({e})") from e
     except (tomllib.TOMLDecodeError, ConfigError, RecursionError) as e:
@@ -160,17 +162,29 @@ def load_calibration(path: Path) -> Calibration:
 def write_calibration(path: Path, calibration: Calibration) -> None:
     """Write it whole or not at all. Raises ConfigError where that is not possible."""
     table = _plain(dataclasses.asdict(calibration))
-    bad, undecided = ([s.name for s in calibration.steps if s.outcome == outcome] for outcome in ("fault", "open"))
+    bad, undecided = (
+        [s.name for s in calibration.steps if s.outcome == outcome] for outcome in ("fault", "open")
+    )
     heading = [
         f"Calibration of {calibration.device or 'a recorded rig'}, {calibration.created}, posekernel {calibration.posekernel}.",
         *(["SIMULATED: no real device was measured."] if calibration.source == "simulated" else []),
-        f"Not usable: {', '.join(bad)}." if bad else "Set calibration.file in the configuration to this file to use it.",
-        *([f"Not decided yet: {', '.join(undecided)}; see what their steps advise, and calibrate again."] if undecided else []),
+        f"Not usable: {', '.join(bad)}."
+        if bad
+        else "Set calibration.file in the configuration to this file to use it.",
+        *(
+            [
+                f"Not decided yet: {', '.join(undecided)}; see what their steps advise, and calibrate again."
+            ]
+            if undecided
+            else []
+        ),
     ]
     try:
         write_whole(path, as_toml(table, heading).encode())
     except OSError as e:
-        raise ConfigError(f"{path}: cannot be written ({e.strerror}); give --out a place that you may write to") from e
+        raise ConfigError(
+            f"{path}: cannot be written ({e.strerror}); give --out a place that you may write to"
+        ) from e
 
 
 def _vectors(points: np.ndarray[Any, Any]) -> tuple[Vector, ...]:

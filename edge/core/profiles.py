@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from edge.config import CameraConfig, Config, check_config
-from edge.errors import ConfigError
-from edge.toml_fields import choice, from_table, limited, required
-from edge.toml_text import as_toml
+from edge.core.config.settings import CameraConfig, Config, check_config
+from edge.core.errors import ConfigError
+from edge.core.toml_fields import choice, from_table, limited, required
+from edge.core.toml_text import as_toml
 
-FIRMWARE_CONFIG = Path(__file__).parents[1] / "firmware_config"
+FIRMWARE_CONFIG = Path(__file__).parents[2] / "firmware_config"
 INTERFACES = ("usb", "i2s-stereo", "i2s-tdm")
 CAPTURE_PCM, PLAYBACK_PCM = "posekernel_capture", "posekernel_playback"  # what alsa/*.conf define
 FRAME_SIZE = (640, 480)
@@ -149,7 +149,10 @@ def check_pair(array: ArrayProfile, board: BoardProfile) -> None:
     """Raises ConfigError, with the reason, for an array that cannot work on the board."""
     if array.interface in board.interfaces:
         return
-    reason = next((r.reason for r in board.refusals if r.interface == array.interface), f"it offers no {array.interface}")
+    reason = next(
+        (r.reason for r in board.refusals if r.interface == array.interface),
+        f"it offers no {array.interface}",
+    )
     raise ConfigError(f"{array.title} on {board.title}: {reason}")
 
 
@@ -166,19 +169,25 @@ def render_config(array_name: str, board_name: str, settings: Sequence[str]) -> 
         raise ConfigError(
             f"place: found {place_table!r}, but its keys are needed, for example --set place.speaker_m=[0.1,0.06,0]"
         )
-    from_table(CameraConfig, asked.get("camera", {}), "camera")  # the focal length is worked out from it
+    from_table(
+        CameraConfig, asked.get("camera", {}), "camera"
+    )  # the focal length is worked out from it
     missing = [key for key in ("device.id", *array.required) if _look_up(asked, key) is None]
     if "speaker_m" not in place_table:
         missing.append("place.speaker_m")
     if missing:
-        raise ConfigError(f"{', '.join(missing)}: missing; only the site knows, give --set {missing[0]}=...")
+        raise ConfigError(
+            f"{', '.join(missing)}: missing; only the site knows, give --set {missing[0]}=..."
+        )
     place = from_table(Place, place_table, "place")
     table = _merged(_known(array_name, array, board, place, asked), asked)
     check_config(from_table(Config, table))
     return as_toml(table, _heading(array_name, array, board_name, board))
 
 
-def _known(name: str, array: ArrayProfile, board: BoardProfile, place: Place, asked: dict[str, Any]) -> dict[str, Any]:
+def _known(
+    name: str, array: ArrayProfile, board: BoardProfile, place: Place, asked: dict[str, Any]
+) -> dict[str, Any]:
     camera = asked.get("camera", {})
     width, height, fps = (
         camera.get("width", FRAME_SIZE[0]),
@@ -199,7 +208,10 @@ def _known(name: str, array: ArrayProfile, board: BoardProfile, place: Place, as
             "format": array.format,
             "alsa_period_frames": array.alsa_period_frames.value,
         },
-        "excitation": {"sample_rate_hz": array.sample_rate_hz.value, "band_hz": list(array.band_hz.value)},
+        "excitation": {
+            "sample_rate_hz": array.sample_rate_hz.value,
+            "band_hz": list(array.band_hz.value),
+        },
         "calibration": {"array": name},
         "rig": {
             "speakers_m": [list(place.speaker_m)],
@@ -221,7 +233,9 @@ def mic_positions(array: ArrayProfile, place: Place) -> Positions:
     """The microphones where the array is mounted, camera frame [m, shape=(M, 3)]."""
     plane = np.array([m.position_m for m in array.mics]).reshape(-1, 2)
     turn = math.radians(place.turn_deg)
-    x, y = (np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]]) @ plane.T).astype(np.float64)
+    x, y = (
+        np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]]) @ plane.T
+    ).astype(np.float64)
     zero = np.zeros_like(x)
     # The face looks away from the camera: its right is the camera's left.
     mounted = np.stack([-x, -y, zero] if place.mount == "facing" else [x, zero, y], axis=1)
@@ -246,7 +260,11 @@ def _load(kind: str, name: str, cls: type[T]) -> T:
         raise ConfigError(f"{path}: {e}") from e
 
 
-def _check_sources(name: str, profile: ArrayProfile | BoardProfile, more: tuple[MicProfile, ...] | tuple[Refusal, ...]) -> None:
+def _check_sources(
+    name: str,
+    profile: ArrayProfile | BoardProfile,
+    more: tuple[MicProfile, ...] | tuple[Refusal, ...],
+) -> None:
     known = {s.id for s in profile.sources}
     facts = [f for f in vars(profile).values() if isinstance(f, Whole | Span)]
     if unknown := sorted({f.source for f in (*facts, *more)} - known):
@@ -258,7 +276,9 @@ def _parse_settings(settings: Sequence[str]) -> dict[str, Any]:
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals or not key.strip():
-            raise ConfigError(f"--set {setting!r}: key=value is needed, for example --set device.id=kitchen")
+            raise ConfigError(
+                f"--set {setting!r}: key=value is needed, for example --set device.id=kitchen"
+            )
         *path, last = key.strip().split(".")
         at = table
         for part in path:
@@ -275,7 +295,9 @@ def _value(text: str) -> Any:
     except tomllib.TOMLDecodeError:
         return text
     except RecursionError as e:
-        raise ConfigError(f"--set: found brackets nested too deeply in {text[:40]!r}, a plain value is needed") from e
+        raise ConfigError(
+            f"--set: found brackets nested too deeply in {text[:40]!r}, a plain value is needed"
+        ) from e
 
 
 def _look_up(table: dict[str, Any], key: str) -> Any:
@@ -290,15 +312,25 @@ def _merged(known: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
     merged = dict(known)
     for key, value in asked.items():
         before = merged.get(key)
-        merged[key] = _merged(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
+        merged[key] = (
+            _merged(before, value)
+            if isinstance(before, dict) and isinstance(value, dict)
+            else value
+        )
     return merged
 
 
-def _heading(array_name: str, array: ArrayProfile, board_name: str, board: BoardProfile) -> list[str]:
+def _heading(
+    array_name: str, array: ArrayProfile, board_name: str, board: BoardProfile
+) -> list[str]:
     unmeasured = not all(m.verified for m in array.mics)
     return [
         f"Made by `posekernel config --array {array_name} --board {board_name}`: {array.title} on {board.title}.",
-        *(["Microphone positions are from publications, not measured on this device."] if unmeasured else []),
+        *(
+            ["Microphone positions are from publications, not measured on this device."]
+            if unmeasured
+            else []
+        ),
         "rig.camera is from the data sheet's field of view until the camera is calibrated.",
         *(f"Array: {q}" for q in array.quirks),
         *(f"Board: {x}" for x in board.limits),

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.errors import ConfigError
+from edge.core.errors import ConfigError
 
 Array = npt.NDArray[np.float64]
 
@@ -51,14 +51,22 @@ class Camera:
         for name in ("width", "height", "fx", "fy"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
-                raise ConfigError(f"rig.camera.{name}: found {value}, but a finite number of pixels above 0 is needed")
+                raise ConfigError(
+                    f"rig.camera.{name}: found {value}, but a finite number of pixels above 0 is needed"
+                )
         for name in ("cx", "cy", "tilt_deg", "roll_deg"):
             if not math.isfinite(getattr(self, name)):
-                raise ConfigError(f"rig.camera.{name}: found {getattr(self, name)}, but a finite number is needed")
+                raise ConfigError(
+                    f"rig.camera.{name}: found {getattr(self, name)}, but a finite number is needed"
+                )
         if not all(math.isfinite(k) for k in self.distortion):
-            raise ConfigError(f"rig.camera.distortion: found {list(self.distortion)}, but finite numbers are needed")
+            raise ConfigError(
+                f"rig.camera.distortion: found {list(self.distortion)}, but finite numbers are needed"
+            )
         if self.height_m is not None and not math.isfinite(self.height_m):
-            raise ConfigError(f"rig.camera.height_m: found {self.height_m}, but a finite number of metres or null is needed")
+            raise ConfigError(
+                f"rig.camera.height_m: found {self.height_m}, but a finite number of metres or null is needed"
+            )
 
     @property
     def matrix(self) -> Array:
@@ -68,7 +76,9 @@ class Camera:
     def project(self, points: npt.ArrayLike) -> Array:
         """Camera-frame points (..., 3) [m] -> pixels (..., 2). Points must have z > 0."""
         p = np.asarray(points, np.float64)
-        uv, _ = cv2.projectPoints(p.reshape(-1, 1, 3), np.zeros(3), np.zeros(3), self.matrix, np.array(self.distortion))
+        uv, _ = cv2.projectPoints(
+            p.reshape(-1, 1, 3), np.zeros(3), np.zeros(3), self.matrix, np.array(self.distortion)
+        )
         return np.asarray(uv, np.float64).reshape(*p.shape[:-1], 2)
 
     def rays(self, pixels: npt.ArrayLike) -> Array:
@@ -89,21 +99,39 @@ class Camera:
     def room_rotation(self) -> Array:
         """Rotation (3, 3) that takes camera-frame vectors to the room frame."""
         tilt, roll = np.radians(self.tilt_deg), np.radians(self.roll_deg)
-        unroll = np.array([[np.cos(roll), -np.sin(roll), 0.0], [np.sin(roll), np.cos(roll), 0.0], [0.0, 0.0, 1.0]])
-        level = np.array([[1.0, 0.0, 0.0], [0.0, -np.sin(tilt), np.cos(tilt)], [0.0, -np.cos(tilt), -np.sin(tilt)]])
+        unroll = np.array(
+            [[np.cos(roll), -np.sin(roll), 0.0], [np.sin(roll), np.cos(roll), 0.0], [0.0, 0.0, 1.0]]
+        )
+        level = np.array(
+            [
+                [1.0, 0.0, 0.0],
+                [0.0, -np.sin(tilt), np.cos(tilt)],
+                [0.0, -np.cos(tilt), -np.sin(tilt)],
+            ]
+        )
         return np.asarray(level @ unroll)
 
     def to_room(self, points: npt.ArrayLike) -> Array:
         """Camera-frame points (..., 3) -> room frame (..., 3), metres. Raises ConfigError without a camera height."""
         if self.height_m is None:
-            raise ConfigError("rig.camera.height_m is not set, but the room frame needs it: measure it or run calibration")
-        return np.asarray(np.asarray(points, np.float64) @ self.room_rotation.T + np.array([0.0, 0.0, self.height_m]))
+            raise ConfigError(
+                "rig.camera.height_m is not set, but the room frame needs it: measure it or run calibration"
+            )
+        return np.asarray(
+            np.asarray(points, np.float64) @ self.room_rotation.T
+            + np.array([0.0, 0.0, self.height_m])
+        )
 
     def from_room(self, points: npt.ArrayLike) -> Array:
         """Room-frame points (..., 3) -> camera frame (..., 3), metres."""
         if self.height_m is None:
-            raise ConfigError("rig.camera.height_m is not set, but the room frame needs it: measure it or run calibration")
-        return np.asarray((np.asarray(points, np.float64) - np.array([0.0, 0.0, self.height_m])) @ self.room_rotation)
+            raise ConfigError(
+                "rig.camera.height_m is not set, but the room frame needs it: measure it or run calibration"
+            )
+        return np.asarray(
+            (np.asarray(points, np.float64) - np.array([0.0, 0.0, self.height_m]))
+            @ self.room_rotation
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,17 +150,27 @@ class Rig:
     def __post_init__(self) -> None:
         for name, a in (("speakers_m", self.speakers), ("mics_m", self.mics)):
             if a.ndim != 2 or a.shape[1:] != (3,) or len(a) == 0 or not np.isfinite(a).all():
-                raise ConfigError(f"rig.{name} has shape {a.shape}: a non-empty list of finite [x, y, z] in metres is needed")
+                raise ConfigError(
+                    f"rig.{name} has shape {a.shape}: a non-empty list of finite [x, y, z] in metres is needed"
+                )
         p = self.pairs
         if p.ndim != 2 or p.shape[1:] != (2,) or len(p) == 0:
-            raise ConfigError(f"rig.pairs has shape {p.shape}: a non-empty list of [speaker, microphone] is needed")
-        if (p < 0).any() or (p[:, 0] >= len(self.speakers)).any() or (p[:, 1] >= len(self.mics)).any():
+            raise ConfigError(
+                f"rig.pairs has shape {p.shape}: a non-empty list of [speaker, microphone] is needed"
+            )
+        if (
+            (p < 0).any()
+            or (p[:, 0] >= len(self.speakers)).any()
+            or (p[:, 1] >= len(self.mics)).any()
+        ):
             raise ConfigError(
                 f"rig.pairs names a speaker or microphone that is not there: {len(self.speakers)} speakers and "
                 f"{len(self.mics)} microphones are listed, and counting starts at 0"
             )
         if not 250.0 < self.speed_of_sound_m_s < 450.0:
-            raise ConfigError(f"speed of sound is {self.speed_of_sound_m_s} m/s: 250 to 450 m/s is possible in air")
+            raise ConfigError(
+                f"speed of sound is {self.speed_of_sound_m_s} m/s: 250 to 450 m/s is possible in air"
+            )
 
     @property
     def direct_arrival_s(self) -> Array:
@@ -155,13 +193,19 @@ class Rig:
 def rig_to_dict(rig: Rig, sample_rate_hz: float, band_hz: tuple[float, float]) -> dict[str, Any]:
     """The dataset format's rig.json as a dict."""
     cam = rig.camera
-    camera: dict[str, Any] = {k: getattr(cam, k) for k in ("width", "height", "fx", "fy", "cx", "cy")}
+    camera: dict[str, Any] = {
+        k: getattr(cam, k) for k in ("width", "height", "fx", "fy", "cx", "cy")
+    }
     if any(cam.distortion):
         camera["distortion"] = list(cam.distortion)
     if cam.height_m is not None:
         camera["height_m"] = cam.height_m
     # Tilt and roll also serve without a height: they tell where up is.
-    camera |= {k: getattr(cam, k) for k in ("tilt_deg", "roll_deg") if cam.height_m is not None or getattr(cam, k) != 0.0}
+    camera |= {
+        k: getattr(cam, k)
+        for k in ("tilt_deg", "roll_deg")
+        if cam.height_m is not None or getattr(cam, k) != 0.0
+    }
     return {
         "sample_rate_hz": sample_rate_hz,
         "band_hz": list(band_hz),
@@ -192,7 +236,9 @@ def rig_from_dict(data: dict[str, Any], origin: str) -> tuple[Rig, float, tuple[
         rig = Rig(
             speakers=np.array(data["speakers_m"], np.float64),
             mics=np.array(data["mics_m"], np.float64),
-            pairs=np.array([[whole_number(i, "rig.pairs") for i in pair] for pair in data["pairs"]], np.int64),
+            pairs=np.array(
+                [[whole_number(i, "rig.pairs") for i in pair] for pair in data["pairs"]], np.int64
+            ),
             camera=camera,
             speed_of_sound_m_s=float(data["speed_of_sound_m_s"]),
         )

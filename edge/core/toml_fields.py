@@ -11,7 +11,7 @@ import typing
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from edge.errors import ConfigError
+from edge.core.errors import ConfigError
 
 T = TypeVar("T")
 
@@ -34,20 +34,26 @@ def choice(default: str, options: Sequence[str]) -> Any:
 def from_table(cls: type[T], table: Any, path: str = "") -> T:
     """Build dataclass `cls` from a TOML table. `path`: dotted name of the table, for errors."""
     if not isinstance(table, dict):
-        raise ConfigError(f"{path or 'the file'}: found {_describe(table)}, but a table is needed ([{path}])")
+        raise ConfigError(
+            f"{path or 'the file'}: found {_describe(table)}, but a table is needed ([{path}])"
+        )
     fields = {f.name: f for f in dataclasses.fields(typing.cast(Any, cls))}
     hints = typing.get_type_hints(cls)
     for key in table:
         if key not in fields:
             near = difflib.get_close_matches(key, fields, n=1)
             hint = f"; did you mean {near[0]}?" if near else "."
-            raise ConfigError(f"{_join(path, key)}: no such key{hint} Allowed here: {', '.join(fields)}")
+            raise ConfigError(
+                f"{_join(path, key)}: no such key{hint} Allowed here: {', '.join(fields)}"
+            )
     values: dict[str, Any] = {}
     for name, f in fields.items():
         if name in table:
             values[name] = _convert(hints[name], table[name], _join(path, name), f.metadata)
         elif f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING:
-            raise ConfigError(f"{_join(path, name)}: missing, but needed ({_type_name(hints[name])})")
+            raise ConfigError(
+                f"{_join(path, name)}: missing, but needed ({_type_name(hints[name])})"
+            )
     return cls(**values)
 
 
@@ -55,7 +61,12 @@ def _convert(hint: Any, value: Any, path: str, meta: Any) -> Any:
     origin = typing.get_origin(hint)
     if origin in (typing.Union, types.UnionType):
         inner = [a for a in typing.get_args(hint) if a is not type(None)]
-        words = [w for a in inner[1:] if typing.get_origin(a) is typing.Literal for w in typing.get_args(a)]
+        words = [
+            w
+            for a in inner[1:]
+            if typing.get_origin(a) is typing.Literal
+            for w in typing.get_args(a)
+        ]
         if not words:
             return _convert(inner[0], value, path, meta)
         if isinstance(value, str) and value in words:
@@ -83,7 +94,9 @@ def _convert(hint: Any, value: Any, path: str, meta: Any) -> Any:
     if "options" in meta and value not in meta["options"]:
         near = difflib.get_close_matches(str(value), meta["options"], n=1)
         hint_text = f" (did you mean {near[0]!r}?)" if near else ""
-        raise ConfigError(f"{path}: found {value!r}{hint_text}, allowed: {', '.join(map(repr, meta['options']))}")
+        raise ConfigError(
+            f"{path}: found {value!r}{hint_text}, allowed: {', '.join(map(repr, meta['options']))}"
+        )
     if "low" in meta and not meta["low"] <= value <= meta["high"]:
         raise ConfigError(f"{path}: found {value}, allowed: {meta['low']} to {meta['high']}")
     return float(value) if hint is float else value
@@ -96,7 +109,10 @@ def _convert_tuple(args: tuple[Any, ...], value: Any, path: str, meta: Any) -> A
         return tuple(_convert(args[0], v, f"{path}[{i}]", meta) for i, v in enumerate(value))
     if len(value) != len(args):
         raise ConfigError(f"{path}: found {len(value)} values, but {len(args)} are needed")
-    return tuple(_convert(a, v, f"{path}[{i}]", meta) for i, (a, v) in enumerate(zip(args, value, strict=True)))
+    return tuple(
+        _convert(a, v, f"{path}[{i}]", meta)
+        for i, (a, v) in enumerate(zip(args, value, strict=True))
+    )
 
 
 def _join(path: str, key: str) -> str:
@@ -104,7 +120,12 @@ def _join(path: str, key: str) -> str:
 
 
 def _type_name(hint: Any) -> str:
-    names = {bool: "true or false", int: "a whole number", float: "a number", str: "a text in quotes"}
+    names = {
+        bool: "true or false",
+        int: "a whole number",
+        float: "a number",
+        str: "a text in quotes",
+    }
     if hint in names:
         return names[hint]
     if typing.get_origin(hint) is tuple:
@@ -117,5 +138,7 @@ def _describe(value: Any) -> str:
         return "a table"
     if isinstance(value, list):
         return f"a list of {len(value)}"
-    kind = {bool: "truth value", int: "number", float: "number", str: "text"}.get(type(value), type(value).__name__)
+    kind = {bool: "truth value", int: "number", float: "number", str: "text"}.get(
+        type(value), type(value).__name__
+    )
     return f"the {kind} {value!r}"

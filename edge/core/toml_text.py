@@ -11,7 +11,11 @@ def as_toml(table: dict[str, Any], heading: list[str]) -> str:
     def section(name: str, values: dict[str, Any]) -> None:
         if name and not (values and all(isinstance(v, dict) for v in values.values())):
             lines.extend(["", f"[{name}]"])
-        lines.extend(f"{k} = {_as_value(v)}" for k, v in values.items() if not isinstance(v, dict) and not _is_tables(v))
+        lines.extend(
+            f"{k} = {_as_value(v)}"
+            for k, v in values.items()
+            if not isinstance(v, dict) and not _is_tables(v)
+        )
         for k, v in values.items():
             if isinstance(v, dict):
                 section(f"{name}.{k}" if name else k, v)

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.arrivals import gather_points
-from edge.devices import FloatArray
-from edge.pose import MID_HIP
-from edge.pose_kernel import Kernels, pool
-from edge.ray_decoder import Lifted, RayDecoding, assemble
-from edge.rays import N_JOINTS, View, clearest_floor, log_level, mean_level
-from edge.rig import Rig
+from edge.core.contracts import FloatArray
+from edge.core.pose import MID_HIP
+from edge.core.rig import Rig
+from edge.lifting.ray_decoder import Lifted, RayDecoding, assemble
+from edge.lifting.rays import N_JOINTS, View, clearest_floor, log_level, mean_level
+from edge.sound.arrivals import gather_points
+from edge.sound.pose_kernel import Kernels, pool
 
 Array = npt.NDArray[np.float64]
 
@@ -53,7 +53,9 @@ class FrustumSpec:
         return 2.0 * self.half_width / (self.side - 1)
 
 
-def frustum_sound(kernels: Kernels, rig: Rig, view: View, log_depth: npt.ArrayLike, spec: FrustumSpec) -> FloatArray:
+def frustum_sound(
+    kernels: Kernels, rig: Rig, view: View, log_depth: npt.ArrayLike, spec: FrustumSpec
+) -> FloatArray:
     """Pose kernels at the cells (pairs, bins, side, side) float32, rows down: log envelope, spreading taken out, over its mean.
 
     log_depth: (15,) normalised, what the image alone believes. With fewer pairs than the network takes, pairs come again, which
@@ -65,13 +67,20 @@ def frustum_sound(kernels: Kernels, rig: Rig, view: View, log_depth: npt.ArrayLi
     z = np.exp(depth[MID_HIP] + spec.offsets) / view.size
     xy = np.stack(np.meshgrid(places, places), axis=-1)  # (down, right, 2): x right, y down
     plane = (view.centre + xy * view.size) * z[:, None, None, None]
-    points = np.concatenate([plane, np.broadcast_to(z[:, None, None, None], (*plane.shape[:-1], 1))], axis=-1) @ view.turn.T
+    points = (
+        np.concatenate(
+            [plane, np.broadcast_to(z[:, None, None, None], (*plane.shape[:-1], 1))], axis=-1
+        )
+        @ view.turn.T
+    )
     arrival = rig.arrival_s(points.reshape(-1, 3))
     pooled = pool(kernels.envelope, kernels.sample_rate_hz, spec.pool_m, c)
     hip = arrival.reshape(len(arrival), spec.bins, -1)[:, spec.bins // 2].mean(axis=1)
     pooled = np.hypot(pooled, clearest_floor(pooled, hip, kernels.sample_rate_hz, c, spec.gate))
     level = mean_level(pooled, hip, kernels.sample_rate_hz, c, spec.gate)
-    loud = log_level(gather_points(pooled, arrival, kernels.sample_rate_hz) * (0.5 * c * arrival) ** 2, level)
+    loud = log_level(
+        gather_points(pooled, arrival, kernels.sample_rate_hz) * (0.5 * c * arrival) ** 2, level
+    )
     return np.asarray(loud.reshape(-1, spec.bins, spec.side, spec.side)[chosen], np.float32)
 
 
@@ -89,7 +98,14 @@ def frustum_image(log_depth: npt.ArrayLike, xy: npt.ArrayLike, spec: FrustumSpec
     spread = np.float32(spec.place_spread * spec.cell)
     across = np.exp(-0.5 * ((cells - place[..., None, :, 0]) / spread) ** 2)  # (..., side, 15)
     down = np.exp(-0.5 * ((cells - place[..., None, :, 1]) / spread) ** 2)
-    deep = np.exp(-0.5 * ((bins - (depth - depth[..., MID_HIP, None])[..., None, :]) / np.float32(spec.depth_spread)) ** 2)
+    deep = np.exp(
+        -0.5
+        * (
+            (bins - (depth - depth[..., MID_HIP, None])[..., None, :])
+            / np.float32(spec.depth_spread)
+        )
+        ** 2
+    )
     flat = down[..., :, None, :] * across[..., None, :, :]
     return np.asarray(deep[..., :, None, None, :] * flat[..., None, :, :, :], np.float32)
 
@@ -105,7 +121,9 @@ def decode_frustum(
 ) -> Lifted:
     """logits (bins, side, side, 15), residual (RESIDUALS,) -> joints: the mean place under network and image."""
     depth, place = np.asarray(log_depth, np.float64), np.asarray(xy, np.float64)
-    offsets = depth[MID_HIP] + spec.offsets[:, None] - depth  # (bins, 15) of each bin from the joint's estimate
+    offsets = (
+        depth[MID_HIP] + spec.offsets[:, None] - depth
+    )  # (bins, 15) of each bin from the joint's estimate
     right, down = (spec.places[:, None] - place[:, k] for k in (0, 1))
     spread = spec.place_spread * spec.cell
     x = np.asarray(logits, np.float64).reshape(spec.bins, spec.side, spec.side, N_JOINTS)
@@ -116,5 +134,7 @@ def decode_frustum(
     along = p.sum(axis=(1, 2))
     shift = (along * offsets).sum(axis=0)
     width = np.sqrt(np.maximum((along * offsets**2).sum(axis=0) - shift**2, 0.0))
-    moved = np.stack([(p.sum(axis=(0, 1)) * right).sum(axis=0), (p.sum(axis=(0, 2)) * down).sum(axis=0)], axis=-1)
+    moved = np.stack(
+        [(p.sum(axis=(0, 1)) * right).sum(axis=0), (p.sum(axis=(0, 2)) * down).sum(axis=0)], axis=-1
+    )
     return assemble(depth + shift, place + moved, width, residual, view, decoding)

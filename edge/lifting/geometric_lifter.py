@@ -11,18 +11,21 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from edge.arrivals import gather_points, gather_points_coherent
-from edge.config import LifterConfig
-from edge.pose import MID_HIP, Keypoints, LiftedPose, ScaleSource
-from edge.pose_kernel import Kernels
-from edge.rig import Rig
-from edge.shape import Shape, make_shape
+from edge.core.config.settings import LifterConfig
+from edge.core.pose import MID_HIP, Keypoints, LiftedPose, ScaleSource
+from edge.core.rig import Rig
+from edge.lifting.shape import Shape, make_shape
+from edge.sound.arrivals import gather_points, gather_points_coherent
+from edge.sound.pose_kernel import Kernels
 
 Array = npt.NDArray[np.float64]
 
 TORSO = (1, 2, 5, 8, 9, 12)
 COMPACT_M = 0.3  # up to this spread of speakers and microphones the phase of the echo is common to all pairs
-SEARCH = (0.65, 1.5)  # part and multiple of the assumed-height distance that is searched for the onset
+SEARCH = (
+    0.65,
+    1.5,
+)  # part and multiple of the assumed-height distance that is searched for the onset
 BIN_M = 0.03  # the resolution of the default band: neighbouring bins are nearly independent
 # The constants below were set on 100 simulated people in furnished rooms at 0-20 dB signal to interference.
 # The torso's middle lies this far [m] behind the onset; the louder the echo [dB], the earlier its rise stands out.
@@ -32,7 +35,9 @@ LEVEL_RANGE = 1e4  # an echo may be this much stronger than the noise
 FAINT = 0.75  # share of the bins behind the onset that hold no more than noise
 OUTLIER = 0.1  # share of the bins before the onset that hold more than noise
 DYNAMIC_RANGE = 0.01  # the noise's floor over the gate's mean power: residuals and the body's rim are not the onset
-SHAPE_SIGMA = 0.06  # relative error of the shape's size: limb lengths differ between people of one height
+SHAPE_SIGMA = (
+    0.06  # relative error of the shape's size: limb lengths differ between people of one height
+)
 BODY_M = 0.05  # 1-sigma of where on the body the echo begins
 # Before a torso's middle: its echo lies within NEAR_M, and what is heard between these two is none of it.
 NEAR_M, QUIET_M = 0.45, (1.6, 0.7)
@@ -41,7 +46,9 @@ NEAR_M, QUIET_M = 0.45, (1.6, 0.7)
 class Lifter(Protocol):
     """2D joints and pose kernels -> joints in metres."""
 
-    def __call__(self, keypoints: Keypoints, kernels: Kernels | None, rig: Rig) -> LiftedPose | None:
+    def __call__(
+        self, keypoints: Keypoints, kernels: Kernels | None, rig: Rig
+    ) -> LiftedPose | None:
         """One pose, or None when too few joints are seen. kernels None: no usable sound; the scale is then assumed."""
 
 
@@ -61,14 +68,22 @@ class GeometricLifter:
     def __init__(self, config: LifterConfig) -> None:
         self.config = config
 
-    def __call__(self, keypoints: Keypoints, kernels: Kernels | None, rig: Rig) -> LiftedPose | None:
+    def __call__(
+        self, keypoints: Keypoints, kernels: Kernels | None, rig: Rig
+    ) -> LiftedPose | None:
         """See `Lifter`."""
         shape = make_shape(keypoints, rig.camera)
         if shape is None:
             return None
         prior = self.config.height_prior_m / shape.height_m
-        prior_sigma = float(np.hypot(self.config.height_sigma_m / self.config.height_prior_m, SHAPE_SIGMA))
-        onset = None if kernels is None else find_onset(shape, kernels, rig, prior, prior_sigma, self.config.max_range_m)
+        prior_sigma = float(
+            np.hypot(self.config.height_sigma_m / self.config.height_prior_m, SHAPE_SIGMA)
+        )
+        onset = (
+            None
+            if kernels is None
+            else find_onset(shape, kernels, rig, prior, prior_sigma, self.config.max_range_m)
+        )
         if onset is None or onset.sir_db < self.config.min_sir_db:
             sir_db = float("nan") if onset is None else onset.sir_db
             return _scaled(shape, prior, prior_sigma, "height", sir_db, float("nan"))
@@ -85,7 +100,12 @@ def first_arrival_s(keypoints: Keypoints, rig: Rig, config: LifterConfig) -> Arr
 
 
 def find_onset(
-    shape: Shape, kernels: Kernels, rig: Rig, prior: float, prior_log_sigma: float, max_range_m: float
+    shape: Shape,
+    kernels: Kernels,
+    rig: Rig,
+    prior: float,
+    prior_log_sigma: float,
+    max_range_m: float,
 ) -> Onset | None:
     """Posterior of the shape's scale from the pose kernels. prior, prior_log_sigma: of the scale factor (log-normal).
 
@@ -104,7 +124,9 @@ def find_onset(
     quiet = power[~search] if (~search).sum() >= 8 else power[:8]
     noise = max(float(quiet.mean()), DYNAMIC_RANGE * float(power[search].mean())) + 1e-30
     evidence = _echo_evidence(power / noise)
-    log_likelihood = np.cumsum(evidence[::-1])[::-1][search]  # of an onset at the near edge of each bin
+    log_likelihood = np.cumsum(evidence[::-1])[::-1][
+        search
+    ]  # of an onset at the near edge of each bin
     bins = round(LEVEL_M / BIN_M)
     level_db = 10.0 * np.log10([power[k : k + bins].mean() / noise for k in np.nonzero(search)[0]])
     scales = (ranges[search] + np.interp(level_db, *FRONT)) / unit_m
@@ -127,7 +149,11 @@ def echo_before(torso: Array, kernels: Kernels, rig: Rig) -> tuple[float, float]
     distance = float(np.linalg.norm(torso))
     ranges = np.arange(max(0.35, distance - QUIET_M[0]), distance, BIN_M)
     quiet, near = ranges < distance - QUIET_M[1], ranges >= distance - NEAR_M
-    if quiet.sum() < 8 or distance > kernels.analytic.shape[1] / kernels.sample_rate_hz * rig.speed_of_sound_m_s / 2.0:
+    if (
+        quiet.sum() < 8
+        or distance
+        > kernels.analytic.shape[1] / kernels.sample_rate_hz * rig.speed_of_sound_m_s / 2.0
+    ):
         return float("nan"), float("nan")
     power = _echo_power(kernels, rig, torso / distance, ranges)
     noise, echo = float(power[quiet].mean()) + 1e-30, power[near]
@@ -154,7 +180,10 @@ def _echo_power(kernels: Kernels, rig: Rig, direction: Array, ranges: Array) -> 
     """
     fine = (ranges[:, None] + np.arange(0.0, BIN_M, 0.01)).reshape(-1)
     arrival = rig.arrival_s(direction * fine[:, None])
-    power = np.mean(gather_points(kernels.envelope, arrival, kernels.sample_rate_hz).astype(np.float64) ** 2, axis=0)
+    power = np.mean(
+        gather_points(kernels.envelope, arrival, kernels.sample_rate_hz).astype(np.float64) ** 2,
+        axis=0,
+    )
     spread = np.ptp(np.concatenate([rig.speakers, rig.mics]), axis=0).max()
     if spread < COMPACT_M:
         coherent = gather_points_coherent(kernels.analytic, arrival, kernels.sample_rate_hz)
@@ -162,7 +191,9 @@ def _echo_power(kernels: Kernels, rig: Rig, direction: Array, ranges: Array) -> 
     return np.asarray(power.reshape(len(ranges), -1).mean(axis=1))
 
 
-def _scaled(shape: Shape, scale: float, log_sigma: float, source: ScaleSource, sir_db: float, range_m: float) -> LiftedPose:
+def _scaled(
+    shape: Shape, scale: float, log_sigma: float, source: ScaleSource, sir_db: float, range_m: float
+) -> LiftedPose:
     joints = shape.joints * scale
     distance = np.linalg.norm(joints, axis=1)
     relative = shape.relative_sigma * shape.height_m * scale * (2.0 - shape.confidence)

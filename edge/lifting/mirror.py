@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from edge.rig import Rig
+from edge.core.rig import Rig
 
 Array = npt.NDArray[np.float64]
 
@@ -22,5 +22,8 @@ def mirrored(points: Array) -> Array:
 def mirrored_rig(rig: Rig) -> Rig:
     """The rig of the mirror image; its camera is told by its mounting only."""
     return replace(
-        rig, speakers=rig.speakers * FLIP, mics=rig.mics * FLIP, camera=replace(rig.camera, roll_deg=-rig.camera.roll_deg)
+        rig,
+        speakers=rig.speakers * FLIP,
+        mics=rig.mics * FLIP,
+        camera=replace(rig.camera, roll_deg=-rig.camera.roll_deg),
     )

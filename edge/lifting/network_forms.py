@@ -6,19 +6,32 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from edge.devices import FloatArray
-from edge.frustum import FrustumSpec, decode_frustum, frustum_image, frustum_sound
-from edge.pose_kernel import Kernels
-from edge.ray_decoder import Lifted, RayDecoding, decode
-from edge.rays import CHANNELS, N_JOINTS, RaySpec, View, ray_context, ray_sound, sound_features
-from edge.rig import Rig
+from edge.core.contracts import FloatArray
+from edge.core.rig import Rig
+from edge.lifting.frustum import FrustumSpec, decode_frustum, frustum_image, frustum_sound
+from edge.lifting.ray_decoder import Lifted, RayDecoding, decode
+from edge.lifting.rays import (
+    CHANNELS,
+    N_JOINTS,
+    RaySpec,
+    View,
+    ray_context,
+    ray_sound,
+    sound_features,
+)
+from edge.sound.pose_kernel import Kernels
 
 
 class Form(Protocol):
     """What a network is given and what its outputs mean. log_depth (15,), xy (15, 2): what the image alone believes."""
 
     def inputs(
-        self, view: View, log_depth: npt.ArrayLike, xy: npt.ArrayLike, kernels: Kernels | None, rig: Rig
+        self,
+        view: View,
+        log_depth: npt.ArrayLike,
+        xy: npt.ArrayLike,
+        kernels: Kernels | None,
+        rig: Rig,
     ) -> tuple[FloatArray, ...]:
         """Sound first, context (CONTEXT,) last, no batch dimension. Without kernels the sound is silence."""
 
@@ -40,7 +53,12 @@ class RayForm:
     spec: RaySpec
 
     def inputs(
-        self, view: View, log_depth: npt.ArrayLike, xy: npt.ArrayLike, kernels: Kernels | None, rig: Rig
+        self,
+        view: View,
+        log_depth: npt.ArrayLike,
+        xy: npt.ArrayLike,
+        kernels: Kernels | None,
+        rig: Rig,
     ) -> tuple[FloatArray, ...]:
         """sound (bins, 45), context (CONTEXT,)."""
         if kernels is None:
@@ -68,7 +86,12 @@ class VolumeForm:
     spec: FrustumSpec
 
     def inputs(
-        self, view: View, log_depth: npt.ArrayLike, xy: npt.ArrayLike, kernels: Kernels | None, rig: Rig
+        self,
+        view: View,
+        log_depth: npt.ArrayLike,
+        xy: npt.ArrayLike,
+        kernels: Kernels | None,
+        rig: Rig,
     ) -> tuple[FloatArray, ...]:
         """sound (pairs, bins, side, side), image (bins, side, side, 15), context (CONTEXT,)."""
         s = self.spec
@@ -76,7 +99,11 @@ class VolumeForm:
             sound = np.zeros((s.pairs, s.bins, s.side, s.side), np.float32)
         else:
             sound = frustum_sound(kernels, rig, view, log_depth, s)
-        return sound, frustum_image(log_depth, xy, s), _context(view, log_depth, xy, kernels, rig, RaySpec())
+        return (
+            sound,
+            frustum_image(log_depth, xy, s),
+            _context(view, log_depth, xy, kernels, rig, RaySpec()),
+        )
 
     def decode(
         self,
@@ -102,6 +129,11 @@ def spec_from(form: str, data: dict[str, Any]) -> RaySpec | FrustumSpec:
 
 
 def _context(
-    view: View, log_depth: npt.ArrayLike, xy: npt.ArrayLike, kernels: Kernels | None, rig: Rig, spec: RaySpec
+    view: View,
+    log_depth: npt.ArrayLike,
+    xy: npt.ArrayLike,
+    kernels: Kernels | None,
+    rig: Rig,
+    spec: RaySpec,
 ) -> FloatArray:
     return ray_context(view, log_depth, xy, sound_features(None if kernels is None else rig, spec))

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.devices import FloatArray
-from edge.errors import ModelError
-from edge.forms import Form, form_of, spec_from
-from edge.lifter import TORSO, echo_before
-from edge.mirror import mirrored_rig
-from edge.pose import Keypoints, LiftedPose, ScaleSource
-from edge.pose_kernel import Kernels
-from edge.ray_decoder import Lifted, RayDecoding
-from edge.rays import N_JOINTS, View, keypoint_view
-from edge.rig import Rig
-from edge.tflite import Model
+from edge.core.contracts import FloatArray
+from edge.core.errors import ModelError
+from edge.core.inference.tflite import Model
+from edge.core.pose import Keypoints, LiftedPose, ScaleSource
+from edge.core.rig import Rig
+from edge.lifting.geometric_lifter import TORSO, echo_before
+from edge.lifting.mirror import mirrored_rig
+from edge.lifting.network_forms import Form, form_of, spec_from
+from edge.lifting.ray_decoder import Lifted, RayDecoding
+from edge.lifting.rays import N_JOINTS, View, keypoint_view
+from edge.sound.pose_kernel import Kernels
 
 FORMAT, VERSION = "posekernel-lifter", 1
 INT8 = "_int8"
@@ -50,12 +50,17 @@ class NetworkLifter:
         self.card = load_card(card_path(model))
         if model.name not in self.card.sha256:
             known = ", ".join(sorted(self.card.sha256))
-            raise ModelError(f"{card_path(model)}: describes {known}, but not {model.name}: install card and model together")
+            raise ModelError(
+                f"{card_path(model)}: describes {known}, but not {model.name}: install card and model together"
+            )
         self._vision, self._fusion = (
-            Model(model.with_name(name), threads, runtime, self.card.sha256[name]) for name in (self.card.vision, model.name)
+            Model(model.with_name(name), threads, runtime, self.card.sha256[name])
+            for name in (self.card.vision, model.name)
         )
 
-    def __call__(self, keypoints: Keypoints, kernels: Kernels | None, rig: Rig) -> LiftedPose | None:
+    def __call__(
+        self, keypoints: Keypoints, kernels: Kernels | None, rig: Rig
+    ) -> LiftedPose | None:
         """See `Lifter`. Without kernels the image alone answers, with the 1-sigma that this has.
 
         The person is lifted twice, the second time as in a mirror: PCK at 15 cm is half a point higher for twice the time.
@@ -63,11 +68,15 @@ class NetworkLifter:
         view, other = keypoint_view(keypoints, rig), keypoint_view(keypoints, rig, mirror=True)
         if view is None or other is None:
             return None
-        lifted = self.lift(view, kernels, rig).with_mirror_image(self.lift(other, kernels, mirrored_rig(rig)))
+        lifted = self.lift(view, kernels, rig).with_mirror_image(
+            self.lift(other, kernels, mirrored_rig(rig))
+        )
         by_sound = kernels is not None and lifted.sound >= self.card.sound_threshold
         confidence = np.where(view.seen, keypoints.pixels[:N_JOINTS, 2], 0.0)
         torso = lifted.joints[list(TORSO)].mean(axis=0)
-        sir_db, range_m = (float("nan"),) * 2 if kernels is None else echo_before(torso, kernels, rig)
+        sir_db, range_m = (
+            (float("nan"),) * 2 if kernels is None else echo_before(torso, kernels, rig)
+        )
         source: ScaleSource = "sound" if by_sound else "height"
         return LiftedPose(
             joints=lifted.joints,
@@ -82,12 +91,22 @@ class NetworkLifter:
     def lift(self, view: View, kernels: Kernels | None, rig: Rig) -> Lifted:
         """All that the networks say of one person."""
         log_depth, xy = self.see(view)
-        return self.answer(self.card.form.inputs(view, log_depth, xy, kernels, rig), log_depth, xy, view)
+        return self.answer(
+            self.card.form.inputs(view, log_depth, xy, kernels, rig), log_depth, xy, view
+        )
 
-    def answer(self, inputs: tuple[FloatArray, ...], log_depth: npt.ArrayLike, xy: npt.ArrayLike, view: View) -> Lifted:
+    def answer(
+        self,
+        inputs: tuple[FloatArray, ...],
+        log_depth: npt.ArrayLike,
+        xy: npt.ArrayLike,
+        view: View,
+    ) -> Lifted:
         """What the network that hears makes of its inputs (`Form.inputs`)."""
         logits, residual = self._fusion.run(*(x[None] for x in inputs))
-        return self.card.form.decode((logits[0], residual[0]), log_depth, xy, view, self.card.decoding)
+        return self.card.form.decode(
+            (logits[0], residual[0]), log_depth, xy, view, self.card.decoding
+        )
 
     def see(self, view: View) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """What the image alone believes: normalised log depth (15,) and place (15, 2) of the joints."""
@@ -120,6 +139,10 @@ def load_card(path: Path) -> Card:
             sound_threshold=float(data["config"]["sound_threshold"]),
         )
     except OSError as e:
-        raise ModelError(f"{path}: the model's card cannot be read ({e.strerror}): it belongs beside the .tflite") from e
+        raise ModelError(
+            f"{path}: the model's card cannot be read ({e.strerror}): it belongs beside the .tflite"
+        ) from e
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as e:
-        raise ModelError(f"{path}: not a lifter's card ({type(e).__name__}: {e}): install the file again") from e
+        raise ModelError(
+            f"{path}: not a lifter's card ({type(e).__name__}: {e}): install the file again"
+        ) from e

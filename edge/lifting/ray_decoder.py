@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.mirror import MIRROR, mirrored
-from edge.rays import N_JOINTS, RaySpec, View
+from edge.lifting.mirror import MIRROR, mirrored
+from edge.lifting.rays import N_JOINTS, RaySpec, View
 
 Array = npt.NDArray[np.float64]
 
@@ -89,14 +89,24 @@ def decode(
     return assemble(depth, np.asarray(xy, np.float64), spread, residual, view, decoding)
 
 
-def assemble(log_depth: Array, xy: Array, spread: Array, residual: npt.ArrayLike, view: View, decoding: RayDecoding) -> Lifted:
+def assemble(
+    log_depth: Array,
+    xy: Array,
+    spread: Array,
+    residual: npt.ArrayLike,
+    view: View,
+    decoding: RayDecoding,
+) -> Lifted:
     """Log depth (15,) with its spread (15,) and place (15, 2), both normalised, and the residuals (RESIDUALS,) -> metres."""
     r = np.asarray(residual, np.float64)
     part = {name: r[s] for name, s in residual_slices().items()}
     depth = log_depth + DEPTH_STEP * part["depth"]
     joints = view.points(depth, xy + PLACE_STEP * part["place"].reshape(-1, 2))
     z = np.exp(depth) / view.size
-    wide = np.clip(part["depth_sigma"], -_SIGMA_REACH, _SIGMA_REACH), np.clip(part["plane_sigma"], -_SIGMA_REACH, _SIGMA_REACH)
+    wide = (
+        np.clip(part["depth_sigma"], -_SIGMA_REACH, _SIGMA_REACH),
+        np.clip(part["plane_sigma"], -_SIGMA_REACH, _SIGMA_REACH),
+    )
     z = z * np.where(view.seen, 1.0, decoding.unseen_sigma_factor)
     depth_sigma = z * np.hypot(spread, decoding.least_spread) * np.exp(wide[0])
     plane_sigma = z * view.size * PLACE_STEP * np.exp(wide[1])

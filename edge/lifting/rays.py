@@ -12,13 +12,13 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-from edge.arrivals import gather_points, gather_points_coherent
-from edge.devices import FloatArray
-from edge.mirror import FLIP, MIRROR, mirrored
-from edge.pose import MID_HIP, Keypoints
-from edge.pose_kernel import Kernels, pool
-from edge.rig import Camera, Rig
-from edge.shape import SEEN
+from edge.core.contracts import FloatArray
+from edge.core.pose import MID_HIP, Keypoints
+from edge.core.rig import Camera, Rig
+from edge.lifting.mirror import FLIP, MIRROR, mirrored
+from edge.lifting.shape import SEEN
+from edge.sound.arrivals import gather_points, gather_points_coherent
+from edge.sound.pose_kernel import Kernels, pool
 
 Array = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -31,7 +31,9 @@ CHANNELS = ("mean", "max", "coherent")
 CLEAREST_DB = 20.0
 LEAST_SEEN = 4
 ANKLE_M = 0.08  # an ankle's height above the sole
-SIZE_LOG = 0.75  # a person of size 1 (at unit depth, root mean square) stands about exp(-0.75) m away
+SIZE_LOG = (
+    0.75  # a person of size 1 (at unit depth, root mean square) stands about exp(-0.75) m away
+)
 # Two ankles over the floor with a flag each, is the height known, its log, elevation, log size, middle of the box.
 FEATURES = 2 * N_JOINTS + N_JOINTS + 4 + 2 + 1 + 1 + 2
 SOUND_FEATURES = 3
@@ -82,8 +84,12 @@ class View:
     def points(self, log_depth: npt.ArrayLike, xy: npt.ArrayLike) -> Array:
         """Normalised log depth (..., 15) and place (..., 15, 2) -> camera frame (..., 15, 3) [m]."""
         z = np.exp(np.asarray(log_depth, np.float64)) / self.size[..., None]
-        plane = (self.centre[..., None, :] + np.asarray(xy, np.float64) * self.size[..., None, None]) * z[..., None]
-        return np.asarray(np.concatenate([plane, z[..., None]], axis=-1) @ np.swapaxes(self.turn, -1, -2))
+        plane = (
+            self.centre[..., None, :] + np.asarray(xy, np.float64) * self.size[..., None, None]
+        ) * z[..., None]
+        return np.asarray(
+            np.concatenate([plane, z[..., None]], axis=-1) @ np.swapaxes(self.turn, -1, -2)
+        )
 
 
 def keypoint_view(keypoints: Keypoints, rig: Rig, *, mirror: bool = False) -> View | None:
@@ -93,7 +99,11 @@ def keypoint_view(keypoints: Keypoints, rig: Rig, *, mirror: bool = False) -> Vi
         return None
     height = np.nan if rig.camera.height_m is None else rig.camera.height_m
     down = -rig.camera.room_rotation[2]
-    return make_view(mirrored(rays), seen[MIRROR], down * FLIP, height) if mirror else make_view(rays, seen, down, height)
+    return (
+        make_view(mirrored(rays), seen[MIRROR], down * FLIP, height)
+        if mirror
+        else make_view(rays, seen, down, height)
+    )
 
 
 def seen_rays(pixels: Array, camera: Camera) -> tuple[Array, BoolArray]:
@@ -132,7 +142,9 @@ def make_view(rays: Array, seen: BoolArray, down: Array, height_m: npt.ArrayLike
             floor,
             known,
             measured[..., None],
-            np.where(measured, np.log(np.where(measured, np.maximum(height, 0.1), 1.0)), 0.0)[..., None],
+            np.where(measured, np.log(np.where(measured, np.maximum(height, 0.1), 1.0)), 0.0)[
+                ..., None
+            ],
             sink[..., 2:],
             np.log(size)[..., None] + 1.5,
             centre / size[..., None],
@@ -142,7 +154,14 @@ def make_view(rays: Array, seen: BoolArray, down: Array, height_m: npt.ArrayLike
     return View(turn, centre, size, xy, seen, features.astype(np.float32))
 
 
-def ray_sound(kernels: Kernels, rig: Rig, view: View, log_depth: npt.ArrayLike, xy: npt.ArrayLike, spec: RaySpec) -> FloatArray:
+def ray_sound(
+    kernels: Kernels,
+    rig: Rig,
+    view: View,
+    log_depth: npt.ArrayLike,
+    xy: npt.ArrayLike,
+    spec: RaySpec,
+) -> FloatArray:
     """Pose kernels along the rays of one person: (bins, 45) float32, joint after joint the three CHANNELS.
 
     log_depth: (15,), xy: (15, 2) normalised, what the image alone believes. Mean and maximum over pairs of the log envelope with
@@ -180,7 +199,9 @@ def sound_features(rig: Rig | None, spec: RaySpec) -> FloatArray:
     return np.array([1.0, is_compact(rig, spec), min(len(rig.pairs), 8) / 8.0], np.float32)
 
 
-def ray_context(view: View, log_depth: npt.ArrayLike, xy: npt.ArrayLike, sound: npt.ArrayLike) -> FloatArray:
+def ray_context(
+    view: View, log_depth: npt.ArrayLike, xy: npt.ArrayLike, sound: npt.ArrayLike
+) -> FloatArray:
     """All that the ray network is told beside the rays (..., CONTEXT): view, what the image alone believes, facts of the sound.
 
     log_depth: (..., 15), xy: (..., 15, 2) normalised. sound: (..., SOUND_FEATURES).
@@ -189,7 +210,13 @@ def ray_context(view: View, log_depth: npt.ArrayLike, xy: npt.ArrayLike, sound: 
     hip = depth[..., MID_HIP : MID_HIP + 1]
     flat = place.reshape(*depth.shape[:-1], -1)
     return np.concatenate(
-        [view.features, 3.0 * (depth - hip), 3.0 * (hip + SIZE_LOG), flat, np.asarray(sound, np.float32)],
+        [
+            view.features,
+            3.0 * (depth - hip),
+            3.0 * (hip + SIZE_LOG),
+            flat,
+            np.asarray(sound, np.float32),
+        ],
         axis=-1,
         dtype=np.float32,
     )
@@ -215,7 +242,9 @@ def _turn(forward: Array, down: Array) -> Array:
     return np.stack([np.cross(y, z), y, z], axis=-1)
 
 
-def _floor_depth(centre: Array, size: Array, xy: Array, seen: BoolArray, sink: Array, height: Array) -> tuple[Array, Array]:
+def _floor_depth(
+    centre: Array, size: Array, xy: Array, seen: BoolArray, sink: Array, height: Array
+) -> tuple[Array, Array]:
     """Normalised log depth (..., 2) at which each ankle stands on the floor, less SIZE_LOG's guess, and whether it is known."""
     ankles = list(ANKLES)
     plane = centre[..., None, :] + xy[..., ankles, :] * size[..., None, None]
@@ -226,7 +255,9 @@ def _floor_depth(centre: Array, size: Array, xy: Array, seen: BoolArray, sink: A
     return np.where(known, np.clip(np.log(ratio) + SIZE_LOG, -1.0, 1.0), 0.0), known
 
 
-def mean_level(pooled: FloatArray, hip_arrival_s: Array, rate_hz: float, c: float, gate: tuple[float, float]) -> float:
+def mean_level(
+    pooled: FloatArray, hip_arrival_s: Array, rate_hz: float, c: float, gate: tuple[float, float]
+) -> float:
     """Mean over pairs of the envelope, spreading taken out, in the gate around the mid-hip."""
     half_path = np.arange(pooled.shape[1]) / rate_hz * c / 2.0
     total, count = 0.0, 0
@@ -237,7 +268,9 @@ def mean_level(pooled: FloatArray, hip_arrival_s: Array, rate_hz: float, c: floa
     return total / max(count, 1) + 1e-12
 
 
-def clearest_floor(pooled: FloatArray, hip_arrival_s: Array, rate_hz: float, c: float, gate: tuple[float, float]) -> np.float32:
+def clearest_floor(
+    pooled: FloatArray, hip_arrival_s: Array, rate_hz: float, c: float, gate: tuple[float, float]
+) -> np.float32:
     """Envelope of the least interference: CLEAREST_DB below the echo's root mean square over pairs, in the gate."""
     rows = zip(pooled, hip_arrival_s, strict=True)
     parts = [row[int(gate[0] * t * rate_hz) : int(gate[1] * t * rate_hz) + 1] for row, t in rows]
@@ -251,10 +284,17 @@ def log_level(values: Array, level: float) -> Array:
     return np.asarray(0.5 * np.log(values / level + 0.01) + 0.8)
 
 
-def _coherent(kernels: Kernels, arrival: Array, half_path: Array, bins: int, floor_power: float) -> Array:
-    total = np.abs(gather_points_coherent(kernels.analytic, arrival, kernels.sample_rate_hz)).astype(np.float64)
+def _coherent(
+    kernels: Kernels, arrival: Array, half_path: Array, bins: int, floor_power: float
+) -> Array:
+    total = np.abs(
+        gather_points_coherent(kernels.analytic, arrival, kernels.sample_rate_hz)
+    ).astype(np.float64)
     power = ((total / len(arrival)) ** 2).reshape(bins, N_JOINTS) + floor_power
     # Pooled over three bins: a bin is about as deep as the pulse is long.
     padded = np.concatenate([power[:1], power, power[-1:]])
-    loud = np.sqrt((padded[:-2] + padded[1:-1] + padded[2:]) / 3.0) * half_path.reshape(bins, N_JOINTS) ** 2
+    loud = (
+        np.sqrt((padded[:-2] + padded[1:-1] + padded[2:]) / 3.0)
+        * half_path.reshape(bins, N_JOINTS) ** 2
+    )
     return log_level(loud, float(loud.mean()) + 1e-12)

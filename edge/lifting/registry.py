@@ -2,19 +2,23 @@
 
 from pathlib import Path
 
-from edge.config import LifterConfig
-from edge.execution import Execution, Variant
-from edge.lifter import GeometricLifter, Lifter
-from edge.network_lifter import INT8, NetworkLifter, card_path, load_card
+from edge.core.config.settings import LifterConfig
+from edge.core.inference.execution import Execution, Variant
+from edge.lifting.geometric_lifter import GeometricLifter, Lifter
+from edge.lifting.network_lifter import INT8, NetworkLifter, card_path, load_card
 
-MODELS = Path(__file__).parent / "models"
+MODELS = Path(__file__).parents[1] / "models"
 
 
 def make_lifter(config: LifterConfig, execution: Execution) -> Lifter:
     """The lifter of `config.kind`, on its runtime. Raises ModelError where its model is missing or damaged."""
     if config.kind == "geometric":
         return GeometricLifter(config)
-    return NetworkLifter(MODELS / lifter_file(config.kind, execution.variant), execution.lifter_threads, execution.runtime)
+    return NetworkLifter(
+        MODELS / lifter_file(config.kind, execution.variant),
+        execution.lifter_threads,
+        execution.runtime,
+    )
 
 
 def lifter_file(kind: str, variant: Variant) -> str:

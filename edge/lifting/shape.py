@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.pose import MID_HIP, Keypoints
-from edge.rig import Camera
+from edge.core.pose import MID_HIP, Keypoints
+from edge.core.rig import Camera
 
 Array = npt.NDArray[np.float64]
 
@@ -70,7 +70,9 @@ def standing_height(joints: npt.ArrayLike, weight: npt.ArrayLike | None = None) 
     return _weighted_median(heights[ok], weights[ok]) if ok.any() else float("nan")
 
 
-def _from_relative(rays: Array, confidence: Array, seen: npt.NDArray[np.bool_], relative: Array) -> Shape | None:
+def _from_relative(
+    rays: Array, confidence: Array, seen: npt.NDArray[np.bool_], relative: Array
+) -> Shape | None:
     """Place the hip-centred shape prior so that it projects onto the joints, then move each joint onto its own ray."""
     centre = np.average(rays[seen], axis=0, weights=confidence[seen])
     local = relative @ _rotation_to(centre).T
@@ -94,7 +96,13 @@ def _from_relative(rays: Array, confidence: Array, seen: npt.NDArray[np.bool_], 
 def _flat(rays: Array, confidence: Array, seen: npt.NDArray[np.bool_]) -> Shape | None:
     """No shape prior: all joints at one depth, set by the least foreshortened limbs of a body 1.7 m tall."""
     height = 1.7
-    depths = np.array([height * ratio / np.linalg.norm(rays[a] - rays[b]) for a, b, ratio in BONE_RATIOS if seen[a] and seen[b]])
+    depths = np.array(
+        [
+            height * ratio / np.linalg.norm(rays[a] - rays[b])
+            for a, b, ratio in BONE_RATIOS
+            if seen[a] and seen[b]
+        ]
+    )
     if len(depths) == 0:
         return None
     z = float(np.quantile(depths, 0.25))

@@ -5,8 +5,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from edge.errors import ConfigError
-from edge.publish import Message, encode
+from edge.core.errors import ConfigError
+from edge.output.messages.payloads import Message, encode
 
 
 class MessageFile:
@@ -22,13 +22,20 @@ class MessageFile:
         try:
             self._file: io.BufferedIOBase = io.BytesIO() if path is None else path.open("wb")
         except OSError as e:
-            raise ConfigError(f"{path}: cannot be written ({e.strerror}); name a file in a folder that you may write to") from e
+            raise ConfigError(
+                f"{path}: cannot be written ({e.strerror}); name a file in a folder that you may write to"
+            ) from e
         self._write(page)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._file.close()
 
     def content(self) -> bytes:

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.calibration.file import Calibration, load_calibration
-from edge.calibration.takes import ChannelMap
-from edge.config import Config
-from edge.deconvolution import Correction
-from edge.devices import SourceKind
-from edge.errors import ConfigError
-from edge.excitation import Excitation
-from edge.rig import Camera, Rig
+from edge.core.calibration_file import Calibration, load_calibration
+from edge.core.config.settings import Config
+from edge.core.contracts import SourceKind
+from edge.core.errors import ConfigError
+from edge.core.rig import Camera, Rig
+from edge.sound.deconvolution import Correction
+from edge.sound.excitation import Excitation
+from edge.tools.calibration.takes import ChannelMap
 
 SAME_MIC_M = 0.002
 SAME_SPEAKER_M = 0.02
@@ -32,7 +32,9 @@ def apply_calibration(
     path = Path(config.calibration.file)
     calibration = load_calibration(path)
     if problem := misfit(calibration, config.calibration.array, rig, excitation, map, kind):
-        raise ConfigError(f"{path}: {problem}; calibrate this rig (posekernel calibrate), or clear calibration.file")
+        raise ConfigError(
+            f"{path}: {problem}; calibrate this rig (posekernel calibrate), or clear calibration.file"
+        )
     rig = replace(rig, camera=calibrated_camera(calibration, rig.camera))
     if config.zones and rig.camera.height_m is None:
         raise ConfigError(
@@ -45,7 +47,9 @@ def apply_calibration(
     return rig, Correction(calibration.sound.delay_s, gains)
 
 
-def misfit(c: Calibration, array: str, rig: Rig, excitation: Excitation, map: ChannelMap, kind: SourceKind) -> str:
+def misfit(
+    c: Calibration, array: str, rig: Rig, excitation: Excitation, map: ChannelMap, kind: SourceKind
+) -> str:
     """Why the calibration must not be used here, "" when it fits."""
     bad = [s for s in c.steps if s.outcome == "fault"]
     if bad:
@@ -69,7 +73,9 @@ def misfit(c: Calibration, array: str, rig: Rig, excitation: Excitation, map: Ch
     if (moved := _farthest(np.array(c.rig.mics_m), rig.mics)) > SAME_MIC_M:
         return f"a microphone is {1000 * moved:.0f} mm from where it was then, by rig.mics_m"
     if len(c.rig.speakers_m) != len(rig.speakers):
-        return f"it is for {len(c.rig.speakers_m)} loudspeakers, but the rig has {len(rig.speakers)}"
+        return (
+            f"it is for {len(c.rig.speakers_m)} loudspeakers, but the rig has {len(rig.speakers)}"
+        )
     if (moved := _farthest(np.array(c.rig.speakers_m), rig.speakers)) > SAME_SPEAKER_M:
         return f"the loudspeaker is {1000 * moved:.0f} mm from where it was then, by rig.speakers_m"
     if c.sound is not None:
@@ -93,6 +99,7 @@ def calibrated_camera(c: Calibration, camera: Camera) -> Camera:
 
 
 def _farthest(
-    a: np.ndarray[tuple[int, ...], np.dtype[np.float64]], b: np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+    a: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
+    b: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
 ) -> float:
     return float(np.linalg.norm(a - b, axis=1).max())

@@ -5,10 +5,10 @@ import sys
 import time
 from typing import Any, TextIO
 
-from edge.pipeline import Counters
-from edge.pose import PoseEstimate
-from edge.publish import Message
-from edge.shape import standing_height
+from edge.core.pose import PoseEstimate
+from edge.lifting.shape import standing_height
+from edge.output.messages.payloads import Message
+from edge.sensor.pipeline import Counters
 
 _LINES_PER_S = 4.0
 
@@ -16,7 +16,9 @@ _LINES_PER_S = 4.0
 class Console:
     """Prints poses as they come, at most four lines a second; with json_lines every one, as JSON."""
 
-    def __init__(self, json_lines: bool, out: TextIO | None = None, progress: TextIO | None = None) -> None:
+    def __init__(
+        self, json_lines: bool, out: TextIO | None = None, progress: TextIO | None = None
+    ) -> None:
         self.json_lines = json_lines
         self._out = out or sys.stdout
         self._progress = progress or sys.stderr
@@ -47,9 +49,7 @@ class Console:
             return
         share = f" of {total_s:.0f} s" if total_s else " s"
         sound = 100.0 * counters.poses_from_sound / max(counters.poses, 1)
-        text = (
-            f"  {elapsed_s:5.0f}{share}  {counters.poses} poses, {sound:.0f} % scaled by sound, {counters.frames_dropped} dropped"
-        )
+        text = f"  {elapsed_s:5.0f}{share}  {counters.poses} poses, {sound:.0f} % scaled by sound, {counters.frames_dropped} dropped"
         self._progress.write("\r" + text.ljust(78))
         self._progress.flush()
         self._bar = True

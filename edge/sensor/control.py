@@ -9,15 +9,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from edge.commands import Command, CommandError, parse_command, result_message
-from edge.config import Config
-from edge.errors import PosekernelError
-from edge.mqtt import MqttPublisher
-from edge.mqtt_connection import Heard
-from edge.pipeline import Pipeline
-from edge.quiet_hours import QuietHours
-from edge.sensing import Sensing
-from edge.telemetry import Telemetry
+from edge.core.config.quiet_hours import QuietHours
+from edge.core.config.settings import Config
+from edge.core.errors import PosekernelError
+from edge.output.messages.commands import Command, CommandError, parse_command, result_message
+from edge.output.mqtt.connection import Heard
+from edge.output.mqtt.publisher import MqttPublisher
+from edge.sensor.pipeline import Pipeline
+from edge.sensor.sensing import Sensing
+from edge.sensor.telemetry import Telemetry
 
 _TICK_S = 0.1
 
@@ -39,7 +39,12 @@ class Control:
         publisher: MqttPublisher | None,
         reload: Callable[[], None],
     ) -> None:
-        self._config, self._sensing, self._pipeline, self._telemetry = config, sensing, pipeline, telemetry
+        self._config, self._sensing, self._pipeline, self._telemetry = (
+            config,
+            sensing,
+            pipeline,
+            telemetry,
+        )
         self._publisher = publisher
         self._reload = reload
         self._stop = threading.Event()
@@ -50,7 +55,12 @@ class Control:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._stop.set()
         self._thread.join(2.0)
 
@@ -60,7 +70,10 @@ class Control:
         request = None
         try:
             command = parse_command(
-                name, heard.payload, retained=heard.retained, max_level_dbfs=self._config.excitation.level_dbfs
+                name,
+                heard.payload,
+                retained=heard.retained,
+                max_level_dbfs=self._config.excitation.level_dbfs,
             )
             request = command.request
             return name, request, True, self._carry_out(command)
@@ -78,7 +91,9 @@ class Control:
                 self._obey()
                 self._sensing.tick()
                 self._report()
-            except Exception:  # a fault here must not take away the command that switches sensing off
+            except (
+                Exception
+            ):  # a fault here must not take away the command that switches sensing off
                 log.exception("control failed unexpectedly")
                 self._stop.wait(_TICK_S)
 
@@ -94,7 +109,9 @@ class Control:
             return  # somebody clears a retained command
         name, request, ok, text = self.answer(heard)
         log.info("command %s: %s", name, text)
-        self._publisher.publish_answer(result_message(self._config.device.id, name, request, ok, text, utc_ns=time.time_ns()))
+        self._publisher.publish_answer(
+            result_message(self._config.device.id, name, request, ok, text, utc_ns=time.time_ns())
+        )
 
     def _report(self) -> None:
         if self._publisher is not None and time.monotonic() >= self._next_report_s:
@@ -106,10 +123,18 @@ class Control:
         match command.name:
             case "sensing":
                 on = arguments["on"]
-                done = "sensing is on" if on else "sensing is off: the loudspeaker is silent, camera and microphones are closed"
+                done = (
+                    "sensing is on"
+                    if on
+                    else "sensing is off: the loudspeaker is silent, camera and microphones are closed"
+                )
                 return self._change(done, sensing=on)
             case "mute":
-                done = "the loudspeaker is mute, the scale comes from the assumed height" if arguments["on"] else "mute is off"
+                done = (
+                    "the loudspeaker is mute, the scale comes from the assumed height"
+                    if arguments["on"]
+                    else "mute is off"
+                )
                 return self._change(done, mute=arguments["on"])
             case "level":
                 level = arguments["level_dbfs"]
@@ -117,7 +142,11 @@ class Control:
                 return self._change(f"the level is {level:g} dBFS", level_dbfs=level)
             case "quiet_hours":
                 hours: QuietHours | None = arguments["hours"]
-                done = "there are no quiet hours" if hours is None else f"quiet from {hours.start:%H:%M} to {hours.end:%H:%M}"
+                done = (
+                    "there are no quiet hours"
+                    if hours is None
+                    else f"quiet from {hours.start:%H:%M} to {hours.end:%H:%M}"
+                )
                 return self._change(done, quiet_hours=hours)
             case "recalibrate":
                 return self._recalibrate()

@@ -14,21 +14,21 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from edge.activity import ActivityTracker
-from edge.background import Background
-from edge.config import Config
-from edge.deconvolution import Correction, Deconvolver
-from edge.devices import AudioPeriod, Frame, Source, SourceKind
-from edge.errors import EndOfStreamError, OtherSignalError
-from edge.excitation import Excitation
-from edge.execution import execution
-from edge.keypoints import BlazePose
-from edge.lifter import first_arrival_s
-from edge.lifters import MODELS, make_lifter
-from edge.pose import Keypoints, PoseEstimate
-from edge.pose_kernel import Kernels, make_kernels
-from edge.rig import Rig
-from edge.track import Tracker
+from edge.behaviour.posture import ActivityTracker
+from edge.behaviour.track import Tracker
+from edge.core.config.settings import Config
+from edge.core.contracts import AudioPeriod, Frame, Source, SourceKind
+from edge.core.errors import EndOfStreamError, OtherSignalError
+from edge.core.inference.execution import execution
+from edge.core.pose import Keypoints, PoseEstimate
+from edge.core.rig import Rig
+from edge.lifting.geometric_lifter import first_arrival_s
+from edge.lifting.registry import MODELS, make_lifter
+from edge.sight.keypoints import BlazePose
+from edge.sound.deconvolution import Correction, Deconvolver
+from edge.sound.excitation import Excitation
+from edge.sound.pose_kernel import Kernels, make_kernels
+from edge.sound.room.background import Background
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,9 @@ class Pipeline:
     Make it and `warm_up` before the source is opened: a sensor should not lose the first seconds to compiling.
     """
 
-    def __init__(self, config: Config, rig: Rig, excitation: Excitation, correction: Correction | None = None) -> None:
+    def __init__(
+        self, config: Config, rig: Rig, excitation: Excitation, correction: Correction | None = None
+    ) -> None:
         self.config, self.rig = config, rig
         self.counters = Counters()
         self._fault = ""
@@ -101,7 +103,9 @@ class Pipeline:
         if config.background.snapshot and Path(config.background.snapshot).exists():
             try:
                 self.background.load(Path(config.background.snapshot))
-            except OtherSignalError as e:  # another excitation, or a release that sampled responses otherwise
+            except (
+                OtherSignalError
+            ) as e:  # another excitation, or a release that sampled responses otherwise
                 log.warning("%s", e)
         self.execution = execution(config)
         self.keypoints = BlazePose(
@@ -121,7 +125,9 @@ class Pipeline:
         self._image_ns = 0
         self._relearn = threading.Event()
         self._last_person_ns: int | None = None
-        self.kernels: tuple[Heard, Kernels | None] | None = None  # the newest period that was paired with an image; read only
+        self.kernels: tuple[Heard, Kernels | None] | None = (
+            None  # the newest period that was paired with an image; read only
+        )
 
     def warm_up(self) -> None:
         """Compile and load everything that a first frame would wait for, on noise and a stick figure."""
@@ -136,23 +142,38 @@ class Pipeline:
             leak_s=300.0,
             track_drift=True,
         )
-        quiet = rng.normal(size=(len(self.rig.mics), self.deconvolve.period_samples)).astype(np.float32)
+        quiet = rng.normal(size=(len(self.rig.mics), self.deconvolve.period_samples)).astype(
+            np.float32
+        )
         pixels = np.zeros((25, 3))
         pixels[:15] = [
-            (0.5 * self.rig.camera.width + 9 * (k % 3), (0.2 + 0.04 * k) * self.rig.camera.height, 1) for k in range(15)
+            (
+                0.5 * self.rig.camera.width + 9 * (k % 3),
+                (0.2 + 0.04 * k) * self.rig.camera.height,
+                1,
+            )
+            for k in range(15)
         ]
         figure = Keypoints(pixels, np.full((25, 3), np.nan), 1, 1.0)
         gate = first_arrival_s(figure, self.rig, self.config.lifter)
         self.deconvolve(quiet, quiet[0])
-        for k in range(12):  # alike, or the background would not take them for a room and its fit stay uncompiled
+        for k in range(
+            12
+        ):  # alike, or the background would not take them for a room and its fit stay uncompiled
             hiss = 1e-2 * rng.normal(size=quiet.shape).astype(np.float32)
             responses = self.deconvolve(quiet + hiss, None, 0.5)
-            if k > 9:  # an echo that moves, far behind, or what stays meanwhile would not be learned
+            if (
+                k > 9
+            ):  # an echo that moves, far behind, or what stays meanwhile would not be learned
                 at = responses.shape[1] - 40 * (12 - k)
                 responses[:, at : at + 8] += np.float32(10.0) * np.abs(responses).max()
             difference = background.step(responses, k * self._period_ns, k > 9, gate)
         if difference is not None:
-            self.lift(figure, make_kernels(difference, self.deconvolve.sample_rate_hz, self._band_hz), self.rig)
+            self.lift(
+                figure,
+                make_kernels(difference, self.deconvolve.sample_rate_hz, self._band_hz),
+                self.rig,
+            )
         self.keypoints(np.zeros((self.rig.camera.height, self.rig.camera.width, 3), np.uint8))
 
     def relearn(self) -> None:
@@ -181,7 +202,11 @@ class Pipeline:
         if paused and period.fault in ("no reference", "unsteady"):
             return None
         if period.fault != self._fault:
-            log.log(logging.WARNING if period.fault else logging.INFO, "sound: %s", period.fault or "good again")
+            log.log(
+                logging.WARNING if period.fault else logging.INFO,
+                "sound: %s",
+                period.fault or "good again",
+            )
             self._fault = period.fault
         if period.fault:
             self.counters.periods_faulty += 1
@@ -207,7 +232,9 @@ class Pipeline:
         if lifted is None:
             return None
         smoothed = self.track(lifted, seen.frame.t_ns)
-        room = None if self.rig.camera.height_m is None else self.rig.camera.to_room(smoothed.joints)
+        room = (
+            None if self.rig.camera.height_m is None else self.rig.camera.to_room(smoothed.joints)
+        )
         activity = self.recognise(smoothed, room, seen.frame.t_ns)
         self.counters.poses += 1
         self.counters.poses_from_sound += smoothed.scale_source == "sound"
@@ -239,13 +266,23 @@ class Pipeline:
             return None
         if self.kernels is not None and heard.index == self.kernels[0].index:
             return self.kernels[1]
-        gate = first_arrival_s(seen.keypoints, self.rig, self.config.lifter) if seen.keypoints else None
+        gate = (
+            first_arrival_s(seen.keypoints, self.rig, self.config.lifter)
+            if seen.keypoints
+            else None
+        )
         difference = self.background.step(heard.responses, heard.middle_ns, person, gate)
-        kernels = None if difference is None else make_kernels(difference, self.deconvolve.sample_rate_hz, self._band_hz)
+        kernels = (
+            None
+            if difference is None
+            else make_kernels(difference, self.deconvolve.sample_rate_hz, self._band_hz)
+        )
         self.kernels = (heard, kernels)
         return kernels
 
-    def offline(self, source: Source, stop: Stop, beat: Callable[[str], None]) -> Iterator[PoseEstimate]:
+    def offline(
+        self, source: Source, stop: Stop, beat: Callable[[str], None]
+    ) -> Iterator[PoseEstimate]:
         """As fast as it goes and the same every time: each frame is paired with the period nearest to it. Drops nothing."""
         heard: deque[Heard] = deque(maxlen=8)
         audio_ended, heard_until_ns = False, 0
@@ -269,11 +306,15 @@ class Pipeline:
                     heard_until_ns = period.t_ns + self._period_ns
                     if (h := self.hear(period)) is not None:
                         heard.append(h)
-            estimate = self.fuse(self.see(frame), _nearest(heard, frame.t_ns, max_skew_ns), source.kind)
+            estimate = self.fuse(
+                self.see(frame), _nearest(heard, frame.t_ns, max_skew_ns), source.kind
+            )
             if estimate is not None:
                 yield estimate
 
-    def live(self, source: Source, stop: Stop, beat: Callable[[str], None]) -> Iterator[PoseEstimate]:
+    def live(
+        self, source: Source, stop: Stop, beat: Callable[[str], None]
+    ) -> Iterator[PoseEstimate]:
         """In real time: sound and image on threads of their own, the newest frame wins, what is dropped is counted.
 
         Ends when `stop` is set or the source ends; an error in a thread is raised here. beat: told "sound" and "image" whenever
@@ -311,14 +352,26 @@ class Pipeline:
         if errors:
             raise errors[0]
 
-    def _hear_all(self, source: Source, heard: deque[Heard], beat: Callable[[str], None], done: threading.Event) -> None:
+    def _hear_all(
+        self,
+        source: Source,
+        heard: deque[Heard],
+        beat: Callable[[str], None],
+        done: threading.Event,
+    ) -> None:
         while not done.is_set():
             period = source.audio.read(_POLL_S)
             beat("sound")
             if period is not None and (h := self.hear(period)) is not None:
                 heard.append(h)
 
-    def _see_all(self, source: Source, frames: queue.Queue[Seen], beat: Callable[[str], None], done: threading.Event) -> None:
+    def _see_all(
+        self,
+        source: Source,
+        frames: queue.Queue[Seen],
+        beat: Callable[[str], None],
+        done: threading.Event,
+    ) -> None:
         while not done.is_set():
             frame = source.frames.read(_POLL_S)
             beat("image")
@@ -337,7 +390,9 @@ class Pipeline:
                         pass
 
 
-def _guard(work: Callable[[threading.Event], None], ended: threading.Event, errors: list[BaseException]) -> None:
+def _guard(
+    work: Callable[[threading.Event], None], ended: threading.Event, errors: list[BaseException]
+) -> None:
     """Run a thread's work; the end of the source ends the run, an error reaches the caller."""
     try:
         work(ended)

@@ -13,35 +13,35 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edge.alsa import AlsaAudio
-from edge.calibration.apply import apply_calibration
-from edge.calibration.takes import ChannelMap
-from edge.camera import open_camera
-from edge.config import Config, make_rig, state_folder
-from edge.console import Console
-from edge.control import Control
-from edge.deconvolution import Correction
-from edge.devices import Source, SourceKind
-from edge.envelope import EnvelopeKeeper
-from edge.errors import ConfigError, PosekernelError
-from edge.events import EventKeeper
-from edge.excitation import Excitation, make_excitation
-from edge.jit import compiled_here
-from edge.lifters import MODELS
-from edge.memory import return_free
-from edge.message_file import MessageFile
-from edge.mqtt import MqttCounters, MqttPublisher
-from edge.pipeline import Pipeline
-from edge.pose import PoseEstimate
-from edge.publish import Message, pose_message
-from edge.replay import open_replay
-from edge.rig import Rig
-from edge.sdnotify import Heartbeat
-from edge.sensing import Sensing, control_file
-from edge.session import Session, load_session
-from edge.summary import SummaryKeeper
-from edge.telemetry import Telemetry, as_sentence
-from edge.web_server import WebServer
+from edge.core.config.settings import Config, make_rig, state_folder
+from edge.core.contracts import Source, SourceKind
+from edge.core.errors import ConfigError, PosekernelError
+from edge.core.jit import compiled_here
+from edge.core.pose import PoseEstimate
+from edge.core.rig import Rig
+from edge.lifting.registry import MODELS
+from edge.output.message_file import MessageFile
+from edge.output.messages.echo_profile import EnvelopeKeeper
+from edge.output.messages.events import EventKeeper
+from edge.output.messages.payloads import Message, pose_message
+from edge.output.messages.summary import SummaryKeeper
+from edge.output.mqtt.publisher import MqttCounters, MqttPublisher
+from edge.output.page.server import WebServer
+from edge.sensor.apply_calibration import apply_calibration
+from edge.sensor.console import Console
+from edge.sensor.control import Control
+from edge.sensor.memory import return_free
+from edge.sensor.pipeline import Pipeline
+from edge.sensor.sensing import Sensing, control_file
+from edge.sensor.systemd import Heartbeat
+from edge.sensor.telemetry import Telemetry, as_sentence
+from edge.sound.deconvolution import Correction
+from edge.sound.excitation import Excitation, make_excitation
+from edge.sources.alsa.stream import AlsaAudio
+from edge.sources.camera.grabber import open_camera
+from edge.sources.session.reader import Session, load_session
+from edge.sources.session.replay import open_replay
+from edge.tools.calibration.takes import ChannelMap
 
 _IDLE_S = 0.2
 _OPEN_AGAIN_S = 5.0
@@ -71,7 +71,9 @@ class Plan:
         """
         config = self.config
         if self.session is not None:
-            return open_replay(self.session, realtime=config.source.realtime, loop=config.source.loop)
+            return open_replay(
+                self.session, realtime=config.source.realtime, loop=config.source.loop
+            )
         frames = open_camera(config.camera)
         try:
             audio = AlsaAudio(config.audio, self.excitation, self.rig, muted=muted)
@@ -89,11 +91,17 @@ def make_plan(config: Config) -> Plan:
     if config.source.kind == "replay":
         session = load_session(Path(config.source.path))
         map = ChannelMap(session.channels, session.mic_channels, session.reference_channel)
-        rig, correction = apply_calibration(config, session.rig, session.excitation, map, session.source)
+        rig, correction = apply_calibration(
+            config, session.rig, session.excitation, map, session.source
+        )
         return Plan(config, rig, session.excitation, session, correction)
     x, audio = config.excitation, config.audio
     excitation = make_excitation(x.sample_rate_hz, x.band_hz, x.period_s, x.level_dbfs)
-    map = ChannelMap(audio.channels, audio.mic_channels, audio.reference_channel if audio.reference_channel >= 0 else None)
+    map = ChannelMap(
+        audio.channels,
+        audio.mic_channels,
+        audio.reference_channel if audio.reference_channel >= 0 else None,
+    )
     rig, correction = apply_calibration(config, make_rig(config), excitation, map, "device")
     return Plan(config, rig, excitation, correction=correction)
 
@@ -156,9 +164,13 @@ class _Outlets:
         self._publisher = publisher
         if publisher is not None:
             who = config.device.id, plan.kind
-            self._summary = SummaryKeeper(*who, partial(publisher.publish_retained, "summary"), clock)
+            self._summary = SummaryKeeper(
+                *who, partial(publisher.publish_retained, "summary"), clock
+            )
             self._events = EventKeeper(*who, publisher.publish_event, clock)
-            self._envelope = EnvelopeKeeper(config, plan.kind, pipeline, partial(publisher.publish_stream, "envelope"), clock)
+            self._envelope = EnvelopeKeeper(
+                config, plan.kind, pipeline, partial(publisher.publish_stream, "envelope"), clock
+            )
 
     def pose(self, estimate: PoseEstimate, message: Message) -> None:
         if self._publisher is not None:
@@ -212,7 +224,11 @@ def run(
         folder = state_folder(config)
         sensing = Sensing(config, control_file(config))
         telemetry = Telemetry(config, plan.kind, pipeline, MODELS)
-        source = plan.open(muted=sensing.silent_because is not None) if sensing.settings.sensing else None
+        source = (
+            plan.open(muted=sensing.silent_because is not None)
+            if sensing.settings.sensing
+            else None
+        )
 
         def close_source() -> None:
             if source is not None:
@@ -221,13 +237,29 @@ def run(
         closing.callback(close_source)
         publisher = None
         if config.mqtt.enabled:
-            outbox = Path(config.mqtt.outbox) if config.mqtt.outbox else folder / f"{config.device.id}.outbox"
+            outbox = (
+                Path(config.mqtt.outbox)
+                if config.mqtt.outbox
+                else folder / f"{config.device.id}.outbox"
+            )
             publisher = closing.enter_context(
-                MqttPublisher(config.mqtt, config.device.id, source=plan.kind, zones=config.zones, outbox_path=outbox)
+                MqttPublisher(
+                    config.mqtt,
+                    config.device.id,
+                    source=plan.kind,
+                    zones=config.zones,
+                    outbox_path=outbox,
+                )
             )
             sensing.announce(partial(publisher.publish_retained, "control"))
         live = config.source.kind == "device" or config.source.realtime
-        outlets = _Outlets(config, plan, pipeline, publisher or messages, time.monotonic if live else pipeline.image_s)
+        outlets = _Outlets(
+            config,
+            plan,
+            pipeline,
+            publisher or messages,
+            time.monotonic if live else pipeline.image_s,
+        )
         if config.web.enabled:
             page = closing.enter_context(WebServer(config, plan.rig))
             console.say(f"page: {page.url}")
@@ -241,10 +273,14 @@ def run(
 
         def reload() -> None:
             if read_again is None:
-                raise ConfigError("there is no configuration file to read again; start with `posekernel run --config F`")
+                raise ConfigError(
+                    "there is no configuration file to read again; start with `posekernel run --config F`"
+                )
             new = read_again()
             made = make_plan(new)
-            Pipeline(new, made.rig, made.excitation, made.correction)  # reads the models and the saved room, too
+            Pipeline(
+                new, made.rig, made.excitation, made.correction
+            )  # reads the models and the saved room, too
             reloaded.append(new)
             stop.set()
 
@@ -258,14 +294,19 @@ def run(
             if source is None:
                 heartbeat.beat("sound")
                 beat("image")
-                if not sensing.wait_until_on(_IDLE_S) or (source := _open_again(plan, sensing, stop)) is None:
+                if (
+                    not sensing.wait_until_on(_IDLE_S)
+                    or (source := _open_again(plan, sensing, stop)) is None
+                ):
                     continue
             console.say(f"source: {source.kind} ({source.description})")
             for note in source.notes:
                 console.say(f"note: {note}")
             telemetry.opened(source)
             off = sensing.attach(source, pipeline)
-            for estimate in (pipeline.live if live else pipeline.offline)(source, _Either(stop, off), beat):
+            for estimate in (pipeline.live if live else pipeline.offline)(
+                source, _Either(stop, off), beat
+            ):
                 message = pose_message(estimate, config.device.id)
                 telemetry.pose(estimate.latency_ms)
                 outlets.pose(estimate, message)
@@ -287,7 +328,9 @@ def run(
         log.info("%s", as_sentence(telemetry.totals, pipeline))
         c, sent = pipeline.counters, publisher.counters if publisher else MqttCounters()
         next_config = reloaded[0] if reloaded else None
-        return Summary(c.poses, c.poses_from_sound, c.frames_dropped, sent.published, sent.dropped, next_config)
+        return Summary(
+            c.poses, c.poses_from_sound, c.frames_dropped, sent.published, sent.dropped, next_config
+        )
 
 
 def _open_again(plan: Plan, sensing: Sensing, stop: threading.Event) -> Source | None:

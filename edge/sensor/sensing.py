@@ -10,13 +10,13 @@ from pathlib import Path
 from time import monotonic, monotonic_ns, time_ns
 from typing import Any, Literal
 
-from edge.commands import MIN_LEVEL_DBFS
-from edge.config import Config, state_folder
-from edge.devices import Source
-from edge.files import write_whole
-from edge.pipeline import Pipeline
-from edge.publish import Message, timestamp
-from edge.quiet_hours import QuietHours
+from edge.core.config.quiet_hours import QuietHours
+from edge.core.config.settings import Config, state_folder
+from edge.core.contracts import Source
+from edge.core.files import write_whole
+from edge.output.messages.commands import MIN_LEVEL_DBFS
+from edge.output.messages.payloads import Message, timestamp
+from edge.sensor.pipeline import Pipeline
 
 CONTROL_SCHEMA = "posekernel.control/1"
 SEEN_S = 5.0  # a person counts as there for so long after the camera's last sight
@@ -132,7 +132,9 @@ class Sensing:
             muted = speaker == "off" or (speaker == "standby" and not self._keep_alive())
             if self._pipeline is not None:
                 self._pipeline.silent = muted
-            source.audio.set_gain(10.0 ** ((self._settings.level_dbfs - self._config.excitation.level_dbfs) / 20.0))
+            source.audio.set_gain(
+                10.0 ** ((self._settings.level_dbfs - self._config.excitation.level_dbfs) / 20.0)
+            )
             source.audio.set_muted(muted)
         self._tell(speaker, because)
 
@@ -149,13 +151,19 @@ class Sensing:
     def _wanted(self) -> bool:
         """Somebody is seen, or the empty room is still to be learned."""
         pipeline = self._pipeline
-        if self._config.sensing.ping == "always" or pipeline is None or not pipeline.background.ready:
+        if (
+            self._config.sensing.ping == "always"
+            or pipeline is None
+            or not pipeline.background.ready
+        ):
             return True
         seen_ns = pipeline.seen_ns
         return seen_ns is not None and monotonic_ns() - seen_ns < SEEN_S * 1e9
 
     def _keep_alive(self) -> bool:
-        return (self._clock() - self._began_s) % self._config.sensing.keep_alive_s < KEEP_ALIVE_PING_S
+        return (
+            self._clock() - self._began_s
+        ) % self._config.sensing.keep_alive_s < KEEP_ALIVE_PING_S
 
     def _tell(self, speaker: Speaker, because: str | None) -> None:
         settings = self._settings
@@ -171,7 +179,9 @@ class Sensing:
             return
         self._told = state
         now = timestamp(time_ns())
-        self._publish({"schema": CONTROL_SCHEMA, "id": self._config.device.id, "timestamp": now, **state})
+        self._publish(
+            {"schema": CONTROL_SCHEMA, "id": self._config.device.id, "timestamp": now, **state}
+        )
 
 
 def _load(path: Path, default: Settings) -> Settings:
@@ -188,10 +198,22 @@ def _load(path: Path, default: Settings) -> Settings:
             raise ValueError(f"level_dbfs is {level}")
         quiet = default.quiet_hours
         if "quiet_hours" in kept:
-            quiet = QuietHours.parse(kept["quiet_hours"]["from"], kept["quiet_hours"]["to"]) if kept["quiet_hours"] else None
+            quiet = (
+                QuietHours.parse(kept["quiet_hours"]["from"], kept["quiet_hours"]["to"])
+                if kept["quiet_hours"]
+                else None
+            )
     except FileNotFoundError:
         return default
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as e:
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as e:
         log.error(
             "%s: cannot be used (%s); sensing stays off, as it may have been, until the command `sensing` or until the file is "
             "removed",
@@ -208,10 +230,14 @@ def _save(path: Path, settings: Settings, default: Settings) -> str | None:
     if settings.level_dbfs != default.level_dbfs:
         kept["level_dbfs"] = settings.level_dbfs
     if settings.quiet_hours != default.quiet_hours:
-        kept["quiet_hours"] = None if settings.quiet_hours is None else settings.quiet_hours.as_dict()
+        kept["quiet_hours"] = (
+            None if settings.quiet_hours is None else settings.quiet_hours.as_dict()
+        )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, f"{json.dumps(kept)}\n".encode(), 0o600)  # nobody else's business when a home is quiet
+        write_whole(
+            path, f"{json.dumps(kept)}\n".encode(), 0o600
+        )  # nobody else's business when a home is quiet
     except OSError as e:
         log.error("%s: cannot be written (%s); a restart will forget this", path, e.strerror)
         return f"{path} cannot be written ({e.strerror})"

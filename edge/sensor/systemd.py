@@ -46,7 +46,9 @@ class Heartbeat:
     Without systemd it only keeps the time: `late` works all the same.
     """
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic, **deadlines_s: float) -> None:
+    def __init__(
+        self, *, clock: Callable[[], float] = time.monotonic, **deadlines_s: float
+    ) -> None:
         self._clock = clock
         self._deadlines_s = dict(deadlines_s)
         self._seen = dict.fromkeys(deadlines_s, clock())
@@ -58,7 +60,12 @@ class Heartbeat:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     def beat(self, stage: str) -> None:
@@ -70,7 +77,11 @@ class Heartbeat:
     def late(self) -> tuple[str, ...]:
         """The stages that have not reported within their deadline."""
         now = self._clock()
-        return tuple(stage for stage, deadline_s in self._deadlines_s.items() if now - self._seen[stage] > deadline_s)
+        return tuple(
+            stage
+            for stage, deadline_s in self._deadlines_s.items()
+            if now - self._seen[stage] > deadline_s
+        )
 
     def tick(self) -> tuple[str, ...]:
         """Ping systemd if all is well, and tell it and the log once when that changes; returns the late stages."""
@@ -90,7 +101,9 @@ class Heartbeat:
         """Say READY=1, then tick at half the watchdog's interval (each second where there is none) on a thread of its own."""
         notify("READY=1")
         interval_s = min(1.0, (watchdog_s() or 2.0) / 2)
-        self._thread = threading.Thread(target=self._run, args=(interval_s,), name="heartbeat", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, args=(interval_s,), name="heartbeat", daemon=True
+        )
         self._thread.start()
 
     def close(self) -> None:

@@ -13,16 +13,22 @@ from pathlib import Path
 import numpy as np
 
 import edge
-from edge.config import Config
-from edge.devices import Source
-from edge.execution import Execution
-from edge.lifters import lifter_files
-from edge.mqtt import MqttPublisher
-from edge.pipeline import Pipeline
-from edge.publish import Message, timestamp
+from edge.core.config.settings import Config
+from edge.core.contracts import Source
+from edge.core.inference.execution import Execution
+from edge.lifting.registry import lifter_files
+from edge.output.messages.payloads import Message, timestamp
+from edge.output.mqtt.publisher import MqttPublisher
+from edge.sensor.pipeline import Pipeline
 
 TELEMETRY_SCHEMA = "posekernel.telemetry/1"
-_ZONES = ("cpu-thermal", "cpu_thermal", "soc-thermal", "CPU-therm", "x86_pkg_temp")  # Raspberry Pi, Jetson, PC; else the hottest
+_ZONES = (
+    "cpu-thermal",
+    "cpu_thermal",
+    "soc-thermal",
+    "CPU-therm",
+    "x86_pkg_temp",
+)  # Raspberry Pi, Jetson, PC; else the hottest
 _LATENCIES = 4096
 
 
@@ -42,7 +48,9 @@ class DeviceTotals:
         if source is None:
             return self
         sound, frames = source.audio.counters, source.frames.counters
-        now = DeviceTotals(sound.xruns, sound.gaps, sound.dropped, sound.reopened, frames.reopened, frames.dropped)
+        now = DeviceTotals(
+            sound.xruns, sound.gaps, sound.dropped, sound.reopened, frames.reopened, frames.dropped
+        )
         return DeviceTotals(*(getattr(self, f.name) + getattr(now, f.name) for f in fields(self)))
 
 
@@ -52,7 +60,9 @@ class Telemetry:
     def __init__(self, config: Config, kind: str, pipeline: Pipeline, models: Path) -> None:
         self._config, self._kind, self._pipeline = config, kind, pipeline
         self._models = [
-            {"name": p.name, "sha256": _sha256(p)} for p in used_models(config, pipeline.execution, models) if p.exists()
+            {"name": p.name, "sha256": _sha256(p)}
+            for p in used_models(config, pipeline.execution, models)
+            if p.exists()
         ]
         self._totals = DeviceTotals()
         self._source: Source | None = None
@@ -79,7 +89,12 @@ class Telemetry:
 
     def message(self, publisher: MqttPublisher) -> Message:
         """The state as a JSON-ready dict; rates, CPU and latency are since the last call."""
-        now_s, cpu_s, counters, devices = time.monotonic(), time.process_time(), self._pipeline.counters, self.totals
+        now_s, cpu_s, counters, devices = (
+            time.monotonic(),
+            time.process_time(),
+            self._pipeline.counters,
+            self.totals,
+        )
         then_s, cpu_then_s, poses_then = self._before
         self._before = (now_s, cpu_s, counters.poses)
         elapsed_s = max(now_s - then_s, 1e-3)
@@ -99,8 +114,12 @@ class Telemetry:
             "cpu_percent": round(100.0 * (cpu_s - cpu_then_s) / elapsed_s, 1),
             "memory_mb": _memory_mb(),
             "poses_per_s": round((counters.poses - poses_then) / elapsed_s, 2),
-            "latency_p50_ms": round(float(np.quantile(latencies, 0.5)), 1) if len(latencies) else None,
-            "latency_p95_ms": round(float(np.quantile(latencies, 0.95)), 1) if len(latencies) else None,
+            "latency_p50_ms": round(float(np.quantile(latencies, 0.5)), 1)
+            if len(latencies)
+            else None,
+            "latency_p95_ms": round(float(np.quantile(latencies, 0.95)), 1)
+            if len(latencies)
+            else None,
             "frames": counters.frames,
             "frames_dropped": counters.frames_dropped + devices.images_dropped,
             "periods": counters.periods,
@@ -151,7 +170,9 @@ def throttled_flags() -> int | None:
     if tool is None:
         return None
     try:
-        out = subprocess.run([tool, "get_throttled"], capture_output=True, text=True, timeout=2.0, check=False).stdout
+        out = subprocess.run(
+            [tool, "get_throttled"], capture_output=True, text=True, timeout=2.0, check=False
+        ).stdout
         return int(out.strip().partition("=")[2], 16)
     except (OSError, ValueError, subprocess.TimeoutExpired):
         return None

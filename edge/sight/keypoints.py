@@ -7,9 +7,16 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.person_detector import Image, Person, PersonDetector, Region, search_windows, window_around
-from edge.pose import MID_HIP, Keypoints
-from edge.tflite import Model, Tensor
+from edge.core.inference.tflite import Model, Tensor
+from edge.core.pose import MID_HIP, Keypoints
+from edge.sight.person_detector import (
+    Image,
+    Person,
+    PersonDetector,
+    Region,
+    search_windows,
+    window_around,
+)
 
 Array = npt.NDArray[np.float64]
 
@@ -68,7 +75,9 @@ class BlazePose:
         detect_every: int = 15,
         runtime: str = "",
     ) -> None:
-        self._detector = PersonDetector(model_dir / "pose_detection.tflite", threads, min_confidence, runtime)
+        self._detector = PersonDetector(
+            model_dir / "pose_detection.tflite", threads, min_confidence, runtime
+        )
         self._network = Model(model_dir / f"pose_landmark_{model}.tflite", threads, runtime)
         self._min_confidence = min_confidence
         self._detect_every = detect_every
@@ -143,12 +152,16 @@ class BlazePose:
         rest = image.copy()
         rest[y0:y1, x0:x1] = 0
         found = self._detector(rest, window)
-        self._others[window] = sum(self._run(rest, person.region)[1] > _SURELY_PERSON for person in found[:_MAX_OTHERS])
+        self._others[window] = sum(
+            self._run(rest, person.region)[1] > _SURELY_PERSON for person in found[:_MAX_OTHERS]
+        )
 
     def _run(self, image: Image, region: Region) -> tuple[list[Tensor], float]:
         """The landmark network on a region: its outputs, and its flag that somebody is there (0..1)."""
         size = (_SIDE, _SIDE)
-        crop = cv2.warpAffine(image, region.to_image(_SIDE), size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+        crop = cv2.warpAffine(
+            image, region.to_image(_SIDE), size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        )
         outputs = self._network.run(crop[None].astype(np.float32) * np.float32(1 / 255))
         return outputs, float(outputs[1][0, 0])
 
@@ -198,7 +211,11 @@ class _Sides:
             self._belief = min(self._belief + 1, _PATIENCE)
         elif self._belief > 0:
             self._belief -= 1
-            joints, relative, across = joints[_MIRROR], relative[_MIRROR] * (1.0, 1.0, -1.0), -across
+            joints, relative, across = (
+                joints[_MIRROR],
+                relative[_MIRROR] * (1.0, 1.0, -1.0),
+                -across,
+            )
         self._across = across
         return joints, relative
 
@@ -215,9 +232,15 @@ def _refine(points: Array, heatmaps: npt.NDArray[np.float32]) -> Array:
     x, y = (corner[:, axis, None] + offsets for axis in (0, 1))  # (L, kernel)
     inside = ((y >= 0) & (y < cells))[:, :, None] & ((x >= 0) & (x < cells))[:, None, :]
     index = np.arange(len(points))[:, None, None]
-    logits = heatmaps[y.clip(0, cells - 1)[:, :, None], x.clip(0, cells - 1)[:, None, :], index].astype(np.float64)
+    logits = heatmaps[
+        y.clip(0, cells - 1)[:, :, None], x.clip(0, cells - 1)[:, None, :], index
+    ].astype(np.float64)
     weight = np.where(inside, 1 / (1 + np.exp(-logits)), 0.0)
     total = np.maximum(weight.sum((1, 2)), 1e-9)
-    centre = np.stack([(weight.sum(1) * x).sum(1), (weight.sum(2) * y).sum(1)], -1) / total[:, None] / scale
+    centre = (
+        np.stack([(weight.sum(1) * x).sum(1), (weight.sum(2) * y).sum(1)], -1)
+        / total[:, None]
+        / scale
+    )
     centred = ((corner >= 0) & (corner < cells)).all(1) & (weight.max((1, 2)) >= _HEATMAP_SURE)
     return np.where(centred[:, None], centre, points)

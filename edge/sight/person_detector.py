@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.tflite import Model
+from edge.core.inference.tflite import Model
 
 Image = npt.NDArray[np.uint8]
 Array = npt.NDArray[np.float64]
@@ -40,7 +40,9 @@ class Region:
         """The region of the body circle through `top` (2,) about `centre` (2,), both px; `top` is where the head points."""
         (x, y), (tx, ty) = np.asarray(centre, np.float64), np.asarray(top, np.float64)
         dx, dy = tx - x, ty - y
-        return cls(float(x), float(y), float(2 * _ROI_SCALE * np.hypot(dx, dy)), float(np.arctan2(dx, -dy)))
+        return cls(
+            float(x), float(y), float(2 * _ROI_SCALE * np.hypot(dx, dy)), float(np.arctan2(dx, -dy))
+        )
 
     def to_image(self, side: int) -> Array:
         """Affine map (2, 3) from a crop of `side` pixels to the image."""
@@ -92,7 +94,9 @@ class PersonDetector:
         decoded = boxes[0, candidates].astype(np.float64) / _SIDE
         decoded[:, :2] += self._anchors[candidates]
         decoded[:, 4:] += np.tile(self._anchors[candidates], 4)
-        probability = 1 / (1 + np.exp(-np.clip(scores[0, candidates, 0].astype(np.float64), -100, 100)))
+        probability = 1 / (
+            1 + np.exp(-np.clip(scores[0, candidates, 0].astype(np.float64), -100, 100))
+        )
         people = [
             Person(score, Region.around(points[4:6] * side + (x, y), points[6:8] * side + (x, y)))
             for score, points in _weighted_nms(decoded, probability)
@@ -109,7 +113,10 @@ def search_windows(width: int, height: int) -> list[tuple[int, int, int]]:
     windows = []
     for side in (short, round(0.6 * short)):
         if side < max(width, height):
-            xs, ys = (np.linspace(0, n - side, 1 + int(np.ceil((n - side) / (0.5 * side)))) for n in (width, height))
+            xs, ys = (
+                np.linspace(0, n - side, 1 + int(np.ceil((n - side) / (0.5 * side))))
+                for n in (width, height)
+            )
             windows += [(round(x), round(y), side) for y in ys for x in xs]
     return windows
 
@@ -140,7 +147,9 @@ def _letterbox(image: Image) -> npt.NDArray[np.float32]:
     height, width = image.shape[:2]
     scale = _SIDE / max(width, height)
     w, h = max(1, round(width * scale)), max(1, round(height * scale))
-    shrunk = cv2.resize(image, (w, h), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    shrunk = cv2.resize(
+        image, (w, h), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    )
     out = np.full((1, _SIDE, _SIDE, 3), -1.0, np.float32)
     y, x = (_SIDE - h) // 2, (_SIDE - w) // 2
     out[0, y : y + h, x : x + w] = shrunk.astype(np.float32) * np.float32(2 / 255) - np.float32(1)
@@ -155,11 +164,17 @@ def _weighted_nms(decoded: Array, scores: Array) -> list[tuple[float, Array]]:
     merged = []
     while len(remaining):
         best = remaining[0]
-        overlap = (np.minimum(high[remaining], high[best]) - np.maximum(low[remaining], low[best])).clip(0).prod(1)
+        overlap = (
+            (np.minimum(high[remaining], high[best]) - np.maximum(low[remaining], low[best]))
+            .clip(0)
+            .prod(1)
+        )
         same = overlap > _SAME_FACE_IOU * (area[remaining] + area[best] - overlap)
         same[0] = True
         cluster = remaining[same]
-        merged.append((float(scores[best]), np.average(decoded[cluster], axis=0, weights=scores[cluster])))
+        merged.append(
+            (float(scores[best]), np.average(decoded[cluster], axis=0, weights=scores[cluster]))
+        )
         remaining = remaining[~same]
     return merged
 

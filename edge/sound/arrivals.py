@@ -5,10 +5,10 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from edge.devices import FloatArray
-from edge.errors import ConfigError
-from edge.interpolation import interpolate_at, interpolation_taps
-from edge.jit import kernel
+from edge.core.contracts import FloatArray
+from edge.core.errors import ConfigError
+from edge.core.jit import kernel
+from edge.sound.interpolation import interpolate_at, interpolation_taps
 
 Array = npt.NDArray[np.float64]
 ComplexArray = npt.NDArray[np.complex64]
@@ -16,7 +16,9 @@ IndexArray = npt.NDArray[np.uint32]
 Scalar = TypeVar("Scalar", np.float32, np.complex64)
 
 
-def gather_points(envelope: FloatArray, arrival_s: npt.ArrayLike, sample_rate_hz: float) -> FloatArray:
+def gather_points(
+    envelope: FloatArray, arrival_s: npt.ArrayLike, sample_rate_hz: float
+) -> FloatArray:
     """Envelope (P, T) at times of arrival (P, K) [s], linear between samples, 0 behind the window: (P, K) float32."""
     arrival = np.asarray(arrival_s, np.float64)
     _check_points(envelope.shape, arrival)
@@ -26,7 +28,9 @@ def gather_points(envelope: FloatArray, arrival_s: npt.ArrayLike, sample_rate_hz
     return out
 
 
-def gather_points_coherent(analytic: ComplexArray, arrival_s: npt.ArrayLike, sample_rate_hz: float) -> ComplexArray:
+def gather_points_coherent(
+    analytic: ComplexArray, arrival_s: npt.ArrayLike, sample_rate_hz: float
+) -> ComplexArray:
     """Phase-keeping sum over pairs of analytic kernels (P, T) at times of arrival (P, K) [s]: (K,) complex64.
 
     Band-limited interpolation (see interpolation.py); 0 outside the window.
@@ -34,7 +38,12 @@ def gather_points_coherent(analytic: ComplexArray, arrival_s: npt.ArrayLike, sam
     arrival = np.asarray(arrival_s, np.float64)
     _check_points(analytic.shape, arrival)
     out = np.empty(arrival.shape[1], np.complex64)
-    _sum_points(np.ascontiguousarray(analytic, np.complex64), arrival * sample_rate_hz, interpolation_taps()[0], out)
+    _sum_points(
+        np.ascontiguousarray(analytic, np.complex64),
+        arrival * sample_rate_hz,
+        interpolation_taps()[0],
+        out,
+    )
     return out
 
 
@@ -47,7 +56,9 @@ def _check_points(kernels: tuple[int, ...], arrival: Array) -> None:
 
 def in_window(arrival_s: Array, sample_rate_hz: float, window_samples: int) -> Array:
     """Arrivals in samples; those behind the window, or unknown, at its end, where there is padding."""
-    return np.clip(np.nan_to_num(arrival_s * sample_rate_hz, nan=np.inf), 0.0, float(window_samples))
+    return np.clip(
+        np.nan_to_num(arrival_s * sample_rate_hz, nan=np.inf), 0.0, float(window_samples)
+    )
 
 
 def padded(kernels: npt.NDArray[Scalar], dtype: type[Scalar]) -> npt.NDArray[Scalar]:
@@ -57,7 +68,9 @@ def padded(kernels: npt.NDArray[Scalar], dtype: type[Scalar]) -> npt.NDArray[Sca
     return longer
 
 
-def _table(arrival_s: Array, sample_rate_hz: float, window_samples: int) -> tuple[IndexArray, FloatArray]:
+def _table(
+    arrival_s: Array, sample_rate_hz: float, window_samples: int
+) -> tuple[IndexArray, FloatArray]:
     """Index of the sample before each arrival and the weight of the one after; behind the window both point at padding."""
     position = in_window(arrival_s, sample_rate_hz, window_samples)
     # Unsigned: a signed index would be tested for wrap-around at every voxel, a quarter of the gather's time.
@@ -76,7 +89,9 @@ def _gather(envelope: FloatArray, index: IndexArray, weight: FloatArray, out: Fl
 
 
 @kernel
-def _sum_points(analytic: ComplexArray, position: Array, taps: FloatArray, out: ComplexArray) -> None:
+def _sum_points(
+    analytic: ComplexArray, position: Array, taps: FloatArray, out: ComplexArray
+) -> None:
     for k in range(out.shape[0]):
         out[k] = 0.0
         for p in range(analytic.shape[0]):

@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
-from edge.devices import FloatArray
-from edge.errors import ConfigError
-from edge.excitation import Excitation, band_window
-from edge.jit import kernel
-from edge.rig import Rig
+from edge.core.contracts import FloatArray
+from edge.core.errors import ConfigError
+from edge.core.jit import kernel
+from edge.core.rig import Rig
+from edge.sound.excitation import Excitation, band_window
 
 ComplexArray = npt.NDArray[np.complex64]
 IntArray = npt.NDArray[np.int64]
@@ -46,7 +46,9 @@ def _deconvolve(
 
 
 @kernel
-def _reference_inverse(reference: FloatArray, gain: ComplexArray, first_bin: int, floor: np.float32, out: ComplexArray) -> None:
+def _reference_inverse(
+    reference: FloatArray, gain: ComplexArray, first_bin: int, floor: np.float32, out: ComplexArray
+) -> None:
     spectrum = scipy.fft.rfft(reference)
     peak = np.float32(0.0)
     for k in range(out.shape[0]):
@@ -58,7 +60,9 @@ def _reference_inverse(reference: FloatArray, gain: ComplexArray, first_bin: int
         out[k] = gain[k] * np.conj(z) / (z.real * z.real + z.imag * z.imag + tikhonov)
 
 
-def _decimation(period_samples: int, rate_hz: int, band_hz: tuple[float, float], speakers: int) -> int:
+def _decimation(
+    period_samples: int, rate_hz: int, band_hz: tuple[float, float], speakers: int
+) -> int:
     """The recording's rate over the responses': a divisor of the period that leaves every speaker's lag whole."""
     most = int(rate_hz / max(band_hz[1] / HIGHEST, LOWEST_RATE_HZ))
     return max((k for k in range(1, most + 1) if period_samples % (k * speakers) == 0), default=1)
@@ -88,7 +92,13 @@ class Deconvolver:
     It keeps its working memory: one thread at a time.
     """
 
-    def __init__(self, excitation: Excitation, rig: Rig, window_s: float = 0.04, correction: Correction | None = None) -> None:
+    def __init__(
+        self,
+        excitation: Excitation,
+        rig: Rig,
+        window_s: float = 0.04,
+        correction: Correction | None = None,
+    ) -> None:
         """window_s: length of the response from emission on [s]. Raises ConfigError where it does not fit the period."""
         correction = correction or Correction()
         n, rate, speakers = excitation.period_samples, excitation.sample_rate_hz, len(rig.speakers)
@@ -116,14 +126,18 @@ class Deconvolver:
         self._floor = np.float32(_SILENT_REFERENCE * power.max())
         regularised = np.conj(spectrum) / (power + TIKHONOV * power.max())
         # The length cancels the inverse FFT's; the sum is the envelope's peak for a unit path.
-        gain = window[bins] * self._periodic / np.sum(window[bins] * np.real(regularised * spectrum))
+        gain = (
+            window[bins] * self._periodic / np.sum(window[bins] * np.real(regularised * spectrum))
+        )
         late = np.exp(2j * np.pi * (correction.delay_s * rate / n) * bins)
         self._reference_gain = (gain * late).astype(np.complex64)
         if correction.gains and len(correction.gains) != self.mics:
             raise ConfigError(
                 f"{len(correction.gains)} gains are given, but the rig has {self.mics} microphones: calibrate again"
             )
-        self._mic_gain = np.array(correction.gains, np.float32)[:, None] if correction.gains else None
+        self._mic_gain = (
+            np.array(correction.gains, np.float32)[:, None] if correction.gains else None
+        )
         self._inverse = (gain * regularised).astype(np.complex64)
 
         rows = self.mics if self.mics % _BATCH < 2 else -(-self.mics // _BATCH) * _BATCH
@@ -156,7 +170,9 @@ class Deconvolver:
         else:
             inverse = self._inverse
         out = np.empty((len(self._mic), self.window_samples), np.complex64)
-        _deconvolve(self._heard, inverse, self._first_bin, self._one_sided, self._mic, self._lag, out)
+        _deconvolve(
+            self._heard, inverse, self._first_bin, self._one_sided, self._mic, self._lag, out
+        )
         return out
 
     def _checked(self, a: FloatArray, shape: tuple[int, ...], name: str) -> FloatArray:

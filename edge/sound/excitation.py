@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.devices import FloatArray
-from edge.errors import ConfigError
+from edge.core.contracts import FloatArray
+from edge.core.errors import ConfigError
 
 MAX_LEVEL_DBFS = -6.0
 MAX_SAMPLE_RATE_HZ = 96_000
@@ -41,7 +41,9 @@ class Excitation:
         return float(np.abs(x).max() / np.sqrt(np.mean(x**2)))
 
 
-def band_window(frequencies_hz: npt.ArrayLike, band_hz: tuple[float, float]) -> npt.NDArray[np.float64]:
+def band_window(
+    frequencies_hz: npt.ArrayLike, band_hz: tuple[float, float]
+) -> npt.NDArray[np.float64]:
     """Amplitude 0..1 at each frequency [Hz]: 1 in the band, cosine-squared edges inside it, 0 outside."""
     lo, hi = band_hz
     edge = EDGE_FRACTION * (hi - lo)
@@ -51,7 +53,9 @@ def band_window(frequencies_hz: npt.ArrayLike, band_hz: tuple[float, float]) -> 
     return np.asarray(np.sin(np.pi / 2 * rise) ** 2 * np.sin(np.pi / 2 * fall) ** 2)
 
 
-def make_excitation(sample_rate_hz: int, band_hz: tuple[float, float], period_s: float, level_dbfs: float) -> Excitation:
+def make_excitation(
+    sample_rate_hz: int, band_hz: tuple[float, float], period_s: float, level_dbfs: float
+) -> Excitation:
     """One period of the flat-spectrum Schroeder-phase signal, N = round(period_s * sample_rate_hz) samples.
 
     level_dbfs: peak level, at most MAX_LEVEL_DBFS because people and pets hear it. Raises ConfigError.
@@ -72,7 +76,9 @@ def make_excitation(sample_rate_hz: int, band_hz: tuple[float, float], period_s:
     x = np.fft.irfft(amplitude * np.exp(1j * phase), n)
     samples = (x * (10.0 ** (level_dbfs / 20.0) / np.abs(x).max())).astype(np.float32)
     spectrum = np.fft.rfft(samples.astype(np.float64)).astype(np.complex64)
-    return Excitation(int(sample_rate_hz), (float(band_hz[0]), float(band_hz[1])), samples, spectrum)
+    return Excitation(
+        int(sample_rate_hz), (float(band_hz[0]), float(band_hz[1])), samples, spectrum
+    )
 
 
 def speaker_signals(excitation: Excitation, speakers: int) -> FloatArray:
@@ -83,7 +89,9 @@ def speaker_signals(excitation: Excitation, speakers: int) -> FloatArray:
     return np.stack([np.roll(excitation.samples, s * n // speakers) for s in range(speakers)])
 
 
-def _check(sample_rate_hz: int, band_hz: tuple[float, float], period_s: float, level_dbfs: float) -> None:
+def _check(
+    sample_rate_hz: int, band_hz: tuple[float, float], period_s: float, level_dbfs: float
+) -> None:
     if not MIN_SAMPLE_RATE_HZ <= sample_rate_hz <= MAX_SAMPLE_RATE_HZ:
         raise ConfigError(
             f"excitation.sample_rate_hz is {sample_rate_hz}: {MIN_SAMPLE_RATE_HZ} to {MAX_SAMPLE_RATE_HZ} Hz is possible"
@@ -95,7 +103,9 @@ def _check(sample_rate_hz: int, band_hz: tuple[float, float], period_s: float, l
             "is needed"
         )
     if not 0.005 <= period_s <= 2.0:
-        raise ConfigError(f"excitation.period_s is {period_s:g}: 0.005 to 2 s is possible, 0.05 to 0.1 s is usual")
+        raise ConfigError(
+            f"excitation.period_s is {period_s:g}: 0.005 to 2 s is possible, 0.05 to 0.1 s is usual"
+        )
     if not -90.0 <= level_dbfs <= MAX_LEVEL_DBFS:
         raise ConfigError(
             f"excitation.level_dbfs is {level_dbfs:g}: -90 to {MAX_LEVEL_DBFS:g} dBFS is allowed; turn the amplifier up instead"

@@ -14,8 +14,8 @@ from llvmlite import binding, ir
 from numba.core import cgutils, codegen, config, types
 from numba.extending import intrinsic
 
-from edge.devices import FloatArray
-from edge.jit import kernel
+from edge.core.contracts import FloatArray
+from edge.core.jit import kernel
 
 CodeArray = npt.NDArray[np.uint16]
 LevelArray = npt.NDArray[np.uint8]
@@ -44,7 +44,11 @@ def shuffle() -> Shuffle | None:
         return None
     if binding.get_process_triple().startswith(("aarch64", "arm64")):  # all of them can
         return Shuffle(_ARM, 16, 64)
-    return Shuffle(_X86, 64, 128) if "+avx512vbmi" in codegen.get_host_cpu_features().split(",") else None
+    return (
+        Shuffle(_X86, 64, 128)
+        if "+avx512vbmi" in codegen.get_host_cpu_features().split(",")
+        else None
+    )
 
 
 class Gather:
@@ -53,14 +57,18 @@ class Gather:
     reached: first and behind the last sample that any voxel reads.
     """
 
-    def __init__(self, code: CodeArray, bits: int, window_samples: int, voxel_by_voxel: bool = False) -> None:
+    def __init__(
+        self, code: CodeArray, bits: int, window_samples: int, voxel_by_voxel: bool = False
+    ) -> None:
         """voxel_by_voxel: even where the processor can shuffle and the voxels of each vector lie close enough together."""
         self.reached = int(code.min()) >> bits, min((int(code.max()) >> bits) + 2, window_samples)
         self._bits = bits
         instruction = None if voxel_by_voxel else shuffle()
         self._vectors = _tables(code, bits, instruction) if instruction else None
         # A vector's table goes on behind the samples that its voxels read.
-        self._levels = np.zeros(window_samples + 2 + (instruction.reach if instruction else 0), np.uint8)
+        self._levels = np.zeros(
+            window_samples + 2 + (instruction.reach if instruction else 0), np.uint8
+        )
         if self._vectors is None:
             more = -code.shape[1] % _IN_WORD
             self._code = np.pad(code, ((0, 0), (0, more))) if more else np.ascontiguousarray(code)
@@ -91,10 +99,14 @@ class Gather:
             start, place = self._vectors
             _gather_vectors(rows, *self.reached, self._bits, place, start, scale, self._levels, out)
         else:
-            _gather_words(rows, *self.reached, self._bits, self._code, scale, self._levels, self._fine, out)
+            _gather_words(
+                rows, *self.reached, self._bits, self._code, scale, self._levels, self._fine, out
+            )
 
 
-def _tables(code: CodeArray, bits: int, instruction: Shuffle) -> tuple[CodeArray, LevelArray] | None:
+def _tables(
+    code: CodeArray, bits: int, instruction: Shuffle
+) -> tuple[CodeArray, LevelArray] | None:
     """Of each vector the first sample of its table (P, N), and its voxels' samples in there and parts of one (P, N, 2, lanes).
 
     None where a table is too short. The last vector may overlap the one before.
@@ -115,7 +127,9 @@ def _tables(code: CodeArray, bits: int, instruction: Shuffle) -> tuple[CodeArray
 
 
 @kernel
-def _to_levels(row: FloatArray, first: int, last: int, per_value: np.float32, levels: LevelArray) -> None:
+def _to_levels(
+    row: FloatArray, first: int, last: int, per_value: np.float32, levels: LevelArray
+) -> None:
     for t in range(first, last):
         levels[t] = np.uint8(np.int32(row[t] * per_value + np.float32(0.5)))
 
@@ -187,7 +201,9 @@ def _look_up(_: Any, table: Any, bits: Any, place: Any, out: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         def at(argument: int, offset: int) -> Any:
-            data = context.make_array(signature.args[argument])(context, builder, args[argument]).data
+            data = context.make_array(signature.args[argument])(
+                context, builder, args[argument]
+            ).data
             return builder.bitcast(builder.gep(data, [ir.IntType(64)(offset)]), narrow.as_pointer())
 
         def load(argument: int, offset: int) -> Any:
@@ -201,7 +217,11 @@ def _look_up(_: Any, table: Any, bits: Any, place: Any, out: Any) -> Any:
         neighbours = []
         for offset in (0, 1):
             tables = [load(0, offset + k) for k in range(0, instruction.reach, lanes)]
-            given = [tables[0], sample, tables[1]] if instruction.instruction == _X86 else [*tables, sample]
+            given = (
+                [tables[0], sample, tables[1]]
+                if instruction.instruction == _X86
+                else [*tables, sample]
+            )
             neighbours.append(call(instruction.instruction, narrow, *given))
         one = ir.IntType(64)(1)
         points = builder.shl(one, args[1])
@@ -221,22 +241,38 @@ def _look_up(_: Any, table: Any, bits: Any, place: Any, out: Any) -> Any:
 def _everywhere(builder: Any, value: Any, vector: Any) -> Any:
     empty = ir.Constant(vector, ir.Undefined)
     first = builder.insert_element(empty, builder.trunc(value, vector.element), ir.IntType(32)(0))
-    return builder.shuffle_vector(first, empty, ir.VectorType(ir.IntType(32), vector.count)([0] * vector.count))
+    return builder.shuffle_vector(
+        first, empty, ir.VectorType(ir.IntType(32), vector.count)([0] * vector.count)
+    )
 
 
 def _rounded(builder: Any, total: Any, bits: Any) -> Any:
     """total / 2 ** bits."""
     half = builder.lshr(builder.shl(bits.type(1), bits), bits.type(1))
-    return builder.lshr(builder.add(total, _everywhere(builder, half, total.type)), _everywhere(builder, bits, total.type))
+    return builder.lshr(
+        builder.add(total, _everywhere(builder, half, total.type)),
+        _everywhere(builder, bits, total.type),
+    )
 
 
-def _between_x86(builder: Any, call: Any, neighbours: list[Any], weights: list[Any], bits: Any) -> Any:
+def _between_x86(
+    builder: Any, call: Any, neighbours: list[Any], weights: list[Any], bits: Any
+) -> Any:
     """Sums of products of neighbouring bytes; what is interleaved for them in each 16 bytes, packing puts back."""
     products = ir.VectorType(ir.IntType(16), 32)
     totals = []
     for half in (0, 8):
-        order = [k + 64 * which for lane in range(0, 64, 16) for k in range(lane + half, lane + half + 8) for which in (0, 1)]
+        order = [
+            k + 64 * which
+            for lane in range(0, 64, 16)
+            for k in range(lane + half, lane + half + 8)
+            for which in (0, 1)
+        ]
         interleaved = ir.VectorType(ir.IntType(32), 64)(order)
-        levels, parts = (builder.shuffle_vector(*pair, interleaved) for pair in (neighbours, weights))
-        totals.append(_rounded(builder, call("llvm.x86.avx512.pmaddubs.w.512", products, levels, parts), bits))
+        levels, parts = (
+            builder.shuffle_vector(*pair, interleaved) for pair in (neighbours, weights)
+        )
+        totals.append(
+            _rounded(builder, call("llvm.x86.avx512.pmaddubs.w.512", products, levels, parts), bits)
+        )
     return call("llvm.x86.avx512.packuswb.512", neighbours[0].type, *totals)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.jit import kernel
+from edge.core.jit import kernel
 
 ComplexArray = npt.NDArray[np.complex64]
 Taps = npt.NDArray[Any]  # float32
@@ -38,7 +38,9 @@ def interpolation_taps() -> Taps:
     step = 1e-5
     slope = (_kernel(offset + step) - _kernel(offset - step)) / (2.0 * step)
     turn = np.concatenate([np.cos(0.5 * np.pi * fraction), np.sin(0.5 * np.pi * fraction)], axis=1)
-    return np.stack([np.concatenate([sign * w, turn], axis=1) for w in (_kernel(offset), slope)]).astype(np.float32)
+    return np.stack(
+        [np.concatenate([sign * w, turn], axis=1) for w in (_kernel(offset), slope)]
+    ).astype(np.float32)
 
 
 def _kernel(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.devices import FloatArray
-from edge.errors import ConfigError
-from edge.excitation import EDGE_FRACTION
-from edge.jit import kernel
+from edge.core.contracts import FloatArray
+from edge.core.errors import ConfigError
+from edge.core.jit import kernel
+from edge.sound.excitation import EDGE_FRACTION
 
 ComplexArray = npt.NDArray[np.complex64]
 
@@ -26,7 +26,9 @@ class Kernels:
     band_hz: tuple[float, float]
 
 
-def make_kernels(analytic: ComplexArray, sample_rate_hz: float, band_hz: tuple[float, float]) -> Kernels:
+def make_kernels(
+    analytic: ComplexArray, sample_rate_hz: float, band_hz: tuple[float, float]
+) -> Kernels:
     """Analytic pose kernels (P, T) -> the same with their envelopes. Raises ConfigError on another shape."""
     h = np.ascontiguousarray(analytic, np.complex64)
     if h.ndim != 2:
@@ -36,7 +38,9 @@ def make_kernels(analytic: ComplexArray, sample_rate_hz: float, band_hz: tuple[f
     return Kernels(h, envelope, float(sample_rate_hz), band_hz)
 
 
-def analytic_signal(rir: npt.ArrayLike, sample_rate_hz: float, band_hz: tuple[float, float]) -> ComplexArray:
+def analytic_signal(
+    rir: npt.ArrayLike, sample_rate_hz: float, band_hz: tuple[float, float]
+) -> ComplexArray:
     """Real impulse responses (P, T) of a dataset folder -> analytic signals (P, T) complex64, limited to the band [Hz].
 
     The filter is 1 in the band and falls off outside it, so the real part of what Deconvolver gives comes back unchanged (but
@@ -44,7 +48,9 @@ def analytic_signal(rir: npt.ArrayLike, sample_rate_hz: float, band_hz: tuple[fl
     """
     h = np.asarray(rir, np.float64)
     if h.ndim != 2 or not np.isfinite(h).all():
-        raise ConfigError(f"impulse responses have shape {h.shape}: a finite (pairs, samples) array is needed")
+        raise ConfigError(
+            f"impulse responses have shape {h.shape}: a finite (pairs, samples) array is needed"
+        )
     lo, hi = band_hz
     if not 0.0 < lo < hi <= sample_rate_hz / 2:
         raise ConfigError(
@@ -58,7 +64,9 @@ def analytic_signal(rir: npt.ArrayLike, sample_rate_hz: float, band_hz: tuple[fl
     return np.fft.ifft(np.fft.fft(h, n) * gain)[:, : h.shape[1]].astype(np.complex64)
 
 
-def pool(envelope: FloatArray, sample_rate_hz: float, half_width_m: float, speed_of_sound_m_s: float) -> FloatArray:
+def pool(
+    envelope: FloatArray, sample_rate_hz: float, half_width_m: float, speed_of_sound_m_s: float
+) -> FloatArray:
     """Root mean square of the envelope (P, T) over +/- half_width_m of range (half the path) around each sample.
 
     Half a voxel keeps a coarse grid from missing a pulse between two voxels. At the ends the mean is over what is there.
@@ -66,7 +74,9 @@ def pool(envelope: FloatArray, sample_rate_hz: float, half_width_m: float, speed
     e = np.ascontiguousarray(envelope, np.float32)
     half = round(2.0 * half_width_m / speed_of_sound_m_s * sample_rate_hz)
     if half < 0:
-        raise ConfigError(f"a pooling half width of {half_width_m:g} m was asked: 0 or more is needed")
+        raise ConfigError(
+            f"a pooling half width of {half_width_m:g} m was asked: 0 or more is needed"
+        )
     out = np.empty_like(e)
     _pool(e, half, out)
     return out

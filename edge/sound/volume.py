@@ -6,14 +6,14 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from edge.arrivals import in_window, padded
-from edge.devices import FloatArray
-from edge.errors import ConfigError
-from edge.gather import MOST_BITS, ZERO_POINT, CodeArray, Gather
-from edge.interpolation import interpolate_at, interpolation_taps
-from edge.jit import kernel
-from edge.pose_kernel import pool
-from edge.rig import Rig
+from edge.core.contracts import FloatArray
+from edge.core.errors import ConfigError
+from edge.core.jit import kernel
+from edge.core.rig import Rig
+from edge.sound.arrivals import in_window, padded
+from edge.sound.gather import MOST_BITS, ZERO_POINT, CodeArray, Gather
+from edge.sound.interpolation import interpolate_at, interpolation_taps
+from edge.sound.pose_kernel import pool
 
 Array = npt.NDArray[np.float64]
 ComplexArray = npt.NDArray[np.complex64]
@@ -38,24 +38,34 @@ class Grid:
 
     def __post_init__(self) -> None:
         if not self.step_m > 0.0:
-            raise ConfigError(f"grid.step_m is {self.step_m:g}: a positive voxel size in metres is needed")
+            raise ConfigError(
+                f"grid.step_m is {self.step_m:g}: a positive voxel size in metres is needed"
+            )
         for name, (lo, hi) in (("x_m", self.x_m), ("y_m", self.y_m), ("z_m", self.z_m)):
             if not hi - lo >= self.step_m:
-                raise ConfigError(f"grid.{name} is [{lo:g}, {hi:g}]: low, then high, at least one voxel apart, is needed")
+                raise ConfigError(
+                    f"grid.{name} is [{lo:g}, {hi:g}]: low, then high, at least one voxel apart, is needed"
+                )
         if not self.z_m[0] >= 0.0:
-            raise ConfigError(f"grid.z_m starts at {self.z_m[0]:g} m, behind the camera: 0 m or more is needed")
+            raise ConfigError(
+                f"grid.z_m starts at {self.z_m[0]:g} m, behind the camera: 0 m or more is needed"
+            )
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Number of voxels (Z, Y, X)."""
-        z, y, x = (max(1, round((hi - lo) / self.step_m)) for lo, hi in (self.z_m, self.y_m, self.x_m))
+        z, y, x = (
+            max(1, round((hi - lo) / self.step_m)) for lo, hi in (self.z_m, self.y_m, self.x_m)
+        )
         return z, y, x
 
     @property
     def centres(self) -> Array:
         """Voxel centres (Z, Y, X, 3), x y z in metres."""
         lows = (self.z_m[0], self.y_m[0], self.x_m[0])
-        z, y, x = (lo + (np.arange(n) + 0.5) * self.step_m for lo, n in zip(lows, self.shape, strict=True))
+        z, y, x = (
+            lo + (np.arange(n) + 0.5) * self.step_m for lo, n in zip(lows, self.shape, strict=True)
+        )
         zz, yy, xx = np.meshgrid(z, y, x, indexing="ij")
         return np.stack([xx, yy, zz], axis=-1)
 
@@ -125,7 +135,9 @@ class Volume:
         _gather_fine(rows, self._points, self._code, shift, self._fine, out.reshape(self.pairs, -1))
         return out
 
-    def gather_int8(self, envelope: FloatArray, out: npt.NDArray[np.int8] | None = None) -> QuantizedVolume:
+    def gather_int8(
+        self, envelope: FloatArray, out: npt.NDArray[np.int8] | None = None
+    ) -> QuantizedVolume:
         """As `gather`, in 8 bits, for int8 networks, and several times as fast where the processor shuffles bytes (gather.py).
 
         The envelope's largest value within the grid's reach has the largest code, so a value is within 1/255 of that: the
@@ -139,7 +151,9 @@ class Volume:
         first, last = self.gather_of_codes.reached
         peak = float(rows[:, first:last].max(initial=0.0))
         if not np.isfinite(peak):
-            raise ConfigError("the envelope holds values that are not finite: they have no place in 8 bits; leave the period out")
+            raise ConfigError(
+                "the envelope holds values that are not finite: they have no place in 8 bits; leave the period out"
+            )
         scale = (peak or 1.0) / 255.0
         self.gather_of_codes(rows, 1.0 / scale, out.reshape(self.pairs, -1))
         return QuantizedVolume(out, scale)
@@ -167,9 +181,13 @@ class Volume:
         """
         joints = np.ascontiguousarray(keypoints, np.float32)
         if joints.ndim != 2 or joints.shape[1] != 3:
-            raise ConfigError(f"keypoints have shape {joints.shape}: (joints, 3) with u, v, confidence is needed")
+            raise ConfigError(
+                f"keypoints have shape {joints.shape}: (joints, 3) with u, v, confidence is needed"
+            )
         if not sigma_px > 0.0:
-            raise ConfigError(f"a heatmap sigma of {sigma_px:g} px was asked: a positive one is needed")
+            raise ConfigError(
+                f"a heatmap sigma of {sigma_px:g} px was asked: a positive one is needed"
+            )
         out = np.zeros((len(joints), *self.grid.shape), np.float32)
         _heatmaps(joints, self._pixels, np.float32(sigma_px), out.reshape(len(joints), -1))
         return out
@@ -178,14 +196,22 @@ class Volume:
         shape = (self.pairs, *self.grid.shape)
         if out is None:
             return np.empty(shape, dtype)
-        if out.shape != shape or out.dtype != dtype or not (out.flags.c_contiguous and out.flags.writeable):
+        if (
+            out.shape != shape
+            or out.dtype != dtype
+            or not (out.flags.c_contiguous and out.flags.writeable)
+        ):
             name = np.dtype(dtype).name
-            raise ConfigError(f"out is {out.dtype} {out.shape}: a contiguous, writeable {name} array of shape {shape} is needed")
+            raise ConfigError(
+                f"out is {out.dtype} {out.shape}: a contiguous, writeable {name} array of shape {shape} is needed"
+            )
         return out
 
     def _check(self, shape: tuple[int, ...]) -> None:
         if shape != (self.pairs, self.window_samples):
-            raise ConfigError(f"kernels have shape {shape}, the volume was made for {(self.pairs, self.window_samples)}")
+            raise ConfigError(
+                f"kernels have shape {shape}, the volume was made for {(self.pairs, self.window_samples)}"
+            )
 
 
 def _resample(analytic: ComplexArray, factor: int) -> ComplexArray:
@@ -197,7 +223,14 @@ def _resample(analytic: ComplexArray, factor: int) -> ComplexArray:
 
 
 @kernel
-def _gather_fine(envelope: FloatArray, points: int, code: CodeArray, shift: int, fine: FloatArray, out: FloatArray) -> None:
+def _gather_fine(
+    envelope: FloatArray,
+    points: int,
+    code: CodeArray,
+    shift: int,
+    fine: FloatArray,
+    out: FloatArray,
+) -> None:
     step = np.float32(1.0 / points)
     bits = np.uint32(shift)
     half = np.uint32((1 << shift) >> 1)
@@ -215,7 +248,13 @@ def _gather_fine(envelope: FloatArray, points: int, code: CodeArray, shift: int,
 
 
 @kernel
-def _gather_coherent(fine: ComplexArray, code: CodeArray, step: np.float32, lags: npt.NDArray[np.int64], out: FloatArray) -> None:
+def _gather_coherent(
+    fine: ComplexArray,
+    code: CodeArray,
+    step: np.float32,
+    lags: npt.NDArray[np.int64],
+    out: FloatArray,
+) -> None:
     last = fine.shape[1] - 2
     total = np.empty(lags.shape[0], np.complex64)
     for v in range(out.shape[0]):
@@ -242,7 +281,9 @@ def _interpolate(analytic: ComplexArray, factor: int, taps: FloatArray, out: Com
 
 
 @kernel
-def _heatmaps(joints: FloatArray, pixels: FloatArray, sigma_px: np.float32, out: FloatArray) -> None:
+def _heatmaps(
+    joints: FloatArray, pixels: FloatArray, sigma_px: np.float32, out: FloatArray
+) -> None:
     for j in range(out.shape[0]):
         u, v, confidence = joints[j, 0], joints[j, 1], joints[j, 2]
         if not (confidence > 0.0 and np.isfinite(u) and np.isfinite(v)):

@@ -9,34 +9,53 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from edge.broker import EmbeddedBroker
-from edge.config import Config, DeviceConfig, MqttConfig, RuntimeConfig, SourceConfig, WebConfig, load_config
-from edge.console import Console
-from edge.dataset_replay import is_dataset, replay_dataset
-from edge.errors import ConfigError
-from edge.files import write_whole
-from edge.message_file import MessageFile
-from edge.mqtt_check import forget
-from edge.profiles import names, pairs, render_config
-from edge.record import record_session
-from edge.runner import run, stop_on_signals
-from edge.session import load_session
-from edge.web_server import WebServer, page_description
-from edge.zones import ZoneConfig
+from edge.behaviour.zones import ZoneConfig
+from edge.core.config.settings import (
+    Config,
+    DeviceConfig,
+    MqttConfig,
+    RuntimeConfig,
+    SourceConfig,
+    WebConfig,
+    load_config,
+)
+from edge.core.errors import ConfigError
+from edge.core.files import write_whole
+from edge.core.profiles import names, pairs, render_config
+from edge.output.message_file import MessageFile
+from edge.output.mqtt.broker_visit import forget
+from edge.output.mqtt.embedded_broker import EmbeddedBroker
+from edge.output.page.server import WebServer, page_description
+from edge.sensor.console import Console
+from edge.sensor.run import run, stop_on_signals
+from edge.sources.session.reader import load_session
+from edge.tools.dataset_replay import is_dataset, replay_dataset
+from edge.tools.record import record_session
 
-DEMO_SESSION = Path(__file__).parent / "sessions" / "demo"
+DEMO_SESSION = Path(__file__).parents[1] / "sessions" / "demo"
 DEMO_ZONES = (
     ZoneConfig("Beam", ((-0.7, 2.3), (0.7, 2.3), (0.7, 3.9), (-0.7, 3.9))),
     ZoneConfig("In front of it", ((-0.7, 1.2), (0.7, 1.2), (0.7, 2.0), (-0.7, 2.0))),
 )
 
 
-def run_command(config_path: Path, json_lines: bool, seconds: float | None, compiled: Callable[[], None] | None = None) -> int:
-    """`posekernel run`: the sensor that a configuration describes. compiled: see `edge.runner.run`."""
+def run_command(
+    config_path: Path,
+    json_lines: bool,
+    seconds: float | None,
+    compiled: Callable[[], None] | None = None,
+) -> int:
+    """`posekernel run`: the sensor that a configuration describes. compiled: see `edge.sensor.run.run`."""
     config = load_config(config_path)
     while True:
         logging.getLogger().setLevel(config.runtime.log_level)
-        done = run(config, Console(json_lines), seconds, read_again=lambda: load_config(config_path), compiled=compiled)
+        done = run(
+            config,
+            Console(json_lines),
+            seconds,
+            read_again=lambda: load_config(config_path),
+            compiled=compiled,
+        )
         if done.reloaded is None:
             return 0
         config = done.reloaded
@@ -45,13 +64,29 @@ def run_command(config_path: Path, json_lines: bool, seconds: float | None, comp
 def demo_command(json_lines: bool, seconds: float | None) -> int:
     """`posekernel demo`: the shipped simulated session, over and over, into an embedded broker on loopback."""
     console = Console(json_lines)
-    with EmbeddedBroker() as broker, tempfile.TemporaryDirectory(prefix="posekernel-demo-") as state:
-        mqtt = MqttConfig(host=broker.host, port=broker.port, protocol=broker.protocol, discovery=False)
+    with (
+        EmbeddedBroker() as broker,
+        tempfile.TemporaryDirectory(prefix="posekernel-demo-") as state,
+    ):
+        mqtt = MqttConfig(
+            host=broker.host, port=broker.port, protocol=broker.protocol, discovery=False
+        )
         source = SourceConfig("replay", str(DEMO_SESSION), realtime=True, loop=True)
-        console.say(f"broker: {broker.kind} at mqtt://{broker.host}:{broker.port}, topic posekernel/demo/pose; Ctrl-C stops")
-        web = WebConfig(enabled=True, port=0, websocket_url=f"ws://{broker.host}:{broker.websocket_port}/")
+        console.say(
+            f"broker: {broker.kind} at mqtt://{broker.host}:{broker.port}, topic posekernel/demo/pose; Ctrl-C stops"
+        )
+        web = WebConfig(
+            enabled=True, port=0, websocket_url=f"ws://{broker.host}:{broker.websocket_port}/"
+        )
         runtime = RuntimeConfig(state_dir=state)
-        config = Config(device=DeviceConfig("demo"), source=source, mqtt=mqtt, web=web, runtime=runtime, zones=DEMO_ZONES)
+        config = Config(
+            device=DeviceConfig("demo"),
+            source=source,
+            mqtt=mqtt,
+            web=web,
+            runtime=runtime,
+            zones=DEMO_ZONES,
+        )
         done = run(config, console, seconds)
     console.say(
         f"{done.poses} poses, {done.from_sound} scaled by sound; {done.published} messages published, {done.dropped} dropped"
@@ -59,7 +94,9 @@ def demo_command(json_lines: bool, seconds: float | None) -> int:
     return 0
 
 
-def config_command(array: str | None, board: str | None, settings: list[str], out: Path | None, check: Path | None) -> int:
+def config_command(
+    array: str | None, board: str | None, settings: list[str], out: Path | None, check: Path | None
+) -> int:
     """`posekernel config`: a configuration from what is known of an array and a board; or check one; or list both."""
     if check is not None:
         load_config(check)
@@ -78,24 +115,30 @@ def config_command(array: str | None, board: str | None, settings: list[str], ou
     try:
         write_whole(out, text.encode())
     except OSError as e:
-        raise ConfigError(f"{out}: cannot be written ({e.strerror}); give --out a place that you may write to") from e
+        raise ConfigError(
+            f"{out}: cannot be written ({e.strerror}); give --out a place that you may write to"
+        ) from e
     return 0
 
 
 def calibrate_command(args: argparse.Namespace) -> int:
     """`posekernel calibrate`: measure a rig, say what is good enough, write the file; 1 where something is not."""
-    from edge.calibration.camera import PRINT_DPI, Board
-    from edge.calibration.file import write_calibration
-    from edge.calibration.flow import Wanted, calibrate
-    from edge.calibration.judge import table
+    from edge.core.calibration_file import write_calibration
+    from edge.tools.calibration.board import PRINT_DPI, Board
+    from edge.tools.calibration.flow import Wanted, calibrate
+    from edge.tools.calibration.steps import table
 
     board = Board(square_m=args.square_mm / 1000.0)
     if args.print_board is not None:
         board.save(args.print_board)
-        print(f"{args.print_board}: print at {PRINT_DPI} dpi, measure a square, and give it as --square-mm")
+        print(
+            f"{args.print_board}: print at {PRINT_DPI} dpi, measure a square, and give it as --square-mm"
+        )
         return 0
     config = None if args.config is None else load_config(args.config)
-    out = args.out or (Path(config.calibration.file) if config is not None and config.calibration.file else None)
+    out = args.out or (
+        Path(config.calibration.file) if config is not None and config.calibration.file else None
+    )
     wanted = Wanted(
         config=config,
         sessions=tuple(args.session),
@@ -108,10 +151,14 @@ def calibrate_command(args: argparse.Namespace) -> int:
         out=out,
     )
     if out is not None and (out.is_dir() or not out.parent.is_dir()):
-        raise ConfigError(f"{out}: no file can be written there; give --out FILE in a folder that exists")
+        raise ConfigError(
+            f"{out}: no file can be written there; give --out FILE in a folder that exists"
+        )
     done = calibrate(wanted, lambda text: print(text, file=sys.stderr))
     if args.json:
-        print(json.dumps({"source": done.source, "steps": [asdict(s) for s in done.steps]}, indent=1))
+        print(
+            json.dumps({"source": done.source, "steps": [asdict(s) for s in done.steps]}, indent=1)
+        )
     else:
         print(f"source: {done.source}\n{table(done.steps)}")
     if out is not None:
@@ -134,7 +181,9 @@ def schema_command(name: str | None) -> int:
     """`posekernel schema`: the JSON Schema of one message kind, or an object of all by name."""
     schemas = {
         path.stem: json.loads(path.read_text(encoding="utf-8"))
-        for path in sorted((Path(__file__).parent / "schemas").glob("*.json"))
+        for path in sorted(
+            (Path(__file__).parents[1] / "output" / "messages" / "schemas").glob("*.json")
+        )
     }
     print(json.dumps(schemas if name is None else schemas[name], indent=2))
     return 0
@@ -162,19 +211,26 @@ def replay_command(
     console = Console(json_lines)
     if is_dataset(path):
         if messages_path is not None or web:
-            raise ConfigError(f"{path}: samples of a dataset have no times to play them by; --messages and --web need a session")
+            raise ConfigError(
+                f"{path}: samples of a dataset have no times to play them by; --messages and --web need a session"
+            )
         replay_dataset(path, config, console)
         return 0
     if messages_path is None and not web:
         done = run(config, console, seconds)
     else:
         rig = load_session(path).rig
-        with MessageFile(messages_path, page_description(config, rig) | {"name": path.resolve().name}) as messages:
+        with MessageFile(
+            messages_path, page_description(config, rig) | {"name": path.resolve().name}
+        ) as messages:
             done = run(config, console, seconds, messages=messages)
             recording = messages.content() if web else b""
     console.say(f"{done.poses} poses, {done.from_sound} scaled by sound")
     if web:
-        with stop_on_signals() as stop, WebServer(replace(config, web=WebConfig(port=0)), rig, recording) as server:
+        with (
+            stop_on_signals() as stop,
+            WebServer(replace(config, web=WebConfig(port=0)), rig, recording) as server,
+        ):
             console.say(f"page: {server.url} shows it; Ctrl-C stops")
             stop.wait()
     return 0
@@ -186,7 +242,9 @@ def record_command(path: Path, config_path: Path, seconds: float, consent: bool)
     if not consent:
         question = "This stores images and raw sound of everybody in the room. Has everybody agreed? [y/N] "
         if not sys.stdin.isatty() or input(question).strip().lower() not in ("y", "yes"):
-            raise ConfigError("nothing was recorded: recording stores images and sound of people; add --consent once they agreed")
+            raise ConfigError(
+                "nothing was recorded: recording stores images and sound of people; add --consent once they agreed"
+            )
     written = record_session(path, config, seconds)
     print(f"{path}: {written.periods} periods, {written.frames} frames")
     return 0

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.config import Config
-from edge.console import Console
-from edge.dataset import find_environments, require_environments
-from edge.lifter import GeometricLifter
-from edge.pose import PoseEstimate
-from edge.pose_kernel import analytic_signal, make_kernels
-from edge.publish import pose_message
+from edge.core.config.settings import Config
+from edge.core.pose import PoseEstimate
+from edge.lifting.geometric_lifter import GeometricLifter
+from edge.output.messages.payloads import pose_message
+from edge.sensor.console import Console
+from edge.sound.pose_kernel import analytic_signal, make_kernels
+from edge.sources.session.dataset import find_environments, require_environments
 
 
 def is_dataset(path: Path) -> bool:
@@ -28,14 +28,31 @@ def replay_dataset(path: Path, config: Config, console: Console) -> int:
             kernels = make_kernels(analytic_signal(sample.rir, rate, band), rate, band)
             pose = lift(sample.keypoints, kernels, environment.rig)
             if pose is None:
-                environment.skipped[f"{environment.path.name}/{sample.name}"] = "fewer than four joints are seen"
+                environment.skipped[f"{environment.path.name}/{sample.name}"] = (
+                    "fewer than four joints are seen"
+                )
                 continue
             poses += 1
-            errors.append(float(np.nanmean(np.linalg.norm(pose.joints - sample.joints[:15], axis=1))))
+            errors.append(
+                float(np.nanmean(np.linalg.norm(pose.joints - sample.joints[:15], axis=1)))
+            )
             camera = environment.rig.camera
             room = None if camera.height_m is None else camera.to_room(pose.joints)
-            estimate = PoseEstimate(poses, poses - 1, 0, 0, pose, room, 1, None, 0.0, sample.info.get("source", "dataset"))
-            message = pose_message(estimate, config.device.id) | {"sample": f"{environment.path.name}/{sample.name}"}
+            estimate = PoseEstimate(
+                poses,
+                poses - 1,
+                0,
+                0,
+                pose,
+                room,
+                1,
+                None,
+                0.0,
+                sample.info.get("source", "dataset"),
+            )
+            message = pose_message(estimate, config.device.id) | {
+                "sample": f"{environment.path.name}/{sample.name}"
+            }
             console.pose(estimate, message, errors[-1])
         for name, why in environment.skipped.items():
             console.say(f"skipped {name}: {why}")

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edge.commands import CommandError, parse_command, result_message
-from edge.config import Config
-from edge.devices import AudioPeriod
-from edge.errors import ConfigError, EndOfStreamError
-from edge.mqtt import MqttPublisher
-from edge.runner import make_plan, stop_on_signals
-from edge.sensing import Sensing, control_file
-from edge.session import SessionWriter
-from edge.session_writer import FULL_SCALE
+from edge.core.config.settings import Config
+from edge.core.contracts import AudioPeriod
+from edge.core.errors import ConfigError, EndOfStreamError
+from edge.output.messages.commands import CommandError, parse_command, result_message
+from edge.output.mqtt.publisher import MqttPublisher
+from edge.sensor.run import make_plan, stop_on_signals
+from edge.sensor.sensing import Sensing, control_file
+from edge.sources.session.reader import SessionWriter
+from edge.sources.session.writer import FULL_SCALE
 
 _TELL_S = 3.0
 
@@ -40,19 +40,30 @@ def record_session(path: Path, config: Config, seconds: float) -> Recorded:
     that switches sensing off ends the recording.
     """
     if config.source.kind != "device":
-        raise ConfigError(f"source.kind: found {config.source.kind!r}, but only the sound and images of a device can be recorded")
+        raise ConfigError(
+            f"source.kind: found {config.source.kind!r}, but only the sound and images of a device can be recorded"
+        )
     sensing = Sensing(config, control_file(config))
     if sensing.silent_because is not None:
-        raise ConfigError(f"nothing was recorded: {sensing.silent_because}; change that with a command or wait")
-    config = replace(config, excitation=replace(config.excitation, level_dbfs=sensing.settings.level_dbfs))
+        raise ConfigError(
+            f"nothing was recorded: {sensing.silent_because}; change that with a command or wait"
+        )
+    config = replace(
+        config, excitation=replace(config.excitation, level_dbfs=sensing.settings.level_dbfs)
+    )
     mics, reference = len(config.audio.mic_channels), config.audio.reference_channel >= 0
     with stop_on_signals() as stop, ExitStack() as closing:
         plan = make_plan(config)
         told = None
         if config.mqtt.enabled:
-            told = closing.enter_context(MqttPublisher(config.mqtt, config.device.id, source=plan.kind, recording=True))
+            told = closing.enter_context(
+                MqttPublisher(config.mqtt, config.device.id, source=plan.kind, recording=True)
+            )
             if not told.wait_connected(_TELL_S):
-                log.warning("nobody is told on MQTT that this records: %s", told.last_error or "the broker does not answer")
+                log.warning(
+                    "nobody is told on MQTT that this records: %s",
+                    told.last_error or "the broker does not answer",
+                )
         source = plan.open()
         periods = frames = 0
         end = time.monotonic() + seconds
@@ -71,7 +82,11 @@ def record_session(path: Path, config: Config, seconds: float) -> Recorded:
                 fps=max(config.camera.fps, 1.0),
                 start_ns=time.monotonic_ns(),
             ) as writer:
-                while not stop.is_set() and time.monotonic() < end and not _switched_off(config, told, sensing):
+                while (
+                    not stop.is_set()
+                    and time.monotonic() < end
+                    and not _switched_off(config, told, sensing)
+                ):
                     # Sound comes in fixed steps, images when they will: the shorter wait keeps both from queueing up.
                     period = source.audio.read(0.02)
                     if period is not None:
@@ -95,19 +110,30 @@ def _switched_off(config: Config, told: MqttPublisher | None, sensing: Sensing) 
         name, request = heard.topic.rpartition("/")[2], None
         ok, text = False, "this device records at present and takes no command but sensing off"
         try:
-            command = parse_command(name, heard.payload, retained=heard.retained, max_level_dbfs=config.excitation.level_dbfs)
+            command = parse_command(
+                name,
+                heard.payload,
+                retained=heard.retained,
+                max_level_dbfs=config.excitation.level_dbfs,
+            )
             request = command.request
             if name == "sensing" and not command.arguments["on"]:
                 sensing.change(sensing=False)
                 ok, text = True, "the recording is ended and sensing is off"
         except CommandError as e:
             request, text = e.request, str(e)
-        told.publish_answer(result_message(config.device.id, name, request, ok, text, utc_ns=time.time_ns()))
+        told.publish_answer(
+            result_message(config.device.id, name, request, ok, text, utc_ns=time.time_ns())
+        )
         if ok:
             return True
     return False
 
 
 def _raw(period: AudioPeriod) -> npt.NDArray[np.int16]:
-    rows = period.samples if period.reference is None else np.vstack([period.samples, period.reference])
+    rows = (
+        period.samples
+        if period.reference is None
+        else np.vstack([period.samples, period.reference])
+    )
     return np.asarray(np.clip(np.round(rows.T * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1), np.int16)

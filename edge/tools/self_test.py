@@ -4,24 +4,41 @@ import threading
 
 import numpy as np
 
-from edge.app import DEMO_SESSION
-from edge.config import Config, DeviceConfig, KeypointsConfig, LifterConfig, SourceConfig
-from edge.errors import ModelError
-from edge.pipeline import Pipeline
-from edge.pose import PoseEstimate
-from edge.runner import make_plan, truth_error_m
+from edge.core.config.settings import (
+    Config,
+    DeviceConfig,
+    KeypointsConfig,
+    LifterConfig,
+    SourceConfig,
+)
+from edge.core.errors import ModelError
+from edge.core.pose import PoseEstimate
+from edge.sensor.pipeline import Pipeline
+from edge.sensor.run import make_plan, truth_error_m
+from edge.tools.app import DEMO_SESSION
 
 MOST_ERROR_M = 0.16  # a quarter more than the median of the models that ship: 12.4 cm with `volume`, 11.7 with `ray`
-LEAST_SHARE = 0.8  # poses of the frames that show somebody, and of these poses those that are scaled by sound
+LEAST_SHARE = (
+    0.8  # poses of the frames that show somebody, and of these poses those that are scaled by sound
+)
 
 
-def shipped_poses(keypoints: KeypointsConfig, lifter: LifterConfig) -> tuple[list[PoseEstimate], int, float]:
+def shipped_poses(
+    keypoints: KeypointsConfig, lifter: LifterConfig
+) -> tuple[list[PoseEstimate], int, float]:
     """Poses of the shipped session, how many frames show somebody, and the median error [m].
 
     lifter: only its kind is used: what a site expects of its people says nothing of these.
     """
     source = SourceConfig("replay", str(DEMO_SESSION), realtime=False)
-    plan = make_plan(Config(DeviceConfig("self-test"), source, keypoints=keypoints, lifter=LifterConfig(kind=lifter.kind)))
+    plan = make_plan(
+        Config(
+            DeviceConfig("self-test"),
+            source,
+            keypoints=keypoints,
+            lifter=LifterConfig(kind=lifter.kind),
+        )
+    )
     pipeline = Pipeline(plan.config, plan.rig, plan.excitation)
     opened = plan.open()
     try:
@@ -39,7 +56,11 @@ def self_test(keypoints: KeypointsConfig, lifter: LifterConfig) -> str:
     poses, shown, error_m = shipped_poses(keypoints, lifter)
     by_sound = sum(p.pose.scale_source == "sound" for p in poses)
     found = f"{len(poses)} poses in {shown} frames, {by_sound} scaled by sound, median error {100 * error_m:.1f} cm"
-    if len(poses) >= LEAST_SHARE * shown and by_sound >= LEAST_SHARE * len(poses) and error_m <= MOST_ERROR_M:
+    if (
+        len(poses) >= LEAST_SHARE * shown
+        and by_sound >= LEAST_SHARE * len(poses)
+        and error_m <= MOST_ERROR_M
+    ):
         return found
     raise ModelError(
         f"{found}, but {LEAST_SHARE * shown:.0f} poses, {100 * LEAST_SHARE:.0f} % of them by sound, and at most "

@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from edge.jit import kernel
-from export.surface import Array, Surface
+from edge.core.jit import kernel
+from export.acoustics.surface import Array, Surface
 
 # Segment lengths over stature (Drillis and Contini 1966): how tall a person with these bones would be.
 _STATURE_BONES = (
@@ -36,14 +36,18 @@ def capsules_from_joints(joints: npt.ArrayLike, build: float = 1.0) -> Array:
     j = np.full((25, 3), np.nan)
     given = np.asarray(joints, np.float64)
     if given.shape not in ((15, 3), (25, 3)):
-        raise ValueError(f"joints have shape {given.shape}: (15, 3) or (25, 3) in BODY_25 order is needed")
+        raise ValueError(
+            f"joints have shape {given.shape}: (15, 3) or (25, 3) in BODY_25 order is needed"
+        )
     j[: len(given)] = given
     for middle, sides in _MIDDLE_OF:
         if np.isnan(j[middle]).any():
             j[middle] = j[list(sides)].mean(axis=0)
     unknown = [i for i in _NEEDED if np.isnan(j[i]).any()]
     if unknown:
-        raise ValueError(f"joints {unknown} are unknown: neck, shoulders and hips are needed to place a body")
+        raise ValueError(
+            f"joints {unknown} are unknown: neck, shoulders and hips are needed to place a body"
+        )
     height = stature(j)
     up = _unit(j[1] - j[8])
     across = (j[5] - j[2]) + (j[12] - j[9])
@@ -61,13 +65,19 @@ def capsules_from_joints(joints: npt.ArrayLike, build: float = 1.0) -> Array:
         body.add(j[hip], j[knee], _THIGH)
         body.add(j[knee], j[ankle], _SHANK)
         shank = _unit(j[ankle] - j[knee]) * height
-        back = j[heel] if np.isfinite(j[heel]).all() else j[ankle] + 0.03 * shank - 0.01 * height * forward
+        back = (
+            j[heel]
+            if np.isfinite(j[heel]).all()
+            else j[ankle] + 0.03 * shank - 0.01 * height * forward
+        )
         front = j[toe] if np.isfinite(j[toe]).all() else back + 0.115 * height * forward
         body.add(back, front, _FOOT, girth=False)
     return np.array(body.capsules)
 
 
-def capsule_surface(capsules: Array, spacing_m: float, rough_m: float, rng: np.random.Generator) -> Surface:
+def capsule_surface(
+    capsules: Array, spacing_m: float, rough_m: float, rng: np.random.Generator
+) -> Surface:
     """Outer surface of capsules (C, 7) as patches; what lies inside another capsule is dropped.
 
     rough_m: RMS height of folds and bumps (clothing: 4-6 mm), a texture fixed to each capsule and drawn from `rng`: the same
@@ -76,7 +86,12 @@ def capsule_surface(capsules: Array, spacing_m: float, rough_m: float, rng: np.r
     if spacing_m <= 0.0:
         raise ValueError(f"patch spacing is {spacing_m} m: it must be positive")
     caps = np.ascontiguousarray(capsules, np.float64)
-    area = (2.0 * np.pi * caps[:, 6] * (np.linalg.norm(caps[:, 3:6] - caps[:, :3], axis=1) + 2.0 * caps[:, 6])).sum()
+    area = (
+        2.0
+        * np.pi
+        * caps[:, 6]
+        * (np.linalg.norm(caps[:, 3:6] - caps[:, :3], axis=1) + 2.0 * caps[:, 6])
+    ).sum()
     room = int(1.5 * area / spacing_m**2) + 200 * len(caps)
     waves = np.stack(
         [
@@ -92,7 +107,12 @@ def capsule_surface(capsules: Array, spacing_m: float, rough_m: float, rng: np.r
 
 
 def body_surface(
-    joints: npt.ArrayLike, spacing_m: float, rng: np.random.Generator, *, build: float = 1.0, rough_m: float = 0.005
+    joints: npt.ArrayLike,
+    spacing_m: float,
+    rng: np.random.Generator,
+    *,
+    build: float = 1.0,
+    rough_m: float = 0.005,
 ) -> Surface:
     """A clothed capsule body around BODY_25 joints (15 or 25, 3) [m] as patches in the joints' frame."""
     return capsule_surface(capsules_from_joints(joints, build), spacing_m, rough_m, rng)
@@ -106,21 +126,35 @@ class _Body:
     def add(self, start: Array, end: Array, radius: float, girth: bool = True) -> None:
         """radius: over stature. Ends that are unknown add nothing."""
         if np.isfinite(start).all() and np.isfinite(end).all():
-            self.capsules.append(np.array([*start, *end, radius * self.height * (self.build if girth else 1.0)]))
+            self.capsules.append(
+                np.array([*start, *end, radius * self.height * (self.build if girth else 1.0)])
+            )
 
 
 def _trunk(body: _Body, j: Array, up: Array, left: Array) -> None:
     h, neck, hips = body.height, j[1], j[8]
     for side in (-1.0, 1.0):
-        body.add(hips + h * (side * 0.040 * left + 0.02 * up), neck - h * (0.068 * up - side * 0.048 * left), _CHEST)
+        body.add(
+            hips + h * (side * 0.040 * left + 0.02 * up),
+            neck - h * (0.068 * up - side * 0.048 * left),
+            _CHEST,
+        )
     body.add(hips + 0.03 * h * up, neck - 0.068 * h * up, _BELLY)
-    body.add(hips - 0.040 * h * left - 0.01 * h * up, hips + 0.040 * h * left - 0.01 * h * up, _PELVIS)
-    body.add(0.8 * j[2] + 0.2 * neck - 0.02 * h * up, 0.8 * j[5] + 0.2 * neck - 0.02 * h * up, _SHOULDERS)
+    body.add(
+        hips - 0.040 * h * left - 0.01 * h * up, hips + 0.040 * h * left - 0.01 * h * up, _PELVIS
+    )
+    body.add(
+        0.8 * j[2] + 0.2 * neck - 0.02 * h * up, 0.8 * j[5] + 0.2 * neck - 0.02 * h * up, _SHOULDERS
+    )
 
 
 def _head(body: _Body, j: Array, up: Array, forward: Array) -> None:
     h = body.height
-    ears = np.nanmean(j[17:19], axis=0) if np.isfinite(j[17:19]).any(axis=0).all() else np.full(3, np.nan)
+    ears = (
+        np.nanmean(j[17:19], axis=0)
+        if np.isfinite(j[17:19]).any(axis=0).all()
+        else np.full(3, np.nan)
+    )
     if np.isfinite(ears).all():
         centre = ears
     elif np.isfinite(j[0]).all():
@@ -137,7 +171,9 @@ def _unit(v: Array) -> Array:
 
 
 @kernel
-def _capsule_surface(caps: Array, spacing: float, amplitude: float, waves: Array, out: Array) -> int:
+def _capsule_surface(
+    caps: Array, spacing: float, amplitude: float, waves: Array, out: Array
+) -> int:
     """Rings around each capsule's axis, from pole to pole; each ring shifted by the golden angle."""
     n = 0
     for k in range(caps.shape[0]):
@@ -154,7 +190,12 @@ def _capsule_surface(caps: Array, spacing: float, amplitude: float, waves: Array
         for i in range(rings):
             s = (i + 0.5) * ds
             if s < quarter:
-                z, rho, nz, nr = -r * np.cos(s / r), r * np.sin(s / r), -np.cos(s / r), np.sin(s / r)
+                z, rho, nz, nr = (
+                    -r * np.cos(s / r),
+                    r * np.sin(s / r),
+                    -np.cos(s / r),
+                    np.sin(s / r),
+                )
             elif s < quarter + length:
                 z, rho, nz, nr = s - quarter, r, 0.0, 1.0
             else:

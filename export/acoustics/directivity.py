@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from export.surface import Array
+from export.acoustics.surface import Array
 
 Rng = np.random.Generator
 
@@ -36,9 +36,15 @@ def omnidirectional(speakers: Array, mics: Array) -> Directivity:
 def sample_directivity(rng: Rng, forward: Array, speakers: int, mics: int) -> Directivity:
     """Speakers that roughly look along the unit vectors `forward`, (3,) or (speakers, 3), and the microphones of one board."""
     aims = forward + AIM_SPREAD * rng.normal(size=(speakers, 3))
-    sent = aims / np.linalg.norm(aims, axis=1, keepdims=True) * rng.uniform(*SPEAKER_STRENGTH, (speakers, 1))
+    sent = (
+        aims
+        / np.linalg.norm(aims, axis=1, keepdims=True)
+        * rng.uniform(*SPEAKER_STRENGTH, (speakers, 1))
+    )
     board = forward.reshape(-1, 3)[0] + AIM_SPREAD * rng.normal(size=3)
-    return Directivity(sent, np.tile(board / np.linalg.norm(board) * rng.uniform(*MIC_STRENGTH), (mics, 1)))
+    return Directivity(
+        sent, np.tile(board / np.linalg.norm(board) * rng.uniform(*MIC_STRENGTH), (mics, 1))
+    )
 
 
 def pattern_gain(axis: Array, towards: Array) -> Array:

@@ -9,10 +9,10 @@ paradox), so sigma is twice the silhouette; the few shadows are strong, hence th
 
 import numpy as np
 
-from export.acoustics import deposit_arrivals
-from export.directivity import pattern_gain
-from export.room import Images, Room, wall_images
-from export.surface import Array, Float32Array
+from export.acoustics.directivity import pattern_gain
+from export.acoustics.physical_optics import deposit_arrivals
+from export.acoustics.room import Images, Room, wall_images
+from export.acoustics.surface import Array, Float32Array
 
 LONGEST_PATH_M = 28.0  # 80 ms: with 60 dB of decay in 0.3 s what comes later is 16 dB down
 DENSITY_PER_M = 150.0  # arrivals kept per metre of path, 4 or more in the shortest pulse; the many late ones are thinned to it
@@ -46,15 +46,25 @@ class LateTail:
             # Two boxes' worth of images at r1 and r2 from the middle: density of r1 + r2, from 4 pi r^2 / V each.
             density = 16.0 * np.pi**2 * (r1 + distance[:count]) ** 5 / (30.0 * room.volume_m3**2)
             chance = np.minimum(1.0, DENSITY_PER_M / np.maximum(density, 1e-9))
-            late = (images.orders[:count] + images.orders[i] > after_order) & (rng.random(count) < chance)
+            late = (images.orders[:count] + images.orders[i] > after_order) & (
+                rng.random(count) < chance
+            )
             second.append(np.nonzero(late)[0])
             first.append(np.full(len(second[-1]), i))
             keep.append(chance[late])
-        self._speaker_images, self._mic_images = images.chosen(np.concatenate(first)), images.chosen(np.concatenate(second))
+        self._speaker_images, self._mic_images = (
+            images.chosen(np.concatenate(first)),
+            images.chosen(np.concatenate(second)),
+        )
         count = len(self._speaker_images.gains)
         self.level_db = float(rng.normal(0.0, LEVEL_SPREAD_DB)) if level_db is None else level_db
         draw = rng.standard_t(_FREEDOM, count) * np.sqrt((_FREEDOM - 2.0) / _FREEDOM)
-        self._weight = self._speaker_images.gains * self._mic_images.gains * draw / np.sqrt(np.concatenate(keep))
+        self._weight = (
+            self._speaker_images.gains
+            * self._mic_images.gains
+            * draw
+            / np.sqrt(np.concatenate(keep))
+        )
         self._weight *= 10.0 ** (self.level_db / 20.0)
         self._anchor = rng.random(count)
 
@@ -81,12 +91,16 @@ class LateTail:
         weight = scatter * self._weight
         if aims is not None:
             weight = weight * pattern_gain(self._speaker_images.signs * aims[0], anchor - images)
-            weight *= pattern_gain(self._mic_images.signs * aims[1], anchor - self._mic_images.of(mics[0]))
+            weight *= pattern_gain(
+                self._mic_images.signs * aims[1], anchor - self._mic_images.of(mics[0])
+            )
         deposit_arrivals(r1 + r2, weight / (r1 * r2), deposits_per_m, buffer)
 
 
 def _images_within(room: Room, reach_m: float) -> Images:
     """Images of the room's middle within reach of it, quiet ones (-60 dB) left out."""
-    images = wall_images(room, int(np.ceil(reach_m * np.linalg.norm(1.0 / np.asarray(room.size_m)))))
+    images = wall_images(
+        room, int(np.ceil(reach_m * np.linalg.norm(1.0 / np.asarray(room.size_m))))
+    )
     distance = np.linalg.norm(images.of(room.centre) - room.centre, axis=1)
     return images.chosen(np.nonzero((distance < reach_m) & (images.gains > 1e-3))[0])

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
-from edge.jit import kernel
-from export.surface import Array, Float32Array, Surface, visibility
+from edge.core.jit import kernel
+from export.acoustics.surface import Array, Float32Array, Surface, visibility
 
 ComplexArray = npt.NDArray[np.complex64]
 
@@ -30,7 +30,9 @@ class PeriodGrid:
     def __post_init__(self) -> None:
         lo, hi = self.band_hz
         if not 0.0 < lo < hi <= self.sample_rate_hz / 2:
-            raise ValueError(f"band is {lo:g} to {hi:g} Hz: it must rise and end at or below {self.sample_rate_hz / 2:g} Hz")
+            raise ValueError(
+                f"band is {lo:g} to {hi:g} Hz: it must rise and end at or below {self.sample_rate_hz / 2:g} Hz"
+            )
 
     @property
     def oversampling(self) -> int:
@@ -70,7 +72,9 @@ class PeriodGrid:
         """Deposited impulses (..., N * oversampling) -> band-limited spectrum (..., N // 2 + 1)."""
         spectrum = scipy.fft.rfft(buffer, axis=-1)[..., : len(self.frequencies_hz)]
         interpolation = np.sinc(self.frequencies_hz / self.deposit_rate_hz) ** 2
-        return np.asarray(spectrum * (self.band_gain / interpolation).astype(np.float32), np.complex64)
+        return np.asarray(
+            spectrum * (self.band_gain / interpolation).astype(np.float32), np.complex64
+        )
 
     def scatter_spectrum(self, buffer: Float32Array, speed_of_sound_m_s: float) -> ComplexArray:
         """Deposited patches -> band-limited spectrum: the derivative and 1/(2 pi c) of physical optics on top."""
@@ -93,12 +97,26 @@ def illuminate(surface: Surface, source: npt.ArrayLike, spacing_m: float) -> Lit
     """What a point source (3,) [m] lights of a surface whose patches are `spacing_m` apart."""
     seen = visibility(surface, source, spacing_m)
     patches = np.empty((len(seen), 8), np.float32)
-    count = _illuminate(surface.points, surface.normals, surface.areas, np.asarray(source, np.float64), seen, patches)
+    count = _illuminate(
+        surface.points,
+        surface.normals,
+        surface.areas,
+        np.asarray(source, np.float64),
+        seen,
+        patches,
+    )
     return LitSurface(patches[:count])
 
 
 @kernel
-def _illuminate(points: Array, normals: Array, areas: Array, source: Array, seen: Float32Array, patches: Float32Array) -> int:
+def _illuminate(
+    points: Array,
+    normals: Array,
+    areas: Array,
+    source: Array,
+    seen: Float32Array,
+    patches: Float32Array,
+) -> int:
     n = 0
     for i in range(points.shape[0]):
         if seen[i] > 0.0:
@@ -112,14 +130,21 @@ def _illuminate(points: Array, normals: Array, areas: Array, source: Array, seen
 
 
 def deposit_surface(
-    lit: LitSurface, mics: Array, deposits_per_m: float, gain: float, echo_gain: float, buffer: Float32Array
+    lit: LitSurface,
+    mics: Array,
+    deposits_per_m: float,
+    gain: float,
+    echo_gain: float,
+    buffer: Float32Array,
 ) -> None:
     """Add what a lit surface sends to the microphones (M, 3) [m] to `buffer` (M, L), before d/dt.
 
     gain: of the path. echo_gain: pressure reflection of the surface; the shadow is that of an opaque body whatever it absorbs.
     """
     if buffer.shape[0] != len(mics) or buffer.dtype != np.float32:
-        raise ValueError(f"deposit buffer is {buffer.dtype} {buffer.shape}: float32 with {len(mics)} rows is needed")
+        raise ValueError(
+            f"deposit buffer is {buffer.dtype} {buffer.shape}: float32 with {len(mics)} rows is needed"
+        )
     _deposit_surface(
         lit.patches,
         np.ascontiguousarray(mics, np.float32),
@@ -157,12 +182,20 @@ def _deposit_surface(
             row[j + 1 if j + 1 < length else 0] += weight * f
 
 
-def deposit_arrivals(path_m: Array, weight: Array, deposits_per_m: float, buffer: Float32Array) -> None:
+def deposit_arrivals(
+    path_m: Array, weight: Array, deposits_per_m: float, buffer: Float32Array
+) -> None:
     """Add impulses to `buffer` (M, L): path lengths (M, K) [m], weights (M, K) or (K,), negative lengths excluded."""
     path = np.ascontiguousarray(path_m, np.float64)
     if buffer.shape[0] != path.shape[0]:
-        raise ValueError(f"deposit buffer has {buffer.shape[0]} rows, the arrivals {path.shape[0]}: they must agree")
-    _deposit_arrivals(path * deposits_per_m, np.ascontiguousarray(np.broadcast_to(weight, path.shape), np.float64), buffer)
+        raise ValueError(
+            f"deposit buffer has {buffer.shape[0]} rows, the arrivals {path.shape[0]}: they must agree"
+        )
+    _deposit_arrivals(
+        path * deposits_per_m,
+        np.ascontiguousarray(np.broadcast_to(weight, path.shape), np.float64),
+        buffer,
+    )
 
 
 @kernel
@@ -178,7 +211,12 @@ def _deposit_arrivals(delays: Array, weights: Array, buffer: Float32Array) -> No
 
 
 def free_field_response(
-    surface: Surface, source: npt.ArrayLike, mics: Array, grid: PeriodGrid, speed_of_sound_m_s: float, echo_gain: float = 1.0
+    surface: Surface,
+    source: npt.ArrayLike,
+    mics: Array,
+    grid: PeriodGrid,
+    speed_of_sound_m_s: float,
+    echo_gain: float = 1.0,
 ) -> ComplexArray:
     """What a body adds to the sound at microphones (M, 3) with no room around, as spectra (M, N // 2 + 1)."""
     lit = illuminate(surface, source, grid.patch_spacing_m(speed_of_sound_m_s))

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from export.room import Box, Room
-from export.surface import Array
+from export.acoustics.room import Box, Room
+from export.acoustics.surface import Array
 
 FURNITURE_MARGIN_M = 0.25
 WALL_MARGIN_M = 0.3
@@ -28,12 +28,19 @@ def random_room(
     absorption: of energy, range per wall.
     """
     yaw = rng.uniform(-0.25, 0.25)
-    turn = np.array([[np.cos(yaw), -np.sin(yaw), 0.0], [np.sin(yaw), np.cos(yaw), 0.0], [0.0, 0.0, 1.0]])
+    turn = np.array(
+        [[np.cos(yaw), -np.sin(yaw), 0.0], [np.sin(yaw), np.cos(yaw), 0.0], [0.0, 0.0, 1.0]]
+    )
     to_level = turn @ rotation
-    placed = np.concatenate([np.zeros((1, 3)), np.asarray(inside, np.float64).reshape(-1, 3)]) @ to_level.T
+    placed = (
+        np.concatenate([np.zeros((1, 3)), np.asarray(inside, np.float64).reshape(-1, 3)])
+        @ to_level.T
+    )
     low, high = placed.min(axis=0) - WALL_MARGIN_M, placed.max(axis=0) + WALL_MARGIN_M
     size = np.array(size_m) * rng.uniform(0.9, 1.1, 3)
-    size = np.maximum(size, [high[0] - low[0] + 0.1, high[1] - low[1] + 0.1, height_m + high[2] + 0.05])
+    size = np.maximum(
+        size, [high[0] - low[0] + 0.1, high[1] - low[1] + 0.1, height_m + high[2] + 0.05]
+    )
     offset = np.array([*(rng.uniform(0.0, size[:2] - (high - low)[:2]) - low[:2]), height_m])
     reflections = np.sqrt(1.0 - rng.uniform(*absorption, 6))
     room = Room(size, reflections, to_level, offset)
@@ -42,7 +49,9 @@ def random_room(
 
 def _furniture(rng: np.random.Generator, room: Room, points: Array, pieces: int) -> tuple[Box, ...]:
     """Boxes along the walls that leave the straight ways from points[0] to all others free."""
-    ways = (points[0] + np.linspace(0.0, 1.0, 40)[:, None, None] * (points - points[0])).reshape(-1, 3)[:, :2]
+    ways = (points[0] + np.linspace(0.0, 1.0, 40)[:, None, None] * (points - points[0])).reshape(
+        -1, 3
+    )[:, :2]
     boxes: list[Box] = []
     for _ in range(40 * pieces):
         if len(boxes) == pieces:
@@ -52,8 +61,17 @@ def _furniture(rng: np.random.Generator, room: Room, points: Array, pieces: int)
         corner = rng.uniform(0.0, np.maximum(room.size_m[:2] - extent[:2], 0.01))
         wall = rng.integers(2)
         corner[wall] = rng.choice([0.02, room.size_m[wall] - extent[wall] - 0.02])
-        free = ((ways < corner - FURNITURE_MARGIN_M) | (ways > corner + extent[:2] + FURNITURE_MARGIN_M)).any(axis=1).all()
-        apart = all((corner > b.high[:2]).any() or (corner + extent[:2] < b.low[:2]).any() for b in boxes)
+        free = (
+            (
+                (ways < corner - FURNITURE_MARGIN_M)
+                | (ways > corner + extent[:2] + FURNITURE_MARGIN_M)
+            )
+            .any(axis=1)
+            .all()
+        )
+        apart = all(
+            (corner > b.high[:2]).any() or (corner + extent[:2] < b.low[:2]).any() for b in boxes
+        )
         if free and apart and (corner > 0.0).all() and extent[2] < room.size_m[2]:
             low, high = (*corner.tolist(), 0.0), (*(corner + extent[:2]).tolist(), float(extent[2]))
             boxes.append(Box(low, high, float(rng.uniform(0.5, 0.95))))

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from edge.jit import kernel
-from export.acoustics import ComplexArray, PeriodGrid, deposit_surface, illuminate
-from export.directivity import Directivity, omnidirectional, pattern_gain
-from export.surface import Array, Float32Array, Surface
+from edge.core.jit import kernel
+from export.acoustics.directivity import Directivity, omnidirectional, pattern_gain
+from export.acoustics.physical_optics import ComplexArray, PeriodGrid, deposit_surface, illuminate
+from export.acoustics.surface import Array, Float32Array, Surface
 
 if TYPE_CHECKING:
-    from export.late_tail import LateTail
+    from export.acoustics.late_tail import LateTail
 
 FIRST_ORDER = 1
 
@@ -60,7 +60,9 @@ class Room:
         if (np.asarray(self.size_m) <= 0.0).any() or np.shape(self.size_m) != (3,):
             raise ValueError(f"room size is {self.size_m} m: three positive lengths are needed")
         if np.shape(self.reflections) != (6,) or (np.abs(self.reflections) >= 1.0).any():
-            raise ValueError(f"wall reflections are {self.reflections}: six numbers below 1 are needed")
+            raise ValueError(
+                f"wall reflections are {self.reflections}: six numbers below 1 are needed"
+            )
 
     @property
     def volume_m3(self) -> float:
@@ -88,7 +90,9 @@ class Room:
         """The same for speakers or microphones (K, 3). Raises ValueError for one that is not inside the room."""
         placed = self.place(points)
         if (placed <= 0.0).any() or (placed >= self.size_m).any():
-            raise ValueError(f"a speaker or microphone at {placed.tolist()} is outside a room of {list(self.size_m)} m")
+            raise ValueError(
+                f"a speaker or microphone at {placed.tolist()} is outside a room of {list(self.size_m)} m"
+            )
         return placed
 
 
@@ -113,7 +117,9 @@ class Images:
 def wall_images(room: Room, max_order: int) -> Images:
     """All images up to a number of reflections; number 0 is the point itself."""
     reach = max_order // 2 + 1
-    cell, parity = (a.ravel() for a in np.meshgrid(np.arange(-reach, reach + 1), [0, 1], indexing="ij"))
+    cell, parity = (
+        a.ravel() for a in np.meshgrid(np.arange(-reach, reach + 1), [0, 1], indexing="ij")
+    )
     near, far = np.abs(cell - parity), np.abs(cell)
     grids = np.meshgrid(*(np.arange(len(cell)),) * 3, indexing="ij")
     index = np.stack([g.ravel() for g in grids], axis=1)
@@ -122,7 +128,12 @@ def wall_images(room: Room, max_order: int) -> Images:
     index = index[order][orders[order] <= max_order]
     walls = np.asarray(room.reflections).reshape(3, 2)
     gains = np.prod(walls[:, 0] ** near[index] * walls[:, 1] ** far[index], axis=1)
-    return Images(1.0 - 2.0 * parity[index], 2.0 * cell[index] * room.size_m, gains, (near + far)[index].sum(axis=1))
+    return Images(
+        1.0 - 2.0 * parity[index],
+        2.0 * cell[index] * room.size_m,
+        gains,
+        (near + far)[index].sum(axis=1),
+    )
 
 
 def empty_response(
@@ -141,7 +152,9 @@ def empty_response(
     """
     s, m = room.place_devices(speakers), room.place_devices(mics)
     aims = omnidirectional(s, m) if directivity is None else directivity.turned(room.rotation)
-    reach = speed_of_sound_m_s * (min(room.reverberation_s, 0.5) if duration_s is None else duration_s)
+    reach = speed_of_sound_m_s * (
+        min(room.reverberation_s, 0.5) if duration_s is None else duration_s
+    )
     rate = grid.deposit_rate_hz / speed_of_sound_m_s
     spectra = np.empty((len(s), len(m), len(grid.frequencies_hz)), np.complex64)
     for i, speaker in enumerate(s):
@@ -151,7 +164,19 @@ def empty_response(
         spectra[i] = grid.impulse_spectrum(buffer)
     for box in room.furniture:
         patches = box.surface(grid.patch_spacing_m(speed_of_sound_m_s))
-        spectra += _scattered(room, patches, s, m, aims, grid, speed_of_sound_m_s, box.reflection, FIRST_ORDER, None, None)
+        spectra += _scattered(
+            room,
+            patches,
+            s,
+            m,
+            aims,
+            grid,
+            speed_of_sound_m_s,
+            box.reflection,
+            FIRST_ORDER,
+            None,
+            None,
+        )
     return spectra
 
 
@@ -179,7 +204,9 @@ def body_response(
     placed = body.moved(room.rotation, room.translation)
     points = placed.centre[None] if anchors is None else room.place(anchors)
     aims = omnidirectional(s, m) if directivity is None else directivity.turned(room.rotation)
-    return _scattered(room, placed, s, m, aims, grid, speed_of_sound_m_s, echo_gain, order, tail, points)
+    return _scattered(
+        room, placed, s, m, aims, grid, speed_of_sound_m_s, echo_gain, order, tail, points
+    )
 
 
 def _scattered(
@@ -211,7 +238,15 @@ def _scattered(
         spectra[i] = grid.scatter_spectrum(buffer, speed_of_sound_m_s)
         if tail is not None and anchors is not None:
             late = grid.buffer(len(mics))
-            tail.deposit(speaker, mics, surface.cross_section_m2, anchors, rate, late, (aims.speakers[i], aims.mics[0]))
+            tail.deposit(
+                speaker,
+                mics,
+                surface.cross_section_m2,
+                anchors,
+                rate,
+                late,
+                (aims.speakers[i], aims.mics[0]),
+            )
             spectra[i] += grid.impulse_spectrum(late)
     return spectra
 
@@ -253,11 +288,17 @@ def _deposit_images(
                                 d = np.sqrt(dx * dx + dy * dy + dz * dz)
                                 if d < reach:
                                     # The image sends along the mirrored axis; the microphone hears from where the image is.
-                                    sent = (1 - 2 * px) * ux * dx + (1 - 2 * py) * uy * dy + (1 - 2 * pz) * uz * dz
+                                    sent = (
+                                        (1 - 2 * px) * ux * dx
+                                        + (1 - 2 * py) * uy * dy
+                                        + (1 - 2 * pz) * uz * dz
+                                    )
                                     ax, ay, az = mic_aims[m, 0], mic_aims[m, 1], mic_aims[m, 2]
                                     heard = -(ax * dx + ay * dy + az * dz) / d
                                     pattern = (1.0 + sent / d) / on_axis
-                                    pattern *= (1.0 + heard) / (1.0 + np.sqrt(ax * ax + ay * ay + az * az))
+                                    pattern *= (1.0 + heard) / (
+                                        1.0 + np.sqrt(ax * ax + ay * ay + az * az)
+                                    )
                                     t = d * rate
                                     j = int(t)
                                     f = t - j

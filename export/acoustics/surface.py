@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from edge.jit import kernel
+from edge.core.jit import kernel
 
 Array = npt.NDArray[np.float64]
 Float32Array = npt.NDArray[np.float32]
@@ -15,7 +15,10 @@ Float32Array = npt.NDArray[np.float32]
 # by -23 dB over 2-7.5 kHz; with voxels of 1.35 spacings, as many as a lattice has, by -10 dB.
 PIECE_SIZE, VOXEL_SIZE = 0.5, 1.0
 ROUGHNESS_WAVES = 12
-ROUGHNESS_LENGTH_M = (0.08, 0.4)  # wavelengths of folds and bumps: below 8 cm they turn to slopes that no cloth has
+ROUGHNESS_LENGTH_M = (
+    0.08,
+    0.4,
+)  # wavelengths of folds and bumps: below 8 cm they turn to slopes that no cloth has
 # A curved body has no sharp terminator: the sound pressure on it fades where the source sets, over cosines of about
 # (2 / ka) ** (1/3) (Fock). This width, fitted to the exact sphere of 10-15 cm at 4-16 kHz, halves the error of a sharp one.
 PENUMBRA_COSINE = 0.3
@@ -33,7 +36,12 @@ class Surface:
 
     def __post_init__(self) -> None:
         count = len(self.points)
-        if count == 0 or self.points.shape != (count, 3) or self.normals.shape != (count, 3) or self.areas.shape != (count,):
+        if (
+            count == 0
+            or self.points.shape != (count, 3)
+            or self.normals.shape != (count, 3)
+            or self.areas.shape != (count,)
+        ):
             raise ValueError(
                 f"surface has points {self.points.shape}, normals {self.normals.shape}, areas {self.areas.shape}: "
                 "(K, 3), (K, 3) and (K,) with K > 0 are needed"
@@ -41,7 +49,9 @@ class Surface:
 
     def moved(self, rotation: Array, translation: Array) -> "Surface":
         """The same surface in another frame: p -> rotation @ p + translation (metres)."""
-        return Surface(self.points @ rotation.T + translation, self.normals @ rotation.T, self.areas)
+        return Surface(
+            self.points @ rotation.T + translation, self.normals @ rotation.T, self.areas
+        )
 
     @cached_property
     def centre(self) -> Array:
@@ -74,7 +84,13 @@ class MeshSampler:
     largest body of a bank, all of whose meshes share their faces.
     """
 
-    def __init__(self, vertices: Array, faces: npt.NDArray[np.int64], spacing_m: float, rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        vertices: Array,
+        faces: npt.NDArray[np.int64],
+        spacing_m: float,
+        rng: np.random.Generator,
+    ) -> None:
         """vertices: (V, 3) m, the pose that decides the patches; faces: (F, 3); rng places the voxel grid."""
         if spacing_m <= 0.0:
             raise ValueError(f"patch spacing is {spacing_m} m: it must be positive")
@@ -88,9 +104,15 @@ class MeshSampler:
             weights.append(np.tile(barycentric, (len(chosen), 1)))
             share.append(np.full(len(chosen) * len(barycentric), 1.0 / len(barycentric)))
         self._faces = np.asarray(faces, np.int64)
-        self._face, self._weights, self._share = np.concatenate(face), np.concatenate(weights), np.concatenate(share)
+        self._face, self._weights, self._share = (
+            np.concatenate(face),
+            np.concatenate(weights),
+            np.concatenate(share),
+        )
         points, normals = self._pieces(np.asarray(vertices, np.float64))
-        voxel = np.floor((points - points.min(axis=0)) / (VOXEL_SIZE * spacing_m) + rng.random(3)).astype(np.int64)
+        voxel = np.floor(
+            (points - points.min(axis=0)) / (VOXEL_SIZE * spacing_m) + rng.random(3)
+        ).astype(np.int64)
         side = (normals > 0.0) @ np.array([1, 2, 4])
         key = np.ravel_multi_index((*voxel.T, side), (*(voxel.max(axis=0) + 1), 8))
         self._patch = np.unique(key, return_inverse=True)[1]
@@ -102,7 +124,9 @@ class MeshSampler:
         posed = np.ascontiguousarray(vertices, np.float64)
         _merge_pieces(posed, self._faces, self._face, self._weights, self._share, self._patch, sums)
         length = np.maximum(np.linalg.norm(sums[:, 3:6], axis=1), 1e-12)
-        return Surface(sums[:, :3] / np.maximum(sums[:, 6:], 1e-12), sums[:, 3:6] / length[:, None], length)
+        return Surface(
+            sums[:, :3] / np.maximum(sums[:, 6:], 1e-12), sums[:, 3:6] / length[:, None], length
+        )
 
     def _pieces(self, vertices: Array) -> tuple[Array, Array]:
         corners = vertices[self._faces]
@@ -125,8 +149,16 @@ def _merge_pieces(
     normals = np.empty((faces.shape[0], 4))
     for f in range(faces.shape[0]):
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-        ux, uy, uz = vertices[b, 0] - vertices[a, 0], vertices[b, 1] - vertices[a, 1], vertices[b, 2] - vertices[a, 2]
-        vx, vy, vz = vertices[c, 0] - vertices[a, 0], vertices[c, 1] - vertices[a, 1], vertices[c, 2] - vertices[a, 2]
+        ux, uy, uz = (
+            vertices[b, 0] - vertices[a, 0],
+            vertices[b, 1] - vertices[a, 1],
+            vertices[b, 2] - vertices[a, 2],
+        )
+        vx, vy, vz = (
+            vertices[c, 0] - vertices[a, 0],
+            vertices[c, 1] - vertices[a, 1],
+            vertices[c, 2] - vertices[a, 2],
+        )
         nx, ny, nz = 0.5 * (uy * vz - uz * vy), 0.5 * (uz * vx - ux * vz), 0.5 * (ux * vy - uy * vx)
         normals[f, 0], normals[f, 1], normals[f, 2] = nx, ny, nz
         normals[f, 3] = np.sqrt(nx * nx + ny * ny + nz * nz)
@@ -140,7 +172,9 @@ def _merge_pieces(
         sums[p, 6] += area
 
 
-def sample_mesh(vertices: Array, faces: npt.NDArray[np.int64], spacing_m: float, rng: np.random.Generator) -> Surface:
+def sample_mesh(
+    vertices: Array, faces: npt.NDArray[np.int64], spacing_m: float, rng: np.random.Generator
+) -> Surface:
     """A triangle mesh (V, 3) m, (F, 3), faces counter-clockwise seen from outside, as patches about `spacing_m` apart."""
     return MeshSampler(vertices, faces, spacing_m, rng).surface(vertices)
 
@@ -151,26 +185,50 @@ def roughen(surface: Surface, rms_m: float, rng: np.random.Generator) -> Surface
         return surface
     length = rng.uniform(*ROUGHNESS_LENGTH_M, ROUGHNESS_WAVES)
     direction = rng.normal(size=(ROUGHNESS_WAVES, 3))
-    vectors = direction / np.linalg.norm(direction, axis=1, keepdims=True) * (2.0 * np.pi / length)[:, None]
+    vectors = (
+        direction
+        / np.linalg.norm(direction, axis=1, keepdims=True)
+        * (2.0 * np.pi / length)[:, None]
+    )
     phases = rng.uniform(0.0, 2.0 * np.pi, ROUGHNESS_WAVES)
     points, normals = np.empty_like(surface.points), np.empty_like(surface.normals)
-    _roughen(surface.points, surface.normals, vectors, phases, rms_m * np.sqrt(2.0 / ROUGHNESS_WAVES), points, normals)
+    _roughen(
+        surface.points,
+        surface.normals,
+        vectors,
+        phases,
+        rms_m * np.sqrt(2.0 / ROUGHNESS_WAVES),
+        points,
+        normals,
+    )
     return Surface(points, normals, surface.areas)
 
 
 @kernel
 def _roughen(
-    points: Array, normals: Array, vectors: Array, phases: Array, amplitude: float, out_points: Array, out_normals: Array
+    points: Array,
+    normals: Array,
+    vectors: Array,
+    phases: Array,
+    amplitude: float,
+    out_points: Array,
+    out_normals: Array,
 ) -> None:
     for i in range(points.shape[0]):
         x, y, z = points[i, 0], points[i, 1], points[i, 2]
         nx, ny, nz = normals[i, 0], normals[i, 1], normals[i, 2]
         height = sx = sy = sz = 0.0
         for w in range(vectors.shape[0]):
-            phase = np.float32(vectors[w, 0] * x + vectors[w, 1] * y + vectors[w, 2] * z + phases[w])
+            phase = np.float32(
+                vectors[w, 0] * x + vectors[w, 1] * y + vectors[w, 2] * z + phases[w]
+            )
             height += np.cos(phase)
             sine = np.sin(phase)
-            sx, sy, sz = sx - sine * vectors[w, 0], sy - sine * vectors[w, 1], sz - sine * vectors[w, 2]
+            sx, sy, sz = (
+                sx - sine * vectors[w, 0],
+                sy - sine * vectors[w, 1],
+                sz - sine * vectors[w, 2],
+            )
         along = sx * nx + sy * ny + sz * nz
         mx = nx - amplitude * (sx - along * nx)
         my = ny - amplitude * (sy - along * ny)
@@ -199,7 +257,14 @@ def visibility(surface: Surface, source: npt.ArrayLike, spacing_m: float) -> Flo
 
 
 @kernel
-def _visibility(points: Array, normals: Array, origin: Array, frame: Float32Array, cell: np.float32, out: Float32Array) -> None:
+def _visibility(
+    points: Array,
+    normals: Array,
+    origin: Array,
+    frame: Float32Array,
+    cell: np.float32,
+    out: Float32Array,
+) -> None:
     """A z-buffer in stereographic coordinates about the frame's z; `cell` is its pitch there (half an angle)."""
     count = points.shape[0]
     u, v = np.empty(count, np.float32), np.empty(count, np.float32)
@@ -212,22 +277,35 @@ def _visibility(points: Array, normals: Array, origin: Array, frame: Float32Arra
         dy = np.float32(points[i, 1] - origin[1])
         dz = np.float32(points[i, 2] - origin[2])
         r[i] = np.sqrt(dx * dx + dy * dy + dz * dz)
-        facing = dx * np.float32(normals[i, 0]) + dy * np.float32(normals[i, 1]) + dz * np.float32(normals[i, 2])
+        facing = (
+            dx * np.float32(normals[i, 0])
+            + dy * np.float32(normals[i, 1])
+            + dz * np.float32(normals[i, 2])
+        )
         cosine = -facing / r[i]
         if cosine <= -PENUMBRA_COSINE:
             out[i] = 0.0
             continue
-        out[i] = 1.0 if cosine >= PENUMBRA_COSINE else 0.5 + 0.5 * np.sin(np.float32(0.5 * np.pi / PENUMBRA_COSINE) * cosine)
+        out[i] = (
+            1.0
+            if cosine >= PENUMBRA_COSINE
+            else 0.5 + 0.5 * np.sin(np.float32(0.5 * np.pi / PENUMBRA_COSINE) * cosine)
+        )
         x = frame[0, 0] * dx + frame[0, 1] * dy + frame[0, 2] * dz
         y = frame[1, 0] * dx + frame[1, 1] * dy + frame[1, 2] * dz
         z = frame[2, 0] * dx + frame[2, 1] * dy + frame[2, 2] * dz
         scale = np.float32(1.0) / (r[i] + max(z, np.float32(-0.999) * r[i]))
         u[i], v[i] = x * scale, y * scale
         if cosine > 0.0:
-            slope = min(np.sqrt(max(one - cosine * cosine, np.float32(0.0))) / cosine, np.float32(DEPTH_SLOPE_LIMIT))
+            slope = min(
+                np.sqrt(max(one - cosine * cosine, np.float32(0.0))) / cosine,
+                np.float32(DEPTH_SLOPE_LIMIT),
+            )
             tolerance[i] = np.float32(2.0) * cell * r[i] * (one + slope)
         else:
-            tolerance[i] = np.float32(2.0) * cell * r[i] * np.float32(1.0 + DEPTH_SLOPE_LIMIT) + np.float32(PENUMBRA_DEPTH_M)
+            tolerance[i] = np.float32(2.0) * cell * r[i] * np.float32(
+                1.0 + DEPTH_SLOPE_LIMIT
+            ) + np.float32(PENUMBRA_DEPTH_M)
         u_lo, u_hi, v_lo, v_hi = min(u_lo, u[i]), max(u_hi, u[i]), min(v_lo, v[i]), max(v_hi, v[i])
     if u_hi < u_lo:
         return
@@ -262,7 +340,9 @@ def _frame_along(axis: Array) -> Array:
     sign = 1.0 if z >= 0.0 else -1.0
     a = -1.0 / (sign + z)
     b = x * y * a
-    return np.array([[1.0 + sign * x * x * a, sign * b, -sign * x], [b, sign + y * y * a, -y], [x, y, z]])
+    return np.array(
+        [[1.0 + sign * x * x * a, sign * b, -sign * x], [b, sign + y * y * a, -y], [x, y, z]]
+    )
 
 
 def _sub_triangle_centroids(cuts: int) -> Array:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.pose import BONES
-from export.mlp import Weights
-from export.vision import N_JOINTS, Lifted
+from edge.core.pose import BONES
+from export.baselines.mlp import Weights
+from export.baselines.vision import N_JOINTS, Lifted
 
 Array = npt.NDArray[np.float64]
 
@@ -58,7 +58,9 @@ def population_from(weights: Weights) -> Population:
     """The population stored with the baselines' weights."""
     scalar = weights["population/scalars"].astype(np.float64)
     bones = weights["population/bones"].astype(np.float64)
-    return Population(float(scalar[0]), float(scalar[1]), bones[0], bones[1], bones[2], float(scalar[2]))
+    return Population(
+        float(scalar[0]), float(scalar[1]), bones[0], bones[1], bones[2], float(scalar[2])
+    )
 
 
 def fit_body(lifted: Lifted, population: Population, height_m: float) -> Array:
@@ -83,7 +85,8 @@ def fit_body(lifted: Lifted, population: Population, height_m: float) -> Array:
             jacobian[b, 3 * BONE_A[b] : 3 * BONE_A[b] + 3] = slope[b]
             jacobian[b, 3 * BONE_B[b] : 3 * BONE_B[b] + 3] = -slope[b]
         state = state - np.linalg.solve(
-            prior + jacobian.T @ jacobian + 1e-9 * np.eye(size + 1), prior @ state + jacobian.T @ residual
+            prior + jacobian.T @ jacobian + 1e-9 * np.eye(size + 1),
+            prior @ state + jacobian.T @ residual,
         )
     return joints + state[:size].reshape(N_JOINTS, 3)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edge.errors import ModelError
+from edge.core.errors import ModelError
 
 Array = npt.NDArray[np.float64]
 FloatArray = npt.NDArray[np.float32]
@@ -44,7 +44,9 @@ def mlp_from(weights: Weights, name: str) -> Mlp:
     """The network stored under "name/..." (see `train_baselines`). Raises ModelError where parts are missing."""
     try:
         count = sum(key.startswith(f"{name}/weight") for key in weights)
-        layers = tuple((weights[f"{name}/weight{k}"], weights[f"{name}/bias{k}"]) for k in range(count))
+        layers = tuple(
+            (weights[f"{name}/weight{k}"], weights[f"{name}/bias{k}"]) for k in range(count)
+        )
         return Mlp(weights[f"{name}/mean"], weights[f"{name}/scale"], layers)
     except KeyError as e:
         raise ModelError(
@@ -54,10 +56,14 @@ def mlp_from(weights: Weights, name: str) -> Mlp:
 
 def load_weights(path: Path | None = None) -> dict[str, FloatArray]:
     """All arrays of a baselines.npz as float32 (None: the one that ships). Raises ModelError where it cannot be read."""
-    where = path or Path(str(resources.files("export") / "data" / "baselines.npz"))
+    where = path or Path(str(resources.files("export.baselines") / "data" / "baselines.npz"))
     try:
         with np.load(where, allow_pickle=False) as data:
-            return {key: np.asarray(data[key], np.float32) for key in data.files if data[key].dtype.kind == "f"}
+            return {
+                key: np.asarray(data[key], np.float32)
+                for key in data.files
+                if data[key].dtype.kind == "f"
+            }
     except (OSError, ValueError, EOFError) as e:
         raise ModelError(
             f"{where}: not readable as baseline weights ({e}); make them with `posekernel-export train-baselines`"

@@ -4,13 +4,13 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from edge.dataset import Environment, Sample
-from edge.errors import ConfigError, SessionError
-from edge.network_lifter import NetworkLifter
-from edge.pose import LiftedPose
-from edge.pose_kernel import Kernels, make_kernels
-from edge.rig import Rig
-from export.sound_baselines import sample_kernels
+from edge.core.errors import ConfigError, SessionError
+from edge.core.pose import LiftedPose
+from edge.core.rig import Rig
+from edge.lifting.network_lifter import NetworkLifter
+from edge.sound.pose_kernel import Kernels, make_kernels
+from edge.sources.session.dataset import Environment, Sample
+from export.baselines.sound_baselines import sample_kernels
 
 # silent: no sound. shuffled: the sound of somebody in another room. nobody: what was heard beside the body, as if the image
 # showed a picture of somebody. reversed: the pairs the other way round. no-height: the camera's height and tilt unknown.
@@ -27,7 +27,9 @@ class NetworkPredictor:
         self.variants = variant.split("+") if variant else []
         for name in self.variants:
             if name not in VARIANTS[:-1] and not _PAIRS.fullmatch(name):
-                raise ConfigError(f"{model}:{name}: the variant is unknown, one of {', '.join(VARIANTS)} (K a number) is needed")
+                raise ConfigError(
+                    f"{model}:{name}: the variant is unknown, one of {', '.join(VARIANTS)} (K a number) is needed"
+                )
         self.lift = NetworkLifter(model)
         self._heard: dict[tuple[object, ...], list[tuple[Path, Kernels]]] = {}
 
@@ -43,7 +45,9 @@ class NetworkPredictor:
         self, name: str, kernels: Kernels | None, rig: Rig, sample: Sample, environment: Environment
     ) -> tuple[Kernels | None, Rig]:
         if name == "no-height":
-            return kernels, replace(rig, camera=replace(rig.camera, height_m=None, tilt_deg=0.0, roll_deg=0.0))
+            return kernels, replace(
+                rig, camera=replace(rig.camera, height_m=None, tilt_deg=0.0, roll_deg=0.0)
+            )
         if name == "silent" or kernels is None:
             return None, rig
         if name == "shuffled":
@@ -56,12 +60,19 @@ class NetworkPredictor:
 
     def _others(self, kernels: Kernels, environment: Environment) -> Kernels:
         """The latest sound of another room with as many pairs."""
-        heard = self._heard.setdefault((kernels.analytic.shape, kernels.sample_rate_hz, kernels.band_hz), [])
+        heard = self._heard.setdefault(
+            (kernels.analytic.shape, kernels.sample_rate_hz, kernels.band_hz), []
+        )
         others = [k for path, k in heard if path != environment.path]
         # One per room is enough: the last room's latest.
-        heard[:] = [*[(p, k) for p, k in heard if p != environment.path][-1:], (environment.path, kernels)]
+        heard[:] = [
+            *[(p, k) for p, k in heard if p != environment.path][-1:],
+            (environment.path, kernels),
+        ]
         if not others:
-            raise SessionError("no other room with as many pairs came before, so there is no sound to shuffle")
+            raise SessionError(
+                "no other room with as many pairs came before, so there is no sound to shuffle"
+            )
         return others[-1]
 
 

@@ -4,12 +4,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from edge.dataset import Environment, Sample
-from edge.errors import ConfigError, ModelError
-from edge.pose import LiftedPose
-from export.network_predictor import NetworkPredictor
-from export.sound_baselines import AudioOnly, FirstArrival, Geometric
-from export.vision_baselines import AssumedHeight, DepthRegression, FloorContact, TrueHeight, VisionOnly
+from edge.core.errors import ConfigError, ModelError
+from edge.core.pose import LiftedPose
+from edge.sources.session.dataset import Environment, Sample
+from export.baselines.network_predictor import NetworkPredictor
+from export.baselines.sound_baselines import AudioOnly, FirstArrival, Geometric
+from export.baselines.vision_baselines import (
+    AssumedHeight,
+    DepthRegression,
+    FloorContact,
+    TrueHeight,
+    VisionOnly,
+)
 
 
 class Predictor(Protocol):
@@ -45,4 +51,6 @@ def make_predictor(name: str) -> Predictor:
         if not Path(model).is_file():
             raise ModelError(f"{model}: no such model file")
         return NetworkPredictor(Path(model), variant)
-    raise ConfigError(f"lifter {name!r} is unknown: one of {known}, or MODEL.tflite[:VARIANT[+VARIANT...]], is needed")
+    raise ConfigError(
+        f"lifter {name!r} is unknown: one of {known}, or MODEL.tflite[:VARIANT[+VARIANT...]], is needed"
+    )

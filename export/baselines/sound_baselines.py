@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edge.arrivals import gather_points, gather_points_coherent
-from edge.config import LifterConfig
-from edge.dataset import Environment, Sample
-from edge.errors import SessionError
-from edge.lifter import GeometricLifter
-from edge.pose import MID_HIP, LiftedPose
-from edge.pose_kernel import Kernels, analytic_signal, make_kernels
-from edge.rig import Rig
-from export.mlp import Weights, load_weights, mlp_from
-from export.vision import N_JOINTS, VisionNet, sample_view
-from export.vision_baselines import calibration
+from edge.core.config.settings import LifterConfig
+from edge.core.errors import SessionError
+from edge.core.pose import MID_HIP, LiftedPose
+from edge.core.rig import Rig
+from edge.lifting.geometric_lifter import GeometricLifter
+from edge.sound.arrivals import gather_points, gather_points_coherent
+from edge.sound.pose_kernel import Kernels, analytic_signal, make_kernels
+from edge.sources.session.dataset import Environment, Sample
+from export.baselines.mlp import Weights, load_weights, mlp_from
+from export.baselines.vision import N_JOINTS, VisionNet, sample_view
+from export.baselines.vision_baselines import calibration
 
 Array = npt.NDArray[np.float64]
 
@@ -91,10 +91,18 @@ class AudioOnly:
 
     def __call__(self, sample: Sample, environment: Environment) -> LiftedPose:
         """See `Predictor`."""
-        out = self._net(sound_features(sample_kernels(sample, environment), environment.rig)).astype(np.float64)
+        out = self._net(
+            sound_features(sample_kernels(sample, environment), environment.rig)
+        ).astype(np.float64)
         direction = np.array([out[0], out[1], 1.0])
-        root = direction / np.linalg.norm(direction) * float(np.exp(np.clip(out[2], np.log(0.3), np.log(12.0))))
-        return _standing_there(root, self._calibration * float(np.exp(np.clip(out[3], -5.0, 2.0))), self._weights)
+        root = (
+            direction
+            / np.linalg.norm(direction)
+            * float(np.exp(np.clip(out[2], np.log(0.3), np.log(12.0))))
+        )
+        return _standing_there(
+            root, self._calibration * float(np.exp(np.clip(out[3], -5.0, 2.0))), self._weights
+        )
 
 
 def sample_kernels(sample: Sample, environment: Environment) -> Kernels:
@@ -110,7 +118,10 @@ def sound_features(kernels: Kernels, rig: Rig) -> npt.NDArray[np.float32]:
     """
     points, spread = _listening_points()
     arrival = rig.arrival_s(points)
-    loud = np.mean(gather_points(kernels.envelope, arrival, kernels.sample_rate_hz).astype(np.float64) ** 2, axis=0)
+    loud = np.mean(
+        gather_points(kernels.envelope, arrival, kernels.sample_rate_hz).astype(np.float64) ** 2,
+        axis=0,
+    )
     coherent = gather_points_coherent(kernels.analytic, arrival, kernels.sample_rate_hz)
     kept = np.abs(coherent.astype(np.complex128) / len(arrival)) ** 2
     power = np.stack([loud, kept]) * spread
@@ -130,7 +141,9 @@ def first_arrivals_s(kernels: Kernels, rig: Rig) -> Array:
     last = int(np.searchsorted(half_path, GRID_RANGES_M[-1]))
     level = kernels.envelope[:, first:last].astype(np.float64) * half_path[first:last]
     if level.shape[1] < 16:
-        raise SessionError(f"the responses end at {half_path[-1]:.2f} m of half path: more than {NEAREST_M} m is needed")
+        raise SessionError(
+            f"the responses end at {half_path[-1]:.2f} m of half path: more than {NEAREST_M} m is needed"
+        )
     limit = THRESHOLD * level.max(axis=1, keepdims=True)
     at = np.argmax(level >= limit, axis=1)
     row = np.arange(len(level))
@@ -145,7 +158,9 @@ def locate(arrival_s: Array, rig: Rig) -> Array:
     points, direction = _search_grid()
     miss = (rig.arrival_s(points) - arrival_s[:, None]) * rig.speed_of_sound_m_s / PATH_SIGMA_M
     # A pair that took noise or a wall path for the person must not drag the others along.
-    cost = np.log1p(0.5 * miss**2).sum(axis=0) + 0.5 * (direction**2).sum(axis=1) / DIRECTION_SIGMA**2
+    cost = (
+        np.log1p(0.5 * miss**2).sum(axis=0) + 0.5 * (direction**2).sum(axis=1) / DIRECTION_SIGMA**2
+    )
     best = points[int(np.argmin(cost))]
     return np.asarray(best * (1.0 + FRONT_M / np.linalg.norm(best)))
 
@@ -154,7 +169,9 @@ def locate(arrival_s: Array, rig: Rig) -> Array:
 def _listening_points() -> tuple[Array, Array]:
     """Points (K, 3) [m] and the spreading loss of power that they compensate (K,)."""
     step = np.log(RANGES_M[1] / RANGES_M[0])
-    fine = np.exp(np.log(RANGES_M)[:, None] + step * (np.arange(SUBSTEPS) - (SUBSTEPS - 1) / 2) / SUBSTEPS).reshape(-1)
+    fine = np.exp(
+        np.log(RANGES_M)[:, None] + step * (np.arange(SUBSTEPS) - (SUBSTEPS - 1) / 2) / SUBSTEPS
+    ).reshape(-1)
     points = _directions(ACROSS, DOWN)[:, None] * fine[None, :, None]
     return points.reshape(-1, 3), np.tile(fine**4, len(ACROSS) * len(DOWN))
 
@@ -177,5 +194,10 @@ def _directions(across: Array, down: Array) -> Array:
 
 def _standing_there(root: Array, sigma_m: float, weights: Weights) -> LiftedPose:
     """The population's mean pose with its mid-hip at root (3,) [m], known to sigma_m."""
-    mean, spread = weights["population/mean_pose"].astype(np.float64), weights["population/pose_sigma"].astype(np.float64)
-    return LiftedPose(root + mean, np.hypot(sigma_m, spread), np.ones(N_JOINTS), "sound", float("nan"))
+    mean, spread = (
+        weights["population/mean_pose"].astype(np.float64),
+        weights["population/pose_sigma"].astype(np.float64),
+    )
+    return LiftedPose(
+        root + mean, np.hypot(sigma_m, spread), np.ones(N_JOINTS), "sound", float("nan")
+    )

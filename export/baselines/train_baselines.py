@@ -12,17 +12,39 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.dataset import Environment, Sample, require_environments
-from edge.errors import SessionError
-from edge.pose import BONES, MID_HIP, Keypoints
-from edge.rig import Camera, Rig
-from export.metrics import joint_errors
-from export.people import People, Scenes, apply_errors, detected, detector_errors, sample_people, sample_scenes
-from export.predictors import Predictor
-from export.sound_baselines import ACROSS, DOWN, RANGES_M, AudioOnly, FirstArrival, sample_kernels, sound_features
-from export.trainable import SIGMA_COVERAGE, TrainableMlp, pinball, require_torch
-from export.vision import N_JOINTS, OUTPUTS, view_from
-from export.vision_baselines import AssumedHeight, DepthRegression, FloorContact, TrueHeight, VisionOnly
+from edge.core.errors import SessionError
+from edge.core.pose import BONES, MID_HIP, Keypoints
+from edge.core.rig import Camera, Rig
+from edge.sources.session.dataset import Environment, Sample, require_environments
+from export.baselines.predictors import Predictor
+from export.baselines.sound_baselines import (
+    ACROSS,
+    DOWN,
+    RANGES_M,
+    AudioOnly,
+    FirstArrival,
+    sample_kernels,
+    sound_features,
+)
+from export.baselines.trainable import SIGMA_COVERAGE, TrainableMlp, pinball, require_torch
+from export.baselines.vision import N_JOINTS, OUTPUTS, view_from
+from export.baselines.vision_baselines import (
+    AssumedHeight,
+    DepthRegression,
+    FloorContact,
+    TrueHeight,
+    VisionOnly,
+)
+from export.evaluate.metrics import joint_errors
+from export.simulate.people import (
+    People,
+    Scenes,
+    apply_errors,
+    detected,
+    detector_errors,
+    sample_people,
+    sample_scenes,
+)
 
 Array = npt.NDArray[np.float64]
 FloatArray = npt.NDArray[np.float32]
@@ -52,7 +74,9 @@ class TrainConfig:
     scenes_for_calibration: int = 400
 
 
-def train_baselines(dataset: Path, out: Path, config: TrainConfig, say: Say = print) -> dict[str, float]:
+def train_baselines(
+    dataset: Path, out: Path, config: TrainConfig, say: Say = print
+) -> dict[str, float]:
     """Train everything and write `out` (.npz); returns the factors on the 1-sigma by baseline.
 
     Raises ConfigError where PyTorch is absent or the dataset has none, SessionError where it has too few usable samples.
@@ -66,12 +90,16 @@ def train_baselines(dataset: Path, out: Path, config: TrainConfig, say: Say = pr
     weights |= _train_sound(sounds, config, say)
     factors: dict[str, float] = {}
     _save(out, weights)
-    scenes = _scene_samples(sample_people(config.scenes_for_calibration, config.seed + 1, "val"), config)
+    scenes = _scene_samples(
+        sample_people(config.scenes_for_calibration, config.seed + 1, "val"), config
+    )
     for seeing in (VisionOnly, DepthRegression, AssumedHeight, TrueHeight, FloorContact):
         factors[seeing.name] = sigma_factor(seeing(out), scenes)
     for hearing in (AudioOnly, FirstArrival):
         factors[hearing.name] = sigma_factor(hearing(out), sounds.held_out)
-    weights |= {f"calibration/{name}": np.array(factor, np.float32) for name, factor in factors.items()}
+    weights |= {
+        f"calibration/{name}": np.array(factor, np.float32) for name, factor in factors.items()
+    }
     _save(out, weights)
     return factors
 
@@ -110,7 +138,9 @@ def _load_sounds(dataset: Path, say: Say) -> Sounds:
             if held[-1]:
                 samples.append((sample, environment))
     skipped = sum(len(e.skipped) for e in environments)
-    say(f"{dataset}: {len(features)} samples of {len(environments)} environments, {skipped} damaged")
+    say(
+        f"{dataset}: {len(features)} samples of {len(environments)} environments, {skipped} damaged"
+    )
     if len(features) < LEAST_SAMPLES:
         raise SessionError(
             f"{dataset}: {len(features)} usable samples, at least {LEAST_SAMPLES} are needed to train on: "
@@ -147,18 +177,24 @@ def _train_vision(people: People, config: TrainConfig, say: Say) -> dict[str, np
     rng = np.random.default_rng([config.seed, 3])
     say(f"detecting the joints of {config.detected} people")
     errors = detector_errors(sample_scenes(people, config.detected, rng), rng)
-    inputs, _, _, _ = _vision_batch(apply_errors(sample_scenes(people, config.detected, rng), errors, rng))
+    inputs, _, _, _ = _vision_batch(
+        apply_errors(sample_scenes(people, config.detected, rng), errors, rng)
+    )
     w, r = config.vision_width, config.root_width
     lift = TrainableMlp(inputs, (w, w, w, w, OUTPUTS), config.seed)
     root = TrainableMlp(inputs, (r, r, r, 2), config.seed + 1)
     optimiser = torch.optim.AdamW([*lift.parameters, *root.parameters], lr=2e-3, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=config.vision_steps, pct_start=0.05)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, 2e-3, total_steps=config.vision_steps, pct_start=0.05
+    )
     running = np.zeros(3)
     for step in range(config.vision_steps):
         if step % REFILL == 0:
             # Half of them with the fitted detector's errors, half with errors of any size.
             half = REFILL * config.batch // 2
-            scenes = sample_scenes(people, half, rng) + apply_errors(sample_scenes(people, half, rng), errors, rng)
+            scenes = sample_scenes(people, half, rng) + apply_errors(
+                sample_scenes(people, half, rng), errors, rng
+            )
             pool = [torch.from_numpy(a) for a in _vision_batch(scenes)]
         at = torch.from_numpy(rng.integers(len(pool[0]), size=config.batch))
         x, xy, depth, shape = (p[at] for p in pool)
@@ -168,9 +204,15 @@ def _train_vision(people: People, config: TrainConfig, say: Say) -> dict[str, np
         placed = torch.cat([(xy[..., :2] + relative[..., 1:]) * xy[..., 2:] * z, z], dim=-1)
         off = (placed - shape).abs().sum(dim=-1)
         depth_off, gamma_off = (out[:, 0] - depth).abs(), (gamma[:, 0] - depth).abs()
-        around = placed - placed[:, MID_HIP : MID_HIP + 1] - (shape - shape[:, MID_HIP : MID_HIP + 1])
+        around = (
+            placed - placed[:, MID_HIP : MID_HIP + 1] - (shape - shape[:, MID_HIP : MID_HIP + 1])
+        )
         loss = off.mean() + depth_off.mean() + gamma_off.mean()
-        loss = loss + 0.1 * pinball(depth_off, out[:, 1 + 3 * N_JOINTS]) + 0.1 * pinball(gamma_off, gamma[:, 1])
+        loss = (
+            loss
+            + 0.1 * pinball(depth_off, out[:, 1 + 3 * N_JOINTS])
+            + 0.1 * pinball(gamma_off, gamma[:, 1])
+        )
         loss = loss + 0.1 * pinball(around.norm(dim=-1), out[:, 2 + 3 * N_JOINTS :])
         optimiser.zero_grad()
         loss.backward()
@@ -180,7 +222,9 @@ def _train_vision(people: People, config: TrainConfig, say: Say) -> dict[str, np
         now = np.array([off.mean().item(), depth_off.mean().item(), gamma_off.mean().item()])
         running = now if step == 0 else 0.99 * running + 0.01 * now
         if (step + 1) % 1000 == 0:
-            say(f"image, step {step + 1}: shape {running[0]:.4f}, log depth {running[1]:.4f}, from the box {running[2]:.4f}")
+            say(
+                f"image, step {step + 1}: shape {running[0]:.4f}, log depth {running[1]:.4f}, from the box {running[2]:.4f}"
+            )
     return lift.arrays("lift") | root.arrays("root")
 
 
@@ -206,9 +250,15 @@ def _train_sound(sounds: Sounds, config: TrainConfig, say: Say) -> dict[str, npt
     """
     torch = require_torch()
     learn = ~sounds.is_held_out
-    x, roots = (torch.from_numpy(np.asarray(a, np.float32)) for a in (sounds.features, sounds.roots))
-    net = TrainableMlp(sounds.features[learn], (config.sound_width, config.sound_width, 4), config.seed + 2)
-    net.start_at([0.0, 0.1, float(np.log(np.linalg.norm(sounds.roots[learn], axis=1)).mean()), -0.5])
+    x, roots = (
+        torch.from_numpy(np.asarray(a, np.float32)) for a in (sounds.features, sounds.roots)
+    )
+    net = TrainableMlp(
+        sounds.features[learn], (config.sound_width, config.sound_width, 4), config.seed + 2
+    )
+    net.start_at(
+        [0.0, 0.1, float(np.log(np.linalg.norm(sounds.roots[learn], axis=1)).mean()), -0.5]
+    )
     optimiser = torch.optim.AdamW(net.parameters, lr=1e-3, weight_decay=0.05)
     generator = torch.Generator().manual_seed(config.seed)
     members = torch.from_numpy(np.flatnonzero(learn))
@@ -217,7 +267,10 @@ def _train_sound(sounds: Sounds, config: TrainConfig, say: Say) -> dict[str, npt
         pick = members[torch.randint(len(members), (config.batch // 4,), generator=generator)]
         batch, target = x[pick], roots[pick].clone()
         flip = torch.rand(len(pick), generator=generator) < 0.5
-        batch, target = _mirror_sound(batch, flip), target * torch.where(flip[:, None], torch.tensor([-1.0, 1.0, 1.0]), 1.0)
+        batch, target = (
+            _mirror_sound(batch, flip),
+            target * torch.where(flip[:, None], torch.tensor([-1.0, 1.0, 1.0]), 1.0),
+        )
         batch = batch + 0.3 * torch.randn(batch.shape, generator=generator)
         batch = torch.where(torch.rand(batch.shape, generator=generator) < 0.1, 0.0, batch)
         loss = _sound_loss(net(batch), target)
@@ -229,7 +282,9 @@ def _train_sound(sounds: Sounds, config: TrainConfig, say: Say) -> dict[str, npt
                 off = (_placed_root(net(x[~learn])) - roots[~learn]).norm(dim=-1).median().item()
             if off < best:
                 best, kept = off, net.arrays("sound")
-    say(f"sound: median error of the mid-hip in the {int((~learn).sum())} held-out samples {100 * best:.1f} cm")
+    say(
+        f"sound: median error of the mid-hip in the {int((~learn).sum())} held-out samples {100 * best:.1f} cm"
+    )
     return kept
 
 
@@ -269,7 +324,13 @@ def _scene_samples(people: People, config: TrainConfig) -> list[tuple[Sample, En
         pixels[:, 2] = s.seen[k]
         rig = Rig(np.zeros((1, 3)), np.zeros((1, 3)), np.zeros((1, 2), np.int64), camera, 343.0)
         keypoints = Keypoints(pixels, np.full((25, 3), np.nan), 1, 1.0)
-        sample = Sample(str(k), np.zeros((1, 16), np.float32), s.joints[k], keypoints, {"height_m": float(s.height_m[k])})
+        sample = Sample(
+            str(k),
+            np.zeros((1, 16), np.float32),
+            s.joints[k],
+            keypoints,
+            {"height_m": float(s.height_m[k])},
+        )
         out.append((sample, Environment(Path("scenes"), rig, 16000.0, (2000.0, 7500.0), [])))
     return out
 

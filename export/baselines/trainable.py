@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.errors import ConfigError
-from export.mlp import LEAK
+from edge.core.errors import ConfigError
+from export.baselines.mlp import LEAK
 
 SIGMA_COVERAGE = 0.683  # share of the errors that 1 sigma shall hold
 
@@ -16,7 +16,9 @@ def require_torch() -> Any:
     try:
         import torch
     except ImportError as e:
-        raise ConfigError("training needs PyTorch, which is not installed: pip install 'posekernel[train]'") from e
+        raise ConfigError(
+            "training needs PyTorch, which is not installed: pip install 'posekernel[train]'"
+        ) from e
     return torch
 
 

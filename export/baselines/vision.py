@@ -8,10 +8,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-from edge.dataset import Sample
-from edge.rays import seen_rays
-from edge.rig import Rig
-from export.mlp import Mlp, Weights, mlp_from
+from edge.core.rig import Rig
+from edge.lifting.rays import seen_rays
+from edge.sources.session.dataset import Sample
+from export.baselines.mlp import Mlp, Weights, mlp_from
 
 Array = npt.NDArray[np.float64]
 
@@ -113,9 +113,16 @@ class VisionNet:
         depth, relative = out[0], out[1 : 1 + 3 * N_JOINTS].reshape(N_JOINTS, 3)
         sigma = bounded_sigma(out[1 + 3 * N_JOINTS :])
         z = np.exp(np.clip(relative[:, 0], -NEARER_OR_FARTHER, NEARER_OR_FARTHER))
-        turned = np.concatenate([(view.xy[:N_JOINTS] + relative[:, 1:]) * view.size * z[:, None], z[:, None]], axis=1)
+        turned = np.concatenate(
+            [(view.xy[:N_JOINTS] + relative[:, 1:]) * view.size * z[:, None], z[:, None]], axis=1
+        )
         # The shape's own mid-hip depth is 1 by definition: z[8] is trained towards it, and the scale takes up the rest.
-        return Lifted(turned @ view.turn.T, float(np.exp(depth + view.root_net_depth)), float(sigma[0]), sigma[1:])
+        return Lifted(
+            turned @ view.turn.T,
+            float(np.exp(depth + view.root_net_depth)),
+            float(sigma[0]),
+            sigma[1:],
+        )
 
 
 def bounded_sigma(log_sigma: npt.ArrayLike) -> Array:

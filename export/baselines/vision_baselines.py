@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edge.dataset import Environment, Sample
-from edge.errors import SessionError
-from edge.pose import LiftedPose
-from edge.rig import Camera
-from export.body_fit import fit_body, population_from
-from export.mlp import Weights, load_weights, mlp_from
-from export.vision import N_JOINTS, Lifted, View, VisionNet, bounded_sigma, sample_view
+from edge.core.errors import SessionError
+from edge.core.pose import LiftedPose
+from edge.core.rig import Camera
+from edge.sources.session.dataset import Environment, Sample
+from export.baselines.body_fit import fit_body, population_from
+from export.baselines.mlp import Weights, load_weights, mlp_from
+from export.baselines.vision import N_JOINTS, Lifted, View, VisionNet, bounded_sigma, sample_view
 
 Array = npt.NDArray[np.float64]
 
@@ -41,11 +41,17 @@ class VisionOnly:
             return None
         lifted = self.net(view)
         joints, log_sigma = self.place(lifted, view, sample, environment)
-        sigma = self.calibration * np.linalg.norm(joints, axis=1) * np.hypot(log_sigma, lifted.shape_sigma)
+        sigma = (
+            self.calibration
+            * np.linalg.norm(joints, axis=1)
+            * np.hypot(log_sigma, lifted.shape_sigma)
+        )
         confidence = np.where(view.seen[:N_JOINTS], sample.keypoints.pixels[:N_JOINTS, 2], 0.0)
         return LiftedPose(joints, sigma, confidence, "height", float("nan"))
 
-    def place(self, lifted: Lifted, view: View, sample: Sample, environment: Environment) -> tuple[Array, float]:
+    def place(
+        self, lifted: Lifted, view: View, sample: Sample, environment: Environment
+    ) -> tuple[Array, float]:
         """Joints (15, 3) [m] and the 1-sigma of the logarithm of their scale. May raise PosekernelError."""
         return lifted.shape * lifted.depth_m, lifted.depth_sigma
 
@@ -59,10 +65,14 @@ class DepthRegression(VisionOnly):
         super().__init__(weights)
         self._root = mlp_from(self.weights, "root")
 
-    def place(self, lifted: Lifted, view: View, sample: Sample, environment: Environment) -> tuple[Array, float]:
+    def place(
+        self, lifted: Lifted, view: View, sample: Sample, environment: Environment
+    ) -> tuple[Array, float]:
         """See `VisionOnly.place`."""
         log_gamma, log_sigma = self._root(view.features)
-        return lifted.shape * float(np.exp(view.root_net_depth + log_gamma)), float(bounded_sigma(log_sigma))
+        return lifted.shape * float(np.exp(view.root_net_depth + log_gamma)), float(
+            bounded_sigma(log_sigma)
+        )
 
 
 class AssumedHeight(VisionOnly):
@@ -70,9 +80,13 @@ class AssumedHeight(VisionOnly):
 
     name = "assumed-height"
 
-    def place(self, lifted: Lifted, view: View, sample: Sample, environment: Environment) -> tuple[Array, float]:
+    def place(
+        self, lifted: Lifted, view: View, sample: Sample, environment: Environment
+    ) -> tuple[Array, float]:
         """See `VisionOnly.place`."""
-        return fit_body(lifted, self.population, self.population.height_m), self.population.log_height_sigma
+        return fit_body(
+            lifted, self.population, self.population.height_m
+        ), self.population.log_height_sigma
 
 
 class TrueHeight(VisionOnly):
@@ -80,13 +94,23 @@ class TrueHeight(VisionOnly):
 
     name = "true-height"
 
-    def place(self, lifted: Lifted, view: View, sample: Sample, environment: Environment) -> tuple[Array, float]:
+    def place(
+        self, lifted: Lifted, view: View, sample: Sample, environment: Environment
+    ) -> tuple[Array, float]:
         """See `VisionOnly.place`."""
         told = sample.info.get("height_m")
-        height = float(told) if isinstance(told, int | float) else self.population.height_of(sample.joints[:N_JOINTS])
+        height = (
+            float(told)
+            if isinstance(told, int | float)
+            else self.population.height_of(sample.joints[:N_JOINTS])
+        )
         if not np.isfinite(height):
-            raise SessionError(f"{sample.name}: true-height needs height_m in info.json or true joints that form a limb")
-        return fit_body(lifted, self.population, height), float(np.mean(self.population.log_sigma)) / 2
+            raise SessionError(
+                f"{sample.name}: true-height needs height_m in info.json or true joints that form a limb"
+            )
+        return fit_body(lifted, self.population, height), float(
+            np.mean(self.population.log_sigma)
+        ) / 2
 
 
 class FloorContact(VisionOnly):
@@ -94,7 +118,9 @@ class FloorContact(VisionOnly):
 
     name = "floor-contact"
 
-    def place(self, lifted: Lifted, view: View, sample: Sample, environment: Environment) -> tuple[Array, float]:
+    def place(
+        self, lifted: Lifted, view: View, sample: Sample, environment: Environment
+    ) -> tuple[Array, float]:
         """See `VisionOnly.place`."""
         camera = environment.rig.camera
         if camera.height_m is None:
@@ -113,10 +139,14 @@ class FloorContact(VisionOnly):
         below = -(joints @ camera.room_rotation.T)[:, 2]
         # Under the lowest joint comes the rest of a foot, which grows with the body.
         reach = float(below.max()) + self.population.ankle * self.population.height_m
-        if reach < 0.1 * height_m:  # the whole body is seen above the camera: the floor says nothing
+        if (
+            reach < 0.1 * height_m
+        ):  # the whole body is seen above the camera: the floor says nothing
             return 1.0, 1e3
         scale = height_m / reach
-        return scale, float(np.hypot(CAMERA_HEIGHT_SIGMA_M, LIFTED_FOOT_M)) / (reach * min(scale, 1.0))
+        return scale, float(np.hypot(CAMERA_HEIGHT_SIGMA_M, LIFTED_FOOT_M)) / (
+            reach * min(scale, 1.0)
+        )
 
 
 def calibration(weights: Weights, name: str) -> float:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from edge.pose import Posture
-from export.bodies import Body, pose_body
-from export.mocap import clip_pose, load_clips
-from export.poses import upright
-from export.skeleton import Array, Pose, partial_rotation, unit
+from edge.core.pose import Posture
+from export.bodies.body import Body, pose_body
+from export.bodies.mocap import clip_pose, load_clips
+from export.bodies.poses import upright
+from export.bodies.skeleton import Array, Pose, partial_rotation, unit
 
 RATE_HZ = 10.0
 WALK_CLIP = "walker_0walk_forward"
@@ -37,7 +37,14 @@ class Take:
 class Actor:
     """One person who starts upright at a place and then does as told; what was done is in `take`."""
 
-    def __init__(self, name: str, body: Body, rng: np.random.Generator, place: Array, heading_rad: float = 0.0) -> None:
+    def __init__(
+        self,
+        name: str,
+        body: Body,
+        rng: np.random.Generator,
+        place: Array,
+        heading_rad: float = 0.0,
+    ) -> None:
         self.take = Take(name, body)
         self._rng = rng
         self._part = name
@@ -75,7 +82,12 @@ class Actor:
             w = t**power if power else t * t * (3.0 - 2.0 * t)
             between = _blend(start, posed, w)
             told: Posture = posture if w > 0.9 else self.posture if w < 0.1 else "unknown"
-            self._show(between, start_raised + w * (raised_m - start_raised), start_place + w * (end_place - start_place), told)
+            self._show(
+                between,
+                start_raised + w * (raised_m - start_raised),
+                start_place + w * (end_place - start_place),
+                told,
+            )
         self.pose, self.raised_m, self.place, self.posture = posed, raised_m, end_place, posture
 
     def upright(self, seconds: float, power: float = 0.0) -> None:
@@ -92,7 +104,11 @@ class Actor:
         self.heading_rad = float(np.arctan2(way[0], -way[1]))
         self.to(self._clip_pose(WALK_CLIP, 0, 0), 0.7, "standing")
         start, steps = self.place, max(round(distance / speed_m_s * RATE_HZ), 1)
-        stride_m = float(np.hypot(*(clip.of(len(clip) - 1, "hips") - clip.of(0, "hips"))[:2])) * self.body.leg_m / CLIP_LEG_M
+        stride_m = (
+            float(np.hypot(*(clip.of(len(clip) - 1, "hips") - clip.of(0, "hips"))[:2]))
+            * self.body.leg_m
+            / CLIP_LEG_M
+        )
         for k in range(1, steps + 1):
             frame = int(distance * k / steps / stride_m * len(clip)) % len(clip)
             self.pose = self._clip_pose(WALK_CLIP, frame, 0)
@@ -108,10 +124,20 @@ class Actor:
         frames = np.linspace(0, len(clip) - 1, max(round(length * RATE_HZ), 2)).round().astype(int)
         frames = frames[::-1] if backwards else frames
         self.to(self._clip_pose(name, int(frames[0]), upright_frame), 0.4, self.posture)
-        origin, turn = self.place, _plane_turn(self._clip_yaw(name, upright_frame) + self.heading_rad)
+        origin, turn = (
+            self.place,
+            _plane_turn(self._clip_yaw(name, upright_frame) + self.heading_rad),
+        )
         for frame in frames:
-            moved = (clip.of(int(frame), "hips") - clip.of(int(frames[0]), "hips"))[:2] * self.body.leg_m / CLIP_LEG_M
-            self.pose, self.place = self._clip_pose(name, int(frame), upright_frame), origin + turn @ moved
+            moved = (
+                (clip.of(int(frame), "hips") - clip.of(int(frames[0]), "hips"))[:2]
+                * self.body.leg_m
+                / CLIP_LEG_M
+            )
+            self.pose, self.place = (
+                self._clip_pose(name, int(frame), upright_frame),
+                origin + turn @ moved,
+            )
             self._show(self.pose, 0.0, self.place, "unknown")
         self.posture = ends
 
@@ -127,7 +153,10 @@ class Actor:
 
     def _clip_pose(self, name: str, frame: int, upright_frame: int) -> Pose:
         pose = clip_pose(load_clips()[name], frame)
-        return replace(pose.turned(self._clip_yaw(name, upright_frame) + self.heading_rad), root_height=float("nan"))
+        return replace(
+            pose.turned(self._clip_yaw(name, upright_frame) + self.heading_rad),
+            root_height=float("nan"),
+        )
 
     def _clip_yaw(self, name: str, upright_frame: int) -> float:
         """Takes the heading that the clip has in its upright frame out."""
@@ -145,10 +174,13 @@ class Actor:
 def _blend(a: Pose, b: Pose, w: float) -> Pose:
     """The pose a share w of the way from a to b."""
     pelvis, chest, head = (
-        partial_rotation(y @ x.T, w) @ x for x, y in ((a.pelvis, b.pelvis), (a.chest, b.chest), (a.head, b.head))
+        partial_rotation(y @ x.T, w) @ x
+        for x, y in ((a.pelvis, b.pelvis), (a.chest, b.chest), (a.head, b.head))
     )
     segments = unit((1.0 - w) * a.segments + w * b.segments)
-    return replace(b, pelvis=pelvis, chest=chest, head=head, segments=segments, root_height=float("nan"))
+    return replace(
+        b, pelvis=pelvis, chest=chest, head=head, segments=segments, root_height=float("nan")
+    )
 
 
 def _plane_turn(yaw_rad: float) -> Array:

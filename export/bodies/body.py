@@ -1,7 +1,7 @@
 """People of all heights and builds as meshes: sample one, pose it, get its skin and its BODY_25 joints in metres.
 
-The bank (export/data/bodies.npz) holds 300 bodies of the Anny model as one mesh and its shape components. A pose
-(export/skeleton.py) turns bones; linear blend skinning carries the skin and the keypoints along.
+The bank (export/bodies/data/bodies.npz) holds 300 bodies of the Anny model as one mesh and its shape components. A pose
+(export/bodies/skeleton.py) turns bones; linear blend skinning carries the skin and the keypoints along.
 """
 
 from collections.abc import Mapping
@@ -13,8 +13,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from edge.jit import kernel
-from export.skeleton import LEG, PARENTS, Array, Pose, bone_rotations
+from edge.core.jit import kernel
+from export.bodies.skeleton import LEG, PARENTS, Array, Pose, bone_rotations
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
@@ -95,13 +95,21 @@ class PosedBody:
     def moved(self, offset: npt.ArrayLike) -> "PosedBody":
         """The same person shifted by (3,) metres."""
         d = np.asarray(offset, np.float32)
-        return replace(self, vertices=self.vertices + d, joints=self.joints + d, clearance_m=self.clearance_m + float(d[2]))
+        return replace(
+            self,
+            vertices=self.vertices + d,
+            joints=self.joints + d,
+            clearance_m=self.clearance_m + float(d[2]),
+        )
 
 
 @lru_cache(maxsize=1)
 def load_bank() -> Bank:
     """Read the vendored bank (1.3 MB, once per process)."""
-    with (resources.files("export") / "data" / "bodies.npz").open("rb") as file, np.load(file) as data:
+    with (
+        (resources.files("export.bodies") / "data" / "bodies.npz").open("rb") as file,
+        np.load(file) as data,
+    ):
         d: dict[str, npt.NDArray[Any]] = dict(data)
     names = [str(n) for n in d["keypoint_names"]]
     per_keypoint = np.zeros((len(names), len(d["anchor_bone"])))
@@ -116,7 +124,12 @@ def load_bank() -> Bank:
         skin_bone=d["skin_bone"],
         skin_weight=weight / weight.sum(1, keepdims=True),
         anchor_bone=d["anchor_bone"].astype(np.int64),
-        anchor_weights=np.stack([np.mean([per_keypoint[names.index(k)] for k in row], axis=0) for row in BODY_25_KEYPOINTS]),
+        anchor_weights=np.stack(
+            [
+                np.mean([per_keypoint[names.index(k)] for k in row], axis=0)
+                for row in BODY_25_KEYPOINTS
+            ]
+        ),
         height_m=d["height_m"].astype(np.float64),
         phenotypes=d["phenotypes"].astype(np.float64),
         phenotype_names=tuple(str(n) for n in d["phenotype_names"]),
@@ -129,7 +142,9 @@ def body_split(split: Split | None) -> IntArray:
     if split is None:
         return np.arange(len(heights))
     rank = np.argsort(np.argsort(heights, kind="stable"), kind="stable") % 10
-    return np.flatnonzero({"train": (rank != 4) & (rank != 9), "val": rank == 4, "test": rank == 9}[split])
+    return np.flatnonzero(
+        {"train": (rank != 4) & (rank != 9), "val": rank == 4, "test": rank == 9}[split]
+    )
 
 
 def make_body(shares: Mapping[int, float], height_m: float | None = None) -> Body:
@@ -149,20 +164,26 @@ def make_body(shares: Mapping[int, float], height_m: float | None = None) -> Bod
     return Body(
         index=int(index[share.argmax()]),
         height_m=natural if height_m is None else float(height_m),
-        phenotypes=dict(zip(bank.phenotype_names, (share @ bank.phenotypes[index]).tolist(), strict=True)),
+        phenotypes=dict(
+            zip(bank.phenotype_names, (share @ bank.phenotypes[index]).tolist(), strict=True)
+        ),
         vertices=points[:v],
         joints=points[v : v + b].astype(np.float64),
         anchors=points[v + b :].astype(np.float64),
     )
 
 
-def sample_body(rng: np.random.Generator, split: Split | None = None, height_m: float | None = None) -> Body:
+def sample_body(
+    rng: np.random.Generator, split: Split | None = None, height_m: float | None = None
+) -> Body:
     """A random person of a split: three in five adults of 1.5 to 1.95 m, the rest anywhere from 1.1 to 2.0 m.
 
     Two bank bodies of about that height are mixed and scaled to it, so that builds and ages vary beyond the 300.
     """
     if height_m is None:
-        lo, hi = (1.5, 1.95) if rng.random() < 0.6 else (1.1, 1.5) if rng.random() < 0.5 else (1.1, 2.0)
+        lo, hi = (
+            (1.5, 1.95) if rng.random() < 0.6 else (1.1, 1.5) if rng.random() < 0.5 else (1.1, 2.0)
+        )
         height_m = float(rng.uniform(lo, hi))
     members = body_split(split)
     off = np.log(load_bank().height_m[members] / height_m)
@@ -177,7 +198,7 @@ def sample_body(rng: np.random.Generator, split: Split | None = None, height_m: 
 def pose_body(body: Body, pose: Pose, stretch: Array | None = None) -> PosedBody:
     """Put a body into a pose, feet (or whatever is lowest) on the floor, mid-hip above the origin.
 
-    stretch: (B,) factors along each bone (from its joint to the next), for `export.fit`. About 1 ms.
+    stretch: (B,) factors along each bone (from its joint to the next), for `export.bodies.fit`. About 1 ms.
     """
     bank = load_bank()
     turn = bone_rotations(body.joints, _big_toes(body), pose)
@@ -228,7 +249,9 @@ def _stretches(body: Body, factors: Array) -> Array:
     return out
 
 
-def skin(vertices: FloatArray, bone: npt.NDArray[np.uint8], weight: FloatArray, turn: Array, shift: Array) -> FloatArray:
+def skin(
+    vertices: FloatArray, bone: npt.NDArray[np.uint8], weight: FloatArray, turn: Array, shift: Array
+) -> FloatArray:
     """Linear blend skinning: vertices (V, 3) moved by the weighted mean (V, 4) of their bones' turn (B, 3, 3) and shift."""
     if bone.shape != weight.shape or len(bone) != len(vertices):
         raise ValueError(
@@ -241,7 +264,12 @@ def skin(vertices: FloatArray, bone: npt.NDArray[np.uint8], weight: FloatArray, 
 
 @kernel
 def _skin(
-    vertices: FloatArray, bone: npt.NDArray[np.uint8], weight: FloatArray, turn: FloatArray, shift: FloatArray, out: FloatArray
+    vertices: FloatArray,
+    bone: npt.NDArray[np.uint8],
+    weight: FloatArray,
+    turn: FloatArray,
+    shift: FloatArray,
+    out: FloatArray,
 ) -> None:
     for i in range(len(vertices)):
         x, y, z = vertices[i]

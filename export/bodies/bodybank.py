@@ -1,7 +1,7 @@
 """Make export/data from its sources: a small mesh with shape components, and the motion capture on one skeleton at 30 Hz.
 
 Run once, by hand, when a source changes (needs `pip install fast-simplification==0.2.0`):
-`python -m export.bodybank --bank anny_bank.npz --deepmimic deepmimic_joints.npz --climb climb_joints.npz --out export/data`
+`python -m export.bodies.bodybank --bank anny_bank.npz --deepmimic deepmimic_joints.npz --climb climb_joints.npz --out export/data`
 """
 
 import argparse
@@ -16,7 +16,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from export.skeleton import BONES
+from export.bodies.skeleton import BONES
 
 Array = npt.NDArray[np.float64]
 Source = Mapping[str, npt.NDArray[Any]]
@@ -61,7 +61,9 @@ def body_surface(faces: npt.NDArray[np.int64], vertices: Array) -> npt.NDArray[n
     """Faces of the skin and the eyes; drops the tongue, which no sound reaches."""
     n = len(vertices)
     edges = np.concatenate([faces[:, :2], faces[:, 1:]])
-    _, part = connected_components(coo_matrix((np.ones(len(edges)), edges.T), shape=(n, n)), directed=False)
+    _, part = connected_components(
+        coo_matrix((np.ones(len(edges)), edges.T), shape=(n, n)), directed=False
+    )
     on_midline = {p for p in np.unique(part) if abs(vertices[part == p, 0].mean()) < 1e-3}
     skin = np.bincount(part).argmax()
     return faces[~np.isin(part[faces[:, 0]], list(on_midline - {skin}))]
@@ -84,11 +86,17 @@ def roughened(vertices: Array, faces: npt.NDArray[np.int64], rng: np.random.Gene
     return np.asarray(vertices + amount[:, None] * normals)
 
 
-def closest_points(points: Array, vertices: Array, faces: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], Array]:
+def closest_points(
+    points: Array, vertices: Array, faces: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], Array]:
     """Nearest point of a mesh to each point (N, 3): corner indices (N, 3) and barycentric weights (N, 3)."""
     near = np.asarray(cKDTree(vertices[faces].mean(1)).query(points, k=24)[1])
     tri = vertices[faces[near]]  # (N, 24, 3, 3)
-    ab, ac, ap = tri[:, :, 1] - tri[:, :, 0], tri[:, :, 2] - tri[:, :, 0], points[:, None] - tri[:, :, 0]
+    ab, ac, ap = (
+        tri[:, :, 1] - tri[:, :, 0],
+        tri[:, :, 2] - tri[:, :, 0],
+        points[:, None] - tri[:, :, 0],
+    )
     d00, d01, d11 = (ab * ab).sum(-1), (ab * ac).sum(-1), (ac * ac).sum(-1)
     d20, d21 = (ap * ab).sum(-1), (ap * ac).sum(-1)
     det = np.maximum(d00 * d11 - d01 * d01, 1e-18)
@@ -96,7 +104,9 @@ def closest_points(points: Array, vertices: Array, faces: npt.NDArray[np.int64])
     # Clipping to the triangle is not the exact nearest point outside of it, but lies on the surface and is near enough.
     bary = np.clip(np.stack([1 - v - w, v, w], -1), 0, None)
     bary /= bary.sum(-1, keepdims=True)
-    best = np.argmin(((np.einsum("nkc,nkcd->nkd", bary, tri) - points[:, None]) ** 2).sum(-1), axis=1)
+    best = np.argmin(
+        ((np.einsum("nkc,nkcd->nkd", bary, tri) - points[:, None]) ** 2).sum(-1), axis=1
+    )
     rows = np.arange(len(points))
     return faces[near[rows, best]], bary[rows, best]
 
@@ -118,10 +128,12 @@ def quantised(a: Array) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.float32]]
 
 
 def compact_bodies(bank: Source, vertices: int, components: int) -> dict[str, npt.NDArray[Any]]:
-    """The compact bank: what export/bodies.py reads."""
+    """The compact bank: what export/bodies/body.py reads."""
     coefficients = bank["body_coeffs"].astype(np.float64)
     blend = bank["blendshapes"].astype(np.float32).reshape(len(bank["blendshapes"]), -1)
-    all_vertices = (coefficients.astype(np.float32) @ blend).reshape(len(coefficients), -1, 3) + bank["template"]
+    all_vertices = (coefficients.astype(np.float32) @ blend).reshape(
+        len(coefficients), -1, 3
+    ) + bank["template"]
     mean = all_vertices.mean(0).astype(np.float64)
     faces = body_surface(bank["faces"].astype(np.int64), mean)
     simplify = importlib.import_module("fast_simplification").simplify
@@ -147,26 +159,40 @@ def compact_bodies(bank: Source, vertices: int, components: int) -> dict[str, np
             bones.append(j)
             keypoints.append(k)
             shares.append(total[j])
-            sums.append(np.einsum("v,nvd->nd", w[:, j] / total[j], all_vertices[:, bank["kp_idx"][a:b]]))
+            sums.append(
+                np.einsum("v,nvd->nd", w[:, j] / total[j], all_vertices[:, bank["kp_idx"][a:b]])
+            )
     share = np.array(shares)
     share /= np.bincount(keypoints, share)[keypoints]
 
-    heads = np.array([next(i for i, n in enumerate(bank["bones"]) if merged_bone(str(n)) == j) for j in range(len(BONES))])
+    heads = np.array(
+        [
+            next(i for i, n in enumerate(bank["bones"]) if merged_bone(str(n)) == j)
+            for j in range(len(BONES))
+        ]
+    )
     for side in ("L", "R"):  # several toes merge: their common joint is that of the middle one
         heads[BONES.index(f"toes.{side}")] = list(bank["bones"]).index(f"toe3-1.{side}")
         heads[BONES.index(f"hand.{side}")] = list(bank["bones"]).index(f"wrist.{side}")
     joints = bank["body_rest_poses"][:, :, :3, 3][:, heads].astype(np.float64)
 
-    shape = np.einsum("nc,bncd->bnd", bary, all_vertices[:, corners].astype(np.float64) - mean[corners])
+    shape = np.einsum(
+        "nc,bncd->bnd", bary, all_vertices[:, corners].astype(np.float64) - mean[corners]
+    )
     anchors = np.stack(sums, 1).astype(np.float64)
     every = np.concatenate([shape, joints - joints.mean(0), anchors - anchors.mean(0)], 1)
     _, _, vt = np.linalg.svd(shape.reshape(len(shape), -1), full_matrices=False)
     scores = shape.reshape(len(shape), -1) @ vt[:components].T
-    basis = np.linalg.lstsq(scores, every.reshape(len(every), -1), rcond=None)[0].reshape(components, -1, 3)
+    basis = np.linalg.lstsq(scores, every.reshape(len(every), -1), rcond=None)[0].reshape(
+        components, -1, 3
+    )
     error = np.abs(np.einsum("bk,knd->bnd", scores, basis) - every).max((0, 2))
     n, j = len(points), len(BONES)
     skin, bone, keypoint = (1e3 * float(part.max()) for part in np.split(error, [n, n + j]))
-    print(f"{n} vertices, {len(small_faces)} faces, {components} components; largest error [mm]: ", end="")
+    print(
+        f"{n} vertices, {len(small_faces)} faces, {components} components; largest error [mm]: ",
+        end="",
+    )
     print(f"skin {skin:.2f}, joints {bone:.2f}, keypoints {keypoint:.2f}")
     basis_q, basis_scale = quantised(basis)
     return {
@@ -190,7 +216,10 @@ def compact_bodies(bank: Source, vertices: int, components: int) -> dict[str, np
 
 def compact_mocap(deepmimic: Source, climb: Source) -> dict[str, npt.NDArray[Any]]:
     """Every clip as (frames, joints, 3) float16 relative to the hips, hips (frames, 3) float32; z up, metres, 30 Hz."""
-    clips: dict[str, npt.NDArray[Any]] = {"joints": np.array(MOCAP_JOINTS), "rate_hz": np.array(MOCAP_RATE_HZ)}
+    clips: dict[str, npt.NDArray[Any]] = {
+        "joints": np.array(MOCAP_JOINTS),
+        "rate_hz": np.array(MOCAP_RATE_HZ),
+    }
     for name in deepmimic:
         if name in ("names", "parents") or name.endswith("_dt"):
             continue
@@ -203,7 +232,10 @@ def compact_mocap(deepmimic: Source, climb: Source) -> dict[str, npt.NDArray[Any
             continue
         x = _named(climb[name], [str(n) for n in climb["joints"]], CLIMB)
         # Toe joints lie about 2 cm above the sole; a clip that stands on its floor sometimes shows where that is.
-        x[..., 2] -= np.nanmin(x[:, [MOCAP_JOINTS.index("right_toe"), MOCAP_JOINTS.index("left_toe")], 2]) - 0.02
+        x[..., 2] -= (
+            np.nanmin(x[:, [MOCAP_JOINTS.index("right_toe"), MOCAP_JOINTS.index("left_toe")], 2])
+            - 0.02
+        )
         clips |= _clip(name, x, np.arange(len(x)) / 120.0)
     return clips
 
@@ -220,7 +252,10 @@ def _clip(name: str, x: Array, times_s: Array) -> dict[str, npt.NDArray[Any]]:
     t = np.arange(0, times_s[-1] + 1e-6, 1 / MOCAP_RATE_HZ)
     columns = x.reshape(len(x), -1).T
     y = np.stack([np.interp(t, times_s, c) for c in columns], -1).reshape(len(t), -1, 3)
-    return {f"{name}/hips": y[:, 0].astype(np.float32), f"{name}/relative": (y - y[:, :1]).astype(np.float16)}
+    return {
+        f"{name}/hips": y[:, 0].astype(np.float32),
+        f"{name}/relative": (y - y[:, :1]).astype(np.float16),
+    }
 
 
 def _save(path: Path, arrays: dict[str, npt.NDArray[Any]]) -> None:
@@ -230,15 +265,35 @@ def _save(path: Path, arrays: dict[str, npt.NDArray[Any]]) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Write bodies.npz and mocap.npz."""
-    parser = argparse.ArgumentParser(prog="python -m export.bodybank", description="Make the compact body and motion data.")
-    parser.add_argument("--bank", type=Path, required=True, help="anny_bank.npz: the sampled bodies of the Anny model")
-    parser.add_argument(
-        "--deepmimic", type=Path, required=True, help="deepmimic_joints.npz: joint positions of the DeepMimic clips"
+    parser = argparse.ArgumentParser(
+        prog="python -m export.bodies.bodybank",
+        description="Make the compact body and motion data.",
     )
-    parser.add_argument("--climb", type=Path, required=True, help="climb_joints.npz: joint positions of the climbing sequences")
+    parser.add_argument(
+        "--bank",
+        type=Path,
+        required=True,
+        help="anny_bank.npz: the sampled bodies of the Anny model",
+    )
+    parser.add_argument(
+        "--deepmimic",
+        type=Path,
+        required=True,
+        help="deepmimic_joints.npz: joint positions of the DeepMimic clips",
+    )
+    parser.add_argument(
+        "--climb",
+        type=Path,
+        required=True,
+        help="climb_joints.npz: joint positions of the climbing sequences",
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
-    parser.add_argument("--vertices", type=int, default=4000, help="vertices of the reduced mesh (%(default)s)")
-    parser.add_argument("--components", type=int, default=48, help="shape components to keep (%(default)s)")
+    parser.add_argument(
+        "--vertices", type=int, default=4000, help="vertices of the reduced mesh (%(default)s)"
+    )
+    parser.add_argument(
+        "--components", type=int, default=48, help="shape components to keep (%(default)s)"
+    )
     args = parser.parse_args(argv)
     args.out.mkdir(parents=True, exist_ok=True)
     with np.load(args.bank) as bank:

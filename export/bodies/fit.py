@@ -5,14 +5,37 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from export.bodies import Body, PosedBody, load_bank, make_body, pose_body, rest_joints
-from export.skeleton import ARM, BONES, LEG, Array, Pose, frame_from, partial_rotation, rotation_angle, swing, unit
+from export.bodies.body import Body, PosedBody, load_bank, make_body, pose_body, rest_joints
+from export.bodies.skeleton import (
+    ARM,
+    BONES,
+    LEG,
+    Array,
+    Pose,
+    frame_from,
+    partial_rotation,
+    rotation_angle,
+    swing,
+    unit,
+)
 
 HEAD_JOINTS = (0, 15, 16, 17, 18)
 TRUNK = (2, 5, 9, 12)
 # Per side: shoulder, elbow, wrist, hip, knee, ankle, big toe.
 CHAINS = ((2, 3, 4, 9, 10, 11, 22), (5, 6, 7, 12, 13, 14, 19))
-LENGTHS = ((2, 5), (9, 12), (1, 8), (2, 3), (5, 6), (3, 4), (6, 7), (9, 10), (12, 13), (10, 11), (13, 14))
+LENGTHS = (
+    (2, 5),
+    (9, 12),
+    (1, 8),
+    (2, 3),
+    (5, 6),
+    (3, 4),
+    (6, 7),
+    (9, 10),
+    (12, 13),
+    (10, 11),
+    (13, 14),
+)
 SPINE = tuple(BONES.index(f"spine0{k}") for k in (5, 4, 3, 2, 1))
 NECK = tuple(BONES.index(f"neck0{k}") for k in (1, 2, 3))
 STRETCH_LIMITS = (0.75, 1.3)
@@ -30,7 +53,9 @@ def choose_body(joints: npt.ArrayLike, rng: np.random.Generator | None = None) -
     a, b = np.array(LENGTHS).T
     known = np.isfinite(j[:, a] + j[:, b]).all(-1).any(0)
     if known.sum() < 3:
-        raise ValueError(f"joints show {int(known.sum())} of {len(LENGTHS)} bone lengths: three are needed to choose a body")
+        raise ValueError(
+            f"joints show {int(known.sum())} of {len(LENGTHS)} bone lengths: three are needed to choose a body"
+        )
     a, b = a[known], b[known]
     seen = np.nanmedian(np.linalg.norm(j[:, a] - j[:, b], axis=-1), axis=0)
     bank = load_bank()
@@ -46,7 +71,9 @@ def choose_body(joints: npt.ArrayLike, rng: np.random.Generator | None = None) -
     return make_body({index: 1.0}, float(bank.height_m[index] * np.exp(scale[index, 0])))
 
 
-def fit_body(joints: npt.ArrayLike, body: Body | None = None, rng: np.random.Generator | None = None) -> PosedBody:
+def fit_body(
+    joints: npt.ArrayLike, body: Body | None = None, rng: np.random.Generator | None = None
+) -> PosedBody:
     """Pose a body (None: chosen by `choose_body`) so that its BODY_25 joints lie on joints (25, 3) [m], NaN where unknown.
 
     Any right-handed frame: nothing is put on the floor, and clearance_m is the lowest z. Unknown limbs hang straight on.
@@ -56,7 +83,9 @@ def fit_body(joints: npt.ArrayLike, body: Body | None = None, rng: np.random.Gen
     if target.shape != (25, 3):
         raise ValueError(f"joints have shape {target.shape}: (25, 3) in BODY_25 order is needed")
     if not np.isfinite(target[list(TRUNK)]).all():
-        raise ValueError("joints miss a shoulder or a hip: both shoulders and both hips are needed to place a body")
+        raise ValueError(
+            "joints miss a shoulder or a hip: both shoulders and both hips are needed to place a body"
+        )
     target[1], target[8] = (target[2] + target[5]) / 2, (target[9] + target[12]) / 2
     body = choose_body(target, rng) if body is None else body
     pose = _first_guess(target)
@@ -107,7 +136,9 @@ def _head(target: Array, chest: Array) -> Array:
 
 def _within_reach(chest: Array, head: Array) -> Array:
     nod = chest.T @ head
-    return np.asarray(chest @ partial_rotation(nod, min(1.0, MAX_NOD_RAD / max(rotation_angle(nod), 1e-6))))
+    return np.asarray(
+        chest @ partial_rotation(nod, min(1.0, MAX_NOD_RAD / max(rotation_angle(nod), 1e-6)))
+    )
 
 
 def _placed(posed: PosedBody, target: Array) -> PosedBody:
@@ -121,8 +152,14 @@ def _improved(pose: Pose, stretch: Array, joints: Array, target: Array) -> tuple
     stretch, segments = stretch.copy(), pose.segments.copy()
     trunk, wanted = joints[1] - joints[8], target[1] - target[8]
     lean = swing(unit(trunk), unit(wanted))
-    pelvis = swing(unit(lean @ (joints[12] - joints[9])), unit(target[12] - target[9])) @ lean @ pose.pelvis
-    chest = swing(unit(lean @ (joints[5] - joints[2])), unit(target[5] - target[2])) @ lean @ pose.chest
+    pelvis = (
+        swing(unit(lean @ (joints[12] - joints[9])), unit(target[12] - target[9]))
+        @ lean
+        @ pose.pelvis
+    )
+    chest = (
+        swing(unit(lean @ (joints[5] - joints[2])), unit(target[5] - target[2])) @ lean @ pose.chest
+    )
     stretch[list(SPINE)] = np.clip(stretch[SPINE[0]] * _ratio(wanted, trunk), *STRETCH_LIMITS)
     shoulders = _ratio(target[5] - target[2], joints[5] - joints[2])
     for side, (name, chain) in enumerate(zip("RL", CHAINS, strict=True)):
@@ -142,7 +179,9 @@ def _improved(pose: Pose, stretch: Array, joints: Array, target: Array) -> tuple
                 continue
             segments[side, k] = unit(segments[side, k] + unit(missing) - now)
             if k < 4:  # two bones in line make a segment; the foot keeps its length
-                stretch[bone : bone + 2] = np.clip(stretch[bone] * _ratio(missing, joints[q] - joints[p]), *STRETCH_LIMITS)
+                stretch[bone : bone + 2] = np.clip(
+                    stretch[bone] * _ratio(missing, joints[q] - joints[p]), *STRETCH_LIMITS
+                )
     head = pose.head
     face = [k for k in HEAD_JOINTS if np.isfinite(target[k]).all()]
     if face:  # where the head is was seen better than how it is turned

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from export.bodies import Body
-from export.skeleton import ARM, FLAT_FOOT_PITCH, LEG, Array, unit
+from export.bodies.body import Body
+from export.bodies.skeleton import ARM, FLAT_FOOT_PITCH, LEG, Array, unit
 
 SIGN = (-1.0, 1.0)  # x of the right and the left side
 # Shares of the body's mass (Winter, Biomechanics, table 4.1); per side upper arm, forearm and hand, thigh, shank and foot.
@@ -23,7 +23,9 @@ class Foot:
     lift_m: float = 0.0
 
 
-def place_legs(body: Body, pelvis: Array, feet: tuple[Foot, Foot], share: float, place: Array) -> tuple[Array, Array]:
+def place_legs(
+    body: Body, pelvis: Array, feet: tuple[Foot, Foot], share: float, place: Array
+) -> tuple[Array, Array]:
     """Thigh, shank and foot directions (2, 3, 3) and ankles (2, 3) relative to the mid-hip, feet around place (2,)."""
     hip, thigh, shank = leg_lengths(body)
     ankle0 = body.joints[LEG["R"] + 4][2]
@@ -32,11 +34,21 @@ def place_legs(body: Body, pelvis: Array, feet: tuple[Foot, Foot], share: float,
     for side, (sign, foot) in enumerate(zip(SIGN, feet, strict=True)):
         heel = np.radians(foot.heel_deg)
         forward = 0.6 * ankle0 / np.tan(-FLAT_FOOT_PITCH)
-        rise = ankle0 * (np.cos(heel) - 1) + (forward * np.sin(heel) if heel > 0 else 0.25 * forward * np.sin(-heel))
-        ankles[side] = sign * (hip[0] + foot.out) + place[0], foot.y + place[1], ankle0 + rise + foot.lift_m
+        rise = ankle0 * (np.cos(heel) - 1) + (
+            forward * np.sin(heel) if heel > 0 else 0.25 * forward * np.sin(-heel)
+        )
+        ankles[side] = (
+            sign * (hip[0] + foot.out) + place[0],
+            foot.y + place[1],
+            ankle0 + rise + foot.lift_m,
+        )
     # The lower of the heights at which each straight leg still reaches its foot; a leg in swing does not bind.
     apart = np.linalg.norm(ankles[:, :2] - starts[:, :2], axis=1)
-    straight = np.sqrt(np.maximum((0.9985 * (thigh + shank)) ** 2 - apart**2, (0.3 * thigh) ** 2)) + ankles[:, 2] - starts[:, 2]
+    straight = (
+        np.sqrt(np.maximum((0.9985 * (thigh + shank)) ** 2 - apart**2, (0.3 * thigh) ** 2))
+        + ankles[:, 2]
+        - starts[:, 2]
+    )
     ankles[:, 2] -= share * float(straight.min())
     legs = np.empty((2, 3, 3))
     for side, (sign, foot) in enumerate(zip(SIGN, feet, strict=True)):
@@ -50,7 +62,9 @@ def place_legs(body: Body, pelvis: Array, feet: tuple[Foot, Foot], share: float,
 def two_bone(start: Array, end: Array, first: float, second: float, pole: Array) -> Array:
     """Directions (2, 3) of two bones of given lengths from start to end (3,), the middle joint bent towards the pole (3,)."""
     line = end - start
-    distance = float(np.clip(np.sqrt(line @ line), abs(first - second) + 1e-6, 0.9995 * (first + second)))
+    distance = float(
+        np.clip(np.sqrt(line @ line), abs(first - second) + 1e-6, 0.9995 * (first + second))
+    )
     along = unit(line)
     side = unit(pole - (pole @ along) * along)
     cosine = (first**2 + distance**2 - second**2) / (2 * first * distance)
@@ -61,13 +75,19 @@ def two_bone(start: Array, end: Array, first: float, second: float, pole: Array)
 def foot_direction(sign: float, foot: Foot) -> Array:
     """Direction (3,) from ankle to toes; sign: -1 right, 1 left."""
     pitch, yaw = FLAT_FOOT_PITCH - np.radians(foot.heel_deg), np.radians(foot.yaw_deg)
-    return np.array([sign * np.sin(yaw) * np.cos(pitch), -np.cos(yaw) * np.cos(pitch), np.sin(pitch)])
+    return np.array(
+        [sign * np.sin(yaw) * np.cos(pitch), -np.cos(yaw) * np.cos(pitch), np.sin(pitch)]
+    )
 
 
 def leg_lengths(body: Body) -> tuple[Array, float, float]:
     """Left hip joint relative to the mid-hip (3,), thigh and shank length [m]."""
     hip, knee, ankle = (body.joints[LEG["L"] + k] for k in (0, 2, 4))
-    return np.array([hip[0], 0.0, 0.0]), float(np.linalg.norm(knee - hip)), float(np.linalg.norm(ankle - knee))
+    return (
+        np.array([hip[0], 0.0, 0.0]),
+        float(np.linalg.norm(knee - hip)),
+        float(np.linalg.norm(ankle - knee)),
+    )
 
 
 def centre_of_mass(body: Body, pelvis: Array, chest: Array, segments: Array) -> Array:
@@ -78,7 +98,9 @@ def centre_of_mass(body: Body, pelvis: Array, chest: Array, segments: Array) -> 
     trunk = shoulder[2] - mid[2]
     waist = 0.4 * trunk * pelvis[:, 2]
     neck = waist + 0.6 * trunk * chest[:, 2]
-    total = TRUNK_MASS * (0.5 * waist + 0.5 * neck) + HEAD_MASS * (neck + 0.11 * body.height_m * chest[:, 2])
+    total = TRUNK_MASS * (0.5 * waist + 0.5 * neck) + HEAD_MASS * (
+        neck + 0.11 * body.height_m * chest[:, 2]
+    )
     upper, fore = np.linalg.norm(elbow - shoulder), np.linalg.norm(wrist - elbow)
     for side, sign in enumerate(SIGN):
         s = segments[side]

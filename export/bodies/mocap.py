@@ -1,6 +1,6 @@
 """Motion capture as poses: joint positions of a recorded person become segment directions for any body.
 
-The clips (export/data/mocap.npz) share one skeleton; DeepMimic's has no toes, so its feet are inferred.
+The clips (export/bodies/data/mocap.npz) share one skeleton; DeepMimic's has no toes, so its feet are inferred.
 """
 
 from dataclasses import dataclass
@@ -9,12 +9,31 @@ from importlib import resources
 
 import numpy as np
 
-from export.bodies import Split
-from export.skeleton import FLAT_FOOT_PITCH, SIDES, Array, Pose, angle_deg, axis_rotation, cross, frame_from, smooth_step, unit
+from export.bodies.body import Split
+from export.bodies.skeleton import (
+    FLAT_FOOT_PITCH,
+    SIDES,
+    Array,
+    Pose,
+    angle_deg,
+    axis_rotation,
+    cross,
+    frame_from,
+    smooth_step,
+    unit,
+)
 
 # Clips that share a motion stay together: nothing in val or test is a variant of something in train.
 VAL_CLIPS = ("jump", "punch", "crawl", "climb_1")
-TEST_CLIPS = ("walk", "kick", "dance_b", "getup_facedown", "walker_turn_right0", "walker_turn_right1", "climb_2")
+TEST_CLIPS = (
+    "walk",
+    "kick",
+    "dance_b",
+    "getup_facedown",
+    "walker_turn_right0",
+    "walker_turn_right1",
+    "climb_2",
+)
 # Height of the ankle over the sole and from ankle to toe joint, as shares of thigh + shank.
 ANKLE_SHARE, FOOT_SHARE = 0.09, 0.24
 
@@ -39,12 +58,21 @@ class Clip:
 @lru_cache(maxsize=1)
 def load_clips() -> dict[str, Clip]:
     """All vendored clips by name."""
-    with (resources.files("export") / "data" / "mocap.npz").open("rb") as file, np.load(file) as data:
+    with (
+        (resources.files("export.bodies") / "data" / "mocap.npz").open("rb") as file,
+        np.load(file) as data,
+    ):
         names = tuple(str(n) for n in data["joints"])
         rate = float(data["rate_hz"])
         clips = [k.removesuffix("/hips") for k in data.files if k.endswith("/hips")]
         return {
-            c: Clip(c, data[f"{c}/relative"].astype(np.float64) + data[f"{c}/hips"][:, None].astype(np.float64), names, rate)
+            c: Clip(
+                c,
+                data[f"{c}/relative"].astype(np.float64)
+                + data[f"{c}/hips"][:, None].astype(np.float64),
+                names,
+                rate,
+            )
             for c in clips
         }
 
@@ -63,16 +91,23 @@ def clip_pose(clip: Clip, frame: int) -> Pose:
     pelvis = frame_from(j["left_hip"] - j["right_hip"], j["chest"] - j["hips"])
     chest = frame_from(j["left_shoulder"] - j["right_shoulder"], j["neck"] - j["chest"])
     head = _head(chest, j["head"] - j["neck"], _neutral_nod(clip))
-    leg = float(np.linalg.norm(j["right_knee"] - j["right_hip"]) + np.linalg.norm(j["right_ankle"] - j["right_knee"]))
+    leg = float(
+        np.linalg.norm(j["right_knee"] - j["right_hip"])
+        + np.linalg.norm(j["right_ankle"] - j["right_knee"])
+    )
     segments = np.empty((2, 5, 3))
     for side, name in enumerate("right" if s == "R" else "left" for s in SIDES):
-        chain = [j[f"{name}_{k}"] for k in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle", "toe")]
+        chain = [
+            j[f"{name}_{k}"] for k in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle", "toe")
+        ]
         segments[side, :2] = unit(np.diff(chain[0:3], axis=0))
         segments[side, 2:4] = unit(np.diff(chain[3:6], axis=0))
         if np.isfinite(chain[6]).all():
             segments[side, 4] = unit(chain[6] - chain[5])
         else:
-            segments[side, 4] = inferred_foot(pelvis, segments[side, 2], segments[side, 3], chain[5][2] / leg)
+            segments[side, 4] = inferred_foot(
+                pelvis, segments[side, 2], segments[side, 3], chain[5][2] / leg
+            )
     hips_z = float(j["right_hip"][2] + j["left_hip"][2]) / 2
     return Pose(
         kind="mocap", pelvis=pelvis, chest=chest, head=head, segments=segments, clip=clip.name, frame=frame,
@@ -109,7 +144,11 @@ def _head(chest: Array, up: Array, neutral_nod: float) -> Array:
     nod = float(np.arctan2(-local[1], local[2])) - neutral_nod
     tilt = float(np.arcsin(np.clip(local[0], -1, 1)))
     nod, tilt = float(np.clip(nod, -1.0, 1.0)), float(np.clip(tilt, -0.7, 0.7))
-    return chest @ axis_rotation(np.array([1.0, 0.0, 0.0]), nod) @ axis_rotation(np.array([0.0, 1.0, 0.0]), tilt)
+    return (
+        chest
+        @ axis_rotation(np.array([1.0, 0.0, 0.0]), nod)
+        @ axis_rotation(np.array([0.0, 1.0, 0.0]), tilt)
+    )
 
 
 @lru_cache(maxsize=64)
@@ -119,7 +158,10 @@ def _neutral_nod(clip: Clip) -> float:
         return 0.0
     up = clip.joints[:, clip.names.index("head")] - clip.joints[:, clip.names.index("neck")]
     spine = clip.joints[:, clip.names.index("neck")] - clip.joints[:, clip.names.index("chest")]
-    left = clip.joints[:, clip.names.index("left_shoulder")] - clip.joints[:, clip.names.index("right_shoulder")]
+    left = (
+        clip.joints[:, clip.names.index("left_shoulder")]
+        - clip.joints[:, clip.names.index("right_shoulder")]
+    )
     leans = [
         np.arctan2(-(c.T @ u)[1], (c.T @ u)[2])
         for u, c in ((u, frame_from(x, s)) for u, s, x in zip(up, spine, left, strict=True))

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from export.skeleton import Array, Pose, axis_rotation, unit
+from export.bodies.skeleton import Array, Pose, axis_rotation, unit
 
 Rng = np.random.Generator
 
@@ -34,7 +34,12 @@ def loosened(pose: Pose, rng: Rng) -> Pose:
         for k, degrees in enumerate(LIMB_DEG):
             if degrees > 0.0:
                 segments[side, k] = _turn(rng, degrees) @ segments[side, k]
-    return replace(pose, chest=bent @ pose.chest, head=_turn(rng, HEAD_DEG) @ bent @ pose.head, segments=segments)
+    return replace(
+        pose,
+        chest=bent @ pose.chest,
+        head=_turn(rng, HEAD_DEG) @ bent @ pose.head,
+        segments=segments,
+    )
 
 
 def _turn(rng: Rng, degrees: float) -> Array:

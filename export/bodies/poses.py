@@ -10,11 +10,19 @@ from dataclasses import replace
 
 import numpy as np
 
-from export.bodies import Body, Split
-from export.legs import SIGN, Foot, centre_of_mass, foot_direction, leg_lengths, place_legs, two_bone
-from export.mocap import clip_pose, clip_split, load_clips
-from export.pose_mixing import loosened, with_upper_body
-from export.skeleton import LEG, Array, Pose, axis_rotation
+from export.bodies.body import Body, Split
+from export.bodies.legs import (
+    SIGN,
+    Foot,
+    centre_of_mass,
+    foot_direction,
+    leg_lengths,
+    place_legs,
+    two_bone,
+)
+from export.bodies.mocap import clip_pose, clip_split, load_clips
+from export.bodies.pose_mixing import loosened, with_upper_body
+from export.bodies.skeleton import LEG, Array, Pose, axis_rotation
 
 Rng = np.random.Generator
 
@@ -33,7 +41,11 @@ ARM_STYLES = ("hang", "hang", "hang", "akimbo", "folded", "phone", "face", "behi
 
 
 def sample_pose(
-    rng: Rng, body: Body, kind: str | None = None, split: Split | None = None, heading_rad: float | None = None
+    rng: Rng,
+    body: Body,
+    kind: str | None = None,
+    split: Split | None = None,
+    heading_rad: float | None = None,
 ) -> Pose:
     """A random pose of a kind (None: by KIND_WEIGHTS; one of KINDS) for this body.
 
@@ -45,7 +57,9 @@ def sample_pose(
     if kind not in KINDS:
         raise ValueError(f"pose kind {kind!r} is unknown: one of {', '.join(KINDS)} is needed")
     if heading_rad is None:
-        heading_rad = float(np.radians(rng.uniform(105, 255) if kind == "turn_away" else rng.uniform(0, 360)))
+        heading_rad = float(
+            np.radians(rng.uniform(105, 255) if kind == "turn_away" else rng.uniform(0, 360))
+        )
     pose = _of_kind(rng, body, kind, split)
     if split == "train":
         if kind != "lie" and rng.random() < MIXED:
@@ -62,7 +76,10 @@ def _of_kind(rng: Rng, body: Body, kind: str, split: Split | None) -> Pose:
 
 def upright(body: Body) -> Pose:
     """Standing straight, facing -y, arms at the sides."""
-    pelvis, arms = np.eye(3), np.stack([np.stack([_arm_direction(s, 8, 90), _arm_direction(s, 10, 60)]) for s in SIGN])
+    pelvis, arms = (
+        np.eye(3),
+        np.stack([np.stack([_arm_direction(s, 8, 90), _arm_direction(s, 10, 60)]) for s in SIGN]),
+    )
     legs = place_legs(body, pelvis, (Foot(yaw_deg=5), Foot(yaw_deg=5)), 1.0, np.zeros(2))[0]
     return Pose("stand", pelvis, np.eye(3), np.eye(3), np.concatenate([arms, legs], axis=1))
 
@@ -83,7 +100,9 @@ def _stand(rng: Rng, body: Body) -> Pose:
     feet = _feet(rng, rng.uniform(-0.05, 0.12) * body.leg_m, rng.normal(0, 0.05) * body.leg_m)
     pelvis = _turn(rng.normal(2, 4), rng.normal(0, 3), rng.normal(0, 5))
     chest = _turn(rng.normal(4, 6), rng.normal(0, 4), rng.normal(0, 8))
-    return _balanced(rng, body, "stand", pelvis, chest, _arms(rng, chest), feet, rng.uniform(0.97, 1.0))
+    return _balanced(
+        rng, body, "stand", pelvis, chest, _arms(rng, chest), feet, rng.uniform(0.97, 1.0)
+    )
 
 
 def _turn_away(rng: Rng, body: Body) -> Pose:
@@ -110,7 +129,11 @@ def _walk(rng: Rng, body: Body) -> Pose:
         flexion = -sign * swing
         hang = rng.uniform(6, 12)
         arms[side, 0] = chest @ _turn(-flexion, 0, 0) @ _arm_direction(sign, hang, 90)
-        arms[side, 1] = chest @ _turn(-flexion - elbow - max(flexion, 0) * 0.5, 0, 0) @ _arm_direction(sign, hang * 0.5, 90)
+        arms[side, 1] = (
+            chest
+            @ _turn(-flexion - elbow - max(flexion, 0) * 0.5, 0, 0)
+            @ _arm_direction(sign, hang * 0.5, 90)
+        )
     if rng.random() < 0.25:  # carrying or looking at something
         arms = _arms(rng, chest)
     legs, _ = place_legs(body, pelvis, (feet[0], feet[1]), rng.uniform(0.975, 0.995), np.zeros(2))
@@ -124,7 +147,9 @@ def _step(phase: float, stride: float, leg: float, out: float) -> Foot:
         return Foot(out, stride * (2 * phase / 0.6 - 1), 6, heel, 0.0)
     t = (phase - 0.6) / 0.4
     heel = 35 * (1 - t) ** 2 - 12 * t**2
-    return Foot(out, stride * np.cos(np.pi * t), 6, heel, 0.11 * leg * np.sin(np.pi * t) * (1 - 0.4 * t))
+    return Foot(
+        out, stride * np.cos(np.pi * t), 6, heel, 0.11 * leg * np.sin(np.pi * t) * (1 - 0.4 * t)
+    )
 
 
 def _sit(rng: Rng, body: Body) -> Pose:
@@ -161,7 +186,9 @@ def _sit(rng: Rng, body: Body) -> Pose:
         reach = np.sqrt(thigh**2 - knee_rise**2) + forward + rng.normal(0, 0.03)
         foot = Foot(apart + rng.normal(0, 0.02), yaw_deg=rng.uniform(0, 15))
         ankle = np.array([start[0] + sign * foot.out, start[1] - reach, low])
-        segments[side, 2:4] = two_bone(start, ankle, thigh, shank, np.array([sign * 0.25, -0.6, 1.0]))
+        segments[side, 2:4] = two_bone(
+            start, ankle, thigh, shank, np.array([sign * 0.25, -0.6, 1.0])
+        )
         segments[side, 4] = foot_direction(sign, foot)
     return Pose("sit", pelvis, chest, _head(rng, chest), segments, root_height=height / body.leg_m)
 
@@ -178,30 +205,60 @@ def _lie(rng: Rng, body: Body) -> Pose:
     curled = rng.random() < 0.4
     for side, sign in enumerate(SIGN):
         if posture == "side":
-            hip, knee = (rng.uniform(30, 90), rng.uniform(40, 110)) if curled else (rng.uniform(0, 30), rng.uniform(5, 40))
+            hip, knee = (
+                (rng.uniform(30, 90), rng.uniform(40, 110))
+                if curled
+                else (rng.uniform(0, 30), rng.uniform(5, 40))
+            )
             arms = (
                 _arm_direction(sign, rng.uniform(60, 110), rng.uniform(-10, 10)),
                 _arm_direction(sign, rng.uniform(80, 150), rng.uniform(-15, 5)),
             )
-            foot, spread = _turn(rng.uniform(20, 45), 0, 0) @ -Y, (-9.0, 0.0)[side]  # the upper leg sinks onto the lower
+            foot, spread = (
+                _turn(rng.uniform(20, 45), 0, 0) @ -Y,
+                (-9.0, 0.0)[side],
+            )  # the upper leg sinks onto the lower
         elif posture == "back":
-            hip, knee = (rng.uniform(40, 60), rng.uniform(85, 110)) if curled else (rng.uniform(0, 6), rng.uniform(0, 8))
-            arms = _arm_direction(sign, rng.uniform(10, 70), 95), _arm_direction(sign, rng.uniform(10, 60), 80)
+            hip, knee = (
+                (rng.uniform(40, 60), rng.uniform(85, 110))
+                if curled
+                else (rng.uniform(0, 6), rng.uniform(0, 8))
+            )
+            arms = (
+                _arm_direction(sign, rng.uniform(10, 70), 95),
+                _arm_direction(sign, rng.uniform(10, 60), 80),
+            )
             if rng.random() < 0.35:  # hand on the belly
                 arms = (
                     _arm_direction(sign, rng.uniform(15, 30), 100),
                     _arm_direction(sign, rng.uniform(60, 85), rng.uniform(-70, -45)),
                 )
-            foot, spread = _turn(rng.uniform(25, 45), 0, sign * rng.uniform(5, 35)) @ -Y, rng.uniform(2, 14)
+            foot, spread = (
+                _turn(rng.uniform(25, 45), 0, sign * rng.uniform(5, 35)) @ -Y,
+                rng.uniform(2, 14),
+            )
         else:
             hip, knee, spread = rng.uniform(-4, 2), rng.uniform(0, 10), rng.uniform(2, 14)
-            arms = _arm_direction(sign, rng.uniform(10, 40), 95), _arm_direction(sign, rng.uniform(10, 40), 85)
+            arms = (
+                _arm_direction(sign, rng.uniform(10, 40), 95),
+                _arm_direction(sign, rng.uniform(10, 40), 85),
+            )
             if rng.random() < 0.5:  # hands beside the head
-                arms = _arm_direction(sign, rng.uniform(85, 120), 92), _arm_direction(sign, rng.uniform(160, 178), 90)
+                arms = (
+                    _arm_direction(sign, rng.uniform(85, 120), 92),
+                    _arm_direction(sign, rng.uniform(160, 178), 90),
+                )
             foot = _turn(rng.uniform(65, 85), 0, 0) @ -Y
         thigh = _turn(-hip, 0, 0) @ _turn(0, -sign * spread, 0) @ -Z
         shank = _turn(knee - hip, 0, 0) @ _turn(0, -sign * spread, 0) @ -Z
-        segments[side] = np.stack([*(chest @ a for a in arms), base @ thigh, base @ shank, base @ _turn(knee - hip, 0, 0) @ foot])
+        segments[side] = np.stack(
+            [
+                *(chest @ a for a in arms),
+                base @ thigh,
+                base @ shank,
+                base @ _turn(knee - hip, 0, 0) @ foot,
+            ]
+        )
     return Pose("lie", pelvis, chest, head, segments, level_feet=False)
 
 
@@ -215,9 +272,14 @@ def _bend(rng: Rng, body: Body) -> Pose:
     for side, sign in enumerate(SIGN):
         reach = rng.uniform(-5, 40)
         upper = _turn(-reach, 0, 0) @ _arm_direction(sign, rng.uniform(3, 15), 90)
-        fore = _turn(-reach - rng.uniform(0, 20), 0, 0) @ _arm_direction(sign, rng.uniform(0, 8), 90)
+        fore = _turn(-reach - rng.uniform(0, 20), 0, 0) @ _arm_direction(
+            sign, rng.uniform(0, 8), 90
+        )
         if side == rest_on_leg:
-            upper, fore = _arm_direction(sign, rng.uniform(10, 30), 100), _arm_direction(sign, rng.uniform(5, 25), 10)
+            upper, fore = (
+                _arm_direction(sign, rng.uniform(10, 30), 100),
+                _arm_direction(sign, rng.uniform(5, 25), 10),
+            )
         arms[side] = upper, fore
     feet = _feet(rng, rng.uniform(0, 0.15) * body.leg_m, rng.normal(0, 0.06) * body.leg_m)
     return _balanced(rng, body, "bend", pelvis, chest, arms, feet, rng.uniform(0.82, 0.99))
@@ -233,7 +295,9 @@ def _reach(rng: Rng, body: Body) -> Pose:
         if side == 0 or both:
             raised, around = rng.uniform(65, 172), rng.uniform(-15, 100)
             arms[side, 0] = chest @ _arm_direction(sign, raised, around)
-            arms[side, 1] = chest @ _arm_direction(sign, min(raised + rng.uniform(0, 40), 178), around + rng.uniform(-25, 0))
+            arms[side, 1] = chest @ _arm_direction(
+                sign, min(raised + rng.uniform(0, 40), 178), around + rng.uniform(-25, 0)
+            )
     heel = rng.uniform(0, 30) if rng.random() < 0.2 else 0.0
     feet = _feet(rng, rng.uniform(-0.03, 0.12) * body.leg_m, rng.normal(0, 0.1) * body.leg_m, heel)
     return _balanced(rng, body, "reach", pelvis, chest, arms, feet, rng.uniform(0.96, 1.0))
@@ -260,7 +324,14 @@ BUILDERS: dict[str, Callable[[Rng, Body], Pose]] = {
 
 
 def _balanced(
-    rng: Rng, body: Body, kind: str, pelvis: Array, chest: Array, arms: Array, feet: tuple[Foot, Foot], share: float
+    rng: Rng,
+    body: Body,
+    kind: str,
+    pelvis: Array,
+    chest: Array,
+    arms: Array,
+    feet: tuple[Foot, Foot],
+    share: float,
 ) -> Pose:
     """Stand on both feet with the centre of mass over them; share: hip height as a share of what the legs allow."""
     under = rng.normal(0, 0.015, 2) * body.height_m

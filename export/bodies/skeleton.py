@@ -65,7 +65,13 @@ class Pose:
     def turned(self, yaw_rad: float) -> "Pose":
         """The same pose turned about the vertical, counter-clockwise from above."""
         r = axis_rotation(np.array([0.0, 0.0, 1.0]), yaw_rad)
-        return replace(self, pelvis=r @ self.pelvis, chest=r @ self.chest, head=r @ self.head, segments=self.segments @ r.T)
+        return replace(
+            self,
+            pelvis=r @ self.pelvis,
+            chest=r @ self.chest,
+            head=r @ self.head,
+            segments=self.segments @ r.T,
+        )
 
     def mirrored(self) -> "Pose":
         """The pose seen in a mirror (x flipped, sides exchanged)."""
@@ -74,7 +80,12 @@ class Pose:
         segments = np.asarray(self.segments[::-1] * flip)
         right, left = self.pronation
         return replace(
-            self, pelvis=self.pelvis * m, chest=self.chest * m, head=self.head * m, segments=segments, pronation=(left, right)
+            self,
+            pelvis=self.pelvis * m,
+            chest=self.chest * m,
+            head=self.head * m,
+            segments=segments,
+            pronation=(left, right),
         )
 
 
@@ -112,7 +123,9 @@ def swing(a: Array, b: Array) -> Array:
     if s < 1e-9:
         if c > 0:
             return np.eye(3)
-        n = unit(cross(a, np.array([1.0, 0.0, 0.0]) if abs(a[0]) < 0.9 else np.array([0.0, 1.0, 0.0])))
+        n = unit(
+            cross(a, np.array([1.0, 0.0, 0.0]) if abs(a[0]) < 0.9 else np.array([0.0, 1.0, 0.0]))
+        )
         return axis_rotation(n, np.pi)
     return axis_rotation(n / s, math.atan2(s, c))
 
@@ -173,14 +186,25 @@ def bone_rotations(rest: Array, toe: Array, pose: Pose) -> Array:
         g[6 + i] = pose.chest @ partial_rotation(nod, share)
     for side, name in enumerate(SIDES):
         a, k = ARM[name], LEG[name]
-        g[a : a + 6] = _arm(rest[a : a + 6], pose.chest, pose.segments[side], pose.pronation[side] * (1.0 if side else -1.0))
-        g[k : k + 6] = _leg(rest[k : k + 6], toe[side], pose.pelvis, pose.segments[side], pose.level_feet)
+        g[a : a + 6] = _arm(
+            rest[a : a + 6],
+            pose.chest,
+            pose.segments[side],
+            pose.pronation[side] * (1.0 if side else -1.0),
+        )
+        g[k : k + 6] = _leg(
+            rest[k : k + 6], toe[side], pose.pelvis, pose.segments[side], pose.level_feet
+        )
     return g
 
 
 def _arm(rest: Array, chest: Array, segments: Array, pronation: float) -> Array:
     upper, fore = segments[UPPER_ARM], segments[FOREARM]
-    clavicle0, upper0, fore0 = unit(rest[1] - rest[0]), unit(rest[3] - rest[1]), unit(rest[5] - rest[3])
+    clavicle0, upper0, fore0 = (
+        unit(rest[1] - rest[0]),
+        unit(rest[3] - rest[1]),
+        unit(rest[5] - rest[3]),
+    )
     # The collar bone follows the arm: about a quarter of its elevation above the rest pose, a little slump below it.
     raised = angle_deg(upper, -chest[:, 2]) - 50.0
     follow = np.radians(0.25 * max(raised, 0.0) + 0.1 * max(-raised, 0.0))
@@ -189,12 +213,23 @@ def _arm(rest: Array, chest: Array, segments: Array, pronation: float) -> Array:
     plain = swing(chest @ upper0, upper) @ chest
     # The plane of the elbow tells the twist of the upper arm, but only when the elbow is bent.
     bent = angle_deg(upper, fore)
-    twist = np.clip(twist_angle(plain @ cross(upper0, fore0), cross(upper, fore), upper), -1.75, 1.75)
+    twist = np.clip(
+        twist_angle(plain @ cross(upper0, fore0), cross(upper, fore), upper), -1.75, 1.75
+    )
     twist *= smooth_step(bent, 12.0, 35.0)
     upper_distal = axis_rotation(upper, twist) @ plain
     lower = swing(upper_distal @ fore0, fore) @ upper_distal
     half, full = axis_rotation(fore, 0.5 * pronation), axis_rotation(fore, pronation)
-    return np.stack([clavicle, axis_rotation(upper, 0.4 * twist) @ plain, upper_distal, lower, half @ lower, full @ lower])
+    return np.stack(
+        [
+            clavicle,
+            axis_rotation(upper, 0.4 * twist) @ plain,
+            upper_distal,
+            lower,
+            half @ lower,
+            full @ lower,
+        ]
+    )
 
 
 def _leg(rest: Array, toe: Array, pelvis: Array, segments: Array, level: bool) -> Array:
@@ -202,7 +237,13 @@ def _leg(rest: Array, toe: Array, pelvis: Array, segments: Array, level: bool) -
     thigh0, shank0 = unit(rest[2] - rest[0]), unit(rest[4] - rest[2])
     # A flat sole defines the foot's axis: ankles differ in height, so the line to the toe alone would tilt it.
     ahead = unit(np.array([toe[0] - rest[4, 0], toe[1] - rest[4, 1], 0.0]))
-    foot0 = np.array([ahead[0] * np.cos(FLAT_FOOT_PITCH), ahead[1] * np.cos(FLAT_FOOT_PITCH), np.sin(FLAT_FOOT_PITCH)])
+    foot0 = np.array(
+        [
+            ahead[0] * np.cos(FLAT_FOOT_PITCH),
+            ahead[1] * np.cos(FLAT_FOOT_PITCH),
+            np.sin(FLAT_FOOT_PITCH),
+        ]
+    )
     plain = swing(pelvis @ thigh0, thigh) @ pelvis
     # Knee axis: from the bent knee; from the foot's heading when the leg is straight.
     bent = smooth_step(angle_deg(thigh, shank), 10.0, 35.0)

@@ -6,14 +6,25 @@ import platform
 import tempfile
 from pathlib import Path
 
-from export.broker_load import Load, measure_load
+from export.studies.broker_load import Load, measure_load
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declare the command."""
-    parser = commands.add_parser("broker-load", help="many simulated sensors on one mosquitto: messages/s, CPU, loss")
-    parser.add_argument("--devices", type=int, default=200, metavar="N", help="sensors (default 200)")
-    parser.add_argument("--rates", type=float, nargs="+", default=[1.0, 2.0, 5.0, 10.0], metavar="HZ", help="poses/s of each")
+    parser = commands.add_parser(
+        "broker-load", help="many simulated sensors on one mosquitto: messages/s, CPU, loss"
+    )
+    parser.add_argument(
+        "--devices", type=int, default=200, metavar="N", help="sensors (default 200)"
+    )
+    parser.add_argument(
+        "--rates",
+        type=float,
+        nargs="+",
+        default=[1.0, 2.0, 5.0, 10.0],
+        metavar="HZ",
+        help="poses/s of each",
+    )
     parser.add_argument("--seconds", type=float, default=20.0, help="for each rate (default 20)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="markdown file to write")
     parser.set_defaults(run=run)
@@ -26,7 +37,9 @@ def run(args: argparse.Namespace) -> int:
     lost = 0
     for rate_hz in args.rates:
         with tempfile.TemporaryDirectory(prefix="posekernel-load-") as folder:
-            load = measure_load(Path(folder), devices=args.devices, rate_hz=rate_hz, seconds=args.seconds)
+            load = measure_load(
+                Path(folder), devices=args.devices, rate_hz=rate_hz, seconds=args.seconds
+            )
         lines.append(_row(rate_hz, load))
         print(lines[-1], flush=True)
         lost += load.events - load.events_received

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from export.calibration_cases import calibrate_all
-from export.calibration_report import calibration_report
-from export.rigs import FAMILIES
+from export.simulate.rigs import FAMILIES
+from export.studies.calibration_cases import calibrate_all
+from export.studies.calibration_report import calibration_report
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -21,10 +21,22 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "Calibration may ask for the loudspeaker to be moved, as it asks an engineer. Prints what was put in against what was "
         "named.",
     )
-    parser.add_argument("--cases", type=int, default=200, metavar="N", help="with a fault, and as many without (default 200)")
-    parser.add_argument("--rig", default="compact", choices=FAMILIES, help="family of arrays (default compact)")
-    parser.add_argument("--seed", type=int, default=1001, help="of arrays, rooms, noise and faults (default 1001)")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write the report there as Markdown, too")
+    parser.add_argument(
+        "--cases",
+        type=int,
+        default=200,
+        metavar="N",
+        help="with a fault, and as many without (default 200)",
+    )
+    parser.add_argument(
+        "--rig", default="compact", choices=FAMILIES, help="family of arrays (default compact)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1001, help="of arrays, rooms, noise and faults (default 1001)"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="write the report there as Markdown, too"
+    )
     parser.set_defaults(run=run)
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from export.leftover import leftover_table, leftovers
+from export.studies.leftover import leftover_table, leftovers
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -14,7 +14,13 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "since it was learned: for a sensor that never heard its room in other air, and for one that has. Random rooms of the "
         "validation split.",
     )
-    parser.add_argument("--rooms", type=int, default=100, metavar="N", help="random rooms of ten people each (default 100)")
+    parser.add_argument(
+        "--rooms",
+        type=int,
+        default=100,
+        metavar="N",
+        help="random rooms of ten people each (default 100)",
+    )
     parser.add_argument("--seed", type=int, default=7, help="of the rooms (default 7)")
     parser.set_defaults(run=run)
 

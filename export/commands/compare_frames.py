@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
-from edge.lifters import MODELS
-from export.conditions import CONDITIONS
-from export.frames_of_time import errors_over_time, frames_table
+from edge.lifting.registry import MODELS
+from export.simulate.conditions import CONDITIONS
+from export.studies.frames_of_time import errors_over_time, frames_table
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -18,10 +18,22 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "hardly stir.",
     )
     parser.add_argument(
-        "--model", type=Path, default=MODELS / "lifter_ray_int8.tflite", metavar="F", help="default: the one shipped"
+        "--model",
+        type=Path,
+        default=MODELS / "lifter_ray_int8.tflite",
+        metavar="F",
+        help="default: the one shipped",
     )
-    parser.add_argument("--conditions", choices=tuple(CONDITIONS), default="plain", help="how hard (default plain)")
-    parser.add_argument("--rooms", type=int, default=50, metavar="N", help="random rooms of ten people each (default 50)")
+    parser.add_argument(
+        "--conditions", choices=tuple(CONDITIONS), default="plain", help="how hard (default plain)"
+    )
+    parser.add_argument(
+        "--rooms",
+        type=int,
+        default=50,
+        metavar="N",
+        help="random rooms of ten people each (default 50)",
+    )
     parser.add_argument("--seed", type=int, default=7, help="of the rooms (default 7)")
     parser.set_defaults(run=run)
 

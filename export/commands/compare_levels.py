@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from export.levels import level_table, measured_levels, simulated_levels
+from export.studies.levels import level_table, measured_levels, simulated_levels
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -15,7 +15,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "has rir_empty.npy, beside this simulator's for the same rig and poses in random rooms of about the same size.",
     )
     parser.add_argument("dir", type=Path, metavar="DIR", help="folder in the dataset format")
-    parser.add_argument("--rooms", type=int, default=12, metavar="N", help="random rooms to simulate (default 12)")
+    parser.add_argument(
+        "--rooms", type=int, default=12, metavar="N", help="random rooms to simulate (default 12)"
+    )
     parser.add_argument("--seed", type=int, default=1, help="of the rooms (default 1)")
     parser.add_argument(
         "--size",
@@ -31,5 +33,10 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run(args: argparse.Namespace) -> int:
     """Print the table; 0 when done."""
     across, along, up = args.size
-    print(level_table(measured_levels(args.dir), simulated_levels(args.dir, args.rooms, args.seed, (across, along, up))))
+    print(
+        level_table(
+            measured_levels(args.dir),
+            simulated_levels(args.dir, args.rooms, args.seed, (across, along, up)),
+        )
+    )
     return 0

@@ -7,16 +7,32 @@ from pathlib import Path
 
 import numpy as np
 
-from export.delivery import Outcome, measure
+from export.studies.delivery import Outcome, measure
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declare the command."""
-    parser = commands.add_parser("delivery", help="kill a real broker and the publishing process; count what arrives")
-    parser.add_argument("--kills", type=int, default=20, metavar="N", help="of the broker (default 20)")
-    parser.add_argument("--restarts", type=int, default=5, metavar="N", help="kills of the publishing process (default 5)")
+    parser = commands.add_parser(
+        "delivery", help="kill a real broker and the publishing process; count what arrives"
+    )
+    parser.add_argument(
+        "--kills", type=int, default=20, metavar="N", help="of the broker (default 20)"
+    )
+    parser.add_argument(
+        "--restarts",
+        type=int,
+        default=5,
+        metavar="N",
+        help="kills of the publishing process (default 5)",
+    )
     parser.add_argument("--seconds", type=float, default=120.0, help="length (default 120)")
-    parser.add_argument("--events-per-s", type=float, default=20.0, metavar="R", help="and as many poses (default 20)")
+    parser.add_argument(
+        "--events-per-s",
+        type=float,
+        default=20.0,
+        metavar="R",
+        help="and as many poses (default 20)",
+    )
     parser.add_argument("--seed", type=int, default=1, help="of the times of the kills (default 1)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="markdown file to write")
     parser.set_defaults(run=run)
@@ -40,7 +56,9 @@ def run(args: argparse.Namespace) -> int:
     table = as_table(outcome)
     print(table)
     if args.out is not None:
-        args.out.write_text(f"{_INTRODUCTION}\n```\n{command}\n```\n\n{platform.machine()}, two shared cores.\n\n{table}\n")
+        args.out.write_text(
+            f"{_INTRODUCTION}\n```\n{command}\n```\n\n{platform.machine()}, two shared cores.\n\n{table}\n"
+        )
     return int(outcome.missing > 0 or outcome.gaps > 0 or outcome.disorder > 0)
 
 
@@ -66,6 +84,9 @@ def as_table(o: Outcome) -> str:
         ("numbers left out", f"{o.gaps}"),
         ("out of order after de-duplication", f"{o.disorder}"),
         ("poses received", f"{o.poses}"),
-        ("stream back after the broker listens, median (longest)", f"{np.median(resume):.2f} ({resume.max():.2f}) s"),
+        (
+            "stream back after the broker listens, median (longest)",
+            f"{np.median(resume):.2f} ({resume.max():.2f}) s",
+        ),
     ]
     return "\n".join(["| | |", "|---|---|", *(f"| {a} | {b} |" for a, b in rows)])

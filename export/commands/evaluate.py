@@ -9,10 +9,10 @@ from typing import Any
 
 from tqdm import tqdm
 
-from edge.errors import ConfigError
-from export.evaluate import Evaluation, evaluate
-from export.predictors import PREDICTORS, make_predictor
-from export.tables import format_comparison, format_evaluation
+from edge.core.errors import ConfigError
+from export.baselines.predictors import PREDICTORS, make_predictor
+from export.evaluate.evaluation import Evaluation, evaluate
+from export.evaluate.tables import format_comparison, format_evaluation
 
 ALL = "all"
 
@@ -26,17 +26,35 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "intervals: overall and per distance, pose, room, number of microphones and signal to interference. Damaged samples are "
         f"named and counted. Lifters: {', '.join(PREDICTORS)}.",
     )
-    parser.add_argument("dataset", type=Path, metavar="DIR", help="folder with environmentN folders, or one of them")
+    parser.add_argument(
+        "dataset", type=Path, metavar="DIR", help="folder with environmentN folders, or one of them"
+    )
     parser.add_argument(
         "--lifter",
         required=True,
         metavar="NAME",
         help="a name, MODEL.tflite, several of them with commas between for a table, or all (every name)",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object (with several lifters a list of them)")
-    parser.add_argument("--predictions", type=Path, metavar="F.npz", help="write sample, joints, sigma, scale_source")
-    parser.add_argument("--report", type=Path, metavar="OUT.html", help="write a report with plots that opens from disk")
-    parser.add_argument("--limit", type=int, metavar="N", help="only N samples, evenly spread over the folder")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print one JSON object (with several lifters a list of them)",
+    )
+    parser.add_argument(
+        "--predictions",
+        type=Path,
+        metavar="F.npz",
+        help="write sample, joints, sigma, scale_source",
+    )
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="OUT.html",
+        help="write a report with plots that opens from disk",
+    )
+    parser.add_argument(
+        "--limit", type=int, metavar="N", help="only N samples, evenly spread over the folder"
+    )
     parser.set_defaults(run=run)
 
 
@@ -52,7 +70,10 @@ def run(args: argparse.Namespace) -> int:
             raise ConfigError(f"{path}: cannot be written, there is no folder {path.parent}")
     # All of them first, so that a wrong name is found before the first has run for minutes.
     predictors = {name: make_predictor(name) for name in lifters}
-    done = [evaluate(args.dataset, name, p, args.limit, _progress(name)) for name, p in predictors.items()]
+    done = [
+        evaluate(args.dataset, name, p, args.limit, _progress(name))
+        for name, p in predictors.items()
+    ]
     if args.json:
         print(json.dumps(done[0].as_dict() if len(done) == 1 else [e.as_dict() for e in done]))
     else:
@@ -66,7 +87,7 @@ def _write(evaluation: Evaluation, predictions: Path | None, report: Path | None
         evaluation.predictions.save(predictions)
         print(f"{predictions}: {len(evaluation.truth)} predictions", file=sys.stderr)
     if report is not None:
-        from export.report import write_report
+        from export.evaluate.report import write_report
 
         write_report(evaluation, report)
         print(f"{report}: report", file=sys.stderr)
@@ -76,7 +97,9 @@ def _progress(name: str) -> Callable[[Iterable[Any], int], Iterable[Any]]:
     """A progress bar on a terminal, with rate and time left."""
 
     def bar(samples: Iterable[Any], total: int) -> Iterable[Any]:
-        wrapped: Iterable[Any] = tqdm(samples, desc=name, total=total, unit=" samples", disable=not sys.stderr.isatty())
+        wrapped: Iterable[Any] = tqdm(
+            samples, desc=name, total=total, unit=" samples", disable=not sys.stderr.isatty()
+        )
         return wrapped
 
     return bar

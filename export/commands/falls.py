@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from export.falls import act_all, fall_report
+from export.studies.falls import act_all, fall_report
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -18,16 +18,34 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "down, bend, crouch, kneel and walk out of view; their joints get the lifter's errors and go through the sensor's own "
         "tracking, activity and event code at 10 poses a second. Prints what was told in time, late, not, and wrongly.",
     )
-    parser.add_argument("--falls", type=int, default=20, metavar="N", help="of each kind (default 20)")
-    parser.add_argument("--minutes", type=float, default=30.0, metavar="M", help="of what is no fall, at least (default 30)")
-    parser.add_argument("--seed", type=int, default=3003, help="of people, motions and errors (default 3003)")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write the report there as Markdown, too")
+    parser.add_argument(
+        "--falls", type=int, default=20, metavar="N", help="of each kind (default 20)"
+    )
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=30.0,
+        metavar="M",
+        help="of what is no fall, at least (default 30)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=3003, help="of people, motions and errors (default 3003)"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="write the report there as Markdown, too"
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the report; 0 when done."""
-    told = list(tqdm(act_all(args.seed, args.falls, args.minutes), unit=" takes", disable=not sys.stderr.isatty()))
+    told = list(
+        tqdm(
+            act_all(args.seed, args.falls, args.minutes),
+            unit=" takes",
+            disable=not sys.stderr.isatty(),
+        )
+    )
     command = f"posekernel-export falls --falls {args.falls} --minutes {args.minutes:g} --seed {args.seed}"
     report = fall_report(told, command)
     print(report)

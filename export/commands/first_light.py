@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.config import Config, DeviceConfig, LifterConfig, SourceConfig
-from edge.errors import SessionError
-from edge.pipeline import Pipeline
-from edge.pose import MID_HIP, PoseEstimate
-from edge.runner import make_plan, true_joints, truth_error_m
+from edge.core.config.settings import Config, DeviceConfig, LifterConfig, SourceConfig
+from edge.core.errors import SessionError
+from edge.core.pose import MID_HIP, PoseEstimate
+from edge.sensor.pipeline import Pipeline
+from edge.sensor.run import make_plan, true_joints, truth_error_m
 from export.commands.session import write_session
 
 PRIORS_M = (1.55, 1.70, 1.85)
@@ -35,17 +35,31 @@ class Row:
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declare the command."""
-    parser = commands.add_parser("first-light", help="distance errors on the calibrated video, by sound and muted")
-    parser.add_argument("--video", type=Path, required=True, metavar="DIR", help="folder with Calib.qca.txt, camNN.mp4, joints")
+    parser = commands.add_parser(
+        "first-light", help="distance errors on the calibrated video, by sound and muted"
+    )
+    parser.add_argument(
+        "--video",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder with Calib.qca.txt, camNN.mp4, joints",
+    )
     parser.add_argument("--lifter", choices=("geometric", "ray", "volume"), default="geometric")
-    parser.add_argument("--seed", type=int, default=1, help="of room, clothes and noise (default 1)")
-    parser.add_argument("--sir", type=float, default=13.0, metavar="DB", help="signal to interference (default 13)")
+    parser.add_argument(
+        "--seed", type=int, default=1, help="of room, clothes and noise (default 1)"
+    )
+    parser.add_argument(
+        "--sir", type=float, default=13.0, metavar="DB", help="signal to interference (default 13)"
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Simulate each camera's sound, replay it six times, print the table as markdown; 0 when done."""
-    print("| camera | poses | distance | mid-hip error, median (90 %) | 15 joints | by sound | prior 1.55 to 1.85 m | muted |")
+    print(
+        "| camera | poses | distance | mid-hip error, median (90 %) | 15 joints | by sound | prior 1.55 to 1.85 m | muted |"
+    )
     print("|---|---|---|---|---|---|---|---|")
     for camera in (1, 2, 3, 4):
         with tempfile.TemporaryDirectory() as folder:
@@ -63,7 +77,10 @@ def run(args: argparse.Namespace) -> int:
 def measure(camera: int, session: Path, lifter: LifterConfig) -> Row:
     """Replay one session under three height priors, heard and muted."""
     heard = [_replay(session, replace(lifter, height_prior_m=h), mute=False) for h in PRIORS_M]
-    muted = [_replay(session, replace(lifter, height_prior_m=h), mute=True) for h in (PRIORS_M[0], PRIORS_M[2])]
+    muted = [
+        _replay(session, replace(lifter, height_prior_m=h), mute=True)
+        for h in (PRIORS_M[0], PRIORS_M[2])
+    ]
     middle = heard[1]
     errors = np.array([abs(d - true) for _, d, true, _ in middle.values()])
     return Row(
@@ -84,7 +101,11 @@ Poses = dict[int, tuple[PoseEstimate, float, float, float]]
 
 def _replay(session: Path, lifter: LifterConfig, mute: bool) -> Poses:
     """By frame: the pose, its mid-hip distance, the true one [m], the mean error of the joints [m]."""
-    config = Config(DeviceConfig("first-light"), SourceConfig("replay", str(session), realtime=False), lifter=lifter)
+    config = Config(
+        DeviceConfig("first-light"),
+        SourceConfig("replay", str(session), realtime=False),
+        lifter=lifter,
+    )
     plan = make_plan(config)
     loaded = plan.session
     if loaded is None or loaded.truth is None:
@@ -93,7 +114,9 @@ def _replay(session: Path, lifter: LifterConfig, mute: bool) -> Poses:
         plan = replace(plan, session=replace(loaded, audio=np.zeros_like(loaded.audio)))
     poses: Poses = {}
     source = plan.open()
-    for e in Pipeline(config, plan.rig, plan.excitation).offline(source, threading.Event(), lambda _: None):
+    for e in Pipeline(config, plan.rig, plan.excitation).offline(
+        source, threading.Event(), lambda _: None
+    ):
         true, error = true_joints(loaded, e), truth_error_m(loaded, e)
         if true is None or error is None:
             continue

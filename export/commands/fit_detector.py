@@ -4,9 +4,9 @@ import argparse
 from importlib import resources
 from pathlib import Path
 
-from export.detector_fit import fit_detector
+from export.studies.detector_fit import fit_detector
 
-OUT = Path(str(resources.files("export") / "data" / "detector.json"))
+OUT = Path(str(resources.files("export.simulate") / "data" / "detector.json"))
 MODELS = Path(str(resources.files("edge") / "models"))
 
 
@@ -18,8 +18,20 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         description="Runs BlazePose on a calibrated video with reference joints, whole, cut off and partly painted over, and "
         "fits bias, spread, tails, correlation, confidence and swapped sides of its errors. About two minutes.",
     )
-    parser.add_argument("--video", type=Path, required=True, metavar="DIR", help="folder with Calib.qca.txt, camNN.mp4, joints")
-    parser.add_argument("--out", type=Path, default=OUT, metavar="FILE", help="JSON file (default: the one simulate uses)")
+    parser.add_argument(
+        "--video",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder with Calib.qca.txt, camNN.mp4, joints",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=OUT,
+        metavar="FILE",
+        help="JSON file (default: the one simulate uses)",
+    )
     parser.set_defaults(run=run)
 
 
@@ -28,5 +40,8 @@ def run(args: argparse.Namespace) -> int:
     model, counts = fit_detector(args.video, MODELS)
     command = f"posekernel-export fit-detector --video {args.video.as_posix()}"
     model.save(args.out, {"detector": "BlazePose full", "command": command, "errors": counts})
-    print(f"{args.out}: " + ", ".join(f"{count} errors of joints {name}" for name, count in counts.items()))
+    print(
+        f"{args.out}: "
+        + ", ".join(f"{count} errors of joints {name}" for name, count in counts.items())
+    )
     return 0

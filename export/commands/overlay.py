@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.config import Config, DeviceConfig, SourceConfig
-from edge.errors import SessionError
-from edge.pipeline import Pipeline
-from edge.pose import BONES, PoseEstimate
-from edge.replay import open_replay
-from edge.rig import Camera
-from edge.runner import make_plan, truth_error_m
+from edge.core.config.settings import Config, DeviceConfig, SourceConfig
+from edge.core.errors import SessionError
+from edge.core.pose import BONES, PoseEstimate
+from edge.core.rig import Camera
+from edge.sensor.pipeline import Pipeline
+from edge.sensor.run import make_plan, truth_error_m
+from edge.sources.session.replay import open_replay
 
 Image = npt.NDArray[np.uint8]
 SIDES = {"left": (80, 160, 255), "right": (255, 150, 60), "middle": (90, 220, 120)}
@@ -22,11 +22,19 @@ SIDES = {"left": (80, 160, 255), "right": (255, 150, 60), "middle": (90, 220, 12
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declare the command."""
-    parser = commands.add_parser("overlay", help="draw the poses of sessions over their frames, into one picture")
-    parser.add_argument("sessions", type=Path, nargs="+", metavar="SESSION", help="session folders, one row each")
+    parser = commands.add_parser(
+        "overlay", help="draw the poses of sessions over their frames, into one picture"
+    )
+    parser.add_argument(
+        "sessions", type=Path, nargs="+", metavar="SESSION", help="session folders, one row each"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="PNG")
-    parser.add_argument("--columns", type=int, default=3, help="frames per session, evenly spread (default 3)")
-    parser.add_argument("--height", type=int, default=480, metavar="PX", help="of one frame (default 480)")
+    parser.add_argument(
+        "--columns", type=int, default=3, help="frames per session, evenly spread (default 3)"
+    )
+    parser.add_argument(
+        "--height", type=int, default=480, metavar="PX", help="of one frame (default 480)"
+    )
     parser.set_defaults(run=run)
 
 
@@ -43,21 +51,34 @@ def run(args: argparse.Namespace) -> int:
 
 def session_row(path: Path, columns: int, height: int) -> Image:
     """Replay one session and draw `columns` of its poses side by side, (height, W, 3). Raises SessionError when it has none."""
-    config = Config(device=DeviceConfig("overlay"), source=SourceConfig("replay", str(path), realtime=False))
+    config = Config(
+        device=DeviceConfig("overlay"), source=SourceConfig("replay", str(path), realtime=False)
+    )
     plan = make_plan(config)
     source = plan.open()
-    estimates = list(Pipeline(config, plan.rig, plan.excitation).offline(source, threading.Event(), lambda _: None))
+    estimates = list(
+        Pipeline(config, plan.rig, plan.excitation).offline(
+            source, threading.Event(), lambda _: None
+        )
+    )
     source.close()
     if not estimates or plan.session is None:
         raise SessionError(f"{path}: nobody was seen in this session")
-    chosen = {e.frame: e for e in (estimates[i] for i in np.linspace(0, len(estimates) - 1, columns + 2).astype(int)[1:-1])}
+    chosen = {
+        e.frame: e
+        for e in (
+            estimates[i] for i in np.linspace(0, len(estimates) - 1, columns + 2).astype(int)[1:-1]
+        )
+    }
     frames = open_replay(plan.session, realtime=False).frames
     cells: list[Image] = []
     while len(cells) < len(chosen) and (frame := frames.read(1.0)) is not None:
         if frame.index not in chosen:
             continue
         estimate = chosen[frame.index]
-        cell = draw(frame.image.copy(), estimate, plan.rig.camera, truth_error_m(plan.session, estimate))
+        cell = draw(
+            frame.image.copy(), estimate, plan.rig.camera, truth_error_m(plan.session, estimate)
+        )
         size = (round(cell.shape[1] * height / cell.shape[0]), height)
         cells.append(np.asarray(cv2.resize(cell, size, interpolation=cv2.INTER_AREA), np.uint8))
     return np.asarray(np.concatenate(cells, axis=1), np.uint8)
@@ -69,7 +90,13 @@ def draw(image: Image, estimate: PoseEstimate, camera: Camera, error_m: float | 
     points = np.round(camera.project(pose.joints)).astype(int)
     scale = max(1, image.shape[0] // 400)
     for a, b in BONES:
-        side = "right" if b in (2, 3, 4, 9, 10, 11) else "left" if b in (5, 6, 7, 12, 13, 14) else "middle"
+        side = (
+            "right"
+            if b in (2, 3, 4, 9, 10, 11)
+            else "left"
+            if b in (5, 6, 7, 12, 13, 14)
+            else "middle"
+        )
         cv2.line(image, points[a].tolist(), points[b].tolist(), SIDES[side], 2 * scale, cv2.LINE_AA)
     for p in points:
         cv2.circle(image, p.tolist(), 2 * scale, (255, 255, 255), -1, cv2.LINE_AA)
@@ -80,5 +107,14 @@ def draw(image: Image, estimate: PoseEstimate, camera: Camera, error_m: float | 
     cv2.rectangle(image, (0, 0), (image.shape[1], 52 * scale), (0, 0, 0), -1)
     for i, line in enumerate(lines):
         at = (8 * scale, (22 + 22 * i) * scale)
-        cv2.putText(image, line, at, cv2.FONT_HERSHEY_SIMPLEX, 0.5 * scale, (255, 255, 255), scale, cv2.LINE_AA)
+        cv2.putText(
+            image,
+            line,
+            at,
+            cv2.FONT_HERSHEY_SIMPLEX,
+            0.5 * scale,
+            (255, 255, 255),
+            scale,
+            cv2.LINE_AA,
+        )
     return image

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from edge.errors import ConfigError
+from edge.core.errors import ConfigError
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -14,9 +14,15 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         description="Converts to float and int8 .tflite, checks both, and writes them with their card.",
     )
     parser.add_argument("checkpoint", type=Path, metavar="CKPT", help="best.pt of a run")
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="dataset; DIR/val calibrates")
-    parser.add_argument("--out", type=Path, default=Path("edge/models"), metavar="DIR", help="default edge/models")
-    parser.add_argument("--name", metavar="NAME", help="of the files (default lifter_ and the form)")
+    parser.add_argument(
+        "--data", type=Path, required=True, metavar="DIR", help="dataset; DIR/val calibrates"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("edge/models"), metavar="DIR", help="default edge/models"
+    )
+    parser.add_argument(
+        "--name", metavar="NAME", help="of the files (default lifter_ and the form)"
+    )
     parser.set_defaults(run=run)
 
 
@@ -25,9 +31,11 @@ def run(args: argparse.Namespace) -> int:
     try:
         import torch
 
-        from export.quantize import quantize
+        from export.train.quantize import quantize
     except ImportError as e:
-        raise ConfigError(f"conversion needs PyTorch and the LiteRT tools ({e}): pip install 'posekernel[train]'") from e
+        raise ConfigError(
+            f"conversion needs PyTorch and the LiteRT tools ({e}): pip install 'posekernel[train]'"
+        ) from e
     torch.set_num_threads(1)
     print(quantize(args.checkpoint, args.data, args.out, args.name))
     return 0

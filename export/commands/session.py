@@ -6,13 +6,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.config import ExcitationConfig
-from edge.errors import SessionError
-from edge.keypoints import to_body25
-from edge.rig import Camera
-from export.calibrated_video import frame_size, load_calibration, read_frames
-from export.recording import RESPEAKER_USB_V2
-from export.simulate import RESPEAKER_USB_V2_MICS, Conditions, array_rig, simulate_session
+from edge.core.config.settings import ExcitationConfig
+from edge.core.errors import SessionError
+from edge.core.rig import Camera
+from edge.sight.keypoints import to_body25
+from export.simulate.calibrated_video import frame_size, load_calibration, read_frames
+from export.simulate.recorded_session import (
+    RESPEAKER_USB_V2_MICS,
+    Conditions,
+    array_rig,
+    simulate_session,
+)
+from export.simulate.recording import RESPEAKER_USB_V2
 
 SPEAKER_M = np.array([0.10, 0.0])
 REFERENCE_STEP = 2  # the 3D reference has every second frame
@@ -27,27 +32,68 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         description="Plays a calibrated video at one frame per excitation period and simulates what a ReSpeaker USB Mic Array "
         "v2.0 under one of its cameras would have recorded in a furnished room.",
     )
-    parser.add_argument("--video", type=Path, required=True, metavar="DIR", help="folder with Calib.qca.txt, camNN.mp4, joints")
-    parser.add_argument("--camera", type=int, default=3, metavar="N", help="camera number, 1 to 4 (default 3)")
+    parser.add_argument(
+        "--video",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder with Calib.qca.txt, camNN.mp4, joints",
+    )
+    parser.add_argument(
+        "--camera", type=int, default=3, metavar="N", help="camera number, 1 to 4 (default 3)"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="new folder")
-    parser.add_argument("--width", type=int, default=540, metavar="PX", help="images are scaled down to it (default 540)")
-    parser.add_argument("--seed", type=int, default=1, help="of room, clothes and noise (default 1)")
-    parser.add_argument("--sir", type=float, default=Conditions.sir_db, metavar="DB", help="signal to interference (default 13)")
-    parser.add_argument("--empty", type=float, default=2.0, metavar="S", help="seconds with nobody in the room first (default 2)")
+    parser.add_argument(
+        "--width",
+        type=int,
+        default=540,
+        metavar="PX",
+        help="images are scaled down to it (default 540)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, help="of room, clothes and noise (default 1)"
+    )
+    parser.add_argument(
+        "--sir",
+        type=float,
+        default=Conditions.sir_db,
+        metavar="DB",
+        help="signal to interference (default 13)",
+    )
+    parser.add_argument(
+        "--empty",
+        type=float,
+        default=2.0,
+        metavar="S",
+        help="seconds with nobody in the room first (default 2)",
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Make the session; 0 when done."""
     poses = write_session(
-        args.video, args.camera, args.out, width=args.width, seed=args.seed, sir_db=args.sir, empty_s=args.empty
+        args.video,
+        args.camera,
+        args.out,
+        width=args.width,
+        seed=args.seed,
+        sir_db=args.sir,
+        empty_s=args.empty,
     )
     print(f"{args.out}: {poses} poses of camera {args.camera}, sound simulated")
     return 0
 
 
 def write_session(
-    video: Path, camera: int, out: Path, *, width: int = 540, seed: int = 1, sir_db: float = 13.0, empty_s: float = 2.0
+    video: Path,
+    camera: int,
+    out: Path,
+    *,
+    width: int = 540,
+    seed: int = 1,
+    sir_db: float = 13.0,
+    empty_s: float = 2.0,
 ) -> int:
     """Write the session of one camera of the calibrated video; returns the number of poses. Raises SessionError."""
     serial = f"cam{camera:02d}"
@@ -55,14 +101,18 @@ def write_session(
     size = frame_size(movie)
     listed = {c.serial: c for c in load_calibration(video / "Calib.qca.txt", {serial: size})}
     if serial not in listed:
-        raise SessionError(f"{video}: camera {camera} is not calibrated, there are {', '.join(sorted(listed))}")
+        raise SessionError(
+            f"{video}: camera {camera} is not calibrated, there are {', '.join(sorted(listed))}"
+        )
     calibrated = listed[serial]
     poses = calibrated.from_world(_reference(video / "joints3d_heavy.npz"))
     excitation = ExcitationConfig()
     small = scaled(calibrated.camera, width)
     rig = array_rig(small, RESPEAKER_USB_V2_MICS, SPEAKER_M, Conditions.temperature_c)
     frames = (
-        np.asarray(cv2.resize(image, (small.width, small.height), interpolation=cv2.INTER_AREA), np.uint8)
+        np.asarray(
+            cv2.resize(image, (small.width, small.height), interpolation=cv2.INTER_AREA), np.uint8
+        )
         for image in read_frames(movie, REFERENCE_STEP)
     )
     simulate_session(

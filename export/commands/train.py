@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from edge.errors import ConfigError
+from edge.core.errors import ConfigError
 
 CONFIG_NAMES = ("debug", "debug-volume", "small", "volume", "world", "full")
 
@@ -18,16 +18,47 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         description="Trains on DIR/train and stops early on DIR/val, whose rooms and people are others. The same command goes on "
         "where it was stopped.",
     )
-    parser.add_argument("--config", choices=CONFIG_NAMES, default="small", help="size of the run (default small)")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=X", help="change a number of it: ray.width=64 (may be given again)"
+        "--config", choices=CONFIG_NAMES, default="small", help="size of the run (default small)"
     )
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="dataset with train and val")
-    parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder of the run, new or to go on with")
-    parser.add_argument("--finetune", type=Path, metavar="FILE", help="checkpoint or NAME.json of a shipped model to start from")
-    parser.add_argument("--vision", type=Path, metavar="F", help="vision.pt of another run: see with its network, train no other")
-    parser.add_argument("--minutes", type=float, metavar="M", help="end the learning rate's descent by then (default: all steps)")
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads (default 1)")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=X",
+        help="change a number of it: ray.width=64 (may be given again)",
+    )
+    parser.add_argument(
+        "--data", type=Path, required=True, metavar="DIR", help="dataset with train and val"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="RUN",
+        help="folder of the run, new or to go on with",
+    )
+    parser.add_argument(
+        "--finetune",
+        type=Path,
+        metavar="FILE",
+        help="checkpoint or NAME.json of a shipped model to start from",
+    )
+    parser.add_argument(
+        "--vision",
+        type=Path,
+        metavar="F",
+        help="vision.pt of another run: see with its network, train no other",
+    )
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        metavar="M",
+        help="end the learning rate's descent by then (default: all steps)",
+    )
+    parser.add_argument(
+        "--threads", type=int, default=1, metavar="N", help="CPU threads (default 1)"
+    )
     parser.set_defaults(run=run)
 
 
@@ -37,10 +68,12 @@ def run(args: argparse.Namespace) -> int:
         import torch
         from tqdm import tqdm
 
-        from export.train import train
-        from export.train_config import named_config, with_settings
+        from export.train.configuration import named_config, with_settings
+        from export.train.training import train
     except ImportError as e:
-        raise ConfigError(f"training needs PyTorch and its tools ({e}): pip install 'posekernel[train]'") from e
+        raise ConfigError(
+            f"training needs PyTorch and its tools ({e}): pip install 'posekernel[train]'"
+        ) from e
     torch.set_num_threads(args.threads)
 
     def progress(items: Iterable[Any], total: int) -> Iterable[Any]:

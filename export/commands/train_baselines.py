@@ -4,9 +4,9 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from export.train_baselines import TrainConfig, train_baselines
+from export.baselines.train_baselines import TrainConfig, train_baselines
 
-DEFAULT_OUT = Path("export/data/baselines.npz")
+DEFAULT_OUT = Path("export/baselines/data/baselines.npz")
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -18,9 +18,22 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "every baseline's 1-sigma, and writes all of it to one file. The image's networks draw their own people; the sound's "
         "learns from the dataset. Needs PyTorch (extra: train).",
     )
-    parser.add_argument("dataset", type=Path, metavar="DIR", help="training split in the dataset format")
-    parser.add_argument("--out", type=Path, default=DEFAULT_OUT, metavar="F.npz", help=f"weights (default {DEFAULT_OUT})")
-    parser.add_argument("--seed", type=int, default=TrainConfig.seed, help=f"of everything drawn (default {TrainConfig.seed})")
+    parser.add_argument(
+        "dataset", type=Path, metavar="DIR", help="training split in the dataset format"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=DEFAULT_OUT,
+        metavar="F.npz",
+        help=f"weights (default {DEFAULT_OUT})",
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=TrainConfig.seed,
+        help=f"of everything drawn (default {TrainConfig.seed})",
+    )
     parser.add_argument(
         "--steps",
         type=int,
@@ -35,5 +48,8 @@ def run(args: argparse.Namespace) -> int:
     """Train and write the weights; 0 when done."""
     config = replace(TrainConfig(), seed=args.seed, vision_steps=args.steps)
     factors = train_baselines(args.dataset, args.out, config)
-    print(f"{args.out}: written; factors on the 1-sigma: " + ", ".join(f"{name} {f:.2f}" for name, f in factors.items()))
+    print(
+        f"{args.out}: written; factors on the 1-sigma: "
+        + ", ".join(f"{name} {f:.2f}" for name, f in factors.items())
+    )
     return 0

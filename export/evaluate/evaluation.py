@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.dataset import Environment, Sample, require_environments
-from edge.errors import PosekernelError, SessionError
-from edge.pose import MID_HIP
-from edge.rig import Camera
-from export.metrics import Interval, rank_correlation, sample_errors, summarise
-from export.predictors import Predictor
+from edge.core.errors import PosekernelError, SessionError
+from edge.core.pose import MID_HIP
+from edge.core.rig import Camera
+from edge.sources.session.dataset import Environment, Sample, require_environments
+from export.baselines.predictors import Predictor
+from export.evaluate.metrics import Interval, rank_correlation, sample_errors, summarise
 
 Array = npt.NDArray[np.float64]
 Summary = dict[str, Interval]
@@ -85,8 +85,12 @@ class Evaluation:
             "samples": len(self.truth),
             "overall": _plain(self.overall),
             "sigma_rank_correlation": _number(self.sigma_rank),
-            "groups": {g: {label: _plain(s) for label, s in by.items()} for g, by in self.groups.items()},
-            "scale_source": dict(zip(*(x.tolist() for x in _counts(self.predictions.scale_source)), strict=True)),
+            "groups": {
+                g: {label: _plain(s) for label, s in by.items()} for g, by in self.groups.items()
+            },
+            "scale_source": dict(
+                zip(*(x.tolist() for x in _counts(self.predictions.scale_source)), strict=True)
+            ),
             "no_pose": self.no_pose,
             "skipped": self.skipped,
         }
@@ -131,7 +135,9 @@ def evaluate(
         first = next(iter(skipped.items()), None)
         why = f"{len(skipped)} are damaged, the first: {first[1]}" if first else "there are none"
         raise SessionError(f"{path}: not one usable sample ({why})")
-    predictions = Predictions(np.array(names), np.array(joints), np.array(sigmas), np.array(sources))
+    predictions = Predictions(
+        np.array(names), np.array(joints), np.array(sigmas), np.array(sources)
+    )
     truth = np.array(truths)
     errors = sample_errors(predictions.joints, predictions.sigma, truth)
     return Evaluation(
@@ -152,7 +158,9 @@ def evaluate(
 def sample_facts(sample: Sample) -> dict[str, float]:
     """Numbers that errors are plotted against: true distance of the mid-hip (or of the known joints' middle), interference."""
     known = np.asarray(np.isfinite(sample.joints[:N_JOINTS]).all(axis=1))
-    middle = sample.joints[MID_HIP] if known[MID_HIP] else sample.joints[:N_JOINTS][known].mean(axis=0)
+    middle = (
+        sample.joints[MID_HIP] if known[MID_HIP] else sample.joints[:N_JOINTS][known].mean(axis=0)
+    )
     sir = sample.info.get("sir_db")
     return {
         "distance_m": float(np.linalg.norm(middle)),
@@ -160,7 +168,9 @@ def sample_facts(sample: Sample) -> dict[str, float]:
     }
 
 
-def sample_labels(sample: Sample, environment: Environment, facts: Mapping[str, float]) -> dict[str, str]:
+def sample_labels(
+    sample: Sample, environment: Environment, facts: Mapping[str, float]
+) -> dict[str, str]:
     """The group of a sample in every grouping; "unknown" where its info.json does not say."""
     return {
         "distance": _band(facts["distance_m"], DISTANCE_EDGES_M, "m"),
@@ -173,11 +183,16 @@ def sample_labels(sample: Sample, environment: Environment, facts: Mapping[str, 
     }
 
 
-def _groups(labels: list[dict[str, str]], errors: dict[str, Array], distance_m: Array) -> dict[str, dict[str, Summary]]:
+def _groups(
+    labels: list[dict[str, str]], errors: dict[str, Array], distance_m: Array
+) -> dict[str, dict[str, Summary]]:
     out: dict[str, dict[str, Summary]] = {}
     for grouping in labels[0]:
         of = np.array([row[grouping] for row in labels])
-        out[grouping] = {str(label): summarise(errors, np.equal(of, label)) for label in sorted(set(of.tolist()), key=_natural)}
+        out[grouping] = {
+            str(label): summarise(errors, np.equal(of, label))
+            for label in sorted(set(of.tolist()), key=_natural)
+        }
     edges = np.quantile(distance_m, (1 / 3, 2 / 3))
     third = np.searchsorted(edges, distance_m)
     names = (f"nearest, to {edges[0]:.2f} m", f"middle, to {edges[1]:.2f} m", "farthest")
@@ -212,7 +227,11 @@ def _band(value: float, edges: tuple[float, ...], unit: str) -> str:
     k = int(np.searchsorted(edges, value, side="right"))
     if k == 0:
         return f"below {edges[0]:g} {unit}"
-    return f"{edges[k - 1]:g} to {edges[k]:g} {unit}" if k < len(edges) else f"{edges[-1]:g} {unit} and more"
+    return (
+        f"{edges[k - 1]:g} to {edges[k]:g} {unit}"
+        if k < len(edges)
+        else f"{edges[-1]:g} {unit} and more"
+    )
 
 
 def _natural(label: str) -> tuple[int, float, str]:

@@ -11,8 +11,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from edge.pose import MID_HIP
-from edge.shape import standing_height
+from edge.core.pose import MID_HIP
+from edge.lifting.shape import standing_height
 
 Array = npt.NDArray[np.float64]
 Statistic = Literal["mean", "median", "rms", "median_abs"]
@@ -50,14 +50,25 @@ MEASURES = (
     Measure("root_aligned_mean", "root_aligned", "mean", "m", "root-aligned mean"),
     Measure("pa_mpjpe_median", "pa_mpjpe", "median", "m", "PA-MPJPE median"),
     Measure("pa_mpjpe_mean", "pa_mpjpe", "mean", "m", "PA-MPJPE mean"),
-    *(Measure(f"pck_{100 * t:.0f}cm", f"pck_{100 * t:.0f}cm", "mean", "share", f"PCK {100 * t:.0f} cm") for t in PCK_M),
+    *(
+        Measure(
+            f"pck_{100 * t:.0f}cm", f"pck_{100 * t:.0f}cm", "mean", "share", f"PCK {100 * t:.0f} cm"
+        )
+        for t in PCK_M
+    ),
     Measure("mid_hip_median", "mid_hip", "median_abs", "m", "mid-hip distance median"),
     Measure("mid_hip_rmse", "mid_hip", "rms", "m", "mid-hip distance RMSE"),
     Measure("mid_hip_bias", "mid_hip", "mean", "m", "mid-hip distance bias"),
     Measure("height_median", "height", "median_abs", "m", "height error median"),
     Measure("height_bias", "height", "mean", "m", "height bias"),
     Measure("within_sigma", "within_sigma", "mean", "share", "joints within 1 sigma"),
-    Measure("mid_hip_within_sigma", "mid_hip_within_sigma", "mean", "share", "mid-hip distance within 1 sigma"),
+    Measure(
+        "mid_hip_within_sigma",
+        "mid_hip_within_sigma",
+        "mean",
+        "share",
+        "mid-hip distance within 1 sigma",
+    ),
 )
 
 
@@ -106,7 +117,9 @@ def sample_errors(joints: Array, sigma: Array, truth: Array) -> dict[str, Array]
         )
     error = joint_errors(joints, truth)
     known = np.isfinite(truth).all(-1)
-    distance = np.linalg.norm(joints[:, MID_HIP], axis=-1) - np.linalg.norm(truth[:, MID_HIP], axis=-1)
+    distance = np.linalg.norm(joints[:, MID_HIP], axis=-1) - np.linalg.norm(
+        truth[:, MID_HIP], axis=-1
+    )
     heights = [np.array([standing_height(pose) for pose in poses]) for poses in (joints, truth)]
     out = {
         "mpjpe": _row_mean(error),
@@ -115,22 +128,30 @@ def sample_errors(joints: Array, sigma: Array, truth: Array) -> dict[str, Array]
         "mid_hip": distance,
         "height": (heights[0] - heights[1]).reshape(n),
         "within_sigma": _row_mean(np.where(np.isfinite(error), error <= sigma, np.nan)),
-        "mid_hip_within_sigma": np.where(np.isfinite(distance), np.abs(distance) <= sigma[:, MID_HIP], np.nan),
+        "mid_hip_within_sigma": np.where(
+            np.isfinite(distance), np.abs(distance) <= sigma[:, MID_HIP], np.nan
+        ),
     }
     for threshold in PCK_M:
         out[f"pck_{100 * threshold:.0f}cm"] = _row_mean(np.where(known, error <= threshold, np.nan))
     return out
 
 
-def summarise(errors: Mapping[str, Array], select: npt.NDArray[np.bool_] | None = None, seed: int = 0) -> dict[str, Interval]:
+def summarise(
+    errors: Mapping[str, Array], select: npt.NDArray[np.bool_] | None = None, seed: int = 0
+) -> dict[str, Interval]:
     """Every one of MEASURES over the selected samples (N,) of `sample_errors`, by name."""
     return {
-        m.name: bootstrap(errors[m.errors] if select is None else errors[m.errors][select], m.statistic, seed=seed)
+        m.name: bootstrap(
+            errors[m.errors] if select is None else errors[m.errors][select], m.statistic, seed=seed
+        )
         for m in MEASURES
     }
 
 
-def bootstrap(values: Array, statistic: Statistic, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
+def bootstrap(
+    values: Array, statistic: Statistic, resamples: int = RESAMPLES, seed: int = 0
+) -> Interval:
     """Statistic of values (N,) and its 95 % percentile interval over resampled samples; NaN values are left out."""
     v = np.asarray(values, np.float64)
     v = v[np.isfinite(v)]

@@ -5,10 +5,10 @@ import importlib.util
 from html import escape
 from pathlib import Path
 
-from edge.errors import ConfigError, SessionError
-from export.evaluate import Evaluation, Summary
-from export.metrics import MEASURES
-from export.tables import BY_NAME, COLUMNS, MOST_ROOMS, format_interval, worst_rooms
+from edge.core.errors import ConfigError, SessionError
+from export.evaluate.evaluation import Evaluation, Summary
+from export.evaluate.metrics import MEASURES
+from export.evaluate.tables import BY_NAME, COLUMNS, MOST_ROOMS, format_interval, worst_rooms
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
@@ -23,7 +23,9 @@ th { border-bottom: 1px solid #888; }
 def write_report(evaluation: Evaluation, path: Path) -> None:
     """Write the report of one lifter. Raises ConfigError without matplotlib, SessionError where the file cannot be written."""
     if importlib.util.find_spec("matplotlib") is None:
-        raise ConfigError("the report needs matplotlib, which is not installed: pip install 'posekernel[export]'")
+        raise ConfigError(
+            "the report needs matplotlib, which is not installed: pip install 'posekernel[export]'"
+        )
     html = make_report(evaluation)
     try:
         path.write_text(html, encoding="utf-8")
@@ -33,7 +35,7 @@ def write_report(evaluation: Evaluation, path: Path) -> None:
 
 def make_report(evaluation: Evaluation) -> str:
     """The report's HTML."""
-    from export import report_figures as figures
+    from export.evaluate.evaluation import report_figures as figures
 
     e = evaluation
     parts = [
@@ -42,10 +44,18 @@ def make_report(evaluation: Evaluation) -> str:
         f"Lengths in cm, shares in per cent, 95 % bootstrap intervals over samples in brackets. Rank correlation of 1-sigma and "
         f"error: {e.sigma_rank:.2f}.</p>",
         "<h2>Overall</h2>",
-        _table(["measure", "value", "samples"], [_overall_row(e.overall, m.name) for m in MEASURES]),
+        _table(
+            ["measure", "value", "samples"], [_overall_row(e.overall, m.name) for m in MEASURES]
+        ),
         "<h2>Error against distance and signal to interference</h2>",
-        _image(figures.error_against(e, "distance_m", "true mid-hip distance (m)"), "error against distance"),
-        _image(figures.error_against(e, "sir_db", "signal to interference (dB)"), "error against signal to interference"),
+        _image(
+            figures.error_against(e, "distance_m", "true mid-hip distance (m)"),
+            "error against distance",
+        ),
+        _image(
+            figures.error_against(e, "sir_db", "signal to interference (dB)"),
+            "error against signal to interference",
+        ),
         "<h2>Distributions</h2>",
         _image(figures.histograms(e), "histograms of the errors"),
         _image(figures.joints_and_sigma(e), "error per joint, and against the predicted 1-sigma"),
@@ -61,7 +71,10 @@ def make_report(evaluation: Evaluation) -> str:
         parts.append(_table(head, [_group_row(label, s) for label, s in by.items()]))
     for title, names in (("Without a pose", e.no_pose), ("Damaged samples", e.skipped)):
         if names:
-            parts.append(f"<h2>{title}</h2>" + _table(["sample", "reason"], [[n, why] for n, why in names.items()]))
+            parts.append(
+                f"<h2>{title}</h2>"
+                + _table(["sample", "reason"], [[n, why] for n, why in names.items()])
+            )
     title = escape(f"{e.lifter} on {e.dataset}")
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>{STYLE}</style></head>'
@@ -72,11 +85,19 @@ def make_report(evaluation: Evaluation) -> str:
 def _overall_row(summary: Summary, name: str) -> list[str]:
     measure = BY_NAME[name]
     unit = "cm" if measure.unit == "m" else "%"
-    return [f"{measure.title} ({unit})", format_interval(summary[name], measure), str(summary[name].samples)]
+    return [
+        f"{measure.title} ({unit})",
+        format_interval(summary[name], measure),
+        str(summary[name].samples),
+    ]
 
 
 def _group_row(label: str, summary: Summary) -> list[str]:
-    return [label, str(summary["pck_15cm"].samples), *(format_interval(summary[c], BY_NAME[c]) for c in COLUMNS)]
+    return [
+        label,
+        str(summary["pck_15cm"].samples),
+        *(format_interval(summary[c], BY_NAME[c]) for c in COLUMNS),
+    ]
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:

@@ -9,9 +9,9 @@ import numpy.typing as npt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from edge.pose import BONES, JOINTS
-from export.evaluate import Evaluation
-from export.metrics import joint_errors
+from edge.core.pose import BONES, JOINTS
+from export.evaluate.evaluation import Evaluation
+from export.evaluate.metrics import joint_errors
 
 Array = npt.NDArray[np.float64]
 
@@ -41,7 +41,9 @@ def error_against(evaluation: Evaluation, fact: str, label: str) -> bytes | None
         low, mid, high = np.array([np.quantile(y[p], (0.25, 0.5, 0.75)) for p in parts]).T
         axes.plot(middle, mid, "o-", color=PREDICTED, label="median")
         axes.fill_between(middle, low, high, color=PREDICTED, alpha=0.2, lw=0, label="middle half")
-        axes.set(xlabel=label, ylabel="mean joint error (cm)", ylim=(0, 1.05 * np.quantile(y, 0.99)))
+        axes.set(
+            xlabel=label, ylabel="mean joint error (cm)", ylim=(0, 1.05 * np.quantile(y, 0.99))
+        )
         axes.legend(frameon=False)
         axes.grid(alpha=0.3)
 
@@ -50,7 +52,11 @@ def error_against(evaluation: Evaluation, fact: str, label: str) -> bytes | None
 
 def histograms(evaluation: Evaluation) -> bytes:
     """Mean joint error, error of the mid-hip's distance, and of the height."""
-    panels = (("mpjpe", "mean joint error (cm)"), ("mid_hip", "mid-hip distance error (cm)"), ("height", "height error (cm)"))
+    panels = (
+        ("mpjpe", "mean joint error (cm)"),
+        ("mid_hip", "mid-hip distance error (cm)"),
+        ("height", "height error (cm)"),
+    )
 
     def draw(figure: Any) -> None:
         for axes, (name, label) in zip(figure.subplots(1, 3), panels, strict=True):
@@ -68,11 +74,16 @@ def histograms(evaluation: Evaluation) -> bytes:
 
 def joints_and_sigma(evaluation: Evaluation) -> bytes:
     """Median error of each joint, and how far errors and their 1-sigma agree."""
-    error, sigma = joint_errors(evaluation.predictions.joints, evaluation.truth), evaluation.predictions.sigma
+    error, sigma = (
+        joint_errors(evaluation.predictions.joints, evaluation.truth),
+        evaluation.predictions.sigma,
+    )
 
     def draw(figure: Any) -> None:
         left, right = figure.subplots(1, 2)
-        typical = [100 * np.median(e[np.isfinite(e)]) if np.isfinite(e).any() else 0.0 for e in error.T]
+        typical = [
+            100 * np.median(e[np.isfinite(e)]) if np.isfinite(e).any() else 0.0 for e in error.T
+        ]
         left.barh([j.replace("_", " ") for j in JOINTS], typical, color=TRUE)
         left.invert_yaxis()
         left.set(xlabel="median error (cm)")
@@ -81,7 +92,13 @@ def joints_and_sigma(evaluation: Evaluation) -> bytes:
             s, e = 100 * sigma[ok], 100 * error[ok]
             parts = np.array_split(np.argsort(s), 10)
             x = [np.median(s[p]) for p in parts]
-            right.plot(x, [np.quantile(e[p], 0.683) for p in parts], "o-", color=PREDICTED, label="68 % of the errors are below")
+            right.plot(
+                x,
+                [np.quantile(e[p], 0.683) for p in parts],
+                "o-",
+                color=PREDICTED,
+                label="68 % of the errors are below",
+            )
             top = 1.05 * max(x)
             right.plot([0, top], [0, top], "--", color=GREY, label="calibrated")
             right.legend(frameon=False)
@@ -98,14 +115,21 @@ def cases(evaluation: Evaluation) -> bytes | None:
     if len(order) == 0:
         return None
     n = len(order)
-    picks = [order[[0, min(1, n - 1)]], order[[(n - 1) // 2, min(n // 2 + (n % 2), n - 1)]], order[[max(n - 2, 0), n - 1]]]
+    picks = [
+        order[[0, min(1, n - 1)]],
+        order[[(n - 1) // 2, min(n // 2 + (n % 2), n - 1)]],
+        order[[max(n - 2, 0), n - 1]],
+    ]
 
     def draw(figure: Any) -> None:
         for column, (title, pair) in enumerate(zip(CASES, picks, strict=True)):
             for row, i in enumerate(pair):
                 axes = figure.add_subplot(2, 3, 3 * row + column + 1, projection="3d")
                 _skeletons(axes, evaluation.truth[i], evaluation.predictions.joints[i])
-                axes.set_title(f"{title}: {evaluation.predictions.sample[i]}, {100 * error[i]:.1f} cm", fontsize=9)
+                axes.set_title(
+                    f"{title}: {evaluation.predictions.sample[i]}, {100 * error[i]:.1f} cm",
+                    fontsize=9,
+                )
         figure.axes[0].legend(frameon=False, fontsize=8)
         figure.subplots_adjust(0.01, 0.03, 0.97, 0.95, 0.05, 0.12)
 
@@ -116,7 +140,14 @@ def _skeletons(axes: Any, truth: Array, predicted: Array) -> None:
     for joints, colour, label in ((truth, TRUE, "true"), (predicted, PREDICTED, "predicted")):
         x, z, up = joints[:, 0], joints[:, 2], -joints[:, 1]
         for a, b in BONES:
-            axes.plot(x[[a, b]], z[[a, b]], up[[a, b]], color=colour, lw=2, label=label if (a, b) == BONES[0] else None)
+            axes.plot(
+                x[[a, b]],
+                z[[a, b]],
+                up[[a, b]],
+                color=colour,
+                lw=2,
+                label=label if (a, b) == BONES[0] else None,
+            )
     both = np.concatenate([truth, predicted])
     both = both[np.isfinite(both).all(axis=1)]
     middle, half = (both.max(axis=0) + both.min(axis=0)) / 2, np.ptp(both, axis=0).max() / 2 + 0.05
@@ -135,7 +166,11 @@ def _skeletons(axes: Any, truth: Array, predicted: Array) -> None:
     axes.set_facecolor("none")  # a neighbour's background must not hide the labels
 
 
-def _png(draw: Callable[[Any], None], size: tuple[float, float], layout: Literal["constrained"] | None = "constrained") -> bytes:
+def _png(
+    draw: Callable[[Any], None],
+    size: tuple[float, float],
+    layout: Literal["constrained"] | None = "constrained",
+) -> bytes:
     figure = Figure(figsize=size, dpi=DPI, layout=layout)
     FigureCanvasAgg(figure)
     draw(figure)

@@ -2,11 +2,18 @@
 
 from collections.abc import Sequence
 
-from export.evaluate import Evaluation, Summary
-from export.metrics import MEASURES, Interval, Measure
+from export.evaluate.evaluation import Evaluation, Summary
+from export.evaluate.metrics import MEASURES, Interval, Measure
 
 # What a line has room for; the rest is in the JSON and in the report.
-COLUMNS = ("mpjpe_median", "mpjpe_mean", "root_aligned_median", "pck_15cm", "mid_hip_median", "within_sigma")
+COLUMNS = (
+    "mpjpe_median",
+    "mpjpe_mean",
+    "root_aligned_median",
+    "pck_15cm",
+    "mid_hip_median",
+    "within_sigma",
+)
 BY_NAME = {m.name: m for m in MEASURES}
 MOST_ROOMS = 12  # listing more rooms than this tells nobody anything
 
@@ -16,14 +23,19 @@ def format_interval(interval: Interval, measure: Measure) -> str:
     if interval.samples == 0:
         return "-"
     digits = 1 if measure.unit == "m" else 0
-    value, low, high = (f"{100 * x:.{digits}f}" for x in (interval.value, interval.low, interval.high))
+    value, low, high = (
+        f"{100 * x:.{digits}f}" for x in (interval.value, interval.low, interval.high)
+    )
     return f"{value} [{low}, {high}]"
 
 
 def format_evaluation(evaluation: Evaluation) -> str:
     """One lifter: every measure overall, then the main ones per group; what was skipped, by name."""
     e = evaluation
-    lines = [f"{e.lifter} on {e.dataset}: {len(e.truth)} samples, {len(e.no_pose)} without a pose, {len(e.skipped)} damaged", ""]
+    lines = [
+        f"{e.lifter} on {e.dataset}: {len(e.truth)} samples, {len(e.no_pose)} without a pose, {len(e.skipped)} damaged",
+        "",
+    ]
     for m in MEASURES:
         unit = "cm" if m.unit == "m" else "%"
         lines.append(f"  {m.title:<32} {format_interval(e.overall[m.name], m):>22} {unit}")
@@ -44,7 +56,10 @@ def format_evaluation(evaluation: Evaluation) -> str:
 def format_comparison(evaluations: Sequence[Evaluation]) -> str:
     """Several lifters on one dataset as a Markdown table; cm, per cent, 95 % intervals in brackets."""
     titles = [BY_NAME[c].title + (" (cm)" if BY_NAME[c].unit == "m" else " (%)") for c in COLUMNS]
-    lines = ["| lifter | poses | " + " | ".join(titles) + " | scale from sound (%) |", "|---|---|" + "---|" * (len(COLUMNS) + 1)]
+    lines = [
+        "| lifter | poses | " + " | ".join(titles) + " | scale from sound (%) |",
+        "|---|---|" + "---|" * (len(COLUMNS) + 1),
+    ]
     for e in evaluations:
         cells = [format_interval(e.overall[c], BY_NAME[c]) for c in COLUMNS]
         poses = len(e.truth) - len(e.no_pose)

@@ -1,4 +1,4 @@
-"""A video of calibrated cameras: Qualisys calibration -> `edge.rig.Camera` and where each camera stands in the world."""
+"""A video of calibrated cameras: Qualisys calibration -> `edge.core.rig.Camera` and where each camera stands in the world."""
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.errors import SessionError
-from edge.rig import Camera
+from edge.core.errors import SessionError
+from edge.core.rig import Camera
 
 Array = npt.NDArray[np.float64]
 
@@ -37,7 +37,9 @@ class CalibratedCamera:
         return np.asarray(np.asarray(points, np.float64) @ self.rotation.T + self.translation)
 
 
-def load_calibration(path: Path, frame_sizes: dict[str, tuple[int, int]] | None = None) -> list[CalibratedCamera]:
+def load_calibration(
+    path: Path, frame_sizes: dict[str, tuple[int, int]] | None = None
+) -> list[CalibratedCamera]:
     """Read a Qualisys .qca.txt file.
 
     frame_sizes: serial -> (width, height) of its video, where that differs from the calibrated sensor: the sensor's picture was
@@ -49,7 +51,9 @@ def load_calibration(path: Path, frame_sizes: dict[str, tuple[int, int]] | None 
     except (OSError, ET.ParseError) as e:
         raise SessionError(f"{path}: cannot be read as a Qualisys calibration ({e})") from e
     except (KeyError, ValueError, AttributeError) as e:
-        raise SessionError(f"{path}: a Qualisys calibration with transform and intrinsic of each camera is needed ({e!r})") from e
+        raise SessionError(
+            f"{path}: a Qualisys calibration with transform and intrinsic of each camera is needed ({e!r})"
+        ) from e
     if not cameras:
         raise SessionError(f"{path}: no camera is listed, a Qualisys calibration is needed")
     return cameras
@@ -72,7 +76,9 @@ def read_frames(path: Path, step: int = 1) -> Iterator[npt.NDArray[np.uint8]]:
             if index % step == 0:
                 ok, bgr = capture.retrieve()
                 if not ok:
-                    raise SessionError(f"{path}: frame {index} cannot be decoded, the video is damaged")
+                    raise SessionError(
+                        f"{path}: frame {index} cannot be decoded, the video is damaged"
+                    )
                 yield np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
             index += 1
     finally:
@@ -96,7 +102,10 @@ def _camera(element: ET.Element, frame_sizes: dict[str, tuple[int, int]]) -> Cal
     centre = np.array([transform[k] for k in "xyz"]) * _MM
     # Of a rotation, this row is the world's up axis in the camera frame.
     up = rotation[:, 2]
-    sensor_width, sensor_height = lens["sensorMaxU"] / _SUBPIXELS + 1, lens["sensorMaxV"] / _SUBPIXELS + 1
+    sensor_width, sensor_height = (
+        lens["sensorMaxU"] / _SUBPIXELS + 1,
+        lens["sensorMaxV"] / _SUBPIXELS + 1,
+    )
     width, height = frame_sizes.get(serial, (round(sensor_width), round(sensor_height)))
     scale = width / round(sensor_width)
     bar = (height - scale * round(sensor_height)) / 2

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge.pose import Keypoints
-from edge.rig import Camera
-from export.detector import JOINTS, NEVER_SEEN, load_detector
-from export.surface import Array
+from edge.core.pose import Keypoints
+from edge.core.rig import Camera
+from export.acoustics.surface import Array
+from export.simulate.detector_errors import JOINTS, NEVER_SEEN, load_detector
 
 Rng = np.random.Generator
 
@@ -57,7 +57,9 @@ class Conditions:
 
 # field: what a sensor meets. The others differ from plain in one thing each.
 CONDITIONS = {
-    "field": Conditions(tilt_deg=(0.0, 20.0), partly_seen=0.2, sir_db=(-5.0, 25.0), noise_px=None, fresh=0.2),
+    "field": Conditions(
+        tilt_deg=(0.0, 20.0), partly_seen=0.2, sir_db=(-5.0, 25.0), noise_px=None, fresh=0.2
+    ),
     "plain": Conditions(),
     "fresh": Conditions(fresh=1.0),
     "tilted": Conditions(tilt_deg=(0.0, 20.0)),
@@ -66,11 +68,15 @@ CONDITIONS = {
 }
 
 
-def joints_in_view(camera: Camera, joints: Array) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+def joints_in_view(
+    camera: Camera, joints: Array
+) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
     """Which joints (..., 3) [m] of the camera frame lie within the image."""
     seen = joints[..., 2] > 0.3
     pixels = camera.project(np.where(seen[..., None], joints, [0.0, 0.0, 1.0]))
-    inside = (pixels > EDGE_PX).all(axis=-1) & (pixels < np.array([camera.width, camera.height]) - EDGE_PX).all(axis=-1)
+    inside = (pixels > EDGE_PX).all(axis=-1) & (
+        pixels < np.array([camera.width, camera.height]) - EDGE_PX
+    ).all(axis=-1)
     return np.asarray(seen & inside)
 
 

@@ -1,6 +1,6 @@
 """What a 2D pose detector makes of a person: biased, heavy-tailed, correlated errors, confidences, sides taken for each other.
 
-The numbers (export/data/detector.json) are fitted to BlazePose on the calibrated video by `posekernel-export fit-detector`.
+The numbers (export/simulate/data/detector.json) are fitted to BlazePose on the calibrated video by `posekernel-export fit-detector`.
 """
 
 import json
@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
-from edge.errors import ConfigError
-from edge.mirror import MIRROR as FIRST_15
-from edge.rig import Camera
+from edge.core.errors import ConfigError
+from edge.core.rig import Camera
+from edge.lifting.mirror import MIRROR as FIRST_15
 
 Array = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -27,7 +27,9 @@ NEVER_SEEN = (20, 23)  # small toes: BlazePose has none
 MIRROR = np.concatenate([FIRST_15, [16, 15, 18, 17, 22, 23, 24, 19, 20, 21]])
 # Left and right change names for the arms and shoulders, or for the legs and hips.
 SWAPPED_PARTS = ((2, 3, 4, 5, 6, 7), (9, 10, 11, 12, 13, 14, 19, 20, 21, 22, 23, 24))
-FAR_SIDE_M = 0.12  # farther from the camera than its mirror image by this much: the body is in between
+FAR_SIDE_M = (
+    0.12  # farther from the camera than its mirror image by this much: the body is in between
+)
 # How a joint is seen: freely, behind the body, behind something else, outside the image.
 NEAR, FAR, COVERED, OUTSIDE = range(4)
 GROUPS = ("near", "far", "covered", "outside")
@@ -57,15 +59,22 @@ class DetectorModel:
 
     def save(self, path: Path, source: dict[str, Any]) -> None:
         """Write as JSON with a note on what it was fitted to."""
-        numbers = {k: np.round(v, 4).tolist() if isinstance(v, np.ndarray) else round(v, 4) for k, v in vars(self).items()}
-        path.write_text(json.dumps({"source": source, **numbers}, indent=None, separators=(",", ":")) + "\n")
+        numbers = {
+            k: np.round(v, 4).tolist() if isinstance(v, np.ndarray) else round(v, 4)
+            for k, v in vars(self).items()
+        }
+        path.write_text(
+            json.dumps({"source": source, **numbers}, indent=None, separators=(",", ":")) + "\n"
+        )
 
     def observe(self, rng: Rng, joints: Array, camera: Camera) -> Array:
         """Keypoints (25, 3) u, v [px] and confidence of a person with these joints (25, 3) [m], camera frame.
 
         NaN and confidence 0 where the detector has no such joint. The joints must be in front of the camera.
         """
-        true = camera.project(np.where(joints[:, 2:] > 0.1, joints, joints + np.array([0.0, 0.0, 1.0])))
+        true = camera.project(
+            np.where(joints[:, 2:] > 0.1, joints, joints + np.array([0.0, 0.0, 1.0]))
+        )
         size = person_size(true)
         group = seen_how(true, joints, camera)
         group[(group != OUTSIDE) & self._covers(rng, true)] = COVERED
@@ -73,7 +82,9 @@ class DetectorModel:
         freedom = self.freedom[group]
         # A confidence that knows of the error: both follow from normal numbers that are correlated (a Gaussian copula).
         tail = np.sqrt(freedom / rng.chisquare(freedom))
-        normal = np.linalg.cholesky(self.correlation + 1e-6 * np.eye(JOINTS)) @ rng.normal(size=(JOINTS, 2))
+        normal = np.linalg.cholesky(self.correlation + 1e-6 * np.eye(JOINTS)) @ rng.normal(
+            size=(JOINTS, 2)
+        )
         spread = (self.scale[group, each] * tail)[:, None] * normal
         pixels = true + size * (self.bias + spread)
         wrong = np.linalg.norm(spread, axis=1) / np.maximum(self.scale[group, each], 1e-6)
@@ -81,11 +92,16 @@ class DetectorModel:
         mixed = -self.trust * ndtri(rank) + np.sqrt(1.0 - self.trust**2) * rng.normal(size=JOINTS)
         levels = ndtr(mixed)
         curves = self.confidence[group, each]
-        confidence = np.array([np.interp(x, QUANTILES, curve) for x, curve in zip(levels, curves, strict=True)])
+        confidence = np.array(
+            [np.interp(x, QUANTILES, curve) for x, curve in zip(levels, curves, strict=True)]
+        )
         side = bool(from_the_side(true, size))
         chance = np.full(2, float(rng.random() < self.swap_side)) if side else self.swap
         for part in (p for p, c in zip(SWAPPED_PARTS, chance, strict=True) if rng.random() < c):
-            pixels[list(part)], confidence[list(part)] = pixels[MIRROR][list(part)], confidence[MIRROR][list(part)]
+            pixels[list(part)], confidence[list(part)] = (
+                pixels[MIRROR][list(part)],
+                confidence[MIRROR][list(part)],
+            )
         pixels[list(NEVER_SEEN)], confidence[list(NEVER_SEEN)] = np.nan, 0.0
         return np.column_stack([pixels, confidence])
 
@@ -103,14 +119,18 @@ class DetectorModel:
 
 def person_size(pixels: Array) -> Array:
     """Diagonal (...,) [px] of the box around joints (..., 25, 2), NaN ones left out."""
-    return np.asarray(np.linalg.norm(np.nanmax(pixels, axis=-2) - np.nanmin(pixels, axis=-2), axis=-1))
+    return np.asarray(
+        np.linalg.norm(np.nanmax(pixels, axis=-2) - np.nanmin(pixels, axis=-2), axis=-1)
+    )
 
 
 def seen_how(pixels: Array, joints: Array, camera: Camera) -> npt.NDArray[np.int64]:
     """NEAR, FAR or OUTSIDE for each joint (..., 25)."""
     z = joints[..., 2]
     far = z - z[..., MIRROR] > FAR_SIDE_M
-    outside = (pixels < 0.0).any(axis=-1) | (pixels > np.array([camera.width - 1, camera.height - 1])).any(axis=-1)
+    outside = (pixels < 0.0).any(axis=-1) | (
+        pixels > np.array([camera.width - 1, camera.height - 1])
+    ).any(axis=-1)
     return np.asarray(np.where(outside, OUTSIDE, np.where(far, FAR, NEAR)), np.int64)
 
 
@@ -123,11 +143,15 @@ def from_the_side(pixels: Array, size: Array) -> BoolArray:
 @lru_cache(maxsize=1)
 def load_detector() -> DetectorModel:
     """The fitted model that ships. Raises ConfigError where its file is damaged."""
-    file = resources.files("export") / "data" / "detector.json"
+    file = resources.files("export.simulate") / "data" / "detector.json"
     try:
         table = json.loads(file.read_text())
         table.pop("source")
-        arrays: dict[str, Any] = {k: np.array(v) if isinstance(v, list) else float(v) for k, v in table.items()}
+        arrays: dict[str, Any] = {
+            k: np.array(v) if isinstance(v, list) else float(v) for k, v in table.items()
+        }
         return DetectorModel(**arrays)
     except (OSError, ValueError, KeyError, TypeError) as e:
-        raise ConfigError(f"{file}: no detector model ({e}); make it with posekernel-export fit-detector") from e
+        raise ConfigError(
+            f"{file}: no detector model ({e}); make it with posekernel-export fit-detector"
+        ) from e

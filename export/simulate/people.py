@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.mirror import FLIP
-from edge.rays import seen_rays
-from edge.rig import Camera
-from export.bodies import Split, pose_body, sample_body
-from export.detector import FAR_SIDE_M, MIRROR, load_detector, person_size
-from export.poses import sample_pose
-from export.vision import N_JOINTS
+from edge.core.rig import Camera
+from edge.lifting.mirror import FLIP
+from edge.lifting.rays import seen_rays
+from export.baselines.vision import N_JOINTS
+from export.bodies.body import Split, pose_body, sample_body
+from export.bodies.poses import sample_pose
+from export.simulate.detector_errors import FAR_SIDE_M, MIRROR, load_detector, person_size
 
 Array = npt.NDArray[np.float64]
 Rng = np.random.Generator
@@ -29,7 +29,17 @@ NOISE = (0.003, 0.01)  # of a 2D joint, at unit depth: 1.5 to 5 px at 500 px foc
 NOISE_PER_SIZE = (0.0, 0.03)  # and as a part of the person's size in the image
 OUTLIERS, OUTLIER_FACTOR = 0.04, 5.0
 OCCLUDED = 0.35  # share of the scenes in which some joints are hidden
-GROUPS = ((2, 3, 4), (5, 6, 7), (10, 11, 22, 23, 24), (13, 14, 19, 20, 21), (0, 15, 16, 17, 18), (4,), (7,), (11,), (14,))
+GROUPS = (
+    (2, 3, 4),
+    (5, 6, 7),
+    (10, 11, 22, 23, 24),
+    (13, 14, 19, 20, 21),
+    (0, 15, 16, 17, 18),
+    (4,),
+    (7,),
+    (11,),
+    (14,),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +73,9 @@ class Scenes:
 
     def __add__(self, other: "Scenes") -> "Scenes":
         """These scenes, then the others."""
-        return Scenes(*(np.concatenate([getattr(self, f.name), getattr(other, f.name)]) for f in fields(self)))
+        return Scenes(
+            *(np.concatenate([getattr(self, f.name), getattr(other, f.name)]) for f in fields(self))
+        )
 
 
 def sample_people(
@@ -98,10 +110,14 @@ def detected(scenes: Scenes, rng: Rng) -> Scenes:
     rays, seen = np.empty_like(scenes.rays), np.empty_like(scenes.seen)
     for k, joints in enumerate(scenes.joints):
         width = 2.0 * FOCAL_PX * scenes.half_view[k]
-        camera = Camera(round(width), round(0.75 * width), FOCAL_PX, FOCAL_PX, width / 2, 0.375 * width)
+        camera = Camera(
+            round(width), round(0.75 * width), FOCAL_PX, FOCAL_PX, width / 2, 0.375 * width
+        )
         pixels = model.observe(rng, joints, camera)
         rays[k], seen[k] = seen_rays(pixels, camera)
-    return replace(scenes, rays=rays, seen=seen).pick(seen[:, :N_JOINTS].sum(axis=1) >= LEAST_DETECTED)
+    return replace(scenes, rays=rays, seen=seen).pick(
+        seen[:, :N_JOINTS].sum(axis=1) >= LEAST_DETECTED
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,12 +139,19 @@ def detector_errors(scenes: Scenes, rng: Rng) -> DetectorErrors:
     found = detected(scenes, rng)
     true = found.joints[..., :2] / found.joints[..., 2:]
     xy = found.rays[..., :2]
-    as_told, as_mirrored = (np.nanmedian(np.linalg.norm(p - true, axis=-1), axis=1) for p in (xy, xy[:, MIRROR]))
+    as_told, as_mirrored = (
+        np.nanmedian(np.linalg.norm(p - true, axis=-1), axis=1) for p in (xy, xy[:, MIRROR])
+    )
     swapped = np.asarray(as_mirrored < as_told)
     flip = swapped[:, None]
     offsets = np.where(flip[..., None], xy[:, MIRROR], xy) - true
     seen = np.where(flip, found.seen[:, MIRROR], found.seen)
-    return DetectorErrors(np.nan_to_num(offsets / person_size(true)[:, None, None]), seen, swapped, _far_side(found.joints))
+    return DetectorErrors(
+        np.nan_to_num(offsets / person_size(true)[:, None, None]),
+        seen,
+        swapped,
+        _far_side(found.joints),
+    )
 
 
 def apply_errors(scenes: Scenes, errors: DetectorErrors, rng: Rng) -> Scenes:
@@ -146,7 +169,9 @@ def apply_errors(scenes: Scenes, errors: DetectorErrors, rng: Rng) -> Scenes:
     flip = errors.swapped[pick][:, None]
     xy, seen = np.where(flip[..., None], xy[:, MIRROR], xy), np.where(flip, seen[:, MIRROR], seen)
     rays = np.concatenate([xy, np.ones_like(xy[..., :1])], axis=-1)
-    return replace(scenes, rays=rays, seen=seen).pick(seen[:, :N_JOINTS].sum(axis=1) >= LEAST_DETECTED)
+    return replace(scenes, rays=rays, seen=seen).pick(
+        seen[:, :N_JOINTS].sum(axis=1) >= LEAST_DETECTED
+    )
 
 
 def _far_side(joints: Array) -> npt.NDArray[np.int64]:
@@ -160,7 +185,9 @@ def _draw(people: People, n: int, rng: Rng) -> Scenes:
     yaw, forward = rng.uniform(0, 2 * np.pi, n), rng.uniform(*DISTANCE_M, n)
     half = rng.uniform(*HALF_VIEW, n)
     zero, one = np.zeros(n), np.ones(n)
-    turn = _rows([[np.cos(yaw), -np.sin(yaw), zero], [np.sin(yaw), np.cos(yaw), zero], [zero, zero, one]])
+    turn = _rows(
+        [[np.cos(yaw), -np.sin(yaw), zero], [np.sin(yaw), np.cos(yaw), zero], [zero, zero, one]]
+    )
     room = people.joints[pick] @ turn.transpose(0, 2, 1)
     mirrored = rng.random(n) < 0.5
     room[mirrored] = _mirror(room[mirrored])
@@ -173,12 +200,24 @@ def _draw(people: People, n: int, rng: Rng) -> Scenes:
     room[..., 1] += forward[:, None]
     room[..., 2] -= height[:, None]
     # The inverse of Camera.room_rotation, one per scene.
-    level = _rows([[one, zero, zero], [zero, -np.sin(tilt), np.cos(tilt)], [zero, -np.cos(tilt), -np.sin(tilt)]])
-    unroll = _rows([[np.cos(roll), -np.sin(roll), zero], [np.sin(roll), np.cos(roll), zero], [zero, zero, one]])
+    level = _rows(
+        [
+            [one, zero, zero],
+            [zero, -np.sin(tilt), np.cos(tilt)],
+            [zero, -np.cos(tilt), -np.sin(tilt)],
+        ]
+    )
+    unroll = _rows(
+        [[np.cos(roll), -np.sin(roll), zero], [np.sin(roll), np.cos(roll), zero], [zero, zero, one]]
+    )
     joints = room @ (level @ unroll)
     z = np.maximum(joints[..., 2], 0.05)
     xy = joints[..., :2] / z[..., None]
-    in_view = (joints[..., 2] > 0.3) & (np.abs(xy[..., 0]) < half[:, None]) & (np.abs(xy[..., 1]) < 0.75 * half[:, None])
+    in_view = (
+        (joints[..., 2] > 0.3)
+        & (np.abs(xy[..., 0]) < half[:, None])
+        & (np.abs(xy[..., 1]) < 0.75 * half[:, None])
+    )
     ok = (in_view[:, :N_JOINTS].sum(axis=1) >= LEAST_IN_VIEW) & (joints[..., 2] > 0.3).all(axis=1)
     size = np.ptp(xy, axis=1).max(axis=1)
     sigma = rng.uniform(*NOISE, n) + rng.uniform(*NOISE_PER_SIZE, n) * size
@@ -187,7 +226,9 @@ def _draw(people: People, n: int, rng: Rng) -> Scenes:
     seen = in_view & ~_occluded(n, rng)
     rays = np.concatenate([xy, np.ones_like(xy[..., :1])], axis=-1)
     ok &= seen[:, :N_JOINTS].sum(axis=1) >= LEAST_DETECTED
-    scenes = Scenes(joints, rays, seen, people.height_m[pick], height, np.degrees(tilt), np.degrees(roll), half)
+    scenes = Scenes(
+        joints, rays, seen, people.height_m[pick], height, np.degrees(tilt), np.degrees(roll), half
+    )
     return scenes.pick(ok)
 
 

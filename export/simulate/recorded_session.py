@@ -7,18 +7,24 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edge.config import ExcitationConfig
-from edge.errors import SessionError
-from edge.excitation import Excitation, make_excitation
-from edge.rig import Camera, Rig, speed_of_sound
-from edge.session_writer import SessionWriter
-from export.acoustics import ComplexArray, PeriodGrid
-from export.capsules import body_surface
-from export.late_tail import LateTail
-from export.random_room import random_room
-from export.recording import ChannelLayout, Electronics, Recorder, noise_for_sir, random_response
-from export.room import Room, body_response, empty_response
-from export.surface import Array, Surface
+from edge.core.config.settings import ExcitationConfig
+from edge.core.errors import SessionError
+from edge.core.rig import Camera, Rig, speed_of_sound
+from edge.sound.excitation import Excitation, make_excitation
+from edge.sources.session.writer import SessionWriter
+from export.acoustics.capsules import body_surface
+from export.acoustics.late_tail import LateTail
+from export.acoustics.physical_optics import ComplexArray, PeriodGrid
+from export.acoustics.random_room import random_room
+from export.acoustics.room import Room, body_response, empty_response
+from export.acoustics.surface import Array, Surface
+from export.simulate.recording import (
+    ChannelLayout,
+    Electronics,
+    Recorder,
+    noise_for_sir,
+    random_response,
+)
 
 Image = npt.NDArray[np.uint8]
 Body = Callable[[Array], Surface]
@@ -53,7 +59,13 @@ class Conditions:
     delay_samples: float = 0.37
 
 
-def array_rig(camera: Camera, mics_m: Array, speaker_m: Array, temperature_c: float, below_camera_m: float = 0.06) -> Rig:
+def array_rig(
+    camera: Camera,
+    mics_m: Array,
+    speaker_m: Array,
+    temperature_c: float,
+    below_camera_m: float = 0.06,
+) -> Rig:
     """A rig with an upright array under a camera of known height, tilt and roll.
 
     mics_m (M, 2), speaker_m (2,): right and down in the array's plane, which stands vertical and faces the room.
@@ -69,7 +81,9 @@ def clothed_capsules(excitation: ExcitationConfig, speed_of_sound_m_s: float, se
     """Capsule bodies in one set of clothes for BODY_25 joints, fine enough for the excitation's band."""
     spacing = speed_of_sound_m_s / excitation.band_hz[1] / 3.0
     rough = float(np.random.default_rng(seed).uniform(0.004, 0.006))
-    return lambda joints: body_surface(joints, spacing, np.random.default_rng([seed, 1]), rough_m=rough)
+    return lambda joints: body_surface(
+        joints, spacing, np.random.default_rng([seed, 1]), rough_m=rough
+    )
 
 
 class EmptyRoom:
@@ -88,7 +102,9 @@ class EmptyRoom:
     def _step(self, number: int) -> ComplexArray:
         if number not in self._known:
             c = speed_of_sound(number * TEMPERATURE_STEP_C)
-            self._known[number] = empty_response(self._room, self._rig.speakers, self._rig.mics, self._grid, c)
+            self._known[number] = empty_response(
+                self._room, self._rig.speakers, self._rig.mics, self._grid, c
+            )
         return self._known[number]
 
 
@@ -118,12 +134,16 @@ def simulate_session(
     if poses.ndim != 3 or poses.shape[1:] != (25, 3) or len(poses) == 0:
         raise SessionError(f"poses have shape {poses.shape}: (K, 25, 3) with K > 0 is needed")
     draw = np.random.default_rng([seed, 0])
-    signal = make_excitation(excitation.sample_rate_hz, excitation.band_hz, excitation.period_s, excitation.level_dbfs)
+    signal = make_excitation(
+        excitation.sample_rate_hz, excitation.band_hz, excitation.period_s, excitation.level_dbfs
+    )
     grid = PeriodGrid(excitation.sample_rate_hz, excitation.period_samples, excitation.band_hz)
     places = np.concatenate([rig.speakers, rig.mics, poses[np.isfinite(poses).all(axis=2)]])
     if room is None:
         if rig.camera.height_m is None:
-            raise SessionError("the rig's camera has no height, but a room needs a floor: set height_m or give a room")
+            raise SessionError(
+                "the rig's camera has no height, but a room needs a floor: set height_m or give a room"
+            )
         room = random_room(draw, rig.camera.room_rotation, rig.camera.height_m, places)
     real = _as_mounted(rig, k.position_error_m, draw)
     tail = LateTail(room, draw, after_order=k.wall_order)
@@ -146,7 +166,9 @@ def simulate_session(
         )
 
     electronics = _electronics(len(rig.speakers), len(rig.mics), k, grid, draw)
-    electronics = _levels(electronics, signal, layout, k, empty.at(k.temperature_c), real, poses, body_at)
+    electronics = _levels(
+        electronics, signal, layout, k, empty.at(k.temperature_c), real, poses, body_at
+    )
     recorder = Recorder(signal, layout, electronics, np.random.default_rng([seed, 2]))
     silent = round(empty_s / period_s)
     period_ns = round(period_s * 1e9)
@@ -177,7 +199,9 @@ def simulate_session(
             shown += 1
         writer.set_truth(times[silent : silent + shown] + period_ns // 2, poses[:shown])
     if shown < len(poses):
-        raise SessionError(f"{path}: {shown} images for {len(poses)} poses: one image for each pose is needed")
+        raise SessionError(
+            f"{path}: {shown} images for {len(poses)} poses: one image for each pose is needed"
+        )
     return room
 
 
@@ -190,10 +214,14 @@ def _as_mounted(rig: Rig, error_m: float, rng: np.random.Generator) -> Rig:
     )
 
 
-def _electronics(speakers: int, mics: int, k: Conditions, grid: PeriodGrid, rng: np.random.Generator) -> Electronics:
+def _electronics(
+    speakers: int, mics: int, k: Conditions, grid: PeriodGrid, rng: np.random.Generator
+) -> Electronics:
     f = grid.frequencies_hz
     return Electronics(
-        speaker_response=np.stack([random_response(rng, f, k.speaker_ripple_db) for _ in range(speakers)]),
+        speaker_response=np.stack(
+            [random_response(rng, f, k.speaker_ripple_db) for _ in range(speakers)]
+        ),
         mic_response=np.stack([random_response(rng, f, k.mic_ripple_db) for _ in range(mics)]),
         delay_samples=k.delay_samples,
         air_jitter_s=k.air_jitter_s,
@@ -218,6 +246,8 @@ def _levels(
         known = joints[np.isfinite(joints).all(axis=1)]
         first = float(rig.arrival_s(known).min())
         noise.append(noise_for_sir(signal, body_at(joints, k.temperature_c)[0], first, k.sir_db))
-    peak = np.abs(Recorder(signal, layout, electronics, np.random.default_rng(0)).heard(empty)).max()
+    peak = np.abs(
+        Recorder(signal, layout, electronics, np.random.default_rng(0)).heard(empty)
+    ).max()
     gain = LOUDEST / float(peak)
     return replace(electronics, gain=gain, noise_rms=gain * float(np.median(noise)))

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
-from edge.excitation import Excitation, band_window, speaker_signals
-from edge.session_writer import FULL_SCALE
-from export.acoustics import ComplexArray
-from export.surface import Array, Float32Array
+from edge.sound.excitation import Excitation, band_window, speaker_signals
+from edge.sources.session.writer import FULL_SCALE
+from export.acoustics.physical_optics import ComplexArray
+from export.acoustics.surface import Array, Float32Array
 
 REFERENCE_NOISE = 10.0 ** (-90.0 / 20.0)
 RUMBLE_HZ = 400.0  # below it room noise rises by 6 dB per octave
@@ -28,9 +28,14 @@ class ChannelLayout:
     reference_channel: int | None = None
 
     def __post_init__(self) -> None:
-        used = [*self.mic_channels, *([] if self.reference_channel is None else [self.reference_channel])]
+        used = [
+            *self.mic_channels,
+            *([] if self.reference_channel is None else [self.reference_channel]),
+        ]
         if len(set(used)) != len(used) or not all(0 <= c < self.channels for c in used):
-            raise ValueError(f"channels {used} of {self.channels}: each microphone and the reference need a channel of their own")
+            raise ValueError(
+                f"channels {used} of {self.channels}: each microphone and the reference need a channel of their own"
+            )
 
 
 RESPEAKER_USB_V2 = ChannelLayout(channels=6, mic_channels=(1, 2, 3, 4), reference_channel=5)
@@ -59,7 +64,13 @@ class Electronics:
 class Recorder:
     """Turns responses into raw periods, one after the other."""
 
-    def __init__(self, excitation: Excitation, layout: ChannelLayout, electronics: Electronics, rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        excitation: Excitation,
+        layout: ChannelLayout,
+        electronics: Electronics,
+        rng: np.random.Generator,
+    ) -> None:
         """rng: noise and jitter. Raises ValueError where layout and electronics disagree."""
         if len(layout.mic_channels) != len(electronics.mic_response):
             raise ValueError(
@@ -94,8 +105,12 @@ class Recorder:
         raw = np.repeat(heard.mean(axis=0)[:, None], self._layout.channels, axis=1)
         raw[:, list(self._layout.mic_channels)] = heard.T
         if self._layout.reference_channel is not None:
-            loopback = scipy.fft.irfft(self._reference * np.exp(-2j * np.pi * self._frequencies * delay_s), n)
-            raw[:, self._layout.reference_channel] = loopback + self._rng.normal(0.0, REFERENCE_NOISE, n)
+            loopback = scipy.fft.irfft(
+                self._reference * np.exp(-2j * np.pi * self._frequencies * delay_s), n
+            )
+            raw[:, self._layout.reference_channel] = loopback + self._rng.normal(
+                0.0, REFERENCE_NOISE, n
+            )
         return np.asarray(np.clip(np.rint(raw * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1), np.int16)
 
 
@@ -105,11 +120,15 @@ def flat_electronics(excitation: Excitation, speakers: int, mics: int) -> Electr
     return Electronics(np.ones((speakers, bins), np.complex64), np.ones((mics, bins), np.complex64))
 
 
-def random_response(rng: np.random.Generator, frequencies_hz: Array, ripple_db: float) -> ComplexArray:
+def random_response(
+    rng: np.random.Generator, frequencies_hz: Array, ripple_db: float
+) -> ComplexArray:
     """A transducer's minimum-phase response (F,) whose level wanders by `ripple_db` RMS over octaves, mean 0 dB."""
     octave = np.log2(np.maximum(frequencies_hz, 50.0) / 50.0)
     rate, phase = rng.uniform(0.1, 1.2, 6), rng.uniform(0.0, 2.0 * np.pi, 6)
-    level = ripple_db / np.sqrt(3.0) * np.cos(2.0 * np.pi * octave[:, None] * rate + phase).sum(axis=1)
+    level = (
+        ripple_db / np.sqrt(3.0) * np.cos(2.0 * np.pi * octave[:, None] * rate + phase).sum(axis=1)
+    )
     nepers = (level - level.mean()) * np.log(10.0) / 20.0
     # The phase of a minimum-phase response is the Hilbert transform of its log level: fold the cepstrum.
     cepstrum = np.fft.irfft(nepers)
@@ -119,7 +138,9 @@ def random_response(rng: np.random.Generator, frequencies_hz: Array, ripple_db: 
     return np.asarray(np.exp(np.fft.rfft(cepstrum)), np.complex64)
 
 
-def noise_for_sir(excitation: Excitation, body: ComplexArray, first_arrival_s: float, sir_db: float) -> float:
+def noise_for_sir(
+    excitation: Excitation, body: ComplexArray, first_arrival_s: float, sir_db: float
+) -> float:
     """Noise RMS (unit: sound pressure of the response) that leaves the body `sir_db` above it after deconvolution of one period.
 
     body: (M, F) what the body adds at each microphone. Compared within 0.3 m before and 0.7 m of half path after the first
@@ -129,7 +150,14 @@ def noise_for_sir(excitation: Excitation, body: ComplexArray, first_arrival_s: f
     window = band_window(np.fft.rfftfreq(n, 1.0 / rate), excitation.band_hz)
     kernel = scipy.fft.irfft(body * window, n)
     start = max(0, int((first_arrival_s - 2 * 0.3 / 343.0) * rate))
-    gate = np.take(kernel, np.arange(start, int((first_arrival_s + 2 * 0.7 / 343.0) * rate)), axis=-1, mode="wrap")
+    gate = np.take(
+        kernel,
+        np.arange(start, int((first_arrival_s + 2 * 0.7 / 343.0) * rate)),
+        axis=-1,
+        mode="wrap",
+    )
     inside = window > 0.0
-    per_noise = np.sqrt(2.0 / n * np.sum((window[inside] / np.abs(excitation.spectrum[inside])) ** 2))
+    per_noise = np.sqrt(
+        2.0 / n * np.sum((window[inside] / np.abs(excitation.spectrum[inside])) ** 2)
+    )
     return float(np.sqrt(np.mean(gate**2)) / per_noise * 10.0 ** (-sir_db / 20.0))

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edge.config import ExcitationConfig
-from edge.errors import ConfigError
-from edge.profiles import load_array
-from edge.rig import Camera, Rig, speed_of_sound
-from export.directivity import Directivity, sample_directivity
-from export.recording import ChannelLayout
-from export.surface import Array
+from edge.core.config.settings import ExcitationConfig
+from edge.core.errors import ConfigError
+from edge.core.profiles import load_array
+from edge.core.rig import Camera, Rig, speed_of_sound
+from export.acoustics.directivity import Directivity, sample_directivity
+from export.acoustics.surface import Array
+from export.simulate.recording import ChannelLayout
 
 Rng = np.random.Generator
 
@@ -34,16 +34,26 @@ class ArrayProfile:
 
 # Positions: ODAS' configuration (USB v2.0), Seeed's pages (the others).
 ARRAYS = {
-    "respeaker-usb-v2": ArrayProfile(np.array([[-0.032, 0.0], [0.0, -0.032], [0.032, 0.0], [0.0, 0.032]]), (16000,), True),
-    "respeaker-xvf3800": ArrayProfile(
-        np.array([[0.033, -0.033], [0.033, 0.033], [-0.033, 0.033], [-0.033, -0.033]]), (16000, 48000), True
+    "respeaker-usb-v2": ArrayProfile(
+        np.array([[-0.032, 0.0], [0.0, -0.032], [0.032, 0.0], [0.0, 0.032]]), (16000,), True
     ),
-    "respeaker-6-mic-circular": ArrayProfile(0.0463 * np.stack([np.cos(RING), np.sin(RING)], axis=1), (16000, 48000), True),
+    "respeaker-xvf3800": ArrayProfile(
+        np.array([[0.033, -0.033], [0.033, 0.033], [-0.033, 0.033], [-0.033, -0.033]]),
+        (16000, 48000),
+        True,
+    ),
+    "respeaker-6-mic-circular": ArrayProfile(
+        0.0463 * np.stack([np.cos(RING), np.sin(RING)], axis=1), (16000, 48000), True
+    ),
     "respeaker-4-mic-hat": ArrayProfile(
-        0.0405 / np.sqrt(2.0) * np.array([[1.0, -1.0], [1.0, 1.0], [-1.0, 1.0], [-1.0, -1.0]]), (16000, 48000), False
+        0.0405 / np.sqrt(2.0) * np.array([[1.0, -1.0], [1.0, 1.0], [-1.0, 1.0], [-1.0, -1.0]]),
+        (16000, 48000),
+        False,
     ),
     "respeaker-2-mic-hat": ArrayProfile(
-        np.array([m.position_m for m in load_array("respeaker-2-mic-hat").mics]) * [1.0, -1.0], (16000, 48000), False
+        np.array([m.position_m for m in load_array("respeaker-2-mic-hat").mics]) * [1.0, -1.0],
+        (16000, 48000),
+        False,
     ),
 }
 COMPACT_WEIGHTS = (0.2, 0.15, 0.5, 0.15, 0.0)  # the last only by its name
@@ -51,7 +61,11 @@ PUBLIC, RANDOM, COMPACT_6, COMPACT_2 = "public", "random", "compact-6", "compact
 ONLY = {COMPACT_6: "respeaker-6-mic-circular", COMPACT_2: "respeaker-2-mic-hat"}
 # Compact arrays at 16 kHz, by the band they play: the product's, all that a small loudspeaker can, the low part of it.
 PRODUCT_BAND_HZ = (2000.0, 7500.0)
-COMPACT_BANDS_HZ = {"compact": PRODUCT_BAND_HZ, "compact-wide": (1000.0, 7500.0), "compact-low": (1000.0, 4000.0)}
+COMPACT_BANDS_HZ = {
+    "compact": PRODUCT_BAND_HZ,
+    "compact-wide": (1000.0, 7500.0),
+    "compact-low": (1000.0, 4000.0),
+}
 # What --rig takes: a family of rigs, or one of its members by name.
 FAMILIES = (*COMPACT_BANDS_HZ, *ONLY, "arrays", "all", PUBLIC, RANDOM, *ARRAYS)
 FAMILY_WEIGHTS = {"arrays": 0.75, RANDOM: 0.2, PUBLIC: 0.05}
@@ -59,7 +73,12 @@ FAMILY_WEIGHTS = {"arrays": 0.75, RANDOM: 0.2, PUBLIC: 0.05}
 # Bands [Hz] by capture rate, with how often each is drawn.
 BANDS = {
     16000: (((2000.0, 7500.0), 0.7), ((1000.0, 7500.0), 0.2), ((1000.0, 4000.0), 0.1)),
-    48000: (((2000.0, 7500.0), 0.4), ((2000.0, 12000.0), 0.35), ((2000.0, 16000.0), 0.2), ((2000.0, 22000.0), 0.05)),
+    48000: (
+        ((2000.0, 7500.0), 0.4),
+        ((2000.0, 12000.0), 0.35),
+        ((2000.0, 16000.0), 0.2),
+        ((2000.0, 22000.0), 0.05),
+    ),
     96000: (((1000.0, 10000.0), 0.5), ((2000.0, 16000.0), 0.5)),
 }
 
@@ -106,7 +125,9 @@ def sample_rig(rng: Rng, camera: Camera, family: str) -> SimulatedRig:
     rate = 16000 if product else int(rng.choice(profile.rates_hz))
     band = COMPACT_BANDS_HZ.get(family, PRODUCT_BAND_HZ) if product else _band(rng, rate)
     beside = rng.random() < 0.8
-    return _mounted(rng, name, camera, profile.mics_m, beside, profile.reference, rate, band, temperature_c)
+    return _mounted(
+        rng, name, camera, profile.mics_m, beside, profile.reference, rate, band, temperature_c
+    )
 
 
 def _band(rng: Rng, rate: int) -> tuple[float, float]:
@@ -116,7 +137,9 @@ def _band(rng: Rng, rate: int) -> tuple[float, float]:
 
 def _random(rng: Rng, camera: Camera, temperature_c: float) -> SimulatedRig:
     """One speaker, one to eight microphones anywhere within a random aperture, any band from 1 kHz up."""
-    mics = rng.uniform(-0.5, 0.5, (int(rng.integers(1, 9)), 2)) * np.exp(rng.uniform(np.log(0.05), np.log(0.8)))
+    mics = rng.uniform(-0.5, 0.5, (int(rng.integers(1, 9)), 2)) * np.exp(
+        rng.uniform(np.log(0.05), np.log(0.8))
+    )
     rate = int(rng.choice([16000, 44100, 48000], p=[0.6, 0.1, 0.3]))
     top = min(0.47 * rate, 16000.0)
     low = float(np.round(np.exp(rng.uniform(np.log(1000.0), np.log(4000.0))), -1))
@@ -144,10 +167,21 @@ def _mounted(
     across, up = plane[:, :1], -plane[:, 1:]
     zero = np.zeros_like(across)
     array = np.concatenate([across, up, zero] if flat else [across, zero, up], axis=1)
-    angle, distance = rng.uniform(-0.3, np.pi + 0.3), rng.uniform(0.08, 0.25) if beside else rng.uniform(0.4, 1.5)
-    speaker = distance * np.array([np.cos(angle), 0.0, -0.6 * np.sin(angle)]) + [0.0, rng.normal(0.0, 0.02), 0.0]
+    angle, distance = (
+        rng.uniform(-0.3, np.pi + 0.3),
+        rng.uniform(0.08, 0.25) if beside else rng.uniform(0.4, 1.5),
+    )
+    speaker = distance * np.array([np.cos(angle), 0.0, -0.6 * np.sin(angle)]) + [
+        0.0,
+        rng.normal(0.0, 0.02),
+        0.0,
+    ]
     centre = np.array(
-        [rng.normal(0.0, 0.05), rng.uniform(-0.02, 0.05), rng.choice([-1.0, 1.0], p=[0.8, 0.2]) * rng.uniform(0.05, 0.15)]
+        [
+            rng.normal(0.0, 0.05),
+            rng.uniform(-0.02, 0.05),
+            rng.choice([-1.0, 1.0], p=[0.8, 0.2]) * rng.uniform(0.05, 0.15),
+        ]
     )
     floor = 0.1 - float(camera.height_m or 0.0)
     speaker[2] = max(speaker[2] + centre[2], floor) - centre[2]
@@ -164,9 +198,13 @@ def _mounted(
         camera=_measured_camera(rng, camera),
         speed_of_sound_m_s=speed_of_sound(temperature_c + heard),
     )
-    layout = ChannelLayout(len(mics) + 2, tuple(range(1, len(mics) + 1)), len(mics) + 1 if reference else None)
+    layout = ChannelLayout(
+        len(mics) + 2, tuple(range(1, len(mics) + 1)), len(mics) + 1 if reference else None
+    )
     directivity = sample_directivity(rng, np.array([0.0, 0.0, 1.0]), 1, len(mics))
-    return SimulatedRig(name, true, measured, layout, ExcitationConfig(rate, band, 0.1), temperature_c, directivity)
+    return SimulatedRig(
+        name, true, measured, layout, ExcitationConfig(rate, band, 0.1), temperature_c, directivity
+    )
 
 
 def _public(rng: Rng, camera: Camera, temperature_c: float) -> SimulatedRig:
@@ -175,8 +213,13 @@ def _public(rng: Rng, camera: Camera, temperature_c: float) -> SimulatedRig:
     Each pair is written as one point, as the public dataset does.
     """
     height = float(camera.height_m or 0.0)
-    side = np.array([[-1.0, 0.2], [1.0, 0.2], [-1.0, 1.0], [1.0, 1.0]]) * [rng.uniform(1.2, 2.0), rng.uniform(2.5, 4.5)]
-    place = np.concatenate([side + rng.normal(0.0, 0.25, (4, 2)), rng.uniform(0.4, 1.8, (4, 1))], axis=1)
+    side = np.array([[-1.0, 0.2], [1.0, 0.2], [-1.0, 1.0], [1.0, 1.0]]) * [
+        rng.uniform(1.2, 2.0),
+        rng.uniform(2.5, 4.5),
+    ]
+    place = np.concatenate(
+        [side + rng.normal(0.0, 0.25, (4, 2)), rng.uniform(0.4, 1.8, (4, 1))], axis=1
+    )
     written = (place - [0.0, 0.0, height]) @ camera.room_rotation
     towards = rng.normal(size=(4, 3))
     half = COLOCATED_M * towards / np.linalg.norm(towards, axis=1, keepdims=True)
@@ -184,11 +227,17 @@ def _public(rng: Rng, camera: Camera, temperature_c: float) -> SimulatedRig:
     pairs = np.repeat(np.arange(4)[:, None], 2, axis=1)
     true = Rig(real + half, real - half, pairs, camera, speed_of_sound(temperature_c))
     measured = Rig(
-        written, written.copy(), pairs, _measured_camera(rng, camera), speed_of_sound(temperature_c + rng.normal(0.0, 0.7))
+        written,
+        written.copy(),
+        pairs,
+        _measured_camera(rng, camera),
+        speed_of_sound(temperature_c + rng.normal(0.0, 0.7)),
     )
     layout = ChannelLayout(5, (0, 1, 2, 3), 4)
     inward = written.mean(axis=0) - written
-    speakers = sample_directivity(rng, inward / np.linalg.norm(inward, axis=1, keepdims=True), 4, 0).speakers
+    speakers = sample_directivity(
+        rng, inward / np.linalg.norm(inward, axis=1, keepdims=True), 4, 0
+    ).speakers
     directivity = Directivity(speakers, np.zeros((4, 3)))  # microphones apart have no common axis
     excitation = ExcitationConfig(96000, _band(rng, 96000), 0.2)
     return SimulatedRig(PUBLIC, true, measured, layout, excitation, temperature_c, directivity)

@@ -9,26 +9,26 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
-from edge.background import FIRST_PERIODS, Background
-from edge.config import LifterConfig
-from edge.dataset import Sample, write_environment, write_sample
-from edge.deconvolution import Deconvolver
-from edge.drift import Warp, warped
-from edge.excitation import make_excitation
-from edge.lifter import first_arrival_s
-from edge.pose import Keypoints
-from edge.rig import speed_of_sound
-from edge.session_writer import FULL_SCALE
-from export.acoustics import ComplexArray, PeriodGrid
-from export.bodies import Split, load_bank, make_body, pose_body
-from export.conditions import CONDITIONS, joints_in_view
-from export.directivity import Directivity
-from export.late_tail import LateTail
-from export.poses import upright
-from export.recording import Electronics, Recorder, noise_for_sir, random_response
-from export.room import Room, body_response, empty_response
-from export.scenes import Person, Scene, make_scene, scene_rng
-from export.surface import Array, Float32Array, MeshSampler, Surface, roughen
+from edge.core.config.settings import LifterConfig
+from edge.core.pose import Keypoints
+from edge.core.rig import speed_of_sound
+from edge.lifting.geometric_lifter import first_arrival_s
+from edge.sound.deconvolution import Deconvolver
+from edge.sound.excitation import make_excitation
+from edge.sound.room.background import FIRST_PERIODS, Background
+from edge.sound.room.drift import Warp, warped
+from edge.sources.session.dataset import Sample, write_environment, write_sample
+from edge.sources.session.writer import FULL_SCALE
+from export.acoustics.directivity import Directivity
+from export.acoustics.late_tail import LateTail
+from export.acoustics.physical_optics import ComplexArray, PeriodGrid
+from export.acoustics.room import Room, body_response, empty_response
+from export.acoustics.surface import Array, Float32Array, MeshSampler, Surface, roughen
+from export.bodies.body import Split, load_bank, make_body, pose_body
+from export.bodies.poses import upright
+from export.simulate.conditions import CONDITIONS, joints_in_view
+from export.simulate.recording import Electronics, Recorder, noise_for_sir, random_response
+from export.simulate.scenes import Person, Scene, make_scene, scene_rng
 
 Rng = np.random.Generator
 
@@ -36,7 +36,7 @@ WINDOW_S = 0.04
 WALL_ORDER = 1  # body paths beyond it are the late tail's
 COLDEST_M_S = 331.0  # speed of sound of the shortest wavelength, for which bodies are sampled
 # Sound that goes from body to furniture and back is part of the tail here, not computed: in a wave-simulated furnished room the
-# tail is 2 to 5 dB above a bare shoebox's (export/results/levels.md). Beyond the upper limit a body would change more of the
+# tail is 2 to 5 dB above a bare shoebox's (export/studies/results/levels.md). Beyond the upper limit a body would change more of the
 # reverberation than there is.
 TAIL_MEAN_DB, TAIL_SPREAD_DB, TAIL_LIMITS_DB = 3.0, 4.0, (-6.0, 9.0)
 LONGEST_DECAY_S = 0.35
@@ -85,12 +85,16 @@ class DriftingRoom:
         self._periods = int(np.ceil(decay * grid.sample_rate_hz / self._n)) + 1
         length = self._periods * self._n
         unwrapped = PeriodGrid(grid.sample_rate_hz, length, grid.band_hz)
-        spectra = empty_response(room, speakers, mics, unwrapped, speed_of_sound_m_s, decay, directivity)
+        spectra = empty_response(
+            room, speakers, mics, unwrapped, speed_of_sound_m_s, decay, directivity
+        )
         self._shape = spectra.shape[:2]
         one_sided = np.zeros((len(speakers) * len(mics), length), np.complex64)
         one_sided[:, : spectra.shape[2]] = 2.0 * spectra.reshape(len(one_sided), -1)
         # Band-limited pulses begin before their arrival: keep the direct sound's beginning from wrapping to the end.
-        self._analytic = np.roll(scipy.fft.ifft(one_sided).astype(np.complex64), GUARD_SAMPLES, axis=1)
+        self._analytic = np.roll(
+            scipy.fft.ifft(one_sided).astype(np.complex64), GUARD_SAMPLES, axis=1
+        )
 
     def at(self, speed_of_sound_m_s: float) -> ComplexArray:
         """Spectra (S, M, N // 2 + 1) of the periodic steady state at another speed of sound [m/s]."""
@@ -114,13 +118,22 @@ class SoundStage:
         level_db = float(np.clip(rng.normal(TAIL_MEAN_DB, TAIL_SPREAD_DB), *TAIL_LIMITS_DB))
         self.tail = LateTail(scene.room, rng, after_order=WALL_ORDER, level_db=level_db)
         self._start_m_s = speed_of_sound(rig.temperature_c)
-        self._empty = DriftingRoom(scene.room, rig.true.speakers, rig.true.mics, self.grid, self._start_m_s, rig.directivity)
+        self._empty = DriftingRoom(
+            scene.room,
+            rig.true.speakers,
+            rig.true.mics,
+            self.grid,
+            self._start_m_s,
+            rig.directivity,
+        )
         self._sampler = body_sampler(COLDEST_M_S / x.band_hz[1] / 3.0)
         window_s = min(WINDOW_S, x.period_s / len(rig.true.speakers))
         self._deconvolve = Deconvolver(self.signal, rig.measured, window_s)
         self.rate_hz = self._deconvolve.sample_rate_hz
         window = self._deconvolve.window_samples
-        self.background = Background(rig.measured, self.rate_hz, x.band_hz, window, period_s=x.period_s, leak_s=float("inf"))
+        self.background = Background(
+            rig.measured, self.rate_hz, x.band_hz, window, period_s=x.period_s, leak_s=float("inf")
+        )
         self.electronics = self._draw_electronics(rng)
         self._delay_samples = self.electronics.delay_samples + rng.normal(0.0, 0.02)
 
@@ -155,7 +168,9 @@ class SoundStage:
         recorder = self._recorder(noise_rms / np.sqrt(EMPTY_AVERAGE), rng)
         swing_c = np.exp(rng.uniform(*np.log(SWING_C))) * rng.choice([-1.0, 1.0])
         for k, phase in enumerate(np.linspace(0.0, 2.0 * np.pi, SWING_HEARD)):
-            heard = recorder.period(self._empty.at(self._speed_m_s(float(swing_c * np.sin(phase)))), k)
+            heard = recorder.period(
+                self._empty.at(self._speed_m_s(float(swing_c * np.sin(phase)))), k
+            )
             self.background.remember(self._hear(heard))
 
     def learn_empty(self, noise_rms: float, rng: Rng) -> Float32Array:
@@ -168,7 +183,13 @@ class SoundStage:
         return np.asarray(np.mean(heard, axis=0).real, np.float32)
 
     def listen(
-        self, person: Person, body: ComplexArray, keypoints: Keypoints, noise_rms: float, t_ns: int, rng: Rng
+        self,
+        person: Person,
+        body: ComplexArray,
+        keypoints: Keypoints,
+        noise_rms: float,
+        t_ns: int,
+        rng: Rng,
     ) -> tuple[Float32Array, Float32Array] | None:
         """Pose kernels (P, T) of a person with and without noise; None where the background takes the period for a fault.
 
@@ -177,24 +198,33 @@ class SoundStage:
         measured = self.scene.rig.measured
         response = self._empty.at(self._speed_m_s(person.warmth_c)) + body
         first = first_arrival_s(keypoints, measured, LifterConfig())
-        quiet = self._hear(self._recorder(0.0, copy.deepcopy(rng)).period(response))  # the same jitter
+        quiet = self._hear(
+            self._recorder(0.0, copy.deepcopy(rng)).period(response)
+        )  # the same jitter
         noisy = self._hear(self._recorder(noise_rms, rng).period(response))
         kernels = self.background.step(noisy, t_ns, True, first)
         if kernels is None:
             return None
-        return np.asarray(kernels.real, np.float32), np.asarray((kernels - noisy + quiet).real, np.float32)
+        return np.asarray(kernels.real, np.float32), np.asarray(
+            (kernels - noisy + quiet).real, np.float32
+        )
 
     def body_alone(self, person: Person, body: ComplexArray, rng: Rng) -> ComplexArray:
         """Pose kernels (P, T) that a perfect background would leave, without noise. rng: as for `listen`."""
         empty = self._empty.at(self._speed_m_s(person.warmth_c))
-        there, gone = (self._hear(self._recorder(0.0, copy.deepcopy(rng)).period(r)) for r in (empty + body, empty))
+        there, gone = (
+            self._hear(self._recorder(0.0, copy.deepcopy(rng)).period(r))
+            for r in (empty + body, empty)
+        )
         return there - gone
 
     def _speed_m_s(self, warmth_c: float) -> float:
         return speed_of_sound(self.scene.rig.temperature_c + warmth_c)
 
     def _recorder(self, noise_rms: float, rng: Rng) -> Recorder:
-        return Recorder(self.signal, self.scene.rig.layout, replace(self.electronics, noise_rms=noise_rms), rng)
+        return Recorder(
+            self.signal, self.scene.rig.layout, replace(self.electronics, noise_rms=noise_rms), rng
+        )
 
     def _hear(self, raw: npt.NDArray[np.int16]) -> ComplexArray:
         """Raw channels (N, C) of one period -> analytic responses (P, T), as on the device."""
@@ -207,7 +237,9 @@ class SoundStage:
         rig, f = self.scene.rig, self.grid.frequencies_hz
         ripple = rng.uniform(0.5, 4.0), rng.uniform(0.2, 1.2)
         electronics = Electronics(
-            speaker_response=np.stack([random_response(rng, f, ripple[0]) for _ in rig.true.speakers]),
+            speaker_response=np.stack(
+                [random_response(rng, f, ripple[0]) for _ in rig.true.speakers]
+            ),
             mic_response=np.stack([random_response(rng, f, ripple[1]) for _ in rig.true.mics]),
             delay_samples=float(rng.uniform(-0.5, 0.5)),
             air_jitter_s=float(rng.uniform(0.0, 0.5e-6)),
@@ -225,18 +257,31 @@ def body_sampler(spacing_m: float) -> MeshSampler:
     bank = load_bank()
     tallest = make_body({int(bank.height_m.argmax()): 1.0}, 2.0)
     posed = pose_body(tallest, upright(tallest))
-    return MeshSampler(posed.vertices.astype(np.float64), posed.faces.astype(np.int64), spacing_m, np.random.default_rng(0))
+    return MeshSampler(
+        posed.vertices.astype(np.float64),
+        posed.faces.astype(np.int64),
+        spacing_m,
+        np.random.default_rng(0),
+    )
 
 
-def draw_people(stage: SoundStage, split: Split, seed: int, index: int) -> tuple[list[Rng], list[ComplexArray], list[float]]:
+def draw_people(
+    stage: SoundStage, split: Split, seed: int, index: int
+) -> tuple[list[Rng], list[ComplexArray], list[float]]:
     """Of each person of a scene: the generator that goes on with them, their body's spectra, the noise at their own sir_db."""
     people = stage.scene.people
     draws = [scene_rng(split, seed, index, 10 + k) for k in range(len(people))]
     bodies = [stage.body(person, rng) for person, rng in zip(people, draws, strict=True)]
-    return draws, bodies, [stage.noise_rms(p, body, p.sir_db) for p, body in zip(people, bodies, strict=True)]
+    return (
+        draws,
+        bodies,
+        [stage.noise_rms(p, body, p.sir_db) for p, body in zip(people, bodies, strict=True)],
+    )
 
 
-def settle_in(stage: SoundStage, noises: list[float], conditions: str, split: Split, seed: int, index: int) -> Float32Array:
+def settle_in(
+    stage: SoundStage, noises: list[float], conditions: str, split: Split, seed: int, index: int
+) -> Float32Array:
     """Let the sensor learn the empty room, amid the people's median noise, and have heard it drift, unless it is fresh.
 
     Returns the empty room's response (P, T).
@@ -251,11 +296,15 @@ def settle_in(stage: SoundStage, noises: list[float], conditions: str, split: Sp
 
 def simulate_environment(order: Order, folder: Path) -> int:
     """Write one environment to a folder; the number of its samples. Raises ConfigError for an unknown family of rigs."""
-    scene = make_scene(order.split, order.seed, order.index, order.people, order.family, order.conditions)
+    scene = make_scene(
+        order.split, order.seed, order.index, order.people, order.family, order.conditions
+    )
     stage = SoundStage(scene, scene_rng(order.split, order.seed, order.index, 1))
     draws, bodies, noises = draw_people(stage, order.split, order.seed, order.index)
     empty = settle_in(stage, noises, order.conditions, order.split, order.seed, order.index)
-    write_environment(folder, scene.rig.measured, stage.rate_hz, scene.rig.excitation.band_hz, empty)
+    write_environment(
+        folder, scene.rig.measured, stage.rate_hz, scene.rig.excitation.band_hz, empty
+    )
     written = 0
     for number, (person, body, rng) in enumerate(zip(scene.people, bodies, draws, strict=True)):
         sample = _sample(stage, number, person, body, rng, order)
@@ -265,14 +314,18 @@ def simulate_environment(order: Order, folder: Path) -> int:
     return written
 
 
-def _sample(stage: SoundStage, number: int, person: Person, body: ComplexArray, rng: Rng, order: Order) -> Sample | None:
+def _sample(
+    stage: SoundStage, number: int, person: Person, body: ComplexArray, rng: Rng, order: Order
+) -> Sample | None:
     """None where the background takes the person for a fault whatever the noise: the device is deaf there."""
     camera = stage.scene.rig.true.camera
     keypoints = CONDITIONS[order.conditions].keypoints(rng, person.joints, camera)
     sir_db = person.sir_db
     for _ in range(REDRAWS):
         noise_rms = stage.noise_rms(person, body, sir_db)
-        heard = stage.listen(person, body, keypoints, noise_rms, (number + 1) * PERSON_EVERY_NS, rng)
+        heard = stage.listen(
+            person, body, keypoints, noise_rms, (number + 1) * PERSON_EVERY_NS, rng
+        )
         if heard is not None:
             break
         # The device drops a period that does not look like its room: too much noise, or air that has drifted too far.
@@ -307,4 +360,6 @@ def _sample(stage: SoundStage, number: int, person: Person, body: ComplexArray, 
         "echo_gain": round(person.echo_gain, 3),
         "roughness_m": round(person.roughness_m, 5),
     }
-    return Sample(str(number), noisy, person.joints, keypoints, info, clean if order.clean else None)
+    return Sample(
+        str(number), noisy, person.joints, keypoints, info, clean if order.clean else None
+    )

@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edge.errors import PosekernelError
-from edge.rig import Camera
-from export.bodies import PosedBody, Split, pose_body, sample_body
-from export.conditions import CONDITIONS, Conditions, joints_in_view
-from export.poses import sample_pose
-from export.random_room import random_room
-from export.rigs import SimulatedRig, sample_rig
-from export.room import Room
-from export.surface import Array
+from edge.core.errors import PosekernelError
+from edge.core.rig import Camera
+from export.acoustics.random_room import random_room
+from export.acoustics.room import Room
+from export.acoustics.surface import Array
+from export.bodies.body import PosedBody, Split, pose_body, sample_body
+from export.bodies.poses import sample_pose
+from export.simulate.conditions import CONDITIONS, Conditions, joints_in_view
+from export.simulate.rigs import SimulatedRig, sample_rig
 
 Rng = np.random.Generator
 
@@ -70,7 +70,9 @@ class Scene:
     people: tuple[Person, ...]
 
 
-def make_scene(split: Split, seed: int, index: int, people: int, family: str, conditions: str = "field") -> Scene:
+def make_scene(
+    split: Split, seed: int, index: int, people: int, family: str, conditions: str = "field"
+) -> Scene:
     """Scene number `index`: the same whatever else is made. family: one of `rigs.FAMILIES`. Raises ConfigError.
 
     conditions: one of `conditions.CONDITIONS`.
@@ -86,7 +88,11 @@ def make_scene(split: Split, seed: int, index: int, people: int, family: str, co
     drift = rng.choice([-1.0, 1.0]) * 10.0 ** rng.uniform(*DRIFT_LOG_C)
     crowd = [replace(p, warmth_c=float(drift * (k + 1) / people)) for k, p in enumerate(crowd)]
     inside = np.concatenate(
-        [rig.true.speakers, rig.true.mics, *(camera.from_room(_corners(p.posed.vertices.astype(np.float64))) for p in crowd)]
+        [
+            rig.true.speakers,
+            rig.true.mics,
+            *(camera.from_room(_corners(p.posed.vertices.astype(np.float64))) for p in crowd),
+        ]
     )
     absorption = rng.uniform(0.03, 0.2), rng.uniform(0.25, 0.7)
     pieces = int(rng.integers(1, 7))
@@ -107,7 +113,9 @@ def scene_rng(split: Split, seed: int, index: int, purpose: int) -> Rng:
     return np.random.default_rng([SPLITS.index(split), seed, index, purpose])
 
 
-def sample_camera(rng: Rng, farthest_m: float, conditions: Conditions = CONDITIONS["field"]) -> Camera:
+def sample_camera(
+    rng: Rng, farthest_m: float, conditions: Conditions = CONDITIONS["field"]
+) -> Camera:
     """A camera on a shelf or wall that people at up to this distance can be seen by.
 
     The profiles' 640 x 480 with a spread of focal lengths; the hips of somebody who stands far off are near the image's middle.
@@ -115,19 +123,34 @@ def sample_camera(rng: Rng, farthest_m: float, conditions: Conditions = CONDITIO
     height = rng.uniform(*(LEVEL_HEIGHT_M if conditions.level else CAMERA_HEIGHT_M))
     focal = FOCAL_PX * np.exp(rng.normal(0.0, 0.1))
     cx, cy = WIDTH / 2 + rng.normal(0.0, 6.0), HEIGHT / 2 + rng.normal(0.0, 6.0)
-    hips, half = np.degrees(np.arctan2(height - HIPS_M, farthest_m)), np.degrees(np.arctan(0.5 * HEIGHT / focal))
+    hips, half = (
+        np.degrees(np.arctan2(height - HIPS_M, farthest_m)),
+        np.degrees(np.arctan(0.5 * HEIGHT / focal)),
+    )
     tilt = float(np.clip(rng.uniform(hips - 0.5 * half, hips + 0.5 * half), *conditions.tilt_deg))
     roll = 0.0 if conditions.level else float(rng.normal(0.0, 1.0))
-    return Camera(WIDTH, HEIGHT, focal, focal, cx, cy, height_m=float(height), tilt_deg=tilt, roll_deg=roll)
+    return Camera(
+        WIDTH, HEIGHT, focal, focal, cx, cy, height_m=float(height), tilt_deg=tilt, roll_deg=roll
+    )
 
 
 def _corners(points: Array) -> Array:
     """Of the box around points (K, 3): the corners of its bottom and one of its top (5, 3)."""
     low, high = points.min(axis=0), points.max(axis=0)
-    return np.array([low, [low[0], high[1], low[2]], [high[0], low[1], low[2]], [high[0], high[1], low[2]], high])
+    return np.array(
+        [
+            low,
+            [low[0], high[1], low[2]],
+            [high[0], low[1], low[2]],
+            [high[0], high[1], low[2]],
+            high,
+        ]
+    )
 
 
-def _person(rng: Rng, split: Split, camera: Camera, farthest: float, conditions: Conditions) -> Person:
+def _person(
+    rng: Rng, split: Split, camera: Camera, farthest: float, conditions: Conditions
+) -> Person:
     partly = rng.random() < conditions.partly_seen
     half = np.arctan(0.5 * camera.width / camera.fx)
     for attempt in range(HOPELESS):
@@ -135,9 +158,13 @@ def _person(rng: Rng, split: Split, camera: Camera, farthest: float, conditions:
         posed = pose_body(body, sample_pose(rng, body, split=split))
         joints = posed.joints.astype(np.float64)
         # In the end the room grows, for nobody fits into what of it is in view.
-        distance = rng.uniform(DISTANCE_M[0], farthest if attempt < HOPELESS // 2 else DISTANCE_M[1], TRIES)
+        distance = rng.uniform(
+            DISTANCE_M[0], farthest if attempt < HOPELESS // 2 else DISTANCE_M[1], TRIES
+        )
         bearing = rng.uniform(-half, half, TRIES) * (1.0 if partly else 0.85)
-        places = np.stack([distance * np.sin(bearing), distance * np.cos(bearing), 0.0 * distance], axis=1)
+        places = np.stack(
+            [distance * np.sin(bearing), distance * np.cos(bearing), 0.0 * distance], axis=1
+        )
         seen = joints_in_view(camera, camera.from_room(joints[:15] + places[:, None])).sum(axis=1)
         fitting = np.flatnonzero((seen >= LEAST_SEEN) & (seen < 15) if partly else seen == 15)
         if len(fitting) == 0 and conditions.partly_seen and attempt >= PICKY:
@@ -156,4 +183,6 @@ def _person(rng: Rng, split: Split, camera: Camera, farthest: float, conditions:
             echo_gain=float(rng.uniform(0.5, 0.95)),
             roughness_m=float(rng.uniform(0.003, 0.006)),
         )
-    raise SimulationError(f"no place was found in {HOPELESS} tries where {camera} sees enough of a person")
+    raise SimulationError(
+        f"no place was found in {HOPELESS} tries where {camera} sees enough of a person"
+    )

@@ -21,17 +21,19 @@ from typing import Any
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from edge.errors import ConfigError, DeviceError, SessionError
-from export.bodies import Split
-from export.conditions import CONDITIONS
-from export.dataset_simulation import Order, simulate_environment
-from export.rigs import FAMILIES
+from edge.core.errors import ConfigError, DeviceError, SessionError
+from export.bodies.body import Split
+from export.simulate.conditions import CONDITIONS
+from export.simulate.rigs import FAMILIES
+from export.simulate.samples import Order, simulate_environment
 
 MARKER = "complete.json"
 STAGING = ".staging"
 RETRIES = 3  # of an environment whose Dask worker went away
 # One thread a process: several would fight over the cores, and matrices here are small.
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
+ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
+)
 
 
 @dataclass(frozen=True)
@@ -51,19 +53,33 @@ class Plan:
 
     def __post_init__(self) -> None:
         if self.samples < 1 or self.per_room < 1:
-            raise ConfigError(f"{self.samples} samples, {self.per_room} per room: at least one each is needed")
+            raise ConfigError(
+                f"{self.samples} samples, {self.per_room} per room: at least one each is needed"
+            )
         if self.seed < 0:
             raise ConfigError(f"seed is {self.seed}: 0 or more is needed")
         if self.family not in FAMILIES:
-            raise ConfigError(f"rig {self.family!r} is unknown: one of {', '.join(FAMILIES)} is needed")
+            raise ConfigError(
+                f"rig {self.family!r} is unknown: one of {', '.join(FAMILIES)} is needed"
+            )
         if self.conditions not in CONDITIONS:
-            raise ConfigError(f"conditions {self.conditions!r} are unknown: one of {', '.join(CONDITIONS)} is needed")
+            raise ConfigError(
+                f"conditions {self.conditions!r} are unknown: one of {', '.join(CONDITIONS)} is needed"
+            )
 
     def orders(self) -> list[Order]:
         """Every environment, the last with what is left of the samples."""
         starts = range(0, self.samples, self.per_room)
         return [
-            Order(self.split, self.seed, k, min(self.per_room, self.samples - start), self.family, self.clean, self.conditions)
+            Order(
+                self.split,
+                self.seed,
+                k,
+                min(self.per_room, self.samples - start),
+                self.family,
+                self.clean,
+                self.conditions,
+            )
             for k, start in enumerate(starts)
         ]
 
@@ -78,7 +94,9 @@ class Store:
             self._fs, self._root = fsspec.core.url_to_fs(url)
             self._fs.makedirs(self._root, exist_ok=True)
         except (ValueError, ImportError, OSError) as e:
-            raise ConfigError(f"{url}: cannot be written to ({e}); a folder or a URL that fsspec knows is needed") from e
+            raise ConfigError(
+                f"{url}: cannot be written to ({e}); a folder or a URL that fsspec knows is needed"
+            ) from e
         self._local = isinstance(self._fs, LocalFileSystem)
 
     def complete(self, order: Order) -> bool:
@@ -89,7 +107,9 @@ class Store:
         except FileNotFoundError:
             return False
         except ValueError as e:
-            raise SessionError(f"{path}: not valid JSON ({e}); remove the environment's folder and run again") from e
+            raise SessionError(
+                f"{path}: not valid JSON ({e}); remove the environment's folder and run again"
+            ) from e
         wanted = asdict(order)
         # The last environment of a shorter run has fewer people: it is made again when the dataset grows.
         other = sorted(k for k in wanted if k != "people" and found.get(k) != wanted[k])
@@ -100,7 +120,9 @@ class Store:
             )
         return bool(found["people"] >= order.people)
 
-    def make(self, order: Order, simulate: Callable[[Order, Path], int] = simulate_environment) -> int:
+    def make(
+        self, order: Order, simulate: Callable[[Order, Path], int] = simulate_environment
+    ) -> int:
         """Simulate one environment and put it in its place, unless it is there; the number of its samples."""
         if self.complete(order):
             return order.people
@@ -119,7 +141,9 @@ class Store:
         if self._local:
             parent = Path(self._root) / STAGING
             parent.mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f"{order.index + 1}-", dir=parent, ignore_cleanup_errors=True) as folder:
+        with tempfile.TemporaryDirectory(
+            prefix=f"{order.index + 1}-", dir=parent, ignore_cleanup_errors=True
+        ) as folder:
             yield Path(folder) / "environment"
 
     def _put(self, folder: Path, order: Order) -> None:
@@ -152,7 +176,9 @@ def make_environment(url: str, order: Order) -> int:
     return Store(url).make(order)
 
 
-def make_all(store: Store, orders: list[Order], workers: int = 1, scheduler: str | None = None) -> Iterator[int]:
+def make_all(
+    store: Store, orders: list[Order], workers: int = 1, scheduler: str | None = None
+) -> Iterator[int]:
     """Make environments on local processes or on a Dask cluster; yields the samples of each as it is done.
 
     Raises ConfigError, DeviceError where workers or the cluster are gone for good.
@@ -186,7 +212,9 @@ def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     before = {name: os.environ.get(name) for name in ONE_THREAD}
     os.environ.update(ONE_THREAD)
     try:
-        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _end_with_parent) as pool:
+        with ProcessPoolExecutor(
+            workers, multiprocessing.get_context("spawn"), _end_with_parent
+        ) as pool:
             yield pool
     finally:
         for name, value in before.items():
@@ -220,7 +248,9 @@ def _on_cluster(address: str, url: str, orders: list[Order]) -> Iterator[int]:
     except (OSError, ValueError) as e:
         raise DeviceError(f"{address}: no Dask scheduler answers there ({e})") from e
     with client:
-        futures = client.map(make_environment, [url] * len(orders), orders, pure=False, retries=RETRIES)
+        futures = client.map(
+            make_environment, [url] * len(orders), orders, pure=False, retries=RETRIES
+        )
         for future in as_done(futures):
             yield int(future.result())
             future.release()

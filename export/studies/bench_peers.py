@@ -9,7 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from edge.bench.front_end_peers import (
+from edge.core.inference.tflite import RUNTIMES, Model
+from edge.lifting.network_lifter import INT8
+from edge.lifting.registry import MODELS
+from edge.sound.volume import QuantizedVolume
+from edge.tools.bench.front_end_peers import (
     fewer_samples,
     half_width_samples,
     numpy_stages,
@@ -17,16 +21,18 @@ from edge.bench.front_end_peers import (
     scipy_int8_stages,
     scipy_stages,
 )
-from edge.bench.frontend import OURS
-from edge.bench.scene import Scene, Stages, error_db, make_scene, our_int8_stages, our_stages
-from edge.bench.turns import in_turns
-from edge.lifters import MODELS
-from edge.network_lifter import INT8
-from edge.tflite import RUNTIMES, Model
-from edge.volume import QuantizedVolume
+from edge.tools.bench.frontend import OURS
+from edge.tools.bench.scene import Scene, Stages, error_db, make_scene, our_int8_stages, our_stages
+from edge.tools.bench.turns import in_turns
 
 FORMS = ("ray", "volume")
-_PACKAGES = {"pyroomacoustics": "bench", "torch": "peers", "onnx": "peers", "onnxruntime": "peers", "tflite-runtime": "peers"}
+_PACKAGES = {
+    "pyroomacoustics": "bench",
+    "torch": "peers",
+    "onnx": "peers",
+    "onnxruntime": "peers",
+    "tflite-runtime": "peers",
+}
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,9 @@ class PeerRow:
     absent: str = ""
 
 
-def bench_peers(repetitions: int = 40, voxels: tuple[int, int, int] = (48, 64, 64)) -> tuple[PeerRow, ...]:
+def bench_peers(
+    repetitions: int = 40, voxels: tuple[int, int, int] = (48, 64, 64)
+) -> tuple[PeerRow, ...]:
     """Every peer that is installed; the rest is named with what installs it. One thread each."""
     rows = list(_front_end(repetitions, voxels))
     for form in FORMS:
@@ -83,7 +91,9 @@ def _networks(form: str, repetitions: int) -> list[PeerRow]:
     makers: dict[str, Callable[[], Callable[[], Any]]] = {}
     for runtime in RUNTIMES:
         for kind, suffix in (("int8", INT8), ("float", "")):
-            makers[f"{runtime} {kind}"] = partial(_tflite, f"{name}{suffix}.tflite", runtime, inputs)
+            makers[f"{runtime} {kind}"] = partial(
+                _tflite, f"{name}{suffix}.tflite", runtime, inputs
+            )
     makers["PyTorch float"] = partial(_torch, name, inputs)
     makers["ONNX Runtime float"] = partial(_onnx, name, inputs)
     calls, absent = _made(makers)
@@ -103,21 +113,30 @@ def _given_before(call: Callable[[], Any]) -> Callable[[Any], Any]:
 
 def _made(makers: Mapping[str, Callable[[], Any]]) -> tuple[dict[str, Any], dict[str, str]]:
     """What could be made, and why the rest could not."""
-    from edge.errors import ModelError
+    from edge.core.errors import ModelError
 
     made, absent = {}, {}
     for name, make in makers.items():
         try:
             made[name] = make()
         except (ImportError, ModelError) as e:
-            package = next((p for p in _PACKAGES if p.replace("-", "_") in str(e).replace("-", "_")), "")
+            package = next(
+                (p for p in _PACKAGES if p.replace("-", "_") in str(e).replace("-", "_")), ""
+            )
             extra = _PACKAGES.get(package, "peers")
-            absent[name] = f"not installed ({' '.join(str(e).split())}); pip install 'posekernel[{extra}]'"
+            absent[name] = (
+                f"not installed ({' '.join(str(e).split())}); pip install 'posekernel[{extra}]'"
+            )
     return made, absent
 
 
 def _measured(
-    work: str, candidates: Mapping[str, Sequence[Callable[[Any], Any]]], given: Any, base: str, reference: str, repetitions: int
+    work: str,
+    candidates: Mapping[str, Sequence[Callable[[Any], Any]]],
+    given: Any,
+    base: str,
+    reference: str,
+    repetitions: int,
 ) -> list[PeerRow]:
     turns = in_turns(candidates, given, repetitions)
     wanted = _flat(turns[reference].result)
@@ -129,7 +148,9 @@ def _measured(
             p95_ms=float(np.percentile(t.whole, 95)),
             base=base,
             ratio=float(np.median(t.whole / turns[base].whole)),
-            error_db=None if _computes_something_else(name, t.result) or name == reference else error_db(_flat(t.result), wanted),
+            error_db=None
+            if _computes_something_else(name, t.result) or name == reference
+            else error_db(_flat(t.result), wanted),
         )
         for name, t in turns.items()
     ]
@@ -137,7 +158,9 @@ def _measured(
 
 def _computes_something_else(name: str, result: Any) -> bool:
     """An int8 network is another one; a volume in 8 bits is the same."""
-    return name.startswith("pyroomacoustics") or (name.endswith("int8") and not isinstance(result, QuantizedVolume))
+    return name.startswith("pyroomacoustics") or (
+        name.endswith("int8") and not isinstance(result, QuantizedVolume)
+    )
 
 
 def _flat(result: Any) -> Any:
@@ -154,8 +177,8 @@ def _tflite(file: str, runtime: str, inputs: list[Any]) -> Callable[[], Any]:
 
 def _torch_network(name: str) -> Any:
     """The float network with the weights of the file that ships. Raises ImportError, ModelError."""
-    from export.shipped import load_shipped
-    from export.train_config import config_from
+    from export.train.configuration import config_from
+    from export.train.shipped import load_shipped
 
     shipped = load_shipped(MODELS / f"{name}.json")
     net = config_from(shipped["config"]).make_network()
@@ -184,10 +207,18 @@ def _onnx(name: str, inputs: list[Any]) -> Callable[[], Any]:
     file = io.BytesIO()
     names = [f"input_{k}" for k in range(len(inputs))]
     with torch.inference_mode():
-        torch.onnx.export(_torch_network(name), tuple(torch.from_numpy(x) for x in inputs), file, input_names=names, dynamo=False)
+        torch.onnx.export(
+            _torch_network(name),
+            tuple(torch.from_numpy(x) for x in inputs),
+            file,
+            input_names=names,
+            dynamo=False,
+        )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(file.getvalue(), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        file.getvalue(), options, providers=["CPUExecutionProvider"]
+    )
     return partial(session.run, None, dict(zip(names, inputs, strict=True)))
 
 
@@ -203,7 +234,9 @@ def torch_stages(scene: Scene) -> Stages:
 
     def deconvolve(y: Any) -> Any:
         one_sided = torch.zeros((len(y), n), dtype=torch.complex64)
-        one_sided[:, : len(inverse)] = torch.fft.rfft(torch.from_numpy(y))[:, : len(inverse)] * inverse
+        one_sided[:, : len(inverse)] = (
+            torch.fft.rfft(torch.from_numpy(y))[:, : len(inverse)] * inverse
+        )
         return torch.fft.ifft(one_sided)[:, :window]
 
     def envelope(h: Any) -> Any:

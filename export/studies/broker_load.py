@@ -15,11 +15,11 @@ import numpy as np
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from edge.config import MqttConfig
-from edge.errors import BrokerError
-from edge.mqtt import MqttPublisher
-from edge.pose import JOINTS
-from export.delivery import KillableBroker
+from edge.core.config.settings import MqttConfig
+from edge.core.errors import BrokerError
+from edge.core.pose import JOINTS
+from edge.output.mqtt.publisher import MqttPublisher
+from export.studies.delivery import KillableBroker
 
 _PER_PROCESS = 50
 _EVENT_EVERY = 100  # poses
@@ -56,24 +56,36 @@ def measure_load(folder: Path, *, devices: int, rate_hz: float, seconds: float) 
         results: Any = context.Queue()
         connected, go, stop = context.Semaphore(0), context.Event(), context.Event()
         watching, done = context.Event(), context.Event()
-        watcher = context.Process(target=_watch, args=(broker.port, watching, done, results), daemon=True)
+        watcher = context.Process(
+            target=_watch, args=(broker.port, watching, done, results), daemon=True
+        )
         watcher.start()
         sizes = [min(_PER_PROCESS, devices - k) for k in range(0, devices, _PER_PROCESS)]
         sensors = [
             context.Process(
-                target=_sense, args=(broker.port, k * _PER_PROCESS, n, rate_hz, connected, go, stop, results), daemon=True
+                target=_sense,
+                args=(broker.port, k * _PER_PROCESS, n, rate_hz, connected, go, stop, results),
+                daemon=True,
             )
             for k, n in enumerate(sizes)
         ]
         for process in sensors:
             process.start()
-        if not watching.wait(_PATIENCE_S) or not all(connected.acquire(timeout=_PATIENCE_S) for _ in sizes):
-            raise BrokerError(f"not all of {devices} sensors were connected within {_PATIENCE_S:g} s; the machine is overloaded")
+        if not watching.wait(_PATIENCE_S) or not all(
+            connected.acquire(timeout=_PATIENCE_S) for _ in sizes
+        ):
+            raise BrokerError(
+                f"not all of {devices} sensors were connected within {_PATIENCE_S:g} s; the machine is overloaded"
+            )
         cpu, began_s = _cpu_s(broker.pid), time.monotonic()
         go.set()
         time.sleep(seconds)
         stop.set()
-        elapsed_s, broker_cpu_s, memory_mb = time.monotonic() - began_s, _cpu_s(broker.pid) - cpu, _memory_mb(broker.pid)
+        elapsed_s, broker_cpu_s, memory_mb = (
+            time.monotonic() - began_s,
+            _cpu_s(broker.pid) - cpu,
+            _memory_mb(broker.pid),
+        )
         try:
             said = [results.get(timeout=_PATIENCE_S) for _ in sizes]
             done.set()
@@ -102,10 +114,21 @@ def measure_load(folder: Path, *, devices: int, rate_hz: float, seconds: float) 
     )
 
 
-def _sense(port: int, first: int, count: int, rate_hz: float, connected: Any, go: Event, stop: Event, results: Any) -> None:
+def _sense(
+    port: int,
+    first: int,
+    count: int,
+    rate_hz: float,
+    connected: Any,
+    go: Event,
+    stop: Event,
+    results: Any,
+) -> None:
     """One process with `count` sensors; puts (offered, sent, events, CPU seconds, payload bytes)."""
     config = MqttConfig(host="127.0.0.1", port=port, discovery=False)
-    publishers = [MqttPublisher(config, f"load{first + k}", source="simulated") for k in range(count)]
+    publishers = [
+        MqttPublisher(config, f"load{first + k}", source="simulated") for k in range(count)
+    ]
     if not all(p.wait_connected(_PATIENCE_S) for p in publishers):
         return
     connected.release()
@@ -167,8 +190,18 @@ def _watch(port: int, watching: Event, done: Event, results: Any) -> None:
 
 def _pose() -> dict[str, Any]:
     """A message of a real pose's size."""
-    joint = {"camera": [0.123, -0.456, 3.210], "room": [0.123, 3.210, 1.234], "sigma_m": 0.123, "confidence": 0.98}
-    head = {"schema": "posekernel.pose/1", "id": "load", "sequence": 1234, "timestamp": "2026-01-01T00:00:00.000Z"}
+    joint = {
+        "camera": [0.123, -0.456, 3.210],
+        "room": [0.123, 3.210, 1.234],
+        "sigma_m": 0.123,
+        "confidence": 0.98,
+    }
+    head = {
+        "schema": "posekernel.pose/1",
+        "id": "load",
+        "sequence": 1234,
+        "timestamp": "2026-01-01T00:00:00.000Z",
+    }
     return {"sent_ns": 0, **head, "joints": [{"name": name, **joint} for name in JOINTS]}
 
 

@@ -5,18 +5,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edge.calibration.sound import SoundResult, examine_sound
-from edge.calibration.takes import ChannelMap, Take
-from edge.excitation import make_excitation
-from edge.rig import Rig
-from edge.session_writer import FULL_SCALE
-from export.acoustics import PeriodGrid
-from export.random_room import random_room
-from export.recording import Electronics, Recorder, random_response
-from export.rigs import PLACE_ERROR_M, SimulatedRig, sample_rig
-from export.room import Room, empty_response
-from export.scenes import sample_camera
-from export.surface import Array
+from edge.core.rig import Rig
+from edge.sound.excitation import make_excitation
+from edge.sources.session.writer import FULL_SCALE
+from edge.tools.calibration.sound_check import SoundResult, examine_sound
+from edge.tools.calibration.takes import ChannelMap, Take
+from export.acoustics.physical_optics import PeriodGrid
+from export.acoustics.random_room import random_room
+from export.acoustics.room import Room, empty_response
+from export.acoustics.surface import Array
+from export.simulate.recording import Electronics, Recorder, random_response
+from export.simulate.rigs import PLACE_ERROR_M, SimulatedRig, sample_rig
+from export.simulate.scenes import sample_camera
 
 Rng = np.random.Generator
 
@@ -54,7 +54,11 @@ class Told:
     @property
     def right(self) -> bool:
         """The fault, its channels, and nothing else."""
-        return self.named == (() if self.fault == NONE else (self.fault,)) and self.blamed and not self.open
+        return (
+            self.named == (() if self.fault == NONE else (self.fault,))
+            and self.blamed
+            and not self.open
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,11 +88,19 @@ def make_case(seed: int, number: int, fault: str, family: str) -> Case:
         rig = sample_rig(rng, camera, family)
     true = rig.true
     # The engineer must be able to walk around the array with the loudspeaker.
-    around = true.mics.mean(axis=0) + ROOM_TO_MOVE_M * np.array([[1, 0, 0], [-1, 0, 0], [0, 0, 1], [0, 0, -1]])
+    around = true.mics.mean(axis=0) + ROOM_TO_MOVE_M * np.array(
+        [[1, 0, 0], [-1, 0, 0], [0, 0, 1], [0, 0, -1]]
+    )
     inside = np.concatenate([true.speakers, true.mics, around])
     size = rng.uniform([3.2, 3.6, 2.4], [7.0, 8.0, 3.1])
     room = random_room(
-        rng, camera.room_rotation, float(camera.height_m or 1.0), inside, tuple(size), (0.08, 0.5), int(rng.integers(1, 6))
+        rng,
+        camera.room_rotation,
+        float(camera.height_m or 1.0),
+        inside,
+        tuple(size),
+        (0.08, 0.5),
+        int(rng.integers(1, 6)),
     )
     mics: tuple[int, ...] = ()
     shift = np.zeros_like(true.mics)
@@ -102,7 +114,9 @@ def make_case(seed: int, number: int, fault: str, family: str) -> Case:
         angle = rng.uniform(0.0, 2.0 * np.pi)
         shift[mics[0]] = FAULT_M * np.array([np.cos(angle), np.sin(angle)]) @ plane
     delay_s = float(rng.uniform(*DELAY_S)) if fault == "delay" else 0.0
-    return Case(number, rig, room, _electronics(rng, rig, fault, delay_s), fault, mics, shift, delay_s, rng)
+    return Case(
+        number, rig, room, _electronics(rng, rig, fault, delay_s), fault, mics, shift, delay_s, rng
+    )
 
 
 def calibrate_case(case: Case) -> Told:
@@ -114,7 +128,9 @@ def calibrate_case(case: Case) -> Told:
         result = examine_sound(takes)
     blamed, error = _compare(case, result)
     undecided = any(s.outcome == "open" for s in result.steps)
-    return Told(case.number, case.rig.name, case.fault, result.faults, blamed, len(takes), undecided, error)
+    return Told(
+        case.number, case.rig.name, case.fault, result.faults, blamed, len(takes), undecided, error
+    )
 
 
 def calibrate_all(seed: int, faulty: int, good: int, family: str) -> Iterator[Told]:
@@ -138,7 +154,9 @@ def _compare(case: Case, result: SoundResult) -> tuple[bool, float]:
     if case.fault == "clock":
         return True, result.clock.drift_ppm - case.electronics.skew_ppm
     if case.fault == "delay":
-        return True, 100.0 * (result.delay_s - result.own_delay_s - case.delay_s) * case.rig.true.speed_of_sound_m_s
+        return True, 100.0 * (
+            result.delay_s - result.own_delay_s - case.delay_s
+        ) * case.rig.true.speed_of_sound_m_s
     return True, float("nan")
 
 
@@ -151,12 +169,15 @@ def _electronics(rng: Rng, rig: SimulatedRig, fault: str, delay_s: float) -> Ele
     mics = np.stack([random_response(rng, f, ripple[1]) for _ in rig.true.mics])
     return Electronics(
         speaker_response=speaker[None],
-        mic_response=mics * (10.0 ** (rng.normal(0.0, 1.0, (len(mics), 1)) / 20.0)).astype(np.float32),
+        mic_response=mics
+        * (10.0 ** (rng.normal(0.0, 1.0, (len(mics), 1)) / 20.0)).astype(np.float32),
         delay_samples=float(rng.uniform(-0.5, 0.5)),
         noise_rms=float(10.0 ** (rng.uniform(-70.0, -50.0) / 20.0)),
         air_jitter_s=float(rng.uniform(0.0, 0.5e-6)),
         third_harmonic=float(10.0 ** (rng.uniform(-60.0, -40.0) / 20.0)),
-        skew_ppm=float(rng.choice([-1.0, 1.0]) * SKEW_PPM if fault == "clock" else rng.normal(0.0, 0.3)),
+        skew_ppm=float(
+            rng.choice([-1.0, 1.0]) * SKEW_PPM if fault == "clock" else rng.normal(0.0, 0.3)
+        ),
     )
 
 
@@ -171,10 +192,20 @@ def record(case: Case, sites_m: Array | None) -> Take:
         offset = rig.true.mics.mean(axis=0) - rig.measured.mics.mean(axis=0)
         speakers = written + offset + rng.normal(0.0, PLACE_ERROR_M, 3)
     mics = rig.true.mics + case.shift_m
-    response = empty_response(case.room, speakers, mics, grid, rig.true.speed_of_sound_m_s, REVERBERATION_S, rig.directivity)
+    response = empty_response(
+        case.room,
+        speakers,
+        mics,
+        grid,
+        rig.true.speed_of_sound_m_s,
+        REVERBERATION_S,
+        rig.directivity,
+    )
     quiet = Recorder(signal, rig.layout, case.electronics, rng)
     peak = float(np.abs(quiet.heard(response)).max())
-    electronics = replace(case.electronics, gain=float(10.0 ** (rng.uniform(-24.0, -9.0) / 20.0) / peak))
+    electronics = replace(
+        case.electronics, gain=float(10.0 ** (rng.uniform(-24.0, -9.0) / 20.0) / peak)
+    )
     recorder = Recorder(signal, rig.layout, electronics, rng)
     raw = np.stack([recorder.period(response, k).T for k in range(PERIODS)])
     channels = list(rig.layout.mic_channels)
@@ -183,10 +214,24 @@ def record(case: Case, sites_m: Array | None) -> Take:
         raw[:, [a, b]] = raw[:, [b, a]]
     elif case.fault == "dead":
         raw[:, channels[case.mics[0]]] = np.rint(rng.normal(0.0, 0.7, (PERIODS, raw.shape[2])))
-    measured = Rig(written, rig.measured.mics, rig.measured.pairs, rig.measured.camera, rig.measured.speed_of_sound_m_s)
+    measured = Rig(
+        written,
+        rig.measured.mics,
+        rig.measured.pairs,
+        rig.measured.camera,
+        rig.measured.speed_of_sound_m_s,
+    )
     layout = ChannelMap(rig.layout.channels, rig.layout.mic_channels, rig.layout.reference_channel)
     starts = np.arange(PERIODS) * x.period_samples
-    return Take(raw.astype(np.float32) / np.float32(FULL_SCALE), starts, measured, signal, layout, "simulated", rig.name)
+    return Take(
+        raw.astype(np.float32) / np.float32(FULL_SCALE),
+        starts,
+        measured,
+        signal,
+        layout,
+        "simulated",
+        rig.name,
+    )
 
 
 def _reachable(room: Room, sites_m: Array) -> Array:

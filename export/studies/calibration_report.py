@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from export.calibration_cases import FAULTS, NONE, Told
+from export.studies.calibration_cases import FAULTS, NONE, Told
 
 TITLES = {
     "swapped": "two channels swapped",
@@ -67,13 +67,20 @@ channel: without one the delay cannot be known, and does no harm. The skew adds 
 
 def _confusion(told: Sequence[Told]) -> list[str]:
     columns = [*FAULTS, NONE]
-    rows = [f"| put in | cases | {' | '.join(columns)} | several | open | all right |", "|---" * (len(columns) + 5) + "|"]
+    rows = [
+        f"| put in | cases | {' | '.join(columns)} | several | open | all right |",
+        "|---" * (len(columns) + 5) + "|",
+    ]
     for fault in columns:
         of = [t for t in told if t.fault == fault]
-        named = Counter(t.named[0] if len(t.named) == 1 else "several" if t.named else NONE for t in of)
+        named = Counter(
+            t.named[0] if len(t.named) == 1 else "several" if t.named else NONE for t in of
+        )
         cells = [str(named.get(c, 0)) for c in (*columns, "several")]
         undecided, right = sum(t.open for t in of), sum(t.right for t in of)
-        rows.append(f"| {TITLES[fault]} | {len(of)} | {' | '.join(cells)} | {undecided} | {right} |")
+        rows.append(
+            f"| {TITLES[fault]} | {len(of)} | {' | '.join(cells)} | {undecided} | {right} |"
+        )
     return rows
 
 

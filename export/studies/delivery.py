@@ -17,9 +17,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from edge.broker import find_mosquitto
-from edge.errors import BrokerError
-from export.delivery_device import DEVICE
+from edge.core.errors import BrokerError
+from edge.output.mqtt.embedded_broker import find_mosquitto
+from export.studies.delivery_device import DEVICE
 
 _PATIENCE_S = 60.0
 
@@ -50,7 +50,9 @@ class KillableBroker:
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
         found = find_mosquitto()
         if found is None:
-            raise BrokerError("mosquitto is not installed, but this measures a real broker; sudo apt install mosquitto")
+            raise BrokerError(
+                "mosquitto is not installed, but this measures a real broker; sudo apt install mosquitto"
+            )
         folder.mkdir(parents=True, exist_ok=True)
         with socket.create_server(("127.0.0.1", 0)) as s:
             self.port = int(s.getsockname()[1])
@@ -64,7 +66,9 @@ class KillableBroker:
                 "autosave_on_changes true",
                 "autosave_interval 1",
             ]
-        self._config.write_text("\n".join([*lines, *(["user root"] if os.geteuid() == 0 else []), ""]))
+        self._config.write_text(
+            "\n".join([*lines, *(["user root"] if os.geteuid() == 0 else []), ""])
+        )
         self._binary = found
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -72,12 +76,19 @@ class KillableBroker:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.kill()
 
     def start(self) -> None:
         """Start and wait until it listens. Raises BrokerError."""
-        self._process = subprocess.Popen([self._binary, "-c", self._config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._process = subprocess.Popen(
+            [self._binary, "-c", self._config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         deadline = time.monotonic() + _PATIENCE_S
         while time.monotonic() < deadline and self._process.poll() is None:
             with socket.socket() as s:
@@ -105,8 +116,12 @@ class Receiver:
     def __init__(self, port: int) -> None:
         self.sequences: list[int] = []
         self.pose_times_s: list[float] = []
-        self.client = client = paho.Client(CallbackAPIVersion.VERSION2, client_id="receiver", protocol=paho.MQTTv5)
-        client.on_connect = lambda c, *_: c.subscribe([(f"posekernel/{DEVICE}/event", 1), (f"posekernel/{DEVICE}/pose", 0)])
+        self.client = client = paho.Client(
+            CallbackAPIVersion.VERSION2, client_id="receiver", protocol=paho.MQTTv5
+        )
+        client.on_connect = lambda c, *_: c.subscribe(
+            [(f"posekernel/{DEVICE}/event", 1), (f"posekernel/{DEVICE}/pose", 0)]
+        )
         client.on_message = self._hear
         client.reconnect_delay_set(0.05, 0.1)  # type: ignore[arg-type]  # paho sleeps for whatever it gets
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho annotates only parts
@@ -131,13 +146,19 @@ class Device:
 
     def __init__(self, folder: Path, port: int, events_per_s: float) -> None:
         self._journal = folder / "journal"
-        self._command = [sys.executable, "-m", "export.delivery_device", str(port), str(folder / "hall.outbox")]
+        self._command = [
+            sys.executable,
+            "-m",
+            "export.studies.delivery_device",
+            str(port),
+            str(folder / "hall.outbox"),
+        ]
         self._command += [str(self._journal), str(events_per_s)]
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it, without waiting."""
-        self._process = subprocess.Popen(self._command, cwd=Path(__file__).parents[1])
+        self._process = subprocess.Popen(self._command, cwd=Path(__file__).parents[2])
 
     def kill(self) -> None:
         """SIGKILL."""
@@ -152,7 +173,15 @@ class Device:
         return [int(line) for line in text[: text.rfind("\n") + 1].split()]
 
 
-def measure(folder: Path, *, kills: int, restarts: int, seconds: float, events_per_s: float = 20.0, seed: int = 1) -> Outcome:
+def measure(
+    folder: Path,
+    *,
+    kills: int,
+    restarts: int,
+    seconds: float,
+    events_per_s: float = 20.0,
+    seed: int = 1,
+) -> Outcome:
     """Kill the broker `kills` times and the device `restarts` times within `seconds`, then wait until all has arrived.
 
     The times are random, the broker stays away for 0.05 to 1.5 s. Raises BrokerError.
@@ -160,7 +189,10 @@ def measure(folder: Path, *, kills: int, restarts: int, seconds: float, events_p
     rng = random.Random(seed)
     spacing = seconds / (kills + 1)
     plan = [(spacing * (k + 1 + rng.uniform(-0.3, 0.3)), "broker") for k in range(kills)]
-    plan += [(seconds / (restarts + 1) * (k + 1 + rng.uniform(-0.3, 0.3)), "device") for k in range(restarts)]
+    plan += [
+        (seconds / (restarts + 1) * (k + 1 + rng.uniform(-0.3, 0.3)), "device")
+        for k in range(restarts)
+    ]
     resumed: list[float] = []
     with KillableBroker(folder / "broker") as broker:
         device, receiver = Device(folder, broker.port, events_per_s), Receiver(broker.port)
@@ -194,7 +226,12 @@ def measure(folder: Path, *, kills: int, restarts: int, seconds: float, events_p
 
 
 def _compare(
-    elapsed_s: float, kills: int, restarts: int, accepted: list[int], receiver: Receiver, resumed: tuple[float, ...]
+    elapsed_s: float,
+    kills: int,
+    restarts: int,
+    accepted: list[int],
+    receiver: Receiver,
+    resumed: tuple[float, ...],
 ) -> Outcome:
     seen: set[int] = set()
     disorder, newest = 0, 0

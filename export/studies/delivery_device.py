@@ -1,4 +1,4 @@
-"""The delivering half of a sensor, to be killed: `python -m export.delivery_device PORT OUTBOX JOURNAL EVENTS_PER_S`.
+"""The delivering half of a sensor, to be killed: `python -m export.studies.delivery_device PORT OUTBOX JOURNAL EVENTS_PER_S`.
 
 It publishes events and poses until it is ended. Each event that was accepted gets a line in the journal: its sequence.
 """
@@ -7,8 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-from edge.config import MqttConfig
-from edge.mqtt import MqttPublisher
+from edge.core.config.settings import MqttConfig
+from edge.output.mqtt.publisher import MqttPublisher
 
 DEVICE = "hall"
 _POSE_BYTES = 4000  # about what a pose takes
@@ -16,16 +16,28 @@ _POSE_BYTES = 4000  # about what a pose takes
 
 def main() -> None:
     """Publish until killed."""
-    port, outbox, journal, rate = int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), float(sys.argv[4])
+    port, outbox, journal, rate = (
+        int(sys.argv[1]),
+        Path(sys.argv[2]),
+        Path(sys.argv[3]),
+        float(sys.argv[4]),
+    )
     config = MqttConfig(host="127.0.0.1", port=port, discovery=False, outbox_events=100_000)
-    with MqttPublisher(config, DEVICE, source="simulated", outbox_path=outbox) as publisher, journal.open("a") as accepted:
+    with (
+        MqttPublisher(config, DEVICE, source="simulated", outbox_path=outbox) as publisher,
+        journal.open("a") as accepted,
+    ):
         due_s, number = time.monotonic(), 0
         while True:
             number += 1
-            sequence = publisher.publish_event({"schema": "posekernel.event/1", "id": DEVICE, "kind": "person_entered"})
+            sequence = publisher.publish_event(
+                {"schema": "posekernel.event/1", "id": DEVICE, "kind": "person_entered"}
+            )
             accepted.write(f"{sequence}\n")
             accepted.flush()
-            publisher.publish_pose({"sequence": number, "sent_s": time.time(), "filling": "x" * _POSE_BYTES})
+            publisher.publish_pose(
+                {"sequence": number, "sent_s": time.time(), "filling": "x" * _POSE_BYTES}
+            )
             due_s = max(due_s + 1.0 / rate, time.monotonic() - 1.0)
             time.sleep(max(0.0, due_s - time.monotonic()))
 

@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from edge.errors import SessionError
-from edge.keypoints import BlazePose, to_body25
-from edge.rig import Camera
-from export.calibrated_video import frame_size, load_calibration, read_frames
-from export.detector import (
+from edge.core.errors import SessionError
+from edge.core.rig import Camera
+from edge.sight.keypoints import BlazePose, to_body25
+from export.simulate.calibrated_video import frame_size, load_calibration, read_frames
+from export.simulate.detector_errors import (
     COVERED,
     FAR,
     GROUPS,
@@ -49,9 +49,7 @@ VIEWS = (
 COVERED_SHARE = 0.15  # assumed: nothing in the video stands before the person
 SWAP_SIDE = 0.05  # assumed: nobody in the video is seen exactly from the side
 SWAP_MARGIN = 0.6  # the other naming must leave less than this of the error
-FAILED = (
-    0.1  # a person whose free joints err by more than this in the median was not found: the sensor says so, nothing is lifted
-)
+FAILED = 0.1  # a person whose free joints err by more than this in the median was not found: the sensor says so, nothing is lifted
 LEAST = 40  # errors needed to fit a joint on its own
 
 
@@ -62,7 +60,9 @@ def observations(video: Path, models: Path) -> Iterator[tuple[int, Array, Array,
     """
     movies = sorted(video.glob("cam*.mp4"))
     if not movies:
-        raise SessionError(f"{video}: no camNN.mp4 in it, the folder of a calibrated video is needed")
+        raise SessionError(
+            f"{video}: no camNN.mp4 in it, the folder of a calibrated video is needed"
+        )
     try:
         with np.load(video / "joints3d_heavy.npz") as data:
             world = to_body25(data["joints"])
@@ -75,7 +75,9 @@ def observations(video: Path, models: Path) -> Iterator[tuple[int, Array, Array,
         true[~np.isfinite(joints[..., 0])] = np.nan
         for view, (axis, share, painted) in enumerate(VIEWS):
             detect = BlazePose(models, "full", 1)
-            for index, image in enumerate(read_frames(video / f"{calibrated.serial}.mp4", REFERENCE_STEP)):
+            for index, image in enumerate(
+                read_frames(video / f"{calibrated.serial}.mp4", REFERENCE_STEP)
+            ):
                 shown, size = _shown(image, true[min(index, len(true) - 1)], axis, share, painted)
                 seen = detect(shown)
                 if seen is not None and index < len(true):
@@ -83,7 +85,9 @@ def observations(video: Path, models: Path) -> Iterator[tuple[int, Array, Array,
                     yield view, seen.pixels, true[index], joints[index], cut
 
 
-def _shown(image: Image, true: Array, axis: int | None, share: float, painted: bool) -> tuple[Image, tuple[int, int]]:
+def _shown(
+    image: Image, true: Array, axis: int | None, share: float, painted: bool
+) -> tuple[Image, tuple[int, int]]:
     """The image cut off, or painted grey, beyond a share of the person; and its width and height."""
     height, width = image.shape[:2]
     if axis is None:
@@ -110,7 +114,10 @@ def fit_detector(video: Path, models: Path) -> tuple[DetectorModel, dict[str, in
         side = bool(from_the_side(true, size))
         swapped = []
         for part in map(list, SWAPPED_PARTS):
-            there, other = (np.nanmedian(np.linalg.norm(p[part] - true[part], axis=1)) for p in (pixels, pixels[MIRROR]))
+            there, other = (
+                np.nanmedian(np.linalg.norm(p[part] - true[part], axis=1))
+                for p in (pixels, pixels[MIRROR])
+            )
             swapped.append(bool(other < SWAP_MARGIN * there and there > FAILED / 2 * size))
             if swapped[-1]:
                 pixels[part], confidence[part] = pixels[MIRROR][part], confidence[MIRROR][part]
@@ -131,15 +138,21 @@ def fit_detector(video: Path, models: Path) -> tuple[DetectorModel, dict[str, in
     counts = {name: int(sum((g == k).sum() for g in groups)) for k, name in enumerate(GROUPS)}
     if min(counts.values()) < LEAST or not swaps:
         found = ", ".join(f"{count} {name}" for name, count in counts.items())
-        raise SessionError(f"{video}: the detector's errors of {found} joints are too few, {LEAST} of each are needed")
+        raise SessionError(
+            f"{video}: the detector's errors of {found} joints are too few, {LEAST} of each are needed"
+        )
     return _fit(np.array(errors), np.array(groups), np.array(confidences), np.array(swaps)), counts
 
 
-def _fit(errors: Array, groups: npt.NDArray[np.int64], confidences: Array, swaps: npt.NDArray[np.bool_]) -> DetectorModel:
+def _fit(
+    errors: Array, groups: npt.NDArray[np.int64], confidences: Array, swaps: npt.NDArray[np.bool_]
+) -> DetectorModel:
     """errors (N, 25, 2), groups and confidences (N, 25), swaps (V, 2): of upper and lower body."""
     bias = np.zeros((JOINTS, 2))
     for joint in range(JOINTS):
-        near = np.concatenate([errors[groups[:, j] == NEAR, j] for j in {joint, int(MIRROR[joint])}])
+        near = np.concatenate(
+            [errors[groups[:, j] == NEAR, j] for j in {joint, int(MIRROR[joint])}]
+        )
         if joint not in NEVER_SEEN:
             # The person in the video was seen from four sides only: what is right or left of a joint is chance.
             bias[joint, 1] = np.nanmedian(near[:, 1])
@@ -169,7 +182,9 @@ def _fit(errors: Array, groups: npt.NDArray[np.int64], confidences: Array, swaps
         where = groups == g
         standard = residual / np.maximum(scale[g], 1e-6)[None, :, None]
         standard = standard[where]
-        standard = standard[np.isfinite(standard).all(axis=1) & (np.abs(standard) < 1e3).all(axis=1)]
+        standard = standard[
+            np.isfinite(standard).all(axis=1) & (np.abs(standard) < 1e3).all(axis=1)
+        ]
         freedom[g] = float(np.clip(_freedom(standard), 2.2, 30.0))
         # Median absolute values above are the normal's; Student's t of this freedom has larger ones for the same scale.
         scale[g] *= stats.norm.ppf(0.75) / stats.t.ppf(0.75, freedom[g])
@@ -206,9 +221,18 @@ def _correlation(residual: Array, groups: npt.NDArray[np.int64]) -> Array:
     known = [j for j in range(JOINTS) if j not in NEVER_SEEN]
     for i in known:
         for j in known:
-            both = (groups[:, i] == NEAR) & (groups[:, j] == NEAR) & np.isfinite(residual[:, [i, j]]).all(axis=(1, 2))
+            both = (
+                (groups[:, i] == NEAR)
+                & (groups[:, j] == NEAR)
+                & np.isfinite(residual[:, [i, j]]).all(axis=(1, 2))
+            )
             if i < j and both.sum() >= LEAST:
-                tau = np.mean([stats.kendalltau(residual[both, i, k], residual[both, j, k]).statistic for k in (0, 1)])
+                tau = np.mean(
+                    [
+                        stats.kendalltau(residual[both, i, k], residual[both, j, k]).statistic
+                        for k in (0, 1)
+                    ]
+                )
                 out[i, j] = out[j, i] = np.sin(0.5 * np.pi * tau)
     values, vectors = np.linalg.eigh(out)
     out = (vectors * np.maximum(values, 0.01)) @ vectors.T
@@ -216,12 +240,18 @@ def _correlation(residual: Array, groups: npt.NDArray[np.int64]) -> Array:
     return np.asarray(out / d[:, None] / d)
 
 
-def _trust(residual: Array, groups: npt.NDArray[np.int64], confidences: Array, scale: Array) -> float:
+def _trust(
+    residual: Array, groups: npt.NDArray[np.int64], confidences: Array, scale: Array
+) -> float:
     """Minus the rank correlation of confidence and error of each joint that is not hidden, averaged."""
     found = []
     for g in (NEAR, FAR):
         for j in range(JOINTS):
             at = (groups[:, j] == g) & np.isfinite(residual[:, j]).all(axis=1)
             if j not in NEVER_SEEN and at.sum() >= LEAST and scale[g, j] > 0.0:
-                found.append(-stats.spearmanr(confidences[at, j], np.linalg.norm(residual[at, j], axis=1)).statistic)
+                found.append(
+                    -stats.spearmanr(
+                        confidences[at, j], np.linalg.norm(residual[at, j], axis=1)
+                    ).statistic
+                )
     return float(np.clip(np.nanmean(found), 0.0, 0.95)) if found else 0.0

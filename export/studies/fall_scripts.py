@@ -5,14 +5,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from export.acting import Actor, Take
-from export.bodies import Body, pose_body, sample_body
-from export.poses import sample_pose, upright
-from export.skeleton import Array, Pose, axis_rotation, unit
+from export.bodies.acting import Actor, Take
+from export.bodies.body import Body, pose_body, sample_body
+from export.bodies.poses import sample_pose, upright
+from export.bodies.skeleton import Array, Pose, axis_rotation, unit
 
 Rng = np.random.Generator
 X = np.array([1.0, 0.0, 0.0])
-AREA = np.array([[-0.6, 3.0], [0.6, 4.0]])  # where it happens, room frame [m]: whoever falls there stays in view
+AREA = np.array(
+    [[-0.6, 3.0], [0.6, 4.0]]
+)  # where it happens, room frame [m]: whoever falls there stays in view
 LIE_S = 8.0
 TRUNK_RADIUS = 0.09  # of somebody who lies, in parts of the standing height
 SPEEDS = (1.0, 1.7)  # of get-ups played backwards, over that of the capture
@@ -28,7 +30,9 @@ def fall_take(kind: str, rng: Rng) -> Take:
     actor.hold(LIE_S)
     actor.fallen()
     actor.part("getting up after a fall")
-    actor.clip("getup_facedown", backwards=False, speed=1.0, ends="standing") if "forwards" in kind else actor.upright(4.0)
+    actor.clip(
+        "getup_facedown", backwards=False, speed=1.0, ends="standing"
+    ) if "forwards" in kind else actor.upright(4.0)
     actor.hold(5.0)
     return actor.take
 
@@ -56,12 +60,23 @@ def _place(rng: Rng) -> Array:
 
 
 def _backwards(name: str) -> Callable[[Actor, Rng], None]:
-    return lambda actor, rng: actor.clip(name, backwards=True, speed=float(rng.uniform(*SPEEDS)), ends="lying")
+    return lambda actor, rng: actor.clip(
+        name, backwards=True, speed=float(rng.uniform(*SPEEDS)), ends="lying"
+    )
 
 
-def _lie(actor: Actor, rng: Rng, seconds: float, raised_m: float = 0.0, shift: Array | None = None, power: float = 0.0) -> None:
+def _lie(
+    actor: Actor,
+    rng: Rng,
+    seconds: float,
+    raised_m: float = 0.0,
+    shift: Array | None = None,
+    power: float = 0.0,
+) -> None:
     """Come to lie, the trunk on what carries it: an arm under it or a cushion does not hold it up for long."""
-    pose = sample_pose(rng, actor.body, "lie", heading_rad=actor.heading_rad + float(rng.uniform(-0.6, 0.6)))
+    pose = sample_pose(
+        rng, actor.body, "lie", heading_rad=actor.heading_rad + float(rng.uniform(-0.6, 0.6))
+    )
     trunk_m = float(pose_body(actor.body, pose).joints[[1, 8], 2].mean())
     sunk_m = max(trunk_m - TRUNK_RADIUS * actor.body.height_m, 0.0)
     actor.to(pose, seconds, "lying", raised_m=raised_m - sunk_m, shift=shift, power=power)
@@ -69,12 +84,22 @@ def _lie(actor: Actor, rng: Rng, seconds: float, raised_m: float = 0.0, shift: A
 
 def _topple(actor: Actor, rng: Rng) -> None:
     angle = actor.heading_rad + rng.uniform(-1.0, 1.0)
-    away = 0.45 * actor.body.height_m * np.array([np.sin(angle), -np.cos(angle)]) * rng.choice([-1.0, 1.0])
+    away = (
+        0.45
+        * actor.body.height_m
+        * np.array([np.sin(angle), -np.cos(angle)])
+        * rng.choice([-1.0, 1.0])
+    )
     _lie(actor, rng, rng.uniform(0.7, 1.3), shift=away, power=2.0)
 
 
 def _collapse(actor: Actor, rng: Rng) -> None:
-    actor.to(sample_pose(rng, actor.body, "crouch", heading_rad=actor.heading_rad), rng.uniform(0.4, 0.8), "bending", power=1.5)
+    actor.to(
+        sample_pose(rng, actor.body, "crouch", heading_rad=actor.heading_rad),
+        rng.uniform(0.4, 0.8),
+        "bending",
+        power=1.5,
+    )
     _lie(actor, rng, rng.uniform(0.5, 1.0), shift=rng.normal(0.0, 0.25, 2), power=1.5)
 
 
@@ -104,7 +129,12 @@ def _sit_down(actor: Actor, rng: Rng, seconds: float, power: float = 0.0) -> Non
 
 def _sit(actor: Actor, rng: Rng) -> None:
     hasty = rng.random() < 0.3
-    _sit_down(actor, rng, rng.uniform(0.5, 0.8) if hasty else rng.uniform(0.9, 2.0), power=1.6 if hasty else 0.0)
+    _sit_down(
+        actor,
+        rng,
+        rng.uniform(0.5, 0.8) if hasty else rng.uniform(0.9, 2.0),
+        power=1.6 if hasty else 0.0,
+    )
     actor.hold(rng.uniform(6.0, 10.0))
     actor.upright(rng.uniform(0.8, 1.8))
 
@@ -118,19 +148,31 @@ def _lie_on_sofa(actor: Actor, rng: Rng) -> None:
         actor.hold(rng.uniform(0.5, 3.0))
         _lie(actor, rng, rng.uniform(1.0, 2.5), high)
     actor.hold(rng.uniform(8.0, 12.0))
-    actor.to(sample_pose(rng, actor.body, "sit", heading_rad=actor.heading_rad), rng.uniform(1.0, 2.0), "sitting")
+    actor.to(
+        sample_pose(rng, actor.body, "sit", heading_rad=actor.heading_rad),
+        rng.uniform(1.0, 2.0),
+        "sitting",
+    )
     actor.hold(1.5)
     actor.upright(rng.uniform(0.8, 1.8))
 
 
 def _bend(actor: Actor, rng: Rng) -> None:
-    actor.to(sample_pose(rng, actor.body, "bend", heading_rad=actor.heading_rad), rng.uniform(0.6, 1.5), "bending")
+    actor.to(
+        sample_pose(rng, actor.body, "bend", heading_rad=actor.heading_rad),
+        rng.uniform(0.6, 1.5),
+        "bending",
+    )
     actor.hold(rng.uniform(2.0, 6.0))
     actor.upright(rng.uniform(0.6, 1.5))
 
 
 def _crouch(actor: Actor, rng: Rng) -> None:
-    actor.to(sample_pose(rng, actor.body, "crouch", heading_rad=actor.heading_rad), rng.uniform(0.6, 1.5), "bending")
+    actor.to(
+        sample_pose(rng, actor.body, "crouch", heading_rad=actor.heading_rad),
+        rng.uniform(0.6, 1.5),
+        "bending",
+    )
     actor.hold(rng.uniform(3.0, 8.0))
     actor.upright(rng.uniform(0.6, 1.5))
 
@@ -138,7 +180,11 @@ def _crouch(actor: Actor, rng: Rng) -> None:
 def _pick_up(actor: Actor, rng: Rng) -> None:
     for _ in range(2):
         kind = str(rng.choice(["bend", "crouch"]))
-        actor.to(sample_pose(rng, actor.body, kind, heading_rad=actor.heading_rad), rng.uniform(0.4, 0.8), "bending")
+        actor.to(
+            sample_pose(rng, actor.body, kind, heading_rad=actor.heading_rad),
+            rng.uniform(0.4, 0.8),
+            "bending",
+        )
         actor.hold(rng.uniform(0.2, 1.0))
         actor.upright(rng.uniform(0.4, 0.8))
         actor.hold(1.0)
@@ -147,14 +193,22 @@ def _pick_up(actor: Actor, rng: Rng) -> None:
 def _kneel(actor: Actor, rng: Rng) -> None:
     actor.to(kneeling(actor.body, rng).turned(actor.heading_rad), rng.uniform(0.8, 1.8), "bending")
     actor.hold(rng.uniform(3.0, 6.0))
-    actor.to(kneeling(actor.body, rng, lean_deg=rng.uniform(30, 85)).turned(actor.heading_rad), rng.uniform(0.6, 1.5), "bending")
+    actor.to(
+        kneeling(actor.body, rng, lean_deg=rng.uniform(30, 85)).turned(actor.heading_rad),
+        rng.uniform(0.6, 1.5),
+        "bending",
+    )
     actor.hold(rng.uniform(3.0, 6.0))
     actor.upright(rng.uniform(1.0, 2.0))
 
 
 def _leave_view(actor: Actor, rng: Rng) -> None:
     side = float(rng.choice([-1.0, 1.0]))
-    outside = np.array([side * rng.uniform(3.0, 3.6), actor.place[1]]) if rng.random() < 0.7 else np.array([0.2 * side, 0.5])
+    outside = (
+        np.array([side * rng.uniform(3.0, 3.6), actor.place[1]])
+        if rng.random() < 0.7
+        else np.array([0.2 * side, 0.5])
+    )
     actor.walk(outside, rng.uniform(0.7, 1.2))
     actor.hold(rng.uniform(1.0, 5.0))
     actor.walk(_place(rng), rng.uniform(0.7, 1.2))
@@ -166,8 +220,14 @@ def _walk(actor: Actor, rng: Rng) -> None:
 
 
 def _sit_on_floor(actor: Actor, rng: Rng) -> None:
-    actor.to(sample_pose(rng, actor.body, "crouch", heading_rad=actor.heading_rad), rng.uniform(0.8, 1.5), "bending")
-    actor.to(seated_on_floor(actor.body, rng).turned(actor.heading_rad), rng.uniform(0.8, 1.5), "sitting")
+    actor.to(
+        sample_pose(rng, actor.body, "crouch", heading_rad=actor.heading_rad),
+        rng.uniform(0.8, 1.5),
+        "bending",
+    )
+    actor.to(
+        seated_on_floor(actor.body, rng).turned(actor.heading_rad), rng.uniform(0.8, 1.5), "sitting"
+    )
     actor.hold(rng.uniform(6.0, 10.0))
     actor.upright(rng.uniform(1.5, 2.5))
 
@@ -175,7 +235,9 @@ def _sit_on_floor(actor: Actor, rng: Rng) -> None:
 def _lie_on_floor(actor: Actor, rng: Rng) -> None:
     actor.to(kneeling(actor.body, rng).turned(actor.heading_rad), rng.uniform(1.2, 2.0), "bending")
     actor.hold(rng.uniform(0.5, 1.5))
-    actor.to(seated_on_floor(actor.body, rng).turned(actor.heading_rad), rng.uniform(1.2, 2.0), "sitting")
+    actor.to(
+        seated_on_floor(actor.body, rng).turned(actor.heading_rad), rng.uniform(1.2, 2.0), "sitting"
+    )
     actor.hold(rng.uniform(1.0, 2.0))
     _lie(actor, rng, rng.uniform(1.5, 3.0))
     actor.hold(LIE_S)
@@ -203,9 +265,17 @@ def kneeling(body: Body, rng: Rng, lean_deg: float = 5.0) -> Pose:
     segments = base.segments.copy()
     segments[:, :2] = unit(segments[:, :2] @ axis_rotation(X, np.radians(-0.3 * lean_deg)).T)
     segments[:, 2] = [0.0, -np.sin(back), -np.cos(back)]
-    segments[:, 3], segments[:, 4] = unit(np.array([0.0, 1.0, -0.03])), unit(np.array([0.0, 0.8, -0.6]))
+    segments[:, 3], segments[:, 4] = (
+        unit(np.array([0.0, 1.0, -0.03])),
+        unit(np.array([0.0, 0.8, -0.6])),
+    )
     return replace(
-        base, kind="kneel", pelvis=axis_rotation(X, np.radians(0.7 * lean_deg)), chest=lean, segments=segments, level_feet=False
+        base,
+        kind="kneel",
+        pelvis=axis_rotation(X, np.radians(0.7 * lean_deg)),
+        chest=lean,
+        segments=segments,
+        level_feet=False,
     )
 
 
@@ -215,5 +285,8 @@ def seated_on_floor(body: Body, rng: Rng) -> Pose:
     lean = axis_rotation(X, np.radians(rng.uniform(-15.0, 25.0)))
     segments = base.segments.copy()
     segments[:, 2] = [0.0, -np.cos(bent), np.sin(bent)]
-    segments[:, 3], segments[:, 4] = [0.0, -np.cos(bent), -np.sin(bent)], unit(np.array([0.0, -0.5, 0.8]))
+    segments[:, 3], segments[:, 4] = (
+        [0.0, -np.cos(bent), -np.sin(bent)],
+        unit(np.array([0.0, -0.5, 0.8])),
+    )
     return replace(base, kind="floor", pelvis=lean, chest=lean, segments=segments, level_feet=False)

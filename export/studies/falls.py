@@ -6,19 +6,21 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edge.activity import ActivityTracker
-from edge.config import TrackConfig
-from edge.events import EventKeeper
-from edge.pose import POSTURES, PoseEstimate, Posture
-from edge.publish import Message
-from edge.rig import Camera
-from edge.track import Tracker
-from export.acting import RATE_HZ, Take
-from export.fall_scripts import FALLS, NEGATIVES, fall_take, negative_take
-from export.lifter_errors import LifterErrors
+from edge.behaviour.posture import ActivityTracker
+from edge.behaviour.track import Tracker
+from edge.core.config.settings import TrackConfig
+from edge.core.pose import POSTURES, PoseEstimate, Posture
+from edge.core.rig import Camera
+from edge.output.messages.events import EventKeeper
+from edge.output.messages.payloads import Message
+from export.bodies.acting import RATE_HZ, Take
+from export.studies.fall_scripts import FALLS, NEGATIVES, fall_take, negative_take
+from export.studies.lifter_errors import LifterErrors
 
 IN_TIME_S = 2.0
-EXPECTED = tuple(n for n in NEGATIVES if "floor" not in n)  # what must raise nothing; the others are reported beside it
+EXPECTED = tuple(
+    n for n in NEGATIVES if "floor" not in n
+)  # what must raise nothing; the others are reported beside it
 
 
 @dataclass(eq=False)
@@ -48,7 +50,11 @@ class Told:
     @property
     def delay_s(self) -> float | None:
         """From then to the first fall event; negative where it came before the very end, None where it never came."""
-        return self.falls[0] - self.fall_s if self.falls and self.falls[0] > self.fall_s - 4.0 else None
+        return (
+            self.falls[0] - self.fall_s
+            if self.falls and self.falls[0] > self.fall_s - 4.0
+            else None
+        )
 
 
 def sense(take: Take, rng: np.random.Generator) -> Told:
@@ -71,12 +77,18 @@ def sense(take: Take, rng: np.random.Generator) -> Told:
         if pose is not None:
             true = camera.from_room(joints[:15])
             told.errors_m.append(float(np.linalg.norm(pose.joints - true, axis=1).mean()))
-            told.rooted_m.append(float(np.linalg.norm(pose.joints - pose.joints[8] - true + true[8], axis=1).mean()))
+            told.rooted_m.append(
+                float(np.linalg.norm(pose.joints - pose.joints[8] - true + true[8], axis=1).mean())
+            )
             smoothed = track(pose, t_ns)
             room = errors.believed.to_room(smoothed.joints)
             activity = recognise(smoothed, room, t_ns)
             told.postures[(posture, activity.posture)] += 1
-            events.pose(PoseEstimate(k + 1, k, t_ns, t_ns, smoothed, room, 1, None, 0.0, "simulated", activity))
+            events.pose(
+                PoseEstimate(
+                    k + 1, k, t_ns, t_ns, smoothed, room, 1, None, 0.0, "simulated", activity
+                )
+            )
         events.tick()
     return told
 
@@ -117,11 +129,17 @@ def fall_table(told: list[Told]) -> str:
 def negative_table(told: list[Told]) -> str:
     """What is no fall, by kind, as a Markdown table: minutes, takes and false events."""
     lines = ["| no fall | takes | minutes | fall events |", "|---|---|---|---|"]
-    groups = {**{k: (k,) for k in EXPECTED}, "all of these": EXPECTED, **{k: (k,) for k in NEGATIVES if k not in EXPECTED}}
+    groups = {
+        **{k: (k,) for k in EXPECTED},
+        "all of these": EXPECTED,
+        **{k: (k,) for k in NEGATIVES if k not in EXPECTED},
+    }
     for name, kinds in groups.items():
         rows = [t for t in told if t.take.name in kinds]
         minutes = sum(t.seconds for t in rows) / 60.0
-        lines.append(f"| {name} | {len(rows)} | {minutes:.1f} | {sum(len(t.falls) for t in rows)} |")
+        lines.append(
+            f"| {name} | {len(rows)} | {minutes:.1f} | {sum(len(t.falls) for t in rows)} |"
+        )
     return "\n".join(lines)
 
 
@@ -153,7 +171,10 @@ def posture_table(told: list[Told]) -> str:
 
 def fall_report(told: list[Told], command: str) -> str:
     """The whole report as Markdown; command: what made it."""
-    errors, rooted = (100.0 * np.concatenate([getattr(t, name) for t in told]) for name in ("errors_m", "rooted_m"))
+    errors, rooted = (
+        100.0 * np.concatenate([getattr(t, name) for t in told])
+        for name in ("errors_m", "rooted_m")
+    )
     minutes = sum(t.seconds for t in told if t.take.name in EXPECTED) / 60.0
     return f"""# Falls, acted out
 
@@ -165,7 +186,7 @@ earlier `ray` network's (9.4 cm median in the field), correlated between joints 
 wrong, one in 30 is missing, and there are gaps of up to 1.5 s. From there on it is the sensor's own code, at 10 poses a second:
 track, activity, events.
 
-    {command} --out export/results/falls.md
+    {command} --out export/studies/results/falls.md
 
 The thresholds were set on the seeds 1 to 4 (40 falls each), 1001 and 2002 (100 each): there 349 of 360 falls are told in time, 9
 late, 2 not, and none of the harmless motions as one. These tables are of a seed that they have not seen.

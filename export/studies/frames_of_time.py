@@ -13,19 +13,19 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edge.config import TrackConfig
-from edge.devices import FloatArray
-from edge.mirror import mirrored_rig
-from edge.network_lifter import NetworkLifter
-from edge.pose import Keypoints, LiftedPose
-from edge.pose_kernel import Kernels, analytic_signal, make_kernels
-from edge.ray_decoder import Lifted
-from edge.rays import N_JOINTS, View, keypoint_view
-from edge.rig import Rig
-from edge.track import Tracker
-from export.conditions import CONDITIONS
-from export.dataset_simulation import PERSON_EVERY_NS, SoundStage, draw_people, settle_in
-from export.scenes import Person, make_scene, scene_rng
+from edge.behaviour.track import Tracker
+from edge.core.config.settings import TrackConfig
+from edge.core.contracts import FloatArray
+from edge.core.pose import Keypoints, LiftedPose
+from edge.core.rig import Rig
+from edge.lifting.mirror import mirrored_rig
+from edge.lifting.network_lifter import NetworkLifter
+from edge.lifting.ray_decoder import Lifted
+from edge.lifting.rays import N_JOINTS, View, keypoint_view
+from edge.sound.pose_kernel import Kernels, analytic_signal, make_kernels
+from export.simulate.conditions import CONDITIONS
+from export.simulate.samples import PERSON_EVERY_NS, SoundStage, draw_people, settle_in
+from export.simulate.scenes import Person, make_scene, scene_rng
 
 Array = npt.NDArray[np.float64]
 Rng = np.random.Generator
@@ -35,7 +35,11 @@ PERIODS = 5
 PERIOD_NS = 100_000_000
 WALK_M_S, STIR_M_S = (0.5, 1.4), 0.15
 COUNTS = (1, 2, 3, 5)
-OWN, NEWEST, TRACKED = "each period along its own rays", "all along the newest rays", "tracked, one period each"
+OWN, NEWEST, TRACKED = (
+    "each period along its own rays",
+    "all along the newest rays",
+    "tracked, one period each",
+)
 BARE = "with nothing left of the room"
 FAR_OFF_M = 0.15
 
@@ -49,7 +53,9 @@ class Moment:
     joints: Array
 
 
-def errors_over_time(model: Path, conditions: str, rooms: int, seed: int) -> dict[tuple[str, int], Array]:
+def errors_over_time(
+    model: Path, conditions: str, rooms: int, seed: int
+) -> dict[tuple[str, int], Array]:
     """Errors of the joints (N, 15) [m] in the last of PERIODS periods, by how they were used and how many (COUNTS).
 
     Rooms of the test split. Raises ModelError for a model that cannot be read.
@@ -59,17 +65,24 @@ def errors_over_time(model: Path, conditions: str, rooms: int, seed: int) -> dic
     for index in range(rooms):
         for moments, bare, rig in _moments(conditions, seed, index):
             for how, joints in _lifted(lifter, moments, bare, rig).items():
-                found.setdefault(how, []).append(np.linalg.norm(joints - moments[-1].joints, axis=1))
+                found.setdefault(how, []).append(
+                    np.linalg.norm(joints - moments[-1].joints, axis=1)
+                )
     return {how: np.array(rows) for how, rows in found.items()}
 
 
 def frames_table(errors: dict[tuple[str, int], Array]) -> str:
     """Markdown, a row for each use."""
-    lines = ["| periods | used | people | MPJPE median / mean (cm) | PCK 15 cm (%) |", "|---|---|---|---|---|"]
+    lines = [
+        "| periods | used | people | MPJPE median / mean (cm) | PCK 15 cm (%) |",
+        "|---|---|---|---|---|",
+    ]
     for (how, count), rows in errors.items():
         each = 100.0 * rows.mean(axis=1)
         near = 100.0 * float((rows < FAR_OFF_M).mean())
-        lines.append(f"| {count} | {how} | {len(rows)} | {np.median(each):.1f} / {each.mean():.1f} | {near:.1f} |")
+        lines.append(
+            f"| {count} | {how} | {len(rows)} | {np.median(each):.1f} / {each.mean():.1f} | {near:.1f} |"
+        )
     return "\n".join(lines)
 
 
@@ -84,7 +97,9 @@ def _moments(conditions: str, seed: int, index: int) -> Iterator[tuple[list[Mome
     settle_in(stage, noises, conditions, "test", seed, index)
     camera, rate, band = scene.rig.true.camera, stage.rate_hz, scene.rig.excitation.band_hz
     for number, (person, body, rng) in enumerate(zip(scene.people, bodies, draws, strict=True)):
-        step_m = camera.from_room(_velocity(person, rng) * PERIOD_NS * 1e-9) - camera.from_room(np.zeros(3))
+        step_m = camera.from_room(_velocity(person, rng) * PERIOD_NS * 1e-9) - camera.from_room(
+            np.zeros(3)
+        )
         moments = []
         for k in range(PERIODS):
             before = k - PERIODS + 1
@@ -94,7 +109,9 @@ def _moments(conditions: str, seed: int, index: int) -> Iterator[tuple[list[Mome
                 joints=person.joints + before * step_m,
             )
             # The same folds of the clothes each time.
-            spectra = stage.body(moved, scene_rng("test", seed, index, 10 + number)) if before else body
+            spectra = (
+                stage.body(moved, scene_rng("test", seed, index, 10 + number)) if before else body
+            )
             keypoints = CONDITIONS[conditions].keypoints(rng, moved.joints, camera)
             t_ns = (number + 1) * PERSON_EVERY_NS + k * PERIOD_NS
             before_noise = copy.deepcopy(rng)
@@ -104,7 +121,9 @@ def _moments(conditions: str, seed: int, index: int) -> Iterator[tuple[list[Mome
                 moments.append(Moment(keypoints, kernels, moved.joints[:N_JOINTS]))
         if heard is not None and len(moments) == PERIODS:
             alone = stage.body_alone(moved, spectra, before_noise).real
-            bare = make_kernels(analytic_signal(alone + heard[0] - heard[1], rate, band), rate, band)
+            bare = make_kernels(
+                analytic_signal(alone + heard[0] - heard[1], rate, band), rate, band
+            )
             yield moments, bare, scene.rig.measured
 
 
@@ -116,7 +135,9 @@ def _velocity(person: Person, rng: Rng) -> Array:
     return speed * np.array([np.sin(heading), -np.cos(heading), 0.0])
 
 
-def _lifted(lifter: NetworkLifter, moments: list[Moment], bare: Kernels, rig: Rig) -> dict[tuple[str, int], Array]:
+def _lifted(
+    lifter: NetworkLifter, moments: list[Moment], bare: Kernels, rig: Rig
+) -> dict[tuple[str, int], Array]:
     """Joints (15, 3) in the last period; nothing where too few of them were seen in one."""
     own: dict[int, list[Lifted]] = {n: [] for n in COUNTS}
     newest: dict[int, list[Lifted]] = {n: [] for n in COUNTS}
@@ -137,11 +158,18 @@ def _lifted(lifter: NetworkLifter, moments: list[Moment], bare: Kernels, rig: Ri
             own[n].append(looks[-1].lift(pictures[-n:]))
             newest[n].append(looks[-1].lift(again[-n:]))
     out = {(OWN, n): pair[0].with_mirror_image(pair[1]).joints for n, pair in own.items()}
-    out |= {(NEWEST, n): pair[0].with_mirror_image(pair[1]).joints for n, pair in newest.items() if n > 1}
+    out |= {
+        (NEWEST, n): pair[0].with_mirror_image(pair[1]).joints
+        for n, pair in newest.items()
+        if n > 1
+    }
     out[BARE, 1] = alone[0].with_mirror_image(alone[1]).joints
     track = Tracker(TrackConfig())
     for k, pair in enumerate(each):
-        tracked = track(_pose(pair[0].with_mirror_image(pair[1]), lifter.card.sound_threshold), (k + 1) * PERIOD_NS)
+        tracked = track(
+            _pose(pair[0].with_mirror_image(pair[1]), lifter.card.sound_threshold),
+            (k + 1) * PERIOD_NS,
+        )
     return out | {(TRACKED, len(moments)): tracked.joints}
 
 
@@ -153,12 +181,16 @@ class _Look:
         self._log_depth, self._xy = lifter.see(view)
 
     def picture(self, kernels: Kernels) -> tuple[FloatArray, ...]:
-        return self._lifter.card.form.inputs(self._view, self._log_depth, self._xy, kernels, self._rig)
+        return self._lifter.card.form.inputs(
+            self._view, self._log_depth, self._xy, kernels, self._rig
+        )
 
     def lift(self, pictures: list[tuple[FloatArray, ...]]) -> Lifted:
         """From the mean of the pictures' sound; all else is as in the last."""
         sound = np.stack([p[0] for p in pictures]).mean(axis=0, dtype=np.float32)
-        return self._lifter.answer((sound, *pictures[-1][1:]), self._log_depth, self._xy, self._view)
+        return self._lifter.answer(
+            (sound, *pictures[-1][1:]), self._log_depth, self._xy, self._view
+        )
 
 
 def _pose(lifted: Lifted, threshold: float) -> LiftedPose:

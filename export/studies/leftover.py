@@ -6,9 +6,9 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from export.conditions import CONDITIONS
-from export.dataset_simulation import PERSON_EVERY_NS, SoundStage, draw_people
-from export.scenes import make_scene, scene_rng
+from export.simulate.conditions import CONDITIONS
+from export.simulate.samples import PERSON_EVERY_NS, SoundStage, draw_people
+from export.simulate.scenes import make_scene, scene_rng
 
 Array = npt.NDArray[np.float64]
 
@@ -49,10 +49,16 @@ def _of_room(stage: SoundStage, index: int, seed: int, settled: bool) -> list[fl
         camera = scene.rig.true.camera
         keypoints = CONDITIONS["plain"].keypoints(rng, person.joints, camera)
         alone = stage.body_alone(person, body, copy.deepcopy(rng)).real
-        heard = stage.listen(person, body, keypoints, noises[number], (number + 1) * PERSON_EVERY_NS, rng)
+        heard = stage.listen(
+            person, body, keypoints, noises[number], (number + 1) * PERSON_EVERY_NS, rng
+        )
         arrival = scene.rig.measured.arrival_s(person.joints[:15])
-        low, high = (int(stage.rate_hz * t) for t in (arrival.min() - AROUND_S, arrival.max() + AROUND_S))
-        out.append(np.nan if heard is None else _db((heard[1] - alone)[:, low:high], alone[:, low:high]))
+        low, high = (
+            int(stage.rate_hz * t) for t in (arrival.min() - AROUND_S, arrival.max() + AROUND_S)
+        )
+        out.append(
+            np.nan if heard is None else _db((heard[1] - alone)[:, low:high], alone[:, low:high])
+        )
     return out
 
 
@@ -72,4 +78,6 @@ def leftover_table(drift_c: Array, left_db: Array) -> str:
 
 
 def _db(a: npt.NDArray[np.floating], b: npt.NDArray[np.floating]) -> float:
-    return float(20.0 * np.log10(max(float(np.linalg.norm(a)), 1e-30) / max(float(np.linalg.norm(b)), 1e-30)))
+    return float(
+        20.0 * np.log10(max(float(np.linalg.norm(a)), 1e-30) / max(float(np.linalg.norm(b)), 1e-30))
+    )

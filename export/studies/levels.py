@@ -7,21 +7,24 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edge.dataset import Environment, require_environments
-from edge.errors import SessionError
-from edge.pose import MID_HIP
-from edge.pose_kernel import analytic_signal
-from export.acoustics import PeriodGrid
-from export.capsules import body_surface
-from export.dataset_simulation import TAIL_LIMITS_DB, TAIL_MEAN_DB, TAIL_SPREAD_DB, WALL_ORDER
-from export.late_tail import LateTail
-from export.random_room import random_room
-from export.room import body_response, empty_response
+from edge.core.errors import SessionError
+from edge.core.pose import MID_HIP
+from edge.sound.pose_kernel import analytic_signal
+from edge.sources.session.dataset import Environment, require_environments
+from export.acoustics.capsules import body_surface
+from export.acoustics.late_tail import LateTail
+from export.acoustics.physical_optics import PeriodGrid
+from export.acoustics.random_room import random_room
+from export.acoustics.room import body_response, empty_response
+from export.simulate.samples import TAIL_LIMITS_DB, TAIL_MEAN_DB, TAIL_SPREAD_DB, WALL_ORDER
 
 Array = npt.NDArray[np.float64]
 
 PERIOD_S = 0.25
-FRONT_M, BEHIND_M = 0.4, 0.1  # the echo: from the body's front to just behind the mid-hip, half path
+FRONT_M, BEHIND_M = (
+    0.4,
+    0.1,
+)  # the echo: from the body's front to just behind the mid-hip, half path
 LATE_M = 0.5
 LATE_STARTS_M = (0.2, 0.7, 1.2, 1.7)
 ROWS = (
@@ -56,24 +59,37 @@ def measured_levels(path: Path) -> Levels:
     for environment in require_environments(path):
         empty = empty_envelope(environment)
         for sample in environment:
-            kernel = np.abs(analytic_signal(sample.rir, environment.sample_rate_hz, environment.band_hz))
+            kernel = np.abs(
+                analytic_signal(sample.rir, environment.sample_rate_hz, environment.band_hz)
+            )
             rows.append(levels_of(kernel, empty, sample.joints, environment))
     if not rows:
         raise SessionError(f"{path}: not one usable sample")
     return Levels(np.array(rows))
 
 
-def simulated_levels(path: Path, rooms: int, seed: int, room_size_m: tuple[float, float, float]) -> Levels:
+def simulated_levels(
+    path: Path, rooms: int, seed: int, room_size_m: tuple[float, float, float]
+) -> Levels:
     """The same for this simulator: the rigs and poses of `path` in random rooms of about that size, bodies as capsules.
 
     Without noise, transducers and drift: only physics is compared.
     """
     return Levels(
-        np.array([row for e in require_environments(path) for k in range(rooms) for row in _simulated(e, [seed, k], room_size_m)])
+        np.array(
+            [
+                row
+                for e in require_environments(path)
+                for k in range(rooms)
+                for row in _simulated(e, [seed, k], room_size_m)
+            ]
+        )
     )
 
 
-def _simulated(environment: Environment, seed: list[int], size_m: tuple[float, float, float]) -> Iterator[Array]:
+def _simulated(
+    environment: Environment, seed: list[int], size_m: tuple[float, float, float]
+) -> Iterator[Array]:
     rng = np.random.default_rng(seed)
     rig, c = environment.rig, environment.rig.speed_of_sound_m_s
     rate = round(environment.sample_rate_hz)
@@ -89,12 +105,20 @@ def _simulated(environment: Environment, seed: list[int], size_m: tuple[float, f
     tail = LateTail(room, rng, after_order=WALL_ORDER, level_db=level_db)
     kept = environment_window(environment)
     p = rig.pairs
-    h0 = grid.response(empty_response(room, rig.speakers, rig.mics, grid, c))[p[:, 0], p[:, 1], :kept]
+    h0 = grid.response(empty_response(room, rig.speakers, rig.mics, grid, c))[
+        p[:, 0], p[:, 1], :kept
+    ]
     empty = np.abs(analytic_signal(h0, rate, environment.band_hz))
     for j in joints:
         body = body_surface(j, grid.patch_spacing_m(c), rng)
-        spectra = body_response(room, body, rig.speakers, rig.mics, grid, c, order=WALL_ORDER, tail=tail, anchors=j)
-        kernel = np.abs(analytic_signal(grid.response(spectra)[p[:, 0], p[:, 1], :kept], rate, environment.band_hz))
+        spectra = body_response(
+            room, body, rig.speakers, rig.mics, grid, c, order=WALL_ORDER, tail=tail, anchors=j
+        )
+        kernel = np.abs(
+            analytic_signal(
+                grid.response(spectra)[p[:, 0], p[:, 1], :kept], rate, environment.band_hz
+            )
+        )
         yield levels_of(kernel, empty, j, environment)
 
 
@@ -109,7 +133,9 @@ def empty_envelope(environment: Environment) -> Array:
     try:
         h0 = np.load(file, allow_pickle=False)
     except (OSError, ValueError) as e:
-        raise SessionError(f"{file}: the response of the empty room is needed to compare levels ({e})") from e
+        raise SessionError(
+            f"{file}: the response of the empty room is needed to compare levels ({e})"
+        ) from e
     return np.abs(analytic_signal(h0, environment.sample_rate_hz, environment.band_hz))
 
 
@@ -119,16 +145,28 @@ def levels_of(kernel: Array, empty: Array, joints: Array, environment: Environme
     half_path = np.arange(kernel.shape[1]) / rate * c / 2.0
     hip = float(rig.arrival_s(joints[MID_HIP]).mean()) * c / 2.0
     direct = rig.direct_arrival_s * c
-    unit = np.mean([empty[p, : int((d / c + 1e-3) * rate)].max() * max(d, 0.02) for p, d in enumerate(direct)])
+    unit = np.mean(
+        [empty[p, : int((d / c + 1e-3) * rate)].max() * max(d, 0.02) for p, d in enumerate(direct)]
+    )
 
     def rms(a: Array, start: float, end: float) -> float:
         return float(np.sqrt(np.mean(a[:, (half_path >= start) & (half_path < end)] ** 2)))
 
     echo = rms(kernel, hip - FRONT_M, hip + BEHIND_M)
-    peak = float(np.median(kernel[:, (half_path >= hip - FRONT_M) & (half_path < hip + BEHIND_M)].max(axis=1)))
+    peak = float(
+        np.median(
+            kernel[:, (half_path >= hip - FRONT_M) & (half_path < hip + BEHIND_M)].max(axis=1)
+        )
+    )
     clutter = rms(empty, hip - FRONT_M, hip + BEHIND_M)
     late = [rms(kernel, hip + a, hip + a + LATE_M) / echo for a in LATE_STARTS_M]
-    ratios = [peak / unit, echo / unit, clutter / echo, rms(empty, 0.0, 0.3 + direct.max() / 2.0) / echo, *late]
+    ratios = [
+        peak / unit,
+        echo / unit,
+        clutter / echo,
+        rms(empty, 0.0, 0.3 + direct.max() / 2.0) / echo,
+        *late,
+    ]
     return 20.0 * np.log10(np.maximum(ratios, 1e-9))
 
 
@@ -139,6 +177,11 @@ def level_table(found: Levels, simulated: Levels) -> str:
         "|---|---|---|---|",
     ]
     for k, row in enumerate(ROWS):
-        cells = [f"{x.median[k]:.1f} ({x.spread[0, k]:.1f} to {x.spread[1, k]:.1f})" for x in (found, simulated)]
-        lines.append(f"| {row} | {cells[0]} | {cells[1]} | {simulated.median[k] - found.median[k]:+.1f} |")
+        cells = [
+            f"{x.median[k]:.1f} ({x.spread[0, k]:.1f} to {x.spread[1, k]:.1f})"
+            for x in (found, simulated)
+        ]
+        lines.append(
+            f"| {row} | {cells[0]} | {cells[1]} | {simulated.median[k] - found.median[k]:+.1f} |"
+        )
     return "\n".join(lines)

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge.pose import LiftedPose, ScaleSource
-from edge.rig import Camera
-from export.skeleton import Array
+from edge.core.pose import LiftedPose, ScaleSource
+from edge.core.rig import Camera
+from export.bodies.skeleton import Array
 
 # Chosen so that median and mean over poses are those of the `ray` lifter; `posekernel-export falls` prints what comes out.
 RANGE_SIGMA = 0.025  # relative, common to all joints
 ASSUMED_SIGMA = 0.047  # without a usable echo, camera height known: 7 % of the time
 DEPTH_M, ACROSS_M = 0.052, 0.030  # 1-sigma of a joint, along and across its ray
-JOINT_FACTOR = np.array([1.0, 0.8, 0.8, 1.1, 1.5, 0.8, 1.1, 1.5, 0.7, 0.75, 1.0, 1.3, 0.75, 1.0, 1.3])
+JOINT_FACTOR = np.array(
+    [1.0, 0.8, 0.8, 1.1, 1.5, 0.8, 1.1, 1.5, 0.7, 0.75, 1.0, 1.3, 0.75, 1.0, 1.3]
+)
 GROUPS = np.array([0, 1, 1, 2, 2, 1, 3, 3, 1, 1, 4, 4, 1, 5, 5])  # joints that err together
 LYING_FACTOR = 1.5
 TROUBLE_SIGMA = 0.45  # log-normal: how much better or worse it goes for seconds at a time
@@ -59,9 +61,15 @@ class LifterErrors:
         """The pose (15 joints, camera frame) that comes of true joints (25, 3) in the room frame; None where nobody is found."""
         rng = self._rng
         true = self.camera.from_room(room[:15])
-        trouble = float(np.exp(TROUBLE_SIGMA * self._trouble.step(rng, dt_s, SLOW_S)[0])) * (LYING_FACTOR if lying else 1.0)
+        trouble = float(np.exp(TROUBLE_SIGMA * self._trouble.step(rng, dt_s, SLOW_S)[0])) * (
+            LYING_FACTOR if lying else 1.0
+        )
         own, shared = self._own.step(rng, dt_s, SLOW_S), self._shared.step(rng, dt_s, SLOW_S)
-        error = 0.5 * (own + shared[GROUPS] + rng.normal(size=(15, 3)) + rng.normal(size=(6, 3))[GROUPS]) * JOINT_FACTOR[:, None]
+        error = (
+            0.5
+            * (own + shared[GROUPS] + rng.normal(size=(15, 3)) + rng.normal(size=(6, 3))[GROUPS])
+            * JOINT_FACTOR[:, None]
+        )
         seen = self._in_view(true)
         confidence = np.where(seen, 1.0 - 0.3 * rng.beta(1.0, 2.0, 15), rng.uniform(0.02, 0.28, 15))
         if self._hidden_legs:
@@ -83,7 +91,9 @@ class LifterErrors:
     def _in_view(self, joints: Array) -> Array:
         in_front = joints[:, 2] > 0.3
         pixels = self.camera.project(np.where(in_front[:, None], joints, [0.0, 0.0, 1.0]))
-        inside = (pixels > 0.0).all(axis=1) & (pixels < [self.camera.width, self.camera.height]).all(axis=1)
+        inside = (pixels > 0.0).all(axis=1) & (
+            pixels < [self.camera.width, self.camera.height]
+        ).all(axis=1)
         return np.asarray(in_front & inside)
 
     def _scale(self, dt_s: float, trouble: float) -> tuple[float, ScaleSource]:
@@ -102,7 +112,9 @@ class LifterErrors:
             return np.asarray(joints * [1.0, 1.0, -1.0] + [0.0, 0.0, 2.0 * joints[8, 2]])
         if kind == 1:
             return np.asarray(joints * rng.uniform(0.75, 1.35))
-        return np.asarray(joints + (rng.normal(0.0, 0.35, (6, 3)) * (rng.random((6, 1)) < 0.4))[GROUPS])
+        return np.asarray(
+            joints + (rng.normal(0.0, 0.35, (6, 3)) * (rng.random((6, 1)) < 0.4))[GROUPS]
+        )
 
     def _is_missed(self, dt_s: float) -> bool:
         if self._missing_s <= 0.0 and self._rng.random() < MISSED * dt_s:

@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edge.forms import form_of
-from edge.frustum import FrustumSpec
-from edge.rays import N_JOINTS, RaySpec, View, make_view
-from export.network import VisionNet
-from export.people import LEAST_DETECTED, DetectorErrors, Scenes, apply_errors
-from export.samples import Augmentation, Heard, Observed, Rng, detect
-from export.world_grid import WorldSpec, world_inputs
+from edge.lifting.frustum import FrustumSpec
+from edge.lifting.network_forms import form_of
+from edge.lifting.rays import N_JOINTS, RaySpec, View, make_view
+from export.simulate.people import LEAST_DETECTED, DetectorErrors, Scenes, apply_errors
+from export.train.ray_network import VisionNet
+from export.train.training_samples import Augmentation, Heard, Observed, Rng, detect
+from export.train.world_grid import WorldSpec, world_inputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,12 +34,17 @@ class Batch:
     true_sound: Tensor
 
 
-def fusion_batch(heard: Sequence[Heard], vision: VisionNet, spec: RaySpec | FrustumSpec) -> tuple[Batch, View]:
+def fusion_batch(
+    heard: Sequence[Heard], vision: VisionNet, spec: RaySpec | FrustumSpec
+) -> tuple[Batch, View]:
     """A batch for the network that has this kind of grid, and the views it was made from."""
     view = observed_view([h.observed for h in heard])
     log_depth, xy = see(vision, view)
     seen = [(view.one(i), log_depth[i], xy[i], h.kernels, h.rig) for i, h in enumerate(heard)]
-    told = [world_inputs(*s, spec) if isinstance(spec, WorldSpec) else form_of(spec).inputs(*s) for s in seen]
+    told = [
+        world_inputs(*s, spec) if isinstance(spec, WorldSpec) else form_of(spec).inputs(*s)
+        for s in seen
+    ]
     joints = np.stack([h.joints for h in heard]) @ view.turn
     batch = Batch(
         inputs=tuple(_tensor(np.stack(parts)) for parts in zip(*told, strict=True)),
@@ -71,23 +76,38 @@ def see(vision: VisionNet, view: View) -> tuple[np.ndarray, np.ndarray]:
     return out[:, :N_JOINTS], out[:, N_JOINTS:].reshape(-1, N_JOINTS, 2)
 
 
-def vision_batch(scenes: Scenes, errors: DetectorErrors, a: Augmentation, rng: Rng) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def vision_batch(
+    scenes: Scenes, errors: DetectorErrors, a: Augmentation, rng: Rng
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """People before cameras -> features (B, FEATURES), centre (B, 2), size (B,), truth in the person's frame (B, 15, 3) [m].
 
     errors: of the fitted detector, for a part of the scenes; of those, some are left out for want of joints.
     """
     theirs = rng.random(len(scenes.joints)) < a.detector
     scenes = apply_errors(scenes.pick(theirs), errors, rng) + _noisy(scenes.pick(~theirs), a, rng)
-    joints, rays, seen = scenes.joints[:, :N_JOINTS], scenes.rays[:, :N_JOINTS], scenes.seen[:, :N_JOINTS]
+    joints, rays, seen = (
+        scenes.joints[:, :N_JOINTS],
+        scenes.rays[:, :N_JOINTS],
+        scenes.seen[:, :N_JOINTS],
+    )
     known = rng.random(len(joints)) < a.height_known
     tilt = np.radians(scenes.tilt_deg + rng.normal(0.0, a.tilt_error_deg, len(joints)))
     roll = np.radians(scenes.roll_deg + rng.normal(0.0, a.tilt_error_deg, len(joints)))
     # As Camera.room_rotation, one per scene.
-    down = np.stack([np.sin(roll) * np.cos(tilt), np.cos(roll) * np.cos(tilt), np.sin(tilt)], axis=1)
+    down = np.stack(
+        [np.sin(roll) * np.cos(tilt), np.cos(roll) * np.cos(tilt), np.sin(tilt)], axis=1
+    )
     down = np.where(known[:, None], down, [0.0, 1.0, 0.0])
-    height = np.where(known, scenes.camera_height_m + rng.normal(0.0, a.height_error_m, len(joints)), np.nan)
+    height = np.where(
+        known, scenes.camera_height_m + rng.normal(0.0, a.height_error_m, len(joints)), np.nan
+    )
     view = make_view(np.where(seen[..., None], rays, [0.0, 0.0, 1.0]), seen, down, height)
-    return torch.from_numpy(view.features), _tensor(view.centre), _tensor(view.size), _tensor(joints @ view.turn)
+    return (
+        torch.from_numpy(view.features),
+        _tensor(view.centre),
+        _tensor(view.size),
+        _tensor(joints @ view.turn),
+    )
 
 
 def _noisy(scenes: Scenes, a: Augmentation, rng: Rng) -> Scenes:
@@ -95,7 +115,9 @@ def _noisy(scenes: Scenes, a: Augmentation, rng: Rng) -> Scenes:
     rays, seen = scenes.rays.copy(), scenes.seen.copy()
     rays[:, :N_JOINTS], more = detect(scenes.joints[:, :N_JOINTS], a, rng)
     both = seen[:, :N_JOINTS] & more
-    seen[:, :N_JOINTS] = np.where((both.sum(axis=1) < LEAST_DETECTED)[:, None], seen[:, :N_JOINTS], both)
+    seen[:, :N_JOINTS] = np.where(
+        (both.sum(axis=1) < LEAST_DETECTED)[:, None], seen[:, :N_JOINTS], both
+    )
     return replace(scenes, rays=rays, seen=seen)
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 from torch import nn
 
-from edge.errors import ConfigError
-from edge.frustum import FrustumSpec
-from export.network import RayConfig, RayNet, VisionConfig, ray_config_from
-from export.samples import Augmentation
-from export.volume_network import VolumeConfig, VolumeNet, volume_config_from
-from export.world_grid import WorldSpec
+from edge.core.errors import ConfigError
+from edge.lifting.frustum import FrustumSpec
+from export.train.ray_network import RayConfig, RayNet, VisionConfig, ray_config_from
+from export.train.training_samples import Augmentation
+from export.train.volume_network import VolumeConfig, VolumeNet, volume_config_from
+from export.train.world_grid import WorldSpec
 
 
 @dataclass(frozen=True)
@@ -88,15 +88,29 @@ CONFIGS = {
     "small": TrainConfig(steps=17000, ema=0.999, validate=500, patience=20),
     # A step takes six times as long, half as many samples make up for half of it.
     "volume": TrainConfig(form="volume", steps=4000, batch=32, validate=250, held_out=300),
-    "world": TrainConfig(form="volume", steps=4000, batch=32, validate=250, held_out=300, volume=VolumeConfig(spec=WorldSpec())),
-    "full": TrainConfig(steps=60000, ema=0.9995, patience=30, vision_training=VisionTraining(errors=20000, steps=60000)),
+    "world": TrainConfig(
+        form="volume",
+        steps=4000,
+        batch=32,
+        validate=250,
+        held_out=300,
+        volume=VolumeConfig(spec=WorldSpec()),
+    ),
+    "full": TrainConfig(
+        steps=60000,
+        ema=0.9995,
+        patience=30,
+        vision_training=VisionTraining(errors=20000, steps=60000),
+    ),
 }
 
 
 def named_config(name: str) -> TrainConfig:
     """One of CONFIGS. Raises ConfigError."""
     if name not in CONFIGS:
-        raise ConfigError(f"training configuration {name!r} is unknown: one of {', '.join(CONFIGS)} is needed")
+        raise ConfigError(
+            f"training configuration {name!r} is unknown: one of {', '.join(CONFIGS)} is needed"
+        )
     return CONFIGS[name]
 
 
@@ -117,14 +131,18 @@ def with_settings(config: TrainConfig, settings: Sequence[str]) -> TrainConfig:
         try:
             place[key] = kind(text)
         except ValueError:
-            raise ConfigError(f"--set {setting}: {text!r} was given, {path} needs a number like {place[key]}") from None
+            raise ConfigError(
+                f"--set {setting}: {text!r} was given, {path} needs a number like {place[key]}"
+            ) from None
     return config_from(data)
 
 
 def config_from(data: dict[str, Any]) -> TrainConfig:
     """A config out of `TrainConfig.as_dict`."""
     d = dict(data)
-    augmentation: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in d.pop("augmentation").items()}
+    augmentation: dict[str, Any] = {
+        k: tuple(v) if isinstance(v, list) else v for k, v in d.pop("augmentation").items()
+    }
     return TrainConfig(
         vision_training=VisionTraining(**d.pop("vision_training")),
         vision=VisionConfig(**d.pop("vision")),

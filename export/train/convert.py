@@ -26,9 +26,13 @@ def to_int8(float_path: Path, path: Path, calibration: Sequence[Inputs]) -> None
     q.load_quantization_recipe(recipe.static_wi8_ai8())
     for end in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT):
         # The file quantizes its inputs itself, so that both forms are called alike.
-        q.update_quantization_recipe(".*", end, algorithm_key=algorithm_manager.AlgorithmName.NO_QUANTIZE)
+        q.update_quantization_recipe(
+            ".*", end, algorithm_key=algorithm_manager.AlgorithmName.NO_QUANTIZE
+        )
     # The default calibration is a moving average of the extremes: it clips peaks.
-    c = calibrator.Calibrator(str(float_path), num_threads=1, qsv_update_func=qsv_utils.min_max_update)
+    c = calibrator.Calibrator(
+        str(float_path), num_threads=1, qsv_update_func=qsv_utils.min_max_update
+    )
     named = [{f"args_{k}": x for k, x in enumerate(inputs)} for inputs in calibration]
     c.calibrate({"serving_default": named}, q._recipe_manager)
     path.unlink(missing_ok=True)  # export_model refuses to overwrite

@@ -13,7 +13,11 @@ def plot_curves(log: Sequence[Mapping[str, float]], path: Path) -> None:
 
     figure, axes = pyplot.subplots(figsize=(7.0, 4.0), layout="constrained")
     steps = [row["step"] for row in log]
-    for key, label in (("loss", "training loss"), ("mean", "unseen rooms, mean"), ("median", "unseen rooms, median")):
+    for key, label in (
+        ("loss", "training loss"),
+        ("mean", "unseen rooms, mean"),
+        ("median", "unseen rooms, median"),
+    ):
         axes.plot(steps, [100.0 * row[key] for row in log], label=label)
     axes.set(xlabel="step", ylabel="cm", ylim=(0.0, None))
     axes.grid(alpha=0.3)

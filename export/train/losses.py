@@ -3,12 +3,12 @@
 import torch
 from torch import Tensor, nn
 
-from edge.pose import MID_HIP
-from export.batches import Batch
-from export.network import Decoded, assemble, expected, with_prior
-from export.train_config import TrainConfig
-from export.volume_network import decode_volume, volume_target, with_volume_prior
-from export.world_grid import WorldSpec, decode_world, world_target
+from edge.core.pose import MID_HIP
+from export.train.batches import Batch
+from export.train.configuration import TrainConfig
+from export.train.ray_network import Decoded, assemble, expected, with_prior
+from export.train.volume_network import decode_volume, volume_target, with_volume_prior
+from export.train.world_grid import WorldSpec, decode_world, world_target
 
 
 def fusion_loss(net: nn.Module, b: Batch, c: TrainConfig) -> tuple[Tensor, float]:
@@ -16,7 +16,9 @@ def fusion_loss(net: nn.Module, b: Batch, c: TrainConfig) -> tuple[Tensor, float
     decoded, surprise = _volume(net, b, c) if c.form == "volume" else _ray(net, b, c)
     metres = metres_loss(decoded.joints, b.joints)
     sound = nn.functional.binary_cross_entropy_with_logits(decoded.sound_logit, b.true_sound)
-    return metres + c.ce * surprise + c.nll * sigma_loss(decoded, b.joints) + c.sound * sound, metres.item()
+    return metres + c.ce * surprise + c.nll * sigma_loss(
+        decoded, b.joints
+    ) + c.sound * sound, metres.item()
 
 
 def predict(net: nn.Module, b: Batch, c: TrainConfig) -> Tensor:
@@ -37,7 +39,9 @@ def _ray(net: nn.Module, b: Batch, c: TrainConfig) -> tuple[Decoded, Tensor]:
 
 
 def _decoded_ray(logits: Tensor, residual: Tensor, b: Batch, c: TrainConfig) -> Decoded:
-    shift, spread = expected(with_prior(c.ray, logits), torch.from_numpy(c.ray.spec.offsets).to(logits)[:, None])
+    shift, spread = expected(
+        with_prior(c.ray, logits), torch.from_numpy(c.ray.spec.offsets).to(logits)[:, None]
+    )
     return assemble(c.ray.decoding, b.log_depth + shift, b.xy, spread, residual, b.centre, b.size)
 
 
@@ -47,12 +51,18 @@ def _volume(net: nn.Module, b: Batch, c: TrainConfig) -> tuple[Decoded, Tensor]:
     decoded = _decoded_volume(heats[-1], residual, b, c)
     if isinstance(c.volume.spec, WorldSpec):
         target = world_target(c.volume.spec, b.joints @ b.turn.transpose(1, 2))
-        return decoded, torch.stack([_surprise(heat.flatten(1, 3), target.flatten(1, 3)) for heat in heats]).mean()
+        return decoded, torch.stack(
+            [_surprise(heat.flatten(1, 3), target.flatten(1, 3)) for heat in heats]
+        ).mean()
     z = b.joints[..., 2]
     place = (b.joints[..., :2] / z[..., None] - b.centre[:, None]) / b.size[:, None, None]
-    target = volume_target(c.volume, (z * b.size[:, None]).log() - b.log_depth[:, MID_HIP, None], place)
+    target = volume_target(
+        c.volume, (z * b.size[:, None]).log() - b.log_depth[:, MID_HIP, None], place
+    )
     beliefs = [with_volume_prior(c.volume, heat, b.log_depth, b.xy).flatten(1, 3) for heat in heats]
-    return decoded, torch.stack([_surprise(belief, target.flatten(1, 3)) for belief in beliefs]).mean()
+    return decoded, torch.stack(
+        [_surprise(belief, target.flatten(1, 3)) for belief in beliefs]
+    ).mean()
 
 
 def _decoded_volume(heat: Tensor, residual: Tensor, b: Batch, c: TrainConfig) -> Decoded:

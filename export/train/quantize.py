@@ -15,25 +15,27 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from edge.errors import ModelError
-from edge.forms import form_of
-from edge.network_lifter import FORMAT, INT8, VERSION
-from edge.ray_decoder import Lifted, RayDecoding
-from edge.rays import FEATURES, View
-from edge.tflite import Model
-from export.batches import Batch, fusion_batch
-from export.convert import Inputs, to_float, to_int8
-from export.network import VisionNet
-from export.samples import Augmentation, Heard, SoundSet, folders
-from export.train import load_networks
-from export.train_config import TrainConfig
-from export.world_grid import WorldSpec
+from edge.core.errors import ModelError
+from edge.core.inference.tflite import Model
+from edge.lifting.network_forms import form_of
+from edge.lifting.network_lifter import FORMAT, INT8, VERSION
+from edge.lifting.ray_decoder import Lifted, RayDecoding
+from edge.lifting.rays import FEATURES, View
+from export.train.batches import Batch, fusion_batch
+from export.train.configuration import TrainConfig
+from export.train.convert import Inputs, to_float, to_int8
+from export.train.ray_network import VisionNet
+from export.train.training import load_networks
+from export.train.training_samples import Augmentation, Heard, SoundSet, folders
+from export.train.world_grid import WorldSpec
 
 Array = npt.NDArray[np.float64]
 Say = Callable[[str], None]
 
 CHECKED = 200
-LIFTED = 1000  # samples whose joints and 1-sigma are held against the truth, where there are as many
+LIFTED = (
+    1000  # samples whose joints and 1-sigma are held against the truth, where there are as many
+)
 CALIBRATION = 300
 TIMED = 200
 WITHIN_SIGMA = 0.683
@@ -66,13 +68,24 @@ class Checked:
         """Of the fusion network, one sample."""
         return tuple(x[index : index + 1].numpy() for x in self.batch.inputs)
 
-    def lifted(self, index: int, logits: npt.ArrayLike, residual: npt.ArrayLike, config: TrainConfig, d: RayDecoding) -> Lifted:
+    def lifted(
+        self,
+        index: int,
+        logits: npt.ArrayLike,
+        residual: npt.ArrayLike,
+        config: TrainConfig,
+        d: RayDecoding,
+    ) -> Lifted:
         """The decoded outputs of one sample."""
         depth, xy = self.batch.log_depth[index].numpy(), self.batch.xy[index].numpy()
-        return form_of(config.fusion.spec).decode((logits, residual), depth, xy, self.views.one(index), d)
+        return form_of(config.fusion.spec).decode(
+            (logits, residual), depth, xy, self.views.one(index), d
+        )
 
 
-def quantize(checkpoint: Path, data: Path, out: Path, name: str | None = None, say: Say = print) -> Path:
+def quantize(
+    checkpoint: Path, data: Path, out: Path, name: str | None = None, say: Say = print
+) -> Path:
     """Write NAME.tflite, NAME_int8.tflite, NAME.json, lifter_vision.tflite, and their lines in SHA256SUMS; returns the card.
 
     data: dataset; DATA/val calibrates. The network that sees is one file for all forms. Raises ModelError where a file does not
@@ -86,7 +99,11 @@ def quantize(checkpoint: Path, data: Path, out: Path, name: str | None = None, s
     name = name or f"lifter_{config.form}"
     samples = SoundSet(folders(data, "val"))
     out.mkdir(parents=True, exist_ok=True)
-    files = {"vision": out / VISION, "float": out / f"{name}.tflite", "int8": out / f"{name}{INT8}.tflite"}
+    files = {
+        "vision": out / VISION,
+        "float": out / f"{name}.tflite",
+        "int8": out / f"{name}{INT8}.tflite",
+    }
     sums = out / "SHA256SUMS"
     _forget(sums, [p.name for p in files.values()])
     shared = [p for p in out.glob("lifter_*.json") if p.stem != name]
@@ -104,17 +121,30 @@ def quantize(checkpoint: Path, data: Path, out: Path, name: str | None = None, s
     to_int8(files["float"], files["int8"], [calibration.inputs(i) for i in range(len(calibration))])
     difference = _check_float(fusion, vision, files, recorded)
     decoding, threshold = _calibrated(files["int8"], recorded, images, config)
-    figures = _check_int8(files, recorded, images, config, decoding) | {"float_against_pytorch": difference}
+    figures = _check_int8(files, recorded, images, config, decoding) | {
+        "float_against_pytorch": difference
+    }
     figures |= _times_ms(fusion, files, recorded)
     say(json.dumps(figures, indent=1))
     card = {
         "format": FORMAT,
         "version": VERSION,
         "form": config.form,
-        "config": {"spec": asdict(config.fusion.spec), "decoding": asdict(decoding), "sound_threshold": threshold},
-        "files": {k: {"name": p.name, "sha256": _sha256(p), "bytes": p.stat().st_size} for k, p in files.items()},
+        "config": {
+            "spec": asdict(config.fusion.spec),
+            "decoding": asdict(decoding),
+            "sound_threshold": threshold,
+        },
+        "files": {
+            k: {"name": p.name, "sha256": _sha256(p), "bytes": p.stat().st_size}
+            for k, p in files.items()
+        },
         "training": config.as_dict()
-        | {"trained_steps": stored["step"], "samples": stored["samples"], "parameters": stored["parameters"]},
+        | {
+            "trained_steps": stored["step"],
+            "samples": stored["samples"],
+            "parameters": stored["parameters"],
+        },
         "commit": _commit(),
         "figures": figures | {"validation_mean_mpjpe_m": stored["score"], "samples": len(recorded)},
         "limits": list(LIMITS),
@@ -138,36 +168,64 @@ def _mixed(samples: SoundSet, augmentation: Augmentation, seed: int) -> list[Hea
     return [samples.augmented(int(i), augmentation, rng) for i in chosen]
 
 
-def _check_float(fusion: nn.Module, vision: VisionNet, files: dict[str, Path], samples: Checked) -> float:
+def _check_float(
+    fusion: nn.Module, vision: VisionNet, files: dict[str, Path], samples: Checked
+) -> float:
     """Largest difference of the float file from PyTorch, relative to the largest output."""
     model, seeing, worst = Model(files["float"]), Model(files["vision"]), 0.0
     for i in range(min(CHECKED, len(samples))):
         inputs = samples.inputs(i)
         features = samples.views.features[i : i + 1]
         with torch.no_grad():
-            expected = [*fusion(*(torch.from_numpy(x) for x in inputs)), vision(torch.from_numpy(features))]
+            expected = [
+                *fusion(*(torch.from_numpy(x) for x in inputs)),
+                vision(torch.from_numpy(features)),
+            ]
         for got, want in zip([*model.run(*inputs), *seeing.run(features)], expected, strict=True):
             worst = max(worst, float(np.abs(got - want.numpy()).max() / want.abs().max()))
     if not worst <= FLOAT_TOLERANCE:
-        raise ModelError(f"{files['float']}: differs from PyTorch by {worst:.2g} of the largest output, {FLOAT_TOLERANCE} may be")
+        raise ModelError(
+            f"{files['float']}: differs from PyTorch by {worst:.2g} of the largest output, {FLOAT_TOLERANCE} may be"
+        )
     return worst
 
 
-def _lifted(model: Model, index: int, samples: Checked, images: Checked, config: TrainConfig, decoding: RayDecoding) -> Lifted:
+def _lifted(
+    model: Model,
+    index: int,
+    samples: Checked,
+    images: Checked,
+    config: TrainConfig,
+    decoding: RayDecoding,
+) -> Lifted:
     """One sample as the runtime lifts it, with its mirror image."""
-    both = (x.lifted(index, *_first(model.run(*x.inputs(index))), config, decoding) for x in (samples, images))
+    both = (
+        x.lifted(index, *_first(model.run(*x.inputs(index))), config, decoding)
+        for x in (samples, images)
+    )
     return next(both).with_mirror_image(next(both))
 
 
 def _check_int8(
-    files: dict[str, Path], samples: Checked, images: Checked, config: TrainConfig, decoding: RayDecoding
+    files: dict[str, Path],
+    samples: Checked,
+    images: Checked,
+    config: TrainConfig,
+    decoding: RayDecoding,
 ) -> dict[str, float]:
     """Median errors of both files [m] and how far apart their joints are."""
     joints = {}
     for form in ("float", "int8"):
         model = Model(files[form])
-        joints[form] = np.stack([_lifted(model, i, samples, images, config, decoding).joints for i in range(len(samples))])
-    errors = {form: np.linalg.norm(j - samples.truth, axis=-1).mean(axis=1) for form, j in joints.items()}
+        joints[form] = np.stack(
+            [
+                _lifted(model, i, samples, images, config, decoding).joints
+                for i in range(len(samples))
+            ]
+        )
+    errors = {
+        form: np.linalg.norm(j - samples.truth, axis=-1).mean(axis=1) for form, j in joints.items()
+    }
     medians = {form: float(np.median(e)) for form, e in errors.items()}
     apart = float(np.median(np.linalg.norm(joints["int8"] - joints["float"], axis=-1)))
     # Sample by sample: the difference of two medians of few samples is mostly luck.
@@ -187,7 +245,9 @@ def _check_int8(
     }
 
 
-def _calibrated(path: Path, samples: Checked, images: Checked, config: TrainConfig) -> tuple[RayDecoding, float]:
+def _calibrated(
+    path: Path, samples: Checked, images: Checked, config: TrainConfig
+) -> tuple[RayDecoding, float]:
     """The decoding with factors that make WITHIN_SIGMA of the errors lie within 1 sigma, and the threshold of sound.
 
     path: the int8 file, which devices run by default; the float one is a point less often within.
@@ -201,16 +261,26 @@ def _calibrated(path: Path, samples: Checked, images: Checked, config: TrainConf
         ratios[0, i] = np.abs(error[:, 2]) / lifted.depth_sigma
         ratios[1, i] = np.abs(error[:, :2]).mean(axis=1) / lifted.plane_sigma
         ratios[2, i] = np.linalg.norm(error, axis=1) / lifted.sigma
-    return with_sigma_factors(plain, ratios, samples.views.seen), max(0.5, round(float(np.quantile(sure, UNSURE)), 3))
+    return with_sigma_factors(plain, ratios, samples.views.seen), max(
+        0.5, round(float(np.quantile(sure, UNSURE)), 3)
+    )
 
 
-def with_sigma_factors(plain: RayDecoding, ratios: Array, seen: npt.NDArray[np.bool_]) -> RayDecoding:
+def with_sigma_factors(
+    plain: RayDecoding, ratios: Array, seen: npt.NDArray[np.bool_]
+) -> RayDecoding:
     """ratios: (3, ...) errors along depth, across it and in all over their 1-sigma under `plain`; seen: (...,)."""
     depth, plane, joint = (float(np.quantile(r[seen], WITHIN_SIGMA)) for r in ratios)
     hidden = ratios[2][~seen]
-    unseen = float(np.quantile(hidden, WITHIN_SIGMA)) / joint if len(hidden) >= LEAST_UNSEEN else 1.0
+    unseen = (
+        float(np.quantile(hidden, WITHIN_SIGMA)) / joint if len(hidden) >= LEAST_UNSEEN else 1.0
+    )
     return replace(
-        plain, depth_sigma_factor=depth, plane_sigma_factor=plane, joint_sigma_factor=joint, unseen_sigma_factor=unseen
+        plain,
+        depth_sigma_factor=depth,
+        plane_sigma_factor=plane,
+        joint_sigma_factor=joint,
+        unseen_sigma_factor=unseen,
     )
 
 
@@ -218,7 +288,9 @@ def _times_ms(fusion: nn.Module, files: dict[str, Path], samples: Checked) -> di
     """Median time of the fusion network in PyTorch and in both files, one thread each, taken in turns [ms]."""
     inputs = samples.inputs(0)
     tensors = [torch.from_numpy(x) for x in inputs]
-    runs: dict[str, Callable[[], object]] = {form: partial(Model(files[form]).run, *inputs) for form in ("float", "int8")}
+    runs: dict[str, Callable[[], object]] = {
+        form: partial(Model(files[form]).run, *inputs) for form in ("float", "int8")
+    }
     runs["pytorch"] = partial(fusion, *tensors)
     took: dict[str, list[float]] = {name: [] for name in runs}
     before = torch.get_num_threads()
@@ -239,7 +311,9 @@ def _first(outputs: list[npt.NDArray[Any]]) -> tuple[npt.NDArray[Any], npt.NDArr
 
 
 def _spread(available: int, wanted: int) -> list[int]:
-    chosen: list[int] = np.unique(np.linspace(0, available - 1, wanted).round().astype(int)).tolist()
+    chosen: list[int] = np.unique(
+        np.linspace(0, available - 1, wanted).round().astype(int)
+    ).tolist()
     return chosen
 
 
@@ -264,7 +338,11 @@ def _commit() -> str:
     """The commit that made the model, or "unknown" outside a repository."""
     try:
         done = subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+            ["git", "rev-parse", "--short", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
         )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from edge.ray_decoder import DEPTH_STEP, PLACE_STEP, RESIDUALS, RayDecoding, residual_slices
-from edge.rays import CHANNELS, CONTEXT, FEATURES, N_JOINTS, SIZE_LOG, RaySpec
+from edge.lifting.ray_decoder import DEPTH_STEP, PLACE_STEP, RESIDUALS, RayDecoding, residual_slices
+from edge.lifting.rays import CHANNELS, CONTEXT, FEATURES, N_JOINTS, SIZE_LOG, RaySpec
 
 POSE = 3 * N_JOINTS
 
@@ -43,7 +43,8 @@ class VisionNet(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
         w = config.width
         self.first = nn.Linear(FEATURES, w)
         self.blocks = nn.ModuleList(
-            nn.Sequential(nn.SiLU(), nn.Linear(w, w), nn.SiLU(), nn.Linear(w, w)) for _ in range(config.blocks)
+            nn.Sequential(nn.SiLU(), nn.Linear(w, w), nn.SiLU(), nn.Linear(w, w))
+            for _ in range(config.blocks)
         )
         self.head = nn.Linear(w, 1 + POSE)
         nn.init.zeros_(self.head.weight)
@@ -69,7 +70,9 @@ class RayNet(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
         w, k, layers = config.width, config.kernel, len(config.dilations)
         self.width, self.bins = w, config.spec.bins
         hidden = config.hidden
-        self.context = nn.Sequential(nn.Linear(CONTEXT, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU())
+        self.context = nn.Sequential(
+            nn.Linear(CONTEXT, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU()
+        )
         self.film = nn.Linear(hidden, w * (1 + 2 * layers))
         self.position = nn.Parameter(torch.zeros(1, w, 1, self.bins))
         self.first = _convolution(N_JOINTS * len(CHANNELS), w, k, 1)
@@ -86,7 +89,9 @@ class RayNet(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
         """sound (B, bins, 45), context (B, CONTEXT) -> logits over the bins (B, bins, 15), residuals (B, RESIDUALS)."""
         c = self.context(context)
         film = self.film(c).view(-1, 1 + 2 * len(self.layers), self.width, 1, 1)
-        h = self.first(sound.permute(0, 2, 1).unsqueeze(2)) + self.position + film[:, 0]  # (B, W, 1, bins)
+        h = (
+            self.first(sound.permute(0, 2, 1).unsqueeze(2)) + self.position + film[:, 0]
+        )  # (B, W, 1, bins)
         for i, layer in enumerate(self.layers):
             h = h + layer(torch.relu(h * (1.0 + film[:, 1 + 2 * i]) + film[:, 2 + 2 * i]))
         h = torch.relu(h)
@@ -127,14 +132,22 @@ def expected(logits: Tensor, offsets: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def assemble(
-    decoding: RayDecoding, log_depth: Tensor, xy: Tensor, spread: Tensor, residual: Tensor, centre: Tensor, size: Tensor
+    decoding: RayDecoding,
+    log_depth: Tensor,
+    xy: Tensor,
+    spread: Tensor,
+    residual: Tensor,
+    centre: Tensor,
+    size: Tensor,
 ) -> Decoded:
-    """`edge.ray_decoder.assemble` for batches of tensors, with gradients."""
+    """`edge.lifting.ray_decoder.assemble` for batches of tensors, with gradients."""
     part = {name: residual[:, s] for name, s in residual_slices().items()}
     depth = log_depth + DEPTH_STEP * part["depth"]
     joints = person_points(depth, xy + PLACE_STEP * part["place"].reshape(xy.shape), centre, size)
     z, spread = joints[..., 2].detach(), spread.detach()
-    log_depth_sigma = (z * torch.hypot(spread, torch.full_like(spread, decoding.least_spread))).log() + part["depth_sigma"]
+    log_depth_sigma = (
+        z * torch.hypot(spread, torch.full_like(spread, decoding.least_spread))
+    ).log() + part["depth_sigma"]
     log_plane_sigma = (z * size[:, None] * PLACE_STEP).log() + part["plane_sigma"]
     return Decoded(joints, log_depth_sigma, log_plane_sigma, part["sound"][:, 0])
 

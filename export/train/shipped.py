@@ -14,12 +14,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from edge.errors import ModelError
-from edge.network_lifter import INT8, card_path, load_card
-from edge.rays import CHANNELS, CONTEXT, FEATURES, N_JOINTS
-from edge.tflite import Model
-from export.network import VisionNet
-from export.train_config import TrainConfig, config_from
+from edge.core.errors import ModelError
+from edge.core.inference.tflite import Model
+from edge.lifting.network_lifter import INT8, card_path, load_card
+from edge.lifting.rays import CHANNELS, CONTEXT, FEATURES, N_JOINTS
+from export.train.configuration import TrainConfig, config_from
+from export.train.ray_network import VisionNet
 
 SUFFIXES = (".json", ".tflite")
 TOLERANCE = 1e-5  # of the largest output
@@ -38,7 +38,11 @@ def load_shipped(path: Path) -> dict[str, Any]:
     seen_by = load_card(card).vision
     data = json.loads(card.read_text())
     try:
-        training = {k: v for k, v in data["training"].items() if k not in ("trained_steps", "samples", "parameters")}
+        training = {
+            k: v
+            for k, v in data["training"].items()
+            if k not in ("trained_steps", "samples", "parameters")
+        }
         config, fusion_file = config_from(training), card.with_name(data["files"]["float"]["name"])
     except (KeyError, TypeError) as e:
         raise ModelError(
@@ -47,14 +51,22 @@ def load_shipped(path: Path) -> dict[str, Any]:
     vision, fusion = VisionNet(config.vision), config.make_network()
     _restore(vision, card.with_name(seen_by), _examples(config)[-1:])
     _restore(fusion, fusion_file, _examples(config)[:-1])
-    return {"config": config.as_dict(), "vision": vision.state_dict(), "fusion": fusion.state_dict(), "folded": True}
+    return {
+        "config": config.as_dict(),
+        "vision": vision.state_dict(),
+        "fusion": fusion.state_dict(),
+        "folded": True,
+    }
 
 
 def refit_norms(net: nn.Module, batches: Sequence[tuple[Tensor, ...]]) -> None:
     """Give every batch normalisation the statistics of these inputs, and a scale and shift with which nothing changes."""
     norms = [m for m in net.modules() if isinstance(m, nn.BatchNorm2d)]
     passed: dict[nn.Module, list[Tensor]] = {norm: [] for norm in norms}
-    hooks = [norm.register_forward_hook(lambda norm, inputs, _: passed[norm].append(_moments(inputs[0]))) for norm in norms]
+    hooks = [
+        norm.register_forward_hook(lambda norm, inputs, _: passed[norm].append(_moments(inputs[0])))
+        for norm in norms
+    ]
     training = net.training
     net.eval()
     with torch.no_grad():
@@ -88,7 +100,9 @@ def _examples(config: TrainConfig) -> list[Tensor]:
         shapes = [(s.pairs, s.bins, s.side, s.side), (s.bins, s.side, s.side, N_JOINTS)]
     else:
         shapes = [(config.ray.spec.bins, N_JOINTS * len(CHANNELS))]
-    return [torch.randn((1, *shape), generator=draw) for shape in [*shapes, (CONTEXT,), (FEATURES,)]]
+    return [
+        torch.randn((1, *shape), generator=draw) for shape in [*shapes, (CONTEXT,), (FEATURES,)]
+    ]
 
 
 def _restore(net: nn.Module, path: Path, inputs: Sequence[Tensor]) -> None:
@@ -97,7 +111,9 @@ def _restore(net: nn.Module, path: Path, inputs: Sequence[Tensor]) -> None:
     layers = _in_order(net.eval(), inputs)
     stored, positions = _stored(path)
     if len(layers) != len(stored):
-        raise ModelError(f"{path}: has {len(stored)} layers, the network of its card has {len(layers)}: {_remedy(path)}")
+        raise ModelError(
+            f"{path}: has {len(stored)} layers, the network of its card has {len(layers)}: {_remedy(path)}"
+        )
     with torch.no_grad():
         for (layer, norm), (weight, bias) in zip(layers, stored, strict=True):
             _put(layer.weight, _oriented(weight, layer), path)
@@ -111,17 +127,23 @@ def _restore(net: nn.Module, path: Path, inputs: Sequence[Tensor]) -> None:
         if isinstance(position := getattr(net, "position", None), nn.Parameter):
             fitting = [p for p in positions if p.size == position.numel()]
             if len(fitting) != 1:
-                raise ModelError(f"{path}: {len(fitting)} constants may be the positions, one is needed: {_remedy(path)}")
+                raise ModelError(
+                    f"{path}: {len(fitting)} constants may be the positions, one is needed: {_remedy(path)}"
+                )
             _put(position, _channels_as(fitting[0], position), path)
         wanted = net(*inputs)
     got = model.run(*(x.numpy() for x in inputs))
     pairs = list(zip(got, wanted if isinstance(wanted, tuple) else (wanted,), strict=True))
     apart = max(float(np.abs(a - b.numpy()).max() / np.abs(a).max()) for a, b in pairs)
     if not apart <= TOLERANCE:
-        raise ModelError(f"{path}: the network read out of it differs by {apart:.2g} of the largest output: {_remedy(path)}")
+        raise ModelError(
+            f"{path}: the network read out of it differs by {apart:.2g} of the largest output: {_remedy(path)}"
+        )
 
 
-def _in_order(net: nn.Module, inputs: Sequence[Tensor]) -> list[tuple[nn.Module, nn.BatchNorm2d | None]]:
+def _in_order(
+    net: nn.Module, inputs: Sequence[Tensor]
+) -> list[tuple[nn.Module, nn.BatchNorm2d | None]]:
     """Layers in the order in which they run, each with the batch normalisation after it."""
     ran: list[nn.Module] = []
     layers = [m for m in net.modules() if isinstance(m, (*_WEIGHTED, nn.BatchNorm2d))]
@@ -148,7 +170,9 @@ def _stored(path: Path) -> tuple[list[tuple[Floats, Floats]], list[Floats]]:
         if kind in (code.FULLY_CONNECTED, code.CONV_2D, code.DEPTHWISE_CONV_2D):
             weight, bias = (_constant(model, graph, i) for i in operator.inputs[1:3])
             if weight is None or bias is None:
-                raise ModelError(f"{path}: a layer has no float weights or no bias: {_remedy(path)}")
+                raise ModelError(
+                    f"{path}: a layer has no float weights or no bias: {_remedy(path)}"
+                )
             layers.append((weight, bias))
         elif kind == code.ADD:
             constants = (_constant(model, graph, i) for i in operator.inputs)
@@ -172,7 +196,9 @@ def _oriented(weight: Floats, layer: nn.Module) -> Floats:
     if isinstance(layer, nn.Linear):
         return weight
     if layer.in_channels == 1:  # stored as a depthwise convolution: one, rows, columns, outputs
-        return weight.transpose(3, 0, 1, 2) if weight.shape[0] == 1 else weight.transpose(0, 3, 1, 2)
+        return (
+            weight.transpose(3, 0, 1, 2) if weight.shape[0] == 1 else weight.transpose(0, 3, 1, 2)
+        )
     return weight.transpose(0, 3, 1, 2)
 
 
@@ -185,7 +211,9 @@ def _channels_as(constant: Floats, position: Tensor) -> Floats:
 
 def _put(parameter: Tensor, values: Floats, path: Path) -> None:
     if tuple(parameter.shape) != values.shape:
-        raise ModelError(f"{path}: a layer of shape {values.shape} where its card has {tuple(parameter.shape)}: {_remedy(path)}")
+        raise ModelError(
+            f"{path}: a layer of shape {values.shape} where its card has {tuple(parameter.shape)}: {_remedy(path)}"
+        )
     parameter.copy_(torch.from_numpy(values.copy()))
 
 

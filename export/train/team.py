@@ -14,7 +14,10 @@ class Team:
 
     def __init__(self) -> None:
         """Meets the others that torchrun's environment tells of; alone without it."""
-        self.size, self.rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+        self.size, self.rank = (
+            int(os.environ.get("WORLD_SIZE", "1")),
+            int(os.environ.get("RANK", "0")),
+        )
         if self.size > 1 and not distributed.is_initialized():
             distributed.init_process_group("gloo", timeout=PATIENCE)
 

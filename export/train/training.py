@@ -18,16 +18,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from edge.errors import ConfigError, ModelError
-from export.batches import Batch, fusion_batch, vision_batch
-from export.curves import plot_curves
-from export.losses import fusion_loss, metres_loss, mpjpe, predict
-from export.network import VisionNet, parameters, person_points
-from export.people import detector_errors, sample_people, sample_scenes
-from export.samples import SoundSet, folders
-from export.shipped import SUFFIXES, load_shipped, refit_norms
-from export.team import Team
-from export.train_config import TrainConfig, config_from
+from edge.core.errors import ConfigError, ModelError
+from export.simulate.people import detector_errors, sample_people, sample_scenes
+from export.train.batches import Batch, fusion_batch, vision_batch
+from export.train.configuration import TrainConfig, config_from
+from export.train.curves import plot_curves
+from export.train.losses import fusion_loss, metres_loss, mpjpe, predict
+from export.train.ray_network import VisionNet, parameters, person_points
+from export.train.shipped import SUFFIXES, load_shipped, refit_norms
+from export.train.team import Team
+from export.train.training_samples import SoundSet, folders
 
 Say = Callable[[str], None]
 Progress = Callable[[Iterable[Any], int], Iterable[Any]]
@@ -64,16 +64,27 @@ def train(
     if start is not None:
         same = {key: start["config"][key] for key in ("form", "vision", "ray", "volume")}
         config = config_from(config.as_dict() | same)
-    given = vision_weights(vision) if vision is not None else start["vision"] if start is not None else None
+    given = (
+        vision_weights(vision)
+        if vision is not None
+        else start["vision"]
+        if start is not None
+        else None
+    )
     if team.first:
         seeing = _trained_vision(config, run, given, say, progress)
         (run / "config.json").write_text(json.dumps(config.as_dict(), indent=1))
     team.wait()
     if not team.first:
         seeing = _trained_vision(config, run, given, say, progress)
-    training, validation = SoundSet(folders(data, "train"), progress), SoundSet(folders(data, "val"), progress)
+    training, validation = (
+        SoundSet(folders(data, "train"), progress),
+        SoundSet(folders(data, "val"), progress),
+    )
     if team.first:
-        say(f"{len(training)} samples to train on, {len(validation)} of unseen rooms to validate on")
+        say(
+            f"{len(training)} samples to train on, {len(validation)} of unseen rooms to validate on"
+        )
     return _FusionTraining(config, run, seeing, training, validation, start, team, say).run(minutes)
 
 
@@ -82,7 +93,9 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     data = _read(path, "a checkpoint", "`posekernel-export train` makes one")
     missing = {"config", "vision", "fusion"} - set(data)
     if missing:
-        raise ModelError(f"{path}: a checkpoint needs {', '.join(sorted(missing))}; `posekernel-export train` makes one")
+        raise ModelError(
+            f"{path}: a checkpoint needs {', '.join(sorted(missing))}; `posekernel-export train` makes one"
+        )
     return dict(data) | {"folded": False}
 
 
@@ -109,7 +122,9 @@ def _read(path: Path, kind: str, remedy: str) -> Any:
         raise ModelError(f"{path}: not readable as {kind} ({type(e).__name__}); {remedy}") from e
 
 
-def _trained_vision(config: TrainConfig, run: Path, given: Weights | None, say: Say, progress: Progress) -> VisionNet:
+def _trained_vision(
+    config: TrainConfig, run: Path, given: Weights | None, say: Say, progress: Progress
+) -> VisionNet:
     """The run's own, the given one, or a new one; from then on the run's own."""
     net, stored = VisionNet(config.vision), run / "vision.pt"
     weights = vision_weights(stored) if stored.is_file() else given
@@ -123,8 +138,12 @@ def _trained_vision(config: TrainConfig, run: Path, given: Weights | None, say: 
                 f"{stored if stored.is_file() else '--vision'}: not the network that sees of this configuration "
                 f"({str(e).splitlines()[0]}); choose another --out or --vision"
             ) from e
-        if given is not None and any(not torch.equal(given[name], value) for name, value in weights.items() if name in given):
-            raise ConfigError(f"{stored}: the run began with another network that sees than is given now; choose another --out")
+        if given is not None and any(
+            not torch.equal(given[name], value) for name, value in weights.items() if name in given
+        ):
+            raise ConfigError(
+                f"{stored}: the run began with another network that sees than is given now; choose another --out"
+            )
     if not stored.is_file():
         torch.save(net.state_dict(), stored)
     net.eval()
@@ -133,23 +152,32 @@ def _trained_vision(config: TrainConfig, run: Path, given: Weights | None, say: 
 
 def _train_vision(config: TrainConfig, net: VisionNet, say: Say, progress: Progress) -> VisionNet:
     t = config.vision_training
-    people, others = sample_people(t.people, config.seed, "train", progress), sample_people(t.held_out, config.seed + 1, "val")
+    people, others = (
+        sample_people(t.people, config.seed, "train", progress),
+        sample_people(t.held_out, config.seed + 1, "val"),
+    )
     rng = np.random.default_rng([config.seed, 11])
     errors = detector_errors(sample_scenes(people, t.errors, rng), rng)
-    held_out = vision_batch(sample_scenes(others, t.held_out, rng), errors, config.augmentation, rng)
+    held_out = vision_batch(
+        sample_scenes(others, t.held_out, rng), errors, config.augmentation, rng
+    )
     average: VisionNet = deepcopy(net)
     average.eval()
     optimizer = torch.optim.AdamW(net.parameters(), t.rate, weight_decay=1e-3)
     began = time.monotonic()
     for step in range(t.steps):
         set_rate(optimizer, t.rate, step, step / t.steps, config.warm_up)
-        features, centre, size, truth = vision_batch(sample_scenes(people, t.batch, rng), errors, config.augmentation, rng)
+        features, centre, size, truth = vision_batch(
+            sample_scenes(people, t.batch, rng), errors, config.augmentation, rng
+        )
         loss = metres_loss(_seen_points(net(features), centre, size), truth)
         descend(optimizer, net, loss)
         follow(average, net, min(config.ema, (step + 1) / (step + 10)))
         if (step + 1) % max(1, t.steps // 12) == 0:
             with torch.no_grad():
-                error = mpjpe(_seen_points(average(held_out[0]), held_out[1], held_out[2]), held_out[3])
+                error = mpjpe(
+                    _seen_points(average(held_out[0]), held_out[1], held_out[2]), held_out[3]
+                )
             left = (time.monotonic() - began) / (step + 1) * (t.steps - step - 1)
             say(
                 f"vision {step + 1}/{t.steps}: loss {loss.item():.3f}, unseen people {100 * error.median():.1f} cm median, "
@@ -180,7 +208,9 @@ class _FusionTraining:
             if start["folded"]:
                 refit_norms(self.net, [self._batch(step).inputs for step in range(REFITTED)])
         self.average = deepcopy(self.net).eval()
-        self.optimizer = torch.optim.AdamW(self.net.parameters(), config.rate, weight_decay=config.weight_decay)
+        self.optimizer = torch.optim.AdamW(
+            self.net.parameters(), config.rate, weight_decay=config.weight_decay
+        )
         self.step, self.spent_s, self.best, self.since_best = 0, 0.0, float("inf"), 0
         self.log: list[dict[str, float]] = []
         if (run / "last.pt").is_file():
@@ -188,11 +218,21 @@ class _FusionTraining:
         team.share_weights(self.net)
 
     def run(self, minutes: float | None) -> Path:
-        c, began, saved, running = self.config, time.monotonic() - self.spent_s, time.monotonic(), float("nan")
+        c, began, saved, running = (
+            self.config,
+            time.monotonic() - self.spent_s,
+            time.monotonic(),
+            float("nan"),
+        )
         done = self.step / c.steps
         while done < 1.0 and self.team.agreed(self.since_best) < c.patience:
             self.spent_s = time.monotonic() - began
-            done = self.team.agreed(max((self.step + 1) / c.steps, 0.0 if minutes is None else self.spent_s / 60.0 / minutes))
+            done = self.team.agreed(
+                max(
+                    (self.step + 1) / c.steps,
+                    0.0 if minutes is None else self.spent_s / 60.0 / minutes,
+                )
+            )
             set_rate(self.optimizer, c.rate, self.step, min(done, 1.0), c.warm_up)
             loss, metres = fusion_loss(self.net, self._batch(self.step), c)
             if not np.isfinite(metres):
@@ -218,16 +258,29 @@ class _FusionTraining:
     def _batch(self, step: int) -> Batch:
         # Seeded by step and place in the batch: resumed or on several processes, a run draws what an unbroken one would have.
         c = self.config
-        chosen = np.random.default_rng([c.seed, 12, step]).integers(len(self.training), size=c.batch)
+        chosen = np.random.default_rng([c.seed, 12, step]).integers(
+            len(self.training), size=c.batch
+        )
         mine = range(self.team.rank, c.batch, self.team.size)
         rngs = [np.random.default_rng([c.seed, 14, step, k]) for k in mine]
-        heard = [self.training.augmented(int(chosen[k]), c.augmentation, rng) for k, rng in zip(mine, rngs, strict=True)]
+        heard = [
+            self.training.augmented(int(chosen[k]), c.augmentation, rng)
+            for k, rng in zip(mine, rngs, strict=True)
+        ]
         return fusion_batch(heard, self.vision, c.fusion.spec)[0]
 
     def _validate(self, running: float, done: float) -> None:
         errors = validate(self.average, self.vision, self.config, self.validation)
         score = float(errors.mean())
-        self.log.append({"step": self.step, "loss": running, "median": float(errors.median()), "mean": score, "s": self.spent_s})
+        self.log.append(
+            {
+                "step": self.step,
+                "loss": running,
+                "median": float(errors.median()),
+                "mean": score,
+                "s": self.spent_s,
+            }
+        )
         better = score < self.best
         self.best, self.since_best = (score, 0) if better else (self.best, self.since_best + 1)
         left = self.spent_s * (1.0 - done) / max(done, 1e-6) / 60.0
@@ -243,24 +296,51 @@ class _FusionTraining:
             self._write("best.pt", {"fusion": self.average.state_dict(), "score": score})
 
     def _write(self, name: str, content: dict[str, Any]) -> None:
-        head = {"config": self.config.as_dict(), "vision": self.vision.state_dict(), "step": self.step}
-        head |= {"samples": len(self.training), "parameters": parameters(self.net) + parameters(self.vision)}
+        head = {
+            "config": self.config.as_dict(),
+            "vision": self.vision.state_dict(),
+            "step": self.step,
+        }
+        head |= {
+            "samples": len(self.training),
+            "parameters": parameters(self.net) + parameters(self.vision),
+        }
         partial = self.folder / f"{name}.partial"
         torch.save(head | content, partial)
         partial.replace(self.folder / name)
 
     def _save(self) -> None:
-        state = {"fusion": self.net.state_dict(), "average": self.average.state_dict(), "optimizer": self.optimizer.state_dict()}
-        self._write("last.pt", state | {"spent_s": self.spent_s, "best": self.best, "since": self.since_best, "log": self.log})
+        state = {
+            "fusion": self.net.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+        self._write(
+            "last.pt",
+            state
+            | {
+                "spent_s": self.spent_s,
+                "best": self.best,
+                "since": self.since_best,
+                "log": self.log,
+            },
+        )
 
     def _resume(self, path: Path) -> None:
         data = load_checkpoint(path)
         if config_from(data["config"]).fusion != self.config.fusion:
-            raise ConfigError(f"{path}: is of another network; continue with its own --config or choose another --out")
+            raise ConfigError(
+                f"{path}: is of another network; continue with its own --config or choose another --out"
+            )
         self.net.load_state_dict(data["fusion"])
         self.average.load_state_dict(data["average"])
         self.optimizer.load_state_dict(data["optimizer"])
-        self.step, self.spent_s, self.best, self.since_best = data["step"], data["spent_s"], data["best"], data["since"]
+        self.step, self.spent_s, self.best, self.since_best = (
+            data["step"],
+            data["spent_s"],
+            data["best"],
+            data["since"],
+        )
         self.log = data["log"]
         if self.team.first:
             self.say(f"going on at step {self.step}")
@@ -277,14 +357,22 @@ def validate(net: nn.Module, vision: VisionNet, config: TrainConfig, samples: So
     return torch.cat(errors)
 
 
-def set_rate(optimizer: torch.optim.Optimizer, highest: float, step: int, done: float, warm_up: int) -> None:
+def set_rate(
+    optimizer: torch.optim.Optimizer, highest: float, step: int, done: float, warm_up: int
+) -> None:
     """Linear warm-up, then half a cosine down to a hundredth."""
-    rate = highest * min(1.0, (step + 1) / warm_up) * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * done)))
+    rate = (
+        highest
+        * min(1.0, (step + 1) / warm_up)
+        * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * done)))
+    )
     for group in optimizer.param_groups:
         group["lr"] = rate
 
 
-def descend(optimizer: torch.optim.Optimizer, net: nn.Module, loss: Tensor, team: Team | None = None) -> None:
+def descend(
+    optimizer: torch.optim.Optimizer, net: nn.Module, loss: Tensor, team: Team | None = None
+) -> None:
     """One step downhill along the team's mean gradient, clipped."""
     optimizer.zero_grad(set_to_none=True)
     loss.backward()

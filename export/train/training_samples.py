@@ -8,20 +8,33 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.dataset import Environment, require_environments
-from edge.errors import SessionError
-from edge.mirror import FLIP, MIRROR, mirrored, mirrored_rig
-from edge.pose import MID_HIP
-from edge.pose_kernel import ComplexArray, Kernels, analytic_signal, make_kernels
-from edge.rays import LEAST_SEEN, N_JOINTS, seen_rays
-from edge.rig import Camera, Rig
+from edge.core.errors import SessionError
+from edge.core.pose import MID_HIP
+from edge.core.rig import Camera, Rig
+from edge.lifting.mirror import FLIP, MIRROR, mirrored, mirrored_rig
+from edge.lifting.rays import LEAST_SEEN, N_JOINTS, seen_rays
+from edge.sound.pose_kernel import ComplexArray, Kernels, analytic_signal, make_kernels
+from edge.sources.session.dataset import Environment, require_environments
 
 Array = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 Rng = np.random.Generator
 
 # Joints that are hidden together: an arm, a leg, the head, the lower or the upper body.
-GROUPS = ((2, 3, 4), (5, 6, 7), (10, 11), (13, 14), (0,), (4,), (7,), (11,), (14,), (10, 11, 13, 14), (0, 2, 3, 4), (0, 5, 6, 7))
+GROUPS = (
+    (2, 3, 4),
+    (5, 6, 7),
+    (10, 11),
+    (13, 14),
+    (0,),
+    (4,),
+    (7,),
+    (11,),
+    (14,),
+    (10, 11, 13, 14),
+    (0, 2, 3, 4),
+    (0, 5, 6, 7),
+)
 WINDOW_S = 0.04
 NEAR_M = 0.7  # interference is measured against the echo within this half path of the mid-hip
 
@@ -89,7 +102,9 @@ class Heard:
         """The mirror image."""
         o = self.observed
         observed = Observed(mirrored(o.rays), o.seen[MIRROR], o.down * FLIP, o.height_m)
-        return Heard(mirrored(self.joints), observed, self.kernels, mirrored_rig(self.rig), self.true_sound)
+        return Heard(
+            mirrored(self.joints), observed, self.kernels, mirrored_rig(self.rig), self.true_sound
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +127,9 @@ class SoundSet:
     """All samples of dataset folders."""
 
     def __init__(
-        self, paths: Sequence[Path], progress: Callable[[Iterable[Any], int], Iterable[Any]] = lambda items, total: items
+        self,
+        paths: Sequence[Path],
+        progress: Callable[[Iterable[Any], int], Iterable[Any]] = lambda items, total: items,
     ) -> None:
         """Raises ConfigError where there is no dataset, SessionError where no sample of it can be used."""
         environments = [e for path in paths for e in require_environments(path)]
@@ -123,7 +140,9 @@ class SoundSet:
                 self.samples.append(stored)
         if not self.samples:
             where = ", ".join(str(p) for p in paths)
-            raise SessionError(f"{where}: no sample with all of the first 15 joints; `posekernel-export simulate` makes some")
+            raise SessionError(
+                f"{where}: no sample with all of the first 15 joints; `posekernel-export simulate` makes some"
+            )
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -132,14 +151,21 @@ class SoundSet:
         """A sample as the dataset has it, as it is evaluated."""
         s = self.samples[index]
         kernels = s.clean if s.interference is None else s.clean + s.interference
-        return Heard(s.joints, _as_seen(s), make_kernels(kernels, s.sample_rate_hz, s.band_hz), s.rig, True)
+        return Heard(
+            s.joints, _as_seen(s), make_kernels(kernels, s.sample_rate_hz, s.band_hz), s.rig, True
+        )
 
     def augmented(self, index: int, a: Augmentation, rng: Rng) -> Heard:
         """A new sample: other noise, 2D joints, pairs, and half of the time the world's mirror image."""
         s = self.samples[index]
         joints, rays, seen, rig = s.joints, s.rays, s.seen, s.rig
         if rng.random() < 0.5:
-            joints, rays, seen, rig = mirrored(joints), mirrored(rays), seen[MIRROR], mirrored_rig(rig)
+            joints, rays, seen, rig = (
+                mirrored(joints),
+                mirrored(rays),
+                seen[MIRROR],
+                mirrored_rig(rig),
+            )
         if rng.random() >= a.detector:
             rays, more = detect(joints, a, rng)
             seen = seen & more if (seen & more).sum() >= LEAST_SEEN else seen
@@ -162,12 +188,18 @@ class SoundSet:
             near = _near(joints, rig, s)
             gain = _rms(analytic, near) / max(_rms(noise, near), 1e-30) * 10.0 ** (-sir_db / 20.0)
             analytic = analytic + np.float32(gain) * noise
-        analytic = analytic * (10.0 ** (rng.normal(0.0, a.pair_gain_db, (len(analytic), 1)) / 20.0)).astype(np.float32)
+        analytic = analytic * (
+            10.0 ** (rng.normal(0.0, a.pair_gain_db, (len(analytic), 1)) / 20.0)
+        ).astype(np.float32)
         analytic, rig = drop_pairs(analytic, rig, a, rng)
         band = part_of_band(s.band_hz, a, rng)
         if band != s.band_hz:
             analytic = analytic_signal(analytic.real, s.sample_rate_hz, band)
-        rig = replace(rig, speed_of_sound_m_s=rig.speed_of_sound_m_s * (1.0 + rng.normal(0.0, a.sound_speed_error)))
+        rig = replace(
+            rig,
+            speed_of_sound_m_s=rig.speed_of_sound_m_s
+            * (1.0 + rng.normal(0.0, a.sound_speed_error)),
+        )
         kernels = make_kernels(analytic, s.sample_rate_hz, band)
         return Heard(joints, observed, kernels, rig, not (foreign or drowned))
 
@@ -182,12 +214,16 @@ class SoundSet:
             return noise
         share = rng.random()
         left = source.interference
-        return (share * left / max(_rms(left), 1e-30) + (1.0 - share) * noise / _rms(noise)).astype(np.complex64)
+        return (share * left / max(_rms(left), 1e-30) + (1.0 - share) * noise / _rms(noise)).astype(
+            np.complex64
+        )
 
 
 def folders(data: Path, split: str) -> list[Path]:
     """Datasets of a split in DATA: SPLIT itself and SPLIT-whatever, other rigs or conditions."""
-    return sorted(p for p in data.glob(f"{split}*") if p.name == split or p.name.startswith(f"{split}-")) or [data / split]
+    return sorted(
+        p for p in data.glob(f"{split}*") if p.name == split or p.name.startswith(f"{split}-")
+    ) or [data / split]
 
 
 def scaled_rig(rig: Rig, scale: float) -> Rig:
@@ -199,7 +235,9 @@ def scaled_rig(rig: Rig, scale: float) -> Rig:
 def detect(joints: Array, a: Augmentation, rng: Rng) -> tuple[Array, BoolArray]:
     """2D joints as a detector might give them: rays (..., 15, 3) and which are seen (..., 15)."""
     shape = joints.shape[:-1]
-    sigma = rng.uniform(*a.noise, (*shape[:-1], 1)) * np.where(rng.random(shape) < a.outliers, a.outlier_factor, 1.0)
+    sigma = rng.uniform(*a.noise, (*shape[:-1], 1)) * np.where(
+        rng.random(shape) < a.outliers, a.outlier_factor, 1.0
+    )
     rays = joints / joints[..., 2:]
     rays[..., :2] += rng.normal(size=(*shape, 2)) * sigma[..., None]
     flat = np.ones((int(np.prod(shape[:-1])), N_JOINTS), bool)
@@ -215,7 +253,10 @@ def mounting(camera: Camera, a: Augmentation, rng: Rng) -> tuple[Array, Array]:
     """Which way is down (3,) and the camera's height, with the errors of measuring it, or unknown."""
     if camera.height_m is None or rng.random() >= a.height_known:
         return np.array([0.0, 1.0, 0.0]), np.array(np.nan)
-    tilt, roll = camera.tilt_deg + rng.normal(0.0, a.tilt_error_deg), camera.roll_deg + rng.normal(0.0, a.tilt_error_deg)
+    tilt, roll = (
+        camera.tilt_deg + rng.normal(0.0, a.tilt_error_deg),
+        camera.roll_deg + rng.normal(0.0, a.tilt_error_deg),
+    )
     measured = replace(camera, tilt_deg=tilt, roll_deg=roll)
     return -measured.room_rotation[2], np.array(camera.height_m + rng.normal(0.0, a.height_error_m))
 
@@ -230,7 +271,9 @@ def part_of_band(band_hz: tuple[float, float], a: Augmentation, rng: Rng) -> tup
     return start, start + width
 
 
-def drop_pairs(analytic: ComplexArray, rig: Rig, a: Augmentation, rng: Rng) -> tuple[ComplexArray, Rig]:
+def drop_pairs(
+    analytic: ComplexArray, rig: Rig, a: Augmentation, rng: Rng
+) -> tuple[ComplexArray, Rig]:
     """Some of the pairs, at least one."""
     if len(analytic) == 1 or rng.random() >= a.drop_pairs:
         return analytic, rig
@@ -243,7 +286,9 @@ def _stored(environment: Environment) -> Iterable[Stored]:
     down = int(WINDOW_S * rate)
     for sample in environment:
         noisy = analytic_signal(sample.rir, rate, band)[:, :down]
-        clean = noisy if sample.clean is None else analytic_signal(sample.clean, rate, band)[:, :down]
+        clean = (
+            noisy if sample.clean is None else analytic_signal(sample.clean, rate, band)[:, :down]
+        )
         rays, seen = seen_rays(sample.keypoints.pixels[:N_JOINTS], environment.rig.camera)
         sir = sample.info.get("sir_db")
         yield Stored(
@@ -268,14 +313,21 @@ def _as_seen(s: Stored) -> Observed:
 
 def _alike(a: Stored, b: Stored) -> bool:
     """Whether b's sound fits into a's rig."""
-    return a.clean.shape == b.clean.shape and a.sample_rate_hz == b.sample_rate_hz and a.band_hz == b.band_hz
+    return (
+        a.clean.shape == b.clean.shape
+        and a.sample_rate_hz == b.sample_rate_hz
+        and a.band_hz == b.band_hz
+    )
 
 
 def _near(joints: Array, rig: Rig, s: Stored) -> slice:
     """Samples around the mid-hip's mean time of arrival."""
     arrival = float(rig.arrival_s(joints[MID_HIP]).mean())
     half = 2.0 * NEAR_M / rig.speed_of_sound_m_s
-    return slice(max(0, int((arrival - half) * s.sample_rate_hz)), int((arrival + half) * s.sample_rate_hz) + 1)
+    return slice(
+        max(0, int((arrival - half) * s.sample_rate_hz)),
+        int((arrival + half) * s.sample_rate_hz) + 1,
+    )
 
 
 def _rms(kernels: ComplexArray, window: slice = slice(None)) -> float:
@@ -286,9 +338,13 @@ def _rms(kernels: ComplexArray, window: slice = slice(None)) -> float:
 _NOISE: dict[tuple[float, tuple[float, float]], ComplexArray] = {}
 
 
-def _band_noise(rate_hz: float, band_hz: tuple[float, float], samples: int = 1 << 17) -> ComplexArray:
+def _band_noise(
+    rate_hz: float, band_hz: tuple[float, float], samples: int = 1 << 17
+) -> ComplexArray:
     """Long analytic white noise (samples,) in a band; slices of it are as good as new."""
     key = (rate_hz, band_hz)
     if key not in _NOISE:
-        _NOISE[key] = analytic_signal(np.random.default_rng(5).normal(size=(1, samples)), rate_hz, band_hz)[0]
+        _NOISE[key] = analytic_signal(
+            np.random.default_rng(5).normal(size=(1, samples)), rate_hz, band_hz
+        )[0]
     return _NOISE[key]

@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from edge.frustum import FrustumSpec
-from edge.pose import MID_HIP
-from edge.ray_decoder import RESIDUALS, RayDecoding
-from edge.rays import CONTEXT, N_JOINTS
-from export.network import Decoded, assemble
-from export.world_grid import WorldSpec
+from edge.core.pose import MID_HIP
+from edge.lifting.frustum import FrustumSpec
+from edge.lifting.ray_decoder import RESIDUALS, RayDecoding
+from edge.lifting.rays import CONTEXT, N_JOINTS
+from export.train.ray_network import Decoded, assemble
+from export.train.world_grid import WorldSpec
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,9 @@ class VolumeNet(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
         c, k = config, config.depth_kernel
         self.config = config
         self.encoder = Encoder(c.audio, k)
-        self.context = nn.Sequential(nn.Linear(CONTEXT, c.hidden), nn.ReLU(), nn.Linear(c.hidden, c.hidden), nn.ReLU())
+        self.context = nn.Sequential(
+            nn.Linear(CONTEXT, c.hidden), nn.ReLU(), nn.Linear(c.hidden, c.hidden), nn.ReLU()
+        )
         self.bias = nn.Linear(c.hidden, c.width * 2 * c.stages)
         self.position = nn.Parameter(torch.zeros(c.spec.bins, 1, 1, c.audio))
         widths = [c.audio + N_JOINTS * (1 if stage == 0 else 2) for stage in range(c.stages)]
@@ -106,7 +108,9 @@ class VolumeNet(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
             h = self.mixing[stage](torch.cat(known, dim=-1), bias[:, stage, 0])
             h = self.refining[stage](h, bias[:, stage, 1])
             heats.append(self.heat[stage](h))
-        pooled = _greatest(_greatest(h.reshape(b * d, s * s, 1, -1)).reshape(b, d, 1, -1)).flatten(1)
+        pooled = _greatest(_greatest(h.reshape(b * d, s * s, 1, -1)).reshape(b, d, 1, -1)).flatten(
+            1
+        )
         return heats, self.residual(torch.cat([pooled, c], dim=1))
 
     def forward(self, sound: Tensor, image: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
@@ -136,21 +140,31 @@ def volume_target(config: VolumeConfig, relative: Tensor, xy: Tensor) -> Tensor:
     cells = torch.from_numpy(spec.places).to(xy)[:, None]
     right, down = (cells - xy[:, None, :, k] for k in (0, 1))
     wide, deep = 0.5 * spec.cell, 2.0 * spec.reach / (spec.bins - 1)
-    flat = (-0.5 * (down / wide) ** 2).exp()[:, :, None] * (-0.5 * (right / wide) ** 2).exp()[:, None]
+    flat = (-0.5 * (down / wide) ** 2).exp()[:, :, None] * (-0.5 * (right / wide) ** 2).exp()[
+        :, None
+    ]
     return (-0.5 * (along / deep) ** 2).exp()[:, :, None, None] * flat[:, None]
 
 
 def decode_volume(
-    config: VolumeConfig, heat: Tensor, residual: Tensor, log_depth: Tensor, xy: Tensor, centre: Tensor, size: Tensor
+    config: VolumeConfig,
+    heat: Tensor,
+    residual: Tensor,
+    log_depth: Tensor,
+    xy: Tensor,
+    centre: Tensor,
+    size: Tensor,
 ) -> Decoded:
-    """`edge.frustum.decode_frustum` for batches of tensors, with gradients."""
+    """`edge.lifting.frustum.decode_frustum` for batches of tensors, with gradients."""
     along, right, down = _offsets(config, log_depth, xy)
     logits = with_volume_prior(config, heat, log_depth, xy)
     p = logits.flatten(1, 3).softmax(dim=1).reshape(logits.shape)
     deep = p.sum(dim=(2, 3))
     shift = (deep * along).sum(dim=1)
     spread = ((deep * along**2).sum(dim=1) - shift**2).clamp(min=0.0).sqrt()
-    moved = torch.stack([(p.sum(dim=(1, 2)) * right).sum(dim=1), (p.sum(dim=(1, 3)) * down).sum(dim=1)], dim=-1)
+    moved = torch.stack(
+        [(p.sum(dim=(1, 2)) * right).sum(dim=1), (p.sum(dim=(1, 3)) * down).sum(dim=1)], dim=-1
+    )
     return assemble(config.decoding, log_depth + shift, xy + moved, spread, residual, centre, size)
 
 
@@ -167,4 +181,8 @@ def volume_config_from(data: dict[str, Any]) -> VolumeConfig:
     d = dict(data)
     spec = dict(d.pop("spec"))
     kind = WorldSpec if "half_width_m" in spec else FrustumSpec
-    return VolumeConfig(spec=kind(**spec | {"gate": tuple(spec["gate"])}), decoding=RayDecoding(**d.pop("decoding")), **d)
+    return VolumeConfig(
+        spec=kind(**spec | {"gate": tuple(spec["gate"])}),
+        decoding=RayDecoding(**d.pop("decoding")),
+        **d,
+    )

@@ -11,15 +11,24 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from edge.arrivals import gather_points
-from edge.devices import FloatArray
-from edge.frustum import FrustumSpec, pairs_for
-from edge.pose import MID_HIP
-from edge.pose_kernel import Kernels, pool
-from edge.ray_decoder import RayDecoding
-from edge.rays import N_JOINTS, RaySpec, View, clearest_floor, log_level, mean_level, ray_context, sound_features
-from edge.rig import Rig
-from export.network import Decoded, assemble
+from edge.core.contracts import FloatArray
+from edge.core.pose import MID_HIP
+from edge.core.rig import Rig
+from edge.lifting.frustum import FrustumSpec, pairs_for
+from edge.lifting.ray_decoder import RayDecoding
+from edge.lifting.rays import (
+    N_JOINTS,
+    RaySpec,
+    View,
+    clearest_floor,
+    log_level,
+    mean_level,
+    ray_context,
+    sound_features,
+)
+from edge.sound.arrivals import gather_points
+from edge.sound.pose_kernel import Kernels, pool
+from export.train.ray_network import Decoded, assemble
 
 Array = npt.NDArray[np.float64]
 
@@ -55,7 +64,12 @@ class WorldSpec(FrustumSpec):
 
 
 def world_inputs(
-    view: View, log_depth: npt.ArrayLike, xy: npt.ArrayLike, kernels: Kernels | None, rig: Rig, spec: WorldSpec
+    view: View,
+    log_depth: npt.ArrayLike,
+    xy: npt.ArrayLike,
+    kernels: Kernels | None,
+    rig: Rig,
+    spec: WorldSpec,
 ) -> tuple[FloatArray, ...]:
     """As `VolumeForm.inputs`: sound (pairs, bins, side, side), image (bins, side, side, 15), context (CONTEXT,)."""
     sound = np.zeros((spec.pairs, spec.bins, spec.side, spec.side), np.float32)
@@ -67,7 +81,9 @@ def world_inputs(
         arrival = rig.arrival_s(spec.centres.reshape(-1, 3))
         level = mean_level(pooled, hip, rate, c, spec.gate)
         loud = log_level(gather_points(pooled, arrival, rate) * (0.5 * c * arrival) ** 2, level)
-        sound[:] = loud.reshape(-1, spec.bins, spec.side, spec.side)[pairs_for(len(loud), spec.pairs)]
+        sound[:] = loud.reshape(-1, spec.bins, spec.side, spec.side)[
+            pairs_for(len(loud), spec.pairs)
+        ]
     plane = view.centre + np.asarray(xy, np.float64) * view.size
     rays = np.concatenate([plane, np.ones((N_JOINTS, 1))], axis=1) @ view.turn.T
     cells = spec.centres[..., :2] / spec.centres[..., 2:]
@@ -85,13 +101,21 @@ def world_target(spec: WorldSpec, joints: Tensor) -> Tensor:
 
 
 def decode_world(
-    spec: WorldSpec, decoding: RayDecoding, heat: Tensor, residual: Tensor, turn: Tensor, centre: Tensor, size: Tensor
+    spec: WorldSpec,
+    decoding: RayDecoding,
+    heat: Tensor,
+    residual: Tensor,
+    turn: Tensor,
+    centre: Tensor,
+    size: Tensor,
 ) -> Decoded:
     """Logits (B, D, S, S, 15) -> joints in the person's frame. turn: (B, 3, 3), of the view."""
     p = heat.flatten(1, 3).softmax(dim=1)
     cells = torch.from_numpy(spec.centres.reshape(-1, 3)).to(heat)
     mean = torch.einsum("bnj,nk->bjk", p, cells)
-    spread = (torch.einsum("bnj,nk->bjk", p, cells**2) - mean**2).clamp(min=0.0).sum(dim=-1).sqrt() / 3.0**0.5
+    spread = (torch.einsum("bnj,nk->bjk", p, cells**2) - mean**2).clamp(min=0.0).sum(
+        dim=-1
+    ).sqrt() / 3.0**0.5
     person = mean @ turn
     z = person[..., 2].clamp(min=0.3)
     xy = (person[..., :2] / z[..., None] - centre[:, None]) / size[:, None, None]

@@ -13,7 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.mosquitto import free_port
+from tests.support.mosquitto import free_port
 
 ROOT = Path(__file__).parents[2]
 ROLE = ROOT / "deploy" / "roles" / "hub"
@@ -62,7 +62,10 @@ def telemetry() -> list[dict[str, Any]]:
     """What `panels_return_it` expects: five minutes of two sensors, one of which starts anew and makes no poses."""
     nothing = {"latency_p50_ms": None, "latency_p95_ms": None}
     hall = [message("hall", step) for step in range(STEPS)]
-    attic = [message("attic", step, uptime_s=60.0 * (step % 3) + 60.0, **nothing) for step in range(STEPS)]
+    attic = [
+        message("attic", step, uptime_s=60.0 * (step % 3) + 60.0, **nothing)
+        for step in range(STEPS)
+    ]
     return [one for pair in zip(hall, attic, strict=True) for one in pair]
 
 
@@ -74,9 +77,19 @@ class Postgres:
         self.bin = max(PROGRAMS.glob("*/bin"), key=lambda p: int(p.parent.name))
         self.user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
         folder.chmod(0o777)
-        self._run("initdb", "-D", str(folder / "data"), "--auth-local=trust", "--auth-host=scram-sha-256", "-U", "postgres")
+        self._run(
+            "initdb",
+            "-D",
+            str(folder / "data"),
+            "--auth-local=trust",
+            "--auth-host=scram-sha-256",
+            "-U",
+            "postgres",
+        )
         self.start()
-        self._run("createdb", "-h", str(folder), "-p", str(self.port), "-U", "postgres", "posekernel")
+        self._run(
+            "createdb", "-h", str(folder), "-p", str(self.port), "-U", "postgres", "posekernel"
+        )
 
     def start(self) -> None:
         self._run("pg_ctl", "-D", str(self.folder / "data"), "-w", "-l", str(self.folder / "log"),
@@ -96,7 +109,11 @@ class Postgres:
 
     def _run(self, program: str, *arguments: str) -> None:
         done = subprocess.run(
-            [*self.user, str(self.bin / program), *arguments], capture_output=True, text=True, check=False, cwd="/"
+            [*self.user, str(self.bin / program), *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd="/",
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
@@ -124,16 +141,18 @@ def panels() -> dict[str, str]:
 
 def as_grafana_asks(sql: str) -> str:
     """What Grafana makes of its macros and the variable."""
-    sql = sql.replace("$__timeFilter(time)", "time BETWEEN now() - interval '1 hour' AND now()").replace(
-        "$sensor", "'hall', 'attic'"
-    )
+    sql = sql.replace(
+        "$__timeFilter(time)", "time BETWEEN now() - interval '1 hour' AND now()"
+    ).replace("$sensor", "'hall', 'attic'")
     assert "$" not in sql
     return sql
 
 
 def panels_return_it(database: Postgres) -> None:
     """All panels, asked by Grafana's user, return what `telemetry` says."""
-    answers = {title: database.sql(as_grafana_asks(sql), user="grafana") for title, sql in panels().items()}
+    answers = {
+        title: database.sql(as_grafana_asks(sql), user="grafana") for title, sql in panels().items()
+    }
 
     def values(title: str, sensor: str = "hall") -> list[float]:
         return [float(row[2]) for row in answers[title] if row[1] == sensor and row[2]]

@@ -27,9 +27,14 @@ def bare_tree() -> Path:
     if not (tree / ".complete").exists():
         shutil.rmtree(tree, ignore_errors=True)
         CACHE.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["debootstrap", "--variant=minbase", f"--include={BARE}", "bookworm", str(tree)], check=True)
+        subprocess.run(
+            ["debootstrap", "--variant=minbase", f"--include={BARE}", "bookworm", str(tree)],
+            check=True,
+        )
         (tree / "boot" / "firmware").mkdir(parents=True, exist_ok=True)
-        (tree / "boot" / "firmware" / "config.txt").write_text("# Raspberry Pi's own\narm_64bit=1\n")
+        (tree / "boot" / "firmware" / "config.txt").write_text(
+            "# Raspberry Pi's own\narm_64bit=1\n"
+        )
         (tree / ".complete").touch()
     return tree
 
@@ -50,11 +55,15 @@ class Machine:
         with socket.create_server(("127.0.0.1", 0)) as s:
             self.port = int(s.getsockname()[1])
         subprocess.run(["cp", "-a", "--reflink=auto", str(bare_tree()), str(self.tree)], check=True)
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key)], check=True)
+        subprocess.run(
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key)], check=True
+        )
         ssh = self.tree / "root" / ".ssh"
         ssh.mkdir(mode=0o700, exist_ok=True)
         (ssh / "authorized_keys").write_text(self.key.with_suffix(".key.pub").read_text())
-        (self.tree / "etc" / "ssh" / "sshd_config.d" / "test.conf").write_text(f"ListenAddress 127.0.0.1:{self.port}\n")
+        (self.tree / "etc" / "ssh" / "sshd_config.d" / "test.conf").write_text(
+            f"ListenAddress 127.0.0.1:{self.port}\n"
+        )
         (self.tree / "etc" / "hostname").write_text(f"{name}\n")
         self.log = folder / f"{name}.console"
         self._groups = [h / f"posekernel-{os.getpid()}-{name}" for h in _HIERARCHIES]
@@ -64,7 +73,12 @@ class Machine:
         self._boot()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
         try:
@@ -74,7 +88,10 @@ class Machine:
             self._process.wait()
         shutil.rmtree(self.tree, ignore_errors=True)
         for group in self._groups:
-            subprocess.run(["find", str(group), "-depth", "-type", "d", "-exec", "rmdir", "{}", ";"], check=True)
+            subprocess.run(
+                ["find", str(group), "-depth", "-type", "d", "-exec", "rmdir", "{}", ";"],
+                check=True,
+            )
 
     def _boot(self) -> None:
         for group in self._groups:
@@ -90,13 +107,20 @@ class Machine:
 
     @property
     def ssh_arguments(self) -> list[str]:
-        options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR", "ConnectTimeout=5"]
+        options = [
+            "StrictHostKeyChecking=no",
+            "UserKnownHostsFile=/dev/null",
+            "LogLevel=ERROR",
+            "ConnectTimeout=5",
+        ]
         return ["-i", str(self.key), "-p", str(self.port), *(x for o in options for x in ("-o", o))]
 
     def answers(self) -> bool:
         """Whether ssh gets in."""
         assert self._process is not None
-        assert self._process.poll() is None, f"systemd-nspawn ended: {self.log.read_text(errors='replace')[-2000:]}"
+        assert self._process.poll() is None, (
+            f"systemd-nspawn ended: {self.log.read_text(errors='replace')[-2000:]}"
+        )
         return self._ssh("true").returncode == 0
 
     def run(self, command: str) -> str:
@@ -113,12 +137,17 @@ class Machine:
         """Reboot and wait until ssh gets in again."""
         assert self._process is not None
         self._ssh("systemctl reboot")
-        assert self._process.wait(PATIENCE_S) == _REBOOTED, self.log.read_text(errors="replace")[-2000:]
+        assert self._process.wait(PATIENCE_S) == _REBOOTED, self.log.read_text(errors="replace")[
+            -2000:
+        ]
         self._boot()
 
     def _ssh(self, command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            ["ssh", *self.ssh_arguments, "root@127.0.0.1", command], capture_output=True, text=True, check=False
+            ["ssh", *self.ssh_arguments, "root@127.0.0.1", command],
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
 
@@ -138,5 +167,7 @@ def inventory(folder: Path, machines: list[Machine], variables: Mapping[str, obj
         for m in machines
     }
     path = folder / "hosts.json"
-    path.with_suffix(".part").write_text(json.dumps({"sensors": {"hosts": hosts, "vars": dict(variables)}}))
+    path.with_suffix(".part").write_text(
+        json.dumps({"sensors": {"hosts": hosts, "vars": dict(variables)}})
+    )
     return path.with_suffix(".part").replace(path)  # whole from the moment it is there

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.deploy.machine import CACHE
-from tests.mosquitto import Mosquitto
-from tests.worse_model import carded, sums
+from tests.support.mosquitto import Mosquitto
+from tests.support.worse_model import carded, sums
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 VERSION = tomllib.loads((DEPLOY.parent / "pyproject.toml").read_text())["project"]["version"]
@@ -37,7 +37,8 @@ VARIABLES: dict[str, Any] = {
     "runtime_settings": SETTINGS,
     "runtime_watchdog_s": WATCHDOG_S,
     "vault_ca_passphrase": "only for this test",
-    "runtime_build": sys.version_info[:2] != (3, 11),  # then the wheelhouse has pyalsaaudio's source only
+    "runtime_build": sys.version_info[:2]
+    != (3, 11),  # then the wheelhouse has pyalsaaudio's source only
     "audio_verify": False,  # no sound card here
     "camera_packages": False,  # Raspberry Pi OS has them, Debian has not
     "audio_reboot": False,
@@ -50,7 +51,10 @@ VISION = "edge/models/lifter_vision.tflite"
 def crashing() -> dict[str, bytes]:
     """What makes a release that passes every check and then crashes in service."""
     program = (DEPLOY.parent / "edge" / "app.py").read_bytes()
-    return {"edge/app.py": program + b"\n\ndef run_command(*_: object) -> int:\n    raise RuntimeError('made to crash')\n"}
+    return {
+        "edge/tools/app.py": program
+        + b"\n\ndef run_command(*_: object) -> int:\n    raise RuntimeError('made to crash')\n"
+    }
 
 
 def make_wheelhouse() -> None:
@@ -80,15 +84,29 @@ def release(folder: Path, version: str, changed: Mapping[str, bytes] | None = No
     shutil.copytree(CACHE / "wheelhouse", folder)
     old = next(folder.glob("posekernel-*.whl"))
     new = folder / old.name.replace(VERSION, version)
-    with zipfile.ZipFile(old) as source, zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as target:
+    with (
+        zipfile.ZipFile(old) as source,
+        zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as target,
+    ):
         files = {name: source.read(name) for name in source.namelist()} | dict(changed or {})
         models = {Path(n).name: f for n, f in files.items() if n.endswith(".tflite")}
-        files |= {n: carded(f, models) for n, f in files.items() if n.startswith("edge/models/lifter_") and n.endswith(".json")}
+        files |= {
+            n: carded(f, models)
+            for n, f in files.items()
+            if n.startswith("edge/models/lifter_") and n.endswith(".json")
+        }
         files["edge/models/SHA256SUMS"] = sums(models)
         for name, data in files.items():
-            if name == "edge/__init__.py" or name.endswith((".dist-info/METADATA", ".dist-info/RECORD")):
-                data = data.replace(VERSION.encode(), version.encode(), -1 if name.endswith("RECORD") else 1)
-            target.writestr(name.replace(f"posekernel-{VERSION}.dist-info", f"posekernel-{version}.dist-info"), data)
+            if name == "edge/__init__.py" or name.endswith(
+                (".dist-info/METADATA", ".dist-info/RECORD")
+            ):
+                data = data.replace(
+                    VERSION.encode(), version.encode(), -1 if name.endswith("RECORD") else 1
+                )
+            target.writestr(
+                name.replace(f"posekernel-{VERSION}.dist-info", f"posekernel-{version}.dist-info"),
+                data,
+            )
     old.unlink()
     (folder / "SHA256SUMS").unlink()
     subprocess.run("sha256sum -- * > SHA256SUMS", shell=True, cwd=folder, check=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.deploy.machine import Machine, inventory
 from tests.deploy.playbooks import SETTINGS, VARIABLES, make_wheelhouse
-from tests.mosquitto import Mosquitto
+from tests.support.mosquitto import Mosquitto
 
 
 def main(folder: Path) -> None:
@@ -22,7 +22,11 @@ def main(folder: Path) -> None:
         Machine(Path(work), "hall") as hall,
     ):
         settings = {**SETTINGS, "mqtt.port": broker.port}
-        inventory(folder, [hall], {**VARIABLES, "runtime_settings": settings, "verify_broker_port": broker.port})
+        inventory(
+            folder,
+            [hall],
+            {**VARIABLES, "runtime_settings": settings, "verify_broker_port": broker.port},
+        )
         signal.pause()
 
 

@@ -19,7 +19,11 @@ def render(folder: Path, version: str, **variables: Any) -> dict[str, Any]:
     """telegraf.conf.j2 in folder/telegraf.d, by Ansible itself, for a Telegraf that says this `version`; and what it says."""
     assert ANSIBLE is not None
     (folder / "telegraf.d").mkdir(parents=True, exist_ok=True)
-    variables = {"hub_telegraf_version": {"stdout": version}, "ansible_managed": "by a test", **variables}
+    variables = {
+        "hub_telegraf_version": {"stdout": version},
+        "ansible_managed": "by a test",
+        **variables,
+    }
     (folder / "variables.json").write_text(json.dumps(variables))
     target = folder / "telegraf.d" / "posekernel.conf"
     files = [ROLE / "defaults" / "main.yml", ROLE / "vars" / "main.yml", folder / "variables.json"]
@@ -44,13 +48,22 @@ class Telegraf:
     def version() -> str:
         """What it says of itself."""
         assert BINARY is not None
-        return subprocess.run([BINARY, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(
+            [BINARY, "--version"], capture_output=True, text=True, check=True
+        ).stdout.strip()
 
     def start(self) -> None:
         assert BINARY is not None
-        files = ["--config", str(ROLE / "files" / "telegraf.conf"), "--config-directory", str(self.folder / "telegraf.d")]
+        files = [
+            "--config",
+            str(ROLE / "files" / "telegraf.conf"),
+            "--config-directory",
+            str(self.folder / "telegraf.d"),
+        ]
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen([BINARY, *files], env=self._environment, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                [BINARY, *files], env=self._environment, stdout=log, stderr=log
+            )
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         """End it, as systemd does."""

@@ -15,7 +15,8 @@ from tests.deploy.playbooks import VARIABLES, play
 
 PACKAGE = os.environ.get("POSEKERNEL_TELEGRAF_DEB", "")
 pytestmark = pytest.mark.skipif(
-    not PACKAGE, reason="no package of Telegraf, which Debian lacks: set POSEKERNEL_TELEGRAF_DEB to its maker's or Ubuntu's file"
+    not PACKAGE,
+    reason="no package of Telegraf, which Debian lacks: set POSEKERNEL_TELEGRAF_DEB to its maker's or Ubuntu's file",
 )
 HUB = {
     **VARIABLES,
@@ -23,7 +24,9 @@ HUB = {
     "provision_services": ["mosquitto.service"],
     "broker_address": "127.0.0.1",
     "broker_queue_qos0": True,
-    "broker_users": {"telegraf": {"password": "{{ hub_broker_password }}", "acl": ["topic read posekernel/#"]}},
+    "broker_users": {
+        "telegraf": {"password": "{{ hub_broker_password }}", "acl": ["topic read posekernel/#"]}
+    },
     "hub_broker_password": "for the broker",
     "hub_database_password": "for the database",
     "hub_grafana_password": "for the dashboard",
@@ -50,9 +53,13 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
             (stand_in / name).parent.mkdir(parents=True, exist_ok=True)
             (stand_in / name).write_text(text)
         (stand_in / "DEBIAN" / "postinst").chmod(0o755)
-        subprocess.run(["dpkg-deb", "-b", str(stand_in), f"{stand_in}.deb"], check=True, capture_output=True)
+        subprocess.run(
+            ["dpkg-deb", "-b", str(stand_in), f"{stand_in}.deb"], check=True, capture_output=True
+        )
         shutil.copy(PACKAGE, machine.tree / "root" / "telegraf.deb")
-        machine.run("apt-get -q update && apt-get -qy install procps /root/telegraf.deb /root/grafana.deb")
+        machine.run(
+            "apt-get -q update && apt-get -qy install procps /root/telegraf.deb /root/grafana.deb"
+        )
         yield machine
 
 
@@ -73,8 +80,12 @@ def sent_and_there(hub: Machine, version: str) -> bool:
     hub.run(f"mosquitto_pub -h localhost -p 8883 --cafile {tls}/ca.crt --cert {tls}/device.crt --key {tls}/device.key "
             f"-t posekernel/hub/telemetry -m '{told}'")  # fmt: skip
     ask = as_grafana_asks(panels()["Sensors"]).replace("'hall', 'attic'", "'hub'")
-    shown = f'PGPASSWORD="for the dashboard" psql -h localhost -U grafana -d posekernel -XtAc "{ask}"'
-    wait_for(f"the row of {version}", lambda: hub.run(shown).startswith(f"hub|{version}|simulated"), 60.0)
+    shown = (
+        f'PGPASSWORD="for the dashboard" psql -h localhost -U grafana -d posekernel -XtAc "{ask}"'
+    )
+    wait_for(
+        f"the row of {version}", lambda: hub.run(shown).startswith(f"hub|{version}|simulated"), 60.0
+    )
     return True
 
 

@@ -10,8 +10,18 @@ from typing import Any
 import pytest
 
 from tests.deploy.machine import CACHE, Machine, inventory, wait_for
-from tests.deploy.playbooks import CONFIG, SETTINGS, VARIABLES, VERSION, WATCHDOG_S, crashing, hear, play, release
-from tests.mosquitto import Mosquitto
+from tests.deploy.playbooks import (
+    CONFIG,
+    SETTINGS,
+    VARIABLES,
+    VERSION,
+    WATCHDOG_S,
+    crashing,
+    hear,
+    play,
+    release,
+)
+from tests.support.mosquitto import Mosquitto
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +34,10 @@ def hall(tmp_path_factory: pytest.TempPathFactory, wheelhouse: None) -> Iterator
 def converged(hall: Machine, broker: Mosquitto, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The inventory of a machine that site.yml has been through once."""
     SETTINGS["mqtt.port"] = broker.port
-    variables = {**VARIABLES, "update_reader_arguments": ["-h", broker.host, "-p", str(broker.port)]}
+    variables = {
+        **VARIABLES,
+        "update_reader_arguments": ["-h", broker.host, "-p", str(broker.port)],
+    }
     hosts = inventory(tmp_path_factory.mktemp("inventory"), [hall], variables)
     recap = play(hosts)
     assert recap["failures"] == recap["unreachable"] == 0
@@ -63,16 +76,30 @@ def test_the_service_writes_where_it_may_and_nowhere_else(hall: Machine, converg
     assert hall.run(f"stat -c '%U %G %a' {CONFIG}") == "root posekernel 640"
 
 
-def test_a_hung_process_is_killed_by_the_watchdog_and_runs_again(hall: Machine, converged: Path) -> None:
+def test_a_hung_process_is_killed_by_the_watchdog_and_runs_again(
+    hall: Machine, converged: Path
+) -> None:
     """Stopped, it cannot ping: systemd must kill it within WatchdogSec of its last ping, so of the stop, and start it again."""
     restarts, pid = int(hall.show("NRestarts")), hall.show("MainPID")
     hall.run(f"logger -t test stopping && kill -STOP {pid}")
-    wait_for("the restart", lambda: int(hall.show("NRestarts")) > restarts and hall.show("ActiveState") == "active")
+    wait_for(
+        "the restart",
+        lambda: int(hall.show("NRestarts")) > restarts and hall.show("ActiveState") == "active",
+    )
     assert hall.show("MainPID") != pid
     journal = [json.loads(x) for x in hall.run("journalctl -o json --no-pager").splitlines()]
-    stopped = max(int(x["__MONOTONIC_TIMESTAMP"]) for x in journal if x.get("MESSAGE") == "stopping") / 1e6
-    found = [int(x["__MONOTONIC_TIMESTAMP"]) / 1e6 for x in journal if "Watchdog timeout" in str(x.get("MESSAGE"))]
-    print(f"the watchdog acted {found[-1] - stopped:.2f} s after the stop; its deadline is {WATCHDOG_S} s")
+    stopped = (
+        max(int(x["__MONOTONIC_TIMESTAMP"]) for x in journal if x.get("MESSAGE") == "stopping")
+        / 1e6
+    )
+    found = [
+        int(x["__MONOTONIC_TIMESTAMP"]) / 1e6
+        for x in journal
+        if "Watchdog timeout" in str(x.get("MESSAGE"))
+    ]
+    print(
+        f"the watchdog acted {found[-1] - stopped:.2f} s after the stop; its deadline is {WATCHDOG_S} s"
+    )
     assert 0.0 < found[-1] - stopped < WATCHDOG_S + 5.0
 
 
@@ -80,7 +107,13 @@ def test_a_hung_process_is_killed_by_the_watchdog_and_runs_again(hall: Machine, 
     ("bad", "expected"),
     [
         ({"runtime_settings": {**SETTINGS, "excitation.level_dbfs": 3}}, "excitation.level_dbfs"),
-        ({"runtime_array": "respeaker-4-mic-hat", "runtime_settings": {**SETTINGS, "audio.playback": "hw:0"}}, "no TDM"),
+        (
+            {
+                "runtime_array": "respeaker-4-mic-hat",
+                "runtime_settings": {**SETTINGS, "audio.playback": "hw:0"},
+            },
+            "no TDM",
+        ),
         ({"runtime_config_text": "[device]\nid = 'hall'\nname = 'hall'\n"}, "device.name"),
     ],
 )
@@ -109,7 +142,13 @@ def test_a_release_that_crashes_in_service_is_taken_back(
     hall: Machine, converged: Path, broker: Mosquitto, tmp_path: Path
 ) -> None:
     folder = release(tmp_path / "wheelhouse", "9.0.0", crashing())
-    recap = play(converged, "update.yml", posekernel_version="9.0.0", posekernel_wheelhouse=str(folder), update_wait_s=60)
+    recap = play(
+        converged,
+        "update.yml",
+        posekernel_version="9.0.0",
+        posekernel_wheelhouse=str(folder),
+        update_wait_s=60,
+    )
     assert recap["failures"] == 1
     assert f"hall is back on {VERSION}" in (converged.parent / "play.json").read_text()
     assert "made to crash" in hall.run("journalctl -u posekernel --no-pager")
@@ -118,16 +157,27 @@ def test_a_release_that_crashes_in_service_is_taken_back(
     assert hear(broker, "posekernel/hall/telemetry")["version"] == VERSION
 
 
-def test_a_good_update_stays(hall: Machine, converged: Path, broker: Mosquitto, tmp_path: Path) -> None:
+def test_a_good_update_stays(
+    hall: Machine, converged: Path, broker: Mosquitto, tmp_path: Path
+) -> None:
     folder = release(tmp_path / "wheelhouse", "9.0.1")
-    recap = play(converged, "update.yml", posekernel_version="9.0.1", posekernel_wheelhouse=str(folder))
+    recap = play(
+        converged, "update.yml", posekernel_version="9.0.1", posekernel_wheelhouse=str(folder)
+    )
     assert recap["failures"] == 0
     assert hear(broker, "posekernel/hall/telemetry")["version"] == "9.0.1"
 
 
 def test_a_reboot_keeps_everything(hall: Machine, converged: Path) -> None:
-    before = hall.run(f"sha256sum {CONFIG} /etc/systemd/system/posekernel.service /etc/posekernel/tls/device.crt")
+    before = hall.run(
+        f"sha256sum {CONFIG} /etc/systemd/system/posekernel.service /etc/posekernel/tls/device.crt"
+    )
     hall.reboot()
     wait_for("the service after the reboot", lambda: hall.show("ActiveState") == "active")
-    assert hall.run(f"sha256sum {CONFIG} /etc/systemd/system/posekernel.service /etc/posekernel/tls/device.crt") == before
+    assert (
+        hall.run(
+            f"sha256sum {CONFIG} /etc/systemd/system/posekernel.service /etc/posekernel/tls/device.crt"
+        )
+        == before
+    )
     assert hall.show("NRestarts") == "0"

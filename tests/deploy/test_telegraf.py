@@ -9,22 +9,28 @@ from typing import Any
 
 import pytest
 
-from edge.config import MqttConfig
-from edge.mqtt import MqttPublisher
+from edge.core.config.settings import MqttConfig
+from edge.output.mqtt.publisher import MqttPublisher
 from tests.deploy.broker import Broker
 from tests.deploy.hub import Postgres, message, panels_return_it, postgres, telemetry
 from tests.deploy.machine import wait_for
 from tests.deploy.telegraf import ANSIBLE, BINARY, Telegraf, render
-from tests.mosquitto import Authority, needs_mosquitto
+from tests.support.mosquitto import Authority, needs_mosquitto
 
 pytestmark = [
     needs_mosquitto,
-    pytest.mark.skipif(ANSIBLE is None, reason="ansible is not on the path: make test-deploy puts it there"),
+    pytest.mark.skipif(
+        ANSIBLE is None, reason="ansible is not on the path: make test-deploy puts it there"
+    ),
 ]
 needs_telegraf = pytest.mark.skipif(
-    BINARY is None, reason="no telegraf: it is not in Debian; set POSEKERNEL_TELEGRAF to one from its maker or Ubuntu"
+    BINARY is None,
+    reason="no telegraf: it is not in Debian; set POSEKERNEL_TELEGRAF to one from its maker or Ubuntu",
 )
-PASSWORDS = {"hub_broker_password": 'a "$HOME" \\ of secrets', "hub_database_password": "it's \\ $HOME ”"}
+PASSWORDS = {
+    "hub_broker_password": 'a "$HOME" \\ of secrets',
+    "hub_database_password": "it's \\ $HOME ”",
+}
 WITHIN_S = 30.0  # twice Telegraf's own pace of connecting again, and slow machines
 
 
@@ -34,10 +40,18 @@ class Hub:
     def __init__(self, folder: Path, database: Postgres) -> None:
         self.database, self._folder, self._sensors = database, folder, ExitStack()
         self.authority = Authority.create(folder / "authority")
-        self.broker = Broker(folder, self.authority, {"telegraf": PASSWORDS["hub_broker_password"]}, broker_queue_qos0=True)
+        self.broker = Broker(
+            folder,
+            self.authority,
+            {"telegraf": PASSWORDS["hub_broker_password"]},
+            broker_queue_qos0=True,
+        )
         password = PASSWORDS["hub_database_password"].replace("'", "''")
         database.sql(f"ALTER ROLE telegraf PASSWORD '{password}'")
-        to = {"hub_broker": f"ssl://localhost:{self.broker.users_port}", "hub_broker_ca": str(folder / "ca.crt")}
+        to = {
+            "hub_broker": f"ssl://localhost:{self.broker.users_port}",
+            "hub_broker_ca": str(folder / "ca.crt"),
+        }
         render(folder / "telegraf", Telegraf.version(), **to, **PASSWORDS)
         self.telegraf = Telegraf(folder / "telegraf", PGPORT=str(database.port))
         self.sensors = {name: self._sensor(name) for name in ("hall", "attic")}
@@ -63,7 +77,7 @@ class Hub:
         return self.telegraf.log.read_text().rpartition("Starting Telegraf")[2]
 
     def send(self, what: dict[str, Any]) -> None:
-        """As the sensor sends its telemetry (edge/control.py)."""
+        """As the sensor sends its telemetry (edge/sensor/control.py)."""
         sensor = self.sensors[what["id"]]
         assert sensor.wait_connected(WITHIN_S), sensor.last_error
         assert sensor.publish_stream("telemetry", what)
@@ -76,7 +90,11 @@ class Hub:
         return there > 0
 
     def rows(self, mark: str) -> int:
-        return int(self.database.sql(f"SELECT count(*) FROM posekernel_telemetry WHERE version = '{mark}'")[0][0])
+        return int(
+            self.database.sql(
+                f"SELECT count(*) FROM posekernel_telemetry WHERE version = '{mark}'"
+            )[0][0]
+        )
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +114,9 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     ("Telegraf 1.24.0 (git: HEAD 1234567)", "postgresql"),
     ("Telegraf 1.32.1 (git: HEAD@1234567)", "postgresql"),
 ])  # fmt: skip
-def test_the_output_is_one_that_this_telegraf_has(version: str, output: str, tmp_path: Path) -> None:
+def test_the_output_is_one_that_this_telegraf_has(
+    version: str, output: str, tmp_path: Path
+) -> None:
     told = render(tmp_path, version, **PASSWORDS)
     assert list(told["outputs"]) == [output]
     source = told["inputs"]["mqtt_consumer"][0]
@@ -115,7 +135,9 @@ def test_every_column_is_taken_with_its_type_and_nothing_else(tmp_path: Path) ->
         ))  # fmt: skip
     assert columns.pop("time") == "timestamp with time zone"
     assert set(columns) == {"id", *taken["included_keys"]}
-    by_type = {kind: {name for name, of in columns.items() if of == kind} for kind in set(columns.values())}
+    by_type = {
+        kind: {name for name, of in columns.items() if of == kind} for kind in set(columns.values())
+    }
     assert by_type == {
         "text": {"id", *taken["tags"]}, "boolean": set(fields["boolean"]), "double precision": set(fields["float"])
     }  # fmt: skip
@@ -129,7 +151,9 @@ def test_the_panels_return_what_the_sensors_sent(hub: Hub) -> None:
     assert hub.arrives("last")
     hub.database.sql("DELETE FROM posekernel_telemetry WHERE version = 'last'")
     panels_return_it(hub.database)
-    assert hub.database.sql("SELECT count(*), min(runtime) FROM posekernel_telemetry") == [["10", "ai-edge-litert"]]
+    assert hub.database.sql("SELECT count(*), min(runtime) FROM posekernel_telemetry") == [
+        ["10", "ai-edge-litert"]
+    ]
 
 
 def _with(**changed: Any) -> Callable[[dict[str, Any]], bytes]:
@@ -143,16 +167,31 @@ def _without(name: str) -> Callable[[dict[str, Any]], bytes]:
 # What a device may send, its program being newer, broken or taken over; and whether a row comes of it.
 ODD: dict[str, tuple[Callable[[dict[str, Any]], bytes], bool]] = {
     "an unknown property": (_with(fan_rpm=1200), True),
-    "an unknown object with names of ours": (_with(gpu={"frames": 7, "lifter": 2, "uptime_s": "x"}), True),
+    "an unknown object with names of ours": (
+        _with(gpu={"frames": 7, "lifter": 2, "uptime_s": "x"}),
+        True,
+    ),
     "an unknown list": (_with(disks=[{"frames": 1}, {"frames": 2}]), True),
-    "nulls": (_with(temperature_c=None, throttled=None, throttled_flags=None, memory_mb=None, latency_p50_ms=None), True),
+    "nulls": (
+        _with(
+            temperature_c=None,
+            throttled=None,
+            throttled_flags=None,
+            memory_mb=None,
+            latency_p50_ms=None,
+        ),
+        True,
+    ),
     "a text for a number": (_with(frames="many"), True),
     "a boolean for a number": (_with(uptime_s=True), True),
     "an object for a number": (_with(frames={"a": 1}), True),
     "a number past every type": (_with(frames=10**400), True),
     "a text for a boolean": (_with(throttled="maybe"), True),
     "NUL in a text": (_with(lifter="a\0b"), True),
-    "broken UTF-8 in a text": (lambda good: _with(lifter="a?b")(good).replace(b"a?b", b"a\xffb"), True),
+    "broken UTF-8 in a text": (
+        lambda good: _with(lifter="a?b")(good).replace(b"a?b", b"a\xffb"),
+        True,
+    ),
     "no id": (_without("id"), True),
     "another's id": (_with(id="attic"), True),
     "no timestamp": (_without("timestamp"), False),
@@ -169,11 +208,16 @@ ODD: dict[str, tuple[Callable[[dict[str, Any]], bytes], bool]] = {
 def test_no_message_holds_up_those_after_it(hub: Hub, what: str) -> None:
     payload, row = ODD[what]
     mark = what.replace(" ", "-").replace("'", "")
-    assert hub.broker.publish("hall", "posekernel/hall/telemetry", payload(message("hall", 1, version=mark)))
+    assert hub.broker.publish(
+        "hall", "posekernel/hall/telemetry", payload(message("hall", 1, version=mark))
+    )
     hub.send(message("attic", 1, version=f"after-{mark}"))
     assert hub.arrives(f"after-{mark}")
     assert hub.rows(mark) == row
-    assert hub.database.sql(f"SELECT DISTINCT id FROM posekernel_telemetry WHERE version = '{mark}'") == [["hall"]] * row
+    assert (
+        hub.database.sql(f"SELECT DISTINCT id FROM posekernel_telemetry WHERE version = '{mark}'")
+        == [["hall"]] * row
+    )
 
 
 @needs_telegraf
@@ -200,7 +244,11 @@ def test_what_is_sent_while_telegraf_is_away_is_not_lost(hub: Hub) -> None:
     hub.telegraf.stop()
     hub.send(message("hall", 1, version="without-telegraf"))
     hub.send(message("attic", 1, version="without-telegraf"))
-    hub.broker.publish("hall", "posekernel/hall/telemetry", json.dumps(message("hall", 2, version="at-least-once")).encode())
+    hub.broker.publish(
+        "hall",
+        "posekernel/hall/telemetry",
+        json.dumps(message("hall", 2, version="at-least-once")).encode(),
+    )
     hub.broker.stop()
     hub.broker.start()
     hub.start_telegraf()

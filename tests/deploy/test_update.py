@@ -8,9 +8,19 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.machine import Machine, inventory
-from tests.deploy.playbooks import DEPLOY, SETTINGS, VARIABLES, VERSION, VISION, crashing, hear, play, release
-from tests.mosquitto import Mosquitto
-from tests.worse_model import worse
+from tests.deploy.playbooks import (
+    DEPLOY,
+    SETTINGS,
+    VARIABLES,
+    VERSION,
+    VISION,
+    crashing,
+    hear,
+    play,
+    release,
+)
+from tests.support.mosquitto import Mosquitto
+from tests.support.worse_model import worse
 
 NAMES = ("hall", "kitchen", "attic")
 
@@ -18,11 +28,15 @@ NAMES = ("hall", "kitchen", "attic")
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory, wheelhouse: None) -> Iterator[list[Machine]]:
     with ExitStack() as stack:
-        yield [stack.enter_context(Machine(tmp_path_factory.mktemp("machine"), name)) for name in NAMES]
+        yield [
+            stack.enter_context(Machine(tmp_path_factory.mktemp("machine"), name)) for name in NAMES
+        ]
 
 
 @pytest.fixture(scope="module")
-def converged(fleet: list[Machine], broker: Mosquitto, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def converged(
+    fleet: list[Machine], broker: Mosquitto, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """The inventory of three machines that site.yml has been through."""
     variables = {
         **VARIABLES,
@@ -38,17 +52,28 @@ def converged(fleet: list[Machine], broker: Mosquitto, tmp_path_factory: pytest.
 
 def _recap(hosts: Path, name: str) -> dict[str, int]:
     """What the last play counted for a machine."""
-    line = next(x for x in (hosts.parent / "play.json").read_text().splitlines() if x.startswith(name) and " : ok=" in x)
+    line = next(
+        x
+        for x in (hosts.parent / "play.json").read_text().splitlines()
+        if x.startswith(name) and " : ok=" in x
+    )
     return {k: int(v) for k, v in (pair.split("=") for pair in line.split(":")[1].split())}
 
 
 def _untouched(hosts: Path, name: str) -> bool:
     """Whether the last play did not come to a machine at all."""
-    return not any(x.startswith(name) and " : ok=" in x for x in (hosts.parent / "play.json").read_text().splitlines())
+    return not any(
+        x.startswith(name) and " : ok=" in x
+        for x in (hosts.parent / "play.json").read_text().splitlines()
+    )
 
 
 def _running(machine: Machine) -> tuple[str, str, str]:
-    return machine.run("readlink /opt/posekernel/current"), machine.show("MainPID"), machine.show("ActiveState")
+    return (
+        machine.run("readlink /opt/posekernel/current"),
+        machine.show("MainPID"),
+        machine.show("ActiveState"),
+    )
 
 
 def test_a_release_with_worse_poses_stops_at_the_first_device(
@@ -56,11 +81,16 @@ def test_a_release_with_worse_poses_stops_at_the_first_device(
 ) -> None:
     before = [_running(m) for m in fleet]
     folder = release(tmp_path / "wheelhouse", "9.0.0", {VISION: worse(DEPLOY.parent / VISION)})
-    recap = play(converged, "update.yml", posekernel_version="9.0.0", posekernel_wheelhouse=str(folder))
+    recap = play(
+        converged, "update.yml", posekernel_version="9.0.0", posekernel_wheelhouse=str(folder)
+    )
     said = " ".join((converged.parent / "play.json").read_text().split())
     assert recap["failures"] == 1
     assert f"hall is back on {VERSION}" in said
-    assert re.search(r"ERROR poses \d+ poses in 50 frames, \d+ scaled by sound, median error \d+\.\d cm, but", said)
+    assert re.search(
+        r"ERROR poses \d+ poses in 50 frames, \d+ scaled by sound, median error \d+\.\d cm, but",
+        said,
+    )
     assert [_running(m) for m in fleet] == before  # it never stopped
     assert all(_untouched(converged, name) for name in NAMES[1:])
     assert all(m.run("ls /opt/posekernel/releases") == VERSION for m in fleet)
@@ -71,7 +101,13 @@ def test_a_release_that_crashes_stops_at_the_first_device(
 ) -> None:
     others = [_running(m) for m in fleet[1:]]
     folder = release(tmp_path / "wheelhouse", "9.0.0", crashing())
-    recap = play(converged, "update.yml", posekernel_version="9.0.0", posekernel_wheelhouse=str(folder), update_wait_s=60)
+    recap = play(
+        converged,
+        "update.yml",
+        posekernel_version="9.0.0",
+        posekernel_wheelhouse=str(folder),
+        update_wait_s=60,
+    )
     assert recap["failures"] == 1
     assert f"hall is back on {VERSION}" in (converged.parent / "play.json").read_text()
     assert _running(fleet[0])[0] == f"releases/{VERSION}"
@@ -81,17 +117,26 @@ def test_a_release_that_crashes_stops_at_the_first_device(
     assert all(m.run("ls /opt/posekernel/releases") == VERSION for m in fleet)
 
 
-def test_a_tampered_release_is_refused_at_the_first_device(fleet: list[Machine], converged: Path, tmp_path: Path) -> None:
+def test_a_tampered_release_is_refused_at_the_first_device(
+    fleet: list[Machine], converged: Path, tmp_path: Path
+) -> None:
     before = [_running(m) for m in fleet]
     folder = release(tmp_path / "wheelhouse", "9.0.1")
     wheel = next(folder.glob("posekernel-*.whl"))
     wheel.write_bytes(wheel.read_bytes() + b" ")
-    assert play(converged, "update.yml", posekernel_version="9.0.1", posekernel_wheelhouse=str(folder))["failures"] == 1
+    assert (
+        play(
+            converged, "update.yml", posekernel_version="9.0.1", posekernel_wheelhouse=str(folder)
+        )["failures"]
+        == 1
+    )
     assert f"{wheel.name}: FAILED" in (converged.parent / "play.json").read_text()
     assert [_running(m) for m in fleet] == before
 
 
-def test_a_good_release_moves_all_three(fleet: list[Machine], converged: Path, broker: Mosquitto, tmp_path: Path) -> None:
+def test_a_good_release_moves_all_three(
+    fleet: list[Machine], converged: Path, broker: Mosquitto, tmp_path: Path
+) -> None:
     folder = release(tmp_path / "wheelhouse", "9.0.2")
     play(converged, "update.yml", posekernel_version="9.0.2", posekernel_wheelhouse=str(folder))
     assert [_recap(converged, name)["failed"] for name in NAMES] == [0, 0, 0]

@@ -3,9 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
-from edge.activity import ActivityTracker
-from edge.pose import Activity, LiftedPose, ScaleSource
-from edge.shape import standing_height
+from edge.behaviour.posture import ActivityTracker
+from edge.core.pose import Activity, LiftedPose, ScaleSource
+from edge.lifting.shape import standing_height
 
 Array = npt.NDArray[np.float64]
 
@@ -36,7 +36,9 @@ def figure(
         joints[elbow], joints[wrist] = joints[shoulder] - 0.186 * up, joints[shoulder] - 0.332 * up
         joints[leg : leg + 3] = np.array([np.zeros(3), knee, ankle]) + side * 0.06 * right
     turn = np.radians(heading_deg)
-    rotation = np.array([[np.cos(turn), -np.sin(turn), 0.0], [np.sin(turn), np.cos(turn), 0.0], [0.0, 0.0, 1.0]])
+    rotation = np.array(
+        [[np.cos(turn), -np.sin(turn), 0.0], [np.sin(turn), np.cos(turn), 0.0], [0.0, 0.0, 1.0]]
+    )
     return np.asarray(height_m * (joints + np.array([0.0, 0.0, hip])) @ rotation.T + [*place, 0.0])
 
 
@@ -45,9 +47,13 @@ def seated(height_m: float = 1.75, **changes: float) -> Array:
     return figure(height_m, **{"hip": 0.3, "thigh_deg": 90.0} | changes)  # type: ignore[arg-type]
 
 
-def lying(height_m: float = 1.75, hip_m: float = 0.12, place: tuple[float, float] = (0.0, 3.0)) -> Array:
+def lying(
+    height_m: float = 1.75, hip_m: float = 0.12, place: tuple[float, float] = (0.0, 3.0)
+) -> Array:
     """On the back, everything level, the hips so high."""
-    return figure(height_m, place, hip=hip_m / height_m, lean_deg=-90.0, thigh_deg=90.0, shank_deg=90.0)
+    return figure(
+        height_m, place, hip=hip_m / height_m, lean_deg=-90.0, thigh_deg=90.0, shank_deg=90.0
+    )
 
 
 def watch(
@@ -63,7 +69,9 @@ def watch(
     """The activities that the tracker tells while these poses (15, 3) come in, one each step."""
     out = []
     for k, joints in enumerate(poses):
-        pose = LiftedPose(joints, np.full(15, 0.05), np.broadcast_to(confidence, 15).copy(), scale_source, 10.0)
+        pose = LiftedPose(
+            joints, np.full(15, 0.05), np.broadcast_to(confidence, 15).copy(), scale_source, 10.0
+        )
         out.append(tracker(pose, joints if room else None, round((start_s + k * step_s) * 1e9)))
     return out
 

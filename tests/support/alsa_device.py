@@ -1,4 +1,4 @@
-"""Sound cards made of files: compiles tests/alsa/pcm_posetest.c and writes the ALSA configuration that uses it.
+"""Sound cards made of files: compiles tests/support/alsa/pcm_posetest.c and writes the ALSA configuration that uses it.
 
 libasound reads its configuration again whenever ALSA_CONFIG_PATH names another file, so every device gets a folder of its own
 and any number of them can be used one after the other in one process.
@@ -14,8 +14,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from edge.session import Session
-from tests.compiled import shared_library
+from edge.sources.session.reader import Session
+from tests.support.compiled import shared_library
 
 SOURCE = Path(__file__).parent / "alsa" / "pcm_posetest.c"
 SYSTEM_CONFIG = Path("/usr/share/alsa/alsa.conf")
@@ -55,7 +55,9 @@ class AlsaTestDevice:
         (self.folder / "unplugged").unlink()
 
     @contextmanager
-    def faulty(self, how: Literal["stuck", "silent", "rotated", "swapped", "gap"]) -> Iterator[None]:
+    def faulty(
+        self, how: Literal["stuck", "silent", "rotated", "swapped", "gap"]
+    ) -> Iterator[None]:
         """Inside, the capture device does what the plugin's source says of this fault."""
         marker = self.folder / "faults" / how
         marker.touch()
@@ -68,7 +70,9 @@ class AlsaTestDevice:
         """Everything written to the loudspeaker so far, (frames, playback_channels)."""
         path = self.folder / "played.raw"
         raw = np.fromfile(path, np.int16) if path.exists() else np.zeros(0, np.int16)
-        return raw[: len(raw) // self.playback_channels * self.playback_channels].reshape(-1, self.playback_channels)
+        return raw[: len(raw) // self.playback_channels * self.playback_channels].reshape(
+            -1, self.playback_channels
+        )
 
 
 def make_alsa_device(
@@ -116,7 +120,11 @@ def device_settings(session: Session, card: AlsaTestDevice, *, looped: bool = Fa
     """
     rig, camera, excitation = session.rig, session.rig.camera, session.excitation
     # fps 0: the film's own.
-    pace = f"fps = {1e9 * len(session.frame_times_ns) / session.span_ns:.6f}\nloop = true" if looped else "fps = 0"
+    pace = (
+        f"fps = {1e9 * len(session.frame_times_ns) / session.span_ns:.6f}\nloop = true"
+        if looped
+        else "fps = 0"
+    )
     return f"""
 [audio]
 capture = "{card.capture}"

@@ -10,10 +10,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edge.keypoints import to_body25
-from export.calibrated_video import CalibratedCamera, frame_size, load_calibration, read_frames
+from edge.sight.keypoints import to_body25
+from export.simulate.calibrated_video import (
+    CalibratedCamera,
+    frame_size,
+    load_calibration,
+    read_frames,
+)
 
-FOLDER = Path(__file__).parent / "data" / "video"
+FOLDER = Path(__file__).parents[1] / "data" / "video"
 SERIALS = ("cam01", "cam02", "cam03", "cam04")
 REFERENCE_STEP = 2
 
@@ -37,7 +42,11 @@ def reference_joints(serial: str) -> npt.NDArray[np.float64]:
         return to_body25(cameras()[serial].from_world(data["joints"]))
 
 
-def frames(serial: str, step: int = REFERENCE_STEP, count: int | None = None) -> list[npt.NDArray[np.uint8]]:
+def frames(
+    serial: str, step: int = REFERENCE_STEP, count: int | None = None
+) -> list[npt.NDArray[np.uint8]]:
     """Every `step`-th frame, (H, W, 3) RGB, from the first on."""
     images = read_frames(FOLDER / f"{serial}.mp4", step)
-    return [image for image, _ in zip(images, range(10**6 if count is None else count), strict=False)]
+    return [
+        image for image, _ in zip(images, range(10**6 if count is None else count), strict=False)
+    ]

@@ -12,7 +12,9 @@ from typing import Any, Self
 
 from websockets.sync.client import connect
 
-BINARY = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+BINARY = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 _FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -34,7 +36,9 @@ class Chromium:
     def __init__(self, folder: Path) -> None:
         assert BINARY is not None
         command = [BINARY, *_FLAGS, f"--user-data-dir={folder}", "about:blank"]
-        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         ready = folder / "DevToolsActivePort"
         deadline = time.monotonic() + 60.0
         while not (ready.exists() and ready.read_text().count("\n") == 1):
@@ -46,7 +50,12 @@ class Chromium:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._process.terminate()
         try:
             self._process.wait(10.0)
@@ -55,16 +64,31 @@ class Chromium:
             self._process.wait()
 
     def open(
-        self, url: str, *, width: int = 1280, height: int = 800, mobile: bool = False, scheme: str = "dark", still: bool = False
+        self,
+        url: str,
+        *,
+        width: int = 1280,
+        height: int = 800,
+        mobile: bool = False,
+        scheme: str = "dark",
+        still: bool = False,
     ) -> "Page":
         """A new tab that shows url. Size in CSS pixels; scheme: the colours that the visitor prefers; still: wants no motion."""
-        request = urllib.request.Request(f"http://127.0.0.1:{self._port}/json/new?about:blank", method="PUT")
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self._port}/json/new?about:blank", method="PUT"
+        )
         with urllib.request.urlopen(request, timeout=_ANSWER_S) as answer:
             target = json.load(answer)
         page = Page(target["webSocketDebuggerUrl"])
         for domain in ("Page", "Runtime", "Network", "Log"):
             page.call(f"{domain}.enable")
-        page.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile)
+        page.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=mobile,
+        )
         page.call(
             "Emulation.setEmulatedMedia",
             features=[
@@ -88,7 +112,12 @@ class Page:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.call("Page.close")
         self._socket.close()
 
@@ -106,7 +135,9 @@ class Page:
 
     def js(self, expression: str) -> Any:
         """The value of a JavaScript expression."""
-        result = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        result = self.call(
+            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
+        )
         assert "exceptionDetails" not in result, result["exceptionDetails"]
         return result["result"].get("value")
 
@@ -114,7 +145,9 @@ class Page:
         """Wait until a JavaScript condition holds; returns the seconds that it took."""
         began = time.monotonic()
         while not self.js(f"Boolean({condition})"):
-            assert time.monotonic() - began < timeout_s, f"{condition} did not become true; the page says: {self.text('body')!r}"
+            assert time.monotonic() - began < timeout_s, (
+                f"{condition} did not become true; the page says: {self.text('body')!r}"
+            )
             time.sleep(0.05)
         return time.monotonic() - began
 
@@ -141,17 +174,31 @@ class Page:
 
     def choose_file(self, selector: str, path: Path) -> None:
         """What a visitor does in the browser's own dialog of a file input."""
-        element = self.call("Runtime.evaluate", expression=f"document.querySelector({json.dumps(selector)})")
-        self.call("DOM.setFileInputFiles", files=[str(path)], objectId=element["result"]["objectId"])
+        element = self.call(
+            "Runtime.evaluate", expression=f"document.querySelector({json.dumps(selector)})"
+        )
+        self.call(
+            "DOM.setFileInputFiles", files=[str(path)], objectId=element["result"]["objectId"]
+        )
 
     def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
         """The mouse's left button from start to end, CSS pixels."""
         for kind, (x, y) in (("mousePressed", start), ("mouseMoved", end), ("mouseReleased", end)):
-            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=1)
+            self.call(
+                "Input.dispatchMouseEvent",
+                type=kind,
+                x=x,
+                y=y,
+                button="left",
+                buttons=1,
+                clickCount=1,
+            )
 
     def screenshot(self, path: Path) -> None:
         """The visible page as a PNG."""
-        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
+        path.write_bytes(
+            base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
+        )
 
     def complaints(self) -> list[str]:
         """Errors and warnings of the page so far: exceptions, console, blocked by its Content-Security-Policy."""
@@ -170,5 +217,11 @@ class Page:
     def requests(self) -> list[str]:
         """Every URL that the page asked for, WebSockets included."""
         self.js("0")
-        urls = [e["params"]["request"]["url"] for e in self.events if e["method"] == "Network.requestWillBeSent"]
-        return urls + [e["params"]["url"] for e in self.events if e["method"] == "Network.webSocketCreated"]
+        urls = [
+            e["params"]["request"]["url"]
+            for e in self.events
+            if e["method"] == "Network.requestWillBeSent"
+        ]
+        return urls + [
+            e["params"]["url"] for e in self.events if e["method"] == "Network.webSocketCreated"
+        ]

@@ -11,7 +11,9 @@ import sys
 
 def main() -> int:
     given = json.load(sys.stdin)
-    complaints = automation_complaints(given) if isinstance(given, list) else announcement_complaints(given)
+    complaints = (
+        automation_complaints(given) if isinstance(given, list) else announcement_complaints(given)
+    )
     print("\n".join(complaints))
     return int(bool(complaints))
 
@@ -39,12 +41,18 @@ def announcement_complaints(announcement):
         DEVICE_DISCOVERY_SCHEMA(json.loads(json.dumps(announcement)))
     except Exception as e:
         complaints.append(f"device: {e}")
-    shared = {key: announcement[key] for key in ("device", "availability", "state_topic", "qos") if key in announcement}
+    shared = {
+        key: announcement[key]
+        for key in ("device", "availability", "state_topic", "qos")
+        if key in announcement
+    }
     for key, component in announcement.get("components", {}).items():
         # Home Assistant hands each component what the device's level shares, and lets its platform judge the whole.
         config = shared | component
         try:
-            platform = importlib.import_module(f"homeassistant.components.mqtt.{config.pop('platform')}")
+            platform = importlib.import_module(
+                f"homeassistant.components.mqtt.{config.pop('platform')}"
+            )
             platform.DISCOVERY_SCHEMA(config)
         except Exception as e:
             complaints.append(f"{key}: {e}")

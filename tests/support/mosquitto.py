@@ -15,7 +15,9 @@ import pytest
 
 BINARY = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
 PASSWD = shutil.which("mosquitto_passwd")
-needs_mosquitto = pytest.mark.skipif(BINARY is None or PASSWD is None, reason="mosquitto is not installed")
+needs_mosquitto = pytest.mark.skipif(
+    BINARY is None or PASSWD is None, reason="mosquitto is not installed"
+)
 
 
 def free_port() -> int:
@@ -41,9 +43,13 @@ class Authority:
     def certificate(self) -> Path:
         return self.folder / "ca.crt"
 
-    def issue(self, name: str, *, alternative_names: str = "DNS:localhost,IP:127.0.0.1", days: int = 30) -> tuple[Path, Path]:
+    def issue(
+        self, name: str, *, alternative_names: str = "DNS:localhost,IP:127.0.0.1", days: int = 30
+    ) -> tuple[Path, Path]:
         """Certificate and key files for `name`."""
-        key, request, certificate = (self.folder / f"{name}.{ending}" for ending in ("key", "csr", "crt"))
+        key, request, certificate = (
+            self.folder / f"{name}.{ending}" for ending in ("key", "csr", "crt")
+        )
         extensions = self.folder / f"{name}.ext"
         extensions.write_text(
             f"subjectAltName={alternative_names}\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
@@ -87,15 +93,27 @@ class Mosquitto:
             lines += [f"cafile {tls.certificate}", f"certfile {crt}", f"keyfile {key}"]
             lines += [f"require_certificate {str(require_certificate).lower()}"]
         if websockets:
-            lines += [f"listener {self.websocket_port} {self.host}", "protocol websockets", "socket_domain ipv4"]
-        lines += [f"allow_anonymous {'false' if passwords else 'true'}", f"log_dest file {self.log}", "persistence false"]
+            lines += [
+                f"listener {self.websocket_port} {self.host}",
+                "protocol websockets",
+                "socket_domain ipv4",
+            ]
+        lines += [
+            f"allow_anonymous {'false' if passwords else 'true'}",
+            f"log_dest file {self.log}",
+            "persistence false",
+        ]
         if os.geteuid() == 0:
             lines.append("user root")
         if passwords:
             assert PASSWD is not None
             (folder / "passwords").touch(0o600)
             for user, password in passwords.items():
-                subprocess.run([PASSWD, "-b", folder / "passwords", user, password], check=True, capture_output=True)
+                subprocess.run(
+                    [PASSWD, "-b", folder / "passwords", user, password],
+                    check=True,
+                    capture_output=True,
+                )
             lines.append(f"password_file {folder / 'passwords'}")
         if acl:
             (folder / "acl").write_text(acl)
@@ -107,21 +125,31 @@ class Mosquitto:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.stop()
 
     def start(self) -> None:
         """Start and wait until it listens."""
         assert BINARY is not None
         self._process = subprocess.Popen(
-            [BINARY, "-c", self._config], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [BINARY, "-c", self._config],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         deadline = time.monotonic() + 5.0
         while time.monotonic() < deadline:
             with socket.socket() as s:
                 if s.connect_ex((self.host, self.port)) == 0:
                     return
-            assert self._process.poll() is None, self.log.read_text() if self.log.exists() else "mosquitto ended at once"
+            assert self._process.poll() is None, (
+                self.log.read_text() if self.log.exists() else "mosquitto ended at once"
+            )
             time.sleep(0.01)
         raise AssertionError("mosquitto does not listen")
 

@@ -32,7 +32,9 @@ def record(signal, delays_samples, gains):
     k = np.arange(len(spectrum))
     out = []
     for delay, gain in zip(delays_samples, gains, strict=True):
-        transfer = sum(g * np.exp(-2j * np.pi * k * d / n) for d, g in zip(delay, gain, strict=True))
+        transfer = sum(
+            g * np.exp(-2j * np.pi * k * d / n) for d, g in zip(delay, gain, strict=True)
+        )
         out.append(np.fft.irfft(spectrum * transfer, n))
     return np.array(out)
 
@@ -74,7 +76,9 @@ def gather(envelope, position):
 
 
 def heatmap(pixels, u, v, confidence, sigma):
-    return np.array([confidence * math.exp(-((a - u) ** 2 + (b - v) ** 2) / (2 * sigma**2)) for a, b in pixels])
+    return np.array(
+        [confidence * math.exp(-((a - u) ** 2 + (b - v) ** 2) / (2 * sigma**2)) for a, b in pixels]
+    )
 
 
 def shoebox_paths(size, reflection, source, microphone, longest_m):
@@ -83,7 +87,10 @@ def shoebox_paths(size, reflection, source, microphone, longest_m):
     span = [range(-int(longest_m / (2 * s)) - 1, int(longest_m / (2 * s)) + 2) for s in size]
     for order in np.array(np.meshgrid(*span, indexing="ij")).reshape(3, -1).T:
         for flip in np.ndindex(2, 2, 2):
-            image = [(1 - 2 * f) * c + 2 * o * s for f, c, o, s in zip(flip, source, order, size, strict=True)]
+            image = [
+                (1 - 2 * f) * c + 2 * o * s
+                for f, c, o, s in zip(flip, source, order, size, strict=True)
+            ]
             length = float(np.linalg.norm(np.subtract(image, microphone)))
             if length <= longest_m:
                 bounces = sum(abs(o - f) + abs(o) for o, f in zip(order, flip, strict=True))

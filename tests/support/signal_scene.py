@@ -5,8 +5,8 @@ import os
 import numpy as np
 import pytest
 
-from edge.rig import Camera, Rig
-from tests import reference
+from edge.core.rig import Camera, Rig
+from tests.support import reference
 
 CAMERA = Camera(640, 480, 520.0, 520.0, 320.0, 240.0)
 C = 343.4
@@ -17,7 +17,9 @@ WINDOW = 1_920
 
 # `make test-nojit`: a step of the background takes 0.3 s instead of 1 ms.
 UNCOMPILED = os.environ.get("NUMBA_DISABLE_JIT", "0") != "0"
-hundreds_of_steps = pytest.mark.skipif(UNCOMPILED, reason="minutes without the compiler; the other tests run the same kernels")
+hundreds_of_steps = pytest.mark.skipif(
+    UNCOMPILED, reason="minutes without the compiler; the other tests run the same kernels"
+)
 
 
 def ring():
@@ -36,7 +38,9 @@ def spread():
 def echo(rig, point, window=WINDOW, period=PERIOD, rate=RATE, band=BAND):
     """Analytic responses (P, T) to a reflector at `point`, each with an envelope peak of 1."""
     delays = rig.arrival_s(point) * rate
-    return np.array([reference.pulse(d, period, rate, band)[:window] for d in delays]).astype(np.complex64)
+    return np.array([reference.pulse(d, period, rate, band)[:window] for d in delays]).astype(
+        np.complex64
+    )
 
 
 def db(ratio):

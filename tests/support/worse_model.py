@@ -10,13 +10,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.tflite import Model
+from edge.core.inference.tflite import Model
 
 
 def worse(path: Path, factor: float = 3.0) -> bytes:
     """The content of a float .tflite with its largest weights, those of one layer, scaled by `factor`."""
     content = path.read_bytes()
-    constants = [w for w in _tensors(Model(path)._interpreter) if w.dtype == np.float32 and content.count(w.tobytes()) == 1]
+    constants = [
+        w
+        for w in _tensors(Model(path)._interpreter)
+        if w.dtype == np.float32 and content.count(w.tobytes()) == 1
+    ]
     weights = max(constants, key=lambda w: w.size)
     return content.replace(weights.tobytes(), (np.float32(factor) * weights).tobytes())
 
@@ -30,7 +34,10 @@ def _tensors(interpreter: Any) -> Iterator[npt.NDArray[Any]]:
 
 def sums(files: dict[str, bytes]) -> bytes:
     """SHA256SUMS of files by name, so that the checksums match what is in them."""
-    return "".join(f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in sorted(files.items())).encode()
+    return "".join(
+        f"{hashlib.sha256(content).hexdigest()}  {name}\n"
+        for name, content in sorted(files.items())
+    ).encode()
 
 
 def carded(card: bytes, files: dict[str, bytes]) -> bytes:

@@ -19,14 +19,14 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from edge.session import Session, load_session
+from edge.sources.session.reader import Session, load_session
 from export.commands.session import write_session
-from tests.alsa_device import AlsaTestDevice, device_settings
-from tests.mosquitto import Mosquitto, needs_mosquitto
+from tests.support.alsa_device import AlsaTestDevice, device_settings
+from tests.support.mosquitto import Mosquitto, needs_mosquitto
 
 pytestmark = [pytest.mark.export, needs_mosquitto]
 
-VIDEO = Path(__file__).parent / "data" / "video"
+VIDEO = Path(__file__).parents[1] / "data" / "video"
 EMPTY_S = 4.0  # longer than the start of the program takes
 CAMERAS = (1, 2, 3, 4)
 
@@ -62,12 +62,21 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
 
 def truth(session: Session) -> dict[int, float]:
     assert session.truth is not None
-    at = {int(t): float(np.linalg.norm(j[8])) for t, j in zip(session.truth.t_ns, session.truth.joints, strict=True)}
+    at = {
+        int(t): float(np.linalg.norm(j[8]))
+        for t, j in zip(session.truth.t_ns, session.truth.joints, strict=True)
+    }
     return {frame: at[int(t)] for frame, t in enumerate(session.frame_times_ns) if int(t) in at}
 
 
 def write_config(
-    path: Path, name: str, session: Session, card: AlsaTestDevice, broker: Mosquitto, lifter: str, height_prior_m: float
+    path: Path,
+    name: str,
+    session: Session,
+    card: AlsaTestDevice,
+    broker: Mosquitto,
+    lifter: str,
+    height_prior_m: float,
 ) -> Path:
     path.write_text(f"""
 [device]
@@ -84,7 +93,12 @@ port = {broker.port}
 
 
 def run_device(
-    session: Session, card: AlsaTestDevice, broker: Mosquitto, folder: Path, lifter: str = "ray", height_prior_m: float = 1.70
+    session: Session,
+    card: AlsaTestDevice,
+    broker: Mosquitto,
+    folder: Path,
+    lifter: str = "ray",
+    height_prior_m: float = 1.70,
 ) -> Run:
     """`posekernel run` on the card and the video until the video ends; what arrived at a subscriber of the broker."""
     name = f"{lifter}{100 * height_prior_m:.0f}"
@@ -94,7 +108,9 @@ def run_device(
     client.connect("127.0.0.1", broker.port)
     client.subscribe(f"posekernel/{name}/pose")
     client.loop_start()
-    config = write_config(folder / f"{name}.toml", name, session, card, broker, lifter, height_prior_m)
+    config = write_config(
+        folder / f"{name}.toml", name, session, card, broker, lifter, height_prior_m
+    )
     done = subprocess.run(
         [sys.executable, "-m", "edge", "run", "--config", str(config), "--json"],
         env=os.environ | card.env,
@@ -116,9 +132,14 @@ def run_device(
     return Run(messages, truth(session))
 
 
-def run_short_and_tall(session: Session, card: AlsaTestDevice, broker: Mosquitto, folder: Path) -> tuple[Run, Run]:
+def run_short_and_tall(
+    session: Session, card: AlsaTestDevice, broker: Mosquitto, folder: Path
+) -> tuple[Run, Run]:
     """The same device with the geometric lifter, told to expect people of 1.55 m, then of 1.85 m."""
-    short, tall = (run_device(session, card, broker, folder, "geometric", height_m) for height_m in (1.55, 1.85))
+    short, tall = (
+        run_device(session, card, broker, folder, "geometric", height_m)
+        for height_m in (1.55, 1.85)
+    )
     return short, tall
 
 
@@ -129,18 +150,26 @@ def median_shift(a: Run, b: Run) -> float:
 
 @pytest.mark.parametrize("camera", CAMERAS)
 def test_real_frames_and_alsa_give_the_distance_by_sound(
-    camera: int, sessions: dict[int, Path], broker: Mosquitto, alsa_card: Callable[..., AlsaTestDevice], tmp_path: Path
+    camera: int,
+    sessions: dict[int, Path],
+    broker: Mosquitto,
+    alsa_card: Callable[..., AlsaTestDevice],
+    tmp_path: Path,
 ) -> None:
     session = load_session(sessions[camera])
     rate = session.excitation.sample_rate_hz
     card = alsa_card(np.asarray(session.audio), rate)
     run = run_device(session, card, broker, tmp_path)
     errors = run.errors()
-    assert len(errors) >= 0.8 * len(run.truth), f"only {len(errors)} of {len(run.truth)} reference frames were published"
+    assert len(errors) >= 0.8 * len(run.truth), (
+        f"only {len(errors)} of {len(run.truth)} reference frames were published"
+    )
     assert np.median(np.abs(errors)) <= 0.15
     by_sound = [m["scale_source"] == "sound" for m in run.messages.values()]
     assert np.mean(by_sound) > 0.8
-    skews = [abs(float(str(m["skew_ms"]))) for m in run.messages.values() if m["skew_ms"] is not None]
+    skews = [
+        abs(float(str(m["skew_ms"]))) for m in run.messages.values() if m["skew_ms"] is not None
+    ]
     assert max(skews) <= 150.0
 
     short, tall = run_short_and_tall(session, card, broker, tmp_path)
@@ -151,7 +180,11 @@ def test_real_frames_and_alsa_give_the_distance_by_sound(
 
 @pytest.mark.parametrize("camera", CAMERAS)
 def test_muted_the_height_decides_and_the_output_says_so(
-    camera: int, sessions: dict[int, Path], broker: Mosquitto, alsa_card: Callable[..., AlsaTestDevice], tmp_path: Path
+    camera: int,
+    sessions: dict[int, Path],
+    broker: Mosquitto,
+    alsa_card: Callable[..., AlsaTestDevice],
+    tmp_path: Path,
 ) -> None:
     session = load_session(sessions[camera])
     hiss = np.random.default_rng(camera).normal(0.0, 3.0, session.audio.shape)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz.targets import TARGETS, seeds
+from tests.system.fuzz.targets import TARGETS, seeds
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CORPUS = Path(__file__).parent / "fuzz" / "corpus"
 DEEP = {
     "config": b"a = " + b"[" * 5_000,
@@ -57,10 +57,15 @@ def test_nothing_unpickles(package):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Import | ast.ImportFrom) and package == "edge":
                 names = [a.name for a in node.names] + [getattr(node, "module", None) or ""]
-                assert not {"pickle", "marshal", "shelve", "dill", "joblib"} & set(names), f"{file}:{node.lineno}"
+                assert not {"pickle", "marshal", "shelve", "dill", "joblib"} & set(names), (
+                    f"{file}:{node.lineno}"
+                )
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
                 continue
-            owner, options = ast.unparse(node.func.value), {k.arg: ast.unparse(k.value) for k in node.keywords}
+            owner, options = (
+                ast.unparse(node.func.value),
+                {k.arg: ast.unparse(k.value) for k in node.keywords},
+            )
             where = f"{file}:{node.lineno}"
             if (owner, node.func.attr) == ("np", "load"):
                 looked += 1
@@ -68,5 +73,8 @@ def test_nothing_unpickles(package):
             if (owner, node.func.attr) == ("torch", "load"):
                 looked += 1
                 assert options.get("weights_only") == "True", where
-            assert not (owner in ("pickle", "cPickle", "dill") and node.func.attr in ("load", "loads", "Unpickler")), where
+            assert not (
+                owner in ("pickle", "cPickle", "dill")
+                and node.func.attr in ("load", "loads", "Unpickler")
+            ), where
     assert looked >= 4

@@ -15,29 +15,33 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 
-from edge.app import DEMO_SESSION
-from edge.broker import EmbeddedBroker, find_mosquitto
-from edge.config import Config, DeviceConfig, MqttConfig, WebConfig
-from edge.envelope import BINS, envelope_message
-from edge.message_file import MessageFile
-from edge.mqtt import MqttPublisher
-from edge.pose import LiftedPose
-from edge.publish import EventKind, Message, event_message, pose_message
-from edge.rig import Camera, Rig
-from edge.web_server import WebServer, page_description
-from edge.zones import ZoneConfig
-from tests.bodies import standing
-from tests.mosquitto import Mosquitto, needs_mosquitto
-from tests.test_publish import an_estimate
-from tests.test_schemas import problems
+from edge.behaviour.zones import ZoneConfig
+from edge.core.config.settings import Config, DeviceConfig, MqttConfig, WebConfig
+from edge.core.pose import LiftedPose
+from edge.core.rig import Camera, Rig
+from edge.output.message_file import MessageFile
+from edge.output.messages.echo_profile import BINS, envelope_message
+from edge.output.messages.payloads import EventKind, Message, event_message, pose_message
+from edge.output.mqtt.embedded_broker import EmbeddedBroker, find_mosquitto
+from edge.output.mqtt.publisher import MqttPublisher
+from edge.output.page.server import WebServer, page_description
+from edge.tools.app import DEMO_SESSION
+from tests.edge.output.test_payloads import an_estimate
+from tests.edge.output.test_schemas import problems
+from tests.support.bodies import standing
+from tests.support.mosquitto import Mosquitto, needs_mosquitto
 
-pytest.importorskip("websockets", reason="websockets is not installed; pip install 'posekernel[test]' brings it")
-from tests import chromium
-from tests.chromium import Chromium, Page
+pytest.importorskip(
+    "websockets", reason="websockets is not installed; pip install 'posekernel[test]' brings it"
+)
+from tests.support import chromium
+from tests.support.chromium import Chromium, Page
 
 pytestmark = [
     pytest.mark.once,
-    pytest.mark.skipif(chromium.BINARY is None, reason="Chromium is not installed; sudo apt install chromium"),
+    pytest.mark.skipif(
+        chromium.BINARY is None, reason="Chromium is not installed; sudo apt install chromium"
+    ),
 ]
 
 RIG = Rig(
@@ -60,10 +64,24 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
 def a_pose(i: int, t_ns: int) -> Message:
     """Somebody who sways around 3 m, in the zone "sofa"."""
     joints = standing(1.75, (0.3 * np.sin(i / 10), 3.0))[:15]
-    pose = LiftedPose(joints, np.full(15, 0.08), np.full(15, 0.9), "sound", sir_db=12.3, echo_range_m=2.75, sound_confidence=0.93)
+    pose = LiftedPose(
+        joints,
+        np.full(15, 0.08),
+        np.full(15, 0.9),
+        "sound",
+        sir_db=12.3,
+        echo_range_m=2.75,
+        sound_confidence=0.93,
+    )
     room = RIG.camera.to_room(joints)
     estimate = an_estimate(
-        sequence=i, pose=pose, joints_room=room, people=1, t_ns=t_ns, utc_ns=time.time_ns(), source="simulated"
+        sequence=i,
+        pose=pose,
+        joints_room=room,
+        people=1,
+        t_ns=t_ns,
+        utc_ns=time.time_ns(),
+        source="simulated",
     )
     return pose_message(estimate, "hall")
 
@@ -72,24 +90,42 @@ def a_profile(t_ns: int, peak: int = 39) -> Message:
     """Silence but for one bin."""
     level = np.full(BINS, -80.0)
     level[peak] = -44.0
-    return envelope_message("hall", np.linspace(0.5, 6.0, BINS + 1), level, source="simulated", utc_ns=time.time_ns(), t_ns=t_ns)
+    return envelope_message(
+        "hall",
+        np.linspace(0.5, 6.0, BINS + 1),
+        level,
+        source="simulated",
+        utc_ns=time.time_ns(),
+        t_ns=t_ns,
+    )
 
 
 def an_event(kind: EventKind, zone: str | None = None, t_ns: int = 1) -> Message:
     fall = (0.8, 1.2) if kind == "fall" else None
     return event_message(
-        "hall", kind, source="simulated", utc_ns=time.time_ns(), monotonic_ns=t_ns, zone=zone, confidence=0.9, fall=fall
+        "hall",
+        kind,
+        source="simulated",
+        utc_ns=time.time_ns(),
+        monotonic_ns=t_ns,
+        zone=zone,
+        confidence=0.9,
+        fall=fall,
     )
 
 
 class Sensor:
     """A publisher that sends a person who sways around 3 m, ten poses a second, and the page's server."""
 
-    def __init__(self, host: str, port: int, websocket_port: int, recording: bool = False, **mqtt: object) -> None:
+    def __init__(
+        self, host: str, port: int, websocket_port: int, recording: bool = False, **mqtt: object
+    ) -> None:
         config = MqttConfig(host=host, port=port, discovery=False)
         self.mqtt = replace(config, **mqtt)  # type: ignore[arg-type]
         web = WebConfig(enabled=True, port=0, websocket_url=f"ws://{host}:{websocket_port}/")
-        self.server = WebServer(Config(device=DeviceConfig("hall"), mqtt=self.mqtt, web=web, zones=(SOFA,)), RIG)
+        self.server = WebServer(
+            Config(device=DeviceConfig("hall"), mqtt=self.mqtt, web=web, zones=(SOFA,)), RIG
+        )
         self.url = self.server.url
         self.publisher = MqttPublisher(self.mqtt, "hall", source="simulated", recording=recording)
         self.paused = threading.Event()
@@ -137,7 +173,9 @@ def hall(broker: Mosquitto, browser: Chromium) -> Iterator[tuple[Sensor, Page]]:
 
 
 def canvas(page: Page) -> str:
-    return hashlib.sha256(page.js("document.querySelector('#room').toDataURL()").encode()).hexdigest()
+    return hashlib.sha256(
+        page.js("document.querySelector('#room').toDataURL()").encode()
+    ).hexdigest()
 
 
 def caught(page: Page, expression: str, timeout_s: float = 20.0) -> Any:
@@ -149,12 +187,20 @@ def caught(page: Page, expression: str, timeout_s: float = 20.0) -> Any:
 def assert_on_this_host(page: Page) -> None:
     requests = page.requests()
     assert len(requests) >= 8
-    assert {urlsplit(url).hostname for url in requests if not url.startswith(("about:", "data:"))} == {"127.0.0.1"}
+    assert {
+        urlsplit(url).hostname for url in requests if not url.startswith(("about:", "data:"))
+    } == {"127.0.0.1"}
 
 
 def test_the_demo_shows_a_moving_skeleton(browser: Chromium, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "edge", "demo", "--seconds", "90"]
-    demo = subprocess.Popen(command, cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    demo = subprocess.Popen(
+        command,
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
     assert demo.stdout is not None
     try:
         url = next(line.split()[1] for line in demo.stdout if line.startswith("page: "))
@@ -171,7 +217,9 @@ def test_the_demo_shows_a_moving_skeleton(browser: Chromium, tmp_path: Path) -> 
                 pictures.add(canvas(page))
             joints = np.array(places[-1], float).reshape(15, 3)
             assert 1.0 < joints[8, 1] < 6.0
-            assert joints[0, 2] > joints[8, 2] > joints[[11, 14], 2].max()  # upright, in a frame whose z is up
+            assert (
+                joints[0, 2] > joints[8, 2] > joints[[11, 14], 2].max()
+            )  # upright, in a frame whose z is up
             assert "Live" in page.text("#connection")
             assert "simulated" in page.text("#source")
             page.wait("posekernel.state.summary?.occupancy", 20.0)
@@ -186,7 +234,13 @@ def test_the_demo_shows_a_moving_skeleton(browser: Chromium, tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     "kind",
-    [pytest.param("mosquitto", marks=pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")), "amqtt"],
+    [
+        pytest.param(
+            "mosquitto",
+            marks=pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed"),
+        ),
+        "amqtt",
+    ],
 )
 def test_numbers_are_those_of_the_message(browser: Chromium, kind: str) -> None:
     if kind == "amqtt":
@@ -203,17 +257,35 @@ def test_numbers_are_those_of_the_message(browser: Chromium, kind: str) -> None:
         assert 2.9 < float(page.text("#distance")) < 3.2
         assert page.text("#sigma") == "± 0.08"
         assert page.text("#scale") == "scale from sound, 93 % sure"
-        assert (page.text("#echo"), page.text("#echo-range"), page.text("#height")) == ("12.3 dB", "2.75 m", "1.73 m")
-        assert (page.text("#posture"), page.text("#speed"), page.text("#zone")) == ("sitting", "0.1 m/s", "sofa")
+        assert (page.text("#echo"), page.text("#echo-range"), page.text("#height")) == (
+            "12.3 dB",
+            "2.75 m",
+            "1.73 m",
+        )
+        assert (page.text("#posture"), page.text("#speed"), page.text("#zone")) == (
+            "sitting",
+            "0.1 m/s",
+            "sofa",
+        )
         assert page.text("#people") == "1"
-        shown, arrivals = page.js("[document.querySelector('#rate').textContent, posekernel.state.arrivals]")
-        assert float(shown.split()[0]) == pytest.approx(1000.0 / np.mean(np.diff(arrivals)), rel=0.3)
-        marks = page.js("[...document.querySelectorAll('#axis path.echo')].map(e => e.getBBox().x + e.getBBox().width / 2)")
+        shown, arrivals = page.js(
+            "[document.querySelector('#rate').textContent, posekernel.state.arrivals]"
+        )
+        assert float(shown.split()[0]) == pytest.approx(
+            1000.0 / np.mean(np.diff(arrivals)), rel=0.3
+        )
+        marks = page.js(
+            "[...document.querySelectorAll('#axis path.echo')].map(e => e.getBBox().x + e.getBBox().width / 2)"
+        )
         left, right = page.js("[18, document.querySelector('#axis').clientWidth - 18]")
         assert (marks[0] - left) / (right - left) * 6.0 == pytest.approx(2.75, abs=0.02)
         # The curve is highest in the bin whose middle is at 2.76 m.
         page.wait("document.querySelector('#axis path.profile') !== null")
-        curve = np.array(page.js("document.querySelector('#axis path.profile')?.getAttribute('d')")[1:].replace("L", " ").split())
+        curve = np.array(
+            page.js("document.querySelector('#axis path.profile')?.getAttribute('d')")[1:]
+            .replace("L", " ")
+            .split()
+        )
         points = curve.astype(float).reshape(-1, 2)
         assert len(points) == BINS
         x, y = points[np.argmin(points[:, 1])]
@@ -229,7 +301,9 @@ def test_numbers_are_those_of_the_message(browser: Chromium, kind: str) -> None:
 @needs_mosquitto
 def test_the_picture_is_where_the_joints_are(hall: tuple[Sensor, Page]) -> None:
     _, page = hall
-    x, y, z = caught(page, "posekernel.room.shown?.[8]")  # drawn with the next picture, not with the message
+    x, y, z = caught(
+        page, "posekernel.room.shown?.[8]"
+    )  # drawn with the next picture, not with the message
     assert abs(x) < 0.35
     assert y == pytest.approx(3.0, abs=0.02)
     assert z == pytest.approx(1.2 - 0.34, abs=0.02)
@@ -247,7 +321,9 @@ def test_the_page_survives_a_broker_restart(hall: tuple[Sensor, Page], broker: M
     _, page = hall
     for end in (broker.kill, broker.stop):
         end()
-        page.wait("document.querySelector('#connection').dataset.state !== 'live' && posekernel.state.pose === null")
+        page.wait(
+            "document.querySelector('#connection').dataset.state !== 'live' && posekernel.state.pose === null"
+        )
         assert "Reconnecting" in page.text("#connection")
         assert page.text("#distance") == "–"
         before = page.js("posekernel.state.received")
@@ -255,7 +331,10 @@ def test_the_page_survives_a_broker_restart(hall: tuple[Sensor, Page], broker: M
         broker.start()
         assert page.wait(f"posekernel.state.received > {before} && {LIVE}", 15.0) < 5.0
         assert page.text("#connection") == "Live"
-    allowed = ("WebSocket connection to", "ERR_CONNECTION_REFUSED")  # Chromium's own words for a broker that is not there
+    allowed = (
+        "WebSocket connection to",
+        "ERR_CONNECTION_REFUSED",
+    )  # Chromium's own words for a broker that is not there
     assert [c for c in page.complaints() if not any(a in c for a in allowed)] == []
 
 
@@ -276,7 +355,11 @@ def test_an_empty_room_and_a_stopped_sensor_look_different(hall: tuple[Sensor, P
     sensor, page = hall
     sensor.paused.set()
     page.wait("!document.querySelector('#empty').hidden")
-    assert (page.text("#empty"), page.text("#connection"), page.text("#distance")) == ("Nobody in view", "Live", "–")
+    assert (page.text("#empty"), page.text("#connection"), page.text("#distance")) == (
+        "Nobody in view",
+        "Live",
+        "–",
+    )
     assert page.js("posekernel.room.shown") is None
     sensor.paused.clear()
     page.wait(LIVE)
@@ -292,7 +375,9 @@ def test_keys_mouse_and_buttons_move_the_view(hall: tuple[Sensor, Page]) -> None
     _, page = hall
 
     def angles() -> list[float]:
-        found: list[float] = page.js("(o => [o.azimuth, o.elevation, o.distance])(posekernel.room.orbit)")
+        found: list[float] = page.js(
+            "(o => [o.azimuth, o.elevation, o.distance])(posekernel.room.orbit)"
+        )
         return found
 
     start = angles()
@@ -300,7 +385,9 @@ def test_keys_mouse_and_buttons_move_the_view(hall: tuple[Sensor, Page]) -> None
     for _ in range(8):
         page.press("Tab")
         stops.append(
-            page.js("document.activeElement.id || document.activeElement.dataset.view || document.activeElement.className")
+            page.js(
+                "document.activeElement.id || document.activeElement.dataset.view || document.activeElement.className"
+            )
         )
     assert stops == ["skip", "room", "room", "front", "side", "top", "play", "scrub"]
     page.press("Tab")
@@ -319,7 +406,9 @@ def test_keys_mouse_and_buttons_move_the_view(hall: tuple[Sensor, Page]) -> None
     before = canvas(page)
     page.js("document.querySelector('[data-view=side]').click()")
     assert angles()[0] == pytest.approx(np.pi / 2)
-    assert page.js("document.querySelector('[data-view=side]').getAttribute('aria-pressed')") == "true"
+    assert (
+        page.js("document.querySelector('[data-view=side]').getAttribute('aria-pressed')") == "true"
+    )
     seen = page.js("posekernel.room.frames")
     page.wait(f"posekernel.room.frames > {seen}")
     assert canvas(page) != before
@@ -335,7 +424,9 @@ def test_the_last_minute_can_be_paused_and_scrubbed(hall: tuple[Sensor, Page]) -
     received = page.js("posekernel.state.received")
     page.wait(f"posekernel.state.received > {received + 4}")
     assert page.js("posekernel.state.pose?.sequence") == paused
-    page.js("{ const s = document.querySelector('#scrub'); s.value = -1; s.dispatchEvent(new Event('input')); }")
+    page.js(
+        "{ const s = document.querySelector('#scrub'); s.value = -1; s.dispatchEvent(new Event('input')); }"
+    )
     page.wait(f"posekernel.state.pose?.sequence < {paused}")
     assert page.text("#moment") == "−1.0 s"
     page.js("document.querySelector('#play').click()")
@@ -350,7 +441,11 @@ def test_zones_events_and_falls_are_shown(hall: tuple[Sensor, Page]) -> None:
     sensor, page = hall
 
     def events() -> list[str]:
-        return str(page.js("[...document.querySelectorAll('#event-list span')].map(e => e.textContent).join('|')")).split("|")
+        return str(
+            page.js(
+                "[...document.querySelectorAll('#event-list span')].map(e => e.textContent).join('|')"
+            )
+        ).split("|")
 
     # The floor of an occupied zone has the zone's colour, seen from above.
     page.js("document.querySelector('[data-view=top]').click()")
@@ -370,7 +465,9 @@ def test_zones_events_and_falls_are_shown(hall: tuple[Sensor, Page]) -> None:
     assert events() == ["Up again", "Fall", "Entered sofa"]
     for k in range(8):
         sensor.publisher.publish_event(an_event("zone_left", f"<b>{k}</b>"))
-    page.wait("document.querySelector('#event-list span')?.textContent === 'Left <b>7</b>'")  # text, not markup
+    page.wait(
+        "document.querySelector('#event-list span')?.textContent === 'Left <b>7</b>'"
+    )  # text, not markup
     assert len(events()) == 6
     assert page.complaints() == []
 
@@ -385,7 +482,9 @@ def test_silence_and_recording_are_shown(browser: Chromium, broker: Mosquitto) -
         page.wait(LIVE)
         page.wait("!document.querySelector('#recording').hidden")
         assert page.text("#recording") == "Recording image and sound"
-        red, green, _ = page.js("getComputedStyle(document.querySelector('#recording')).color.match(/\\d+/g).map(Number)")
+        red, green, _ = page.js(
+            "getComputedStyle(document.querySelector('#recording')).color.match(/\\d+/g).map(Number)"
+        )
         assert red > green + 80
         assert page.js("document.querySelector('#sound').hidden")
         hours = {"from": "22:00", "to": "07:00"}
@@ -425,7 +524,9 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @needs_mosquitto
-def test_a_recording_is_played_from_a_file_and_left_again(hall: tuple[Sensor, Page], recording: Path, tmp_path: Path) -> None:
+def test_a_recording_is_played_from_a_file_and_left_again(
+    hall: tuple[Sensor, Page], recording: Path, tmp_path: Path
+) -> None:
     _, page = hall
     before = len(page.requests())
     page.call("Page.setInterceptFileChooserDialog", enabled=True)
@@ -435,12 +536,17 @@ def test_a_recording_is_played_from_a_file_and_left_again(hall: tuple[Sensor, Pa
     assert "Page.fileChooserOpened" in {e["method"] for e in page.events}
     broken = tmp_path / "broken.jsonl"
     broken.write_text(recording.read_text()[:-40])
-    for content, complaint in ((broken, "broken.jsonl: line"), (Path(__file__), "test_web.py: line 1 is not JSON")):
+    for content, complaint in (
+        (broken, "broken.jsonl: line"),
+        (Path(__file__), "test_page.py: line 1 is not JSON"),
+    ):
         page.choose_file("#file", content)
         page.wait(f"document.querySelector('#problem').textContent.includes('{complaint}')")
     assert page.js("posekernel.state.recording") is None
 
-    with recording.open("a") as file:  # what is not known is passed over, even under a name that every object of JavaScript has
+    with (
+        recording.open("a") as file
+    ):  # what is not known is passed over, even under a name that every object of JavaScript has
         file.write('{"schema": "constructor", "monotonic_ns": 5000000000, "kind": "x"}\n')
     page.choose_file("#file", recording)
     page.wait("posekernel.state.pose?.sequence >= 1005")  # it plays by itself
@@ -462,12 +568,19 @@ def test_a_recording_is_played_from_a_file_and_left_again(hall: tuple[Sensor, Pa
     for _ in range(3):
         page.press("ArrowRight")
     page.wait("posekernel.state.pose?.sequence === 1003")
-    assert page.js("document.querySelector('#scrub').getAttribute('aria-valuetext')") == "0.3 of 6.0 seconds"
+    assert (
+        page.js("document.querySelector('#scrub').getAttribute('aria-valuetext')")
+        == "0.3 of 6.0 seconds"
+    )
     page.js("document.querySelector('#play').click()")
     page.wait("posekernel.state.pose?.sequence > 1006")
     page.js("document.querySelector('#live').click()")
     page.wait(f"posekernel.state.pose?.sequence < 1000 && {LIVE}")
-    assert (page.text("#connection-text"), page.text("#device"), page.text("#moment")) == ("Live", "hall", "live")
+    assert (page.text("#connection-text"), page.text("#device"), page.text("#moment")) == (
+        "Live",
+        "hall",
+        "live",
+    )
     assert len(page.requests()) == before  # nothing was uploaded
     assert page.complaints() == []
 
@@ -475,7 +588,9 @@ def test_a_recording_is_played_from_a_file_and_left_again(hall: tuple[Sensor, Pa
 def test_a_recording_waits_for_a_visitor_who_wants_no_motion_and_comes_from_this_host_only(
     browser: Chromium, recording: Path
 ) -> None:
-    with WebServer(Config(device=DeviceConfig("hall"), web=WebConfig(port=0)), RIG, recording.read_bytes()) as server:
+    with WebServer(
+        Config(device=DeviceConfig("hall"), web=WebConfig(port=0)), RIG, recording.read_bytes()
+    ) as server:
         with browser.open(server.url, still=True) as page:
             page.wait("posekernel.state.recording !== null")
             assert page.text("#play") == "Play"
@@ -493,19 +608,27 @@ def test_a_recording_waits_for_a_visitor_who_wants_no_motion_and_comes_from_this
 def test_replay_shows_a_session_without_a_broker(browser: Chromium) -> None:
     command = [sys.executable, "-m", "edge", "replay", str(DEMO_SESSION), "--web"]
     replay = subprocess.Popen(
-        command, cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        command,
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
     assert replay.stdout is not None
     try:
         url = next(line.split()[1] for line in replay.stdout if line.startswith("page: "))
         with browser.open(url) as page:
             page.wait("posekernel.state.pose?.sequence > 3")  # it plays by itself
-            page.js("{ const s = document.querySelector('#scrub'); s.value = s.max; s.dispatchEvent(new Event('input')); }")
+            page.js(
+                "{ const s = document.querySelector('#scrub'); s.value = s.max; s.dispatchEvent(new Event('input')); }"
+            )
             page.wait("posekernel.state.pose?.sequence === 50")
             assert page.js("posekernel.state.envelope") is not None
             assert page.text("#connection-text") == "Playing demo"
             assert page.text("#latency") == "–"
-            page.js("{ const s = document.querySelector('#scrub'); s.value = 2; s.dispatchEvent(new Event('input')); }")
+            page.js(
+                "{ const s = document.querySelector('#scrub'); s.value = 2; s.dispatchEvent(new Event('input')); }"
+            )
             assert 10 <= page.js("posekernel.state.pose?.sequence") <= 25
             assert page.js("document.querySelector('#live').hidden")
             assert not any(u.startswith("ws") for u in page.requests())
@@ -517,9 +640,12 @@ def test_replay_shows_a_session_without_a_broker(browser: Chromium) -> None:
 
 @needs_mosquitto
 @pytest.mark.parametrize(
-    ("width", "height", "mobile"), [(1280, 800, False), (390, 844, True), (320, 568, True), (844, 390, True)]
+    ("width", "height", "mobile"),
+    [(1280, 800, False), (390, 844, True), (320, 568, True), (844, 390, True)],
 )
-def test_it_fits_the_screen(hall: tuple[Sensor, Page], browser: Chromium, width: int, height: int, mobile: bool) -> None:
+def test_it_fits_the_screen(
+    hall: tuple[Sensor, Page], browser: Chromium, width: int, height: int, mobile: bool
+) -> None:
     sensor, _ = hall
     with browser.open(sensor.url, width=width, height=height, mobile=mobile) as page:
         page.wait(LIVE)
@@ -530,15 +656,26 @@ def test_it_fits_the_screen(hall: tuple[Sensor, Page], browser: Chromium, width:
                 f"Math.max(...[...document.querySelectorAll('main {selector}')].map(e => e.getBoundingClientRect().right))"
             )
             assert right is None or right <= width, selector
-        assert min(page.js("[...document.querySelectorAll('#views button')].map(e => e.offsetHeight)")) >= 34
+        assert (
+            min(page.js("[...document.querySelectorAll('#views button')].map(e => e.offsetHeight)"))
+            >= 34
+        )
 
 
 @needs_mosquitto
 def test_everything_that_can_be_operated_has_a_name(hall: tuple[Sensor, Page]) -> None:
     _, page = hall
     nodes = page.call("Accessibility.getFullAXTree")["nodes"]
-    named = {(n["role"]["value"], n.get("name", {}).get("value", "")) for n in nodes if not n.get("ignored")}
-    operable = {(role, name) for role, name in named if role in ("button", "slider", "link", "textbox", "image", "img")}
+    named = {
+        (n["role"]["value"], n.get("name", {}).get("value", ""))
+        for n in nodes
+        if not n.get("ignored")
+    }
+    operable = {
+        (role, name)
+        for role, name in named
+        if role in ("button", "slider", "link", "textbox", "image", "img")
+    }
     assert {("button", "Pause"), ("button", "Top"), ("link", "Skip to the numbers")} <= operable
     assert all(name for _, name in operable)
     assert len([role for role, _ in operable if role == "slider"]) == 1
@@ -560,7 +697,9 @@ def test_a_broker_with_passwords_asks_the_visitor(browser: Chromium, tmp_path: P
             page.js("document.querySelector('#login button').click()")
             if password == "wrong":
                 # Emptied when sent: open and empty, it asks again.
-                page.wait("document.querySelector('#login').open && document.querySelector('#password').value === ''")
+                page.wait(
+                    "document.querySelector('#login').open && document.querySelector('#password').value === ''"
+                )
         page.wait(LIVE)
         kept = "document.documentElement.outerHTML + JSON.stringify([localStorage, sessionStorage, document.cookie])"
         assert "corr3ct" not in page.js(kept)

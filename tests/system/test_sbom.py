@@ -10,10 +10,14 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SBOM = json.loads((ROOT / "deploy/sbom.json").read_text())
 PACKAGES = {canonicalize_name(part["name"]): part for part in SBOM["components"] if "purl" in part}
-PARTS = {part["bom-ref"]: part for whole in SBOM["components"] for part in [whole, *whole.get("components", [])]}
+PARTS = {
+    part["bom-ref"]: part
+    for whole in SBOM["components"]
+    for part in [whole, *whole.get("components", [])]
+}
 
 PERMISSIVE = {
     "0BSD",
@@ -32,9 +36,18 @@ PERMISSIVE = {
 FFMPEG = "FFmpeg: a shared library of its own, unaltered, that the user may replace"
 WEAK_COPYLEFT = {
     ("tqdm", "MPL-2.0"): "copyleft by file; installed unaltered, with its source",
-    **{(name, "LGPL-2.1-or-later"): FFMPEG for name in ("libavcodec", "libavformat", "libavutil", "libswresample", "libswscale")},
-    ("libquadmath", "LGPL-2.1-or-later"): "a shared library of its own, unaltered, that the user may replace",
-    ("libgfortran", "GPL-3.0-or-later WITH GCC-exception-3.1"): "the exception lets any program be linked with it",
+    **{
+        (name, "LGPL-2.1-or-later"): FFMPEG
+        for name in ("libavcodec", "libavformat", "libavutil", "libswresample", "libswscale")
+    },
+    (
+        "libquadmath",
+        "LGPL-2.1-or-later",
+    ): "a shared library of its own, unaltered, that the user may replace",
+    (
+        "libgfortran",
+        "GPL-3.0-or-later WITH GCC-exception-3.1",
+    ): "the exception lets any program be linked with it",
 }
 
 
@@ -43,7 +56,9 @@ def refused(name: str, expression: str) -> list[str]:
     choices = []
     for choice in expression.split(" OR "):
         terms = [term.strip("() ") for term in choice.split(" AND ")]
-        choices.append([term for term in terms if term not in PERMISSIVE and (name, term) not in WEAK_COPYLEFT])
+        choices.append(
+            [term for term in terms if term not in PERMISSIVE and (name, term) not in WEAK_COPYLEFT]
+        )
     return min(choices, key=len)
 
 
@@ -76,17 +91,30 @@ def test_refused(name, expression, bad):
 
 
 def test_each_exception_is_used():
-    used = {(part["name"], term) for part in PARTS.values() for term in licence(part).split(" AND ")}
+    used = {
+        (part["name"], term) for part in PARTS.values() for term in licence(part).split(" AND ")
+    }
     assert set(WEAK_COPYLEFT) <= used
 
 
 def test_lists_exactly_what_the_runtime_requires():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    needs = [Requirement(line) for line in project["dependencies"] + project["optional-dependencies"]["alsa"]]
+    needs = [
+        Requirement(line)
+        for line in project["dependencies"] + project["optional-dependencies"]["alsa"]
+    ]
     root = SBOM["metadata"]["component"]
-    assert (root["name"], root["version"], licence(root)) == (project["name"], project["version"], project["license"])
+    assert (root["name"], root["version"], licence(root)) == (
+        project["name"],
+        project["version"],
+        project["license"],
+    )
     edges = {entry["ref"]: entry["dependsOn"] for entry in SBOM["dependencies"]}
-    direct = {canonicalize_name(PARTS[ref]["name"]) for ref in edges[root["bom-ref"]] if "purl" in PARTS[ref]}
+    direct = {
+        canonicalize_name(PARTS[ref]["name"])
+        for ref in edges[root["bom-ref"]]
+        if "purl" in PARTS[ref]
+    }
     assert direct == {canonicalize_name(need.name) for need in needs}
     for need in needs:
         assert PACKAGES[canonicalize_name(need.name)]["version"] in need.specifier, need
@@ -103,18 +131,35 @@ def test_versions_are_the_pinned_ones():
     for part in PACKAGES.values():
         assert part["bom-ref"] == f"{part['name']}=={part['version']}"
         name, version = part["purl"].removeprefix("pkg:pypi/").split("@")
-        assert (canonicalize_name(name), version) == (canonicalize_name(part["name"]), part["version"])
+        assert (canonicalize_name(name), version) == (
+            canonicalize_name(part["name"]),
+            part["version"],
+        )
     lines = (ROOT / "deploy/constraints.txt").read_text().splitlines()
-    pinned = {canonicalize_name(name): version for name, version in (line.split("==") for line in lines if "==" in line)}
+    pinned = {
+        canonicalize_name(name): version
+        for name, version in (line.split("==") for line in lines if "==" in line)
+    }
     common = PACKAGES.keys() & pinned.keys()
     assert {"numpy", "llvmlite", "pyalsaaudio", "ai-edge-litert"} <= common
-    assert {name: PACKAGES[name]["version"] for name in common} == {name: pinned[name] for name in common}
+    assert {name: PACKAGES[name]["version"] for name in common} == {
+        name: pinned[name] for name in common
+    }
 
 
 def test_vendored_files_are_the_listed_ones():
-    listed = {part["name"]: part["hashes"][0]["content"] for part in SBOM["components"] if "purl" not in part}
-    assert {name: hashlib.sha256((ROOT / name).read_bytes()).hexdigest() for name in listed} == listed
-    others = [*(ROOT / "edge/models").glob("pose_*.tflite"), *(ROOT / "tests/data/video").glob("*.mp4")]
+    listed = {
+        part["name"]: part["hashes"][0]["content"]
+        for part in SBOM["components"]
+        if "purl" not in part
+    }
+    assert {
+        name: hashlib.sha256((ROOT / name).read_bytes()).hexdigest() for name in listed
+    } == listed
+    others = [
+        *(ROOT / "edge/models").glob("pose_*.tflite"),
+        *(ROOT / "tests/data/video").glob("*.mp4"),
+    ]
     assert {str(path.relative_to(ROOT)) for path in others} < listed.keys()
     for name in listed:
         where = PARTS[name]["description"].split("licence text: ")[1]
@@ -127,6 +172,13 @@ def test_names_no_time_machine_or_address():
 
 
 def test_table_is_that_of_the_bill():
-    rows = [row for row in (ROOT / "export/results/licences.md").read_text().splitlines() if row.startswith("| ")][1:]
+    rows = [
+        row
+        for row in (ROOT / "export/studies/results/licences.md").read_text().splitlines()
+        if row.startswith("| ")
+    ][1:]
     shown = [row.replace("&emsp;", "") for row in rows]
-    assert shown == [f"| {part['name']} | {part.get('version', '')} | {licence(part)} |" for part in PARTS.values()]
+    assert shown == [
+        f"| {part['name']} | {part.get('version', '')} | {licence(part)} |"
+        for part in PARTS.values()
+    ]

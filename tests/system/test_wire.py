@@ -22,11 +22,11 @@ import numpy as np
 import pytest
 
 from edge.__main__ import SCHEMAS
-from edge.app import DEMO_SESSION
-from edge.session import FrameReader, load_session
-from edge.web_server import FILES
-from tests.mosquitto import Mosquitto, free_port, needs_mosquitto
-from tests.test_mqtt import Subscriber, until
+from edge.output.page.server import FILES
+from edge.sources.session.reader import FrameReader, load_session
+from edge.tools.app import DEMO_SESSION
+from tests.edge.output.test_publisher import Subscriber, until
+from tests.support.mosquitto import Mosquitto, free_port, needs_mosquitto
 
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
 
@@ -60,8 +60,12 @@ class Tap:
                 client, _ = self._server.accept()
                 broker = socket.create_connection(self._broker)
                 self.sent.append(bytearray())
-                threading.Thread(target=self._relay, args=(client, broker, self.sent[-1]), daemon=True).start()
-                threading.Thread(target=self._relay, args=(broker, client, None), daemon=True).start()
+                threading.Thread(
+                    target=self._relay, args=(client, broker, self.sent[-1]), daemon=True
+                ).start()
+                threading.Thread(
+                    target=self._relay, args=(broker, client, None), daemon=True
+                ).start()
 
     def _relay(self, source: socket.socket, sink: socket.socket, kept: bytearray | None) -> None:
         with suppress(OSError):
@@ -116,17 +120,28 @@ class RawData:
             image = reader.read()
         for _ in range(3):
             image = reader.read()
-            forms += [image.tobytes(), image[..., ::-1].tobytes(), cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).tobytes()]
+            forms += [
+                image.tobytes(),
+                image[..., ::-1].tobytes(),
+                cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).tobytes(),
+            ]
         reader.close()
         self.image, self.sound = image, sound
         self._known: set[bytes] = set()
         for form in forms:
             self._known.update(form[k : k + CHUNK] for k in range(0, len(form) - CHUNK, CHUNK))
-        self._known = {c for c in self._known if len(set(c)) > 4}  # zeros and plain areas are no evidence
+        self._known = {
+            c for c in self._known if len(set(c)) > 4
+        }  # zeros and plain areas are no evidence
 
     def found_in(self, data: bytes) -> str:
         """What gives raw data away in these bytes, "" for nothing."""
-        for magic, name in ((b"\xff\xd8\xff", "JPEG"), (b"\x89PNG", "PNG"), (b"RIFF", "WAV or WebP"), (b"ftyp", "MP4")):
+        for magic, name in (
+            (b"\xff\xd8\xff", "JPEG"),
+            (b"\x89PNG", "PNG"),
+            (b"RIFF", "WAV or WebP"),
+            (b"ftyp", "MP4"),
+        ):
             if magic in data:
                 return name
         if run := re.search(rb"[A-Za-z0-9+/=_-]{200,}", data):
@@ -177,7 +192,9 @@ def remote_ends(pid: int) -> set[str]:
             fields = line.split()
             address, _, port = fields[2].partition(":")
             if fields[9] in inodes and not (table.startswith("tcp") and fields[3] == "0A"):
-                host = socket.inet_ntoa(bytes.fromhex(address)[::-1]) if len(address) == 8 else address
+                host = (
+                    socket.inet_ntoa(bytes.fromhex(address)[::-1]) if len(address) == 8 else address
+                )
                 ends.add(f"{table} {host}:{int(port, 16)}")
     return ends
 
@@ -213,14 +230,19 @@ state_dir = "{tmp_path}/state"
 """)
         process = subprocess.Popen(
             [sys.executable, "-m", "edge", "run", "--config", str(config)],
-            cwd=Path(__file__).parents[1],
+            cwd=Path(__file__).parents[2],
             stdout=subprocess.DEVNULL,
         )
         try:
             seen.next("posekernel/hall/pose", 60.0)
             began = time.monotonic()
             pages = fetch_everything(web_port)
-            for name, payload in (("mute", b'{"on":true}'), ("mute", b'{"on":false}'), ("snapshot", b"{}"), ("record", b"{}")):
+            for name, payload in (
+                ("mute", b'{"on":true}'),
+                ("mute", b'{"on":false}'),
+                ("snapshot", b"{}"),
+                ("record", b"{}"),
+            ):
                 seen.client.publish(f"posekernel/hall/cmd/{name}", payload, qos=1)
             ends: set[str] = set()
             for _ in range(40):
@@ -262,7 +284,9 @@ state_dir = "{tmp_path}/state"
     own = {f"/{f.name}": f.read_bytes() for f in FILES.iterdir() if f.is_file()}
     for path, (status, content) in pages.items():
         if path in own or path == "/":
-            assert (status, content) == (200, own["/index.html" if path == "/" else path]), "a file of the page, and only that"
+            assert (status, content) == (200, own["/index.html" if path == "/" else path]), (
+                "a file of the page, and only that"
+            )
         elif path == "/config.json":
             assert raw.found_in(content) == ""
             assert longest_list(json.loads(content)) <= LONGEST_LIST
@@ -273,7 +297,17 @@ state_dir = "{tmp_path}/state"
 def fetch_everything(port: int) -> dict[str, tuple[int, bytes]]:
     """Every file of the page, and what a camera's or a recorder's web server would have."""
     paths = ["/", "/config.json", *(f"/{f.name}" for f in FILES.iterdir() if f.is_file())]
-    paths += ["/frame.jpg", "/frame.png", "/snapshot", "/stream", "/video", "/audio", "/audio.wav", "/frames.mp4", "/audio.npy"]
+    paths += [
+        "/frame.jpg",
+        "/frame.png",
+        "/snapshot",
+        "/stream",
+        "/video",
+        "/audio",
+        "/audio.wav",
+        "/frames.mp4",
+        "/audio.npy",
+    ]
     found = {}
     for path in paths:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10.0)

@@ -18,12 +18,16 @@ class QuietHours:
         """Two texts such as "22:00". Raises ValueError with a sentence: what was found, what is needed."""
         found = []
         for text in (start, end):
-            match = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)", text) if isinstance(text, str) else None
+            match = (
+                re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)", text) if isinstance(text, str) else None
+            )
             if match is None:
                 raise ValueError(f'found {text!r}, but a time of day such as "22:00" is needed')
             found.append(time(int(match[1]), int(match[2])))
         if found[0] == found[1]:
-            raise ValueError(f"found {start!r} twice, but quiet hours need two different times; mute for silence all day")
+            raise ValueError(
+                f"found {start!r} twice, but quiet hours need two different times; mute for silence all day"
+            )
         return cls(found[0], found[1])
 
     def covers(self, now: time) -> bool:

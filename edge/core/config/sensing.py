@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from edge.errors import ConfigError
-from edge.quiet_hours import QuietHours
-from edge.toml_fields import choice, limited
+from edge.core.config.quiet_hours import QuietHours
+from edge.core.errors import ConfigError
+from edge.core.toml_fields import choice, limited
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,11 @@ class SensingConfig:
     @property
     def quiet_hours(self) -> QuietHours | None:
         """The two times together, None without. Raises ValueError with a sentence."""
-        return QuietHours.parse(self.quiet_from, self.quiet_to) if self.quiet_from or self.quiet_to else None
+        return (
+            QuietHours.parse(self.quiet_from, self.quiet_to)
+            if self.quiet_from or self.quiet_to
+            else None
+        )
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from typing import Literal
 
 import numpy as np
 
-from edge.calibration.settings import CalibrationConfig
-from edge.errors import ConfigError
-from edge.rig import Camera, Rig, speed_of_sound
-from edge.sensing_config import SensingConfig, TelemetryConfig, check_sensing
-from edge.toml_fields import choice, from_table, limited, required
-from edge.zones import ZoneConfig, check_zones
+from edge.behaviour.zones import ZoneConfig, check_zones
+from edge.core.config.calibration import CalibrationConfig
+from edge.core.config.sensing import SensingConfig, TelemetryConfig, check_sensing
+from edge.core.errors import ConfigError
+from edge.core.rig import Camera, Rig, speed_of_sound
+from edge.core.toml_fields import choice, from_table, limited, required
 
 Vector = tuple[float, float, float]
 Threads = int | Literal["auto"]
@@ -242,7 +242,9 @@ def load_config(path: Path) -> Config:
     try:
         table = tomllib.loads(path.read_text())
     except FileNotFoundError as e:
-        raise ConfigError(f"{path}: no such file; `posekernel run --config F` needs a configuration (see README)") from e
+        raise ConfigError(
+            f"{path}: no such file; `posekernel run --config F` needs a configuration (see README)"
+        ) from e
     except (OSError, UnicodeDecodeError) as e:
         raise ConfigError(f"{path}: cannot be read ({e})") from e
     except (tomllib.TOMLDecodeError, RecursionError) as e:
@@ -262,26 +264,50 @@ def check_config(config: Config) -> None:
             f"device.id: found {config.device.id!r}, allowed: 1 to 64 letters, digits, - and _ (it is an MQTT topic level)"
         )
     if config.mqtt.protocol not in (5, 311):
-        raise ConfigError(f"mqtt.protocol: found {config.mqtt.protocol}, allowed: 5 or 311 (MQTT 3.1.1)")
-    for key, topic in (("base_topic", config.mqtt.base_topic), ("discovery_prefix", config.mqtt.discovery_prefix)):
-        if not topic or not set(topic).isdisjoint("+#\0") or topic.startswith(("/", "$")) or topic.endswith("/"):
-            raise ConfigError(f"mqtt.{key}: found {topic!r}, allowed: an MQTT topic without + and #, no / at its ends")
+        raise ConfigError(
+            f"mqtt.protocol: found {config.mqtt.protocol}, allowed: 5 or 311 (MQTT 3.1.1)"
+        )
+    for key, topic in (
+        ("base_topic", config.mqtt.base_topic),
+        ("discovery_prefix", config.mqtt.discovery_prefix),
+    ):
+        if (
+            not topic
+            or not set(topic).isdisjoint("+#\0")
+            or topic.startswith(("/", "$"))
+            or topic.endswith("/")
+        ):
+            raise ConfigError(
+                f"mqtt.{key}: found {topic!r}, allowed: an MQTT topic without + and #, no / at its ends"
+            )
     if bool(config.mqtt.client_cert) != bool(config.mqtt.client_key):
-        raise ConfigError("mqtt.client_cert and mqtt.client_key: one is set without the other, but a certificate needs its key")
+        raise ConfigError(
+            "mqtt.client_cert and mqtt.client_key: one is set without the other, but a certificate needs its key"
+        )
     if not config.mqtt.tls and (config.mqtt.ca_file or config.mqtt.client_cert):
-        raise ConfigError("mqtt.tls: false, but ca_file or client_cert is set; set tls = true to use them")
+        raise ConfigError(
+            "mqtt.tls: false, but ca_file or client_cert is set; set tls = true to use them"
+        )
     if config.web.enabled and not config.mqtt.enabled:
-        raise ConfigError("web.enabled: true, but mqtt.enabled is false; the page shows what the broker carries and needs both")
-    if config.web.enabled and not re.fullmatch(r"wss?://[A-Za-z0-9.:\[\]_-]+(/[A-Za-z0-9/_.-]*)?", config.web.websocket_url):
+        raise ConfigError(
+            "web.enabled: true, but mqtt.enabled is false; the page shows what the broker carries and needs both"
+        )
+    if config.web.enabled and not re.fullmatch(
+        r"wss?://[A-Za-z0-9.:\[\]_-]+(/[A-Za-z0-9/_.-]*)?", config.web.websocket_url
+    ):
         raise ConfigError(
             f"web.websocket_url: found {config.web.websocket_url!r}, but the page needs the broker's WebSockets listener, "
             'for example "ws://192.168.1.10:9001/"'
         )
     if config.web.enabled and config.mqtt.format != "json":
-        raise ConfigError(f'mqtt.format: found {config.mqtt.format!r}, but web.enabled is true and the page reads "json" only')
+        raise ConfigError(
+            f'mqtt.format: found {config.mqtt.format!r}, but web.enabled is true and the page reads "json" only'
+        )
     check_zones(config.zones)
     check_sensing(config.sensing)
-    _check_excitation(config.excitation, config.runtime.window_s, len(config.rig.speakers_m) if config.rig else 1)
+    _check_excitation(
+        config.excitation, config.runtime.window_s, len(config.rig.speakers_m) if config.rig else 1
+    )
     if config.runtime.max_skew_ms < 1500.0 * config.excitation.period_s:
         raise ConfigError(
             f"runtime.max_skew_ms: found {config.runtime.max_skew_ms:g}, but with a period of {config.excitation.period_s:g} s "
@@ -295,10 +321,14 @@ def check_config(config: Config) -> None:
         )
     if config.source.kind == "replay":
         if not config.source.path:
-            raise ConfigError('source.path: missing, but source.kind = "replay" needs the folder of a recorded session')
+            raise ConfigError(
+                'source.path: missing, but source.kind = "replay" needs the folder of a recorded session'
+            )
         return
     if config.rig is None:
-        raise ConfigError('rig: missing, but source.kind = "device" needs the positions of speakers, microphones and camera')
+        raise ConfigError(
+            'rig: missing, but source.kind = "device" needs the positions of speakers, microphones and camera'
+        )
     if config.zones and not config.rig.camera.height_m and not config.calibration.file:
         raise ConfigError(
             "zones: they lie on the floor, but without rig.camera.height_m nobody's place on it is known; measure it"
@@ -328,13 +358,18 @@ def _check_excitation(x: ExcitationConfig, window_s: float, speakers: int) -> No
 def _check_audio(config: Config) -> None:
     audio, rig = config.audio, config.rig
     assert rig is not None
-    used = [*audio.mic_channels, *([audio.reference_channel] if audio.reference_channel >= 0 else [])]
+    used = [
+        *audio.mic_channels,
+        *([audio.reference_channel] if audio.reference_channel >= 0 else []),
+    ]
     if any(not 0 <= c < audio.channels for c in used):
         raise ConfigError(
             f"audio.mic_channels, audio.reference_channel: found {used}, allowed: 0 to {audio.channels - 1} (audio.channels)"
         )
     if len(set(used)) != len(used):
-        raise ConfigError(f"audio.mic_channels, audio.reference_channel: found {used}, but each channel can be used once")
+        raise ConfigError(
+            f"audio.mic_channels, audio.reference_channel: found {used}, but each channel can be used once"
+        )
     if len(audio.mic_channels) != len(rig.mics_m):
         raise ConfigError(
             f"audio.mic_channels has {len(audio.mic_channels)} channels, but rig.mics_m has {len(rig.mics_m)} positions: "
@@ -345,7 +380,9 @@ def _check_audio(config: Config) -> None:
             f"audio.playback_channels: found {audio.playback_channels}, but rig.speakers_m has {len(rig.speakers_m)} speakers"
         )
     if config.camera.backend in ("v4l2", "gstreamer", "file") and not config.camera.device:
-        raise ConfigError(f"camera.device: missing, but camera.backend = {config.camera.backend!r} needs it")
+        raise ConfigError(
+            f"camera.device: missing, but camera.backend = {config.camera.backend!r} needs it"
+        )
 
 
 def state_folder(config: Config) -> Path:

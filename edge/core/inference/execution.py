@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal, cast
 
-from edge.config import Config, state_folder
-from edge.errors import ConfigError, ModelError
-from edge.files import write_whole
-from edge.tflite import RUNTIMES, load_runtime
-from edge.toml_fields import choice, from_table, limited, required
+from edge.core.config.settings import Config, state_folder
+from edge.core.errors import ConfigError, ModelError
+from edge.core.files import write_whole
+from edge.core.inference.tflite import RUNTIMES, load_runtime
+from edge.core.toml_fields import choice, from_table, limited, required
 
 FILE = "board.json"
 FORMAT, VERSION = "posekernel-board", 1
@@ -71,10 +71,16 @@ def execution(config: Config) -> Execution:
     runtime = config.runtime.tflite
     if runtime == "auto":
         runtime = saved.runtime if saved else _first_installed()
-    best = (saved.volume if kind == "volume" else saved.ray) if saved and saved.runtime == runtime else None
+    best = (
+        (saved.volume if kind == "volume" else saved.ray)
+        if saved and saved.runtime == runtime
+        else None
+    )
     # tflite-runtime never sends int8 to XNNPACK: its float file is the faster one.
     default_variant = "float" if runtime == "tflite-runtime" else "int8"
-    variant = (best.variant if best else default_variant) if lifter.variant == "auto" else lifter.variant
+    variant = (
+        (best.variant if best else default_variant) if lifter.variant == "auto" else lifter.variant
+    )
     keypoints_threads = config.keypoints.threads
     if keypoints_threads == "auto":
         keypoints_threads = saved.keypoints_threads if saved else KEYPOINTS_THREADS
@@ -108,7 +114,10 @@ def board_name(proc: Path = Path("/proc")) -> str:
     except OSError:
         try:
             lines = (proc / "cpuinfo").read_text().splitlines()
-            model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+            model = next(
+                (line.partition(":")[2].strip() for line in lines if line.startswith("model name")),
+                "",
+            )
         except OSError:
             pass
     return f"{model or 'unknown processor'}, {os.cpu_count()} cores"
@@ -130,7 +139,15 @@ def _saved(path: Path) -> tuple[BoardChoice | None, str]:
         load_runtime(found.runtime)
     except FileNotFoundError:
         return None, "defaults; `posekernel bench --save` measures what is best here"
-    except (OSError, ValueError, RecursionError) as e:  # ValueError: also JSON, Unicode, ConfigError and ModelError
-        log.warning("%s: not used (%s); `posekernel bench --save` writes it anew", path, " ".join(str(e).split()))
+    except (
+        OSError,
+        ValueError,
+        RecursionError,
+    ) as e:  # ValueError: also JSON, Unicode, ConfigError and ModelError
+        log.warning(
+            "%s: not used (%s); `posekernel bench --save` writes it anew",
+            path,
+            " ".join(str(e).split()),
+        )
         return None, f"defaults, as {path.name} cannot be used"
     return found, f"measured best here: {path}"

@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.errors import ModelError
+from edge.core.errors import ModelError
 
 Tensor = npt.NDArray[Any]
 Shape = tuple[int, ...]
-_MODULES = {"ai-edge-litert": "ai_edge_litert.interpreter", "tflite-runtime": "tflite_runtime.interpreter"}
+_MODULES = {
+    "ai-edge-litert": "ai_edge_litert.interpreter",
+    "tflite-runtime": "tflite_runtime.interpreter",
+}
 RUNTIMES = tuple(_MODULES)  # the preferred one first
 
 
@@ -26,7 +29,9 @@ class Model:
     the file is missing, corrupt, or not the one that its card or SHA256SUMS beside it lists.
     """
 
-    def __init__(self, path: Path, threads: int = 1, runtime: str = "", sha256: str | None = None) -> None:
+    def __init__(
+        self, path: Path, threads: int = 1, runtime: str = "", sha256: str | None = None
+    ) -> None:
         self.path = path
         content = _read_checked(path, sha256)
         self.runtime, interpreter = load_runtime(runtime)
@@ -57,7 +62,9 @@ class Model:
         Raises ModelError when an array does not fit the model.
         """
         if len(inputs) != len(self._inputs):
-            raise ModelError(f"{self.path}: found {len(inputs)} input arrays, the model needs {len(self._inputs)}")
+            raise ModelError(
+                f"{self.path}: found {len(inputs)} input arrays, the model needs {len(self._inputs)}"
+            )
         for detail, x in zip(self._inputs, inputs, strict=True):
             if x.shape != _shape(detail) or x.dtype != detail["dtype"]:
                 raise ModelError(
@@ -77,7 +84,9 @@ def load_runtime(name: str = "") -> tuple[str, Any]:
         except (ImportError, AttributeError):  # tflite-runtime fails with either under numpy 2
             pass
     if name:
-        raise ModelError(f"the TFLite runtime {name} is not installed here, or not for this numpy: pip install {name}")
+        raise ModelError(
+            f"the TFLite runtime {name} is not installed here, or not for this numpy: pip install {name}"
+        )
     raise ModelError(
         "no TFLite runtime is installed: pip install ai-edge-litert, or on Python 3.11 without a wheel for it, tflite-runtime"
     )
@@ -87,7 +96,9 @@ def _read_checked(path: Path, carded: str | None) -> bytes:
     try:
         content = path.read_bytes()
     except OSError as e:
-        raise ModelError(f"{path}: the model cannot be read ({e.strerror}): check the path or install the file again") from e
+        raise ModelError(
+            f"{path}: the model cannot be read ({e.strerror}): check the path or install the file again"
+        ) from e
     found = hashlib.sha256(content).hexdigest()
     for by, needed in (("SHA256SUMS", _listed_sum(path)), ("its card", carded)):
         if needed is not None and found != needed:
@@ -103,7 +114,9 @@ def _listed_sum(path: Path) -> str | None:
         lines = (path.parent / "SHA256SUMS").read_text().splitlines()
     except OSError:
         return None
-    sums = {name.lstrip("*"): digest for digest, _, name in (line.partition("  ") for line in lines)}
+    sums = {
+        name.lstrip("*"): digest for digest, _, name in (line.partition("  ") for line in lines)
+    }
     return sums.get(path.name)
 
 

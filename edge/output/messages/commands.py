@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edge.publish import Message, timestamp
-from edge.quiet_hours import QuietHours
+from edge.core.config.quiet_hours import QuietHours
+from edge.output.messages.payloads import Message, timestamp
 
 RESULT_SCHEMA = "posekernel.command_result/1"
 MAX_BYTES = 4096
@@ -40,31 +40,47 @@ def parse_command(name: str, payload: bytes, *, retained: bool, max_level_dbfs: 
     """
     check = _COMMANDS.get(name)
     if check is None:
-        raise CommandError(f"there is no command {name[:_MAX_ID]!r}; known: {', '.join(sorted(_COMMANDS))}")
+        raise CommandError(
+            f"there is no command {name[:_MAX_ID]!r}; known: {', '.join(sorted(_COMMANDS))}"
+        )
     if retained:
-        raise CommandError("a retained command is refused, as it would come again at every start; publish it without retain")
+        raise CommandError(
+            "a retained command is refused, as it would come again at every start; publish it without retain"
+        )
     if len(payload) > MAX_BYTES:
-        raise CommandError(f"found {len(payload)} bytes, but at most {MAX_BYTES} are needed for any command")
+        raise CommandError(
+            f"found {len(payload)} bytes, but at most {MAX_BYTES} are needed for any command"
+        )
     found = _json(payload)
     if found is None and name == "quiet_hours":
         return Command(name, None, {"hours": None})
     if not isinstance(found, dict):
-        raise CommandError(f"found {_short(found)}, but a JSON object is needed, such as {_EXAMPLES[name]}")
+        raise CommandError(
+            f"found {_short(found)}, but a JSON object is needed, such as {_EXAMPLES[name]}"
+        )
     request = found.pop("id", None)
-    if request is not None and not (isinstance(request, str) and 0 < len(request) <= _MAX_ID and _is_unicode(request)):
-        raise CommandError(f"id: found {_short(request)}, but a text of 1 to {_MAX_ID} characters is needed")
+    if request is not None and not (
+        isinstance(request, str) and 0 < len(request) <= _MAX_ID and _is_unicode(request)
+    ):
+        raise CommandError(
+            f"id: found {_short(request)}, but a text of 1 to {_MAX_ID} characters is needed"
+        )
     try:
         needed = set(json.loads(_EXAMPLES[name]))
         if missing := sorted(needed - set(found)):
             raise CommandError(f"{missing[0]}: missing, but needed, as in {_EXAMPLES[name]}")
         if unknown := sorted(set(found) - needed):
-            raise CommandError(f"{_short(unknown[0])}: not known here; {name} takes {_EXAMPLES[name]} and an id")
+            raise CommandError(
+                f"{_short(unknown[0])}: not known here; {name} takes {_EXAMPLES[name]} and an id"
+            )
         return Command(name, request, check(found, max_level_dbfs))
     except CommandError as e:
         raise CommandError(str(e), request) from None
 
 
-def result_message(device_id: str, command: str, request: str | None, ok: bool, text: str, *, utc_ns: int) -> Message:
+def result_message(
+    device_id: str, command: str, request: str | None, ok: bool, text: str, *, utc_ns: int
+) -> Message:
     """The answer as a JSON-ready dict. text: one sentence: what was done, or what was found and is needed."""
     return {
         "schema": RESULT_SCHEMA,
@@ -82,7 +98,9 @@ def _json(payload: bytes) -> Any:
         raise ValueError(f"{text} is not JSON")
 
     if not payload:
-        raise CommandError("found an empty payload, but JSON is needed; {} where a command takes nothing")
+        raise CommandError(
+            "found an empty payload, but JSON is needed; {} where a command takes nothing"
+        )
     try:
         return json.loads(payload.decode(), parse_constant=no_constant)
     except (ValueError, RecursionError) as e:
@@ -111,7 +129,9 @@ def _level(found: Mapping[str, Any], cap: float) -> Arguments:
     if level is None:
         return {"level_dbfs": None}
     if isinstance(level, bool) or not isinstance(level, int | float):
-        raise CommandError(f"level_dbfs: found {_short(level)}, but a number is needed, or null for the configured level")
+        raise CommandError(
+            f"level_dbfs: found {_short(level)}, but a number is needed, or null for the configured level"
+        )
     if not MIN_LEVEL_DBFS <= level <= cap:
         raise CommandError(
             f"level_dbfs: found {_short(level)}, allowed: {MIN_LEVEL_DBFS:g} to {cap:g} (excitation.level_dbfs in the "

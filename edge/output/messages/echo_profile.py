@@ -6,10 +6,10 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from edge.config import Config
-from edge.pipeline import Pipeline
-from edge.pose_kernel import Kernels
-from edge.publish import Message, timestamp
+from edge.core.config.settings import Config
+from edge.output.messages.payloads import Message, timestamp
+from edge.sensor.pipeline import Pipeline
+from edge.sound.pose_kernel import Kernels
 
 ENVELOPE_SCHEMA = "posekernel.envelope/1"
 BINS = 96
@@ -17,15 +17,21 @@ NEAREST_M = 0.5
 _FLOOR_DB = -160.0  # of silence
 
 
-def echo_profile(kernels: Kernels, speed_of_sound_m_s: float, edges_m: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def echo_profile(
+    kernels: Kernels, speed_of_sound_m_s: float, edges_m: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
     """Mean power over the pairs between neighbouring edges (B + 1,) of half the path [m] -> level (B,) [dB].
 
     0 dB: a path that hands on what was played at full strength. Bins may be narrower than a sample.
     """
     power = np.mean(np.square(kernels.envelope, dtype=np.float64), axis=0)
     edges = edges_m * (2.0 / speed_of_sound_m_s * kernels.sample_rate_hz)
-    energy = np.interp(edges + 0.5, np.arange(len(power) + 1), np.concatenate([[0.0], np.cumsum(power)]))
-    return np.asarray(10.0 * np.log10(np.diff(energy) / np.diff(edges) + 10.0 ** (_FLOOR_DB / 10.0)))
+    energy = np.interp(
+        edges + 0.5, np.arange(len(power) + 1), np.concatenate([[0.0], np.cumsum(power)])
+    )
+    return np.asarray(
+        10.0 * np.log10(np.diff(energy) / np.diff(edges) + 10.0 ** (_FLOOR_DB / 10.0))
+    )
 
 
 class EnvelopeKeeper:
@@ -42,7 +48,13 @@ class EnvelopeKeeper:
         publish: Callable[[Message], object],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._id, self._source, self._pipeline, self._publish, self._clock = config.device.id, source, pipeline, publish, clock
+        self._id, self._source, self._pipeline, self._publish, self._clock = (
+            config.device.id,
+            source,
+            pipeline,
+            publish,
+            clock,
+        )
         rate_hz = config.mqtt.envelope_rate_hz
         self._spacing_s = 1.0 / rate_hz if rate_hz else None
         self._edges_m = np.linspace(NEAREST_M, config.lifter.max_range_m, BINS + 1)
@@ -60,7 +72,16 @@ class EnvelopeKeeper:
         self._told_s, self._told_ns = now, heard.middle_ns
         level = echo_profile(kernels, self._pipeline.rig.speed_of_sound_m_s, self._edges_m)
         utc_ns = time.time_ns() - (time.monotonic_ns() - heard.middle_ns)
-        self._publish(envelope_message(self._id, self._edges_m, level, source=self._source, utc_ns=utc_ns, t_ns=heard.middle_ns))
+        self._publish(
+            envelope_message(
+                self._id,
+                self._edges_m,
+                level,
+                source=self._source,
+                utc_ns=utc_ns,
+                t_ns=heard.middle_ns,
+            )
+        )
 
 
 def envelope_message(

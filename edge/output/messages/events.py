@@ -4,11 +4,11 @@ import threading
 import time
 from collections.abc import Callable
 
-from edge.activity import CHEST, HIPS
-from edge.fall import Fall, FallDetector
-from edge.pose import PoseEstimate
-from edge.publish import EventKind, Message, event_message
-from edge.summary import ABSENT_S
+from edge.behaviour.fall import Fall, FallDetector
+from edge.behaviour.posture import CHEST, HIPS
+from edge.core.pose import PoseEstimate
+from edge.output.messages.payloads import EventKind, Message, event_message
+from edge.output.messages.summary import ABSENT_S
 
 
 class EventKeeper:
@@ -18,7 +18,11 @@ class EventKeeper:
     """
 
     def __init__(
-        self, device_id: str, source: str, emit: Callable[[Message], object], clock: Callable[[], float] = time.monotonic
+        self,
+        device_id: str,
+        source: str,
+        emit: Callable[[Message], object],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._device_id = device_id
         self._source = source
@@ -79,7 +83,8 @@ class EventKeeper:
                 monotonic_ns=t_ns,
                 zone=zone,
                 floor_m=estimate.activity.floor_m,
-                confidence=float(estimate.pose.confidence[[*CHEST, *HIPS]].mean()) * (fall.steadiness if fall else 1.0),
+                confidence=float(estimate.pose.confidence[[*CHEST, *HIPS]].mean())
+                * (fall.steadiness if fall else 1.0),
                 fall=None if fall is None else (fall.drop_m, fall.duration_s),
             )
         )

@@ -7,11 +7,11 @@ import json
 from collections.abc import Sequence
 from typing import Any, get_args
 
-from edge.config import MqttConfig
-from edge.pose import POSTURES, ScaleSource
-from edge.publish import Message
-from edge.summary import REFRESH_S
-from edge.zones import ZoneConfig
+from edge.behaviour.zones import ZoneConfig
+from edge.core.config.settings import MqttConfig
+from edge.core.pose import POSTURES, ScaleSource
+from edge.output.messages.payloads import Message
+from edge.output.messages.summary import REFRESH_S
 
 BIRTH = b"online"
 _EXPIRE_S = int(3 * REFRESH_S)
@@ -190,11 +190,19 @@ def birth_topic(config: MqttConfig) -> str:
 
 
 def discovery_message(
-    config: MqttConfig, device_id: str, *, version: str, source: str, zones: Sequence[ZoneConfig] = ()
+    config: MqttConfig,
+    device_id: str,
+    *,
+    version: str,
+    source: str,
+    zones: Sequence[ZoneConfig] = (),
 ) -> Message:
     """The announcement as a JSON-ready dict. source: kind of source; any but "device" is told in the model's name."""
     topic, serial = f"{config.base_topic}/{device_id}", _serial(device_id)
-    components = {key: {**c, "expire_after": _EXPIRE_S} for key, c in (_SUMMARY | _zone_components(zones)).items()}
+    components = {
+        key: {**c, "expire_after": _EXPIRE_S}
+        for key, c in (_SUMMARY | _zone_components(zones)).items()
+    }
     for name, table in _OTHERS.items():
         for key, component in table.items():
             components[key] = component | ({"state_topic": f"{topic}/{name}"} if name else {})
@@ -212,7 +220,10 @@ def discovery_message(
         "availability": [{"topic": f"{topic}/status", "value_template": "{{ value_json.state }}"}],
         "state_topic": f"{topic}/summary",
         "qos": 1,
-        "components": {key: {**component, "unique_id": f"{serial}_{key}"} for key, component in components.items()},
+        "components": {
+            key: {**component, "unique_id": f"{serial}_{key}"}
+            for key, component in components.items()
+        },
     }
 
 
@@ -224,7 +235,11 @@ def removing(announcement: Message, before: bytes) -> Message:
     """
     try:
         old = json.loads(before)["components"].items()
-        gone = {str(key): {"platform": str(c["platform"])} for key, c in old if key not in announcement["components"]}
+        gone = {
+            str(key): {"platform": str(c["platform"])}
+            for key, c in old
+            if key not in announcement["components"]
+        }
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return announcement
     return {**announcement, "components": announcement["components"] | gone}

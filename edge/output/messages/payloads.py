@@ -9,14 +9,16 @@ from typing import Any, Literal
 
 import cbor2
 
-from edge.pose import JOINTS, Activity, PoseEstimate
+from edge.core.pose import JOINTS, Activity, PoseEstimate
 
 POSE_SCHEMA = "posekernel.pose/1"
 STATUS_SCHEMA = "posekernel.status/1"
 SUMMARY_SCHEMA = "posekernel.summary/1"
 EVENT_SCHEMA = "posekernel.event/1"
 State = Literal["online", "offline"]
-EventKind = Literal["fall", "fall_cleared", "person_entered", "person_left", "zone_entered", "zone_left"]
+EventKind = Literal[
+    "fall", "fall_cleared", "person_entered", "person_left", "zone_entered", "zone_left"
+]
 Message = dict[str, Any]
 
 
@@ -65,7 +67,9 @@ def pose_message(estimate: PoseEstimate, device_id: str) -> Message:
     }
 
 
-def summary_message(device_id: str, estimate: PoseEstimate | None, *, source: str, utc_ns: int, looking: bool = True) -> Message:
+def summary_message(
+    device_id: str, estimate: PoseEstimate | None, *, source: str, utc_ns: int, looking: bool = True
+) -> Message:
     """The retained state of the room as a JSON-ready dict, for automations. estimate: the newest pose, None for nobody in view.
 
     confidence: mean over the joints, 0..1. looking: whether the camera is open; where it is not, nothing is known of the room.
@@ -116,7 +120,9 @@ def event_message(
         "zone": zone,
         "floor_m": _floor(floor_m, 2),
         "confidence": _rounded(confidence, 2),
-        "fall": None if fall is None else {"height_drop_m": _rounded(fall[0], 2), "duration_s": _rounded(fall[1], 1)},
+        "fall": None
+        if fall is None
+        else {"height_drop_m": _rounded(fall[0], 2), "duration_s": _rounded(fall[1], 1)},
     }
 
 
@@ -157,7 +163,10 @@ def encode_cbor(message: Mapping[str, Any]) -> bytes:
     return cbor2.dumps(_single(message), canonical=True)
 
 
-ENCODERS: dict[str, Callable[[Mapping[str, Any]], bytes]] = {"json": encode, "cbor": encode_cbor}  # by mqtt.format
+ENCODERS: dict[str, Callable[[Mapping[str, Any]], bytes]] = {
+    "json": encode,
+    "cbor": encode_cbor,
+}  # by mqtt.format
 
 
 def timestamp(utc_ns: int) -> str:

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from edge.pose import PoseEstimate
-from edge.publish import Message, summary_message
+from edge.core.pose import PoseEstimate
+from edge.output.messages.payloads import Message, summary_message
 
 ABSENT_S = 3.0  # unseen for so long: the room counts as empty; shorter gaps are the detector's
 REFRESH_S = 60.0  # said again unchanged, so that a reader can tell a quiet room from a sensor that no longer looks
@@ -23,7 +23,11 @@ class SummaryKeeper:
     """
 
     def __init__(
-        self, device_id: str, source: str, publish: Callable[[Message], None], clock: Callable[[], float] = time.monotonic
+        self,
+        device_id: str,
+        source: str,
+        publish: Callable[[Message], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._device_id = device_id
         self._source = source
@@ -44,14 +48,18 @@ class SummaryKeeper:
         """Time passes. Notices that nobody has been seen for a while. looking: whether the camera is read."""
         with self._lock:
             if not looking:
-                self._seen_s = self._clock()  # so that looking again takes its time to find the room empty
+                self._seen_s = (
+                    self._clock()
+                )  # so that looking again takes its time to find the room empty
                 self._consider(None, looking=False)
             elif self._clock() - self._seen_s >= ABSENT_S:
                 self._consider(None)
 
     def _consider(self, estimate: PoseEstimate | None, *, looking: bool = True) -> None:
         now = self._clock()
-        new = summary_message(self._device_id, estimate, source=self._source, utc_ns=time.time_ns(), looking=looking)
+        new = summary_message(
+            self._device_id, estimate, source=self._source, utc_ns=time.time_ns(), looking=looking
+        )
         if self._told is not None and not _due(self._told, new, now - self._told_s):
             return
         self._told, self._told_s = new, now

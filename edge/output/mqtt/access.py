@@ -7,13 +7,19 @@ from pathlib import Path
 
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge.config import MqttConfig
-from edge.errors import BrokerError
+from edge.core.config.settings import MqttConfig
+from edge.core.errors import BrokerError
 
 PASSWORD_VARIABLE = "POSEKERNEL_MQTT_PASSWORD"
 CONNECT_TIMEOUT_S = 5.0
 _UNSUPPORTED_PROTOCOL = 132
-_REFUSES_US = (133, 134, 135, 138, 140)  # client id, user or password, not authorised, banned, authentication method
+_REFUSES_US = (
+    133,
+    134,
+    135,
+    138,
+    140,
+)  # client id, user or password, not authorised, banned, authentication method
 
 
 class RefusedError(BrokerError):
@@ -27,7 +33,9 @@ def read_password(config: MqttConfig) -> str | None:
     try:
         return Path(config.password_file).read_text(encoding="utf-8").rstrip("\r\n")
     except OSError as e:
-        raise RefusedError(f"mqtt.password_file: cannot read {config.password_file} ({e.strerror}); create it, mode 0600") from e
+        raise RefusedError(
+            f"mqtt.password_file: cannot read {config.password_file} ({e.strerror}); create it, mode 0600"
+        ) from e
     except UnicodeDecodeError:
         raise RefusedError(
             f"mqtt.password_file: {config.password_file} is not UTF-8 text; write the password on one line"
@@ -39,7 +47,9 @@ def tls_context(config: MqttConfig) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=config.ca_file or None)
     except OSError as e:
-        raise RefusedError(f"mqtt.ca_file: cannot use {config.ca_file} ({_cause(e)}); a PEM certificate is needed") from e
+        raise RefusedError(
+            f"mqtt.ca_file: cannot use {config.ca_file} ({_cause(e)}); a PEM certificate is needed"
+        ) from e
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if config.client_cert:
         try:
@@ -64,20 +74,32 @@ def explain_connect(error: OSError | ValueError, config: MqttConfig) -> BrokerEr
             )
         case ssl.SSLEOFError() | ConnectionResetError():
             return explain_early_end(config)
-        case ssl.SSLError(reason="WRONG_VERSION_NUMBER" | "RECORD_LAYER_FAILURE" | "PACKET_LENGTH_TOO_LONG"):
+        case ssl.SSLError(
+            reason="WRONG_VERSION_NUMBER" | "RECORD_LAYER_FAILURE" | "PACKET_LENGTH_TOO_LONG"
+        ):
             return RefusedError(
                 f"{broker} does not speak TLS there; set mqtt.port to its TLS port (usually 8883) or mqtt.tls = false"
             )
         case ssl.SSLError():
-            return RefusedError(f"{broker}: TLS failed ({_cause(error)}); check mqtt.ca_file, client_cert and the broker's log")
+            return RefusedError(
+                f"{broker}: TLS failed ({_cause(error)}); check mqtt.ca_file, client_cert and the broker's log"
+            )
         case ConnectionRefusedError():
-            return BrokerError(f"{broker}: nothing listens there; start the broker or set mqtt.host and mqtt.port")
+            return BrokerError(
+                f"{broker}: nothing listens there; start the broker or set mqtt.host and mqtt.port"
+            )
         case socket.gaierror() | UnicodeError():
-            return BrokerError(f"{broker}: the host name cannot be resolved; check mqtt.host and the network")
+            return BrokerError(
+                f"{broker}: the host name cannot be resolved; check mqtt.host and the network"
+            )
         case TimeoutError():
-            return BrokerError(f"{broker}: no answer within {CONNECT_TIMEOUT_S:g} s; check mqtt.host, mqtt.port and the network")
+            return BrokerError(
+                f"{broker}: no answer within {CONNECT_TIMEOUT_S:g} s; check mqtt.host, mqtt.port and the network"
+            )
         case _:
-            return BrokerError(f"{broker}: cannot connect ({_cause(error)}); check mqtt.host, mqtt.port and the network")
+            return BrokerError(
+                f"{broker}: cannot connect ({_cause(error)}); check mqtt.host, mqtt.port and the network"
+            )
 
 
 def explain_refusal(reason: ReasonCode, config: MqttConfig) -> BrokerError:
@@ -90,7 +112,9 @@ def explain_refusal(reason: ReasonCode, config: MqttConfig) -> BrokerError:
     if reason.value not in _REFUSES_US:
         return BrokerError(f"{broker} refused the connection ({reason}); check the broker's log")
     if not config.username:
-        return RefusedError(f"{broker} refused an anonymous client ({reason}); set mqtt.username and mqtt.password_file")
+        return RefusedError(
+            f"{broker} refused an anonymous client ({reason}); set mqtt.username and mqtt.password_file"
+        )
     home = config.password_file or f"the environment variable {PASSWORD_VARIABLE}"
     return RefusedError(
         f"{broker} refused user {config.username!r} ({reason}); check mqtt.username, the password in {home} "
@@ -102,9 +126,13 @@ def explain_early_end(config: MqttConfig) -> BrokerError:
     """The sentence for a broker that hangs up without a CONNACK."""
     broker, alert = where(config), _tls_alert(config) if config.tls else ""
     if alert == "certificate required":
-        return RefusedError(f"{broker} wants a client certificate; set mqtt.client_cert and mqtt.client_key")
+        return RefusedError(
+            f"{broker} wants a client certificate; set mqtt.client_cert and mqtt.client_key"
+        )
     if alert:
-        return RefusedError(f"{broker} rejects our client certificate {config.client_cert} ({alert}); mend mqtt.client_cert")
+        return RefusedError(
+            f"{broker} rejects our client certificate {config.client_cert} ({alert}); mend mqtt.client_cert"
+        )
     if config.tls:
         remedy = "check that mqtt.port is its TLS port"
     else:

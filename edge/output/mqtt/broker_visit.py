@@ -3,11 +3,11 @@
 import secrets
 import threading
 
-from edge.config import MqttConfig
-from edge.errors import BrokerError
-from edge.homeassistant import discovery_topic
-from edge.mqtt_access import where, who
-from edge.mqtt_connection import Connection
+from edge.core.config.settings import MqttConfig
+from edge.core.errors import BrokerError
+from edge.output.messages.homeassistant import discovery_topic
+from edge.output.mqtt.access import where, who
+from edge.output.mqtt.connection import Connection
 
 _ACK_TIMEOUT_S = 5.0
 _ECHO_S = 2.0
@@ -21,7 +21,9 @@ def check(config: MqttConfig, device_id: str | None = None) -> str | None:
     `.../cmd/check`, which sensors ignore. A denied MQTT 3.1.1 client cannot tell the two apart.
     """
     echo = threading.Event()
-    connection = Connection(config, f"posekernel-check-{secrets.token_hex(4)}", on_message=lambda _: echo.set())
+    connection = Connection(
+        config, f"posekernel-check-{secrets.token_hex(4)}", on_message=lambda _: echo.set()
+    )
     try:
         connection.open()
         if device_id is None:
@@ -45,7 +47,9 @@ def forget(config: MqttConfig, device_id: str) -> None:
     """Clear what the broker retains of a device that is gone; Home Assistant then removes it. Raises BrokerError."""
     topics = [f"{config.base_topic}/{device_id}/{name}" for name in RETAINED]
     if config.discovery:
-        topics.insert(0, discovery_topic(config, device_id))  # first: entities should not show as unavailable in between
+        topics.insert(
+            0, discovery_topic(config, device_id)
+        )  # first: entities should not show as unavailable in between
     connection = Connection(config, f"posekernel-forget-{secrets.token_hex(4)}")
     try:
         connection.open()

@@ -19,9 +19,9 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from edge.config import MqttConfig
-from edge.errors import BrokerError
-from edge.mqtt_access import (
+from edge.core.config.settings import MqttConfig
+from edge.core.errors import BrokerError
+from edge.output.mqtt.access import (
     CONNECT_TIMEOUT_S,
     RefusedError,
     explain_connect,
@@ -95,7 +95,9 @@ class Connection:
         self._accepted = False
         self._refusal: ReasonCode | None = None
         self._end: ReasonCode | None = None
-        self._pending: deque[tuple[float, paho.MQTTMessageInfo]] = deque()  # with when it was handed over
+        self._pending: deque[tuple[float, paho.MQTTMessageInfo]] = (
+            deque()
+        )  # with when it was handed over
         self._denied: dict[int, str] = {}
 
     def open(self) -> None:
@@ -145,16 +147,24 @@ class Connection:
         pending.append((now, info))
         return True
 
-    def publish_acknowledged(self, topic: str, payload: bytes, timeout_s: float, *, retain: bool = True) -> None:
+    def publish_acknowledged(
+        self, topic: str, payload: bytes, timeout_s: float, *, retain: bool = True
+    ) -> None:
         """Publish at QoS 1 and wait for the broker's acknowledgement. Raises BrokerError when it denies or does not answer."""
         config, client = self._config, self._client
         if client is None:
             raise BrokerError(f"{where(config)}: not connected")
         info = client.publish(topic, payload, qos=1, retain=retain)
         deadline = time.monotonic() + timeout_s
-        with suppress(RuntimeError, ValueError):  # paho: the connection went away before it took the message
-            while not info.is_published() and not self.lost.is_set() and time.monotonic() < deadline:
-                info.wait_for_publish(0.05)  # in short turns: paho does not end the wait when the connection breaks
+        with suppress(
+            RuntimeError, ValueError
+        ):  # paho: the connection went away before it took the message
+            while (
+                not info.is_published() and not self.lost.is_set() and time.monotonic() < deadline
+            ):
+                info.wait_for_publish(
+                    0.05
+                )  # in short turns: paho does not end the wait when the connection breaks
         denial = self._denied.pop(info.mid, None)
         if denial is not None:
             raise RefusedError(
@@ -163,7 +173,9 @@ class Connection:
         if self.lost.is_set():
             raise self.ending()
         if info.rc != paho.MQTT_ERR_SUCCESS or not info.is_published():
-            raise BrokerError(f"{where(config)} did not acknowledge {topic} within {timeout_s:g} s; check the broker's log")
+            raise BrokerError(
+                f"{where(config)} did not acknowledge {topic} within {timeout_s:g} s; check the broker's log"
+            )
 
     def post(self, topic: str, payload: bytes, *, retain: bool = False) -> Posted:
         """Hand over a message at QoS 1 without waiting. Raises BrokerError when it was not taken."""
@@ -197,7 +209,9 @@ class Connection:
                 f"{broker} keeps closing the connection: another client probably uses the id {self._client_id!r}; "
                 "give each device its own device.id"
             )
-        cause = f" ({self._end})" if self._end is not None and self._end.value != _UNSPECIFIED else ""
+        cause = (
+            f" ({self._end})" if self._end is not None and self._end.value != _UNSPECIFIED else ""
+        )
         return BrokerError(f"{broker}: connection lost{cause}; check that it runs, and the network")
 
     def close(self, timeout_s: float = 0.2) -> None:
@@ -238,14 +252,18 @@ class Connection:
         client.on_message = self._hear
         return client
 
-    def _connected(self, _client: Any, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
+    def _connected(
+        self, _client: Any, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any
+    ) -> None:
         if reason.is_failure:
             self._refusal = reason
         else:
             self._accepted = True
         self._answered.set()
 
-    def _disconnected(self, _client: Any, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
+    def _disconnected(
+        self, _client: Any, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any
+    ) -> None:
         if self._end is None:
             self._end = reason
         self._answered.set()
@@ -257,9 +275,13 @@ class Connection:
         if self._on_message is not None:
             self._on_message(Heard(message.topic, bytes(message.payload), message.retain))
 
-    def _published(self, _client: Any, _data: Any, mid: int, reason: ReasonCode, _properties: Any) -> None:
+    def _published(
+        self, _client: Any, _data: Any, mid: int, reason: ReasonCode, _properties: Any
+    ) -> None:
         # paho holds its outgoing lock here: taking a lock that is also held around publish() would deadlock.
         if reason.is_failure:
             self._denied[mid] = str(reason)
         else:
-            self._denied.pop(mid, None)  # of an earlier message with this number, whose denial nobody asked for
+            self._denied.pop(
+                mid, None
+            )  # of an earlier message with this number, whose denial nobody asked for

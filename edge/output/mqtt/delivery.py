@@ -3,8 +3,8 @@
 import time
 from collections import deque
 
-from edge.mqtt_connection import Connection, Posted
-from edge.outbox import Outbox
+from edge.output.mqtt.connection import Connection, Posted
+from edge.output.mqtt.outbox import Outbox
 
 MAX_UNANSWERED = 16
 POLL_S = 0.02

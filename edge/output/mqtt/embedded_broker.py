@@ -14,7 +14,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
-from edge.errors import BrokerError
+from edge.core.errors import BrokerError
 
 Kind = Literal["mosquitto", "amqtt"]
 HOST = "127.0.0.1"
@@ -53,7 +53,12 @@ class EmbeddedBroker:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     def start(self) -> None:
@@ -81,7 +86,9 @@ class EmbeddedBroker:
 
 def find_mosquitto() -> str | None:
     """The path of mosquitto's program, which distributions put where only root's PATH reaches; None where it is not installed."""
-    return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin")
+    return shutil.which("mosquitto") or shutil.which(
+        "mosquitto", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
+    )
 
 
 class _Server(Protocol):
@@ -99,7 +106,9 @@ class _Mosquitto:
     def __init__(self, port: int, websocket_port: int) -> None:
         program = find_mosquitto()
         if program is None:
-            raise BrokerError("mosquitto is not installed, but it was asked for; sudo apt install mosquitto")
+            raise BrokerError(
+                "mosquitto is not installed, but it was asked for; sudo apt install mosquitto"
+            )
         lines = [
             f"listener {port} {HOST}",
             f"listener {websocket_port} {HOST}",
@@ -115,7 +124,17 @@ class _Mosquitto:
             lines.append("user root")  # changing the user would undo PR_SET_PDEATHSIG
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _TIED_TO_PARENT, str(os.getpid()), program, "-c", "/dev/stdin"],
+            [
+                sys.executable,
+                "-I",
+                "-S",
+                "-c",
+                _TIED_TO_PARENT,
+                str(os.getpid()),
+                program,
+                "-c",
+                "/dev/stdin",
+            ],
             stdin=subprocess.PIPE,
             stdout=self._log,
             stderr=self._log,
@@ -174,7 +193,9 @@ class _Amqtt:
 
     def _run(self) -> None:
         try:
-            with asyncio.Runner(loop_factory=lambda: self._loop) as runner:  # cancels what amqtt leaves running
+            with asyncio.Runner(
+                loop_factory=lambda: self._loop
+            ) as runner:  # cancels what amqtt leaves running
                 runner.run(self._serve())
         except Exception as e:
             self._trouble = f"{type(e).__name__}: {e}"
@@ -191,7 +212,9 @@ class _Amqtt:
                     "default": {"type": "tcp", "bind": f"{HOST}:{port}"},
                     "websockets": {"type": "ws", "bind": f"{HOST}:{websocket_port}"},
                 },
-                "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
+                "plugins": {
+                    "amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}
+                },
             }
         )
         await broker.start()
@@ -219,7 +242,11 @@ def _wait_ready(server: _Server) -> None:
     while not server.ready():
         trouble = server.trouble()
         if trouble is not None:
-            raise BrokerError(f"the embedded MQTT broker did not start ({trouble}); see its message, or run one of your own")
+            raise BrokerError(
+                f"the embedded MQTT broker did not start ({trouble}); see its message, or run one of your own"
+            )
         if time.monotonic() > deadline:
-            raise BrokerError(f"the embedded MQTT broker does not listen after {_START_TIMEOUT_S:g} s; the machine is overloaded")
+            raise BrokerError(
+                f"the embedded MQTT broker does not listen after {_START_TIMEOUT_S:g} s; the machine is overloaded"
+            )
         time.sleep(0.01)

@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from edge.publish import Message, encode
+from edge.output.messages.payloads import Message, encode
 
 _LOCKED_S = 2.0
 _MOST = 2**62
@@ -57,7 +57,9 @@ class Outbox:
         self._memory: deque[Stored] = deque()  # not in the file; newer than what is
         self._gone: set[int] = set()  # in the file, but done with: the file could not be written
         self._last = 0  # 0: not known yet
-        if path is not None and os.path.exists(path):  # Path.exists raises where a folder may not be searched
+        if path is not None and os.path.exists(
+            path
+        ):  # Path.exists raises where a folder may not be searched
             with self._lock:
                 self._attempt(lambda file: None)
 
@@ -84,7 +86,9 @@ class Outbox:
             found: list[Stored] = []
             if self._file is not None:
                 query = "SELECT sequence, CAST(payload AS BLOB) FROM event WHERE sequence > ? ORDER BY sequence LIMIT ?"
-                rows = self._attempt(lambda file: file.execute(query, (after, limit + len(self._gone))).fetchall())
+                rows = self._attempt(
+                    lambda file: file.execute(query, (after, limit + len(self._gone))).fetchall()
+                )
                 found = [(n, payload) for n, payload in rows or [] if n not in self._gone]
             found += islice((e for e in self._memory if e[0] > after), limit)
             return found[:limit]
@@ -105,7 +109,9 @@ class Outbox:
         with self._lock:
             count = 0
             if self._file is not None:
-                rows = self._attempt(lambda file: file.execute("SELECT COUNT(*) FROM event").fetchall())
+                rows = self._attempt(
+                    lambda file: file.execute("SELECT COUNT(*) FROM event").fetchall()
+                )
                 count = int(rows[0][0]) - len(self._gone) if rows else 0
             return max(count, 0) + len(self._memory)
 
@@ -145,7 +151,9 @@ class Outbox:
         assert self._path is not None
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._path.touch(mode=0o600)  # SQLite gives its other files the same rights
-        file = sqlite3.connect(self._path, timeout=_LOCKED_S, isolation_level=None, check_same_thread=False)
+        file = sqlite3.connect(
+            self._path, timeout=_LOCKED_S, isolation_level=None, check_same_thread=False
+        )
         try:
             file.execute("PRAGMA journal_mode = WAL")
             file.execute("PRAGMA synchronous = FULL")
@@ -161,7 +169,9 @@ class Outbox:
                     file.execute(statement)
             file.execute("COMMIT")
             numbers = "SELECT sequence FROM last UNION SELECT sequence FROM event"
-            first, last = file.execute(f"SELECT MIN(sequence), MAX(sequence) FROM ({numbers})").fetchone()
+            first, last = file.execute(
+                f"SELECT MIN(sequence), MAX(sequence) FROM ({numbers})"
+            ).fetchone()
             if last is not None and not (isinstance(last, int) and 0 < first <= last < _MOST):
                 raise sqlite3.DatabaseError(f"its numbers are {first!r} to {last!r}")
         except BaseException:
@@ -178,7 +188,9 @@ class Outbox:
             file.executemany("DELETE FROM event WHERE sequence = ?", [(n,) for n in self._gone])
             file.execute("INSERT OR REPLACE INTO last VALUES (1, ?)", (self._last,))
             excess = "SELECT sequence FROM event ORDER BY sequence DESC LIMIT -1 OFFSET ?"
-            dropped = file.execute(f"DELETE FROM event WHERE sequence IN ({excess})", (self._capacity,)).rowcount
+            dropped = file.execute(
+                f"DELETE FROM event WHERE sequence IN ({excess})", (self._capacity,)
+            ).rowcount
             file.execute("COMMIT")
         except BaseException:
             if file.in_transaction:
@@ -192,22 +204,34 @@ class Outbox:
 
     def _drop(self, count: int) -> None:
         if not self.dropped:
-            log.warning("more than %d events wait for the broker: the oldest are dropped from now on", self._capacity)
+            log.warning(
+                "more than %d events wait for the broker: the oldest are dropped from now on",
+                self._capacity,
+            )
         self.dropped += count
 
     def _move_aside(self, error: BaseException) -> bool:
         """Put a damaged file away under a name of its own; False when even that fails."""
         assert self._path is not None
         why = " ".join(str(error).split())
-        aside = self._path.with_name(f"{self._path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}")
+        aside = self._path.with_name(
+            f"{self._path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"
+        )
         try:
             self._path.rename(aside)
             for ending in ("-wal", "-shm"):
                 self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
         except OSError as e:
-            self._report(f"{self._path}: damaged ({why}), and cannot be moved away ({e.strerror}); events wait in memory")
+            self._report(
+                f"{self._path}: damaged ({why}), and cannot be moved away ({e.strerror}); events wait in memory"
+            )
             return False
-        log.error("%s: damaged (%s); moved to %s, a new one is begun and what waited in it is lost", self._path, why, aside)
+        log.error(
+            "%s: damaged (%s); moved to %s, a new one is begun and what waited in it is lost",
+            self._path,
+            why,
+            aside,
+        )
         return True
 
     def _report(self, trouble: str) -> None:
@@ -229,9 +253,13 @@ def _damaged(error: BaseException) -> bool:
         return True
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
-        return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
+        return isinstance(error, sqlite3.DatabaseError) and not isinstance(
+            error, sqlite3.OperationalError
+        )
     return code & 0xFF not in _AROUND_THE_FILE
 
 
-def _now_us() -> int:  # finer than any run of events, so that a new number is always above the old ones
+def _now_us() -> (
+    int
+):  # finer than any run of events, so that a new number is always above the old ones
     return time.time_ns() // 1_000

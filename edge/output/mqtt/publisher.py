@@ -14,18 +14,26 @@ from types import TracebackType
 from typing import Self
 
 import edge
-from edge.config import MqttConfig
-from edge.delivery import POLL_S, Delivery
-from edge.errors import BrokerError
-from edge.homeassistant import BIRTH, birth_topic, discovery_message, discovery_topic, removing
-from edge.mqtt_access import RefusedError, where, who
-from edge.mqtt_connection import Connection, Heard
-from edge.outbox import Outbox
-from edge.publish import ENCODERS, Message, State, encode, status_message
-from edge.zones import ZoneConfig
+from edge.behaviour.zones import ZoneConfig
+from edge.core.config.settings import MqttConfig
+from edge.core.errors import BrokerError
+from edge.output.messages.homeassistant import (
+    BIRTH,
+    birth_topic,
+    discovery_message,
+    discovery_topic,
+    removing,
+)
+from edge.output.messages.payloads import ENCODERS, Message, State, encode, status_message
+from edge.output.mqtt.access import RefusedError, where, who
+from edge.output.mqtt.connection import Connection, Heard
+from edge.output.mqtt.delivery import POLL_S, Delivery
+from edge.output.mqtt.outbox import Outbox
 
 _FIRST_DELAY_S = 0.25
-_MAX_DELAY_S = 2.0  # a broker that is away: asking costs nothing, and the stream is to resume within 3 s
+_MAX_DELAY_S = (
+    2.0  # a broker that is away: asking costs nothing, and the stream is to resume within 3 s
+)
 _MAX_REFUSED_DELAY_S = 30.0  # a broker that says no: it would log every attempt
 _STABLE_S = 5.0
 _SUSPICIOUS = 3  # connections in a row that were no longer stable than that
@@ -87,16 +95,22 @@ class MqttPublisher:
         self._connected = threading.Event()
         self._closing = threading.Event()
         self._wake = threading.Event()
-        self._lock = threading.Lock()  # serialises callers of publish; no callback of paho ever takes it
+        self._lock = (
+            threading.Lock()
+        )  # serialises callers of publish; no callback of paho ever takes it
         self._retained: dict[str, bytes] = {}  # by topic
-        self._untold: set[str] = set()  # topics of _retained whose newest payload the broker does not have
+        self._untold: set[str] = (
+            set()
+        )  # topics of _retained whose newest payload the broker does not have
         self._birth = threading.Event()
         self._answers: deque[bytes] = deque(maxlen=_MAX_COMMANDS)
         self._delivery = Delivery(self.outbox, self.topic("event"))
         self._announcement: Message | None = None
         self._announced: bytes | None = None  # what the broker keeps of an earlier run's
         if config.discovery:
-            self._announcement = discovery_message(config, device_id, version=edge.__version__, source=source, zones=zones)
+            self._announcement = discovery_message(
+                config, device_id, version=edge.__version__, source=source, zones=zones
+            )
             self._retained[discovery_topic(config, device_id)] = encode(self._announcement)
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
         self._thread.start()
@@ -104,7 +118,12 @@ class MqttPublisher:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     @property
@@ -193,20 +212,31 @@ class MqttPublisher:
             if time.monotonic() - began > _STABLE_S:
                 failures = refusals = 0
             failures, refusals = (failures, refusals + 1) if refused else (failures + 1, 0)
-            self._closing.wait(_delay_s(refusals, _MAX_REFUSED_DELAY_S) if refused else _delay_s(failures, _MAX_DELAY_S))
+            self._closing.wait(
+                _delay_s(refusals, _MAX_REFUSED_DELAY_S)
+                if refused
+                else _delay_s(failures, _MAX_DELAY_S)
+            )
 
     def _serve(self) -> None:
         """One connection from its opening to its end. Returns when closing; raises BrokerError for every other end."""
         will = (self.topic("status"), self._status("offline", "connection lost", at_will=True))
         connection = Connection(
-            self._config, f"posekernel-{self._device_id}", will, self._wake.set, self._hear, self._config.session_s
+            self._config,
+            f"posekernel-{self._device_id}",
+            will,
+            self._wake.set,
+            self._hear,
+            self._config.session_s,
         )
         short_lived, self._short_lived = self._short_lived, 0
         try:
             connection.open()
             # First: who reads that we are online may command, and by the acknowledgement an earlier announcement has been heard.
             connection.subscribe(self.topic("cmd/+"), *self._announcing())
-            connection.publish_acknowledged(self.topic("status"), self._status("online", ""), _ACK_TIMEOUT_S)
+            connection.publish_acknowledged(
+                self.topic("status"), self._status("online", ""), _ACK_TIMEOUT_S
+            )
             began = time.monotonic()
             self.counters.connections += 1
             self._report(None)
@@ -229,7 +259,9 @@ class MqttPublisher:
     def _attend(self, connection: Connection) -> None:
         """Keep the retained topics up to date until closing or until the connection is lost. Raises BrokerError."""
         with self._lock:
-            self._untold = set(self._retained)  # the broker may have forgotten them, and its ACL may have changed
+            self._untold = set(
+                self._retained
+            )  # the broker may have forgotten them, and its ACL may have changed
         self._birth.clear()
         self._delivery.begin()
         while not self._closing.is_set() and not connection.lost.is_set():
@@ -241,7 +273,11 @@ class MqttPublisher:
     def _announcing(self) -> list[str]:
         """Topics of the announcement to Home Assistant."""
         config = self._config
-        return [birth_topic(config), discovery_topic(config, self._device_id)] if config.discovery else []
+        return (
+            [birth_topic(config), discovery_topic(config, self._device_id)]
+            if config.discovery
+            else []
+        )
 
     def _deliver(self, connection: Connection) -> None:
         try:
@@ -279,7 +315,10 @@ class MqttPublisher:
         """Home Assistant keeps a zone that is no longer announced, unless it is told. The lock is held."""
         before, self._announced = self._announced, None
         if before is not None and self._announcement is not None:
-            topic, payload = discovery_topic(self._config, self._device_id), encode(removing(self._announcement, before))
+            topic, payload = (
+                discovery_topic(self._config, self._device_id),
+                encode(removing(self._announcement, before)),
+            )
             if payload != self._retained[topic]:
                 self._retained[topic] = payload
                 self._untold.add(topic)
@@ -293,7 +332,9 @@ class MqttPublisher:
         if heard.topic == birth_topic(self._config) and heard.payload == BIRTH:
             self._birth.set()
             self._wake.set()
-        elif self._config.discovery and heard.topic == discovery_topic(self._config, self._device_id):
+        elif self._config.discovery and heard.topic == discovery_topic(
+            self._config, self._device_id
+        ):
             self._announced = heard.payload
             self._wake.set()
         elif heard.topic.startswith(self.topic("cmd/")) and heard.topic not in (
@@ -309,10 +350,16 @@ class MqttPublisher:
         until_s = time.monotonic() + _GOODBYE_S / 2
         with suppress(BrokerError):
             self._answer(connection)
-            while self._delivery.step(connection) is None and self._delivery.busy and time.monotonic() < until_s:
+            while (
+                self._delivery.step(connection) is None
+                and self._delivery.busy
+                and time.monotonic() < until_s
+            ):
                 time.sleep(POLL_S)
         try:
-            connection.publish_acknowledged(self.topic("status"), self._status("offline", "stopped"), _GOODBYE_S)
+            connection.publish_acknowledged(
+                self.topic("status"), self._status("offline", "stopped"), _GOODBYE_S
+            )
         except BrokerError as e:
             log.warning("offline status not delivered: %s", e)
 

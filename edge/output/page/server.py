@@ -19,15 +19,19 @@ from urllib.parse import urlsplit
 import numpy as np
 
 import edge
-from edge.config import Config
-from edge.errors import ConfigError
-from edge.rig import Rig
+from edge.core.config.settings import Config
+from edge.core.errors import ConfigError
+from edge.core.rig import Rig
 
 FILES = Path(__file__).parent / "web"
 PAGE_SCHEMA = "posekernel.page/1"
 RECORDING = "recording.jsonl"
 # mimetypes asks the system's tables, which may call JavaScript anything; browsers refuse modules that are not text/javascript.
-_TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
+_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+}
 _REQUEST_S = 10.0
 _REQUEST_BYTES = 16384
 _CONNECTIONS = 32
@@ -43,7 +47,9 @@ def page_description(config: Config, rig: Rig) -> dict[str, Any]:
     the floor. websocket_url: None without a broker; recording: file beside the page that is played then, or None.
     """
     camera = rig.camera
-    corners = camera.rays([[0, 0], [camera.width, 0], [camera.width, camera.height], [0, camera.height]])
+    corners = camera.rays(
+        [[0, 0], [camera.width, 0], [camera.width, camera.height], [0, camera.height]]
+    )
     known = camera.height_m is not None
 
     def place(points: Any) -> list[list[float]]:
@@ -62,7 +68,10 @@ def page_description(config: Config, rig: Rig) -> dict[str, Any]:
         "frustum": place(corners),
         "speakers": place(rig.speakers),
         "mics": place(rig.mics),
-        "zones": [{"name": zone.name, "polygon": [list(corner) for corner in zone.polygon]} for zone in config.zones],
+        "zones": [
+            {"name": zone.name, "polygon": [list(corner) for corner in zone.polygon]}
+            for zone in config.zones
+        ],
         "envelope_rate_hz": config.mqtt.envelope_rate_hz,
         "max_range_m": config.lifter.max_range_m,
     }
@@ -79,12 +88,19 @@ class WebServer:
     """
 
     def __init__(self, config: Config, rig: Rig, recording: bytes | None = None) -> None:
-        description = page_description(config, rig) | {"recording": None if recording is None else RECORDING}
-        files = {f"/{f.name}": (f.read_bytes(), _type(f)) for f in sorted(FILES.iterdir()) if f.is_file()}
+        description = page_description(config, rig) | {
+            "recording": None if recording is None else RECORDING
+        }
+        files = {
+            f"/{f.name}": (f.read_bytes(), _type(f)) for f in sorted(FILES.iterdir()) if f.is_file()
+        }
         files["/"] = files["/index.html"]
         if recording is not None:
             files[f"/{RECORDING}"] = recording, "application/x-ndjson"
-        files["/config.json"] = (json.dumps(description, separators=(",", ":")).encode(), "application/json")
+        files["/config.json"] = (
+            json.dumps(description, separators=(",", ":")).encode(),
+            "application/json",
+        )
         web = config.web
         try:
             self._server = _Server((web.host, web.port), _Handler)
@@ -96,16 +112,25 @@ class WebServer:
         self._server.files = files
         self._server.headers = _headers(description["websocket_url"])
         self.port = int(self._server.server_address[1])
-        self._server.takes_any_address = not ipaddress.ip_address(str(self._server.server_address[0])).is_loopback
+        self._server.takes_any_address = not ipaddress.ip_address(
+            str(self._server.server_address[0])
+        ).is_loopback
         self._server.hosts = _own_hosts(web.host, self.port, named=self._server.takes_any_address)
         self.url = f"http://{web.host}:{self.port}/"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="web", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.1,), name="web", daemon=True
+        )
         self._thread.start()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -182,7 +207,10 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
     protocol_version = "HTTP/1.1"
     server_version, sys_version = "posekernel", ""
-    error_content_type, error_message_format = "text/plain; charset=utf-8", "%(message)s: %(explain)s\n"
+    error_content_type, error_message_format = (
+        "text/plain; charset=utf-8",
+        "%(message)s: %(explain)s\n",
+    )
 
     def setup(self) -> None:
         super().setup()
@@ -197,7 +225,10 @@ class _Handler(BaseHTTPRequestHandler):
             super().handle_one_request()
         except _TooLargeError:
             self.close_connection = True
-            self.send_error(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, explain=f"at most {_REQUEST_BYTES} bytes are read")
+            self.send_error(
+                HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+                explain=f"at most {_REQUEST_BYTES} bytes are read",
+            )
 
     def parse_request(self) -> bool:
         """Also refuses a Host that is not this machine: a page whose name was pointed here (DNS rebinding) sends its own."""
@@ -205,10 +236,13 @@ class _Handler(BaseHTTPRequestHandler):
             return False
         self.connection.settimeout(_REQUEST_S)  # for the answer as a whole
         if "Content-Length" in self.headers or "Transfer-Encoding" in self.headers:
-            self.close_connection = True  # a body is not read, and must not pass for the next request
+            self.close_connection = (
+                True  # a body is not read, and must not pass for the next request
+            )
         hosts = self.headers.get_all("Host", [])
         if len(hosts) == 1 and (
-            hosts[0].lower() in self.server.hosts or (self.server.takes_any_address and _is_address(hosts[0]))
+            hosts[0].lower() in self.server.hosts
+            or (self.server.takes_any_address and _is_address(hosts[0]))
         ):
             return True
         self.send_error(
@@ -252,7 +286,11 @@ def _own_hosts(host: str, port: int, named: bool) -> frozenset[str]:
         full = socket.gethostname()
         short = full.partition(".")[0]
         names |= {full, short, f"{short}.local"}
-    return frozenset(f"{name.lower()}{end}" for name in names for end in ([f":{port}", ""] if port == 80 else [f":{port}"]))
+    return frozenset(
+        f"{name.lower()}{end}"
+        for name in names
+        for end in ([f":{port}", ""] if port == 80 else [f":{port}"])
+    )
 
 
 def _is_address(host: str) -> bool:
@@ -266,7 +304,9 @@ def _is_address(host: str) -> bool:
 
 
 def _headers(websocket_url: str | None) -> dict[str, str]:
-    broker = "" if websocket_url is None else " {0.scheme}://{0.netloc}".format(urlsplit(websocket_url))
+    broker = (
+        "" if websocket_url is None else " {0.scheme}://{0.netloc}".format(urlsplit(websocket_url))
+    )
     return {
         "Content-Security-Policy": (
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -282,4 +322,6 @@ def _headers(websocket_url: str | None) -> dict[str, str]:
 
 
 def _type(file: Path) -> str:
-    return _TYPES.get(file.suffix) or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+    return (
+        _TYPES.get(file.suffix) or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+    )

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edge import room_file
-from edge.aliased_tail import AliasedTail
-from edge.drift import Late, Warp, fit, fit_from_afar, identity, inverse, warped
-from edge.errors import ConfigError
-from edge.jit import kernel
-from edge.motion import MOTION_M, Motion
-from edge.rig import Rig
+from edge.core.errors import ConfigError
+from edge.core.jit import kernel
+from edge.core.rig import Rig
+from edge.sound.room import saved_room as room_file
+from edge.sound.room.drift import Late, Warp, fit, fit_from_afar, identity, inverse, warped
+from edge.sound.room.late_reverberation import AliasedTail
+from edge.sound.room.motion import MOTION_M, Motion
 
 Array = npt.NDArray[np.float64]
 ComplexArray = npt.NDArray[np.complex64]
@@ -76,10 +76,19 @@ class Background:
         self._warp: Warp | None = None
         self._period_s, self._tail = period_s, None
         if period_s is not None and track_drift:
-            self._tail = AliasedTail(len(rig.pairs), self.window_samples, period_s * self.sample_rate_hz / len(rig.speakers))
+            self._tail = AliasedTail(
+                len(rig.pairs),
+                self.window_samples,
+                period_s * self.sample_rate_hz / len(rig.speakers),
+            )
         self._settled_ns, self._learned_ns, self._tail_due_ns = 0, 0, 0
-        self._silence, self._silence_s = False, max(_SILENCE_S, 2.0 * _SETTLING_PERIODS * (period_s or 0.0))
-        self._settling_ns = round(1e9 * max(min(_SETTLING_PERIODS * (period_s or 0.0), _SETTLING_S), period_s or 0.0))
+        self._silence, self._silence_s = (
+            False,
+            max(_SILENCE_S, 2.0 * _SETTLING_PERIODS * (period_s or 0.0)),
+        )
+        self._settling_ns = round(
+            1e9 * max(min(_SETTLING_PERIODS * (period_s or 0.0), _SETTLING_S), period_s or 0.0)
+        )
         self._motion = Motion(self._sample_count(2.0 * MOTION_M / rig.speed_of_sound_m_s))
         self._occupied = False
         self._candidate: ComplexArray | None = None
@@ -99,7 +108,11 @@ class Background:
         return self._age_s
 
     def step(
-        self, responses: ComplexArray, t_ns: int, person: bool, first_arrival_s: npt.ArrayLike | None = None
+        self,
+        responses: ComplexArray,
+        t_ns: int,
+        person: bool,
+        first_arrival_s: npt.ArrayLike | None = None,
     ) -> ComplexArray | None:
         """Analytic responses (P, T) of one good period -> pose kernels (P, T) complex64.
 
@@ -111,7 +124,9 @@ class Background:
         """
         y = np.ascontiguousarray(responses, np.complex64)
         if y.shape != self._shape:
-            raise ConfigError(f"responses have shape {y.shape}, the background was made for {self._shape}")
+            raise ConfigError(
+                f"responses have shape {y.shape}, the background was made for {self._shape}"
+            )
         elapsed_s = 0.0 if self._last_ns is None else max(0.0, (t_ns - self._last_ns) / 1e9)
         if self._last_ns is not None and t_ns < self._last_ns:  # another clock
             self._settled_ns, self._learned_ns, self._tail_due_ns = t_ns, t_ns, t_ns
@@ -165,7 +180,9 @@ class Background:
     def save(self, path: Path) -> None:
         """Write the empty room and the rig that it belongs to (.npz), whole or not at all. Raises ConfigError if not."""
         if self._room is None:
-            raise ConfigError(f"{path}: no empty room was learned yet, so there is nothing to save; record with nobody in view")
+            raise ConfigError(
+                f"{path}: no empty room was learned yet, so there is nothing to save; record with nobody in view"
+            )
         tail = {} if self._tail is None else self._tail.state()
         room_file.write(path, self._room, time.time() - self._age_s, self._fingerprint(), tail)
 
@@ -209,10 +226,14 @@ class Background:
             return np.full(pairs, self.window_samples, np.int64)
         if first_arrival_s is None:
             return np.zeros(pairs, np.int64)
-        until = (np.broadcast_to(np.asarray(first_arrival_s, np.float64), (pairs,)) - self._margin_s) * self.sample_rate_hz
+        until = (
+            np.broadcast_to(np.asarray(first_arrival_s, np.float64), (pairs,)) - self._margin_s
+        ) * self.sample_rate_hz
         return np.clip(np.nan_to_num(until), 0, self.window_samples).astype(np.int64)
 
-    def _expected(self, y: ComplexArray, room: ComplexArray, length: IntArray) -> tuple[Warp, ComplexArray]:
+    def _expected(
+        self, y: ComplexArray, room: ComplexArray, length: IntArray
+    ) -> tuple[Warp, ComplexArray]:
         """The drift from the learned room to y, and the room under it."""
         start = self._warp
         late = self._late(0.0 if start is None else start.stretch)
@@ -222,16 +243,28 @@ class Background:
             if late is before:
                 break
         assert start is not None
-        steady = bool(np.isfinite(start.stretch) and np.all((start.gain > _GAINS[0]) & (start.gain < _GAINS[1])))
+        steady = bool(
+            np.isfinite(start.stretch)
+            and np.all((start.gain > _GAINS[0]) & (start.gain < _GAINS[1]))
+        )
         if not steady and not np.isfinite(start.stretch + start.gain.sum() + start.offset.sum()):
             start, late = identity(len(room)), None
         expected = warped(room if late is None else room + late.under(start.stretch), start)
-        return start if steady else identity(len(room)), expected  # no fit begins from a microphone that is off
+        return start if steady else identity(
+            len(room)
+        ), expected  # no fit begins from a microphone that is off
 
     def _late(self, stretch: float) -> Late | None:
         return None if self._tail is None else self._tail.change(stretch)
 
-    def _fit(self, y: ComplexArray, room: ComplexArray, length: IntArray, start: Warp | None, late: Late | None) -> Warp:
+    def _fit(
+        self,
+        y: ComplexArray,
+        room: ComplexArray,
+        length: IntArray,
+        start: Warp | None,
+        late: Late | None,
+    ) -> Warp:
         pairs = self._shape[0]
         if not self.track_drift:
             return identity(pairs)
@@ -248,11 +281,19 @@ class Background:
             return
         self._candidate_periods += 1
         self._candidate += (y - self._candidate) / np.float32(self._candidate_periods)
-        if self._candidate_periods >= FIRST_PERIODS and t_ns - self._candidate_since_ns >= patience_s * 1e9:
+        if (
+            self._candidate_periods >= FIRST_PERIODS
+            and t_ns - self._candidate_since_ns >= patience_s * 1e9
+        ):
             if self._room is not None and self._tail is not None:
                 self._tail.forget()
             self._room, self._candidate = self._candidate, None
-            self._warp, self._occupied, self._age_s, self._learned_ns = identity(self._shape[0]), False, 0.0, t_ns
+            self._warp, self._occupied, self._age_s, self._learned_ns = (
+                identity(self._shape[0]),
+                False,
+                0.0,
+                t_ns,
+            )
             self._motion.forget()
 
     def _learn(self, y: ComplexArray, expected: ComplexArray, t_ns: int) -> None:
@@ -267,7 +308,9 @@ class Background:
             self._tail_due_ns = t_ns + round(_TAIL_EVERY_S * 1e9)
             self.remember(y)
 
-    def _leak(self, body: ComplexArray, warp: Warp, heard_from: IntArray, elapsed_s: float, t_ns: int) -> None:
+    def _leak(
+        self, body: ComplexArray, warp: Warp, heard_from: IntArray, elapsed_s: float, t_ns: int
+    ) -> None:
         """Somebody is seen: what stays while the rest moves is the room's, for instance a chair that was put down."""
         assert self._room is not None
         self._warp, self._occupied, self._learned_ns = warp, True, t_ns
@@ -308,4 +351,6 @@ def _likeness(a: ComplexArray, b: ComplexArray) -> float:
 
 
 def _ratio_db(a: ComplexArray, b: ComplexArray) -> float:
-    return 20.0 * float(np.log10(max(float(np.linalg.norm(a)), 1e-12) / max(float(np.linalg.norm(b)), 1e-12)))
+    return 20.0 * float(
+        np.log10(max(float(np.linalg.norm(a)), 1e-12) / max(float(np.linalg.norm(b)), 1e-12))
+    )

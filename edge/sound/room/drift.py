@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.interpolation import Taps, interpolate_at, interpolation_taps
-from edge.jit import kernel
+from edge.core.jit import kernel
+from edge.sound.interpolation import Taps, interpolate_at, interpolation_taps
 
 Array = npt.NDArray[np.float64]
 ComplexArray = npt.NDArray[np.complex64]
@@ -49,7 +49,9 @@ def identity(pairs: int) -> Warp:
 def inverse(warp: Warp) -> Warp:
     """The drift that undoes this one (gains that are not positive stay as they are)."""
     gain = np.where(warp.gain > 0.0, warp.gain, 1.0)
-    return Warp(1.0 / gain, -warp.offset / (1.0 + warp.stretch), -warp.stretch / (1.0 + warp.stretch))
+    return Warp(
+        1.0 / gain, -warp.offset / (1.0 + warp.stretch), -warp.stretch / (1.0 + warp.stretch)
+    )
 
 
 def warped(room: ComplexArray, warp: Warp) -> ComplexArray:
@@ -59,7 +61,14 @@ def warped(room: ComplexArray, warp: Warp) -> ComplexArray:
     return out
 
 
-def fit(live: ComplexArray, room: ComplexArray, length: IntArray, start: Warp, steps: int, late: Late | None = None) -> Warp:
+def fit(
+    live: ComplexArray,
+    room: ComplexArray,
+    length: IntArray,
+    start: Warp,
+    steps: int,
+    late: Late | None = None,
+) -> Warp:
     """The drift that takes `room` to `live` (P, T) over the first `length` (P,) samples, found from `start`.
 
     late: what the stretch does to the room beside stretching it.
@@ -78,11 +87,15 @@ def fit(live: ComplexArray, room: ComplexArray, length: IntArray, start: Warp, s
         drift = (warp.gain, warp.offset, warp.stretch)
         _products(live, model, *drift, slope, warp.stretch - at, length, taps[0], taps[1], products)
         _solve(products, step)
-        warp = Warp(warp.gain + step[0:-1:2], warp.offset + step[1:-1:2], warp.stretch + float(step[-1]))
+        warp = Warp(
+            warp.gain + step[0:-1:2], warp.offset + step[1:-1:2], warp.stretch + float(step[-1])
+        )
     return warp
 
 
-def fit_from_afar(live: ComplexArray, room: ComplexArray, length: IntArray, direct_samples: float, steps: int) -> Warp:
+def fit_from_afar(
+    live: ComplexArray, room: ComplexArray, length: IntArray, direct_samples: float, steps: int
+) -> Warp:
     """As `fit` with no start: far from the truth the phase is ambiguous late but not early, so the part fitted grows.
 
     direct_samples: latest time of arrival of the direct sound [samples].
@@ -96,7 +109,9 @@ def fit_from_afar(live: ComplexArray, room: ComplexArray, length: IntArray, dire
 
 
 @kernel
-def _warped(room: ComplexArray, gain: Array, offset: Array, stretch: float, taps: Taps, out: ComplexArray) -> None:
+def _warped(
+    room: ComplexArray, gain: Array, offset: Array, stretch: float, taps: Taps, out: ComplexArray
+) -> None:
     pairs, samples = room.shape
     for p in range(pairs):
         row = room[p]
@@ -147,7 +162,9 @@ def _products(
             weight = float(t) * t
             for i in range(4):
                 for j in range(i, 4):
-                    out[p, i, j] += weight * (column[i].real * column[j].real + column[i].imag * column[j].imag)
+                    out[p, i, j] += weight * (
+                        column[i].real * column[j].real + column[i].imag * column[j].imag
+                    )
         for i in range(4):
             for j in range(i):
                 out[p, i, j] = out[p, j, i]
@@ -170,8 +187,14 @@ def _solve(products: Array, step: Array) -> None:
         a, b, d = _firm(m[0, 0]), m[0, 1], _firm(m[1, 1])
         determinant = a * d - b * b
         # What the pair would take per unit of stretch, and without any.
-        m[3, 0], m[3, 1] = (d * m[0, 2] - b * m[1, 2]) / determinant, (a * m[1, 2] - b * m[0, 2]) / determinant
-        step[2 * p], step[2 * p + 1] = (d * m[0, 3] - b * m[1, 3]) / determinant, (a * m[1, 3] - b * m[0, 3]) / determinant
+        m[3, 0], m[3, 1] = (
+            (d * m[0, 2] - b * m[1, 2]) / determinant,
+            (a * m[1, 2] - b * m[0, 2]) / determinant,
+        )
+        step[2 * p], step[2 * p + 1] = (
+            (d * m[0, 3] - b * m[1, 3]) / determinant,
+            (a * m[1, 3] - b * m[0, 3]) / determinant,
+        )
         whole -= m[3, 0] * m[0, 2] + m[3, 1] * m[1, 2]
         right -= step[2 * p] * m[0, 2] + step[2 * p + 1] * m[1, 2]
     stretch = right / whole

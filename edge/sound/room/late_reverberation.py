@@ -6,7 +6,7 @@ response cannot tell the two apart. Several of the empty room, heard at other te
 every frequency is a sum of few unknowns turned by known phases, which least squares finds.
 
 Furniture is moved, so all responses of an hour share an early part of their own and only what they differ in within that hour
-counts. Figures: export/results/background.md.
+counts. Figures: export/studies/results/background.md.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
-from edge.drift import Late, Warp, fit, fit_from_afar, identity, inverse, warped
+from edge.sound.room.drift import Late, Warp, fit, fit_from_afar, identity, inverse, warped
 
 Array = npt.NDArray[np.float64]
 ComplexArray = npt.NDArray[np.complex64]
@@ -78,7 +78,9 @@ class AliasedTail:
         """period_samples: after how many samples the response repeats (the period's share of one loudspeaker)."""
         self._shape = (pairs, samples)
         k = np.arange(1, _LATE + 1)
-        self._phases = 2.0 * np.pi * period_samples / samples * np.arange(samples)[:, None] * k  # (T, K) per unit of stretch
+        self._phases = (
+            2.0 * np.pi * period_samples / samples * np.arange(samples)[:, None] * k
+        )  # (T, K) per unit of stretch
         self.forget()
 
     def forget(self) -> None:
@@ -115,7 +117,9 @@ class AliasedTail:
             return
         if leapt or over:
             # The average still is of the room as it was before something moved.
-            self._hour = self._next_hour(self._hour, response if leapt and misfit < _LIKE else room, t_ns)
+            self._hour = self._next_hour(
+                self._hour, response if leapt and misfit < _LIKE else room, t_ns
+            )
             warp, misfit = self._found(self._hour, response)
             if misfit > _LIKE:
                 return
@@ -153,13 +157,21 @@ class AliasedTail:
             raise ValueError(f"of {', '.join(_STATE)} some are missing")
         gram, heard = (np.asarray(state[name]) for name in _STATE)
         for name, found, needed in ((_STATE[0], gram, self._gram), (_STATE[1], heard, self._heard)):
-            if found.shape != needed.shape or found.dtype.kind != "c" or not np.isfinite(found).all():
-                raise ValueError(f"{name} is {found.dtype} {found.shape}, finite complex {needed.shape} is needed")
+            if (
+                found.shape != needed.shape
+                or found.dtype.kind != "c"
+                or not np.isfinite(found).all()
+            ):
+                raise ValueError(
+                    f"{name} is {found.dtype} {found.shape}, finite complex {needed.shape} is needed"
+                )
         self._gram, self._heard = gram.astype(complex), heard.astype(complex)
         self._hour, self._room = _Hour(room.copy(), None), room
         with np.errstate(all="ignore"):
             self._solve()
-            solved = self._late is not None and bool(np.isfinite(self._late.astype(np.complex64)).all())
+            solved = self._late is not None and bool(
+                np.isfinite(self._late.astype(np.complex64)).all()
+            )
         if not solved:
             self.forget()
             raise ValueError(f"{_STATE[0]} and {_STATE[1]} have no solution")
@@ -187,9 +199,13 @@ class AliasedTail:
         gram, heard = self._totals()
         if gram.any():
             damped = gram + _DAMPING * np.eye(_LATE)
-            self._late = np.asarray(np.moveaxis(np.linalg.solve(damped, np.moveaxis(heard, 0, -1)), -1, 0))
+            self._late = np.asarray(
+                np.moveaxis(np.linalg.solve(damped, np.moveaxis(heard, 0, -1)), -1, 0)
+            )
             power = (self._late.real**2 + self._late.imag**2).sum(axis=0)
-            self._usual_rad = float(np.sqrt((power * self._phases**2).sum() / max(float(power.sum()), 1e-30)))
+            self._usual_rad = float(
+                np.sqrt((power * self._phases**2).sum() / max(float(power.sum()), 1e-30))
+            )
 
     def _anchor(self) -> Warp | None:
         """The room's drift since the hour began, found once; None where it is not the hour's room."""
@@ -199,7 +215,9 @@ class AliasedTail:
             self._room_warp, misfit = self._found(self._hour, self._room)
             self._anchored, self._change, self._fits = None, None, misfit < _LIKE
             if self._late is not None and self._fits:
-                self._anchored = self._under(self._turn(self._room_warp.stretch) * self._late, self._room_warp)
+                self._anchored = self._under(
+                    self._turn(self._room_warp.stretch) * self._late, self._room_warp
+                )
         return self._room_warp if self._fits else None
 
     def _turn(self, stretch: float) -> Spectra:
@@ -213,7 +231,9 @@ class AliasedTail:
     def _under(self, spectra: Spectra, warp: Warp) -> Spectra:
         """Spectra (P, T, K) of what is under this drift."""
         rows = scipy.fft.ifft(spectra, axis=1).astype(np.complex64)
-        parts = [np.nan_to_num(warped(np.ascontiguousarray(rows[..., k]), warp)) for k in range(_LATE)]
+        parts = [
+            np.nan_to_num(warped(np.ascontiguousarray(rows[..., k]), warp)) for k in range(_LATE)
+        ]
         return np.asarray(scipy.fft.fft(np.stack(parts, axis=-1), axis=1), complex)
 
     def _found(self, hour: _Hour, response: ComplexArray) -> tuple[Warp, float]:
@@ -222,7 +242,9 @@ class AliasedTail:
         if misfit > _LIKE / 2.0:  # the air may be degrees warmer since the last response
             whole = np.full(len(response), response.shape[1], np.int64)
             direct = float(np.abs(hour.first).argmax(axis=1).max())
-            other, less = self._fit(hour, response, fit_from_afar(response, hour.first, whole, direct, _FIT_STEPS))
+            other, less = self._fit(
+                hour, response, fit_from_afar(response, hour.first, whole, direct, _FIT_STEPS)
+            )
             warp, misfit = (other, less) if less < misfit else (warp, misfit)
         return (warp, misfit) if misfit < 1.0 else (identity(len(response)), 1.0)
 
@@ -234,13 +256,19 @@ class AliasedTail:
             warp = fit(response, hour.first, whole, warp, _FIT_STEPS, change)
             if change is None or not self._far(change, warp.stretch):
                 break
-        if not (np.isfinite(warp.stretch) and np.all((warp.gain > _GAINS[0]) & (warp.gain < _GAINS[1]))):
+        if not (
+            np.isfinite(warp.stretch) and np.all((warp.gain > _GAINS[0]) & (warp.gain < _GAINS[1]))
+        ):
             return warp, 1.0
-        expected = warped(hour.first if change is None else hour.first + change.under(warp.stretch), warp)
+        expected = warped(
+            hour.first if change is None else hour.first + change.under(warp.stretch), warp
+        )
         heard = np.isfinite(expected)
         late = np.arange(response.shape[1])
         left = np.linalg.norm(np.where(heard, response - expected, np.complex64(0.0)) * late)
-        return warp, float(left) / max(float(np.linalg.norm(response * late)), 1e-30) if heard.mean() > 0.9 else 1.0
+        return warp, float(left) / max(
+            float(np.linalg.norm(response * late)), 1e-30
+        ) if heard.mean() > 0.9 else 1.0
 
     def _far(self, change: Late | None, stretch: float) -> bool:
         return change is None or abs(stretch - change.at) * self._usual_rad > _STRAIGHT_RAD
@@ -250,7 +278,10 @@ class AliasedTail:
         spectra = np.zeros((2, *self._shape), np.complex64)
         half = self._shape[1] // 2  # of an analytic signal: the rest is empty
         turn = self._turn(stretch)[:half].astype(np.complex64)
-        known, phases = late[:, :half].astype(np.complex64), 1j * self._phases[:half].astype(np.float32)
+        known, phases = (
+            late[:, :half].astype(np.complex64),
+            1j * self._phases[:half].astype(np.float32),
+        )
         for out, factor in zip(spectra, (turn - np.float32(1.0), phases * turn), strict=True):
             out[:, :half] = known[..., 0] * factor[:, 0]
             for k in range(1, _LATE):

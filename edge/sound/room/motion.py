@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from edge.jit import kernel
+from edge.core.jit import kernel
 
 Array = npt.NDArray[np.float64]
 ComplexArray = npt.NDArray[np.complex64]
@@ -33,7 +33,9 @@ class Motion:
         """Compare with nothing that was heard so far."""
         self._before = None
 
-    def stays(self, body: ComplexArray, heard_from: IntArray, elapsed_s: float) -> npt.NDArray[np.bool_] | None:
+    def stays(
+        self, body: ComplexArray, heard_from: IntArray, elapsed_s: float
+    ) -> npt.NDArray[np.bool_] | None:
         """What the body adds to one period (P, T) -> True where no echo came or went in the last seconds; None: nobody moved.
 
         heard_from: (P,) first sample that can hold a body; before it, what is left of the direct sound comes and goes.
@@ -64,4 +66,6 @@ def _pooled(body: ComplexArray, half: int, out: Array) -> None:
             z = body[p, t]
             total[t + 1] = total[t] + (z.real * z.real + z.imag * z.imag)
         for t in range(samples):
-            out[p, t] = (total[min(t + half + 1, samples)] - total[max(t - half, 0)]) / (2 * half + 1)
+            out[p, t] = (total[min(t + half + 1, samples)] - total[max(t - half, 0)]) / (
+                2 * half + 1
+            )

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.errors import ConfigError, OtherSignalError
-from edge.files import write_whole
+from edge.core.errors import ConfigError, OtherSignalError
+from edge.core.files import write_whole
 
 Array = npt.NDArray[np.float64]
 ComplexArray = npt.NDArray[np.complex64]
@@ -18,18 +18,34 @@ _OF_THE_SIGNAL = ("sample_rate_hz", "band_hz", "window_samples", "period_s")
 _ADDED = ("period_s",)  # not in files of older releases
 
 
-def write(path: Path, room: ComplexArray, learned_utc_s: float, fingerprint: dict[str, Array], more: dict[str, Any]) -> None:
+def write(
+    path: Path,
+    room: ComplexArray,
+    learned_utc_s: float,
+    fingerprint: dict[str, Array],
+    more: dict[str, Any],
+) -> None:
     """Write it, whole or not at all. Raises ConfigError when it cannot be written; a file that was there before then stays."""
-    content: dict[str, Any] = {"format": _FORMAT, "room": room, "learned_utc_s": learned_utc_s, **fingerprint, **more}
+    content: dict[str, Any] = {
+        "format": _FORMAT,
+        "room": room,
+        "learned_utc_s": learned_utc_s,
+        **fingerprint,
+        **more,
+    }
     file = io.BytesIO()
     np.savez(file, **content)
     try:
         write_whole(path, file.getvalue())
     except OSError as e:
-        raise ConfigError(f"{path}: the empty room cannot be saved there ({e.strerror}); choose another path") from e
+        raise ConfigError(
+            f"{path}: the empty room cannot be saved there ({e.strerror}); choose another path"
+        ) from e
 
 
-def read(path: Path, shape: tuple[int, int], fingerprint: dict[str, Array]) -> tuple[ComplexArray, float, dict[str, Any]]:
+def read(
+    path: Path, shape: tuple[int, int], fingerprint: dict[str, Array]
+) -> tuple[ComplexArray, float, dict[str, Any]]:
     """Room of this shape, UTC seconds at which it was learned, and all that is in the file.
 
     Raises ConfigError when it cannot be read or belongs to another rig, OtherSignalError to another signal.
@@ -39,9 +55,14 @@ def read(path: Path, shape: tuple[int, int], fingerprint: dict[str, Array]) -> t
             data = {name: np.asarray(file[name]) for name in file.files}
         if str(data["format"]) != _FORMAT:
             raise ValueError(f"its format is {data['format']}, {_FORMAT} is needed")
-        room, learned_utc_s = np.ascontiguousarray(data["room"], np.complex64), float(data["learned_utc_s"])
+        room, learned_utc_s = (
+            np.ascontiguousarray(data["room"], np.complex64),
+            float(data["learned_utc_s"]),
+        )
     except Exception as e:  # numpy, zipfile and tokenize raise a dozen kinds on a damaged file
-        raise ConfigError(f"{path}: not an empty room saved by posekernel ({e}); record one with nobody in view") from e
+        raise ConfigError(
+            f"{path}: not an empty room saved by posekernel ({e}); record one with nobody in view"
+        ) from e
     for name, needed in fingerprint.items():
         found = data.get(name)
         if found is None and name in _ADDED:
@@ -64,8 +85,16 @@ def read(path: Path, shape: tuple[int, int], fingerprint: dict[str, Array]) -> t
 
 def damaged(path: Path, why: Exception | None = None) -> ConfigError:
     """The error of a file whose content makes no sense."""
-    return ConfigError(f"{path}: the saved empty room is damaged{f' ({why})' if why else ''}; record one with nobody in view")
+    return ConfigError(
+        f"{path}: the saved empty room is damaged{f' ({why})' if why else ''}; record one with nobody in view"
+    )
 
 
 def _short(a: Array | None) -> str:
-    return "none" if a is None else np.array2string(np.asarray(a), precision=4, threshold=12, edgeitems=2).replace("\n", "")
+    return (
+        "none"
+        if a is None
+        else np.array2string(np.asarray(a), precision=4, threshold=12, edgeitems=2).replace(
+            "\n", ""
+        )
+    )

@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
-from edge.devices import FloatArray
-from edge.excitation import Excitation
-from edge.rig import Rig
+from edge.core.contracts import FloatArray
+from edge.core.rig import Rig
+from edge.sound.excitation import Excitation
 
 # Peak over mean of the correlation's power. Noise of 500 independent lags exceeds 20 once in a million periods.
 _DETECTION = 20.0
@@ -50,7 +50,9 @@ class Aligner:
             self._rows = rig.pairs[:, 1]
         steer = np.exp(1j * self._omega * lags[:, None])
         # Unit gain: a recording equal to the excitation has level 0 dB.
-        self._filter = (np.conj(spectrum[self._slice]) * steer / np.sum(strength**2)).astype(np.complex64)
+        self._filter = (np.conj(spectrum[self._slice]) * steer / np.sum(strength**2)).astype(
+            np.complex64
+        )
         self._n = n
 
     def find(self, signals: FloatArray) -> Alignment | None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from edge.config import AudioConfig
-from edge.errors import DeviceError
+from edge.core.config.settings import AudioConfig
+from edge.core.errors import DeviceError
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,9 @@ def open_card(audio: AudioConfig, rate: int) -> Card:
     return Card(capture, playback, rate, int(capture.info()["buffer_size"]))
 
 
-def _open_pcm(alsaaudio: ModuleType, kind: str, device: str, channels: int, rate: int, audio: AudioConfig) -> Any:
+def _open_pcm(
+    alsaaudio: ModuleType, kind: str, device: str, channels: int, rate: int, audio: AudioConfig
+) -> Any:
     """Open and check: the constructor silently accepts another channel count, rate or format. Raises DeviceError."""
     try:
         pcm = alsaaudio.PCM(
@@ -107,11 +109,18 @@ def _open_pcm(alsaaudio: ModuleType, kind: str, device: str, channels: int, rate
     info = pcm.info()
     key = "channels" if kind == "capture" else "playback_channels"
     for what, found, needed, remedy in (
-        ("channels", info["channels"], channels, f"set audio.{key} to what the device gives, or change its firmware"),
+        (
+            "channels",
+            info["channels"],
+            channels,
+            f"set audio.{key} to what the device gives, or change its firmware",
+        ),
         ("Hz", info["rate"], rate, "set excitation.sample_rate_hz to what the device gives"),
         ("format", info["format_name"], audio.format, "set audio.format to what the device gives"),
     ):
         if found != needed:
             pcm.close()
-            raise DeviceError(f"audio.{kind} {device!r} gives {found} {what}, but {needed} is needed: {remedy}")
+            raise DeviceError(
+                f"audio.{kind} {device!r} gives {found} {what}, but {needed} is needed: {remedy}"
+            )
     return pcm

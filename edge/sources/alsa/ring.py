@@ -51,7 +51,11 @@ class CaptureRing:
         with self._change:
             segment = self._segments[-1]
             zero = t_ns - self._written * _NS_PER_S // self._rate
-            segment.zero_ns = zero if segment.zero_ns is None else segment.zero_ns + (zero - segment.zero_ns) // _CLOCK_GAIN
+            segment.zero_ns = (
+                zero
+                if segment.zero_ns is None
+                else segment.zero_ns + (zero - segment.zero_ns) // _CLOCK_GAIN
+            )
             at = self._written % len(self._frames)
             head = min(len(block), len(self._frames) - at)
             self._frames[at : at + head] = block[:head]
@@ -100,4 +104,9 @@ class CaptureRing:
             broken = [s for s in later if s.start < start + n]
             frames = np.take(self._frames, np.arange(start, start + n), axis=0, mode="wrap")
             zero = segment.zero_ns if segment.zero_ns is not None else time.monotonic_ns()
-            return Stretch(frames, zero + start * _NS_PER_S // self._rate, segment, broken[-1] if broken else None)
+            return Stretch(
+                frames,
+                zero + start * _NS_PER_S // self._rate,
+                segment,
+                broken[-1] if broken else None,
+            )

@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from edge.alignment import Aligner, Alignment, DelayTracker
-from edge.alsa_card import DTYPES, Card, alsa_module, open_card
-from edge.capture_ring import CaptureRing, Segment
-from edge.config import AudioConfig
-from edge.devices import AudioCounters, AudioPeriod, FloatArray
-from edge.errors import DeviceError
-from edge.excitation import Excitation, speaker_signals
-from edge.rig import Rig
+from edge.core.config.settings import AudioConfig
+from edge.core.contracts import AudioCounters, AudioPeriod, FloatArray
+from edge.core.errors import DeviceError
+from edge.core.rig import Rig
+from edge.sound.excitation import Excitation, speaker_signals
+from edge.sources.alsa.alignment import Aligner, Alignment, DelayTracker
+from edge.sources.alsa.card import DTYPES, Card, alsa_module, open_card
+from edge.sources.alsa.ring import CaptureRing, Segment
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,9 @@ class AlsaAudio:
     level differs from the period before, as after a start).
     """
 
-    def __init__(self, audio: AudioConfig, excitation: Excitation, rig: Rig, *, muted: bool = False):
+    def __init__(
+        self, audio: AudioConfig, excitation: Excitation, rig: Rig, *, muted: bool = False
+    ):
         """Opens both devices and starts to play, silence when muted. Raises DeviceError (absent, or not in the asked format)."""
         self.counters = AudioCounters()
         self._audio, self._excitation = audio, excitation
@@ -74,7 +76,9 @@ class AlsaAudio:
         self._muted = muted
         self._gain = 1.0
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(open_card(audio, rate),), name="alsa-capture", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, args=(open_card(audio, rate),), name="alsa-capture", daemon=True
+        )
         self._thread.start()
 
     def read(self, timeout_s: float) -> AudioPeriod | None:
@@ -150,7 +154,13 @@ class AlsaAudio:
         return "" if steady else "unsteady"
 
     def _deliver(
-        self, frame: int, t_ns: int, samples: FloatArray, reference: FloatArray | None, fault: str, delay: float = 0.0
+        self,
+        frame: int,
+        t_ns: int,
+        samples: FloatArray,
+        reference: FloatArray | None,
+        fault: str,
+        delay: float = 0.0,
     ) -> AudioPeriod:
         period = AudioPeriod(self._index, t_ns, samples, reference, delay, fault, frame)
         self._index += 1
@@ -189,7 +199,9 @@ class AlsaAudio:
     def _record(self, card: Card) -> bool:
         """Copy blocks into the ring until stop or loss; closes the card. True when sound came at all."""
         playing = threading.Event()
-        player = threading.Thread(target=self._play, args=(card, playing), name="alsa-playback", daemon=True)
+        player = threading.Thread(
+            target=self._play, args=(card, playing), name="alsa-playback", daemon=True
+        )
         playing.set()
         heard = False
         alive_s = time.monotonic()
@@ -203,11 +215,16 @@ class AlsaAudio:
                     self._ring.begin("capture xrun")
                 elif frames == 0:
                     if not card.wait_captured(_WAIT_S) and time.monotonic() - alive_s > _STUCK_S:
-                        self.counters.last_error = f"{self._audio.capture} gave no sound for {_STUCK_S:g} s, and no error"
+                        self.counters.last_error = (
+                            f"{self._audio.capture} gave no sound for {_STUCK_S:g} s, and no error"
+                        )
                         break
                 else:
                     t_ns = card.first_frame_ns(frames)
-                    self._ring.append(np.frombuffer(data, self._signal.dtype).reshape(-1, self._audio.channels), t_ns)
+                    self._ring.append(
+                        np.frombuffer(data, self._signal.dtype).reshape(-1, self._audio.channels),
+                        t_ns,
+                    )
                     if not heard:
                         # Capture runs before playback starts: some arrays order their channels by it.
                         player.start()
@@ -237,13 +254,18 @@ class AlsaAudio:
                 if muted:
                     block[:] = 0
                 elif position - start < ramp or gain != 1.0:
-                    block = (block * (gain * np.minimum((at - start) / ramp, 1.0))[:, None]).astype(block.dtype)
+                    block = (block * (gain * np.minimum((at - start) / ramp, 1.0))[:, None]).astype(
+                        block.dtype
+                    )
                 written = card.playback.write(block)
                 fill = written < 0
                 if fill:
                     self.counters.xruns += 1
                     self._ring.mark("playback xrun")
-                    start, ramp = position, max(1, round(_RESTART_RAMP_S * self._excitation.sample_rate_hz))
+                    start, ramp = (
+                        position,
+                        max(1, round(_RESTART_RAMP_S * self._excitation.sample_rate_hz)),
+                    )
                 else:
                     position += written
         except self._alsa.ALSAAudioError as e:

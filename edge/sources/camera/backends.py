@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.config import CameraConfig
-from edge.errors import DeviceError, EndOfStreamError
+from edge.core.config.settings import CameraConfig
+from edge.core.errors import DeviceError, EndOfStreamError
 
 Image = npt.NDArray[np.uint8]
 
@@ -48,10 +48,14 @@ class V4l2Backend:
         path = Path(f"/dev/video{self._name}" if self._name.isdigit() else self._name)
         if not path.exists():
             found = ", ".join(sorted(str(p) for p in Path("/dev").glob("video*"))) or "none"
-            raise DeviceError(f"camera {path} does not exist (video devices found: {found}): plug it in or correct camera.device")
+            raise DeviceError(
+                f"camera {path} does not exist (video devices found: {found}): plug it in or correct camera.device"
+            )
         number = os.path.realpath(path).removeprefix("/dev/video")
         if not number.isdigit():
-            raise DeviceError(f"camera {path} is no video4linux device: camera.device must be like /dev/video0")
+            raise DeviceError(
+                f"camera {path} is no video4linux device: camera.device must be like /dev/video0"
+            )
         self._capture = cv2.VideoCapture(int(number), cv2.CAP_V4L2)
         if not self._capture.isOpened():
             raise DeviceError(
@@ -87,10 +91,14 @@ class GStreamerBackend:
                 "JetPack's (apt install python3-opencv, and a venv with --system-site-packages without opencv-python-headless)"
             )
         if "appsink" not in config.device:
-            raise DeviceError(f"camera.device {config.device!r} is no GStreamer pipeline that ends in an appsink")
+            raise DeviceError(
+                f"camera.device {config.device!r} is no GStreamer pipeline that ends in an appsink"
+            )
         self._capture = cv2.VideoCapture(config.device, cv2.CAP_GSTREAMER)
         if not self._capture.isOpened():
-            raise DeviceError(f"GStreamer pipeline {config.device!r} did not start: try it with gst-launch-1.0")
+            raise DeviceError(
+                f"GStreamer pipeline {config.device!r} did not start: try it with gst-launch-1.0"
+            )
         _check_size(_opened_size(self._capture), config)
 
     def grab(self) -> tuple[int, Image]:
@@ -120,18 +128,24 @@ class Picamera2Backend:
                 "pip install 'numpy<2', or pip install --force-reinstall simplejpeg"
             ) from e
         if config.device and not config.device.isdigit():
-            raise DeviceError(f"camera.device is {config.device!r}: picamera2 needs the camera's number, usually 0")
+            raise DeviceError(
+                f"camera.device is {config.device!r}: picamera2 needs the camera's number, usually 0"
+            )
         self._config = config
         self._name = f"picamera2 camera {config.device or 0}"
         try:
             self._camera: Any = Picamera2(int(config.device or 0))
         except (RuntimeError, IndexError, OSError) as e:
-            raise DeviceError(f"{self._name} did not open ({e}): check its cable with rpicam-hello --list-cameras") from e
+            raise DeviceError(
+                f"{self._name} did not open ({e}): check its cable with rpicam-hello --list-cameras"
+            ) from e
         try:
             # libcamera names formats by word order: BGR888 is R, G, B in memory.
             main = {"size": (config.width, config.height), "format": "BGR888"}
             controls = {"FrameRate": config.fps} if config.fps > 0 else {}
-            self._camera.configure(self._camera.create_video_configuration(main=main, controls=controls))
+            self._camera.configure(
+                self._camera.create_video_configuration(main=main, controls=controls)
+            )
             self._camera.start()
         except (RuntimeError, ValueError, OSError) as e:
             self._camera.close()
@@ -151,7 +165,11 @@ class Picamera2Backend:
         finally:
             request.release()
         asleep_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.monotonic_ns()
-        middle_ns = int(metadata["SensorTimestamp"]) - asleep_ns - int(metadata.get("ExposureTime", 0)) * 500
+        middle_ns = (
+            int(metadata["SensorTimestamp"])
+            - asleep_ns
+            - int(metadata.get("ExposureTime", 0)) * 500
+        )
         _check_size(image.shape, self._config)
         return middle_ns, image
 
@@ -173,7 +191,9 @@ class FileBackend:
         self._start()
         fps = config.fps or self._capture.get(cv2.CAP_PROP_FPS)
         if not 0.01 <= fps <= 1000:
-            raise DeviceError(f"video file {self._path!r} states {fps:g} frames per second: set camera.fps")
+            raise DeviceError(
+                f"video file {self._path!r} states {fps:g} frames per second: set camera.fps"
+            )
         self._interval_ns = 1e9 / fps
         self._index = 0
         self._first_ns = 0
@@ -185,7 +205,9 @@ class FileBackend:
             ok, bgr = self._capture.read()
             if not ok:
                 if not self._config.loop:
-                    raise EndOfStreamError(f"video file {self._path!r} is at its end after {self._index} frames")
+                    raise EndOfStreamError(
+                        f"video file {self._path!r} is at its end after {self._index} frames"
+                    )
                 self._capture.release()
                 self._start()
                 bgr, self._pending = self._pending, None

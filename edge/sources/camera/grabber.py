@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from edge.camera_backends import Backend, Image, open_backend
-from edge.config import CameraConfig
-from edge.devices import CameraCounters, Frame
-from edge.errors import DeviceError, EndOfStreamError
+from edge.core.config.settings import CameraConfig
+from edge.core.contracts import CameraCounters, Frame
+from edge.core.errors import DeviceError, EndOfStreamError
+from edge.sources.camera.backends import Backend, Image, open_backend
 
 _STALE_S = 2.0
 _FIRST_FRAME_S = 6.0  # sensors and GStreamer pipelines take seconds to start
@@ -62,7 +62,9 @@ class GrabbedCamera:
     def read(self, timeout_s: float) -> Frame | None:
         """The newest frame not read yet; None when none came in time or after close. Raises EndOfStreamError at a file's end."""
         with self._changed:
-            self._changed.wait_for(lambda: self._newest is not None or self._ended or self._closed.is_set(), timeout_s)
+            self._changed.wait_for(
+                lambda: self._newest is not None or self._ended or self._closed.is_set(), timeout_s
+            )
             frame, self._newest = self._newest, None
             if frame is None and self._ended is not None:
                 raise EndOfStreamError(*self._ended.args)
@@ -101,7 +103,9 @@ class GrabbedCamera:
                         self._changed.notify_all()
                     return
                 self._reopen(str(failure))
-            elif self._grabber.silent_s > (self._stale_s if self._grabber.frames else self._first_frame_s):
+            elif self._grabber.silent_s > (
+                self._stale_s if self._grabber.frames else self._first_frame_s
+            ):
                 what = "repeats one image" if self._grabber.repeats else "gave no frame"
                 self._reopen(f"the camera {what} for {self._grabber.silent_s:.1f} s")
 
@@ -110,7 +114,9 @@ class GrabbedCamera:
         self._grabber.stop()
         if self._grabber.frames:
             self._tries = 0
-        if self._tries == 0:  # said once: a room may be pitch dark, and its images all alike, for a night
+        if (
+            self._tries == 0
+        ):  # said once: a room may be pitch dark, and its images all alike, for a night
             log.warning("camera: %s; it is opened again", why)
         while not self._closed.wait(self._back_off_s[min(self._tries, len(self._back_off_s) - 1)]):
             self._tries += 1

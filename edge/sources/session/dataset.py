@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.errors import ConfigError, SessionError
-from edge.pose import BODY_25, Keypoints
-from edge.rig import Camera, Rig, load_rig, rig_to_dict, speed_of_sound
+from edge.core.errors import ConfigError, SessionError
+from edge.core.pose import BODY_25, Keypoints
+from edge.core.rig import Camera, Rig, load_rig, rig_to_dict, speed_of_sound
 
 Array = npt.NDArray[np.float64]
 
@@ -74,7 +74,9 @@ def load_environment(path: Path) -> Environment:
     elif (path / "audio_sensor_loc.npy").is_file():
         sensors = _array(path / "audio_sensor_loc.npy").astype(np.float64)
         if sensors.ndim != 2 or sensors.shape[1] != 3:
-            raise SessionError(f"{path}/audio_sensor_loc.npy: shape {sensors.shape}, but (pairs, 3) is needed")
+            raise SessionError(
+                f"{path}/audio_sensor_loc.npy: shape {sensors.shape}, but (pairs, 3) is needed"
+            )
         sensors = _metres(sensors)
         pairs = np.repeat(np.arange(len(sensors))[:, None], 2, axis=1)
         rig = Rig(sensors, sensors.copy(), pairs, PUBLIC_CAMERA, speed_of_sound(20.0))
@@ -91,12 +93,18 @@ def read_sample(path: Path, rig: Rig) -> Sample:
     """Read one sample folder. Raises SessionError that names the file and what is wrong with it."""
     rir = _array(path / "rir.npy")
     if rir.ndim != 2 or len(rir) != len(rig.pairs) or rir.shape[1] < 16:
-        raise SessionError(f"{path}/rir.npy: shape {rir.shape}, but ({len(rig.pairs)}, at least 16) is needed")
+        raise SessionError(
+            f"{path}/rir.npy: shape {rir.shape}, but ({len(rig.pairs)}, at least 16) is needed"
+        )
     if not np.isfinite(rir).all():
         raise SessionError(f"{path}/rir.npy: holds values that are not finite")
     joints = _body_25(_array(path / "gnd.npy"), path)
     keypoints = path / "keypoints.npy"
-    pixels = _array(keypoints).astype(np.float64) if keypoints.is_file() else _project(joints, rig.camera, path)
+    pixels = (
+        _array(keypoints).astype(np.float64)
+        if keypoints.is_file()
+        else _project(joints, rig.camera, path)
+    )
     if pixels.shape != (25, 3):
         raise SessionError(f"{keypoints}: shape {pixels.shape}, but (25, 3) is needed")
     info_path = path / "info.json"
@@ -105,14 +113,24 @@ def read_sample(path: Path, rig: Rig) -> Sample:
     except ValueError as e:
         raise SessionError(f"{info_path}: not valid JSON ({e})") from e
     keys = Keypoints(pixels, np.full((25, 3), np.nan), 1, 1.0)
-    clean = _array(path / "rir_clean.npy").astype(np.float32) if (path / "rir_clean.npy").is_file() else None
+    clean = (
+        _array(path / "rir_clean.npy").astype(np.float32)
+        if (path / "rir_clean.npy").is_file()
+        else None
+    )
     if clean is not None and clean.shape != rir.shape:
-        raise SessionError(f"{path}/rir_clean.npy: shape {clean.shape}, but that of rir.npy, {rir.shape}, is needed")
+        raise SessionError(
+            f"{path}/rir_clean.npy: shape {clean.shape}, but that of rir.npy, {rir.shape}, is needed"
+        )
     return Sample(path.name, rir.astype(np.float32), joints, keys, info, clean)
 
 
 def write_environment(
-    path: Path, rig: Rig, sample_rate_hz: float, band_hz: tuple[float, float], rir_empty: npt.NDArray[np.float32] | None = None
+    path: Path,
+    rig: Rig,
+    sample_rate_hz: float,
+    band_hz: tuple[float, float],
+    rir_empty: npt.NDArray[np.float32] | None = None,
 ) -> None:
     """Create environmentN with its rig.json and, where given, rir_empty.npy (P, T)."""
     path.mkdir(parents=True, exist_ok=True)
@@ -161,7 +179,9 @@ def _body_25(gnd: npt.NDArray[Any], path: Path) -> Array:
     missing = ~np.isfinite(joints).all(axis=1) | (joints == 0).all(axis=1)
     joints[missing] = np.nan
     if missing[:15].sum() > 7:
-        raise SessionError(f"{path}/gnd.npy: {missing[:15].sum()} of the first 15 joints are missing, at most 7 may be")
+        raise SessionError(
+            f"{path}/gnd.npy: {missing[:15].sum()} of the first 15 joints are missing, at most 7 may be"
+        )
     return _metres(joints)
 
 
@@ -175,7 +195,9 @@ def _project(joints: Array, camera: Camera, path: Path) -> Array:
     pixels = np.zeros((25, 3))
     seen = np.isfinite(joints).all(axis=1) & (np.nan_to_num(joints[:, 2]) > 0.1)
     if not seen.any():
-        raise SessionError(f"{path}/gnd.npy: no joint lies in front of the camera, so 2D keypoints cannot be made")
+        raise SessionError(
+            f"{path}/gnd.npy: no joint lies in front of the camera, so 2D keypoints cannot be made"
+        )
     pixels[:, :2] = np.nan
     pixels[seen, :2] = camera.project(joints[seen])
     rng = np.random.default_rng([_natural(path)[0] + 1, _natural(path.parent)[0] + 1])
@@ -190,5 +212,7 @@ def require_environments(path: Path) -> list[Environment]:
         raise ConfigError(f"{path}: no such folder")
     found = [load_environment(p) for p in find_environments(path)]
     if not found:
-        raise ConfigError(f"{path}: no environment of the dataset format in it (rig.json or audio_sensor_loc.npy)")
+        raise ConfigError(
+            f"{path}: no environment of the dataset format in it (rig.json or audio_sensor_loc.npy)"
+        )
     return found

@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.errors import ConfigError, EndOfStreamError, SessionError
-from edge.excitation import Excitation, make_excitation
-from edge.rig import Camera, Rig, rig_from_dict, whole_number
-from edge.session_writer import FORMAT, FULL_SCALE, VERSION, SessionWriter
+from edge.core.errors import ConfigError, EndOfStreamError, SessionError
+from edge.core.rig import Camera, Rig, rig_from_dict, whole_number
+from edge.sound.excitation import Excitation, make_excitation
+from edge.sources.session.writer import FORMAT, FULL_SCALE, VERSION, SessionWriter
 
 __all__ = ["FrameReader", "Session", "SessionWriter", "Truth", "load_session"]
 
@@ -93,9 +93,13 @@ class FrameReader:
             self._files = sorted(folder.glob("*.jpg"))
             self.name, self.count = "frames/", len(self._files)
         elif movie.exists():
-            raise SessionError(f"{movie}: not a readable video ({movie.stat().st_size} bytes); copy or record it again")
+            raise SessionError(
+                f"{movie}: not a readable video ({movie.stat().st_size} bytes); copy or record it again"
+            )
         else:
-            raise SessionError(f"{path}: neither frames.mp4 nor frames/ is there; copy the session again")
+            raise SessionError(
+                f"{path}: neither frames.mp4 nor frames/ is there; copy the session again"
+            )
         self._path = path
 
     def read(self) -> npt.NDArray[np.uint8]:
@@ -108,7 +112,9 @@ class FrameReader:
             image = cv2.imread(str(self._files[self._next]))
             ok = image is not None
         if not ok:
-            raise SessionError(f"{self._path / self.name}: image {self._next} of {self.count} cannot be decoded; copy it again")
+            raise SessionError(
+                f"{self._path / self.name}: image {self._next} of {self.count} cannot be decoded; copy it again"
+            )
         self._next += 1
         return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
@@ -138,7 +144,9 @@ def load_session(path: Path) -> Session:
     try:
         excitation = _excitation(head["excitation"])
         rig, rate, band = rig_from_dict(head["rig"], str(file))
-        n, channels, full_scale = (whole_number(head[key], key) for key in ("period_samples", "channels", "full_scale"))
+        n, channels, full_scale = (
+            whole_number(head[key], key) for key in ("period_samples", "channels", "full_scale")
+        )
         mics = tuple(whole_number(c, "mic_channels") for c in head["mic_channels"])
         reference = head["reference_channel"]
         used = mics if reference is None else (*mics, whole_number(reference, "reference_channel"))
@@ -154,24 +162,34 @@ def load_session(path: Path) -> Session:
     if source not in ("simulated", "recorded"):
         raise SessionError(f'{file}: source is {source!r}, but "simulated" or "recorded" is needed')
     if n != excitation.period_samples:
-        raise SessionError(f"{file}: period_samples is {n}, but the excitation has {excitation.period_samples}")
+        raise SessionError(
+            f"{file}: period_samples is {n}, but the excitation has {excitation.period_samples}"
+        )
     if (rate, band) != (excitation.sample_rate_hz, excitation.band_hz):
         raise SessionError(
             f"{file}: rig is for {rate:g} Hz and a band of {list(band)} Hz, but the excitation has "
             f"{excitation.sample_rate_hz} Hz and {list(excitation.band_hz)} Hz: they must agree"
         )
     if full_scale != FULL_SCALE:
-        raise SessionError(f"{file}: full_scale is {full_scale}, but {FULL_SCALE} (16 bit) is needed")
+        raise SessionError(
+            f"{file}: full_scale is {full_scale}, but {FULL_SCALE} (16 bit) is needed"
+        )
     if not all(0 <= c < channels for c in used):
-        raise SessionError(f"{file}: mic_channels {list(mics)}, reference_channel {reference} exceed {channels} channels")
+        raise SessionError(
+            f"{file}: mic_channels {list(mics)}, reference_channel {reference} exceed {channels} channels"
+        )
     if len(set(used)) != len(used):
         raise SessionError(
             f"{file}: mic_channels {list(mics)}, reference_channel {reference}, but each channel can be used only once"
         )
     if len(mics) != len(rig.mics):
-        raise SessionError(f"{file}: {len(mics)} mic_channels, but the rig has {len(rig.mics)} microphones")
+        raise SessionError(
+            f"{file}: {len(mics)} mic_channels, but the rig has {len(rig.mics)} microphones"
+        )
     if not 0 <= empty_until_s <= _LONGEST_S:
-        raise SessionError(f"{file}: empty_until_s is {empty_until_s}, but a time in seconds is needed")
+        raise SessionError(
+            f"{file}: empty_until_s is {empty_until_s}, but a time in seconds is needed"
+        )
     notes: list[str] = []
     complete = head.get("complete", True) is not False
     audio, audio_times = _load_audio(path, n, channels, complete, notes)
@@ -219,21 +237,33 @@ def _excitation(data: dict[str, Any]) -> Excitation:
     )
 
 
-def _load_array(file: Path, dtype: type, shape: tuple[int | None, ...], mapped: bool = False) -> npt.NDArray[Any]:
+def _load_array(
+    file: Path, dtype: type, shape: tuple[int | None, ...], mapped: bool = False
+) -> npt.NDArray[Any]:
     """An .npy file of exactly this dtype and shape (None = any length). Raises SessionError."""
     try:
-        array: npt.NDArray[Any] = np.load(file, mmap_mode="r" if mapped else None, allow_pickle=False)
+        array: npt.NDArray[Any] = np.load(
+            file, mmap_mode="r" if mapped else None, allow_pickle=False
+        )
     except FileNotFoundError as e:
         raise SessionError(f"{file}: no such file; copy the session again") from e
     except Exception as e:  # numpy, zipfile and tokenize raise a dozen kinds on a damaged file
         size = file.stat().st_size if file.exists() else 0
-        raise SessionError(f"{file}: truncated or not a .npy file ({size} bytes; {e}); copy the session again") from e
+        raise SessionError(
+            f"{file}: truncated or not a .npy file ({size} bytes; {e}); copy the session again"
+        ) from e
     if not isinstance(array, np.ndarray):
-        raise SessionError(f"{file}: holds an archive, but one .npy array is needed; copy the session again")
-    fits = array.ndim == len(shape) and all(want is None or have == want for have, want in zip(array.shape, shape, strict=True))
+        raise SessionError(
+            f"{file}: holds an archive, but one .npy array is needed; copy the session again"
+        )
+    fits = array.ndim == len(shape) and all(
+        want is None or have == want for have, want in zip(array.shape, shape, strict=True)
+    )
     if not fits or array.dtype != dtype:
         wanted = ", ".join("any" if want is None else str(want) for want in shape)
-        raise SessionError(f"{file}: holds {array.dtype} {array.shape}, but {np.dtype(dtype)} ({wanted}) is needed")
+        raise SessionError(
+            f"{file}: holds {array.dtype} {array.shape}, but {np.dtype(dtype)} ({wanted}) is needed"
+        )
     return array
 
 
@@ -256,7 +286,9 @@ def _load_audio(
     return audio[: periods * n], times[:periods]
 
 
-def _load_frame_times(path: Path, camera: Camera, complete: bool, notes: list[str]) -> npt.NDArray[np.int64]:
+def _load_frame_times(
+    path: Path, camera: Camera, complete: bool, notes: list[str]
+) -> npt.NDArray[np.int64]:
     times = _load_array(path / "frame_times.npy", np.int64, (None,))
     if len(times) == 0:
         return times
@@ -264,7 +296,9 @@ def _load_frame_times(path: Path, camera: Camera, complete: bool, notes: list[st
     try:
         height, width, _ = reader.read().shape
     except EndOfStreamError as e:
-        raise SessionError(f"{path / reader.name}: no image in it, but frame_times.npy lists {len(times)}") from e
+        raise SessionError(
+            f"{path / reader.name}: no image in it, but frame_times.npy lists {len(times)}"
+        ) from e
     finally:
         reader.close()
     if (width, height) != (camera.width, camera.height):
@@ -273,7 +307,9 @@ def _load_frame_times(path: Path, camera: Camera, complete: bool, notes: list[st
             f"{camera.height}: put the calibration of these images there"
         )
     if complete and reader.count != len(times):
-        raise SessionError(f"{path / reader.name}: {reader.count} images, but frame_times.npy lists {len(times)}")
+        raise SessionError(
+            f"{path / reader.name}: {reader.count} images, but frame_times.npy lists {len(times)}"
+        )
     if not complete:
         notes.append(f"{path}: {_CUT}; {min(reader.count, len(times))} images are left")
     times = times[: reader.count]
@@ -315,9 +351,13 @@ def _load_truth(file: Path) -> Truth | None:
     except Exception as e:
         raise SessionError(f"{file}: truncated or not a .npz file ({e})") from e
     if t_ns.ndim != 1 or joints.shape != (len(t_ns), 25, 3):
-        raise SessionError(f"{file}: t_ns {t_ns.shape}, joints {joints.shape}, but (K,) and (K, 25, 3) are needed")
+        raise SessionError(
+            f"{file}: t_ns {t_ns.shape}, joints {joints.shape}, but (K,) and (K, 25, 3) are needed"
+        )
     if len(t_ns) == 0:
         return None
     if t_ns.dtype.kind not in "iu" or joints.dtype.kind != "f":
-        raise SessionError(f"{file}: t_ns holds {t_ns.dtype}, joints {joints.dtype}, but integers (ns) and floats (m) are needed")
+        raise SessionError(
+            f"{file}: t_ns holds {t_ns.dtype}, joints {joints.dtype}, but integers (ns) and floats (m) are needed"
+        )
     return Truth(t_ns.astype(np.int64), joints.astype(np.float64))

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.alignment import Aligner, DelayTracker
-from edge.devices import AudioCounters, AudioPeriod, CameraCounters, Frame, Source
-from edge.errors import EndOfStreamError, SessionError
-from edge.session import FrameReader, Session, load_session
+from edge.core.contracts import AudioCounters, AudioPeriod, CameraCounters, Frame, Source
+from edge.core.errors import EndOfStreamError, SessionError
+from edge.sources.alsa.alignment import Aligner, DelayTracker
+from edge.sources.session.reader import FrameReader, Session, load_session
 
 # A reader this far behind loses the oldest, as with a sound card.
 _PATIENCE_NS = 2_000_000_000
@@ -39,8 +39,15 @@ class ReplayAudio:
 
     def __init__(self, session: Session, start_ns: int, realtime: bool, loop: bool):
         self.counters = AudioCounters()
-        self._session, self._start_ns, self._realtime, self._loop = session, start_ns, realtime, loop
-        self._aligner = Aligner(session.excitation, session.rig if session.reference_channel is None else None)
+        self._session, self._start_ns, self._realtime, self._loop = (
+            session,
+            start_ns,
+            realtime,
+            loop,
+        )
+        self._aligner = Aligner(
+            session.excitation, session.rig if session.reference_channel is None else None
+        )
         self._delay = DelayTracker()
         self._next = 0
         self._closed = False
@@ -72,7 +79,9 @@ class ReplayAudio:
 
     def _check_end(self) -> None:
         if self._closed or (self._next >= self._session.periods and not self._loop):
-            raise EndOfStreamError(f"{self._session.path}: all {self._session.periods} periods are read")
+            raise EndOfStreamError(
+                f"{self._session.path}: all {self._session.periods} periods are read"
+            )
 
     def _time_ns(self) -> int:
         """CLOCK_MONOTONIC of the next period's first sample."""
@@ -87,7 +96,11 @@ class ReplayAudio:
         n, at = s.excitation.period_samples, self._next % s.periods
         raw = s.audio[at * n : (at + 1) * n]
         samples = np.ascontiguousarray(raw[:, s.mic_channels].T, np.float32) / np.float32(32768)
-        reference = None if s.reference_channel is None else raw[:, s.reference_channel].astype(np.float32) / np.float32(32768)
+        reference = (
+            None
+            if s.reference_channel is None
+            else raw[:, s.reference_channel].astype(np.float32) / np.float32(32768)
+        )
         found = self._aligner.find(samples if reference is None else reference[None])
         fault = s.faults.get(at, "" if found is not None else "no reference")
         delay = 0.0
@@ -117,7 +130,9 @@ class ReplayFrames:
         Raises EndOfStreamError, or SessionError where the video is damaged or the session holds only sound.
         """
         if len(self._session.frame_times_ns) == 0:
-            raise SessionError(f"{self._session.path / 'frame_times.npy'}: lists no image; record the session with a camera")
+            raise SessionError(
+                f"{self._session.path / 'frame_times.npy'}: lists no image; record the session with a camera"
+            )
         with self._reading:
             return self._read(timeout_s)
 
@@ -134,11 +149,18 @@ class ReplayFrames:
         if self._realtime:
             if not _sleep_until(self._time_ns(self._next), timeout_s):
                 return None
-            while self._next + 1 < self._count and self._time_ns(self._next + 1) <= time.monotonic_ns():
+            while (
+                self._next + 1 < self._count
+                and self._time_ns(self._next + 1) <= time.monotonic_ns()
+            ):
                 self._open().skip()
                 self._next += 1
                 self.counters.dropped += 1
-        frame = Frame(self._turn * len(self._session.frame_times_ns) + self._next, self._time_ns(self._next), self._open().read())
+        frame = Frame(
+            self._turn * len(self._session.frame_times_ns) + self._next,
+            self._time_ns(self._next),
+            self._open().read(),
+        )
         self._next += 1
         self.counters.frames += 1
         return frame
@@ -158,7 +180,11 @@ class ReplayFrames:
         return self._reader
 
     def _time_ns(self, at: int) -> int:
-        return self._start_ns + self._turn * self._session.span_ns + int(self._session.frame_times_ns[at])
+        return (
+            self._start_ns
+            + self._turn * self._session.span_ns
+            + int(self._session.frame_times_ns[at])
+        )
 
 
 def _sleep_until(t_ns: int, timeout_s: float) -> bool:

@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.config import ExcitationConfig
-from edge.errors import EndOfStreamError, SessionError
-from edge.files import write_whole
-from edge.rig import Rig, rig_to_dict
+from edge.core.config.settings import ExcitationConfig
+from edge.core.errors import EndOfStreamError, SessionError
+from edge.core.files import write_whole
+from edge.core.rig import Rig, rig_to_dict
 
 FORMAT, VERSION = "posekernel-session", 1
 FULL_SCALE = 32768
@@ -45,7 +45,9 @@ class _GrowingArray:
         self._file.close()
 
     def _write_header(self) -> None:
-        text = repr({"descr": self._dtype.str, "fortran_order": False, "shape": (self.rows, *self._row)})
+        text = repr(
+            {"descr": self._dtype.str, "fortran_order": False, "shape": (self.rows, *self._row)}
+        )
         magic = b"\x93NUMPY\x01\x00" + (_HEADER_BYTES - 10).to_bytes(2, "little")
         _write_all(self._file, 0, magic + text.encode().ljust(_HEADER_BYTES - 11) + b"\n")
 
@@ -127,19 +129,28 @@ class SessionWriter:
         try:
             self._path.mkdir(parents=True, exist_ok=True)
             if any(self._path.iterdir()):
-                raise SessionError(f"{self._path}: not empty; name a new folder, nothing is overwritten")
+                raise SessionError(
+                    f"{self._path}: not empty; name a new folder, nothing is overwritten"
+                )
             self._write_head(complete=False)
             self._audio = _GrowingArray(self._path / "audio.npy", np.int16, (channels,))
             self._audio_times = _GrowingArray(self._path / "audio_times.npy", np.int64)
             self._frame_times = _GrowingArray(self._path / "frame_times.npy", np.int64)
             self._faults = _GrowingObject(self._path / "audio_faults.json")
         except OSError as e:
-            raise SessionError(f"{self._path}: cannot be written ({e}); choose a folder that can") from e
+            raise SessionError(
+                f"{self._path}: cannot be written ({e}); choose a folder that can"
+            ) from e
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if kind is None or issubclass(kind, EndOfStreamError):
             self.close()
         else:
@@ -150,7 +161,9 @@ class SessionWriter:
     def add_period(self, raw: npt.NDArray[np.int16], t_ns: int, fault: str = "") -> None:
         """raw: (N, C) int16, one excitation-aligned period of all capture channels. fault: why it must not be used."""
         if raw.shape != (self._n, self._channels) or raw.dtype != np.int16:
-            raise SessionError(f"a period is {raw.dtype} {raw.shape}, but int16 ({self._n}, {self._channels}) is needed")
+            raise SessionError(
+                f"a period is {raw.dtype} {raw.shape}, but int16 ({self._n}, {self._channels}) is needed"
+            )
         with self._writing():
             if fault:
                 self._faults.add(str(self._audio_times.rows), fault)
@@ -160,23 +173,31 @@ class SessionWriter:
     def add_frame(self, image: npt.NDArray[np.uint8], t_ns: int) -> None:
         """image: (H, W, 3) uint8 RGB, all of one size."""
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-            raise SessionError(f"an image is {image.dtype} {image.shape}, but uint8 (H, W, 3) is needed")
+            raise SessionError(
+                f"an image is {image.dtype} {image.shape}, but uint8 (H, W, 3) is needed"
+            )
         size = (image.shape[1], image.shape[0])
         if self._size not in (None, size):
-            raise SessionError(f"an image is {size[0]} x {size[1]}, but the first was {self._size}: one size is needed")
+            raise SessionError(
+                f"an image is {size[0]} x {size[1]}, but the first was {self._size}: one size is needed"
+            )
         bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
         with self._writing():
             if self._video is None:
                 self._size, self._video = size, self._open_video(size)
             _, jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-            (self._path / "frames" / f"{self._frame_times.rows:06d}.jpg").write_bytes(jpeg.tobytes())
+            (self._path / "frames" / f"{self._frame_times.rows:06d}.jpg").write_bytes(
+                jpeg.tobytes()
+            )
             self._video.write(bgr)
             self._frame_times.append([t_ns - self._start_ns])
 
     def set_truth(self, t_ns: npt.NDArray[np.int64], joints: npt.NDArray[np.floating[Any]]) -> None:
         """t_ns: (K,) on the clock of the periods and images. joints: (K, 25, 3) camera frame, metres, NaN = unknown."""
         if joints.shape != (len(t_ns), 25, 3):
-            raise SessionError(f"truth is {t_ns.shape}, {joints.shape}, but (K,) and (K, 25, 3) are needed")
+            raise SessionError(
+                f"truth is {t_ns.shape}, {joints.shape}, but (K,) and (K, 25, 3) are needed"
+            )
         file = io.BytesIO()
         np.savez_compressed(file, t_ns=np.asarray(t_ns, np.int64) - self._start_ns, joints=joints)
         with self._writing():
@@ -217,7 +238,9 @@ class SessionWriter:
 
     def _open_video(self, size: tuple[int, int]) -> Any:
         (self._path / "frames").mkdir(exist_ok=True)
-        video = cv2.VideoWriter(str(self._path / "frames.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), self._fps, size)
+        video = cv2.VideoWriter(
+            str(self._path / "frames.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), self._fps, size
+        )
         if not video.isOpened():
             self._failed = True
             raise SessionError(
@@ -228,7 +251,11 @@ class SessionWriter:
     def _keep_one_copy(self, complete: bool) -> None:
         """Remove frames/ when the video surely holds every image; where it may not, frames/ is what counts."""
         video = cv2.VideoCapture(str(self._path / "frames.mp4"))
-        whole = complete and video.isOpened() and round(video.get(cv2.CAP_PROP_FRAME_COUNT)) == self._frame_times.rows
+        whole = (
+            complete
+            and video.isOpened()
+            and round(video.get(cv2.CAP_PROP_FRAME_COUNT)) == self._frame_times.rows
+        )
         video.release()
         if whole:
             shutil.rmtree(self._path / "frames")
@@ -236,7 +263,10 @@ class SessionWriter:
             (self._path / "frames.mp4").unlink(missing_ok=True)
 
     def _write_head(self, complete: bool) -> None:
-        write_whole(self._path / "session.json", f"{json.dumps(self._head | {'complete': complete}, indent=1)}\n".encode())
+        write_whole(
+            self._path / "session.json",
+            f"{json.dumps(self._head | {'complete': complete}, indent=1)}\n".encode(),
+        )
 
 
 def _write_all(file: IO[bytes], at: int, data: bytes) -> None:

@@ -6,12 +6,17 @@ import sys
 import time
 from pathlib import Path
 
-from edge.bench.frontend import run_bench
-from edge.bench.latency import run_latency
-from edge.bench.speed import run_networks, run_replay
-from edge.errors import BenchError
+from edge.core.errors import BenchError
+from edge.tools.bench.frontend import run_bench
+from edge.tools.bench.latency import run_latency
+from edge.tools.bench.speed import run_networks, run_replay
 
-STAGES = {"frontend": run_bench, "networks": run_networks, "replay": run_replay, "latency": run_latency}
+STAGES = {
+    "frontend": run_bench,
+    "networks": run_networks,
+    "replay": run_replay,
+    "latency": run_latency,
+}
 
 
 def bench_command(args: argparse.Namespace) -> int:
@@ -19,18 +24,20 @@ def bench_command(args: argparse.Namespace) -> int:
     if args.stage is not None:
         whole = [name for name in ("out", "compare", "plot", "save") if getattr(args, name)]
         if whole:
-            raise BenchError(f"--{whole[0]}: needs the whole measurement; leave out --stage {args.stage}")
+            raise BenchError(
+                f"--{whole[0]}: needs the whole measurement; leave out --stage {args.stage}"
+            )
         return STAGES[args.stage](args)
     return _everything(args)
 
 
 def _everything(args: argparse.Namespace) -> int:
-    from edge.bench.compare import comparison_text, load_report
-    from edge.bench.plot import plot_report, require_matplotlib
-    from edge.bench.report import bench_all
-    from edge.bench.sensor import bench_config
-    from edge.bench.tables import report_markdown, report_text
-    from edge.execution import choice_file, save_choice
+    from edge.core.inference.execution import choice_file, save_choice
+    from edge.tools.bench.compare import comparison_text, load_report
+    from edge.tools.bench.plot import plot_report, require_matplotlib
+    from edge.tools.bench.report import bench_all
+    from edge.tools.bench.sensor import bench_config
+    from edge.tools.bench.tables import report_markdown, report_text
 
     # Whatever is wrong with the arguments is said before the minutes, not after.
     old = None if args.compare is None else load_report(args.compare)
@@ -44,7 +51,11 @@ def _everything(args: argparse.Namespace) -> int:
     progress.done()
     data = report.as_dict()
     for path in args.out:
-        text = report_markdown(report) if path.suffix == ".md" else json.dumps(data, indent=1, allow_nan=False)
+        text = (
+            report_markdown(report)
+            if path.suffix == ".md"
+            else json.dumps(data, indent=1, allow_nan=False)
+        )
         _write(path, text + "\n")
     if args.plot is not None:
         plot_report(report, args.plot)
@@ -55,7 +66,9 @@ def _everything(args: argparse.Namespace) -> int:
     if args.save:
         path = choice_file(config)
         save_choice(path, report.choice)
-        print(f'{path}: saved; used where the configuration says "auto" or nothing', file=sys.stderr)
+        print(
+            f'{path}: saved; used where the configuration says "auto" or nothing', file=sys.stderr
+        )
     return 0
 
 
@@ -79,7 +92,12 @@ class _Progress:
 
     def say(self, text: str) -> None:
         line = f"bench {time.monotonic() - self._start_s:4.0f} s  {text}"
-        print(f"\r{line:<78}" if self._live else line, end="" if self._live else "\n", file=sys.stderr, flush=True)
+        print(
+            f"\r{line:<78}" if self._live else line,
+            end="" if self._live else "\n",
+            file=sys.stderr,
+            flush=True,
+        )
 
     def done(self) -> None:
         if self._live:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge.bench.report import FORMAT, VERSION
-from edge.errors import BenchError
+from edge.core.errors import BenchError
+from edge.tools.bench.report import FORMAT, VERSION
 
 SLOWER = 1.2
 
@@ -36,7 +36,11 @@ def load_report(path: Path) -> dict[str, Any]:
         raise BenchError(f"{path}: cannot be read ({e.strerror}); {remedy}") from e
     except (ValueError, RecursionError) as e:
         raise BenchError(f"{path}: not JSON ({' '.join(str(e).split())}); {remedy}") from e
-    found = (report.get("format"), report.get("version")) if isinstance(report, dict) else (type(report).__name__, None)
+    found = (
+        (report.get("format"), report.get("version"))
+        if isinstance(report, dict)
+        else (type(report).__name__, None)
+    )
     if found != (FORMAT, VERSION):
         raise BenchError(
             f"{path}: found format {found[0]!r} version {found[1]!r}, {FORMAT!r} version {VERSION} is needed; {remedy}"
@@ -62,7 +66,11 @@ def figures(report: dict[str, Any]) -> dict[str, float]:
     }
     found |= {f"real time: {r['name']} [ms]": r["median_ms"] for r in report["latency"]["rows"]}
     for name, value in found.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not (math.isfinite(value) and value > 0.0):
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not (math.isfinite(value) and value > 0.0)
+        ):
             raise ValueError(f"{name} is {value!r}")
     return found
 
@@ -70,7 +78,11 @@ def figures(report: dict[str, Any]) -> dict[str, float]:
 def compare(old: dict[str, Any], new: dict[str, Any]) -> tuple[list[Change], list[str]]:
     """Changes of what both have, and the names that only one has."""
     before, now = figures(old), figures(new)
-    changes = [Change(name, before[name], now[name], now[name] / before[name]) for name in now if name in before]
+    changes = [
+        Change(name, before[name], now[name], now[name] / before[name])
+        for name in now
+        if name in before
+    ]
     return changes, sorted(before.keys() ^ now.keys())
 
 
@@ -79,11 +91,16 @@ def comparison_text(old: dict[str, Any], new: dict[str, Any]) -> str:
     changes, alone = compare(old, new)
     width = max((len(c.name) for c in changes), default=0)
     lines = [f"{'':{width}} {'old':>10} {'new':>10} {'ratio':>7}"]
-    lines += [f"{c.name:{width}} {c.old:10.3f} {c.new:10.3f} {c.ratio:7.2f}{'  slower' if c.slower else ''}" for c in changes]
+    lines += [
+        f"{c.name:{width}} {c.old:10.3f} {c.new:10.3f} {c.ratio:7.2f}{'  slower' if c.slower else ''}"
+        for c in changes
+    ]
     if alone:
         lines.append(f"in one of them only: {'; '.join(alone)}")
     if old["machine"]["board"] != new["machine"]["board"]:
-        lines.append(f"another machine: {old['machine']['board']} before, {new['machine']['board']} now")
+        lines.append(
+            f"another machine: {old['machine']['board']} before, {new['machine']['board']} now"
+        )
     slower = sum(c.slower for c in changes)
     lines.append(f"{slower} of {len(changes)} rows are slower than {SLOWER:g}x")
     return "\n".join(lines)

@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from edge.background import FIRST_PERIODS, Background
-from edge.bench.measure import Clock
-from edge.bench.scene import BAND_HZ, make_scene
-from edge.devices import FloatArray
-from edge.pose_kernel import make_kernels
-from edge.volume import Volume
+from edge.core.contracts import FloatArray
+from edge.sound.pose_kernel import make_kernels
+from edge.sound.room.background import FIRST_PERIODS, Background
+from edge.sound.volume import Volume
+from edge.tools.bench.measure import Clock
+from edge.tools.bench.scene import BAND_HZ, make_scene
 
 GROUP = "front end"
 STAGES = ("deconvolution", "background", "envelope", "volume")
@@ -33,7 +33,11 @@ class FrontEnd:
         scene = make_scene(voxels, microphones, sample_rate_hz, band_hz)
         self._rig, self._excitation, self.fewer = scene.rig, scene.excitation, scene.fewer
         self.deconvolve = scene.deconvolve
-        rate, band, window = self.deconvolve.sample_rate_hz, self.deconvolve.band_hz, self.deconvolve.window_samples
+        rate, band, window = (
+            self.deconvolve.sample_rate_hz,
+            self.deconvolve.band_hz,
+            self.deconvolve.window_samples,
+        )
         self._rate, self._band = rate, band
         self._background = Background(scene.rig, rate, band, window, period_s=_PERIOD_NS / 1e9)
         self.volume = Volume(scene.rig, scene.grid, rate, window)
@@ -46,16 +50,29 @@ class FrontEnd:
         self._turn = 0
         for period in self._empty:
             self._background.step(self.deconvolve(period), self._now_ns(), False)
-        for stretch in _SWING * np.sin(np.linspace(0.0, 2.0 * np.pi, 12)):  # a sensor that has been there for a while
+        for stretch in _SWING * np.sin(
+            np.linspace(0.0, 2.0 * np.pi, 12)
+        ):  # a sensor that has been there for a while
             self._background.remember(self.deconvolve(self._heard(rng, None, float(stretch))))
 
-    def run(self, clock: Clock, names: tuple[str, str, str, str] = STAGES, *, person: bool = True) -> Any:
+    def run(
+        self, clock: Clock, names: tuple[str, str, str, str] = STAGES, *, person: bool = True
+    ) -> Any:
         """One period through all stages: a `QuantizedVolume` (P, Z, Y, X)."""
         periods = self._walking if person else self._empty
         period = periods[self._turn % len(periods)]
         responses = clock.call(names[0], self.deconvolve, period)
-        body = clock.call(names[1], self._background.step, responses, self._now_ns(), person, self._gate_s if person else None)
-        pooled = clock.call(names[2], lambda: self.volume.pool(make_kernels(body, self._rate, self._band).envelope))
+        body = clock.call(
+            names[1],
+            self._background.step,
+            responses,
+            self._now_ns(),
+            person,
+            self._gate_s if person else None,
+        )
+        pooled = clock.call(
+            names[2], lambda: self.volume.pool(make_kernels(body, self._rate, self._band).envelope)
+        )
         return clock.call(names[3], self.volume.gather_int8, pooled, self._out)
 
     def learn_empty(self, clock: Clock) -> None:
@@ -67,14 +84,21 @@ class FrontEnd:
         self._turn += 1
         return self._turn * _PERIOD_NS
 
-    def _heard(self, rng: np.random.Generator, body_m: float | None, stretch: float = 0.0) -> FloatArray:
+    def _heard(
+        self, rng: np.random.Generator, body_m: float | None, stretch: float = 0.0
+    ) -> FloatArray:
         """One period: direct sound, walls, noise, and a body at that distance. stretch: of the air that has warmed."""
         rig, x = self._rig, self._excitation
-        paths = [(1.0, np.asarray(rig.direct_arrival_s))] + [(0.3, rig.arrival_s(list(wall))) for wall in _WALLS_M]
+        paths = [(1.0, np.asarray(rig.direct_arrival_s))] + [
+            (0.3, rig.arrival_s(list(wall))) for wall in _WALLS_M
+        ]
         if body_m is not None:
             paths.append((0.05, rig.arrival_s([0.3, 0.2, body_m])))
         hz = np.arange(len(x.spectrum)) * x.sample_rate_hz / x.period_samples
-        transfer = sum(gain * np.exp(-2j * np.pi * hz * (1.0 - stretch) * delay.reshape(-1, 1)) for gain, delay in paths)
+        transfer = sum(
+            gain * np.exp(-2j * np.pi * hz * (1.0 - stretch) * delay.reshape(-1, 1))
+            for gain, delay in paths
+        )
         heard = np.fft.irfft(x.spectrum * transfer, x.period_samples)
         heard += 1e-3 * np.abs(heard).max() * rng.standard_normal(heard.shape)
         return np.ascontiguousarray(heard, np.float32)

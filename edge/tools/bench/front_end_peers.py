@@ -8,18 +8,20 @@ import numpy.typing as npt
 import scipy.fft
 from scipy.ndimage import uniform_filter1d
 
-from edge.bench.scene import Scene, Stages
-from edge.deconvolution import TIKHONOV
-from edge.devices import FloatArray
-from edge.excitation import band_window
-from edge.gather import ZERO_POINT
-from edge.volume import POINTS, QuantizedVolume
+from edge.core.contracts import FloatArray
+from edge.sound.deconvolution import TIKHONOV
+from edge.sound.excitation import band_window
+from edge.sound.gather import ZERO_POINT
+from edge.sound.volume import POINTS, QuantizedVolume
+from edge.tools.bench.scene import Scene, Stages
 
 
 def one_sided_inverse(scene: Scene) -> npt.NDArray[np.complex128]:
     """The one-sided inverse (N // 2 + 1,) that gives a unit path an envelope of 1."""
     n = scene.excitation.period_samples
-    window = band_window(np.fft.rfftfreq(n, 1.0 / scene.excitation.sample_rate_hz), scene.excitation.band_hz)
+    window = band_window(
+        np.fft.rfftfreq(n, 1.0 / scene.excitation.sample_rate_hz), scene.excitation.band_hz
+    )
     x = scene.excitation.spectrum.astype(np.complex128)
     power = np.abs(x) ** 2
     tikhonov = TIKHONOV * power.max()
@@ -29,14 +31,18 @@ def one_sided_inverse(scene: Scene) -> npt.NDArray[np.complex128]:
 
 def half_width_samples(scene: Scene, fewer: int = 1) -> int:
     """Half a voxel of range, in every `fewer`-th sample."""
-    return round(scene.grid.step_m / scene.rig.speed_of_sound_m_s * scene.excitation.sample_rate_hz / fewer)
+    return round(
+        scene.grid.step_m / scene.rig.speed_of_sound_m_s * scene.excitation.sample_rate_hz / fewer
+    )
 
 
 def numpy_stages(scene: Scene) -> Stages:
     """The obvious form: float64 FFTs, np.convolve, np.interp."""
     inverse, half = one_sided_inverse(scene), half_width_samples(scene)
     samples = np.arange(scene.window_samples)
-    position = scene.rig.arrival_s(scene.grid.centres.reshape(-1, 3)) * scene.excitation.sample_rate_hz
+    position = (
+        scene.rig.arrival_s(scene.grid.centres.reshape(-1, 3)) * scene.excitation.sample_rate_hz
+    )
 
     def deconvolve(y: FloatArray) -> Any:
         one_sided = np.zeros(y.shape, np.complex128)
@@ -49,15 +55,22 @@ def numpy_stages(scene: Scene) -> Stages:
         return np.array([np.sqrt(np.convolve(np.abs(row) ** 2, ones, "same") / count) for row in h])
 
     def volume(e: Any) -> Any:
-        return np.array([np.interp(p, samples, row, right=0.0) for p, row in zip(position, e, strict=True)])
+        return np.array(
+            [np.interp(p, samples, row, right=0.0) for p, row in zip(position, e, strict=True)]
+        )
 
     return deconvolve, envelope, volume
 
 
-def fewer_samples(scene: Scene) -> tuple[npt.NDArray[np.complex64], npt.NDArray[np.intp], FloatArray]:
+def fewer_samples(
+    scene: Scene,
+) -> tuple[npt.NDArray[np.complex64], npt.NDArray[np.intp], FloatArray]:
     """For peers that sample responses as we do: the inverse up to their Nyquist frequency, look-up indices and weights (P, V)."""
     window = scene.window_samples // scene.fewer
-    inverse = (one_sided_inverse(scene)[: scene.excitation.period_samples // scene.fewer // 2] / scene.fewer).astype(np.complex64)
+    inverse = (
+        one_sided_inverse(scene)[: scene.excitation.period_samples // scene.fewer // 2]
+        / scene.fewer
+    ).astype(np.complex64)
     rate = scene.excitation.sample_rate_hz / scene.fewer
     position = scene.rig.arrival_s(scene.grid.centres.reshape(-1, 3)) * rate
     index = np.minimum(position.astype(np.intp), window - 2)
@@ -89,7 +102,9 @@ def scipy_int8_stages(scene: Scene) -> Stages:
     def volume(e: Any) -> QuantizedVolume:
         scale = float(e.max()) / 255.0
         levels = finer(e * np.float32(1.0 / scale))
-        codes = np.rint(np.add(levels, np.float32(ZERO_POINT), out=levels), out=levels).astype(np.int16)
+        codes = np.rint(np.add(levels, np.float32(ZERO_POINT), out=levels), out=levels).astype(
+            np.int16
+        )
         for fine, points, row in zip(codes, nearest, out, strict=True):
             row[:] = np.take(fine, points, out=taken, mode="wrap")
         return QuantizedVolume(out, scale)
@@ -97,7 +112,9 @@ def scipy_int8_stages(scene: Scene) -> Stages:
     return deconvolve, envelope, volume
 
 
-def _scipy(scene: Scene) -> tuple[Callable[[Any], Any], Callable[[Any], Any], Callable[[Any], Any], npt.NDArray[np.intp]]:
+def _scipy(
+    scene: Scene,
+) -> tuple[Callable[[Any], Any], Callable[[Any], Any], Callable[[Any], Any], npt.NDArray[np.intp]]:
     """Deconvolution, envelope, its finer rows, and the index of each voxel's point in them (P, V)."""
     inverse, index, weight = fewer_samples(scene)
     half, window = half_width_samples(scene, scene.fewer), scene.window_samples // scene.fewer
@@ -139,11 +156,17 @@ def pyroomacoustics_stages(scene: Scene) -> Stages:
     import pyroomacoustics
 
     _, envelope, volume = numpy_stages(scene)
-    threshold = 1e-3 * float(np.abs(scene.excitation.spectrum).max()) / np.sqrt(2 * scene.excitation.period_samples)
+    threshold = (
+        1e-3
+        * float(np.abs(scene.excitation.spectrum).max())
+        / np.sqrt(2 * scene.excitation.period_samples)
+    )
 
     def responses(y: FloatArray) -> Any:
         h = [
-            pyroomacoustics.experimental.deconvolve(row, scene.excitation.samples, length=scene.window_samples, thresh=threshold)
+            pyroomacoustics.experimental.deconvolve(
+                row, scene.excitation.samples, length=scene.window_samples, thresh=threshold
+            )
             for row in y
         ]
         n = 2 * scene.window_samples

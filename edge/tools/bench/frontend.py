@@ -6,9 +6,14 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from edge.bench.front_end_peers import numpy_stages, pyroomacoustics_stages, scipy_int8_stages, scipy_stages
-from edge.bench.scene import Stages, error_db, make_scene, our_int8_stages, our_stages
-from edge.bench.turns import in_turns
+from edge.tools.bench.front_end_peers import (
+    numpy_stages,
+    pyroomacoustics_stages,
+    scipy_int8_stages,
+    scipy_stages,
+)
+from edge.tools.bench.scene import Stages, error_db, make_scene, our_int8_stages, our_stages
+from edge.tools.bench.turns import in_turns
 
 STAGES = ("deconvolution", "envelope", "volume")
 OURS = "posekernel int8"
@@ -47,7 +52,9 @@ class BenchResult:
         return next(r for r in self.rows if r.name == name)
 
 
-def bench_frontend(repetitions: int = 40, voxels: tuple[int, int, int] = (48, 64, 64)) -> BenchResult:
+def bench_frontend(
+    repetitions: int = 40, voxels: tuple[int, int, int] = (48, 64, 64)
+) -> BenchResult:
     """Deconvolution, envelope and volume of one period of 6 microphones, 4800 samples at 48 kHz. voxels: (Z, Y, X)."""
     scene = make_scene(voxels)
     candidates: dict[str, Stages] = {
@@ -90,16 +97,28 @@ def print_result(result: BenchResult) -> None:
     size = f"{result.microphones} x {result.samples} samples, {x} x {y} x {z} voxels"
     print(f"front end: {size}, one thread, {result.repetitions} runs")
     stages = "   ".join(f"{s:>13}" for s in STAGES)
-    print(f"{'':20}{'median':>10}{'95 %':>10}{'ratio':>8}   {stages}   {'first call':>20}   {'error':>8}")
+    print(
+        f"{'':20}{'median':>10}{'95 %':>10}{'ratio':>8}   {stages}   {'first call':>20}   {'error':>8}"
+    )
     for r in result.rows:
         if r.absent:
             print(f"{r.name:20}absent: {r.absent}")
             continue
         stages = "   ".join(f"{r.stages_ms[s]:10.3f} ms" for s in STAGES)
         first = f"{r.first_ms:.2f} ms{r.first_ratio:7.1f}x"
-        error = "another result" if r.error_db is None else f"{r.error_db:5.0f} dB" if np.isfinite(r.error_db) else "reference"
-        print(f"{r.name:20}{r.median_ms:7.2f} ms{r.p95_ms:7.2f} ms{r.ratio:7.1f}x   {stages}   {first:>20}   {error:>8}")
-    print("First call: with caches full of something else. All other figures: settled, after five calls.")
+        error = (
+            "another result"
+            if r.error_db is None
+            else f"{r.error_db:5.0f} dB"
+            if np.isfinite(r.error_db)
+            else "reference"
+        )
+        print(
+            f"{r.name:20}{r.median_ms:7.2f} ms{r.p95_ms:7.2f} ms{r.ratio:7.1f}x   {stages}   {first:>20}   {error:>8}"
+        )
+    print(
+        "First call: with caches full of something else. All other figures: settled, after five calls."
+    )
     print("pyroomacoustics has the deconvolution only; its envelope and volume are plain numpy.")
 
 
@@ -109,7 +128,9 @@ def run_bench(args: argparse.Namespace) -> int:
     if args.json:
         data = asdict(result)
         for row in data["rows"]:
-            row.update({k: None for k, v in row.items() if isinstance(v, float) and not np.isfinite(v)})
+            row.update(
+                {k: None for k, v in row.items() if isinstance(v, float) and not np.isfinite(v)}
+            )
         print(json.dumps(data))
     else:
         print_result(result)

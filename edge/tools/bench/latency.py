@@ -16,10 +16,10 @@ import numpy as np
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from edge.app import DEMO_SESSION
-from edge.bench.sensor import DEVICE, Tables, bench_config, network_tables, write_config
-from edge.broker import EmbeddedBroker
-from edge.errors import BrokerError
+from edge.core.errors import BrokerError
+from edge.output.mqtt.embedded_broker import EmbeddedBroker
+from edge.tools.app import DEMO_SESSION
+from edge.tools.bench.sensor import DEVICE, Tables, bench_config, network_tables, write_config
 
 _START_S = 180.0  # the very first start compiles
 _WARM_UP = 20  # poses
@@ -54,13 +54,25 @@ def bench_latency(seconds: float = 30.0, networks: Tables | None = None) -> Late
     sensor's, from `network_tables`. Raises BrokerError.
     """
     arrived: queue.Queue[tuple[int, dict[str, Any]]] = queue.Queue()
-    with EmbeddedBroker() as broker, tempfile.TemporaryDirectory(prefix="posekernel-bench-") as folder:
+    with (
+        EmbeddedBroker() as broker,
+        tempfile.TemporaryDirectory(prefix="posekernel-bench-") as folder,
+    ):
         client = _subscribe(broker, arrived)
-        mqtt = {"host": broker.host, "port": broker.port, "protocol": broker.protocol, "discovery": False}
+        mqtt = {
+            "host": broker.host,
+            "port": broker.port,
+            "protocol": broker.protocol,
+            "discovery": False,
+        }
         source = {"path": str(DEMO_SESSION), "loop": True}
-        config = write_config(Path(folder), source, mqtt, networks or network_tables(bench_config(None)))
+        config = write_config(
+            Path(folder), source, mqtt, networks or network_tables(bench_config(None))
+        )
         sensor = subprocess.Popen(
-            [sys.executable, "-m", "edge", "run", "--config", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [sys.executable, "-m", "edge", "run", "--config", str(config)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         try:
             for _ in range(_WARM_UP):
@@ -73,7 +85,9 @@ def bench_latency(seconds: float = 30.0, networks: Tables | None = None) -> Late
                 except queue.Empty:
                     break
         except queue.Empty:
-            raise BrokerError(f"no pose came within {_START_S:g} s; see `posekernel demo`") from None
+            raise BrokerError(
+                f"no pose came within {_START_S:g} s; see `posekernel demo`"
+            ) from None
         finally:
             sensor.terminate()
             sensor.wait()
@@ -94,7 +108,9 @@ def run_latency(args: argparse.Namespace) -> int:
     return 0
 
 
-def _subscribe(broker: EmbeddedBroker, arrived: "queue.Queue[tuple[int, dict[str, Any]]]") -> paho.Client:
+def _subscribe(
+    broker: EmbeddedBroker, arrived: "queue.Queue[tuple[int, dict[str, Any]]]"
+) -> paho.Client:
     subscribed = threading.Event()
     client = paho.Client(CallbackAPIVersion.VERSION2)
     client.on_subscribe = lambda *_: subscribed.set()
@@ -110,14 +126,26 @@ def _subscribe(broker: EmbeddedBroker, arrived: "queue.Queue[tuple[int, dict[str
 def _rows(poses: list[tuple[int, dict[str, Any]]]) -> tuple[LatencyRow, ...]:
     image = [(at - m["monotonic_ns"]) / 1e6 for at, m in poses]
     # The skew is the middle of the sound period against the image.
-    echo = [i - m["skew_ms"] for i, (_, m) in zip(image, poses, strict=True) if m["skew_ms"] is not None]
+    echo = [
+        i - m["skew_ms"] for i, (_, m) in zip(image, poses, strict=True) if m["skew_ms"] is not None
+    ]
     transport = [i - m["latency_ms"] for i, (_, m) in zip(image, poses, strict=True)]
-    named = (("from the middle of the exposure", image), ("from the middle of the echo's period", echo))
+    named = (
+        ("from the middle of the exposure", image),
+        ("from the middle of the echo's period", echo),
+    )
     return tuple(
-        _row(name, values, len(poses)) for name, values in (*named, ("from the finished pose (encoding and broker)", transport))
+        _row(name, values, len(poses))
+        for name, values in (*named, ("from the finished pose (encoding and broker)", transport))
     )
 
 
 def _row(name: str, values: list[float], poses: int) -> LatencyRow:
     v = np.array(values or [np.nan])
-    return LatencyRow(name, float(np.median(v)), float(np.quantile(v, 0.95)), float(v.max()), 100.0 * len(values) / max(poses, 1))
+    return LatencyRow(
+        name,
+        float(np.median(v)),
+        float(np.quantile(v, 0.95)),
+        float(v.max()),
+        100.0 * len(values) / max(poses, 1),
+    )

@@ -14,11 +14,19 @@ from typing import Any
 import numpy as np
 
 import edge
-from edge.errors import BenchError
-from edge.execution import board_name
-from edge.telemetry import soc_temperature_c, throttled_flags
+from edge.core.errors import BenchError
+from edge.core.inference.execution import board_name
+from edge.sensor.telemetry import soc_temperature_c, throttled_flags
 
-PACKAGES = ("numpy", "scipy", "numba", "rocket-fft", "opencv-python-headless", "ai-edge-litert", "tflite-runtime")
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "numba",
+    "rocket-fft",
+    "opencv-python-headless",
+    "ai-edge-litert",
+    "tflite-runtime",
+)
 COPIED_MB = (1, 8, 64)
 _MATRIX = 768
 _ROUNDS = 12
@@ -70,7 +78,9 @@ def conditions() -> dict[str, Any]:
 
 def measure_limits() -> Limits:
     """Half a minute at most, seconds on a fast machine. Raises BenchError."""
-    return Limits({str(mb): _copy_gb_s(mb) for mb in COPIED_MB}, _gflop_s(1), _gflop_s(os.cpu_count() or 1))
+    return Limits(
+        {str(mb): _copy_gb_s(mb) for mb in COPIED_MB}, _gflop_s(1), _gflop_s(os.cpu_count() or 1)
+    )
 
 
 def resident_mb() -> float:
@@ -138,6 +148,8 @@ def _distribution() -> str | None:
 
 def _clock_mhz() -> float | None:
     try:
-        return int(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq").read_text()) / 1000.0
+        return (
+            int(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq").read_text()) / 1000.0
+        )
     except (OSError, ValueError):
         return None

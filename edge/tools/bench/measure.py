@@ -74,12 +74,18 @@ class Clock:
         """Median processor time of the calls under this name."""
         return float(np.median([s[1] for s in self._samples[name]]))
 
-    def rows(self, group: str, watched: "Clock | None" = None, frames: int | None = None) -> list[Row]:
+    def rows(
+        self, group: str, watched: "Clock | None" = None, frames: int | None = None
+    ) -> list[Row]:
         """One row per name, in the order of their first calls. watched: the second pass. frames: to share the time among."""
         rows = []
         for name, samples in self._samples.items():
             wall, cpu, faults = np.array(samples).T
-            peaks, _, compiled = np.array(watched._samples[name]).T if watched and name in watched._samples else ([], [], [])
+            peaks, _, compiled = (
+                np.array(watched._samples[name]).T
+                if watched and name in watched._samples
+                else ([], [], [])
+            )
             rows.append(
                 Row(
                     group=group,
@@ -91,7 +97,9 @@ class Clock:
                     page_faults=float(faults.mean()),
                     peak_kib=float(np.median(peaks)) if len(peaks) else None,
                     compiled_allocations=float(np.median(compiled)) if len(compiled) else None,
-                    share_ms=None if frames is None else float(np.median(wall)) * len(wall) / frames,
+                    share_ms=None
+                    if frames is None
+                    else float(np.median(wall)) * len(wall) / frames,
                 )
             )
         return rows
@@ -101,7 +109,9 @@ class Clock:
         held, compiled = tracemalloc.get_traced_memory()[0], rtsys.get_allocation_stats().alloc
         result = function(*args, **kwargs)
         compiled = rtsys.get_allocation_stats().alloc - compiled
-        self._samples[name].append(((tracemalloc.get_traced_memory()[1] - held) / 1024.0, 0.0, float(compiled)))
+        self._samples[name].append(
+            ((tracemalloc.get_traced_memory()[1] - held) / 1024.0, 0.0, float(compiled))
+        )
         return result
 
 

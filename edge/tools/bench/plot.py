@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from edge.bench.report import Report
-from edge.bench.stages import GROUP
-from edge.errors import BenchError
+from edge.core.errors import BenchError
+from edge.tools.bench.report import Report
+from edge.tools.bench.stages import GROUP
 
 
 def require_matplotlib() -> Any:
@@ -15,7 +15,9 @@ def require_matplotlib() -> Any:
     try:
         from matplotlib import figure
     except ImportError as e:
-        raise BenchError(f"--plot needs matplotlib, which is not installed ({e}); pip install 'posekernel[bench]'") from e
+        raise BenchError(
+            f"--plot needs matplotlib, which is not installed ({e}); pip install 'posekernel[bench]'"
+        ) from e
     return figure
 
 
@@ -40,11 +42,15 @@ def plot_report(report: Report, path: Path) -> None:
     for fit in report.scaling:
         sizes = np.array(fit.values)
         share = sizes / sizes.max()
-        (line,) = scaling.plot(share, fit.median_ms, "o", label=f"{fit.variable} (to {sizes.max():g}), R2 {fit.r2:.3f}")
+        (line,) = scaling.plot(
+            share, fit.median_ms, "o", label=f"{fit.variable} (to {sizes.max():g}), R2 {fit.r2:.3f}"
+        )
         scaling.plot(share, fit.intercept + fit.slope * sizes, color=line.get_color())
     scaling.set(xlabel="share of the largest", ylabel="ms", title="scaling")
     scaling.legend(fontsize=7)
     try:
         drawing.savefig(path, dpi=110, format="png")
     except OSError as e:
-        raise BenchError(f"{path}: the plot cannot be written ({e.strerror}); give another path") from e
+        raise BenchError(
+            f"{path}: the plot cannot be written ({e.strerror}); give another path"
+        ) from e

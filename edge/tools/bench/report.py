@@ -6,14 +6,16 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from edge.bench.choose import choose
-from edge.bench.latency import LatencyResult, bench_latency
-from edge.bench.machine import Limits, conditions, describe_machine, measure_limits
-from edge.bench.measure import Row
-from edge.bench.roofline import Point, roofline
-from edge.bench.scaling import Fit, bench_scaling
-from edge.bench.sensor import Tables, network_tables
-from edge.bench.speed import (
+from edge.core.config.settings import Config
+from edge.core.inference.execution import BoardChoice
+from edge.tools.bench.choose import choose
+from edge.tools.bench.latency import LatencyResult, bench_latency
+from edge.tools.bench.machine import Limits, conditions, describe_machine, measure_limits
+from edge.tools.bench.measure import Row
+from edge.tools.bench.roofline import Point, roofline
+from edge.tools.bench.scaling import Fit, bench_scaling
+from edge.tools.bench.sensor import Tables, network_tables
+from edge.tools.bench.speed import (
     NetworkRow,
     ReplayResult,
     bench_keypoints,
@@ -23,9 +25,7 @@ from edge.bench.speed import (
     installed_runtimes,
     thread_counts,
 )
-from edge.bench.stages import GROUP, bench_front_end, bench_stages
-from edge.config import Config
-from edge.execution import BoardChoice
+from edge.tools.bench.stages import GROUP, bench_front_end, bench_stages
 
 FORMAT, VERSION = "posekernel-bench", 1
 _QUICK_MS = 2.0  # the front end's time on a machine that has time for all repetitions
@@ -129,7 +129,11 @@ def judge(rows: tuple[Row, ...], poses_per_s: float, frame_rate_hz: float | None
     """Whether the sensor keeps up with its camera: stages one after the other, as in a replay; a live one overlaps them."""
     slowest = max((r for r in rows if r.group == GROUP), key=lambda r: r.share_ms or 0.0)
     keeps_up = frame_rate_hz is None or poses_per_s >= frame_rate_hz
-    against = "of a configuration that names no frame rate" if frame_rate_hz is None else _against(frame_rate_hz)
+    against = (
+        "of a configuration that names no frame rate"
+        if frame_rate_hz is None
+        else _against(frame_rate_hz)
+    )
     sentence = f"{'keeps up' if keeps_up else 'does not keep up'}: {poses_per_s:.1f} poses/s {against}; limited by {slowest.name}"
     if not keeps_up:
         lite = 'set keypoints.model = "lite" or ' if slowest.name == "keypoints (full)" else ""

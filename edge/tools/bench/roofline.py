@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from edge.bench.front_end import GROUP, FrontEnd
-from edge.bench.machine import Limits
-from edge.bench.measure import Row
-from edge.bench.speed import NetworkRow
-from edge.lifters import MODELS
-from edge.tflite import load_runtime
+from edge.core.inference.tflite import load_runtime
+from edge.lifting.registry import MODELS
+from edge.tools.bench.front_end import GROUP, FrontEnd
+from edge.tools.bench.machine import Limits
+from edge.tools.bench.measure import Row
+from edge.tools.bench.speed import NetworkRow
 
 # What an element of the result costs; anything else that a network does only moves bytes.
 _PER_ELEMENT = ("ADD", "MUL", "SUB", "LOGISTIC", "MAXIMUM", "RELU", "PRELU", "HARD_SWISH")
@@ -44,7 +44,9 @@ class Point:
     bound: str
 
 
-def roofline(rows: Iterable[Row], end: FrontEnd, networks: Iterable[NetworkRow], limits: Limits) -> tuple[Point, ...]:
+def roofline(
+    rows: Iterable[Row], end: FrontEnd, networks: Iterable[NetworkRow], limits: Limits
+) -> tuple[Point, ...]:
     """Points of the front end's stages and of every network on one thread of the preferred runtime."""
     times = {r.name: r.median_ms for r in rows if r.group == GROUP}
     points = [
@@ -66,7 +68,13 @@ def deconvolution_work(end: FrontEnd) -> Work:
     samples, back = heard.period_samples, heard.period_samples // end.fewer
     bins = back // 2
     operations = 2.5 * samples * math.log2(samples) + 6.0 * bins + 5.0 * back * math.log2(back)
-    moved = 4.0 * samples + 8.0 * (samples // 2 + 1) + 8.0 * bins + 3 * 8.0 * back + 2 * 8.0 * heard.window_samples
+    moved = (
+        4.0 * samples
+        + 8.0 * (samples // 2 + 1)
+        + 8.0 * bins
+        + 3 * 8.0 * back
+        + 2 * 8.0 * heard.window_samples
+    )
     return Work(heard.mics * operations, heard.mics * moved)
 
 
@@ -88,12 +96,16 @@ def volume_work(end: FrontEnd) -> Work:
 def network_work(path: Path) -> Work:
     """Of the graph as it is stored: every tensor that an operator reads or writes is moved once for it. Raises ModelError."""
     _, interpreter = load_runtime()
-    graph = interpreter(model_content=path.read_bytes(), experimental_op_resolver_type=_plain(interpreter))
+    graph = interpreter(
+        model_content=path.read_bytes(), experimental_op_resolver_type=_plain(interpreter)
+    )
     graph.allocate_tensors()
     tensors = {t["index"]: t for t in graph.get_tensor_details()}
     operations = moved = 0.0
     for op in graph._get_ops_details():
-        inputs, outputs = ([tensors[i] for i in op[key] if i in tensors] for key in ("inputs", "outputs"))
+        inputs, outputs = (
+            [tensors[i] for i in op[key] if i in tensors] for key in ("inputs", "outputs")
+        )
         moved += sum(_nbytes(t) for t in [*inputs, *outputs])
         operations += _operations(op["op_name"], inputs, outputs)
     return Work(operations, moved)
@@ -114,7 +126,9 @@ def _nbytes(tensor: dict[str, Any]) -> float:
 
 def _plain(interpreter: Any) -> Any:
     """No delegate: it would hide the operators that it takes over."""
-    return importlib.import_module(interpreter.__module__).OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    return importlib.import_module(
+        interpreter.__module__
+    ).OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
 
 
 def _point(name: str, work: Work, median_ms: float, limits: Limits) -> Point:

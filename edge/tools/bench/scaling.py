@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge.bench.front_end import STAGES, FrontEnd
-from edge.bench.measure import Clock
+from edge.tools.bench.front_end import STAGES, FrontEnd
+from edge.tools.bench.measure import Clock
 
 MICROPHONES = (1, 2, 4, 6, 8)
 SLICES = (12, 24, 36, 48)  # of 64 x 64 voxels
@@ -37,7 +37,12 @@ def bench_scaling(repetitions: int = 30) -> tuple[Fit, ...]:
     The band is 2-7.5 kHz, but up to FULL_BAND of the rate where the rate is varied: else responses come at 16 kHz from all.
     """
     ends = {("microphones", float(m)): FrontEnd(microphones=m) for m in MICROPHONES}
-    ends |= {("sample rate [kHz]", r / 1000.0): FrontEnd(sample_rate_hz=r, band_hz=(2_000.0, FULL_BAND * r)) for r in RATES_HZ}
+    ends |= {
+        ("sample rate [kHz]", r / 1000.0): FrontEnd(
+            sample_rate_hz=r, band_hz=(2_000.0, FULL_BAND * r)
+        )
+        for r in RATES_HZ
+    }
     ends |= {("voxels", 64.0 * 64.0 * z): FrontEnd(voxels=(z, 64, 64)) for z in SLICES}
     clocks = {key: Clock() for key in ends}
     for i in range(-_WARM_UP, repetitions):
@@ -45,7 +50,9 @@ def bench_scaling(repetitions: int = 30) -> tuple[Fit, ...]:
             end.run(clocks[key] if i >= 0 else Clock())
     totals = {key: sum(clock.cpu_ms(s) for s in STAGES) for key, clock in clocks.items()}
     volumes = {key: clock.cpu_ms("volume") for key, clock in clocks.items()}
-    without = {key: totals[key] - volumes[key] for key in totals}  # the volume does not depend on the sample rate
+    without = {
+        key: totals[key] - volumes[key] for key in totals
+    }  # the volume does not depend on the sample rate
     return (
         _fit("microphones", "whole front end", totals),
         _fit("voxels", "volume", volumes),
@@ -53,13 +60,23 @@ def bench_scaling(repetitions: int = 30) -> tuple[Fit, ...]:
     )
 
 
-def fit_line(variable: str, stages: str, values: tuple[float, ...], median_ms: tuple[float, ...]) -> Fit:
+def fit_line(
+    variable: str, stages: str, values: tuple[float, ...], median_ms: tuple[float, ...]
+) -> Fit:
     """Least squares."""
     x, y = np.array(values), np.array(median_ms)
     slope, intercept = np.polyfit(x, y, 1)
     left = ((y - slope * x - intercept) ** 2).sum()
     spread = ((y - y.mean()) ** 2).sum()
-    return Fit(variable, stages, values, median_ms, float(slope), float(intercept), float(1.0 - left / spread) if spread else 1.0)
+    return Fit(
+        variable,
+        stages,
+        values,
+        median_ms,
+        float(slope),
+        float(intercept),
+        float(1.0 - left / spread) if spread else 1.0,
+    )
 
 
 def _fit(variable: str, stages: str, times: Mapping[tuple[str, float], float]) -> Fit:

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from edge.deconvolution import Deconvolver
-from edge.devices import FloatArray
-from edge.excitation import Excitation, make_excitation
-from edge.pose_kernel import make_kernels
-from edge.rig import Camera, Rig, speed_of_sound
-from edge.volume import Grid, QuantizedVolume, Volume
+from edge.core.contracts import FloatArray
+from edge.core.rig import Camera, Rig, speed_of_sound
+from edge.sound.deconvolution import Deconvolver
+from edge.sound.excitation import Excitation, make_excitation
+from edge.sound.pose_kernel import make_kernels
+from edge.sound.volume import Grid, QuantizedVolume, Volume
 
 BAND_HZ = (2_000.0, 7_500.0)
 WINDOW_S = 0.04
@@ -54,12 +54,26 @@ def make_scene(
     excitation = make_excitation(sample_rate_hz, band_hz, 0.1, -12.0)
     z, y, x = (0.05 * n for n in voxels)
     grid = Grid((-x / 2, x / 2), (-y / 2, y / 2), (1.0, 1.0 + z), 0.05)
-    echo = np.exp(-2j * np.pi * np.arange(len(excitation.spectrum)) / 0.1 * rig.arrival_s([0.3, 0.2, 2.4])[:, None])
+    echo = np.exp(
+        -2j
+        * np.pi
+        * np.arange(len(excitation.spectrum))
+        / 0.1
+        * rig.arrival_s([0.3, 0.2, 2.4])[:, None]
+    )
     recording = np.fft.irfft(excitation.spectrum * echo, excitation.period_samples)
     recording += 0.01 * np.random.default_rng(0).standard_normal(recording.shape)
     deconvolve = Deconvolver(excitation, rig, WINDOW_S)
     fewer = round(sample_rate_hz / deconvolve.sample_rate_hz)
-    return Scene(excitation, rig, grid, round(WINDOW_S * sample_rate_hz), recording.astype(np.float32), deconvolve, fewer)
+    return Scene(
+        excitation,
+        rig,
+        grid,
+        round(WINDOW_S * sample_rate_hz),
+        recording.astype(np.float32),
+        deconvolve,
+        fewer,
+    )
 
 
 def our_stages(scene: Scene) -> Stages:
@@ -87,5 +101,7 @@ def error_db(found: Any, reference: Any) -> float:
     """Largest difference relative to the largest value [dB]. found: a volume, quantized or not."""
     if isinstance(found, QuantizedVolume):
         found = found.values
-    difference = np.abs(np.reshape(found, reference.shape) - reference).max() / np.abs(reference).max()
+    difference = (
+        np.abs(np.reshape(found, reference.shape) - reference).max() / np.abs(reference).max()
+    )
     return 20.0 * float(np.log10(difference)) if difference > 0.0 else -float("inf")

@@ -4,10 +4,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from edge.app import DEMO_SESSION
-from edge.config import Config, DeviceConfig, SourceConfig, load_config
-from edge.execution import execution
-from edge.toml_text import as_toml
+from edge.core.config.settings import Config, DeviceConfig, SourceConfig, load_config
+from edge.core.inference.execution import execution
+from edge.core.toml_text import as_toml
+from edge.tools.app import DEMO_SESSION
 
 DEVICE = "bench"
 Tables = dict[str, Any]
@@ -17,7 +17,10 @@ def bench_config(path: Path | None) -> Config:
     """The configuration in a file, else the defaults. Raises ConfigError."""
     if path is not None:
         return load_config(path)
-    return Config(device=DeviceConfig(DEVICE), source=SourceConfig("replay", str(DEMO_SESSION), realtime=False))
+    return Config(
+        device=DeviceConfig(DEVICE),
+        source=SourceConfig("replay", str(DEMO_SESSION), realtime=False),
+    )
 
 
 def network_tables(config: Config) -> Tables:
@@ -25,7 +28,11 @@ def network_tables(config: Config) -> Tables:
     how = execution(config)
     return {
         "keypoints": asdict(config.keypoints) | {"threads": how.keypoints_threads},
-        "lifter": {"kind": config.lifter.kind, "threads": how.lifter_threads, "variant": how.variant},
+        "lifter": {
+            "kind": config.lifter.kind,
+            "threads": how.lifter_threads,
+            "variant": how.variant,
+        },
         "runtime": {"tflite": how.runtime or "auto"},
     }
 
@@ -33,7 +40,13 @@ def network_tables(config: Config) -> Tables:
 def write_config(folder: Path, source: Tables, mqtt: Tables, networks: Tables) -> Path:
     """A configuration file in `folder`, which becomes the sensor's state folder, too."""
     runtime = networks["runtime"] | {"state_dir": str(folder)}
-    table = {"device": {"id": DEVICE}, "source": {"kind": "replay"} | source, "mqtt": mqtt, **networks, "runtime": runtime}
+    table = {
+        "device": {"id": DEVICE},
+        "source": {"kind": "replay"} | source,
+        "mqtt": mqtt,
+        **networks,
+        "runtime": runtime,
+    }
     path = folder / "config.toml"
     path.write_text(as_toml(table, []), encoding="utf-8")
     return path

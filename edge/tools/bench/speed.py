@@ -15,15 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from edge.app import DEMO_SESSION
-from edge.bench.machine import resident_mb
-from edge.bench.sensor import Tables, bench_config, network_tables, write_config
-from edge.bench.stages import Given
-from edge.errors import BenchError, ModelError
-from edge.keypoints import BlazePose
-from edge.lifters import MODELS, lifter_file
-from edge.network_lifter import INT8, NetworkLifter
-from edge.tflite import RUNTIMES, Model, load_runtime
+from edge.core.errors import BenchError, ModelError
+from edge.core.inference.tflite import RUNTIMES, Model, load_runtime
+from edge.lifting.network_lifter import INT8, NetworkLifter
+from edge.lifting.registry import MODELS, lifter_file
+from edge.sight.keypoints import BlazePose
+from edge.tools.app import DEMO_SESSION
+from edge.tools.bench.machine import resident_mb
+from edge.tools.bench.sensor import Tables, bench_config, network_tables, write_config
+from edge.tools.bench.stages import Given
 
 _WARM_UP = 3
 FORMS = ("ray", "volume")
@@ -65,7 +65,9 @@ def bench_replay(session: Path = DEMO_SESSION, networks: Tables | None = None) -
     """Replay a session in a fresh process, as fast as it goes. Raises BenchError where fewer than two poses come."""
     with tempfile.TemporaryDirectory(prefix="posekernel-bench-") as folder:
         source = {"path": str(session), "realtime": False}
-        path = write_config(Path(folder), source, {"enabled": False}, networks or network_tables(bench_config(None)))
+        path = write_config(
+            Path(folder), source, {"enabled": False}, networks or network_tables(bench_config(None))
+        )
         start_s = time.perf_counter()
         process = subprocess.Popen(
             [sys.executable, "-m", "edge", "run", "--json", "--config", str(path)],
@@ -102,7 +104,9 @@ def _peak_mb(pid: int) -> float:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
         return 0.0
-    return next((float(line.split()[1]) / 1024.0 for line in lines if line.startswith("VmHWM")), 0.0)
+    return next(
+        (float(line.split()[1]) / 1024.0 for line in lines if line.startswith("VmHWM")), 0.0
+    )
 
 
 def installed_runtimes() -> list[str]:
@@ -125,27 +129,52 @@ def bench_networks(
     repetitions: int = 60, threads: tuple[int, ...] = (1, 2), runtimes: list[str] | None = None
 ) -> tuple[NetworkRow, ...]:
     """Every fusion network that ships, float and int8, on noise, in one interleaved run. Raises ModelError."""
-    names = [f"{path.stem}{kind}.tflite" for path in sorted(MODELS.glob("lifter_*.json")) for kind in ("", INT8)]
+    names = [
+        f"{path.stem}{kind}.tflite"
+        for path in sorted(MODELS.glob("lifter_*.json"))
+        for kind in ("", INT8)
+    ]
     rng = np.random.default_rng(0)
 
     def make(name: str, runtime: str, n: int) -> Callable[[], Any]:
         model = Model(MODELS / name, n, runtime)
-        return partial(model.run, *(rng.standard_normal(s).astype(np.float32) for s in model.input_shapes))
+        return partial(
+            model.run, *(rng.standard_normal(s).astype(np.float32) for s in model.input_shapes)
+        )
 
-    return _grid(make, names, threads, runtimes or [load_runtime()[0]], repetitions, lambda name: name.replace(INT8, ""))
+    return _grid(
+        make,
+        names,
+        threads,
+        runtimes or [load_runtime()[0]],
+        repetitions,
+        lambda name: name.replace(INT8, ""),
+    )
 
 
 def bench_lifters(given: Given, repetitions: int = 40) -> tuple[NetworkRow, ...]:
     """The whole lifter, its inputs and outputs included, in every variant, runtime and number of threads."""
-    files = {lifter_file(form, variant): f"lifter {form} {variant}" for form in FORMS for variant in ("float", "int8")}
+    files = {
+        lifter_file(form, variant): f"lifter {form} {variant}"
+        for form in FORMS
+        for variant in ("float", "int8")
+    }
 
     def make(name: str, runtime: str, n: int) -> Callable[[], Any]:
         file = next(f for f, title in files.items() if title == name)
-        lift, persons = NetworkLifter(MODELS / file, n, runtime), iter(given.persons * (repetitions + _WARM_UP))
+        lift, persons = (
+            NetworkLifter(MODELS / file, n, runtime),
+            iter(given.persons * (repetitions + _WARM_UP)),
+        )
         return lambda: lift(*next(persons), given.rig)
 
     return _grid(
-        make, list(files.values()), thread_counts(), installed_runtimes(), repetitions, lambda n: n.replace("int8", "float")
+        make,
+        list(files.values()),
+        thread_counts(),
+        installed_runtimes(),
+        repetitions,
+        lambda n: n.replace("int8", "float"),
     )
 
 
@@ -155,10 +184,15 @@ def bench_keypoints(given: Given, repetitions: int = 15) -> tuple[NetworkRow, ..
         return ()
 
     def make(name: str, runtime: str, n: int) -> Callable[[], Any]:
-        return partial(BlazePose(MODELS, "full" if name.endswith("full") else "lite", n, runtime=runtime), given.image)
+        return partial(
+            BlazePose(MODELS, "full" if name.endswith("full") else "lite", n, runtime=runtime),
+            given.image,
+        )
 
     names = ["keypoints full", "keypoints lite"]
-    return _grid(make, names, thread_counts(), installed_runtimes(), repetitions, lambda _: "keypoints full")
+    return _grid(
+        make, names, thread_counts(), installed_runtimes(), repetitions, lambda _: "keypoints full"
+    )
 
 
 def _grid(
@@ -184,7 +218,10 @@ def _grid(
             used, start = time.process_time(), time.perf_counter()
             call()
             if i >= 0:
-                wall[key][i], cpu[key][i] = 1e3 * (time.perf_counter() - start), 1e3 * (time.process_time() - used)
+                wall[key][i], cpu[key][i] = (
+                    1e3 * (time.perf_counter() - start),
+                    1e3 * (time.process_time() - used),
+                )
     return tuple(
         NetworkRow(
             file=name,
@@ -221,7 +258,11 @@ def run_networks(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps([asdict(r) for r in rows]))
         return 0
-    print(f"{'':28}{'runtime':16}{'threads':>8}{'median':>11}{'95 %':>11}{'CPU':>11}{'of float':>10}")
+    print(
+        f"{'':28}{'runtime':16}{'threads':>8}{'median':>11}{'95 %':>11}{'CPU':>11}{'of float':>10}"
+    )
     for r in rows:
-        print(f"{r.file:28}{r.runtime:16}{r.threads:8}{r.median_ms:8.3f} ms{r.p95_ms:8.3f} ms{r.cpu_ms:8.3f} ms{r.ratio:10.2f}")
+        print(
+            f"{r.file:28}{r.runtime:16}{r.threads:8}{r.median_ms:8.3f} ms{r.p95_ms:8.3f} ms{r.cpu_ms:8.3f} ms{r.ratio:10.2f}"
+        )
     return 0

@@ -3,17 +3,17 @@
 from dataclasses import dataclass
 from typing import Any
 
-from edge.app import DEMO_SESSION
-from edge.bench.front_end import GROUP as FRONT_END
-from edge.bench.front_end import FrontEnd
-from edge.bench.measure import Clock, Row
-from edge.config import Config, RuntimeConfig, SourceConfig
-from edge.pipeline import Counters, Pipeline
-from edge.pose import Keypoints, PoseEstimate
-from edge.pose_kernel import Kernels, make_kernels
-from edge.publish import encode, pose_message
-from edge.rig import Rig
-from edge.runner import Plan, make_plan
+from edge.core.config.settings import Config, RuntimeConfig, SourceConfig
+from edge.core.pose import Keypoints, PoseEstimate
+from edge.core.rig import Rig
+from edge.output.messages.payloads import encode, pose_message
+from edge.sensor.pipeline import Counters, Pipeline
+from edge.sensor.run import Plan, make_plan
+from edge.sound.pose_kernel import Kernels, make_kernels
+from edge.tools.app import DEMO_SESSION
+from edge.tools.bench.front_end import GROUP as FRONT_END
+from edge.tools.bench.front_end import FrontEnd
+from edge.tools.bench.measure import Clock, Row
 
 GROUP = "run"
 _FRONT_END_RUNS = 60
@@ -89,7 +89,9 @@ class _Run:
         p.warm_up()
         self._stages = (p.deconvolve, p.background, p.keypoints, p.lift, p.track, p.recognise)
         kind, seeing = plan.config.lifter.kind, plan.config.keypoints.model
-        self._lifter = f"lifter ({kind})" if kind == "geometric" else f"lifter ({kind} {p.execution.variant})"
+        self._lifter = (
+            f"lifter ({kind})" if kind == "geometric" else f"lifter ({kind} {p.execution.variant})"
+        )
         self._keypoints = f"keypoints ({seeing})"
 
     def turn(self, clock: Clock) -> int:
@@ -110,7 +112,9 @@ class _Run:
         p.resume()
         self.persons.clear()
         try:
-            for estimate in p.offline(source, _After(p.counters, before + self._frames), lambda _: None):
+            for estimate in p.offline(
+                source, _After(p.counters, before + self._frames), lambda _: None
+            ):
                 if p.kernels is not None and p.kernels[1] is not None:
                     k = p.kernels[1]
                     # Within the pipeline it is part of the subtraction: timed once more, on the same data.
@@ -121,7 +125,9 @@ class _Run:
             source.close()
         return int(p.counters.frames - before)
 
-    def _lift(self, clock: Clock, lift: Any, keypoints: Keypoints, kernels: Kernels | None, rig: Rig) -> Any:
+    def _lift(
+        self, clock: Clock, lift: Any, keypoints: Keypoints, kernels: Kernels | None, rig: Rig
+    ) -> Any:
         self.persons.append((keypoints, kernels))
         return clock.call(self._lifter, lift, keypoints, kernels, rig)
 

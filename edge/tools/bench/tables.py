@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from edge.bench.front_end import GROUP as FRONT_END
-from edge.bench.report import Report
-from edge.bench.stages import GROUP as RUN
+from edge.tools.bench.front_end import GROUP as FRONT_END
+from edge.tools.bench.report import Report
+from edge.tools.bench.stages import GROUP as RUN
 
 Table = tuple[str, Sequence[str], Sequence[Sequence[str]]]
 
@@ -17,7 +17,9 @@ def report_text(report: Report) -> str:
 
 def report_markdown(report: Report) -> str:
     """For a file."""
-    return f"# What `posekernel bench` measured, {report.created[:10]}\n\n{_text(report, _markdown)}"
+    return (
+        f"# What `posekernel bench` measured, {report.created[:10]}\n\n{_text(report, _markdown)}"
+    )
 
 
 def _text(report: Report, draw: Callable[[Table], str]) -> str:
@@ -28,7 +30,9 @@ def _text(report: Report, draw: Callable[[Table], str]) -> str:
 def _machine(report: Report) -> list[str]:
     m, b, a = report.machine, report.before, report.after
     packages = ", ".join(f"{name} {version}" for name, version in m["packages"].items())
-    heat = f"temperature {_or(b['temperature_c'], ' C')} before, {_or(a['temperature_c'], ' C')} after"
+    heat = (
+        f"temperature {_or(b['temperature_c'], ' C')} before, {_or(a['temperature_c'], ' C')} after"
+    )
     throttled = f"throttled {_or(b['throttled'])} before, {_or(a['throttled'])} after"
     limits = report.limits
     copies = ", ".join(f"{v:.1f} GB/s at {mb} MB" for mb, v in limits.copy_gb_s.items())
@@ -48,7 +52,16 @@ def _tables(report: Report) -> list[Table]:
     tables: list[Table] = []
     for group, title in titles.items():
         rows = [r for r in report.rows if r.group == group]
-        head = ("", "median ms", "95 % ms", "CPU ms", "ms a frame", "page faults", "peak KiB", "compiled arrays")
+        head = (
+            "",
+            "median ms",
+            "95 % ms",
+            "CPU ms",
+            "ms a frame",
+            "page faults",
+            "peak KiB",
+            "compiled arrays",
+        )
         cells = [
             (
                 r.name,
@@ -129,7 +142,13 @@ def _end_to_end(report: Report) -> list[tuple[str, str]]:
         ("start to first pose", f"{r.first_pose_s:.2f} s"),
         ("processor time per pose, start included", f"{r.cpu_ms:.1f} ms"),
         ("peak memory", f"{r.peak_rss_mb:.0f} MiB"),
-        *((f"real time, {late.broker}: {row.name}", f"{row.median_ms:.1f} ms, 95 % {row.p95_ms:.1f} ms") for row in late.rows),
+        *(
+            (
+                f"real time, {late.broker}: {row.name}",
+                f"{row.median_ms:.1f} ms, 95 % {row.p95_ms:.1f} ms",
+            )
+            for row in late.rows
+        ),
     ]
 
 
@@ -139,13 +158,23 @@ def _aligned(table: Table) -> str:
     lines = [title]
     for row in [head, *rows]:
         first = row[0].ljust(widths[0])
-        lines.append("  ".join([first, *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))]).rstrip())
+        lines.append(
+            "  ".join(
+                [first, *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))]
+            ).rstrip()
+        )
     return "\n".join(lines)
 
 
 def _markdown(table: Table) -> str:
     title, head, rows = table
-    lines = [f"**{title[0].upper()}{title[1:]}**", "", _cells(head), "|" + "---|" * len(head), *(_cells(r) for r in rows)]
+    lines = [
+        f"**{title[0].upper()}{title[1:]}**",
+        "",
+        _cells(head),
+        "|" + "---|" * len(head),
+        *(_cells(r) for r in rows),
+    ]
     return "\n".join(lines)
 
 
@@ -158,4 +187,12 @@ def _number(value: float | None, digits: int) -> str:
 
 
 def _or(value: Any, unit: str = "") -> str:
-    return "not told" if value is None else f"{value}{unit}" if not isinstance(value, bool) else "yes" if value else "no"
+    return (
+        "not told"
+        if value is None
+        else f"{value}{unit}"
+        if not isinstance(value, bool)
+        else "yes"
+        if value
+        else "no"
+    )

@@ -29,14 +29,18 @@ class Turns:
         return np.asarray(self.stages.sum(axis=1))
 
 
-def in_turns(candidates: Mapping[str, Sequence[Callable[[Any], Any]]], given: Any, repetitions: int) -> dict[str, Turns]:
+def in_turns(
+    candidates: Mapping[str, Sequence[Callable[[Any], Any]]], given: Any, repetitions: int
+) -> dict[str, Turns]:
     """Every candidate's stages, each fed with what the one before gave, the first one with `given`.
 
     In a turn a candidate is called several times: first with caches full of something else, as in a sensor that sees between
     two periods, then settled.
     """
     other = np.zeros(_OTHER_BYTES, np.uint8)
-    stages = {name: np.empty((repetitions, len(functions))) for name, functions in candidates.items()}
+    stages = {
+        name: np.empty((repetitions, len(functions))) for name, functions in candidates.items()
+    }
     first = {name: np.empty(repetitions) for name in candidates}
     results: dict[str, Any] = {}
     for i in range(-_WARM_UP, repetitions):
@@ -51,7 +55,9 @@ def in_turns(candidates: Mapping[str, Sequence[Callable[[Any], Any]]], given: An
     return {name: Turns(stages[name], first[name], results[name]) for name in candidates}
 
 
-def _through(functions: Sequence[Callable[[Any], Any]], value: Any) -> tuple[Any, npt.NDArray[np.float64]]:
+def _through(
+    functions: Sequence[Callable[[Any], Any]], value: Any
+) -> tuple[Any, npt.NDArray[np.float64]]:
     at = [time.perf_counter()]
     for function in functions:
         value = function(value)

@@ -13,7 +13,7 @@ from itertools import combinations, permutations
 import numpy as np
 import numpy.typing as npt
 
-from edge.rig import Rig
+from edge.core.rig import Rig
 
 Array = npt.NDArray[np.float64]
 
@@ -147,7 +147,9 @@ def check_geometry(arrivals_s: Array, rig: Rig, speakers: Array, known_emission:
     measured = arrivals_s * rig.speed_of_sound_m_s
     model = _Model(speakers, mics, known_emission)
     orders = _orders(len(mics))
-    residuals = np.stack([_reordered(measured, o).reshape(-1) for o in orders]) - model.distance.reshape(-1)
+    residuals = np.stack(
+        [_reordered(measured, o).reshape(-1) for o in orders]
+    ) - model.distance.reshape(-1)
     chi2 = np.einsum("oi,ij,oj->o", residuals, model.inverse, residuals)
     best = int(np.argmin(chi2))
     if chi2[0] - chi2[best] < _EVIDENCE:
@@ -213,7 +215,11 @@ def _constant(model: _Model, residual: Array, known_emission: bool) -> tuple[Arr
         return residual.reshape(model.shape).mean(axis=1), float("inf"), explained
     effect = model.effects[:, column]
     variance = UNKNOWN_M**2 * (1.0 - float(effect @ model.inverse @ effect))
-    return np.full(model.shape[0], UNKNOWN_M * amounts[column]), float(np.sqrt(max(variance, 0.0))), explained
+    return (
+        np.full(model.shape[0], UNKNOWN_M * amounts[column]),
+        float(np.sqrt(max(variance, 0.0))),
+        explained,
+    )
 
 
 def _visibility(model: _Model, mics: Array) -> tuple[float, float]:

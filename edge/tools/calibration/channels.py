@@ -6,8 +6,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from edge.calibration.clock import ComplexArray, band_bins
-from edge.calibration.takes import Take
+from edge.tools.calibration.clock_drift import ComplexArray, band_bins
+from edge.tools.calibration.takes import Take
 
 Array = npt.NDArray[np.float64]
 
@@ -41,13 +41,19 @@ class Channels:
     def carried_hz(self) -> tuple[float, float]:
         """The widest run of third octaves that every living microphone carries, Hz; (0, 0) when there is none."""
         alive = [m for m in range(len(self.response_db)) if m not in self.dead]
-        good = (self.band_snr_db[alive] > CARRIED_SNR_DB) & (self.response_db[alive] > CARRIED_LEVEL_DB)
+        good = (self.band_snr_db[alive] > CARRIED_SNR_DB) & (
+            self.response_db[alive] > CARRIED_LEVEL_DB
+        )
         best, start = (0, 0), 0
         flags = [bool(good[:, b].all()) and len(alive) > 0 for b in range(good.shape[1])] + [False]
         for i, flag in enumerate(flags):
             if not flag:
                 best, start = max(best, (start, i), key=lambda r: r[1] - r[0]), i + 1
-        return (float(self.bands_hz[best[0], 0]), float(self.bands_hz[best[1] - 1, 1])) if best[1] > best[0] else (0.0, 0.0)
+        return (
+            (float(self.bands_hz[best[0], 0]), float(self.bands_hz[best[1] - 1, 1]))
+            if best[1] > best[0]
+            else (0.0, 0.0)
+        )
 
 
 def examine_channels(take: Take, mean: ComplexArray, noise: Array) -> Channels:
@@ -63,7 +69,9 @@ def examine_channels(take: Take, mean: ComplexArray, noise: Array) -> Channels:
     loopback = int(loopbacks[np.argmin(residual[loopbacks])]) if len(loopbacks) else None
     mics = list(take.map.mics)
     usual = float(np.median(level[mics]))
-    dead = tuple(i for i, c in enumerate(mics) if level[c] < usual + DEAD_LEVEL_DB or snr[c] < DEAD_SNR_DB)
+    dead = tuple(
+        i for i, c in enumerate(mics) if level[c] < usual + DEAD_LEVEL_DB or snr[c] < DEAD_SNR_DB
+    )
     bands, response, band_snr = _third_octaves(take, mean[mics], noise[mics], x, bins)
     return Channels(residual, level, snr, loopback, dead, bands, response, band_snr)
 
@@ -95,6 +103,7 @@ def _third_octaves(
         gain = np.mean(np.abs(mean[:, inside]) ** 2 / np.abs(x[inside]) ** 2, axis=1)
         response[:, b] = 10.0 * np.log10(gain + 1e-30)
         snr[:, b] = 10.0 * np.log10(
-            (np.mean(np.abs(mean[:, inside]) ** 2, axis=1) + 1e-30) / (np.mean(noise[:, inside] ** 2, axis=1) + 1e-30)
+            (np.mean(np.abs(mean[:, inside]) ** 2, axis=1) + 1e-30)
+            / (np.mean(noise[:, inside] ** 2, axis=1) + 1e-30)
         )
     return bands, response - response.mean(axis=1, keepdims=True), snr

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
-from edge.calibration.takes import Take
+from edge.tools.calibration.takes import Take
 
 Array = npt.NDArray[np.float64]
 ComplexArray = npt.NDArray[np.complex128]

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.calibration.clock import ComplexArray, band_bins
-from edge.calibration.takes import Take
+from edge.tools.calibration.clock_drift import ComplexArray, band_bins
+from edge.tools.calibration.takes import Take
 
 Array = npt.NDArray[np.float64]
 
@@ -38,12 +38,18 @@ class Heard:
     frequencies_hz: Array
 
 
-def direct_sound(take: Take, spectra: ComplexArray, reference: ComplexArray | None, speaker: int) -> Heard:
+def direct_sound(
+    take: Take, spectra: ComplexArray, reference: ComplexArray | None, speaker: int
+) -> Heard:
     """spectra: (M, B) of the microphones, reference: (B,) of the loopback, None: the excitation itself (then the time of emission
     is unknown).
     """
     n, rate, bins = take.excitation.period_samples, take.excitation.sample_rate_hz, band_bins(take)
-    x = np.asarray(take.excitation.spectrum[bins], np.complex128) if reference is None else reference
+    x = (
+        np.asarray(take.excitation.spectrum[bins], np.complex128)
+        if reference is None
+        else reference
+    )
     h = spectra * np.conj(x) / (np.abs(x) ** 2 + 1e-4 * np.max(np.abs(x) ** 2))
     pulse = _pulses(h, bins, n)
     step_s = 1.0 / (rate * _UPSAMPLING)
@@ -82,7 +88,9 @@ def own_delay(take: Take, power: Array, direct: ComplexArray) -> float:
     cepstrum[1 : (n + 1) // 2] *= 2.0
     cepstrum[n // 2 + 1 :] = 0.0
     # Compared as wholes: a resonance gives a pulse several crests, and the highest of them may not be the first.
-    match = np.abs(_pulses((np.exp(np.fft.rfft(cepstrum))[bins] * np.conj(direct))[None], bins, n)[0])
+    match = np.abs(
+        _pulses((np.exp(np.fft.rfft(cepstrum))[bins] * np.conj(direct))[None], bins, n)[0]
+    )
     late = (int(np.argmax(match)) + len(match) // 2) % len(match) - len(match) // 2
     return late / (rate * _UPSAMPLING)
 
@@ -101,11 +109,17 @@ def _first_arrival(envelopes: Array, step_s: float, aperture_s: float) -> int:
     blur = max(1, round(aperture_s / step_s))
     kernel = np.ones(blur) / blur
     mean = np.mean(envelopes**2, axis=0)
-    smooth = np.convolve(np.concatenate([mean[-blur:], mean, mean[:blur]]), kernel, mode="same")[blur:-blur]
+    smooth = np.convolve(np.concatenate([mean[-blur:], mean, mean[:blur]]), kernel, mode="same")[
+        blur:-blur
+    ]
     strongest = int(np.argmax(smooth))
     back = round(_LOOK_BACK_S / step_s)
     before = np.take(smooth, np.arange(strongest - back, strongest + 2), mode="wrap")
-    rising = (before[1:-1] >= before[:-2]) & (before[1:-1] >= before[2:]) & (before[1:-1] > _FIRST_SHARE**2 * smooth[strongest])
+    rising = (
+        (before[1:-1] >= before[:-2])
+        & (before[1:-1] >= before[2:])
+        & (before[1:-1] > _FIRST_SHARE**2 * smooth[strongest])
+    )
     index = int(np.flatnonzero(rising)[0]) + 1 if rising.any() else back
     return int((strongest - back + index) % len(smooth))
 
@@ -121,7 +135,9 @@ def align(heard: list[Heard]) -> tuple[Array, ComplexArray]:
     template = rows[0]
     for _ in range(_ROUNDS):
         shifted = rows * np.exp(2j * np.pi * f * delay[:, None])
-        delay += np.array([_best(score, grid) for score in np.real((np.conj(template) * shifted) @ steer)])
+        delay += np.array(
+            [_best(score, grid) for score in np.real((np.conj(template) * shifted) @ steer)]
+        )
         template = np.mean(rows * np.exp(2j * np.pi * f * delay[:, None]), axis=0)
     return np.stack([h.coarse_s for h in heard]) + delay.reshape(len(heard), -1), template
 

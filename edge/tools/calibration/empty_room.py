@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.background import FIRST_PERIODS, Background
-from edge.calibration.file import RoomPart
-from edge.calibration.judge import ROOM_LIMIT_DB, Step
-from edge.devices import Source
-from edge.errors import EndOfStreamError
-from edge.pipeline import UNSEEN_S, Heard, Pipeline
+from edge.core.calibration_file import RoomPart
+from edge.core.contracts import Source
+from edge.core.errors import EndOfStreamError
+from edge.sensor.pipeline import UNSEEN_S, Heard, Pipeline
+from edge.sound.room.background import FIRST_PERIODS, Background
+from edge.tools.calibration.steps import ROOM_LIMIT_DB, Step
 
 LEAST_PERIODS = 2 * FIRST_PERIODS
 
@@ -34,7 +34,11 @@ def watch(source: Source, pipeline: Pipeline, seconds: float) -> Watched:
     while (sound or images) and (source.kind != "device" or time.monotonic() < end):
         # One after the other, each for a moment: neither queues up.
         try:
-            if sound and (period := source.audio.read(0.02)) is not None and (h := pipeline.hear(period)) is not None:
+            if (
+                sound
+                and (period := source.audio.read(0.02)) is not None
+                and (h := pipeline.hear(period)) is not None
+            ):
                 heard.append(h)
         except EndOfStreamError:
             sound = False
@@ -52,7 +56,9 @@ def learn_room(watched: Watched, background: Background) -> tuple[RoomPart | Non
     empty = [h for h in watched.heard if _nobody(watched, h.middle_ns)]
     if len(empty) < LEAST_PERIODS:
         found = f"the camera saw nobody during {len(empty)} periods of sound, but {LEAST_PERIODS} are needed"
-        return None, Step("room", "open", found, "leave the room for half a minute while it records")
+        return None, Step(
+            "room", "open", found, "leave the room for half a minute while it records"
+        )
     half = len(empty) // 2
     left: list[float] = []
     for number, h in enumerate(empty):
@@ -62,12 +68,19 @@ def learn_room(watched: Watched, background: Background) -> tuple[RoomPart | Non
             left.append(float(np.sum(np.abs(kernels) ** 2) / np.sum(np.abs(h.responses) ** 2)))
     if len(left) < half // 2:
         found = f"{half - len(left)} of {half} periods do not look like the room that the first {half} showed"
-        return None, Step("room", "fault", found, "see what moves or sounds in the room, and record again", "room")
+        return None, Step(
+            "room", "fault", found, "see what moves or sounds in the room, and record again", "room"
+        )
     left_db = 10.0 * float(np.log10(np.median(left) + 1e-30))
     part = RoomPart(left_db, len(empty))
     found = f"the empty room is left at {left_db:.0f} dB when it is taken out (learned from {half} periods, nobody in view)"
     if left_db > ROOM_LIMIT_DB:
-        return part, Step("room", "warning", found, "stop what moves or hums (fan, curtain, clock drift), and record again")
+        return part, Step(
+            "room",
+            "warning",
+            found,
+            "stop what moves or hums (fan, curtain, clock drift), and record again",
+        )
     return part, Step("room", "ok", found)
 
 

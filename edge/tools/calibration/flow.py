@@ -8,26 +8,51 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.background import Background
-from edge.calibration.apply import calibrated_camera
-from edge.calibration.camera import Board, calibrate_intrinsics, mounting_from_board, read_image, read_images
-from edge.calibration.channels import Channels, examine_channels
-from edge.calibration.clock import mean_spectra, measure_clock
-from edge.calibration.file import Calibration, ResponsePart, RoomPart, SoundPart, load_calibration, new_calibration
-from edge.calibration.judge import Step, judge_response
-from edge.calibration.room import learn_room, watch
-from edge.calibration.settings import CalibrationConfig
-from edge.calibration.sound import SoundResult, examine_sound
-from edge.calibration.takes import ChannelMap, Take, record_all, take_from_device, take_from_session
-from edge.calibration.walk import WatchedLifter, check_scale, mounting_from_walk
-from edge.config import BackgroundConfig, Config, DeviceConfig, MqttConfig, SourceConfig
-from edge.deconvolution import Correction
-from edge.errors import ConfigError, PosekernelError
-from edge.excitation import make_excitation
-from edge.pipeline import Pipeline
-from edge.rig import Camera, Rig
-from edge.runner import make_plan
-from edge.session import load_session
+from edge.core.calibration_file import (
+    Calibration,
+    ResponsePart,
+    RoomPart,
+    SoundPart,
+    load_calibration,
+    new_calibration,
+)
+from edge.core.config.calibration import CalibrationConfig
+from edge.core.config.settings import (
+    BackgroundConfig,
+    Config,
+    DeviceConfig,
+    MqttConfig,
+    SourceConfig,
+)
+from edge.core.errors import ConfigError, PosekernelError
+from edge.core.rig import Camera, Rig
+from edge.sensor.apply_calibration import calibrated_camera
+from edge.sensor.pipeline import Pipeline
+from edge.sensor.run import make_plan
+from edge.sound.deconvolution import Correction
+from edge.sound.excitation import make_excitation
+from edge.sound.room.background import Background
+from edge.sources.session.reader import load_session
+from edge.tools.calibration.board import (
+    Board,
+    calibrate_intrinsics,
+    mounting_from_board,
+    read_image,
+    read_images,
+)
+from edge.tools.calibration.channels import Channels, examine_channels
+from edge.tools.calibration.clock_drift import mean_spectra, measure_clock
+from edge.tools.calibration.empty_room import learn_room, watch
+from edge.tools.calibration.sound_check import SoundResult, examine_sound
+from edge.tools.calibration.steps import Step, judge_response
+from edge.tools.calibration.takes import (
+    ChannelMap,
+    Take,
+    record_all,
+    take_from_device,
+    take_from_session,
+)
+from edge.tools.calibration.walk import WatchedLifter, check_scale, mounting_from_walk
 
 MOST_PLACES = 6
 WIDE_HZ = (300.0, 23000.0)
@@ -71,7 +96,9 @@ def calibrate(wanted: Wanted, say: Say) -> Calibration:
     result = _with(result, judge_response(channels, _span(wide)))
     assert result.sound is not None
     low, high = channels.carried_hz
-    part = replace(result.sound, carried_hz=(round(low, 1), round(high, 1)), measured_hz=_span(wide))
+    part = replace(
+        result.sound, carried_hz=(round(low, 1), round(high, 1)), measured_hz=_span(wide)
+    )
     result = replace(result, sound=part, response=_response_part(channels))
     room, step = _room(wanted, len(takes) > 1, say)
     result = _with(replace(result, room=room), step)
@@ -95,7 +122,9 @@ def _sound(wanted: Wanted, say: Say) -> tuple[list[Take], SoundResult]:
         takes = [take_from_session(path) for path in wanted.sessions]
         return takes, examine_sound(takes)
     if wanted.config is None:
-        raise ConfigError("nothing to calibrate: give --config for the real device, or --session for a recording")
+        raise ConfigError(
+            "nothing to calibrate: give --config for the real device, or --session for a recording"
+        )
     say(f"recording {wanted.seconds:g} s: nobody speaks or moves, please")
     takes = [take_from_device(wanted.config, None, wanted.seconds)]
     sound = examine_sound(takes)
@@ -108,12 +137,12 @@ def _sound(wanted: Wanted, say: Say) -> tuple[list[Take], SoundResult]:
     return takes, sound
 
 
-def _ask_place(asked: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> tuple[float, float, float] | None:
+def _ask_place(
+    asked: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
+) -> tuple[float, float, float] | None:
     """Where the engineer has put the loudspeaker, camera frame [m]; None: no more places."""
     text = ", ".join(f"{x:.2f}" for x in asked)
-    question = (
-        f"Move the loudspeaker to about [{text}] m (camera frame), measure where it stands to 5 mm.\nx, y, z [q = no more]: "
-    )
+    question = f"Move the loudspeaker to about [{text}] m (camera frame), measure where it stands to 5 mm.\nx, y, z [q = no more]: "
     while True:
         answer = _ask(question)
         if answer.lower() in ("q", ""):
@@ -138,14 +167,20 @@ def _ask(question: str) -> str:
 def _configured_map(config: Config, take: Take) -> ChannelMap:
     """The device's own channel numbers for a recording of it, which keeps only those that are used. Raises ConfigError."""
     audio = config.audio
-    if len(audio.mic_channels) != len(take.map.mics) or (audio.reference_channel < 0) != (take.map.reference is None):
+    if len(audio.mic_channels) != len(take.map.mics) or (audio.reference_channel < 0) != (
+        take.map.reference is None
+    ):
         loopback = "no" if take.map.reference is None else "a"
         raise ConfigError(
             f"{take.description}: {len(take.map.mics)} microphones and {loopback} loopback, but "
             f"audio.mic_channels has {len(audio.mic_channels)} and audio.reference_channel is {audio.reference_channel}: this "
             "recording is of another rig"
         )
-    return ChannelMap(audio.channels, audio.mic_channels, audio.reference_channel if audio.reference_channel >= 0 else None)
+    return ChannelMap(
+        audio.channels,
+        audio.mic_channels,
+        audio.reference_channel if audio.reference_channel >= 0 else None,
+    )
 
 
 def _sound_part(takes: list[Take], sound: SoundResult) -> SoundPart:
@@ -191,7 +226,9 @@ def _room(wanted: Wanted, moved: bool, say: Say) -> tuple[RoomPart | None, Step]
         if path is None:
             say(f"recording the empty room for {ROOM_SECONDS:g} s: nobody in view, please")
         elif plan.session is not None and len(plan.session.frame_times_ns) == 0:
-            return None, Step("room", "open", f"{path} has no images: was the room empty?", "record with a camera")
+            return None, Step(
+                "room", "open", f"{path} has no images: was the room empty?", "record with a camera"
+            )
         pipeline = Pipeline(plan.config, plan.rig, plan.excitation)
         source = plan.open()
         try:
@@ -201,7 +238,9 @@ def _room(wanted: Wanted, moved: bool, say: Say) -> tuple[RoomPart | None, Step]
     except PosekernelError as e:
         if path is not None:
             raise
-        return None, Step("room", "open", str(e), "mend the camera (posekernel doctor), then calibrate again")
+        return None, Step(
+            "room", "open", str(e), "mend the camera (posekernel doctor), then calibrate again"
+        )
     heard = pipeline.deconvolve
     background = Background(plan.rig, heard.sample_rate_hz, heard.band_hz, heard.window_samples)
     return learn_room(watched, background)
@@ -229,10 +268,19 @@ def _walk(wanted: Wanted, result: Calibration, camera: Camera, sound: SoundResul
 def _quiet(config: Config | None, path: Path | None) -> Config:
     """The configuration without broker, calibration and kept background; from a session where a path is given."""
     base = config or Config(device=DeviceConfig("calibrate"))
-    source = SourceConfig("device") if path is None else SourceConfig("replay", str(path), realtime=False)
+    source = (
+        SourceConfig("device")
+        if path is None
+        else SourceConfig("replay", str(path), realtime=False)
+    )
     background = BackgroundConfig(track_drift=base.background.track_drift)
     return replace(
-        base, source=source, background=background, calibration=CalibrationConfig(), mqtt=MqttConfig(enabled=False), zones=()
+        base,
+        source=source,
+        background=background,
+        calibration=CalibrationConfig(),
+        mqtt=MqttConfig(enabled=False),
+        zones=(),
     )
 
 
@@ -252,7 +300,11 @@ def _kept(new: Calibration, out: Path | None) -> Calibration:
         "scale": new.scale or old.scale,
     }
     have = {s.name for s in new.steps}
-    steps = [replace(s, found=f"{s.found} [{old.created}]") for s in old.steps if s.name in parts and s.name not in have]
+    steps = [
+        replace(s, found=f"{s.found} [{old.created}]")
+        for s in old.steps
+        if s.name in parts and s.name not in have
+    ]
     return replace(new, **parts, steps=(*new.steps, *steps))  # type: ignore[arg-type]
 
 
@@ -265,5 +317,7 @@ def _span(take: Take) -> tuple[float, float]:
     return take.excitation.band_hz
 
 
-def _rounded(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]], digits: int = 2) -> tuple[float, ...]:
+def _rounded(
+    values: np.ndarray[tuple[int, ...], np.dtype[np.float64]], digits: int = 2
+) -> tuple[float, ...]:
     return tuple(round(float(v), digits) for v in values)

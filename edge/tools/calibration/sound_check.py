@@ -6,13 +6,19 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.calibration.arrivals import Heard, align, direct_sound, own_delay
-from edge.calibration.channels import Channels, examine_channels
-from edge.calibration.clock import Clock, mean_spectra, measure_clock
-from edge.calibration.geometry import Geometry, check_geometry
-from edge.calibration.judge import LEVEL_LIMIT_DB, Step, judge_channels, judge_clock, judge_geometry
-from edge.calibration.takes import Take
-from edge.errors import ConfigError
+from edge.core.errors import ConfigError
+from edge.tools.calibration.array_geometry import Geometry, check_geometry
+from edge.tools.calibration.channels import Channels, examine_channels
+from edge.tools.calibration.clock_drift import Clock, mean_spectra, measure_clock
+from edge.tools.calibration.direct_sound import Heard, align, direct_sound, own_delay
+from edge.tools.calibration.steps import (
+    LEVEL_LIMIT_DB,
+    Step,
+    judge_channels,
+    judge_clock,
+    judge_geometry,
+)
+from edge.tools.calibration.takes import Take
 
 Array = npt.NDArray[np.float64]
 
@@ -49,23 +55,36 @@ class SoundResult:
 def examine_sound(takes: Sequence[Take]) -> SoundResult:
     """takes: one per place of the loudspeaker, the configured place first. Raises ConfigError where they do not fit together."""
     first = takes[0]
-    if any(t.map != first.map or t.excitation.sample_rate_hz != first.excitation.sample_rate_hz for t in takes):
-        raise ConfigError("the recordings have different channels or sample rates: all must come from one rig")
+    if any(
+        t.map != first.map or t.excitation.sample_rate_hz != first.excitation.sample_rate_hz
+        for t in takes
+    ):
+        raise ConfigError(
+            "the recordings have different channels or sample rates: all must come from one rig"
+        )
     if any(t.excitation.band_hz != first.excitation.band_hz for t in takes):
-        raise ConfigError("the recordings have different bands: all must come from one configuration")
+        raise ConfigError(
+            "the recordings have different bands: all must come from one configuration"
+        )
     clock = measure_clock(first)
     mean, noise = mean_spectra(first, clock)
     channels = examine_channels(first, mean, noise)
     steps = [*judge_channels(channels, first.map), judge_clock(clock)]
     gain_db = np.zeros(len(first.map.mics))
     if channels.dead:
-        steps.append(Step("places", "warning", "not checked: a channel is dead", "mend it and calibrate again"))
+        steps.append(
+            Step(
+                "places", "warning", "not checked: a channel is dead", "mend it and calibrate again"
+            )
+        )
         return SoundResult(clock, channels, None, gain_db, 0.0, 0.0, tuple(steps))
     if len(gain_db) < LEAST_MICS:
         found = f"not checked: order and places need {LEAST_MICS} microphones, the rig has {len(gain_db)}"
         steps.append(Step("places", "warning", found, "measure them with a rule"))
         return SoundResult(clock, channels, None, gain_db, 0.0, 0.0, tuple(steps))
-    reference = channels.loopback if first.map.reference is None or channels.loopback is not None else None
+    reference = (
+        channels.loopback if first.map.reference is None or channels.loopback is not None else None
+    )
     heard: list[Heard] = []
     speakers: list[Array] = []
     powers: list[Array] = []
@@ -94,7 +113,9 @@ def _gains_db(heard: list[Heard], g: Geometry) -> Array:
     channel_of = np.argsort(g.order)
     distance = np.empty_like(g.profile_m)
     distance[:, channel_of] = g.profile_m
-    level = np.array([20.0 * np.log10(np.linalg.norm(h.spectra, axis=1) + 1e-12) for h in heard]) + 20.0 * np.log10(distance)
+    level = np.array(
+        [20.0 * np.log10(np.linalg.norm(h.spectra, axis=1) + 1e-12) for h in heard]
+    ) + 20.0 * np.log10(distance)
     return np.asarray(np.mean(level - np.median(level, axis=1, keepdims=True), axis=0))
 
 
@@ -102,6 +123,13 @@ def _judge_gains(gain_db: Array, mics: tuple[int, ...]) -> Step:
     table = ", ".join(f"{g:+.1f}" for g in gain_db)
     worst = int(np.argmax(np.abs(gain_db)))
     if abs(gain_db[worst]) > LEVEL_LIMIT_DB:
-        found = f"channel {mics[worst]} is {gain_db[worst]:+.1f} dB from the others (all: {table} dB)"
-        return Step("levels", "warning", found, "see whether something covers that microphone; posekernel run evens it out")
+        found = (
+            f"channel {mics[worst]} is {gain_db[worst]:+.1f} dB from the others (all: {table} dB)"
+        )
+        return Step(
+            "levels",
+            "warning",
+            found,
+            "see whether something covers that microphone; posekernel run evens it out",
+        )
     return Step("levels", "ok", f"microphones alike: {table} dB")

@@ -6,11 +6,11 @@ from typing import Literal
 
 import numpy as np
 
-from edge.calibration.channels import LOOPBACK_RESIDUAL_DB, Channels
-from edge.calibration.clock import Clock
-from edge.calibration.geometry import FAULT_M, Geometry
-from edge.calibration.takes import ChannelMap
-from edge.rig import Array
+from edge.core.rig import Array
+from edge.tools.calibration.array_geometry import FAULT_M, Geometry
+from edge.tools.calibration.channels import LOOPBACK_RESIDUAL_DB, Channels
+from edge.tools.calibration.clock_drift import Clock
+from edge.tools.calibration.takes import ChannelMap
 
 # open: not decided with what was recorded.
 Outcome = Literal["ok", "warning", "open", "fault"]
@@ -55,7 +55,15 @@ def judge_channels(channels: Channels, map: ChannelMap) -> list[Step]:
     if channels.dead:
         numbers = [map.mics[m] for m in channels.dead]
         found = f"{_channels(numbers)} {'is' if len(numbers) == 1 else 'are'} dead (microphones' levels: {levels} dBFS)"
-        steps = [Step("channels", "fault", found, "check the cable, the firmware and audio.mic_channels", "dead")]
+        steps = [
+            Step(
+                "channels",
+                "fault",
+                found,
+                "check the cable, the firmware and audio.mic_channels",
+                "dead",
+            )
+        ]
     else:
         weakest = min(float(channels.snr_db[c]) for c in map.mics)
         found = f"all {len(map.mics)} microphones hear the loudspeaker ({levels} dBFS, at least {weakest:.0f} dB over noise)"
@@ -71,15 +79,28 @@ def _judge_loopback(channels: Channels, map: ChannelMap) -> Step:
         text = "no channel is a loopback: the time of emission is unknown, only differences of distance are"
         return Step("reference", "ok", text)
     if said is not None and (found == said or channels.residual_db[said] < LOOPBACK_RESIDUAL_DB):
-        return Step("reference", "ok", f"channel {said} is the loopback ({channels.residual_db[said]:.0f} dB of anything else)")
+        return Step(
+            "reference",
+            "ok",
+            f"channel {said} is the loopback ({channels.residual_db[said]:.0f} dB of anything else)",
+        )
     if found is None:
         text = f"channel {said} is no loopback: {channels.residual_db[said or 0]:.0f} dB of it are not the excitation"
         return Step(
-            "reference", "fault", text, "set audio.reference_channel = -1, or flash the firmware that has one", "reference"
+            "reference",
+            "fault",
+            text,
+            "set audio.reference_channel = -1, or flash the firmware that has one",
+            "reference",
         )
     if said is None:
         remedy = f"set audio.reference_channel = {found}: then distances do not depend on the converters' delay"
-        return Step("reference", "warning", f"channel {found} is a loopback that the configuration does not use", remedy)
+        return Step(
+            "reference",
+            "warning",
+            f"channel {found} is a loopback that the configuration does not use",
+            remedy,
+        )
     return Step(
         "reference",
         "fault",
@@ -93,7 +114,12 @@ def judge_clock(clock: Clock) -> Step:
     """Whether playback and capture share one clock."""
     found = f"playback and capture differ by {clock.drift_ppm:.1f} +- {clock.sigma_ppm:.1f} ppm"
     if not np.isfinite(clock.drift_ppm):
-        return Step("clock", "open", "the recording has too many pauses to tell", "record again in one piece")
+        return Step(
+            "clock",
+            "open",
+            "the recording has too many pauses to tell",
+            "record again in one piece",
+        )
     if abs(clock.drift_ppm) > max(DRIFT_LIMIT_PPM, 4.0 * clock.sigma_ppm):
         remedy = "play through the array's own output: both must run on one clock"
         return Step("clock", "fault", found, remedy, "clock")
@@ -114,7 +140,13 @@ def judge_response(channels: Channels, measured_hz: tuple[float, float]) -> Step
     low, high = channels.carried_hz
     if high == 0.0:
         found = f"no third octave between {measured_hz[0]:.0f} and {measured_hz[1]:.0f} Hz is carried by every microphone"
-        return Step("response", "fault", found, "turn the loudspeaker up, or see what covers the microphones", "response")
+        return Step(
+            "response",
+            "fault",
+            found,
+            "turn the loudspeaker up, or see what covers the microphones",
+            "response",
+        )
     found = f"every microphone carries {low:.0f} to {high:.0f} Hz (measured {measured_hz[0]:.0f} to {measured_hz[1]:.0f} Hz)"
     if high >= NEAR_ULTRASOUND_HZ[1]:
         return Step("response", "ok", f"{found}: near-ultrasound is allowed")
@@ -132,26 +164,43 @@ def _judge_order(g: Geometry, map: ChannelMap) -> Step:
         what = f"{_channels([map.mics[i] for i in wrong])} are {'swapped' if swap else 'in another order'}"
         return Step("order", "fault", what, f"set audio.mic_channels = {right}", "swapped")
     if not g.order_visible:
-        return Step("order", "open", "a swap of two channels could hide from this place of the loudspeaker", _move(g))
+        return Step(
+            "order",
+            "open",
+            "a swap of two channels could hide from this place of the loudspeaker",
+            _move(g),
+        )
     return Step("order", "ok", f"the channels are in the profile's order ({_places(g)})")
 
 
 def _judge_places(g: Geometry, map: ChannelMap, known_emission: bool) -> Step:
     deviation = ", ".join(f"{d:+.1f}" for d in g.deviation_mm)
-    unknown = "" if known_emission else "; without a loopback only differences of distance are known"
+    unknown = (
+        "" if known_emission else "; without a loopback only differences of distance are known"
+    )
     table = f"measured less profile {deviation} mm{unknown}"
     if g.off is not None:
         who = "the array's spacing" if g.off < 0 else f"channel {map.mics[g.off]}'s microphone"
         found = f"{who} is {1e3 * g.off_m:.0f} mm from where the profile has it ({table})"
-        return Step("places", "fault", found, "measure the array, and mend rig.mics_m (or the array's profile)", "geometry")
+        return Step(
+            "places",
+            "fault",
+            found,
+            "measure the array, and mend rig.mics_m (or the array's profile)",
+            "geometry",
+        )
     if not g.place_visible:
         found = f"a microphone {1e3 * FAULT_M:.0f} mm off its place could hide ({table})"
         return Step("places", "open", found, _move(g))
-    return Step("places", "ok", f"microphones are where the profile has them ({_places(g)}; {table})")
+    return Step(
+        "places", "ok", f"microphones are where the profile has them ({_places(g)}; {table})"
+    )
 
 
 def _judge_delay(g: Geometry, own_m: float) -> Step:
-    delay_ms, sigma_ms, own_ms = (1e3 * x / SPEED_OF_SOUND_M_S for x in (g.constant_m, g.constant_sigma_m, own_m))
+    delay_ms, sigma_ms, own_ms = (
+        1e3 * x / SPEED_OF_SOUND_M_S for x in (g.constant_m, g.constant_sigma_m, own_m)
+    )
     limit_m = max(DELAY_LIMIT_M, 5.0 * g.constant_sigma_m)
     found = f"the sound leaves {delay_ms:.3f} +- {sigma_ms:.3f} ms after the loopback ({100 * g.constant_m:.1f} cm)"
     parts = f"{own_ms:.3f} ms by the loudspeaker's own resonances, {delay_ms - own_ms:.3f} ms by the electronics"
@@ -190,5 +239,7 @@ def _place(xyz: Array) -> str:
 
 def _channels(numbers: list[int]) -> str:
     return (
-        f"channel {numbers[0]}" if len(numbers) == 1 else "channels " + ", ".join(map(str, numbers[:-1])) + f" and {numbers[-1]}"
+        f"channel {numbers[0]}"
+        if len(numbers) == 1
+        else "channels " + ", ".join(map(str, numbers[:-1])) + f" and {numbers[-1]}"
     )

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edge.alsa import AlsaAudio
-from edge.config import Config, make_rig
-from edge.devices import FloatArray, SourceKind
-from edge.errors import ConfigError, DeviceError, EndOfStreamError, SessionError
-from edge.excitation import Excitation, make_excitation
-from edge.rig import Rig
-from edge.session import Session, load_session
+from edge.core.config.settings import Config, make_rig
+from edge.core.contracts import FloatArray, SourceKind
+from edge.core.errors import ConfigError, DeviceError, EndOfStreamError, SessionError
+from edge.core.rig import Rig
+from edge.sound.excitation import Excitation, make_excitation
+from edge.sources.alsa.stream import AlsaAudio
+from edge.sources.session.reader import Session, load_session
 
 # Shorter recordings do not average enough, and tell no drift.
 LEAST_PERIODS = 8
@@ -67,21 +67,33 @@ def _usable(session: Session) -> list[int]:
 
 def _take(session: Session, periods: list[int]) -> Take:
     n, rate = session.excitation.period_samples, session.excitation.sample_rate_hz
-    raw = np.stack([session.audio[k * n : (k + 1) * n].T for k in periods]).astype(np.float32) / np.float32(32768)
+    raw = np.stack([session.audio[k * n : (k + 1) * n].T for k in periods]).astype(
+        np.float32
+    ) / np.float32(32768)
     # A device's periods are cut anew when they drift, and the times of a recording are too coarse to show by how much.
     simulated = session.source == "simulated"
-    starts = np.round(session.audio_times_ns[periods] * (rate / 1e9)).astype(np.int64) if simulated else None
+    starts = (
+        np.round(session.audio_times_ns[periods] * (rate / 1e9)).astype(np.int64)
+        if simulated
+        else None
+    )
     channel_map = ChannelMap(session.channels, session.mic_channels, session.reference_channel)
-    return Take(raw, starts, session.rig, session.excitation, channel_map, session.source, session.path.name)
+    return Take(
+        raw, starts, session.rig, session.excitation, channel_map, session.source, session.path.name
+    )
 
 
-def take_from_device(config: Config, speaker_m: tuple[float, float, float] | None, seconds: float) -> Take:
+def take_from_device(
+    config: Config, speaker_m: tuple[float, float, float] | None, seconds: float
+) -> Take:
     """Play and record on the real device. speaker_m: where the loudspeaker stands now, None: as configured.
 
     Every channel is kept, also those that the configuration does not use. Raises ConfigError or DeviceError.
     """
     if config.source.kind != "device":
-        raise ConfigError(f'source.kind: found {config.source.kind!r}, but only a "device" can be calibrated; or give --session')
+        raise ConfigError(
+            f'source.kind: found {config.source.kind!r}, but only a "device" can be calibrated; or give --session'
+        )
     rig, x, audio = make_rig(config), config.excitation, config.audio
     if speaker_m is not None:
         rig = replace(rig, speakers=np.array([speaker_m], np.float64))
@@ -89,10 +101,14 @@ def take_from_device(config: Config, speaker_m: tuple[float, float, float] | Non
     raw, starts = record_all(config, excitation, seconds)
     reference = None if audio.reference_channel < 0 else audio.reference_channel
     channel_map = ChannelMap(audio.channels, audio.mic_channels, reference)
-    return Take(raw, starts, rig, excitation, channel_map, "device", f"{config.device.id}, {audio.capture}")
+    return Take(
+        raw, starts, rig, excitation, channel_map, "device", f"{config.device.id}, {audio.capture}"
+    )
 
 
-def record_all(config: Config, excitation: Excitation, seconds: float) -> tuple[FloatArray, npt.NDArray[np.int64]]:
+def record_all(
+    config: Config, excitation: Excitation, seconds: float
+) -> tuple[FloatArray, npt.NDArray[np.int64]]:
     """Good periods (K, C, N) of every capture channel and their first samples (K,). Raises DeviceError."""
     audio, rig = config.audio, make_rig(config)
     everything = replace(audio, mic_channels=tuple(range(audio.channels)), reference_channel=-1)
@@ -100,11 +116,17 @@ def record_all(config: Config, excitation: Excitation, seconds: float) -> tuple[
     centre = rig.mics.mean(axis=0)
     at_centre = np.tile(centre, (audio.channels, 1))
     pairs = np.stack([np.zeros(audio.channels, np.int64), np.arange(audio.channels)], axis=1)
-    device = AlsaAudio(everything, excitation, Rig(rig.speakers, at_centre, pairs, rig.camera, rig.speed_of_sound_m_s))
+    device = AlsaAudio(
+        everything,
+        excitation,
+        Rig(rig.speakers, at_centre, pairs, rig.camera, rig.speed_of_sound_m_s),
+    )
     periods: list[FloatArray] = []
     starts: list[int] = []
     skipped, last_fault, end = 0, "", time.monotonic() + seconds + _SILENCE_S
-    wanted = max(LEAST_PERIODS, round(seconds * excitation.sample_rate_hz / excitation.period_samples))
+    wanted = max(
+        LEAST_PERIODS, round(seconds * excitation.sample_rate_hz / excitation.period_samples)
+    )
     try:
         while len(periods) < wanted and time.monotonic() < end:
             period = device.read(0.5)

@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import least_squares
 
-from edge.calibration.camera import tilt_and_roll
-from edge.calibration.file import MountingPart, ScalePart
-from edge.calibration.judge import Step
-from edge.lifter import Lifter
-from edge.pose import Keypoints, LiftedPose
-from edge.pose_kernel import Kernels
-from edge.rig import Camera, Rig
+from edge.core.calibration_file import MountingPart, ScalePart
+from edge.core.pose import Keypoints, LiftedPose
+from edge.core.rig import Camera, Rig
+from edge.lifting.geometric_lifter import Lifter
+from edge.sound.pose_kernel import Kernels
+from edge.tools.calibration.board import tilt_and_roll
+from edge.tools.calibration.steps import Step
 
 Array = npt.NDArray[np.float64]
 
@@ -50,28 +50,43 @@ class WatchedLifter:
         self._lift = lifter
         self._rows: list[tuple[Array, Array, float]] = []
 
-    def __call__(self, keypoints: Keypoints, kernels: Kernels | None, rig: Rig) -> LiftedPose | None:
+    def __call__(
+        self, keypoints: Keypoints, kernels: Kernels | None, rig: Rig
+    ) -> LiftedPose | None:
         """See `Lifter`."""
         pose = self._lift(keypoints, kernels, rig)
         p = keypoints.pixels
         if keypoints.people == 1 and min(p[NECK, 2], p[RIGHT_ANKLE, 2], p[LEFT_ANKLE, 2]) >= SURE:
             by_sound = float("nan")
             if pose is not None and pose.scale_source == "sound":
-                by_sound = float(np.linalg.norm(0.5 * (pose.joints[RIGHT_ANKLE] + pose.joints[LEFT_ANKLE])))
-            self._rows.append((p[NECK, :2], 0.5 * (p[RIGHT_ANKLE, :2] + p[LEFT_ANKLE, :2]), by_sound))
+                by_sound = float(
+                    np.linalg.norm(0.5 * (pose.joints[RIGHT_ANKLE] + pose.joints[LEFT_ANKLE]))
+                )
+            self._rows.append(
+                (p[NECK, :2], 0.5 * (p[RIGHT_ANKLE, :2] + p[LEFT_ANKLE, :2]), by_sound)
+            )
         return pose
 
     @property
     def walked(self) -> Walked:
         """Everything so far."""
-        neck, ankles, by_sound = (np.array([row[i] for row in self._rows], np.float64) for i in range(3))
+        neck, ankles, by_sound = (
+            np.array([row[i] for row in self._rows], np.float64) for i in range(3)
+        )
         return Walked(neck.reshape(-1, 2), ankles.reshape(-1, 2), by_sound.reshape(-1))
 
 
-def mounting_from_walk(walked: Walked, camera: Camera, person_m: float | None) -> tuple[MountingPart | None, Step]:
+def mounting_from_walk(
+    walked: Walked, camera: Camera, person_m: float | None
+) -> tuple[MountingPart | None, Step]:
     """person_m: standing height of who walked, in shoes; None: camera.height_m was measured with a tape and is kept."""
     if person_m is None and camera.height_m is None:
-        return None, Step("mounting", "open", "neither the walker's nor the camera's height is known", "give --person-height")
+        return None, Step(
+            "mounting",
+            "open",
+            "neither the walker's nor the camera's height is known",
+            "give --person-height",
+        )
     if len(walked.neck) < LEAST_POSES:
         found = f"{len(walked.neck)} frames show one person from neck to ankles, but {LEAST_POSES} are needed"
         return None, Step("mounting", "open", found, "walk about where the camera sees you whole")
@@ -86,25 +101,39 @@ def mounting_from_walk(walked: Walked, camera: Camera, person_m: float | None) -
 
     start = np.array([np.radians(camera.tilt_deg), np.radians(camera.roll_deg), np.log(1.0)])
     tries = [start + np.array([d, 0.0, s]) for d in (0.0, 0.2) for s in (-0.4, 0.2)]
-    best = min((least_squares(misfit, t, loss="soft_l1", f_scale=4.0) for t in tries), key=lambda r: float(r.cost))
+    best = min(
+        (least_squares(misfit, t, loss="soft_l1", f_scale=4.0) for t in tries),
+        key=lambda r: float(r.cost),
+    )
     up, ratio = _up(best.x[0], best.x[1]), float(np.exp(best.x[2]))
     error = float(np.sqrt(np.median(np.sum(misfit(best.x).reshape(-1, 2) ** 2, axis=1))))
     below = np.maximum(-feet @ up, 1e-3)
     depth = feet[:, 2] / below
     measured = camera.height_m
-    height = float(measured or 0.0) if person_m is None else (NECK_SHARE * person_m - ANKLE_M) / ratio + ANKLE_M
+    height = (
+        float(measured or 0.0)
+        if person_m is None
+        else (NECK_SHARE * person_m - ANKLE_M) / ratio + ANKLE_M
+    )
     tilt, roll = tilt_and_roll(up)
     part = MountingPart(round(height, 4), round(tilt, 3), round(roll, 3), round(error, 3), "walk")
-    text = (
-        f"camera {height:.2f} m above the floor, tilted {tilt:.1f} degrees down, rolled {roll:.1f} degrees ({error:.1f} px left)"
-    )
+    text = f"camera {height:.2f} m above the floor, tilted {tilt:.1f} degrees down, rolled {roll:.1f} degrees ({error:.1f} px left)"
     if np.quantile(depth, 0.95) < LEAST_DEPTH_RATIO * np.quantile(depth, 0.05):
-        return None, Step("mounting", "open", f"{text}, but all at one distance", "walk towards the camera and away from it, too")
+        return None, Step(
+            "mounting",
+            "open",
+            f"{text}, but all at one distance",
+            "walk towards the camera and away from it, too",
+        )
     if error > ERROR_LIMIT_PX:
         # Not written: a wrong height is worse than the configuration's.
         remedy = "walk upright and slowly on the floor, feet in view; calibrate the intrinsics first (--board)"
         return None, Step("mounting", "open", f"{text}: that is no walk on a floor", remedy)
-    if person_m is not None and measured is not None and abs(height / measured - 1.0) > HEIGHT_LIMIT:
+    if (
+        person_m is not None
+        and measured is not None
+        and abs(height / measured - 1.0) > HEIGHT_LIMIT
+    ):
         text += f", but rig.camera.height_m is {measured:.2f} m"
         return part, Step("mounting", "warning", text, "measure the camera's height again")
     return part, Step("mounting", "ok", text)
@@ -114,27 +143,35 @@ def check_scale(walked: Walked, camera: Camera) -> tuple[ScalePart | None, Step]
     """Distances by sound over distances by the ankles on the floor. camera: with its height and tilt."""
     if camera.height_m is None:
         return None, Step(
-            "scale", "open", "the camera's height is not known", "give --person-height, or measure rig.camera.height_m"
+            "scale",
+            "open",
+            "the camera's height is not known",
+            "give --person-height, or measure rig.camera.height_m",
         )
     rays = camera.rays(walked.ankles).reshape(-1, 3)
     below = -(rays @ camera.room_rotation[2])
     known = np.isfinite(walked.by_sound_m) & (below > 0.05)
     if known.sum() < LEAST_POSES:
         found = f"sound gave the scale in {known.sum()} of {len(known)} frames, but {LEAST_POSES} are needed"
-        return None, Step("scale", "open", found, "leave the room first so that it is learned, then walk; see the step room")
+        return None, Step(
+            "scale",
+            "open",
+            found,
+            "leave the room first so that it is learned, then walk; see the step room",
+        )
     by_floor = np.linalg.norm(rays[known], axis=1) * (camera.height_m - ANKLE_M) / below[known]
     ratios = walked.by_sound_m[known] / by_floor
     low, middle, high = np.quantile(ratios, (0.16, 0.5, 0.84))
     part = ScalePart(round(float(middle), 4), round(float(high - low) / 2.0, 4), int(known.sum()))
     left_cm = 100.0 * float(np.median(np.abs(walked.by_sound_m[known] - by_floor)))
-    found = (
-        f"sound over floor contact {middle:.3f} +- {part.spread:.3f} in {part.poses} poses, {left_cm:.0f} cm apart in the median"
-    )
+    found = f"sound over floor contact {middle:.3f} +- {part.spread:.3f} in {part.poses} poses, {left_cm:.0f} cm apart in the median"
     if abs(middle - 1.0) > SCALE_LIMIT:
         remedy = "one of them is wrong: see the steps delay and mounting, rig.speakers_m, rig.mics_m and rig.temperature_c"
         return part, Step("scale", "warning", found, remedy)
     if part.spread > SPREAD_LIMIT:
-        return part, Step("scale", "warning", found, "walk slowly, alone, with the whole body in view")
+        return part, Step(
+            "scale", "warning", found, "walk slowly, alone, with the whole body in view"
+        )
     return part, Step("scale", "ok", found)
 
 

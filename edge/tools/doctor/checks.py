@@ -10,11 +10,17 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from edge.config import Config, KeypointsConfig, LifterConfig, load_config, state_folder
-from edge.errors import DeviceError, PosekernelError
-from edge.execution import execution
-from edge.lifters import MODELS
-from edge.sensing import Sensing, control_file
+from edge.core.config.settings import (
+    Config,
+    KeypointsConfig,
+    LifterConfig,
+    load_config,
+    state_folder,
+)
+from edge.core.errors import DeviceError, PosekernelError
+from edge.core.inference.execution import execution
+from edge.lifting.registry import MODELS
+from edge.sensor.sensing import Sensing, control_file
 
 Outcome = Literal["ok", "warning", "error"]
 PACKAGES = ("numpy", "scipy", "numba", "rocket-fft", "opencv-python-headless", "paho-mqtt")
@@ -30,7 +36,9 @@ class Finding:
     remedy: str = ""
 
 
-def examine(config_path: Path | None, hardware: bool = True, self_test: bool = False) -> list[Finding]:
+def examine(
+    config_path: Path | None, hardware: bool = True, self_test: bool = False
+) -> list[Finding]:
     """Run every check that applies; a check that fails never hides the next one.
 
     hardware False: skip sound card and camera. self_test: measure the poses of the shipped session, too.
@@ -39,12 +47,23 @@ def examine(config_path: Path | None, hardware: bool = True, self_test: bool = F
     if self_test and config_path is None:
         findings.append(_attempt("poses", lambda: _poses(KeypointsConfig(), LifterConfig())))
     if config_path is None:
-        return [*findings, Finding("config", "warning", "none given", "give --config F to check the devices and the broker too")]
+        return [
+            *findings,
+            Finding(
+                "config",
+                "warning",
+                "none given",
+                "give --config F to check the devices and the broker too",
+            ),
+        ]
     try:
         config = load_config(config_path)
     except PosekernelError as e:
         return [*findings, Finding("config", "error", str(e), "mend the named key")]
-    findings += [Finding("config", "ok", str(config_path)), Finding("networks", "ok", execution(config).as_sentence())]
+    findings += [
+        Finding("config", "ok", str(config_path)),
+        Finding("networks", "ok", execution(config).as_sentence()),
+    ]
     if config.calibration.file or config.source.kind == "device":
         findings.append(_calibration(config))
     if self_test:
@@ -55,10 +74,18 @@ def examine(config_path: Path | None, hardware: bool = True, self_test: bool = F
         findings.append(_attempt("session", lambda: _session(config)))
     elif hardware and (why := Sensing(config, control_file(config)).silent_because):
         findings.append(
-            Finding("sound card, camera", "warning", f"not tried: {why}", "ask again when sensing is on and not silent")
+            Finding(
+                "sound card, camera",
+                "warning",
+                f"not tried: {why}",
+                "ask again when sensing is on and not silent",
+            )
         )
     elif hardware:
-        findings += [_attempt("sound card", lambda: _sound(config)), _attempt("camera", lambda: _camera(config))]
+        findings += [
+            _attempt("sound card", lambda: _sound(config)),
+            _attempt("camera", lambda: _camera(config)),
+        ]
     if config.mqtt.enabled:
         findings.append(_broker(config))
     return findings
@@ -92,7 +119,12 @@ def _attempt(check: str, work: Callable[[], str]) -> Finding:
         found, _, remedy = str(e).partition("; ")
         return Finding(check, "error", found, remedy or "see the message")
     except Exception as e:  # one broken driver must not hide the other findings
-        return Finding(check, "error", f"{type(e).__name__}: {e}", "this is a fault of a driver or of posekernel: report it")
+        return Finding(
+            check,
+            "error",
+            f"{type(e).__name__}: {e}",
+            "this is a fault of a driver or of posekernel: report it",
+        )
 
 
 def _python() -> Finding:
@@ -121,24 +153,27 @@ def _models() -> list[Finding]:
 
 
 def _load(path: Path) -> str:
-    from edge.tflite import Model
+    from edge.core.inference.tflite import Model
 
     return f"loads with {Model(path, 1).runtime}"
 
 
 def _poses(keypoints: KeypointsConfig, lifter: LifterConfig) -> str:
-    from edge.self_test import self_test
+    from edge.tools.self_test import self_test
 
     return self_test(keypoints, lifter)
 
 
 def _numba_cache() -> Finding:
-    where = Path(os.environ.get("NUMBA_CACHE_DIR") or Path(__file__).parent / "__pycache__")
+    where = Path(os.environ.get("NUMBA_CACHE_DIR") or Path(__file__).parents[2] / "__pycache__")
     probe = where if where.exists() else where.parent
     if os.access(probe, os.W_OK):
         return Finding("compiler cache", "ok", str(where))
     return Finding(
-        "compiler cache", "warning", f"{where} is not writable", "set NUMBA_CACHE_DIR to a writable folder: start-up is slow"
+        "compiler cache",
+        "warning",
+        f"{where} is not writable",
+        "set NUMBA_CACHE_DIR to a writable folder: start-up is slow",
     )
 
 
@@ -157,12 +192,17 @@ def _state(folder: Path) -> Finding:
 
 
 def _calibration(config: Config) -> Finding:
-    from edge.calibration.file import load_calibration
-    from edge.runner import make_plan
+    from edge.core.calibration_file import load_calibration
+    from edge.sensor.run import make_plan
 
     if not config.calibration.file:
         remedy = "posekernel calibrate --config F --out C, then set calibration.file to C"
-        return Finding("calibration", "warning", "none: channels, delay and camera are as the configuration says", remedy)
+        return Finding(
+            "calibration",
+            "warning",
+            "none: channels, delay and camera are as the configuration says",
+            remedy,
+        )
     path = Path(config.calibration.file)
 
     def fits() -> str:
@@ -179,15 +219,15 @@ def _calibration(config: Config) -> Finding:
 
 
 def _session(config: Config) -> str:
-    from edge.session import load_session
+    from edge.sources.session.reader import load_session
 
     session = load_session(Path(config.source.path))
     return f"{config.source.path}: {session.source}, {session.periods} periods, {len(session.frame_times_ns)} frames"
 
 
 def _sound(config: Config) -> str:
-    from edge.alsa import AlsaAudio
-    from edge.runner import make_plan
+    from edge.sensor.run import make_plan
+    from edge.sources.alsa.stream import AlsaAudio
 
     plan = make_plan(config)
     audio = AlsaAudio(config.audio, plan.excitation, plan.rig)
@@ -197,7 +237,9 @@ def _sound(config: Config) -> str:
         audio.close()
     if not faults:
         why = audio.counters.last_error or "no period was completed"
-        raise DeviceError(f"{config.audio.capture} gave no sound within 5 s ({why}); check the cable and `arecord -L`")
+        raise DeviceError(
+            f"{config.audio.capture} gave no sound within 5 s ({why}); check the cable and `arecord -L`"
+        )
     good = faults.count("")
     if not good:
         raise DeviceError(
@@ -207,7 +249,7 @@ def _sound(config: Config) -> str:
 
 
 def _camera(config: Config) -> str:
-    from edge.camera import open_camera
+    from edge.sources.camera.grabber import open_camera
 
     camera = open_camera(config.camera)
     try:
@@ -222,7 +264,7 @@ def _camera(config: Config) -> str:
 
 
 def _broker(config: Config) -> Finding:
-    from edge.mqtt_check import check
+    from edge.output.mqtt.broker_visit import check
 
     where = f"{config.mqtt.host}:{config.mqtt.port}"
     problem = check(config.mqtt, config.device.id)

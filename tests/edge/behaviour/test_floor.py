@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from edge.activity import ActivityTracker
-from edge.floor import FARTHEST_M, MEMORY_S, FloorLevel
-from tests.acting import Array, figure, lying, noisy, seated, watch
+from edge.behaviour.floor import FARTHEST_M, MEMORY_S, FloorLevel
+from edge.behaviour.posture import ActivityTracker
+from tests.support.acting import Array, figure, lying, noisy, seated, watch
 
 RAISED = np.array([0.0, 0.0, 0.12])  # by so much the calibration is wrong
 
@@ -24,9 +24,13 @@ def lie_height_m(tracker: ActivityTracker, before: list[Array]) -> float:
 
 def test_standing_shows_where_the_floor_is() -> None:
     assert lie_height_m(ActivityTracker(), []) == pytest.approx(0.24, abs=0.03)
-    assert lie_height_m(ActivityTracker(), raised([figure()] * 300)) == pytest.approx(0.12, abs=0.04)
+    assert lie_height_m(ActivityTracker(), raised([figure()] * 300)) == pytest.approx(
+        0.12, abs=0.04
+    )
     walk = [figure(place=(0.0, 2.0 + 0.05 * k)) for k in range(60)]
-    assert lie_height_m(ActivityTracker(), raised((walk + walk[::-1]) * 3)) == pytest.approx(0.12, abs=0.04)
+    assert lie_height_m(ActivityTracker(), raised((walk + walk[::-1]) * 3)) == pytest.approx(
+        0.12, abs=0.04
+    )
 
 
 def test_a_moment_is_not_believed_in_full() -> None:
@@ -35,7 +39,13 @@ def test_a_moment_is_not_believed_in_full() -> None:
 
 @pytest.mark.parametrize(
     "pose",
-    [seated(), lying(), figure(hip=0.48, lean_deg=110.0), figure(hip=0.27, shank_deg=-88.0), figure(hip=0.07, thigh_deg=90)],
+    [
+        seated(),
+        lying(),
+        figure(hip=0.48, lean_deg=110.0),
+        figure(hip=0.27, shank_deg=-88.0),
+        figure(hip=0.07, thigh_deg=90),
+    ],
 )
 def test_only_those_on_their_feet_show_it(pose: Array) -> None:
     assert lie_height_m(ActivityTracker(), raised([pose] * 300)) == pytest.approx(0.24, abs=0.03)

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from edge.activity import HOLD_S, VISIT_S, WINDOW_S, ActivityTracker
-from edge.pose import Activity, Posture
-from edge.zones import ZoneConfig
-from tests.acting import Array, figure, lying, noisy, seated, watch
+from edge.behaviour.posture import HOLD_S, VISIT_S, WINDOW_S, ActivityTracker
+from edge.behaviour.zones import ZoneConfig
+from edge.core.pose import Activity, Posture
+from tests.support.acting import Array, figure, lying, noisy, seated, watch
 
 POSES: list[tuple[Posture, dict[str, float]]] = [
     ("standing", {}),
@@ -56,7 +56,10 @@ def test_who_lies_has_no_heading() -> None:
 @pytest.mark.parametrize("speed_m_s", [0.7, 1.2])
 def test_walking_has_a_speed_and_a_direction(speed_m_s: float) -> None:
     step = 0.1 * speed_m_s * np.array([np.sin(0.5), np.cos(0.5)])
-    poses = [figure(place=tuple(np.array([-1.0, 2.0]) + k * step), heading_deg=-np.degrees(0.5)) for k in range(40)]
+    poses = [
+        figure(place=tuple(np.array([-1.0, 2.0]) + k * step), heading_deg=-np.degrees(0.5))
+        for k in range(40)
+    ]
     told = watch(ActivityTracker(), noisy(poses, 0.03))
     assert {a.posture for a in told[12:]} == {"walking"}
     assert np.mean([a.speed_m_s for a in told[12:]]) == pytest.approx(speed_m_s, rel=0.1)
@@ -93,7 +96,10 @@ def test_without_a_room_frame_only_the_height_is_known() -> None:
 
 
 def test_an_assumed_height_is_not_told_as_a_measured_one() -> None:
-    assert watch(ActivityTracker(), [figure()] * 10, scale_source="height")[-1].standing_height_m is None
+    assert (
+        watch(ActivityTracker(), [figure()] * 10, scale_source="height")[-1].standing_height_m
+        is None
+    )
 
 
 def test_height_is_steady_and_belongs_to_one_visit() -> None:
@@ -125,7 +131,9 @@ def test_a_step_backwards_in_time_starts_anew() -> None:
 
 def test_zones_follow_the_smoothed_place() -> None:
     zone = ZoneConfig("Sofa", ((-0.5, 2.5), (0.5, 2.5), (0.5, 3.5), (-0.5, 3.5)))
-    told = watch(ActivityTracker([zone]), noisy([figure()] * 30 + [figure(place=(1.5, 3.0))] * 30, 0.05))
+    told = watch(
+        ActivityTracker([zone]), noisy([figure()] * 30 + [figure(place=(1.5, 3.0))] * 30, 0.05)
+    )
     assert told[0].zones == ()
     assert told[25].zones == ("Sofa",)
     assert told[-1].zones == ()

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from edge.config import TrackConfig
-from edge.pose import LiftedPose
-from edge.track import OneEuro, Tracker
-from tests.bodies import standing
+from edge.behaviour.track import OneEuro, Tracker
+from edge.core.config.settings import TrackConfig
+from edge.core.pose import LiftedPose
+from tests.support.bodies import standing
 
 DT_NS = 100_000_000
 
@@ -60,8 +60,12 @@ def test_a_gap_and_another_person_start_anew() -> None:
     track = Tracker(TrackConfig())
     track(pose(3.0), 0)
     np.testing.assert_allclose(track(pose(4.0), 5_000_000_000).joints, pose(4.0).joints)
-    np.testing.assert_allclose(track(pose(2.5, x=1.2), 5_100_000_000).joints, pose(2.5, x=1.2).joints)
-    np.testing.assert_allclose(track(pose(3.0), 100).joints, pose(3.0).joints)  # the clock went back
+    np.testing.assert_allclose(
+        track(pose(2.5, x=1.2), 5_100_000_000).joints, pose(2.5, x=1.2).joints
+    )
+    np.testing.assert_allclose(
+        track(pose(3.0), 100).joints, pose(3.0).joints
+    )  # the clock went back
 
 
 def test_switched_off_it_changes_nothing() -> None:

@@ -7,17 +7,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.config import load_config
-from edge.errors import ConfigError
-from edge.zones import ENTER_S, LEAVE_M, LEAVE_S, ZoneConfig, ZoneOccupancy, check_zones, outside
-from tests.test_config import GOOD, write
+from edge.behaviour.zones import (
+    ENTER_S,
+    LEAVE_M,
+    LEAVE_S,
+    ZoneConfig,
+    ZoneOccupancy,
+    check_zones,
+    outside,
+)
+from edge.core.config.settings import load_config
+from edge.core.errors import ConfigError
+from tests.edge.core.test_config import GOOD, write
 
 SQUARE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 L_SHAPE = ((0.0, 0.0), (2.0, 0.0), (2.0, 1.0), (1.0, 1.0), (1.0, 2.0), (0.0, 2.0))
 
 
 def test_good_zones_pass_in_either_sense() -> None:
-    check_zones([ZoneConfig("Sofa", SQUARE), ZoneConfig("Bed", SQUARE[::-1]), ZoneConfig("Küche 2", L_SHAPE)])
+    check_zones(
+        [
+            ZoneConfig("Sofa", SQUARE),
+            ZoneConfig("Bed", SQUARE[::-1]),
+            ZoneConfig("Küche 2", L_SHAPE),
+        ]
+    )
     check_zones([])
 
 
@@ -28,13 +42,18 @@ def test_good_zones_pass_in_either_sense() -> None:
         (tuple((float(k), float(k * k)) for k in range(70)), "found 70 corners"),
         (((0.0, 0.0), (1.0, 1.0), (1.0, 0.0), (0.0, 1.0)), "cross"),
         (((0.0, 0.0), (2.0, 0.0), (1.0, 0.0)), "cross"),
-        (((0.0, 0.0), (2.0, 0.0), (2.0, 2.0), (1.0, 0.0), (0.0, 2.0)), "cross"),  # a corner on another side
+        (
+            ((0.0, 0.0), (2.0, 0.0), (2.0, 2.0), (1.0, 0.0), (0.0, 2.0)),
+            "cross",
+        ),  # a corner on another side
         (((0.0, 0.0), (1.0, 0.0), (1.0, 0.0), (0.0, 1.0)), "twice in a row"),
         ((*SQUARE, SQUARE[0]), "twice in a row"),
         (((0.0, 0.0), (0.1, 0.0), (0.1, 0.1)), "area of 0.005 m2"),
     ],
 )
-def test_wrong_polygons_are_refused(polygon: tuple[tuple[float, float], ...], complaint: str) -> None:
+def test_wrong_polygons_are_refused(
+    polygon: tuple[tuple[float, float], ...], complaint: str
+) -> None:
     with pytest.raises(ConfigError, match=r"zones\[0\].polygon \(Sofa\)") as e:
         check_zones([ZoneConfig("Sofa", polygon)])
     assert complaint in str(e.value)
@@ -53,7 +72,13 @@ def test_names_that_home_assistant_would_take_for_one_are_refused() -> None:
 
 @pytest.mark.parametrize(
     ("place", "distance"),
-    [((0.5, 0.9), -0.1), ((0.5, 1.2), 0.2), ((1.3, 1.4), 0.5), ((-0.1, 0.5), 0.1), ((0.5, 0.5), -0.5)],
+    [
+        ((0.5, 0.9), -0.1),
+        ((0.5, 1.2), 0.2),
+        ((1.3, 1.4), 0.5),
+        ((-0.1, 0.5), 0.1),
+        ((0.5, 0.5), -0.5),
+    ],
 )
 def test_distance_from_a_square(place: tuple[float, float], distance: float) -> None:
     for polygon in (SQUARE, SQUARE[::-1]):
@@ -66,15 +91,21 @@ def test_the_inner_corner_of_an_l_is_outside() -> None:
 
 
 @given(st.floats(-3, 3), st.floats(-3, 3), st.floats(0, 6.28))
-def test_distance_does_not_depend_on_where_the_polygon_lies(x: float, y: float, turn: float) -> None:
+def test_distance_does_not_depend_on_where_the_polygon_lies(
+    x: float, y: float, turn: float
+) -> None:
     c, s = np.cos(turn), np.sin(turn)
     rotation = np.array([[c, -s], [s, c]])
     moved = np.array(L_SHAPE) @ rotation.T + [5.0, -2.0]
     place = rotation @ [x, y] + [5.0, -2.0]
-    assert outside(moved, (float(place[0]), float(place[1]))) == pytest.approx(outside(np.array(L_SHAPE), (x, y)), abs=1e-9)
+    assert outside(moved, (float(place[0]), float(place[1]))) == pytest.approx(
+        outside(np.array(L_SHAPE), (x, y)), abs=1e-9
+    )
 
 
-def walk(zones: ZoneOccupancy, places: list[tuple[float, float]], start_s: float, step_s: float = 0.1) -> list[tuple[str, ...]]:
+def walk(
+    zones: ZoneOccupancy, places: list[tuple[float, float]], start_s: float, step_s: float = 0.1
+) -> list[tuple[str, ...]]:
     return [zones(place, start_s + k * step_s) for k, place in enumerate(places)]
 
 
@@ -96,7 +127,9 @@ def test_no_flicker_at_the_edge_nor_by_single_poses() -> None:
     wrong_now_and_then = [(0.5, 3.0) if k % 5 == 0 else (0.5, 0.9) for k in range(50)]
     assert set(walk(zones, wrong_now_and_then, 6.0)) == {("Sofa",)}
     passing_by = ZoneOccupancy([ZoneConfig("Sofa", SQUARE)])
-    assert set(walk(passing_by, [(0.5, 0.9) if k % 4 == 0 else (0.5, 1.5) for k in range(50)], 0.0)) == {()}
+    assert set(
+        walk(passing_by, [(0.5, 0.9) if k % 4 == 0 else (0.5, 1.5) for k in range(50)], 0.0)
+    ) == {()}
 
 
 def test_zones_may_overlap() -> None:
@@ -107,10 +140,15 @@ def test_zones_may_overlap() -> None:
 
 def test_zones_come_from_the_file_and_need_the_cameras_height(tmp_path: Path) -> None:
     zones = '[[zones]]\nname = "Sofa"\npolygon = [[-1, 2], [0.5, 2], [0.5, 3]]\n'
-    assert load_config(write(tmp_path, GOOD + zones)).zones == (ZoneConfig("Sofa", ((-1.0, 2.0), (0.5, 2.0), (0.5, 3.0))),)
+    assert load_config(write(tmp_path, GOOD + zones)).zones == (
+        ZoneConfig("Sofa", ((-1.0, 2.0), (0.5, 2.0), (0.5, 3.0))),
+    )
     for text, complaint in (
         (GOOD.replace("height_m = 1.2\n", "") + zones, "rig.camera.height_m"),
-        (GOOD + zones.replace("[0.5, 3]", "[0.5, 300]"), r"zones\[0\].polygon\[2\]\[1\]: found 300"),
+        (
+            GOOD + zones.replace("[0.5, 3]", "[0.5, 300]"),
+            r"zones\[0\].polygon\[2\]\[1\]: found 300",
+        ),
         (GOOD + zones.replace("[0.5, 3]", "[0.5]"), r"zones\[0\].polygon\[2\]: found 1 values"),
         (GOOD + zones.replace("name", "nam"), "did you mean name"),
         (GOOD + zones + zones, "too much like"),

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import load_config, make_rig
-from edge.errors import ConfigError
+from edge.core.config.settings import load_config, make_rig
+from edge.core.errors import ConfigError
 
 GOOD = """
 [device]
@@ -61,7 +61,11 @@ def test_good_file_loads_with_units_and_defaults(tmp_path: Path) -> None:
         ('id = "kitchen"', 'id = "kit chen"', ["device.id", "'kit chen'", "letters"]),
         ('id = "kitchen"', "", ["device.id", "missing"]),
         ('id = "kitchen"', "id = 3", ["device.id", "number 3", "text"]),
-        ("channels = 6", "chanels = 6", ["audio.chanels", "did you mean channels?", "mic_channels"]),
+        (
+            "channels = 6",
+            "chanels = 6",
+            ["audio.chanels", "did you mean channels?", "mic_channels"],
+        ),
         ("channels = 6", 'channels = "6"', ["audio.channels", "text '6'", "whole number"]),
         ("channels = 6", "channels = true", ["audio.channels", "truth value"]),
         ("channels = 6", "channels = 0", ["audio.channels", "found 0", "1 to 64"]),
@@ -70,8 +74,16 @@ def test_good_file_loads_with_units_and_defaults(tmp_path: Path) -> None:
         ("mic_channels = [1, 2, 3, 4]", "mic_channels = [1, 2, 3]", ["3 channels", "4 positions"]),
         ("band_hz = [2000, 7500]", "band_hz = [2000, 9000]", ["band_hz", "[2000, 9000]", "8000"]),
         ("band_hz = [2000, 7500]", "band_hz = [2000]", ["band_hz", "1 values", "2 are needed"]),
-        ("sample_rate_hz = 16000", "sample_rate_hz = 16000\nperiod_s = 0.10001", ["period_s", "whole number"]),
-        ("sample_rate_hz = 16000", "sample_rate_hz = 16000\nlevel_dbfs = 0.0", ["level_dbfs", "-6"]),
+        (
+            "sample_rate_hz = 16000",
+            "sample_rate_hz = 16000\nperiod_s = 0.10001",
+            ["period_s", "whole number"],
+        ),
+        (
+            "sample_rate_hz = 16000",
+            "sample_rate_hz = 16000\nlevel_dbfs = 0.0",
+            ["level_dbfs", "-6"],
+        ),
         ('backend = "v4l2"', 'backend = "v4l"', ["camera.backend", "'v4l'", "did you mean 'v4l2'"]),
         ('device = "/dev/video0"', "", ["camera.device", "needs it"]),
         ("temperature_c = 21.5", "temperature_c = 210", ["rig.temperature_c", "-30"]),
@@ -80,7 +92,11 @@ def test_good_file_loads_with_units_and_defaults(tmp_path: Path) -> None:
         ("[rig.camera]", "[rig.camera", ["not valid TOML"]),
         ('kind = "device"', 'kind = "replay"', ["source.path"]),
         ('kind = "device"', 'kind = "simulator"', ["source.kind", "'device', 'replay'"]),
-        ("temperature_c = 21.5", "[mqtt]\nclient_cert = 'a.pem'\n[extra]", ["extra", "no such key"]),
+        (
+            "temperature_c = 21.5",
+            "[mqtt]\nclient_cert = 'a.pem'\n[extra]",
+            ["extra", "no such key"],
+        ),
         ("[excitation]", "[mqtt]\ntls = true\nclient_cert = 'a.pem'\n[excitation]", ["client_key"]),
         ("[excitation]", "[runtime]\nwindow_s = 0.2\n[excitation]", ["window_s", "0.1 s"]),
         ("[excitation]", "[runtime]\nwindow_s = 0.01\n[excitation]", ["window_s", "max_range_m"]),

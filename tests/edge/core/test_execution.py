@@ -7,22 +7,42 @@ from pathlib import Path
 
 import pytest
 
-from edge import execution as subject
-from edge.config import Config, DeviceConfig, KeypointsConfig, LifterConfig, RuntimeConfig, load_config
-from edge.errors import ConfigError, ModelError
-from edge.execution import BoardChoice, LifterChoice, board_name, choice_file, execution, save_choice
-from edge.lifters import MODELS, make_lifter
-from edge.tflite import load_runtime
+from edge.core.config.settings import (
+    Config,
+    DeviceConfig,
+    KeypointsConfig,
+    LifterConfig,
+    RuntimeConfig,
+    load_config,
+)
+from edge.core.errors import ConfigError, ModelError
+from edge.core.inference import execution as subject
+from edge.core.inference.execution import (
+    BoardChoice,
+    LifterChoice,
+    board_name,
+    choice_file,
+    execution,
+    save_choice,
+)
+from edge.core.inference.tflite import load_runtime
+from edge.lifting.registry import MODELS, make_lifter
 
 RUNTIME = load_runtime()[0]
 BEST = BoardChoice(
-    board=board_name(), runtime=RUNTIME, keypoints_threads=3, ray=LifterChoice("float", 2), volume=LifterChoice("int8", 4)
+    board=board_name(),
+    runtime=RUNTIME,
+    keypoints_threads=3,
+    ray=LifterChoice("float", 2),
+    volume=LifterChoice("int8", 4),
 )
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
-    return Config(device=DeviceConfig("hall"), runtime=RuntimeConfig(state_dir=str(tmp_path / "state")))
+    return Config(
+        device=DeviceConfig("hall"), runtime=RuntimeConfig(state_dir=str(tmp_path / "state"))
+    )
 
 
 def test_without_a_choice_the_defaults_hold_and_nothing_is_written(config: Config) -> None:
@@ -45,7 +65,9 @@ def test_a_saved_choice_is_used_for_what_is_auto(config: Config) -> None:
 
 def test_the_configuration_comes_before_the_choice(config: Config) -> None:
     save_choice(choice_file(config), BEST)
-    own = replace(config, keypoints=KeypointsConfig(threads=1), lifter=LifterConfig(variant="int8", threads=5))
+    own = replace(
+        config, keypoints=KeypointsConfig(threads=1), lifter=LifterConfig(variant="int8", threads=5)
+    )
     found = execution(own)
     assert (found.keypoints_threads, found.lifter_threads, found.variant) == (1, 5, "int8")
     full = replace(own, runtime=replace(own.runtime, tflite=RUNTIME))
@@ -122,8 +144,13 @@ def test_the_file_says_auto_or_a_number(tmp_path: Path) -> None:
         return load_config(path)
 
     assert read("[keypoints]\nthreads = 'auto'").keypoints.threads == "auto"
-    assert read("[keypoints]\nthreads = 4\n[lifter]\nthreads = 2\nvariant = 'float'").lifter.threads == 2
-    with pytest.raises(ConfigError, match=r'keypoints.threads: found 99, allowed: 1 to 16, or "auto"'):
+    assert (
+        read("[keypoints]\nthreads = 4\n[lifter]\nthreads = 2\nvariant = 'float'").lifter.threads
+        == 2
+    )
+    with pytest.raises(
+        ConfigError, match=r'keypoints.threads: found 99, allowed: 1 to 16, or "auto"'
+    ):
         read("[keypoints]\nthreads = 99")
     with pytest.raises(ConfigError, match=r'a whole number is needed, or "auto"'):
         read("[lifter]\nthreads = 'many'")

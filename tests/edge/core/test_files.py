@@ -1,4 +1,4 @@
-"""Files are replaced whole: `python -m tests.faults.writes` kills writers of every kind; here is what a kill does not show."""
+"""Files are replaced whole: `python -m tests.system.faults.writes` kills writers of every kind; here is what a kill does not show."""
 
 import os
 import stat
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.files import write_whole
+from edge.core.files import write_whole
 
 
 def test_a_new_file_gets_the_rights_asked_for(tmp_path: Path) -> None:
@@ -35,7 +35,9 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     assert (tmp_path / "real").read_bytes() == b"new"
 
 
-def test_what_cannot_be_written_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_written_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "kept").write_bytes(b"old")
 
     def full(fd: int) -> None:
@@ -57,7 +59,14 @@ def test_what_a_killed_writer_left_is_in_nobodys_way(tmp_path: Path) -> None:
 
 def test_a_kill_leaves_the_old_file_or_the_new() -> None:
     """Thirty kills, five for each kind of file that the sensor writes."""
-    command = [sys.executable, "-m", "tests.faults.writes", "--kills", "5"]
-    done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, timeout=300, check=False)
+    command = [sys.executable, "-m", "tests.system.faults.writes", "--kills", "5"]
+    done = subprocess.run(
+        command,
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 6

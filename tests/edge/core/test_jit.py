@@ -6,32 +6,45 @@ import sys
 from pathlib import Path
 
 SUBSET = (
-    "test_deconvolution.py::test_equals_reference",
-    "test_deconvolution.py::test_reference_takes_out_delay_level_and_colour",
-    "test_pose_kernel.py::test_envelope_is_the_magnitude",
-    "test_pose_kernel.py::test_pool_equals_reference",
-    "test_volume.py::test_gather_of_a_pulse_equals_reference",
-    "test_volume.py::test_points_equal_reference",
-    "test_volume.py::test_coherent_points_interpolate_tones_of_any_band",
+    "sound/test_deconvolution.py::test_equals_reference",
+    "sound/test_deconvolution.py::test_reference_takes_out_delay_level_and_colour",
+    "sound/test_pose_kernel.py::test_envelope_is_the_magnitude",
+    "sound/test_pose_kernel.py::test_pool_equals_reference",
+    "sound/test_volume.py::test_gather_of_a_pulse_equals_reference",
+    "sound/test_volume.py::test_points_equal_reference",
+    "sound/test_volume.py::test_coherent_points_interpolate_tones_of_any_band",
 )
 
 
 def test_kernels_mean_the_same_without_the_compiler():
-    here = Path(__file__).parent
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *(str(here / name) for name in SUBSET)]
+    here = Path(__file__).parents[1]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        *(str(here / name) for name in SUBSET),
+    ]
     done = subprocess.run(
-        command, cwd=here.parent, env={**os.environ, "NUMBA_DISABLE_JIT": "1"}, capture_output=True, text=True, timeout=300
+        command,
+        cwd=here.parent,
+        env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert done.returncode == 0, done.stdout[-3_000:] + done.stderr[-1_000:]
 
 
 COMPILED = """
 import threading
-from edge.app import DEMO_SESSION
-from edge.config import Config, DeviceConfig, SourceConfig
-from edge.jit import compiled_here
-from edge.pipeline import Pipeline
-from edge.runner import make_plan
+from edge.tools.app import DEMO_SESSION
+from edge.core.config.settings import Config, DeviceConfig, SourceConfig
+from edge.core.jit import compiled_here
+from edge.sensor.pipeline import Pipeline
+from edge.sensor.run import make_plan
 config = Config(device=DeviceConfig("test"), source=SourceConfig("replay", str(DEMO_SESSION), realtime=False))
 plan = make_plan(config)
 pipeline = Pipeline(config, plan.rig, plan.excitation)
@@ -46,7 +59,14 @@ def test_a_run_compiles_nothing_that_warming_up_did_not(tmp_path):
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
     environment.pop("NUMBA_DISABLE_JIT", None)
     command = [sys.executable, "-c", COMPILED]
-    done = subprocess.run(command, cwd=Path(__file__).parents[1], env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        command,
+        cwd=Path(__file__).parents[3],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr
     warm, later, poses = map(int, done.stdout.split())
     assert warm > 10

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from edge.__main__ import main
-from edge.config import load_config, make_rig
-from edge.errors import ConfigError
-from edge.profiles import (
+from edge.core.config.settings import load_config, make_rig
+from edge.core.errors import ConfigError
+from edge.core.profiles import (
     FIRMWARE_CONFIG,
     Place,
     Span,
@@ -24,7 +24,12 @@ from edge.profiles import (
     render_config,
 )
 
-SITE = ["device.id=hall", "place.speaker_m=[0.10, 0.06, 0.0]", "mqtt.host=broker.local", "rig.camera.height_m=1.4"]
+SITE = [
+    "device.id=hall",
+    "place.speaker_m=[0.10, 0.06, 0.0]",
+    "mqtt.host=broker.local",
+    "rig.camera.height_m=1.4",
+]
 ONLY_THE_SITE_KNOWS = {
     "audio.capture": "hw:CARD=Device",
     "audio.playback": "hw:CARD=Headphones",
@@ -53,7 +58,9 @@ def test_there_are_the_arrays_and_boards_that_are_sold() -> None:
 
 
 @pytest.mark.parametrize(("array", "board"), ALLOWED)
-def test_an_allowed_pair_makes_a_whole_valid_configuration(array: str, board: str, tmp_path: Path) -> None:
+def test_an_allowed_pair_makes_a_whole_valid_configuration(
+    array: str, board: str, tmp_path: Path
+) -> None:
     path = tmp_path / "config.toml"
     path.write_text(render_config(array, board, site(array)))
     config = load_config(path)
@@ -66,12 +73,16 @@ def test_an_allowed_pair_makes_a_whole_valid_configuration(array: str, board: st
     assert len(rig.mics) == (len(profile.mics) or 2)
     if profile.mics:
         apart = np.linalg.norm(rig.mics[0] - rig.mics[1])
-        assert apart == pytest.approx(np.hypot(*np.subtract(profile.mics[0].position_m, profile.mics[1].position_m)), abs=1e-4)
+        assert apart == pytest.approx(
+            np.hypot(*np.subtract(profile.mics[0].position_m, profile.mics[1].position_m)), abs=1e-4
+        )
     assert main(["config", "--check", str(path)]) == 0
 
 
 @pytest.mark.parametrize(("array", "board"), sorted(REFUSED))
-def test_a_forbidden_pair_is_refused_with_its_reason(array: str, board: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_forbidden_pair_is_refused_with_its_reason(
+    array: str, board: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     command = ["config", "--array", array, "--board", board]
     for setting in site(array):
         command += ["--set", setting]
@@ -85,7 +96,9 @@ def test_the_example_is_what_its_array_and_board_make(tmp_path: Path) -> None:
     example = load_config(FIRMWARE_CONFIG / "example.toml")
     hw = "hw:CARD=ArrayUAC10"
     text = render_config(
-        "respeaker-usb-v2", "raspberry-pi-5", [*SITE, f"audio.capture={hw}", f"audio.playback={hw}", "place.turn_deg=180"]
+        "respeaker-usb-v2",
+        "raspberry-pi-5",
+        [*SITE, f"audio.capture={hw}", f"audio.playback={hw}", "place.turn_deg=180"],
     )
     (tmp_path / "config.toml").write_text(text)
     made = load_config(tmp_path / "config.toml")
@@ -105,7 +118,9 @@ def test_every_number_names_a_source_and_none_is_called_measured() -> None:
             known = {s.id for s in profile.sources}
             assert len(facts) >= 2
             assert {f.source for f in facts} <= known
-            assert not any(f.verified for f in facts), "nothing was measured on real hardware: a change here needs a log"
+            assert not any(f.verified for f in facts), (
+                "nothing was measured on real hardware: a change here needs a log"
+            )
 
 
 def test_a_mounted_array_is_turned_and_never_mirrored() -> None:
@@ -120,7 +135,9 @@ def test_a_mounted_array_is_turned_and_never_mirrored() -> None:
         facing = mic_positions(array, Place((0.1, 0.0, 0.0), turn_deg=turn))
         flat = mic_positions(array, Place((0.1, 0.0, 0.0), mount="flat", turn_deg=turn))
         in_plane = normal(np.array([[*m.position_m, 0.0] for m in array.mics]))[2]
-        np.testing.assert_allclose(normal(facing), [0.0, 0.0, in_plane], atol=1e-12)  # the face looks forward
+        np.testing.assert_allclose(
+            normal(facing), [0.0, 0.0, in_plane], atol=1e-12
+        )  # the face looks forward
         np.testing.assert_allclose(normal(flat), [0.0, -in_plane, 0.0], atol=1e-12)  # and up
     upright = mic_positions(array, Place((0.1, 0.0, 0.0)))
     assert upright[0][1] < 0.06  # y up in the profile is up in the room
@@ -163,8 +180,20 @@ def test_unknown_names_list_the_known_ones() -> None:
 
 def test_settings_are_kept_as_given(tmp_path: Path) -> None:
     out = tmp_path / "config.toml"
-    command = ["config", "--array", "respeaker-usb-v2", "--board", "raspberry-pi-4", "--out", str(out)]
-    for setting in (*SITE, 'mqtt.username=site "1"', "zones=[{name = 'sofa', polygon = [[0, 1], [1, 1], [1, 2]]}]"):
+    command = [
+        "config",
+        "--array",
+        "respeaker-usb-v2",
+        "--board",
+        "raspberry-pi-4",
+        "--out",
+        str(out),
+    ]
+    for setting in (
+        *SITE,
+        'mqtt.username=site "1"',
+        "zones=[{name = 'sofa', polygon = [[0, 1], [1, 1], [1, 2]]}]",
+    ):
         command += ["--set", setting]
     assert main(command) == 0
     table = tomllib.loads(out.read_text())
@@ -173,7 +202,9 @@ def test_settings_are_kept_as_given(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", names("arrays"))
-def test_alsa_reads_the_arrays_file_and_looks_for_its_card(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_alsa_reads_the_arrays_file_and_looks_for_its_card(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     alsaaudio = pytest.importorskip("alsaaudio", reason="pyalsaaudio is not installed")
     text = (FIRMWARE_CONFIG / "alsa" / f"{name}.conf").read_text()
     array = load_array(name)
@@ -181,9 +212,17 @@ def test_alsa_reads_the_arrays_file_and_looks_for_its_card(name: str, tmp_path: 
     (tmp_path / "alsa.conf").write_text(f"</usr/share/alsa/alsa.conf>\n{text}")
     script = "import alsaaudio, sys\ntry: alsaaudio.PCM(device=sys.argv[1])\nexcept alsaaudio.ALSAAudioError as e: print(e)\n"
     del alsaaudio
-    for pcm, expected in (("posekernel_capture", "No such device"), ("posekernel_nothing", "No such file or directory")):
+    for pcm, expected in (
+        ("posekernel_capture", "No such device"),
+        ("posekernel_nothing", "No such file or directory"),
+    ):
         monkeypatch.setenv("ALSA_CONFIG_PATH", str(tmp_path / "alsa.conf"))
-        done = subprocess.run([__import__("sys").executable, "-c", script, pcm], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [__import__("sys").executable, "-c", script, pcm],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         assert expected in done.stdout
 
 

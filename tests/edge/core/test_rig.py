@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge.errors import ConfigError
-from edge.rig import Camera, Rig, load_rig, rig_from_dict, rig_to_dict, speed_of_sound
+from edge.core.errors import ConfigError
+from edge.core.rig import Camera, Rig, load_rig, rig_from_dict, rig_to_dict, speed_of_sound
 
 
 def camera(**kw: float) -> Camera:
@@ -25,8 +25,12 @@ def test_projection_and_rays_are_inverse_also_with_distortion() -> None:
 
 def test_a_tilted_camera_sees_the_floor_where_trigonometry_says() -> None:
     cam = camera(height_m=1.5, tilt_deg=30.0)
-    on_axis = np.array([0.0, 0.0, 3.0])  # 1.5 m high, looking 30 degrees down: the axis meets the floor after 3 m
-    np.testing.assert_allclose(cam.to_room(on_axis), [0.0, 3.0 * np.cos(np.radians(30)), 0.0], atol=1e-12)
+    on_axis = np.array(
+        [0.0, 0.0, 3.0]
+    )  # 1.5 m high, looking 30 degrees down: the axis meets the floor after 3 m
+    np.testing.assert_allclose(
+        cam.to_room(on_axis), [0.0, 3.0 * np.cos(np.radians(30)), 0.0], atol=1e-12
+    )
     above = cam.to_room(np.array([0.0, -1.0, 3.0]))
     assert above[2] == pytest.approx(np.cos(np.radians(30)))
     np.testing.assert_allclose(cam.from_room(cam.to_room(on_axis)), on_axis, atol=1e-12)
@@ -48,7 +52,11 @@ def test_upright_things_lean_anticlockwise_in_a_camera_turned_clockwise() -> Non
 
 @pytest.mark.parametrize(
     "change",
-    [{name: bad} for name in ("width", "height", "fx", "fy") for bad in (0, -1, float("nan"), float("inf"))]
+    [
+        {name: bad}
+        for name in ("width", "height", "fx", "fy")
+        for bad in (0, -1, float("nan"), float("inf"))
+    ]
     + [{name: float("nan")} for name in ("cx", "cy", "tilt_deg", "roll_deg", "height_m")]
     + [{"distortion": (0.0, float("inf"), 0.0, 0.0, 0.0)}],
 )
@@ -59,8 +67,12 @@ def test_an_impossible_camera_is_refused(change: dict[str, Any]) -> None:
 
 
 def test_tilt_and_roll_are_kept_without_a_height() -> None:
-    rig = Rig(np.zeros((1, 3)), np.eye(3), np.array([[0, 0]]), camera(tilt_deg=7.0, roll_deg=-2.0), 343.0)
-    again, _, _ = rig_from_dict(json.loads(json.dumps(rig_to_dict(rig, 16000.0, (2000.0, 7500.0)))), "rig.json")
+    rig = Rig(
+        np.zeros((1, 3)), np.eye(3), np.array([[0, 0]]), camera(tilt_deg=7.0, roll_deg=-2.0), 343.0
+    )
+    again, _, _ = rig_from_dict(
+        json.loads(json.dumps(rig_to_dict(rig, 16000.0, (2000.0, 7500.0)))), "rig.json"
+    )
     assert again.camera == rig.camera
     level = rig_to_dict(replace(rig, camera=camera()), 16000.0, (2000.0, 7500.0))["camera"]
     assert not {"tilt_deg", "roll_deg", "height_m"} & set(level)
@@ -92,7 +104,13 @@ def test_speed_of_sound() -> None:
 
 
 def test_rig_json_round_trip_and_damage(tmp_path: Path) -> None:
-    rig = Rig(np.zeros((1, 3)), np.eye(3), np.array([[0, 0], [0, 1], [0, 2]]), camera(height_m=1.1, tilt_deg=4.0), 343.0)
+    rig = Rig(
+        np.zeros((1, 3)),
+        np.eye(3),
+        np.array([[0, 0], [0, 1], [0, 2]]),
+        camera(height_m=1.1, tilt_deg=4.0),
+        343.0,
+    )
     data = rig_to_dict(rig, 16000.0, (2000.0, 7500.0))
     path = tmp_path / "rig.json"
     path.write_text(json.dumps(data))
@@ -106,7 +124,9 @@ def test_rig_json_round_trip_and_damage(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="not there"):
         rig_from_dict(data | {"pairs": [[0, 7]]}, "rig.json")
     for pair in ([0, 10**30], [0, 0.5], [0, float("inf")], [0, True], [0, "1"]):
-        with pytest.raises(ConfigError, match=r"^rig\.json: rig\.pairs: found .*, but a whole number is needed$"):
+        with pytest.raises(
+            ConfigError, match=r"^rig\.json: rig\.pairs: found .*, but a whole number is needed$"
+        ):
             rig_from_dict(data | {"pairs": [pair]}, "rig.json")
     with pytest.raises(ConfigError, match=r"^rig\.json: rig\.camera\.width: found inf"):
         rig_from_dict(data | {"camera": data["camera"] | {"width": float("inf")}}, "rig.json")

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import edge
-from edge import tflite
-from edge.errors import ModelError
-from edge.tflite import Model
+from edge.core.errors import ModelError
+from edge.core.inference import tflite
+from edge.core.inference.tflite import Model
 
 MODELS = Path(edge.__file__).parent / "models"
 DETECTOR = MODELS / "pose_detection.tflite"
@@ -19,7 +19,9 @@ DETECTOR = MODELS / "pose_detection.tflite"
 def test_every_shipped_model_is_listed_with_its_sum_and_licence() -> None:
     lines = (MODELS / "SHA256SUMS").read_text().splitlines()
     listed = {name: digest for digest, name in (line.split("  ") for line in lines)}
-    assert set(listed) == {p.name for pattern in ("*.tflite", "lifter_*.json") for p in MODELS.glob(pattern)}
+    assert set(listed) == {
+        p.name for pattern in ("*.tflite", "lifter_*.json") for p in MODELS.glob(pattern)
+    }
     for name, digest in listed.items():
         assert hashlib.sha256((MODELS / name).read_bytes()).hexdigest() == digest
     assert "Apache License" in (MODELS / "licences" / "mediapipe_Apache-2.0.txt").read_text()

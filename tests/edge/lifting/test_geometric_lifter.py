@@ -4,17 +4,19 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from edge.config import LifterConfig
-from edge.lifter import GeometricLifter, echo_before, first_arrival_s
-from edge.pose import MID_HIP, Keypoints
-from edge.pose_kernel import Kernels, analytic_signal, make_kernels
-from edge.shape import make_shape, standing_height
-from tests.bodies import CAMERA, compact_rig, seen, standing
+from edge.core.config.settings import LifterConfig
+from edge.core.pose import MID_HIP, Keypoints
+from edge.lifting.geometric_lifter import GeometricLifter, echo_before, first_arrival_s
+from edge.lifting.shape import make_shape, standing_height
+from edge.sound.pose_kernel import Kernels, analytic_signal, make_kernels
+from tests.support.bodies import CAMERA, compact_rig, seen, standing
 
 RATE, BAND, WINDOW = 16000.0, (2000.0, 7500.0), 640
 
 
-def echo(joints: npt.NDArray[np.float64], noise: float = 0.0, wall_gain: float = 0.0, seed: int = 0) -> Kernels:
+def echo(
+    joints: npt.NDArray[np.float64], noise: float = 0.0, wall_gain: float = 0.0, seed: int = 0
+) -> Kernels:
     """Echoes of glints on the body's front, 16 cm and less before the joints, spread over its depth; plus a later wall path."""
     rng = np.random.default_rng(seed)
     rig = compact_rig()
@@ -30,14 +32,20 @@ def echo(joints: npt.NDArray[np.float64], noise: float = 0.0, wall_gain: float =
     tau, extra = rig.arrival_s(np.array(points)), 1.2 * 2 / 343.4
     spectrum = np.zeros((6, len(f)), complex)
     for gain, delay in ((1.0, 0.0), (wall_gain, extra)):
-        spectrum += gain * np.einsum("k,pkf->pf", np.array(gains), np.exp(-2j * np.pi * f * (tau + delay)[..., None]))
+        spectrum += gain * np.einsum(
+            "k,pkf->pf", np.array(gains), np.exp(-2j * np.pi * f * (tau + delay)[..., None])
+        )
     rir = np.fft.irfft(spectrum, WINDOW) + noise * rng.normal(size=(6, WINDOW))
     return make_kernels(analytic_signal(rir, RATE, BAND), RATE, BAND)
 
 
 def hiss(seed: int) -> Kernels:
     """No echo, only noise."""
-    return make_kernels(analytic_signal(np.random.default_rng(seed).normal(size=(6, WINDOW)), RATE, BAND), RATE, BAND)
+    return make_kernels(
+        analytic_signal(np.random.default_rng(seed).normal(size=(6, WINDOW)), RATE, BAND),
+        RATE,
+        BAND,
+    )
 
 
 def test_standing_height_of_known_limbs() -> None:
@@ -50,7 +58,9 @@ def test_shape_projects_onto_the_joints_whatever_its_scale(with_shape: bool) -> 
     keypoints = seen(joints, with_shape=with_shape)
     shape = make_shape(keypoints, CAMERA)
     assert shape is not None
-    np.testing.assert_allclose(CAMERA.project(0.7 * shape.joints), keypoints.pixels[:15, :2], atol=1e-6)
+    np.testing.assert_allclose(
+        CAMERA.project(0.7 * shape.joints), keypoints.pixels[:15, :2], atol=1e-6
+    )
     if with_shape:
         scale = np.linalg.norm(joints[8]) / np.linalg.norm(shape.joints[8])
         np.testing.assert_allclose(shape.joints * scale, joints[:15], atol=0.02)
@@ -59,14 +69,21 @@ def test_shape_projects_onto_the_joints_whatever_its_scale(with_shape: bool) -> 
 def test_too_few_joints_give_no_pose() -> None:
     pixels = np.zeros((25, 3))
     pixels[:3] = [[300, 200, 0.9], [310, 220, 0.9], [300, 230, 0.9]]
-    assert GeometricLifter(LifterConfig())(Keypoints(pixels, np.full((25, 3), np.nan), 1, 0.9), None, compact_rig()) is None
+    assert (
+        GeometricLifter(LifterConfig())(
+            Keypoints(pixels, np.full((25, 3), np.nan), 1, 0.9), None, compact_rig()
+        )
+        is None
+    )
 
 
 @pytest.mark.parametrize("distance", [1.8, 2.6, 3.4, 4.2])
 @pytest.mark.parametrize("height", [1.45, 1.85])
 def test_sound_finds_the_distance_of_short_and_tall_people(distance: float, height: float) -> None:
     joints = standing(height, (0.2, distance))
-    pose = GeometricLifter(LifterConfig())(seen(joints, noise_px=2.0), echo(joints, noise=2e-3 / distance**2), compact_rig())
+    pose = GeometricLifter(LifterConfig())(
+        seen(joints, noise_px=2.0), echo(joints, noise=2e-3 / distance**2), compact_rig()
+    )
     assert pose is not None
     assert pose.scale_source == "sound"
     assert abs(pose.mid_hip_distance_m - np.linalg.norm(joints[8])) < 0.15
@@ -77,7 +94,9 @@ def test_a_stronger_later_wall_path_does_not_win() -> None:
     errors = []
     for seed in range(8):
         joints = standing(1.75, (0.0, 2.5))
-        pose = GeometricLifter(LifterConfig())(seen(joints), echo(joints, 5e-4, wall_gain=3.0, seed=seed), compact_rig())
+        pose = GeometricLifter(LifterConfig())(
+            seen(joints), echo(joints, 5e-4, wall_gain=3.0, seed=seed), compact_rig()
+        )
         assert pose is not None
         errors.append(abs(pose.mid_hip_distance_m - float(np.linalg.norm(joints[8]))))
     assert np.median(errors) < 0.15
@@ -88,14 +107,20 @@ def test_the_height_prior_decides_only_without_sound() -> None:
     short, tall = (GeometricLifter(LifterConfig(height_prior_m=h)) for h in (1.55, 1.85))
     heard = [lift(seen(joints), echo(joints, 1e-4), compact_rig()) for lift in (short, tall)]
     mute = [lift(seen(joints), None, compact_rig()) for lift in (short, tall)]
-    noise = [lift(seen(joints), hiss(seed), compact_rig()) for seed in range(6) for lift in (short, tall)]
-    d_heard, d_mute, d_noise = ([p.mid_hip_distance_m for p in pair if p] for pair in (heard, mute, noise))
+    noise = [
+        lift(seen(joints), hiss(seed), compact_rig()) for seed in range(6) for lift in (short, tall)
+    ]
+    d_heard, d_mute, d_noise = (
+        [p.mid_hip_distance_m for p in pair if p] for pair in (heard, mute, noise)
+    )
     assert abs(d_heard[1] - d_heard[0]) < 0.1
     assert d_mute[1] - d_mute[0] > 0.4
     assert np.all(np.diff(np.reshape(d_noise, (6, 2)), axis=1) > 0.4)
     assert [p.scale_source for p in heard if p] == ["sound"] * 2
     assert [p.scale_source for p in mute + noise if p] == ["height"] * 14
-    assert min(p.sigma[MID_HIP] for p in mute if p) > 1.5 * max(p.sigma[MID_HIP] for p in heard if p)
+    assert min(p.sigma[MID_HIP] for p in mute if p) > 1.5 * max(
+        p.sigma[MID_HIP] for p in heard if p
+    )
 
 
 def test_first_arrival_is_before_the_body_and_not_at_once() -> None:

@@ -9,23 +9,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import edge.network_lifter
-from edge.config import LifterConfig
-from edge.errors import ModelError
-from edge.execution import Execution
-from edge.lifter import GeometricLifter
-from edge.lifters import MODELS, make_lifter
-from edge.mirror import FLIP, MIRROR, mirrored, mirrored_rig
-from edge.network_lifter import NetworkLifter, load_card
-from edge.pose import MID_HIP
-from edge.pose_kernel import make_kernels
-from edge.rays import keypoint_view
-from edge.rig import Rig
-from tests.bodies import CAMERA, compact_rig, seen, standing
-from tests.test_lifter import BAND, RATE, echo, hiss
+import edge.lifting.network_lifter
+from edge.core.config.settings import LifterConfig
+from edge.core.errors import ModelError
+from edge.core.inference.execution import Execution
+from edge.core.pose import MID_HIP
+from edge.core.rig import Rig
+from edge.lifting.geometric_lifter import GeometricLifter
+from edge.lifting.mirror import FLIP, MIRROR, mirrored, mirrored_rig
+from edge.lifting.network_lifter import NetworkLifter, load_card
+from edge.lifting.rays import keypoint_view
+from edge.lifting.registry import MODELS, make_lifter
+from edge.sound.pose_kernel import make_kernels
+from tests.edge.lifting.test_geometric_lifter import BAND, RATE, echo, hiss
+from tests.support.bodies import CAMERA, compact_rig, seen, standing
 
 AS_SHIPPED = Execution("", 1, 1, "int8", "")
-FLOAT, INT8, VISION = MODELS / "lifter_ray.tflite", MODELS / "lifter_ray_int8.tflite", "lifter_vision.tflite"
+FLOAT, INT8, VISION = (
+    MODELS / "lifter_ray.tflite",
+    MODELS / "lifter_ray_int8.tflite",
+    "lifter_vision.tflite",
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +38,10 @@ def lifter() -> NetworkLifter:
 
 
 def people() -> list[np.ndarray]:
-    return [standing(height, (0.2, distance)) for height, distance in ((1.5, 2.0), (1.7, 2.6), (1.85, 3.2), (1.65, 3.8))]
+    return [
+        standing(height, (0.2, distance))
+        for height, distance in ((1.5, 2.0), (1.7, 2.6), (1.85, 3.2), (1.65, 3.8))
+    ]
 
 
 def test_the_shipped_files_are_those_on_the_card() -> None:
@@ -62,16 +69,23 @@ def test_without_sound_the_image_answers_and_says_so(lifter: NetworkLifter) -> N
         pose = lifter(seen(joints), None, rig)
         assert pose is not None
         assert pose.scale_source == "height"
-        assert np.linalg.norm(pose.joints[MID_HIP] - joints[MID_HIP]) < 0.12 * np.linalg.norm(joints[MID_HIP]) + 0.1
+        assert (
+            np.linalg.norm(pose.joints[MID_HIP] - joints[MID_HIP])
+            < 0.12 * np.linalg.norm(joints[MID_HIP]) + 0.1
+        )
 
 
 def test_noise_is_not_taken_for_a_person(lifter: NetworkLifter) -> None:
     rig = compact_rig()
-    sources = [lifter(seen(joints), hiss(k), rig).scale_source for k, joints in enumerate(people() * 3)]
+    sources = [
+        lifter(seen(joints), hiss(k), rig).scale_source for k, joints in enumerate(people() * 3)
+    ]
     assert sources.count("height") >= 9
 
 
-def test_the_mirror_image_of_a_person_is_lifted_to_the_mirror_image_of_the_pose(lifter: NetworkLifter) -> None:
+def test_the_mirror_image_of_a_person_is_lifted_to_the_mirror_image_of_the_pose(
+    lifter: NetworkLifter,
+) -> None:
     joints, rig = people()[1], compact_rig()
     joints = joints + np.linspace(-0.1, 0.1, len(joints))[:, None] * (0.5, 0.0, 1.0)
     image_joints = joints * FLIP
@@ -84,11 +98,16 @@ def test_the_mirror_image_of_a_person_is_lifted_to_the_mirror_image_of_the_pose(
     np.testing.assert_allclose(b.joints, mirrored(a.joints), atol=1e-3)
     np.testing.assert_allclose(b.sigma, a.sigma[MIRROR], atol=1e-3)
     # One look alone has no such symmetry, so the two really are both asked.
-    alone, other = (lifter.lift(keypoint_view(k, r), kernels, r) for k, r in ((keypoints, rig), (image, mirrored_rig(rig))))
+    alone, other = (
+        lifter.lift(keypoint_view(k, r), kernels, r)
+        for k, r in ((keypoints, rig), (image, mirrored_rig(rig)))
+    )
     assert np.abs(other.joints - mirrored(alone.joints)).max() > 2e-3
 
 
-def test_joints_that_are_not_seen_have_a_sigma_of_their_own(lifter: NetworkLifter, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_joints_that_are_not_seen_have_a_sigma_of_their_own(
+    lifter: NetworkLifter, monkeypatch: pytest.MonkeyPatch
+) -> None:
     joints, rig, hidden = people()[1], compact_rig(), [4, 7, 11]
     keypoints, kernels = seen(joints), echo(joints, noise=0.001)
     keypoints.pixels[hidden, 2] = 0.0
@@ -105,7 +124,11 @@ def test_the_order_of_the_pairs_does_not_matter(lifter: NetworkLifter) -> None:
     kernels = echo(joints, noise=0.001)
     order = [4, 1, 0, 5, 3, 2]
     a = lifter(seen(joints), kernels, rig)
-    b = lifter(seen(joints), make_kernels(kernels.analytic[order], RATE, BAND), replace(rig, pairs=rig.pairs[order]))
+    b = lifter(
+        seen(joints),
+        make_kernels(kernels.analytic[order], RATE, BAND),
+        replace(rig, pairs=rig.pairs[order]),
+    )
     np.testing.assert_allclose(a.joints, b.joints, atol=1e-4)
     np.testing.assert_allclose(a.sigma, b.sigma, atol=1e-4)
 
@@ -121,8 +144,19 @@ def test_any_number_of_pairs_gives_a_pose(lifter: NetworkLifter, pairs: int) -> 
 def test_the_public_datasets_layout_gives_a_pose(lifter: NetworkLifter) -> None:
     """Four co-located pairs around the room, 96 kHz."""
     places = np.array([[-1.5, -0.4, 0.5], [1.5, -0.4, 0.5], [-1.5, 0.2, 3.0], [1.5, 0.2, 3.0]])
-    rig = Rig(places, places.copy(), np.repeat(np.arange(4)[:, None], 2, axis=1), replace(CAMERA, height_m=None), 343.0)
-    noise = np.random.default_rng(1).normal(size=(4, 3840, 2)).astype(np.float32).view(np.complex64)[..., 0]
+    rig = Rig(
+        places,
+        places.copy(),
+        np.repeat(np.arange(4)[:, None], 2, axis=1),
+        replace(CAMERA, height_m=None),
+        343.0,
+    )
+    noise = (
+        np.random.default_rng(1)
+        .normal(size=(4, 3840, 2))
+        .astype(np.float32)
+        .view(np.complex64)[..., 0]
+    )
     pose = lifter(seen(people()[1]), make_kernels(noise, 96000.0, (1000.0, 40000.0)), rig)
     assert pose is not None
     assert np.isfinite(pose.joints).all()
@@ -158,14 +192,22 @@ def test_the_configuration_chooses_the_lifter() -> None:
 
 
 def test_nothing_of_the_training_is_loaded() -> None:
-    assert Path(edge.network_lifter.__file__).parent.name == "edge"
-    loaded = [m for m in sys.modules["edge.network_lifter"].__dict__.values() if getattr(m, "__name__", "").startswith("torch")]
+    assert Path(edge.lifting.network_lifter.__file__).parent.name == "lifting"
+    loaded = [
+        m
+        for m in sys.modules["edge.lifting.network_lifter"].__dict__.values()
+        if getattr(m, "__name__", "").startswith("torch")
+    ]
     assert loaded == []
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "cannot be read"), ("{", "not a lifter's card"), ('{"format": "posekernel-lifter", "version": 9}', "version 9")],
+    [
+        (None, "cannot be read"),
+        ("{", "not a lifter's card"),
+        ('{"format": "posekernel-lifter", "version": 9}', "version 9"),
+    ],
 )
 def test_a_wrong_card_is_named(tmp_path: Path, content: str | None, message: str) -> None:
     card = tmp_path / "lifter_ray.json"
@@ -188,13 +230,17 @@ def test_a_foreign_model_runs_where_its_card_describes_it(foreign: Path) -> None
 
 
 @pytest.mark.parametrize("name", [INT8.name, VISION])
-def test_a_foreign_model_that_its_card_does_not_describe_is_refused(foreign: Path, name: str) -> None:
+def test_a_foreign_model_that_its_card_does_not_describe_is_refused(
+    foreign: Path, name: str
+) -> None:
     """Another network of the right form, or one changed bit, would load and give plausible nonsense."""
     exchanged = foreign.with_name(name)
     content = bytearray(exchanged.read_bytes())
     content[len(content) // 2] ^= 1
     exchanged.write_bytes(content)
-    with pytest.raises(ModelError, match=rf"{name}: found SHA-256 .* its card needs .* install it again"):
+    with pytest.raises(
+        ModelError, match=rf"{name}: found SHA-256 .* its card needs .* install it again"
+    ):
         NetworkLifter(foreign)
 
 

@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge.pose import Keypoints
-from edge.pose_kernel import Kernels, make_kernels
-from edge.rays import (
+from edge.core.pose import Keypoints
+from edge.core.rig import Camera, Rig
+from edge.lifting.rays import (
     ANKLE_M,
     CHANNELS,
     CONTEXT,
@@ -20,7 +20,7 @@ from edge.rays import (
     ray_sound,
     sound_features,
 )
-from edge.rig import Camera, Rig
+from edge.sound.pose_kernel import Kernels, make_kernels
 
 SPEC = RaySpec()
 RATE, BAND = 16000.0, (2000.0, 7500.0)
@@ -39,7 +39,9 @@ def standing(distance_m: float, camera: Camera, across_m: float = 0.2) -> np.nda
 
 def make_rig(camera: Camera, mics: int = 6, spread_m: float = 0.0463) -> Rig:
     angle = 2.0 * np.pi * np.arange(mics) / mics
-    positions = np.stack([spread_m * np.cos(angle), 0.1 + spread_m * np.sin(angle), 0 * angle], axis=1)
+    positions = np.stack(
+        [spread_m * np.cos(angle), 0.1 + spread_m * np.sin(angle), 0 * angle], axis=1
+    )
     pairs = np.stack([0 * np.arange(mics), np.arange(mics)], axis=1)
     return Rig(np.array([[0.12, 0.1, 0.0]]), positions, pairs, camera, 343.0)
 
@@ -74,7 +76,9 @@ def channel(sound: np.ndarray, name: str) -> np.ndarray:
     return sound.reshape(SPEC.bins, N_JOINTS, len(CHANNELS))[:, :, CHANNELS.index(name)]
 
 
-@pytest.mark.parametrize("camera", [CAMERA, replace(CAMERA, height_m=None, tilt_deg=0.0, roll_deg=0.0)])
+@pytest.mark.parametrize(
+    "camera", [CAMERA, replace(CAMERA, height_m=None, tilt_deg=0.0, roll_deg=0.0)]
+)
 def test_true_depths_and_places_give_the_true_joints(camera: Camera) -> None:
     joints = standing(2.8, CAMERA)
     view = keypoint_view(seen(joints, camera), make_rig(camera))
@@ -96,8 +100,12 @@ def test_the_persons_frame_looks_at_the_person_and_stands_upright() -> None:
     assert down[1] > 0.9
 
 
-@pytest.mark.parametrize(("distance", "tilt", "roll"), [(2.0, 0.0, 0.0), (3.5, 15.0, -4.0), (2.5, 20.0, 8.0)])
-def test_the_floor_tells_how_far_a_standing_ankle_is(distance: float, tilt: float, roll: float) -> None:
+@pytest.mark.parametrize(
+    ("distance", "tilt", "roll"), [(2.0, 0.0, 0.0), (3.5, 15.0, -4.0), (2.5, 20.0, 8.0)]
+)
+def test_the_floor_tells_how_far_a_standing_ankle_is(
+    distance: float, tilt: float, roll: float
+) -> None:
     camera = replace(CAMERA, tilt_deg=tilt, roll_deg=roll)
     joints = standing(distance, camera)
     view = keypoint_view(seen(joints, camera), make_rig(camera))
@@ -112,7 +120,11 @@ def test_a_batch_equals_its_members() -> None:
     rays = np.stack([CAMERA.rays(CAMERA.project(j)) for j in scenes])
     there = rng.random((3, 15)) > 0.3
     height, down = np.array([1.4, np.nan, 1.2]), np.stack([-CAMERA.room_rotation[2]] * 3)
-    depth, xy, facts = rng.normal(-0.7, 0.1, (3, 15)), rng.normal(size=(3, 15, 2)), rng.random((3, 3))
+    depth, xy, facts = (
+        rng.normal(-0.7, 0.1, (3, 15)),
+        rng.normal(size=(3, 15, 2)),
+        rng.random((3, 3)),
+    )
     batch = make_view(rays, there, down, height)
     context = ray_context(batch, depth, xy, facts)
     assert context.shape == (3, CONTEXT)
@@ -120,7 +132,9 @@ def test_a_batch_equals_its_members() -> None:
         one = make_view(rays[i], there[i], down[i], height[i])
         np.testing.assert_array_equal(batch.one(i).features, one.features)
         np.testing.assert_array_equal(context[i], ray_context(one, depth[i], xy[i], facts[i]))
-        np.testing.assert_allclose(batch.points(depth, xy)[i], one.points(depth[i], xy[i]), rtol=1e-12)
+        np.testing.assert_allclose(
+            batch.points(depth, xy)[i], one.points(depth[i], xy[i]), rtol=1e-12
+        )
 
 
 @pytest.mark.parametrize("offset", [-0.2, 0.0, 0.25])
@@ -146,14 +160,25 @@ def test_the_phase_keeping_sum_prefers_the_right_direction() -> None:
     depth, xy = normalised(joints, view)
     hip = joints[8]
     turn = np.radians(50.0)
-    aside = np.array([np.cos(turn) * hip[0] + np.sin(turn) * hip[2], hip[1], np.cos(turn) * hip[2] - np.sin(turn) * hip[0]])
+    aside = np.array(
+        [
+            np.cos(turn) * hip[0] + np.sin(turn) * hip[2],
+            hip[1],
+            np.cos(turn) * hip[2] - np.sin(turn) * hip[0],
+        ]
+    )
     levels = {}
     for name, where in (("person", hip), ("aside", aside)):
         # A second, steady reflector far behind keeps the normalisation the same.
         k = echoes(where[None], rig)
         loud = np.abs(k.analytic).sum(axis=0).max()
         at_hip = rig.arrival_s(hip)
-        phases = np.array([np.interp(t * RATE, np.arange(640), row) for t, row in zip(at_hip, k.analytic, strict=True)])
+        phases = np.array(
+            [
+                np.interp(t * RATE, np.arange(640), row)
+                for t, row in zip(at_hip, k.analytic, strict=True)
+            ]
+        )
         levels[name] = np.abs(phases.sum()) / loud
         assert np.isfinite(ray_sound(k, rig, view, depth, xy, SPEC)).all()
     assert levels["aside"] < 0.5 * levels["person"]
@@ -195,9 +220,15 @@ def test_silence_before_the_echo_looks_as_with_a_little_noise() -> None:
     rng = np.random.default_rng(2)
     before = {}
     for sir_db in (None, 60.0, 20.0, 5.0):
-        noise = rng.normal(size=clean.analytic.shape) * loud * (0.0 if sir_db is None else 10.0 ** (-sir_db / 20.0))
+        noise = (
+            rng.normal(size=clean.analytic.shape)
+            * loud
+            * (0.0 if sir_db is None else 10.0 ** (-sir_db / 20.0))
+        )
         kernels = make_kernels(clean.analytic + noise.astype(np.complex64), RATE, BAND)
-        before[sir_db] = channel(ray_sound(kernels, rig, view, *normalised(joints, view), SPEC), "mean")[:6].mean()
+        before[sir_db] = channel(
+            ray_sound(kernels, rig, view, *normalised(joints, view), SPEC), "mean"
+        )[:6].mean()
     assert before[60.0] == pytest.approx(before[None], abs=0.05)
     assert before[20.0] == pytest.approx(before[None], abs=0.4)
     assert before[5.0] > before[20.0] + 0.3  # what is really there still shows
@@ -212,7 +243,9 @@ def test_a_wide_rig_has_no_phase_keeping_channel() -> None:
     assert (channel(sound, "coherent") == 0.0).all()
     assert channel(sound, "mean").std() > 0.1
     np.testing.assert_array_equal(sound_features(rig, SPEC), np.float32([1.0, 0.0, 0.5]))
-    np.testing.assert_array_equal(sound_features(make_rig(CAMERA), SPEC), np.float32([1.0, 1.0, 0.75]))
+    np.testing.assert_array_equal(
+        sound_features(make_rig(CAMERA), SPEC), np.float32([1.0, 1.0, 0.75])
+    )
     assert (sound_features(None, SPEC) == 0.0).all()
 
 
@@ -221,7 +254,9 @@ def test_a_person_beyond_the_window_is_no_error() -> None:
     rig = make_rig(CAMERA)
     view = keypoint_view(seen(joints, CAMERA), rig)
     assert view is not None
-    sound = ray_sound(echoes(standing(2.0, CAMERA), rig), rig, view, *normalised(joints, view), SPEC)
+    sound = ray_sound(
+        echoes(standing(2.0, CAMERA), rig), rig, view, *normalised(joints, view), SPEC
+    )
     assert np.isfinite(sound).all()
 
 
@@ -247,7 +282,11 @@ def test_a_joint_far_outside_the_image_is_a_slip_and_does_not_turn_the_view() ->
     slip.pixels[4, :2] = 2.6 * CAMERA.width, 100.0
     hidden.pixels[4, 2] = 0.0
     rig = make_rig(CAMERA)
-    found, without, every = keypoint_view(slip, rig), keypoint_view(hidden, rig), keypoint_view(whole, rig)
+    found, without, every = (
+        keypoint_view(slip, rig),
+        keypoint_view(hidden, rig),
+        keypoint_view(whole, rig),
+    )
     assert not found.seen[4]
     assert np.array_equal(found.features, without.features)
     assert every.seen[4]

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from edge.__main__ import main
-from edge.config import load_config
-from edge.mqtt import MqttPublisher
-from edge.mqtt_access import PASSWORD_VARIABLE
-from tests.mosquitto import Authority, Mosquitto, needs_mosquitto
-from tests.test_mqtt import password_file, until
+from edge.core.config.settings import load_config
+from edge.output.mqtt.access import PASSWORD_VARIABLE
+from edge.output.mqtt.publisher import MqttPublisher
+from tests.edge.output.test_publisher import password_file, until
+from tests.support.mosquitto import Authority, Mosquitto, needs_mosquitto
 
 pytestmark = needs_mosquitto
 
@@ -40,14 +40,22 @@ class Site:
     ours: Authority
     foreign: Authority
 
-    def broker(self, certificate: tuple[Path, Path] | None = None, *, clients: bool = False) -> Mosquitto:
+    def broker(
+        self, certificate: tuple[Path, Path] | None = None, *, clients: bool = False
+    ) -> Mosquitto:
         return Mosquitto(
             self.folder / f"b{len(list(self.folder.iterdir()))}", passwords=PASSWORDS, acl=ACL, tls=self.ours,
             certificate=certificate, require_certificate=clients,
         )  # fmt: skip
 
     def config(
-        self, broker: Mosquitto, *, device: str = "hall", user: str = "hall", password: str = "corr3ct-h0rse", extra: str = ""
+        self,
+        broker: Mosquitto,
+        *,
+        device: str = "hall",
+        user: str = "hall",
+        password: str = "corr3ct-h0rse",
+        extra: str = "",
     ) -> Path:
         path = self.folder / "config.toml"
         path.write_text(f"""
@@ -55,7 +63,7 @@ class Site:
 id = "{device}"
 [source]
 kind = "replay"
-path = "{Path(__file__).parents[1] / "edge" / "sessions" / "demo"}"
+path = "{Path(__file__).parents[3] / "edge" / "sessions" / "demo"}"
 [mqtt]
 host = "127.0.0.1"
 port = {broker.port}
@@ -86,14 +94,23 @@ def logged(config: Path, caplog: pytest.LogCaptureFixture) -> list[str]:
     """What a sensor logs about it, its second attempt included."""
     loaded = load_config(config)
     caplog.clear()
-    with caplog.at_level(logging.INFO, "edge"), MqttPublisher(loaded.mqtt, loaded.device.id, source="simulated") as publisher:
+    with (
+        caplog.at_level(logging.INFO, "edge"),
+        MqttPublisher(loaded.mqtt, loaded.device.id, source="simulated") as publisher,
+    ):
         assert until(lambda: publisher.last_error, 10.0)
         publisher.wait_connected(1.0)
-    lines = [r.getMessage() for r in caplog.records if r.name.startswith("edge.") and r.levelno >= logging.WARNING]
+    lines = [
+        r.getMessage()
+        for r in caplog.records
+        if r.name.startswith("edge.") and r.levelno >= logging.WARNING
+    ]
     return [line.removesuffix(" (poses go on; trying again)") for line in lines]
 
 
-def test_the_right_device_gets_in_and_stays_below_its_own_id(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_right_device_gets_in_and_stays_below_its_own_id(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
     with site.broker() as broker:
         assert doctors_sentence(site.config(broker), capsys) == ""
         loaded = load_config(site.config(broker))
@@ -104,7 +121,9 @@ def test_the_right_device_gets_in_and_stays_below_its_own_id(site: Site, capsys:
             assert publisher.last_error is None
 
 
-@pytest.mark.parametrize("trouble", ["password", "expired", "foreign", "topic", "client expired", "client foreign"])
+@pytest.mark.parametrize(
+    "trouble", ["password", "expired", "foreign", "topic", "client expired", "client foreign"]
+)
 def test_each_trouble_is_one_sentence_in_doctor_and_log(
     site: Site, trouble: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -114,7 +133,11 @@ def test_each_trouble_is_one_sentence_in_doctor_and_log(
     elif trouble == "foreign":
         certificate = site.foreign.issue("other")
     elif trouble.startswith("client"):
-        shown = site.ours.issue("late", days=-1) if trouble == "client expired" else site.foreign.issue("stranger")
+        shown = (
+            site.ours.issue("late", days=-1)
+            if trouble == "client expired"
+            else site.foreign.issue("stranger")
+        )
         extra = f'client_cert = "{shown[0]}"\nclient_key = "{shown[1]}"'
     with site.broker(certificate, clients=bool(extra)) as broker:
         where = f"MQTT broker at 127.0.0.1:{broker.port}"
@@ -142,7 +165,9 @@ def test_each_trouble_is_one_sentence_in_doctor_and_log(
     assert "corr3ct-h0rse" not in sentence + lines[0]
 
 
-def test_a_sensor_that_may_not_hear_commands_is_told_by_doctor(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_sensor_that_may_not_hear_commands_is_told_by_doctor(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
     with site.broker() as broker:
         sentence = doctors_sentence(site.config(broker, device="deaf", user="deaf"), capsys)
     assert sentence.endswith(

@@ -12,13 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.__main__ import SCHEMAS
-from edge.commands import MAX_BYTES, Command, CommandError, parse_command, result_message
-from edge.config import BackgroundConfig, Config, DeviceConfig
-from edge.control import Control
-from edge.mqtt_connection import Heard
-from edge.publish import Message
-from edge.quiet_hours import QuietHours
-from edge.sensing import Sensing
+from edge.core.config.quiet_hours import QuietHours
+from edge.core.config.settings import BackgroundConfig, Config, DeviceConfig
+from edge.output.messages.commands import (
+    MAX_BYTES,
+    Command,
+    CommandError,
+    parse_command,
+    result_message,
+)
+from edge.output.messages.payloads import Message
+from edge.output.mqtt.connection import Heard
+from edge.sensor.control import Control
+from edge.sensor.sensing import Sensing
 
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
 NIGHT = QuietHours.parse("22:00", "07:00")
@@ -126,7 +132,9 @@ def test_what_is_not_a_small_piece_of_json(payload: bytes, why: str) -> None:
 
 def test_retained_and_unknown_commands_are_refused() -> None:
     assert "publish it without retain" in str(refused("sensing", '{"on": true}', retained=True))
-    assert "known: level, mute, quiet_hours, recalibrate, reload, sensing" in str(refused("format_disk", "{}"))
+    assert "known: level, mute, quiet_hours, recalibrate, reload, sensing" in str(
+        refused("format_disk", "{}")
+    )
 
 
 @given(
@@ -156,14 +164,25 @@ def test_recalibration_says_what_it_could_not_remove(tmp_path: Path) -> None:
     relearned: list[bool] = []
     pipeline: Any = SimpleNamespace(relearn=lambda: relearned.append(True))
     nothing: Any = None
-    control = Control(Config(DeviceConfig("hall"), background=background), nothing, pipeline, nothing, None, nothing)
-    name, request, ok, text = control.answer(Heard("posekernel/hall/cmd/recalibrate", b'{"id": "a7"}', False))
+    control = Control(
+        Config(DeviceConfig("hall"), background=background),
+        nothing,
+        pipeline,
+        nothing,
+        None,
+        nothing,
+    )
+    name, request, ok, text = control.answer(
+        Heard("posekernel/hall/cmd/recalibrate", b'{"id": "a7"}', False)
+    )
     assert (name, request, ok, relearned) == ("recalibrate", "a7", True, [True])
     assert f"{tmp_path} cannot be removed" in text
 
 
 @pytest.mark.parametrize("level", ["NaN", "-Infinity", "-61", "1" + 400 * "0"])
-def test_a_kept_level_that_no_command_could_have_set_leaves_sensing_off(tmp_path: Path, level: str) -> None:
+def test_a_kept_level_that_no_command_could_have_set_leaves_sensing_off(
+    tmp_path: Path, level: str
+) -> None:
     kept = tmp_path / "control.json"
     kept.write_text(f'{{"level_dbfs": {level}}}')
     told: list[Message] = []
@@ -174,7 +193,13 @@ def test_a_kept_level_that_no_command_could_have_set_leaves_sensing_off(tmp_path
 
 def test_quiet_hours_cover_midnight() -> None:
     day = QuietHours.parse("13:00", "15:30")
-    assert [NIGHT.covers(time(h, m)) for h, m in ((21, 59), (22, 0), (0, 0), (6, 59), (7, 0))] == [False, True, True, True, False]
+    assert [NIGHT.covers(time(h, m)) for h, m in ((21, 59), (22, 0), (0, 0), (6, 59), (7, 0))] == [
+        False,
+        True,
+        True,
+        True,
+        False,
+    ]
     assert [day.covers(time(h, m)) for h, m in ((12, 59), (13, 0), (15, 29), (15, 30), (0, 0))] == [
         False,
         True,

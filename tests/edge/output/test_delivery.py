@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from edge.app import DEMO_SESSION
-from edge.mqtt import MqttPublisher
-from edge.mqtt_access import PASSWORD_VARIABLE
-from edge.mqtt_connection import Connection
-from edge.outbox import _SCHEMA, Outbox
-from export.delivery import measure
-from tests.mosquitto import Mosquitto, needs_mosquitto
-from tests.test_mqtt import SECRET, Subscriber, config_for, password_file, until
+from edge.output.mqtt.access import PASSWORD_VARIABLE
+from edge.output.mqtt.connection import Connection
+from edge.output.mqtt.outbox import _SCHEMA, Outbox
+from edge.output.mqtt.publisher import MqttPublisher
+from edge.tools.app import DEMO_SESSION
+from export.studies.delivery import measure
+from tests.edge.output.test_publisher import SECRET, Subscriber, config_for, password_file, until
+from tests.support.mosquitto import Mosquitto, needs_mosquitto
 
 EVENT = "posekernel/hall/event"
 
@@ -32,7 +32,9 @@ def numbers(stored: list[tuple[int, bytes]]) -> list[int]:
 
 
 def publisher(broker: Mosquitto, path: Path | None, **changes: Any) -> MqttPublisher:
-    return MqttPublisher(config_for(broker, **changes), "hall", source="simulated", outbox_path=path)
+    return MqttPublisher(
+        config_for(broker, **changes), "hall", source="simulated", outbox_path=path
+    )
 
 
 # ---- the whole way
@@ -49,13 +51,18 @@ def test_nothing_is_lost_while_broker_and_sensor_are_killed(tmp_path: Path) -> N
 
 @needs_mosquitto
 @pytest.mark.parametrize("protocol", [5, 311])
-def test_events_of_an_offline_sensor_arrive_in_order_after_a_restart(tmp_path: Path, protocol: int) -> None:
+def test_events_of_an_offline_sensor_arrive_in_order_after_a_restart(
+    tmp_path: Path, protocol: int
+) -> None:
     with Mosquitto(tmp_path / "b") as broker:
         broker.kill()
         with publisher(broker, tmp_path / "o", protocol=protocol) as offline:
             first = [offline.publish_event({"n": n}) for n in range(50)]
         broker.start()
-        with Subscriber(broker, EVENT) as seen, publisher(broker, tmp_path / "o", protocol=protocol) as online:
+        with (
+            Subscriber(broker, EVENT) as seen,
+            publisher(broker, tmp_path / "o", protocol=protocol) as online,
+        ):
             last = online.publish_event({"n": 50})
             got = [seen.next(EVENT)[0] for _ in range(51)]
             assert until(lambda: online.outbox.depth == 0)
@@ -74,7 +81,7 @@ def test_the_whole_program_delivers_after_a_kill_what_it_saw_before(tmp_path: Pa
         )
         command = [sys.executable, "-m", "edge", "run", "--config", str(config)]
         broker.kill()
-        first = subprocess.Popen(command, cwd=Path(__file__).parents[1], stdout=subprocess.DEVNULL)
+        first = subprocess.Popen(command, cwd=Path(__file__).parents[3], stdout=subprocess.DEVNULL)
         try:
             assert until((tmp_path / "hall.outbox").exists, 60.0)
             assert until(lambda: Outbox(tmp_path / "hall.outbox").depth, 10.0)
@@ -83,7 +90,9 @@ def test_the_whole_program_delivers_after_a_kill_what_it_saw_before(tmp_path: Pa
             first.wait()
         broker.start()
         with Subscriber(broker, EVENT) as seen:
-            second = subprocess.Popen(command, cwd=Path(__file__).parents[1], stdout=subprocess.DEVNULL)
+            second = subprocess.Popen(
+                command, cwd=Path(__file__).parents[3], stdout=subprocess.DEVNULL
+            )
             try:
                 before, after = seen.next(EVENT, 60.0)[0], seen.next(EVENT, 60.0)[0]
             finally:
@@ -146,10 +155,14 @@ def test_a_denied_event_waits_and_is_one_clear_sentence(
 
 
 @needs_mosquitto
-def test_the_denial_of_one_message_is_not_that_of_a_later_one_with_its_number(tmp_path: Path) -> None:
+def test_the_denial_of_one_message_is_not_that_of_a_later_one_with_its_number(
+    tmp_path: Path,
+) -> None:
     acl = "user node\ntopic write posekernel/hall/status\n"
     with Mosquitto(tmp_path / "b", passwords={"node": SECRET}, acl=acl) as broker:
-        connection = Connection(config_for(broker, username="node", password_file=password_file(tmp_path)), "node")
+        connection = Connection(
+            config_for(broker, username="node", password_file=password_file(tmp_path)), "node"
+        )
         try:
             connection.open()
             denied = connection.post(EVENT, b"{}")
@@ -209,14 +222,20 @@ def test_the_oldest_is_dropped_and_counted(tmp_path: Path, on_disk: bool) -> Non
 
 
 @pytest.mark.parametrize("damage", ["garbage", "torn", "empty of pages"])
-def test_a_damaged_file_is_moved_aside(tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_file_is_moved_aside(
+    tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / "a"
     before = Outbox(path)
     last = max(before.add({"n": n, "filling": "x" * 3000}) for n in range(40))
     before.close()
     whole = path.read_bytes()
     path.write_bytes(
-        {"garbage": b"not a database" * 500, "torn": whole[:5000], "empty of pages": whole[:100] + b"\0" * 9000}[damage]
+        {
+            "garbage": b"not a database" * 500,
+            "torn": whole[:5000],
+            "empty of pages": whole[:100] + b"\0" * 9000,
+        }[damage]
     )
     outbox = Outbox(path)
     assert outbox.add({"n": 100}) > last
@@ -252,7 +271,7 @@ def test_a_full_disk_costs_no_event_and_no_order(tmp_path: Path) -> None:
     program = f"""
 import json, resource, signal
 from pathlib import Path
-from edge.outbox import Outbox
+from edge.output.mqtt.outbox import Outbox
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 outbox = Outbox(Path({str(tmp_path / "a")!r}))
 first = [outbox.add({{"n": n}}) for n in range(5)]
@@ -267,7 +286,11 @@ print(json.dumps([first, big, full, during, last, outbox.trouble]))
 """
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[1] == resource.RLIM_INFINITY
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, cwd=Path(__file__).parents[1], check=True
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[3],
+        check=True,
     )
     first, big, full, during, last, after = json.loads(done.stdout)
     everything = [*first, *big, last]
@@ -279,12 +302,14 @@ print(json.dumps([first, big, full, during, last, outbox.trouble]))
     assert [n for n, _ in Outbox(tmp_path / "a").pending(0, 100)] == everything[2:]
 
 
-def test_no_number_is_given_twice_though_the_sensor_ends_while_the_disk_is_full(tmp_path: Path) -> None:
+def test_no_number_is_given_twice_though_the_sensor_ends_while_the_disk_is_full(
+    tmp_path: Path,
+) -> None:
     """A reader takes the same number for the same event: it would miss the second."""
     program = f"""
 import json, os, resource, signal
 from pathlib import Path
-from edge.outbox import Outbox
+from edge.output.mqtt.outbox import Outbox
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 outbox = Outbox(Path({str(tmp_path / "a")!r}))
 given = [outbox.add({{"n": n}}) for n in range(2)]
@@ -294,7 +319,11 @@ print(json.dumps([given, outbox.trouble]), flush=True)
 os._exit(0)
 """
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, cwd=Path(__file__).parents[1], check=True
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[3],
+        check=True,
     )
     given, trouble = json.loads(done.stdout)
     assert "events cannot be kept on disk" in trouble

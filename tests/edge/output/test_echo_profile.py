@@ -7,13 +7,13 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from edge.config import Config, DeviceConfig, LifterConfig, MqttConfig
-from edge.envelope import BINS, EnvelopeKeeper, echo_profile
-from edge.pipeline import Heard, Pipeline
-from edge.pose_kernel import Kernels, make_kernels
-from edge.publish import Message
-from tests.bodies import compact_rig
-from tests.test_schemas import problems
+from edge.core.config.settings import Config, DeviceConfig, LifterConfig, MqttConfig
+from edge.output.messages.echo_profile import BINS, EnvelopeKeeper, echo_profile
+from edge.output.messages.payloads import Message
+from edge.sensor.pipeline import Heard, Pipeline
+from edge.sound.pose_kernel import Kernels, make_kernels
+from tests.edge.output.test_schemas import problems
+from tests.support.bodies import compact_rig
 
 C, RATE_HZ = 343.0, 16000.0
 EDGES_M = np.linspace(0.5, 6.0, BINS + 1)
@@ -24,7 +24,11 @@ def echo_at(range_m: float, gain: float, pairs: int = 4, samples: int = 640) -> 
     f = np.fft.fftfreq(samples, 1.0 / RATE_HZ)
     inside = (f >= 2000.0) & (f <= 7500.0)
     pulse = np.fft.ifft(inside * np.exp(-2j * np.pi * f * 2.0 * range_m / C))
-    return make_kernels(np.tile((gain * pulse / np.abs(pulse).max()).astype(np.complex64), (pairs, 1)), RATE_HZ, (2000.0, 7500.0))
+    return make_kernels(
+        np.tile((gain * pulse / np.abs(pulse).max()).astype(np.complex64), (pairs, 1)),
+        RATE_HZ,
+        (2000.0, 7500.0),
+    )
 
 
 @pytest.mark.parametrize("range_m", [0.9, 2.37, 3.1, 5.52])
@@ -32,19 +36,27 @@ def test_an_echo_is_in_its_bin_at_its_level(range_m: float) -> None:
     profile = echo_profile(echo_at(range_m, 1e-3), C, EDGES_M)
     at = int(np.argmax(profile))
     assert EDGES_M[at] - 0.02 <= range_m <= EDGES_M[at + 1] + 0.02
-    assert -66.0 < profile[at] < -60.0  # the pulse is shorter than a bin, so its mean power there is below its peak
+    assert (
+        -66.0 < profile[at] < -60.0
+    )  # the pulse is shorter than a bin, so its mean power there is below its peak
     assert np.median(profile) < profile[at] - 20.0
-    assert echo_profile(echo_at(range_m, 1e-2), C, EDGES_M)[at] == pytest.approx(profile[at] + 20.0, abs=0.01)
+    assert echo_profile(echo_at(range_m, 1e-2), C, EDGES_M)[at] == pytest.approx(
+        profile[at] + 20.0, abs=0.01
+    )
 
 
 def test_bins_narrower_than_a_sample_hold_the_same_energy() -> None:
     kernels = echo_at(0.8, 1e-2)
-    coarse, fine = (10.0 ** (echo_profile(kernels, C, np.linspace(0.5, 1.0, n + 1)) / 10.0) for n in (4, BINS))
+    coarse, fine = (
+        10.0 ** (echo_profile(kernels, C, np.linspace(0.5, 1.0, n + 1)) / 10.0) for n in (4, BINS)
+    )
     np.testing.assert_allclose(fine.reshape(4, -1).mean(axis=1), coarse, rtol=1e-9)
 
 
 def test_silence_is_a_finite_level() -> None:
-    profile = echo_profile(make_kernels(np.zeros((2, 640), np.complex64), RATE_HZ, (2000.0, 7500.0)), C, EDGES_M)
+    profile = echo_profile(
+        make_kernels(np.zeros((2, 640), np.complex64), RATE_HZ, (2000.0, 7500.0)), C, EDGES_M
+    )
     np.testing.assert_allclose(profile, -160.0)
 
 
@@ -54,9 +66,17 @@ class Scene:
     def __init__(self, **mqtt: float) -> None:
         self.now_s = 100.0
         self.told: list[Message] = []
-        self.pipeline: Any = SimpleNamespace(kernels=None, rig=replace(compact_rig(), speed_of_sound_m_s=C))
-        config = Config(device=DeviceConfig("hall"), mqtt=MqttConfig(**mqtt), lifter=LifterConfig(max_range_m=6.0))  # type: ignore[arg-type]
-        self.keeper = EnvelopeKeeper(config, "simulated", cast(Pipeline, self.pipeline), self.told.append, lambda: self.now_s)
+        self.pipeline: Any = SimpleNamespace(
+            kernels=None, rig=replace(compact_rig(), speed_of_sound_m_s=C)
+        )
+        config = Config(
+            device=DeviceConfig("hall"),
+            mqtt=MqttConfig(**mqtt),
+            lifter=LifterConfig(max_range_m=6.0),
+        )  # type: ignore[arg-type]
+        self.keeper = EnvelopeKeeper(
+            config, "simulated", cast(Pipeline, self.pipeline), self.told.append, lambda: self.now_s
+        )
 
     def hear(self, range_m: float | None = 3.1) -> None:
         t_ns = round(self.now_s * 1e9)

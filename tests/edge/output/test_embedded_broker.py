@@ -11,15 +11,18 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from edge import broker as broker_module
-from edge.broker import EmbeddedBroker, Kind, find_mosquitto
-from edge.config import MqttConfig
-from edge.errors import BrokerError
-from edge.mqtt import MqttPublisher
-from edge.mqtt_check import check
+from edge.core.config.settings import MqttConfig
+from edge.core.errors import BrokerError
+from edge.output.mqtt import embedded_broker as broker_module
+from edge.output.mqtt.broker_visit import check
+from edge.output.mqtt.embedded_broker import EmbeddedBroker, Kind, find_mosquitto
+from edge.output.mqtt.publisher import MqttPublisher
 
 KINDS = [
-    pytest.param("mosquitto", marks=pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")),
+    pytest.param(
+        "mosquitto",
+        marks=pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed"),
+    ),
     "amqtt",
 ]
 POSE = {"schema": "posekernel.pose/1", "sequence": 1}
@@ -100,7 +103,10 @@ def test_listens_on_loopback_only(kind: Kind) -> None:
         for table in ("tcp", "tcp6"):
             for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
                 address, port = line.split()[1].split(":")
-                if int(port, 16) in (broker.port, broker.websocket_port) and line.split()[3] == "0A":
+                if (
+                    int(port, 16) in (broker.port, broker.websocket_port)
+                    and line.split()[3] == "0A"
+                ):
                     assert address == "0100007F"
 
 
@@ -108,12 +114,14 @@ def test_listens_on_loopback_only(kind: Kind) -> None:
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_no_orphan_when_the_parent_is_killed(how: signal.Signals) -> None:
     program = (
-        "import time; from edge.broker import EmbeddedBroker\n"
+        "import time; from edge.output.mqtt.embedded_broker import EmbeddedBroker\n"
         "b = EmbeddedBroker('mosquitto'); b.start()\n"
         "print(b._server._process.pid, flush=True); time.sleep(60)"
     )
-    root = Path(__file__).parents[1]
-    parent = subprocess.Popen([sys.executable, "-c", program], cwd=root, stdout=subprocess.PIPE, text=True)
+    root = Path(__file__).parents[3]
+    parent = subprocess.Popen(
+        [sys.executable, "-c", program], cwd=root, stdout=subprocess.PIPE, text=True
+    )
     assert parent.stdout is not None
     with parent.stdout:
         child = int(parent.stdout.readline())
@@ -137,14 +145,20 @@ def test_another_port_when_one_is_taken(kind: Kind, monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr(broker_module, "_free_ports", lambda _count: offers.pop(0))
         with EmbeddedBroker(kind) as broker:
             assert broker.port != taken.getsockname()[1]
-            assert check(MqttConfig(host=broker.host, port=broker.port, protocol=broker.protocol)) is None
+            assert (
+                check(MqttConfig(host=broker.host, port=broker.port, protocol=broker.protocol))
+                is None
+            )
 
 
 def test_neither_installed_is_one_clear_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(broker_module, "find_mosquitto", lambda: None)
     monkeypatch.setitem(sys.modules, "amqtt", None)
     monkeypatch.setitem(sys.modules, "amqtt.broker", None)
-    with pytest.raises(BrokerError, match=r"^no MQTT broker is installed; sudo apt install mosquitto, or pip install"):
+    with pytest.raises(
+        BrokerError,
+        match=r"^no MQTT broker is installed; sudo apt install mosquitto, or pip install",
+    ):
         EmbeddedBroker().start()
     with pytest.raises(BrokerError, match=r"^mosquitto is not installed"):
         EmbeddedBroker("mosquitto").start()

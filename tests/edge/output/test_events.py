@@ -8,20 +8,20 @@ import cbor2
 import numpy as np
 import pytest
 
-from edge.activity import ActivityTracker
-from edge.app import DEMO_SESSION
-from edge.config import Config, DeviceConfig, MqttConfig, SourceConfig
-from edge.console import Console
-from edge.events import EventKeeper
-from edge.fall import LONGEST_GAP_S, UP_S, UPPER_SHARE
-from edge.pose import Activity, LiftedPose, PoseEstimate
-from edge.publish import Message
-from edge.runner import run
-from edge.summary import ABSENT_S
-from edge.zones import ZoneConfig
-from tests.acting import Array, figure, lying, noisy, seated
-from tests.mosquitto import Mosquitto, needs_mosquitto
-from tests.test_mqtt import Subscriber
+from edge.behaviour.fall import LONGEST_GAP_S, UP_S, UPPER_SHARE
+from edge.behaviour.posture import ActivityTracker
+from edge.behaviour.zones import ZoneConfig
+from edge.core.config.settings import Config, DeviceConfig, MqttConfig, SourceConfig
+from edge.core.pose import Activity, LiftedPose, PoseEstimate
+from edge.output.messages.events import EventKeeper
+from edge.output.messages.payloads import Message
+from edge.output.messages.summary import ABSENT_S
+from edge.sensor.console import Console
+from edge.sensor.run import run
+from edge.tools.app import DEMO_SESSION
+from tests.edge.output.test_publisher import Subscriber
+from tests.support.acting import Array, figure, lying, noisy, seated
+from tests.support.mosquitto import Mosquitto, needs_mosquitto
 
 HIDDEN = np.full((15, 3), np.nan)  # nobody is found
 
@@ -49,7 +49,9 @@ class Room:
         return [m["kind"] for m in self.told[before:]]
 
     def see(self, pose: LiftedPose, activity: Activity, people: int = 1) -> None:
-        self.keeper.pose(PoseEstimate(1, 1, self.t_ns, 0, pose, None, people, 0.0, 50.0, "simulated", activity))
+        self.keeper.pose(
+            PoseEstimate(1, 1, self.t_ns, 0, pose, None, people, 0.0, 50.0, "simulated", activity)
+        )
 
     @property
     def t_ns(self) -> int:
@@ -61,7 +63,10 @@ def between(a: Array, b: Array, seconds: float, power: float = 1.0) -> list[Arra
     return [a + (b - a) * (k / steps) ** power for k in range(1, steps + 1)]
 
 
-KNEELING, ON_THE_FLOOR = figure(hip=0.27, shank_deg=-88.0), figure(hip=0.07, thigh_deg=90.0, shank_deg=88.0)
+KNEELING, ON_THE_FLOOR = (
+    figure(hip=0.27, shank_deg=-88.0),
+    figure(hip=0.07, thigh_deg=90.0, shank_deg=88.0),
+)
 LIES_DOWN = [
     *between(figure(), KNEELING, 2.0), *[KNEELING] * 10, *between(KNEELING, ON_THE_FLOOR, 1.5), *[ON_THE_FLOOR] * 10,
     *between(ON_THE_FLOOR, lying(), 2.0),
@@ -76,7 +81,9 @@ def test_somebody_comes_and_goes() -> None:
     room = Room()
     assert room.show([HIDDEN] * 50) == []
     assert room.show([figure()] * 10) == ["person_entered"]
-    assert room.show([HIDDEN] * round(10 * ABSENT_S - 2)) == []  # the detector may miss somebody for a moment
+    assert (
+        room.show([HIDDEN] * round(10 * ABSENT_S - 2)) == []
+    )  # the detector may miss somebody for a moment
     assert room.show([figure()] * 10) == []
     assert room.show([HIDDEN] * round(10 * ABSENT_S + 2)) == ["person_left"]
     assert room.show([HIDDEN] * 100) == []
@@ -101,8 +108,16 @@ def test_an_event_says_when_where_and_how_sure() -> None:
     room.show([figure(place=(0.5, 2.0))])
     (message,) = room.told
     assert message["sequence"] is None  # whoever delivers it counts
-    assert (message["schema"], message["id"], message["source"]) == ("posekernel.event/1", "hall", "simulated")
-    assert (message["floor_m"], message["confidence"], message["monotonic_ns"]) == ([0.5, 2.0], 0.8, room.t_ns)
+    assert (message["schema"], message["id"], message["source"]) == (
+        "posekernel.event/1",
+        "hall",
+        "simulated",
+    )
+    assert (message["floor_m"], message["confidence"], message["monotonic_ns"]) == (
+        [0.5, 2.0],
+        0.8,
+        room.t_ns,
+    )
     assert (message["zone"], message["fall"]) == (None, None)
 
 
@@ -124,7 +139,9 @@ def test_a_fall_is_told_once_and_soon_with_its_evidence(seconds: float) -> None:
     room = Room()
     assert room.show(fall(seconds)[: 20 + round(10 * seconds) + 18]) == ["person_entered", "fall"]
     told = room.told[-1]
-    assert told["fall"]["height_drop_m"] == pytest.approx(0.53 * 1.75 + UPPER_SHARE * 0.288 * 1.75 - 0.12, abs=0.05)
+    assert told["fall"]["height_drop_m"] == pytest.approx(
+        0.53 * 1.75 + UPPER_SHARE * 0.288 * 1.75 - 0.12, abs=0.05
+    )
     assert 0.1 <= told["fall"]["duration_s"] <= seconds + 0.3
     assert 0.5 < told["confidence"] <= 0.8
     assert room.show([lying()] * 300) == []  # however long they lie
@@ -156,7 +173,13 @@ def test_no_fall(motion: list[Array], seed: int) -> None:
 
 def test_somebody_on_a_sofa_whose_scale_errs_for_a_second_has_not_fallen() -> None:
     sofa, too_low = lying(hip_m=0.47), lying(hip_m=0.34)
-    motion = between(figure(), sofa, 0.8) + [sofa] * 8 + between(sofa, too_low, 0.6) + [too_low] * 8 + [sofa] * 30
+    motion = (
+        between(figure(), sofa, 0.8)
+        + [sofa] * 8
+        + between(sofa, too_low, 0.6)
+        + [too_low] * 8
+        + [sofa] * 30
+    )
     assert Room().show([figure()] * 20 + motion) == ["person_entered"]
 
 
@@ -164,27 +187,40 @@ def test_somebody_on_a_sofa_whose_scale_errs_for_a_second_has_not_fallen() -> No
 def test_on_all_fours_is_not_on_the_floor(height_m: float) -> None:
     crawling = figure(height_m, hip=0.28, shank_deg=-88.0, lean_deg=88.0)
     assert "fall" not in Room().show(
-        noisy([figure(height_m)] * 30 + between(figure(height_m), crawling, 0.7) + [crawling] * 50, 0.05)
+        noisy(
+            [figure(height_m)] * 30 + between(figure(height_m), crawling, 0.7) + [crawling] * 50,
+            0.05,
+        )
     )
 
 
 def test_a_child_falls_off_a_seat() -> None:
     low = lying(1.2)
-    assert Room().show([seated(1.2)] * 60 + between(seated(1.2), low, 0.8, 2.0) + [low] * 20) == ["person_entered", "fall"]
+    assert Room().show([seated(1.2)] * 60 + between(seated(1.2), low, 0.8, 2.0) + [low] * 20) == [
+        "person_entered",
+        "fall",
+    ]
 
 
 def test_a_fall_is_told_although_the_person_is_not_seen_while_falling() -> None:
-    assert Room().show([figure()] * 20 + [HIDDEN] * 15 + [lying()] * 20) == ["person_entered", "fall"]
+    assert Room().show([figure()] * 20 + [HIDDEN] * 15 + [lying()] * 20) == [
+        "person_entered",
+        "fall",
+    ]
 
 
 def test_somebody_else_who_lies_elsewhere_did_not_fall() -> None:
-    assert Room().show([figure(place=(-1.5, 2.0))] * 20 + [lying(place=(1.5, 3.5))] * 30) == ["person_entered"]
+    assert Room().show([figure(place=(-1.5, 2.0))] * 20 + [lying(place=(1.5, 3.5))] * 30) == [
+        "person_entered"
+    ]
 
 
 def test_a_fall_is_over_when_somebody_is_up_again_and_the_next_is_told_anew() -> None:
     room = Room()
     room.show(fall())
-    assert room.show(between(lying(), figure(), 2.0) + [figure()] * round(10 * UP_S + 10)) == ["fall_cleared"]
+    assert room.show(between(lying(), figure(), 2.0) + [figure()] * round(10 * UP_S + 10)) == [
+        "fall_cleared"
+    ]
     assert room.told[-1]["fall"] is None
     assert room.show(fall()) == ["fall"]
 
@@ -222,13 +258,18 @@ def test_a_running_sensor_sends_activity_events_and_cbor(tmp_path: Path) -> None
         config = Config(
             device=DeviceConfig("hall"),
             source=SourceConfig("replay", str(DEMO_SESSION), realtime=False),
-            mqtt=MqttConfig(host=broker.host, port=broker.port, format="cbor", outbox=str(tmp_path / "outbox")),
+            mqtt=MqttConfig(
+                host=broker.host, port=broker.port, format="cbor", outbox=str(tmp_path / "outbox")
+            ),
             zones=(everywhere,),
         )
         run(config, Console(json_lines=True))
         told = seen.drain(1.0)
     events = [json.loads(payload) for topic, payload, _ in told if topic == "posekernel/hall/event"]
-    assert [(e["kind"], e["zone"]) for e in events] == [("person_entered", None), ("zone_entered", "Everywhere")]
+    assert [(e["kind"], e["zone"]) for e in events] == [
+        ("person_entered", None),
+        ("zone_entered", "Everywhere"),
+    ]
     assert events[1]["sequence"] == events[0]["sequence"] + 1
     summary = [json.loads(payload) for topic, payload, _ in told if topic.endswith("/summary")][-1]
     assert summary["zones"] == ["Everywhere"]

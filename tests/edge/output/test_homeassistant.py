@@ -13,23 +13,32 @@ from typing import Any
 import pytest
 
 from edge.__main__ import SCHEMAS, main
-from edge.config import MqttConfig
-from edge.homeassistant import discovery_message, discovery_topic, removing
-from edge.mqtt import MqttPublisher
-from edge.pose import POSTURES
-from edge.publish import EventKind, Message, encode, event_message, status_message, summary_message
-from edge.toml_fields import from_table
-from edge.zones import ZoneConfig, check_zones
-from tests.mosquitto import Mosquitto, needs_mosquitto
-from tests.test_mqtt import Subscriber, until
-from tests.test_publish import an_estimate
+from edge.behaviour.zones import ZoneConfig, check_zones
+from edge.core.config.settings import MqttConfig
+from edge.core.pose import POSTURES
+from edge.core.toml_fields import from_table
+from edge.output.messages.homeassistant import discovery_message, discovery_topic, removing
+from edge.output.messages.payloads import (
+    EventKind,
+    Message,
+    encode,
+    event_message,
+    status_message,
+    summary_message,
+)
+from edge.output.mqtt.publisher import MqttPublisher
+from tests.edge.output.test_payloads import an_estimate
+from tests.edge.output.test_publisher import Subscriber, until
+from tests.support.mosquitto import Mosquitto, needs_mosquitto
 
 CONFIG = MqttConfig()
 TOPIC = "homeassistant/device/posekernel_hall/config"
-README = Path(__file__).parents[1] / "README.md"
-HOME_ASSISTANT_SCHEMAS = Path(__file__).with_name("homeassistant_schemas.py")
+README = Path(__file__).parents[3] / "README.md"
+HOME_ASSISTANT_SCHEMAS = Path(__file__).parents[2] / "support" / "homeassistant_schemas.py"
 HOME_ASSISTANT_PYTHON = Path(
-    os.environ.get("HOME_ASSISTANT_PYTHON", Path(__file__).parents[1] / ".venv-homeassistant/bin/python")
+    os.environ.get(
+        "HOME_ASSISTANT_PYTHON", Path(__file__).parents[3] / ".venv-homeassistant/bin/python"
+    )
 )
 
 
@@ -39,16 +48,25 @@ ZONES = (
 )
 
 
-def announcement(config: MqttConfig = CONFIG, source: str = "device", zones: tuple[ZoneConfig, ...] = ZONES) -> Message:
-    loaded: Message = json.loads(encode(discovery_message(config, "hall", version="0.1.0", source=source, zones=zones)))
+def announcement(
+    config: MqttConfig = CONFIG, source: str = "device", zones: tuple[ZoneConfig, ...] = ZONES
+) -> Message:
+    loaded: Message = json.loads(
+        encode(discovery_message(config, "hall", version="0.1.0", source=source, zones=zones))
+    )
     return loaded
 
 
 def components_of(name: str) -> dict[str, dict[str, Any]]:
     """The components that read one of the device's topics."""
     message, topic = announcement(), f"posekernel/hall/{name}"
-    read = {key: c.get("state_topic", message["state_topic"]) for key, c in message["components"].items()}
-    return {key: message["components"][key] for key, state_topic in read.items() if state_topic == topic}
+    read = {
+        key: c.get("state_topic", message["state_topic"])
+        for key, c in message["components"].items()
+    }
+    return {
+        key: message["components"][key] for key, state_topic in read.items() if state_topic == topic
+    }
 
 
 def test_the_announcement_has_what_device_discovery_needs() -> None:
@@ -114,7 +132,9 @@ def test_templates_read_the_summary() -> None:
         "occupancy": "OFF", "people": "0", "distance": "None", "posture": "None", "height": "None", "scale_source": "None",
         "confidence": "None", "zone_sofa": "OFF", "zone_kuche_hinten": "OFF",
     }  # fmt: skip
-    blind = states("summary", summary_message("hall", None, source="device", utc_ns=0, looking=False))
+    blind = states(
+        "summary", summary_message("hall", None, source="device", utc_ns=0, looking=False)
+    )
     assert set(blind.values()) == {"None"}
     assert {"occupancy", "people", "zone_sofa"} <= blind.keys()
 
@@ -124,7 +144,16 @@ def test_every_posture_is_an_option() -> None:
 
 
 def an_event(kind: EventKind, **more: Any) -> Message:
-    message = event_message("hall", kind, source="device", utc_ns=0, monotonic_ns=1, floor_m=(0.5, 2.0), confidence=0.8, **more)
+    message = event_message(
+        "hall",
+        kind,
+        source="device",
+        utc_ns=0,
+        monotonic_ns=1,
+        floor_m=(0.5, 2.0),
+        confidence=0.8,
+        **more,
+    )
     return message | {"sequence": 7}
 
 
@@ -134,15 +163,22 @@ def test_the_fall_event_has_its_evidence_and_other_events_are_none() -> None:
         "event_type": "fall", "sequence": 7, "confidence": 0.8, "floor_m": [0.5, 2.0],
         "evidence": {"height_drop_m": 0.9, "duration_s": 1.2},
     }  # fmt: skip
-    assert json.loads(states("event", an_event("fall_cleared"))["fall"])["event_type"] == "fall_cleared"
+    assert (
+        json.loads(states("event", an_event("fall_cleared"))["fall"])["event_type"]
+        == "fall_cleared"
+    )
     assert {"fall", "fall_cleared"} == set(announcement()["components"]["fall"]["event_types"])
-    assert states("event", an_event("zone_entered", zone="Sofa")) == {"fall": ""}  # Home Assistant ignores an empty payload
+    assert states("event", an_event("zone_entered", zone="Sofa")) == {
+        "fall": ""
+    }  # Home Assistant ignores an empty payload
 
 
 def test_switches_and_buttons_speak_the_sensors_language() -> None:
     components = announcement()["components"]
     command = json.loads((SCHEMAS / "command.json").read_text())
-    validator = pytest.importorskip("jsonschema", reason="jsonschema is not installed").Draft202012Validator
+    validator = pytest.importorskip(
+        "jsonschema", reason="jsonschema is not installed"
+    ).Draft202012Validator
     for key, payloads in (
         ("sensing", ("payload_on", "payload_off")),
         ("mute", ("payload_on", "payload_off")),
@@ -151,14 +187,21 @@ def test_switches_and_buttons_speak_the_sensors_language() -> None:
         component = components[key]
         assert component["command_topic"] == f"posekernel/hall/cmd/{key}"
         for payload in payloads:
-            validator(command | {"anyOf": [{"$ref": f"#/$defs/{key}"}]}).validate(json.loads(component[payload]))
+            validator(command | {"anyOf": [{"$ref": f"#/$defs/{key}"}]}).validate(
+                json.loads(component[payload])
+            )
     control = {"sensing": True, "mute": False}
     assert states("control", control) == {"sensing": "ON", "mute": "OFF"}
 
 
 def test_diagnostics_read_what_the_schemas_promise() -> None:
     promised = json.loads((SCHEMAS / "telemetry.json").read_text())["properties"]
-    message = dict.fromkeys(promised) | {"temperature_c": 51.5, "poses_per_s": 9.9, "frames_dropped": 2, "xruns": 0}
+    message = dict.fromkeys(promised) | {
+        "temperature_c": 51.5,
+        "poses_per_s": 9.9,
+        "frames_dropped": 2,
+        "xruns": 0,
+    }
     assert states("telemetry", message) == {
         "temperature": "51.5", "throttled": "None", "poses_per_s": "9.9", "frames_dropped": "2", "xruns": "0",
     }  # fmt: skip
@@ -171,7 +214,9 @@ def test_a_deleted_zone_is_removed_and_stays_removed() -> None:
     before, now = encode(announcement()), announcement(zones=ZONES[:1])
     removed = removing(now, before)
     assert removed["components"]["zone_kuche_hinten"] == {"platform": "binary_sensor"}
-    assert {k: c for k, c in removed["components"].items() if k != "zone_kuche_hinten"} == now["components"]
+    assert {k: c for k, c in removed["components"].items() if k != "zone_kuche_hinten"} == now[
+        "components"
+    ]
     assert removing(now, encode(removed)) == removed  # Home Assistant may have been away
     assert removing(announcement(), encode(removed)) == announcement()  # the zone is back
     for other in (b"", b"{", b"[]", b'{"components": 3}', b'{"components": {"a": 3}}', b"\xff"):
@@ -183,12 +228,16 @@ def test_availability_reads_the_status() -> None:
     template = jinja2.Template(announcement()["availability"][0]["value_template"])
     for state in ("online", "offline"):
         message = status_message("hall", state, version="0.1.0", source="device")  # type: ignore[arg-type]
-        assert template.render(value_json=message) == state  # Home Assistant's own defaults for these payloads
+        assert (
+            template.render(value_json=message) == state
+        )  # Home Assistant's own defaults for these payloads
 
 
 def readme_block(kind: str, word: str) -> str:
     """The README's code block of a kind that holds a word."""
-    blocks = re.findall(rf"^```{kind}\n(.*?)^```", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    blocks = re.findall(
+        rf"^```{kind}\n(.*?)^```", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
     (block,) = [b for b in blocks if word in b]
     return str(block)
 
@@ -203,12 +252,16 @@ def entity_ids(value: Any) -> set[str]:
     """Every entity named anywhere in an automation."""
     if isinstance(value, dict):
         named = value.get("entity_id", [])
-        return set([named] if isinstance(named, str) else named).union(*(entity_ids(v) for v in value.values()))
+        return set([named] if isinstance(named, str) else named).union(
+            *(entity_ids(v) for v in value.values())
+        )
     return set().union(*(entity_ids(v) for v in value)) if isinstance(value, list) else set()
 
 
 def test_the_readmes_automations_name_entities_that_there_are() -> None:
-    zones = tuple(from_table(ZoneConfig, z) for z in tomllib.loads(readme_block("toml", "[[zones]]"))["zones"])
+    zones = tuple(
+        from_table(ZoneConfig, z) for z in tomllib.loads(readme_block("toml", "[[zones]]"))["zones"]
+    )
     check_zones(zones)
     message = discovery_message(CONFIG, "livingroom", version="0.1.0", source="device", zones=zones)
     there = {
@@ -221,29 +274,40 @@ def test_the_readmes_automations_name_entities_that_there_are() -> None:
     assert len(ours) == 3
     assert ours <= there.keys()
     light, alert = used
-    assert light["conditions"][1]["state"] in there["sensor.pose_sensor_livingroom_posture"]["options"]
+    assert (
+        light["conditions"][1]["state"] in there["sensor.pose_sensor_livingroom_posture"]["options"]
+    )
     assert light["conditions"][0]["state"] == "on"  # YAML's bare on is true
-    assert alert["conditions"][0]["state"] in there["event.pose_sensor_livingroom_fall"]["event_types"]
+    assert (
+        alert["conditions"][0]["state"] in there["event.pose_sensor_livingroom_fall"]["event_types"]
+    )
 
 
 def test_the_alert_says_how_far_somebody_fell() -> None:
     jinja2 = pytest.importorskip("jinja2", reason="jinja2 is not installed")
     attributes = json.loads(states("event", an_event("fall", fall=(0.9, 1.2)))["fall"])
     text = automations()[1]["actions"][0]["data"]["message"]
-    said = jinja2.Template(text, undefined=jinja2.StrictUndefined).render(trigger={"to_state": {"attributes": attributes}})
+    said = jinja2.Template(text, undefined=jinja2.StrictUndefined).render(
+        trigger={"to_state": {"attributes": attributes}}
+    )
     assert said == "Somebody went down by 0.9 m in 1.2 s and lies on the floor."
 
 
 def check_with_home_assistant(message: Message | list[dict[str, Any]]) -> str:
     done = subprocess.run(
-        [HOME_ASSISTANT_PYTHON, HOME_ASSISTANT_SCHEMAS], input=json.dumps(message), capture_output=True, text=True, timeout=120
+        [HOME_ASSISTANT_PYTHON, HOME_ASSISTANT_SCHEMAS],
+        input=json.dumps(message),
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert done.returncode in (0, 1), done.stderr
     return done.stdout.strip()
 
 
 needs_home_assistant = pytest.mark.skipif(
-    not HOME_ASSISTANT_PYTHON.with_name("hass").exists(), reason="Home Assistant is not installed; `make homeassistant` does it"
+    not HOME_ASSISTANT_PYTHON.with_name("hass").exists(),
+    reason="Home Assistant is not installed; `make homeassistant` does it",
 )
 
 
@@ -279,15 +343,24 @@ def broker(tmp_path: Path) -> Iterator[Mosquitto]:
         yield b
 
 
-def publisher_at(broker: Mosquitto, zones: tuple[ZoneConfig, ...] = (), **changes: Any) -> MqttPublisher:
-    return MqttPublisher(MqttConfig(host=broker.host, port=broker.port, **changes), "hall", source="simulated", zones=zones)
+def publisher_at(
+    broker: Mosquitto, zones: tuple[ZoneConfig, ...] = (), **changes: Any
+) -> MqttPublisher:
+    return MqttPublisher(
+        MqttConfig(host=broker.host, port=broker.port, **changes),
+        "hall",
+        source="simulated",
+        zones=zones,
+    )
 
 
 @needs_mosquitto
 def test_announced_on_connect_and_again_at_home_assistants_birth(broker: Mosquitto) -> None:
     with Subscriber(broker) as seen, publisher_at(broker) as publisher:
         first, _ = seen.next(TOPIC)
-        assert first == discovery_message(CONFIG, "hall", version=first["origin"]["sw_version"], source="simulated")
+        assert first == discovery_message(
+            CONFIG, "hall", version=first["origin"]["sw_version"], source="simulated"
+        )
         publisher.publish_retained("summary", {"people": 1})
         assert seen.next("posekernel/hall/summary")[0] == {"people": 1}
         seen.client.publish("homeassistant/status", b"offline")
@@ -356,7 +429,9 @@ def test_a_broker_that_denies_the_announcement_still_gets_the_rest(tmp_path: Pat
 
 
 @needs_mosquitto
-def test_forget_removes_every_trace(broker: Mosquitto, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_forget_removes_every_trace(
+    broker: Mosquitto, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with publisher_at(broker) as publisher:
         publisher.publish_retained("summary", {"people": 1})
         with Subscriber(broker) as seen:

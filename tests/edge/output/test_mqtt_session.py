@@ -7,17 +7,21 @@ from pathlib import Path
 import paho.mqtt.publish
 import pytest
 
-from edge.mqtt import MqttPublisher
-from export.broker_load import measure_load
-from tests.mosquitto import Mosquitto, needs_mosquitto
-from tests.test_mqtt import Subscriber, config_for, until
+from edge.output.mqtt.publisher import MqttPublisher
+from export.studies.broker_load import measure_load
+from tests.edge.output.test_publisher import Subscriber, config_for, until
+from tests.support.mosquitto import Mosquitto, needs_mosquitto
 
 pytestmark = needs_mosquitto
 COMMAND = "posekernel/hall/cmd/sensing"
 
 
-def tell(broker: Mosquitto, payload: str = '{"on": false}', topic: str = COMMAND, retain: bool = False) -> None:
-    paho.mqtt.publish.single(topic, payload, qos=1, retain=retain, hostname=broker.host, port=broker.port)
+def tell(
+    broker: Mosquitto, payload: str = '{"on": false}', topic: str = COMMAND, retain: bool = False
+) -> None:
+    paho.mqtt.publish.single(
+        topic, payload, qos=1, retain=retain, hostname=broker.host, port=broker.port
+    )
 
 
 @pytest.mark.parametrize("session_s", [600, 0])
@@ -43,9 +47,13 @@ def test_a_command_waits_for_a_sensor_that_is_away(tmp_path: Path, session_s: in
 def test_a_retained_command_is_known_as_one(tmp_path: Path, protocol: int) -> None:
     with Mosquitto(tmp_path / "b") as broker:
         tell(broker, retain=True)
-        with MqttPublisher(config_for(broker, protocol=protocol), "hall", source="simulated") as publisher:
+        with MqttPublisher(
+            config_for(broker, protocol=protocol), "hall", source="simulated"
+        ) as publisher:
             assert publisher.commands.get(timeout=5.0).retained
-            if protocol == 5:  # with 3.1.1 a broker passes what it was just told on as if it were not retained
+            if (
+                protocol == 5
+            ):  # with 3.1.1 a broker passes what it was just told on as if it were not retained
                 tell(broker, retain=True)
                 assert publisher.commands.get(timeout=5.0).retained
 
@@ -68,11 +76,15 @@ def test_a_flood_of_commands_is_bounded_and_answers_are_not_commands(tmp_path: P
 
 def test_poses_are_limited_and_counted(tmp_path: Path) -> None:
     with Mosquitto(tmp_path / "b") as broker:
-        with MqttPublisher(config_for(broker, pose_rate_hz=10.0), "hall", source="simulated") as publisher:
+        with MqttPublisher(
+            config_for(broker, pose_rate_hz=10.0), "hall", source="simulated"
+        ) as publisher:
             assert publisher.wait_connected(5.0)
             began = time.monotonic()
             sent = 0
-            while (sent < 3 or publisher.counters.limited <= 50) and time.monotonic() < began + 60.0:
+            while (
+                sent < 3 or publisher.counters.limited <= 50
+            ) and time.monotonic() < began + 60.0:
                 sent += publisher.publish_pose({"sequence": 1})
                 time.sleep(0.002)
             elapsed = time.monotonic() - began

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge import web_server
-from edge.config import Config, DeviceConfig, MqttConfig, WebConfig, check_config
-from edge.errors import ConfigError
-from edge.rig import Camera, Rig
-from edge.web_server import _CONNECTIONS, _REQUEST_BYTES, FILES, WebServer, page_description
-from edge.zones import ZoneConfig
+from edge.behaviour.zones import ZoneConfig
+from edge.core.config.settings import Config, DeviceConfig, MqttConfig, WebConfig, check_config
+from edge.core.errors import ConfigError
+from edge.core.rig import Camera, Rig
+from edge.output.page import server as web_server
+from edge.output.page.server import _CONNECTIONS, _REQUEST_BYTES, FILES, WebServer, page_description
 
 RIG = Rig(
     speakers=np.array([[0.1, 0.05, 0.0]]),
@@ -27,7 +27,9 @@ RIG = Rig(
     speed_of_sound_m_s=343.0,
 )
 CONFIG = Config(
-    device=DeviceConfig("hall"), web=WebConfig(enabled=True, port=0, websocket_url="ws://127.0.0.1:9001/"), mqtt=MqttConfig()
+    device=DeviceConfig("hall"),
+    web=WebConfig(enabled=True, port=0, websocket_url="ws://127.0.0.1:9001/"),
+    mqtt=MqttConfig(),
 )
 
 
@@ -68,12 +70,21 @@ def with_host(server: WebServer, *hosts: str) -> bytes:
 
 
 def test_every_file_of_the_page_is_served_with_its_type(server: WebServer) -> None:
-    kinds = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+    kinds = {
+        ".html": "text/html",
+        ".js": "text/javascript",
+        ".css": "text/css",
+        ".svg": "image/svg+xml",
+    }
     for file in FILES.iterdir():
         status, headers, content = get(server, f"/{file.name}")
         assert (status, content) == (200, file.read_bytes())
         assert headers["Content-Type"].startswith(kinds[file.suffix])
-    assert get(server, "/")[2] == get(server, "/index.html?x=1")[2] == (FILES / "index.html").read_bytes()
+    assert (
+        get(server, "/")[2]
+        == get(server, "/index.html?x=1")[2]
+        == (FILES / "index.html").read_bytes()
+    )
     assert get(server, "/", "HEAD")[2] == b""
 
 
@@ -94,7 +105,9 @@ def test_the_page_names_only_files_that_are_served(server: WebServer) -> None:
     ],
 )  # fmt: skip
 def test_nothing_else_exists(server: WebServer, path: str) -> None:
-    answer = said(server, f"GET {path} HTTP/1.1\r\nHost: localhost:{server.port}\r\nConnection: close\r\n\r\n")
+    answer = said(
+        server, f"GET {path} HTTP/1.1\r\nHost: localhost:{server.port}\r\nConnection: close\r\n\r\n"
+    )
     assert answer.startswith(b"HTTP/1.1 404")
     assert answer.endswith(b"\r\n\r\nnot found\n")
 
@@ -110,7 +123,10 @@ def test_it_can_only_be_read(server: WebServer, method: str) -> None:
 
 def test_a_body_does_not_pass_for_the_next_request(server: WebServer) -> None:
     inner = f"GET /config.json HTTP/1.1\r\nHost: localhost:{server.port}\r\n\r\n"
-    answer = said(server, f"HEAD / HTTP/1.1\r\nHost: localhost:{server.port}\r\nContent-Length: {len(inner)}\r\n\r\n{inner}")
+    answer = said(
+        server,
+        f"HEAD / HTTP/1.1\r\nHost: localhost:{server.port}\r\nContent-Length: {len(inner)}\r\n\r\n{inner}",
+    )
     assert answer.count(b"HTTP/1.1 200") == 1
     assert b"posekernel.page" not in answer
 
@@ -127,17 +143,25 @@ def test_on_loopback_the_loopback_names_are_answered(server: WebServer, host: st
         (":{0}",), ("localhost:{0}", "localhost:{0}"), ("localhost:{0}", "evil.example:{0}"), ("evil@localhost:{0}",),
     ],
 )  # fmt: skip
-def test_a_name_that_was_pointed_at_loopback_is_refused(server: WebServer, hosts: tuple[str, ...]) -> None:
+def test_a_name_that_was_pointed_at_loopback_is_refused(
+    server: WebServer, hosts: tuple[str, ...]
+) -> None:
     answer = with_host(server, *(h.format(server.port) for h in hosts))
     assert answer.startswith(b"HTTP/1.1 421")
     assert b"frame-ancestors 'none'" in answer
-    assert answer.endswith(b"the Host header does not name this page; open it at the address that posekernel printed\n")
+    assert answer.endswith(
+        b"the Host header does not name this page; open it at the address that posekernel printed\n"
+    )
     assert b"posekernel.page" not in answer
 
 
-def test_beyond_loopback_addresses_and_the_machines_own_names_are_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_beyond_loopback_addresses_and_the_machines_own_names_are_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(socket, "gethostname", lambda: "Hall.lan")
-    config = Config(device=DeviceConfig("hall"), web=WebConfig(True, "0.0.0.0", 0, "ws://127.0.0.1:9001/"))
+    config = Config(
+        device=DeviceConfig("hall"), web=WebConfig(True, "0.0.0.0", 0, "ws://127.0.0.1:9001/")
+    )
     with WebServer(config, RIG) as s:
         for host in (
             "192.168.1.5:{0}",
@@ -192,11 +216,15 @@ def test_a_client_that_drips_is_let_go_in_time(monkeypatch: pytest.MonkeyPatch, 
     assert time.monotonic() - began >= 0.6
 
 
-def test_an_answer_that_is_taken_in_drips_is_dropped_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_is_taken_in_drips_is_dropped_in_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(web_server, "_REQUEST_S", 0.6)
     large = bytes(32 << 20)  # more than the sockets' buffers hold
     with WebServer(CONFIG, RIG, recording=large) as server, connect(server) as s:
-        s.sendall(f"GET /recording.jsonl HTTP/1.1\r\nHost: localhost:{server.port}\r\n\r\n".encode())
+        s.sendall(
+            f"GET /recording.jsonl HTTP/1.1\r\nHost: localhost:{server.port}\r\n\r\n".encode()
+        )
         end, took = time.monotonic() + 1.5, 0
         while time.monotonic() < end:
             took += len(s.recv(1024))
@@ -225,7 +253,9 @@ def test_connections_beyond_the_limit_are_closed_at_once_and_places_come_back() 
 def test_headers_allow_this_host_and_the_broker_and_nothing_else(server: WebServer) -> None:
     for path in ("/", "/app.js", "/config.json", "/nothing"):
         headers = get(server, path)[1]
-        policy = dict(part.strip().split(" ", 1) for part in headers["Content-Security-Policy"].split(";"))
+        policy = dict(
+            part.strip().split(" ", 1) for part in headers["Content-Security-Policy"].split(";")
+        )
         assert policy["default-src"] == policy["base-uri"] == policy["frame-ancestors"] == "'none'"
         assert policy["connect-src"] == "'self' ws://127.0.0.1:9001"
         assert policy["script-src"] == policy["style-src"] == "'self'"
@@ -253,7 +283,9 @@ def test_geometry_is_in_the_room_frame(server: WebServer) -> None:
 
 
 def test_without_a_camera_height_axes_are_the_rooms_and_the_origin_the_camera() -> None:
-    rig = Rig(RIG.speakers, RIG.mics, RIG.pairs, Camera(640, 480, 500.0, 500.0, 320.0, 240.0), 343.0)
+    rig = Rig(
+        RIG.speakers, RIG.mics, RIG.pairs, Camera(640, 480, 500.0, 500.0, 320.0, 240.0), 343.0
+    )
     site = page_description(CONFIG, rig)
     assert site["frame"] == "camera"
     assert site["speakers"] == [[0.1, 0.0, -0.05]]
@@ -261,8 +293,14 @@ def test_without_a_camera_height_axes_are_the_rooms_and_the_origin_the_camera() 
 
 
 def test_a_taken_port_is_one_clear_sentence(server: WebServer) -> None:
-    config = Config(device=DeviceConfig("hall"), web=WebConfig(True, port=server.port, websocket_url="ws://127.0.0.1:9001/"))
-    with pytest.raises(ConfigError, match=r"^web\.host, web\.port: cannot listen at 127\.0\.0\.1:\d+ .*set web\.port"):
+    config = Config(
+        device=DeviceConfig("hall"),
+        web=WebConfig(True, port=server.port, websocket_url="ws://127.0.0.1:9001/"),
+    )
+    with pytest.raises(
+        ConfigError,
+        match=r"^web\.host, web\.port: cannot listen at 127\.0\.0\.1:\d+ .*set web\.port",
+    ):
         WebServer(config, RIG)
 
 
@@ -276,7 +314,9 @@ def test_closing_is_quick_even_with_a_browser_that_holds_on() -> None:
         assert probe.connect_ex(("127.0.0.1", s.port)) != 0
 
 
-@pytest.mark.parametrize("url", ["", "http://x/", "ws://", "ws://a b/", "ws://x/; script-src *", "wss://broker\r\nX: y"])
+@pytest.mark.parametrize(
+    "url", ["", "http://x/", "ws://", "ws://a b/", "ws://x/; script-src *", "wss://broker\r\nX: y"]
+)
 def test_a_broker_address_that_no_browser_could_use_is_refused(url: str) -> None:
     config = Config(device=DeviceConfig("hall"), web=WebConfig(enabled=True, websocket_url=url))
     with pytest.raises(ConfigError, match=r"^web\.websocket_url: found"):
@@ -291,8 +331,15 @@ def test_the_page_needs_the_broker() -> None:
 
 def luminance(colour: str) -> float:
     digits = colour.lstrip("#")
-    channels = [int(c * 2, 16) for c in digits] if len(digits) == 3 else [int(digits[i : i + 2], 16) for i in (0, 2, 4)]
-    linear = [c / 255 / 12.92 if c / 255 <= 0.04045 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in channels]
+    channels = (
+        [int(c * 2, 16) for c in digits]
+        if len(digits) == 3
+        else [int(digits[i : i + 2], 16) for i in (0, 2, 4)]
+    )
+    linear = [
+        c / 255 / 12.92 if c / 255 <= 0.04045 else ((c / 255 + 0.055) / 1.055) ** 2.4
+        for c in channels
+    ]
     return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
 
 

@@ -8,8 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.pose import JOINTS, Activity, LiftedPose, PoseEstimate
-from edge.publish import encode, encode_cbor, pose_message, status_message, timestamp
+from edge.core.pose import JOINTS, Activity, LiftedPose, PoseEstimate
+from edge.output.messages.payloads import (
+    encode,
+    encode_cbor,
+    pose_message,
+    status_message,
+    timestamp,
+)
 
 
 def an_estimate(**changes: object) -> PoseEstimate:
@@ -79,7 +85,12 @@ def test_not_finite_becomes_null(bad: float) -> None:
     joints = np.ones((15, 3))
     joints[8, 1] = bad
     pose = LiftedPose(
-        joints=joints, sigma=np.full(15, bad), confidence=np.full(15, bad), scale_source="height", sir_db=bad, echo_range_m=bad
+        joints=joints,
+        sigma=np.full(15, bad),
+        confidence=np.full(15, bad),
+        scale_source="height",
+        sir_db=bad,
+        echo_range_m=bad,
     )
     message = json.loads(encode(pose_message(an_estimate(pose=pose), "hall")))
     assert message["joints"][8]["camera"] is None
@@ -95,7 +106,12 @@ def test_not_finite_becomes_null(bad: float) -> None:
 def test_any_floats_give_strict_json(values: list[float]) -> None:
     joints = np.array(values).reshape(15, 3)
     pose = LiftedPose(
-        joints=joints, sigma=joints[:, 0], confidence=joints[:, 1], scale_source="sound", sir_db=values[0], echo_range_m=values[1]
+        joints=joints,
+        sigma=joints[:, 0],
+        confidence=joints[:, 1],
+        scale_source="sound",
+        sir_db=values[0],
+        echo_range_m=values[1],
     )
     text = encode(pose_message(an_estimate(pose=pose, joints_room=joints), "hall")).decode()
 
@@ -107,7 +123,10 @@ def test_any_floats_give_strict_json(values: list[float]) -> None:
 
 
 def test_numpy_integers_are_json() -> None:
-    message = pose_message(an_estimate(sequence=np.int64(3), t_ns=np.int64(4), utc_ns=np.int64(5), people=np.int32(1)), "hall")
+    message = pose_message(
+        an_estimate(sequence=np.int64(3), t_ns=np.int64(4), utc_ns=np.int64(5), people=np.int32(1)),
+        "hall",
+    )
     assert json.loads(encode(message))["sequence"] == 3
 
 
@@ -167,5 +186,14 @@ def test_status_message() -> None:
         "version": "0.1.0", "source": "device", "recording": False,
     }  # fmt: skip
     online = status_message("hall", "online", version="0.1.0", source="device", utc_ns=0)
-    assert (online["state"], online["reason"], online["timestamp"]) == ("online", "", "1970-01-01T00:00:00.000Z")
-    assert status_message("hall", "online", version="0.1.0", source="device", recording=True)["recording"] is True
+    assert (online["state"], online["reason"], online["timestamp"]) == (
+        "online",
+        "",
+        "1970-01-01T00:00:00.000Z",
+    )
+    assert (
+        status_message("hall", "online", version="0.1.0", source="device", recording=True)[
+            "recording"
+        ]
+        is True
+    )

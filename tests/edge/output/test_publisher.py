@@ -20,13 +20,13 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from edge.config import MqttConfig
-from edge.mqtt import MqttPublisher
-from edge.mqtt_access import PASSWORD_VARIABLE
-from edge.mqtt_check import check
-from edge.mqtt_connection import MAX_IN_FLIGHT
-from tests.faults.relay import Relay
-from tests.mosquitto import Authority, Mosquitto, free_port, needs_mosquitto
+from edge.core.config.settings import MqttConfig
+from edge.output.mqtt.access import PASSWORD_VARIABLE
+from edge.output.mqtt.broker_visit import check
+from edge.output.mqtt.connection import MAX_IN_FLIGHT
+from edge.output.mqtt.publisher import MqttPublisher
+from tests.support.mosquitto import Authority, Mosquitto, free_port, needs_mosquitto
+from tests.system.faults.relay import Relay
 
 pytestmark = needs_mosquitto
 SECRET = "corr3ct-h0rse-b4ttery"
@@ -68,7 +68,9 @@ def publishing(config: MqttConfig, device_id: str = "hall") -> Iterator[MqttPubl
 class Subscriber:
     """What another client of the broker sees: (topic, payload, retained) in order."""
 
-    def __init__(self, broker: Mosquitto, topic: str = "#", user: str = "", password: str = "") -> None:
+    def __init__(
+        self, broker: Mosquitto, topic: str = "#", user: str = "", password: str = ""
+    ) -> None:
         self.messages: queue.Queue[tuple[str, bytes, bool]] = queue.Queue()
         self.client = paho.Client(CallbackAPIVersion.VERSION2)
         if user:
@@ -76,7 +78,9 @@ class Subscriber:
         subscribed = threading.Event()
         self.client.on_connect = lambda client, *_: client.subscribe(topic, qos=1)
         self.client.on_subscribe = lambda *_: subscribed.set()
-        self.client.on_message = lambda _c, _d, m: self.messages.put((m.topic, bytes(m.payload), m.retain))
+        self.client.on_message = lambda _c, _d, m: self.messages.put(
+            (m.topic, bytes(m.payload), m.retain)
+        )
         self.client.reconnect_delay_set(0.05, 0.1)  # type: ignore[arg-type]
         self.client.connect(broker.host, broker.port)
         self.client.loop_start()
@@ -92,7 +96,9 @@ class Subscriber:
     def next(self, topic: str, timeout_s: float = 5.0) -> tuple[dict[str, Any], bool]:
         deadline = time.monotonic() + timeout_s
         while True:
-            got, payload, retained = self.messages.get(timeout=max(0.001, deadline - time.monotonic()))
+            got, payload, retained = self.messages.get(
+                timeout=max(0.001, deadline - time.monotonic())
+            )
             if got == topic:
                 return json.loads(payload), retained
 
@@ -122,11 +128,21 @@ def test_poses_and_status_arrive(broker: Mosquitto, protocol: int) -> None:
                 assert publisher.publish_pose(POSE | {"sequence": i})
                 time.sleep(0.002)
             online, _ = seen.next("posekernel/hall/status")
-            assert [seen.next("posekernel/hall/pose")[0]["sequence"] for _ in range(50)] == list(range(50))
+            assert [seen.next("posekernel/hall/pose")[0]["sequence"] for _ in range(50)] == list(
+                range(50)
+            )
         offline, _ = seen.next("posekernel/hall/status")
-    assert (online["state"], online["source"], online["schema"]) == ("online", "simulated", "posekernel.status/1")
+    assert (online["state"], online["source"], online["schema"]) == (
+        "online",
+        "simulated",
+        "posekernel.status/1",
+    )
     assert (offline["state"], offline["reason"]) == ("offline", "stopped")
-    assert (publisher.counters.published, publisher.counters.dropped, publisher.counters.lost) == (50, 0, 0)
+    assert (publisher.counters.published, publisher.counters.dropped, publisher.counters.lost) == (
+        50,
+        0,
+        0,
+    )
 
 
 def test_status_is_retained_and_poses_are_not(broker: Mosquitto) -> None:
@@ -136,7 +152,9 @@ def test_status_is_retained_and_poses_are_not(broker: Mosquitto) -> None:
         early.next("posekernel/hall/pose")
         with Subscriber(broker) as late:
             messages = late.drain()
-    assert [(topic, retained) for topic, _, retained in messages] == [("posekernel/hall/status", True)]
+    assert [(topic, retained) for topic, _, retained in messages] == [
+        ("posekernel/hall/status", True)
+    ]
     with Subscriber(broker) as later:
         status, retained = later.next("posekernel/hall/status")
     assert retained
@@ -144,13 +162,18 @@ def test_status_is_retained_and_poses_are_not(broker: Mosquitto) -> None:
 
 
 def test_base_topic(broker: Mosquitto) -> None:
-    with Subscriber(broker) as seen, publishing(config_for(broker, base_topic="site/3"), "d") as publisher:
+    with (
+        Subscriber(broker) as seen,
+        publishing(config_for(broker, base_topic="site/3"), "d") as publisher,
+    ):
         assert publisher.wait_connected(5.0)
         publisher.publish_pose(POSE)
         assert seen.next("site/3/d/pose")[0] == POSE
 
 
-def test_stream_resumes_after_the_broker_was_killed(broker: Mosquitto, caplog: pytest.LogCaptureFixture) -> None:
+def test_stream_resumes_after_the_broker_was_killed(
+    broker: Mosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO, "edge")
     stop, offered, sent = threading.Event(), [0], [0]
 
@@ -184,7 +207,7 @@ def test_stream_resumes_after_the_broker_was_killed(broker: Mosquitto, caplog: p
     assert publisher.counters.published == sent[0]
     assert publisher.counters.published + publisher.counters.dropped == offered[0]
     assert publisher.counters.connections == 3
-    states = [r.message for r in caplog.records if r.name == "edge.mqtt"]
+    states = [r.message for r in caplog.records if r.name == "edge.output.mqtt.publisher"]
     assert len([s for s in states if s.startswith("connected")]) == 3
     assert all(a != b for a, b in itertools.pairwise(states)), "one line per change"
     assert len(states) <= 12
@@ -242,7 +265,11 @@ def test_unsent_messages_of_a_broken_connection_are_counted(broker: Mosquitto) -
 
 def test_a_broker_that_reads_slowly_makes_poses_few_and_not_old(broker: Mosquitto) -> None:
     """The kernel's buffer alone would hold minutes of them."""
-    with Relay(broker.port) as relay, Subscriber(broker) as seen, publishing(config_for(broker, port=relay.port)) as publisher:
+    with (
+        Relay(broker.port) as relay,
+        Subscriber(broker) as seen,
+        publishing(config_for(broker, port=relay.port)) as publisher,
+    ):
         assert publisher.wait_connected(5.0)
         relay.bytes_per_s = 10_000.0
         deadline, said = time.monotonic() + 30.0, 0
@@ -252,7 +279,9 @@ def test_a_broker_that_reads_slowly_makes_poses_few_and_not_old(broker: Mosquitt
             time.sleep(0.02)
         assert publisher.counters.dropped >= 20
         relay.bytes_per_s = None
-        assert until(lambda: publisher._connection is not None and publisher._connection.unsent == 0)
+        assert until(
+            lambda: publisher._connection is not None and publisher._connection.unsent == 0
+        )
         assert publisher.publish_pose(POSE | {"sequence": said})
         arrived: list[int] = []
         while said not in arrived:
@@ -265,7 +294,9 @@ def test_a_broker_that_reads_slowly_makes_poses_few_and_not_old(broker: Mosquitt
 def test_close_takes_less_than_a_second(broker: Mosquitto, state: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         ports = {"connected": broker.port, "away": free_port(), "silent": silent.getsockname()[1]}
-        publisher = MqttPublisher(MqttConfig(host="127.0.0.1", port=ports[state]), "hall", source="simulated")
+        publisher = MqttPublisher(
+            MqttConfig(host="127.0.0.1", port=ports[state]), "hall", source="simulated"
+        )
         assert publisher.wait_connected(1.0) == (state == "connected")
         began = time.monotonic()
         publisher.close()
@@ -276,12 +307,14 @@ def test_close_takes_less_than_a_second(broker: Mosquitto, state: str) -> None:
 
 def test_last_will_when_the_process_is_killed(broker: Mosquitto) -> None:
     program = (
-        "import sys, time; from edge.config import MqttConfig; from edge.mqtt import MqttPublisher\n"
+        "import sys, time; from edge.core.config.settings import MqttConfig; from edge.output.mqtt.publisher import MqttPublisher\n"
         "p = MqttPublisher(MqttConfig(host='127.0.0.1', port=int(sys.argv[1])), 'hall', source='device')\n"
         "assert p.wait_connected(5); time.sleep(60)"
     )
     with Subscriber(broker) as seen:
-        process = subprocess.Popen([sys.executable, "-c", program, str(broker.port)], cwd=Path(__file__).parents[1])
+        process = subprocess.Popen(
+            [sys.executable, "-c", program, str(broker.port)], cwd=Path(__file__).parents[3]
+        )
         try:
             assert seen.next("posekernel/hall/status", 20.0)[0]["state"] == "online"
             process.send_signal(signal.SIGKILL)
@@ -289,12 +322,19 @@ def test_last_will_when_the_process_is_killed(broker: Mosquitto) -> None:
         finally:
             process.kill()
             process.wait()
-    assert (will["state"], will["reason"], will["source"], will["timestamp"]) == ("offline", "connection lost", "device", None)
+    assert (will["state"], will["reason"], will["source"], will["timestamp"]) == (
+        "offline",
+        "connection lost",
+        "device",
+        None,
+    )
     with Subscriber(broker) as late:
         assert late.next("posekernel/hall/status") == (will, True)
 
 
-def test_password_from_file_and_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_password_from_file_and_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with Mosquitto(tmp_path / "b", passwords={"node": SECRET}) as broker:
         named = config_for(broker, username="node")
         assert check(replace(named, password_file=password_file(tmp_path))) is None
@@ -305,7 +345,9 @@ def test_password_from_file_and_environment(tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("protocol", [5, 311])
-def test_wrong_password_is_one_clear_sentence(tmp_path: Path, protocol: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_wrong_password_is_one_clear_sentence(
+    tmp_path: Path, protocol: int, caplog: pytest.LogCaptureFixture
+) -> None:
     wrong = password_file(tmp_path, "not-" + SECRET)
     with Mosquitto(tmp_path / "b", passwords={"node": SECRET}) as broker:
         config = config_for(broker, username="node", password_file=wrong, protocol=protocol)
@@ -341,7 +383,10 @@ def test_anonymous_where_a_user_is_needed(tmp_path: Path) -> None:
 
 def test_unreadable_password_file(broker: Mosquitto, tmp_path: Path) -> None:
     problem = check(config_for(broker, username="node", password_file=str(tmp_path / "absent")))
-    assert problem == f"mqtt.password_file: cannot read {tmp_path}/absent (No such file or directory); create it, mode 0600"
+    assert (
+        problem
+        == f"mqtt.password_file: cannot read {tmp_path}/absent (No such file or directory); create it, mode 0600"
+    )
 
 
 def test_secret_stays_secret(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -350,8 +395,17 @@ def test_secret_stays_secret(tmp_path: Path, caplog: pytest.LogCaptureFixture) -
         config = config_for(broker, username="node", password_file=password_file(tmp_path))
         with publishing(config) as publisher:
             assert until(lambda: publisher.last_error)
-            texts = [repr(publisher), str(publisher.last_error), repr(config), str(check(config)), repr(publisher.counters)]
-    with Mosquitto(tmp_path / "c", passwords={"node": SECRET}) as broker, Subscriber(broker, "#", "node", SECRET) as seen:
+            texts = [
+                repr(publisher),
+                str(publisher.last_error),
+                repr(config),
+                str(check(config)),
+                repr(publisher.counters),
+            ]
+    with (
+        Mosquitto(tmp_path / "c", passwords={"node": SECRET}) as broker,
+        Subscriber(broker, "#", "node", SECRET) as seen,
+    ):
         with publishing(replace(config, port=broker.port)) as publisher:
             assert publisher.wait_connected(5.0)
             texts += [repr(publisher), repr(publisher._connection)]
@@ -366,7 +420,10 @@ ACL = "user node\ntopic readwrite posekernel/hall/#\nuser reader\ntopic read #\n
 
 def test_a_device_writes_only_below_its_own_id(tmp_path: Path) -> None:
     passwords = {"node": SECRET, "reader": "r"}
-    with Mosquitto(tmp_path / "b", passwords=passwords, acl=ACL) as broker, Subscriber(broker, "#", "reader", "r") as seen:
+    with (
+        Mosquitto(tmp_path / "b", passwords=passwords, acl=ACL) as broker,
+        Subscriber(broker, "#", "reader", "r") as seen,
+    ):
         config = config_for(broker, username="node", password_file=password_file(tmp_path))
         assert check(config, "hall") is None
         with publishing(config) as publisher:
@@ -383,9 +440,15 @@ def test_a_device_writes_only_below_its_own_id(tmp_path: Path) -> None:
         assert "ACL" in text
 
 
-def test_two_clients_with_one_id_are_told(broker: Mosquitto, caplog: pytest.LogCaptureFixture) -> None:
+def test_two_clients_with_one_id_are_told(
+    broker: Mosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
     def told() -> list[str]:
-        return [r.getMessage() for r in caplog.records if "uses the id 'posekernel-hall'" in r.getMessage()]
+        return [
+            r.getMessage()
+            for r in caplog.records
+            if "uses the id 'posekernel-hall'" in r.getMessage()
+        ]
 
     with publishing(config_for(broker)), publishing(config_for(broker)):
         assert until(told, 15.0)
@@ -416,10 +479,19 @@ def test_tls_trouble_is_one_clear_sentence_each(tmp_path: Path, authority: Autho
         problems = [
             ("certificate is not trusted (", replace(config, ca_file=str(foreign.certificate))),
             ("certificate is not trusted (", replace(config, ca_file="")),
-            ("closed the connection before it answered; if it is a TLS port set mqtt.tls = true", config_for(broker)),
+            (
+                "closed the connection before it answered; if it is a TLS port set mqtt.tls = true",
+                config_for(broker),
+            ),
             (f"mqtt.ca_file: cannot use {garbage}", replace(config, ca_file=str(garbage))),
-            ("mqtt.ca_file: cannot use /absent (No such file or directory)", replace(config, ca_file="/absent")),
-            ("mqtt.client_cert, mqtt.client_key: cannot use", replace(config, client_cert="/absent", client_key="/absent")),
+            (
+                "mqtt.ca_file: cannot use /absent (No such file or directory)",
+                replace(config, ca_file="/absent"),
+            ),
+            (
+                "mqtt.client_cert, mqtt.client_key: cannot use",
+                replace(config, client_cert="/absent", client_key="/absent"),
+            ),
         ]
         for expected, wrong in problems:
             problem = check(wrong)
@@ -428,7 +500,10 @@ def test_tls_trouble_is_one_clear_sentence_each(tmp_path: Path, authority: Autho
             assert "\n" not in problem
     expired = authority.issue("expired", days=-1)
     elsewhere = authority.issue("elsewhere", alternative_names="DNS:elsewhere")
-    for name, certificate, expected in (("e", expired, "certificate has expired"), ("f", elsewhere, "certificate is not valid")):
+    for name, certificate, expected in (
+        ("e", expired, "certificate has expired"),
+        ("f", elsewhere, "certificate is not valid"),
+    ):
         with Mosquitto(tmp_path / name, tls=authority, certificate=certificate) as broker:
             problem = check(config_for(broker, tls=True, ca_file=str(authority.certificate)))
             assert problem is not None
@@ -452,7 +527,10 @@ def test_client_certificates(tmp_path: Path, authority: Authority) -> None:
 
         assert shown(authority.issue("node")) is None
         where = f"MQTT broker at 127.0.0.1:{broker.port}"
-        assert check(config) == f"{where} wants a client certificate; set mqtt.client_cert and mqtt.client_key"
+        assert (
+            check(config)
+            == f"{where} wants a client certificate; set mqtt.client_cert and mqtt.client_key"
+        )
         for pair, cause in (
             (foreign.issue("node"), "unknown ca"),
             (authority.issue("old", days=-1), "certificate expired"),
@@ -465,7 +543,9 @@ def test_client_certificates(tmp_path: Path, authority: Authority) -> None:
 def test_broker_that_is_not_there() -> None:
     port = free_port()
     problem = check(MqttConfig(host="127.0.0.1", port=port))
-    assert problem == (f"MQTT broker at 127.0.0.1:{port}: nothing listens there; start the broker or set mqtt.host and mqtt.port")
+    assert problem == (
+        f"MQTT broker at 127.0.0.1:{port}: nothing listens there; start the broker or set mqtt.host and mqtt.port"
+    )
     problem = check(MqttConfig(host="no-such-host.invalid"))
     assert problem is not None
     assert "cannot be resolved" in problem

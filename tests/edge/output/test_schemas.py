@@ -9,10 +9,18 @@ import numpy as np
 import pytest
 
 from edge.__main__ import SCHEMAS, main
-from edge.envelope import BINS, envelope_message
-from edge.pose import JOINTS
-from edge.publish import EventKind, Message, encode, event_message, pose_message, status_message, summary_message
-from tests.test_publish import an_estimate
+from edge.core.pose import JOINTS
+from edge.output.messages.echo_profile import BINS, envelope_message
+from edge.output.messages.payloads import (
+    EventKind,
+    Message,
+    encode,
+    event_message,
+    pose_message,
+    status_message,
+    summary_message,
+)
+from tests.edge.output.test_payloads import an_estimate
 
 AXIS = np.linspace(0.5, 6.0, BINS + 1)
 
@@ -26,12 +34,24 @@ def schema(name: str) -> dict[str, Any]:
 
 def problems(name: str, message: Message) -> list[str]:
     validator = jsonschema.Draft202012Validator(schema(name))
-    return [f"{e.json_path}: {e.message}" for e in validator.iter_errors(json.loads(encode(message)))]
+    return [
+        f"{e.json_path}: {e.message}" for e in validator.iter_errors(json.loads(encode(message)))
+    ]
 
 
-def an_event(kind: EventKind, zone: str | None = None, fall: tuple[float, float] | None = None) -> Message:
+def an_event(
+    kind: EventKind, zone: str | None = None, fall: tuple[float, float] | None = None
+) -> Message:
     message = event_message(
-        "hall", kind, source="device", utc_ns=0, monotonic_ns=1, zone=zone, floor_m=(0.0, 2.5), confidence=0.8, fall=fall
+        "hall",
+        kind,
+        source="device",
+        utc_ns=0,
+        monotonic_ns=1,
+        zone=zone,
+        floor_m=(0.0, 2.5),
+        confidence=0.8,
+        fall=fall,
     )
     return message | {"sequence": 1}
 
@@ -40,8 +60,16 @@ GOOD: list[tuple[str, Message]] = [
     ("pose", pose_message(an_estimate(), "hall")),
     ("pose", pose_message(an_estimate(joints_room=None, skew_ms=None, source="device"), "hall")),
     ("status", status_message("hall", "online", version="0.1.0", source="device", utc_ns=0)),
-    ("status", status_message("hall", "offline", "connection lost", version="0.1.0", source="simulated")),
-    ("envelope", envelope_message("hall", AXIS, np.linspace(-80.0, -40.0, BINS), source="device", utc_ns=0, t_ns=1)),
+    (
+        "status",
+        status_message("hall", "offline", "connection lost", version="0.1.0", source="simulated"),
+    ),
+    (
+        "envelope",
+        envelope_message(
+            "hall", AXIS, np.linspace(-80.0, -40.0, BINS), source="device", utc_ns=0, t_ns=1
+        ),
+    ),
     ("event", an_event("person_entered")),
     ("event", an_event("zone_left", zone="sofa")),
     ("event", an_event("fall", fall=(0.812, 1.24))),
@@ -51,7 +79,10 @@ GOOD: list[tuple[str, Message]] = [
 ]
 
 
-@pytest.mark.parametrize("name", ["command_result", "control", "envelope", "event", "pose", "status", "summary", "telemetry"])
+@pytest.mark.parametrize(
+    "name",
+    ["command_result", "control", "envelope", "event", "pose", "status", "summary", "telemetry"],
+)
 def test_it_is_a_schema_whose_properties_are_required_and_described(name: str) -> None:
     s = schema(name)
     jsonschema.Draft202012Validator.check_schema(s)
@@ -59,7 +90,9 @@ def test_it_is_a_schema_whose_properties_are_required_and_described(name: str) -
 
 
 @pytest.mark.parametrize(("name", "message"), GOOD)
-def test_real_messages_pass_and_hold_nothing_that_is_not_described(name: str, message: Message) -> None:
+def test_real_messages_pass_and_hold_nothing_that_is_not_described(
+    name: str, message: Message
+) -> None:
     assert problems(name, message) == []
     assert set(message) == set(schema(name)["properties"])
 
@@ -117,5 +150,15 @@ def test_the_command_prints_them(capsys: pytest.CaptureFixture[str]) -> None:
     assert (
         set(json.loads(capsys.readouterr().out))
         == {p.stem for p in Path(SCHEMAS).glob("*.json")}
-        == {"command", "command_result", "control", "envelope", "event", "pose", "status", "summary", "telemetry"}
+        == {
+            "command",
+            "command_result",
+            "control",
+            "envelope",
+            "event",
+            "pose",
+            "status",
+            "summary",
+            "telemetry",
+        }
     )

@@ -3,17 +3,26 @@
 import numpy as np
 import pytest
 
-from edge.pose import Activity, LiftedPose, PoseEstimate, ScaleSource
-from edge.publish import Message
-from edge.summary import ABSENT_S, REFRESH_S, SummaryKeeper
+from edge.core.pose import Activity, LiftedPose, PoseEstimate, ScaleSource
+from edge.output.messages.payloads import Message
+from edge.output.messages.summary import ABSENT_S, REFRESH_S, SummaryKeeper
 
 HEIGHT_M = 1.75
 
 
 def an_estimate(
-    distance_m: float = 3.0, people: int = 1, scale_source: ScaleSource = "sound", activity: Activity | None = None
+    distance_m: float = 3.0,
+    people: int = 1,
+    scale_source: ScaleSource = "sound",
+    activity: Activity | None = None,
 ) -> PoseEstimate:
-    pose = LiftedPose(np.tile([0.0, 0.0, distance_m], (15, 1)), np.full(15, 0.05), np.full(15, 0.8), scale_source, sir_db=10.0)
+    pose = LiftedPose(
+        np.tile([0.0, 0.0, distance_m], (15, 1)),
+        np.full(15, 0.05),
+        np.full(15, 0.8),
+        scale_source,
+        sir_db=10.0,
+    )
     activity = activity or Activity("standing", (0.0, 3.0), standing_height_m=HEIGHT_M)
     return PoseEstimate(1, 1, 0, 0, pose, None, people, 0.0, 50.0, "device", activity)
 
@@ -41,10 +50,25 @@ def test_somebody_comes_and_goes() -> None:
     room = Room()
     assert room.after(1.0, None) == []  # not yet known
     (empty,) = room.after(ABSENT_S, None)
-    assert (empty["occupancy"], empty["people"], empty["mid_hip_distance_m"], empty["height_m"]) == (False, 0, None, None)
+    assert (
+        empty["occupancy"],
+        empty["people"],
+        empty["mid_hip_distance_m"],
+        empty["height_m"],
+    ) == (False, 0, None, None)
     (there,) = room.after(0.05, an_estimate())  # at once
-    assert (there["occupancy"], there["people"], there["mid_hip_distance_m"], there["scale_source"]) == (True, 1, 3.0, "sound")
-    assert (there["height_m"], there["posture"], there["floor_m"], there["zones"]) == (HEIGHT_M, "standing", [0.0, 3.0], [])
+    assert (
+        there["occupancy"],
+        there["people"],
+        there["mid_hip_distance_m"],
+        there["scale_source"],
+    ) == (True, 1, 3.0, "sound")
+    assert (there["height_m"], there["posture"], there["floor_m"], there["zones"]) == (
+        HEIGHT_M,
+        "standing",
+        [0.0, 3.0],
+        [],
+    )
     assert room.after(ABSENT_S - 0.1, None) == []  # the detector may miss somebody for a moment
     (gone,) = room.after(0.2, None)
     assert gone["occupancy"] is False
@@ -64,7 +88,10 @@ def test_while_nobody_looks_the_room_is_unknown_and_not_empty() -> None:
     room.after(0.1, an_estimate())
     (off,) = blind(0.1)
     for message in unknown, off:
-        assert all(message[key] is None for key in ("occupancy", "people", "zones", "posture", "floor_m", "confidence"))
+        assert all(
+            message[key] is None
+            for key in ("occupancy", "people", "zones", "posture", "floor_m", "confidence")
+        )
     assert blind(2 * ABSENT_S) == []
     assert len(blind(REFRESH_S)) == 1
     assert room.after(0.1, None) == []  # it looks again, and has not seen enough
@@ -83,7 +110,11 @@ def test_small_changes_are_not_worth_a_message() -> None:
 def test_at_most_one_message_a_second_while_somebody_walks() -> None:
     room = Room()
     room.after(0.0, an_estimate(1.0))
-    said = [m for i in range(100) for m in room.after(0.1, an_estimate(1.0 + 0.05 * i, people=1 + i % 2))]
+    said = [
+        m
+        for i in range(100)
+        for m in room.after(0.1, an_estimate(1.0 + 0.05 * i, people=1 + i % 2))
+    ]
     assert 9 <= len(said) <= 10
     assert said[-1]["mid_hip_distance_m"] > 5.0
 
@@ -99,21 +130,35 @@ def test_a_zone_is_told_at_once_and_posture_within_a_second() -> None:
     room = Room()
     room.after(0.0, an_estimate())
     (there,) = room.after(
-        0.1, an_estimate(activity=Activity("standing", (0.0, 3.0), zones=("sofa",), standing_height_m=HEIGHT_M))
+        0.1,
+        an_estimate(
+            activity=Activity("standing", (0.0, 3.0), zones=("sofa",), standing_height_m=HEIGHT_M)
+        ),
     )
     assert there["zones"] == ["sofa"]
-    sitting = an_estimate(activity=Activity("sitting", (0.0, 3.0), zones=("sofa",), standing_height_m=HEIGHT_M))
+    sitting = an_estimate(
+        activity=Activity("sitting", (0.0, 3.0), zones=("sofa",), standing_height_m=HEIGHT_M)
+    )
     assert room.after(0.1, sitting) == []
     (sits,) = room.after(0.95, sitting)
     assert sits["posture"] == "sitting"
 
 
 @pytest.mark.parametrize(("moved_m", "messages"), [(0.19, 0), (0.21, 1)])
-def test_the_place_on_the_floor_has_a_dead_band_as_the_crow_flies(moved_m: float, messages: int) -> None:
+def test_the_place_on_the_floor_has_a_dead_band_as_the_crow_flies(
+    moved_m: float, messages: int
+) -> None:
     room = Room()
     room.after(0.0, an_estimate())
     place = (moved_m * np.sqrt(0.5), 3.0 + moved_m * np.sqrt(0.5))
-    assert len(room.after(2.0, an_estimate(activity=Activity("standing", place, standing_height_m=HEIGHT_M)))) == messages
+    assert (
+        len(
+            room.after(
+                2.0, an_estimate(activity=Activity("standing", place, standing_height_m=HEIGHT_M))
+            )
+        )
+        == messages
+    )
 
 
 def test_what_becomes_unknown_is_told() -> None:

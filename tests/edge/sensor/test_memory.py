@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from edge.app import DEMO_SESSION
-from edge.memory import return_free
+from edge.sensor.memory import return_free
+from edge.tools.app import DEMO_SESSION
 
 COUNT_ARENAS = """
 import ctypes, threading, re, os, tempfile
-from edge.memory import share_arenas
+from edge.sensor.memory import share_arenas
 if {shared}:
     share_arenas()
 libc = ctypes.CDLL(None)
@@ -39,7 +39,7 @@ os.unlink(path)
 
 FREE_ALL_BUT_THE_LAST = """
 import ctypes
-from edge.memory import return_free
+from edge.sensor.memory import return_free
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
 def resident_mb():
@@ -58,11 +58,16 @@ print(full - kept, full - resident_mb())
 
 def arenas(shared: bool) -> int:
     code = COUNT_ARENAS.replace("{shared}", str(shared))
-    return int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    return int(
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout
+    )
 
 
 glibc = pytest.mark.skipif(
-    not Path("/lib/ld-linux-aarch64.so.1").exists() and not Path("/lib64/ld-linux-x86-64.so.2").exists(),
+    not Path("/lib/ld-linux-aarch64.so.1").exists()
+    and not Path("/lib64/ld-linux-x86-64.so.2").exists(),
     reason="not glibc on one of the supported machines",
 )
 
@@ -75,7 +80,9 @@ def test_threads_share_few_arenas() -> None:
 
 @glibc
 def test_free_memory_goes_back_to_the_system() -> None:
-    done = subprocess.run([sys.executable, "-c", FREE_ALL_BUT_THE_LAST], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", FREE_ALL_BUT_THE_LAST], capture_output=True, text=True, check=True
+    )
     before, after = map(float, done.stdout.split())
     assert before < 5.0  # what is free stays in the process, or this shows nothing
     assert after > 50.0
@@ -105,12 +112,21 @@ def test_the_very_first_start_runs_again_without_the_compiler(tmp_path: Path) ->
         f'[device]\nid = "a"\n[source]\nkind = "replay"\npath = "{DEMO_SESSION}"\nrealtime = false\n[mqtt]\nenabled = false\n'
     )
     command = [sys.executable, "-m", "edge", "run", "--config", str(config), "--json"]
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kernels"), "XDG_STATE_HOME": str(tmp_path)}
+    environment = {
+        **os.environ,
+        "NUMBA_CACHE_DIR": str(tmp_path / "kernels"),
+        "XDG_STATE_HOME": str(tmp_path),
+    }
     environment.pop("NUMBA_DISABLE_JIT", None)
     told = []
     for _ in range(2):
         done = subprocess.run(
-            command, env=environment, cwd=Path(__file__).parents[1], capture_output=True, text=True, timeout=300
+            command,
+            env=environment,
+            cwd=Path(__file__).parents[3],
+            capture_output=True,
+            text=True,
+            timeout=300,
         )
         assert done.returncode == 0, done.stderr
         assert len(done.stdout.splitlines()) == 50

@@ -16,23 +16,31 @@ from typing import Self
 import numpy as np
 import pytest
 
-from edge.app import DEMO_SESSION
-from edge.background import FIRST_PERIODS, Background
-from edge.config import BackgroundConfig, Config, DeviceConfig, MqttConfig, SourceConfig
-from edge.console import Console
-from edge.control import Control
-from edge.devices import AudioPeriod
-from edge.mqtt_connection import Heard
-from edge.pipeline import Heard as HeardPeriod
-from edge.pipeline import Pipeline, _nearest
-from edge.pose import PoseEstimate
-from edge.runner import Plan, make_plan, run, truth_error_m
+from edge.core.config.settings import (
+    BackgroundConfig,
+    Config,
+    DeviceConfig,
+    MqttConfig,
+    SourceConfig,
+)
+from edge.core.contracts import AudioPeriod
+from edge.core.pose import PoseEstimate
+from edge.output.mqtt.connection import Heard
+from edge.sensor.console import Console
+from edge.sensor.control import Control
+from edge.sensor.pipeline import Heard as HeardPeriod
+from edge.sensor.pipeline import Pipeline, _nearest
+from edge.sensor.run import Plan, make_plan, run, truth_error_m
+from edge.sound.room.background import FIRST_PERIODS, Background
+from edge.tools.app import DEMO_SESSION
 
 PERIOD_NS = 100_000_000
 
 
 def make(path: Path = DEMO_SESSION, realtime: bool = False) -> tuple[Pipeline, Plan]:
-    config = Config(device=DeviceConfig("test"), source=SourceConfig("replay", str(path), realtime=realtime))
+    config = Config(
+        device=DeviceConfig("test"), source=SourceConfig("replay", str(path), realtime=realtime)
+    )
     plan = make_plan(config)
     pipeline = Pipeline(config, plan.rig, plan.excitation)
     pipeline.warm_up()
@@ -87,12 +95,20 @@ def test_faulty_periods_are_counted_and_never_used(tmp_path: Path) -> None:
     assert by_frame[42].pose.scale_source == "height"
     for frame in range(20, 40):
         np.testing.assert_array_equal(by_frame[frame].pose.joints, clean[frame].pose.joints)
-    shift = [by_frame[f].pose.mid_hip_distance_m - clean[f].pose.mid_hip_distance_m for f in range(50, 70)]
+    shift = [
+        by_frame[f].pose.mid_hip_distance_m - clean[f].pose.mid_hip_distance_m
+        for f in range(50, 70)
+    ]
     assert np.abs(shift).max() < 0.1
 
 
-def test_the_loudspeakers_pauses_are_no_faults_but_what_follows_them_is(caplog: pytest.LogCaptureFixture) -> None:
-    config = Config(device=DeviceConfig("test"), source=SourceConfig("replay", str(DEMO_SESSION), realtime=False))
+def test_the_loudspeakers_pauses_are_no_faults_but_what_follows_them_is(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    config = Config(
+        device=DeviceConfig("test"),
+        source=SourceConfig("replay", str(DEMO_SESSION), realtime=False),
+    )
     plan = make_plan(config)
     pipeline = Pipeline(config, plan.rig, plan.excitation)
 
@@ -114,7 +130,9 @@ def test_the_loudspeakers_pauses_are_no_faults_but_what_follows_them_is(caplog: 
     assert "sound: no reference" in caplog.text
 
 
-def test_a_configuration_that_could_not_start_is_not_reloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_configuration_that_could_not_start_is_not_reloaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source = SourceConfig("replay", str(DEMO_SESSION), realtime=False)
     config = Config(device=DeviceConfig("test"), source=source, mqtt=MqttConfig(enabled=False))
     config = replace(config, runtime=replace(config.runtime, state_dir=str(tmp_path)))
@@ -127,7 +145,7 @@ def test_a_configuration_that_could_not_start_is_not_reloaded(tmp_path: Path, mo
             answers.append(self.answer(Heard("posekernel/test/cmd/reload", b"{}", False)))
             return super().__enter__()
 
-    monkeypatch.setattr("edge.runner.Control", Commanded)
+    monkeypatch.setattr("edge.sensor.run.Control", Commanded)
     new = replace(config, background=BackgroundConfig(snapshot=str(damaged)))
     assert run(config, Console(False), 0.001, read_again=lambda: new).reloaded is None
     ((name, _, ok, text),) = answers
@@ -137,7 +155,9 @@ def test_a_configuration_that_could_not_start_is_not_reloaded(tmp_path: Path, mo
 
 
 @pytest.mark.parametrize("recalibrated", [True, False])
-def test_a_room_that_is_to_be_forgotten_is_not_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recalibrated: bool) -> None:
+def test_a_room_that_is_to_be_forgotten_is_not_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recalibrated: bool
+) -> None:
     class Asked(Pipeline):
         """Recalibrated after its last image, as while sensing is off."""
 
@@ -146,7 +166,7 @@ def test_a_room_that_is_to_be_forgotten_is_not_saved(tmp_path: Path, monkeypatch
             if recalibrated:
                 self.relearn()
 
-    monkeypatch.setattr("edge.runner.Pipeline", Asked)
+    monkeypatch.setattr("edge.sensor.run.Pipeline", Asked)
     saved = tmp_path / "room.npz"
     source = SourceConfig("replay", str(DEMO_SESSION), realtime=False)
     config = Config(device=DeviceConfig("test"), source=source, mqtt=MqttConfig(enabled=False))
@@ -155,7 +175,9 @@ def test_a_room_that_is_to_be_forgotten_is_not_saved(tmp_path: Path, monkeypatch
     assert saved.exists() != recalibrated
 
 
-def test_a_saved_room_of_another_sampling_is_learned_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_saved_room_of_another_sampling_is_learned_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     pipeline, plan = make(realtime=False)
     heard = pipeline.deconvolve
     other = Background(plan.rig, 3 * heard.sample_rate_hz, heard.band_hz, 3 * heard.window_samples)
@@ -165,7 +187,11 @@ def test_a_saved_room_of_another_sampling_is_learned_anew(tmp_path: Path, caplog
         other.step(room, k * 10**8, False)
     saved = tmp_path / "room.npz"
     other.save(saved)
-    again = Pipeline(replace(pipeline.config, background=BackgroundConfig(snapshot=str(saved))), plan.rig, plan.excitation)
+    again = Pipeline(
+        replace(pipeline.config, background=BackgroundConfig(snapshot=str(saved))),
+        plan.rig,
+        plan.excitation,
+    )
     assert not again.room_learned
     assert f"{saved}: the saved empty room has sample_rate_hz" in caplog.text
     assert "remove the file" in caplog.text

@@ -18,18 +18,18 @@ import numpy as np
 import pytest
 
 from edge.__main__ import SCHEMAS, main
-from edge.app import DEMO_SESSION
-from edge.config import Config, DeviceConfig
-from edge.pipeline import Pipeline
-from edge.sensing import KEEP_ALIVE_PING_S, SEEN_S, Sensing
-from edge.sensing_config import SensingConfig
-from edge.session import load_session
-from edge.telemetry import soc_temperature_c
-from tests.alsa_device import AlsaTestDevice
-from tests.mosquitto import Mosquitto, needs_mosquitto
-from tests.test_config import GOOD
-from tests.test_first_light import write_config
-from tests.test_mqtt import Subscriber, until
+from edge.core.config.sensing import SensingConfig
+from edge.core.config.settings import Config, DeviceConfig
+from edge.sensor.pipeline import Pipeline
+from edge.sensor.sensing import KEEP_ALIVE_PING_S, SEEN_S, Sensing
+from edge.sensor.telemetry import soc_temperature_c
+from edge.sources.session.reader import load_session
+from edge.tools.app import DEMO_SESSION
+from tests.edge.core.test_config import GOOD
+from tests.edge.output.test_publisher import Subscriber, until
+from tests.support.alsa_device import AlsaTestDevice
+from tests.support.mosquitto import Mosquitto, needs_mosquitto
+from tests.system.test_first_light import write_config
 
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
 
@@ -51,7 +51,9 @@ class Sensor:
         self.start()
 
     def start(self) -> None:
-        self.process = subprocess.Popen(self._command, cwd=Path(__file__).parents[1], stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen(
+            self._command, cwd=Path(__file__).parents[3], stdout=subprocess.DEVNULL
+        )
 
     def kill(self) -> None:
         self.process.kill()
@@ -80,7 +82,9 @@ class Sensor:
         return self.next("pose")
 
     def publish(self, name: str, payload: bytes, retain: bool) -> None:
-        self.seen["cmd/result"].client.publish(f"posekernel/hall/cmd/{name}", payload, qos=1, retain=retain)
+        self.seen["cmd/result"].client.publish(
+            f"posekernel/hall/cmd/{name}", payload, qos=1, retain=retain
+        )
 
     def command(self, name: str, payload: Any, *, retain: bool = False) -> dict[str, Any]:
         self.forget()
@@ -106,16 +110,26 @@ class Sensor:
 
 
 @pytest.fixture
-def sensor(tmp_path: Path, alsa_card: Callable[..., AlsaTestDevice]) -> Iterator[tuple[Sensor, AlsaTestDevice]]:
+def sensor(
+    tmp_path: Path, alsa_card: Callable[..., AlsaTestDevice]
+) -> Iterator[tuple[Sensor, AlsaTestDevice]]:
     session = load_session(DEMO_SESSION)
     recording = session.audio[: session.periods * session.excitation.period_samples]
     assert session.reference_channel is not None
-    card = alsa_card(np.asarray(recording), session.excitation.sample_rate_hz, loopback=session.reference_channel)
+    card = alsa_card(
+        np.asarray(recording), session.excitation.sample_rate_hz, loopback=session.reference_channel
+    )
     with Mosquitto(tmp_path / "broker") as broker, ExitStack() as subscribed:
         topics = ("pose", "cmd/result", "control", "telemetry", "status", "summary")
-        seen = {t: subscribed.enter_context(Subscriber(broker, f"posekernel/hall/{t}")) for t in topics}
+        seen = {
+            t: subscribed.enter_context(Subscriber(broker, f"posekernel/hall/{t}")) for t in topics
+        }
         config = write_config(tmp_path / "config.toml", "hall", session, card, broker, "ray", 1.70)
-        text = config.read_text().replace("fps = 0", "fps = 0\nloop = true").replace("[mqtt]\n", "[mqtt]\ndiscovery = false\n")
+        text = (
+            config.read_text()
+            .replace("fps = 0", "fps = 0\nloop = true")
+            .replace("[mqtt]\n", "[mqtt]\ndiscovery = false\n")
+        )
         text += f'[sensing]\nping = "always"\n[telemetry]\ninterval_s = 1\n[runtime]\nstate_dir = "{tmp_path}/state"\n'
         config.write_text(text)
         sensor = Sensor(config, seen)
@@ -235,13 +249,20 @@ class Bench:
         self.muted: bool | None = None
         self.gain, self.camera_open = 1.0, True
         self.told: list[dict[str, Any]] = []
-        audio = SimpleNamespace(set_muted=lambda m: setattr(self, "muted", m), set_gain=lambda g: setattr(self, "gain", g))
+        audio = SimpleNamespace(
+            set_muted=lambda m: setattr(self, "muted", m),
+            set_gain=lambda g: setattr(self, "gain", g),
+        )
         frames = SimpleNamespace(close=lambda: setattr(self, "camera_open", False))
         self.source: Any = SimpleNamespace(audio=audio, frames=frames)
-        self.pipeline: Any = SimpleNamespace(background=SimpleNamespace(ready=True), seen_ns=None, silent=False)
+        self.pipeline: Any = SimpleNamespace(
+            background=SimpleNamespace(ready=True), seen_ns=None, silent=False
+        )
         self.config = Config(device=DeviceConfig("hall"), sensing=SensingConfig(**sensing))
         self.path = folder / "control.json"
-        self.sensing = Sensing(self.config, self.path, clock=lambda: self.now, local_time=lambda: self.day)
+        self.sensing = Sensing(
+            self.config, self.path, clock=lambda: self.now, local_time=lambda: self.day
+        )
         self.sensing.announce(self.told.append)
         self.off = self.sensing.attach(self.source, self.pipeline)
 
@@ -255,7 +276,12 @@ class Bench:
 
 def test_it_sounds_while_somebody_is_seen_and_now_and_then(tmp_path: Path) -> None:
     bench = Bench(tmp_path, keep_alive_s=60.0)
-    assert [bench.at(s) for s in (0.5, KEEP_ALIVE_PING_S + 0.1, 30.0, 59.9)] == [False, True, True, True]
+    assert [bench.at(s) for s in (0.5, KEEP_ALIVE_PING_S + 0.1, 30.0, 59.9)] == [
+        False,
+        True,
+        True,
+        True,
+    ]
     assert bench.pipeline.silent, "not hearing the sound is no fault now"
     assert [bench.at(s) for s in (60.1, 60.1 + KEEP_ALIVE_PING_S, 121.0)] == [False, True, False]
     assert [bench.at(s, seen=True) for s in (30.0, 150.0)] == [False, False]
@@ -290,7 +316,9 @@ def test_settings_survive_a_restart_and_the_configured_level_stays_the_cap(tmp_p
     bench = Bench(tmp_path)
     assert bench.sensing.change(mute=True, level_dbfs=-33.0) is None
     assert bench.gain == pytest.approx(10 ** (-13 / 20))
-    assert [(p.name, p.stat().st_mode & 0o777) for p in tmp_path.iterdir()] == [("control.json", 0o600)]
+    assert [(p.name, p.stat().st_mode & 0o777) for p in tmp_path.iterdir()] == [
+        ("control.json", 0o600)
+    ]
     again = Bench(tmp_path)
     assert again.sensing.settings == bench.sensing.settings
     again.sensing.change(sensing=False)
@@ -300,8 +328,13 @@ def test_settings_survive_a_restart_and_the_configured_level_stays_the_cap(tmp_p
     assert Bench(tmp_path).sensing.settings.level_dbfs == -20.0
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"sensing": 1}', '{"quiet_hours": {"from": "x"}}', '{"other": 1}', "null"])
-def test_a_damaged_file_leaves_sensing_off_and_says_so(tmp_path: Path, text: str, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", '{"sensing": 1}', '{"quiet_hours": {"from": "x"}}', '{"other": 1}', "null"],
+)
+def test_a_damaged_file_leaves_sensing_off_and_says_so(
+    tmp_path: Path, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "control.json").write_text(text)
     bench = Bench(tmp_path)
     assert not bench.sensing.settings.sensing
@@ -320,7 +353,9 @@ def test_settings_that_cannot_be_kept_hold_all_the_same(tmp_path: Path) -> None:
     assert bench.muted is True
 
 
-def test_doctor_leaves_a_sensor_alone_that_is_switched_off(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_doctor_leaves_a_sensor_alone_that_is_switched_off(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     config = tmp_path / "config.toml"
     config.write_text(GOOD + f'[mqtt]\nenabled = false\n[runtime]\nstate_dir = "{tmp_path}"\n')
     (tmp_path / "kitchen.control.json").write_text('{"sensing": false}')
@@ -331,10 +366,12 @@ def test_doctor_leaves_a_sensor_alone_that_is_switched_off(tmp_path: Path, capsy
 
 
 def test_recalibration_forgets_the_empty_room() -> None:
-    from edge.config import SourceConfig
-    from edge.runner import make_plan
+    from edge.core.config.settings import SourceConfig
+    from edge.sensor.run import make_plan
 
-    config = Config(device=DeviceConfig("a"), source=SourceConfig("replay", str(DEMO_SESSION), realtime=False))
+    config = Config(
+        device=DeviceConfig("a"), source=SourceConfig("replay", str(DEMO_SESSION), realtime=False)
+    )
     plan = make_plan(config)
     pipeline = Pipeline(config, plan.rig, plan.excitation)
     stop = SimpleNamespace(is_set=lambda: False)
@@ -351,7 +388,9 @@ def test_recalibration_forgets_the_empty_room() -> None:
 
 def test_temperature_is_the_processors(tmp_path: Path) -> None:
     assert soc_temperature_c(tmp_path) is None
-    for k, (kind, value) in enumerate([("acpitz", "27800"), ("cpu-thermal", "51540"), ("gpu-thermal", "60000"), ("odd", "x")]):
+    for k, (kind, value) in enumerate(
+        [("acpitz", "27800"), ("cpu-thermal", "51540"), ("gpu-thermal", "60000"), ("odd", "x")]
+    ):
         zone = tmp_path / f"thermal_zone{k}"
         zone.mkdir()
         (zone / "type").write_text(kind + "\n")
@@ -364,18 +403,27 @@ def test_temperature_is_the_processors(tmp_path: Path) -> None:
 @needs_mosquitto
 @pytest.mark.parametrize("ending", ["in time", "killed", "sensing off"])
 def test_nobody_is_recorded_unknowingly(
-    tmp_path: Path, alsa_card: Callable[..., AlsaTestDevice], ending: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    alsa_card: Callable[..., AlsaTestDevice],
+    ending: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     session = load_session(DEMO_SESSION)
     card = alsa_card(np.asarray(session.audio[:80000]), session.excitation.sample_rate_hz)
-    with Mosquitto(tmp_path / "b") as broker, Subscriber(broker, "posekernel/hall/status") as status:
+    with (
+        Mosquitto(tmp_path / "b") as broker,
+        Subscriber(broker, "posekernel/hall/status") as status,
+    ):
         config = write_config(tmp_path / "config.toml", "hall", session, card, broker, "ray", 1.70)
         config.write_text(
-            config.read_text().replace("fps = 0", "fps = 0\nloop = true") + f'[runtime]\nstate_dir = "{tmp_path}/s"\n'
+            config.read_text().replace("fps = 0", "fps = 0\nloop = true")
+            + f'[runtime]\nstate_dir = "{tmp_path}/s"\n'
         )
         command = ["record", str(tmp_path / "out"), "--config", str(config), "--consent"]
         seconds = ["--seconds", "1" if ending == "in time" else "60"]
-        process = subprocess.Popen([sys.executable, "-m", "edge", *command, *seconds], cwd=Path(__file__).parents[1])
+        process = subprocess.Popen(
+            [sys.executable, "-m", "edge", *command, *seconds], cwd=Path(__file__).parents[3]
+        )
         try:
             began = valid("status", status.next("posekernel/hall/status", 30.0)[0])
             assert (began["state"], began["recording"]) == ("online", True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.sdnotify import Heartbeat, notify, watchdog_s
+from edge.sensor.systemd import Heartbeat, notify, watchdog_s
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="systemd is Linux only")
 
@@ -41,8 +41,14 @@ class Systemd:
 
 
 @pytest.fixture(params=["path", "abstract"])
-def systemd(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Systemd]:
-    address = str(tmp_path / "notify") if request.param == "path" else f"@posekernel-{secrets.token_hex(8)}"
+def systemd(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Systemd]:
+    address = (
+        str(tmp_path / "notify")
+        if request.param == "path"
+        else f"@posekernel-{secrets.token_hex(8)}"
+    )
     receiver = Systemd(address)
     monkeypatch.setenv("NOTIFY_SOCKET", address)
     monkeypatch.delenv("WATCHDOG_USEC", raising=False)
@@ -88,7 +94,9 @@ def test_watchdog_interval(environment: dict[str, str], expected: float | None) 
     assert watchdog_s(environment) == expected
 
 
-def test_pings_only_while_every_stage_reports(systemd: Systemd, caplog: pytest.LogCaptureFixture) -> None:
+def test_pings_only_while_every_stage_reports(
+    systemd: Systemd, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO)
     clock = Clock()
     heart = Heartbeat(clock=clock, sound=1.0, image=5.0)
@@ -124,7 +132,9 @@ def test_an_unknown_stage_is_an_error() -> None:
         Heartbeat(sound=1.0).beat("soundd")
 
 
-def test_thread_pings_until_a_stage_hangs(systemd: Systemd, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_thread_pings_until_a_stage_hangs(
+    systemd: Systemd, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("WATCHDOG_USEC", "100000")
     with Heartbeat(sound=0.5) as heart:
         assert [systemd.next() for _ in range(3)] == ["READY=1", "WATCHDOG=1", "STATUS=running"]

@@ -7,11 +7,17 @@ import numpy as np
 import pytest
 
 import edge
-from edge.errors import ModelError
-from edge.keypoints import BlazePose, _refine, _Sides, to_body25
-from edge.person_detector import PersonDetector, Region, _anchors, search_windows, window_around
-from edge.pose import BODY_25, MID_HIP
-from tests import calibrated_video as video
+from edge.core.errors import ModelError
+from edge.core.pose import BODY_25, MID_HIP
+from edge.sight.keypoints import BlazePose, _refine, _Sides, to_body25
+from edge.sight.person_detector import (
+    PersonDetector,
+    Region,
+    _anchors,
+    search_windows,
+    window_around,
+)
+from tests.support import calibrated_video as video
 
 MODELS = Path(edge.__file__).parent / "models"
 
@@ -25,7 +31,9 @@ def beside(left, right, scale: float):
     return cv2.resize(out, None, fx=0.4, fy=0.4, interpolation=cv2.INTER_AREA)
 
 
-@pytest.mark.parametrize(("serial", "bound_px"), [("cam01", 24), ("cam02", 18), ("cam03", 27), ("cam04", 18)])
+@pytest.mark.parametrize(
+    ("serial", "bound_px"), [("cam01", 24), ("cam02", 18), ("cam03", 27), ("cam04", 18)]
+)
 def test_joints_project_onto_the_reference_and_move_smoothly(serial: str, bound_px: float) -> None:
     find = BlazePose(MODELS)
     images, reference = video.frames(serial, step=6, count=8), video.reference_joints(serial)[::3]
@@ -48,7 +56,10 @@ def test_joints_project_onto_the_reference_and_move_smoothly(serial: str, bound_
 
 def test_lite_finds_the_same_person() -> None:
     find = BlazePose(MODELS, "lite", threads=1)
-    images, reference = video.frames("cam04", step=6, count=4), video.reference_joints("cam04")[:12:3]
+    images, reference = (
+        video.frames("cam04", step=6, count=4),
+        video.reference_joints("cam04")[:12:3],
+    )
     pixels = np.array([find(image).pixels[:15, :2] for image in images])
     truth = video.cameras()["cam04"].camera.project(reference[:, :15])
     assert np.median(np.linalg.norm(pixels - truth, axis=-1)) < 22
@@ -67,7 +78,11 @@ def test_relative_shape_follows_the_axes_of_the_ray_to_the_person() -> None:
     assert np.linalg.norm(scale * shape - truth, axis=-1).mean() < 0.14
 
 
-@pytest.mark.parametrize("make", [np.zeros, lambda s, t: np.random.default_rng(0).integers(0, 255, s, t)], ids=["black", "noise"])
+@pytest.mark.parametrize(
+    "make",
+    [np.zeros, lambda s, t: np.random.default_rng(0).integers(0, 255, s, t)],
+    ids=["black", "noise"],
+)
 def test_nobody_is_none(make) -> None:
     find = BlazePose(MODELS)
     image = make((480, 640, 3), np.uint8)
@@ -88,7 +103,9 @@ def test_of_two_people_the_larger_is_lifted_and_both_are_counted() -> None:
     image = beside(big, small, 0.6)
     find = BlazePose(MODELS, detect_every=3)
     seen = [find(image) for _ in range(20)]
-    middle = video.cameras()["cam04"].camera.project(video.reference_joints("cam04")[0, MID_HIP]) * 0.4
+    middle = (
+        video.cameras()["cam04"].camera.project(video.reference_joints("cam04")[0, MID_HIP]) * 0.4
+    )
     for k in seen:
         assert np.linalg.norm(k.pixels[MID_HIP, :2] - middle) < 25
     assert seen[-1].people == 2
@@ -114,7 +131,9 @@ def test_a_small_distant_person_is_found_in_a_window() -> None:
     room[200 : 200 + small.shape[0], 900 : 900 + small.shape[1]] = small
     assert PersonDetector(MODELS / "pose_detection.tflite", 1, 0.5)(room) == []
     find = BlazePose(MODELS, "lite")
-    keypoints = next(k for k in (find(room) for _ in range(len(search_windows(1280, 720)) + 1)) if k is not None)
+    keypoints = next(
+        k for k in (find(room) for _ in range(len(search_windows(1280, 720)) + 1)) if k is not None
+    )
     u, v = keypoints.pixels[MID_HIP, :2]
     assert 900 < u < 900 + small.shape[1]
     assert 200 < v < 200 + small.shape[0]
@@ -140,7 +159,9 @@ def test_region_turns_with_the_person() -> None:
     assert region.side == pytest.approx(2 * 1.25 * 40)
     to_image = region.to_image(256)
     np.testing.assert_allclose(to_image @ [128, 128, 1], [100, 50])
-    np.testing.assert_allclose(to_image @ [128, 0, 1], [150, 50], atol=1e-9)  # the crop's top is where the head is
+    np.testing.assert_allclose(
+        to_image @ [128, 0, 1], [150, 50], atol=1e-9
+    )  # the crop's top is where the head is
 
 
 def test_anchors() -> None:
@@ -161,7 +182,12 @@ def test_refinement_equals_the_obvious_loop() -> None:
         cx, cy = int(np.trunc(u / 4)), int(np.trunc(v / 4))
         if not (0 <= cx < 64 and 0 <= cy < 64):
             continue
-        cells = [(x, y) for x in range(cx - 3, cx + 4) for y in range(cy - 3, cy + 4) if 0 <= x < 64 and 0 <= y < 64]
+        cells = [
+            (x, y)
+            for x in range(cx - 3, cx + 4)
+            for y in range(cy - 3, cy + 4)
+            if 0 <= x < 64 and 0 <= y < 64
+        ]
         weights = np.array([1 / (1 + np.exp(-float(heatmaps[y, x, i]))) for x, y in cells])
         if weights.max() >= 0.5:
             expected[i] = 4 * (weights[:, None] * cells).sum(0) / weights.sum()
@@ -172,7 +198,10 @@ def test_refinement_equals_the_obvious_loop() -> None:
 def test_a_frame_taken_back_to_front_is_turned_back_until_the_network_insists() -> None:
     joints, relative = np.zeros((25, 3)), np.random.default_rng(0).normal(size=(25, 3))
     joints[[2, 9], 0], joints[[5, 12], 0] = -30.0, 30.0
-    mirror = [BODY_25.index(n.replace("right", "?").replace("left", "right").replace("?", "left")) for n in BODY_25]
+    mirror = [
+        BODY_25.index(n.replace("right", "?").replace("left", "right").replace("?", "left"))
+        for n in BODY_25
+    ]
     turned, turned_relative = joints[mirror], relative[mirror] * (1, 1, -1)
     sides = _Sides()
     for _ in range(5):
@@ -198,7 +227,9 @@ def test_body25_is_made_of_blazepose_landmarks() -> None:
     joints = dict(zip(BODY_25, to_body25(landmarks), strict=True))
     assert joints["neck"][0] == 11.5
     assert joints["mid_hip"][1] == 235.0
-    assert [joints[n][0] for n in ("right_wrist", "left_ankle", "left_eye", "right_ear", "left_heel")] == [16, 27, 2, 8, 29]
+    assert [
+        joints[n][0] for n in ("right_wrist", "left_ankle", "left_eye", "right_ear", "left_heel")
+    ] == [16, 27, 2, 8, 29]
     assert np.isnan(joints["left_small_toe"]).all()
 
 

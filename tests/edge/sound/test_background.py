@@ -6,12 +6,22 @@ import os
 import numpy as np
 import pytest
 
-from edge.background import FIRST_PERIODS, Background
-from edge.drift import fit, fit_from_afar, identity, inverse, warped
-from edge.errors import ConfigError, OtherSignalError
-from edge.rig import Rig, speed_of_sound
-from tests import reference
-from tests.signal_scene import BAND, CAMERA, PERIOD, RATE, UNCOMPILED, WINDOW, db, hundreds_of_steps, ring
+from edge.core.errors import ConfigError, OtherSignalError
+from edge.core.rig import Rig, speed_of_sound
+from edge.sound.room.background import FIRST_PERIODS, Background
+from edge.sound.room.drift import fit, fit_from_afar, identity, inverse, warped
+from tests.support import reference
+from tests.support.signal_scene import (
+    BAND,
+    CAMERA,
+    PERIOD,
+    RATE,
+    UNCOMPILED,
+    WINDOW,
+    db,
+    hundreds_of_steps,
+    ring,
+)
 
 ROOM = (5.2, 4.1, 2.6)
 ORIGIN = np.array([0.4, 2.0, 1.25])  # of the camera frame, in the room
@@ -31,7 +41,10 @@ def responses(lengths_m, gains, c, jitter_s=0.0):
     delay = lengths_m / c + jitter_s
     spectrum = np.zeros((6, PERIOD), complex)
     # exp(-i w tau) on an even frequency grid is a geometric series: one exponential per path.
-    value, turn = gains * np.exp(-2j * np.pi * 10.0 * BINS[0] * delay), np.exp(-2j * np.pi * 10.0 * delay)
+    value, turn = (
+        gains * np.exp(-2j * np.pi * 10.0 * BINS[0] * delay),
+        np.exp(-2j * np.pi * 10.0 * delay),
+    )
     for k, w in zip(BINS, WINDOW_OF_BAND, strict=True):
         spectrum[:, k] = w * value.sum(axis=1)
         value = value * turn
@@ -40,7 +53,10 @@ def responses(lengths_m, gains, c, jitter_s=0.0):
 
 def walls():
     """Paths of the empty room (6, K), up to 13.5 m."""
-    paths = [reference.shoebox_paths(ROOM, 0.85, room_frame(RIG.speakers[0]), room_frame(m), 13.5) for m in RIG.mics]
+    paths = [
+        reference.shoebox_paths(ROOM, 0.85, room_frame(RIG.speakers[0]), room_frame(m), 13.5)
+        for m in RIG.mics
+    ]
     count = min(len(lengths) for lengths, _ in paths)
     order = [np.argsort(lengths)[:count] for lengths, _ in paths]
     return np.array([p[0][o] for p, o in zip(paths, order, strict=True)]), np.array(
@@ -54,12 +70,17 @@ def body(shift_m=0.0, breath_m=0.0):
     breath_m: how far the chest has come out towards the array [m].
     """
     height = np.linspace(0.2, 1.75, 12)
-    places = np.stack([np.full(12, ORIGIN[0] + BODY_RANGE_M + shift_m), 2.1 + 0.05 * np.sin(9 * height), height], axis=-1)
+    places = np.stack(
+        [np.full(12, ORIGIN[0] + BODY_RANGE_M + shift_m), 2.1 + 0.05 * np.sin(9 * height), height],
+        axis=-1,
+    )
     places[:, 0] += 0.06 * np.cos(7 * height) - breath_m * ((height > 0.9) & (height < 1.5))
     speaker = room_frame(RIG.speakers[0])
     lengths, gains = [], []
     for mic in room_frame(RIG.mics):
-        there = np.concatenate([np.linalg.norm(places - s, axis=1) for s in (speaker, speaker * [1, 1, -1])])
+        there = np.concatenate(
+            [np.linalg.norm(places - s, axis=1) for s in (speaker, speaker * [1, 1, -1])]
+        )
         back = np.tile(np.linalg.norm(places - mic, axis=1), 2)
         lengths.append(there + back)
         gains.append(0.25 / np.sqrt(12) / (there * back) * np.repeat([1.0, 0.85], 12))
@@ -71,19 +92,29 @@ FIRST_ARRIVAL = BODY[0].min(axis=1) / speed_of_sound(21.0)
 
 
 def noise(rng, level):
-    return (level * (rng.standard_normal((6, WINDOW)) + 1j * rng.standard_normal((6, WINDOW)))).astype(np.complex64)
+    return (
+        level * (rng.standard_normal((6, WINDOW)) + 1j * rng.standard_normal((6, WINDOW)))
+    ).astype(np.complex64)
 
 
 def noise_in_band(rng, level):
     """Noise as deconvolution leaves it: within the band, `level` is its norm over the window."""
     spectrum = np.zeros((6, PERIOD), complex)
-    spectrum[:, BINS] = WINDOW_OF_BAND * (rng.standard_normal((6, len(BINS))) + 1j * rng.standard_normal((6, len(BINS))))
+    spectrum[:, BINS] = WINDOW_OF_BAND * (
+        rng.standard_normal((6, len(BINS))) + 1j * rng.standard_normal((6, len(BINS)))
+    )
     out = np.fft.ifft(spectrum)[:, :WINDOW]
     return (out * level / np.linalg.norm(out)).astype(np.complex64)
 
 
 def background(**options):
-    return Background(RIG, RATE, BAND, WINDOW, **({"adapt_s": 15.0, "leak_s": 300.0, "track_drift": True} | options))
+    return Background(
+        RIG,
+        RATE,
+        BAND,
+        WINDOW,
+        **({"adapt_s": 15.0, "leak_s": 300.0, "track_drift": True} | options),
+    )
 
 
 def learned(rng, seconds=12.0 if UNCOMPILED else 30.0, **options):
@@ -130,7 +161,9 @@ def test_drifting_room_keeps_the_signal_above_the_interference(leak_s):
     rng = np.random.default_rng(0)
     sir = stand_for_ten_minutes(learned(rng, leak_s=leak_s), rng)
     at_3_min = sir[len(sir) * 3 // 10]
-    print(f"signal to interference, leak {leak_s} s: {sir[0]:.1f} at once, {at_3_min:.1f} at 3 min, {sir[-1]:.1f} dB at 10 min")
+    print(
+        f"signal to interference, leak {leak_s} s: {sir[0]:.1f} at once, {at_3_min:.1f} at 3 min, {sir[-1]:.1f} dB at 10 min"
+    )
     assert sir.min() > 5.0
     assert sir[-1] > 10.0
 
@@ -147,7 +180,11 @@ def test_gains_and_offsets_of_each_microphone_are_followed():
     lengths, gains = WALLS
     k = responses(*BODY, speed_of_sound(20.0))
     for t in range(5):
-        drift = responses(lengths + 1e-4 * np.arange(6)[:, None] * t, gains * (1.0 + 0.01 * np.arange(6)[:, None] * t), 343.42)
+        drift = responses(
+            lengths + 1e-4 * np.arange(6)[:, None] * t,
+            gains * (1.0 + 0.01 * np.arange(6)[:, None] * t),
+            343.42,
+        )
         found = room.step(drift + k, ns(t), True, FIRST_ARRIVAL)
     assert sir_db(found, k) > 15.0
     assert room.residual_db < -30.0
@@ -171,7 +208,10 @@ def test_follows_a_new_chair_within_adapt_s_only_while_nobody_is_seen():
     rng = np.random.default_rng(3)
     room = learned(rng)
     chair = responses(np.full((6, 1), 5.0), np.full((6, 1), 0.2), 343.42)
-    left = [db(np.linalg.norm(room.step(empty(0.0, rng) + chair, ns(t), False)) / np.linalg.norm(chair)) for t in range(60)]
+    left = [
+        db(np.linalg.norm(room.step(empty(0.0, rng) + chair, ns(t), False)) / np.linalg.norm(chair))
+        for t in range(60)
+    ]
     assert left[1] > -3.0
     assert left[59] < -12.0
 
@@ -185,7 +225,9 @@ def test_leak_takes_in_a_chair_beside_a_moving_body_but_never_a_still_body(moves
     chair = responses(np.full((6, 1), 5.6), np.full((6, 1), 0.03), 343.42)
     for t in np.arange(0.0, 300.0, 3.0):
         person = responses(*body(0.3 * np.sin(1.7 * t) if moves else 0.0), 343.42)
-        found = room.step(responses(*WALLS, 343.42) + person + chair, ns(t), True, FIRST_ARRIVAL * 0.85)
+        found = room.step(
+            responses(*WALLS, 343.42) + person + chair, ns(t), True, FIRST_ARRIVAL * 0.85
+        )
     if moves:  # out of the way for a moment, to see what is left of the chair
         found = room.step(responses(*WALLS, 343.42) + chair, ns(300.0), True, FIRST_ARRIVAL * 0.85)
     target = chair if moves else person
@@ -200,12 +242,16 @@ def test_somebody_who_keeps_still_for_an_hour_is_not_learned(sir, breath_m, at_m
     """sir: body over noise, in the whole window [dB]."""
     rng = np.random.default_rng(9)
     room, walls_now = learned(rng, seconds=10.0), responses(*WALLS, 343.42)
-    phases = [responses(*body(breath_m=breath_m * np.sin(p)), 343.42) for p in np.arange(16) * np.pi / 8]
+    phases = [
+        responses(*body(breath_m=breath_m * np.sin(p)), 343.42) for p in np.arange(16) * np.pi / 8
+    ]
     level = 10.0 ** (-sir / 20.0) * np.linalg.norm(phases[0])
     left = []
     for n in range(240):
         k = phases[rng.integers(16)]
-        found = room.step(walls_now + k + noise_in_band(rng, level), ns(15.0 * n), True, FIRST_ARRIVAL)
+        found = room.step(
+            walls_now + k + noise_in_band(rng, level), ns(15.0 * n), True, FIRST_ARRIVAL
+        )
         left.append(np.vdot(k, found).real / np.vdot(k, k).real)
     lost_db = -db(np.mean(left[-16:]) / np.mean(left[:16]))
     print(f"body lost in an hour at {sir} dB, breathing {1e3 * breath_m} mm: {lost_db:.2f} dB")
@@ -216,7 +262,11 @@ def test_somebody_who_keeps_still_for_an_hour_is_not_learned(sir, breath_m, at_m
 def test_a_chair_that_was_moved_in_fades_in_a_quarter_of_an_hour_while_somebody_walks_and_stands():
     rng = np.random.default_rng(10)
     room, walls_now = learned(rng, seconds=10.0), responses(*WALLS, 343.42)
-    chair = responses(np.array([6.2, 6.35, 6.5]) + np.zeros((6, 1)), np.array([0.02, 0.012, 0.015]) + np.zeros((6, 1)), 343.42)
+    chair = responses(
+        np.array([6.2, 6.35, 6.5]) + np.zeros((6, 1)),
+        np.array([0.02, 0.012, 0.015]) + np.zeros((6, 1)),
+        343.42,
+    )
     level = 10.0 ** (-10.0 / 20.0) * np.linalg.norm(responses(*BODY, 343.42))
     shift_m, gate_s = 0.0, FIRST_ARRIVAL * 0.6
     for n in range(120):
@@ -237,7 +287,9 @@ def test_faulty_periods_are_refused_and_teach_nothing():
     good = responses(*WALLS, 343.42) + k
     untouched = room.step(good, ns(0), True, FIRST_ARRIVAL)
     nan = np.full_like(good, np.nan)
-    for n, bad in enumerate([np.zeros_like(good), noise(rng, 1e-3), np.roll(good, 300, axis=1), nan]):
+    for n, bad in enumerate(
+        [np.zeros_like(good), noise(rng, 1e-3), np.roll(good, 300, axis=1), nan]
+    ):
         for person in (True, False):
             assert room.step(bad, ns(1 + n), person, FIRST_ARRIVAL) is None
     assert room.rejected == 8
@@ -287,7 +339,13 @@ def test_saved_room_of_another_rig_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="nothing to save"):
         background().save(path)
     learned(np.random.default_rng(8), seconds=10.0).save(path)
-    other = Rig(RIG.speakers, RIG.mics + np.array([0.0, 0.0, 0.01]), RIG.pairs, CAMERA, RIG.speed_of_sound_m_s)
+    other = Rig(
+        RIG.speakers,
+        RIG.mics + np.array([0.0, 0.0, 0.01]),
+        RIG.pairs,
+        CAMERA,
+        RIG.speed_of_sound_m_s,
+    )
     with pytest.raises(ConfigError, match="mics_m"):
         Background(other, RATE, BAND, WINDOW).load(path)
     with pytest.raises(OtherSignalError, match="band_hz"):

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.deconvolution import Deconvolver
-from edge.errors import ConfigError
-from edge.excitation import make_excitation, speaker_signals
-from edge.rig import Rig
-from tests import reference
-from tests.signal_scene import BAND, CAMERA, PERIOD, RATE, WINDOW, C, db, ring
+from edge.core.errors import ConfigError
+from edge.core.rig import Rig
+from edge.sound.deconvolution import Deconvolver
+from edge.sound.excitation import make_excitation, speaker_signals
+from tests.support import reference
+from tests.support.signal_scene import BAND, CAMERA, PERIOD, RATE, WINDOW, C, db, ring
 
 EXCITATION = make_excitation(RATE, BAND, PERIOD / RATE, -12.0)
 FEWER = 3  # 2-7.5 kHz fit into 16 kHz
@@ -18,10 +18,15 @@ DELAYS = [[14.3, 300.7, 321.25, 900.0 + m] for m in range(6)]
 GAINS = [[8.0, -1.0, 0.5, 0.1] for _ in range(6)]
 
 
-def true_response(delays=DELAYS, gains=GAINS, rate=RATE, period=PERIOD, window=WINDOW, band=BAND, fewer=FEWER):
+def true_response(
+    delays=DELAYS, gains=GAINS, rate=RATE, period=PERIOD, window=WINDOW, band=BAND, fewer=FEWER
+):
     return np.array(
         [
-            sum(g * reference.pulse(d, period, rate, band)[:window] for d, g in zip(delay, gain, strict=True))
+            sum(
+                g * reference.pulse(d, period, rate, band)[:window]
+                for d, g in zip(delay, gain, strict=True)
+            )
             for delay, gain in zip(delays, gains, strict=True)
         ]
     )[:, ::fewer]
@@ -70,14 +75,22 @@ def test_equals_reference():
     [
         (48_000, BAND, 0.1, 1, 16_000),
         (48_000, (2_000.0, 8_000.0), 0.1, 1, 24_000),  # 16 kHz are too few to read between samples
-        (48_000, BAND, 0.1, 7, 48_000),  # 4800 samples are no multiple of 7: the lags would not be whole
+        (
+            48_000,
+            BAND,
+            0.1,
+            7,
+            48_000,
+        ),  # 4800 samples are no multiple of 7: the lags would not be whole
         (16_000, (1_000.0, 3_000.0), 0.1, 1, 16_000),  # the envelope needs so many
         (96_000, (1_000.0, 3_000.0), 0.1, 2, 16_000),
         (44_100, BAND, 0.1, 1, 22_050),
     ],
 )
 def test_responses_have_no_more_samples_than_their_band_needs(rate, band, period, speakers, given):
-    rig = Rig(np.arange(3.0 * speakers).reshape(-1, 3), np.zeros((1, 3)), np.array([[0, 0]]), CAMERA, C)
+    rig = Rig(
+        np.arange(3.0 * speakers).reshape(-1, 3), np.zeros((1, 3)), np.array([[0, 0]]), CAMERA, C
+    )
     deconvolve = Deconvolver(make_excitation(rate, band, period, -12.0), rig, 0.01)
     assert deconvolve.sample_rate_hz == given
     assert deconvolve.window_samples == round(0.01 * given)
@@ -89,7 +102,9 @@ def test_periods_one_by_one_equal_one_long_recording():
     deconvolve = Deconvolver(EXCITATION, ring())
     periods = recording()[None] + rng.normal(0, 0.05, (4, 6, PERIOD)).astype(np.float32)
     streamed = np.mean([deconvolve(p) for p in periods], axis=0)
-    batch = reference.deconvolve(periods.mean(axis=0), EXCITATION.samples, BAND, RATE, WINDOW, range(6), [0] * 6)[:, ::FEWER]
+    batch = reference.deconvolve(
+        periods.mean(axis=0), EXCITATION.samples, BAND, RATE, WINDOW, range(6), [0] * 6
+    )[:, ::FEWER]
     assert np.abs(streamed - batch).max() < 1e-5 * np.abs(batch).max()
 
 
@@ -104,13 +119,19 @@ def test_a_path_of_gain_a_has_envelope_peak_a(delay, gain):
 
 def test_playback_delay_is_taken_out():
     late = reference.record(EXCITATION.samples, np.array(DELAYS) + 0.37, GAINS).astype(np.float32)
-    assert error_db(Deconvolver(EXCITATION, ring())(late, delay_samples=0.37), true_response()) < -75.0
+    assert (
+        error_db(Deconvolver(EXCITATION, ring())(late, delay_samples=0.37), true_response()) < -75.0
+    )
 
 
 def test_reference_takes_out_delay_level_and_colour():
     """Played through a resonant amplifier and 7.4 samples late: the loopback hears the same and it cancels."""
     frequency = np.fft.rfftfreq(PERIOD, 1 / RATE)
-    colour = 0.4 / (1.0 + 1j * (frequency - 4_000.0) / 3_000.0) * np.exp(-2j * np.pi * np.arange(PERIOD // 2 + 1) * 7.4 / PERIOD)
+    colour = (
+        0.4
+        / (1.0 + 1j * (frequency - 4_000.0) / 3_000.0)
+        * np.exp(-2j * np.pi * np.arange(PERIOD // 2 + 1) * 7.4 / PERIOD)
+    )
     loopback = np.fft.irfft(colour * np.fft.rfft(EXCITATION.samples.astype(float)), PERIOD)
     y = reference.record(loopback, DELAYS, GAINS).astype(np.float32)
     deconvolve = Deconvolver(EXCITATION, ring())
@@ -132,12 +153,19 @@ def test_speakers_are_told_apart_by_their_shift():
     rig = Rig(speakers, mics, pairs, CAMERA, C)
     signals = speaker_signals(EXCITATION, 3)
     delays, gains = 50.0 + 31.7 * np.arange(6).reshape(3, 2), 1.0 + np.arange(6).reshape(3, 2)
-    y = sum(reference.record(signals[s], delays[s][:, None], gains[s][:, None]) for s in range(3)).astype(np.float32)
+    y = sum(
+        reference.record(signals[s], delays[s][:, None], gains[s][:, None]) for s in range(3)
+    ).astype(np.float32)
     deconvolve = Deconvolver(EXCITATION, rig, 0.033)
     shifted = (delays + 1600.0 * np.arange(3)[:, None]).T
     heard = true_response(shifted, gains.T, window=PERIOD, fewer=1)
     fewer = round(RATE / deconvolve.sample_rate_hz)
-    true = np.array([heard[m, 1600 * s : 1600 * s + fewer * deconvolve.window_samples : fewer] for s, m in pairs])
+    true = np.array(
+        [
+            heard[m, 1600 * s : 1600 * s + fewer * deconvolve.window_samples : fewer]
+            for s, m in pairs
+        ]
+    )
     assert error_db(deconvolve(y), true) < -75.0
     np.testing.assert_allclose(np.abs(deconvolve(y)).max(axis=1), gains.ravel(), rtol=0.05)
 
@@ -145,7 +173,9 @@ def test_speakers_are_told_apart_by_their_shift():
 def test_window_must_fit_the_period():
     with pytest.raises(ConfigError, match=r"at most 0\.1 s"):
         Deconvolver(EXCITATION, ring(), 0.11)
-    two = Rig(np.array([[0.0, 0, 0], [1, 0, 0]]), np.zeros((1, 3)), np.array([[0, 0], [1, 0]]), CAMERA, C)
+    two = Rig(
+        np.array([[0.0, 0, 0], [1, 0, 0]]), np.zeros((1, 3)), np.array([[0, 0], [1, 0]]), CAMERA, C
+    )
     with pytest.raises(ConfigError, match="2 speaker"):
         Deconvolver(EXCITATION, two, 0.06)
 

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.errors import ConfigError
-from edge.excitation import make_excitation, speaker_signals
-from tests import reference
-from tests.signal_scene import db
+from edge.core.errors import ConfigError
+from edge.sound.excitation import make_excitation, speaker_signals
+from tests.support import reference
+from tests.support.signal_scene import db
 
 PROFILES = [
     (16_000, (2_000.0, 7_500.0), 0.1),
@@ -62,7 +62,12 @@ def test_level_is_the_peak_for_any_profile(rate, low, width, period, level):
     ],
 )
 def test_what_cannot_be_played_is_refused(change, word):
-    good = {"sample_rate_hz": 48_000, "band_hz": (2_000.0, 7_500.0), "period_s": 0.1, "level_dbfs": -12.0}
+    good = {
+        "sample_rate_hz": 48_000,
+        "band_hz": (2_000.0, 7_500.0),
+        "period_s": 0.1,
+        "level_dbfs": -12.0,
+    }
     with pytest.raises(ConfigError, match=word):
         make_excitation(**(good | change))
 

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.gather import ZERO_POINT, Gather, shuffle
+from edge.sound.gather import ZERO_POINT, Gather, shuffle
 
-needs_shuffle = pytest.mark.skipif(shuffle() is None, reason="no compiler, or a processor that does not shuffle bytes")
+needs_shuffle = pytest.mark.skipif(
+    shuffle() is None, reason="no compiler, or a processor that does not shuffle bytes"
+)
 WINDOW = 300
 
 
@@ -61,7 +63,9 @@ def test_voxels_behind_the_window_hear_nothing(voxel_by_voxel):
     code[0, ::2] = (WINDOW - 1 << 6) + 32
     found = codes_of(code, 6, voxel_by_voxel, np.ones((1, WINDOW), np.float32))
     assert (found[0, 1::2] == ZERO_POINT).all()
-    assert (found[0, ::2] == 128 + ZERO_POINT).all()  # half way from the last sample, 255, to silence
+    assert (
+        found[0, ::2] == 128 + ZERO_POINT
+    ).all()  # half way from the last sample, 255, to silence
 
 
 @needs_shuffle
@@ -77,12 +81,19 @@ def test_vectors_need_voxels_close_together_and_enough_of_them():
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("NUMBA_DISABLE_JIT", "1"), ("NUMBA_CPU_NAME", "generic"), ("NUMBA_ENABLE_AVX", "0")]
+    ("name", "value"),
+    [("NUMBA_DISABLE_JIT", "1"), ("NUMBA_CPU_NAME", "generic"), ("NUMBA_ENABLE_AVX", "0")],
 )
 def test_a_processor_set_by_hand_and_no_compiler_read_voxel_by_voxel(name, value):
-    ask = "from edge.gather import shuffle; s = shuffle(); print(s is None or s.lanes)"
+    ask = "from edge.sound.gather import shuffle; s = shuffle(); print(s is None or s.lanes)"
     done = subprocess.run(
-        [sys.executable, "-c", ask], env={**os.environ, name: value}, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", ask],
+        env={**os.environ, name: value},
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == ("16" if name == "NUMBA_ENABLE_AVX" and os.uname().machine == "aarch64" else "True")
+    assert done.stdout.strip() == (
+        "16" if name == "NUMBA_ENABLE_AVX" and os.uname().machine == "aarch64" else "True"
+    )

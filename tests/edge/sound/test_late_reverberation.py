@@ -5,15 +5,15 @@ import threading
 import numpy as np
 import pytest
 
-from edge.aliased_tail import AliasedTail
-from edge.app import DEMO_SESSION
-from edge.background import FIRST_PERIODS, Background
-from edge.config import Config, DeviceConfig, SourceConfig
-from edge.errors import ConfigError, OtherSignalError
-from edge.pipeline import Pipeline
-from edge.rig import speed_of_sound
-from edge.runner import make_plan
-from tests.signal_scene import db, hundreds_of_steps, ring
+from edge.core.config.settings import Config, DeviceConfig, SourceConfig
+from edge.core.errors import ConfigError, OtherSignalError
+from edge.core.rig import speed_of_sound
+from edge.sensor.pipeline import Pipeline
+from edge.sensor.run import make_plan
+from edge.sound.room.background import FIRST_PERIODS, Background
+from edge.sound.room.late_reverberation import AliasedTail
+from edge.tools.app import DEMO_SESSION
+from tests.support.signal_scene import db, hundreds_of_steps, ring
 
 RIG = ring()
 RATE, BAND, PERIOD_S, WINDOW = 16_000, (2_000.0, 7_500.0), 0.1, 640
@@ -32,7 +32,11 @@ class Room:
         # Denser and denser paths, each as random for every microphone as a diffuse field is.
         self.delay_s = np.sort(0.35 * rng.random((6, 900)) ** 0.6, axis=1)
         self.delay_s[:, 0] = 1e-3
-        gain = rng.standard_normal(self.delay_s.shape) * 10.0 ** (-3.0 * self.delay_s / t60_s) / np.sqrt(self.delay_s)
+        gain = (
+            rng.standard_normal(self.delay_s.shape)
+            * 10.0 ** (-3.0 * self.delay_s / t60_s)
+            / np.sqrt(self.delay_s)
+        )
         gain[:, 0] = 300.0
         self.gain = gain
 
@@ -47,7 +51,9 @@ class Room:
             value = value * turn
         taper = np.sin(np.pi * (np.arange(len(LINES)) + 0.5) / len(LINES)) ** 0.5
         spectrum[:, LINES] *= taper
-        spectrum[:, LINES] += noise * (rng.standard_normal((6, len(LINES))) + 1j * rng.standard_normal((6, len(LINES))))
+        spectrum[:, LINES] += noise * (
+            rng.standard_normal((6, len(LINES))) + 1j * rng.standard_normal((6, len(LINES)))
+        )
         return np.fft.ifft(spectrum, axis=1)[:, :WINDOW].astype(np.complex64)
 
 
@@ -79,7 +85,9 @@ def test_a_sensor_that_has_heard_its_air_swing_leaves_far_less_of_the_room(warme
     without = left_db(learned(room, rng, period_s=None), room, rng, warmer_c)
     fresh = left_db(learned(room, rng, heard=0), room, rng, warmer_c)
     settled = left_db(learned(room, rng), room, rng, warmer_c)
-    print(f"{warmer_c:+} deg C: stretch only {without:.1f}, fresh {fresh:.1f}, settled {settled:.1f} dB")
+    print(
+        f"{warmer_c:+} deg C: stretch only {without:.1f}, fresh {fresh:.1f}, settled {settled:.1f} dB"
+    )
     assert fresh == pytest.approx(without, abs=0.5)
     assert settled < without - 6.0
 
@@ -95,11 +103,15 @@ def test_it_hears_so_by_itself_while_nobody_is_there():
     by_itself, without = background(), background(period_s=None)
     for k in range(72):
         for tenth in range(6):
-            heard = (dry if tenth == 0 and k else room).at(STARTED_C + 0.3 * np.sin(np.pi * k / 72), rng)
+            heard = (dry if tenth == 0 and k else room).at(
+                STARTED_C + 0.3 * np.sin(np.pi * k / 72), rng
+            )
             for made in (by_itself, without):
                 made.step(heard, (60 * k + tenth) * 10**8, False)
     for warmer_c in (0.02, 0.05, 0.1, 0.15):
-        found, other = (left_db(m, room, rng, warmer_c, 440.0 + 1e2 * warmer_c) for m in (by_itself, without))
+        found, other = (
+            left_db(m, room, rng, warmer_c, 440.0 + 1e2 * warmer_c) for m in (by_itself, without)
+        )
     print(f"with what it heard {found:.1f}, without {other:.1f} dB")
     assert found < other - 5.0
 
@@ -109,7 +121,12 @@ def test_nothing_is_learned_of_the_air_while_somebody_is_there():
     rng, room = np.random.default_rng(2), Room(0.4)
     made = learned(room, rng, heard=0)
     for k in range(24):
-        made.step(room.at(STARTED_C + 0.3 * np.sin(0.26 * k), rng), (20 + 6 * k) * 10**9, True, FIRST_ARRIVAL_S)
+        made.step(
+            room.at(STARTED_C + 0.3 * np.sin(0.26 * k), rng),
+            (20 + 6 * k) * 10**9,
+            True,
+            FIRST_ARRIVAL_S,
+        )
     assert made._tail.state() == {}
 
 
@@ -140,7 +157,10 @@ def test_what_was_learned_lives_through_many_hours_and_degrees():
             made.step(room.at(STARTED_C + 2.5 * k / 400, rng), (20 + k // 4) * 10**9, False)
     for k in range(40):
         made.step(room.at(STARTED_C + 2.5, rng), (120 + k) * 10**9, False)
-    assert left_db(made, room, rng, 2.6, 165.0) < left_db(learned(room, rng, heard=0), room, rng, 0.1) - 6.0
+    assert (
+        left_db(made, room, rng, 2.6, 165.0)
+        < left_db(learned(room, rng, heard=0), room, rng, 0.1) - 6.0
+    )
 
 
 @hundreds_of_steps
@@ -161,7 +181,9 @@ def test_a_file_without_it_is_read_and_a_damaged_one_refused(tmp_path):
     learned(room, rng, heard=4).save(path)
     with np.load(path) as file:
         content = {name: file[name] for name in file.files}
-    older = {name: a for name, a in content.items() if not name.startswith("tail") and name != "period_s"}
+    older = {
+        name: a for name, a in content.items() if not name.startswith("tail") and name != "period_s"
+    }
     np.savez(path, **older)
     made = background()
     made.load(path)
@@ -215,7 +237,9 @@ def test_noise_bursts_and_still_air_do_not_wash_it_out():
     made = learned(room, rng)
     for k in range(400):
         made.remember(room.at(STARTED_C, rng, noise=6.0 if k % 4 == 0 else 0.05))
-    assert left_db(made, room, rng, 0.1) < left_db(learned(room, rng, heard=0), room, rng, 0.1) - 10.0
+    assert (
+        left_db(made, room, rng, 0.1) < left_db(learned(room, rng, heard=0), room, rng, 0.1) - 10.0
+    )
 
 
 @hundreds_of_steps
@@ -254,7 +278,9 @@ def test_a_silent_room_teaches_nothing_and_breaks_nothing():
 @hundreds_of_steps
 def test_still_air_for_ever_teaches_nothing():
     """Of the shipped session's empty room, whose air stands still: late parts that are found in noise must not grow."""
-    plan = make_plan(Config(DeviceConfig("loop"), SourceConfig("replay", str(DEMO_SESSION), realtime=False)))
+    plan = make_plan(
+        Config(DeviceConfig("loop"), SourceConfig("replay", str(DEMO_SESSION), realtime=False))
+    )
     pipeline, source, empty = Pipeline(plan.config, plan.rig, plan.excitation), plan.open(), []
     step = pipeline.background.step
 
@@ -268,7 +294,9 @@ def test_still_air_for_ever_teaches_nothing():
     source.close()
     heard = pipeline.deconvolve
     made, without = (
-        Background(plan.rig, heard.sample_rate_hz, heard.band_hz, heard.window_samples, period_s=period_s)
+        Background(
+            plan.rig, heard.sample_rate_hz, heard.band_hz, heard.window_samples, period_s=period_s
+        )
         for period_s in (PERIOD_S, None)
     )
     for k in range(60 * len(empty)):

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from edge.errors import ConfigError
-from edge.pose_kernel import analytic_signal, make_kernels, pool
-from tests import reference
-from tests.signal_scene import BAND, RATE, C, db, echo, ring
+from edge.core.errors import ConfigError
+from edge.sound.pose_kernel import analytic_signal, make_kernels, pool
+from tests.support import reference
+from tests.support.signal_scene import BAND, RATE, C, db, echo, ring
 
 
 def test_envelope_is_the_magnitude():
@@ -30,13 +30,18 @@ def test_real_part_is_enough_to_get_the_analytic_signal_back():
 
 def test_analytic_signal_keeps_the_band_and_drops_the_rest():
     t = np.arange(4_800) / RATE
-    inside, below, above = (np.cos(2 * np.pi * f * t) * np.hanning(4_800) for f in (4_500.0, 800.0, 9_500.0))
+    inside, below, above = (
+        np.cos(2 * np.pi * f * t) * np.hanning(4_800) for f in (4_500.0, 800.0, 9_500.0)
+    )
     h = analytic_signal(np.stack([inside, below, above]), RATE, BAND)
     np.testing.assert_allclose(np.abs(h[0]), np.hanning(4_800), atol=1e-3)
     assert db(np.abs(h[1:]).max()) < -70.0
 
 
-@pytest.mark.parametrize(("rir", "band"), [(np.zeros(5), BAND), (np.full((1, 9), np.nan), BAND), (np.zeros((1, 9)), (2e3, 25e3))])
+@pytest.mark.parametrize(
+    ("rir", "band"),
+    [(np.zeros(5), BAND), (np.full((1, 9), np.nan), BAND), (np.zeros((1, 9)), (2e3, 25e3))],
+)
 def test_what_is_no_response_is_refused(rir, band):
     with pytest.raises(ConfigError):
         analytic_signal(rir, RATE, band)
@@ -46,7 +51,9 @@ def test_what_is_no_response_is_refused(rir, band):
 @given(arrays(np.float32, (2, 50), elements=st.floats(0.0, 100.0, width=32)), st.floats(0.0, 0.08))
 def test_pool_equals_reference(envelope, half_width):
     half = round(2 * half_width / C * RATE)
-    np.testing.assert_allclose(pool(envelope, RATE, half_width, C), reference.pool(envelope, half), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(
+        pool(envelope, RATE, half_width, C), reference.pool(envelope, half), rtol=1e-4, atol=1e-4
+    )
 
 
 def test_a_weak_echo_survives_pooling_beside_a_direct_sound_100_db_above():

@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.arrivals import gather_points, gather_points_coherent
-from edge.errors import ConfigError
-from edge.gather import ZERO_POINT
-from edge.pose_kernel import make_kernels
-from edge.volume import Grid, Volume
-from tests import reference
-from tests.signal_scene import BAND, RATE, WINDOW, db, echo, ring, spread
+from edge.core.errors import ConfigError
+from edge.sound.arrivals import gather_points, gather_points_coherent
+from edge.sound.gather import ZERO_POINT
+from edge.sound.pose_kernel import make_kernels
+from edge.sound.volume import Grid, Volume
+from tests.support import reference
+from tests.support.signal_scene import BAND, RATE, WINDOW, db, echo, ring, spread
 
 GRID = Grid((-0.8, 0.8), (-0.6, 0.6), (1.2, 3.2), 0.05)
 REFLECTORS = [(0.0, 0.0, 2.0), (0.41, -0.23, 1.63), (-0.58, 0.37, 2.87)]
@@ -29,7 +29,9 @@ def test_reflector_lies_on_the_strongest_shell_of_a_compact_array(point):
     range_of = 0.5 * rig.speed_of_sound_m_s * rig.arrival_s(GRID.centres).mean(axis=0)
     true = 0.5 * rig.speed_of_sound_m_s * float(rig.arrival_s(point).mean())
     shells = np.round((range_of - range_of.min()) / 0.01).astype(int)
-    mean = np.bincount(shells.ravel(), strength.ravel()) / np.maximum(np.bincount(shells.ravel()), 1)
+    mean = np.bincount(shells.ravel(), strength.ravel()) / np.maximum(
+        np.bincount(shells.ravel()), 1
+    )
     assert abs(range_of.min() + 0.01 * mean.argmax() - true) <= GRID.step_m / 2
 
 
@@ -37,7 +39,9 @@ def test_reflector_lies_on_the_strongest_shell_of_a_compact_array(point):
 def test_reflector_is_the_strongest_voxel_or_its_neighbour_with_spread_pairs(point):
     strength = envelope_volume(spread(), point).mean(axis=0)
     found = np.array(np.unravel_index(strength.argmax(), strength.shape))
-    own = np.array([(p - lo) // GRID.step_m for p, lo in zip(point[::-1], (1.2, -0.6, -0.8), strict=True)])
+    own = np.array(
+        [(p - lo) // GRID.step_m for p, lo in zip(point[::-1], (1.2, -0.6, -0.8), strict=True)]
+    )
     assert np.abs(found - own).max() <= 1
 
 
@@ -60,7 +64,9 @@ def test_phase_keeping_sum_finds_the_bearing(bearing_deg, axis):
         k = h + noise * 0.35
         power = np.zeros(len(angles))
         for shift in np.linspace(-1e-4, 1e-4, 9):
-            power += np.abs(gather_points_coherent(k, rig.arrival_s(place(angles)) + shift, RATE)) ** 2
+            power += (
+                np.abs(gather_points_coherent(k, rig.arrival_s(place(angles)) + shift, RATE)) ** 2
+            )
         errors.append(abs(np.degrees(angles[power.argmax()]) - bearing_deg))
     assert np.median(errors) < 3.0
 
@@ -69,7 +75,9 @@ def echo_noise(rng, shape):
     """Band-limited complex noise (P, T) of unit root mean square."""
     spectrum = np.zeros((shape[0], 4_800), complex)
     bins = slice(200, 750)
-    spectrum[:, bins] = rng.standard_normal((shape[0], 550)) + 1j * rng.standard_normal((shape[0], 550))
+    spectrum[:, bins] = rng.standard_normal((shape[0], 550)) + 1j * rng.standard_normal(
+        (shape[0], 550)
+    )
     noise = np.fft.ifft(spectrum)[:, : shape[1]]
     return (noise / np.sqrt(np.mean(np.abs(noise) ** 2))).astype(np.complex64)
 
@@ -105,7 +113,9 @@ def test_gather_equals_reference_at_the_nearest_sixteenth_of_a_sample(rate):
     # White noise, of which every step of a sample is as large as can be. Twice rounded: to the table, then to the finer row.
     best = np.full((6, position.shape[1]), np.inf)
     for off in np.linspace(-1 / 21, 1 / 21, 41):
-        off_by = np.abs(found.reshape(6, -1) - reference.gather(envelope, np.clip(position + off, 0.0, None)))
+        off_by = np.abs(
+            found.reshape(6, -1) - reference.gather(envelope, np.clip(position + off, 0.0, None))
+        )
         best = np.minimum(best, off_by)
     assert best.max() < 3e-3
     out = np.full_like(found, -1.0)
@@ -148,11 +158,17 @@ def test_the_volume_in_8_bits_is_the_float_one_within_a_code(rate):
 def test_what_is_loud_outside_the_grid_does_not_coarsen_the_8_bits():
     volume = Volume(ring(), Grid((-0.3, 0.3), (-0.3, 0.3), (1.0, 2.0), 0.1), RATE, WINDOW)
     envelope = np.full((6, WINDOW), 100.0, np.float32)
-    inside = slice(int(volume._code.min()) >> volume._bits, (int(volume._code.max()) >> volume._bits) + 2)
-    envelope[:, inside] = np.random.default_rng(0).random((6, inside.stop - inside.start), np.float32)
+    inside = slice(
+        int(volume._code.min()) >> volume._bits, (int(volume._code.max()) >> volume._bits) + 2
+    )
+    envelope[:, inside] = np.random.default_rng(0).random(
+        (6, inside.stop - inside.start), np.float32
+    )
     found = volume.gather_int8(envelope)
     assert found.scale <= 1.0 / 255.0
-    assert np.abs(found.values - volume.gather(envelope)).max() < 0.05  # the float one reads at coarser steps
+    assert (
+        np.abs(found.values - volume.gather(envelope)).max() < 0.05
+    )  # the float one reads at coarser steps
 
 
 def test_silence_in_8_bits_is_silence_and_what_is_not_finite_is_refused():
@@ -175,16 +191,24 @@ def test_gather_fits_any_window(window):
     np.testing.assert_allclose(found[inside], reference.gather(ramp, position)[inside], atol=0.6)
     assert not found[position >= window].any()
     codes = volume.gather_int8(ramp)
-    np.testing.assert_allclose(codes.values.reshape(6, -1)[inside], found[inside], atol=1.001 * codes.scale + 0.6)
+    np.testing.assert_allclose(
+        codes.values.reshape(6, -1)[inside], found[inside], atol=1.001 * codes.scale + 0.6
+    )
     assert not codes.values.reshape(6, -1)[position >= window].any()
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.floats(0.0, 1.2), min_size=1, max_size=20), st.sampled_from([16_000.0, 48_000.0]))
+@given(
+    st.lists(st.floats(0.0, 1.2), min_size=1, max_size=20), st.sampled_from([16_000.0, 48_000.0])
+)
 def test_points_equal_reference(fractions, rate):
     envelope = np.random.default_rng(1).random((2, 80), np.float32)
     arrival = np.tile(np.array(fractions) * 80 / rate, (2, 1))
-    np.testing.assert_allclose(gather_points(envelope, arrival, rate), reference.gather(envelope, arrival * rate), atol=1e-4)
+    np.testing.assert_allclose(
+        gather_points(envelope, arrival, rate),
+        reference.gather(envelope, arrival * rate),
+        atol=1e-4,
+    )
 
 
 @pytest.mark.parametrize("fraction_of_rate", [0.04, 0.15, 0.3, 0.47])
@@ -197,18 +221,24 @@ def test_coherent_points_interpolate_tones_of_any_band(fraction_of_rate):
 
 def test_coherent_points_are_zero_outside_the_window():
     h = np.ones((1, 50), np.complex64)
-    np.testing.assert_array_equal(gather_points_coherent(h, np.array([[-0.1, 1.0, np.nan, 49.5]]), 1000.0), 0.0)
+    np.testing.assert_array_equal(
+        gather_points_coherent(h, np.array([[-0.1, 1.0, np.nan, 49.5]]), 1000.0), 0.0
+    )
 
 
 def test_heatmaps_equal_reference_and_skip_unknown_keypoints():
     rig = ring()
     volume = Volume(rig, GRID, RATE, WINDOW)
-    keypoints = np.array([[320.0, 240.0, 1.0], [100.0, 300.0, 0.5], [np.nan, np.nan, 0.9], [50.0, 50.0, 0.0]])
+    keypoints = np.array(
+        [[320.0, 240.0, 1.0], [100.0, 300.0, 0.5], [np.nan, np.nan, 0.9], [50.0, 50.0, 0.0]]
+    )
     found = volume.heatmaps(keypoints, 12.0)
     assert found.shape == (4, *GRID.shape)
     pixels = rig.camera.project(GRID.centres.reshape(-1, 3))
     for j in (0, 1):
-        np.testing.assert_allclose(found[j].ravel(), reference.heatmap(pixels, *keypoints[j], 12.0), atol=1e-3)
+        np.testing.assert_allclose(
+            found[j].ravel(), reference.heatmap(pixels, *keypoints[j], 12.0), atol=1e-3
+        )
     assert 0.8 < found[0].max() <= 1.0
     assert not found[2:].any()
 
@@ -229,4 +259,6 @@ def test_what_does_not_fit_is_refused():
         volume.heatmaps(np.zeros((3, 2)), 1.0)
     for bad in ({"step_m": 0.0}, {"z_m": (-1.0, 2.0)}, {"x_m": (1.0, -1.0)}):
         with pytest.raises(ConfigError, match="grid"):
-            Grid(**({"x_m": (-1.0, 1.0), "y_m": (-1.0, 1.0), "z_m": (1.0, 2.0), "step_m": 0.1} | bad))
+            Grid(
+                **({"x_m": (-1.0, 1.0), "y_m": (-1.0, 1.0), "z_m": (1.0, 2.0), "step_m": 0.1} | bad)
+            )

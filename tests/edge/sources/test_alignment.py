@@ -3,19 +3,24 @@
 import numpy as np
 import pytest
 
-from edge.alignment import Aligner, DelayTracker
-from edge.excitation import make_excitation, speaker_signals
-from edge.rig import Camera, Rig
+from edge.core.rig import Camera, Rig
+from edge.sound.excitation import make_excitation, speaker_signals
+from edge.sources.alsa.alignment import Aligner, DelayTracker
 
 CAMERA = Camera(640, 480, 500.0, 500.0, 320.0, 240.0)
 
 
 def delay(x: np.ndarray, samples: float) -> np.ndarray:
     k = np.arange(len(x) // 2 + 1)
-    return np.fft.irfft(np.fft.rfft(x.astype(float)) * np.exp(-2j * np.pi * k * samples / len(x)), len(x))
+    return np.fft.irfft(
+        np.fft.rfft(x.astype(float)) * np.exp(-2j * np.pi * k * samples / len(x)), len(x)
+    )
 
 
-@pytest.fixture(params=[(16000, (2000.0, 7500.0)), (48000, (2000.0, 22000.0)), (48000, (17000.0, 22000.0))], ids=str)
+@pytest.fixture(
+    params=[(16000, (2000.0, 7500.0)), (48000, (2000.0, 22000.0)), (48000, (17000.0, 22000.0))],
+    ids=str,
+)
 def excitation(request):
     return make_excitation(*request.param, 0.1, -20.0)
 
@@ -47,7 +52,9 @@ def test_the_direct_path_of_every_pair_is_taken_out(excitation):
             heard[m] += delay(signal, 41.6 + d / 343.0 * rate) / d
             for _ in range(30):
                 late = rng.uniform(0.01, 0.06)
-                heard[m] += rng.normal() * 0.1 * np.exp(-late / 0.02) * delay(signal, 41.6 + late * rate)
+                heard[m] += (
+                    rng.normal() * 0.1 * np.exp(-late / 0.02) * delay(signal, 41.6 + late * rate)
+                )
     heard += rng.normal(0.0, 0.02, heard.shape)
     found = Aligner(excitation, rig).find(heard.astype(np.float32))
     assert found is not None

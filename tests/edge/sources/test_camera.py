@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 import pytest
 
-from edge import camera_backends
-from edge.camera import GrabbedCamera, open_camera
-from edge.config import CameraConfig
-from edge.errors import DeviceError, EndOfStreamError
+from edge.core.config.settings import CameraConfig
+from edge.core.errors import DeviceError, EndOfStreamError
+from edge.sources.camera import backends as camera_backends
+from edge.sources.camera.grabber import GrabbedCamera, open_camera
 
 FPS = 50.0
 FRAMES = 20
@@ -158,7 +158,10 @@ def fake_picamera2(exposure_us: int = 8000) -> types.ModuleType:
             self.size, self.released = size, False
 
         def get_metadata(self) -> dict[str, int]:
-            return {"SensorTimestamp": time.clock_gettime_ns(time.CLOCK_BOOTTIME) - 5_000_000, "ExposureTime": exposure_us}
+            return {
+                "SensorTimestamp": time.clock_gettime_ns(time.CLOCK_BOOTTIME) - 5_000_000,
+                "ExposureTime": exposure_us,
+            }
 
         def make_array(self, stream: str) -> np.ndarray:
             assert stream == "main"
@@ -211,8 +214,14 @@ def test_fake_picamera2_gives_mid_exposure_times_on_the_monotonic_clock(monkeypa
     monkeypatch.setitem(sys.modules, "picamera2", module)
     # A suspended machine: the two clocks are an hour apart.
     gettime = time.clock_gettime_ns
-    monkeypatch.setattr(time, "clock_gettime_ns", lambda c: gettime(c) + 3_600_000_000_000 * (c == time.CLOCK_BOOTTIME))
-    backend = camera_backends.open_backend(CameraConfig(backend="picamera2", width=320, height=240, fps=30.0))
+    monkeypatch.setattr(
+        time,
+        "clock_gettime_ns",
+        lambda c: gettime(c) + 3_600_000_000_000 * (c == time.CLOCK_BOOTTIME),
+    )
+    backend = camera_backends.open_backend(
+        CameraConfig(backend="picamera2", width=320, height=240, fps=30.0)
+    )
     t_ns, image = backend.grab()
     assert (time.monotonic_ns() - t_ns) * 1e-9 == pytest.approx(0.005 + 0.004, abs=0.05)
     assert time.monotonic_ns() - t_ns >= 9_000_000
@@ -274,13 +283,20 @@ def run_for(camera: GrabbedCamera, seconds: float):
 
 @pytest.mark.parametrize(
     ("script", "why"),
-    [("lost", "stopped giving"), ("raise", "SensorTimestamp"), ("freeze", "no frame for"), ("repeat", "repeats one image for")],
+    [
+        ("lost", "stopped giving"),
+        ("raise", "SensorTimestamp"),
+        ("freeze", "no frame for"),
+        ("repeat", "repeats one image for"),
+    ],
 )
 def test_a_camera_that_goes_away_or_freezes_is_opened_again(script: str, why: str) -> None:
     opened = [FakeCamera(script), FakeCamera("")]
     line = iter(opened)
     camera = GrabbedCamera(lambda: next(line), stale_s=0.2, back_off_s=(0.01,))
-    seen = run_for(camera, 1.6 if script == "freeze" else 0.6)  # a frozen grab is waited for a little first
+    seen = run_for(
+        camera, 1.6 if script == "freeze" else 0.6
+    )  # a frozen grab is waited for a little first
     camera.close()
     assert camera.counters.reopened == 1
     assert why in camera.counters.last_error

@@ -5,9 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.dataset import Sample, find_environments, load_environment, require_environments, write_environment, write_sample
-from edge.errors import ConfigError, SessionError
-from tests.bodies import CAMERA, compact_rig, seen, standing
+from edge.core.errors import ConfigError, SessionError
+from edge.sources.session.dataset import (
+    Sample,
+    find_environments,
+    load_environment,
+    require_environments,
+    write_environment,
+    write_sample,
+)
+from tests.support.bodies import CAMERA, compact_rig, seen, standing
 
 
 def make_ours(root: Path, samples: int = 3) -> Path:
@@ -53,7 +60,9 @@ def test_the_public_layout_loads_as_it_is(tmp_path: Path, joints: int, scale: fl
     assert np.isnan(sample.joints[15]).all()  # a row of zeros is a missing joint
     again = next(iter(load_environment(tmp_path / "environment2")))
     np.testing.assert_array_equal(sample.keypoints.pixels, again.keypoints.pixels)
-    error = np.linalg.norm(sample.keypoints.pixels[:15, :2] - CAMERA.project(standing()[:15]), axis=1)
+    error = np.linalg.norm(
+        sample.keypoints.pixels[:15, :2] - CAMERA.project(standing()[:15]), axis=1
+    )
     assert 1.0 < np.median(error) < 6.0
 
 
@@ -68,7 +77,14 @@ def test_damaged_samples_are_named_skipped_and_counted(tmp_path: Path) -> None:
     env = load_environment(root)
     assert [s.name for s in env] == ["0", "7"]
     assert sorted(env.skipped) == [f"environment1/{k}" for k in (1, 2, 3, 4, 5, 6)]
-    for k, words in {1: "no such file", 2: "rir.npy", 3: "(5, 640)", 4: "missing", 5: "finite", 6: "JSON"}.items():
+    for k, words in {
+        1: "no such file",
+        2: "rir.npy",
+        3: "(5, 640)",
+        4: "missing",
+        5: "finite",
+        6: "JSON",
+    }.items():
         assert words in env.skipped[f"environment1/{k}"]
 
 

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.alsa import AlsaAudio, list_devices
-from edge.config import AudioConfig, ExcitationConfig
-from edge.devices import AudioPeriod, AudioSource
-from edge.errors import DeviceError, EndOfStreamError, PosekernelError
-from edge.excitation import make_excitation
-from edge.replay import open_replay
-from edge.rig import Camera, Rig
-from edge.session import SessionWriter
-from tests.alsa_device import AlsaTestDevice
+from edge.core.config.settings import AudioConfig, ExcitationConfig
+from edge.core.contracts import AudioPeriod, AudioSource
+from edge.core.errors import DeviceError, EndOfStreamError, PosekernelError
+from edge.core.rig import Camera, Rig
+from edge.sound.excitation import make_excitation
+from edge.sources.alsa.stream import AlsaAudio, list_devices
+from edge.sources.session.reader import SessionWriter
+from edge.sources.session.replay import open_replay
+from tests.support.alsa_device import AlsaTestDevice
 
 RATE, LEVEL, BAND = 16000, -12.0, (2000.0, 7500.0)
 X = ExcitationConfig(sample_rate_hz=RATE, band_hz=BAND, period_s=0.05, level_dbfs=LEVEL)
@@ -38,7 +38,9 @@ PERIODS = 60
 def delayed(samples: float) -> np.ndarray:
     """The excitation, circularly delayed by a fraction of samples."""
     k = np.arange(N // 2 + 1)
-    return np.fft.irfft(np.fft.rfft(EXCITATION.samples.astype(float)) * np.exp(-2j * np.pi * k * samples / N), N)
+    return np.fft.irfft(
+        np.fft.rfft(EXCITATION.samples.astype(float)) * np.exp(-2j * np.pi * k * samples / N), N
+    )
 
 
 def recording(latency: float, *, silent: bool = False) -> np.ndarray:
@@ -46,7 +48,9 @@ def recording(latency: float, *, silent: bool = False) -> np.ndarray:
     out = np.random.default_rng(1).normal(0.0, 3.0, (PERIODS * N, CHANNELS))
     if not silent:
         for pair, channel in enumerate(MICS):
-            out[:, channel] += 8000 * np.tile(delayed(latency + RIG.direct_arrival_s[pair] * RATE), PERIODS)
+            out[:, channel] += 8000 * np.tile(
+                delayed(latency + RIG.direct_arrival_s[pair] * RATE), PERIODS
+            )
         out[:, REFERENCE] += 32768 * np.tile(delayed(latency), PERIODS)
     return np.round(out).astype(np.int16)
 
@@ -83,7 +87,9 @@ class Opened:
 class Sources:
     """Opens the same recording as either kind of source."""
 
-    def __init__(self, kind: str, folder: Path, alsa_card: Callable[..., AlsaTestDevice], reference: bool):
+    def __init__(
+        self, kind: str, folder: Path, alsa_card: Callable[..., AlsaTestDevice], reference: bool
+    ):
         self.kind, self.folder, self.alsa_card, self.reference = kind, folder, alsa_card, reference
         self.opened: list[AudioSource] = []
         self.audio = AudioConfig(
@@ -96,15 +102,25 @@ class Sources:
         )
 
     def open(
-        self, *, xrun_at: int = 0, silent: bool = False, audio: AudioConfig | None = None, loop: bool = True, **card: int
+        self,
+        *,
+        xrun_at: int = 0,
+        silent: bool = False,
+        audio: AudioConfig | None = None,
+        loop: bool = True,
+        **card: int,
     ) -> Opened:
         if self.kind == "replay":
             opened = self._open_session(xrun_at, silent, loop)
         else:
             heard = recording(LATENCY, silent=silent)
-            device = self.alsa_card(heard, RATE, playback_channels=2, xrun_at=xrun_at, loop=loop, **card)
+            device = self.alsa_card(
+                heard, RATE, playback_channels=2, xrun_at=xrun_at, loop=loop, **card
+            )
             config = replace(audio or self.audio, capture=device.capture, playback=device.playback)
-            opened = Opened(AlsaAudio(config, EXCITATION, RIG), np.concatenate([heard, heard[:N]]), device)
+            opened = Opened(
+                AlsaAudio(config, EXCITATION, RIG), np.concatenate([heard, heard[:N]]), device
+            )
         self.opened.append(opened.source)
         return opened
 
@@ -117,7 +133,9 @@ class Sources:
             for k in range(PERIODS):
                 fault = "capture xrun" if xrun_at and k == xrun_at // N else ""
                 writer.add_period(heard[k * N : (k + 1) * N], k * N * 1_000_000_000 // RATE, fault)
-        return Opened(open_replay(self.folder / "session", realtime=True, loop=loop).audio, heard, None)
+        return Opened(
+            open_replay(self.folder / "session", realtime=True, loop=loop).audio, heard, None
+        )
 
     def need_card(self, why: str) -> None:
         if self.kind == "replay":
@@ -153,7 +171,9 @@ def test_periods_are_whole_in_order_and_cut_on_the_excitation(sources):
     assert [p.index - good[0].index for p in good] == list(range(9))
     positions = [opened.position(p) for p in good]
     assert (np.diff(positions) == N).all()
-    assert positions[0] % N == (137 if sources.kind == "alsa" else 0), "excitation's sample 0 is not at sample 0"
+    assert positions[0] % N == (137 if sources.kind == "alsa" else 0), (
+        "excitation's sample 0 is not at sample 0"
+    )
     for p in good:
         assert p.samples.shape == (2, N)
         assert p.samples.dtype == np.float32
@@ -284,8 +304,12 @@ def test_another_channel_count_is_refused(source, change, found, needed):
 def test_another_rate_is_refused(source):
     source.need_card("its rate is checked in test_session.py")
     card = source.alsa_card(recording(0.0), 48000, playback_channels=2)
-    with pytest.raises(DeviceError, match=r"gives 48000 Hz, but 16000 is needed: set excitation.sample_rate_hz"):
-        AlsaAudio(replace(source.audio, capture=card.capture, playback=card.playback), EXCITATION, RIG)
+    with pytest.raises(
+        DeviceError, match=r"gives 48000 Hz, but 16000 is needed: set excitation.sample_rate_hz"
+    ):
+        AlsaAudio(
+            replace(source.audio, capture=card.capture, playback=card.playback), EXCITATION, RIG
+        )
 
 
 def test_an_absent_device_is_one_clear_sentence(source, tmp_path):
@@ -295,7 +319,9 @@ def test_an_absent_device_is_one_clear_sentence(source, tmp_path):
         return
     card = source.alsa_card(recording(0.0), RATE)
     assert card.capture in list_devices()
-    with pytest.raises(DeviceError, match=r"'nowhere' cannot be opened .* check the name against `arecord -L`"):
+    with pytest.raises(
+        DeviceError, match=r"'nowhere' cannot be opened .* check the name against `arecord -L`"
+    ):
         AlsaAudio(replace(source.audio, capture="nowhere"), EXCITATION, RIG)
 
 
@@ -325,7 +351,9 @@ def test_without_the_excitation_periods_come_in_time_with_a_fault(sources):
     opened = sources.open(silent=True)
     periods = opened.read(8)
     assert {p.fault for p in periods} == {"no reference"}
-    assert np.diff([p.t_ns for p in periods]) / 1e9 == pytest.approx(np.full(7, X.period_s), abs=0.002)
+    assert np.diff([p.t_ns for p in periods]) / 1e9 == pytest.approx(
+        np.full(7, X.period_s), abs=0.002
+    )
 
 
 def test_mute_silences_and_unmute_brings_the_sound_back(source):
@@ -360,7 +388,9 @@ def test_a_lower_level_is_played_and_leaves_the_responses_as_they_were(sources):
         ratio = np.abs(after.reference).max() / np.abs(before.reference).max()
         assert ratio == pytest.approx(0.1, rel=0.02)
     else:
-        assert np.abs(after.samples).max() == pytest.approx(10 * np.abs(before.samples).max(), rel=0.01)
+        assert np.abs(after.samples).max() == pytest.approx(
+            10 * np.abs(before.samples).max(), rel=0.01
+        )
 
 
 def test_it_opens_muted(source):

@@ -15,13 +15,15 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.config import ExcitationConfig
-from edge.errors import EndOfStreamError, SessionError
-from edge.replay import open_replay
-from edge.rig import Camera, Rig
-from edge.session import FrameReader, SessionWriter, load_session
+from edge.core.config.settings import ExcitationConfig
+from edge.core.errors import EndOfStreamError, SessionError
+from edge.core.rig import Camera, Rig
+from edge.sources.session.reader import FrameReader, SessionWriter, load_session
+from edge.sources.session.replay import open_replay
 
-X = ExcitationConfig(sample_rate_hz=16000, band_hz=(2000.0, 7500.0), period_s=0.05, level_dbfs=-20.0)
+X = ExcitationConfig(
+    sample_rate_hz=16000, band_hz=(2000.0, 7500.0), period_s=0.05, level_dbfs=-20.0
+)
 N, CHANNELS, PERIODS, FRAMES = X.period_samples, 3, 40, 30
 RIG = Rig(
     speakers=np.array([[0.1, 0.0, 0.0]]),
@@ -46,7 +48,9 @@ def sound(k: int) -> np.ndarray:
 
 def fill(writer: SessionWriter, periods: int = PERIODS, frames: int = FRAMES) -> None:
     for k in range(periods):
-        writer.add_period(sound(k), START_NS + k * 50_000_000, "capture xrun" if k in (3, 7) else "")
+        writer.add_period(
+            sound(k), START_NS + k * 50_000_000, "capture xrun" if k in (3, 7) else ""
+        )
     for k in range(frames):
         writer.add_frame(picture(k), START_NS + k * 66_666_667)
 
@@ -117,7 +121,9 @@ def test_images_may_be_a_folder(folder):
         cv2.imwrite(str(folder / "frames" / f"{k:06d}.jpg"), picture(k)[..., ::-1])
     load_session(folder)
     frames = open_replay(folder, realtime=False).frames
-    assert [abs(int(frames.read(0.0).image[0, 0, 0]) - 8 * k) < 5 for k in range(FRAMES)] == [True] * FRAMES
+    assert [abs(int(frames.read(0.0).image[0, 0, 0]) - 8 * k) < 5 for k in range(FRAMES)] == [
+        True
+    ] * FRAMES
 
 
 def cut(file: Path, share: float) -> None:
@@ -141,7 +147,11 @@ def edit_in(folder: Path, part: str, **change: object) -> None:
 
 
 def edit_camera(folder: Path, **change: object) -> None:
-    edit_in(folder, "rig", camera=json.loads((folder / "session.json").read_text())["rig"]["camera"] | change)
+    edit_in(
+        folder,
+        "rig",
+        camera=json.loads((folder / "session.json").read_text())["rig"]["camera"] | change,
+    )
 
 
 DAMAGES = {
@@ -233,10 +243,14 @@ def test_damage_is_named(folder, damage):
 
 def test_a_killed_recording_loads_up_to_the_kill(tmp_path):
     code = (
-        "import os, sys, pathlib; from tests.test_session import *\n"
+        "import os, sys, pathlib; from tests.edge.sources.test_session import *\n"
         "w = make(pathlib.Path(sys.argv[1])); fill(w, 9, 5); os.kill(os.getpid(), 9)"
     )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path / "killed")], cwd=Path(__file__).parent.parent, check=False)
+    subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "killed")],
+        cwd=Path(__file__).parents[3],
+        check=False,
+    )
     s = load_session(tmp_path / "killed")
     assert s.periods == 9
     assert np.array_equal(s.audio, np.concatenate([sound(k) for k in range(9)]))
@@ -343,7 +357,10 @@ def test_a_failed_write_that_is_caught_still_leaves_no_complete_session(tmp_path
     assert np.array_equal(s.audio, np.concatenate([sound(k) for k in range(4)]))
 
 
-@pytest.mark.parametrize(("error", "complete"), [(EndOfStreamError, True), (RuntimeError, False), (KeyboardInterrupt, False)])
+@pytest.mark.parametrize(
+    ("error", "complete"),
+    [(EndOfStreamError, True), (RuntimeError, False), (KeyboardInterrupt, False)],
+)
 def test_only_an_orderly_end_completes_a_session(tmp_path, error, complete):
     with suppress(error), make(tmp_path / "ended") as writer:
         fill(writer, 4, 5)

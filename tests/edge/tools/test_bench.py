@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from edge.bench.front_end_peers import numpy_stages, scipy_int8_stages, scipy_stages
-from edge.bench.frontend import bench_frontend, print_result, run_bench
-from edge.bench.latency import bench_latency
-from edge.bench.scene import error_db, make_scene, our_int8_stages, our_stages
-from edge.bench.speed import bench_networks, bench_replay
-from edge.errors import BenchError
+from edge.core.errors import BenchError
+from edge.tools.bench.front_end_peers import numpy_stages, scipy_int8_stages, scipy_stages
+from edge.tools.bench.frontend import bench_frontend, print_result, run_bench
+from edge.tools.bench.latency import bench_latency
+from edge.tools.bench.scene import error_db, make_scene, our_int8_stages, our_stages
+from edge.tools.bench.speed import bench_networks, bench_replay
 
 
 def test_front_end_and_peers_agree_where_they_take_the_same_samples():
@@ -37,7 +37,12 @@ def test_front_end_equals_its_peers_at_full_size():
     assert (result.microphones, result.samples, result.voxels) == (6, 4800, (48, 64, 64))
     assert result.row("posekernel int8").ratio == 1.0
     # These pool over 5 samples at 16 kHz, numpy over 15 at 48 kHz; the worst voxel counts.
-    for name, most_db in (("posekernel int8", -33.0), ("posekernel float32", -33.0), ("scipy", -33.0), ("scipy int8", -33.0)):
+    for name, most_db in (
+        ("posekernel int8", -33.0),
+        ("posekernel float32", -33.0),
+        ("scipy", -33.0),
+        ("scipy int8", -33.0),
+    ):
         assert result.row(name).error_db < most_db
         assert result.row(name).median_ms <= result.row(name).p95_ms
 
@@ -52,9 +57,11 @@ def test_absent_peer_is_named(monkeypatch, capsys):
 
 def test_json_is_one_valid_object(monkeypatch, capsys):
     small = bench_frontend(repetitions=1, voxels=(4, 4, 4))
-    monkeypatch.setattr("edge.bench.frontend.bench_frontend", lambda: small)
+    monkeypatch.setattr("edge.tools.bench.frontend.bench_frontend", lambda: small)
     assert run_bench(argparse.Namespace(stage="frontend", json=True)) == 0
-    rows = json.loads(capsys.readouterr().out, parse_constant=lambda c: (_ for _ in ()).throw(ValueError(c)))["rows"]
+    rows = json.loads(
+        capsys.readouterr().out, parse_constant=lambda c: (_ for _ in ()).throw(ValueError(c))
+    )["rows"]
     assert [r["name"] for r in rows] == [
         "posekernel int8", "posekernel float32", "numpy", "scipy", "scipy int8", "pyroomacoustics",
     ]  # fmt: skip
@@ -85,6 +92,8 @@ def test_a_replay_that_fails_is_no_measurement(tmp_path):
 
 def test_every_shipped_network_is_measured_in_both_kinds():
     rows = bench_networks(repetitions=2, threads=(1,))
-    assert {r.file for r in rows} == {f"lifter_{form}{kind}.tflite" for form in ("ray", "volume") for kind in ("", "_int8")}
+    assert {r.file for r in rows} == {
+        f"lifter_{form}{kind}.tflite" for form in ("ray", "volume") for kind in ("", "_int8")
+    }
     assert all(r.ratio == 1.0 for r in rows if not r.file.endswith("_int8.tflite"))
     assert all(0.0 < r.median_ms <= r.p95_ms for r in rows)

@@ -8,32 +8,34 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from edge.bench import command
 
 from edge.__main__ import main
-from edge.bench import command
-from edge.bench.choose import choose
-from edge.bench.compare import compare, comparison_text, load_report
-from edge.bench.front_end import STAGES, FrontEnd
-from edge.bench.latency import LatencyResult, LatencyRow
-from edge.bench.machine import Limits, conditions, describe_machine, measure_limits
-from edge.bench.measure import Clock, Row
-from edge.bench.plot import plot_report
-from edge.bench.report import Report, judge
-from edge.bench.roofline import Point, deconvolution_work, network_work, volume_work
-from edge.bench.scaling import fit_line
-from edge.bench.sensor import bench_config, network_tables, write_config
-from edge.bench.speed import NetworkRow, ReplayResult, bench_keypoints, bench_lifters
-from edge.bench.stages import bench_front_end, bench_stages
-from edge.bench.tables import report_markdown, report_text
-from edge.config import LifterConfig, load_config
-from edge.errors import BenchError
-from edge.execution import choice_file, execution
-from edge.gather import shuffle
-from edge.lifters import MODELS
-from edge.rays import FEATURES
+from edge.core.config.settings import LifterConfig, load_config
+from edge.core.errors import BenchError
+from edge.core.inference.execution import choice_file, execution
+from edge.lifting.rays import FEATURES
+from edge.lifting.registry import MODELS
+from edge.sound.gather import shuffle
+from edge.tools.bench.choose import choose
+from edge.tools.bench.compare import compare, comparison_text, load_report
+from edge.tools.bench.front_end import STAGES, FrontEnd
+from edge.tools.bench.latency import LatencyResult, LatencyRow
+from edge.tools.bench.machine import Limits, conditions, describe_machine, measure_limits
+from edge.tools.bench.measure import Clock, Row
+from edge.tools.bench.plot import plot_report
+from edge.tools.bench.report import Report, judge
+from edge.tools.bench.roofline import Point, deconvolution_work, network_work, volume_work
+from edge.tools.bench.scaling import fit_line
+from edge.tools.bench.sensor import bench_config, network_tables, write_config
+from edge.tools.bench.speed import NetworkRow, ReplayResult, bench_keypoints, bench_lifters
+from edge.tools.bench.stages import bench_front_end, bench_stages
+from edge.tools.bench.tables import report_markdown, report_text
 
 
-def network(file: str, threads: int, median_ms: float, runtime: str = "ai-edge-litert") -> NetworkRow:
+def network(
+    file: str, threads: int, median_ms: float, runtime: str = "ai-edge-litert"
+) -> NetworkRow:
     return NetworkRow(file, runtime, threads, median_ms, 1.2 * median_ms, 1.0, median_ms, 3.0)
 
 
@@ -49,7 +51,8 @@ LIFTERS = tuple(
     )
 )
 KEYPOINTS = tuple(
-    network(f"keypoints {model}", n, ms) for model, n, ms in (("full", 1, 14.0), ("full", 2, 8.0), ("lite", 1, 5.0))
+    network(f"keypoints {model}", n, ms)
+    for model, n, ms in (("full", 1, 14.0), ("full", 2, 8.0), ("lite", 1, 5.0))
 )
 
 
@@ -72,7 +75,12 @@ def report() -> Report:
         lifters=LIFTERS,
         networks=(network("lifter_ray.tflite", 1, 0.3),),
         replay=ReplayResult(50, 1.1, 70.0, 20.0, 310.0),
-        latency=LatencyResult(100, 10.0, "mosquitto", (LatencyRow("from the middle of the exposure", 30.0, 40.0, 50.0, 100.0),)),
+        latency=LatencyResult(
+            100,
+            10.0,
+            "mosquitto",
+            (LatencyRow("from the middle of the exposure", 30.0, 40.0, 50.0, 100.0),),
+        ),
         limits=Limits({"1": 30.0, "8": 20.0, "64": 10.0}, 50.0, 90.0),
         roofline=(Point("volume", 3.5e6, 9e6, 0.8, 0.09, 0.6, "bandwidth"),),
         scaling=(fit_line("microphones", "whole front end", (1.0, 2.0, 4.0), (0.3, 0.5, 0.9)),),
@@ -137,7 +145,9 @@ def test_stages_are_those_of_a_real_run_and_feed_the_other_lifters() -> None:
     }
     assert named["keypoints (full)"].calls == 26
     assert 0 < named["encode"].calls == len(given.persons) < 26
-    assert all(r.median_ms > 0.0 and r.peak_kib is not None and r.share_ms is not None for r in rows)
+    assert all(
+        r.median_ms > 0.0 and r.peak_kib is not None and r.share_ms is not None for r in rows
+    )
     lifters = bench_lifters(given, repetitions=1)
     assert {r.file for r in lifters} == {r.file for r in LIFTERS} | {"lifter volume float"}
     seen = bench_keypoints(given, repetitions=1)
@@ -147,7 +157,10 @@ def test_stages_are_those_of_a_real_run_and_feed_the_other_lifters() -> None:
 
 def test_limits_are_plausible_for_any_machine() -> None:
     limits = measure_limits()
-    assert all(0.05 < v < 10_000.0 for v in (*limits.copy_gb_s.values(), limits.gflop_s, limits.gflop_s_all))
+    assert all(
+        0.05 < v < 10_000.0
+        for v in (*limits.copy_gb_s.values(), limits.gflop_s, limits.gflop_s_all)
+    )
     assert limits.bandwidth(2e6) == limits.copy_gb_s["1"]
     assert limits.bandwidth(1e9) == limits.copy_gb_s["64"]
 
@@ -158,7 +171,10 @@ def test_work_is_counted_from_graph_and_tables() -> None:
     vision = network_work(MODELS / "lifter_vision.tflite")
     assert 2 * weights <= vision.operations < 2.05 * weights
     assert vision.bytes > 4 * weights
-    assert network_work(MODELS / "lifter_ray_int8.tflite").bytes < 0.6 * network_work(MODELS / "lifter_ray.tflite").bytes
+    assert (
+        network_work(MODELS / "lifter_ray_int8.tflite").bytes
+        < 0.6 * network_work(MODELS / "lifter_ray.tflite").bytes
+    )
     end = FrontEnd((2, 4, 4), microphones=3)  # fewer voxels than a vector has
     points = 640 * 64 + 1  # a window of 40 ms at 16 kHz, 64 points a sample
     assert volume_work(end).operations == 4 * 3 * points
@@ -185,16 +201,24 @@ def test_the_choice_takes_more_threads_or_the_float_file_only_where_they_pay() -
     assert best.keypoints_threads == 2
     assert (best.ray.variant, best.ray.threads) == ("int8", 1)  # two threads gain 5 %
     assert (best.volume.variant, best.volume.threads) == ("float", 1)
-    faster = [replace(r, runtime="tflite-runtime", median_ms=r.median_ms / 2) for r in (*KEYPOINTS, *LIFTERS)]
+    faster = [
+        replace(r, runtime="tflite-runtime", median_ms=r.median_ms / 2)
+        for r in (*KEYPOINTS, *LIFTERS)
+    ]
     rows = [*KEYPOINTS, *LIFTERS, *faster]
-    keypoints, lifters = ([r for r in rows if r.file.startswith(kind)] for kind in ("keypoints", "lifter"))
+    keypoints, lifters = (
+        [r for r in rows if r.file.startswith(kind)] for kind in ("keypoints", "lifter")
+    )
     assert choose(bench_config(None), keypoints, lifters).runtime == "tflite-runtime"
 
 
 def test_the_verdict_names_rate_and_limit() -> None:
     rows = report().rows
     good = judge(rows, 70.0, 15.0)
-    assert good.sentence == "keeps up: 70.0 poses/s against the 15 frames/s of your config; limited by keypoints (full)"
+    assert (
+        good.sentence
+        == "keeps up: 70.0 poses/s against the 15 frames/s of your config; limited by keypoints (full)"
+    )
     bad = judge(rows, 9.0, 15.0)
     assert not bad.keeps_up
     assert 'keypoints.model = "lite"' in bad.sentence
@@ -204,14 +228,25 @@ def test_the_verdict_names_rate_and_limit() -> None:
 def test_tables_hold_every_figure() -> None:
     r = report()
     for text in (report_text(r), report_markdown(r)):
-        for part in ("keypoints (full)", "lifter volume int8", "poses/s", "microphones", "GFLOP/s", r.verdict.sentence):
+        for part in (
+            "keypoints (full)",
+            "lifter volume int8",
+            "poses/s",
+            "microphones",
+            "GFLOP/s",
+            r.verdict.sentence,
+        ):
             assert part in text
     assert "| keypoints (full) | 14.000 |" in report_markdown(r)
 
 
 def test_comparison_flags_what_is_slower(tmp_path: Path) -> None:
     old, new = report(), report()
-    new = replace(new, rows=(replace(new.rows[0], median_ms=17.0), *new.rows[1:2]), replay=replace(new.replay, rate_hz=50.0))
+    new = replace(
+        new,
+        rows=(replace(new.rows[0], median_ms=17.0), *new.rows[1:2]),
+        replay=replace(new.replay, rate_hz=50.0),
+    )
     path = tmp_path / "old.json"
     path.write_text(json.dumps(old.as_dict(), allow_nan=False))
     changes, alone = compare(load_report(path), new.as_dict())
@@ -221,7 +256,9 @@ def test_comparison_flags_what_is_slower(tmp_path: Path) -> None:
     text = comparison_text(load_report(path), new.as_dict())
     assert text.count("  slower") == 2
     assert "another machine" not in text
-    assert "another machine" in comparison_text(load_report(path), new.as_dict() | {"machine": {"board": "Other"}})
+    assert "another machine" in comparison_text(
+        load_report(path), new.as_dict() | {"machine": {"board": "Other"}}
+    )
 
 
 @pytest.mark.parametrize(
@@ -236,14 +273,28 @@ def test_comparison_flags_what_is_slower(tmp_path: Path) -> None:
         ('{"format": "posekernel-bench", "version": 2}', "version 2"),
         ('{"format": "posekernel-bench", "version": 1}', "damaged"),
         (json.dumps(report().as_dict() | {"rows": 3}), "damaged"),
-        (json.dumps(report().as_dict() | {"rows": [{"group": "a", "name": "b", "median_ms": math.nan}]}), "damaged"),
-        (json.dumps(report().as_dict() | {"replay": {"rate_hz": 0, "first_pose_s": 1, "peak_rss_mb": 1}}), "damaged"),
+        (
+            json.dumps(
+                report().as_dict() | {"rows": [{"group": "a", "name": "b", "median_ms": math.nan}]}
+            ),
+            "damaged",
+        ),
+        (
+            json.dumps(
+                report().as_dict() | {"replay": {"rate_hz": 0, "first_pose_s": 1, "peak_rss_mb": 1}}
+            ),
+            "damaged",
+        ),
     ],
 )
 def test_a_foreign_file_is_refused_before_anything_is_measured(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, content: str | None, why: str
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    content: str | None,
+    why: str,
 ) -> None:
-    monkeypatch.setattr("edge.bench.report.bench_all", lambda *_: pytest.fail("measured"))
+    monkeypatch.setattr("edge.tools.bench.report.bench_all", lambda *_: pytest.fail("measured"))
     path = tmp_path / "old.json"
     if content is not None:
         path.write_bytes(content.encode("latin-1"))
@@ -258,7 +309,9 @@ def test_the_command_writes_compares_draws_and_saves(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    monkeypatch.setattr("edge.bench.report.bench_all", lambda _config, say: say("measuring") or report())
+    monkeypatch.setattr(
+        "edge.tools.bench.report.bench_all", lambda _config, say: say("measuring") or report()
+    )
     outs = tmp_path / "new.json", tmp_path / "new.md"
     assert main(["bench", "--out", str(outs[0]), "--out", str(outs[1])]) == 0
     shown = capsys.readouterr()
@@ -281,12 +334,16 @@ def test_the_command_writes_compares_draws_and_saves(
         (["--config", "/nowhere.toml"], "no such file"),
     ],
 )
-def test_wrong_arguments_are_named(capsys: pytest.CaptureFixture[str], arguments: list[str], why: str) -> None:
+def test_wrong_arguments_are_named(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], why: str
+) -> None:
     assert main(["bench", *arguments]) == 2
     assert why in capsys.readouterr().err
 
 
-def test_a_plot_is_a_picture_or_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plot_is_a_picture_or_says_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("matplotlib")
     plot_report(report(), tmp_path / "bench.png")
     assert (tmp_path / "bench.png").read_bytes().startswith(b"\x89PNG")
@@ -305,8 +362,16 @@ def test_progress_is_one_line_each_where_nobody_watches(capsys: pytest.CaptureFi
 
 
 def test_the_measured_sensor_runs_the_networks_of_the_configuration(tmp_path: Path) -> None:
-    config = replace(bench_config(None), lifter=LifterConfig(kind="volume", variant="float", threads=2))
-    written = load_config(write_config(tmp_path, {"path": "x"}, {"enabled": False}, network_tables(config)))
-    assert (written.lifter.kind, written.lifter.variant, written.lifter.threads) == ("volume", "float", 2)
+    config = replace(
+        bench_config(None), lifter=LifterConfig(kind="volume", variant="float", threads=2)
+    )
+    written = load_config(
+        write_config(tmp_path, {"path": "x"}, {"enabled": False}, network_tables(config))
+    )
+    assert (written.lifter.kind, written.lifter.variant, written.lifter.threads) == (
+        "volume",
+        "float",
+        2,
+    )
     assert written.keypoints.threads == execution(config).keypoints_threads
     assert written.runtime.tflite == execution(config).runtime

@@ -8,14 +8,10 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from edge.calibration import flow
 
 from edge.__main__ import main
-from edge.app import DEMO_SESSION
-from edge.background import Background
-from edge.calibration import flow
-from edge.calibration.apply import apply_calibration, misfit
-from edge.calibration.camera import Board, calibrate_intrinsics, mounting_from_board
-from edge.calibration.file import (
+from edge.core.calibration_file import (
     IntrinsicsPart,
     MountingPart,
     SoundPart,
@@ -23,19 +19,23 @@ from edge.calibration.file import (
     new_calibration,
     write_calibration,
 )
-from edge.calibration.judge import Step
-from edge.calibration.room import Watched, learn_room
-from edge.calibration.settings import CalibrationConfig
-from edge.calibration.takes import take_from_session
-from edge.calibration.walk import WatchedLifter, check_scale, mounting_from_walk
-from edge.config import Config, DeviceConfig
-from edge.deconvolution import Correction, Deconvolver
-from edge.doctor import examine
-from edge.errors import ConfigError
-from edge.excitation import make_excitation
-from edge.pipeline import Heard
-from edge.pose import Keypoints, LiftedPose
-from edge.rig import Camera, Rig
+from edge.core.config.calibration import CalibrationConfig
+from edge.core.config.settings import Config, DeviceConfig
+from edge.core.errors import ConfigError
+from edge.core.pose import Keypoints, LiftedPose
+from edge.core.rig import Camera, Rig
+from edge.sensor.apply_calibration import apply_calibration, misfit
+from edge.sensor.pipeline import Heard
+from edge.sound.deconvolution import Correction, Deconvolver
+from edge.sound.excitation import make_excitation
+from edge.sound.room.background import Background
+from edge.tools.app import DEMO_SESSION
+from edge.tools.calibration.board import Board, calibrate_intrinsics, mounting_from_board
+from edge.tools.calibration.empty_room import Watched, learn_room
+from edge.tools.calibration.steps import Step
+from edge.tools.calibration.takes import take_from_session
+from edge.tools.calibration.walk import WatchedLifter, check_scale, mounting_from_walk
+from edge.tools.doctor.checks import examine
 
 SOUND = SoundPart(
     drift_ppm=0.1,
@@ -59,11 +59,16 @@ def take():
 
 @pytest.fixture
 def calibration(take):
-    return replace(new_calibration(take, "hall", "respeaker-usb-v2"), sound=SOUND, mounting=MOUNTING)
+    return replace(
+        new_calibration(take, "hall", "respeaker-usb-v2"), sound=SOUND, mounting=MOUNTING
+    )
 
 
 def test_the_file_says_again_what_was_measured(tmp_path, calibration):
-    whole = replace(calibration, steps=(Step("clock", "ok", "both alike"), Step("room", "open", "too short", "wait")))
+    whole = replace(
+        calibration,
+        steps=(Step("clock", "ok", "both alike"), Step("room", "open", "too short", "wait")),
+    )
     write_calibration(tmp_path / "c.toml", whole)
     assert load_calibration(tmp_path / "c.toml") == whole
     text = (tmp_path / "c.toml").read_text()
@@ -103,14 +108,19 @@ def config_with(tmp_path, calibration, array=""):
 
 def run_with(tmp_path, calibration, capsys, array=""):
     """`posekernel run` on the demo session with this calibration: exit code and what it said."""
-    code = main(["run", "--config", str(config_with(tmp_path, calibration, array)), "--seconds", "0.1"])
+    code = main(
+        ["run", "--config", str(config_with(tmp_path, calibration, array)), "--seconds", "0.1"]
+    )
     return code, capsys.readouterr().err
 
 
 def test_run_refuses_a_calibration_of_another_rig(tmp_path, calibration, capsys):
     code, said = run_with(tmp_path, calibration, capsys, array="respeaker-xvf3800")
     assert code == 2
-    assert "for the array respeaker-usb-v2, but calibration.array is respeaker-xvf3800; calibrate this rig" in said
+    assert (
+        "for the array respeaker-usb-v2, but calibration.array is respeaker-xvf3800; calibrate this rig"
+        in said
+    )
     assert "Traceback" not in said
 
 
@@ -120,7 +130,12 @@ def test_doctor_tells_how_good_the_calibration_is(tmp_path, calibration):
         return next(f for f in findings if f.check == "calibration")
 
     assert row(calibration).outcome == "ok"
-    weak = row(replace(calibration, steps=(Step("clock", "ok", "both alike"), Step("room", "open", "too short", "wait"))))
+    weak = row(
+        replace(
+            calibration,
+            steps=(Step("clock", "ok", "both alike"), Step("room", "open", "too short", "wait")),
+        )
+    )
     assert (weak.outcome, "but: room open" in weak.found) == ("warning", True)
     wrong = row(calibration, "respeaker-xvf3800")
     assert (wrong.outcome, "calibrate this rig" in wrong.remedy) == ("error", True)
@@ -128,7 +143,9 @@ def test_doctor_tells_how_good_the_calibration_is(tmp_path, calibration):
         '[device]\nid = "hall"\n[mqtt]\nenabled = false\n[rig]\nspeakers_m = [[0.1, 0, 0]]\n'
         "mics_m = [[0, 0, 0], [0.1, 0.1, 0], [0, 0.1, 0], [0, 0, 0.1]]\n[rig.camera]\nfx = 520\nfy = 520\ncx = 320\ncy = 240\n"
     )
-    none = next(f for f in examine(tmp_path / "device.toml", hardware=False) if f.check == "calibration")
+    none = next(
+        f for f in examine(tmp_path / "device.toml", hardware=False) if f.check == "calibration"
+    )
     assert (none.outcome, "posekernel calibrate" in none.remedy) == ("warning", True)
 
 
@@ -157,7 +174,9 @@ def test_a_fault_a_simulation_and_a_band_that_is_not_carried_are_refused(take, c
     fits = lambda c, kind="simulated", x=take.excitation: misfit(c, "", take.rig, x, take.map, kind)  # noqa: E731
     assert fits(calibration) == ""
     assert "real device" in fits(calibration, "device")
-    bad = replace(calibration, steps=(Step("order", "fault", "channels 1 and 2 are swapped", "", "swapped"),))
+    bad = replace(
+        calibration, steps=(Step("order", "fault", "channels 1 and 2 are swapped", "", "swapped"),)
+    )
     assert "channels 1 and 2 are swapped" in fits(bad)
     dull = replace(calibration, sound=replace(SOUND, carried_hz=(2000.0, 4000.0)))
     assert "carries 2000 to 4000 Hz" in fits(dull)
@@ -167,7 +186,18 @@ def test_a_fault_a_simulation_and_a_band_that_is_not_carried_are_refused(take, c
 
 def test_what_was_measured_is_applied(tmp_path, take, calibration):
     camera = take.rig.camera
-    lens = IntrinsicsPart(camera.width, camera.height, 512.0, 513.0, 300.0, 200.0, (0.1, 0.0, 0.0, 0.0, 0.0), 0.1, 9, 0.9)
+    lens = IntrinsicsPart(
+        camera.width,
+        camera.height,
+        512.0,
+        513.0,
+        300.0,
+        200.0,
+        (0.1, 0.0, 0.0, 0.0, 0.0),
+        0.1,
+        9,
+        0.9,
+    )
     write_calibration(tmp_path / "c.toml", replace(calibration, intrinsics=lens))
     config = Config(DeviceConfig("hall"), calibration=CalibrationConfig(str(tmp_path / "c.toml")))
     rig, correction = apply_calibration(config, take.rig, take.excitation, take.map, "simulated")
@@ -180,11 +210,18 @@ def test_what_was_measured_is_applied(tmp_path, take, calibration):
 def test_delay_and_gains_are_taken_out():
     x = make_excitation(16000, (2000.0, 7500.0), 0.1, -20.0)
     rig = Rig(
-        np.zeros((1, 3)), np.array([[0.1, 0, 0], [0.2, 0, 0]]), np.array([[0, 0], [0, 1]]), Camera(64, 48, 50, 50, 32, 24), 343.0
+        np.zeros((1, 3)),
+        np.array([[0.1, 0, 0], [0.2, 0, 0]]),
+        np.array([[0, 0], [0, 1]]),
+        Camera(64, 48, 50, 50, 32, 24),
+        343.0,
     )
     f = np.fft.rfftfreq(1600, 1 / 16000)
     late, gains = 0.00123, (1.0, 2.0)
-    heard = [g * np.fft.irfft(np.fft.rfft(x.samples) * np.exp(-2j * np.pi * f * (0.002 + late))) for g in gains]
+    heard = [
+        g * np.fft.irfft(np.fft.rfft(x.samples) * np.exp(-2j * np.pi * f * (0.002 + late)))
+        for g in gains
+    ]
     heard = np.array(heard, np.float32)
     plain = np.abs(Deconvolver(x, rig)(heard, x.samples))
     right = np.abs(Deconvolver(x, rig, correction=Correction(late, gains))(heard, x.samples))
@@ -202,7 +239,9 @@ BOARD = Board()
 def photograph(turn, shift, board=BOARD, camera=CAMERA):
     """The printed board in the camera frame, through the lens: every pixel's ray meets the paper."""
     square = 60
-    paper = board.made().generateImage(((board.columns + 1) * square, (board.rows + 1) * square), marginSize=square // 2)
+    paper = board.made().generateImage(
+        ((board.columns + 1) * square, (board.rows + 1) * square), marginSize=square // 2
+    )
     v, u = np.mgrid[0 : camera.height, 0 : camera.width]
     rays = camera.rays(np.stack([u, v], axis=-1).astype(float))
     rotation = cv2.Rodrigues(np.array(turn, float))[0]
@@ -211,7 +250,13 @@ def photograph(turn, shift, board=BOARD, camera=CAMERA):
     on_board = (rays * reach[..., None] - shift) @ rotation
     maps = (on_board[..., :2] * (square / board.square_m) + square // 2 - 0.5).astype(np.float32)
     maps[reach < 0.0] = -1.0  # behind the camera
-    image = cv2.remap(cv2.GaussianBlur(paper, (0, 0), 1.0), maps[..., 0], maps[..., 1], cv2.INTER_LINEAR, borderValue=180)
+    image = cv2.remap(
+        cv2.GaussianBlur(paper, (0, 0), 1.0),
+        maps[..., 0],
+        maps[..., 1],
+        cv2.INTER_LINEAR,
+        borderValue=180,
+    )
     return np.repeat(image.astype(np.uint8)[..., None], 3, axis=2)
 
 
@@ -239,7 +284,9 @@ def test_mounting_from_the_board_on_the_floor():
     rotation = CAMERA.room_rotation.T @ np.array([[1.0, 0, 0], [0, -1.0, 0], [0, 0, -1.0]])
     turn = cv2.Rodrigues(rotation)[0].ravel()
     board = Board(square_m=0.1)
-    part, step = mounting_from_board(photograph(turn, CAMERA.from_room([-0.4, 1.8, 0.0]), board), board, CAMERA)
+    part, step = mounting_from_board(
+        photograph(turn, CAMERA.from_room([-0.4, 1.8, 0.0]), board), board, CAMERA
+    )
     assert part is not None, step.found
     assert (part.height_m, part.method) == (pytest.approx(1.3, abs=0.03), "board")
     assert part.tilt_deg == pytest.approx(25.0, abs=1.0)
@@ -261,7 +308,9 @@ def walk_about(camera, person_m=1.78, scale=1.0, seed=0):
     for _ in range(60):
         place = np.array([rng.uniform(-0.8, 0.8), rng.uniform(2.2, 5.0), 0.0])
         room = np.tile(place, (15, 1))
-        room[1] = place + np.array([*rng.normal(0.0, 0.02, 2), 0.82 * person_m + rng.normal(0.0, 0.01)])
+        room[1] = place + np.array(
+            [*rng.normal(0.0, 0.02, 2), 0.82 * person_m + rng.normal(0.0, 0.01)]
+        )
         room[[11, 14]] = place + np.array([[0.1, 0.0, 0.08], [-0.1, 0.0, 0.08]])
         pixels = np.full((25, 3), 0.9)
         pixels[:15, :2] = camera.project(camera.from_room(room)) + rng.normal(0.0, 2.0, (15, 2))
@@ -291,7 +340,9 @@ def test_a_walk_that_tells_too_little_stays_open():
     camera = Camera(640, 480, 520.0, 520.0, 320.0, 240.0, height_m=1.5)
     walked = walk_about(camera)
     assert mounting_from_walk(walked, replace(camera, height_m=None), None)[1].outcome == "open"
-    few = replace(walked, neck=walked.neck[:3], ankles=walked.ankles[:3], by_sound_m=walked.by_sound_m[:3])
+    few = replace(
+        walked, neck=walked.neck[:3], ankles=walked.ankles[:3], by_sound_m=walked.by_sound_m[:3]
+    )
     assert mounting_from_walk(few, camera, 1.78)[1].outcome == "open"
     rng = np.random.default_rng(3)
     jumping = replace(walked, ankles=walked.ankles + rng.normal(0.0, 40.0, walked.ankles.shape))
@@ -306,8 +357,16 @@ def test_a_walk_that_tells_too_little_stays_open():
 def hear_room(noise, person_from=None, periods=60):
     """Periods of one room, 0.1 s apart; somebody is seen from a number on."""
     rng = np.random.default_rng(1)
-    rig = Rig(np.zeros((1, 3)), np.array([[0.1, 0.0, 0.0]]), np.zeros((1, 2), int), Camera(64, 48, 50, 50, 32, 24), 343.0)
-    room = (rng.normal(size=(1, 640)) + 1j * rng.normal(size=(1, 640))) * np.exp(-np.arange(640) / 150)
+    rig = Rig(
+        np.zeros((1, 3)),
+        np.array([[0.1, 0.0, 0.0]]),
+        np.zeros((1, 2), int),
+        Camera(64, 48, 50, 50, 32, 24),
+        343.0,
+    )
+    room = (rng.normal(size=(1, 640)) + 1j * rng.normal(size=(1, 640))) * np.exp(
+        -np.arange(640) / 150
+    )
     hiss = lambda: noise * (rng.normal(size=(1, 640)) + 1j * rng.normal(size=(1, 640)))  # noqa: E731
     heard = [Heard(k, k * 10**8, (room + hiss()).astype(np.complex64)) for k in range(periods)]
     person = np.arange(periods) >= (periods if person_from is None else person_from)
@@ -340,7 +399,9 @@ def test_the_empty_room_is_learned_while_nobody_is_seen():
         (["--out", "none/c.toml"], "give --out FILE in a folder that exists"),
     ],
 )
-def test_what_is_missing_is_said_before_anything_is_recorded(arguments, said, tmp_path, monkeypatch, capsys):
+def test_what_is_missing_is_said_before_anything_is_recorded(
+    arguments, said, tmp_path, monkeypatch, capsys
+):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(flow, "take_from_session", lambda path: pytest.fail("recorded first"))
     assert main(["calibrate", "--session", str(DEMO_SESSION), *arguments]) == 2
@@ -383,7 +444,9 @@ def test_the_real_sound_card_is_calibrated(tmp_path, alsa_card, monkeypatch, cap
     period = np.zeros((1600, 6))
     for m, mic in enumerate(mics):
         distance = float(np.linalg.norm(mic - speaker))
-        period[:, m + 1] = np.fft.irfft(spectrum * np.exp(-2j * np.pi * f * distance / 343.42)) * 0.3 / distance
+        period[:, m + 1] = (
+            np.fft.irfft(spectrum * np.exp(-2j * np.pi * f * distance / 343.42)) * 0.3 / distance
+        )
     period += np.random.default_rng(0).normal(0.0, 1e-4, period.shape)
     card = alsa_card(np.tile(np.rint(period * 32768), (40, 1)).astype(np.int16), 16000, loopback=5)
     monkeypatch.setenv("ALSA_CONFIG_PATH", card.env["ALSA_CONFIG_PATH"])
@@ -394,7 +457,10 @@ def test_the_real_sound_card_is_calibrated(tmp_path, alsa_card, monkeypatch, cap
         f"mics_m = {mics.tolist()}\n[rig.camera]\nfx = 520\nfy = 520\ncx = 320\ncy = 240\n"
     )
     out = tmp_path / "c.toml"
-    assert main(["calibrate", "--config", str(config), "--seconds", "2", "--out", str(out), "--json"]) == 1
+    assert (
+        main(["calibrate", "--config", str(config), "--seconds", "2", "--out", str(out), "--json"])
+        == 1
+    )
     told = json.loads(capsys.readouterr().out)
     steps = {s["name"]: s for s in told["steps"]}
     assert told["source"] == "device"

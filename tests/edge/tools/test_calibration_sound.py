@@ -7,15 +7,23 @@ import numpy as np
 import pytest
 
 from edge.__main__ import main
-from edge.calibration.clock import mean_spectra, measure_clock
-from edge.calibration.file import load_calibration
-from edge.calibration.sound import examine_sound
-from edge.calibration.takes import ChannelMap, Take, take_from_session
-from edge.session import SessionWriter
-from edge.session_writer import FULL_SCALE
+from edge.core.calibration_file import load_calibration
+from edge.sources.session.reader import SessionWriter
+from edge.sources.session.writer import FULL_SCALE
+from edge.tools.calibration.clock_drift import mean_spectra, measure_clock
+from edge.tools.calibration.sound_check import examine_sound
+from edge.tools.calibration.takes import ChannelMap, Take, take_from_session
 from export.__main__ import main as export_main
-from export.calibration_cases import FAULTS, NONE, Case, Told, calibrate_case, make_case, record
-from export.calibration_report import calibration_report
+from export.studies.calibration_cases import (
+    FAULTS,
+    NONE,
+    Case,
+    Told,
+    calibrate_case,
+    make_case,
+    record,
+)
+from export.studies.calibration_report import calibration_report
 
 pytestmark = pytest.mark.export
 
@@ -77,16 +85,22 @@ def test_a_good_array_is_good_and_its_distances_are_right(good):
     true = np.linalg.norm(case.rig.true.mics - case.rig.true.speakers[0], axis=1)
     measured = result.geometry.measured_m[0]
     assert np.abs((measured - measured.mean()) - (true - true.mean())).max() < 0.003
-    assert np.abs(measured - true).max() < 0.015  # the common delay is known from tape measures only
+    assert (
+        np.abs(measured - true).max() < 0.015
+    )  # the common delay is known from tape measures only
 
 
 @pytest.mark.parametrize("late_s", [0.0, 0.0005])
 def test_a_loudspeakers_own_resonance_is_no_delay_of_the_electronics(late_s):
     # This loudspeaker's resonance gives its pulse two crests, and the higher one comes 0.367 ms late.
     case = make_case(2002, 231, NONE, "compact")
-    f = np.fft.rfftfreq(case.rig.excitation.period_samples, 1.0 / case.rig.excitation.sample_rate_hz)
+    f = np.fft.rfftfreq(
+        case.rig.excitation.period_samples, 1.0 / case.rig.excitation.sample_rate_hz
+    )
     speaker = case.electronics.speaker_response * np.exp(-2j * np.pi * f * late_s)
-    case = replace(case, electronics=replace(case.electronics, speaker_response=speaker.astype(np.complex64)))
+    case = replace(
+        case, electronics=replace(case.electronics, speaker_response=speaker.astype(np.complex64))
+    )
     takes = [record(case, None)]
     while (sites := examine_sound(takes).next_sites_m) is not None:
         takes.append(record(case, sites))
@@ -173,6 +187,8 @@ def test_the_report_counts_what_is_wrong():
 
 def test_the_export_command_prints_the_table(tmp_path, capsys):
     out = tmp_path / "report.md"
-    assert export_main(["calibration-cases", "--cases", "1", "--seed", "24", "--out", str(out)]) == 0
+    assert (
+        export_main(["calibration-cases", "--cases", "1", "--seed", "24", "--out", str(out)]) == 0
+    )
     assert "| nothing | 1 |" in out.read_text()
     assert "1 of 1 faulty arrays" in capsys.readouterr().out

@@ -9,12 +9,12 @@ import pytest
 
 from edge import __version__
 from edge.__main__ import main
-from edge.app import DEMO_SESSION
-from edge.dataset import Sample, write_environment, write_sample
-from tests.bodies import compact_rig, seen, standing
-from tests.mosquitto import free_port
-from tests.test_config import GOOD
-from tests.test_schemas import problems
+from edge.sources.session.dataset import Sample, write_environment, write_sample
+from edge.tools.app import DEMO_SESSION
+from tests.edge.core.test_config import GOOD
+from tests.edge.output.test_schemas import problems
+from tests.support.bodies import compact_rig, seen, standing
+from tests.support.mosquitto import free_port
 
 REPLAY = """
 [device]
@@ -66,16 +66,21 @@ def test_missing_camera_and_sound_card(capsys: pytest.CaptureFixture[str], tmp_p
 
     pytest.importorskip("alsaaudio", reason="pyalsaaudio is not installed")
     video = f'backend = "file"\ndevice = "{DEMO_SESSION / "frames.mp4"}"\nwidth = 540\nheight = 952'
-    card = GOOD.replace('backend = "v4l2"\ndevice = "/dev/video0"\nwidth = 640\nheight = 480', video).replace(
-        "hw:1", "hw:CARD=none"
-    )
+    card = GOOD.replace(
+        'backend = "v4l2"\ndevice = "/dev/video0"\nwidth = 640\nheight = 480', video
+    ).replace("hw:1", "hw:CARD=none")
     config.write_text(card)
     message = fails(capsys, "run", "--config", config)
     assert "hw:CARD=none" in message
 
 
 def test_damaged_recordings(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    for name, size in (("audio.npy", 100_000), ("frames.mp4", 50_000), ("session.json", 100), ("truth.npz", 300)):
+    for name, size in (
+        ("audio.npy", 100_000),
+        ("frames.mp4", 50_000),
+        ("session.json", 100),
+        ("truth.npz", 300),
+    ):
         copy = tmp_path / name.partition(".")[0]
         shutil.copytree(DEMO_SESSION, copy)
         (copy / name).write_bytes((copy / name).read_bytes()[:size])
@@ -85,11 +90,13 @@ def test_damaged_recordings(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
     assert "--height-prior" in fails(capsys, "replay", DEMO_SESSION, "--height-prior", "17")
 
 
-def test_unreadable_model(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_model(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     models = tmp_path / "models"
-    shutil.copytree(Path(__file__).parents[1] / "edge" / "models", models)
+    shutil.copytree(Path(__file__).parents[3] / "edge" / "models", models)
     (models / "pose_landmark_full.tflite").write_bytes(b"not a model")
-    monkeypatch.setattr("edge.pipeline.MODELS", models)
+    monkeypatch.setattr("edge.sensor.pipeline.MODELS", models)
     assert "pose_landmark_full.tflite" in fails(capsys, "replay", DEMO_SESSION)
 
 
@@ -115,24 +122,32 @@ def test_poses_go_on_without_a_broker(
     assert len(told) == 1
 
 
-def test_the_messages_of_a_replay_fill_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_the_messages_of_a_replay_fill_a_file(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     file = tmp_path / "demo.jsonl"
     assert main(["replay", str(DEMO_SESSION), "--messages", str(file)]) == 0
     page, *messages = [json.loads(line) for line in file.read_text().splitlines()]
     assert (page["schema"], page["name"], page["frame"]) == ("posekernel.page/1", "demo", "room")
     kinds = [m["schema"].split("/")[0].removeprefix("posekernel.") for m in messages]
     assert kinds.count("pose") == 50
-    assert 9 <= kinds.count("envelope") <= 13  # two a second of the recording, however fast it is read
+    assert (
+        9 <= kinds.count("envelope") <= 13
+    )  # two a second of the recording, however fast it is read
     for kind, message in zip(kinds, messages, strict=True):
         assert problems(kind, message) == []
         assert message["source"] == "simulated"
     times = [m["monotonic_ns"] for m in messages if m["schema"] == "posekernel.pose/1"]
     assert np.ptp(times) == pytest.approx(4.9e9, rel=0.01)
     capsys.readouterr()
-    assert "cannot be written" in fails(capsys, "replay", DEMO_SESSION, "--messages", tmp_path / "none" / "demo.jsonl")
+    assert "cannot be written" in fails(
+        capsys, "replay", DEMO_SESSION, "--messages", tmp_path / "none" / "demo.jsonl"
+    )
 
 
-def test_replay_of_a_dataset_names_damaged_samples(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_replay_of_a_dataset_names_damaged_samples(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     environment = tmp_path / "environment1"
     write_environment(environment, compact_rig(), 16000.0, (2000.0, 7500.0))
     for k in range(3):
@@ -142,12 +157,17 @@ def test_replay_of_a_dataset_names_damaged_samples(capsys: pytest.CaptureFixture
     (environment / "1" / "rir.npy").write_bytes(b"")
     assert main(["replay", str(tmp_path), "--json"]) == 0
     out, err = capsys.readouterr()
-    assert [json.loads(line)["sample"] for line in out.splitlines()] == ["environment1/0", "environment1/2"]
+    assert [json.loads(line)["sample"] for line in out.splitlines()] == [
+        "environment1/0",
+        "environment1/2",
+    ]
     assert "skipped environment1/1" in err
     assert "2 samples, 1 skipped" in err
 
 
-def test_doctor_reports_everything_and_the_worst_decides(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_doctor_reports_everything_and_the_worst_decides(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     assert main(["doctor", "--json"]) == 0
     found = {f["check"]: f for f in json.loads(capsys.readouterr().out)}
     assert found["model pose_landmark_full.tflite"]["outcome"] == "ok"

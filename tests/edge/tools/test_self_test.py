@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from edge import lifters
 from edge.__main__ import main
-from edge.lifters import MODELS
-from tests.worse_model import carded, sums, worse
+from edge.lifting import registry as lifters
+from edge.lifting.registry import MODELS
+from tests.support.worse_model import carded, sums, worse
 
 
 def test_what_ships_passes(capsys: pytest.CaptureFixture[str]) -> None:
@@ -16,7 +16,9 @@ def test_what_ships_passes(capsys: pytest.CaptureFixture[str]) -> None:
     assert "50 poses in 50 frames, 50 scaled by sound, median error 1" in capsys.readouterr().out
 
 
-def test_a_worse_model_is_an_error(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_worse_model_is_an_error(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     models = tmp_path / "models"
     shutil.copytree(MODELS, models)
     files = {"lifter_vision.tflite": worse(MODELS / "lifter_vision.tflite")}
@@ -24,7 +26,9 @@ def test_a_worse_model_is_an_error(capsys: pytest.CaptureFixture[str], monkeypat
         files[path.name] = carded(path.read_bytes(), files)
     for name, content in files.items():
         (models / name).write_bytes(content)
-    (models / "SHA256SUMS").write_bytes(sums({p.name: p.read_bytes() for p in models.glob("*.tflite")}))
+    (models / "SHA256SUMS").write_bytes(
+        sums({p.name: p.read_bytes() for p in models.glob("*.tflite")})
+    )
     monkeypatch.setattr(lifters, "MODELS", models)
     assert main(["doctor"]) == 0
     assert main(["doctor", "--self-test"]) == 1

@@ -3,10 +3,15 @@
 import numpy as np
 import pytest
 
-from export.acoustics import PeriodGrid
-from export.capsules import capsule_surface
-from export.directivity import Directivity, omnidirectional, pattern_gain, sample_directivity
-from export.room import Room, body_response, empty_response
+from export.acoustics.capsules import capsule_surface
+from export.acoustics.directivity import (
+    Directivity,
+    omnidirectional,
+    pattern_gain,
+    sample_directivity,
+)
+from export.acoustics.physical_optics import PeriodGrid
+from export.acoustics.room import Room, body_response, empty_response
 
 pytestmark = pytest.mark.export
 
@@ -23,7 +28,9 @@ def a_room(wall: float = 0.0, index: int = 0) -> Room:
 
 def test_a_cardioid_is_deaf_behind_and_one_on_its_axis():
     axis = np.array([0.0, 0.0, 1.0])
-    assert pattern_gain(axis, np.array([[0.0, 0.0, 3.0], [0.0, 0.0, -2.0], [1.0, 0.0, 0.0]])) == pytest.approx([1.0, 0.0, 0.5])
+    assert pattern_gain(
+        axis, np.array([[0.0, 0.0, 3.0], [0.0, 0.0, -2.0], [1.0, 0.0, 0.0]])
+    ) == pytest.approx([1.0, 0.0, 0.5])
     assert pattern_gain(0.0 * axis, np.array([0.3, 0.2, 0.1])) == pytest.approx(1.0)
 
 
@@ -44,11 +51,16 @@ def test_a_mirrored_path_leaves_and_comes_as_geometry_says(wall):
     room = a_room(0.9, wall)
 
     def reflected(directivity: Directivity) -> np.ndarray:
-        with_wall, without = (empty_response(r, SPEAKER, MIC, GRID, C, 0.05, directivity) for r in (room, a_room()))
+        with_wall, without = (
+            empty_response(r, SPEAKER, MIC, GRID, C, 0.05, directivity) for r in (room, a_room())
+        )
         return with_wall[0, 0] - without[0, 0]
 
     band = GRID.band_gain > 0.5
-    got = np.abs(reflected(aims)[band]).mean() / np.abs(reflected(omnidirectional(SPEAKER, MIC))[band]).mean()
+    got = (
+        np.abs(reflected(aims)[band]).mean()
+        / np.abs(reflected(omnidirectional(SPEAKER, MIC))[band]).mean()
+    )
     axis, end = wall // 2, wall % 2
     s, m = room.place(SPEAKER[0]), room.place(MIC[0])
     mirror = m.copy()
@@ -60,12 +72,20 @@ def test_a_mirrored_path_leaves_and_comes_as_geometry_says(wall):
 
 
 def test_an_echo_is_weaker_behind_the_speaker():
-    ball = capsule_surface(np.array([[0.0, 0.0, 2.5, 0.0, 0.0, 2.501, 0.06]]), 0.006, 0.0, np.random.default_rng(0))
+    ball = capsule_surface(
+        np.array([[0.0, 0.0, 2.5, 0.0, 0.0, 2.501, 0.06]]), 0.006, 0.0, np.random.default_rng(0)
+    )
 
     def level(axis: float) -> float:
         aims = Directivity(np.array([[0.0, 0.0, axis]]), np.zeros((1, 3)))
-        return float(np.abs(body_response(a_room(), ball, SPEAKER, MIC, GRID, C, order=0, directivity=aims)).mean())
+        return float(
+            np.abs(
+                body_response(a_room(), ball, SPEAKER, MIC, GRID, C, order=0, directivity=aims)
+            ).mean()
+        )
 
     towards = np.array([0.0, 0.0, 2.5]) - SPEAKER[0]
     cosine = towards[2] / np.linalg.norm(towards)
-    assert level(-0.5) / level(0.5) == pytest.approx((1.0 - 0.5 * cosine) / (1.0 + 0.5 * cosine), rel=1e-3)
+    assert level(-0.5) / level(0.5) == pytest.approx(
+        (1.0 - 0.5 * cosine) / (1.0 + 0.5 * cosine), rel=1e-3
+    )

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.special import eval_legendre, spherical_jn, spherical_yn
 
-from export.acoustics import PeriodGrid, deposit_arrivals, free_field_response
-from export.surface import Surface, sample_mesh
-from tests.test_surface import icosphere
+from export.acoustics.physical_optics import PeriodGrid, deposit_arrivals, free_field_response
+from export.acoustics.surface import Surface, sample_mesh
+from tests.export.acoustics.test_surface import icosphere
 
 pytestmark = pytest.mark.export
 
@@ -37,7 +37,9 @@ def exact_sphere(radius, centre, source, mic, frequency):
             return spherical_jn(n, x, derivative) + 1j * spherical_yn(n, x, derivative)
 
         a = spherical_jn(n, k * radius, True) / h(k * radius, True)
-        out[q] = -1j * k * np.sum((2 * n + 1) * a * h(k * rs) * h(k * rm) * eval_legendre(n, cosine))
+        out[q] = (
+            -1j * k * np.sum((2 * n + 1) * a * h(k * rs) * h(k * rm) * eval_legendre(n, cosine))
+        )
     return out
 
 
@@ -58,7 +60,11 @@ def test_sphere_echo_agrees_with_the_exact_series_above_4_khz(radius):
 
 def test_a_mesh_scatters_like_the_sphere_it_approximates():
     grid = PeriodGrid(48000, 4800, (2000.0, 16000.0))
-    centre, source, mic = np.array([0.2, -0.1, 2.0]), np.array([0.1, 0.0, 0.0]), np.array([[0.04, 0.05, 0.01]])
+    centre, source, mic = (
+        np.array([0.2, -0.1, 2.0]),
+        np.array([0.1, 0.0, 0.0]),
+        np.array([[0.04, 0.05, 0.01]]),
+    )
     vertices, faces = icosphere(0.15, 5)
     mesh = sample_mesh(vertices + centre, faces, grid.patch_spacing_m(C), np.random.default_rng(0))
     lattice = sphere(0.15, centre, grid.patch_spacing_m(C))
@@ -69,7 +75,9 @@ def test_a_mesh_scatters_like_the_sphere_it_approximates():
 def test_shadow_behind_a_sphere_takes_away_the_direct_sound():
     grid = PeriodGrid(48000, 4800, (2000.0, 12000.0))
     source, centre, mic = np.zeros(3), np.array([0.0, 0.0, 1.0]), np.array([0.0, 0.05, 1.3])
-    got = free_field_response(sphere(0.15, centre, grid.patch_spacing_m(C)), source, mic[None], grid, C, echo_gain=0.0)[0]
+    got = free_field_response(
+        sphere(0.15, centre, grid.patch_spacing_m(C)), source, mic[None], grid, C, echo_gain=0.0
+    )[0]
     chosen = np.nonzero((grid.frequencies_hz > 6000) & (grid.frequencies_hz < 12000))[0][::10]
     f, path = grid.frequencies_hz[chosen], np.linalg.norm(mic - source)
     direct = np.exp(2j * np.pi * f * path / C) / path
@@ -85,13 +93,19 @@ def test_a_flat_plate_echoes_like_its_image_source():
     d = grid.patch_spacing_m(C)
     side = np.arange(-1.5, 1.5, d)
     x, y = (a.ravel() for a in np.meshgrid(side, side))
-    plate = Surface(np.stack([x, y, 0 * x + 1], 1), np.tile([0.0, 0.0, -1.0], (len(x), 1)), np.full(len(x), d * d))
+    plate = Surface(
+        np.stack([x, y, 0 * x + 1], 1),
+        np.tile([0.0, 0.0, -1.0], (len(x), 1)),
+        np.full(len(x), d * d),
+    )
     got = free_field_response(plate, np.zeros(3), np.array([[0.05, 0.0, 0.0]]), grid, C)
     h = grid.response(got)[0]
     peak = np.argmax(np.abs(h))
     path = np.hypot(2.0, 0.05)
     assert abs(peak / grid.sample_rate_hz - path / C) < 1 / grid.sample_rate_hz
-    expected = grid.response(np.exp(-2j * np.pi * grid.frequencies_hz * path / C) / path * grid.band_gain)
+    expected = grid.response(
+        np.exp(-2j * np.pi * grid.frequencies_hz * path / C) / path * grid.band_gain
+    )
     early = slice(peak - 20, peak + 5)
     assert np.abs(h[early] - expected[early]).max() < 0.06 * np.abs(expected).max()
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from scipy.signal import hilbert
 
-from edge.rig import Camera
-from export.acoustics import PeriodGrid
-from export.capsules import body_surface, capsule_surface
-from export.late_tail import LateTail
-from export.random_room import random_room
-from export.room import Box, Room, body_response, empty_response, wall_images
-from tests.test_surface import STANDING
+from edge.core.rig import Camera
+from export.acoustics.capsules import body_surface, capsule_surface
+from export.acoustics.late_tail import LateTail
+from export.acoustics.physical_optics import PeriodGrid
+from export.acoustics.random_room import random_room
+from export.acoustics.room import Box, Room, body_response, empty_response, wall_images
+from tests.export.acoustics.test_surface import STANDING
 
 pytestmark = pytest.mark.export
 
@@ -31,11 +31,19 @@ def unit_peak():
 
 
 def plain_room(reflection=0.0, furniture=()):
-    return Room(np.array([5.0, 6.0, 2.7]), np.full(6, reflection), LEVEL, np.array([2.3, 0.7, 1.2]), furniture)
+    return Room(
+        np.array([5.0, 6.0, 2.7]),
+        np.full(6, reflection),
+        LEVEL,
+        np.array([2.3, 0.7, 1.2]),
+        furniture,
+    )
 
 
 def turned(heading, hips):
-    turn = np.array([[np.cos(heading), 0, np.sin(heading)], [0, 1, 0], [-np.sin(heading), 0, np.cos(heading)]])
+    turn = np.array(
+        [[np.cos(heading), 0, np.sin(heading)], [0, 1, 0], [-np.sin(heading), 0, np.cos(heading)]]
+    )
     return (STANDING - STANDING[8]) @ turn.T + hips
 
 
@@ -47,13 +55,18 @@ def test_first_and_second_order_images_are_all_there():
 
 
 def test_a_reflecting_floor_gives_one_image_below_it():
-    room = Room(np.array([5.0, 6.0, 2.7]), np.array([0, 0, 0, 0, 0.8, 0]), LEVEL, np.array([2.3, 0.7, 1.2]))
+    room = Room(
+        np.array([5.0, 6.0, 2.7]), np.array([0, 0, 0, 0, 0.8, 0]), LEVEL, np.array([2.3, 0.7, 1.2])
+    )
     got = empty_response(room, SPEAKER, RING[:1], GRID, C)[0, 0]
     across = np.linalg.norm((SPEAKER - RING)[0, [0, 2]])
     floor = np.hypot(across, (1.2 - SPEAKER[0, 1]) + (1.2 - RING[0, 1]))
     direct = np.linalg.norm(SPEAKER - RING[0])
     f = GRID.frequencies_hz
-    expected = sum(g / d * np.exp(-2j * np.pi * f * d / C) for g, d in ((1.0, direct), (0.8, floor))) * GRID.band_gain
+    expected = (
+        sum(g / d * np.exp(-2j * np.pi * f * d / C) for g, d in ((1.0, direct), (0.8, floor)))
+        * GRID.band_gain
+    )
     assert np.abs(got - expected).max() < 0.02 * np.abs(expected).max()
 
 
@@ -75,14 +88,18 @@ def test_furniture_echoes_from_its_front():
 
 
 def test_a_small_body_answers_where_geometry_says():
-    ball = capsule_surface(np.array([[0.4, 0.1, 2.5, 0.4, 0.1, 2.501, 0.06]]), 0.006, 0.0, np.random.default_rng(0))
+    ball = capsule_surface(
+        np.array([[0.4, 0.1, 2.5, 0.4, 0.1, 2.501, 0.06]]), 0.006, 0.0, np.random.default_rng(0)
+    )
     e = envelope(body_response(plain_room(), ball, SPEAKER, RING, GRID, C, order=0))[0]
     centre = np.array([0.4, 0.1, 2.5])
     for m, mic in enumerate(RING):
         path = np.linalg.norm(SPEAKER[0] - centre) + np.linalg.norm(mic - centre) - 2 * 0.06
         fine = np.abs(np.fft.ifft(np.pad(np.fft.fft(e[m])[:400], (0, 12400))))
         assert np.argmax(fine) / len(fine) * 0.1 * C == pytest.approx(path, abs=0.02)
-        assert 20 * np.log10(e[m].max() / unit_peak()) == pytest.approx(20 * np.log10(0.03 / 2.47**2), abs=1.5)
+        assert 20 * np.log10(e[m].max() / unit_peak()) == pytest.approx(
+            20 * np.log10(0.03 / 2.47**2), abs=1.5
+        )
 
 
 @pytest.mark.parametrize(("distance", "level"), [(2.0, -24.0), (3.0, -31.0), (4.0, -36.0)])
@@ -122,7 +139,9 @@ def test_the_late_tail_follows_the_body_and_not_chance():
     assert np.array_equal(still, response(again, 0.0))
     assert np.corrcoef(still.ravel(), moved.ravel())[0, 1] > 0.9
     assert abs(np.corrcoef(still.ravel(), far.ravel())[0, 1]) < 0.3
-    first = (np.linalg.norm(joints - speaker, axis=1) + np.linalg.norm(joints - mics.mean(0), axis=1)).min()
+    first = (
+        np.linalg.norm(joints - speaker, axis=1) + np.linalg.norm(joints - mics.mean(0), axis=1)
+    ).min()
     before = slice(int(0.2 / C * 16000), int((first - 0.3) / C * 16000))
     assert np.abs(still[:, before]).max() < 0.05 * np.abs(still).max()
 
@@ -133,10 +152,27 @@ def test_late_energy_is_above_the_echo_as_in_a_wave_solver():
     with_tail, without = [], []
     for seed in range(10):
         rng, joints = np.random.default_rng(seed), turned(-0.9 + 0.2 * seed, [0.0, 0.3, 3.3])
-        room = random_room(rng, LEVEL, 1.2, np.concatenate([SPEAKER, RING, joints]), size_m=(4.5, 5.0, 2.6), pieces=0)
+        room = random_room(
+            rng,
+            LEVEL,
+            1.2,
+            np.concatenate([SPEAKER, RING, joints]),
+            size_m=(4.5, 5.0, 2.6),
+            pieces=0,
+        )
         body, tail = body_surface(joints, grid.patch_spacing_m(C), rng), LateTail(room, rng)
-        for out, options in ((with_tail, {"tail": tail, "anchors": joints}), (without, {"order": 1})):
-            e2 = (np.abs(hilbert(grid.response(body_response(room, body, SPEAKER, RING, grid, C, **options))))[0] ** 2).mean(0)
+        for out, options in (
+            (with_tail, {"tail": tail, "anchors": joints}),
+            (without, {"order": 1}),
+        ):
+            e2 = (
+                np.abs(
+                    hilbert(
+                        grid.response(body_response(room, body, SPEAKER, RING, grid, C, **options))
+                    )
+                )[0]
+                ** 2
+            ).mean(0)
             r = np.arange(1600) / 16000 * C / 2
             echo, near, far = (e2[(r > a) & (r < a + 0.5)].mean() for a in (2.9, 4.0, 4.5))
             out.append([10 * np.log10(near / echo), 10 * np.log10(far / echo)])

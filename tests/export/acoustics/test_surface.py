@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from export.capsules import body_surface, capsule_surface, capsules_from_joints, stature
-from export.surface import MeshSampler, Surface, roughen, sample_mesh, visibility
+from export.acoustics.capsules import body_surface, capsule_surface, capsules_from_joints, stature
+from export.acoustics.surface import MeshSampler, Surface, roughen, sample_mesh, visibility
 
 pytestmark = pytest.mark.export
 
@@ -32,7 +32,15 @@ def icosphere(radius, splits):
         v = np.concatenate([v, *mid])
         m = n + np.arange(3 * k).reshape(3, k)
         f = np.concatenate(
-            [np.stack(t, 1) for t in ((f[:, 0], m[0], m[2]), (f[:, 1], m[1], m[0]), (f[:, 2], m[2], m[1]), tuple(m))]
+            [
+                np.stack(t, 1)
+                for t in (
+                    (f[:, 0], m[0], m[2]),
+                    (f[:, 1], m[1], m[0]),
+                    (f[:, 2], m[2], m[1]),
+                    tuple(m),
+                )
+            ]
         )
     return radius * v / np.linalg.norm(v, axis=1, keepdims=True), f
 
@@ -42,7 +50,12 @@ def test_mesh_patches_keep_area_and_spacing(splits):
     vertices, faces = icosphere(0.3, splits)
     s = sample_mesh(vertices, faces, 0.02, np.random.default_rng(0))
     corners = vertices[faces]
-    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1).sum() / 2
+    area = (
+        np.linalg.norm(
+            np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1
+        ).sum()
+        / 2
+    )
     assert s.areas.sum() == pytest.approx(area, rel=0.01)
     assert 0.5 < len(s.areas) * 0.02**2 / area < 2.5
     outward = s.points / np.linalg.norm(s.points, axis=1, keepdims=True)
@@ -54,7 +67,10 @@ def test_mesh_patches_keep_area_and_spacing(splits):
 def test_patches_of_a_posed_mesh_follow_it():
     vertices, faces = icosphere(0.2, 3)
     sampler = MeshSampler(vertices, faces, 0.02, np.random.default_rng(0))
-    rest, moved = sampler.surface(vertices), sampler.surface(vertices * [1.0, 1.0, 2.0] + [0.0, 0.0, 1.0])
+    rest, moved = (
+        sampler.surface(vertices),
+        sampler.surface(vertices * [1.0, 1.0, 2.0] + [0.0, 0.0, 1.0]),
+    )
     assert len(rest.points) == len(moved.points)
     assert np.abs(moved.points - (rest.points * [1.0, 1.0, 2.0] + [0.0, 0.0, 1.0])).max() < 0.004
 
@@ -74,10 +90,19 @@ def test_source_lights_the_near_half_of_a_sphere():
 
 
 def test_a_hidden_sphere_is_dark_and_one_beside_is_lit():
-    front = capsule_surface(np.array([[0.0, 0, 1.0, 0, 0, 1.01, 0.2]]), 0.015, 0.0, np.random.default_rng(0))
+    front = capsule_surface(
+        np.array([[0.0, 0, 1.0, 0, 0, 1.01, 0.2]]), 0.015, 0.0, np.random.default_rng(0)
+    )
     for x, share in ((0.0, 0.0), (0.6, 1.0)):
-        back = capsule_surface(np.array([[x, 0, 2.0, x, 0, 2.01, 0.1]]), 0.015, 0.0, np.random.default_rng(0))
-        both = Surface(*(np.concatenate([getattr(front, k), getattr(back, k)]) for k in ("points", "normals", "areas")))
+        back = capsule_surface(
+            np.array([[x, 0, 2.0, x, 0, 2.01, 0.1]]), 0.015, 0.0, np.random.default_rng(0)
+        )
+        both = Surface(
+            *(
+                np.concatenate([getattr(front, k), getattr(back, k)])
+                for k in ("points", "normals", "areas")
+            )
+        )
         lit = visibility(both, [0.0, 0.0, 0.0], 0.015)[len(front.points) :]
         facing = -(back.normals * back.points).sum(1) / np.linalg.norm(back.points, axis=1) > 0.4
         assert lit[facing].mean() == pytest.approx(share, abs=0.02)

@@ -7,21 +7,27 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from edge.dataset import Environment, Sample
-from edge.errors import ModelError, SessionError
-from edge.pose import BONES, MID_HIP
-from edge.pose_kernel import analytic_signal, make_kernels
-from edge.rig import Rig
-from export.bodies import pose_body, sample_body
-from export.body_fit import fit_body, population_from
-from export.detector import person_size
-from export.mlp import Mlp, load_weights, mlp_from
-from export.people import apply_errors, detected, detector_errors, sample_people, sample_scenes
-from export.poses import upright
-from export.predictors import PREDICTORS, Predictor, make_predictor
-from export.sound_baselines import first_arrivals_s, locate, sound_features
-from export.vision import Lifted, turn_to, view_from
-from tests.bodies import CAMERA, compact_rig, seen, standing
+from edge.core.errors import ModelError, SessionError
+from edge.core.pose import BONES, MID_HIP
+from edge.core.rig import Rig
+from edge.sound.pose_kernel import analytic_signal, make_kernels
+from edge.sources.session.dataset import Environment, Sample
+from export.baselines.body_fit import fit_body, population_from
+from export.baselines.mlp import Mlp, load_weights, mlp_from
+from export.baselines.predictors import PREDICTORS, Predictor, make_predictor
+from export.baselines.sound_baselines import first_arrivals_s, locate, sound_features
+from export.baselines.vision import Lifted, turn_to, view_from
+from export.bodies.body import pose_body, sample_body
+from export.bodies.poses import upright
+from export.simulate.detector_errors import person_size
+from export.simulate.people import (
+    apply_errors,
+    detected,
+    detector_errors,
+    sample_people,
+    sample_scenes,
+)
+from tests.support.bodies import CAMERA, compact_rig, seen, standing
 
 pytestmark = pytest.mark.export
 
@@ -29,14 +35,18 @@ Array = npt.NDArray[np.float64]
 RATE, BAND = 16000.0, (2000.0, 7500.0)
 # Four co-located pairs in the corners of a 2 m x 1 m frame: the paper's layout.
 CORNERS = np.array([[-1.0, 0.4, 0.0], [1.0, 0.4, 0.0], [-1.0, -0.6, 0.2], [1.0, -0.6, 0.2]])
-SPREAD_RIG = Rig(CORNERS, CORNERS.copy(), np.repeat(np.arange(4)[:, None], 2, axis=1), CAMERA, 343.4)
+SPREAD_RIG = Rig(
+    CORNERS, CORNERS.copy(), np.repeat(np.arange(4)[:, None], 2, axis=1), CAMERA, 343.4
+)
 
 
 def impulses(rig: Rig, point: Array, samples: int = 640) -> npt.NDArray[np.float32]:
     """Band-limited echoes (P, T) of one small thing at a point."""
     f = np.fft.rfftfreq(samples, 1.0 / RATE)
     delay = rig.arrival_s(point[None])[:, 0]
-    return np.fft.irfft(np.exp(-2j * np.pi * f * delay[:, None]), samples).astype(np.float32) / np.float32(point @ point)
+    return np.fft.irfft(np.exp(-2j * np.pi * f * delay[:, None]), samples).astype(
+        np.float32
+    ) / np.float32(point @ point)
 
 
 def case(height_m: float) -> tuple[Sample, Environment]:
@@ -69,7 +79,9 @@ def test_the_oracle_takes_the_height_from_the_joints_where_nobody_tells() -> Non
     sample, environment = case(1.9)
     pose = make_predictor("true-height")(replace(sample, info={}), environment)
     assert pose is not None
-    assert pose.mid_hip_distance_m == pytest.approx(float(np.linalg.norm(sample.joints[MID_HIP])), rel=0.08)
+    assert pose.mid_hip_distance_m == pytest.approx(
+        float(np.linalg.norm(sample.joints[MID_HIP])), rel=0.08
+    )
 
 
 def test_floor_contact_does_not_care_how_tall_somebody_is() -> None:
@@ -81,7 +93,9 @@ def test_floor_contact_does_not_care_how_tall_somebody_is() -> None:
         floor(sample, environment)
 
 
-@pytest.mark.parametrize("name", ["assumed-height", "depth-regression", "floor-contact", "true-height", "vision-only"])
+@pytest.mark.parametrize(
+    "name", ["assumed-height", "depth-regression", "floor-contact", "true-height", "vision-only"]
+)
 def test_looking_baselines_keep_to_the_image_and_hear_nothing(name: str) -> None:
     sample, environment = case(1.7)
     predictor = make_predictor(name)
@@ -91,8 +105,14 @@ def test_looking_baselines_keep_to_the_image_and_hear_nothing(name: str) -> None
     assert deaf is not None
     np.testing.assert_array_equal(pose.joints, deaf.joints)
     assert pose.scale_source == "height"
-    assert np.linalg.norm(CAMERA.project(pose.joints) - sample.keypoints.pixels[:15, :2], axis=1).max() < 25
-    blind = replace(sample, keypoints=replace(sample.keypoints, pixels=sample.keypoints.pixels * [1.0, 1.0, 0.0]))
+    assert (
+        np.linalg.norm(CAMERA.project(pose.joints) - sample.keypoints.pixels[:15, :2], axis=1).max()
+        < 25
+    )
+    blind = replace(
+        sample,
+        keypoints=replace(sample.keypoints, pixels=sample.keypoints.pixels * [1.0, 1.0, 0.0]),
+    )
     assert predictor(blind, environment) is None
 
 
@@ -113,21 +133,28 @@ def test_no_baseline_but_the_oracle_reads_the_truth() -> None:
     secret = replace(sample, joints=np.full((25, 3), np.nan), info={})
     for name in PREDICTORS:
         if name != "true-height":
-            first, second = make_predictor(name)(sample, environment), make_predictor(name)(secret, environment)
+            first, second = (
+                make_predictor(name)(sample, environment),
+                make_predictor(name)(secret, environment),
+            )
             assert first is not None
             assert second is not None
             np.testing.assert_array_equal(first.joints, second.joints)
 
 
 @pytest.mark.parametrize("place", [(0.0, 2.0), (0.6, 3.0), (-0.8, 4.0)])
-def test_multilateration_finds_a_small_thing_between_spread_pairs(place: tuple[float, float]) -> None:
+def test_multilateration_finds_a_small_thing_between_spread_pairs(
+    place: tuple[float, float],
+) -> None:
     point = np.array([place[0], 0.1, place[1]])
     kernels = make_kernels(analytic_signal(impulses(SPREAD_RIG, point), RATE, BAND), RATE, BAND)
     arrival = first_arrivals_s(kernels, SPREAD_RIG)
     # A tenth of the peak is reached before it: the band's own ripples, 0.4 ms.
     np.testing.assert_allclose(arrival, SPREAD_RIG.arrival_s(point[None])[:, 0], atol=0.5e-3)
     found = locate(SPREAD_RIG.arrival_s(point[None])[:, 0], SPREAD_RIG)
-    front = found * (1 - 0.16 / np.linalg.norm(found))  # it takes what it hears for the front of a body
+    front = found * (
+        1 - 0.16 / np.linalg.norm(found)
+    )  # it takes what it hears for the front of a body
     assert np.linalg.norm(front - point) < 0.2
 
 
@@ -150,7 +177,9 @@ def test_sound_features_ignore_gain_and_the_order_of_pairs() -> None:
     features = sound_features(make_kernels(analytic_signal(rir, RATE, BAND), RATE, BAND), rig)
     order = [3, 1, 0, 5, 4, 2]
     shuffled = replace(rig, pairs=rig.pairs[order])
-    other = sound_features(make_kernels(analytic_signal(20 * rir[order], RATE, BAND), RATE, BAND), shuffled)
+    other = sound_features(
+        make_kernels(analytic_signal(20 * rir[order], RATE, BAND), RATE, BAND), shuffled
+    )
     np.testing.assert_allclose(other, features, atol=1e-4)
 
 
@@ -179,7 +208,9 @@ def test_the_view_does_not_change_when_the_camera_turns() -> None:
     assert turned.size == pytest.approx(straight.size, rel=0.02)
     np.testing.assert_allclose(turned.xy, straight.xy, atol=0.08)
     centre = np.where(known[:, None], turned.xy, np.nan)
-    np.testing.assert_allclose(np.nanmax(centre, axis=0) + np.nanmin(centre, axis=0), 0.0, atol=0.05)
+    np.testing.assert_allclose(
+        np.nanmax(centre, axis=0) + np.nanmin(centre, axis=0), 0.0, atol=0.05
+    )
 
 
 def test_turn_to_is_the_smallest_rotation() -> None:
@@ -238,4 +269,7 @@ def test_unreadable_and_incomplete_weights_say_how_to_make_them(tmp_path: Path) 
 def test_shipped_weights_are_small() -> None:
     from importlib import resources
 
-    assert Path(str(resources.files("export") / "data" / "baselines.npz")).stat().st_size < 3e6
+    assert (
+        Path(str(resources.files("export.baselines") / "data" / "baselines.npz")).stat().st_size
+        < 3e6
+    )

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.dataset import Environment, Sample
-from edge.errors import ConfigError, SessionError
-from edge.lifters import MODELS
-from edge.pose import LiftedPose
-from export.network_predictor import NetworkPredictor
-from tests.bodies import compact_rig, seen, standing
-from tests.test_lifter import BAND, RATE, echo
+from edge.core.errors import ConfigError, SessionError
+from edge.core.pose import LiftedPose
+from edge.lifting.registry import MODELS
+from edge.sources.session.dataset import Environment, Sample
+from export.baselines.network_predictor import NetworkPredictor
+from tests.edge.lifting.test_geometric_lifter import BAND, RATE, echo
+from tests.support.bodies import compact_rig, seen, standing
 
 pytestmark = pytest.mark.export
 
@@ -28,7 +28,14 @@ def sample(distance: float, seed: int = 0, clean: bool = True) -> Sample:
     joints = standing(1.7, (0.2, distance))
     silent = echo(joints, seed=seed).analytic.real
     noise = HISS * np.random.default_rng(seed).normal(size=silent.shape)
-    return Sample("0", (silent + noise).astype(np.float32), joints, seen(joints), {}, silent if clean else None)
+    return Sample(
+        "0",
+        (silent + noise).astype(np.float32),
+        joints,
+        seen(joints),
+        {},
+        silent if clean else None,
+    )
 
 
 def lifted(variant: str, s: Sample) -> LiftedPose:
@@ -55,7 +62,9 @@ def test_a_picture_of_somebody_is_not_heard() -> None:
     people = [sample(distance, seed=k) for k, distance in enumerate((2.0, 2.6, 3.2, 3.8))]
     poses = [lifted("nobody", s) for s in people]
     assert [p.scale_source for p in poses].count("height") >= 3
-    assert max(p.sound_confidence for p in poses) < min(lifted("", s).sound_confidence for s in people)
+    assert max(p.sound_confidence for p in poses) < min(
+        lifted("", s).sound_confidence for s in people
+    )
 
 
 def test_nobody_needs_responses_without_noise() -> None:
@@ -69,7 +78,9 @@ def test_shuffled_is_the_sound_of_another_room() -> None:
         predictor(sample(2.6), environment("environment1"))
     far, near = sample(3.8, seed=1), sample(2.0)
     pose = predictor(far, environment("environment2"))
-    with_near = NetworkPredictor(MODEL)(replace(far, rir=sample(2.6).rir), environment("environment2"))
+    with_near = NetworkPredictor(MODEL)(
+        replace(far, rir=sample(2.6).rir), environment("environment2")
+    )
     assert pose is not None
     assert with_near is not None
     np.testing.assert_allclose(pose.joints, with_near.joints, atol=1e-6)
@@ -78,7 +89,9 @@ def test_shuffled_is_the_sound_of_another_room() -> None:
 
 def test_variants_add_up() -> None:
     s = sample(2.6)
-    both, silent, unknown = (lifted(v, s).joints for v in ("no-height+silent", "silent", "no-height"))
+    both, silent, unknown = (
+        lifted(v, s).joints for v in ("no-height+silent", "silent", "no-height")
+    )
     assert np.abs(both - silent).max() > 0.01
     assert np.abs(both - unknown).max() > 0.01
 

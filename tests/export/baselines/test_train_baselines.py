@@ -5,20 +5,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.dataset import Environment, Sample
-from edge.errors import SessionError
-from edge.pose import LiftedPose
-from export.mlp import mlp_from
-from export.predictors import PREDICTORS
-from export.train_baselines import TrainConfig, sigma_factor, train_baselines
-from export.trainable import SIGMA_COVERAGE, TrainableMlp, pinball
-from tests.bodies import compact_rig, seen, standing
-from tests.test_evaluate import make_dataset
+from edge.core.errors import SessionError
+from edge.core.pose import LiftedPose
+from edge.sources.session.dataset import Environment, Sample
+from export.baselines.mlp import mlp_from
+from export.baselines.predictors import PREDICTORS
+from export.baselines.train_baselines import TrainConfig, sigma_factor, train_baselines
+from export.baselines.trainable import SIGMA_COVERAGE, TrainableMlp, pinball
+from tests.export.evaluate.test_evaluation import make_dataset
+from tests.support.bodies import compact_rig, seen, standing
 
 pytestmark = pytest.mark.export
 
 SMALLEST = TrainConfig(
-    people=24, detected=64, vision_steps=4, vision_width=8, root_width=8, sound_steps=50, sound_width=8, batch=32
+    people=24,
+    detected=64,
+    vision_steps=4,
+    vision_width=8,
+    root_width=8,
+    sound_steps=50,
+    sound_width=8,
+    batch=32,
 )
 
 
@@ -32,7 +39,13 @@ def test_training_writes_weights_that_every_baseline_runs_with(tmp_path: Path) -
     assert set(factors) == set(PREDICTORS) - {"geometric"}
     assert all(f > 0 and np.isfinite(f) for f in factors.values())
     assert "50 samples of 10 environments, 0 damaged" in said[0]
-    sample = Sample("0", np.random.default_rng(0).normal(size=(6, 640)).astype(np.float32), standing(), seen(standing()), {})
+    sample = Sample(
+        "0",
+        np.random.default_rng(0).normal(size=(6, 640)).astype(np.float32),
+        standing(),
+        seen(standing()),
+        {},
+    )
     environment = Environment(Path("room"), compact_rig(), 16000.0, (2000.0, 7500.0), [])
     for make in PREDICTORS.values():
         pose = make(tmp_path / "w.npz")(sample, environment)
@@ -44,7 +57,9 @@ def test_training_writes_weights_that_every_baseline_runs_with(tmp_path: Path) -
 def test_too_little_to_train_on_is_said_before_the_work_begins(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="PyTorch is not installed")
     with pytest.raises(SessionError, match="4 usable samples, at least 50"):
-        train_baselines(make_dataset(tmp_path, samples=2), tmp_path / "w.npz", SMALLEST, lambda text: None)
+        train_baselines(
+            make_dataset(tmp_path, samples=2), tmp_path / "w.npz", SMALLEST, lambda text: None
+        )
 
 
 @pytest.mark.train
@@ -76,5 +91,7 @@ def test_the_factor_makes_sigma_hold_its_share() -> None:
         shift[:, 0] = rng.uniform(0.0, 0.4, 15)
         return LiftedPose(sample.joints[:15] + shift, np.full(15, 0.1), np.ones(15), "height", 0.0)
 
-    samples = [(Sample("0", np.zeros((6, 16), np.float32), standing(), seen(standing()), {}), environment)] * 300
+    samples = [
+        (Sample("0", np.zeros((6, 16), np.float32), standing(), seen(standing()), {}), environment)
+    ] * 300
     assert sigma_factor(lift, samples) == pytest.approx(4 * SIGMA_COVERAGE, rel=0.03)

@@ -1,14 +1,33 @@
 import numpy as np
 import pytest
 
-from export.bodies import body_split, load_bank, make_body, pose_body, rest_joints, sample_body, skin
-from export.fit import choose_body, fit_body
-from export.poses import sample_pose, upright
-from export.skeleton import Pose
+from export.bodies.body import (
+    body_split,
+    load_bank,
+    make_body,
+    pose_body,
+    rest_joints,
+    sample_body,
+    skin,
+)
+from export.bodies.fit import choose_body, fit_body
+from export.bodies.poses import sample_pose, upright
+from export.bodies.skeleton import Pose
 
 pytestmark = pytest.mark.export
 
-LEFT_RIGHT = ((2, 5), (3, 6), (4, 7), (9, 12), (10, 13), (11, 14), (15, 16), (17, 18), (22, 19), (24, 21))
+LEFT_RIGHT = (
+    (2, 5),
+    (3, 6),
+    (4, 7),
+    (9, 12),
+    (10, 13),
+    (11, 14),
+    (15, 16),
+    (17, 18),
+    (22, 19),
+    (24, 21),
+)
 
 
 def volume(vertices, faces):
@@ -64,8 +83,12 @@ def test_turning_a_pose_turns_the_whole_body():
     body = sample_body(rng)
     pose = sample_pose(rng, body, "walk")
     a, b = pose_body(body, pose), pose_body(body, pose.turned(np.pi / 2))
-    np.testing.assert_allclose(b.vertices, a.vertices @ np.array([[0, 1, 0], [-1, 0, 0], [0, 0, 1]]), atol=1e-4)
-    np.testing.assert_allclose(b.joints, a.joints @ np.array([[0, 1, 0], [-1, 0, 0], [0, 0, 1]]), atol=1e-4)
+    np.testing.assert_allclose(
+        b.vertices, a.vertices @ np.array([[0, 1, 0], [-1, 0, 0], [0, 0, 1]]), atol=1e-4
+    )
+    np.testing.assert_allclose(
+        b.joints, a.joints @ np.array([[0, 1, 0], [-1, 0, 0], [0, 0, 1]]), atol=1e-4
+    )
 
 
 def test_mirroring_a_pose_exchanges_the_sides():
@@ -84,15 +107,28 @@ def test_joints_lie_inside_the_limbs():
     for kind in ("sit", "crouch", "reach", "bend"):
         body = sample_body(rng)
         posed = pose_body(body, sample_pose(rng, body, kind))
-        nearest = [np.linalg.norm(posed.vertices - j, axis=1).min() for j in posed.joints[[3, 4, 6, 7, 10, 11, 13, 14]]]
+        nearest = [
+            np.linalg.norm(posed.vertices - j, axis=1).min()
+            for j in posed.joints[[3, 4, 6, 7, 10, 11, 13, 14]]
+        ]
         assert max(nearest) < 0.08 * body.height_m / 1.7
 
 
 def test_skinning_matches_the_plain_sum():
     rng = np.random.default_rng(5)
-    v, turn, shift = rng.normal(size=(50, 3)).astype(np.float32), rng.normal(size=(6, 3, 3)), rng.normal(size=(6, 3))
-    bone, weight = rng.integers(0, 6, (50, 4)).astype(np.uint8), rng.random((50, 4)).astype(np.float32)
-    plain = sum(weight[:, k, None] * (np.einsum("vij,vj->vi", turn[bone[:, k]], v) + shift[bone[:, k]]) for k in range(4))
+    v, turn, shift = (
+        rng.normal(size=(50, 3)).astype(np.float32),
+        rng.normal(size=(6, 3, 3)),
+        rng.normal(size=(6, 3)),
+    )
+    bone, weight = (
+        rng.integers(0, 6, (50, 4)).astype(np.uint8),
+        rng.random((50, 4)).astype(np.float32),
+    )
+    plain = sum(
+        weight[:, k, None] * (np.einsum("vij,vj->vi", turn[bone[:, k]], v) + shift[bone[:, k]])
+        for k in range(4)
+    )
     np.testing.assert_allclose(skin(v, bone, weight, turn, shift), plain, atol=1e-5)
     with pytest.raises(ValueError, match="same length"):
         skin(v[:10], bone, weight, turn, shift)
@@ -140,7 +176,9 @@ def test_fit_works_without_arms_and_feet_and_in_the_camera_frame():
     known = np.isfinite(camera[:15]).all(1)
     assert np.isfinite(fitted.joints).all()
     assert np.linalg.norm(fitted.joints[:15] - camera[:15], axis=1)[known].max() < 0.05
-    assert fitted.joints[[11, 14], 1].min() > fitted.joints[1, 1]  # ankles below the neck: y points down
+    assert (
+        fitted.joints[[11, 14], 1].min() > fitted.joints[1, 1]
+    )  # ankles below the neck: y points down
 
 
 def test_fit_says_what_is_missing():
@@ -162,4 +200,6 @@ def test_pose_of_any_body_leaves_bone_lengths_alone():
         assert isinstance(pose, Pose)
         joints = pose_body(body, pose).joints
         for a, b in ((3, 4), (6, 7), (10, 11), (13, 14)):
-            assert np.linalg.norm(joints[a] - joints[b]) == pytest.approx(np.linalg.norm(rest[a] - rest[b]), rel=0.08)
+            assert np.linalg.norm(joints[a] - joints[b]) == pytest.approx(
+                np.linalg.norm(rest[a] - rest[b]), rel=0.08
+            )

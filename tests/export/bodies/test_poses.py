@@ -1,13 +1,20 @@
 import numpy as np
 import pytest
 
-from export import poses
-from export.bodies import TOE_JOINTS, make_body, pose_body, sample_body
-from export.legs import centre_of_mass, two_bone
-from export.mocap import clip_pose, clip_split, load_clips
-from export.pose_mixing import loosened, with_upper_body
-from export.poses import KINDS, sample_pose, upright
-from export.skeleton import Pose, angle_deg, axis_rotation, partial_rotation, rotation_angle, swing, unit
+from export.bodies.body import TOE_JOINTS, make_body, pose_body, poses, sample_body
+from export.bodies.legs import centre_of_mass, two_bone
+from export.bodies.mocap import clip_pose, clip_split, load_clips
+from export.bodies.pose_mixing import loosened, with_upper_body
+from export.bodies.poses import KINDS, sample_pose, upright
+from export.bodies.skeleton import (
+    Pose,
+    angle_deg,
+    axis_rotation,
+    partial_rotation,
+    rotation_angle,
+    swing,
+    unit,
+)
 
 pytestmark = pytest.mark.export
 
@@ -30,14 +37,20 @@ def test_rotation_helpers():
     rng = np.random.default_rng(1)
     for r in rotations(20):
         np.testing.assert_allclose(r @ r.T, np.eye(3), atol=1e-12)
-        np.testing.assert_allclose(partial_rotation(r, 0.5) @ partial_rotation(r, 0.5), r, atol=1e-9)
-        assert rotation_angle(partial_rotation(r, 0.25)) == pytest.approx(rotation_angle(r) / 4, abs=1e-6)
+        np.testing.assert_allclose(
+            partial_rotation(r, 0.5) @ partial_rotation(r, 0.5), r, atol=1e-9
+        )
+        assert rotation_angle(partial_rotation(r, 0.25)) == pytest.approx(
+            rotation_angle(r) / 4, abs=1e-6
+        )
         a, b = unit(rng.normal(size=(2, 3)))
         np.testing.assert_allclose(swing(a, b) @ a, b, atol=1e-12)
     a = np.array([0.0, 0.0, 1.0])
     np.testing.assert_allclose(swing(a, -a) @ a, -a, atol=1e-12)
     half_turn = np.diag([-1.0, 1.0, -1.0])
-    np.testing.assert_allclose(np.linalg.matrix_power(partial_rotation(half_turn, 0.5), 2), half_turn, atol=1e-9)
+    np.testing.assert_allclose(
+        np.linalg.matrix_power(partial_rotation(half_turn, 0.5), 2), half_turn, atol=1e-9
+    )
 
 
 def test_two_bones_reach_and_bend_towards_the_pole():
@@ -54,10 +67,14 @@ def test_motion_capture_keeps_limb_directions_on_any_body():
     errors = {name: [] for name in LIMBS}
     for clip in load_clips().values():
         for frame in rng.integers(0, len(clip), 4):
-            joints = pose_body(sample_body(rng), clip_pose(clip, int(frame))).joints.astype(np.float64)
+            joints = pose_body(sample_body(rng), clip_pose(clip, int(frame))).joints.astype(
+                np.float64
+            )
             for name, ((near, far), rows) in LIMBS.items():
                 for side, (p, q) in zip(("right", "left"), rows, strict=True):
-                    seen = unit(clip.of(int(frame), f"{side}_{far}") - clip.of(int(frame), f"{side}_{near}"))
+                    seen = unit(
+                        clip.of(int(frame), f"{side}_{far}") - clip.of(int(frame), f"{side}_{near}")
+                    )
                     errors[name].append(angle_deg(seen, unit(joints[q] - joints[p])))
     # The regressed hip and shoulder are not exactly the joints' centres, so a few degrees remain there.
     assert np.median(np.concatenate(list(errors.values()))) < 4
@@ -74,14 +91,18 @@ def test_motion_capture_keeps_left_and_right():
         joints = pose_body(body, clip_pose(clip, frame)).joints
         for joint, right, left in (("hip", 9, 12), ("shoulder", 2, 5)):
             seen = clip.of(frame, f"left_{joint}") - clip.of(frame, f"right_{joint}")
-            assert angle_deg(unit(seen), unit((joints[left] - joints[right]).astype(np.float64))) < 20
+            assert (
+                angle_deg(unit(seen), unit((joints[left] - joints[right]).astype(np.float64))) < 20
+            )
 
 
 def test_walker_has_a_foot_on_the_floor_and_a_climber_stands_on_a_box():
     body, clips = make_body({0: 1.0}), load_clips()
     walk = [pose_body(body, clip_pose(clips["walk"], f)) for f in range(0, len(clips["walk"]), 5)]
     assert all(w.clearance_m == 0 and abs(w.vertices[:, 2].min()) < 1e-5 for w in walk)
-    climb = np.array([pose_body(body, clip_pose(clips["climb_0"], f)).clearance_m for f in range(0, 500, 20)])
+    climb = np.array(
+        [pose_body(body, clip_pose(clips["climb_0"], f)).clearance_m for f in range(0, 500, 20)]
+    )
     assert climb[0] == 0
     assert ((climb > 0.3) & (climb < 0.6)).any()
     top = pose_body(body, clip_pose(clips["climb_0"], 400))
@@ -157,7 +178,11 @@ def test_turn_away_shows_the_back_and_headings_cover_the_circle():
     body = sample_body(rng)
     away = [-sample_pose(rng, body, "turn_away").pelvis[:, 1] for _ in range(30)]
     assert all(a[1] > 0 for a in away)
-    yaw = [np.arctan2(*-sample_pose(rng, body, k).pelvis[:2, 1]) for k in ("stand", "mocap") for _ in range(60)]
+    yaw = [
+        np.arctan2(*-sample_pose(rng, body, k).pelvis[:2, 1])
+        for k in ("stand", "mocap")
+        for _ in range(60)
+    ]
     assert np.histogram(yaw, 6, (-np.pi, np.pi))[0].min() > 5
 
 
@@ -197,8 +222,12 @@ def test_another_upper_body_sits_on_the_pelvis_as_on_its_own():
     np.testing.assert_array_equal(mixed.pelvis, legs.pelvis)
     np.testing.assert_array_equal(mixed.segments[:, 2:], legs.segments[:, 2:])
     for part in ("chest", "head"):
-        np.testing.assert_allclose(mixed.pelvis.T @ getattr(mixed, part), other.pelvis.T @ getattr(other, part), atol=1e-12)
-    np.testing.assert_allclose(mixed.segments[:, :2] @ mixed.chest, other.segments[:, :2] @ other.chest, atol=1e-12)
+        np.testing.assert_allclose(
+            mixed.pelvis.T @ getattr(mixed, part), other.pelvis.T @ getattr(other, part), atol=1e-12
+        )
+    np.testing.assert_allclose(
+        mixed.segments[:, :2] @ mixed.chest, other.segments[:, :2] @ other.chest, atol=1e-12
+    )
 
 
 def test_loosened_limbs_keep_their_length_and_hardly_move():
@@ -210,14 +239,23 @@ def test_loosened_limbs_keep_their_length_and_hardly_move():
         loose = loosened(pose, rng)
         np.testing.assert_allclose(np.linalg.norm(loose.segments, axis=-1), 1.0, atol=1e-9)
         np.testing.assert_array_equal(loose.segments[:, 4], pose.segments[:, 4])
-        turned.append([angle_deg(a, b) for a, b in zip(loose.segments[:, 2], pose.segments[:, 2], strict=True)])
+        turned.append(
+            [
+                angle_deg(a, b)
+                for a, b in zip(loose.segments[:, 2], pose.segments[:, 2], strict=True)
+            ]
+        )
     assert 1.0 < np.median(turned) < 6.0
     assert np.max(turned) < 25.0
 
 
 def test_only_training_gets_poses_that_nobody_took(monkeypatch):
     body = sample_body(np.random.default_rng(6))
-    recorded = [clip_pose(load_clips()[name], k) for name in clip_split("test") for k in range(len(load_clips()[name]))]
+    recorded = [
+        clip_pose(load_clips()[name], k)
+        for name in clip_split("test")
+        for k in range(len(load_clips()[name]))
+    ]
 
     def elbows(pose):
         """Angle between upper arm and forearm, which neither heading nor head change."""
@@ -227,10 +265,18 @@ def test_only_training_gets_poses_that_nobody_took(monkeypatch):
     for seed in range(20):
         pose = sample_pose(np.random.default_rng(seed), body, "mocap", split="test")
         assert np.abs(known - elbows(pose)).max(axis=1).min() < 1e-6
-    clips = {name: np.array([elbows(clip_pose(clip, k)) for k in range(len(clip))]) for name, clip in load_clips().items()}
+    clips = {
+        name: np.array([elbows(clip_pose(clip, k)) for k in range(len(clip))])
+        for name, clip in load_clips().items()
+    }
     for mixed, loose, share in ((0.4, 0.0, 0.4), (0.0, 0.5, 0.5)):
         monkeypatch.setattr(poses, "MIXED", mixed)
         monkeypatch.setattr(poses, "LOOSENED", loose)
-        new = [sample_pose(np.random.default_rng(seed), body, "mocap", split="train") for seed in range(100)]
-        unknown = np.mean([np.abs(clips[pose.clip] - elbows(pose)).max(axis=1).min() > 0.1 for pose in new])
+        new = [
+            sample_pose(np.random.default_rng(seed), body, "mocap", split="train")
+            for seed in range(100)
+        ]
+        unknown = np.mean(
+            [np.abs(clips[pose.clip] - elbows(pose)).max(axis=1).min() > 0.1 for pose in new]
+        )
         assert abs(unknown - share) < 0.15

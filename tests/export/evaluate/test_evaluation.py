@@ -9,14 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from edge.dataset import Environment, Sample, write_environment, write_sample
-from edge.errors import ConfigError, ModelError, SessionError
-from edge.pose import LiftedPose
+from edge.core.errors import ConfigError, ModelError, SessionError
+from edge.core.pose import LiftedPose
+from edge.sources.session.dataset import Environment, Sample, write_environment, write_sample
 from export.__main__ import main
-from export.evaluate import TOO_FEW, evaluate, sample_facts
-from export.predictors import PREDICTORS, Predictor, make_predictor
-from tests.bodies import compact_rig, seen, standing
-from tests.test_dataset import make_public
+from export.baselines.predictors import PREDICTORS, Predictor, make_predictor
+from export.evaluate.evaluation import TOO_FEW, evaluate, sample_facts
+from tests.edge.sources.test_dataset import make_public
+from tests.support.bodies import compact_rig, seen, standing
 
 pytestmark = pytest.mark.export
 
@@ -32,7 +32,12 @@ def make_dataset(root: Path, samples: int = 6, rooms: int = 2) -> Path:
         for k in range(samples):
             joints = standing(1.7, (0.0, 1.8 + 0.4 * k))
             rir = np.random.default_rng(k).normal(size=(6, 640)).astype(np.float32)
-            info = {"pose": "stand" if k % 2 else "reach", "room": f"room {room}", "sir_db": 4.0 * k - 3.0, "height_m": 1.7}
+            info = {
+                "pose": "stand" if k % 2 else "reach",
+                "room": f"room {room}",
+                "sir_db": 4.0 * k - 3.0,
+                "height_m": 1.7,
+            }
             write_sample(env, Sample(str(k), rir, joints, seen(joints), info))
     return root
 
@@ -51,14 +56,24 @@ def off_by(error_m: Callable[[Sample], float], sigma_m: float = 0.1) -> Predicto
 
 
 def test_errors_are_grouped_by_what_the_samples_say(tmp_path: Path) -> None:
-    e = evaluate(make_dataset(tmp_path), "x", off_by(lambda s: 0.12 if s.info["pose"] == "stand" else 0.04))
+    e = evaluate(
+        make_dataset(tmp_path), "x", off_by(lambda s: 0.12 if s.info["pose"] == "stand" else 0.04)
+    )
     assert e.overall["mpjpe_mean"].value == pytest.approx(0.08, abs=1e-6)
-    assert {k: v["mpjpe_median"].value for k, v in e.groups["pose"].items()} == pytest.approx({"reach": 0.04, "stand": 0.12})
+    assert {k: v["mpjpe_median"].value for k, v in e.groups["pose"].items()} == pytest.approx(
+        {"reach": 0.04, "stand": 0.12}
+    )
     assert e.overall["pck_10cm"].value == pytest.approx(0.5)
     assert e.overall["within_sigma"].value == pytest.approx(0.5)
     assert list(e.groups["room"]) == ["room 0", "room 1"]
     assert list(e.groups["microphones"]) == ["6"]
-    assert list(e.groups["sir"]) == ["below 0 dB", "0 to 5 dB", "5 to 10 dB", "10 to 15 dB", "15 to 20 dB"]
+    assert list(e.groups["sir"]) == [
+        "below 0 dB",
+        "0 to 5 dB",
+        "5 to 10 dB",
+        "10 to 15 dB",
+        "15 to 20 dB",
+    ]
     assert next(iter(e.groups["distance"])) == "1.5 to 2 m"
     for by in e.groups.values():
         assert sum(s["pck_15cm"].samples for s in by.values()) == 12
@@ -66,9 +81,20 @@ def test_errors_are_grouped_by_what_the_samples_say(tmp_path: Path) -> None:
 
 
 def test_refused_samples_are_named_and_count_as_misses(tmp_path: Path) -> None:
-    e = evaluate(make_dataset(tmp_path, rooms=1), "x", off_by(lambda s: float("nan") if s.name == "2" else 0.0))
+    e = evaluate(
+        make_dataset(tmp_path, rooms=1),
+        "x",
+        off_by(lambda s: float("nan") if s.name == "2" else 0.0),
+    )
     assert e.no_pose == {"environment1/2": TOO_FEW}
-    assert e.predictions.scale_source.tolist() == ["sound", "sound", "none", "sound", "sound", "sound"]
+    assert e.predictions.scale_source.tolist() == [
+        "sound",
+        "sound",
+        "none",
+        "sound",
+        "sound",
+        "sound",
+    ]
     assert e.overall["pck_20cm"].value == pytest.approx(5 / 6)
     assert e.overall["mpjpe_mean"].samples == 5
 
@@ -89,7 +115,9 @@ def test_damaged_samples_are_named_and_left_out(tmp_path: Path) -> None:
 
 def test_a_limit_is_spread_over_all_rooms(tmp_path: Path) -> None:
     e = evaluate(make_dataset(tmp_path), "x", off_by(lambda s: 0.0), limit=4)
-    assert e.predictions.sample.tolist() == [f"environment{room}/{k}" for room, k in ((1, 0), (1, 4), (2, 1), (2, 5))]
+    assert e.predictions.sample.tolist() == [
+        f"environment{room}/{k}" for room, k in ((1, 0), (1, 4), (2, 1), (2, 5))
+    ]
 
 
 @pytest.mark.parametrize("lifter", sorted(PREDICTORS))
@@ -109,17 +137,29 @@ def test_the_public_format_evaluates_with_every_lifter(tmp_path: Path, lifter: s
 def test_a_missing_mid_hip_still_has_a_distance(tmp_path: Path) -> None:
     joints = standing(1.7, (0.0, 3.0))
     joints[8] = np.nan
-    assert sample_facts(Sample("0", np.zeros((6, 16), np.float32), joints, seen(standing()), {}))["distance_m"] == pytest.approx(
-        3.0, abs=0.2
-    )
+    assert sample_facts(Sample("0", np.zeros((6, 16), np.float32), joints, seen(standing()), {}))[
+        "distance_m"
+    ] == pytest.approx(3.0, abs=0.2)
 
 
-def test_command_writes_json_predictions_and_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_writes_json_predictions_and_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     root = make_dataset(tmp_path / "data")
     (root / "environment1" / "1" / "rir.npy").unlink()
     (root / "environment1" / "2" / "info.json").write_text('{"pose": "<script>alert(1)</script>"}')
     npz, html = tmp_path / "p.npz", tmp_path / "r.html"
-    args = ["evaluate", str(root), "--lifter", "geometric", "--json", "--predictions", str(npz), "--report", str(html)]
+    args = [
+        "evaluate",
+        str(root),
+        "--lifter",
+        "geometric",
+        "--json",
+        "--predictions",
+        str(npz),
+        "--report",
+        str(html),
+    ]
     assert main(args) == 0
     result = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
     assert (result["samples"], list(result["skipped"])) == (11, ["environment1/1"])
@@ -128,7 +168,12 @@ def test_command_writes_json_predictions_and_report(tmp_path: Path, capsys: pyte
     with np.load(npz) as arrays:
         shapes = {name: arrays[name].shape for name in arrays.files}
         assert set(arrays["scale_source"].tolist()) <= {"sound", "height"}
-    assert shapes == {"sample": (11,), "joints": (11, 15, 3), "sigma": (11, 15), "scale_source": (11,)}
+    assert shapes == {
+        "sample": (11,),
+        "joints": (11, 15, 3),
+        "sigma": (11, 15),
+        "scale_source": (11,),
+    }
     text = html.read_text()
     assert "environment1/1" in text
     assert "&lt;script&gt;" in text
@@ -160,7 +205,9 @@ def test_command_prints_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str
         (["--lifter", "vision-only", "--report", "/nowhere/r.html"], "cannot be written"),
     ],
 )
-def test_a_users_mistake_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str], args: list[str], words: str) -> None:
+def test_a_users_mistake_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], args: list[str], words: str
+) -> None:
     root = make_dataset(tmp_path, samples=1, rooms=1)
     assert main(["evaluate", str(root), *args]) == 2
     assert words in capsys.readouterr().err

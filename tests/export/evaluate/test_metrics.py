@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from export.metrics import (
+from export.evaluate.metrics import (
     bootstrap,
     joint_errors,
     procrustes_errors,
@@ -13,7 +13,7 @@ from export.metrics import (
     sample_errors,
     summarise,
 )
-from tests.bodies import standing
+from tests.support.bodies import standing
 
 pytestmark = pytest.mark.export
 
@@ -127,11 +127,13 @@ def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
     assert 0.88 <= np.mean(covered) <= 0.99
 
 
-def test_bootstrap_repeats_and_does_not_depend_on_its_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bootstrap_repeats_and_does_not_depend_on_its_chunks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     v = np.random.default_rng(2).exponential(size=50)
     whole = bootstrap(v, "median")
     assert bootstrap(v, "median") == whole
-    monkeypatch.setattr("export.metrics.CHUNK", 1000)
+    monkeypatch.setattr("export.evaluate.metrics.CHUNK", 1000)
     assert bootstrap(v, "median") == whole
 
 

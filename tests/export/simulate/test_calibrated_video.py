@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from edge.errors import SessionError
-from export.calibrated_video import load_calibration
-from tests import calibrated_video as video
+from edge.core.errors import SessionError
+from export.simulate.calibrated_video import load_calibration
+from tests.support import calibrated_video as video
 
 pytestmark = pytest.mark.export
 
@@ -48,6 +48,8 @@ def test_a_file_that_is_no_calibration_is_refused(tmp_path) -> None:
     (tmp_path / "a.txt").write_text("hello")
     with pytest.raises(SessionError, match="Qualisys"):
         load_calibration(tmp_path / "a.txt")
-    (tmp_path / "b.txt").write_text("<calibration><cameras><camera serial='x'/></cameras></calibration>")
+    (tmp_path / "b.txt").write_text(
+        "<calibration><cameras><camera serial='x'/></cameras></calibration>"
+    )
     with pytest.raises(SessionError, match="intrinsic"):
         load_calibration(tmp_path / "b.txt")

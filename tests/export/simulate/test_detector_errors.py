@@ -5,9 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from export import detector_fit
-from export.detector import FAR, GROUPS, JOINTS, MIRROR, NEAR, NEVER_SEEN, OUTSIDE, load_detector, person_size
-from tests.bodies import CAMERA, standing
+from export.simulate.detector_errors import (
+    FAR,
+    GROUPS,
+    JOINTS,
+    MIRROR,
+    NEAR,
+    NEVER_SEEN,
+    OUTSIDE,
+    load_detector,
+    person_size,
+)
+from export.studies import detector_fit
+from tests.support.bodies import CAMERA, standing
 
 pytestmark = pytest.mark.export
 
@@ -46,7 +56,9 @@ def test_errors_grow_with_the_person_and_have_heavy_tails(free):
         seen = many(free, joints)
         sizes.append(person_size(true))
         errors.append(np.linalg.norm(seen[:, :15, :2] - true[:15], axis=2))
-    assert np.median(errors[0]) / np.median(errors[1]) == pytest.approx(sizes[0] / sizes[1], rel=0.1)
+    assert np.median(errors[0]) / np.median(errors[1]) == pytest.approx(
+        sizes[0] / sizes[1], rel=0.1
+    )
     assert 0.008 < np.median(errors[1]) / sizes[1] < 0.04
     # Of normal errors in two dimensions 99.9 % lie within 3.2 medians.
     assert np.mean(errors[1] / np.median(errors[1], axis=0) > 3.2) > 0.01
@@ -98,7 +110,9 @@ def test_the_fit_finds_the_numbers_it_is_given(free, monkeypatch):
     turned = []
     for k in range(300):
         angle = rng.uniform(-0.6, 0.6)
-        turn = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
+        turn = np.array(
+            [[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]]
+        )
         joints = person(2.5)
         turned.append((joints - joints[8]) @ turn.T + joints[8] + [0.0, 0.0, 0.01 * (k % 40)])
 
@@ -106,7 +120,13 @@ def test_the_fit_finds_the_numbers_it_is_given(free, monkeypatch):
         cut = replace(CAMERA, height=300)
         for joints in turned:
             for view, camera in ((0, CAMERA), (1, cut), (4, CAMERA)):
-                yield view, free.observe(rng, joints, camera), camera.project(joints), joints, camera
+                yield (
+                    view,
+                    free.observe(rng, joints, camera),
+                    camera.project(joints),
+                    joints,
+                    camera,
+                )
 
     monkeypatch.setattr(detector_fit, "observations", observations)
     fitted, counts = detector_fit.fit_detector(None, None)

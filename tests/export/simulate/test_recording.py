@@ -5,17 +5,24 @@ import json
 import numpy as np
 import pytest
 
-from edge.config import ExcitationConfig
-from edge.deconvolution import Deconvolver
-from edge.errors import SessionError
-from edge.excitation import band_window, make_excitation
-from edge.rig import Camera, Rig
-from edge.session import load_session
+from edge.core.config.settings import ExcitationConfig
+from edge.core.errors import SessionError
+from edge.core.rig import Camera, Rig
+from edge.sound.deconvolution import Deconvolver
+from edge.sound.excitation import band_window, make_excitation
+from edge.sources.session.reader import load_session
 from export.__main__ import main
-from export.acoustics import PeriodGrid
-from export.capsules import body_surface
-from export.random_room import random_room
-from export.recording import (
+from export.acoustics.capsules import body_surface
+from export.acoustics.physical_optics import PeriodGrid
+from export.acoustics.random_room import random_room
+from export.acoustics.room import body_response, empty_response
+from export.simulate.recorded_session import (
+    RESPEAKER_USB_V2_MICS,
+    Conditions,
+    array_rig,
+    simulate_session,
+)
+from export.simulate.recording import (
     RESPEAKER_USB_V2,
     ChannelLayout,
     Electronics,
@@ -24,9 +31,7 @@ from export.recording import (
     noise_for_sir,
     random_response,
 )
-from export.room import body_response, empty_response
-from export.simulate import RESPEAKER_USB_V2_MICS, Conditions, array_rig, simulate_session
-from tests.bodies import CAMERA, standing
+from tests.support.bodies import CAMERA, standing
 
 pytestmark = pytest.mark.export
 
@@ -39,7 +44,9 @@ VIDEO = "tests/data/video"
 
 def arrivals(paths_m, c=343.4):
     """Spectra (S, M, F) of one path of unit gain each, paths_m (S, M)."""
-    return np.exp(-2j * np.pi * GRID.frequencies_hz * np.asarray(paths_m)[..., None] / c).astype(np.complex64)
+    return np.exp(-2j * np.pi * GRID.frequencies_hz * np.asarray(paths_m)[..., None] / c).astype(
+        np.complex64
+    )
 
 
 def microphones(raw, layout):
@@ -55,7 +62,9 @@ def test_the_front_end_gives_back_the_response_that_was_put_in(use_reference):
     rig = four_mics()
     response = 0.3 * arrivals([[1.0, 1.5, 2.2, 3.1]])
     flat = flat_electronics(SIGNAL, 1, 4)
-    electronics = Electronics(flat.speaker_response, flat.mic_response, gain=1.0, delay_samples=2.37)
+    electronics = Electronics(
+        flat.speaker_response, flat.mic_response, gain=1.0, delay_samples=2.37
+    )
     raw = Recorder(SIGNAL, RESPEAKER_USB_V2, electronics, np.random.default_rng(0)).period(response)
     assert raw.dtype == np.int16
     assert raw.shape == (1600, 6)
@@ -65,15 +74,21 @@ def test_the_front_end_gives_back_the_response_that_was_put_in(use_reference):
     pulse = np.zeros((4, 1600), complex)
     pulse[:, :801] = 1600 * window / window.sum() * response[0]
     expected = np.fft.ifft(pulse)[:, : got.shape[1]]
-    assert np.abs(got - expected).max() < 10 ** (-45 / 20) * np.abs(expected).max()  # 16 bits at -20 dBFS: -50 dB or better
+    assert (
+        np.abs(got - expected).max() < 10 ** (-45 / 20) * np.abs(expected).max()
+    )  # 16 bits at -20 dBFS: -50 dB or better
 
 
 def test_two_speakers_are_told_apart_by_their_lag():
     mics = np.array([[0.0, 0.0, 0.0], [0.5, 0.0, 0.0]])
-    rig = Rig(mics + np.array([0.0, 0.1, 0.0]), mics, np.array([[0, 0], [1, 1], [0, 1]]), CAMERA, 343.4)
+    rig = Rig(
+        mics + np.array([0.0, 0.1, 0.0]), mics, np.array([[0, 0], [1, 1], [0, 1]]), CAMERA, 343.4
+    )
     paths = np.array([[1.0, 2.0], [3.0, 4.0]])
     layout = ChannelLayout(2, (0, 1))
-    raw = Recorder(SIGNAL, layout, flat_electronics(SIGNAL, 2, 2), np.random.default_rng(0)).period(0.3 * arrivals(paths))
+    raw = Recorder(SIGNAL, layout, flat_electronics(SIGNAL, 2, 2), np.random.default_rng(0)).period(
+        0.3 * arrivals(paths)
+    )
     h = np.abs(Deconvolver(SIGNAL, rig, 0.03)(microphones(raw, layout)))
     for row, (s, m) in zip(h, rig.pairs, strict=True):
         assert np.argmax(row) / 16000 * 343.4 == pytest.approx(paths[s, m], abs=0.02)
@@ -82,7 +97,12 @@ def test_two_speakers_are_told_apart_by_their_lag():
 def test_noise_level_gives_the_asked_signal_to_interference():
     rig, joints = four_mics(), standing()
     known = joints[np.isfinite(joints[:, 0])]
-    room = random_room(np.random.default_rng(0), CAMERA.room_rotation, 1.2, np.concatenate([rig.speakers, rig.mics, known]))
+    room = random_room(
+        np.random.default_rng(0),
+        CAMERA.room_rotation,
+        1.2,
+        np.concatenate([rig.speakers, rig.mics, known]),
+    )
     body = body_surface(joints, GRID.patch_spacing_m(343.4), np.random.default_rng(0))
     k = body_response(room, body, rig.speakers, rig.mics, GRID, 343.4, order=1)
     first = float(rig.arrival_s(known).min())
@@ -136,7 +156,9 @@ def make_session(path, seed=0, **options):
     joints = SMALL.from_room(CAMERA.to_room(standing(position=(0.2, 3.0))))
     poses = np.stack([joints, joints + np.array([0.02, 0.0, 0.0])])
     frames = [np.full((48, 64, 3), 30 * i, np.uint8) for i in range(2)]
-    room = simulate_session(path, rig, CONFIG, RESPEAKER_USB_V2, poses, frames, seed=seed, empty_s=0.5, **options)
+    room = simulate_session(
+        path, rig, CONFIG, RESPEAKER_USB_V2, poses, frames, seed=seed, empty_s=0.5, **options
+    )
     return rig, poses, room
 
 
@@ -159,7 +181,9 @@ def test_a_session_loads_and_repeats_with_its_seed(tmp_path):
 
 
 def test_a_body_appears_after_the_empty_periods_where_it_is(tmp_path):
-    rig, poses, _ = make_session(tmp_path / "a", conditions=Conditions(sir_db=25.0, position_error_m=0.0))
+    rig, poses, _ = make_session(
+        tmp_path / "a", conditions=Conditions(sir_db=25.0, position_error_m=0.0)
+    )
     session = load_session(tmp_path / "a")
     front_end = Deconvolver(session.excitation, rig)
     h = []
@@ -182,10 +206,16 @@ def test_the_empty_room_is_above_the_echo_as_measured():
     for seed in range(6):
         rng, joints = np.random.default_rng(seed), standing(position=(0.3, 2.5 + 0.3 * seed))
         known = joints[np.isfinite(joints[:, 0])]
-        room = random_room(rng, CAMERA.room_rotation, 1.2, np.concatenate([rig.speakers, rig.mics, known]))
+        room = random_room(
+            rng, CAMERA.room_rotation, 1.2, np.concatenate([rig.speakers, rig.mics, known])
+        )
         h0 = np.abs(GRID.response(empty_response(room, rig.speakers, rig.mics, GRID, 343.4))[0])
         body = body_surface(joints, GRID.patch_spacing_m(343.4), rng)
-        k = np.abs(GRID.response(body_response(room, body, rig.speakers, rig.mics, GRID, 343.4, order=0))[0])
+        k = np.abs(
+            GRID.response(body_response(room, body, rig.speakers, rig.mics, GRID, 343.4, order=0))[
+                0
+            ]
+        )
         first = int((rig.arrival_s(known).min() - 0.002) * 16000)
         gate = slice(first, first + 80)
         echo = np.sqrt((k[:, gate] ** 2).mean())
@@ -198,7 +228,22 @@ def test_the_empty_room_is_above_the_echo_as_measured():
 @pytest.mark.parametrize("camera", [1, 4])
 def test_the_command_writes_a_session_of_a_camera(tmp_path, camera, capsys):
     out = tmp_path / "s"
-    assert main(["session", "--video", VIDEO, "--camera", str(camera), "--out", str(out), "--empty", "0.2"]) == 0
+    assert (
+        main(
+            [
+                "session",
+                "--video",
+                VIDEO,
+                "--camera",
+                str(camera),
+                "--out",
+                str(out),
+                "--empty",
+                "0.2",
+            ]
+        )
+        == 0
+    )
     session = load_session(out)
     assert session.periods == 52
     assert session.truth is not None
@@ -214,6 +259,8 @@ def test_mistakes_are_one_sentence(tmp_path, capsys):
     assert main(["session", "--video", str(tmp_path), "--out", str(tmp_path / "s")]) == 2
     assert "cannot be opened as a video" in capsys.readouterr().err
     with pytest.raises(SessionError, match="poses have shape"):
-        simulate_session(tmp_path, four_mics(), CONFIG, RESPEAKER_USB_V2, np.zeros((2, 15, 3)), [], seed=0)
+        simulate_session(
+            tmp_path, four_mics(), CONFIG, RESPEAKER_USB_V2, np.zeros((2, 15, 3)), [], seed=0
+        )
     with pytest.raises(ValueError, match="channel of their own"):
         ChannelLayout(4, (0, 1, 2, 3), 3)

@@ -12,15 +12,21 @@ import fsspec
 import numpy as np
 import pytest
 
-from edge.dataset import find_environments, load_environment
-from edge.errors import ConfigError, PosekernelError
-from edge.pose_kernel import analytic_signal
-from export.acoustics import PeriodGrid
-from export.dataset_simulation import PERSON_EVERY_NS, DriftingRoom, Order, SoundStage, simulate_environment
-from export.levels import ROWS, levels_of, measured_levels
-from export.room import Room, empty_response
-from export.scenes import make_scene, scene_rng
-from export.shards import MARKER, STAGING, Plan, Store, make_all, worker_pool
+from edge.core.errors import ConfigError, PosekernelError
+from edge.sound.pose_kernel import analytic_signal
+from edge.sources.session.dataset import find_environments, load_environment
+from export.acoustics.physical_optics import PeriodGrid
+from export.acoustics.room import Room, empty_response
+from export.simulate.samples import (
+    PERSON_EVERY_NS,
+    DriftingRoom,
+    Order,
+    SoundStage,
+    simulate_environment,
+)
+from export.simulate.scenes import make_scene, scene_rng
+from export.simulate.shards import MARKER, STAGING, Plan, Store, make_all, worker_pool
+from export.studies.levels import ROWS, levels_of, measured_levels
 
 pytestmark = pytest.mark.export
 
@@ -29,7 +35,11 @@ SMALL = Plan("test", 3, seed=2, per_room=1, family="compact")
 
 
 def files(folder):
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +60,11 @@ def samples(environment):
 def test_the_dataset_format_holds_everything(samples, environment):
     loaded, found = samples
     assert [s.name for s in found] == ["0", "1", "2", "3"]
-    assert np.load(environment / "rir_empty.npy").shape == found[0].rir.shape == (6, round(0.04 * loaded.sample_rate_hz))
+    assert (
+        np.load(environment / "rir_empty.npy").shape
+        == found[0].rir.shape
+        == (6, round(0.04 * loaded.sample_rate_hz))
+    )
     for s in found:
         assert s.joints.shape == s.keypoints.pixels.shape == (25, 3)
         assert s.clean.shape == s.rir.shape
@@ -58,9 +72,21 @@ def test_the_dataset_format_holds_everything(samples, environment):
         assert s.info["room"] == "val-12-000000"
         assert 1.05 < s.info["height_m"] < 2.05
         assert s.info["distance_m"] == pytest.approx(np.linalg.norm(s.joints[8]), abs=1e-3)
-        assert {"pose", "clip", "body", "heading_deg", "sir_db", "room_size_m", "t60_s", "band_hz", "split"} <= set(s.info)
+        assert {
+            "pose",
+            "clip",
+            "body",
+            "heading_deg",
+            "sir_db",
+            "room_size_m",
+            "t60_s",
+            "band_hz",
+            "split",
+        } <= set(s.info)
         seen = s.keypoints.pixels[:15, 2] > 0.7
-        off = np.linalg.norm(s.keypoints.pixels[:15, :2] - loaded.rig.camera.project(s.joints[:15]), axis=1)[seen]
+        off = np.linalg.norm(
+            s.keypoints.pixels[:15, :2] - loaded.rig.camera.project(s.joints[:15]), axis=1
+        )[seen]
         assert np.median(off) < 25.0
 
 
@@ -87,7 +113,10 @@ def test_noise_is_as_strong_as_said(samples):
     for s in found:
         first = float(loaded.rig.arrival_s(s.joints).min())
         gate = slice(int((first - 0.6 / c) * rate), int((first + 1.4 / c) * rate))
-        echo, noise = np.sqrt(np.mean(s.clean[:, gate] ** 2)), np.sqrt(np.mean((s.rir - s.clean)[:, gate] ** 2))
+        echo, noise = (
+            np.sqrt(np.mean(s.clean[:, gate] ** 2)),
+            np.sqrt(np.mean((s.rir - s.clean)[:, gate] ** 2)),
+        )
         # Drift that was not undone counts as echo here.
         assert 20.0 * np.log10(echo / noise) == pytest.approx(s.info["sir_db"], abs=2.5)
         assert noise == pytest.approx(s.info["noise_rms"], rel=0.3)
@@ -161,7 +190,9 @@ def test_a_folder_of_other_settings_is_not_mixed_up(tmp_path):
         store.complete(replace(SMALL, seed=3).orders()[0])
 
 
-@pytest.mark.parametrize("wrong", [{"samples": 0}, {"samples": 3, "per_room": 0}, {"samples": 3, "family": "drum"}])
+@pytest.mark.parametrize(
+    "wrong", [{"samples": 0}, {"samples": 3, "per_room": 0}, {"samples": 3, "family": "drum"}]
+)
 def test_a_plan_that_makes_no_sense_is_refused(wrong):
     with pytest.raises(ConfigError):
         Plan("train", **wrong)
@@ -175,7 +206,15 @@ def test_any_fsspec_url_is_written_to():
     assert store.complete(order)
     fs = fsspec.filesystem("memory")
     names = {p.removeprefix("/posekernel-test/environment1/") for p in fs.find("/posekernel-test")}
-    assert {"rig.json", "rir_empty.npy", MARKER, "0/rir.npy", "0/gnd.npy", "0/keypoints.npy", "0/info.json"} == names
+    assert {
+        "rig.json",
+        "rir_empty.npy",
+        MARKER,
+        "0/rir.npy",
+        "0/gnd.npy",
+        "0/keypoints.npy",
+        "0/info.json",
+    } == names
     assert json.loads(fs.cat_file(f"/posekernel-test/environment1/{MARKER}"))["people"] == 1
 
 
@@ -188,7 +227,19 @@ def test_workers_are_counted_and_errors_reach_the_user(tmp_path):
 
 def test_a_killed_run_is_taken_up_again_and_nothing_doubles(tmp_path):
     out = tmp_path / "d"
-    arguments = ["simulate", "--samples", "3", "--per-room", "1", "--rig", "compact", "--split", "val", "--workers", "1"]
+    arguments = [
+        "simulate",
+        "--samples",
+        "3",
+        "--per-room",
+        "1",
+        "--rig",
+        "compact",
+        "--split",
+        "val",
+        "--workers",
+        "1",
+    ]
     command = [sys.executable, "-m", "export", *arguments, "--out", str(out)]
     first = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 60.0

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from edge.errors import ConfigError
-from edge.rig import Camera
-from export.bodies import body_split
-from export.conditions import CONDITIONS, joints_in_view
-from export.mocap import clip_split
-from export.rigs import ARRAYS, FAMILIES, sample_rig
-from export.scenes import CAMERA_HEIGHT_M, DISTANCE_M, LEAST_SEEN, SPLITS, make_scene
+from edge.core.errors import ConfigError
+from edge.core.rig import Camera
+from export.bodies.body import body_split
+from export.bodies.mocap import clip_split
+from export.simulate.conditions import CONDITIONS, joints_in_view
+from export.simulate.rigs import ARRAYS, FAMILIES, sample_rig
+from export.simulate.scenes import CAMERA_HEIGHT_M, DISTANCE_M, LEAST_SEEN, SPLITS, make_scene
 
 pytestmark = pytest.mark.export
 
@@ -27,7 +27,9 @@ def test_a_scene_follows_from_its_numbers(scenes):
     assert again.name == same.name
     assert np.array_equal(again.room.size_m, same.room.size_m)
     assert np.array_equal(again.rig.measured.mics, same.rig.measured.mics)
-    assert all(np.array_equal(a.joints, b.joints) for a, b in zip(again.people, same.people, strict=True))
+    assert all(
+        np.array_equal(a.joints, b.joints) for a, b in zip(again.people, same.people, strict=True)
+    )
     assert not np.array_equal(scenes["train"][0].room.size_m, same.room.size_m)
     assert not np.array_equal(scenes["val"][1].room.size_m, same.room.size_m)
 
@@ -70,13 +72,18 @@ def test_every_family_gives_rigs_whose_written_place_is_nearly_the_true_one(fami
         assert rig.excitation.band_hz[0] >= 1000.0
         assert rig.excitation.band_hz[1] < rig.excitation.sample_rate_hz / 2
         assert len(rig.layout.mic_channels) == len(rig.true.mics)
-        off = np.concatenate([rig.true.mics - rig.measured.mics, rig.true.speakers - rig.measured.speakers])
+        off = np.concatenate(
+            [rig.true.mics - rig.measured.mics, rig.true.speakers - rig.measured.speakers]
+        )
         off = np.linalg.norm(off, axis=1)
         assert 1e-4 < off.max() < (0.08 if len(rig.true.speakers) == 4 else 0.02)
         assert (CAMERA.to_room(rig.true.speakers)[:, 2] > 0.0).all()
         if family in ARRAYS:
             assert len(rig.true.mics) == len(ARRAYS[family].mics_m)
-            spans = [np.linalg.norm(m[:, None] - m, axis=2).max() for m in (rig.true.mics, rig.measured.mics)]
+            spans = [
+                np.linalg.norm(m[:, None] - m, axis=2).max()
+                for m in (rig.true.mics, rig.measured.mics)
+            ]
             assert abs(spans[0] - spans[1]) < 0.004
         if family == "compact":
             assert rig.excitation.sample_rate_hz == 16000

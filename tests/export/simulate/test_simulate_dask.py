@@ -9,9 +9,9 @@ import time
 
 import pytest
 
-from edge.dataset import find_environments, load_environment
-from edge.errors import DeviceError
-from export.shards import MARKER, ONE_THREAD, STAGING, Plan, Store, make_all
+from edge.core.errors import DeviceError
+from edge.sources.session.dataset import find_environments, load_environment
+from export.simulate.shards import MARKER, ONE_THREAD, STAGING, Plan, Store, make_all
 
 pytestmark = pytest.mark.export
 pytest.importorskip("distributed")
@@ -29,13 +29,33 @@ def dask(*arguments):
 def cluster(tmp_path):
     """The scheduler's address and two worker processes."""
     contact = tmp_path / "scheduler.json"
-    started = [dask("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(contact))]
+    started = [
+        dask(
+            "scheduler",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            "0",
+            "--no-dashboard",
+            "--scheduler-file",
+            str(contact),
+        )
+    ]
     try:
         deadline = time.monotonic() + 30.0
         while not (contact.exists() and contact.stat().st_size) and time.monotonic() < deadline:
             time.sleep(0.05)
-        options = ("--scheduler-file", str(contact), "--nthreads", "1", "--no-nanny", "--no-dashboard")
-        workers = [dask("worker", *options, "--local-directory", str(tmp_path / f"w{k}")) for k in range(2)]
+        options = (
+            "--scheduler-file",
+            str(contact),
+            "--nthreads",
+            "1",
+            "--no-nanny",
+            "--no-dashboard",
+        )
+        workers = [
+            dask("worker", *options, "--local-directory", str(tmp_path / f"w{k}")) for k in range(2)
+        ]
         started += workers
         yield json.loads(contact.read_text())["address"], workers
     finally:
@@ -45,7 +65,11 @@ def cluster(tmp_path):
 
 
 def contents(folder):
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file()
+    }
 
 
 def test_a_worker_killed_midway_loses_and_doubles_nothing(cluster, tmp_path):

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge.bench.front_end_peers import numpy_stages
-from edge.bench.scene import make_scene
+from edge.tools.bench.front_end_peers import numpy_stages
+from edge.tools.bench.scene import make_scene
 from export.__main__ import main
-from export.bench_peers import PeerRow, bench_peers, torch_stages
 from export.commands.bench_peers import table
+from export.studies.bench_peers import PeerRow, bench_peers, torch_stages
 
 pytestmark = pytest.mark.export
 
@@ -41,7 +41,9 @@ def test_peers_that_are_there_agree_and_the_rest_is_named(monkeypatch: pytest.Mo
     assert text.count("absent: not installed") == sum(bool(r.absent) for r in rows)
 
 
-def test_the_command_gives_one_json_object(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_gives_one_json_object(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     rows = (
         PeerRow("front end", "posekernel", 1.0, 1.1, "posekernel", 1.0),
         PeerRow("front end", "PyTorch", absent="not installed"),

@@ -5,14 +5,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.rig import Camera
+from edge.core.rig import Camera
 from export.__main__ import main
-from export.acting import RATE_HZ, Actor, Take
-from export.bodies import sample_body
-from export.fall_scripts import FALLS, NEGATIVES, fall_take, negative_take
-from export.falls import EXPECTED, IN_TIME_S, Told, confusion_table, fall_table, negative_table, sense
-from export.lifter_errors import LifterErrors
-from export.poses import sample_pose
+from export.bodies.acting import RATE_HZ, Actor, Take
+from export.bodies.body import sample_body
+from export.bodies.poses import sample_pose
+from export.studies.fall_scripts import FALLS, NEGATIVES, fall_take, negative_take
+from export.studies.falls import (
+    EXPECTED,
+    IN_TIME_S,
+    Told,
+    confusion_table,
+    fall_table,
+    negative_table,
+    sense,
+)
+from export.studies.lifter_errors import LifterErrors
 
 pytestmark = pytest.mark.export
 
@@ -35,7 +43,9 @@ def test_a_fall_ends_on_the_floor_and_is_told_in_time(kind: str) -> None:
     assert told.delay_s <= IN_TIME_S
 
 
-@pytest.mark.parametrize("kind", ["sits down", "lies down on a sofa or bed", "kneels", "walks out of view"])
+@pytest.mark.parametrize(
+    "kind", ["sits down", "lies down on a sofa or bed", "kneels", "walks out of view"]
+)
 def test_what_is_no_fall_is_not_told_as_one(kind: str) -> None:
     assert kind in EXPECTED
     told = sense(a_take(kind, 2), np.random.default_rng(6))
@@ -45,7 +55,9 @@ def test_what_is_no_fall_is_not_told_as_one(kind: str) -> None:
 
 def test_lying_on_a_sofa_is_acted_at_its_height() -> None:
     take = a_take("lies down on a sofa or bed", 3)
-    lying = [j[[1, 8], 2].mean() for j, p in zip(take.joints, take.postures, strict=True) if p == "lying"]
+    lying = [
+        j[[1, 8], 2].mean() for j, p in zip(take.joints, take.postures, strict=True) if p == "lying"
+    ]
     assert 0.4 < np.median(lying) < 0.8
 
 
@@ -103,7 +115,12 @@ def test_tables_count_right_late_missed_and_false() -> None:
     def told(name: str, events: list[float], falls: list[int]) -> Told:
         return Told(Take(name, body, [np.zeros((25, 3))] * 600, falls=falls), falls=events)
 
-    rows = [told(kind, [11.0], [100]), told(kind, [12.5], [100]), told(kind, [], [100]), told(kind, [11.0, 20.0], [100])]
+    rows = [
+        told(kind, [11.0], [100]),
+        told(kind, [12.5], [100]),
+        told(kind, [], [100]),
+        told(kind, [11.0, 20.0], [100]),
+    ]
     rows += [told(other, [], []), told(other, [3.0], [])]
     assert f"| {kind} | 4 | 2 | 1 | 1 | 1 |" in fall_table(rows)
     assert f"| {other} | 2 | 2.0 | 1 |" in negative_table(rows)
@@ -122,7 +139,22 @@ def test_the_command_says_how_to_make_its_report_again(
         return [sense(a_take("collapses", 4), np.random.default_rng(7))]
 
     monkeypatch.setattr("export.commands.falls.act_all", one_take)
-    assert main(["falls", "--falls", "3", "--minutes", "2", "--seed", "9", "--out", str(tmp_path / "falls.md")]) == 0
+    assert (
+        main(
+            [
+                "falls",
+                "--falls",
+                "3",
+                "--minutes",
+                "2",
+                "--seed",
+                "9",
+                "--out",
+                str(tmp_path / "falls.md"),
+            ]
+        )
+        == 0
+    )
     report = capsys.readouterr().out
     assert asked == [(9, 3, 2.0)]
     assert "posekernel-export falls --falls 3 --minutes 2 --seed 9" in report

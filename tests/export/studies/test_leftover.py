@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from export.leftover import leftover_table, leftovers
+from export.studies.leftover import leftover_table, leftovers
 
 pytestmark = pytest.mark.export
 

@@ -7,23 +7,46 @@ from pathlib import Path
 
 import pytest
 
-from edge.network_lifter import NetworkLifter
-from tests.bodies import compact_rig, seen, standing
+from edge.lifting.network_lifter import NetworkLifter
+from tests.support.bodies import compact_rig, seen, standing
 
 pytestmark = [pytest.mark.export, pytest.mark.train]
 
 
 def test_make_model_ends_with_both_forms_evaluated(tmp_path: Path) -> None:
     folders = [f"DATA={tmp_path}/data", f"RUN={tmp_path}/run", f"TRAIN_VENV={sys.prefix}"]
-    command = ["make", "--no-print-directory", "model", "CONFIG=debug", "SAMPLES_debug=40 40 20", *folders]
-    done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, timeout=900)
+    command = [
+        "make",
+        "--no-print-directory",
+        "model",
+        "CONFIG=debug",
+        "SAMPLES_debug=40 40 20",
+        *folders,
+    ]
+    done = subprocess.run(
+        command, cwd=Path(__file__).parents[3], capture_output=True, text=True, timeout=900
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     table = [line for line in done.stdout.splitlines() if line.startswith("|")]
-    names = ("lifter_ray_int8.tflite", "lifter_ray.tflite", "lifter_volume_int8.tflite", "lifter_ray.tflite:silent", "geometric")
+    names = (
+        "lifter_ray_int8.tflite",
+        "lifter_ray.tflite",
+        "lifter_volume_int8.tflite",
+        "lifter_ray.tflite:silent",
+        "geometric",
+    )
     for name in names:
         assert any(f"{name} | 20 " in line for line in table), done.stdout
-    cards = {form: json.loads((tmp_path / f"run/models/lifter_{form}.json").read_text()) for form in ("ray", "volume")}
+    cards = {
+        form: json.loads((tmp_path / f"run/models/lifter_{form}.json").read_text())
+        for form in ("ray", "volume")
+    }
     assert cards["ray"]["files"]["vision"] == cards["volume"]["files"]["vision"]
     for form, card in cards.items():
         assert card["form"] == form
-        assert NetworkLifter(tmp_path / f"run/models/lifter_{form}.tflite")(seen(standing()), None, compact_rig()) is not None
+        assert (
+            NetworkLifter(tmp_path / f"run/models/lifter_{form}.tflite")(
+                seen(standing()), None, compact_rig()
+            )
+            is not None
+        )

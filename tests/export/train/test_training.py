@@ -10,25 +10,34 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'posekernel[train]'")
+torch = pytest.importorskip(
+    "torch", reason="PyTorch is not installed: pip install 'posekernel[train]'"
+)
 
 from edge import ray_decoder  # noqa: E402
-from edge.dataset import Sample, write_environment, write_sample  # noqa: E402
-from edge.errors import ConfigError, ModelError  # noqa: E402
-from edge.forms import form_of  # noqa: E402
-from edge.frustum import FrustumSpec, frustum_sound, pairs_for  # noqa: E402
-from edge.mirror import MIRROR, mirrored, mirrored_rig  # noqa: E402
-from edge.network_lifter import NetworkLifter, load_card  # noqa: E402
-from edge.rays import CHANNELS, CONTEXT, FEATURES, N_JOINTS, RaySpec, keypoint_view  # noqa: E402
-from export.batches import fusion_batch, observed_view, see  # noqa: E402
-from export.losses import predict  # noqa: E402
-from export.network import RayConfig, RayNet, VisionConfig, VisionNet  # noqa: E402
-from export.samples import Augmentation, SoundSet, scaled_rig  # noqa: E402
-from export.shipped import load_shipped, refit_norms  # noqa: E402
-from export.train import load_networks, train  # noqa: E402
-from export.train_config import CONFIGS, TrainConfig, VisionTraining, config_from, named_config, with_settings  # noqa: E402
-from export.volume_network import VolumeConfig, VolumeNet  # noqa: E402
-from tests.test_rays import BAND, CAMERA, RATE, echoes, make_rig, seen, standing  # noqa: E402
+from edge.core.errors import ConfigError, ModelError  # noqa: E402
+from edge.lifting.frustum import FrustumSpec, frustum_sound, pairs_for  # noqa: E402
+from edge.lifting.mirror import MIRROR, mirrored, mirrored_rig  # noqa: E402
+from edge.lifting.network_forms import form_of  # noqa: E402
+from edge.lifting.network_lifter import NetworkLifter, load_card  # noqa: E402
+from edge.lifting.rays import CHANNELS, CONTEXT, FEATURES, N_JOINTS, RaySpec, keypoint_view  # noqa: E402
+from edge.sources.session.dataset import Sample, write_environment, write_sample  # noqa: E402
+from export.train.batches import fusion_batch, observed_view, see  # noqa: E402
+from export.train.configuration import (
+    CONFIGS,
+    TrainConfig,
+    VisionTraining,
+    config_from,
+    named_config,
+    with_settings,
+)
+from export.train.losses import predict  # noqa: E402
+from export.train.ray_network import RayConfig, RayNet, VisionConfig, VisionNet  # noqa: E402
+from export.train.shipped import load_shipped, refit_norms  # noqa: E402
+from export.train.training import load_networks, train  # noqa: E402
+from export.train.training_samples import Augmentation, SoundSet, scaled_rig  # noqa: E402
+from export.train.volume_network import VolumeConfig, VolumeNet  # noqa: E402
+from tests.edge.lifting.test_rays import BAND, CAMERA, RATE, echoes, make_rig, seen, standing  # noqa: E402
 
 pytestmark = [pytest.mark.export, pytest.mark.train]
 
@@ -45,7 +54,7 @@ TINY = replace(
     volume=VolumeConfig(spec=FrustumSpec(side=6, bins=12, pairs=3), audio=4, width=8, hidden=16),
 )
 FORMS = ("ray", "volume")
-MODELS = Path(__file__).parents[1] / "edge/models"
+MODELS = Path(__file__).parents[3] / "edge/models"
 
 
 @pytest.fixture(scope="module")
@@ -62,13 +71,23 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
             joints[:15] = standing(rng.uniform(1.8, 3.8), CAMERA, rng.uniform(-0.3, 0.3))
             clean = echoes(joints[:15], rig).analytic.real.astype(np.float32)
             noisy = clean + 0.1 * clean.std() * rng.normal(size=clean.shape).astype(np.float32)
-            write_sample(environment, Sample(str(k), noisy, joints, seen(joints[:15], CAMERA), {"sir_db": 20.0}, clean))
+            write_sample(
+                environment,
+                Sample(str(k), noisy, joints, seen(joints[:15], CAMERA), {"sir_db": 20.0}, clean),
+            )
     return path
 
 
 @pytest.fixture(scope="module", params=FORMS)
-def trained(request: pytest.FixtureRequest, dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return train(replace(TINY, form=request.param), dataset, tmp_path_factory.mktemp("run"), say=lambda line: None)
+def trained(
+    request: pytest.FixtureRequest, dataset: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    return train(
+        replace(TINY, form=request.param),
+        dataset,
+        tmp_path_factory.mktemp("run"),
+        say=lambda line: None,
+    )
 
 
 def test_the_last_layers_start_from_the_image(dataset: Path) -> None:
@@ -96,7 +115,11 @@ def test_a_batch_is_what_the_device_computes(dataset: Path, form: str) -> None:
         view = keypoint_view(seen(stored.joints, CAMERA), heard.rig)
         assert view is not None
         depth, xy = (x[0] for x in see(vision, observed_view([heard.observed])))
-        for got, wanted in zip(batch.inputs, form_of(spec).inputs(view, depth, xy, heard.kernels, heard.rig), strict=True):
+        for got, wanted in zip(
+            batch.inputs,
+            form_of(spec).inputs(view, depth, xy, heard.kernels, heard.rig),
+            strict=True,
+        ):
             np.testing.assert_allclose(got[i].numpy(), wanted, atol=2e-3)
 
 
@@ -104,7 +127,11 @@ def test_a_batch_is_what_the_device_computes(dataset: Path, form: str) -> None:
 def test_tensors_decode_as_on_the_device(dataset: Path, form: str) -> None:
     c = replace(TINY, form=form)
     samples = SoundSet([dataset / "train"])
-    batch, views = fusion_batch([samples.recorded(i) for i in range(4)], VisionNet(VisionConfig(16, 1)).eval(), c.fusion.spec)
+    batch, views = fusion_batch(
+        [samples.recorded(i) for i in range(4)],
+        VisionNet(VisionConfig(16, 1)).eval(),
+        c.fusion.spec,
+    )
     torch.manual_seed(1)
     net = c.make_network().eval()
     for p in net.parameters():
@@ -113,7 +140,11 @@ def test_tensors_decode_as_on_the_device(dataset: Path, form: str) -> None:
     logits, residual = net(*batch.inputs)
     for i in range(4):
         device = form_of(c.fusion.spec).decode(
-            (logits[i].detach(), residual[i].detach()), batch.log_depth[i], batch.xy[i], views.one(i), c.fusion.decoding
+            (logits[i].detach(), residual[i].detach()),
+            batch.log_depth[i],
+            batch.xy[i],
+            views.one(i),
+            c.fusion.decoding,
         )
         np.testing.assert_allclose(joints[i] @ views.turn[i].T, device.joints, atol=1e-3)
 
@@ -137,7 +168,10 @@ def test_the_volume_network_knows_no_order_of_pairs() -> None:
     torch.manual_seed(0)
     net = VolumeNet(TINY.volume).eval()
     s = TINY.volume.spec
-    sound, image = torch.randn(1, 3, s.bins, s.side, s.side), torch.rand(1, s.bins, s.side, s.side, N_JOINTS)
+    sound, image = (
+        torch.randn(1, 3, s.bins, s.side, s.side),
+        torch.rand(1, s.bins, s.side, s.side, N_JOINTS),
+    )
     for p in net.parameters():
         torch.nn.init.normal_(p, std=0.2)
     one = net(sound, image, torch.zeros(1, CONTEXT))
@@ -148,14 +182,20 @@ def test_the_volume_network_knows_no_order_of_pairs() -> None:
 
 def test_a_mirrored_world_has_the_same_arrivals() -> None:
     rig, joints = make_rig(CAMERA), standing(2.4, CAMERA)
-    np.testing.assert_allclose(mirrored_rig(rig).arrival_s(mirrored(joints)), rig.arrival_s(joints)[:, MIRROR], rtol=1e-12)
+    np.testing.assert_allclose(
+        mirrored_rig(rig).arrival_s(mirrored(joints)), rig.arrival_s(joints)[:, MIRROR], rtol=1e-12
+    )
     down = -CAMERA.room_rotation[2]
-    np.testing.assert_allclose(-mirrored_rig(rig).camera.room_rotation[2], down * (-1.0, 1.0, 1.0), atol=1e-12)
+    np.testing.assert_allclose(
+        -mirrored_rig(rig).camera.room_rotation[2], down * (-1.0, 1.0, 1.0), atol=1e-12
+    )
 
 
 def test_a_larger_world_with_faster_sound_has_the_same_arrivals_and_image() -> None:
     rig, joints = make_rig(CAMERA), standing(2.4, CAMERA)
-    np.testing.assert_allclose(scaled_rig(rig, 1.2).arrival_s(1.2 * joints), rig.arrival_s(joints), rtol=1e-12)
+    np.testing.assert_allclose(
+        scaled_rig(rig, 1.2).arrival_s(1.2 * joints), rig.arrival_s(joints), rtol=1e-12
+    )
     np.testing.assert_allclose(CAMERA.project(1.2 * joints), CAMERA.project(joints), atol=1e-9)
 
 
@@ -176,12 +216,21 @@ def test_interference_is_as_strong_as_asked(dataset: Path) -> None:
     for sir_db in (0.0, 12.0):
         ratios = []
         for k in range(20):
-            heard = samples.augmented(2, replace(plain, sir_db=(sir_db, sir_db)), np.random.default_rng(k))
+            heard = samples.augmented(
+                2, replace(plain, sir_db=(sir_db, sir_db)), np.random.default_rng(k)
+            )
             clean = samples.samples[2].clean
             arrival = float(heard.rig.arrival_s(heard.joints[8]).mean())
-            near = slice(int((arrival - 0.7 * 2 / 343) * RATE), int((arrival + 0.7 * 2 / 343) * RATE))
+            near = slice(
+                int((arrival - 0.7 * 2 / 343) * RATE), int((arrival + 0.7 * 2 / 343) * RATE)
+            )
             noise = heard.kernels.analytic - clean
-            ratios.append(10 * np.log10((np.abs(clean[:, near]) ** 2).sum() / (np.abs(noise[:, near]) ** 2).sum()))
+            ratios.append(
+                10
+                * np.log10(
+                    (np.abs(clean[:, near]) ** 2).sum() / (np.abs(noise[:, near]) ** 2).sum()
+                )
+            )
         assert np.mean(ratios) == pytest.approx(sir_db, abs=0.5)
 
 
@@ -204,31 +253,57 @@ def test_a_checkpoint_explains_itself(trained: Path) -> None:
     assert config_from(json.loads(json.dumps(config.as_dict()))) == config
 
 
-def test_an_interrupted_run_ends_as_an_unbroken_one(dataset: Path, trained: Path, tmp_path: Path) -> None:
+def test_an_interrupted_run_ends_as_an_unbroken_one(
+    dataset: Path, trained: Path, tmp_path: Path
+) -> None:
     lines: list[str] = []
     (tmp_path / "vision.pt").write_bytes((trained.parent / "vision.pt").read_bytes())
     tiny = load_networks(trained)[0]
-    train(replace(tiny, patience=1), dataset, tmp_path, minutes=1e-9, say=lines.append)  # one step, then the time is over
+    train(
+        replace(tiny, patience=1), dataset, tmp_path, minutes=1e-9, say=lines.append
+    )  # one step, then the time is over
     train(tiny, dataset, tmp_path, say=lines.append)
     assert "going on at step 1" in lines
     assert torch.load(tmp_path / "last.pt", weights_only=True)["step"] == 6
     with pytest.raises(ConfigError, match="another network"):
-        train(replace(tiny, ray=RayConfig(width=8), volume=VolumeConfig(width=8)), dataset, tmp_path, say=lines.append)
+        train(
+            replace(tiny, ray=RayConfig(width=8), volume=VolumeConfig(width=8)),
+            dataset,
+            tmp_path,
+            say=lines.append,
+        )
 
 
-def test_finetuning_starts_from_the_checkpoint(dataset: Path, trained: Path, tmp_path: Path) -> None:
-    best = train(replace(TINY, steps=1, validate=1, rate=0.0), dataset, tmp_path, finetune=trained, say=lambda line: None)
+def test_finetuning_starts_from_the_checkpoint(
+    dataset: Path, trained: Path, tmp_path: Path
+) -> None:
+    best = train(
+        replace(TINY, steps=1, validate=1, rate=0.0),
+        dataset,
+        tmp_path,
+        finetune=trained,
+        say=lambda line: None,
+    )
     _, _, before, _ = load_networks(trained)
     _, _, after, _ = load_networks(best)
     for a, b in zip(before.parameters(), after.parameters(), strict=True):
         torch.testing.assert_close(a, b)
 
 
-def test_finetuning_sees_with_the_network_that_it_is_given(dataset: Path, trained: Path, tmp_path: Path) -> None:
+def test_finetuning_sees_with_the_network_that_it_is_given(
+    dataset: Path, trained: Path, tmp_path: Path
+) -> None:
     other = VisionNet(TINY.vision)
     torch.save(other.state_dict(), tmp_path / "other.pt")
     settings = replace(TINY, steps=1, validate=1, rate=0.0)
-    best = train(settings, dataset, tmp_path / "run", finetune=trained, vision=tmp_path / "other.pt", say=lambda line: None)
+    best = train(
+        settings,
+        dataset,
+        tmp_path / "run",
+        finetune=trained,
+        vision=tmp_path / "other.pt",
+        say=lambda line: None,
+    )
     _, vision, _, _ = load_networks(best)
     for a, b in zip(other.parameters(), vision.parameters(), strict=True):
         torch.testing.assert_close(a, b)
@@ -236,14 +311,24 @@ def test_finetuning_sees_with_the_network_that_it_is_given(dataset: Path, traine
         train(settings, dataset, tmp_path / "run", finetune=trained, say=lambda line: None)
 
 
-def test_what_cannot_see_is_named_and_leaves_the_run_alone(dataset: Path, trained: Path, tmp_path: Path) -> None:
+def test_what_cannot_see_is_named_and_leaves_the_run_alone(
+    dataset: Path, trained: Path, tmp_path: Path
+) -> None:
     torch.save(VisionNet(VisionConfig(width=8, blocks=1)).state_dict(), tmp_path / "narrow.pt")
     (tmp_path / "damaged.pt").write_bytes(b"PK nothing")
     settings = replace(TINY, steps=1, validate=1)
     for name in ("narrow.pt", "damaged.pt", "absent.pt"):
         with pytest.raises(ModelError, match="network that sees"):
-            train(settings, dataset, tmp_path / "run", vision=tmp_path / name, say=lambda line: None)
-    train(settings, dataset, tmp_path / "run", vision=trained.parent / "vision.pt", say=lambda line: None)
+            train(
+                settings, dataset, tmp_path / "run", vision=tmp_path / name, say=lambda line: None
+            )
+    train(
+        settings,
+        dataset,
+        tmp_path / "run",
+        vision=trained.parent / "vision.pt",
+        say=lambda line: None,
+    )
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -262,13 +347,23 @@ def test_finetuning_starts_from_a_shipped_model(dataset: Path, tmp_path: Path, f
         refitted, in_training = fusion(*batch.inputs), fusion.train()(*batch.inputs)
     for a, b, c in zip(as_shipped, refitted, in_training, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-3)
-        torch.testing.assert_close(a, c, rtol=1e-2, atol=1e-2)  # a batch is normalised by its own statistics: these
+        torch.testing.assert_close(
+            a, c, rtol=1e-2, atol=1e-2
+        )  # a batch is normalised by its own statistics: these
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_finetuned_model_begins_at_the_shipped_one(dataset: Path, tmp_path: Path, form: str) -> None:
+def test_a_finetuned_model_begins_at_the_shipped_one(
+    dataset: Path, tmp_path: Path, form: str
+) -> None:
     shipped = MODELS / f"lifter_{form}.json"
-    best = train(replace(TINY, steps=1, validate=1, rate=0.0), dataset, tmp_path, finetune=shipped, say=lambda line: None)
+    best = train(
+        replace(TINY, steps=1, validate=1, rate=0.0),
+        dataset,
+        tmp_path,
+        finetune=shipped,
+        say=lambda line: None,
+    )
     config, vision, fusion, _ = load_networks(best)
     heard = SoundSet([dataset / "val"]).recorded(0)
     batch, view = fusion_batch([heard], vision, config.fusion.spec)
@@ -298,13 +393,19 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
 
 
 def test_sigma_factors_bring_two_errors_in_three_within_one_sigma() -> None:
-    from export.quantize import WITHIN_SIGMA, with_sigma_factors
+    from export.train.quantize import WITHIN_SIGMA, with_sigma_factors
 
     rng = np.random.default_rng(0)
     seen = rng.random((400, 15)) < 0.8
-    ratios = np.abs(rng.normal(size=(3, 400, 15))) * np.array([0.5, 2.0, 1.5])[:, None, None] * np.where(seen, 1.0, 2.5)
+    ratios = (
+        np.abs(rng.normal(size=(3, 400, 15)))
+        * np.array([0.5, 2.0, 1.5])[:, None, None]
+        * np.where(seen, 1.0, 2.5)
+    )
     d = with_sigma_factors(ray_decoder.RayDecoding(), ratios, seen)
-    assert (d.depth_sigma_factor, d.plane_sigma_factor, d.joint_sigma_factor) == pytest.approx((0.5, 2.0, 1.5), rel=0.05)
+    assert (d.depth_sigma_factor, d.plane_sigma_factor, d.joint_sigma_factor) == pytest.approx(
+        (0.5, 2.0, 1.5), rel=0.05
+    )
     assert d.unseen_sigma_factor == pytest.approx(2.5, rel=0.1)
     for part in (seen, ~seen):
         sigma = d.joint_sigma_factor * np.where(seen, 1.0, d.unseen_sigma_factor)
@@ -313,9 +414,13 @@ def test_sigma_factors_bring_two_errors_in_three_within_one_sigma() -> None:
     assert few.unseen_sigma_factor == 1.0
 
 
-def test_both_tflite_files_do_what_the_checkpoint_does(dataset: Path, trained: Path, tmp_path: Path) -> None:
-    pytest.importorskip("litert_torch", reason="litert-torch is not installed: pip install 'posekernel[train]'")
-    from export.quantize import quantize
+def test_both_tflite_files_do_what_the_checkpoint_does(
+    dataset: Path, trained: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip(
+        "litert_torch", reason="litert-torch is not installed: pip install 'posekernel[train]'"
+    )
+    from export.train.quantize import quantize
 
     card = quantize(trained, dataset, tmp_path, "tiny", say=lambda line: None)
     figures = json.loads(card.read_text())["figures"]
@@ -335,10 +440,19 @@ def test_both_tflite_files_do_what_the_checkpoint_does(dataset: Path, trained: P
 
 
 def test_numbers_of_a_configuration_can_be_set() -> None:
-    config = with_settings(named_config("debug"), ["ray.spec.compact_m=0", "steps=7", "augmentation.silent=1"])
+    config = with_settings(
+        named_config("debug"), ["ray.spec.compact_m=0", "steps=7", "augmentation.silent=1"]
+    )
     assert (config.ray.spec.compact_m, config.steps, config.augmentation.silent) == (0.0, 7, 1.0)
-    assert with_settings(config, ["steps=150", "ray.spec.compact_m=0.4", "augmentation.silent=0.08"]) == named_config("debug")
-    for wrong, found in {"ray.spce.bins=3": "ray.spce.bins", "form=ray": "form", "steps=1.5": "1.5", "steps": "''"}.items():
+    assert with_settings(
+        config, ["steps=150", "ray.spec.compact_m=0.4", "augmentation.silent=0.08"]
+    ) == named_config("debug")
+    for wrong, found in {
+        "ray.spce.bins=3": "ray.spce.bins",
+        "form=ray": "form",
+        "steps=1.5": "1.5",
+        "steps": "''",
+    }.items():
         with pytest.raises(ConfigError, match=found):
             with_settings(config, [wrong])
 
@@ -358,13 +472,26 @@ def test_two_processes_learn_as_one(dataset: Path, trained: Path, tmp_path: Path
         (run / "vision.pt").write_bytes((trained.parent / "vision.pt").read_bytes())
         script = run / "train.py"
         script.write_text(
-            "from dataclasses import replace\nfrom pathlib import Path\nfrom export.train import train\n"
-            "from tests.test_network import TINY\n"
+            "from dataclasses import replace\nfrom pathlib import Path\nfrom export.train.training import train\n"
+            "from tests.export.train.test_training import TINY\n"
             f"train(replace(TINY, batch=16, steps=8, validate=4), Path({str(dataset)!r}), Path({str(run)!r}))\n"
         )
-        launch = [] if processes == 1 else ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-        environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"}
-        subprocess.run([sys.executable, *launch, str(script)], check=True, env=environment, capture_output=True, timeout=240)
+        launch = (
+            []
+            if processes == 1
+            else ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+        )
+        environment = os.environ | {
+            "PYTHONPATH": str(Path(__file__).parents[3]),
+            "OMP_NUM_THREADS": "1",
+        }
+        subprocess.run(
+            [sys.executable, *launch, str(script)],
+            check=True,
+            env=environment,
+            capture_output=True,
+            timeout=240,
+        )
         curves.append([json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()])
     one, two = curves
     assert [row["step"] for row in one] == [row["step"] for row in two] == [4, 8]

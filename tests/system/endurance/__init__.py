@@ -1,1 +1,1 @@
-"""A sensor watched for hours: `python -m tests.endurance`. `sensor` runs it, `watch` samples it, `report` judges and writes."""
+"""A sensor watched for hours: `python -m tests.system.endurance`. `sensor` runs it, `watch` samples it, `report` judges and writes."""

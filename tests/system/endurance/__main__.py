@@ -1,4 +1,4 @@
-"""`python -m tests.endurance --minutes 120 --out F`: exit status 1 where a promise was not kept."""
+"""`python -m tests.system.endurance --minutes 120 --out F`: exit status 1 where a promise was not kept."""
 
 import argparse
 import os
@@ -7,9 +7,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.endurance.report import promises, table
-from tests.endurance.sensor import Sensor
-from tests.endurance.watch import watch
+from tests.system.endurance.report import promises, table
+from tests.system.endurance.sensor import Sensor
+from tests.system.endurance.watch import watch
 
 WORDS = {
     "card": "in real time, the sound through libasound and a card made of files, the images from a video at its own rate",
@@ -19,13 +19,18 @@ WORDS = {
 
 def main() -> int:
     """Run, watch, write, judge."""
-    parser = argparse.ArgumentParser(prog="python -m tests.endurance", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.system.endurance", description=__doc__)
     parser.add_argument("--minutes", type=float, default=120.0)
     parser.add_argument("--source", choices=tuple(WORDS), default="card")
-    parser.add_argument("--trouble-min", type=float, default=10.0, help="minutes between two troubles (default 10)")
+    parser.add_argument(
+        "--trouble-min", type=float, default=10.0, help="minutes between two troubles (default 10)"
+    )
     parser.add_argument("--out", type=Path, help="markdown file to write")
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="posekernel-endurance-") as folder, Sensor(Path(folder), args.source) as sensor:
+    with (
+        tempfile.TemporaryDirectory(prefix="posekernel-endurance-") as folder,
+        Sensor(Path(folder), args.source) as sensor,
+    ):
         samples = watch(sensor, args.minutes, args.trouble_min)
         stopped_s = sensor.stop()
         log = sensor.log
@@ -39,7 +44,7 @@ def main() -> int:
             "minutes, in turns, the broker is killed and started again, or sensing is off for five seconds (all devices closed "
             f"and opened). {platform.machine()}, {os.cpu_count()} cores, other work beside it.",
             "",
-            f"    python -m tests.endurance --minutes {args.minutes:g} --source {args.source} --trouble-min {args.trouble_min:g}",
+            f"    python -m tests.system.endurance --minutes {args.minutes:g} --source {args.source} --trouble-min {args.trouble_min:g}",
             "",
             table(samples),
             "",

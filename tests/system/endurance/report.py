@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from tests.endurance.sensor import WATCHDOG_S
-from tests.endurance.watch import Sample
+from tests.system.endurance.sensor import WATCHDOG_S
+from tests.system.endurance.watch import Sample
 
 MEMORY_GROWTH = 0.02
 ROWS = 12
@@ -34,11 +34,20 @@ def promises(samples: list[Sample]) -> list[Promise]:
     waiting = max((s.telemetry["outbox_waiting"] for s in settled if s.telemetry), default=0)
     pages = sum(not s.page_ok for s in settled)
     return [
-        Promise(f"memory, last quarter against first: {100 * memory:+.2f} % (at most 2 %)", memory <= MEMORY_GROWTH),
+        Promise(
+            f"memory, last quarter against first: {100 * memory:+.2f} % (at most 2 %)",
+            memory <= MEMORY_GROWTH,
+        ),
         Promise(f"descriptors: {descriptors:+.0f}", descriptors <= 0),
         Promise(f"threads: {threads:+.0f}", threads <= 0),
-        Promise(f"longest time between two pings of the watchdog: {gap_s:.1f} s (deadline {WATCHDOG_S:g} s)", gap_s < WATCHDOG_S),
-        Promise(f"events received: {len(set(numbers))}, numbers missing: {missing}", missing == 0 and bool(numbers)),
+        Promise(
+            f"longest time between two pings of the watchdog: {gap_s:.1f} s (deadline {WATCHDOG_S:g} s)",
+            gap_s < WATCHDOG_S,
+        ),
+        Promise(
+            f"events received: {len(set(numbers))}, numbers missing: {missing}",
+            missing == 0 and bool(numbers),
+        ),
         Promise(f"most events waiting for the broker: {waiting}", waiting < 100),
         Promise(f"page not answering: {pages} of {len(settled)} times", pages == 0),
     ]
@@ -62,14 +71,19 @@ def table(samples: list[Sample]) -> str:
         sir = [p["sir_db"] for p in poses if p["sir_db"] is not None]
         late = [p["latency_ms"] for p in poses if p["latency_ms"] is not None]
         told = next((s.telemetry for s in reversed(part) if s.telemetry), None) or {}
-        counts = [told.get(k, 0) - before.get(k, 0) for k in ("frames_dropped", "periods_faulty", "xruns", "connections")]
+        counts = [
+            told.get(k, 0) - before.get(k, 0)
+            for k in ("frames_dropped", "periods_faulty", "xruns", "connections")
+        ]
         before = told
         by_sound = np.mean([p["scale_source"] == "sound" for p in poses]) if poses else float("nan")
         lines.append(
             f"| {lo / 60:.0f}-{hi / 60:.0f} | {_median(part, 'memory_mb'):.1f} | {_median(part, 'descriptors'):.0f} | "
             f"{_median(part, 'threads'):.0f} | {len(poses) / (hi - lo):.2f} | {100 * by_sound:.0f} | "
             f"{np.median(sir) if sir else float('nan'):.1f} | {np.quantile(late, 0.95) if late else float('nan'):.0f} | "
-            f"{max(s.watchdog_gap_s for s in part):.1f} | " + " | ".join(str(c) for c in counts) + " |"
+            f"{max(s.watchdog_gap_s for s in part):.1f} | "
+            + " | ".join(str(c) for c in counts)
+            + " |"
         )
     return "\n".join(lines)
 

@@ -13,10 +13,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from edge.app import DEMO_SESSION
-from edge.session import load_session
-from tests.alsa_device import device_settings, make_alsa_device
-from tests.mosquitto import Mosquitto, free_port
+from edge.sources.session.reader import load_session
+from edge.tools.app import DEMO_SESSION
+from tests.support.alsa_device import device_settings, make_alsa_device
+from tests.support.mosquitto import Mosquitto, free_port
 
 NAME = "endurance"
 WATCHDOG_S = 15.0
@@ -52,7 +52,10 @@ class WatchdogListener:
                 if "READY=1" in lines:
                     self.ready.set()
                 if "WATCHDOG=1" in lines:
-                    self._longest_s = max(self._longest_s, now_s - (self._last_s if self._last_s is not None else now_s))
+                    self._longest_s = max(
+                        self._longest_s,
+                        now_s - (self._last_s if self._last_s is not None else now_s),
+                    )
                     self._last_s = now_s
 
 
@@ -81,7 +84,9 @@ class Sensor:
         text = _common(self.folder, self.broker, self.web_port)
         if self._source == "card":
             audio = np.asarray(self._session.audio)
-            card = make_alsa_device(self.folder / "card", audio, self._session.excitation.sample_rate_hz)
+            card = make_alsa_device(
+                self.folder / "card", audio, self._session.excitation.sample_rate_hz
+            )
             environment |= card.env
             text += device_settings(self._session, card, looped=True)
         else:
@@ -90,14 +95,21 @@ class Sensor:
         config = self.folder / "config.toml"
         config.write_text(text)
         command = [sys.executable, "-m", "edge", "run", "--config", str(config)]
-        self._process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=self._log)
+        self._process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.DEVNULL, stderr=self._log
+        )
         deadline_s = time.monotonic() + START_S
         while not self.watchdog.ready.wait(0.5):
             if not self.alive or time.monotonic() > deadline_s:
                 raise RuntimeError(f"the sensor did not start:\n{self.log}")
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.stop()
         self.broker.stop()
 
@@ -132,7 +144,11 @@ class Sensor:
 
 def process_state(pid: int) -> dict[str, Any]:
     """Resident memory [MB], open descriptors, threads."""
-    status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":" in line)
+    status = dict(
+        line.split(":", 1)
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+        if ":" in line
+    )
     return {
         "memory_mb": int(status["VmRSS"].split()[0]) / 1024.0,
         "threads": int(status["Threads"]),

@@ -10,7 +10,7 @@ from typing import Any
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from tests.endurance.sensor import NAME, Sensor, process_state
+from tests.system.endurance.sensor import NAME, Sensor, process_state
 
 SAMPLE_S = 5.0
 
@@ -38,7 +38,9 @@ class Listener:
         self._poses: list[dict[str, Any]] = []
         self._events: list[int] = []
         self._lock = threading.Lock()
-        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="endurance-listener", protocol=mqtt.MQTTv5)
+        self._client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, client_id="endurance-listener", protocol=mqtt.MQTTv5
+        )
         self._client.reconnect_delay_set(1, 1)
         self._client.on_connect = lambda c, *_: c.subscribe(f"posekernel/{NAME}/#", qos=1)
         self._client.on_message = self._hear
@@ -47,7 +49,9 @@ class Listener:
 
     def command(self, name: str, payload: dict[str, Any]) -> None:
         """Command the sensor."""
-        self._client.publish(f"posekernel/{NAME}/cmd/{name}", json.dumps(payload), qos=1).wait_for_publish(10.0)
+        self._client.publish(
+            f"posekernel/{NAME}/cmd/{name}", json.dumps(payload), qos=1
+        ).wait_for_publish(10.0)
 
     def take(self) -> tuple[list[dict[str, Any]], list[int]]:
         """Poses (only what is looked at) and numbers of events."""
@@ -63,7 +67,9 @@ class Listener:
         content = json.loads(message.payload)
         with self._lock:
             if kind == "pose":
-                self._poses.append({k: content[k] for k in ("sequence", "scale_source", "sir_db", "latency_ms")})
+                self._poses.append(
+                    {k: content[k] for k in ("sequence", "scale_source", "sir_db", "latency_ms")}
+                )
             elif kind == "event":
                 self._events.append(content["sequence"])
             else:
@@ -101,7 +107,10 @@ def watch(sensor: Sensor, minutes: float, every_min: float) -> list[Sample]:
                 listener.command("sensing", {"on": True})
         if len(samples) % 60 == 0:
             s = samples[-1]
-            print(f"{s.seconds / 60:.0f} min: {s.memory_mb:.1f} MB, {s.descriptors} descriptors, {s.threads} threads", flush=True)
+            print(
+                f"{s.seconds / 60:.0f} min: {s.memory_mb:.1f} MB, {s.descriptors} descriptors, {s.threads} threads",
+                flush=True,
+            )
         time.sleep(max(0.0, SAMPLE_S - (time.monotonic() - began_s - now_s)))
     return samples
 

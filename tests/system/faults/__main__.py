@@ -1,4 +1,4 @@
-"""`python -m tests.faults --out FILE.md [ROW ...]`: inject every fault and write the table."""
+"""`python -m tests.system.faults --out FILE.md [ROW ...]`: inject every fault and write the table."""
 
 import argparse
 import math
@@ -6,19 +6,24 @@ import tempfile
 import traceback
 from pathlib import Path
 
-from tests.faults.row import RowSkippedError
-from tests.faults.rows import ROWS
+from tests.system.faults.row import RowSkippedError
+from tests.system.faults.rows import ROWS
 
 
 def main() -> int:
     """0 where every row held, else 1 and the reason in the row."""
-    parser = argparse.ArgumentParser(prog="python -m tests.faults")
+    parser = argparse.ArgumentParser(prog="python -m tests.system.faults")
     parser.add_argument("--out", type=Path)
-    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(ROWS)}; all where none is named")
+    parser.add_argument(
+        "rows", nargs="*", metavar="ROW", help=f"of {', '.join(ROWS)}; all where none is named"
+    )
     args = parser.parse_args()
     if unknown := set(args.rows) - set(ROWS):
         parser.error(f"no such row: {', '.join(sorted(unknown))}")
-    lines, failed = ["| fault | what the device did | lost | poses back after |", "|---|---|---|---|"], 0
+    lines, failed = (
+        ["| fault | what the device did | lost | poses back after |", "|---|---|---|---|"],
+        0,
+    )
     for name in args.rows or ROWS:
         with tempfile.TemporaryDirectory(prefix="posekernel-fault-") as folder:
             try:
@@ -30,11 +35,17 @@ def main() -> int:
             except AssertionError as e:
                 failed += 1
                 traceback.print_exc()
-                lines.append(f"| {name} | **failed**: {(str(e) or 'see above').splitlines()[0]} | | |")
+                lines.append(
+                    f"| {name} | **failed**: {(str(e) or 'see above').splitlines()[0]} | | |"
+                )
         print(lines[-1], flush=True)
     if args.out is not None:
         head = "# Faults\n\nOne process of `posekernel run` on a test sound card, a film and mosquitto, two cores.\n"
-        args.out.write_text(head + "`python -m tests.faults --out export/results/faults.md`\n\n" + "\n".join([*lines, ""]))
+        args.out.write_text(
+            head
+            + "`python -m tests.system.faults --out export/studies/results/faults.md`\n\n"
+            + "\n".join([*lines, ""])
+        )
     return int(failed > 0)
 
 

@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
-from tests.faults.device import POSES_PER_S, Device, device
-from tests.faults.row import FAULT_S, Row, last_telemetry, lost_events, row
+from tests.system.faults.device import POSES_PER_S, Device, device
+from tests.system.faults.row import FAULT_S, Row, last_telemetry, lost_events, row
 
 GARBAGE = bytes(range(255, 0, -1))
 SLOW_BYTES_PER_S = 2000.0  # a tenth of what a sensor says
@@ -34,9 +34,14 @@ def broker_killed(folder: Path) -> Row:
         d.broker.start()
         up = time.monotonic()
         back = _back(d, up)
-        dropped = d.messages("telemetry", d.wait_for("telemetry", up, lambda m: m["stream_dropped"] > 0))[0][1]["stream_dropped"]
+        dropped = d.messages(
+            "telemetry", d.wait_for("telemetry", up, lambda m: m["stream_dropped"] > 0)
+        )[0][1]["stream_dropped"]
     return Row(
-        "broker gone for 4 s", "kept its events, connected again", f"{dropped} stream messages, counted; 0 events", back - up
+        "broker gone for 4 s",
+        "kept its events, connected again",
+        f"{dropped} stream messages, counted; 0 events",
+        back - up,
     )
 
 
@@ -62,7 +67,12 @@ def control_file_corrupted(folder: Path) -> Row:
         assert "cannot be used" in d.log
         assert kept.read_bytes() == b'{"sensing": tr\x00', "overwritten without a word"
         assert not d.messages("pose")
-    return Row("control file damaged", "sensing stays off, as it may have been; said so, kept the file", "nothing", math.nan)
+    return Row(
+        "control file damaged",
+        "sensing stays off, as it may have been; said so, kept the file",
+        "nothing",
+        math.nan,
+    )
 
 
 @contextmanager
@@ -108,10 +118,19 @@ def _lied_to(folder: Path, fault: str, answer: bytes) -> Row:
         back = _back(d, up)
         made = d.messages("pose", up)[0][1]["sequence"] - before[-1][1]["sequence"]
         assert made > 0.7 * POSES_PER_S * (back - began), f"{made} poses in {back - began:.1f} s"
-        complaints = [line for line in d.log[said:].splitlines() if "127.0.0.1" in line and line.startswith(("ERROR", "WARN"))]
+        complaints = [
+            line
+            for line in d.log[said:].splitlines()
+            if "127.0.0.1" in line and line.startswith(("ERROR", "WARN"))
+        ]
         assert 1 <= len(complaints) <= 2, d.log[said:]
         assert "Traceback" not in d.log
-    return Row(fault, f"went on making poses, tried {len(calls)} times, said so", "poses of that time; 0 events", back - up)
+    return Row(
+        fault,
+        f"went on making poses, tried {len(calls)} times, said so",
+        "poses of that time; 0 events",
+        back - up,
+    )
 
 
 @row
@@ -165,7 +184,12 @@ def broker_answers_slowly(folder: Path) -> Row:
         back = _back(d, over)
         d.wait_for("telemetry", back, lambda m: m["outbox_waiting"] <= 2)
         assert last_telemetry(d)["connections"] == 1
-    return Row(f"broker acknowledges one message a second for {SLOW_S:g} s", "went on", "0 events", back - over)
+    return Row(
+        f"broker acknowledges one message a second for {SLOW_S:g} s",
+        "went on",
+        "0 events",
+        back - over,
+    )
 
 
 @row

@@ -4,9 +4,9 @@ import os
 import struct
 from pathlib import Path
 
-from tests.compiled import shared_library
+from tests.support.compiled import shared_library
 
-SOURCE = Path(__file__).parents[1] / "clock" / "stepped.c"
+SOURCE = Path(__file__).parents[2] / "support" / "clock" / "stepped.c"
 
 
 class SteppedClock:

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import paho.mqtt.client as paho
 
-from edge.app import DEMO_SESSION
-from edge.session import load_session
-from tests.alsa_device import AlsaTestDevice, device_settings, make_alsa_device
-from tests.faults.relay import Relay
-from tests.mosquitto import Mosquitto
-from tests.test_mqtt import Subscriber
+from edge.sources.session.reader import load_session
+from edge.tools.app import DEMO_SESSION
+from tests.edge.output.test_publisher import Subscriber
+from tests.support.alsa_device import AlsaTestDevice, device_settings, make_alsa_device
+from tests.support.mosquitto import Mosquitto
+from tests.system.faults.relay import Relay
 
 START_S = 180.0  # on a machine that many share
 SOUND = "sound"
@@ -57,7 +57,7 @@ class Device:
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "edge", "run", "--config", str(self.config)],
-                cwd=Path(__file__).parents[2],
+                cwd=Path(__file__).parents[3],
                 env=os.environ | self.card.env | self.env,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
@@ -79,20 +79,30 @@ class Device:
         """(arrival [monotonic s], message) of one topic."""
         return [(t, m) for t, name, m in list(self.arrived) if name == topic and t >= since_s]
 
-    def wait_for(self, topic: str, since_s: float, wanted: Callable[[dict[str, Any]], bool], timeout_s: float = START_S) -> float:
+    def wait_for(
+        self,
+        topic: str,
+        since_s: float,
+        wanted: Callable[[dict[str, Any]], bool],
+        timeout_s: float = START_S,
+    ) -> float:
         """Arrival [monotonic s] of the first such message after since_s; AssertionError where none comes."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             for t, message in self.messages(topic, since_s):
                 if wanted(message):
                     return t
-            assert self.process.poll() is None, f"the sensor ended with {self.process.returncode}:\n{self.log}"
+            assert self.process.poll() is None, (
+                f"the sensor ended with {self.process.returncode}:\n{self.log}"
+            )
             time.sleep(0.05)
         raise AssertionError(f"no such {topic} within {timeout_s:g} s:\n{self.log}")
 
     def wait_pose(self, since_s: float, scale_source: str | None = None) -> float:
         """Arrival [monotonic s] of the first pose after since_s."""
-        return self.wait_for("pose", since_s, lambda m: scale_source is None or m["scale_source"] == scale_source)
+        return self.wait_for(
+            "pose", since_s, lambda m: scale_source is None or m["scale_source"] == scale_source
+        )
 
     def send(self, how: signal.Signals) -> None:
         """A signal to the sensor."""
@@ -117,7 +127,13 @@ def device(
     folder.mkdir(parents=True, exist_ok=True)
     session = load_session(DEMO_SESSION)
     rate = session.excitation.sample_rate_hz
-    card = make_alsa_device(folder / "card", np.asarray(session.audio), rate, one_clock=True, xrun_at=round(xrun_at_s * rate))
+    card = make_alsa_device(
+        folder / "card",
+        np.asarray(session.audio),
+        rate,
+        one_clock=True,
+        xrun_at=round(xrun_at_s * rate),
+    )
     with (
         Mosquitto(folder / "broker") as broker,
         Relay(broker.port) as relay,
@@ -136,7 +152,13 @@ def device(
         def record() -> None:
             while not done.is_set():
                 for topic, payload, _ in seen.drain(0.02):
-                    made.arrived.append((time.monotonic(), topic.removeprefix("posekernel/hall/"), json.loads(payload)))
+                    made.arrived.append(
+                        (
+                            time.monotonic(),
+                            topic.removeprefix("posekernel/hall/"),
+                            json.loads(payload),
+                        )
+                    )
 
         recorder = threading.Thread(target=record, daemon=True)
         recorder.start()

@@ -10,9 +10,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import edge
-from edge.app import DEMO_SESSION
-from tests.faults.device import Device, device
-from tests.faults.row import Row, RowSkippedError, row
+from edge.tools.app import DEMO_SESSION
+from tests.system.faults.device import Device, device
+from tests.system.faults.row import Row, RowSkippedError, row
 
 DAMAGED = b'\x00\xff{"tr\x00'
 EDGE = Path(edge.__file__).parent
@@ -28,7 +28,15 @@ def _refused(folder: Path, damaged: Path, settings: str = "", program: Path = ED
         )
     before = damaged.read_bytes()
     command = [sys.executable, "-m", "edge", "run", "--config", str(config)]
-    done = subprocess.run(command, cwd=program, env=os.environ, capture_output=True, text=True, timeout=60.0, check=False)
+    done = subprocess.run(
+        command,
+        cwd=program,
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        timeout=60.0,
+        check=False,
+    )
     assert done.returncode == 2, f"it ended with {done.returncode}:\n{done.stderr}"
     said = [line for line in done.stderr.splitlines() if line.startswith("posekernel run: ")]
     assert len(said) == 1, done.stderr
@@ -36,7 +44,10 @@ def _refused(folder: Path, damaged: Path, settings: str = "", program: Path = ED
     assert "Traceback" not in done.stderr, done.stderr
     assert damaged.read_bytes() == before, "the damaged file was overwritten"
     return Row(
-        f"{damaged.name} damaged at start", "refused to start, exit 2, one sentence", "nothing; the file is kept", math.nan
+        f"{damaged.name} damaged at start",
+        "refused to start, exit 2, one sentence",
+        "nothing; the file is kept",
+        math.nan,
     )
 
 
@@ -93,7 +104,12 @@ def outbox_corrupted(folder: Path) -> Row:
         assert aside.read_bytes() == 1000 * DAMAGED
         assert aside.name in d.log, d.log
         first = d.messages("pose")[0][0]
-    return Row("outbox damaged at start", "moved it aside, said so, began a new one", "what waited in it", first - began)
+    return Row(
+        "outbox damaged at start",
+        "moved it aside, said so, began a new one",
+        "what waited in it",
+        first - began,
+    )
 
 
 @contextmanager
@@ -101,7 +117,10 @@ def _tmpfs(folder: Path) -> Iterator[Path]:
     """A file system of 256 KiB of its own. Raises RowSkippedError where mounting is not allowed."""
     folder.mkdir(parents=True)
     done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=256k", "none", folder], capture_output=True, text=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=256k", "none", folder],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise RowSkippedError(f"a file system of its own cannot be mounted: {done.stderr.strip()}")
@@ -145,7 +164,12 @@ def disk_read_only(folder: Path) -> Row:
             d.wait_for("event", time.monotonic(), lambda m: True)
             _never_twice(d)
             assert (state / "hall.outbox").exists()
-    return Row("state directory read-only at start", "events arrived from memory, said so once", "0 events", back - began)
+    return Row(
+        "state directory read-only at start",
+        "events arrived from memory, said so once",
+        "0 events",
+        back - began,
+    )
 
 
 def _mount(*arguments: str | Path) -> None:
@@ -156,8 +180,10 @@ def _mount(*arguments: str | Path) -> None:
 
 @row
 def killed_while_writing(folder: Path) -> Row:
-    command = [sys.executable, "-m", "tests.faults.writes", "--kills", "50"]
-    done = subprocess.run(command, cwd=EDGE.parent, capture_output=True, text=True, timeout=600.0, check=False)
+    command = [sys.executable, "-m", "tests.system.faults.writes", "--kills", "50"]
+    done = subprocess.run(
+        command, cwd=EDGE.parent, capture_output=True, text=True, timeout=600.0, check=False
+    )
     assert done.returncode == 0, done.stderr
     kinds = [line.partition(":")[0] for line in done.stdout.splitlines()]
     return Row(

@@ -10,9 +10,17 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from tests.faults.clock import SteppedClock
-from tests.faults.device import NOBODY_S, SOUND, Device, device
-from tests.faults.row import FAULT_S, Row, RowSkippedError, last_telemetry, longest_pause_s, lost_events, row
+from tests.system.faults.clock import SteppedClock
+from tests.system.faults.device import NOBODY_S, SOUND, Device, device
+from tests.system.faults.row import (
+    FAULT_S,
+    Row,
+    RowSkippedError,
+    last_telemetry,
+    longest_pause_s,
+    lost_events,
+    row,
+)
 
 STOPPED_S = 5.0
 STARVED_S = 10.0
@@ -33,11 +41,18 @@ def process_stopped(folder: Path) -> Row:
         d.wait_for("telemetry", back, lambda m: m["xruns"] > before["xruns"])
         d.wait_for("telemetry", time.monotonic() + 1.0, lambda m: True)
         told = last_telemetry(d)
-        assert not [m for _, m in d.messages("event") if m["kind"] == "fall"], "a fall that nobody had"
+        assert not [m for _, m in d.messages("event") if m["kind"] == "fall"], (
+            "a fall that nobody had"
+        )
         assert not [line for line in d.log.splitlines() if line.startswith("ERROR")], d.log
         faulty = told["periods_faulty"] - before["periods_faulty"]
         xruns = told["xruns"] - before["xruns"]
-    return Row("process stopped for 5 s", f"{xruns} xruns, {faulty} faulty periods, counted", "the 5 s", back - go)
+    return Row(
+        "process stopped for 5 s",
+        f"{xruns} xruns, {faulty} faulty periods, counted",
+        "the 5 s",
+        back - go,
+    )
 
 
 @row
@@ -60,7 +75,12 @@ def cpu_starved(folder: Path) -> Row:
         dropped = last_telemetry(d)["frames_dropped"] - before["frames_dropped"]
         missed = during[-1]["frame"] - during[0]["frame"] + 1 - len(during)
         assert dropped > 0, f"{missed} frames without a pose, but none counted as dropped"
-    return Row("8 busy processes for 10 s", f"{len(during) / STARVED_S:.0f} poses/s", f"{dropped} frames, counted", back - over)
+    return Row(
+        "8 busy processes for 10 s",
+        f"{len(during) / STARVED_S:.0f} poses/s",
+        f"{dropped} frames, counted",
+        back - over,
+    )
 
 
 def _clock_error_s(d: Device, since: float) -> float:
@@ -80,7 +100,9 @@ def _stepped(folder: Path, step_s: int, fault: str) -> Row:
         clock.step(step_s)
         back = d.wait_pose(began, SOUND)
         time.sleep(2 * FAULT_S)
-        assert abs(_clock_error_s(d, began + 0.5) - step_s) < 60.0, "the step did not reach the sensor"
+        assert abs(_clock_error_s(d, began + 0.5) - step_s) < 60.0, (
+            "the step did not reach the sensor"
+        )
         there = time.monotonic()
         clock.step(0)
         d.wait_pose(there, SOUND)
@@ -89,14 +111,22 @@ def _stepped(folder: Path, step_s: int, fault: str) -> Row:
         over = time.monotonic()
         assert longest_pause_s(d, began, over) < NOBODY_S + 1.0
         by_sound = [m["scale_source"] == SOUND for _, m in d.messages("pose", began)]
-        assert sum(by_sound) > 0.9 * len(by_sound), f"{sum(by_sound)} of {len(by_sound)} poses by sound"
+        assert sum(by_sound) > 0.9 * len(by_sound), (
+            f"{sum(by_sound)} of {len(by_sound)} poses by sound"
+        )
         assert lost_events(d) == 0
-        complaints = [line for line in d.log[said:].splitlines() if line.startswith(("ERROR", "WARNING"))]
-        assert not [line for line in complaints if "xrun" not in line], complaints  # of a machine that many share
+        complaints = [
+            line for line in d.log[said:].splitlines() if line.startswith(("ERROR", "WARNING"))
+        ]
+        assert not [line for line in complaints if "xrun" not in line], (
+            complaints
+        )  # of a machine that many share
         told = last_telemetry(d)
         assert told["connections"] == 1
         assert 0.0 < told["uptime_s"] < over - began + 120.0
-    return Row(fault, "went on; timestamps follow the clock, nothing else does", "nothing", back - began)
+    return Row(
+        fault, "went on; timestamps follow the clock, nothing else does", "nothing", back - began
+    )
 
 
 @row
@@ -112,7 +142,10 @@ def clock_backward(folder: Path) -> Row:
 @contextmanager
 def _memory_group() -> Iterator[tuple[Path, Path]]:
     """A control group of its own, and its file for the limit. Raises RowSkippedError where none may be made."""
-    for root, limit in (("/sys/fs/cgroup", "memory.max"), ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")):
+    for root, limit in (
+        ("/sys/fs/cgroup", "memory.max"),
+        ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
+    ):
         group = Path(root) / f"posekernel-fault-{os.getpid()}"
         try:
             group.mkdir()
@@ -178,4 +211,9 @@ def killed(folder: Path) -> Row:
         d.process.wait(10.0)
         died, back = _restarted(d)
         assert lost_events(d) == 0
-    return Row("`kill -9` of the sensor", "restarted by its supervisor after 5 s", "poses of that time; 0 events", back - died)
+    return Row(
+        "`kill -9` of the sensor",
+        "restarted by its supervisor after 5 s",
+        "poses of that time; 0 events",
+        back - died,
+    )

@@ -6,7 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from tests.faults.device import Device
+from tests.system.faults.device import Device
 
 FAULT_S = 4.0
 

@@ -4,8 +4,8 @@ import time
 from pathlib import Path
 from typing import Literal
 
-from tests.faults.device import NOBODY_S, SOUND, Device, device
-from tests.faults.row import FAULT_S, Row, last_telemetry, longest_pause_s, lost_events, row
+from tests.system.faults.device import NOBODY_S, SOUND, Device, device
+from tests.system.faults.row import FAULT_S, Row, last_telemetry, longest_pause_s, lost_events, row
 
 
 @row
@@ -23,7 +23,10 @@ def xrun(folder: Path) -> Row:
         assert lost <= 2, f"{lost} of {len(near)} poses not by sound"
         assert longest_pause_s(d, began, back) < NOBODY_S + 1.0
     return Row(
-        "one xrun", "went on", f"{lost} poses scaled by height, {told['periods_faulty']} sound periods, counted", back - struck
+        "one xrun",
+        "went on",
+        f"{lost} poses scaled by height, {told['periods_faulty']} sound periods, counted",
+        back - struck,
     )
 
 
@@ -42,7 +45,12 @@ def card_unplugged(folder: Path) -> Row:
         assert set(late) == {"height"}, "scaled by a sound that nobody heard"
         back = d.wait_pose(back_in, SOUND)
         d.wait_for("telemetry", back, lambda m: m["sound_reopened"] >= 1)
-    return Row("sound card unplugged for 4 s", "poses went on, marked as scaled by height", "the sound", back - back_in)
+    return Row(
+        "sound card unplugged for 4 s",
+        "poses went on, marked as scaled by height",
+        "the sound",
+        back - back_in,
+    )
 
 
 def _by_height_meanwhile(d: Device, began: float, over: float, grace_s: float) -> None:
@@ -64,7 +72,12 @@ def stream_stuck(folder: Path) -> Row:
         d.wait_for("telemetry", back, lambda m: m["sound_reopened"] >= 1)
         assert "gave no sound for 2 s" in d.log, d.log
         assert lost_events(d) == 0
-    return Row("sound stream stuck for 8 s, no error", "said so, opened the card again", "the sound", back - over)
+    return Row(
+        "sound stream stuck for 8 s, no error",
+        "said so, opened the card again",
+        "the sound",
+        back - over,
+    )
 
 
 @row
@@ -81,7 +94,12 @@ def sound_zero(folder: Path) -> Row:
         d.wait_for("telemetry", back, lambda m: True)
         faulty = last_telemetry(d)["periods_faulty"] - before
         assert faulty >= 0.9 * 10 * (over - began), f"{faulty} periods counted as faulty"
-    return Row("card gives zeros for 8 s, no error", "poses went on, scaled by height", f"{faulty} periods, counted", back - over)
+    return Row(
+        "card gives zeros for 8 s, no error",
+        "poses went on, scaled by height",
+        f"{faulty} periods, counted",
+        back - over,
+    )
 
 
 @row
@@ -97,7 +115,12 @@ def sound_gap(folder: Path) -> Row:
     faulty = told["periods_faulty"] - before["periods_faulty"]
     assert told["gaps"] - before["gaps"] == 1, told
     assert faulty <= 3, f"{faulty} periods lost for one gap"
-    return Row("437 frames lost without notice", "found the gap, cut anew", f"{faulty} periods, counted", back - began)
+    return Row(
+        "437 frames lost without notice",
+        "found the gap, cut anew",
+        f"{faulty} periods, counted",
+        back - began,
+    )
 
 
 def _other_order(folder: Path, how: Literal["rotated", "swapped"], fault: str) -> Row:
@@ -109,7 +132,12 @@ def _other_order(folder: Path, how: Literal["rotated", "swapped"], fault: str) -
             over = time.monotonic()
         _by_height_meanwhile(d, began, over, 1.5)
         back = d.wait_pose(over, SOUND)
-    return Row(fault, "poses went on, scaled by height; `posekernel calibrate` names the order", "the sound", back - over)
+    return Row(
+        fault,
+        "poses went on, scaled by height; `posekernel calibrate` names the order",
+        "the sound",
+        back - over,
+    )
 
 
 @row

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.row import RowSkippedError
-from tests.faults.rows import ROWS
-from tests.mosquitto import needs_mosquitto
+from tests.support.mosquitto import needs_mosquitto
+from tests.system.faults.row import RowSkippedError
+from tests.system.faults.rows import ROWS
 
 QUICK = (
     "control_file_corrupted",

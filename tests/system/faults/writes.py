@@ -1,4 +1,4 @@
-"""`python -m tests.faults.writes [--kills N] [KIND ...]`: kill whoever writes a file, at random points, and read what is left.
+"""`python -m tests.system.faults.writes [--kills N] [KIND ...]`: kill whoever writes a file, at random points, and read what is left.
 
 Each kind of file is written over and over by a forked process, by the function that writes it in the sensor. The process says
 before and after each write which one it is, so that what is found must be the last that was finished or the one in hand.
@@ -21,14 +21,20 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.app import config_command
-from edge.background import FIRST_PERIODS, Background
-from edge.calibration.file import FORMAT, Calibration, RigPart, load_calibration, write_calibration
-from edge.config import Config, DeviceConfig, ExcitationConfig, load_config
-from edge.outbox import Outbox
-from edge.rig import Camera, Rig
-from edge.sensing import Sensing
-from edge.session import SessionWriter, load_session
+from edge.core.calibration_file import (
+    FORMAT,
+    Calibration,
+    RigPart,
+    load_calibration,
+    write_calibration,
+)
+from edge.core.config.settings import Config, DeviceConfig, ExcitationConfig, load_config
+from edge.core.rig import Camera, Rig
+from edge.output.mqtt.outbox import Outbox
+from edge.sensor.sensing import Sensing
+from edge.sound.room.background import FIRST_PERIODS, Background
+from edge.sources.session.reader import SessionWriter, load_session
+from edge.tools.app import config_command
 
 LONGEST_S = 0.03
 _RIG = Rig(
@@ -38,9 +44,16 @@ _RIG = Rig(
     camera=Camera(64, 48, 50.0, 50.0, 32.0, 24.0),
     speed_of_sound_m_s=343.0,
 )
-_X = ExcitationConfig(sample_rate_hz=16000, band_hz=(2000.0, 7500.0), period_s=0.05, level_dbfs=-20.0)
+_X = ExcitationConfig(
+    sample_rate_hz=16000, band_hz=(2000.0, 7500.0), period_s=0.05, level_dbfs=-20.0
+)
 _CALIBRATION = Calibration(
-    FORMAT, "", "test", "simulated", "a test", RigPart(16000, 2, (0, 1), -1, ((0.1, 0.0, 0.0),), ((0.0, 0.0, 0.0),) * 2)
+    FORMAT,
+    "",
+    "test",
+    "simulated",
+    "a test",
+    RigPart(16000, 2, (0, 1), -1, ((0.1, 0.0, 0.0),), ((0.0, 0.0, 0.0),) * 2),
 )
 
 Write = Callable[[int], None]
@@ -57,7 +70,11 @@ class Kind:
 def _config(folder: Path) -> Write:
     def write(n: int) -> None:
         with redirect_stdout(None):
-            site = [f"device.id=n{n}", "place.speaker_m=[0.10, 0.06, 0.0]", "mqtt.host=broker.local"]
+            site = [
+                f"device.id=n{n}",
+                "place.speaker_m=[0.10, 0.06, 0.0]",
+                "mqtt.host=broker.local",
+            ]
             config_command("respeaker-usb-v2", "raspberry-pi-5", site, folder / "config.toml", None)
 
     return write
@@ -69,7 +86,9 @@ def _read_config(folder: Path) -> int | None:
 
 
 def _calibration(folder: Path) -> Write:
-    return lambda n: write_calibration(folder / "calibration.toml", dataclasses.replace(_CALIBRATION, created=str(n)))
+    return lambda n: write_calibration(
+        folder / "calibration.toml", dataclasses.replace(_CALIBRATION, created=str(n))
+    )
 
 
 def _read_calibration(folder: Path) -> int | None:
@@ -94,7 +113,11 @@ def _control(folder: Path) -> Write:
 def _read_control(folder: Path) -> int | None:
     settings = _sensing(folder).settings
     assert settings.sensing, "the file cannot be used"
-    return round((-30.0 - settings.level_dbfs) * 1e4) if (folder / "hall.control.json").exists() else None
+    return (
+        round((-30.0 - settings.level_dbfs) * 1e4)
+        if (folder / "hall.control.json").exists()
+        else None
+    )
 
 
 def _empty_room() -> Background:
@@ -141,7 +164,9 @@ def _read_outbox(folder: Path) -> int | None:
     outbox.close()
     assert not list(folder.glob("*.damaged-*")), "taken for damaged"
     numbers = [sequence for sequence, _ in kept]
-    assert numbers == list(range(numbers[0], numbers[0] + len(numbers))) if numbers else True, "events are missing"
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers))) if numbers else True, (
+        "events are missing"
+    )
     return int(json.loads(kept[-1][1])["n"]) if kept else None
 
 
@@ -156,7 +181,11 @@ def _session(folder: Path) -> Write:
 
     def write(n: int) -> None:
         k = n - before - 1
-        writer.add_period(np.full((_X.period_samples, 2), k, np.int16), k * 50_000_000, "gap" if k % 3 == 2 else "")
+        writer.add_period(
+            np.full((_X.period_samples, 2), k, np.int16),
+            k * 50_000_000,
+            "gap" if k % 3 == 2 else "",
+        )
 
     return write
 
@@ -165,7 +194,10 @@ def _read_session(folder: Path) -> int | None:
     """Whole periods in all sessions."""
     total = 0
     for path in sorted(folder.iterdir()):
-        if not (path / "audio_faults.json").exists() or not (path / "audio_faults.json").stat().st_size:
+        if (
+            not (path / "audio_faults.json").exists()
+            or not (path / "audio_faults.json").stat().st_size
+        ):
             continue  # killed before its files were made: nothing was written
         if np.load(path / "audio_times.npy").size:
             total += load_session(path).periods
@@ -203,12 +235,16 @@ def kill_writers(name: str, folder: Path, kills: int, seed: int = 0) -> int:
         while part := os.read(reader, 65536):
             told += part
         os.close(reader)
-        assert os.WTERMSIG(status) == signal.SIGKILL, f"{name}: the writer ended by itself with {status}"
+        assert os.WTERMSIG(status) == signal.SIGKILL, (
+            f"{name}: the writer ended by itself with {status}"
+        )
         begun, finished = last, last
         for n in struct.unpack(f"={len(told) // 8}q", told):
             begun, finished = max(begun, n), max(finished, -n)
         found = kind.read(folder) or 0
-        assert finished <= found <= begun, f"{name}: {finished} was written and {begun} begun, but {found} is there"
+        assert finished <= found <= begun, (
+            f"{name}: {finished} was written and {begun} begun, but {found} is there"
+        )
         midst += begun > finished
         last = found
     return midst
@@ -230,14 +266,21 @@ def _write_on(kind: Kind, folder: Path, last: int, told: int) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.faults.writes", description="kill writers, read what is left")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.system.faults.writes", description="kill writers, read what is left"
+    )
     parser.add_argument("--kills", type=int, default=100, help="of each kind")
-    parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"of {', '.join(KINDS)}; all where none is named")
+    parser.add_argument(
+        "kinds", nargs="*", metavar="KIND", help=f"of {', '.join(KINDS)}; all where none is named"
+    )
     args = parser.parse_args()
     for name in args.kinds or KINDS:
         with tempfile.TemporaryDirectory(prefix="posekernel-writes-") as folder:
             midst = kill_writers(name, Path(folder), args.kills)
-        print(f"{name}: {args.kills} kills, {midst} in the midst of a write: old or new each time", flush=True)
+        print(
+            f"{name}: {args.kills} kills, {midst} in the midst of a write: old or new each time",
+            flush=True,
+        )
     return 0
 
 

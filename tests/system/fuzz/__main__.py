@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz [--target T] [--executions N]`: fuzz, and say how much was run and what was found. Needs atheris."""
+"""`python -m tests.system.fuzz [--target T] [--executions N]`: fuzz, and say how much was run and what was found. Needs atheris."""
 
 import argparse
 import re
@@ -11,8 +11,15 @@ CORPUS = Path(__file__).parent / "corpus"
 HANG_S, MEMORY_MB = 20, 1500
 # The rest runs unwatched: to instrument scipy's and numba's users takes minutes and shows nothing of the parsers.
 PARSERS = [
-    *("edge.commands", "edge.quiet_hours", "edge.config", "edge.toml_fields", "edge.web_server", "edge.homeassistant"),
-    *("edge.session", "edge.outbox", "edge.rig"),
+    *(
+        "edge.output.messages.commands",
+        "edge.core.config.quiet_hours",
+        "edge.core.config.settings",
+        "edge.core.toml_fields",
+        "edge.output.page.server",
+        "edge.output.messages.homeassistant",
+    ),
+    *("edge.sources.session.reader", "edge.output.mqtt.outbox", "edge.core.rig"),
     *("tomllib", "json.decoder"),
 ]
 
@@ -21,14 +28,14 @@ def fuzz_here(target: str, arguments: list[str]) -> None:
     import atheris
 
     with atheris.instrument_imports(include=PARSERS):
-        from tests.fuzz.targets import TARGETS
+        from tests.system.fuzz.targets import TARGETS
     atheris.Setup([sys.argv[0], *arguments], TARGETS[target])
     atheris.Fuzz()
 
 
 def run(target: str, executions: int, seconds: int) -> bool:
     """Fuzz in a process of its own, print one row. True: nothing found."""
-    from tests.fuzz.targets import seeds
+    from tests.system.fuzz.targets import seeds
 
     folder = CORPUS / target
     folder.mkdir(parents=True, exist_ok=True)
@@ -36,17 +43,33 @@ def run(target: str, executions: int, seconds: int) -> bool:
         if not (folder / f"seed-{n}").exists():  # some hold the time
             (folder / f"seed-{n}").write_bytes(seed)
     with tempfile.TemporaryDirectory() as grown:
-        limits = [f"-runs={executions}", f"-timeout={HANG_S}", f"-rss_limit_mb={MEMORY_MB}", "-max_len=8192"]
+        limits = [
+            f"-runs={executions}",
+            f"-timeout={HANG_S}",
+            f"-rss_limit_mb={MEMORY_MB}",
+            "-max_len=8192",
+        ]
         limits.append(f"-max_total_time={seconds}")
-        found = [grown, str(folder), "-print_final_stats=1", f"-artifact_prefix={folder}/found-", *limits]
-        command = [sys.executable, "-m", "tests.fuzz", "--inside", target, *found]
-        log = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace").stdout
+        found = [
+            grown,
+            str(folder),
+            "-print_final_stats=1",
+            f"-artifact_prefix={folder}/found-",
+            *limits,
+        ]
+        command = [sys.executable, "-m", "tests.system.fuzz", "--inside", target, *found]
+        log = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        ).stdout
     ended = "Done " in log
     covered = re.findall(r"cov: (\d+) ft: (\d+)", log) or [("0", "0")]
     summary = re.search(r"Done (\d+) runs in (\d+) second", log)
     done, took = summary.groups() if summary else ((re.findall(r"#(\d+)", log) or ["0"])[-1], "0")
     rate = int(done) // max(1, int(took)) if ended else 0
-    print(f"| {target} | {done} | {rate} | {covered[-1][0]} | {'nothing' if ended else 'FOUND'} |", flush=True)
+    print(
+        f"| {target} | {done} | {rate} | {covered[-1][0]} | {'nothing' if ended else 'FOUND'} |",
+        flush=True,
+    )
     if not ended:
         print(log[-3000:], flush=True)
     return ended
@@ -56,15 +79,30 @@ def main() -> int:
     if sys.argv[1:2] == ["--inside"]:
         fuzz_here(sys.argv[2], sys.argv[3:])
         return 0
-    from tests.fuzz.targets import TARGETS
+    from tests.system.fuzz.targets import TARGETS
 
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument("--target", choices=sorted(TARGETS), action="append", help="may be given again; default: all")
+    parser = argparse.ArgumentParser(prog="python -m tests.system.fuzz", description=__doc__)
+    parser.add_argument(
+        "--target",
+        choices=sorted(TARGETS),
+        action="append",
+        help="may be given again; default: all",
+    )
     parser.add_argument("--executions", type=int, default=10_000, help="of each target")
-    parser.add_argument("--seconds", type=int, default=0, help="end each target after this time; 0: when all is executed")
+    parser.add_argument(
+        "--seconds",
+        type=int,
+        default=0,
+        help="end each target after this time; 0: when all is executed",
+    )
     args = parser.parse_args()
-    print("| target | executions | executions/s | edges covered | found |\n|---|---|---|---|---|", flush=True)
-    good = [run(t, args.executions, args.seconds) for t in args.target or TARGETS]  # all of them, whatever one finds
+    print(
+        "| target | executions | executions/s | edges covered | found |\n|---|---|---|---|---|",
+        flush=True,
+    )
+    good = [
+        run(t, args.executions, args.seconds) for t in args.target or TARGETS
+    ]  # all of them, whatever one finds
     return 0 if all(good) else 1
 
 

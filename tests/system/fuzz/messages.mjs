@@ -1,4 +1,4 @@
-// Fuzzes the page's reader of message files: `node tests/fuzz/messages.mjs [EXECUTIONS [SEED]]`. Mutated files of messages must be read,
+// Fuzzes the page's reader of message files: `node tests/system/fuzz/messages.mjs [EXECUTIONS [SEED]]`. Mutated files of messages must be read,
 // or refused with one sentence that names the file; what is read must have finite times in order.
 import { readRecording } from "../../edge/web/recording.js";
 

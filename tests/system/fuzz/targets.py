@@ -12,26 +12,34 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.aliased_tail import AliasedTail
-from edge.background import Background
-from edge.calibration.file import load_calibration
-from edge.commands import CommandError, parse_command, result_message
-from edge.config import ExcitationConfig, load_config
-from edge.dataset import _array
-from edge.errors import ConfigError, ModelError, PosekernelError, SessionError
-from edge.homeassistant import removing
-from edge.network_lifter import load_card
-from edge.outbox import Outbox
-from edge.profiles import _parse_settings
-from edge.publish import encode
-from edge.replay import open_replay
-from edge.rig import Camera, Rig
-from edge.session import SessionWriter, _load_array, _load_faults, _load_truth, load_session
-from edge.web_server import _Handler
+from edge.core.calibration_file import load_calibration
+from edge.core.config.settings import ExcitationConfig, load_config
+from edge.core.errors import ConfigError, ModelError, PosekernelError, SessionError
+from edge.core.profiles import _parse_settings
+from edge.core.rig import Camera, Rig
+from edge.lifting.network_lifter import load_card
+from edge.output.messages.commands import CommandError, parse_command, result_message
+from edge.output.messages.homeassistant import removing
+from edge.output.messages.payloads import encode
+from edge.output.mqtt.outbox import Outbox
+from edge.output.page.server import _Handler
+from edge.sound.room.background import Background
+from edge.sound.room.late_reverberation import AliasedTail
+from edge.sources.session.dataset import _array
+from edge.sources.session.reader import (
+    SessionWriter,
+    _load_array,
+    _load_faults,
+    _load_truth,
+    load_session,
+)
+from edge.sources.session.replay import open_replay
 
 Target = Callable[[bytes], None]
 _COMMANDS = ("sensing", "mute", "level", "quiet_hours", "recalibrate", "reload", "x")
-_FOLDER = tempfile.TemporaryDirectory(prefix="posekernel-fuzz-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
+_FOLDER = tempfile.TemporaryDirectory(
+    prefix="posekernel-fuzz-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None
+)
 
 
 def _file(data: bytes) -> Path:
@@ -161,7 +169,9 @@ def outbox(data: bytes) -> None:
         waiting = box.pending(0, 8)
         assert [n for n, _ in waiting] == sorted({n for n, _ in waiting}), "out of order"
         depth = box.depth
-        if not list(folder.glob("*.damaged-*")):  # else what was found damaged late took with it what had been added
+        if not list(
+            folder.glob("*.damaged-*")
+        ):  # else what was found damaged late took with it what had been added
             assert waiting[-1][0] == number, "what was just added is not the last"
             assert depth == len(waiting), f"{depth} are said to wait, but {len(waiting)} do"
     finally:
@@ -200,7 +210,7 @@ TARGETS: dict[str, Target] = {
 
 def seeds() -> dict[str, list[bytes]]:
     """Valid inputs to begin from."""
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
 
     def archive(**arrays: object) -> bytes:
         file = io.BytesIO()
@@ -209,9 +219,18 @@ def seeds() -> dict[str, list[bytes]]:
 
     array = io.BytesIO()
     np.save(array, np.zeros((3, 4), np.int16))
-    parts: dict[str, object] = {"room": np.zeros((2, 8), np.complex64), "learned_utc_s": 0.0, "rate": np.array([16000.0])}
-    tail = {"tail_gram": np.ones((8, 2, 2), complex), "tail_heard": np.ones((2, 8, 2), np.complex64)}
-    room, settled = (archive(format="posekernel-background-1", **parts, **more) for more in ({}, tail))
+    parts: dict[str, object] = {
+        "room": np.zeros((2, 8), np.complex64),
+        "learned_utc_s": 0.0,
+        "rate": np.array([16000.0]),
+    }
+    tail = {
+        "tail_gram": np.ones((8, 2, 2), complex),
+        "tail_heard": np.ones((2, 8, 2), np.complex64),
+    }
+    room, settled = (
+        archive(format="posekernel-background-1", **parts, **more) for more in ({}, tail)
+    )
     return {
         "command": [
             b'\0{"on": false, "id": "a"}', b'\2{"level_dbfs": -30}', b'\3{"from": "22:00", "to": "07:00"}', b"\3null", b"\4{}"
@@ -258,18 +277,36 @@ def _sessions() -> list[bytes]:
         shutil.rmtree(folder, ignore_errors=True)
         make_session(folder, whole)
         parts = [(i, folder / name) for i, name in enumerate(_PARTS) if (folder / name).exists()]
-        found.append(b"".join(bytes([i]) + p.stat().st_size.to_bytes(2, "big") + p.read_bytes() for i, p in parts))
+        found.append(
+            b"".join(
+                bytes([i]) + p.stat().st_size.to_bytes(2, "big") + p.read_bytes() for i, p in parts
+            )
+        )
     return found
 
 
 def make_session(folder: Path, whole: bool) -> None:
     """The smallest session. whole: completed; else as a recording that was broken off leaves it."""
-    rig = Rig(np.array([[0.1, 0.0, 0.0]]), np.zeros((1, 3)), np.array([[0, 0]]), Camera(16, 16, 50.0, 50.0, 8.0, 8.0), 343.0)
-    x = ExcitationConfig(sample_rate_hz=8000, band_hz=(1000.0, 3000.0), period_s=0.05, level_dbfs=-20.0)
+    rig = Rig(
+        np.array([[0.1, 0.0, 0.0]]),
+        np.zeros((1, 3)),
+        np.array([[0, 0]]),
+        Camera(16, 16, 50.0, 50.0, 8.0, 8.0),
+        343.0,
+    )
+    x = ExcitationConfig(
+        sample_rate_hz=8000, band_hz=(1000.0, 3000.0), period_s=0.05, level_dbfs=-20.0
+    )
     with (
         contextlib.suppress(KeyboardInterrupt),
         SessionWriter(
-            folder, source="recorded", rig=rig, excitation=x, channels=1, mic_channels=(0,), reference_channel=None
+            folder,
+            source="recorded",
+            rig=rig,
+            excitation=x,
+            channels=1,
+            mic_channels=(0,),
+            reference_channel=None,
         ) as writer,
     ):
         writer.add_period(np.arange(x.period_samples, dtype=np.int16)[:, None], 0, "gap")
