@@ -1,4 +1,5 @@
-"""The software bill of materials (CycloneDX JSON) and the table of licences of what runs on a device.
+"""The software bill of materials (CycloneDX JSON) and the table of licences of what runs on a
+device.
 
 `make sbom` calls this with cyclonedx-py's inventory of a virtual environment that holds the runtime alone.
 usage: python deploy/sbom.py INVENTORY.json SITE_PACKAGES SBOM.json TABLE.md
@@ -19,7 +20,8 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Read from the licence text in the wheel (flatbuffers: from its classifier), where the metadata has no SPDX identifier.
+# Read from the licence text in the wheel (flatbuffers: from its classifier), where the metadata has
+# no SPDX identifier.
 READ_LICENCES = {
     "ai-edge-litert": "Apache-2.0",
     "flatbuffers": "Apache-2.0",
@@ -174,7 +176,9 @@ def vendored() -> list[dict[str, Any]]:
 
 
 def runtime(inventory: dict[str, Any]) -> tuple[list[str], dict[str, list[str]]]:
-    """What the runtime requires by name, and all that follows from it: (references, {reference: references})."""
+    """What the runtime requires by name, and all that follows from it: (references, {reference:
+    references}).
+    """
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = [
         Requirement(line)
@@ -206,7 +210,9 @@ def runtime(inventory: dict[str, Any]) -> tuple[list[str], dict[str, list[str]]]
 
 
 def bill(inventory: dict[str, Any], site_packages: Path) -> dict[str, Any]:
-    """The bill of materials; the same bytes for the same packages: no time, serial number, path of a machine or address."""
+    """The bill of materials; the same bytes for the same packages: no time, serial number, path of
+    a machine or address.
+    """
     direct, reached = runtime(inventory)
     root = inventory["metadata"]["component"]
     packages = []

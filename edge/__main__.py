@@ -263,7 +263,9 @@ def _output_options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command. Exit codes: 0 done, 1 a finding of doctor, 2 a user's mistake, 130 interrupted."""
+    """Run one command. Exit codes: 0 done, 1 a finding of doctor, 2 a user's mistake, 130
+    interrupted.
+    """
     args = make_parser().parse_args(argv)
     share_arenas()
     # FFmpeg inside OpenCV writes its own lines about a damaged file; ours says what to do.
@@ -277,7 +279,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"posekernel {args.command}: {e}", file=sys.stderr)
         return 2
     except BrokenPipeError:
-        # The reader of our output has gone (`posekernel replay … | head`): not an error, and nothing more to say.
+        # The reader of our output has gone (`posekernel replay … | head`): not an error, and
+        # nothing more to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:

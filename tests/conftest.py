@@ -11,7 +11,9 @@ from tests.support.compiled import NoToolchainError
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Outboxes and settings of sensors under test, child processes included, stay out of the user's home."""
+    """Outboxes and settings of sensors under test, child processes included, stay out of the user's
+    home.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         patch.delenv("STATE_DIRECTORY", raising=False)
@@ -20,7 +22,9 @@ def _own_state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 
 @pytest.fixture
 def alsa_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AlsaTestDevice]:
-    """Make a sound card of files (arguments: see make_alsa_device, without the folder) that this process and its children see."""
+    """Make a sound card of files (arguments: see make_alsa_device, without the folder) that this
+    process and its children see.
+    """
     pytest.importorskip("alsaaudio", reason="pyalsaaudio is not installed")
     cards = 0
 

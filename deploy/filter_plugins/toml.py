@@ -1,4 +1,6 @@
-"""`text | from_toml`: the profiles of arrays and boards are TOML, which Ansible does not read by itself."""
+"""`text | from_toml`: the profiles of arrays and boards are TOML, which Ansible does not read by
+itself.
+"""
 
 import tomllib
 from typing import Any

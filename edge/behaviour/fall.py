@@ -1,8 +1,9 @@
 """Falls: somebody who was up lies on the floor moments later; and when they are up again.
 
-It asks where the trunk is and how fast it came there, not how the body looks while it falls: that moment is short and its poses
-are the worst. A bed or a sofa is too high, a knee or a bending back too steep, and a mat is reached too slowly. Evidence adds up:
-the faster the trunk came down and the lower it lies, the sooner a fall is told.
+It asks where the trunk is and how fast it came there, not how the body looks while it falls: that
+moment is short and its poses are the worst. A bed or a sofa is too high, a knee or a bending back
+too steep, and a mat is reached too slowly. Evidence adds up: the faster the trunk came down and the
+lower it lies, the sooner a fall is told.
 """
 
 from collections import deque
@@ -17,12 +18,15 @@ FLOOR_M, FLOOR_SHARE = (
     0.24,
 )  # on the floor the trunk is lower than this, and than this part of the standing height
 OFF_FLOOR_M = 0.1  # higher than that by this: no longer on the floor
-UPPER_SHARE = 0.3  # of the trunk's higher end in its height: on the floor one end may be propped up, on a sofa none is low
+# of the trunk's higher end in its height: on the floor one end may be propped up, on a sofa none is
+# low
+UPPER_SHARE = 0.3
 FLAT, STEEP = (
     0.16,
     0.24,
 )  # shoulders above the hips, in parts of the standing height: less is flat, more is not
-ENOUGH_S = 0.2  # of evidence: time on the floor, each moment times the share by which the trunk is below the limit
+# of evidence: time on the floor, each moment times the share by which the trunk is below the limit
+ENOUGH_S = 0.2
 FAST_S, FAST_M, ARRIVE_S = (
     0.15,
     0.3,
@@ -49,7 +53,9 @@ UP_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Fall:
-    """How somebody fell: the trunk's drop [m], the time it took [s]; steadiness: share of the poses since that are down, 0..1."""
+    """How somebody fell: the trunk's drop [m], the time it took [s]; steadiness: share of the poses
+    since that are down, 0..1.
+    """
 
     drop_m: float
     duration_s: float
@@ -66,7 +72,9 @@ class _Trunk:
 
 
 class FallDetector:
-    """Fed with each activity, it tells a fall and its end once each. A fall lasts until somebody, alone, is seen up again."""
+    """Fed with each activity, it tells a fall and its end once each. A fall lasts until somebody,
+    alone, is seen up again.
+    """
 
     def __init__(self) -> None:
         self.fallen = False
@@ -81,7 +89,9 @@ class FallDetector:
     def __call__(
         self, activity: Activity, people: int, t_s: float
     ) -> Fall | Literal["cleared"] | None:
-        """The newest activity at t_s [s]; a Fall when one was just recognised, "cleared" when the fallen is up again."""
+        """The newest activity at t_s [s]; a Fall when one was just recognised, "cleared" when the
+        fallen is up again.
+        """
         hip, chest, place = activity.hip_height_m, activity.chest_height_m, activity.floor_m
         if hip is None or chest is None or place is None:
             return None

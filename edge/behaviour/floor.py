@@ -1,4 +1,5 @@
-"""Where the floor is, learned from the feet of whoever stands on it: calibrated heights and tilts are off.
+"""Where the floor is, learned from the feet of whoever stands on it: calibrated heights and tilts
+are off.
 
 A degree of tilt moves the floor 3 m away by 5 cm, half of what tells a mattress from the floor.
 """
@@ -20,7 +21,9 @@ TRUST_S = (
 
 
 class FloorLevel:
-    """Height of the real floor in the room frame [m], in `offset_m`: 0 until somebody stands or walks. One for one camera."""
+    """Height of the real floor in the room frame [m], in `offset_m`: 0 until somebody stands or
+    walks. One for one camera.
+    """
 
     def __init__(self) -> None:
         self.offset_m = 0.0
@@ -32,8 +35,8 @@ class FloorLevel:
     ) -> float:
         """Take one look in at t_s [s]; returns offset_m.
 
-        hip_m, foot_m: heights of hips and lower ankle in the room frame, NaN where not seen; upright: cosine of the trunk's lean;
-        standing_m: the height of the person.
+        hip_m, foot_m: heights of hips and lower ankle in the room frame, NaN where not seen;
+        upright: cosine of the trunk's lean; standing_m: the height of the person.
         """
         on_feet = hip_m - foot_m > STRAIGHT_LEGS * standing_m and upright > UPRIGHT_COSINE
         if not on_feet or 0.0 < self._next_s - t_s <= SPACING_S:  # not after a step of the clock

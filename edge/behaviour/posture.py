@@ -1,8 +1,10 @@
-"""What the person does, from the tracked joints: posture, heading, speed, heights, and the zones they are in.
+"""What the person does, from the tracked joints: posture, heading, speed, heights, and the zones
+they are in.
 
-Causal geometry in the room frame, without training. Each quantity is the median over the newest half second, so that a few wrong
-poses change nothing, and a new posture must hold for a moment. Heights are above the floor that feet have shown (edge/behaviour/floor.py),
-and compared in parts of the standing height.
+Causal geometry in the room frame, without training. Each quantity is the median over the newest
+half second, so that a few wrong poses change nothing, and a new posture must hold for a moment.
+Heights are above the floor that feet have shown (edge/behaviour/floor.py), and compared in parts of
+the standing height.
 """
 
 from collections import deque
@@ -54,7 +56,9 @@ HUNCH_COSINE = 0.64  # of 50 degrees: as far as somebody on a seat leans
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """One pose in numbers, NaN where joints are not seen. place: (2,) [m]. values: see _measure. facing: (2,) of length 1."""
+    """One pose in numbers, NaN where joints are not seen. place: (2,) [m]. values: see _measure.
+    facing: (2,) of length 1.
+    """
 
     t_s: float
     place: Array
@@ -63,7 +67,9 @@ class _Look:
 
 
 class ActivityTracker:
-    """Follows one person; starts anew after a gap or a time step backwards. What it learned of the floor it keeps."""
+    """Follows one person; starts anew after a gap or a time step backwards. What it learned of the
+    floor it keeps.
+    """
 
     def __init__(self, zones: Sequence[ZoneConfig] = ()) -> None:
         self._zone_configs = tuple(zones)
@@ -73,7 +79,9 @@ class ActivityTracker:
         self._restart()
 
     def __call__(self, pose: LiftedPose, room: Array | None, t_ns: int) -> Activity:
-        """What the person does at CLOCK_MONOTONIC t_ns. room: the pose's joints (15, 3) in the room frame, None without one."""
+        """What the person does at CLOCK_MONOTONIC t_ns. room: the pose's joints (15, 3) in the room
+        frame, None without one.
+        """
         t_s = t_ns * 1e-9
         if not 0.0 < t_s - self._t_s < VISIT_S:
             self._restart()
@@ -126,7 +134,9 @@ class ActivityTracker:
         self._zones = ZoneOccupancy(self._zone_configs)
 
     def _height(self, pose: LiftedPose) -> tuple[float | None, bool]:
-        """The standing height as sound measured it so far, and whether the newest are far from it: their scale is wrong then."""
+        """The standing height as sound measured it so far, and whether the newest are far from it:
+        their scale is wrong then.
+        """
         height = standing_height(pose.joints, pose.confidence)
         if pose.scale_source == "sound" and np.isfinite(height):
             self._heights.append(height)
@@ -156,7 +166,9 @@ class ActivityTracker:
     def _heading(
         self, facing: Array, velocity: Array | None, posture: Posture, dt_s: float
     ) -> float | None:
-        """Smoothed; None for somebody who lies. People walk forwards: that settles what a chest alone may leave open."""
+        """Smoothed; None for somebody who lies. People walk forwards: that settles what a chest
+        alone may leave open.
+        """
         if np.isfinite(facing).all():
             seen = facing if velocity is None else facing + velocity / WALK_M_S
             self._facing = self._facing + (1.0 - np.exp(-dt_s / HEADING_S)) * (
@@ -168,8 +180,9 @@ class ActivityTracker:
 
 
 def _measure(room: Array, confidence: Array, t_s: float) -> _Look:
-    """values: heights of hips, chest, ankles and knees [m], how far the ankles are ahead of the hips in the knees' direction [m],
-    the cosine of the trunk's lean, and the height of the lower ankle [m].
+    """values: heights of hips, chest, ankles and knees [m], how far the ankles are ahead of the
+    hips in the knees' direction [m], the cosine of the trunk's lean, and the height of the lower
+    ankle [m].
     """
     joints = np.where((confidence >= SEEN)[:, None], room, np.nan)
     hips, chest, knees, ankles = (
@@ -189,7 +202,8 @@ def _measure(room: Array, confidence: Array, t_s: float) -> _Look:
 
 
 def _classify(parts: Array, upright: float, patience: float) -> Posture:
-    """One posture from heights and distances in parts of the standing height; standing may still be walking.
+    """One posture from heights and distances in parts of the standing height; standing may still be
+    walking.
 
     patience: factor on what counts as flat.
     """
@@ -215,7 +229,9 @@ def _classify(parts: Array, upright: float, patience: float) -> Posture:
 
 
 def _velocity(looks: Sequence[_Look]) -> Array | None:
-    """Velocity (2,) [m/s] over the floor by least squares; None where the newest poses span too little time."""
+    """Velocity (2,) [m/s] over the floor by least squares; None where the newest poses span too
+    little time.
+    """
     seen = [look for look in looks if np.isfinite(look.place).all()]
     if len(seen) < 3 or seen[-1].t_s - seen[0].t_s < 0.3 * SPEED_WINDOW_S:
         return None
@@ -231,7 +247,9 @@ def _middle(joints: Array) -> Array:
 
 
 def _medians(rows: Array) -> Array:
-    """Median of each column over the rows where it is known; NaN where it is known in less than half of them."""
+    """Median of each column over the rows where it is known; NaN where it is known in less than
+    half of them.
+    """
     known = np.isfinite(rows).sum(axis=0) >= 0.5 * len(rows)
     out = np.full(rows.shape[1], np.nan)
     out[known] = np.nanmedian(rows[:, known], axis=0)

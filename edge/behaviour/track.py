@@ -1,7 +1,8 @@
-"""Causal smoothing over time: a scalar Kalman filter for the distance, One-Euro filters for the pose around it.
+"""Causal smoothing over time: a scalar Kalman filter for the distance, One-Euro filters for the
+pose around it.
 
-The distance is filtered on its own because its error is common to all joints and its 1-sigma is known: a frame whose scale was
-only assumed moves the track less than one that was heard.
+The distance is filtered on its own because its error is common to all joints and its 1-sigma is
+known: a frame whose scale was only assumed moves the track less than one that was heard.
 """
 
 from dataclasses import replace
@@ -23,7 +24,9 @@ WALK_M_PER_SQRT_S = (
 
 
 class OneEuro:
-    """One-Euro filter (Casiez, Roussel, Vogel, CHI 2012) for an array of values that move together in time."""
+    """One-Euro filter (Casiez, Roussel, Vogel, CHI 2012) for an array of values that move together
+    in time.
+    """
 
     def __init__(self, cutoff_hz: float, beta: float, derivative_cutoff_hz: float = 1.0) -> None:
         self.cutoff_hz, self.beta, self.derivative_cutoff_hz = cutoff_hz, beta, derivative_cutoff_hz
@@ -31,7 +34,9 @@ class OneEuro:
         self._speed: Array | None = None
 
     def __call__(self, value: Array, dt_s: float) -> Array:
-        """Next value (any shape, last axis a vector) after dt_s seconds -> smoothed value of the same shape."""
+        """Next value (any shape, last axis a vector) after dt_s seconds -> smoothed value of the
+        same shape.
+        """
         if self._value is None or self._speed is None:
             self._value, self._speed = value.copy(), np.zeros_like(value)
             return value.copy()
@@ -43,7 +48,9 @@ class OneEuro:
 
 
 class Tracker:
-    """Smooths one person's poses; starts anew after a gap, a time step backwards, or a jump to somebody else."""
+    """Smooths one person's poses; starts anew after a gap, a time step backwards, or a jump to
+    somebody else.
+    """
 
     def __init__(self, config: TrackConfig) -> None:
         self.config = config
@@ -76,8 +83,9 @@ class Tracker:
         smoothed = float(np.exp(self._log_distance))
         joints = self._shape(pose.joints / distance * smoothed, max(dt_s, 1e-3))
         joints *= smoothed / np.linalg.norm(joints[MID_HIP])
-        # Averaging removes what differs from frame to frame. An assumed height errs the same way in every frame, and so do a
-        # body's shape and the place on it where the echo begins: that part stays however long one looks.
+        # Averaging removes what differs from frame to frame. An assumed height errs the same way in
+        # every frame, and so do a body's shape and the place on it where the echo begins: that part
+        # stays however long one looks.
         common = pose.sigma if pose.scale_source == "height" else COMMON_SHARE * pose.sigma
         removed = max(variance - self._variance, 0.0) * smoothed**2
         self._last = replace(

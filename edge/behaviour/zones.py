@@ -47,7 +47,9 @@ class ZoneOccupancy:
         )  # since when the other state was seen, without a break
 
     def __call__(self, place: Point, t_s: float) -> tuple[str, ...]:
-        """Names of the zones that the person at `place` is in at the time t_s, in the order of the configuration."""
+        """Names of the zones that the person at `place` is in at the time t_s, in the order of the
+        configuration.
+        """
         for k, (_, polygon) in enumerate(self._zones):
             outside_m = outside(polygon, place)
             other = outside_m > LEAVE_M if self._inside[k] else outside_m <= 0.0
@@ -69,7 +71,9 @@ class ZoneOccupancy:
 
 
 def outside(polygon: npt.NDArray[np.float64], place: Point) -> float:
-    """Distance [m] of a place from a polygon (N, 2); negative inside, where it is that to the nearest edge."""
+    """Distance [m] of a place from a polygon (N, 2); negative inside, where it is that to the
+    nearest edge.
+    """
     p, a, b = np.array(place), polygon, np.roll(polygon, -1, axis=0)
     edge = b - a
     along = np.clip(((p - a) * edge).sum(axis=1) / (edge**2).sum(axis=1), 0.0, 1.0)
@@ -81,7 +85,9 @@ def outside(polygon: npt.NDArray[np.float64], place: Point) -> float:
 
 
 def check_zones(zones: Sequence[ZoneConfig]) -> None:
-    """Raises ConfigError where a zone has no usable name or polygon, or two have names that are too much alike."""
+    """Raises ConfigError where a zone has no usable name or polygon, or two have names that are too
+    much alike.
+    """
     seen: dict[str, str] = {}
     for k, zone in enumerate(zones):
         if not zone.key or len(zone.name) > 40 or not zone.name.isprintable():

@@ -1,4 +1,6 @@
-"""The calibration file: what was measured, when, with what, and on which rig. TOML that people can read."""
+"""The calibration file: what was measured, when, with what, and on which rig. TOML that people can
+read.
+"""
 
 import dataclasses
 import tomllib
@@ -23,7 +25,9 @@ Vector = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class RigPart:
-    """The rig that a calibration belongs to. reference_channel: -1 without a loopback. Places: camera frame [m]."""
+    """The rig that a calibration belongs to. reference_channel: -1 without a loopback. Places:
+    camera frame [m].
+    """
 
     sample_rate_hz: int = required(1, 1_000_000)
     channels: int = required(1, 64)
@@ -36,11 +40,13 @@ class RigPart:
 
 @dataclass(frozen=True)
 class SoundPart:
-    """delay_s: from the loopback to the air; 0 without one. gain_db: each microphone's level relative to the median.
+    """delay_s: from the loopback to the air; 0 without one. gain_db: each microphone's level
+    relative to the median.
 
-    distance_mm: from the loudspeaker in its own place to each microphone, less the common delay; without a loopback only their
-    differences mean anything. profile_mm: the same by the configuration. deviation_mm: measured less profile over all places,
-    less what a tape measure leaves open. carried_hz: band that every microphone carries.
+    distance_mm: from the loudspeaker in its own place to each microphone, less the common delay;
+    without a loopback only their differences mean anything. profile_mm: the same by the
+    configuration. deviation_mm: measured less profile over all places, less what a tape measure
+    leaves open. carried_hz: band that every microphone carries.
     """
 
     drift_ppm: float = required(-1e6, 1e6)
@@ -65,7 +71,9 @@ class ResponsePart:
 
 @dataclass(frozen=True)
 class RoomPart:
-    """The empty room. left_db: of its second half after the first was subtracted. periods: that it was learned from."""
+    """The empty room. left_db: of its second half after the first was subtracted. periods: that it
+    was learned from.
+    """
 
     left_db: float = required(-400.0, 400.0)
     periods: int = required(0, 10_000_000)
@@ -73,7 +81,9 @@ class RoomPart:
 
 @dataclass(frozen=True)
 class IntrinsicsPart:
-    """From a ChArUco board, pixels. error_px: RMS of the reprojection. covered: share of the image where the board was seen."""
+    """From a ChArUco board, pixels. error_px: RMS of the reprojection. covered: share of the image
+    where the board was seen.
+    """
 
     width: int = required(1, 100_000)
     height: int = required(1, 100_000)
@@ -100,7 +110,9 @@ class MountingPart:
 
 @dataclass(frozen=True)
 class ScalePart:
-    """Scale from sound over scale from floor contact: median, spread (half of the central 68 %), poses."""
+    """Scale from sound over scale from floor contact: median, spread (half of the central 68 %),
+    poses.
+    """
 
     ratio: float = required(0.0, 100.0)
     spread: float = required(0.0, 100.0)

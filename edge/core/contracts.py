@@ -1,4 +1,5 @@
-"""The contracts between a source and the pipeline: audio periods, camera frames, and the two devices that give them.
+"""The contracts between a source and the pipeline: audio periods, camera frames, and the two
+devices that give them.
 
 `alsa.py`, `camera.py` and `replay.py` fulfil them. A source is opened by name (`source.kind`); nothing here or elsewhere falls
 back from one to another.
@@ -16,14 +17,15 @@ SourceKind = Literal["device", "simulated", "recorded"]
 
 @dataclass(frozen=True, slots=True)
 class AudioPeriod:
-    """One period of the excitation as heard: sample 0 is the excitation's sample 0, less `delay_samples`.
+    """One period of the excitation as heard: sample 0 is the excitation's sample 0, less
+    `delay_samples`.
 
-    t_ns: CLOCK_MONOTONIC of sample 0 (replay: the session's own clock, shifted to now).
-    samples: (M, N) float32, full scale = 1, microphones in the rig's order.
-    reference: (N,) float32, the loopback channel, or None where the array has none.
-    delay_samples: fractional playback-to-capture delay still contained in `samples`; deconvolution takes it out.
-    frame: number of sample 0 by the capture clock, None where it is not known.
-    fault: "" for a good period; otherwise why it must not be used ("xrun", "gap", "no reference", ...).
+    t_ns: CLOCK_MONOTONIC of sample 0 (replay: the session's own clock, shifted to now). samples:
+    (M, N) float32, full scale = 1, microphones in the rig's order. reference: (N,) float32, the
+    loopback channel, or None where the array has none. delay_samples: fractional
+    playback-to-capture delay still contained in `samples`; deconvolution takes it out. frame:
+    number of sample 0 by the capture clock, None where it is not known. fault: "" for a good
+    period; otherwise why it must not be used ("xrun", "gap", "no reference", ...).
     """
 
     index: int
@@ -37,7 +39,9 @@ class AudioPeriod:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One camera image. image: (H, W, 3) uint8, RGB. t_ns: CLOCK_MONOTONIC at mid-exposure as far as the camera tells."""
+    """One camera image. image: (H, W, 3) uint8, RGB. t_ns: CLOCK_MONOTONIC at mid-exposure as far
+    as the camera tells.
+    """
 
     index: int
     t_ns: int
@@ -67,18 +71,24 @@ class CameraCounters:
 
 
 class AudioSource(Protocol):
-    """Plays the excitation and gives back what the microphones heard, one period at a time, on one clock."""
+    """Plays the excitation and gives back what the microphones heard, one period at a time, on one
+    clock.
+    """
 
     counters: AudioCounters
 
     def read(self, timeout_s: float) -> AudioPeriod | None:
-        """Next period; None when none came in time. Raises EndOfStreamError (finite sources) or DeviceError (cannot open)."""
+        """Next period; None when none came in time. Raises EndOfStreamError (finite sources) or
+        DeviceError (cannot open).
+        """
 
     def set_muted(self, muted: bool) -> None:
         """Silence the loudspeaker at once; recording goes on."""
 
     def set_gain(self, gain: float) -> None:
-        """Lower the loudspeaker at once to this share, 0.001..1, of the excitation; responses stay as at 1."""
+        """Lower the loudspeaker at once to this share, 0.001..1, of the excitation; responses stay
+        as at 1.
+        """
 
     def close(self) -> None:
         """Stop sound and release the device; safe to call twice."""
@@ -90,7 +100,9 @@ class FrameSource(Protocol):
     counters: CameraCounters
 
     def read(self, timeout_s: float) -> Frame | None:
-        """Next image; None when none came in time. Raises EndOfStreamError (files) or DeviceError (cannot open)."""
+        """Next image; None when none came in time. Raises EndOfStreamError (files) or DeviceError
+        (cannot open).
+        """
 
     def close(self) -> None:
         """Release the camera; safe to call twice, and from another thread than the reader's."""

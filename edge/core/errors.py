@@ -1,8 +1,12 @@
-"""Everything a user can do wrong, and everything a device can do to us: one root, each also the builtin it refines."""
+"""Everything a user can do wrong, and everything a device can do to us: one root, each also the
+builtin it refines.
+"""
 
 
 class PosekernelError(Exception):
-    """Root of all errors that carry one sentence for the user: what was found, what was needed, the remedy."""
+    """Root of all errors that carry one sentence for the user: what was found, what was needed, the
+    remedy.
+    """
 
 
 class ConfigError(PosekernelError, ValueError):

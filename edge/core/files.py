@@ -6,10 +6,11 @@ from pathlib import Path
 
 
 def write_whole(path: Path, content: bytes, mode: int = 0o666) -> None:
-    """Put `content` in the place of `path`, on disk on return. Raises OSError; a file that was there before then stays.
+    """Put `content` in the place of `path`, on disk on return. Raises OSError; a file that was
+    there before then stays.
 
-    A file that is replaced hands on its owner and rights, a new one gets `mode`, less the umask. What a killed process leaves,
-    one hidden file beside it, the next write takes.
+    A file that is replaced hands on its owner and rights, a new one gets `mode`, less the umask.
+    What a killed process leaves, one hidden file beside it, the next write takes.
     """
     target = Path(os.path.realpath(path))  # a link stays a link
     part = target.with_name(f".{target.name}.part")

@@ -1,4 +1,6 @@
-"""The one way in which loops are compiled: numba, cached on disk, without the GIL, one thread (more were 5-10x slower)."""
+"""The one way in which loops are compiled: numba, cached on disk, without the GIL, one thread (more
+were 5-10x slower).
+"""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -11,7 +13,9 @@ _kernels: list[Any] = []
 
 
 def kernel(function: Function) -> Function:
-    """Compile a loop over arrays. What it is given must have been checked and allocated by its public twin."""
+    """Compile a loop over arrays. What it is given must have been checked and allocated by its
+    public twin.
+    """
     compiled: Function = njit(cache=True, nogil=True)(function)
     _kernels.append(compiled)
     return compiled

@@ -1,4 +1,6 @@
-"""Result types and skeleton tables. BODY_25 order throughout; the runtime estimates its first 15 joints."""
+"""Result types and skeleton tables. BODY_25 order throughout; the runtime estimates its first 15
+joints.
+"""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -27,8 +29,9 @@ BONES = (
 class Keypoints:
     """What the camera alone knows of the lifted person.
 
-    pixels: (25, 3) u, v [px] and confidence 0..1, BODY_25 order. relative: (25, 3) hip-centred camera-axes shape prior [m],
-    up to scale (limb lengths are up to 25 % off); NaN rows where unknown. people: persons in view. presence: 0..1.
+    pixels: (25, 3) u, v [px] and confidence 0..1, BODY_25 order. relative: (25, 3) hip-centred
+    camera-axes shape prior [m], up to scale (limb lengths are up to 25 % off); NaN rows where
+    unknown. people: persons in view. presence: 0..1.
     """
 
     pixels: Array
@@ -41,9 +44,10 @@ class Keypoints:
 class LiftedPose:
     """One person's joints in metres.
 
-    joints: (15, 3) camera frame. sigma: (15,) 1-sigma of the joint's position [m]. confidence: (15,) 0..1.
-    scale_source: what gave the scale. sir_db: echo over interference in the gate. echo_range_m: half path of the onset or NaN.
-    sound_confidence: 0..1 that what was heard is this body, there; NaN where the lifter cannot tell or heard nothing.
+    joints: (15, 3) camera frame. sigma: (15,) 1-sigma of the joint's position [m]. confidence:
+    (15,) 0..1. scale_source: what gave the scale. sir_db: echo over interference in the gate.
+    echo_range_m: half path of the onset or NaN. sound_confidence: 0..1 that what was heard is this
+    body, there; NaN where the lifter cannot tell or heard nothing.
     """
 
     joints: Array
@@ -64,9 +68,10 @@ class LiftedPose:
 class Activity:
     """What a person does, from the newest poses; None, or "unknown", where it is not known.
 
-    posture: bending is also crouching and kneeling. floor_m: (x, y) below the mid-hip, room frame. heading_deg: where the chest
-    faces, seen from above, counter-clockwise from the room's y axis (away from the camera), -180..180. speed_m_s: over the floor.
-    hip_height_m, chest_height_m: of mid-hip and shoulders above the floor. standing_height_m: as sound measured it. zones: names.
+    posture: bending is also crouching and kneeling. floor_m: (x, y) below the mid-hip, room frame.
+    heading_deg: where the chest faces, seen from above, counter-clockwise from the room's y axis
+    (away from the camera), -180..180. speed_m_s: over the floor. hip_height_m, chest_height_m: of
+    mid-hip and shoulders above the floor. standing_height_m: as sound measured it. zones: names.
     """
 
     posture: Posture = "unknown"
@@ -83,8 +88,9 @@ class Activity:
 class PoseEstimate:
     """A pose with when and whence: all that `publish` needs.
 
-    t_ns: CLOCK_MONOTONIC of the image. utc_ns: the same instant on the wall clock. skew_ms: audio period's middle minus image.
-    joints_room: (15, 3) or None where the camera's height is unknown. latency_ms: from image to this result.
+    t_ns: CLOCK_MONOTONIC of the image. utc_ns: the same instant on the wall clock. skew_ms: audio
+    period's middle minus image. joints_room: (15, 3) or None where the camera's height is unknown.
+    latency_ms: from image to this result.
     """
 
     sequence: int

@@ -1,4 +1,6 @@
-"""What is known of arrays and boards (firmware_config/), and a whole config.toml from one of each and what the site knows."""
+"""What is known of arrays and boards (firmware_config/), and a whole config.toml from one of each
+and what the site knows.
+"""
 
 import difflib
 import math
@@ -64,7 +66,9 @@ class MicProfile:
 
 @dataclass(frozen=True)
 class ArrayProfile:
-    """A microphone array. clock: "separate" where playback needs another card. required: config keys that only the site knows."""
+    """A microphone array. clock: "separate" where playback needs another card. required: config
+    keys that only the site knows.
+    """
 
     title: str = required()
     card: str = required()
@@ -98,7 +102,9 @@ class Refusal:
 
 @dataclass(frozen=True)
 class BoardProfile:
-    """A computer. camera_device: may hold {width}, {height} and {fps}. packages: of its distribution."""
+    """A computer. camera_device: may hold {width}, {height} and {fps}. packages: of its
+    distribution.
+    """
 
     title: str = required()
     camera_backend: str = required()
@@ -115,9 +121,11 @@ class BoardProfile:
 
 @dataclass(frozen=True)
 class Place:
-    """Where things are, camera frame [m]. array_m: its centre. mount: its face to the room, or flat with the face up.
+    """Where things are, camera frame [m]. array_m: its centre. mount: its face to the room, or flat
+    with the face up.
 
-    turn_deg: the array about its own axis, anticlockwise as one looks at its face; 0 is its y up (facing) or forward (flat).
+    turn_deg: the array about its own axis, anticlockwise as one looks at its face; 0 is its y up
+    (facing) or forward (flat).
     """
 
     speaker_m: tuple[float, float, float] = required(-100.0, 100.0)
@@ -157,9 +165,11 @@ def check_pair(array: ArrayProfile, board: BoardProfile) -> None:
 
 
 def render_config(array_name: str, board_name: str, settings: Sequence[str]) -> str:
-    """A complete configuration file. settings: "key=value", keys of the file or of `place`; values as in TOML, or plain text.
+    """A complete configuration file. settings: "key=value", keys of the file or of `place`; values
+    as in TOML, or plain text.
 
-    Raises ConfigError for a pair that cannot work, for what is missing, and for whatever the configuration refuses.
+    Raises ConfigError for a pair that cannot work, for what is missing, and for whatever the
+    configuration refuses.
     """
     array, board = load_array(array_name), load_board(board_name)
     check_pair(array, board)

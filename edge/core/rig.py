@@ -1,7 +1,7 @@
 """Geometry: speakers, microphones, pairs, camera; times of arrival; frames of reference.
 
-Camera frame: x right, y down, z forward, metres, origin at the camera's centre. Room frame: x right, y forward, z up, origin on
-the floor below the camera.
+Camera frame: x right, y down, z forward, metres, origin at the camera's centre. Room frame: x
+right, y forward, z up, origin on the floor below the camera.
 """
 
 import json
@@ -23,7 +23,9 @@ _LARGEST = 2**31 - 1
 
 
 def speed_of_sound(temperature_c: float) -> float:
-    """Speed of sound in air [m/s] at `temperature_c` [deg C]; linear, good to 0.1 % between -20 and 50 deg C."""
+    """Speed of sound in air [m/s] at `temperature_c` [deg C]; linear, good to 0.1 % between -20 and
+    50 deg C.
+    """
     return 331.3 + 0.606 * temperature_c
 
 
@@ -31,9 +33,9 @@ def speed_of_sound(temperature_c: float) -> float:
 class Camera:
     """Pinhole camera with OpenCV's distortion (k1, k2, p1, p2, k3), and its pose above the floor.
 
-    fx, fy, cx, cy: pixels. height_m: None where it was never calibrated; then there is no room frame.
-    tilt_deg: positive looks down. roll_deg: positive is a camera turned clockwise, seen from behind it; upright things then lean
-    anticlockwise in the image. Raises ConfigError.
+    fx, fy, cx, cy: pixels. height_m: None where it was never calibrated; then there is no room
+    frame. tilt_deg: positive looks down. roll_deg: positive is a camera turned clockwise, seen from
+    behind it; upright things then lean anticlockwise in the image. Raises ConfigError.
     """
 
     width: int
@@ -91,7 +93,9 @@ class Camera:
         return np.concatenate([xy, np.ones_like(xy[..., :1])], axis=-1)
 
     def near_image(self, pixels: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-        """Which pixels (..., 2) are less than half an image outside the image (...,); a detected joint that is not is a slip."""
+        """Which pixels (..., 2) are less than half an image outside the image (...,); a detected
+        joint that is not is a slip.
+        """
         off = np.asarray(pixels, np.float64) / np.array([self.width, self.height]) - 0.5
         return np.asarray((np.abs(off) < 1.0).all(axis=-1))
 
@@ -112,7 +116,9 @@ class Camera:
         return np.asarray(level @ unroll)
 
     def to_room(self, points: npt.ArrayLike) -> Array:
-        """Camera-frame points (..., 3) -> room frame (..., 3), metres. Raises ConfigError without a camera height."""
+        """Camera-frame points (..., 3) -> room frame (..., 3), metres. Raises ConfigError without a
+        camera height.
+        """
         if self.height_m is None:
             raise ConfigError(
                 "rig.camera.height_m is not set, but the room frame needs it: measure it or run calibration"
@@ -138,7 +144,8 @@ class Camera:
 class Rig:
     """Where everything is, in the camera frame.
 
-    speakers: (S, 3) m. mics: (M, 3) m. pairs: (P, 2) int, each row (speaker, microphone). speed_of_sound_m_s: m/s.
+    speakers: (S, 3) m. mics: (M, 3) m. pairs: (P, 2) int, each row (speaker, microphone).
+    speed_of_sound_m_s: m/s.
     """
 
     speakers: Array
@@ -179,7 +186,9 @@ class Rig:
         return np.asarray(np.linalg.norm(s - m, axis=-1) / self.speed_of_sound_m_s)
 
     def arrival_s(self, points: npt.ArrayLike) -> Array:
-        """Time of arrival (P, ...) [s] of an echo from each camera-frame point (..., 3) [m], per pair."""
+        """Time of arrival (P, ...) [s] of an echo from each camera-frame point (..., 3) [m], per
+        pair.
+        """
         v = np.asarray(points, np.float64)
         to_speakers, to_mics = _distances(self.speakers, v), _distances(self.mics, v)
         path = to_speakers[self.pairs[:, 0]] + to_mics[self.pairs[:, 1]]
@@ -218,7 +227,9 @@ def rig_to_dict(rig: Rig, sample_rate_hz: float, band_hz: tuple[float, float]) -
 
 
 def rig_from_dict(data: dict[str, Any], origin: str) -> tuple[Rig, float, tuple[float, float]]:
-    """rig.json's content -> (rig, sample_rate_hz, band_hz). `origin` names the file in errors. Raises ConfigError."""
+    """rig.json's content -> (rig, sample_rate_hz, band_hz). `origin` names the file in errors.
+    Raises ConfigError.
+    """
     try:
         cam = dict(data["camera"])
         camera = Camera(
@@ -253,7 +264,9 @@ def rig_from_dict(data: dict[str, Any], origin: str) -> tuple[Rig, float, tuple[
 
 
 def whole_number(value: Any, name: str) -> int:
-    """A JSON value as the int that it is (640 or 640.0, nothing to round). Raises ConfigError that calls it `name`."""
+    """A JSON value as the int that it is (640 or 640.0, nothing to round). Raises ConfigError that
+    calls it `name`.
+    """
     whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
     if isinstance(value, bool) or not whole or abs(value) > _LARGEST:
         raise ConfigError(f"{name}: found {value!r:.40}, but a whole number is needed")

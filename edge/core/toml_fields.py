@@ -1,5 +1,6 @@
-"""TOML tables to frozen dataclasses. Every wrong key, type or value is a ConfigError that names the key, what was found, what is
-allowed. Limits stand in each field's metadata (`limited`, `choice`), so that the dataclass is the only description of the file.
+"""TOML tables to frozen dataclasses. Every wrong key, type or value is a ConfigError that names the
+key, what was found, what is allowed. Limits stand in each field's metadata (`limited`, `choice`),
+so that the dataclass is the only description of the file.
 """
 
 import dataclasses

@@ -5,7 +5,9 @@ from typing import Any
 
 
 def as_toml(table: dict[str, Any], heading: list[str]) -> str:
-    """heading: lines of comment at the top. Values: bool, int, finite float, str, lists and dicts of them."""
+    """heading: lines of comment at the top. Values: bool, int, finite float, str, lists and dicts
+    of them.
+    """
     lines = [f"# {line}".rstrip() for line in heading]
 
     def section(name: str, values: dict[str, Any]) -> None:

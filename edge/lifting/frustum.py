@@ -1,7 +1,9 @@
-"""Inputs of the `volume` network: sound and image on a grid that widens with depth, around what the image alone believes.
+"""Inputs of the `volume` network: sound and image on a grid that widens with depth, around what the
+image alone believes.
 
-The grid lives in the person's frame (see `rays`): `side` x `side` directions around the middle of the person, times `bins`
-logarithmic depths around the mid-hip's. Along its depth axis lie the camera's rays, so that an image needs no projection.
+The grid lives in the person's frame (see `rays`): `side` x `side` directions around the middle of
+the person, times `bins` logarithmic depths around the mid-hip's. Along its depth axis lie the
+camera's rays, so that an image needs no projection.
 """
 
 from dataclasses import dataclass
@@ -22,7 +24,8 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class FrustumSpec:
-    """The grid. half_width: of its directions, in sizes of the person. reach: +/- of the log depth. pairs: of sound, at most.
+    """The grid. half_width: of its directions, in sizes of the person. reach: +/- of the log depth.
+    pairs: of sound, at most.
 
     pool_m, gate: as in `RaySpec`. place_spread [cells], depth_spread: of the image's heatmaps.
     """
@@ -56,10 +59,12 @@ class FrustumSpec:
 def frustum_sound(
     kernels: Kernels, rig: Rig, view: View, log_depth: npt.ArrayLike, spec: FrustumSpec
 ) -> FloatArray:
-    """Pose kernels at the cells (pairs, bins, side, side) float32, rows down: log envelope, spreading taken out, over its mean.
+    """Pose kernels at the cells (pairs, bins, side, side) float32, rows down: log envelope,
+    spreading taken out, over its mean.
 
-    log_depth: (15,) normalised, what the image alone believes. With fewer pairs than the network takes, pairs come again, which
-    a maximum over pairs does not notice; of more, evenly spread ones are taken.
+    log_depth: (15,) normalised, what the image alone believes. With fewer pairs than the network
+    takes, pairs come again, which a maximum over pairs does not notice; of more, evenly spread ones
+    are taken.
     """
     c, depth = rig.speed_of_sound_m_s, np.asarray(log_depth, np.float64)
     chosen = pairs_for(len(kernels.envelope), spec.pairs)
@@ -92,7 +97,9 @@ def pairs_for(available: int, wanted: int) -> npt.NDArray[np.int64]:
 
 
 def frustum_image(log_depth: npt.ArrayLike, xy: npt.ArrayLike, spec: FrustumSpec) -> FloatArray:
-    """Heatmaps (..., bins, side, side, 15) float32 around the image's estimate, log_depth (..., 15), xy (..., 15, 2)."""
+    """Heatmaps (..., bins, side, side, 15) float32 around the image's estimate, log_depth (...,
+    15), xy (..., 15, 2).
+    """
     depth, place = np.asarray(log_depth, np.float32), np.asarray(xy, np.float32)
     cells, bins = spec.places.astype(np.float32)[:, None], spec.offsets.astype(np.float32)[:, None]
     spread = np.float32(spec.place_spread * spec.cell)
@@ -119,7 +126,9 @@ def decode_frustum(
     spec: FrustumSpec,
     decoding: RayDecoding,
 ) -> Lifted:
-    """logits (bins, side, side, 15), residual (RESIDUALS,) -> joints: the mean place under network and image."""
+    """logits (bins, side, side, 15), residual (RESIDUALS,) -> joints: the mean place under network
+    and image.
+    """
     depth, place = np.asarray(log_depth, np.float64), np.asarray(xy, np.float64)
     offsets = (
         depth[MID_HIP] + spec.offsets[:, None] - depth

@@ -1,8 +1,10 @@
-"""Metric lifting without training: the shape from the image, its scale from the onset of the body's echo.
+"""Metric lifting without training: the shape from the image, its scale from the onset of the body's
+echo.
 
-All bodies s * shape project onto the same 2D joints. The pose kernels are read along the ray to the torso; every range bin weighs
-for noise or for an echo of unknown level, and the likelihood of every onset, noise before it and echo behind, is weighted with a
-broad prior on the standing height. The strongest echo is not used: behind the onset it is often a wall path.
+All bodies s * shape project onto the same 2D joints. The pose kernels are read along the ray to the
+torso; every range bin weighs for noise or for an echo of unknown level, and the likelihood of every
+onset, noise before it and echo behind, is weighted with a broad prior on the standing height. The
+strongest echo is not used: behind the onset it is often a wall path.
 """
 
 from dataclasses import dataclass
@@ -21,25 +23,29 @@ from edge.sound.pose_kernel import Kernels
 Array = npt.NDArray[np.float64]
 
 TORSO = (1, 2, 5, 8, 9, 12)
-COMPACT_M = 0.3  # up to this spread of speakers and microphones the phase of the echo is common to all pairs
+# up to this spread of speakers and microphones the phase of the echo is common to all pairs
+COMPACT_M = 0.3
 SEARCH = (
     0.65,
     1.5,
 )  # part and multiple of the assumed-height distance that is searched for the onset
 BIN_M = 0.03  # the resolution of the default band: neighbouring bins are nearly independent
-# The constants below were set on 100 simulated people in furnished rooms at 0-20 dB signal to interference.
-# The torso's middle lies this far [m] behind the onset; the louder the echo [dB], the earlier its rise stands out.
+# The constants below were set on 100 simulated people in furnished rooms at 0-20 dB signal to
+# interference. The torso's middle lies this far [m] behind the onset; the louder the echo [dB], the
+# earlier its rise stands out.
 FRONT = (np.array([0.0, 6.0, 12.0, 20.0]), np.array([0.16, 0.25, 0.33, 0.42]))
 LEVEL_M = 0.3  # the echo's level is taken over this much range
 LEVEL_RANGE = 1e4  # an echo may be this much stronger than the noise
 FAINT = 0.75  # share of the bins behind the onset that hold no more than noise
 OUTLIER = 0.1  # share of the bins before the onset that hold more than noise
-DYNAMIC_RANGE = 0.01  # the noise's floor over the gate's mean power: residuals and the body's rim are not the onset
+# the noise's floor over the gate's mean power: residuals and the body's rim are not the onset
+DYNAMIC_RANGE = 0.01
 SHAPE_SIGMA = (
     0.06  # relative error of the shape's size: limb lengths differ between people of one height
 )
 BODY_M = 0.05  # 1-sigma of where on the body the echo begins
-# Before a torso's middle: its echo lies within NEAR_M, and what is heard between these two is none of it.
+# Before a torso's middle: its echo lies within NEAR_M, and what is heard between these two is none
+# of it.
 NEAR_M, QUIET_M = 0.45, (1.6, 0.7)
 
 
@@ -49,12 +55,16 @@ class Lifter(Protocol):
     def __call__(
         self, keypoints: Keypoints, kernels: Kernels | None, rig: Rig
     ) -> LiftedPose | None:
-        """One pose, or None when too few joints are seen. kernels None: no usable sound; the scale is then assumed."""
+        """One pose, or None when too few joints are seen. kernels None: no usable sound; the scale
+        is then assumed.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class Onset:
-    """The echo's onset along the torso's ray. scale, log_sigma: posterior of the shape's scale factor."""
+    """The echo's onset along the torso's ray. scale, log_sigma: posterior of the shape's scale
+    factor.
+    """
 
     scale: float
     log_sigma: float
@@ -91,7 +101,9 @@ class GeometricLifter:
 
 
 def first_arrival_s(keypoints: Keypoints, rig: Rig, config: LifterConfig) -> Array | None:
-    """Earliest time (P,) [s] at which this person's echo can arrive, from the image and the height prior; None if unknown."""
+    """Earliest time (P,) [s] at which this person's echo can arrive, from the image and the height
+    prior; None if unknown.
+    """
     shape = make_shape(keypoints, rig.camera)
     if shape is None:
         return None
@@ -107,7 +119,8 @@ def find_onset(
     prior_log_sigma: float,
     max_range_m: float,
 ) -> Onset | None:
-    """Posterior of the shape's scale from the pose kernels. prior, prior_log_sigma: of the scale factor (log-normal).
+    """Posterior of the shape's scale from the pose kernels. prior, prior_log_sigma: of the scale
+    factor (log-normal).
 
     Returns None where the search range does not fit into the kernels' window.
     """
@@ -142,9 +155,11 @@ def find_onset(
 
 
 def echo_before(torso: Array, kernels: Kernels, rig: Rig) -> tuple[float, float]:
-    """Echo over what was heard nearer by [dB] and the half path of its rise [m], for a torso (3,) [m] that is placed already.
+    """Echo over what was heard nearer by [dB] and the half path of its rise [m], for a torso (3,)
+    [m] that is placed already.
 
-    NaN both where the torso is so near, or the window so short, that there is nothing to compare with.
+    NaN both where the torso is so near, or the window so short, that there is nothing to compare
+    with.
     """
     distance = float(np.linalg.norm(torso))
     ranges = np.arange(max(0.35, distance - QUIET_M[0]), distance, BIN_M)
@@ -162,10 +177,11 @@ def echo_before(torso: Array, kernels: Kernels, rig: Rig) -> tuple[float, float]
 
 
 def _echo_evidence(power: Array) -> Array:
-    """Log of how much more likely each power (over the noise's mean) is as an echo of unknown level than as noise.
+    """Log of how much more likely each power (over the noise's mean) is as an echo of unknown level
+    than as noise.
 
-    Noise: exponential, but for a share OUTLIER of anything. Echo: exponential, its level log-uniform over LEVEL_RANGE, but
-    for the share FAINT.
+    Noise: exponential, but for a share OUTLIER of anything. Echo: exponential, its level
+    log-uniform over LEVEL_RANGE, but for the share FAINT.
     """
     x = np.maximum(power, 1e-6)
     echo = FAINT * np.exp(-x) + (1.0 - FAINT) * -np.expm1(-x) / (x * np.log(LEVEL_RANGE))
@@ -175,8 +191,8 @@ def _echo_evidence(power: Array) -> Array:
 def _echo_power(kernels: Kernels, rig: Rig, direction: Array, ranges: Array) -> Array:
     """Mean echo power (R,) in bins of BIN_M from `ranges` (R,) on along a ray.
 
-    Over a compact array half of it is phase-keeping, which looks towards the person only. Spreading is not compensated: the
-    noise, against which the echo is judged, does not spread.
+    Over a compact array half of it is phase-keeping, which looks towards the person only. Spreading
+    is not compensated: the noise, against which the echo is judged, does not spread.
     """
     fine = (ranges[:, None] + np.arange(0.0, BIN_M, 0.01)).reshape(-1)
     arrival = rig.arrival_s(direction * fine[:, None])

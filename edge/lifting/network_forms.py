@@ -1,4 +1,6 @@
-"""The forms of the fusion network behind one interface: points in space, what is heard there, the network, joints in metres."""
+"""The forms of the fusion network behind one interface: points in space, what is heard there, the
+network, joints in metres.
+"""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -23,7 +25,9 @@ from edge.sound.pose_kernel import Kernels
 
 
 class Form(Protocol):
-    """What a network is given and what its outputs mean. log_depth (15,), xy (15, 2): what the image alone believes."""
+    """What a network is given and what its outputs mean. log_depth (15,), xy (15, 2): what the
+    image alone believes.
+    """
 
     def inputs(
         self,
@@ -33,7 +37,9 @@ class Form(Protocol):
         kernels: Kernels | None,
         rig: Rig,
     ) -> tuple[FloatArray, ...]:
-        """Sound first, context (CONTEXT,) last, no batch dimension. Without kernels the sound is silence."""
+        """Sound first, context (CONTEXT,) last, no batch dimension. Without kernels the sound is
+        silence.
+        """
 
     def decode(
         self,
@@ -123,7 +129,9 @@ def form_of(spec: RaySpec | FrustumSpec) -> Form:
 
 
 def spec_from(form: str, data: dict[str, Any]) -> RaySpec | FrustumSpec:
-    """A grid out of `dataclasses.asdict`. Raises KeyError for an unknown form, TypeError for unknown numbers."""
+    """A grid out of `dataclasses.asdict`. Raises KeyError for an unknown form, TypeError for
+    unknown numbers.
+    """
     kind: type[RaySpec] | type[FrustumSpec] = {"ray": RaySpec, "volume": FrustumSpec}[form]
     return kind(**data | {"gate": tuple(data["gate"])})
 

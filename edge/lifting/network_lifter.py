@@ -1,4 +1,6 @@
-"""The trained lifter: 2D joints -> what the image alone believes -> sound where they may be -> joints in metres."""
+"""The trained lifter: 2D joints -> what the image alone believes -> sound where they may be ->
+joints in metres.
+"""
 
 import json
 from dataclasses import dataclass
@@ -26,10 +28,12 @@ INT8 = "_int8"
 
 @dataclass(frozen=True)
 class Card:
-    """A lifter's card, NAME.json beside its NAME.tflite: what the files are and how their numbers are meant.
+    """A lifter's card, NAME.json beside its NAME.tflite: what the files are and how their numbers
+    are meant.
 
-    vision: file of the network that sees only. sha256: of each file, by its name. form, decoding: as trained. sound_threshold:
-    the scale comes from sound where the network is at least this sure of it.
+    vision: file of the network that sees only. sha256: of each file, by its name. form, decoding:
+    as trained. sound_threshold: the scale comes from sound where the network is at least this sure
+    of it.
     """
 
     vision: str
@@ -40,12 +44,15 @@ class Card:
 
 
 class NetworkLifter:
-    """A `Lifter` that runs the trained networks. model: the float or the int8 .tflite; its card lies beside it."""
+    """A `Lifter` that runs the trained networks. model: the float or the int8 .tflite; its card
+    lies beside it.
+    """
 
     def __init__(self, model: Path, threads: int = 1, runtime: str = "") -> None:
         """runtime: see `Model`.
 
-        Raises ModelError where a file is missing, corrupt, not of this version, or not the one that the card describes.
+        Raises ModelError where a file is missing, corrupt, not of this version, or not the one that
+        the card describes.
         """
         self.card = load_card(card_path(model))
         if model.name not in self.card.sha256:
@@ -63,7 +70,8 @@ class NetworkLifter:
     ) -> LiftedPose | None:
         """See `Lifter`. Without kernels the image alone answers, with the 1-sigma that this has.
 
-        The person is lifted twice, the second time as in a mirror: PCK at 15 cm is half a point higher for twice the time.
+        The person is lifted twice, the second time as in a mirror: PCK at 15 cm is half a point
+        higher for twice the time.
         """
         view, other = keypoint_view(keypoints, rig), keypoint_view(keypoints, rig, mirror=True)
         if view is None or other is None:
@@ -109,7 +117,9 @@ class NetworkLifter:
         )
 
     def see(self, view: View) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """What the image alone believes: normalised log depth (15,) and place (15, 2) of the joints."""
+        """What the image alone believes: normalised log depth (15,) and place (15, 2) of the
+        joints.
+        """
         (out,) = self._vision.run(view.features[None])
         return out[0, :N_JOINTS], out[0, N_JOINTS:].reshape(N_JOINTS, 2)
 

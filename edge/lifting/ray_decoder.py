@@ -1,4 +1,6 @@
-"""What the networks say -> joints in metres, their 1-sigma, and how sure it is that the scale comes from sound."""
+"""What the networks say -> joints in metres, their 1-sigma, and how sure it is that the scale comes
+from sound.
+"""
 
 from dataclasses import dataclass
 
@@ -21,8 +23,8 @@ _SIGMA_REACH = 3.0
 class RayDecoding:
     """prior_spread: of the image's log depth. least_spread: of a joint's, however sharp the echo.
 
-    depth_sigma_factor, plane_sigma_factor, joint_sigma_factor: calibration of the 1-sigma, fitted after training; times
-    unseen_sigma_factor for joints that the image does not show.
+    depth_sigma_factor, plane_sigma_factor, joint_sigma_factor: calibration of the 1-sigma, fitted
+    after training; times unseen_sigma_factor for joints that the image does not show.
     """
 
     prior_spread: float = 0.2
@@ -35,9 +37,11 @@ class RayDecoding:
 
 @dataclass(frozen=True, eq=False)
 class Lifted:
-    """joints: (15, 3) camera frame [m]. depth_sigma, plane_sigma: (15,) 1-sigma along the person's depth and across it [m].
+    """joints: (15, 3) camera frame [m]. depth_sigma, plane_sigma: (15,) 1-sigma along the person's
+    depth and across it [m].
 
-    sigma: (15,) 1-sigma of the joints' positions [m]. sound: 0..1, how sure it is that sound set the scale.
+    sigma: (15,) 1-sigma of the joints' positions [m]. sound: 0..1, how sure it is that sound set
+    the scale.
     """
 
     joints: Array
@@ -47,7 +51,9 @@ class Lifted:
     sound: float
 
     def with_mirror_image(self, other: "Lifted") -> "Lifted":
-        """The mean of this and of what the networks say of the mirror image: a network is not quite symmetric, its mean is."""
+        """The mean of this and of what the networks say of the mirror image: a network is not quite
+        symmetric, its mean is.
+        """
         return Lifted(
             joints=0.5 * (self.joints + mirrored(other.joints)),
             depth_sigma=0.5 * (self.depth_sigma + other.depth_sigma[MIRROR]),
@@ -78,7 +84,9 @@ def decode(
     spec: RaySpec,
     decoding: RayDecoding,
 ) -> Lifted:
-    """logits (bins, 15), residual (RESIDUALS,); log_depth (15,), xy (15, 2): the image's estimate that centred the rays."""
+    """logits (bins, 15), residual (RESIDUALS,); log_depth (15,), xy (15, 2): the image's estimate
+    that centred the rays.
+    """
     offsets = spec.offsets[:, None]
     x = np.asarray(logits, np.float64) - 0.5 * (offsets / decoding.prior_spread) ** 2
     p = np.exp(x - x.max(axis=0))
@@ -97,7 +105,9 @@ def assemble(
     view: View,
     decoding: RayDecoding,
 ) -> Lifted:
-    """Log depth (15,) with its spread (15,) and place (15, 2), both normalised, and the residuals (RESIDUALS,) -> metres."""
+    """Log depth (15,) with its spread (15,) and place (15, 2), both normalised, and the residuals
+    (RESIDUALS,) -> metres.
+    """
     r = np.asarray(residual, np.float64)
     part = {name: r[s] for name, s in residual_slices().items()}
     depth = log_depth + DEPTH_STEP * part["depth"]

@@ -1,10 +1,12 @@
-"""Inputs of the fusion network: the person as the image shows it, and the sound along each joint's camera ray.
+"""Inputs of the fusion network: the person as the image shows it, and the sound along each joint's
+camera ray.
 
 The device and the training call the same functions; all but the gather take any leading dimensions.
 
-The image fixes where each joint's ray points, not how far the joint is. So the pose kernels are read at `bins` logarithmic depths
-along every ray, centred on what the image alone believes. Everything happens in the person's frame: z towards the middle of the
-person, y as far down as can be, lengths in units of the person's apparent size.
+The image fixes where each joint's ray points, not how far the joint is. So the pose kernels are
+read at `bins` logarithmic depths along every ray, centred on what the image alone believes.
+Everything happens in the person's frame: z towards the middle of the person, y as far down as can
+be, lengths in units of the person's apparent size.
 """
 
 from dataclasses import dataclass, fields
@@ -26,15 +28,17 @@ BoolArray = npt.NDArray[np.bool_]
 N_JOINTS = 15
 ANKLES = (11, 14)
 CHANNELS = ("mean", "max", "coherent")
-# A recording without any noise shows the pulse's faint beginning as if it were the body's. The networks learned from recordings
-# of 0 to 20 dB: interference is taken to be this far below the echo, at least.
+# A recording without any noise shows the pulse's faint beginning as if it were the body's. The
+# networks learned from recordings of 0 to 20 dB: interference is taken to be this far below the
+# echo, at least.
 CLEAREST_DB = 20.0
 LEAST_SEEN = 4
 ANKLE_M = 0.08  # an ankle's height above the sole
 SIZE_LOG = (
     0.75  # a person of size 1 (at unit depth, root mean square) stands about exp(-0.75) m away
 )
-# Two ankles over the floor with a flag each, is the height known, its log, elevation, log size, middle of the box.
+# Two ankles over the floor with a flag each, is the height known, its log, elevation, log size,
+# middle of the box.
 FEATURES = 2 * N_JOINTS + N_JOINTS + 4 + 2 + 1 + 1 + 2
 SOUND_FEATURES = 3
 CONTEXT = FEATURES + N_JOINTS + 1 + 2 * N_JOINTS + SOUND_FEATURES
@@ -44,9 +48,10 @@ CONTEXT = FEATURES + N_JOINTS + 1 + 2 * N_JOINTS + SOUND_FEATURES
 class RaySpec:
     """How the rays are sampled.
 
-    bins: depths per ray, evenly spaced in their logarithm within +/- reach around the image's estimate. pool_m: half width of the
-    pooling along range. gate: the sound is normalised by its mean between these multiples of the mid-hip's time of arrival.
-    compact_m: a wider rig's pairs see the body from sides that do not add up in phase.
+    bins: depths per ray, evenly spaced in their logarithm within +/- reach around the image's
+    estimate. pool_m: half width of the pooling along range. gate: the sound is normalised by its
+    mean between these multiples of the mid-hip's time of arrival. compact_m: a wider rig's pairs
+    see the body from sides that do not add up in phase.
     """
 
     bins: int = 64
@@ -65,9 +70,10 @@ class RaySpec:
 class View:
     """The person as the image shows it, leading dimensions (...).
 
-    turn: (..., 3, 3) takes the person's frame to the camera frame. centre: (..., 2), size: (...,): middle and root mean square
-    spread of the seen joints at unit depth. xy: (..., 15, 2) joints' rays at unit depth, less `centre`, over `size`; 0 where not
-    seen. seen: (..., 15). features: (..., FEATURES) float32, all that the networks are told.
+    turn: (..., 3, 3) takes the person's frame to the camera frame. centre: (..., 2), size: (...,):
+    middle and root mean square spread of the seen joints at unit depth. xy: (..., 15, 2) joints'
+    rays at unit depth, less `centre`, over `size`; 0 where not seen. seen: (..., 15). features:
+    (..., FEATURES) float32, all that the networks are told.
     """
 
     turn: Array
@@ -93,7 +99,9 @@ class View:
 
 
 def keypoint_view(keypoints: Keypoints, rig: Rig, *, mirror: bool = False) -> View | None:
-    """The view of one person, or None when fewer than LEAST_SEEN of the 15 joints are seen. mirror: of the mirror image."""
+    """The view of one person, or None when fewer than LEAST_SEEN of the 15 joints are seen. mirror:
+    of the mirror image.
+    """
     rays, seen = seen_rays(keypoints.pixels[:N_JOINTS], rig.camera)
     if seen.sum() < LEAST_SEEN:
         return None
@@ -107,7 +115,8 @@ def keypoint_view(keypoints: Keypoints, rig: Rig, *, mirror: bool = False) -> Vi
 
 
 def seen_rays(pixels: Array, camera: Camera) -> tuple[Array, BoolArray]:
-    """Detected joints (K, 3) u, v [px], confidence -> rays at z = 1 (K, 3), NaN where not seen, and which are seen (K,).
+    """Detected joints (K, 3) u, v [px], confidence -> rays at z = 1 (K, 3), NaN where not seen, and
+    which are seen (K,).
 
     A slip far outside the image would turn the person's frame away from all other joints.
     """
@@ -118,10 +127,11 @@ def seen_rays(pixels: Array, camera: Camera) -> tuple[Array, BoolArray]:
 
 
 def make_view(rays: Array, seen: BoolArray, down: Array, height_m: npt.ArrayLike) -> View:
-    """Camera-frame rays at z = 1 (..., 15, 3) of the `seen` joints (..., 15), LEAST_SEEN or more -> view.
+    """Camera-frame rays at z = 1 (..., 15, 3) of the `seen` joints (..., 15), LEAST_SEEN or more ->
+    view.
 
-    down: (..., 3) unit vector to the floor, camera frame (its y axis where the tilt is unknown). height_m: (...,) of the camera
-    above the floor, NaN = unknown.
+    down: (..., 3) unit vector to the floor, camera frame (its y axis where the tilt is unknown).
+    height_m: (...,) of the camera above the floor, NaN = unknown.
     """
     height = np.asarray(height_m, np.float64)
     turn = _turn(_middle(rays[..., :2], seen), down)
@@ -162,11 +172,13 @@ def ray_sound(
     xy: npt.ArrayLike,
     spec: RaySpec,
 ) -> FloatArray:
-    """Pose kernels along the rays of one person: (bins, 45) float32, joint after joint the three CHANNELS.
+    """Pose kernels along the rays of one person: (bins, 45) float32, joint after joint the three
+    CHANNELS.
 
-    log_depth: (15,), xy: (15, 2) normalised, what the image alone believes. Mean and maximum over pairs of the log envelope with
-    spherical spreading (r^2) taken out, relative to its mean in the gate; and the magnitude of the phase-keeping sum over pairs,
-    0 where the rig is too wide for one. The order of the pairs does not matter, nor (but for what it tells) how many there are.
+    log_depth: (15,), xy: (15, 2) normalised, what the image alone believes. Mean and maximum over
+    pairs of the log envelope with spherical spreading (r^2) taken out, relative to its mean in the
+    gate; and the magnitude of the phase-keeping sum over pairs, 0 where the rig is too wide for
+    one. The order of the pairs does not matter, nor (but for what it tells) how many there are.
     """
     c = rig.speed_of_sound_m_s
     depth = np.asarray(log_depth, np.float64) + spec.offsets[:, None]
@@ -183,14 +195,16 @@ def ray_sound(
     out[:, :, 0] = loud.mean(axis=0).reshape(spec.bins, N_JOINTS)
     out[:, :, 1] = loud.max(axis=0).reshape(spec.bins, N_JOINTS)
     if is_compact(rig, spec):
-        # The sum over pairs keeps as much of their interference as one in so many, each pair counted once.
+        # The sum over pairs keeps as much of their interference as one in so many, each pair
+        # counted once.
         left = float(floor) ** 2 / len(np.unique(rig.pairs, axis=0))
         out[:, :, 2] = _coherent(kernels, arrival, half_path.mean(axis=0), spec.bins, left)
     return out.reshape(spec.bins, -1)
 
 
 def sound_features(rig: Rig | None, spec: RaySpec) -> FloatArray:
-    """What the networks are told about the sound (SOUND_FEATURES,): is there any, can it be summed in phase, how many pairs.
+    """What the networks are told about the sound (SOUND_FEATURES,): is there any, can it be summed
+    in phase, how many pairs.
 
     rig None: no sound.
     """
@@ -202,7 +216,8 @@ def sound_features(rig: Rig | None, spec: RaySpec) -> FloatArray:
 def ray_context(
     view: View, log_depth: npt.ArrayLike, xy: npt.ArrayLike, sound: npt.ArrayLike
 ) -> FloatArray:
-    """All that the ray network is told beside the rays (..., CONTEXT): view, what the image alone believes, facts of the sound.
+    """All that the ray network is told beside the rays (..., CONTEXT): view, what the image alone
+    believes, facts of the sound.
 
     log_depth: (..., 15), xy: (..., 15, 2) normalised. sound: (..., SOUND_FEATURES).
     """
@@ -223,7 +238,9 @@ def ray_context(
 
 
 def is_compact(rig: Rig, spec: RaySpec) -> bool:
-    """Whether loudspeakers and microphones stand so close together that pairs may be summed in phase."""
+    """Whether loudspeakers and microphones stand so close together that pairs may be summed in
+    phase.
+    """
     return bool(np.ptp(np.concatenate([rig.speakers, rig.mics]), axis=0).max() < spec.compact_m)
 
 
@@ -245,7 +262,9 @@ def _turn(forward: Array, down: Array) -> Array:
 def _floor_depth(
     centre: Array, size: Array, xy: Array, seen: BoolArray, sink: Array, height: Array
 ) -> tuple[Array, Array]:
-    """Normalised log depth (..., 2) at which each ankle stands on the floor, less SIZE_LOG's guess, and whether it is known."""
+    """Normalised log depth (..., 2) at which each ankle stands on the floor, less SIZE_LOG's guess,
+    and whether it is known.
+    """
     ankles = list(ANKLES)
     plane = centre[..., None, :] + xy[..., ankles, :] * size[..., None, None]
     falls = (plane * sink[..., None, :2]).sum(axis=-1) + sink[..., None, 2]
@@ -271,7 +290,9 @@ def mean_level(
 def clearest_floor(
     pooled: FloatArray, hip_arrival_s: Array, rate_hz: float, c: float, gate: tuple[float, float]
 ) -> np.float32:
-    """Envelope of the least interference: CLEAREST_DB below the echo's root mean square over pairs, in the gate."""
+    """Envelope of the least interference: CLEAREST_DB below the echo's root mean square over pairs,
+    in the gate.
+    """
     rows = zip(pooled, hip_arrival_s, strict=True)
     parts = [row[int(gate[0] * t * rate_hz) : int(gate[1] * t * rate_hz) + 1] for row, t in rows]
     heard = np.concatenate(parts)

@@ -1,4 +1,6 @@
-"""The lifter that a configuration asks for. Only the models that ship are opened; nothing falls back to another kind."""
+"""The lifter that a configuration asks for. Only the models that ship are opened; nothing falls
+back to another kind.
+"""
 
 from pathlib import Path
 
@@ -11,7 +13,9 @@ MODELS = Path(__file__).parents[1] / "models"
 
 
 def make_lifter(config: LifterConfig, execution: Execution) -> Lifter:
-    """The lifter of `config.kind`, on its runtime. Raises ModelError where its model is missing or damaged."""
+    """The lifter of `config.kind`, on its runtime. Raises ModelError where its model is missing or
+    damaged.
+    """
     if config.kind == "geometric":
         return GeometricLifter(config)
     return NetworkLifter(
@@ -27,7 +31,9 @@ def lifter_file(kind: str, variant: Variant) -> str:
 
 
 def lifter_files(kind: str, variant: Variant) -> list[str]:
-    """All model files that this lifter runs: its own, and the network that sees. Raises ModelError where there is no card."""
+    """All model files that this lifter runs: its own, and the network that sees. Raises ModelError
+    where there is no card.
+    """
     if kind == "geometric":
         return []
     name = lifter_file(kind, variant)

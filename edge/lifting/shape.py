@@ -1,7 +1,7 @@
 """2D joints (and BlazePose's shape prior) -> the body's shape up to one scale factor.
 
-What one image can tell: every joint's ray, and how deep the joints lie relative to each other for a body of a given size. The
-scale itself is `lifter.py`'s matter.
+What one image can tell: every joint's ray, and how deep the joints lie relative to each other for a
+body of a given size. The scale itself is `lifter.py`'s matter.
 """
 
 from dataclasses import dataclass
@@ -15,8 +15,9 @@ from edge.core.rig import Camera
 Array = npt.NDArray[np.float64]
 
 N_JOINTS = 15
-# Bone: (joint a, joint b, length / standing height). Segment lengths of Drillis and Contini (1966), as in Winter, Biomechanics
-# and Motor Control of Human Movement, fig. 4.1; the trunk is mid-hip to the middle of the shoulders.
+# Bone: (joint a, joint b, length / standing height). Segment lengths of Drillis and Contini (1966),
+# as in Winter, Biomechanics and Motor Control of Human Movement, fig. 4.1; the trunk is mid-hip to
+# the middle of the shoulders.
 BONE_RATIOS = (
     (9, 10, 0.245),
     (12, 13, 0.245),
@@ -33,10 +34,11 @@ SEEN = 0.3  # a joint below this confidence does not steer the fit
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A body of standing height `height_m` that projects onto the seen joints; all bodies s * joints do so too.
+    """A body of standing height `height_m` that projects onto the seen joints; all bodies s *
+    joints do so too.
 
-    joints: (15, 3) camera frame [m]. confidence: (15,) 0..1. relative_sigma: depth uncertainty between joints, as a part of the
-    body's height.
+    joints: (15, 3) camera frame [m]. confidence: (15,) 0..1. relative_sigma: depth uncertainty
+    between joints, as a part of the body's height.
     """
 
     joints: Array
@@ -46,7 +48,9 @@ class Shape:
 
 
 def make_shape(keypoints: Keypoints, camera: Camera) -> Shape | None:
-    """Shape from what the camera sees, or None when fewer than four joints are seen (too few to place a body)."""
+    """Shape from what the camera sees, or None when fewer than four joints are seen (too few to
+    place a body).
+    """
     pixels = keypoints.pixels[:N_JOINTS]
     confidence = np.where(camera.near_image(pixels[:, :2]), pixels[:, 2], 0.0)
     seen = confidence >= SEEN
@@ -61,7 +65,9 @@ def make_shape(keypoints: Keypoints, camera: Camera) -> Shape | None:
 
 
 def standing_height(joints: npt.ArrayLike, weight: npt.ArrayLike | None = None) -> float:
-    """Standing height [m] of the body with these (15, 3) joints [m], from its limb lengths; NaN when none is known."""
+    """Standing height [m] of the body with these (15, 3) joints [m], from its limb lengths; NaN
+    when none is known.
+    """
     p = np.asarray(joints, np.float64)
     w = np.ones(N_JOINTS) if weight is None else np.asarray(weight, np.float64)
     heights = np.array([np.linalg.norm(p[a] - p[b]) / ratio for a, b, ratio in BONE_RATIOS])
@@ -73,7 +79,9 @@ def standing_height(joints: npt.ArrayLike, weight: npt.ArrayLike | None = None) 
 def _from_relative(
     rays: Array, confidence: Array, seen: npt.NDArray[np.bool_], relative: Array
 ) -> Shape | None:
-    """Place the hip-centred shape prior so that it projects onto the joints, then move each joint onto its own ray."""
+    """Place the hip-centred shape prior so that it projects onto the joints, then move each joint
+    onto its own ray.
+    """
     centre = np.average(rays[seen], axis=0, weights=confidence[seen])
     local = relative @ _rotation_to(centre).T
     # (x + tx) - u (z + tz) = 0 and the same for y, least squares in t.
@@ -94,7 +102,9 @@ def _from_relative(
 
 
 def _flat(rays: Array, confidence: Array, seen: npt.NDArray[np.bool_]) -> Shape | None:
-    """No shape prior: all joints at one depth, set by the least foreshortened limbs of a body 1.7 m tall."""
+    """No shape prior: all joints at one depth, set by the least foreshortened limbs of a body 1.7 m
+    tall.
+    """
     height = 1.7
     depths = np.array(
         [

@@ -1,4 +1,6 @@
-"""What a sensor says, as a file: one JSON message per line. The live page plays it, and so can anything that reads messages."""
+"""What a sensor says, as a file: one JSON message per line. The live page plays it, and so can
+anything that reads messages.
+"""
 
 import io
 from pathlib import Path
@@ -10,10 +12,11 @@ from edge.output.messages.payloads import Message, encode
 
 
 class MessageFile:
-    """`with MessageFile(path, page) as file:` takes the stream and the events that a broker would get; path None: in memory.
+    """`with MessageFile(path, page) as file:` takes the stream and the events that a broker would
+    get; path None: in memory.
 
-    The first line is the description of the sensor that the page needs (`page_description`). Retained topics are left out: they
-    repeat. Raises ConfigError where the file cannot be written.
+    The first line is the description of the sensor that the page needs (`page_description`).
+    Retained topics are left out: they repeat. Raises ConfigError where the file cannot be written.
     """
 
     def __init__(self, path: Path | None, page: Message) -> None:
@@ -47,7 +50,9 @@ class MessageFile:
         return self._path.read_bytes()
 
     def publish_pose(self, message: Message) -> bool:
-        """One pose. How late it was is left out: a recording is read faster or slower than it happened."""
+        """One pose. How late it was is left out: a recording is read faster or slower than it
+        happened.
+        """
         return self._write(message | {"latency_ms": None})
 
     def publish_stream(self, name: str, message: Message) -> bool:

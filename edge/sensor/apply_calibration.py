@@ -1,4 +1,6 @@
-"""A calibration file at work: refused where it does not fit the rig, else the camera's mounting and the electronics' errors."""
+"""A calibration file at work: refused where it does not fit the rig, else the camera's mounting and
+the electronics' errors.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +25,8 @@ CARRIED_SHARE = 0.7
 def apply_calibration(
     config: Config, rig: Rig, excitation: Excitation, map: ChannelMap, kind: SourceKind
 ) -> tuple[Rig, Correction]:
-    """The rig and what deconvolution must correct, with calibration.file if there is one. Raises ConfigError.
+    """The rig and what deconvolution must correct, with calibration.file if there is one. Raises
+    ConfigError.
 
     map: the source's raw channels. kind: where the data will come from.
     """

@@ -1,4 +1,6 @@
-"""Carries out the commands that come over MQTT, follows the time of day, and reports the sensor's health; on one thread."""
+"""Carries out the commands that come over MQTT, follows the time of day, and reports the sensor's
+health; on one thread.
+"""
 
 import logging
 import queue
@@ -25,9 +27,11 @@ log = logging.getLogger(__name__)
 
 
 class Control:
-    """`with Control(...):` a thread obeys commands until closed. publisher None: nobody commands, but the clock is followed.
+    """`with Control(...):` a thread obeys commands until closed. publisher None: nobody commands,
+    but the clock is followed.
 
-    reload: checks the configuration anew and has the run start over with it; raises PosekernelError where that cannot be.
+    reload: checks the configuration anew and has the run start over with it; raises PosekernelError
+    where that cannot be.
     """
 
     def __init__(
@@ -65,7 +69,9 @@ class Control:
         self._thread.join(2.0)
 
     def answer(self, heard: Heard) -> tuple[str, str | None, bool, str]:
-        """Carry out one command; its name, its sender's id, whether it was done, and a sentence. Raises nothing."""
+        """Carry out one command; its name, its sender's id, whether it was done, and a sentence.
+        Raises nothing.
+        """
         name = heard.topic.rpartition("/")[2]
         request = None
         try:

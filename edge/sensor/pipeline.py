@@ -1,4 +1,6 @@
-"""One frame's way from sound and image to a pose. `Pipeline.fuse` is the whole program; the rest is threads and queues."""
+"""One frame's way from sound and image to a pose. `Pipeline.fuse` is the whole program; the rest is
+threads and queues.
+"""
 
 import logging
 import queue
@@ -32,8 +34,8 @@ from edge.sound.room.background import Background
 
 log = logging.getLogger(__name__)
 
-# A detector misses a person now and then, and at the start it may need a sweep of its search windows to find one: only after
-# this long unseen does the room count as empty.
+# A detector misses a person now and then, and at the start it may need a sweep of its search
+# windows to find one: only after this long unseen does the room count as empty.
 UNSEEN_S = 1.0
 SETTLE_S = 1.0  # the loudspeaker sounds again this long after it may, and evenly
 _POLL_S = 0.1
@@ -78,7 +80,8 @@ class Stop(Protocol):
 class Pipeline:
     """Owns the stages; reads a source and yields poses until the source ends or `stop` is set.
 
-    Make it and `warm_up` before the source is opened: a sensor should not lose the first seconds to compiling.
+    Make it and `warm_up` before the source is opened: a sensor should not lose the first seconds to
+    compiling.
     """
 
     def __init__(
@@ -118,7 +121,8 @@ class Pipeline:
         self.lift = make_lifter(config.lifter, self.execution)
         self.track = Tracker(config.track)
         self.recognise = ActivityTracker(config.zones)
-        # Written by others, read here. silent: the loudspeaker is off on purpose, so not hearing it is no fault.
+        # Written by others, read here. silent: the loudspeaker is off on purpose, so not hearing it
+        # is no fault.
         self.silent = False
         self._silent_ns: int | None = None  # newest period of such a pause
         self.seen_ns: int | None = None  # CLOCK_MONOTONIC of the last sight of somebody
@@ -130,7 +134,9 @@ class Pipeline:
         )
 
     def warm_up(self) -> None:
-        """Compile and load everything that a first frame would wait for, on noise and a stick figure."""
+        """Compile and load everything that a first frame would wait for, on noise and a stick
+        figure.
+        """
         rng = np.random.default_rng(0)
         background = Background(
             self.rig,
@@ -254,7 +260,9 @@ class Pipeline:
         )
 
     def _subtract_room(self, seen: Seen, heard: Heard | None) -> Kernels | None:
-        """Pose kernels of this frame; the empty room is learned only while the camera has seen nobody for a while."""
+        """Pose kernels of this frame; the empty room is learned only while the camera has seen
+        nobody for a while.
+        """
         if self._relearn.is_set():
             self._relearn.clear()
             self.background.forget()
@@ -283,7 +291,9 @@ class Pipeline:
     def offline(
         self, source: Source, stop: Stop, beat: Callable[[str], None]
     ) -> Iterator[PoseEstimate]:
-        """As fast as it goes and the same every time: each frame is paired with the period nearest to it. Drops nothing."""
+        """As fast as it goes and the same every time: each frame is paired with the period nearest
+        to it. Drops nothing.
+        """
         heard: deque[Heard] = deque(maxlen=8)
         audio_ended, heard_until_ns = False, 0
         max_skew_ns = self.config.runtime.max_skew_ms * 1e6
@@ -315,10 +325,11 @@ class Pipeline:
     def live(
         self, source: Source, stop: Stop, beat: Callable[[str], None]
     ) -> Iterator[PoseEstimate]:
-        """In real time: sound and image on threads of their own, the newest frame wins, what is dropped is counted.
+        """In real time: sound and image on threads of their own, the newest frame wins, what is
+        dropped is counted.
 
-        Ends when `stop` is set or the source ends; an error in a thread is raised here. beat: told "sound" and "image" whenever
-        that thread has come round.
+        Ends when `stop` is set or the source ends; an error in a thread is raised here. beat: told
+        "sound" and "image" whenever that thread has come round.
         """
         heard: deque[Heard] = deque(maxlen=32)
         frames: queue.Queue[Seen] = queue.Queue(maxsize=2)

@@ -1,4 +1,6 @@
-"""From a configuration to a running sensor: opens the source, runs the pipeline, sends every pose to its consumers."""
+"""From a configuration to a running sensor: opens the source, runs the pipeline, sends every pose
+to its consumers.
+"""
 
 import logging
 import signal
@@ -51,7 +53,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a source will be, known before it is opened. session: None for real devices. correction: from the calibration."""
+    """What a source will be, known before it is opened. session: None for real devices. correction:
+    from the calibration.
+    """
 
     config: Config
     rig: Rig
@@ -65,7 +69,8 @@ class Plan:
         return "device" if self.session is None else self.session.source
 
     def open(self, *, muted: bool = False) -> Source:
-        """Open exactly the source that `source.kind` names; never another; its clock starts now. Raises PosekernelError.
+        """Open exactly the source that `source.kind` names; never another; its clock starts now.
+        Raises PosekernelError.
 
         muted: a loudspeaker stays silent until it is unmuted.
         """
@@ -84,7 +89,8 @@ class Plan:
 
 
 def make_plan(config: Config) -> Plan:
-    """Geometry and excitation of the configured source, the session's own for replay, as calibrated.
+    """Geometry and excitation of the configured source, the session's own for replay, as
+    calibrated.
 
     Raises SessionError or ConfigError, also for a calibration that does not fit.
     """
@@ -127,7 +133,9 @@ def true_joints(session: Session | None, estimate: PoseEstimate) -> npt.NDArray[
 
 
 def truth_error_m(session: Session | None, estimate: PoseEstimate) -> float | None:
-    """Mean distance [m] of the joints to the session's truth at this frame, over the joints known in it; None without truth."""
+    """Mean distance [m] of the joints to the session's truth at this frame, over the joints known
+    in it; None without truth.
+    """
     true = true_joints(session, estimate)
     if true is None:
         return None
@@ -204,15 +212,18 @@ def run(
     messages: MessageFile | None = None,
     compiled: Callable[[], None] | None = None,
 ) -> Summary:
-    """Run until a signal, the source's end, `seconds` or a reload. Devices are closed and the broker told in any case.
+    """Run until a signal, the source's end, `seconds` or a reload. Devices are closed and the
+    broker told in any case.
 
-    A broker that is away is logged; poses are computed all the same. read_again: reads the configuration for `reload`.
-    messages: takes what a broker would get where there is none (mqtt.enabled false). compiled: called before any device is opened
-    where kernels had to be compiled.
+    A broker that is away is logged; poses are computed all the same. read_again: reads the
+    configuration for `reload`. messages: takes what a broker would get where there is none
+    (mqtt.enabled false). compiled: called before any device is opened where kernels had to be
+    compiled.
     """
     reloaded: list[Config] = []
     with ExitStack() as closing:
-        # Until the source is open a signal may interrupt at once: nothing sounds yet and nothing is lost.
+        # Until the source is open a signal may interrupt at once: nothing sounds yet and nothing is
+        # lost.
         plan = make_plan(config)
         pipeline = Pipeline(config, plan.rig, plan.excitation, plan.correction)
         log.info("preparing; the very first start compiles for up to a minute")

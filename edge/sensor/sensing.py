@@ -1,4 +1,6 @@
-"""Who may be seen and heard, and when: sensing on or off, mute, quiet hours, level, and sound only while somebody is there."""
+"""Who may be seen and heard, and when: sensing on or off, mute, quiet hours, level, and sound only
+while somebody is there.
+"""
 
 import json
 import logging
@@ -48,9 +50,11 @@ def configured(config: Config) -> Settings:
 
 
 class Sensing:
-    """Applies the settings to the source that runs, at once, and says so on a retained topic. Thread-safe.
+    """Applies the settings to the source that runs, at once, and says so on a retained topic.
+    Thread-safe.
 
-    Call `tick` several times a second: it follows the clock and the camera. path: file that keeps what commands changed.
+    Call `tick` several times a second: it follows the clock and the camera. path: file that keeps
+    what commands changed.
     """
 
     def __init__(
@@ -95,7 +99,9 @@ class Sensing:
             return self._changed.wait_for(lambda: self._settings.sensing, timeout_s)
 
     def attach(self, source: Source, pipeline: Pipeline) -> threading.Event:
-        """A source was opened: it follows the settings from now on. The event is set, for good, when sensing goes off."""
+        """A source was opened: it follows the settings from now on. The event is set, for good,
+        when sensing goes off.
+        """
         with self._changed:
             self._source, self._pipeline, self._off = source, pipeline, threading.Event()
             self._began_s = self._clock()
@@ -108,7 +114,9 @@ class Sensing:
             self._source = None
 
     def change(self, **settings: Any) -> str | None:
-        """Take new values of some fields of Settings, at once; returns why they cannot be kept over a restart, or None."""
+        """Take new values of some fields of Settings, at once; returns why they cannot be kept over
+        a restart, or None.
+        """
         with self._changed:
             self._settings = replace(self._settings, **settings)
             self._apply()
@@ -185,7 +193,9 @@ class Sensing:
 
 
 def _load(path: Path, default: Settings) -> Settings:
-    """The settings with what the file changes. A file that cannot be used is reported, and sensing then stays off."""
+    """The settings with what the file changes. A file that cannot be used is reported, and sensing
+    then stays off.
+    """
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
         if set(kept) - {"sensing", "mute", "level_dbfs", "quiet_hours"}:

@@ -1,4 +1,6 @@
-"""systemd's notification protocol (sd_notify) without dependencies, and a watchdog that knows whether the stages still move."""
+"""systemd's notification protocol (sd_notify) without dependencies, and a watchdog that knows
+whether the stages still move.
+"""
 
 import logging
 import os
@@ -15,7 +17,8 @@ log = logging.getLogger(__name__)
 def notify(state: str, environment: Mapping[str, str] = os.environ) -> bool:
     """Tell systemd, e.g. "READY=1" or "STATUS=...", assignments separated by newlines.
 
-    False when nobody listens: started without systemd (no NOTIFY_SOCKET), or the message could not be delivered.
+    False when nobody listens: started without systemd (no NOTIFY_SOCKET), or the message could not
+    be delivered.
     """
     address = environment.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):
@@ -39,7 +42,8 @@ def watchdog_s(environment: Mapping[str, str] = os.environ) -> float | None:
 
 
 class Heartbeat:
-    """Pings systemd's watchdog only while every stage has reported within its own deadline; a stage that hangs gets us restarted.
+    """Pings systemd's watchdog only while every stage has reported within its own deadline; a stage
+    that hangs gets us restarted.
 
     `Heartbeat(sound=2.0, image=5.0)` names the stages and their deadlines in seconds, counted from now on. Each calls
     `beat(name)` from any thread. `start` tells systemd that we are ready and pings on a thread; `close` that we are stopping.
@@ -84,7 +88,9 @@ class Heartbeat:
         )
 
     def tick(self) -> tuple[str, ...]:
-        """Ping systemd if all is well, and tell it and the log once when that changes; returns the late stages."""
+        """Ping systemd if all is well, and tell it and the log once when that changes; returns the
+        late stages.
+        """
         late = self.late()
         if not late:
             notify("WATCHDOG=1")
@@ -98,7 +104,9 @@ class Heartbeat:
         return late
 
     def start(self) -> None:
-        """Say READY=1, then tick at half the watchdog's interval (each second where there is none) on a thread of its own."""
+        """Say READY=1, then tick at half the watchdog's interval (each second where there is none)
+        on a thread of its own.
+        """
         notify("READY=1")
         interval_s = min(1.0, (watchdog_s() or 2.0) / 2)
         self._thread = threading.Thread(

@@ -1,4 +1,6 @@
-"""The sensor's health as a message: what the machine, the devices, the pipeline and the connection are doing."""
+"""The sensor's health as a message: what the machine, the devices, the pipeline and the connection
+are doing.
+"""
 
 import hashlib
 import os
@@ -55,7 +57,9 @@ class DeviceTotals:
 
 
 class Telemetry:
-    """Feed it each pose's latency and tell it which source is open; `message` tells the state since the message before."""
+    """Feed it each pose's latency and tell it which source is open; `message` tells the state since
+    the message before.
+    """
 
     def __init__(self, config: Config, kind: str, pipeline: Pipeline, models: Path) -> None:
         self._config, self._kind, self._pipeline = config, kind, pipeline
@@ -165,7 +169,9 @@ def soc_temperature_c(zones: Path = Path("/sys/class/thermal")) -> float | None:
 
 
 def throttled_flags() -> int | None:
-    """The Raspberry Pi's get_throttled word: bits 0-3 now, 16-19 since boot; None on other machines."""
+    """The Raspberry Pi's get_throttled word: bits 0-3 now, 16-19 since boot; None on other
+    machines.
+    """
     tool = _vcgencmd()
     if tool is None:
         return None

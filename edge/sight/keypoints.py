@@ -32,7 +32,8 @@ _MIRROR = [0, 1, 5, 6, 7, 2, 3, 4, 8, 12, 13, 14, 9, 10, 11, 16, 15, 18, 17, 22,
 _RIGHT, _LEFT = [2, 9], [5, 12]  # shoulder and hip
 _HEATMAP_KERNEL = 7
 _HEATMAP_SURE = 0.5
-# Another person must be this much more prominent than the followed one, so that two equals do not take turns.
+# Another person must be this much more prominent than the followed one, so that two equals do not
+# take turns.
 _SWITCH = 1.3
 _SURELY_PERSON = 0.8
 _MAX_OTHERS = 3  # confirmed per look, which bounds its time
@@ -59,11 +60,12 @@ class BlazePose:
     axis: BlazePose sees a crop and does not know where in the image it was. To bring it into the camera frame, turn it by the
     rotation that takes the optical axis to that ray.
 
-    model_dir: holds pose_detection.tflite and pose_landmark_{lite,full}.tflite. min_confidence: of the detection and of the
-    landmark network's own flag, 0..1. detect_every: frames between looks at the whole image, which notice a more prominent
-    person; between them one search window after the other is searched for others, so `Keypoints.people` (the followed one and the
-    most others seen in one window) lags by some ten looks and is a lower bound. Raises ModelError. For one stream of images: it
-    remembers.
+    model_dir: holds pose_detection.tflite and pose_landmark_{lite,full}.tflite. min_confidence: of
+    the detection and of the landmark network's own flag, 0..1. detect_every: frames between looks
+    at the whole image, which notice a more prominent person; between them one search window after
+    the other is searched for others, so `Keypoints.people` (the followed one and the most others
+    seen in one window) lags by some ten looks and is a lower bound. Raises ModelError. For one
+    stream of images: it remembers.
     """
 
     def __init__(
@@ -92,7 +94,9 @@ class BlazePose:
         self._others: dict[tuple[int, int, int], int] = {}
 
     def __call__(self, image: Image) -> Keypoints | None:
-        """Joints of the most prominent person in `image` (H, W, 3) uint8 RGB; None where nobody is seen."""
+        """Joints of the most prominent person in `image` (H, W, 3) uint8 RGB; None where nobody is
+        seen.
+        """
         if self._region is not None:
             self._since_detection += 1
             if self._since_detection % self._detect_every == 0:
@@ -112,7 +116,8 @@ class BlazePose:
         self._people = len(people)
         self._others.clear()
         self._sides = _Sides()
-        # A detection that the landmark network does not confirm was no person; two tries bound the time for one frame.
+        # A detection that the landmark network does not confirm was no person; two tries bound the
+        # time for one frame.
         for person in people[:2]:
             keypoints = self._landmarks(image, person.region)
             if keypoints is not None:
@@ -143,7 +148,9 @@ class BlazePose:
         return people[0].region
 
     def _search_others(self, image: Image) -> None:
-        """Count people in one window of the image with the followed one painted over: the detector hides all but the largest."""
+        """Count people in one window of the image with the followed one painted over: the detector
+        hides all but the largest.
+        """
         window = self._next_window(image)
         low, high = self._followed.min(0), self._followed.max(0)
         margin = 0.08 * (high - low).max()
@@ -157,7 +164,9 @@ class BlazePose:
         )
 
     def _run(self, image: Image, region: Region) -> tuple[list[Tensor], float]:
-        """The landmark network on a region: its outputs, and its flag that somebody is there (0..1)."""
+        """The landmark network on a region: its outputs, and its flag that somebody is there
+        (0..1).
+        """
         size = (_SIDE, _SIDE)
         crop = cv2.warpAffine(
             image, region.to_image(_SIDE), size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -166,7 +175,9 @@ class BlazePose:
         return outputs, float(outputs[1][0, 0])
 
     def _landmarks(self, image: Image, region: Region) -> Keypoints | None:
-        """Run the landmark network on a region, and aim the next frame's; None where it sees nobody there."""
+        """Run the landmark network on a region, and aim the next frame's; None where it sees nobody
+        there.
+        """
         (points, _, _, heatmaps, world), self._presence = self._run(image, region)
         if self._presence < self._min_confidence:
             return None
@@ -191,9 +202,10 @@ class BlazePose:
 class _Sides:
     """Keeps left and right apart over time.
 
-    From one frame to the next the network may take a person's front for the back: all joints stay where they are in the image,
-    but left and right change names and depth changes sign. No body turns that fast, so such a frame is turned back, unless
-    there are by now as many frames against the sides kept as for them.
+    From one frame to the next the network may take a person's front for the back: all joints stay
+    where they are in the image, but left and right change names and depth changes sign. No body
+    turns that fast, so such a frame is turned back, unless there are by now as many frames against
+    the sides kept as for them.
     """
 
     def __init__(self) -> None:
@@ -201,10 +213,13 @@ class _Sides:
         self._belief = 0
 
     def keep(self, joints: Array, relative: Array, side: float) -> tuple[Array, Array]:
-        """joints: (25, 3). relative: (25, 3). side: of the person's region [px]. Both with the sides of the frame before."""
+        """joints: (25, 3). relative: (25, 3). side: of the person's region [px]. Both with the
+        sides of the frame before.
+        """
         across = (joints[_RIGHT, :2] - joints[_LEFT, :2]).sum(0)
         if np.hypot(*across) < _WIDE * side:
-            # Seen from the side there is no left and right in the image, and a person may turn either way from there.
+            # Seen from the side there is no left and right in the image, and a person may turn
+            # either way from there.
             self._across = None
             return joints, relative
         if self._across is None or across @ self._across > 0:
@@ -221,7 +236,8 @@ class _Sides:
 
 
 def _refine(points: Array, heatmaps: npt.NDArray[np.float32]) -> Array:
-    """Move each landmark (L, 2) [crop px] to its heatmap's centre of mass nearby, where the heatmap (h, w, L) is sure of it.
+    """Move each landmark (L, 2) [crop px] to its heatmap's centre of mass nearby, where the heatmap
+    (h, w, L) is sure of it.
 
     This is MediaPipe's RefineLandmarksFromHeatmap with its pose options.
     """

@@ -1,7 +1,9 @@
-"""BlazePose's person detector: anchors, decoding, weighted non-maximum suppression, and the square region around each person.
+"""BlazePose's person detector: anchors, decoding, weighted non-maximum suppression, and the square
+region around each person.
 
-Anchor and decoding options are those of MediaPipe's pose_detection graph (SsdAnchorsCalculator: strides 8, 16, 32, 32, 32, two
-anchors per cell and layer, fixed size; TensorsToDetectionsCalculator: scale 224, scores clipped at 100, sigmoid).
+Anchor and decoding options are those of MediaPipe's pose_detection graph (SsdAnchorsCalculator:
+strides 8, 16, 32, 32, 32, two anchors per cell and layer, fixed size;
+TensorsToDetectionsCalculator: scale 224, scores clipped at 100, sigmoid).
 """
 
 from dataclasses import dataclass
@@ -21,14 +23,17 @@ _STRIDES = (8, 16, 32, 32, 32)
 _ANCHORS_PER_CELL = 2
 _ROI_SCALE = 1.25
 _SAME_FACE_IOU = 0.3
-# Two detections whose body circles share centre and size to within these fractions are one person found twice.
+# Two detections whose body circles share centre and size to within these fractions are one person
+# found twice.
 _SAME_CENTRE = 0.35
 _SAME_SIZE = 1.6
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A rotated square of the image. x, y: centre [px]. side: [px]. angle: [rad], clockwise on the screen; 0 is upright."""
+    """A rotated square of the image. x, y: centre [px]. side: [px]. angle: [rad], clockwise on the
+    screen; 0 is upright.
+    """
 
     x: float
     y: float
@@ -37,7 +42,9 @@ class Region:
 
     @classmethod
     def around(cls, centre: npt.ArrayLike, top: npt.ArrayLike) -> "Region":
-        """The region of the body circle through `top` (2,) about `centre` (2,), both px; `top` is where the head points."""
+        """The region of the body circle through `top` (2,) about `centre` (2,), both px; `top` is
+        where the head points.
+        """
         (x, y), (tx, ty) = np.asarray(centre, np.float64), np.asarray(top, np.float64)
         dx, dy = tx - x, ty - y
         return cls(
@@ -79,7 +86,9 @@ class PersonDetector:
         self._anchors = _anchors()
 
     def __call__(self, image: Image, window: tuple[int, int, int] | None = None) -> list[Person]:
-        """People in `image` (H, W, 3) RGB, the most prominent first. window: (x, y, side) px to look at, None = all of it."""
+        """People in `image` (H, W, 3) RGB, the most prominent first. window: (x, y, side) px to
+        look at, None = all of it.
+        """
         height, width = image.shape[:2]
         if window is None:
             side = max(width, height)
@@ -107,7 +116,8 @@ class PersonDetector:
 def search_windows(width: int, height: int) -> list[tuple[int, int, int]]:
     """Overlapping square windows (x, y, side) [px] that together cover the image at two scales.
 
-    A small or distant person that the detector misses in the whole image, shrunk to 224 pixels, is large enough in one of these.
+    A small or distant person that the detector misses in the whole image, shrunk to 224 pixels, is
+    large enough in one of these.
     """
     short = min(width, height)
     windows = []
@@ -122,7 +132,9 @@ def search_windows(width: int, height: int) -> list[tuple[int, int, int]]:
 
 
 def window_around(region: Region, width: int, height: int) -> tuple[int, int, int]:
-    """The square window (x, y, side) [px] inside the image that is centred on a region and a little larger, where it fits."""
+    """The square window (x, y, side) [px] inside the image that is centred on a region and a little
+    larger, where it fits.
+    """
     side = int(min(1.5 * region.side, width, height))
     return (
         int(np.clip(region.x - side / 2, 0, width - side)),
@@ -132,7 +144,9 @@ def window_around(region: Region, width: int, height: int) -> tuple[int, int, in
 
 
 def _anchors() -> Array:
-    """Anchor centres (2254, 2), x and y in fractions of the input; neighbouring layers of one stride share their cells."""
+    """Anchor centres (2254, 2), x and y in fractions of the input; neighbouring layers of one
+    stride share their cells.
+    """
     layers = []
     for stride in sorted(set(_STRIDES)):
         cells = _SIDE // stride

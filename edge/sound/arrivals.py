@@ -1,4 +1,6 @@
-"""Pose kernels read at times of arrival: linear between samples of the envelope, band-limited between those of the phase."""
+"""Pose kernels read at times of arrival: linear between samples of the envelope, band-limited
+between those of the phase.
+"""
 
 from typing import TypeVar
 
@@ -19,7 +21,9 @@ Scalar = TypeVar("Scalar", np.float32, np.complex64)
 def gather_points(
     envelope: FloatArray, arrival_s: npt.ArrayLike, sample_rate_hz: float
 ) -> FloatArray:
-    """Envelope (P, T) at times of arrival (P, K) [s], linear between samples, 0 behind the window: (P, K) float32."""
+    """Envelope (P, T) at times of arrival (P, K) [s], linear between samples, 0 behind the window:
+    (P, K) float32.
+    """
     arrival = np.asarray(arrival_s, np.float64)
     _check_points(envelope.shape, arrival)
     index, weight = _table(arrival, sample_rate_hz, envelope.shape[1])
@@ -31,7 +35,8 @@ def gather_points(
 def gather_points_coherent(
     analytic: ComplexArray, arrival_s: npt.ArrayLike, sample_rate_hz: float
 ) -> ComplexArray:
-    """Phase-keeping sum over pairs of analytic kernels (P, T) at times of arrival (P, K) [s]: (K,) complex64.
+    """Phase-keeping sum over pairs of analytic kernels (P, T) at times of arrival (P, K) [s]: (K,)
+    complex64.
 
     Band-limited interpolation (see interpolation.py); 0 outside the window.
     """
@@ -71,9 +76,12 @@ def padded(kernels: npt.NDArray[Scalar], dtype: type[Scalar]) -> npt.NDArray[Sca
 def _table(
     arrival_s: Array, sample_rate_hz: float, window_samples: int
 ) -> tuple[IndexArray, FloatArray]:
-    """Index of the sample before each arrival and the weight of the one after; behind the window both point at padding."""
+    """Index of the sample before each arrival and the weight of the one after; behind the window
+    both point at padding.
+    """
     position = in_window(arrival_s, sample_rate_hz, window_samples)
-    # Unsigned: a signed index would be tested for wrap-around at every voxel, a quarter of the gather's time.
+    # Unsigned: a signed index would be tested for wrap-around at every voxel, a quarter of the
+    # gather's time.
     index = position.astype(np.uint32)
     return index, (position - index).astype(np.float32)
 

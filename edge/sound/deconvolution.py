@@ -1,4 +1,6 @@
-"""Recording -> analytic impulse responses: exact circular deconvolution by the excitation or by a loopback reference."""
+"""Recording -> analytic impulse responses: exact circular deconvolution by the excitation or by a
+loopback reference.
+"""
 
 from dataclasses import dataclass
 
@@ -15,13 +17,16 @@ from edge.sound.excitation import Excitation, band_window
 ComplexArray = npt.NDArray[np.complex64]
 IntArray = npt.NDArray[np.int64]
 TIKHONOV = 1e-4
-# Responses need no more samples than their band: its upper end, over their sample rate, is at most this (interpolation.py), and
-# their envelope is read linearly between samples, a centimetre of range apart.
+# Responses need no more samples than their band: its upper end, over their sample rate, is at most
+# this (interpolation.py), and their envelope is read linearly between samples, a centimetre of
+# range apart.
 HIGHEST = 0.49
 LOWEST_RATE_HZ = 16_000.0
-# Below this power, relative to the excitation's, a reference counts as silence: a muted loudspeaker must give nothing, not noise.
+# Below this power, relative to the excitation's, a reference counts as silence: a muted loudspeaker
+# must give nothing, not noise.
 _SILENT_REFERENCE = 1e-6
-# Rows that the transforms take at once. Two or three that are left over take longer, one by one, than four with silence in them.
+# Rows that the transforms take at once. Two or three that are left over take longer, one by one,
+# than four with silence in them.
 _BATCH = 4
 
 
@@ -63,14 +68,17 @@ def _reference_inverse(
 def _decimation(
     period_samples: int, rate_hz: int, band_hz: tuple[float, float], speakers: int
 ) -> int:
-    """The recording's rate over the responses': a divisor of the period that leaves every speaker's lag whole."""
+    """The recording's rate over the responses': a divisor of the period that leaves every speaker's
+    lag whole.
+    """
     most = int(rate_hz / max(band_hz[1] / HIGHEST, LOWEST_RATE_HZ))
     return max((k for k in range(1, most + 1) if period_samples % (k * speakers) == 0), default=1)
 
 
 @dataclass(frozen=True)
 class Correction:
-    """What calibration found of the electronics. delay_s: from the loopback to the air, used only where a reference is given.
+    """What calibration found of the electronics. delay_s: from the loopback to the air, used only
+    where a reference is given.
 
     gains: of each microphone relative to the others, divided out; () leaves them as they are.
     """
@@ -82,12 +90,14 @@ class Correction:
 class Deconvolver:
     """One excitation and one rig; call it once per period.
 
-    The result is band-limited: a unit-gain path of delay d gives the pulse g(t - d), where g has the excitation's band (flat,
-    cosine-squared edges inside) and is scaled so that its envelope peaks at exactly 1. So a path of gain a has envelope peak a.
-    With S speakers, speaker s is read from lag s * N // S on: the window must fit into N // S samples.
+    The result is band-limited: a unit-gain path of delay d gives the pulse g(t - d), where g has
+    the excitation's band (flat, cosine-squared edges inside) and is scaled so that its envelope
+    peaks at exactly 1. So a path of gain a has envelope peak a. With S speakers, speaker s is read
+    from lag s * N // S on: the window must fit into N // S samples.
 
-    Responses come at `sample_rate_hz`, the recording's rate over a whole number: of 2-7.5 kHz at 48 kHz every third sample tells
-    all, and what follows has a third of the work. T = `window_samples`, counted at that rate.
+    Responses come at `sample_rate_hz`, the recording's rate over a whole number: of 2-7.5 kHz at 48
+    kHz every third sample tells all, and what follows has a third of the work. T =
+    `window_samples`, counted at that rate.
 
     It keeps its working memory: one thread at a time.
     """
@@ -99,7 +109,9 @@ class Deconvolver:
         window_s: float = 0.04,
         correction: Correction | None = None,
     ) -> None:
-        """window_s: length of the response from emission on [s]. Raises ConfigError where it does not fit the period."""
+        """window_s: length of the response from emission on [s]. Raises ConfigError where it does
+        not fit the period.
+        """
         correction = correction or Correction()
         n, rate, speakers = excitation.period_samples, excitation.sample_rate_hz, len(rig.speakers)
         self.period_samples = n
@@ -150,11 +162,13 @@ class Deconvolver:
         reference: FloatArray | None = None,
         delay_samples: float = 0.0,
     ) -> ComplexArray:
-        """Analytic impulse responses (P, T) complex64 of one period (M, N) at `sample_rate_hz`, time 0 = emission.
+        """Analytic impulse responses (P, T) complex64 of one period (M, N) at `sample_rate_hz`,
+        time 0 = emission.
 
-        reference: (N,) loopback of the playback, same clock: it replaces the excitation, so the delay, level and colour that
-        both channels share cancel, and `delay_samples`, which is part of that delay, is not used. A silent reference gives
-        responses near zero. Without one, `delay_samples` (may be fractional) is taken out. Raises ConfigError on a wrong shape.
+        reference: (N,) loopback of the playback, same clock: it replaces the excitation, so the
+        delay, level and colour that both channels share cancel, and `delay_samples`, which is part
+        of that delay, is not used. A silent reference gives responses near zero. Without one,
+        `delay_samples` (may be fractional) is taken out. Raises ConfigError on a wrong shape.
         """
         heard = self._heard[: self.mics]
         heard[:] = self._checked(samples, (self.mics, self.period_samples), "samples")

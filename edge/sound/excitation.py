@@ -1,4 +1,6 @@
-"""The periodic signal that the loudspeaker plays: flat spectrum in the band, Schroeder phases, no gap between periods."""
+"""The periodic signal that the loudspeaker plays: flat spectrum in the band, Schroeder phases, no
+gap between periods.
+"""
 
 from dataclasses import dataclass
 
@@ -11,7 +13,8 @@ from edge.core.errors import ConfigError
 MAX_LEVEL_DBFS = -6.0
 MAX_SAMPLE_RATE_HZ = 96_000
 MIN_SAMPLE_RATE_HZ = 8_000
-# Share of the bandwidth that each raised-cosine edge takes: 0.15 puts the ringing of a 2-7.5 kHz pulse at -97 dB 2 m behind it.
+# Share of the bandwidth that each raised-cosine edge takes: 0.15 puts the ringing of a 2-7.5 kHz
+# pulse at -97 dB 2 m behind it.
 EDGE_FRACTION = 0.15
 _MIN_BINS = 16
 
@@ -20,8 +23,9 @@ _MIN_BINS = 16
 class Excitation:
     """One period of the signal.
 
-    samples: (N,) float32, full scale 1, peak 10 ** (level_dbfs / 20). spectrum: (N // 2 + 1,) complex64, their real FFT.
-    band_hz: (low, high); the edges, raised cosines in power, lie inside: nothing is emitted outside.
+    samples: (N,) float32, full scale 1, peak 10 ** (level_dbfs / 20). spectrum: (N // 2 + 1,)
+    complex64, their real FFT. band_hz: (low, high); the edges, raised cosines in power, lie inside:
+    nothing is emitted outside.
     """
 
     sample_rate_hz: int
@@ -44,7 +48,9 @@ class Excitation:
 def band_window(
     frequencies_hz: npt.ArrayLike, band_hz: tuple[float, float]
 ) -> npt.NDArray[np.float64]:
-    """Amplitude 0..1 at each frequency [Hz]: 1 in the band, cosine-squared edges inside it, 0 outside."""
+    """Amplitude 0..1 at each frequency [Hz]: 1 in the band, cosine-squared edges inside it, 0
+    outside.
+    """
     lo, hi = band_hz
     edge = EDGE_FRACTION * (hi - lo)
     f = np.asarray(frequencies_hz, np.float64)
@@ -56,13 +62,16 @@ def band_window(
 def make_excitation(
     sample_rate_hz: int, band_hz: tuple[float, float], period_s: float, level_dbfs: float
 ) -> Excitation:
-    """One period of the flat-spectrum Schroeder-phase signal, N = round(period_s * sample_rate_hz) samples.
+    """One period of the flat-spectrum Schroeder-phase signal, N = round(period_s * sample_rate_hz)
+    samples.
 
-    level_dbfs: peak level, at most MAX_LEVEL_DBFS because people and pets hear it. Raises ConfigError.
+    level_dbfs: peak level, at most MAX_LEVEL_DBFS because people and pets hear it. Raises
+    ConfigError.
     """
     _check(sample_rate_hz, band_hz, period_s, level_dbfs)
     n = round(period_s * sample_rate_hz)
-    # Raised cosine in power: then the deconvolution, which restores the raised cosine, raises no noise and bends no edge.
+    # Raised cosine in power: then the deconvolution, which restores the raised cosine, raises no
+    # noise and bends no edge.
     amplitude = np.sqrt(band_window(np.fft.rfftfreq(n, 1.0 / sample_rate_hz), band_hz))
     bins = int(np.count_nonzero(amplitude))
     if bins < _MIN_BINS:
@@ -70,7 +79,8 @@ def make_excitation(
             f"a band of {band_hz[0]:g}-{band_hz[1]:g} Hz and a period of {period_s:g} s hold only {bins} spectral lines, "
             f"{_MIN_BINS} are needed: widen the band or lengthen the period"
         )
-    # Schroeder (1970): the group delay runs through the period in proportion to the power below each line.
+    # Schroeder (1970): the group delay runs through the period in proportion to the power below
+    # each line.
     power = amplitude**2 / np.sum(amplitude**2)
     phase = -2.0 * np.pi * np.cumsum(np.cumsum(power))
     x = np.fft.irfft(amplitude * np.exp(1j * phase), n)
@@ -82,7 +92,9 @@ def make_excitation(
 
 
 def speaker_signals(excitation: Excitation, speakers: int) -> FloatArray:
-    """What each loudspeaker plays: (S, N) float32, speaker s delayed circularly by s * N // S samples. Raises ConfigError."""
+    """What each loudspeaker plays: (S, N) float32, speaker s delayed circularly by s * N // S
+    samples. Raises ConfigError.
+    """
     if speakers < 1:
         raise ConfigError(f"{speakers} speakers: at least one is needed")
     n = excitation.period_samples

@@ -1,7 +1,9 @@
-"""The gather in 8 bits: of each voxel the level of a row between two samples; a vector of voxels at once where the processor can.
+"""The gather in 8 bits: of each voxel the level of a row between two samples; a vector of voxels at
+once where the processor can.
 
-Processors that shuffle bytes by index (ARM; x86 with AVX-512 VBMI) look up a vector of voxels in one table held by registers: as
-many samples of the row as its voxels reach. Others read voxel by voxel from a finer row. Both give the same codes.
+Processors that shuffle bytes by index (ARM; x86 with AVX-512 VBMI) look up a vector of voxels in
+one table held by registers: as many samples of the row as its voxels reach. Others read voxel by
+voxel from a finer row. Both give the same codes.
 """
 
 import functools
@@ -21,7 +23,8 @@ CodeArray = npt.NDArray[np.uint16]
 LevelArray = npt.NDArray[np.uint8]
 # Of the codes: no echo at all is the lowest of them.
 ZERO_POINT = -128
-# A sample is parted into 2 ** MOST_BITS at most: a part must fit into the 7 bits of x86's products of bytes.
+# A sample is parted into 2 ** MOST_BITS at most: a part must fit into the 7 bits of x86's products
+# of bytes.
 MOST_BITS = 6
 # Times of arrival in a 64-bit word, the first in its lowest bits, as all boards store them.
 _IN_WORD = 4
@@ -39,7 +42,9 @@ class Shuffle:
 
 @functools.cache
 def shuffle() -> Shuffle | None:
-    """The processor's; None where it has none, without the compiler, and where the user names another processor to numba."""
+    """The processor's; None where it has none, without the compiler, and where the user names
+    another processor to numba.
+    """
     if config.DISABLE_JIT or config.CPU_NAME is not None or config.CPU_FEATURES is not None:
         return None
     if binding.get_process_triple().startswith(("aarch64", "arm64")):  # all of them can
@@ -52,7 +57,8 @@ def shuffle() -> Shuffle | None:
 
 
 class Gather:
-    """Look-up of times of arrival (P, V), in 2 ** -bits of a sample; it keeps its working memory: one thread at a time.
+    """Look-up of times of arrival (P, V), in 2 ** -bits of a sample; it keeps its working memory:
+    one thread at a time.
 
     reached: first and behind the last sample that any voxel reads.
     """
@@ -60,7 +66,9 @@ class Gather:
     def __init__(
         self, code: CodeArray, bits: int, window_samples: int, voxel_by_voxel: bool = False
     ) -> None:
-        """voxel_by_voxel: even where the processor can shuffle and the voxels of each vector lie close enough together."""
+        """voxel_by_voxel: even where the processor can shuffle and the voxels of each vector lie
+        close enough together.
+        """
         self.reached = int(code.min()) >> bits, min((int(code.max()) >> bits) + 2, window_samples)
         self._bits = bits
         instruction = None if voxel_by_voxel else shuffle()
@@ -86,13 +94,17 @@ class Gather:
 
     @property
     def fine_points(self) -> int:
-        """Points of the finer row that is made of each row; 0 where a vector of voxels is looked up at once."""
+        """Points of the finer row that is made of each row; 0 where a vector of voxels is looked up
+        at once.
+        """
         return 0 if self.vectors else len(self._fine)
 
     def __call__(self, rows: FloatArray, per_value: float, out: npt.NDArray[np.int8]) -> None:
-        """rows (P, T) times per_value, 0 to 255 within `reached`, rounded to levels -> out (P, V): level + ZERO_POINT.
+        """rows (P, T) times per_value, 0 to 255 within `reached`, rounded to levels -> out (P, V):
+        level + ZERO_POINT.
 
-        Between two levels it is interpolated, so a voxel is within one code. out: contiguous, and may be written.
+        Between two levels it is interpolated, so a voxel is within one code. out: contiguous, and
+        may be written.
         """
         scale = np.float32(per_value)
         if self._vectors is not None:
@@ -107,7 +119,8 @@ class Gather:
 def _tables(
     code: CodeArray, bits: int, instruction: Shuffle
 ) -> tuple[CodeArray, LevelArray] | None:
-    """Of each vector the first sample of its table (P, N), and its voxels' samples in there and parts of one (P, N, 2, lanes).
+    """Of each vector the first sample of its table (P, N), and its voxels' samples in there and
+    parts of one (P, N, 2, lanes).
 
     None where a table is too short. The last vector may overlap the one before.
     """
@@ -193,7 +206,9 @@ def _gather_words(
 
 @intrinsic  # type: ignore[untyped-decorator]
 def _look_up(_: Any, table: Any, bits: Any, place: Any, out: Any) -> Any:
-    """One vector: out[v] = table[s] * (1 - w) + table[s + 1] * w + ZERO_POINT; s = place[0, v], w = place[1, v] / 2 ** bits."""
+    """One vector: out[v] = table[s] * (1 - w) + table[s + 1] * w + ZERO_POINT; s = place[0, v], w =
+    place[1, v] / 2 ** bits.
+    """
     instruction = shuffle()
     assert instruction is not None
     lanes = instruction.lanes
@@ -258,7 +273,9 @@ def _rounded(builder: Any, total: Any, bits: Any) -> Any:
 def _between_x86(
     builder: Any, call: Any, neighbours: list[Any], weights: list[Any], bits: Any
 ) -> Any:
-    """Sums of products of neighbouring bytes; what is interleaved for them in each 16 bytes, packing puts back."""
+    """Sums of products of neighbouring bytes; what is interleaved for them in each 16 bytes,
+    packing puts back.
+    """
     products = ir.VectorType(ir.IntType(16), 32)
     totals = []
     for half in (0, 8):

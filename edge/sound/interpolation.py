@@ -1,11 +1,13 @@
 """Band-limited interpolation of analytic signals between their samples: a tabulated windowed sinc.
 
-One-sided signals fill the frequencies from 0 to half the sample rate, so the kernel is centred on a quarter of the rate and has
-the other half of the spectrum for its transition. The Nyquist bin, where a delay has no phase, is outside: every band edge is 0
-there. Error for a pure tone: below -73 dB at any frequency up to 0.49 of the sample rate.
+One-sided signals fill the frequencies from 0 to half the sample rate, so the kernel is centred on a
+quarter of the rate and has the other half of the spectrum for its transition. The Nyquist bin,
+where a delay has no phase, is outside: every band edge is 0 there. Error for a pure tone: below -73
+dB at any frequency up to 0.49 of the sample rate.
 
-The centring is a turn: the weights are those of a real kernel, each turned back by a quarter more than the last and all of them
-forth by the position's fraction. So real weights are tabulated, and two sums of them, a quarter turn apart, are turned once.
+The centring is a turn: the weights are those of a real kernel, each turned back by a quarter more
+than the last and all of them forth by the position's fraction. So real weights are tabulated, and
+two sums of them, a quarter turn apart, are turned once.
 """
 
 import functools
@@ -26,10 +28,11 @@ _KAISER_BETA = 8.0
 
 @functools.cache
 def interpolation_taps() -> Taps:
-    """(2, 513, 14) float32: weights of the 12 samples around a position and their slopes per sample, at 513 fractions 0..1.
+    """(2, 513, 14) float32: weights of the 12 samples around a position and their slopes per
+    sample, at 513 fractions 0..1.
 
-    The sign of the half turns is in the weights; cosine and sine of the turn follow them. With V what the weights give and D what
-    the slopes give, the derivative per sample is D + i pi / 2 V.
+    The sign of the half turns is in the weights; cosine and sine of the turn follow them. With V
+    what the weights give and D what the slopes give, the derivative per sample is D + i pi / 2 V.
     """
     fraction = np.arange(_PHASES + 1)[:, None] / _PHASES
     back = np.arange(_TAPS) - (_TAPS // 2 - 1)
@@ -50,14 +53,17 @@ def _kernel(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 @kernel
 def interpolate_at(row: ComplexArray, position: float, taps: Taps) -> np.complex64:
-    """Value of `row` at a position [samples]; samples before the first and after the last are 0. taps: (513, 14)."""
+    """Value of `row` at a position [samples]; samples before the first and after the last are 0.
+    taps: (513, 14).
+    """
     start = int(np.floor(position))
     phase = (position - start) * (taps.shape[0] - 1)
     index = min(int(phase), taps.shape[0] - 2)
     weight = np.float32(phase - index)
     last = taps.shape[1] - 2
     first = start - (last // 2 - 1)
-    # Turned back by even and by odd numbers of quarters. Views of rows would cost more than the sums.
+    # Turned back by even and by odd numbers of quarters. Views of rows would cost more than the
+    # sums.
     even_re = even_im = odd_re = odd_im = np.float32(0.0)
     if first >= 0 and first + last <= row.shape[0]:
         for k in range(0, last, 2):

@@ -1,4 +1,6 @@
-"""The pose kernel, the impulse response that the body induces: analytic signal, envelope, pooling along range."""
+"""The pose kernel, the impulse response that the body induces: analytic signal, envelope, pooling
+along range.
+"""
 
 from dataclasses import dataclass
 
@@ -17,7 +19,8 @@ ComplexArray = npt.NDArray[np.complex64]
 class Kernels:
     """Pose kernels of all pairs, time 0 = emission.
 
-    analytic: (P, T) complex64, band-limited, one-sided. envelope: (P, T) float32, its magnitude; a unit path peaks at 1.
+    analytic: (P, T) complex64, band-limited, one-sided. envelope: (P, T) float32, its magnitude; a
+    unit path peaks at 1.
     """
 
     analytic: ComplexArray
@@ -29,7 +32,9 @@ class Kernels:
 def make_kernels(
     analytic: ComplexArray, sample_rate_hz: float, band_hz: tuple[float, float]
 ) -> Kernels:
-    """Analytic pose kernels (P, T) -> the same with their envelopes. Raises ConfigError on another shape."""
+    """Analytic pose kernels (P, T) -> the same with their envelopes. Raises ConfigError on another
+    shape.
+    """
     h = np.ascontiguousarray(analytic, np.complex64)
     if h.ndim != 2:
         raise ConfigError(f"analytic pose kernels have shape {h.shape}: (pairs, samples) is needed")
@@ -41,10 +46,11 @@ def make_kernels(
 def analytic_signal(
     rir: npt.ArrayLike, sample_rate_hz: float, band_hz: tuple[float, float]
 ) -> ComplexArray:
-    """Real impulse responses (P, T) of a dataset folder -> analytic signals (P, T) complex64, limited to the band [Hz].
+    """Real impulse responses (P, T) of a dataset folder -> analytic signals (P, T) complex64,
+    limited to the band [Hz].
 
-    The filter is 1 in the band and falls off outside it, so the real part of what Deconvolver gives comes back unchanged (but
-    for what the window cut off), at the same level. Raises ConfigError.
+    The filter is 1 in the band and falls off outside it, so the real part of what Deconvolver gives
+    comes back unchanged (but for what the window cut off), at the same level. Raises ConfigError.
     """
     h = np.asarray(rir, np.float64)
     if h.ndim != 2 or not np.isfinite(h).all():
@@ -67,9 +73,11 @@ def analytic_signal(
 def pool(
     envelope: FloatArray, sample_rate_hz: float, half_width_m: float, speed_of_sound_m_s: float
 ) -> FloatArray:
-    """Root mean square of the envelope (P, T) over +/- half_width_m of range (half the path) around each sample.
+    """Root mean square of the envelope (P, T) over +/- half_width_m of range (half the path) around
+    each sample.
 
-    Half a voxel keeps a coarse grid from missing a pulse between two voxels. At the ends the mean is over what is there.
+    Half a voxel keeps a coarse grid from missing a pulse between two voxels. At the ends the mean
+    is over what is there.
     """
     e = np.ascontiguousarray(envelope, np.float32)
     half = round(2.0 * half_width_m / speed_of_sound_m_s * sample_rate_hz)
@@ -95,7 +103,8 @@ def _pool(envelope: FloatArray, half: int, out: FloatArray) -> None:
     share = np.empty(samples, np.float64)
     for t in range(samples):
         share[t] = 1.0 / (min(t + half + 1, samples) - max(t - half, 0))
-    # Sums from the first sample on, level for `half` samples before and behind: the loop below needs no case for the ends.
+    # Sums from the first sample on, level for `half` samples before and behind: the loop below
+    # needs no case for the ends.
     power = np.zeros(samples + 1 + 2 * half, np.float64)
     above = power[2 * half + 1 :]
     for p in range(envelope.shape[0]):

@@ -1,4 +1,6 @@
-"""Spatial encoding: kernels gathered at each voxel's time of arrival, keypoints as heatmaps at its projection."""
+"""Spatial encoding: kernels gathered at each voxel's time of arrival, keypoints as heatmaps at its
+projection.
+"""
 
 from dataclasses import dataclass
 from typing import TypeVar
@@ -19,17 +21,20 @@ Array = npt.NDArray[np.float64]
 ComplexArray = npt.NDArray[np.complex64]
 Number = TypeVar("Number", np.float32, np.int8)
 
-# The phase-keeping volume reads linearly from signals brought to at least this rate: -38 dB error at 7.5 kHz, and -33 dB or less
-# comes from the steps of its times of arrival.
+# The phase-keeping volume reads linearly from signals brought to at least this rate: -38 dB error
+# at 7.5 kHz, and -33 dB or less comes from the steps of its times of arrival.
 _COHERENT_RATE_HZ = 192_000.0
 _HEATMAP_REACH = 4.0
-# The float gather reads the nearest of so many points a sample (a power of two, fewer in windows of more than 4095 samples).
+# The float gather reads the nearest of so many points a sample (a power of two, fewer in windows of
+# more than 4095 samples).
 POINTS = 16
 
 
 @dataclass(frozen=True)
 class Grid:
-    """A box of cubic voxels in the camera frame. x_m, y_m, z_m: (low, high) faces [m]; step_m: edge of a voxel [m]."""
+    """A box of cubic voxels in the camera frame. x_m, y_m, z_m: (low, high) faces [m]; step_m: edge
+    of a voxel [m].
+    """
 
     x_m: tuple[float, float]
     y_m: tuple[float, float]
@@ -84,11 +89,12 @@ class QuantizedVolume:
 
 
 class Volume:
-    """Look-up tables of one rig and one grid; make it once, gather once per frame, on one thread: it keeps its working memory.
+    """Look-up tables of one rig and one grid; make it once, gather once per frame, on one thread:
+    it keeps its working memory.
 
-    Its tables take 4 bytes per pair and voxel, half of them for `gather_int8`: times of arrival in steps of a 64th of a sample or
-    of the largest power of two with which the window fits into 16 bits (0.7 us at 48 kHz and 40 ms). A voxel whose time of
-    arrival lies behind the window reads 0.
+    Its tables take 4 bytes per pair and voxel, half of them for `gather_int8`: times of arrival in
+    steps of a 64th of a sample or of the largest power of two with which the window fits into 16
+    bits (0.7 us at 48 kHz and 40 ms). A voxel whose time of arrival lies behind the window reads 0.
 
     gather_of_codes: what `gather_int8` looks up with.
     """
@@ -118,18 +124,22 @@ class Volume:
         return len(self._code)
 
     def pool(self, envelope: FloatArray) -> FloatArray:
-        """Envelope (P, T) pooled over +/- half a voxel of range: what `gather` should be given, so that voxels do not alias."""
+        """Envelope (P, T) pooled over +/- half a voxel of range: what `gather` should be given, so
+        that voxels do not alias.
+        """
         return pool(envelope, self.sample_rate_hz, self.grid.step_m / 2, self._c)
 
     def gather(self, envelope: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Envelope (P, T), pooled, at each voxel's time of arrival: (P, Z, Y, X) float32.
 
-        Linear between samples, at the nearest sixteenth of a sample: within 0.1 mm of range at 48 kHz. out: written instead of a
-        new array when given; it saves a third of the time. Raises ConfigError on a wrong shape.
+        Linear between samples, at the nearest sixteenth of a sample: within 0.1 mm of range at 48
+        kHz. out: written instead of a new array when given; it saves a third of the time. Raises
+        ConfigError on a wrong shape.
         """
         self._check(envelope.shape)
         out = self._output(out, np.float32)
-        # One look-up in a finer row is faster than two and an interpolation, and its table is a quarter as large.
+        # One look-up in a finer row is faster than two and an interpolation, and its table is a
+        # quarter as large.
         shift = self._bits - self._points.bit_length() + 1
         rows = np.ascontiguousarray(envelope, np.float32)
         _gather_fine(rows, self._points, self._code, shift, self._fine, out.reshape(self.pairs, -1))
@@ -138,11 +148,13 @@ class Volume:
     def gather_int8(
         self, envelope: FloatArray, out: npt.NDArray[np.int8] | None = None
     ) -> QuantizedVolume:
-        """As `gather`, in 8 bits, for int8 networks, and several times as fast where the processor shuffles bytes (gather.py).
+        """As `gather`, in 8 bits, for int8 networks, and several times as fast where the processor
+        shuffles bytes (gather.py).
 
-        The envelope's largest value within the grid's reach has the largest code, so a value is within 1/255 of that: the
-        samples, and what is read between them, are rounded to codes. out: (P, Z, Y, X) int8, written instead of a new array.
-        Raises ConfigError on a wrong shape, or where the envelope is not finite there.
+        The envelope's largest value within the grid's reach has the largest code, so a value is
+        within 1/255 of that: the samples, and what is read between them, are rounded to codes. out:
+        (P, Z, Y, X) int8, written instead of a new array. Raises ConfigError on a wrong shape, or
+        where the envelope is not finite there.
         """
         self._check(envelope.shape)
         out = self._output(out, np.int8)
@@ -159,25 +171,30 @@ class Volume:
         return QuantizedVolume(out, scale)
 
     def gather_coherent(self, analytic: ComplexArray) -> FloatArray:
-        """Phase-keeping sum over pairs of the analytic kernels (P, T): its magnitude at each voxel, (Z, Y, X) float32.
+        """Phase-keeping sum over pairs of the analytic kernels (P, T): its magnitude at each voxel,
+        (Z, Y, X) float32.
 
-        The sum is taken on a grid finer than the pulse along range; the root mean square of its magnitude over +/- half a voxel
-        is kept. Pairs must share a speaker or be close together: spread pairs see the body from sides that do not add up.
+        The sum is taken on a grid finer than the pulse along range; the root mean square of its
+        magnitude over +/- half a voxel is kept. Pairs must share a speaker or be close together:
+        spread pairs see the body from sides that do not add up.
         """
         self._check(analytic.shape)
         factor = max(1, int(np.ceil(_COHERENT_RATE_HZ / self.sample_rate_hz)))
         fine = _resample(analytic, factor)
         half_voxel = self.grid.step_m / self._c * self.sample_rate_hz * factor
-        # Five lags over the voxel's depth: the pulse of an 8 kHz band is longer than the 1.25 cm between two of them at 5 cm.
+        # Five lags over the voxel's depth: the pulse of an 8 kHz band is longer than the 1.25 cm
+        # between two of them at 5 cm.
         lags = np.unique(np.round(np.linspace(-half_voxel, half_voxel, 5)).astype(np.int64))
         out = np.empty(self._code.shape[1], np.float32)
         _gather_coherent(fine, self._code, np.float32(factor / (1 << self._bits)), lags, out)
         return out.reshape(self.grid.shape)
 
     def heatmaps(self, keypoints: npt.ArrayLike, sigma_px: float) -> FloatArray:
-        """Keypoints (J, 3), u v [px] and confidence, as Gaussians at each voxel's projection: (J, Z, Y, X) float32.
+        """Keypoints (J, 3), u v [px] and confidence, as Gaussians at each voxel's projection: (J,
+        Z, Y, X) float32.
 
-        The peak is the confidence; a keypoint that is NaN or has none gives zeros. Raises ConfigError on a wrong shape or sigma.
+        The peak is the confidence; a keypoint that is NaN or has none gives zeros. Raises
+        ConfigError on a wrong shape or sigma.
         """
         joints = np.ascontiguousarray(keypoints, np.float32)
         if joints.ndim != 2 or joints.shape[1] != 3:

@@ -45,7 +45,9 @@ def run_command(
     seconds: float | None,
     compiled: Callable[[], None] | None = None,
 ) -> int:
-    """`posekernel run`: the sensor that a configuration describes. compiled: see `edge.sensor.run.run`."""
+    """`posekernel run`: the sensor that a configuration describes. compiled: see
+    `edge.sensor.run.run`.
+    """
     config = load_config(config_path)
     while True:
         logging.getLogger().setLevel(config.runtime.log_level)
@@ -62,7 +64,9 @@ def run_command(
 
 
 def demo_command(json_lines: bool, seconds: float | None) -> int:
-    """`posekernel demo`: the shipped simulated session, over and over, into an embedded broker on loopback."""
+    """`posekernel demo`: the shipped simulated session, over and over, into an embedded broker on
+    loopback.
+    """
     console = Console(json_lines)
     with (
         EmbeddedBroker() as broker,
@@ -97,7 +101,9 @@ def demo_command(json_lines: bool, seconds: float | None) -> int:
 def config_command(
     array: str | None, board: str | None, settings: list[str], out: Path | None, check: Path | None
 ) -> int:
-    """`posekernel config`: a configuration from what is known of an array and a board; or check one; or list both."""
+    """`posekernel config`: a configuration from what is known of an array and a board; or check
+    one; or list both.
+    """
     if check is not None:
         load_config(check)
         print(f"{check}: good")
@@ -122,7 +128,9 @@ def config_command(
 
 
 def calibrate_command(args: argparse.Namespace) -> int:
-    """`posekernel calibrate`: measure a rig, say what is good enough, write the file; 1 where something is not."""
+    """`posekernel calibrate`: measure a rig, say what is good enough, write the file; 1 where
+    something is not.
+    """
     from edge.core.calibration_file import write_calibration
     from edge.tools.calibration.board import PRINT_DPI, Board
     from edge.tools.calibration.flow import Wanted, calibrate
@@ -170,7 +178,9 @@ def calibrate_command(args: argparse.Namespace) -> int:
 
 
 def forget_command(config_path: Path) -> int:
-    """`posekernel forget`: clear what the broker retains of this sensor, so that Home Assistant removes it."""
+    """`posekernel forget`: clear what the broker retains of this sensor, so that Home Assistant
+    removes it.
+    """
     config = load_config(config_path)
     forget(config.mqtt, config.device.id)
     print(f"{config.device.id}: retained messages cleared at {config.mqtt.host}:{config.mqtt.port}")
@@ -198,9 +208,11 @@ def replay_command(
     messages_path: Path | None = None,
     web: bool = False,
 ) -> int:
-    """`posekernel replay`: a session folder through the whole pipeline, or a dataset folder through the lifter.
+    """`posekernel replay`: a session folder through the whole pipeline, or a dataset folder through
+    the lifter.
 
-    messages_path: file for the messages that a broker would get. web: show them on the live page afterwards, until interrupted.
+    messages_path: file for the messages that a broker would get. web: show them on the live page
+    afterwards, until interrupted.
     """
     source = SourceConfig("replay", str(path), realtime=realtime)
     config = Config(device=DeviceConfig("replay"), source=source, mqtt=MqttConfig(enabled=False))

@@ -1,4 +1,6 @@
-"""Replays a dataset folder: pose kernels and 2D joints come ready-made, so only the lifter runs, sample by sample."""
+"""Replays a dataset folder: pose kernels and 2D joints come ready-made, so only the lifter runs,
+sample by sample.
+"""
 
 from pathlib import Path
 
@@ -19,7 +21,9 @@ def is_dataset(path: Path) -> bool:
 
 
 def replay_dataset(path: Path, config: Config, console: Console) -> int:
-    """Lift every sample and print it with its error; damaged samples are named and counted. Returns the number of poses."""
+    """Lift every sample and print it with its error; damaged samples are named and counted. Returns
+    the number of poses.
+    """
     lift = GeometricLifter(config.lifter)
     poses, errors, skipped = 0, [], 0
     for environment in require_environments(path):

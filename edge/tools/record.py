@@ -33,11 +33,13 @@ class Recorded:
 
 
 def record_session(path: Path, config: Config, seconds: float) -> Recorded:
-    """Record `seconds` (or until SIGINT, SIGTERM) from the configured devices into a new folder. Raises PosekernelError.
+    """Record `seconds` (or until SIGINT, SIGTERM) from the configured devices into a new folder.
+    Raises PosekernelError.
 
-    Channels: the microphones in the rig's order, then the reference where there is one. Faulty periods are kept and named. While
-    it records, the device's retained status on the broker says so. Sensing off, mute and quiet hours hold here, too; the command
-    that switches sensing off ends the recording.
+    Channels: the microphones in the rig's order, then the reference where there is one. Faulty
+    periods are kept and named. While it records, the device's retained status on the broker says
+    so. Sensing off, mute and quiet hours hold here, too; the command that switches sensing off ends
+    the recording.
     """
     if config.source.kind != "device":
         raise ConfigError(
@@ -87,7 +89,8 @@ def record_session(path: Path, config: Config, seconds: float) -> Recorded:
                     and time.monotonic() < end
                     and not _switched_off(config, told, sensing)
                 ):
-                    # Sound comes in fixed steps, images when they will: the shorter wait keeps both from queueing up.
+                    # Sound comes in fixed steps, images when they will: the shorter wait keeps both
+                    # from queueing up.
                     period = source.audio.read(0.02)
                     if period is not None:
                         writer.add_period(_raw(period), period.t_ns, period.fault)
@@ -104,7 +107,9 @@ def record_session(path: Path, config: Config, seconds: float) -> Recorded:
 
 
 def _switched_off(config: Config, told: MqttPublisher | None, sensing: Sensing) -> bool:
-    """Answer the commands that came; whether one of them switched sensing off. The others have to wait for the sensor itself."""
+    """Answer the commands that came; whether one of them switched sensing off. The others have to
+    wait for the sensor itself.
+    """
     while told is not None and not told.commands.empty():
         heard = told.commands.get()
         name, request = heard.topic.rpartition("/")[2], None

@@ -1,4 +1,6 @@
-"""Whether this installation still computes good poses: the shipped session through the whole pipeline, against its truth."""
+"""Whether this installation still computes good poses: the shipped session through the whole
+pipeline, against its truth.
+"""
 
 import threading
 
@@ -17,7 +19,8 @@ from edge.sensor.pipeline import Pipeline
 from edge.sensor.run import make_plan, truth_error_m
 from edge.tools.app import DEMO_SESSION
 
-MOST_ERROR_M = 0.16  # a quarter more than the median of the models that ship: 12.4 cm with `volume`, 11.7 with `ray`
+# a quarter more than the median of the models that ship: 12.4 cm with `volume`, 11.7 with `ray`
+MOST_ERROR_M = 0.16
 LEAST_SHARE = (
     0.8  # poses of the frames that show somebody, and of these poses those that are scaled by sound
 )

@@ -1,4 +1,6 @@
-"""A body of capsules around BODY_25 joints: the acoustic surface where joints are known but no mesh is fitted."""
+"""A body of capsules around BODY_25 joints: the acoustic surface where joints are known but no mesh
+is fitted.
+"""
 
 import numpy as np
 import numpy.typing as npt
@@ -6,7 +8,8 @@ import numpy.typing as npt
 from edge.core.jit import kernel
 from export.acoustics.surface import Array, Surface
 
-# Segment lengths over stature (Drillis and Contini 1966): how tall a person with these bones would be.
+# Segment lengths over stature (Drillis and Contini 1966): how tall a person with these bones would
+# be.
 _STATURE_BONES = (
     (1, 8, 0.288), (9, 10, 0.245), (12, 13, 0.245), (10, 11, 0.246), (13, 14, 0.246), (2, 3, 0.186), (5, 6, 0.186),
     (3, 4, 0.146), (6, 7, 0.146),
@@ -22,16 +25,20 @@ _ROUGH_WAVES = 6
 
 
 def stature(joints: Array) -> float:
-    """Standing height [m] of a person with these joints (J, 3), J >= 15, BODY_25 order; NaN joints are left out."""
+    """Standing height [m] of a person with these joints (J, 3), J >= 15, BODY_25 order; NaN joints
+    are left out.
+    """
     heights = [np.linalg.norm(joints[a] - joints[b]) / share for a, b, share in _STATURE_BONES]
     return float(np.nanmedian(heights))
 
 
 def capsules_from_joints(joints: npt.ArrayLike, build: float = 1.0) -> Array:
-    """Capsules (C, 7) x0 y0 z0 x1 y1 z1 radius [m] around joints (15, 3) or (25, 3) in any right-handed frame.
+    """Capsules (C, 7) x0 y0 z0 x1 y1 z1 radius [m] around joints (15, 3) or (25, 3) in any
+    right-handed frame.
 
-    build: girth relative to a medium build. Joints of limbs, head and feet may be NaN: limbs are then left out, the head and
-    the feet placed by the trunk and the shanks. Raises ValueError where shoulders or hips are unknown.
+    build: girth relative to a medium build. Joints of limbs, head and feet may be NaN: limbs are
+    then left out, the head and the feet placed by the trunk and the shanks. Raises ValueError where
+    shoulders or hips are unknown.
     """
     j = np.full((25, 3), np.nan)
     given = np.asarray(joints, np.float64)
@@ -80,8 +87,8 @@ def capsule_surface(
 ) -> Surface:
     """Outer surface of capsules (C, 7) as patches; what lies inside another capsule is dropped.
 
-    rough_m: RMS height of folds and bumps (clothing: 4-6 mm), a texture fixed to each capsule and drawn from `rng`: the same
-    generator state gives the same clothes in another pose.
+    rough_m: RMS height of folds and bumps (clothing: 4-6 mm), a texture fixed to each capsule and
+    drawn from `rng`: the same generator state gives the same clothes in another pose.
     """
     if spacing_m <= 0.0:
         raise ValueError(f"patch spacing is {spacing_m} m: it must be positive")
@@ -114,7 +121,9 @@ def body_surface(
     build: float = 1.0,
     rough_m: float = 0.005,
 ) -> Surface:
-    """A clothed capsule body around BODY_25 joints (15 or 25, 3) [m] as patches in the joints' frame."""
+    """A clothed capsule body around BODY_25 joints (15 or 25, 3) [m] as patches in the joints'
+    frame.
+    """
     return capsule_surface(capsules_from_joints(joints, build), spacing_m, rough_m, rng)
 
 
@@ -212,7 +221,8 @@ def _capsule_surface(
                         bump += np.cos(f)
                         slope_z -= waves[k, t, 0] * sine
                         slope_phi -= waves[k, t, 1] * sine
-                    # The texture is fitted to the shaft; towards the poles, where azimuth degenerates, it fades with nr.
+                    # The texture is fitted to the shaft; towards the poles, where azimuth
+                    # degenerates, it fades with nr.
                     bump *= amplitude * nr
                     slope_z *= amplitude * nr
                     slope_phi *= amplitude * nr / max(rho, 0.5 * r)

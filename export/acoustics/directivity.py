@@ -1,7 +1,8 @@
-"""Which way loudspeakers send and microphones hear best: first-order patterns, the same at all frequencies of a band.
+"""Which way loudspeakers send and microphones hear best: first-order patterns, the same at all
+frequencies of a band.
 
-Small drivers in a case lie between a sphere and a cardioid at 2-7.5 kHz. What depends on frequency alone is in the responses that
-`recording` draws.
+Small drivers in a case lie between a sphere and a cardioid at 2-7.5 kHz. What depends on frequency
+alone is in the responses that `recording` draws.
 """
 
 from dataclasses import dataclass
@@ -18,7 +19,9 @@ AIM_SPREAD = 0.5  # of a unit vector: about 30 degrees off where the camera look
 
 @dataclass(frozen=True, eq=False)
 class Directivity:
-    """speakers (S, 3), mics (M, 3): the axis of each, as long as its pattern is strong: 0 a sphere, 1 a cardioid."""
+    """speakers (S, 3), mics (M, 3): the axis of each, as long as its pattern is strong: 0 a sphere,
+    1 a cardioid.
+    """
 
     speakers: Array
     mics: Array
@@ -34,7 +37,9 @@ def omnidirectional(speakers: Array, mics: Array) -> Directivity:
 
 
 def sample_directivity(rng: Rng, forward: Array, speakers: int, mics: int) -> Directivity:
-    """Speakers that roughly look along the unit vectors `forward`, (3,) or (speakers, 3), and the microphones of one board."""
+    """Speakers that roughly look along the unit vectors `forward`, (3,) or (speakers, 3), and the
+    microphones of one board.
+    """
     aims = forward + AIM_SPREAD * rng.normal(size=(speakers, 3))
     sent = (
         aims
@@ -48,7 +53,9 @@ def sample_directivity(rng: Rng, forward: Array, speakers: int, mics: int) -> Di
 
 
 def pattern_gain(axis: Array, towards: Array) -> Array:
-    """Pressure relative to that on the axis (...,); axis (..., 3) as in `Directivity`, towards (..., 3) of any length [m]."""
+    """Pressure relative to that on the axis (...,); axis (..., 3) as in `Directivity`, towards
+    (..., 3) of any length [m].
+    """
     strength = np.linalg.norm(axis, axis=-1)
     cosine = (axis * towards).sum(axis=-1) / np.maximum(np.linalg.norm(towards, axis=-1), 1e-9)
     return np.asarray((1.0 + cosine) / (1.0 + strength))

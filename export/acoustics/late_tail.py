@@ -1,10 +1,12 @@
 """What a body does to the reverberation beyond the paths that are computed one by one.
 
-Sound that has met walls more often than that still meets the body: from an image of the loudspeaker at r1 it goes on to an image
-of the microphone at r2, as one arrival of amplitude g1 g2 / (r1 r2) sqrt(sigma / 4 pi), where sigma is the body's cross-section.
-Where each arrival comes and when is geometry; its sign and strength, which the body's shape decides, are drawn. An opaque body
-scatters its silhouette twice, once as echo and once as the shadow that interferes with what would have passed (the extinction
-paradox), so sigma is twice the silhouette; the few shadows are strong, hence the heavy tail of the draws.
+Sound that has met walls more often than that still meets the body: from an image of the loudspeaker
+at r1 it goes on to an image of the microphone at r2, as one arrival of amplitude g1 g2 / (r1 r2)
+sqrt(sigma / 4 pi), where sigma is the body's cross-section. Where each arrival comes and when is
+geometry; its sign and strength, which the body's shape decides, are drawn. An opaque body scatters
+its silhouette twice, once as echo and once as the shadow that interferes with what would have
+passed (the extinction paradox), so sigma is twice the silhouette; the few shadows are strong, hence
+the heavy tail of the draws.
 """
 
 import numpy as np
@@ -15,13 +17,17 @@ from export.acoustics.room import Images, Room, wall_images
 from export.acoustics.surface import Array, Float32Array
 
 LONGEST_PATH_M = 28.0  # 80 ms: with 60 dB of decay in 0.3 s what comes later is 16 dB down
-DENSITY_PER_M = 150.0  # arrivals kept per metre of path, 4 or more in the shortest pulse; the many late ones are thinned to it
+# arrivals kept per metre of path, 4 or more in the shortest pulse; the many late ones are thinned
+# to it
+DENSITY_PER_M = 150.0
 LEVEL_SPREAD_DB = 6.0
 _FREEDOM = 4.0  # of Student's t
 
 
 class LateTail:
-    """The tail of one room. Its random part is drawn once: the tail moves with the body and stands still with it."""
+    """The tail of one room. Its random part is drawn once: the tail moves with the body and stands
+    still with it.
+    """
 
     def __init__(
         self,
@@ -32,9 +38,11 @@ class LateTail:
         level_db: float | None = None,
         longest_path_m: float = LONGEST_PATH_M,
     ) -> None:
-        """after_order: reflections in all up to which paths are computed elsewhere. level_db: None draws it, 0 +/- 6 dB.
+        """after_order: reflections in all up to which paths are computed elsewhere. level_db: None
+        draws it, 0 +/- 6 dB.
 
-        The spread stands for what a shoebox with smooth walls does not know: how well its furniture mixes the field.
+        The spread stands for what a shoebox with smooth walls does not know: how well its furniture
+        mixes the field.
         """
         images = _images_within(room, longest_path_m)
         distance = np.linalg.norm(images.of(room.centre) - room.centre, axis=1)
@@ -43,7 +51,8 @@ class LateTail:
         first, second, keep = [], [], []
         for i, r1 in enumerate(distance):
             count = int(np.searchsorted(distance, longest_path_m - r1))
-            # Two boxes' worth of images at r1 and r2 from the middle: density of r1 + r2, from 4 pi r^2 / V each.
+            # Two boxes' worth of images at r1 and r2 from the middle: density of r1 + r2, from 4 pi
+            # r^2 / V each.
             density = 16.0 * np.pi**2 * (r1 + distance[:count]) ** 5 / (30.0 * room.volume_m3**2)
             chance = np.minimum(1.0, DENSITY_PER_M / np.maximum(density, 1e-9))
             late = (images.orders[:count] + images.orders[i] > after_order) & (
@@ -80,8 +89,9 @@ class LateTail:
     ) -> None:
         """Add the tail's impulses to `buffer` (M, L).
 
-        speaker (3,), mics (M, 3), anchors (A, 3): the room's own frame, m; each arrival goes by way of one of the anchors, points
-        of the body such as its joints. aims: axes (3,) of the speaker and of the board of microphones, as in `Directivity`.
+        speaker (3,), mics (M, 3), anchors (A, 3): the room's own frame, m; each arrival goes by way
+        of one of the anchors, points of the body such as its joints. aims: axes (3,) of the speaker
+        and of the board of microphones, as in `Directivity`.
         """
         anchor = anchors[(self._anchor * len(anchors)).astype(np.int64)]
         images = self._speaker_images.of(speaker)

@@ -1,9 +1,12 @@
-"""Physical optics in the time domain: what a lit surface sends to microphones, echo and shadow in one sum.
+"""Physical optics in the time domain: what a lit surface sends to microphones, echo and shadow in
+one sum.
 
-k(t) = 1/(2 pi c) d/dt  sum over lit patches of  cos(theta_rx) area / (r1 r2)  delta(t - (r1 + r2) / c)
+k(t) = 1/(2 pi c) d/dt  sum over lit patches of  cos(theta_rx) area / (r1 r2)  delta(t - (r1 + r2) /
+c)
 
-Delays are deposited with linear interpolation on an oversampled grid that is one excitation period long and wraps around, so a
-spectrum taken from it is that of the periodic steady state. Amplitudes are relative to the direct sound at 1 m.
+Delays are deposited with linear interpolation on an oversampled grid that is one excitation period
+long and wraps around, so a spectrum taken from it is that of the periodic steady state. Amplitudes
+are relative to the direct sound at 1 m.
 """
 
 from dataclasses import dataclass
@@ -21,7 +24,9 @@ ComplexArray = npt.NDArray[np.complex64]
 
 @dataclass(frozen=True)
 class PeriodGrid:
-    """The time grid of one excitation period. sample_rate_hz: Hz. period_samples: N. band_hz: where responses are kept."""
+    """The time grid of one excitation period. sample_rate_hz: Hz. period_samples: N. band_hz: where
+    responses are kept.
+    """
 
     sample_rate_hz: int
     period_samples: int
@@ -36,7 +41,9 @@ class PeriodGrid:
 
     @property
     def oversampling(self) -> int:
-        """Deposits per sample: sixteen per period of the highest frequency keep an arrival's interpolation error below 1 %."""
+        """Deposits per sample: sixteen per period of the highest frequency keep an arrival's
+        interpolation error below 1 %.
+        """
         return max(1, int(np.ceil(16.0 * self.band_hz[1] / self.sample_rate_hz)))
 
     @property
@@ -59,7 +66,9 @@ class PeriodGrid:
 
     @cached_property
     def band_gain(self) -> Float32Array:
-        """1 inside the band, cosine-squared skirts outside it, 0 at the Nyquist frequency, (N // 2 + 1,)."""
+        """1 inside the band, cosine-squared skirts outside it, 0 at the Nyquist frequency, (N // 2
+        + 1,).
+        """
         (lo, hi), f, nyquist = self.band_hz, self.frequencies_hz, self.sample_rate_hz / 2.0
         rise = np.clip((f - 0.5 * lo) / (0.5 * lo), 0.0, 1.0)
         top = min(1.15 * hi, nyquist)
@@ -77,7 +86,9 @@ class PeriodGrid:
         )
 
     def scatter_spectrum(self, buffer: Float32Array, speed_of_sound_m_s: float) -> ComplexArray:
-        """Deposited patches -> band-limited spectrum: the derivative and 1/(2 pi c) of physical optics on top."""
+        """Deposited patches -> band-limited spectrum: the derivative and 1/(2 pi c) of physical
+        optics on top.
+        """
         factor = 1j * self.frequencies_hz / speed_of_sound_m_s
         return np.asarray(self.impulse_spectrum(buffer) * factor.astype(np.complex64), np.complex64)
 
@@ -88,7 +99,9 @@ class PeriodGrid:
 
 @dataclass(frozen=True, eq=False)
 class LitSurface:
-    """The patches that one source lights. patches: (L, 8) float32: position, normal, visible area / r1, r1."""
+    """The patches that one source lights. patches: (L, 8) float32: position, normal, visible area /
+    r1, r1.
+    """
 
     patches: Float32Array
 
@@ -139,7 +152,8 @@ def deposit_surface(
 ) -> None:
     """Add what a lit surface sends to the microphones (M, 3) [m] to `buffer` (M, L), before d/dt.
 
-    gain: of the path. echo_gain: pressure reflection of the surface; the shadow is that of an opaque body whatever it absorbs.
+    gain: of the path. echo_gain: pressure reflection of the surface; the shadow is that of an
+    opaque body whatever it absorbs.
     """
     if buffer.shape[0] != len(mics) or buffer.dtype != np.float32:
         raise ValueError(
@@ -185,7 +199,9 @@ def _deposit_surface(
 def deposit_arrivals(
     path_m: Array, weight: Array, deposits_per_m: float, buffer: Float32Array
 ) -> None:
-    """Add impulses to `buffer` (M, L): path lengths (M, K) [m], weights (M, K) or (K,), negative lengths excluded."""
+    """Add impulses to `buffer` (M, L): path lengths (M, K) [m], weights (M, K) or (K,), negative
+    lengths excluded.
+    """
     path = np.ascontiguousarray(path_m, np.float64)
     if buffer.shape[0] != path.shape[0]:
         raise ValueError(
@@ -218,7 +234,9 @@ def free_field_response(
     speed_of_sound_m_s: float,
     echo_gain: float = 1.0,
 ) -> ComplexArray:
-    """What a body adds to the sound at microphones (M, 3) with no room around, as spectra (M, N // 2 + 1)."""
+    """What a body adds to the sound at microphones (M, 3) with no room around, as spectra (M, N //
+    2 + 1).
+    """
     lit = illuminate(surface, source, grid.patch_spacing_m(speed_of_sound_m_s))
     buffer = grid.buffer(len(mics))
     deposit_surface(lit, mics, grid.deposit_rate_hz / speed_of_sound_m_s, 1.0, echo_gain, buffer)

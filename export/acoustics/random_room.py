@@ -22,10 +22,11 @@ def random_room(
 ) -> Room:
     """A furnished room around a camera and all that must be in it.
 
-    rotation: (3, 3) camera frame -> level frame (`Camera.room_rotation`). height_m: of the camera above the floor. inside:
-    (K, 3) camera-frame points that must lie at least 30 cm off every wall (devices, the person's places); the way from the
-    camera to them stays free of furniture. size_m: across, along the view, up; +/- 10 %, and grown where the points need it.
-    absorption: of energy, range per wall.
+    rotation: (3, 3) camera frame -> level frame (`Camera.room_rotation`). height_m: of the camera
+    above the floor. inside: (K, 3) camera-frame points that must lie at least 30 cm off every wall
+    (devices, the person's places); the way from the camera to them stays free of furniture. size_m:
+    across, along the view, up; +/- 10 %, and grown where the points need it. absorption: of energy,
+    range per wall.
     """
     yaw = rng.uniform(-0.25, 0.25)
     turn = np.array(

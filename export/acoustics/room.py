@@ -1,4 +1,6 @@
-"""Shoebox rooms: image sources of the empty room, furniture, and the paths that a body adds by way of the walls."""
+"""Shoebox rooms: image sources of the empty room, furniture, and the paths that a body adds by way
+of the walls.
+"""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,7 +21,9 @@ FIRST_ORDER = 1
 
 @dataclass(frozen=True)
 class Box:
-    """A piece of furniture on the floor. low, high: opposite corners, m, the room's own frame. reflection: of pressure, 0..1."""
+    """A piece of furniture on the floor. low, high: opposite corners, m, the room's own frame.
+    reflection: of pressure, 0..1.
+    """
 
     low: tuple[float, float, float]
     high: tuple[float, float, float]
@@ -46,8 +50,8 @@ class Box:
 class Room:
     """A box of air with a camera in it. The room's own frame has a corner at the origin, z up.
 
-    size_m: (3,) m. reflections: (6,) of pressure at x = 0, x = size, y = 0, y = size, floor, ceiling. rotation (3, 3) and
-    translation (3,) take the camera frame to the room's own.
+    size_m: (3,) m. reflections: (6,) of pressure at x = 0, x = size, y = 0, y = size, floor,
+    ceiling. rotation (3, 3) and translation (3,) take the camera frame to the room's own.
     """
 
     size_m: Array
@@ -87,7 +91,9 @@ class Room:
         return np.asarray(np.asarray(points, np.float64) @ self.rotation.T + self.translation)
 
     def place_devices(self, points: npt.ArrayLike) -> Array:
-        """The same for speakers or microphones (K, 3). Raises ValueError for one that is not inside the room."""
+        """The same for speakers or microphones (K, 3). Raises ValueError for one that is not inside
+        the room.
+        """
         placed = self.place(points)
         if (placed <= 0.0).any() or (placed >= self.size_m).any():
             raise ValueError(
@@ -98,7 +104,9 @@ class Room:
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Mirror images of any point: signs * p + shifts, (I, 3). gains: (I,) of pressure. orders: (I,) number of reflections."""
+    """Mirror images of any point: signs * p + shifts, (I, 3). gains: (I,) of pressure. orders: (I,)
+    number of reflections.
+    """
 
     signs: Array
     shifts: Array
@@ -145,10 +153,11 @@ def empty_response(
     duration_s: float | None = None,
     directivity: Directivity | None = None,
 ) -> ComplexArray:
-    """Spectra (S, M, N // 2 + 1) of the room with nobody in it, speakers (S, 3) and microphones (M, 3) in the camera frame.
+    """Spectra (S, M, N // 2 + 1) of the room with nobody in it, speakers (S, 3) and microphones (M,
+    3) in the camera frame.
 
-    duration_s: how long reflections are followed; None: until they have decayed by 60 dB, at most half a second. directivity:
-    camera frame, None for spheres.
+    duration_s: how long reflections are followed; None: until they have decayed by 60 dB, at most
+    half a second. directivity: camera frame, None for spheres.
     """
     s, m = room.place_devices(speakers), room.place_devices(mics)
     aims = omnidirectional(s, m) if directivity is None else directivity.turned(room.rotation)
@@ -196,9 +205,10 @@ def body_response(
 ) -> ComplexArray:
     """Spectra (S, M, N // 2 + 1) of what a body changes in the room: occupied minus empty.
 
-    body, speakers (S, 3), microphones (M, 3), anchors: camera frame. Paths with up to `order` reflections in all, before and
-    after the body, are exact to physical optics: 13 for order 1, 85 for order 2. tail: the statistics of the later ones; it moves
-    with `anchors` (A, 3), points of the body such as its joints. directivity: camera frame, None for spheres.
+    body, speakers (S, 3), microphones (M, 3), anchors: camera frame. Paths with up to `order`
+    reflections in all, before and after the body, are exact to physical optics: 13 for order 1, 85
+    for order 2. tail: the statistics of the later ones; it moves with `anchors` (A, 3), points of
+    the body such as its joints. directivity: camera frame, None for spheres.
     """
     s, m = room.place_devices(speakers), room.place_devices(mics)
     placed = body.moved(room.rotation, room.translation)
@@ -287,7 +297,8 @@ def _deposit_images(
                                 dx, dy, dz = mics[m, 0] - x, mics[m, 1] - y, mics[m, 2] - z
                                 d = np.sqrt(dx * dx + dy * dy + dz * dz)
                                 if d < reach:
-                                    # The image sends along the mirrored axis; the microphone hears from where the image is.
+                                    # The image sends along the mirrored axis; the microphone hears
+                                    # from where the image is.
                                     sent = (
                                         (1 - 2 * px) * ux * dx
                                         + (1 - 2 * py) * uy * dy

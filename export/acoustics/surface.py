@@ -1,4 +1,6 @@
-"""Reflecting surfaces as patches: from triangle meshes, with roughness, and which patches a source lights."""
+"""Reflecting surfaces as patches: from triangle meshes, with roughness, and which patches a source
+lights.
+"""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,16 +13,18 @@ from edge.core.jit import kernel
 Array = npt.NDArray[np.float64]
 Float32Array = npt.NDArray[np.float32]
 
-# In spacings. Voxels cut a surface unevenly, so they must be finer than a regular lattice's cells: the echo of a body then errs
-# by -23 dB over 2-7.5 kHz; with voxels of 1.35 spacings, as many as a lattice has, by -10 dB.
+# In spacings. Voxels cut a surface unevenly, so they must be finer than a regular lattice's cells:
+# the echo of a body then errs by -23 dB over 2-7.5 kHz; with voxels of 1.35 spacings, as many as a
+# lattice has, by -10 dB.
 PIECE_SIZE, VOXEL_SIZE = 0.5, 1.0
 ROUGHNESS_WAVES = 12
 ROUGHNESS_LENGTH_M = (
     0.08,
     0.4,
 )  # wavelengths of folds and bumps: below 8 cm they turn to slopes that no cloth has
-# A curved body has no sharp terminator: the sound pressure on it fades where the source sets, over cosines of about
-# (2 / ka) ** (1/3) (Fock). This width, fitted to the exact sphere of 10-15 cm at 4-16 kHz, halves the error of a sharp one.
+# A curved body has no sharp terminator: the sound pressure on it fades where the source sets, over
+# cosines of about (2 / ka) ** (1/3) (Fock). This width, fitted to the exact sphere of 10-15 cm at
+# 4-16 kHz, halves the error of a sharp one.
 PENUMBRA_COSINE = 0.3
 PENUMBRA_DEPTH_M = 0.1
 DEPTH_SLOPE_LIMIT = 6.0
@@ -28,7 +32,9 @@ DEPTH_SLOPE_LIMIT = 6.0
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """A closed surface as patches. points: (K, 3) m. normals: (K, 3) unit, outward. areas: (K,) m^2."""
+    """A closed surface as patches. points: (K, 3) m. normals: (K, 3) unit, outward. areas: (K,)
+    m^2.
+    """
 
     points: Array
     normals: Array
@@ -60,7 +66,9 @@ class Surface:
 
     @property
     def cross_section_m2(self) -> float:
-        """Mean silhouette over all directions [m^2]: a quarter of the area (Cauchy), exact for convex bodies."""
+        """Mean silhouette over all directions [m^2]: a quarter of the area (Cauchy), exact for
+        convex bodies.
+        """
         return float(self.areas.sum()) / 4.0
 
 
@@ -78,10 +86,11 @@ def join(surfaces: "list[Surface] | tuple[Surface, ...]") -> Surface:
 class MeshSampler:
     """Patches of a triangle mesh that keep their identity while the mesh is posed.
 
-    Faces are cut into congruent pieces; pieces that share a voxel and look the same way are merged into one patch at their common
-    centroid. That is a quadrature whose error falls with the square of the spacing, where random points
-    would leave noise as strong as the echo itself. Building one takes 50-100 ms for a body, posing it 5 ms: make it once from the
-    largest body of a bank, all of whose meshes share their faces.
+    Faces are cut into congruent pieces; pieces that share a voxel and look the same way are merged
+    into one patch at their common centroid. That is a quadrature whose error falls with the square
+    of the spacing, where random points would leave noise as strong as the echo itself. Building one
+    takes 50-100 ms for a body, posing it 5 ms: make it once from the largest body of a bank, all of
+    whose meshes share their faces.
     """
 
     def __init__(
@@ -91,7 +100,9 @@ class MeshSampler:
         spacing_m: float,
         rng: np.random.Generator,
     ) -> None:
-        """vertices: (V, 3) m, the pose that decides the patches; faces: (F, 3); rng places the voxel grid."""
+        """vertices: (V, 3) m, the pose that decides the patches; faces: (F, 3); rng places the
+        voxel grid.
+        """
         if spacing_m <= 0.0:
             raise ValueError(f"patch spacing is {spacing_m} m: it must be positive")
         corners = np.asarray(vertices, np.float64)[faces]
@@ -175,12 +186,16 @@ def _merge_pieces(
 def sample_mesh(
     vertices: Array, faces: npt.NDArray[np.int64], spacing_m: float, rng: np.random.Generator
 ) -> Surface:
-    """A triangle mesh (V, 3) m, (F, 3), faces counter-clockwise seen from outside, as patches about `spacing_m` apart."""
+    """A triangle mesh (V, 3) m, (F, 3), faces counter-clockwise seen from outside, as patches about
+    `spacing_m` apart.
+    """
     return MeshSampler(vertices, faces, spacing_m, rng).surface(vertices)
 
 
 def roughen(surface: Surface, rms_m: float, rng: np.random.Generator) -> Surface:
-    """Folds and bumps of `rms_m` along the normals, normals tilted alike; a random texture fixed to the surface's frame."""
+    """Folds and bumps of `rms_m` along the normals, normals tilted alike; a random texture fixed to
+    the surface's frame.
+    """
     if rms_m == 0.0:
         return surface
     length = rng.uniform(*ROUGHNESS_LENGTH_M, ROUGHNESS_WAVES)
@@ -240,9 +255,11 @@ def _roughen(
 
 
 def visibility(surface: Surface, source: npt.ArrayLike, spacing_m: float) -> Float32Array:
-    """How much of each patch the source lights, (K,) in 0..1: turned towards it and not behind another patch.
+    """How much of each patch the source lights, (K,) in 0..1: turned towards it and not behind
+    another patch.
 
-    source: (3,) m, outside the surface. spacing_m: the surface's patch spacing; depths are compared on a grid of twice that.
+    source: (3,) m, outside the surface. spacing_m: the surface's patch spacing; depths are compared
+    on a grid of twice that.
     """
     if spacing_m <= 0.0:
         raise ValueError(f"patch spacing is {spacing_m} m: it must be positive")
@@ -265,7 +282,9 @@ def _visibility(
     cell: np.float32,
     out: Float32Array,
 ) -> None:
-    """A z-buffer in stereographic coordinates about the frame's z; `cell` is its pitch there (half an angle)."""
+    """A z-buffer in stereographic coordinates about the frame's z; `cell` is its pitch there (half
+    an angle).
+    """
     count = points.shape[0]
     u, v = np.empty(count, np.float32), np.empty(count, np.float32)
     r, tolerance = np.empty(count, np.float32), np.empty(count, np.float32)
@@ -317,7 +336,8 @@ def _visibility(
             depth[b, a] = min(depth[b, a], r[i])
     for i in range(count):
         if out[i] > 0.0:
-            # The four cells around the patch, weighted by overlap: a silhouette fades over a cell instead of flickering.
+            # The four cells around the patch, weighted by overlap: a silhouette fades over a cell
+            # instead of flickering.
             a, b = (u[i] - u_lo) * pitch + half, (v[i] - v_lo) * pitch + half
             ia, ib = int(a), int(b)
             fa, fb = a - np.float32(ia), b - np.float32(ib)
@@ -335,7 +355,9 @@ def _visibility(
 
 
 def _frame_along(axis: Array) -> Array:
-    """Rotation (3, 3) whose rows are a right-handed frame with the unit vector `axis` last (Duff et al. 2017)."""
+    """Rotation (3, 3) whose rows are a right-handed frame with the unit vector `axis` last (Duff et
+    al. 2017).
+    """
     x, y, z = axis.tolist()
     sign = 1.0 if z >= 0.0 else -1.0
     a = -1.0 / (sign + z)
@@ -346,7 +368,9 @@ def _frame_along(axis: Array) -> Array:
 
 
 def _sub_triangle_centroids(cuts: int) -> Array:
-    """Barycentric centroids (cuts^2, 3) of the congruent pieces of a triangle whose edges are cut `cuts` times."""
+    """Barycentric centroids (cuts^2, 3) of the congruent pieces of a triangle whose edges are cut
+    `cuts` times.
+    """
     upward = [(i + 1 / 3, j + 1 / 3) for i in range(cuts) for j in range(cuts - i)]
     downward = [(i + 2 / 3, j + 2 / 3) for i in range(cuts) for j in range(cuts - i - 1)]
     a, b = np.array(upward + downward).T / cuts

@@ -1,7 +1,8 @@
-"""A parametric body fit to the 2D joints: limb lengths of a person of a given height, joints near their rays.
+"""A parametric body fit to the 2D joints: limb lengths of a person of a given height, joints near
+their rays.
 
-The lifting network's shape gives the depth signs and the start; Gauss-Newton then moves each joint's depth along its ray, and a
-little off it, until the limbs have their lengths.
+The lifting network's shape gives the depth signs and the start; Gauss-Newton then moves each
+joint's depth along its ray, and a little off it, until the limbs have their lengths.
 """
 
 from dataclasses import dataclass
@@ -24,9 +25,10 @@ ITERATIONS = 8
 class Population:
     """Proportions of people, from the training split of the body bank.
 
-    height_m, log_height_sigma: mean standing height and the spread of its logarithm. length, slope: (14,) of each of BONES: its
-    length over the height is length + slope (height - height_m). log_sigma: (14,) spread of its logarithm at a given height.
-    ankle: height of the ankle joint over the floor, over standing height.
+    height_m, log_height_sigma: mean standing height and the spread of its logarithm. length, slope:
+    (14,) of each of BONES: its length over the height is length + slope (height - height_m).
+    log_sigma: (14,) spread of its logarithm at a given height. ankle: height of the ankle joint
+    over the floor, over standing height.
     """
 
     height_m: float
@@ -41,7 +43,9 @@ class Population:
         return np.asarray(height_m * (self.length + self.slope * (height_m - self.height_m)))
 
     def height_of(self, joints: Array) -> float:
-        """Standing height [m] of the person with these (15, 3) joints [m], from all known bones; NaN when none is known."""
+        """Standing height [m] of the person with these (15, 3) joints [m], from all known bones;
+        NaN when none is known.
+        """
         found = np.log(np.linalg.norm(joints[BONE_A] - joints[BONE_B], axis=1))
         ok = np.isfinite(found)
         if not ok.any():
@@ -92,7 +96,8 @@ def fit_body(lifted: Lifted, population: Population, height_m: float) -> Array:
 
 
 def _prior(joints: Array, sigma: Array) -> Array:
-    """Precision (46, 46) of the joints' shifts and the scale's logarithm: joints stay where the scaled start has them.
+    """Precision (46, 46) of the joints' shifts and the scale's logarithm: joints stay where the
+    scaled start has them.
 
     sigma: (15,) of each joint along its ray, as a part of its depth.
     """

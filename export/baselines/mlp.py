@@ -19,7 +19,8 @@ LEAK = 0.1  # slope of the leaky rectifier below zero
 
 @dataclass(frozen=True, eq=False)
 class Mlp:
-    """Inputs (I,) standardised, then layers with leaky rectifiers between them, each of equal width added to its input.
+    """Inputs (I,) standardised, then layers with leaky rectifiers between them, each of equal width
+    added to its input.
 
     mean, scale: (I,). layers: of (weight (out, in), bias (out,)).
     """
@@ -41,7 +42,9 @@ class Mlp:
 
 
 def mlp_from(weights: Weights, name: str) -> Mlp:
-    """The network stored under "name/..." (see `train_baselines`). Raises ModelError where parts are missing."""
+    """The network stored under "name/..." (see `train_baselines`). Raises ModelError where parts
+    are missing.
+    """
     try:
         count = sum(key.startswith(f"{name}/weight") for key in weights)
         layers = tuple(
@@ -55,7 +58,9 @@ def mlp_from(weights: Weights, name: str) -> Mlp:
 
 
 def load_weights(path: Path | None = None) -> dict[str, FloatArray]:
-    """All arrays of a baselines.npz as float32 (None: the one that ships). Raises ModelError where it cannot be read."""
+    """All arrays of a baselines.npz as float32 (None: the one that ships). Raises ModelError where
+    it cannot be read.
+    """
     where = path or Path(str(resources.files("export.baselines") / "data" / "baselines.npz"))
     try:
         with np.load(where, allow_pickle=False) as data:

@@ -1,4 +1,6 @@
-"""Trained lifters as predictors, whole or with something taken away: MODEL.tflite or MODEL.tflite:VARIANT[+VARIANT...]."""
+"""Trained lifters as predictors, whole or with something taken away: MODEL.tflite or
+MODEL.tflite:VARIANT[+VARIANT...].
+"""
 
 import re
 from dataclasses import replace
@@ -12,9 +14,9 @@ from edge.sound.pose_kernel import Kernels, make_kernels
 from edge.sources.session.dataset import Environment, Sample
 from export.baselines.sound_baselines import sample_kernels
 
-# silent: no sound. shuffled: the sound of somebody in another room. nobody: what was heard beside the body, as if the image
-# showed a picture of somebody. reversed: the pairs the other way round. no-height: the camera's height and tilt unknown.
-# K-pairs: only the first K.
+# silent: no sound. shuffled: the sound of somebody in another room. nobody: what was heard beside
+# the body, as if the image showed a picture of somebody. reversed: the pairs the other way round.
+# no-height: the camera's height and tilt unknown. K-pairs: only the first K.
 VARIANTS = ("silent", "shuffled", "nobody", "reversed", "no-height", "K-pairs")
 _PAIRS = re.compile(r"(\d+)-pairs?")
 
@@ -34,7 +36,9 @@ class NetworkPredictor:
         self._heard: dict[tuple[object, ...], list[tuple[Path, Kernels]]] = {}
 
     def __call__(self, sample: Sample, environment: Environment) -> LiftedPose | None:
-        """See `Predictor`. Raises SessionError where there is no sound to shuffle yet, or none without the body."""
+        """See `Predictor`. Raises SessionError where there is no sound to shuffle yet, or none
+        without the body.
+        """
         kernels: Kernels | None = sample_kernels(sample, environment)
         rig = environment.rig
         for name in self.variants:

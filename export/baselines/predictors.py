@@ -1,4 +1,6 @@
-"""What can be evaluated: the contract of a lifter over dataset samples, and the registry of the names that `--lifter` takes."""
+"""What can be evaluated: the contract of a lifter over dataset samples, and the registry of the
+names that `--lifter` takes.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +26,8 @@ class Predictor(Protocol):
     def __call__(self, sample: Sample, environment: Environment) -> LiftedPose | None:
         """One pose, or None when too few joints are seen.
 
-        Only an oracle may read sample.joints or sample.info. Raises PosekernelError where the sample lacks what it needs.
+        Only an oracle may read sample.joints or sample.info. Raises PosekernelError where the
+        sample lacks what it needs.
         """
 
 
@@ -42,7 +45,9 @@ PREDICTORS: dict[str, Callable[[Path | None], Predictor]] = {
 
 
 def make_predictor(name: str) -> Predictor:
-    """The lifter of a name. Raises ConfigError for an unknown one, ModelError where its weights cannot be read."""
+    """The lifter of a name. Raises ConfigError for an unknown one, ModelError where its weights
+    cannot be read.
+    """
     if name in PREDICTORS:
         return PREDICTORS[name](None)
     known = ", ".join(PREDICTORS)

@@ -1,4 +1,6 @@
-"""Baselines that only listen, a learned one and multilateration, and the runtime's geometric lifter beside them."""
+"""Baselines that only listen, a learned one and multilateration, and the runtime's geometric lifter
+beside them.
+"""
 
 from dataclasses import replace
 from functools import lru_cache
@@ -21,7 +23,8 @@ from export.baselines.vision_baselines import calibration
 
 Array = npt.NDArray[np.float64]
 
-# Directions (x/z, y/z) and log-spaced ranges at which the learned baseline hears: what a camera with 70 degrees sees.
+# Directions (x/z, y/z) and log-spaced ranges at which the learned baseline hears: what a camera
+# with 70 degrees sees.
 ACROSS = np.linspace(-0.6, 0.6, 7)
 DOWN = np.array([-0.1, 0.25])
 RANGES_M = np.geomspace(0.8, 6.4, 48)
@@ -31,18 +34,22 @@ FAINT = 1e-4  # of the mean power: what is weaker looks the same
 # Multilateration: the search grid, and what it trusts.
 GRID_ACROSS, GRID_DOWN = np.linspace(-0.7, 0.7, 15), np.linspace(-0.3, 0.5, 9)
 GRID_RANGES_M = np.arange(0.7, 6.3, 0.05)
-THRESHOLD = 0.1  # of the strongest arrival, once compensated for spreading: of 0.05 to 0.5 the best with and without noise
+# of the strongest arrival, once compensated for spreading: of 0.05 to 0.5 the best with and without
+# noise
+THRESHOLD = 0.1
 NEAREST_M = 0.7  # half path before which nobody stands: the direct sound rings there
 PATH_SIGMA_M = 0.06
 DIRECTION_SIGMA = 0.35  # people are in view: the prior on x/z and y/z
-FRONT_M = 0.16  # the first arrival comes from the body's front (METHOD: strongest echo about 16 cm before the joints)
+# the first arrival comes from the body's front (METHOD: strongest echo about 16 cm before the
+# joints)
+FRONT_M = 0.16
 
 
 class Geometric:
     """The runtime's own lifter without training.
 
-    On the device BlazePose gives it the body's shape up to scale. Dataset folders hold 2D joints only, so here the shape comes
-    from the learned lifting of vision-only, its scale thrown away.
+    On the device BlazePose gives it the body's shape up to scale. Dataset folders hold 2D joints
+    only, so here the shape comes from the learned lifting of vision-only, its scale thrown away.
     """
 
     name = "geometric"
@@ -64,7 +71,9 @@ class Geometric:
 
 
 class FirstArrival:
-    """Multilateration from each pair's first arrival over a threshold; the mean pose is put where it leads."""
+    """Multilateration from each pair's first arrival over a threshold; the mean pose is put where
+    it leads.
+    """
 
     name = "first-arrival"
 
@@ -106,15 +115,19 @@ class AudioOnly:
 
 
 def sample_kernels(sample: Sample, environment: Environment) -> Kernels:
-    """A sample's pose kernels, by the runtime's own code. Raises ConfigError where the band does not fit the rate."""
+    """A sample's pose kernels, by the runtime's own code. Raises ConfigError where the band does
+    not fit the rate.
+    """
     rate, band = environment.sample_rate_hz, environment.band_hz
     return make_kernels(analytic_signal(sample.rir, rate, band), rate, band)
 
 
 def sound_features(kernels: Kernels, rig: Rig) -> npt.NDArray[np.float32]:
-    """Pooled log echo power on directions x ranges, mean over pairs and phase-keeping: (2 * directions * ranges,) float32.
+    """Pooled log echo power on directions x ranges, mean over pairs and phase-keeping: (2 *
+    directions * ranges,) float32.
 
-    The size depends on neither the number of pairs nor where they are. Spreading is compensated and the gain taken out.
+    The size depends on neither the number of pairs nor where they are. Spreading is compensated and
+    the gain taken out.
     """
     points, spread = _listening_points()
     arrival = rig.arrival_s(points)
@@ -131,7 +144,8 @@ def sound_features(kernels: Kernels, rig: Rig) -> npt.NDArray[np.float32]:
 
 
 def first_arrivals_s(kernels: Kernels, rig: Rig) -> Array:
-    """Time (P,) [s] at which each pair's envelope first exceeds THRESHOLD of its strongest, level times distance.
+    """Time (P,) [s] at which each pair's envelope first exceeds THRESHOLD of its strongest, level
+    times distance.
 
     Raises SessionError where the window ends before NEAREST_M.
     """
@@ -154,7 +168,9 @@ def first_arrivals_s(kernels: Kernels, rig: Rig) -> Array:
 
 
 def locate(arrival_s: Array, rig: Rig) -> Array:
-    """Where (3,) [m] the person is whose front gives these first arrivals (P,) [s]; half a room before the camera is searched."""
+    """Where (3,) [m] the person is whose front gives these first arrivals (P,) [s]; half a room
+    before the camera is searched.
+    """
     points, direction = _search_grid()
     miss = (rig.arrival_s(points) - arrival_s[:, None]) * rig.speed_of_sound_m_s / PATH_SIGMA_M
     # A pair that took noise or a wall path for the person must not drag the others along.

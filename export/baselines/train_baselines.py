@@ -1,7 +1,9 @@
-"""Trains the learned baselines and gathers what the others need to know of people; the result ships as data/baselines.npz.
+"""Trains the learned baselines and gathers what the others need to know of people; the result ships
+as data/baselines.npz.
 
-The image's networks draw endless people before random cameras; the sound's network learns from a dataset folder. PyTorch is used
-here and nowhere else: at inference the networks run in numpy (`mlp`).
+The image's networks draw endless people before random cameras; the sound's network learns from a
+dataset folder. PyTorch is used here and nowhere else: at inference the networks run in numpy
+(`mlp`).
 """
 
 from collections.abc import Callable, Iterable
@@ -79,7 +81,8 @@ def train_baselines(
 ) -> dict[str, float]:
     """Train everything and write `out` (.npz); returns the factors on the 1-sigma by baseline.
 
-    Raises ConfigError where PyTorch is absent or the dataset has none, SessionError where it has too few usable samples.
+    Raises ConfigError where PyTorch is absent or the dataset has none, SessionError where it has
+    too few usable samples.
     """
     require_torch()
     sounds = _load_sounds(dataset, say)
@@ -116,7 +119,9 @@ def sigma_factor(predictor: Predictor, samples: Iterable[tuple[Sample, Environme
 
 @dataclass(frozen=True, eq=False)
 class Sounds:
-    """What the sound's network learns from. features (N, F), roots (N, 3) [m], is_held_out (N,); held_out: those samples."""
+    """What the sound's network learns from. features (N, F), roots (N, 3) [m], is_held_out (N,);
+    held_out: those samples.
+    """
 
     features: FloatArray
     roots: Array
@@ -229,10 +234,13 @@ def _train_vision(people: People, config: TrainConfig, say: Say) -> dict[str, np
 
 
 def _vision_batch(scenes: Scenes) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Inputs (N, F), 2D joints with the box's size (N, 15, 3), log depth over RootNet's (N,), shape at depth 1 (N, 15, 3)."""
+    """Inputs (N, F), 2D joints with the box's size (N, 15, 3), log depth over RootNet's (N,), shape
+    at depth 1 (N, 15, 3).
+    """
     view = view_from(scenes.rays, scenes.seen)
     turned = scenes.joints[:, :N_JOINTS] @ view.turn
-    # A wild joint can stretch the box until the person is beside its middle: nothing is to be learned from those.
+    # A wild joint can stretch the box until the person is beside its middle: nothing is to be
+    # learned from those.
     before = turned[..., 2].min(axis=1) > WITHIN_VIEW * np.linalg.norm(turned[:, MID_HIP], axis=1)
     view, turned = view.pick(before), turned[before]
     depth = turned[:, MID_HIP, 2]

@@ -1,4 +1,6 @@
-"""The small networks of `mlp` with gradients. The one module of the baselines that touches PyTorch, and only when it trains."""
+"""The small networks of `mlp` with gradients. The one module of the baselines that touches PyTorch,
+and only when it trains.
+"""
 
 from typing import Any
 
@@ -25,7 +27,8 @@ def require_torch() -> Any:
 class TrainableMlp:
     """`mlp.Mlp` in PyTorch: the same layers, with gradients.
 
-    inputs: (N, I) examples, for the standardisation. widths: outputs of each layer, the last one the network's.
+    inputs: (N, I) examples, for the standardisation. widths: outputs of each layer, the last one
+    the network's.
     """
 
     def __init__(self, inputs: npt.NDArray[np.float32], widths: tuple[int, ...], seed: int) -> None:
@@ -65,7 +68,9 @@ class TrainableMlp:
         return x
 
     def arrays(self, name: str) -> dict[str, npt.NDArray[Any]]:
-        """What `mlp.mlp_from` reads, under "name/..."; weights as float16, which costs no accuracy that matters here."""
+        """What `mlp.mlp_from` reads, under "name/..."; weights as float16, which costs no accuracy
+        that matters here.
+        """
         out = {f"{name}/mean": self._mean.numpy(), f"{name}/scale": self._scale.numpy()}
         for k, (weight, bias) in enumerate(self._layers):
             out[f"{name}/weight{k}"] = weight.detach().numpy().astype(np.float16)
@@ -74,7 +79,9 @@ class TrainableMlp:
 
 
 def pinball(error: Any, log_sigma: Any) -> Any:
-    """Least where exp(log_sigma) holds SIGMA_COVERAGE of the errors; the error itself is not trained by it."""
+    """Least where exp(log_sigma) holds SIGMA_COVERAGE of the errors; the error itself is not
+    trained by it.
+    """
     torch = require_torch()
     off = error.detach() - log_sigma.exp()
     return torch.maximum(SIGMA_COVERAGE * off, (SIGMA_COVERAGE - 1.0) * off).mean()

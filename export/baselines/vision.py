@@ -1,4 +1,5 @@
-"""What the learned image baselines see and say: 2D joints in a camera turned to the person, shape and depth out of them.
+"""What the learned image baselines see and say: 2D joints in a camera turned to the person, shape
+and depth out of them.
 
 All of it is also used in training, batched, so that both share every line.
 """
@@ -17,8 +18,9 @@ Array = npt.NDArray[np.float64]
 
 N_JOINTS = 15  # joints that come out
 LEAST_SEEN = 4
-# Outputs of the lifting network: log depth of the mid-hip; per joint log depth behind it and the shift of the 2D joint; logs of
-# the 1-sigma of the log depth and of each joint's place around the mid-hip (in mid-hip depths).
+# Outputs of the lifting network: log depth of the mid-hip; per joint log depth behind it and the
+# shift of the 2D joint; logs of the 1-sigma of the log depth and of each joint's place around the
+# mid-hip (in mid-hip depths).
 OUTPUTS = 1 + 3 * N_JOINTS + 1 + N_JOINTS
 NEARER_OR_FARTHER = 0.8  # most that a joint's log depth differs from the mid-hip's
 LOG_SIGMA = (-5.0, 0.5)
@@ -27,10 +29,12 @@ PERSON_M = 2.0  # RootNet's side of the person's box
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """2D joints as a camera sees them that is turned so that the middle of the person's box lies on its axis.
+    """2D joints as a camera sees them that is turned so that the middle of the person's box lies on
+    its axis.
 
-    turn: (..., 3, 3) takes its frame to the camera frame. xy: (..., 25, 2) over `size`, 0 where not seen. size: (...,) half the
-    longer side of the box at unit depth. seen: (..., 25). box: (..., 2) width and height of the box over `size`.
+    turn: (..., 3, 3) takes its frame to the camera frame. xy: (..., 25, 2) over `size`, 0 where not
+    seen. size: (...,) half the longer side of the box at unit depth. seen: (..., 25). box: (..., 2)
+    width and height of the box over `size`.
     """
 
     turn: Array
@@ -45,7 +49,9 @@ class View:
 
     @property
     def features(self) -> Array:
-        """Inputs of the networks (..., 81): joints, which are seen, where the person is in the image, how large."""
+        """Inputs of the networks (..., 81): joints, which are seen, where the person is in the
+        image, how large.
+        """
         flat = (*self.size.shape, -1)
         return np.concatenate(
             [
@@ -61,12 +67,16 @@ class View:
 
     @property
     def root_net_depth(self) -> Array:
-        """Log depth (...,) at which a person-sized square has the box's area: RootNet's k (Moon et al., ICCV 2019)."""
+        """Log depth (...,) at which a person-sized square has the box's area: RootNet's k (Moon et
+        al., ICCV 2019).
+        """
         return np.asarray(np.log(PERSON_M) - np.log(2.0 * self.size))
 
 
 def view_from(rays: Array, seen: npt.NDArray[np.bool_]) -> View:
-    """Rays at z = 1 (..., 25, 3), NaN allowed where not `seen` (..., 25); at least one joint must be seen."""
+    """Rays at z = 1 (..., 25, 3), NaN allowed where not `seen` (..., 25); at least one joint must
+    be seen.
+    """
     xy = np.where(seen[..., None], rays[..., :2], np.nan)
     low, high = np.nanmin(xy, axis=-2), np.nanmax(xy, axis=-2)
     centre = np.concatenate([(low + high) / 2, np.ones((*low.shape[:-1], 1))], axis=-1)
@@ -80,7 +90,9 @@ def view_from(rays: Array, seen: npt.NDArray[np.bool_]) -> View:
 
 
 def sample_view(sample: Sample, rig: Rig) -> View | None:
-    """The view of a sample's keypoints, or None when fewer than LEAST_SEEN of the first 15 joints are seen."""
+    """The view of a sample's keypoints, or None when fewer than LEAST_SEEN of the first 15 joints
+    are seen.
+    """
     rays, seen = seen_rays(sample.keypoints.pixels, rig.camera)
     if seen[:N_JOINTS].sum() < LEAST_SEEN:
         return None
@@ -89,10 +101,11 @@ def sample_view(sample: Sample, rig: Rig) -> View | None:
 
 @dataclass(frozen=True, eq=False)
 class Lifted:
-    """What the lifting network says. shape: (15, 3) camera frame, its mid-hip at depth 1 in the turned camera.
+    """What the lifting network says. shape: (15, 3) camera frame, its mid-hip at depth 1 in the
+    turned camera.
 
-    depth_m: of the mid-hip along the turned axis. depth_sigma: 1-sigma of its logarithm. shape_sigma: (15,) 1-sigma of each joint
-    around the mid-hip, in mid-hip depths.
+    depth_m: of the mid-hip along the turned axis. depth_sigma: 1-sigma of its logarithm.
+    shape_sigma: (15,) 1-sigma of each joint around the mid-hip, in mid-hip depths.
     """
 
     shape: Array
@@ -116,7 +129,8 @@ class VisionNet:
         turned = np.concatenate(
             [(view.xy[:N_JOINTS] + relative[:, 1:]) * view.size * z[:, None], z[:, None]], axis=1
         )
-        # The shape's own mid-hip depth is 1 by definition: z[8] is trained towards it, and the scale takes up the rest.
+        # The shape's own mid-hip depth is 1 by definition: z[8] is trained towards it, and the
+        # scale takes up the rest.
         return Lifted(
             turned @ view.turn.T,
             float(np.exp(depth + view.root_net_depth)),

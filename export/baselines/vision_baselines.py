@@ -1,6 +1,8 @@
-"""Baselines that only look: a body of assumed or known height, floor contact, depth regression, learned absolute lifting.
+"""Baselines that only look: a body of assumed or known height, floor contact, depth regression,
+learned absolute lifting.
 
-Sound plays no part in them; `scale_source` is "height" throughout, whatever the image's scale was taken from.
+Sound plays no part in them; `scale_source` is "height" throughout, whatever the image's scale was
+taken from.
 """
 
 from pathlib import Path
@@ -19,7 +21,8 @@ from export.baselines.vision import N_JOINTS, Lifted, View, VisionNet, bounded_s
 Array = npt.NDArray[np.float64]
 
 CAMERA_HEIGHT_SIGMA_M = 0.02
-# 1-sigma of how far over the floor the lowest ankle is beyond a standing person's: heels, steps, cushions.
+# 1-sigma of how far over the floor the lowest ankle is beyond a standing person's: heels, steps,
+# cushions.
 LIFTED_FOOT_M = 0.06
 
 
@@ -52,12 +55,16 @@ class VisionOnly:
     def place(
         self, lifted: Lifted, view: View, sample: Sample, environment: Environment
     ) -> tuple[Array, float]:
-        """Joints (15, 3) [m] and the 1-sigma of the logarithm of their scale. May raise PosekernelError."""
+        """Joints (15, 3) [m] and the 1-sigma of the logarithm of their scale. May raise
+        PosekernelError.
+        """
         return lifted.shape * lifted.depth_m, lifted.depth_sigma
 
 
 class DepthRegression(VisionOnly):
-    """RootNet's form: depth of the root from the box and the 2D joints, by its own network; the shape hangs from it."""
+    """RootNet's form: depth of the root from the box and the 2D joints, by its own network; the
+    shape hangs from it.
+    """
 
     name = "depth-regression"
 
@@ -90,7 +97,9 @@ class AssumedHeight(VisionOnly):
 
 
 class TrueHeight(VisionOnly):
-    """The same fit told the person's true height: info.json's, or what the true limbs add up to. An oracle."""
+    """The same fit told the person's true height: info.json's, or what the true limbs add up to. An
+    oracle.
+    """
 
     name = "true-height"
 
@@ -135,7 +144,9 @@ class FloorContact(VisionOnly):
         return joints * float(np.exp(weight * np.log(scale))), float(np.sqrt(weight) * log_sigma)
 
     def _floor_scale(self, joints: Array, camera: Camera, height_m: float) -> tuple[float, float]:
-        """Factor that puts the body's lowest joint where it stands, and the 1-sigma of its logarithm."""
+        """Factor that puts the body's lowest joint where it stands, and the 1-sigma of its
+        logarithm.
+        """
         below = -(joints @ camera.room_rotation.T)[:, 2]
         # Under the lowest joint comes the rest of a foot, which grows with the body.
         reach = float(below.max()) + self.population.ankle * self.population.height_m
@@ -150,5 +161,7 @@ class FloorContact(VisionOnly):
 
 
 def calibration(weights: Weights, name: str) -> float:
-    """Factor on the 1-sigma of the baseline of that name, fitted in training; 1 while training fits it."""
+    """Factor on the 1-sigma of the baseline of that name, fitted in training; 1 while training fits
+    it.
+    """
     return float(weights.get(f"calibration/{name}", np.ones((), np.float32)))

@@ -1,6 +1,8 @@
-"""Simulated people who act: key poses joined by smooth motion, motion capture, and walks, at a steady rate of frames.
+"""Simulated people who act: key poses joined by smooth motion, motion capture, and walks, at a
+steady rate of frames.
 
-Room frame as everywhere: x right, y away from the camera, z up, on the floor. A pose that faces -y faces the camera.
+Room frame as everywhere: x right, y away from the camera, z up, on the floor. A pose that faces -y
+faces the camera.
 """
 
 from dataclasses import dataclass, field, replace
@@ -21,7 +23,8 @@ SWAY_M = 0.008
 
 @dataclass(eq=False)
 class Take:
-    """What was acted. joints: (N, 25, 3) BODY_25, room frame [m], at RATE_HZ. postures: (N,) what it shows; "unknown" in between.
+    """What was acted. joints: (N, 25, 3) BODY_25, room frame [m], at RATE_HZ. postures: (N,) what
+    it shows; "unknown" in between.
 
     parts: (N,) what is being done. falls: frames at which somebody has ended on the floor.
     """
@@ -68,8 +71,8 @@ class Actor:
         shift: Array | None = None,
         power: float = 0.0,
     ) -> None:
-        """Move into a pose. raised_m: what carries the lowest point. shift: (2,) of the mid-hip [m]. power: 0 starts and ends
-        gently, 2 gains speed to the end as a falling body does.
+        """Move into a pose. raised_m: what carries the lowest point. shift: (2,) of the mid-hip
+        [m]. power: 0 starts and ends gently, 2 gains speed to the end as a falling body does.
         """
         posed = replace(pose, root_height=float("nan"))
         # A pose may bring its own clearance: somebody on a seat whose feet hang.

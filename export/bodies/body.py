@@ -1,7 +1,9 @@
-"""People of all heights and builds as meshes: sample one, pose it, get its skin and its BODY_25 joints in metres.
+"""People of all heights and builds as meshes: sample one, pose it, get its skin and its BODY_25
+joints in metres.
 
-The bank (export/bodies/data/bodies.npz) holds 300 bodies of the Anny model as one mesh and its shape components. A pose
-(export/bodies/skeleton.py) turns bones; linear blend skinning carries the skin and the keypoints along.
+The bank (export/bodies/data/bodies.npz) holds 300 bodies of the Anny model as one mesh and its
+shape components. A pose (export/bodies/skeleton.py) turns bones; linear blend skinning carries the
+skin and the keypoints along.
 """
 
 from collections.abc import Mapping
@@ -36,10 +38,10 @@ CONTACT_M = 0.06
 class Bank:
     """The compact body bank as arrays: mesh, shape components, skinning, keypoint anchors.
 
-    mean (V + B + A, 3): skin vertices, joint centres and anchors stacked [m]. basis (K, 3 (V + B + A)) int16 times basis_scale
-    (K,): shape components. scores (300, K).
-    faces (F, 3). skin_bone, skin_weight (V, 4). anchor_bone (A,), anchor_weights (25, A): a BODY_25 joint is the weighted sum of
-    anchors, each moved by its bone. height_m (300,). phenotypes (300, 6) in 0..1.
+    mean (V + B + A, 3): skin vertices, joint centres and anchors stacked [m]. basis (K, 3 (V + B +
+    A)) int16 times basis_scale (K,): shape components. scores (300, K). faces (F, 3). skin_bone,
+    skin_weight (V, 4). anchor_bone (A,), anchor_weights (25, A): a BODY_25 joint is the weighted
+    sum of anchors, each moved by its bone. height_m (300,). phenotypes (300, 6) in 0..1.
     """
 
     mean: FloatArray
@@ -61,7 +63,8 @@ class Body:
     """One person at rest: upright, arms half raised, facing -y, feet on z = 0.
 
     index: the bank's body that it mostly is (its split follows from it). height_m: standing height.
-    phenotypes: muscle, weight, proportions, height, age, gender in 0..1. vertices (V, 3), joints (B, 3), anchors (A, 3) [m].
+    phenotypes: muscle, weight, proportions, height, age, gender in 0..1. vertices (V, 3), joints
+    (B, 3), anchors (A, 3) [m].
     """
 
     index: int
@@ -80,9 +83,11 @@ class Body:
 
 @dataclass(frozen=True, eq=False)
 class PosedBody:
-    """A person in the room: vertices (V, 3), faces (F, 3) seen counter-clockwise from outside, joints (25, 3) BODY_25 [m].
+    """A person in the room: vertices (V, 3), faces (F, 3) seen counter-clockwise from outside,
+    joints (25, 3) BODY_25 [m].
 
-    Room axes (z up); mid-hip above the origin and lowest point at clearance_m above the floor, unless moved.
+    Room axes (z up); mid-hip above the origin and lowest point at clearance_m above the floor,
+    unless moved.
     """
 
     vertices: FloatArray
@@ -137,7 +142,9 @@ def load_bank() -> Bank:
 
 
 def body_split(split: Split | None) -> IntArray:
-    """Indices of the bank's bodies in a split (None: all): every tenth by height is val, every tenth is test."""
+    """Indices of the bank's bodies in a split (None: all): every tenth by height is val, every
+    tenth is test.
+    """
     heights = load_bank().height_m
     if split is None:
         return np.arange(len(heights))
@@ -176,9 +183,11 @@ def make_body(shares: Mapping[int, float], height_m: float | None = None) -> Bod
 def sample_body(
     rng: np.random.Generator, split: Split | None = None, height_m: float | None = None
 ) -> Body:
-    """A random person of a split: three in five adults of 1.5 to 1.95 m, the rest anywhere from 1.1 to 2.0 m.
+    """A random person of a split: three in five adults of 1.5 to 1.95 m, the rest anywhere from 1.1
+    to 2.0 m.
 
-    Two bank bodies of about that height are mixed and scaled to it, so that builds and ages vary beyond the 300.
+    Two bank bodies of about that height are mixed and scaled to it, so that builds and ages vary
+    beyond the 300.
     """
     if height_m is None:
         lo, hi = (
@@ -198,7 +207,8 @@ def sample_body(
 def pose_body(body: Body, pose: Pose, stretch: Array | None = None) -> PosedBody:
     """Put a body into a pose, feet (or whatever is lowest) on the floor, mid-hip above the origin.
 
-    stretch: (B,) factors along each bone (from its joint to the next), for `export.bodies.fit`. About 1 ms.
+    stretch: (B,) factors along each bone (from its joint to the next), for `export.bodies.fit`.
+    About 1 ms.
     """
     bank = load_bank()
     turn = bone_rotations(body.joints, _big_toes(body), pose)
@@ -252,7 +262,9 @@ def _stretches(body: Body, factors: Array) -> Array:
 def skin(
     vertices: FloatArray, bone: npt.NDArray[np.uint8], weight: FloatArray, turn: Array, shift: Array
 ) -> FloatArray:
-    """Linear blend skinning: vertices (V, 3) moved by the weighted mean (V, 4) of their bones' turn (B, 3, 3) and shift."""
+    """Linear blend skinning: vertices (V, 3) moved by the weighted mean (V, 4) of their bones' turn
+    (B, 3, 3) and shift.
+    """
     if bone.shape != weight.shape or len(bone) != len(vertices):
         raise ValueError(
             f"skin of {len(vertices)} vertices needs bones and weights of the same length, found {bone.shape}, {weight.shape}"

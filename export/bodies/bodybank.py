@@ -1,7 +1,9 @@
-"""Make export/data from its sources: a small mesh with shape components, and the motion capture on one skeleton at 30 Hz.
+"""Make export/data from its sources: a small mesh with shape components, and the motion capture on
+one skeleton at 30 Hz.
 
-Run once, by hand, when a source changes (needs `pip install fast-simplification==0.2.0`):
-`python -m export.bodies.bodybank --bank anny_bank.npz --deepmimic deepmimic_joints.npz --climb climb_joints.npz --out export/data`
+Run once, by hand, when a source changes (needs `pip install fast-simplification==0.2.0`): `python
+-m export.bodies.bodybank --bank anny_bank.npz --deepmimic deepmimic_joints.npz --climb
+climb_joints.npz --out export/data`
 """
 
 import argparse
@@ -72,7 +74,8 @@ def body_surface(faces: npt.NDArray[np.int64], vertices: Array) -> npt.NDArray[n
 def roughened(vertices: Array, faces: npt.NDArray[np.int64], rng: np.random.Generator) -> Array:
     """Vertices moved along their normals by a fifth of the local edge length.
 
-    Quadric decimation leaves 16 cm triangles on smooth limbs, which bend badly; on a rough surface it keeps them even.
+    Quadric decimation leaves 16 cm triangles on smooth limbs, which bend badly; on a rough surface
+    it keeps them even.
     """
     normals, edge, count = np.zeros_like(vertices), np.zeros(len(vertices)), np.zeros(len(vertices))
     tri = vertices[faces]
@@ -89,7 +92,9 @@ def roughened(vertices: Array, faces: npt.NDArray[np.int64], rng: np.random.Gene
 def closest_points(
     points: Array, vertices: Array, faces: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.int64], Array]:
-    """Nearest point of a mesh to each point (N, 3): corner indices (N, 3) and barycentric weights (N, 3)."""
+    """Nearest point of a mesh to each point (N, 3): corner indices (N, 3) and barycentric weights
+    (N, 3).
+    """
     near = np.asarray(cKDTree(vertices[faces].mean(1)).query(points, k=24)[1])
     tri = vertices[faces[near]]  # (N, 24, 3, 3)
     ab, ac, ap = (
@@ -101,7 +106,8 @@ def closest_points(
     d20, d21 = (ap * ab).sum(-1), (ap * ac).sum(-1)
     det = np.maximum(d00 * d11 - d01 * d01, 1e-18)
     v, w = (d11 * d20 - d01 * d21) / det, (d00 * d21 - d01 * d20) / det
-    # Clipping to the triangle is not the exact nearest point outside of it, but lies on the surface and is near enough.
+    # Clipping to the triangle is not the exact nearest point outside of it, but lies on the surface
+    # and is near enough.
     bary = np.clip(np.stack([1 - v - w, v, w], -1), 0, None)
     bary /= bary.sum(-1, keepdims=True)
     best = np.argmin(
@@ -150,7 +156,8 @@ def compact_bodies(bank: Source, vertices: int, components: int) -> dict[str, np
     top = np.take_along_axis(small_weights, order, 1)
     top = top / top.sum(1, keepdims=True)
 
-    # A keypoint is a weighted mean of skinned vertices, so per bone only one weighted point matters: exact, and much smaller.
+    # A keypoint is a weighted mean of skinned vertices, so per bone only one weighted point
+    # matters: exact, and much smaller.
     bones, keypoints, shares, sums = [], [], [], []
     for k, (a, b) in enumerate(zip(bank["kp_ptr"][:-1], bank["kp_ptr"][1:], strict=True)):
         w = bank["kp_w"][a:b, None] * weights[bank["kp_idx"][a:b]]
@@ -215,7 +222,9 @@ def compact_bodies(bank: Source, vertices: int, components: int) -> dict[str, np
 
 
 def compact_mocap(deepmimic: Source, climb: Source) -> dict[str, npt.NDArray[Any]]:
-    """Every clip as (frames, joints, 3) float16 relative to the hips, hips (frames, 3) float32; z up, metres, 30 Hz."""
+    """Every clip as (frames, joints, 3) float16 relative to the hips, hips (frames, 3) float32; z
+    up, metres, 30 Hz.
+    """
     clips: dict[str, npt.NDArray[Any]] = {
         "joints": np.array(MOCAP_JOINTS),
         "rate_hz": np.array(MOCAP_RATE_HZ),
@@ -231,7 +240,8 @@ def compact_mocap(deepmimic: Source, climb: Source) -> dict[str, npt.NDArray[Any
         if name == "joints":
             continue
         x = _named(climb[name], [str(n) for n in climb["joints"]], CLIMB)
-        # Toe joints lie about 2 cm above the sole; a clip that stands on its floor sometimes shows where that is.
+        # Toe joints lie about 2 cm above the sole; a clip that stands on its floor sometimes shows
+        # where that is.
         x[..., 2] -= (
             np.nanmin(x[:, [MOCAP_JOINTS.index("right_toe"), MOCAP_JOINTS.index("left_toe")], 2])
             - 0.02

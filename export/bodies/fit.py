@@ -1,4 +1,6 @@
-"""A body for measured joints: choose who it could be, then pose and stretch it until its joints are where they were seen."""
+"""A body for measured joints: choose who it could be, then pose and stretch it until its joints are
+where they were seen.
+"""
 
 from dataclasses import replace
 
@@ -44,10 +46,11 @@ ROUNDS = 6
 
 
 def choose_body(joints: npt.ArrayLike, rng: np.random.Generator | None = None) -> Body:
-    """The bank body whose bone lengths, up to one scale, fit joints (..., 25, 3) [m] best; NaN joints do not count.
+    """The bank body whose bone lengths, up to one scale, fit joints (..., 25, 3) [m] best; NaN
+    joints do not count.
 
-    Several frames of one person may be given. rng: draw among the good ones instead, so that builds vary.
-    Raises ValueError when fewer than three lengths are known.
+    Several frames of one person may be given. rng: draw among the good ones instead, so that builds
+    vary. Raises ValueError when fewer than three lengths are known.
     """
     j = np.asarray(joints, np.float64).reshape(-1, 25, 3)
     a, b = np.array(LENGTHS).T
@@ -61,7 +64,8 @@ def choose_body(joints: npt.ArrayLike, rng: np.random.Generator | None = None) -
     bank = load_bank()
     ratio = np.log(seen / _rest_lengths()[:, known])
     scale = np.median(ratio, axis=1, keepdims=True)
-    # Lengths are measured to a few per cent, so outliers count linearly; a body far from its own height is distorted.
+    # Lengths are measured to a few per cent, so outliers count linearly; a body far from its own
+    # height is distorted.
     cost = np.abs(ratio - scale).mean(1) + 0.2 * np.abs(scale[:, 0])
     if rng is None:
         index = int(cost.argmin())
@@ -74,10 +78,12 @@ def choose_body(joints: npt.ArrayLike, rng: np.random.Generator | None = None) -
 def fit_body(
     joints: npt.ArrayLike, body: Body | None = None, rng: np.random.Generator | None = None
 ) -> PosedBody:
-    """Pose a body (None: chosen by `choose_body`) so that its BODY_25 joints lie on joints (25, 3) [m], NaN where unknown.
+    """Pose a body (None: chosen by `choose_body`) so that its BODY_25 joints lie on joints (25, 3)
+    [m], NaN where unknown.
 
-    Any right-handed frame: nothing is put on the floor, and clearance_m is the lowest z. Unknown limbs hang straight on.
-    Bones stretch by up to STRETCH_LIMITS to reach. Raises ValueError where a shoulder or a hip is unknown.
+    Any right-handed frame: nothing is put on the floor, and clearance_m is the lowest z. Unknown
+    limbs hang straight on. Bones stretch by up to STRETCH_LIMITS to reach. Raises ValueError where
+    a shoulder or a hip is unknown.
     """
     target = np.asarray(joints, np.float64).copy()
     if target.shape != (25, 3):
@@ -125,7 +131,9 @@ def _first_guess(target: Array) -> Pose:
 
 
 def _head(target: Array, chest: Array) -> Array:
-    """Head rotation from the face's points, within a neck's reach; the chest's own where fewer than three are known."""
+    """Head rotation from the face's points, within a neck's reach; the chest's own where fewer than
+    three are known.
+    """
     known = [k for k in HEAD_JOINTS if np.isfinite(target[k]).all()]
     if len(known) < 3:
         return chest
@@ -148,7 +156,9 @@ def _placed(posed: PosedBody, target: Array) -> PosedBody:
 
 
 def _improved(pose: Pose, stretch: Array, joints: Array, target: Array) -> tuple[Pose, Array]:
-    """One round: turn trunk, then each limb segment, and stretch each bone, by what is still missing."""
+    """One round: turn trunk, then each limb segment, and stretch each bone, by what is still
+    missing.
+    """
     stretch, segments = stretch.copy(), pose.segments.copy()
     trunk, wanted = joints[1] - joints[8], target[1] - target[8]
     lean = swing(unit(trunk), unit(wanted))

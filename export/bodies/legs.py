@@ -1,4 +1,6 @@
-"""Feet on the floor: where legs must point, and where a body's weight is. Bodies here face -y; right before left."""
+"""Feet on the floor: where legs must point, and where a body's weight is. Bodies here face -y;
+right before left.
+"""
 
 from dataclasses import dataclass
 
@@ -8,13 +10,16 @@ from export.bodies.body import Body
 from export.bodies.skeleton import ARM, FLAT_FOOT_PITCH, LEG, Array, unit
 
 SIGN = (-1.0, 1.0)  # x of the right and the left side
-# Shares of the body's mass (Winter, Biomechanics, table 4.1); per side upper arm, forearm and hand, thigh, shank and foot.
+# Shares of the body's mass (Winter, Biomechanics, table 4.1); per side upper arm, forearm and hand,
+# thigh, shank and foot.
 HEAD_MASS, TRUNK_MASS, SEGMENT_MASS = 0.081, 0.497, np.array([0.028, 0.022, 0.1, 0.061])
 
 
 @dataclass(frozen=True)
 class Foot:
-    """Where a foot goes: ankle outwards of its hip and along y (forward negative) [m], yaw outwards, heel lift [deg], height."""
+    """Where a foot goes: ankle outwards of its hip and along y (forward negative) [m], yaw
+    outwards, heel lift [deg], height.
+    """
 
     out: float = 0.0
     y: float = 0.0
@@ -26,7 +31,9 @@ class Foot:
 def place_legs(
     body: Body, pelvis: Array, feet: tuple[Foot, Foot], share: float, place: Array
 ) -> tuple[Array, Array]:
-    """Thigh, shank and foot directions (2, 3, 3) and ankles (2, 3) relative to the mid-hip, feet around place (2,)."""
+    """Thigh, shank and foot directions (2, 3, 3) and ankles (2, 3) relative to the mid-hip, feet
+    around place (2,).
+    """
     hip, thigh, shank = leg_lengths(body)
     ankle0 = body.joints[LEG["R"] + 4][2]
     starts = np.stack([pelvis @ (hip * np.array([sign, 1, 1])) for sign in SIGN])
@@ -42,7 +49,8 @@ def place_legs(
             foot.y + place[1],
             ankle0 + rise + foot.lift_m,
         )
-    # The lower of the heights at which each straight leg still reaches its foot; a leg in swing does not bind.
+    # The lower of the heights at which each straight leg still reaches its foot; a leg in swing
+    # does not bind.
     apart = np.linalg.norm(ankles[:, :2] - starts[:, :2], axis=1)
     straight = (
         np.sqrt(np.maximum((0.9985 * (thigh + shank)) ** 2 - apart**2, (0.3 * thigh) ** 2))
@@ -60,7 +68,9 @@ def place_legs(
 
 
 def two_bone(start: Array, end: Array, first: float, second: float, pole: Array) -> Array:
-    """Directions (2, 3) of two bones of given lengths from start to end (3,), the middle joint bent towards the pole (3,)."""
+    """Directions (2, 3) of two bones of given lengths from start to end (3,), the middle joint bent
+    towards the pole (3,).
+    """
     line = end - start
     distance = float(
         np.clip(np.sqrt(line @ line), abs(first - second) + 1e-6, 0.9995 * (first + second))

@@ -1,6 +1,8 @@
-"""Motion capture as poses: joint positions of a recorded person become segment directions for any body.
+"""Motion capture as poses: joint positions of a recorded person become segment directions for any
+body.
 
-The clips (export/bodies/data/mocap.npz) share one skeleton; DeepMimic's has no toes, so its feet are inferred.
+The clips (export/bodies/data/mocap.npz) share one skeleton; DeepMimic's has no toes, so its feet
+are inferred.
 """
 
 from dataclasses import dataclass
@@ -23,7 +25,8 @@ from export.bodies.skeleton import (
     unit,
 )
 
-# Clips that share a motion stay together: nothing in val or test is a variant of something in train.
+# Clips that share a motion stay together: nothing in val or test is a variant of something in
+# train.
 VAL_CLIPS = ("jump", "punch", "crawl", "climb_1")
 TEST_CLIPS = (
     "walk",
@@ -40,7 +43,9 @@ ANKLE_SHARE, FOOT_SHARE = 0.09, 0.24
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """One recording: joints (frames, 18, 3) [m], z up, NaN where the skeleton has no such joint; frames per second."""
+    """One recording: joints (frames, 18, 3) [m], z up, NaN where the skeleton has no such joint;
+    frames per second.
+    """
 
     name: str
     joints: Array
@@ -118,8 +123,8 @@ def clip_pose(clip: Clip, frame: int) -> Pose:
 def inferred_foot(pelvis: Array, thigh: Array, shank: Array, ankle_height: float) -> Array:
     """Direction (3,) from ankle to toes when only the ankle was captured.
 
-    The relaxed foot makes about 115 degrees with the shank; near the floor it lies flat, and it never goes through the floor.
-    ankle_height: in leg lengths.
+    The relaxed foot makes about 115 degrees with the shank; near the floor it lies flat, and it
+    never goes through the floor. ankle_height: in leg lengths.
     """
     bent = smooth_step(angle_deg(thigh, shank), 10.0, 35.0)
     lateral = bent * unit(cross(thigh, shank)) + (1 - bent) * pelvis[:, 0]
@@ -153,7 +158,9 @@ def _head(chest: Array, up: Array, neutral_nod: float) -> Array:
 
 @lru_cache(maxsize=64)
 def _neutral_nod(clip: Clip) -> float:
-    """How far the neck-head line leans forward when the person looks ahead; skeletons differ in where they put the head."""
+    """How far the neck-head line leans forward when the person looks ahead; skeletons differ in
+    where they put the head.
+    """
     if not clip.name.startswith("climb"):
         return 0.0
     up = clip.joints[:, clip.names.index("head")] - clip.joints[:, clip.names.index("neck")]

@@ -1,7 +1,8 @@
-"""More poses to train on than were recorded: one person's legs under another's upper body, all limbs a little elsewhere.
+"""More poses to train on than were recorded: one person's legs under another's upper body, all
+limbs a little elsewhere.
 
-The motion clips of the training split are twelve, half of their frames of one climb: a network that knows only these takes other
-people's arms for theirs.
+The motion clips of the training split are twelve, half of their frames of one climb: a network that
+knows only these takes other people's arms for theirs.
 """
 
 from dataclasses import replace
@@ -18,7 +19,9 @@ LIMB_DEG = np.array([9.0, 9.0, 5.0, 5.0, 0.0])  # upper arm, forearm, thigh, sha
 
 
 def with_upper_body(pose: Pose, other: Pose) -> Pose:
-    """This pose with the other's chest, arms and head, which keep their place relative to the pelvis."""
+    """This pose with the other's chest, arms and head, which keep their place relative to the
+    pelvis.
+    """
     carry = pose.pelvis @ other.pelvis.T
     segments = pose.segments.copy()
     segments[:, :2] = other.segments[:, :2] @ carry.T

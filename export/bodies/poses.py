@@ -1,8 +1,9 @@
 """Everyday poses with random variation, and motion capture frames, for one given body.
 
-Poses are built facing -y and then turned. Feet are placed by two-bone inverse kinematics on the body's own legs, under its centre
-of mass; under that of another upper body, in training, they need not be. Angles in this file are degrees where a number is drawn,
-radians once they are in a variable named _rad.
+Poses are built facing -y and then turned. Feet are placed by two-bone inverse kinematics on the
+body's own legs, under its centre of mass; under that of another upper body, in training, they need
+not be. Angles in this file are degrees where a number is drawn, radians once they are in a variable
+named _rad.
 """
 
 from collections.abc import Callable
@@ -32,7 +33,8 @@ KIND_WEIGHTS = {
     "mocap": 0.20,
 }  # fmt: skip
 KINDS = tuple(KIND_WEIGHTS)
-# Of the training split, shares of poses that get another one's upper body, half of these a recorded one's, and that are loosened.
+# Of the training split, shares of poses that get another one's upper body, half of these a recorded
+# one's, and that are loosened.
 MIXED, LOOSENED = 0.4, 0.5
 SEAT_M = (0.38, 0.5)
 X, Y, Z = np.eye(3)
@@ -49,8 +51,9 @@ def sample_pose(
 ) -> Pose:
     """A random pose of a kind (None: by KIND_WEIGHTS; one of KINDS) for this body.
 
-    split: which motion clips may be used; "train" also gets poses that were never recorded (pose_mixing.py). heading_rad: 0 faces
-    -y; None draws any, except that "turn_away" faces +y to 75 deg. Raises ValueError on an unknown kind.
+    split: which motion clips may be used; "train" also gets poses that were never recorded
+    (pose_mixing.py). heading_rad: 0 faces -y; None draws any, except that "turn_away" faces +y to
+    75 deg. Raises ValueError on an unknown kind.
     """
     if kind is None:
         kind = str(rng.choice(KINDS, p=np.array(list(KIND_WEIGHTS.values()))))
@@ -333,7 +336,9 @@ def _balanced(
     feet: tuple[Foot, Foot],
     share: float,
 ) -> Pose:
-    """Stand on both feet with the centre of mass over them; share: hip height as a share of what the legs allow."""
+    """Stand on both feet with the centre of mass over them; share: hip height as a share of what
+    the legs allow.
+    """
     under = rng.normal(0, 0.015, 2) * body.height_m
     place = np.zeros(2)
     for _ in range(3):
@@ -357,13 +362,17 @@ def _turn(pitch_deg: float, roll_deg: float, yaw_deg: float) -> Array:
 
 
 def _arm_direction(sign: float, raised_deg: float, around_deg: float) -> Array:
-    """Direction (3,) raised from hanging, in the plane at an angle from straight ahead (0) outwards (90) to behind (180)."""
+    """Direction (3,) raised from hanging, in the plane at an angle from straight ahead (0) outwards
+    (90) to behind (180).
+    """
     e, a = np.radians(raised_deg), np.radians(around_deg)
     return np.array([sign * np.sin(e) * np.sin(a), -np.sin(e) * np.cos(a), -np.cos(e)])
 
 
 def _arms(rng: Rng, chest: Array) -> Array:
-    """Upper arms and forearms (2, 2, 3) in one of the usual idle positions; often the same on both sides."""
+    """Upper arms and forearms (2, 2, 3) in one of the usual idle positions; often the same on both
+    sides.
+    """
     style = str(rng.choice(ARM_STYLES))
     out = np.empty((2, 2, 3))
     for side, sign in enumerate(SIGN):

@@ -1,7 +1,9 @@
-"""The bones that carry the body mesh, and how a pose (where limbs point) becomes a rotation of every bone.
+"""The bones that carry the body mesh, and how a pose (where limbs point) becomes a rotation of
+every bone.
 
-Room axes: x right, y forward, z up, metres. At rest a body stands upright with its arms half raised and faces -y, so its left
-side is at +x. A pose says where segments point in the room, not by how much a given body must rotate: it fits every body.
+Room axes: x right, y forward, z up, metres. At rest a body stands upright with its arms half raised
+and faces -y, so its left side is at +x. A pose says where segments point in the room, not by how
+much a given body must rotate: it fits every body.
 """
 
 import math
@@ -30,13 +32,15 @@ PARENTS = (
 ARM = {"R": 10, "L": 16}
 LEG = {"R": 22, "L": 28}
 CHEST, HEAD = 5, 9
-# Share of the rotation from pelvis to chest, and from chest to head, that each vertebral bone has taken.
+# Share of the rotation from pelvis to chest, and from chest to head, that each vertebral bone has
+# taken.
 SPINE_SHARE = (0.2, 0.45, 0.7, 0.9, 1.0)
 NECK_SHARE = (0.35, 0.6, 0.85, 1.0)
 
 SEGMENTS = ("upper_arm", "forearm", "thigh", "shank", "foot")
 UPPER_ARM, FOREARM, THIGH, SHANK, FOOT = range(5)
-# A foot with its sole flat points from the ankle this much below the horizontal, towards the toe joints.
+# A foot with its sole flat points from the ankle this much below the horizontal, towards the toe
+# joints.
 FLAT_FOOT_PITCH = -0.349
 
 
@@ -44,10 +48,11 @@ FLAT_FOOT_PITCH = -0.349
 class Pose:
     """Where a person's segments point, for any body.
 
-    kind: label ("stand", ..., or "mocap"). clip, frame: the motion capture it came from, or "" and -1.
-    pelvis, chest, head: (3, 3) rotations from upright facing -y. segments: (2, 5, 3) unit vectors, sides in SIDES order, segments
-    in SEGMENTS order, each from the proximal to the distal joint. pronation: (2,) forearm twist [rad], thumb inwards positive.
-    root_height: height of the hip joints above the floor in leg lengths, for poses that may leave the floor; NaN puts the
+    kind: label ("stand", ..., or "mocap"). clip, frame: the motion capture it came from, or "" and
+    -1. pelvis, chest, head: (3, 3) rotations from upright facing -y. segments: (2, 5, 3) unit
+    vectors, sides in SIDES order, segments in SEGMENTS order, each from the proximal to the distal
+    joint. pronation: (2,) forearm twist [rad], thumb inwards positive. root_height: height of the
+    hip joints above the floor in leg lengths, for poses that may leave the floor; NaN puts the
     lowest point on the floor. level_feet: turn soles that are nearly flat parallel to the floor.
     """
 
@@ -149,7 +154,9 @@ def partial_rotation(r: Array, share: float) -> Array:
 
 
 def frame_from(lateral: Array, up: Array) -> Array:
-    """Rotation (3, 3) that takes (x, z) at rest to these directions; the lateral one (towards the left side) is kept exactly."""
+    """Rotation (3, 3) that takes (x, z) at rest to these directions; the lateral one (towards the
+    left side) is kept exactly.
+    """
     x = unit(lateral)
     y = unit(cross(up, x))
     return np.stack([x, y, cross(x, y)], axis=1)
@@ -174,7 +181,8 @@ def smooth_step(x: float, lo: float, hi: float) -> float:
 def bone_rotations(rest: Array, toe: Array, pose: Pose) -> Array:
     """Rotations (B, 3, 3) from rest to the room of every bone.
 
-    rest: (B, 3) joint centres at rest [m]. toe: (2, 3) the big toes at rest [m], sides in SIDES order.
+    rest: (B, 3) joint centres at rest [m]. toe: (2, 3) the big toes at rest [m], sides in SIDES
+    order.
     """
     g = np.empty((len(BONES), 3, 3))
     g[0] = pose.pelvis
@@ -205,7 +213,8 @@ def _arm(rest: Array, chest: Array, segments: Array, pronation: float) -> Array:
         unit(rest[3] - rest[1]),
         unit(rest[5] - rest[3]),
     )
-    # The collar bone follows the arm: about a quarter of its elevation above the rest pose, a little slump below it.
+    # The collar bone follows the arm: about a quarter of its elevation above the rest pose, a
+    # little slump below it.
     raised = angle_deg(upper, -chest[:, 2]) - 50.0
     follow = np.radians(0.25 * max(raised, 0.0) + 0.1 * max(-raised, 0.0))
     towards = cross(chest @ clavicle0, upper)
@@ -235,7 +244,8 @@ def _arm(rest: Array, chest: Array, segments: Array, pronation: float) -> Array:
 def _leg(rest: Array, toe: Array, pelvis: Array, segments: Array, level: bool) -> Array:
     thigh, shank, foot = segments[THIGH], segments[SHANK], segments[FOOT]
     thigh0, shank0 = unit(rest[2] - rest[0]), unit(rest[4] - rest[2])
-    # A flat sole defines the foot's axis: ankles differ in height, so the line to the toe alone would tilt it.
+    # A flat sole defines the foot's axis: ankles differ in height, so the line to the toe alone
+    # would tilt it.
     ahead = unit(np.array([toe[0] - rest[4, 0], toe[1] - rest[4, 1], 0.0]))
     foot0 = np.array(
         [
@@ -266,7 +276,9 @@ def _leg(rest: Array, toe: Array, pelvis: Array, segments: Array, level: bool) -
 
 
 def _levelled(ankle: Array, foot: Array) -> Array:
-    """Roll a foot about its own axis until its lateral axis is horizontal, as far as an ankle allows."""
+    """Roll a foot about its own axis until its lateral axis is horizontal, as far as an ankle
+    allows.
+    """
     lateral = unit(cross(np.array([0.0, 0.0, 1.0]), foot))
     lateral = -lateral if lateral @ ankle[:, 0] < 0 else lateral
     roll = twist_angle(ankle[:, 0], lateral, foot)

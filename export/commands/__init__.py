@@ -1,1 +1,3 @@
-"""The subcommands of posekernel-export, one file each: `add(subparsers)` declares it and names the function that runs it."""
+"""The subcommands of posekernel-export, one file each: `add(subparsers)` declares it and names the
+function that runs it.
+"""

@@ -1,4 +1,6 @@
-"""`posekernel-export calibration-cases`: arrays with faults put in, and whether calibration names them."""
+"""`posekernel-export calibration-cases`: arrays with faults put in, and whether calibration names
+them.
+"""
 
 import argparse
 import sys

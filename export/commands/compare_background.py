@@ -1,4 +1,6 @@
-"""`posekernel-export compare-background`: what drift leaves of the empty room, with and without what it has taught."""
+"""`posekernel-export compare-background`: what drift leaves of the empty room, with and without
+what it has taught.
+"""
 
 import argparse
 

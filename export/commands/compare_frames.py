@@ -1,4 +1,6 @@
-"""`posekernel-export compare-frames`: whether the periods before the present one would help the network."""
+"""`posekernel-export compare-frames`: whether the periods before the present one would help the
+network.
+"""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""`posekernel-export compare-levels`: how loud echo, clutter and late sound are in a folder and in this simulator."""
+"""`posekernel-export compare-levels`: how loud echo, clutter and late sound are in a folder and in
+this simulator.
+"""
 
 import argparse
 from pathlib import Path

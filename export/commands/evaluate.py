@@ -1,4 +1,6 @@
-"""`posekernel-export evaluate`: errors of one lifter, or of several side by side, on a dataset folder."""
+"""`posekernel-export evaluate`: errors of one lifter, or of several side by side, on a dataset
+folder.
+"""
 
 import argparse
 import json

@@ -1,4 +1,6 @@
-"""`posekernel-export falls`: falls and what is easily taken for one, acted out before the sensor's own code, and counted."""
+"""`posekernel-export falls`: falls and what is easily taken for one, acted out before the sensor's
+own code, and counted.
+"""
 
 import argparse
 import sys

@@ -1,4 +1,6 @@
-"""`posekernel-export first-light`: how far the distance of a real person is off, by sound and without, on real frames."""
+"""`posekernel-export first-light`: how far the distance of a real person is off, by sound and
+without, on real frames.
+"""
 
 import argparse
 import tempfile

@@ -50,7 +50,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def session_row(path: Path, columns: int, height: int) -> Image:
-    """Replay one session and draw `columns` of its poses side by side, (height, W, 3). Raises SessionError when it has none."""
+    """Replay one session and draw `columns` of its poses side by side, (height, W, 3). Raises
+    SessionError when it has none.
+    """
     config = Config(
         device=DeviceConfig("overlay"), source=SourceConfig("replay", str(path), realtime=False)
     )
@@ -85,7 +87,9 @@ def session_row(path: Path, columns: int, height: int) -> Image:
 
 
 def draw(image: Image, estimate: PoseEstimate, camera: Camera, error_m: float | None) -> Image:
-    """Project the metric joints back into the image and write what the pose says of itself; draws into `image`."""
+    """Project the metric joints back into the image and write what the pose says of itself; draws
+    into `image`.
+    """
     pose = estimate.pose
     points = np.round(camera.project(pose.joints)).astype(int)
     scale = max(1, image.shape[0] // 400)

@@ -1,4 +1,6 @@
-"""`posekernel-export session`: a session for `posekernel replay` from the calibrated video, its sound simulated."""
+"""`posekernel-export session`: a session for `posekernel replay` from the calibrated video, its
+sound simulated.
+"""
 
 import argparse
 from pathlib import Path
@@ -95,7 +97,9 @@ def write_session(
     sir_db: float = 13.0,
     empty_s: float = 2.0,
 ) -> int:
-    """Write the session of one camera of the calibrated video; returns the number of poses. Raises SessionError."""
+    """Write the session of one camera of the calibrated video; returns the number of poses. Raises
+    SessionError.
+    """
     serial = f"cam{camera:02d}"
     movie = video / f"{serial}.mp4"
     size = frame_size(movie)

@@ -1,4 +1,6 @@
-"""`posekernel-export simulate`: a dataset of simulated samples; `bench-simulate`: how fast that goes."""
+"""`posekernel-export simulate`: a dataset of simulated samples; `bench-simulate`: how fast that
+goes.
+"""
 
 import argparse
 import os

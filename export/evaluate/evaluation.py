@@ -1,4 +1,6 @@
-"""Runs a lifter over a dataset folder and sums up its errors: overall, per distance, pose, room, microphones, interference."""
+"""Runs a lifter over a dataset folder and sums up its errors: overall, per distance, pose, room,
+microphones, interference.
+"""
 
 import math
 import re
@@ -32,8 +34,8 @@ SIR_EDGES_DB = (0.0, 5.0, 10.0, 15.0, 20.0)
 class Predictions:
     """What a lifter said, NaN where it gave no pose.
 
-    sample: (N,) "environmentN/K". joints: (N, 15, 3) camera frame [m]. sigma: (N, 15) [m]. scale_source: (N,) sound, height or
-    none.
+    sample: (N,) "environmentN/K". joints: (N, 15, 3) camera frame [m]. sigma: (N, 15) [m].
+    scale_source: (N,) sound, height or none.
     """
 
     sample: npt.NDArray[np.str_]
@@ -60,9 +62,10 @@ class Predictions:
 class Evaluation:
     """One lifter on one dataset.
 
-    truth: (N, 15, 3) [m]. errors: of `sample_errors`, each (N,). facts: numbers per sample (N,), NaN = unknown: distance_m,
-    sir_db. overall: summary of all samples; groups: by grouping, then by label. sigma_rank: Spearman's correlation of the mean
-    1-sigma with the mean error. no_pose: samples the lifter gave no pose for, skipped: damaged samples, both name -> reason.
+    truth: (N, 15, 3) [m]. errors: of `sample_errors`, each (N,). facts: numbers per sample (N,),
+    NaN = unknown: distance_m, sir_db. overall: summary of all samples; groups: by grouping, then by
+    label. sigma_rank: Spearman's correlation of the mean 1-sigma with the mean error. no_pose:
+    samples the lifter gave no pose for, skipped: damaged samples, both name -> reason.
     """
 
     lifter: str
@@ -105,8 +108,8 @@ def evaluate(
 ) -> Evaluation:
     """Run `predictor` over every sample at `path` (or `limit` of them, evenly spread).
 
-    progress: wraps the samples, is told how many there are. Raises ConfigError where there is no dataset, SessionError where not
-    one sample of it can be used.
+    progress: wraps the samples, is told how many there are. Raises ConfigError where there is no
+    dataset, SessionError where not one sample of it can be used.
     """
     environments = require_environments(path)
     total = _spread(environments, limit)
@@ -156,7 +159,9 @@ def evaluate(
 
 
 def sample_facts(sample: Sample) -> dict[str, float]:
-    """Numbers that errors are plotted against: true distance of the mid-hip (or of the known joints' middle), interference."""
+    """Numbers that errors are plotted against: true distance of the mid-hip (or of the known
+    joints' middle), interference.
+    """
     known = np.asarray(np.isfinite(sample.joints[:N_JOINTS]).all(axis=1))
     middle = (
         sample.joints[MID_HIP] if known[MID_HIP] else sample.joints[:N_JOINTS][known].mean(axis=0)

@@ -1,7 +1,9 @@
-"""Errors of 3D poses and their summaries with bootstrap intervals. Plain numpy; every length is in metres.
+"""Errors of 3D poses and their summaries with bootstrap intervals. Plain numpy; every length is in
+metres.
 
-A joint that the truth does not have is left out. A sample without a pose (all predicted joints NaN) has no distance errors, but
-all its joints count as misses in PCK: refusing the hard samples does not pay.
+A joint that the truth does not have is left out. A sample without a pose (all predicted joints NaN)
+has no distance errors, but all its joints count as misses in PCK: refusing the hard samples does
+not pay.
 """
 
 from collections.abc import Mapping
@@ -24,7 +26,9 @@ CHUNK = 4_000_000  # drawn indices held at once
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A statistic and its 95 % interval; NaN where no sample has the quantity. samples: how many had it."""
+    """A statistic and its 95 % interval; NaN where no sample has the quantity. samples: how many
+    had it.
+    """
 
     value: float
     low: float
@@ -78,7 +82,9 @@ def joint_errors(joints: Array, truth: Array) -> Array:
 
 
 def root_aligned_errors(joints: Array, truth: Array, root: int = MID_HIP) -> Array:
-    """The same after shifting both so that their roots coincide: (N, J); NaN rows where a root is unknown."""
+    """The same after shifting both so that their roots coincide: (N, J); NaN rows where a root is
+    unknown.
+    """
     return joint_errors(joints - joints[:, root : root + 1], truth - truth[:, root : root + 1])
 
 
@@ -103,12 +109,14 @@ def procrustes_errors(joints: Array, truth: Array) -> Array:
 
 
 def sample_errors(joints: Array, sigma: Array, truth: Array) -> dict[str, Array]:
-    """Errors per sample (N,) by name, from joints (N, 15, 3), their 1-sigma (N, 15) and the truth (N, 15, 3), all in metres.
+    """Errors per sample (N,) by name, from joints (N, 15, 3), their 1-sigma (N, 15) and the truth
+    (N, 15, 3), all in metres.
 
-    mpjpe, root_aligned, pa_mpjpe: mean over the known joints. pck_*: share of the known joints within the distance. mid_hip,
-    height: estimate minus truth (the height from limb lengths, the same way on both). within_sigma: share of the joints whose
-    error is at most their 1-sigma; mid_hip_within_sigma: 0 or 1, for the distance of the mid-hip. Raises ValueError on shapes
-    that do not fit.
+    mpjpe, root_aligned, pa_mpjpe: mean over the known joints. pck_*: share of the known joints
+    within the distance. mid_hip, height: estimate minus truth (the height from limb lengths, the
+    same way on both). within_sigma: share of the joints whose error is at most their 1-sigma;
+    mid_hip_within_sigma: 0 or 1, for the distance of the mid-hip. Raises ValueError on shapes that
+    do not fit.
     """
     n = len(truth)
     if joints.shape != (n, 15, 3) or truth.shape != (n, 15, 3) or sigma.shape != (n, 15):
@@ -152,7 +160,9 @@ def summarise(
 def bootstrap(
     values: Array, statistic: Statistic, resamples: int = RESAMPLES, seed: int = 0
 ) -> Interval:
-    """Statistic of values (N,) and its 95 % percentile interval over resampled samples; NaN values are left out."""
+    """Statistic of values (N,) and its 95 % percentile interval over resampled samples; NaN values
+    are left out.
+    """
     v = np.asarray(values, np.float64)
     v = v[np.isfinite(v)]
     if len(v) == 0:
@@ -170,7 +180,9 @@ def bootstrap(
 
 
 def rank_correlation(a: Array, b: Array) -> float:
-    """Spearman's rank correlation of two (N,) arrays over the samples where both are finite; NaN for fewer than three."""
+    """Spearman's rank correlation of two (N,) arrays over the samples where both are finite; NaN
+    for fewer than three.
+    """
     ok = np.isfinite(a) & np.isfinite(b)
     if ok.sum() < 3:
         return float("nan")

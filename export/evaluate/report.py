@@ -1,4 +1,6 @@
-"""An evaluation as one HTML file: tables, plots and drawn cases, with nothing to fetch from elsewhere."""
+"""An evaluation as one HTML file: tables, plots and drawn cases, with nothing to fetch from
+elsewhere.
+"""
 
 import base64
 import importlib.util
@@ -21,7 +23,9 @@ th { border-bottom: 1px solid #888; }
 
 
 def write_report(evaluation: Evaluation, path: Path) -> None:
-    """Write the report of one lifter. Raises ConfigError without matplotlib, SessionError where the file cannot be written."""
+    """Write the report of one lifter. Raises ConfigError without matplotlib, SessionError where the
+    file cannot be written.
+    """
     if importlib.util.find_spec("matplotlib") is None:
         raise ConfigError(
             "the report needs matplotlib, which is not installed: pip install 'posekernel[export]'"

@@ -22,7 +22,8 @@ CASES = ("best", "median", "worst")
 
 
 def error_against(evaluation: Evaluation, fact: str, label: str) -> bytes | None:
-    """Scatter of the mean joint error against a fact, with the median and the quartiles of equally filled bins.
+    """Scatter of the mean joint error against a fact, with the median and the quartiles of equally
+    filled bins.
 
     None where fewer than three samples have both.
     """

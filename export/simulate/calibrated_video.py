@@ -1,4 +1,6 @@
-"""A video of calibrated cameras: Qualisys calibration -> `edge.core.rig.Camera` and where each camera stands in the world."""
+"""A video of calibrated cameras: Qualisys calibration -> `edge.core.rig.Camera` and where each
+camera stands in the world.
+"""
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
@@ -23,8 +25,9 @@ _MM = 1e-3
 class CalibratedCamera:
     """One camera and its place in the world: z up, floor at z = 0, metres.
 
-    rotation: (3, 3) world -> camera frame. translation: (3,) m, so that x_camera = rotation @ x_world + translation.
-    camera: in pixels of the video's own frames, with height, tilt and roll from the extrinsics.
+    rotation: (3, 3) world -> camera frame. translation: (3,) m, so that x_camera = rotation @
+    x_world + translation. camera: in pixels of the video's own frames, with height, tilt and roll
+    from the extrinsics.
     """
 
     serial: str
@@ -42,8 +45,9 @@ def load_calibration(
 ) -> list[CalibratedCamera]:
     """Read a Qualisys .qca.txt file.
 
-    frame_sizes: serial -> (width, height) of its video, where that differs from the calibrated sensor: the sensor's picture was
-    then scaled to the frame's width and centred between horizontal bars. Raises SessionError.
+    frame_sizes: serial -> (width, height) of its video, where that differs from the calibrated
+    sensor: the sensor's picture was then scaled to the frame's width and centred between horizontal
+    bars. Raises SessionError.
     """
     try:
         elements = list(ET.parse(path).getroot().iter("camera"))
@@ -68,7 +72,9 @@ def frame_size(path: Path) -> tuple[int, int]:
 
 
 def read_frames(path: Path, step: int = 1) -> Iterator[npt.NDArray[np.uint8]]:
-    """Every `step`-th frame of a video, (H, W, 3) uint8, RGB, from the first on. Raises SessionError."""
+    """Every `step`-th frame of a video, (H, W, 3) uint8, RGB, from the first on. Raises
+    SessionError.
+    """
     capture = _open(path)
     index = 0
     try:

@@ -18,11 +18,13 @@ OUTSIDE_CONFIDENCE = 0.05
 
 @dataclass(frozen=True)
 class Conditions:
-    """tilt_deg: range of the camera's tilt, its roll is of the same kind. partly_seen: share of people partly out of view.
+    """tilt_deg: range of the camera's tilt, its roll is of the same kind. partly_seen: share of
+    people partly out of view.
 
-    sir_db: range of the body over noise. noise_px: of the 2D joints; None: the errors fitted to a real detector. hidden: number
-    of the first 15 joints that something covers, those farthest to one side. fresh: share of the rooms whose sensor was just set
-    up: it has never heard its room in other air.
+    sir_db: range of the body over noise. noise_px: of the 2D joints; None: the errors fitted to a
+    real detector. hidden: number of the first 15 joints that something covers, those farthest to
+    one side. fresh: share of the rooms whose sensor was just set up: it has never heard its room in
+    other air.
     """
 
     tilt_deg: tuple[float, float] = (0.0, 0.0)
@@ -38,7 +40,9 @@ class Conditions:
         return self.tilt_deg == (0.0, 0.0)
 
     def observe(self, rng: Rng, joints: Array, camera: Camera) -> Array:
-        """Keypoints (25, 3) u, v [px] and confidence of a person with these joints (25, 3) [m], camera frame; NaN is hidden."""
+        """Keypoints (25, 3) u, v [px] and confidence of a person with these joints (25, 3) [m],
+        camera frame; NaN is hidden.
+        """
         if self.noise_px is None:
             pixels = load_detector().observe(rng, joints, camera)
         else:

@@ -1,6 +1,8 @@
-"""What a 2D pose detector makes of a person: biased, heavy-tailed, correlated errors, confidences, sides taken for each other.
+"""What a 2D pose detector makes of a person: biased, heavy-tailed, correlated errors, confidences,
+sides taken for each other.
 
-The numbers (export/simulate/data/detector.json) are fitted to BlazePose on the calibrated video by `posekernel-export fit-detector`.
+The numbers (export/simulate/data/detector.json) are fitted to BlazePose on the calibrated video by
+`posekernel-export fit-detector`.
 """
 
 import json
@@ -38,13 +40,15 @@ QUANTILES = np.linspace(0.0, 1.0, 11)
 
 @dataclass(frozen=True, eq=False)
 class DetectorModel:
-    """Errors in units of the person's size, the diagonal of the box around the true joints in the image.
+    """Errors in units of the person's size, the diagonal of the box around the true joints in the
+    image.
 
-    bias (25, 2): mean error right and down, left and right joints alike. scale (4, 25): of Student's t, by GROUPS.
-    freedom (4,): degrees of freedom of it. correlation (25, 25): of the errors of two joints. confidence (4, 25, 11): its
-    quantiles. trust: how far a low confidence goes with a large error, 0..1. swap (2,): chance that left and right change names
-    in each of SWAPPED_PARTS of somebody seen from front or back, swap_side: in both, from the side. covered: chance that
-    something stands before a person.
+    bias (25, 2): mean error right and down, left and right joints alike. scale (4, 25): of
+    Student's t, by GROUPS. freedom (4,): degrees of freedom of it. correlation (25, 25): of the
+    errors of two joints. confidence (4, 25, 11): its quantiles. trust: how far a low confidence
+    goes with a large error, 0..1. swap (2,): chance that left and right change names in each of
+    SWAPPED_PARTS of somebody seen from front or back, swap_side: in both, from the side. covered:
+    chance that something stands before a person.
     """
 
     bias: Array
@@ -68,9 +72,11 @@ class DetectorModel:
         )
 
     def observe(self, rng: Rng, joints: Array, camera: Camera) -> Array:
-        """Keypoints (25, 3) u, v [px] and confidence of a person with these joints (25, 3) [m], camera frame.
+        """Keypoints (25, 3) u, v [px] and confidence of a person with these joints (25, 3) [m],
+        camera frame.
 
-        NaN and confidence 0 where the detector has no such joint. The joints must be in front of the camera.
+        NaN and confidence 0 where the detector has no such joint. The joints must be in front of
+        the camera.
         """
         true = camera.project(
             np.where(joints[:, 2:] > 0.1, joints, joints + np.array([0.0, 0.0, 1.0]))
@@ -80,7 +86,8 @@ class DetectorModel:
         group[(group != OUTSIDE) & self._covers(rng, true)] = COVERED
         each = np.arange(JOINTS)
         freedom = self.freedom[group]
-        # A confidence that knows of the error: both follow from normal numbers that are correlated (a Gaussian copula).
+        # A confidence that knows of the error: both follow from normal numbers that are correlated
+        # (a Gaussian copula).
         tail = np.sqrt(freedom / rng.chisquare(freedom))
         normal = np.linalg.cholesky(self.correlation + 1e-6 * np.eye(JOINTS)) @ rng.normal(
             size=(JOINTS, 2)
@@ -106,7 +113,9 @@ class DetectorModel:
         return np.column_stack([pixels, confidence])
 
     def _covers(self, rng: Rng, true: Array) -> BoolArray:
-        """Which joints a table, a sofa or a door frame hides: what lies below or beside an edge through the person."""
+        """Which joints a table, a sofa or a door frame hides: what lies below or beside an edge
+        through the person.
+        """
         if rng.random() >= self.covered:
             return np.zeros(JOINTS, bool)
         axis = int(rng.choice([0, 1], p=[0.3, 0.7]))

@@ -44,7 +44,9 @@ GROUPS = (
 
 @dataclass(frozen=True, eq=False)
 class People:
-    """Posed people: joints (N, 25, 3) BODY_25 in the room, mid-hip above the origin [m]; height_m (N,) standing height."""
+    """Posed people: joints (N, 25, 3) BODY_25 in the room, mid-hip above the origin [m]; height_m
+    (N,) standing height.
+    """
 
     joints: Array
     height_m: Array
@@ -52,10 +54,11 @@ class People:
 
 @dataclass(frozen=True, eq=False)
 class Scenes:
-    """People before cameras. joints: (N, 25, 3) camera frame [m]. rays: (N, 25, 3) of the noisy 2D joints at z = 1.
+    """People before cameras. joints: (N, 25, 3) camera frame [m]. rays: (N, 25, 3) of the noisy 2D
+    joints at z = 1.
 
-    seen: (N, 25) which of them the detector gives. height_m: (N,). camera_height_m, tilt_deg, roll_deg: (N,).
-    half_view: (N,) tangent of half the field of view across.
+    seen: (N, 25) which of them the detector gives. height_m: (N,). camera_height_m, tilt_deg,
+    roll_deg: (N,). half_view: (N,) tangent of half the field of view across.
     """
 
     joints: Array
@@ -84,7 +87,9 @@ def sample_people(
     split: Split,
     progress: Callable[[Iterable[Any], int], Iterable[Any]] = lambda items, total: items,
 ) -> People:
-    """Random bodies of a split in random poses of its motion clips; about 200 a second. progress: wraps the bodies."""
+    """Random bodies of a split in random poses of its motion clips; about 200 a second. progress:
+    wraps the bodies.
+    """
     rng = np.random.default_rng([seed, 1])
     joints, heights = [], []
     bodies = -(-count // POSES_PER_BODY)
@@ -97,7 +102,9 @@ def sample_people(
 
 
 def sample_scenes(people: People, count: int, rng: Rng) -> Scenes:
-    """Put random people before random cameras, at least LEAST_IN_VIEW joints in view, and detect their joints with errors."""
+    """Put random people before random cameras, at least LEAST_IN_VIEW joints in view, and detect
+    their joints with errors.
+    """
     scenes = _draw(people, count, rng)
     while len(scenes.joints) < count:
         scenes = scenes + _draw(people, count, rng)
@@ -105,7 +112,9 @@ def sample_scenes(people: People, count: int, rng: Rng) -> Scenes:
 
 
 def detected(scenes: Scenes, rng: Rng) -> Scenes:
-    """The same scenes as the fitted detector model sees them; those of whom too few joints are left go. About 1000 a second."""
+    """The same scenes as the fitted detector model sees them; those of whom too few joints are left
+    go. About 1000 a second.
+    """
     model = load_detector()
     rays, seen = np.empty_like(scenes.rays), np.empty_like(scenes.seen)
     for k, joints in enumerate(scenes.joints):
@@ -122,10 +131,12 @@ def detected(scenes: Scenes, rng: Rng) -> Scenes:
 
 @dataclass(frozen=True, eq=False)
 class DetectorErrors:
-    """What the detector model did to some scenes, to be done to others: it is too slow to be asked for each training sample.
+    """What the detector model did to some scenes, to be done to others: it is too slow to be asked
+    for each training sample.
 
-    offsets: (K, 25, 2) from the true joint over the person's size. seen: (K, 25). swapped: (K,) left and right changed names.
-    side: (K,) which side of the body was away from the camera: -1, 0, 1.
+    offsets: (K, 25, 2) from the true joint over the person's size. seen: (K, 25). swapped: (K,)
+    left and right changed names. side: (K,) which side of the body was away from the camera: -1, 0,
+    1.
     """
 
     offsets: Array
@@ -155,7 +166,9 @@ def detector_errors(scenes: Scenes, rng: Rng) -> DetectorErrors:
 
 
 def apply_errors(scenes: Scenes, errors: DetectorErrors, rng: Rng) -> Scenes:
-    """The scenes' 2D joints with errors drawn from `errors` instead of their own; who is left with too few joints goes."""
+    """The scenes' 2D joints with errors drawn from `errors` instead of their own; who is left with
+    too few joints goes.
+    """
     side = _far_side(scenes.joints)
     pick = np.zeros(len(side), np.int64)
     for k in (-1, 0, 1):

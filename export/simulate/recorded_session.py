@@ -1,4 +1,6 @@
-"""A recorded session that never happened: posed bodies in a simulated room, as raw channels of a real array's layout."""
+"""A recorded session that never happened: posed bodies in a simulated room, as raw channels of a
+real array's layout.
+"""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -40,9 +42,10 @@ GREY = 96
 class Conditions:
     """What a session is simulated under; ranges are drawn from by the session's seed.
 
-    sir_db: body over noise after deconvolution of one period, median over the poses. temperature_c: of the air, and its drift.
-    wall_order: reflections up to which body paths are exact. position_error_m: RMS of what is measured wrongly in the rig.
-    echo_gain: range of what clothing leaves of the echo's pressure (3-6 dB of absorption less to bare skin).
+    sir_db: body over noise after deconvolution of one period, median over the poses. temperature_c:
+    of the air, and its drift. wall_order: reflections up to which body paths are exact.
+    position_error_m: RMS of what is measured wrongly in the rig. echo_gain: range of what clothing
+    leaves of the echo's pressure (3-6 dB of absorption less to bare skin).
     """
 
     sir_db: float = 13.0
@@ -68,7 +71,8 @@ def array_rig(
 ) -> Rig:
     """A rig with an upright array under a camera of known height, tilt and roll.
 
-    mics_m (M, 2), speaker_m (2,): right and down in the array's plane, which stands vertical and faces the room.
+    mics_m (M, 2), speaker_m (2,): right and down in the array's plane, which stands vertical and
+    faces the room.
     """
     plane = np.concatenate([np.atleast_2d(speaker_m), mics_m])
     level = np.stack([plane[:, 0], np.zeros(len(plane)), -plane[:, 1] - below_camera_m], axis=1)
@@ -78,7 +82,9 @@ def array_rig(
 
 
 def clothed_capsules(excitation: ExcitationConfig, speed_of_sound_m_s: float, seed: int) -> Body:
-    """Capsule bodies in one set of clothes for BODY_25 joints, fine enough for the excitation's band."""
+    """Capsule bodies in one set of clothes for BODY_25 joints, fine enough for the excitation's
+    band.
+    """
     spacing = speed_of_sound_m_s / excitation.band_hz[1] / 3.0
     rough = float(np.random.default_rng(seed).uniform(0.004, 0.006))
     return lambda joints: body_surface(
@@ -87,7 +93,9 @@ def clothed_capsules(excitation: ExcitationConfig, speed_of_sound_m_s: float, se
 
 
 class EmptyRoom:
-    """The empty room's response as its air warms: computed at steps of 0.05 deg C, linear in between."""
+    """The empty room's response as its air warms: computed at steps of 0.05 deg C, linear in
+    between.
+    """
 
     def __init__(self, room: Room, rig: Rig, grid: PeriodGrid) -> None:
         self._room, self._rig, self._grid = room, rig, grid
@@ -124,11 +132,13 @@ def simulate_session(
     licence: str = "",
     description: str = "",
 ) -> Room:
-    """Write a session: grey frames of an empty room first, then one period and one frame for each pose. Returns the room.
+    """Write a session: grey frames of an empty room first, then one period and one frame for each
+    pose. Returns the room.
 
-    poses: (K, 25, 3) BODY_25 joints, camera frame, m, NaN where unknown. frames: K images (H, W, 3) uint8 RGB of the rig's
-    camera; each shows the middle of its period. room: None draws a furnished one around the camera and all poses. body: joints
-    -> Surface in the camera frame; None: capsules in one set of clothes. The same seed gives the same sound. Raises SessionError.
+    poses: (K, 25, 3) BODY_25 joints, camera frame, m, NaN where unknown. frames: K images (H, W, 3)
+    uint8 RGB of the rig's camera; each shows the middle of its period. room: None draws a furnished
+    one around the camera and all poses. body: joints -> Surface in the camera frame; None: capsules
+    in one set of clothes. The same seed gives the same sound. Raises SessionError.
     """
     k = conditions or Conditions()
     if poses.ndim != 3 or poses.shape[1:] != (25, 3) or len(poses) == 0:

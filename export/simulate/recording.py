@@ -1,7 +1,8 @@
-"""From a room's response to what a sound card delivers: loudspeaker, microphones, converters, clock, noise, raw channels.
+"""From a room's response to what a sound card delivers: loudspeaker, microphones, converters,
+clock, noise, raw channels.
 
-Everything is in the periodic steady state: one period of the recording is the circular convolution of one period of the
-excitation with the room's response wrapped to one period.
+Everything is in the periodic steady state: one period of the recording is the circular convolution
+of one period of the excitation with the room's response wrapped to one period.
 """
 
 from dataclasses import dataclass
@@ -21,7 +22,9 @@ RUMBLE_HZ = 400.0  # below it room noise rises by 6 dB per octave
 
 @dataclass(frozen=True)
 class ChannelLayout:
-    """The raw channels of an array, counted from 0. Channels that are neither carry the microphones' mean, a processed signal."""
+    """The raw channels of an array, counted from 0. Channels that are neither carry the
+    microphones' mean, a processed signal.
+    """
 
     channels: int
     mic_channels: tuple[int, ...]
@@ -45,10 +48,12 @@ RESPEAKER_USB_V2 = ChannelLayout(channels=6, mic_channels=(1, 2, 3, 4), referenc
 class Electronics:
     """What lies between the numbers and the air.
 
-    speaker_response (S, F), mic_response (M, F): complex gain at the period's frequencies. gain: full scales per unit of sound
-    pressure (direct sound at 1 m = 1 for a full-scale signal). delay_samples: playback to capture, all channels alike, may be
-    fractional. noise_rms: full scales, each microphone. air_jitter_s: RMS of the microphones' delay from period to period.
-    third_harmonic: amplitude of the cubic distortion at the excitation's peak. skew_ppm: of the capture clock against playback.
+    speaker_response (S, F), mic_response (M, F): complex gain at the period's frequencies. gain:
+    full scales per unit of sound pressure (direct sound at 1 m = 1 for a full-scale signal).
+    delay_samples: playback to capture, all channels alike, may be fractional. noise_rms: full
+    scales, each microphone. air_jitter_s: RMS of the microphones' delay from period to period.
+    third_harmonic: amplitude of the cubic distortion at the excitation's peak. skew_ppm: of the
+    capture clock against playback.
     """
 
     speaker_response: ComplexArray
@@ -88,7 +93,9 @@ class Recorder:
         self._noise_shape = np.sqrt(1.0 + (RUMBLE_HZ / np.maximum(self._frequencies, 20.0)) ** 2)
 
     def heard(self, response: ComplexArray) -> Float32Array:
-        """Microphone signals (M, N) in full scales for a response (S, M, F), without delay, noise or clipping."""
+        """Microphone signals (M, N) in full scales for a response (S, M, F), without delay, noise
+        or clipping.
+        """
         spectrum = np.einsum("sf,smf->mf", self._emitted, response) * self._electronics.mic_response
         return np.asarray(scipy.fft.irfft(self._electronics.gain * spectrum, self._n), np.float32)
 
@@ -123,14 +130,17 @@ def flat_electronics(excitation: Excitation, speakers: int, mics: int) -> Electr
 def random_response(
     rng: np.random.Generator, frequencies_hz: Array, ripple_db: float
 ) -> ComplexArray:
-    """A transducer's minimum-phase response (F,) whose level wanders by `ripple_db` RMS over octaves, mean 0 dB."""
+    """A transducer's minimum-phase response (F,) whose level wanders by `ripple_db` RMS over
+    octaves, mean 0 dB.
+    """
     octave = np.log2(np.maximum(frequencies_hz, 50.0) / 50.0)
     rate, phase = rng.uniform(0.1, 1.2, 6), rng.uniform(0.0, 2.0 * np.pi, 6)
     level = (
         ripple_db / np.sqrt(3.0) * np.cos(2.0 * np.pi * octave[:, None] * rate + phase).sum(axis=1)
     )
     nepers = (level - level.mean()) * np.log(10.0) / 20.0
-    # The phase of a minimum-phase response is the Hilbert transform of its log level: fold the cepstrum.
+    # The phase of a minimum-phase response is the Hilbert transform of its log level: fold the
+    # cepstrum.
     cepstrum = np.fft.irfft(nepers)
     half = len(cepstrum) // 2
     cepstrum[1:half] *= 2.0
@@ -141,10 +151,11 @@ def random_response(
 def noise_for_sir(
     excitation: Excitation, body: ComplexArray, first_arrival_s: float, sir_db: float
 ) -> float:
-    """Noise RMS (unit: sound pressure of the response) that leaves the body `sir_db` above it after deconvolution of one period.
+    """Noise RMS (unit: sound pressure of the response) that leaves the body `sir_db` above it after
+    deconvolution of one period.
 
-    body: (M, F) what the body adds at each microphone. Compared within 0.3 m before and 0.7 m of half path after the first
-    arrival [s], where the body's own echo is.
+    body: (M, F) what the body adds at each microphone. Compared within 0.3 m before and 0.7 m of
+    half path after the first arrival [s], where the body's own echo is.
     """
     n, rate = excitation.period_samples, excitation.sample_rate_hz
     window = band_window(np.fft.rfftfreq(n, 1.0 / rate), excitation.band_hz)

@@ -1,6 +1,8 @@
-"""Rigs to simulate: microphone arrays with a speaker beside or apart, the paper's four pairs, and anything in between.
+"""Rigs to simulate: microphone arrays with a speaker beside or apart, the paper's four pairs, and
+anything in between.
 
-Each is drawn twice: where the devices really are, which the acoustics use, and where somebody measured them, which is written.
+Each is drawn twice: where the devices really are, which the acoustics use, and where somebody
+measured them, which is written.
 """
 
 from dataclasses import dataclass, replace
@@ -22,7 +24,8 @@ RING = np.radians(60.0 * np.arange(6))
 
 @dataclass(frozen=True, eq=False)
 class ArrayProfile:
-    """A microphone array. mics_m: (M, 2) right and down in its own plane. rates_hz: of capture, each as likely as the others.
+    """A microphone array. mics_m: (M, 2) right and down in its own plane. rates_hz: of capture,
+    each as likely as the others.
 
     reference: a loopback of the playback is among its channels.
     """
@@ -59,7 +62,8 @@ ARRAYS = {
 COMPACT_WEIGHTS = (0.2, 0.15, 0.5, 0.15, 0.0)  # the last only by its name
 PUBLIC, RANDOM, COMPACT_6, COMPACT_2 = "public", "random", "compact-6", "compact-2"
 ONLY = {COMPACT_6: "respeaker-6-mic-circular", COMPACT_2: "respeaker-2-mic-hat"}
-# Compact arrays at 16 kHz, by the band they play: the product's, all that a small loudspeaker can, the low part of it.
+# Compact arrays at 16 kHz, by the band they play: the product's, all that a small loudspeaker can,
+# the low part of it.
 PRODUCT_BAND_HZ = (2000.0, 7500.0)
 COMPACT_BANDS_HZ = {
     "compact": PRODUCT_BAND_HZ,
@@ -94,8 +98,9 @@ COLOCATED_M = 0.02
 class SimulatedRig:
     """A rig as it stands and as it is written.
 
-    true, measured: the same devices. temperature_c: of the air at the start; the measured rig's speed of sound has the
-    thermometer's error in it. layout: raw channels of its sound card. directivity: camera frame.
+    true, measured: the same devices. temperature_c: of the air at the start; the measured rig's
+    speed of sound has the thermometer's error in it. layout: raw channels of its sound card.
+    directivity: camera frame.
     """
 
     name: str
@@ -108,7 +113,9 @@ class SimulatedRig:
 
 
 def sample_rig(rng: Rng, camera: Camera, family: str) -> SimulatedRig:
-    """A rig of a family around a camera that stands at `camera.height_m`. Raises ConfigError for an unknown family."""
+    """A rig of a family around a camera that stands at `camera.height_m`. Raises ConfigError for an
+    unknown family.
+    """
     if family not in FAMILIES:
         raise ConfigError(f"rig {family!r} is unknown: one of {', '.join(FAMILIES)} is needed")
     only = ONLY.get(family, family if family in ARRAYS else None)
@@ -136,7 +143,9 @@ def _band(rng: Rng, rate: int) -> tuple[float, float]:
 
 
 def _random(rng: Rng, camera: Camera, temperature_c: float) -> SimulatedRig:
-    """One speaker, one to eight microphones anywhere within a random aperture, any band from 1 kHz up."""
+    """One speaker, one to eight microphones anywhere within a random aperture, any band from 1 kHz
+    up.
+    """
     mics = rng.uniform(-0.5, 0.5, (int(rng.integers(1, 9)), 2)) * np.exp(
         rng.uniform(np.log(0.05), np.log(0.8))
     )
@@ -159,7 +168,9 @@ def _mounted(
     band: tuple[float, float],
     temperature_c: float,
 ) -> SimulatedRig:
-    """An array near the camera, upright or (one in five) lying flat, its speaker 8-25 cm or 0.4-1.5 m away."""
+    """An array near the camera, upright or (one in five) lying flat, its speaker 8-25 cm or 0.4-1.5
+    m away.
+    """
     flat = rng.random() < 0.2
     turn = np.radians(rng.choice([0.0, 90.0, 180.0, 270.0]) + rng.normal(0.0, 3.0))
     spin = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
@@ -208,7 +219,8 @@ def _mounted(
 
 
 def _public(rng: Rng, camera: Camera, temperature_c: float) -> SimulatedRig:
-    """The paper's layout: four speakers with a microphone each, around the place where the person is, 96 kHz.
+    """The paper's layout: four speakers with a microphone each, around the place where the person
+    is, 96 kHz.
 
     Each pair is written as one point, as the public dataset does.
     """
@@ -244,7 +256,9 @@ def _public(rng: Rng, camera: Camera, temperature_c: float) -> SimulatedRig:
 
 
 def _rigidly_misplaced(rng: Rng, mics: Array) -> Array:
-    """An array measured as a whole: its own geometry is known, its place to millimetres and its attitude to a degree."""
+    """An array measured as a whole: its own geometry is known, its place to millimetres and its
+    attitude to a degree.
+    """
     axis = np.radians(TURN_ERROR_DEG) * rng.normal(size=3) / np.sqrt(3.0)
     centre = mics.mean(axis=0)
     turned = mics - centre + np.cross(axis, mics - centre)

@@ -1,4 +1,6 @@
-"""From a scene to samples of the dataset format: sound in the room, its recording, and the runtime's own front end."""
+"""From a scene to samples of the dataset format: sound in the room, its recording, and the
+runtime's own front end.
+"""
 
 import copy
 from dataclasses import dataclass, replace
@@ -35,17 +37,20 @@ Rng = np.random.Generator
 WINDOW_S = 0.04
 WALL_ORDER = 1  # body paths beyond it are the late tail's
 COLDEST_M_S = 331.0  # speed of sound of the shortest wavelength, for which bodies are sampled
-# Sound that goes from body to furniture and back is part of the tail here, not computed: in a wave-simulated furnished room the
-# tail is 2 to 5 dB above a bare shoebox's (export/studies/results/levels.md). Beyond the upper limit a body would change more of the
+# Sound that goes from body to furniture and back is part of the tail here, not computed: in a
+# wave-simulated furnished room the tail is 2 to 5 dB above a bare shoebox's
+# (export/studies/results/levels.md). Beyond the upper limit a body would change more of the
 # reverberation than there is.
 TAIL_MEAN_DB, TAIL_SPREAD_DB, TAIL_LIMITS_DB = 3.0, 4.0, (-6.0, 9.0)
 LONGEST_DECAY_S = 0.35
 GUARD_SAMPLES = 256
 PEAK_DBFS = (-24.0, -9.0)  # of the microphones in the empty room
-# The device learns the empty room over 15 s and more: each of the simulated periods stands for the mean of this many.
+# The device learns the empty room over 15 s and more: each of the simulated periods stands for the
+# mean of this many.
 EMPTY_AVERAGE = 16
-# A sensor that is not fresh has heard the air swing by so much (least, most), once up and down, in so many such means: in an hour
-# or two at two seconds of sound a minute, of which it takes five periods.
+# A sensor that is not fresh has heard the air swing by so much (least, most), once up and down, in
+# so many such means: in an hour or two at two seconds of sound a minute, of which it takes five
+# periods.
 SWING_C, SWING_HEARD = (0.1, 0.6), 25
 PERSON_EVERY_NS = 10**10
 REDRAW_DB, REDRAWS = 6.0, 8
@@ -55,8 +60,8 @@ REDRAW_DB, REDRAWS = 6.0, 8
 class Order:
     """One environment to make: people seen one after the other by one rig in one room.
 
-    clean: also write each sample's response without noise (rir_clean.npy). conditions: one of `conditions.CONDITIONS`. Equal
-    orders give equal files.
+    clean: also write each sample's response without noise (rir_clean.npy). conditions: one of
+    `conditions.CONDITIONS`. Equal orders give equal files.
     """
 
     split: Split
@@ -69,7 +74,9 @@ class Order:
 
 
 class DriftingRoom:
-    """The empty room's response as its air warms: every path keeps its length, so the whole response is stretched in time."""
+    """The empty room's response as its air warms: every path keeps its length, so the whole
+    response is stretched in time.
+    """
 
     def __init__(
         self,
@@ -91,7 +98,8 @@ class DriftingRoom:
         self._shape = spectra.shape[:2]
         one_sided = np.zeros((len(speakers) * len(mics), length), np.complex64)
         one_sided[:, : spectra.shape[2]] = 2.0 * spectra.reshape(len(one_sided), -1)
-        # Band-limited pulses begin before their arrival: keep the direct sound's beginning from wrapping to the end.
+        # Band-limited pulses begin before their arrival: keep the direct sound's beginning from
+        # wrapping to the end.
         self._analytic = np.roll(
             scipy.fft.ifft(one_sided).astype(np.complex64), GUARD_SAMPLES, axis=1
         )
@@ -107,7 +115,9 @@ class DriftingRoom:
 
 
 class SoundStage:
-    """One scene's room, air and electronics, and the runtime's front end that listens to them. rate_hz: of its responses."""
+    """One scene's room, air and electronics, and the runtime's front end that listens to them.
+    rate_hz: of its responses.
+    """
 
     def __init__(self, scene: Scene, rng: Rng) -> None:
         """rng: electronics, tail and the noise while the empty room is learned."""
@@ -164,7 +174,9 @@ class SoundStage:
         return self.electronics.gain * noise_for_sir(self.signal, body[0], first, sir_db)
 
     def hear_drift(self, noise_rms: float, rng: Rng) -> None:
-        """Let the background hear the empty room as its air warms and cools, as it does within hours; after `learn_empty`."""
+        """Let the background hear the empty room as its air warms and cools, as it does within
+        hours; after `learn_empty`.
+        """
         recorder = self._recorder(noise_rms / np.sqrt(EMPTY_AVERAGE), rng)
         swing_c = np.exp(rng.uniform(*np.log(SWING_C))) * rng.choice([-1.0, 1.0])
         for k, phase in enumerate(np.linspace(0.0, 2.0 * np.pi, SWING_HEARD)):
@@ -191,7 +203,8 @@ class SoundStage:
         t_ns: int,
         rng: Rng,
     ) -> tuple[Float32Array, Float32Array] | None:
-        """Pose kernels (P, T) of a person with and without noise; None where the background takes the period for a fault.
+        """Pose kernels (P, T) of a person with and without noise; None where the background takes
+        the period for a fault.
 
         t_ns: on any steady clock, the empty room was learned in its first second.
         """
@@ -210,7 +223,9 @@ class SoundStage:
         )
 
     def body_alone(self, person: Person, body: ComplexArray, rng: Rng) -> ComplexArray:
-        """Pose kernels (P, T) that a perfect background would leave, without noise. rng: as for `listen`."""
+        """Pose kernels (P, T) that a perfect background would leave, without noise. rng: as for
+        `listen`.
+        """
         empty = self._empty.at(self._speed_m_s(person.warmth_c))
         there, gone = (
             self._hear(self._recorder(0.0, copy.deepcopy(rng)).period(r))
@@ -268,7 +283,9 @@ def body_sampler(spacing_m: float) -> MeshSampler:
 def draw_people(
     stage: SoundStage, split: Split, seed: int, index: int
 ) -> tuple[list[Rng], list[ComplexArray], list[float]]:
-    """Of each person of a scene: the generator that goes on with them, their body's spectra, the noise at their own sir_db."""
+    """Of each person of a scene: the generator that goes on with them, their body's spectra, the
+    noise at their own sir_db.
+    """
     people = stage.scene.people
     draws = [scene_rng(split, seed, index, 10 + k) for k in range(len(people))]
     bodies = [stage.body(person, rng) for person, rng in zip(people, draws, strict=True)]
@@ -282,7 +299,8 @@ def draw_people(
 def settle_in(
     stage: SoundStage, noises: list[float], conditions: str, split: Split, seed: int, index: int
 ) -> Float32Array:
-    """Let the sensor learn the empty room, amid the people's median noise, and have heard it drift, unless it is fresh.
+    """Let the sensor learn the empty room, amid the people's median noise, and have heard it drift,
+    unless it is fresh.
 
     Returns the empty room's response (P, T).
     """
@@ -295,7 +313,9 @@ def settle_in(
 
 
 def simulate_environment(order: Order, folder: Path) -> int:
-    """Write one environment to a folder; the number of its samples. Raises ConfigError for an unknown family of rigs."""
+    """Write one environment to a folder; the number of its samples. Raises ConfigError for an
+    unknown family of rigs.
+    """
     scene = make_scene(
         order.split, order.seed, order.index, order.people, order.family, order.conditions
     )
@@ -317,7 +337,9 @@ def simulate_environment(order: Order, folder: Path) -> int:
 def _sample(
     stage: SoundStage, number: int, person: Person, body: ComplexArray, rng: Rng, order: Order
 ) -> Sample | None:
-    """None where the background takes the person for a fault whatever the noise: the device is deaf there."""
+    """None where the background takes the person for a fault whatever the noise: the device is deaf
+    there.
+    """
     camera = stage.scene.rig.true.camera
     keypoints = CONDITIONS[order.conditions].keypoints(rng, person.joints, camera)
     sir_db = person.sir_db
@@ -328,7 +350,8 @@ def _sample(
         )
         if heard is not None:
             break
-        # The device drops a period that does not look like its room: too much noise, or air that has drifted too far.
+        # The device drops a period that does not look like its room: too much noise, or air that
+        # has drifted too far.
         sir_db += REDRAW_DB
         person = replace(person, warmth_c=0.5 * person.warmth_c)
     else:

@@ -1,6 +1,8 @@
-"""Random scenes: a camera and a rig in a furnished room, and the people who are seen there one after the other.
+"""Random scenes: a camera and a rig in a furnished room, and the people who are seen there one
+after the other.
 
-A scene follows from (split, seed, index) alone. No two splits share a room, a body or a motion clip.
+A scene follows from (split, seed, index) alone. No two splits share a room, a body or a motion
+clip.
 """
 
 from dataclasses import dataclass, replace
@@ -26,9 +28,10 @@ DISTANCE_M = (1.6, 4.5)
 HIPS_M = 0.9
 LEAST_SEEN = 8  # of the first 15 joints
 TRIES = 60  # places tried for one pose before another is drawn
-# By how much the air warms or cools while people are watched, as a power of ten of deg C: the empty room was learned seconds to
-# minutes ago. Reverberation that outlasts a period comes with the next one's early part and drifts like what is late: no stretch
-# of the empty response undoes that, so 0.3 deg C already leave as much interference as echo where it reverberates.
+# By how much the air warms or cools while people are watched, as a power of ten of deg C: the empty
+# room was learned seconds to minutes ago. Reverberation that outlasts a period comes with the next
+# one's early part and drifts like what is late: no stretch of the empty response undoes that, so
+# 0.3 deg C already leave as much interference as echo where it reverberates.
 DRIFT_LOG_C = (-2.5, -0.5)
 HOPELESS = 400
 PICKY = 4  # poses tried before a room is taken to be too tight for what was wanted
@@ -43,10 +46,11 @@ class SimulationError(PosekernelError, RuntimeError):
 
 @dataclass(frozen=True, eq=False)
 class Person:
-    """One sample to be: somebody in a pose, camera frame. heading_deg: 0 faces the camera's way back, to the left positive.
+    """One sample to be: somebody in a pose, camera frame. heading_deg: 0 faces the camera's way
+    back, to the left positive.
 
-    sir_db: body over noise. warmth_c: of the air since the empty room was learned. echo_gain: what the clothes leave of the
-    echo. roughness_m: RMS of folds and bumps.
+    sir_db: body over noise. warmth_c: of the air since the empty room was learned. echo_gain: what
+    the clothes leave of the echo. roughness_m: RMS of folds and bumps.
     """
 
     posed: PosedBody
@@ -73,7 +77,8 @@ class Scene:
 def make_scene(
     split: Split, seed: int, index: int, people: int, family: str, conditions: str = "field"
 ) -> Scene:
-    """Scene number `index`: the same whatever else is made. family: one of `rigs.FAMILIES`. Raises ConfigError.
+    """Scene number `index`: the same whatever else is made. family: one of `rigs.FAMILIES`. Raises
+    ConfigError.
 
     conditions: one of `conditions.CONDITIONS`.
     """
@@ -118,7 +123,8 @@ def sample_camera(
 ) -> Camera:
     """A camera on a shelf or wall that people at up to this distance can be seen by.
 
-    The profiles' 640 x 480 with a spread of focal lengths; the hips of somebody who stands far off are near the image's middle.
+    The profiles' 640 x 480 with a spread of focal lengths; the hips of somebody who stands far off
+    are near the image's middle.
     """
     height = rng.uniform(*(LEVEL_HEIGHT_M if conditions.level else CAMERA_HEIGHT_M))
     focal = FOCAL_PX * np.exp(rng.normal(0.0, 0.1))

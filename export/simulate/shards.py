@@ -1,7 +1,9 @@
-"""Many environments, each once: which there are, where they go, who makes them. Killed at any time, a run goes on where it was.
+"""Many environments, each once: which there are, where they go, who makes them. Killed at any time,
+a run goes on where it was.
 
-An environment is complete when its marker exists, which comes last; a local one appears under its name all at once. Environments
-follow from their order alone, so it does not matter who makes one, or whether it was begun before.
+An environment is complete when its marker exists, which comes last; a local one appears under its
+name all at once. Environments follow from their order alone, so it does not matter who makes one,
+or whether it was begun before.
 """
 
 import json
@@ -38,7 +40,8 @@ ONE_THREAD = dict.fromkeys(
 
 @dataclass(frozen=True)
 class Plan:
-    """A dataset to simulate. samples: in all. per_room: people seen by each rig in its room. family: of rigs.
+    """A dataset to simulate. samples: in all. per_room: people seen by each rig in its room.
+    family: of rigs.
 
     conditions: one of `conditions.CONDITIONS`.
     """
@@ -111,7 +114,8 @@ class Store:
                 f"{path}: not valid JSON ({e}); remove the environment's folder and run again"
             ) from e
         wanted = asdict(order)
-        # The last environment of a shorter run has fewer people: it is made again when the dataset grows.
+        # The last environment of a shorter run has fewer people: it is made again when the dataset
+        # grows.
         other = sorted(k for k in wanted if k != "people" and found.get(k) != wanted[k])
         if other:
             raise ConfigError(
@@ -123,7 +127,9 @@ class Store:
     def make(
         self, order: Order, simulate: Callable[[Order, Path], int] = simulate_environment
     ) -> int:
-        """Simulate one environment and put it in its place, unless it is there; the number of its samples."""
+        """Simulate one environment and put it in its place, unless it is there; the number of its
+        samples.
+        """
         if self.complete(order):
             return order.people
         with self._staging(order) as folder:
@@ -179,7 +185,8 @@ def make_environment(url: str, order: Order) -> int:
 def make_all(
     store: Store, orders: list[Order], workers: int = 1, scheduler: str | None = None
 ) -> Iterator[int]:
-    """Make environments on local processes or on a Dask cluster; yields the samples of each as it is done.
+    """Make environments on local processes or on a Dask cluster; yields the samples of each as it
+    is done.
 
     Raises ConfigError, DeviceError where workers or the cluster are gone for good.
     """

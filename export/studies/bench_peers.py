@@ -37,10 +37,11 @@ _PACKAGES = {
 
 @dataclass(frozen=True)
 class PeerRow:
-    """One implementation of one work, on one thread. ratio: its time over that of `base`, median over the pairs.
+    """One implementation of one work, on one thread. ratio: its time over that of `base`, median
+    over the pairs.
 
-    error_db: largest difference from the work's reference, None for that, for int8 and for what computes something else.
-    absent: why it was not run.
+    error_db: largest difference from the work's reference, None for that, for int8 and for what
+    computes something else. absent: why it was not run.
     """
 
     work: str
@@ -223,7 +224,9 @@ def _onnx(name: str, inputs: list[Any]) -> Callable[[], Any]:
 
 
 def torch_stages(scene: Scene) -> Stages:
-    """The front end in PyTorch, float32 on one thread: FFTs, a running mean out of a sum, a gather from precomputed indices."""
+    """The front end in PyTorch, float32 on one thread: FFTs, a running mean out of a sum, a gather
+    from precomputed indices.
+    """
     import torch
 
     torch.set_num_threads(1)

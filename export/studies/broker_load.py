@@ -1,4 +1,6 @@
-"""Many simulated sensors on one broker: what it carries, what it costs, what is lost. Each publishes as a real one does."""
+"""Many simulated sensors on one broker: what it carries, what it costs, what is lost. Each
+publishes as a real one does.
+"""
 
 import multiprocessing
 import os
@@ -29,7 +31,8 @@ _SENT = re.compile(rb'"sent_ns":(\d+)')
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """offered: poses that the sensors had. sent: handed to their connections. received: at the subscriber. Events likewise.
+    """offered: poses that the sensors had. sent: handed to their connections. received: at the
+    subscriber. Events likewise.
 
     broker_cpu, sensors_cpu: percent of one core. Latencies from handing over to the subscriber, ms.
     """
@@ -50,7 +53,9 @@ class Load:
 
 
 def measure_load(folder: Path, *, devices: int, rate_hz: float, seconds: float) -> Load:
-    """`devices` sensors, each `rate_hz` poses a second and one event in a hundred poses, for `seconds`. Raises BrokerError."""
+    """`devices` sensors, each `rate_hz` poses a second and one event in a hundred poses, for
+    `seconds`. Raises BrokerError.
+    """
     context = multiprocessing.get_context("spawn")
     with KillableBroker(folder, durable=False) as broker:
         results: Any = context.Queue()

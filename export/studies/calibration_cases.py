@@ -36,10 +36,11 @@ WALL_M = 0.1
 class Told:
     """What calibration made of a case.
 
-    named: every fault that it told, in its order. blamed: whether it named the right channels. open: it could not decide.
+    named: every fault that it told, in its order. blamed: whether it named the right channels.
+    open: it could not decide.
 
-    places: of the loudspeaker, as many as calibration asked for. error: of the measured quantity, in the fault's unit (mm, ppm,
-    cm), NaN where there is none.
+    places: of the loudspeaker, as many as calibration asked for. error: of the measured quantity,
+    in the fault's unit (mm, ppm, cm), NaN where there is none.
     """
 
     number: int
@@ -63,9 +64,11 @@ class Told:
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A rig in a room, with at most one fault. fault: one of FAULTS or NONE. mics: those swapped, or the one dead or off.
+    """A rig in a room, with at most one fault. fault: one of FAULTS or NONE. mics: those swapped,
+    or the one dead or off.
 
-    shift_m: (M, 3) where the microphones really are, less the rig's truth. delay_s: of the loudspeaker.
+    shift_m: (M, 3) where the microphones really are, less the rig's truth. delay_s: of the
+    loudspeaker.
     """
 
     number: int
@@ -182,7 +185,9 @@ def _electronics(rng: Rng, rig: SimulatedRig, fault: str, delay_s: float) -> Ele
 
 
 def record(case: Case, sites_m: Array | None) -> Take:
-    """What the array records. sites_m: (S, 3) where the loudspeaker is told to go, best first; None: its own place."""
+    """What the array records. sites_m: (S, 3) where the loudspeaker is told to go, best first;
+    None: its own place.
+    """
     rig, x, rng = case.rig, case.rig.excitation, case.rng
     signal = make_excitation(x.sample_rate_hz, x.band_hz, x.period_s, x.level_dbfs)
     grid = PeriodGrid(x.sample_rate_hz, x.period_samples, x.band_hz)

@@ -19,7 +19,9 @@ UNITS = {"geometry": "mm", "clock": "ppm", "delay": "cm"}
 
 
 def calibration_report(told: Sequence[Told], command: str) -> str:
-    """The confusion table, how exact the measured faults are, what was wrong case by case, and how it was made."""
+    """The confusion table, how exact the measured faults are, what was wrong case by case, and how
+    it was made.
+    """
     faulty, good = ([t for t in told if (t.fault == NONE) == wanted] for wanted in (False, True))
     right, clean = sum(t.right for t in faulty), sum(t.right for t in good)
     places = Counter(t.places for t in told)

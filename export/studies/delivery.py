@@ -1,4 +1,6 @@
-"""Does every event arrive? A real broker and a publishing process are killed over and over; a subscriber compares."""
+"""Does every event arrive? A real broker and a publishing process are killed over and over; a
+subscriber compares.
+"""
 
 import json
 import os
@@ -26,9 +28,10 @@ _PATIENCE_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of it. accepted: events that publish_event took. received: different ones that arrived. missing: accepted, but
-    never arrived. gaps: sequences left out between the first and the last. disorder: first arrivals below an earlier one.
-    resume_s: from the broker's listening again to the first pose at the subscriber.
+    """What came of it. accepted: events that publish_event took. received: different ones that
+    arrived. missing: accepted, but never arrived. gaps: sequences left out between the first and
+    the last. disorder: first arrivals below an earlier one. resume_s: from the broker's listening
+    again to the first pose at the subscriber.
     """
 
     seconds: float
@@ -45,7 +48,9 @@ class Outcome:
 
 
 class KillableBroker:
-    """A mosquitto of our own; durable: it saves each change, so that a session and what waits in it outlive a SIGKILL."""
+    """A mosquitto of our own; durable: it saves each change, so that a session and what waits in it
+    outlive a SIGKILL.
+    """
 
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
         found = find_mosquitto()
@@ -111,7 +116,9 @@ class KillableBroker:
 
 
 class Receiver:
-    """A subscriber with a persistent session. sequences: of the events, in the order of arrival, duplicates included."""
+    """A subscriber with a persistent session. sequences: of the events, in the order of arrival,
+    duplicates included.
+    """
 
     def __init__(self, port: int) -> None:
         self.sequences: list[int] = []
@@ -182,7 +189,8 @@ def measure(
     events_per_s: float = 20.0,
     seed: int = 1,
 ) -> Outcome:
-    """Kill the broker `kills` times and the device `restarts` times within `seconds`, then wait until all has arrived.
+    """Kill the broker `kills` times and the device `restarts` times within `seconds`, then wait
+    until all has arrived.
 
     The times are random, the broker stays away for 0.05 to 1.5 s. Raises BrokerError.
     """

@@ -1,6 +1,8 @@
-"""The delivering half of a sensor, to be killed: `python -m export.studies.delivery_device PORT OUTBOX JOURNAL EVENTS_PER_S`.
+"""The delivering half of a sensor, to be killed: `python -m export.studies.delivery_device PORT
+OUTBOX JOURNAL EVENTS_PER_S`.
 
-It publishes events and poses until it is ended. Each event that was accepted gets a line in the journal: its sequence.
+It publishes events and poses until it is ended. Each event that was accepted gets a line in the
+journal: its sequence.
 """
 
 import sys

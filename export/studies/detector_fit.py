@@ -1,8 +1,10 @@
-"""Fits the 2D detector's error model to BlazePose's real errors on a calibrated video with reference joints.
+"""Fits the 2D detector's error model to BlazePose's real errors on a calibrated video with
+reference joints.
 
-Every frame is shown as it is, cut off below or beside, and with something painted before the person, so that the errors of joints
-outside the image and of covered ones are real errors, too. The reference is triangulated from four views by a larger network of
-the same family: errors that all views share do not show.
+Every frame is shown as it is, cut off below or beside, and with something painted before the
+person, so that the errors of joints outside the image and of covered ones are real errors, too. The
+reference is triangulated from four views by a larger network of the same family: errors that all
+views share do not show.
 """
 
 from collections.abc import Iterator
@@ -49,14 +51,18 @@ VIEWS = (
 COVERED_SHARE = 0.15  # assumed: nothing in the video stands before the person
 SWAP_SIDE = 0.05  # assumed: nobody in the video is seen exactly from the side
 SWAP_MARGIN = 0.6  # the other naming must leave less than this of the error
-FAILED = 0.1  # a person whose free joints err by more than this in the median was not found: the sensor says so, nothing is lifted
+# a person whose free joints err by more than this in the median was not found: the sensor says so,
+# nothing is lifted
+FAILED = 0.1
 LEAST = 40  # errors needed to fit a joint on its own
 
 
 def observations(video: Path, models: Path) -> Iterator[tuple[int, Array, Array, Array, Camera]]:
-    """(view, keypoints (25, 3), true pixels (25, 2), joints (25, 3) camera frame, camera) of each frame where someone was found.
+    """(view, keypoints (25, 3), true pixels (25, 2), joints (25, 3) camera frame, camera) of each
+    frame where someone was found.
 
-    video: folder with Calib.qca.txt, camNN.mp4 and joints3d_heavy.npz. models: BlazePose's. Raises SessionError.
+    video: folder with Calib.qca.txt, camNN.mp4 and joints3d_heavy.npz. models: BlazePose's. Raises
+    SessionError.
     """
     movies = sorted(video.glob("cam*.mp4"))
     if not movies:
@@ -154,7 +160,8 @@ def _fit(
             [errors[groups[:, j] == NEAR, j] for j in {joint, int(MIRROR[joint])}]
         )
         if joint not in NEVER_SEEN:
-            # The person in the video was seen from four sides only: what is right or left of a joint is chance.
+            # The person in the video was seen from four sides only: what is right or left of a
+            # joint is chance.
             bias[joint, 1] = np.nanmedian(near[:, 1])
     residual = errors - bias
     scale, freedom = np.zeros((len(GROUPS), JOINTS)), np.zeros(len(GROUPS))
@@ -186,7 +193,8 @@ def _fit(
             np.isfinite(standard).all(axis=1) & (np.abs(standard) < 1e3).all(axis=1)
         ]
         freedom[g] = float(np.clip(_freedom(standard), 2.2, 30.0))
-        # Median absolute values above are the normal's; Student's t of this freedom has larger ones for the same scale.
+        # Median absolute values above are the normal's; Student's t of this freedom has larger ones
+        # for the same scale.
         scale[g] *= stats.norm.ppf(0.75) / stats.t.ppf(0.75, freedom[g])
     return DetectorModel(
         bias=bias,
@@ -207,7 +215,9 @@ def _spread(errors: Array) -> float:
 
 
 def _freedom(standard: Array) -> float:
-    """Degrees of freedom of Student's t with the same ratio of the 95th percentile to the median (K, 2)."""
+    """Degrees of freedom of Student's t with the same ratio of the 95th percentile to the median
+    (K, 2).
+    """
     size = np.abs(standard)
     found = np.quantile(size, 0.95) / np.median(size)
     candidates = np.linspace(1.5, 30.0, 200)
@@ -216,7 +226,9 @@ def _freedom(standard: Array) -> float:
 
 
 def _correlation(residual: Array, groups: npt.NDArray[np.int64]) -> Array:
-    """Correlation (25, 25) of freely seen joints' errors by Kendall's tau, which tails do not move; both components pooled."""
+    """Correlation (25, 25) of freely seen joints' errors by Kendall's tau, which tails do not move;
+    both components pooled.
+    """
     out = np.eye(JOINTS)
     known = [j for j in range(JOINTS) if j not in NEVER_SEEN]
     for i in known:
@@ -243,7 +255,9 @@ def _correlation(residual: Array, groups: npt.NDArray[np.int64]) -> Array:
 def _trust(
     residual: Array, groups: npt.NDArray[np.int64], confidences: Array, scale: Array
 ) -> float:
-    """Minus the rank correlation of confidence and error of each joint that is not hidden, averaged."""
+    """Minus the rank correlation of confidence and error of each joint that is not hidden,
+    averaged.
+    """
     found = []
     for g in (NEAR, FAR):
         for j in range(JOINTS):

@@ -1,4 +1,6 @@
-"""What is acted out to try the fall detector: falls of several kinds, and what is easily taken for one."""
+"""What is acted out to try the fall detector: falls of several kinds, and what is easily taken for
+one.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -73,7 +75,9 @@ def _lie(
     shift: Array | None = None,
     power: float = 0.0,
 ) -> None:
-    """Come to lie, the trunk on what carries it: an arm under it or a cushion does not hold it up for long."""
+    """Come to lie, the trunk on what carries it: an arm under it or a cushion does not hold it up
+    for long.
+    """
     pose = sample_pose(
         rng, actor.body, "lie", heading_rad=actor.heading_rad + float(rng.uniform(-0.6, 0.6))
     )

@@ -1,4 +1,6 @@
-"""How well falls are told from everything else: acted takes through the sensor's own tracking, activity and events, counted."""
+"""How well falls are told from everything else: acted takes through the sensor's own tracking,
+activity and events, counted.
+"""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -27,7 +29,8 @@ EXPECTED = tuple(
 class Told:
     """What the sensor made of one take. falls, cleared: times [s] of these events.
 
-    postures: poses by acted and told posture. errors_m, rooted_m: MPJPE of each pose given, and that after root alignment.
+    postures: poses by acted and told posture. errors_m, rooted_m: MPJPE of each pose given, and
+    that after root alignment.
     """
 
     take: Take
@@ -49,7 +52,9 @@ class Told:
 
     @property
     def delay_s(self) -> float | None:
-        """From then to the first fall event; negative where it came before the very end, None where it never came."""
+        """From then to the first fall event; negative where it came before the very end, None where
+        it never came.
+        """
         return (
             self.falls[0] - self.fall_s
             if self.falls and self.falls[0] > self.fall_s - 4.0
@@ -94,7 +99,9 @@ def sense(take: Take, rng: np.random.Generator) -> Told:
 
 
 def act_all(seed: int, falls_each: int, minutes: float) -> Iterator[Told]:
-    """falls_each falls of every kind, then at least `minutes` of the EXPECTED negatives in all, evenly, and the others alike."""
+    """falls_each falls of every kind, then at least `minutes` of the EXPECTED negatives in all,
+    evenly, and the others alike.
+    """
     for k, kind in enumerate(FALLS):
         for n in range(falls_each):
             rng = np.random.default_rng([seed, k, n])
@@ -109,7 +116,9 @@ def act_all(seed: int, falls_each: int, minutes: float) -> Iterator[Told]:
 
 
 def fall_table(told: list[Told]) -> str:
-    """Falls by kind as a Markdown table: told within IN_TIME_S, later, missed, told twice, told before, and the delay."""
+    """Falls by kind as a Markdown table: told within IN_TIME_S, later, missed, told twice, told
+    before, and the delay.
+    """
     lines = [
         "| fall | acted | told in time | late | missed | more than once | delay, median (most) | told as over |",
         "|---|---|---|---|---|---|---|---|",
@@ -159,7 +168,9 @@ def confusion_table(told: list[Told]) -> str:
 
 
 def posture_table(told: list[Told]) -> str:
-    """Acted posture (rows) against the told one (columns), per cent of poses; the moments in between are left out."""
+    """Acted posture (rows) against the told one (columns), per cent of poses; the moments in
+    between are left out.
+    """
     total: Counter[tuple[Posture, Posture]] = sum((t.postures for t in told), Counter())
     lines = ["| acted | poses | " + " | ".join(POSTURES) + " |", "|---" * (len(POSTURES) + 2) + "|"]
     for acted in POSTURES[:-1]:

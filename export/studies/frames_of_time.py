@@ -1,8 +1,10 @@
-"""What the periods before the present one could add: the networks' pictures of the last K averaged, against the tracker.
+"""What the periods before the present one could add: the networks' pictures of the last K averaged,
+against the tracker.
 
 And what they could take away: a channel for moving targets would at best leave nothing of the room.
 
-People move as a whole: who walks goes where they face, the others hardly stir. Their limbs keep their place.
+People move as a whole: who walks goes where they face, the others hardly stir. Their limbs keep
+their place.
 """
 
 import copy
@@ -56,7 +58,8 @@ class Moment:
 def errors_over_time(
     model: Path, conditions: str, rooms: int, seed: int
 ) -> dict[tuple[str, int], Array]:
-    """Errors of the joints (N, 15) [m] in the last of PERIODS periods, by how they were used and how many (COUNTS).
+    """Errors of the joints (N, 15) [m] in the last of PERIODS periods, by how they were used and
+    how many (COUNTS).
 
     Rooms of the test split. Raises ModelError for a model that cannot be read.
     """
@@ -87,7 +90,8 @@ def frames_table(errors: dict[tuple[str, int], Array]) -> str:
 
 
 def _moments(conditions: str, seed: int, index: int) -> Iterator[tuple[list[Moment], Kernels, Rig]]:
-    """Everybody in one room over PERIODS periods, of the last the kernels of body and noise alone, and the rig.
+    """Everybody in one room over PERIODS periods, of the last the kernels of body and noise alone,
+    and the rig.
 
     Those are left out whom the sensor is deaf to.
     """

@@ -1,4 +1,6 @@
-"""How much of the empty room is left once the air has drifted, beside the echo of the person who stands there."""
+"""How much of the empty room is left once the air has drifted, beside the echo of the person who
+stands there.
+"""
 
 import copy
 from itertools import pairwise
@@ -13,15 +15,19 @@ from export.simulate.scenes import make_scene, scene_rng
 Array = npt.NDArray[np.float64]
 
 PEOPLE = 10
-AROUND_S = 1e-3  # the body's window: from this before its first joint's time of arrival to as much after its last one's
+# the body's window: from this before its first joint's time of arrival to as much after its last
+# one's
+AROUND_S = 1e-3
 DRIFTS_C = (0.0, 0.01, 0.03, 0.1, 0.4)
 FAMILY = "compact"
 
 
 def leftovers(rooms: int, seed: int) -> tuple[Array, Array]:
-    """By how much the air had drifted (N,) [deg C] and what was left over the body's echo (N, 2) [dB], where it is heard.
+    """By how much the air had drifted (N,) [deg C] and what was left over the body's echo (N, 2)
+    [dB], where it is heard.
 
-    The two columns: a sensor that never heard its room in other air, and one that has. Rooms of the validation split.
+    The two columns: a sensor that never heard its room in other air, and one that has. Rooms of the
+    validation split.
     """
     drift: list[float] = []
     left: list[Array] = []

@@ -1,4 +1,6 @@
-"""Levels of echo, clutter and late sound in a dataset folder, beside those of this simulator for the same rig and poses."""
+"""Levels of echo, clutter and late sound in a dataset folder, beside those of this simulator for
+the same rig and poses.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -54,7 +56,9 @@ class Levels:
 
 
 def measured_levels(path: Path) -> Levels:
-    """Of every sample at `path`. Raises SessionError where an empty room's response or every sample is missing."""
+    """Of every sample at `path`. Raises SessionError where an empty room's response or every sample
+    is missing.
+    """
     rows = []
     for environment in require_environments(path):
         empty = empty_envelope(environment)
@@ -71,7 +75,8 @@ def measured_levels(path: Path) -> Levels:
 def simulated_levels(
     path: Path, rooms: int, seed: int, room_size_m: tuple[float, float, float]
 ) -> Levels:
-    """The same for this simulator: the rigs and poses of `path` in random rooms of about that size, bodies as capsules.
+    """The same for this simulator: the rigs and poses of `path` in random rooms of about that size,
+    bodies as capsules.
 
     Without noise, transducers and drift: only physics is compared.
     """
@@ -140,7 +145,9 @@ def empty_envelope(environment: Environment) -> Array:
 
 
 def levels_of(kernel: Array, empty: Array, joints: Array, environment: Environment) -> Array:
-    """Levels (rows,) [dB] of one sample: envelopes (P, T) of its pose kernels and of the empty room."""
+    """Levels (rows,) [dB] of one sample: envelopes (P, T) of its pose kernels and of the empty
+    room.
+    """
     rig, rate, c = environment.rig, environment.sample_rate_hz, environment.rig.speed_of_sound_m_s
     half_path = np.arange(kernel.shape[1]) / rate * c / 2.0
     hip = float(rig.arrival_s(joints[MID_HIP]).mean()) * c / 2.0

@@ -1,5 +1,6 @@
-"""Poses as the sensor's lifter would give them, without simulating its sound: true joints with errors like those that it was
-measured to make when it had 9.4 cm in the field, correlated between joints and in time, with joints and people missed.
+"""Poses as the sensor's lifter would give them, without simulating its sound: true joints with
+errors like those that it was measured to make when it had 9.4 cm in the field, correlated between
+joints and in time, with joints and people missed.
 """
 
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ from edge.core.pose import LiftedPose, ScaleSource
 from edge.core.rig import Camera
 from export.bodies.skeleton import Array
 
-# Chosen so that median and mean over poses are those of the `ray` lifter; `posekernel-export falls` prints what comes out.
+# Chosen so that median and mean over poses are those of the `ray` lifter; `posekernel-export falls`
+# prints what comes out.
 RANGE_SIGMA = 0.025  # relative, common to all joints
 ASSUMED_SIGMA = 0.047  # without a usable echo, camera height known: 7 % of the time
 DEPTH_M, ACROSS_M = 0.052, 0.030  # 1-sigma of a joint, along and across its ray
@@ -41,7 +43,9 @@ class _Slow:
 
 
 class LifterErrors:
-    """One camera's errors over time. camera: the true one; `believed` is what calibration made of it."""
+    """One camera's errors over time. camera: the true one; `believed` is what calibration made of
+    it.
+    """
 
     def __init__(self, camera: Camera, rng: np.random.Generator, hidden_legs: bool = False) -> None:
         self.camera = camera
@@ -58,7 +62,9 @@ class LifterErrors:
         self._heard, self._missing_s = True, 0.0
 
     def __call__(self, room: Array, dt_s: float, lying: bool) -> LiftedPose | None:
-        """The pose (15 joints, camera frame) that comes of true joints (25, 3) in the room frame; None where nobody is found."""
+        """The pose (15 joints, camera frame) that comes of true joints (25, 3) in the room frame;
+        None where nobody is found.
+        """
         rng = self._rng
         true = self.camera.from_room(room[:15])
         trouble = float(np.exp(TROUBLE_SIGMA * self._trouble.step(rng, dt_s, SLOW_S)[0])) * (

@@ -18,10 +18,11 @@ from export.train.world_grid import WorldSpec, world_inputs
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """inputs: of the network; sound first, context last. log_depth (B, 15), xy (B, 15, 2), centre (B, 2), size (B,) of the view.
+    """inputs: of the network; sound first, context last. log_depth (B, 15), xy (B, 15, 2), centre
+    (B, 2), size (B,) of the view.
 
-    turn: (B, 3, 3) from the person's frame to the camera's. joints: (B, 15, 3) truth in the person's frame [m].
-    true_sound: (B,) 1 where the kernels are this person's.
+    turn: (B, 3, 3) from the person's frame to the camera's. joints: (B, 15, 3) truth in the
+    person's frame [m]. true_sound: (B,) 1 where the kernels are this person's.
     """
 
     inputs: tuple[Tensor, ...]
@@ -79,9 +80,11 @@ def see(vision: VisionNet, view: View) -> tuple[np.ndarray, np.ndarray]:
 def vision_batch(
     scenes: Scenes, errors: DetectorErrors, a: Augmentation, rng: Rng
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """People before cameras -> features (B, FEATURES), centre (B, 2), size (B,), truth in the person's frame (B, 15, 3) [m].
+    """People before cameras -> features (B, FEATURES), centre (B, 2), size (B,), truth in the
+    person's frame (B, 15, 3) [m].
 
-    errors: of the fitted detector, for a part of the scenes; of those, some are left out for want of joints.
+    errors: of the fitted detector, for a part of the scenes; of those, some are left out for want
+    of joints.
     """
     theirs = rng.random(len(scenes.joints)) < a.detector
     scenes = apply_errors(scenes.pick(theirs), errors, rng) + _noisy(scenes.pick(~theirs), a, rng)

@@ -16,7 +16,8 @@ from export.train.world_grid import WorldSpec
 
 @dataclass(frozen=True)
 class VisionTraining:
-    """Of the network that sees only. people: posed people drawn from the body bank, no sound needed.
+    """Of the network that sees only. people: posed people drawn from the body bank, no sound
+    needed.
 
     errors: scenes whose errors of the fitted detector are drawn from for the others.
     """
@@ -31,11 +32,12 @@ class VisionTraining:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """A run. form: of the network, ray or volume. steps: of `batch` samples. validate: every so many steps, on at most `held_out`
-    samples of unseen rooms.
+    """A run. form: of the network, ray or volume. steps: of `batch` samples. validate: every so
+    many steps, on at most `held_out` samples of unseen rooms.
 
-    patience: validations without a better one before it stops. ema: of the weights, per step. rate: the highest learning rate.
-    ce, nll, sound: weights of the losses on depth bins, 1-sigma, and on telling whether there is sound, beside metres.
+    patience: validations without a better one before it stops. ema: of the weights, per step. rate:
+    the highest learning rate. ce, nll, sound: weights of the losses on depth bins, 1-sigma, and on
+    telling whether there is sound, beside metres.
     """
 
     form: str = "ray"

@@ -5,7 +5,9 @@ from pathlib import Path
 
 
 def plot_curves(log: Sequence[Mapping[str, float]], path: Path) -> None:
-    """Loss and error on unseen rooms over the steps. log: rows with step, loss, median, mean (metres)."""
+    """Loss and error on unseen rooms over the steps. log: rows with step, loss, median, mean
+    (metres).
+    """
     import matplotlib
 
     matplotlib.use("Agg")

@@ -1,4 +1,6 @@
-"""A checkpoint -> what ships: float and int8 .tflite, checked against PyTorch and each other, and the card that explains them."""
+"""A checkpoint -> what ships: float and int8 .tflite, checked against PyTorch and each other, and
+the card that explains them.
+"""
 
 import hashlib
 import json
@@ -41,7 +43,8 @@ TIMED = 200
 WITHIN_SIGMA = 0.683
 LEAST_UNSEEN = 100  # joints that the image does not show, for a 1-sigma factor of their own
 VISION = "lifter_vision.tflite"
-# The scale comes from sound where the network is surer of it than in this share of true recordings, and than not.
+# The scale comes from sound where the network is surer of it than in this share of true recordings,
+# and than not.
 UNSURE = 0.05
 FLOAT_TOLERANCE = 1e-3  # of the largest logit or residual
 INT8_TOLERANCE_M = 0.003  # more median error than the float file
@@ -55,7 +58,9 @@ LIMITS = (
 
 @dataclass(frozen=True, eq=False)
 class Checked:
-    """Samples in batches of one and the truth: inputs of the fusion network, views, image estimates, truth (N, 15, 3) [m]."""
+    """Samples in batches of one and the truth: inputs of the fusion network, views, image
+    estimates, truth (N, 15, 3) [m].
+    """
 
     batch: Batch
     views: View
@@ -86,10 +91,12 @@ class Checked:
 def quantize(
     checkpoint: Path, data: Path, out: Path, name: str | None = None, say: Say = print
 ) -> Path:
-    """Write NAME.tflite, NAME_int8.tflite, NAME.json, lifter_vision.tflite, and their lines in SHA256SUMS; returns the card.
+    """Write NAME.tflite, NAME_int8.tflite, NAME.json, lifter_vision.tflite, and their lines in
+    SHA256SUMS; returns the card.
 
-    data: dataset; DATA/val calibrates. The network that sees is one file for all forms. Raises ModelError where a file does not
-    do what PyTorch does, and where another form in OUT sees with another network.
+    data: dataset; DATA/val calibrates. The network that sees is one file for all forms. Raises
+    ModelError where a file does not do what PyTorch does, and where another form in OUT sees with
+    another network.
     """
     config, vision, fusion, stored = load_networks(checkpoint)
     if isinstance(config.volume.spec, WorldSpec):
@@ -248,7 +255,8 @@ def _check_int8(
 def _calibrated(
     path: Path, samples: Checked, images: Checked, config: TrainConfig
 ) -> tuple[RayDecoding, float]:
-    """The decoding with factors that make WITHIN_SIGMA of the errors lie within 1 sigma, and the threshold of sound.
+    """The decoding with factors that make WITHIN_SIGMA of the errors lie within 1 sigma, and the
+    threshold of sound.
 
     path: the int8 file, which devices run by default; the float one is a point less often within.
     """
@@ -269,7 +277,9 @@ def _calibrated(
 def with_sigma_factors(
     plain: RayDecoding, ratios: Array, seen: npt.NDArray[np.bool_]
 ) -> RayDecoding:
-    """ratios: (3, ...) errors along depth, across it and in all over their 1-sigma under `plain`; seen: (...,)."""
+    """ratios: (3, ...) errors along depth, across it and in all over their 1-sigma under `plain`;
+    seen: (...,).
+    """
     depth, plane, joint = (float(np.quantile(r[seen], WITHIN_SIGMA)) for r in ratios)
     hidden = ratios[2][~seen]
     unseen = (
@@ -285,7 +295,9 @@ def with_sigma_factors(
 
 
 def _times_ms(fusion: nn.Module, files: dict[str, Path], samples: Checked) -> dict[str, float]:
-    """Median time of the fusion network in PyTorch and in both files, one thread each, taken in turns [ms]."""
+    """Median time of the fusion network in PyTorch and in both files, one thread each, taken in
+    turns [ms].
+    """
     inputs = samples.inputs(0)
     tensors = [torch.from_numpy(x) for x in inputs]
     runs: dict[str, Callable[[], object]] = {

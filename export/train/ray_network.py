@@ -1,6 +1,8 @@
-"""The fusion networks: vision alone, and `ray`, a 1D network over depth with the joints as channels. Nothing but the networks.
+"""The fusion networks: vision alone, and `ray`, a 1D network over depth with the joints as
+channels. Nothing but the networks.
 
-Built from what TFLite runs in int8: Conv2d, Linear, ReLU. Batch normalisation follows a convolution and folds into it.
+Built from what TFLite runs in int8: Conv2d, Linear, ReLU. Batch normalisation follows a convolution
+and folds into it.
 """
 
 from dataclasses import dataclass, field
@@ -25,7 +27,9 @@ class VisionConfig:
 
 @dataclass(frozen=True)
 class RayConfig:
-    """The ray network. width: channels; hidden: of what it is told beside the rays; dilations: one layer each."""
+    """The ray network. width: channels; hidden: of what it is told beside the rays; dilations: one
+    layer each.
+    """
 
     spec: RaySpec = field(default_factory=RaySpec)
     decoding: RayDecoding = field(default_factory=RayDecoding)
@@ -51,7 +55,9 @@ class VisionNet(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
         nn.init.zeros_(self.head.bias)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, FEATURES) -> (B, 45): normalised log depths of the joints, then their places x, y, joint after joint."""
+        """(B, FEATURES) -> (B, 45): normalised log depths of the joints, then their places x, y,
+        joint after joint.
+        """
         h = self.first(features)
         for block in self.blocks:
             h = h + block(h)
@@ -86,7 +92,9 @@ class RayNet(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
         nn.init.zeros_(self.film.bias)
 
     def forward(self, sound: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
-        """sound (B, bins, 45), context (B, CONTEXT) -> logits over the bins (B, bins, 15), residuals (B, RESIDUALS)."""
+        """sound (B, bins, 45), context (B, CONTEXT) -> logits over the bins (B, bins, 15),
+        residuals (B, RESIDUALS).
+        """
         c = self.context(context)
         film = self.film(c).view(-1, 1 + 2 * len(self.layers), self.width, 1, 1)
         h = (
@@ -101,7 +109,9 @@ class RayNet(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
 
 
 def _convolution(c_in: int, c_out: int, kernel: int, dilation: int) -> nn.Sequential:
-    """Over depth, which lies along the image's width: the other way round trains three times slower."""
+    """Over depth, which lies along the image's width: the other way round trains three times
+    slower.
+    """
     padding = (0, kernel // 2 * dilation)
     conv = nn.Conv2d(c_in, c_out, (1, kernel), padding=padding, dilation=(1, dilation), bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(c_out))
@@ -109,7 +119,9 @@ def _convolution(c_in: int, c_out: int, kernel: int, dilation: int) -> nn.Sequen
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """joints: (B, 15, 3) in the person's frame [m]. log_depth_sigma, log_plane_sigma: (B, 15), of metres. sound_logit: (B,)."""
+    """joints: (B, 15, 3) in the person's frame [m]. log_depth_sigma, log_plane_sigma: (B, 15), of
+    metres. sound_logit: (B,).
+    """
 
     joints: Tensor
     log_depth_sigma: Tensor
@@ -118,14 +130,18 @@ class Decoded:
 
 
 def person_points(log_depth: Tensor, xy: Tensor, centre: Tensor, size: Tensor) -> Tensor:
-    """`View.points` for tensors, but in the person's frame: (B, 15), (B, 15, 2), (B, 2), (B,) -> (B, 15, 3) [m]."""
+    """`View.points` for tensors, but in the person's frame: (B, 15), (B, 15, 2), (B, 2), (B,) ->
+    (B, 15, 3) [m].
+    """
     z = log_depth.exp() / size[:, None]
     plane = (centre[:, None] + xy * size[:, None, None]) * z[..., None]
     return torch.cat([plane, z[..., None]], dim=-1)
 
 
 def expected(logits: Tensor, offsets: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and spread (B, 15) of the offsets (bins, 15) or (B, bins, 15) under the logits (B, bins, 15)."""
+    """Mean and spread (B, 15) of the offsets (bins, 15) or (B, bins, 15) under the logits (B, bins,
+    15).
+    """
     p = logits.softmax(dim=1)
     shift = (p * offsets).sum(dim=1)
     return shift, ((p * offsets**2).sum(dim=1) - shift**2).clamp(min=0.0).sqrt()

@@ -1,7 +1,8 @@
-"""A shipped model -> a checkpoint to go on from: weights out of its float .tflite files, all else out of its card.
+"""A shipped model -> a checkpoint to go on from: weights out of its float .tflite files, all else
+out of its card.
 
-A converted network has its layers in the order in which they run and its batch normalisations folded into the convolutions
-before them. The int8 file does not serve: its weights are rounded.
+A converted network has its layers in the order in which they run and its batch normalisations
+folded into the convolutions before them. The int8 file does not serve: its weights are rounded.
 """
 
 import json
@@ -31,8 +32,9 @@ Floats = npt.NDArray[Any]  # float32
 def load_shipped(path: Path) -> dict[str, Any]:
     """config, vision, fusion as in a checkpoint. path: a card, NAME.json, or NAME.tflite beside it.
 
-    The networks give what the files give, to TOLERANCE, or ModelError is raised; also where a file is missing or damaged. folded
-    is True: batch normalisations know nothing of what passes through them and need `refit_norms` before training.
+    The networks give what the files give, to TOLERANCE, or ModelError is raised; also where a file
+    is missing or damaged. folded is True: batch normalisations know nothing of what passes through
+    them and need `refit_norms` before training.
     """
     card = card_path(path) if path.suffix == ".tflite" else path
     seen_by = load_card(card).vision
@@ -60,7 +62,9 @@ def load_shipped(path: Path) -> dict[str, Any]:
 
 
 def refit_norms(net: nn.Module, batches: Sequence[tuple[Tensor, ...]]) -> None:
-    """Give every batch normalisation the statistics of these inputs, and a scale and shift with which nothing changes."""
+    """Give every batch normalisation the statistics of these inputs, and a scale and shift with
+    which nothing changes.
+    """
     norms = [m for m in net.modules() if isinstance(m, nn.BatchNorm2d)]
     passed: dict[nn.Module, list[Tensor]] = {norm: [] for norm in norms}
     hooks = [
@@ -106,7 +110,9 @@ def _examples(config: TrainConfig) -> list[Tensor]:
 
 
 def _restore(net: nn.Module, path: Path, inputs: Sequence[Tensor]) -> None:
-    """Put the file's weights into a network. inputs: an example, for the order of its layers and the comparison."""
+    """Put the file's weights into a network. inputs: an example, for the order of its layers and
+    the comparison.
+    """
     model = Model(path)  # also checks that the file is whole
     layers = _in_order(net.eval(), inputs)
     stored, positions = _stored(path)
@@ -158,7 +164,9 @@ def _in_order(
 
 
 def _stored(path: Path) -> tuple[list[tuple[Floats, Floats]], list[Floats]]:
-    """Weights and biases of the file's layers in their order, and all constants that are added to something large."""
+    """Weights and biases of the file's layers in their order, and all constants that are added to
+    something large.
+    """
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)

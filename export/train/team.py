@@ -10,7 +10,9 @@ PATIENCE = timedelta(hours=12)  # the others wait while the first trains what se
 
 
 class Team:
-    """The processes of this run. rank: 0 is the one that validates, saves and speaks. size: how many there are."""
+    """The processes of this run. rank: 0 is the one that validates, saves and speaks. size: how
+    many there are.
+    """
 
     def __init__(self) -> None:
         """Meets the others that torchrun's environment tells of; alone without it."""

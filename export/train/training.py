@@ -1,8 +1,9 @@
-"""Trains the fusion network: first what sees only, on endless people before cameras, then what hears, on a dataset folder.
+"""Trains the fusion network: first what sees only, on endless people before cameras, then what
+hears, on a dataset folder.
 
-A run is a folder: config.json, vision.pt, last.pt (all that is needed to go on), best.pt, log.jsonl, curves.png. Starting it
-again goes on where it stopped, also with a dataset that has grown meanwhile. With torchrun each process takes its share of
-every batch.
+A run is a folder: config.json, vision.pt, last.pt (all that is needed to go on), best.pt,
+log.jsonl, curves.png. Starting it again goes on where it stopped, also with a dataset that has
+grown meanwhile. With torchrun each process takes its share of every batch.
 """
 
 import json
@@ -48,12 +49,14 @@ def train(
     say: Say = print,
     progress: Progress = lambda items, total: items,
 ) -> Path:
-    """Train from DATA/train and all else that begins like it, validate on DATA/val likewise; returns the best checkpoint.
+    """Train from DATA/train and all else that begins like it, validate on DATA/val likewise;
+    returns the best checkpoint.
 
-    finetune: checkpoint or card of a shipped model to start from instead of nothing. vision: vision.pt of another run to see
-    with, instead of a new one or that of `finetune`. minutes: the learning rate has come down by then even if not all steps are
-    done. Raises ConfigError, also where RUN began with another network that sees, SessionError where there is nothing to train
-    on, ModelError for a checkpoint that does not fit.
+    finetune: checkpoint or card of a shipped model to start from instead of nothing. vision:
+    vision.pt of another run to see with, instead of a new one or that of `finetune`. minutes: the
+    learning rate has come down by then even if not all steps are done. Raises ConfigError, also
+    where RUN began with another network that sees, SessionError where there is nothing to train on,
+    ModelError for a checkpoint that does not fit.
     """
     team = Team()
     run.mkdir(parents=True, exist_ok=True)
@@ -256,7 +259,8 @@ class _FusionTraining:
         return self.folder / "best.pt"
 
     def _batch(self, step: int) -> Batch:
-        # Seeded by step and place in the batch: resumed or on several processes, a run draws what an unbroken one would have.
+        # Seeded by step and place in the batch: resumed or on several processes, a run draws what
+        # an unbroken one would have.
         c = self.config
         chosen = np.random.default_rng([c.seed, 12, step]).integers(
             len(self.training), size=c.batch

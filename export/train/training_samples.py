@@ -1,4 +1,6 @@
-"""Training samples: what a dataset folder holds, in memory, and the augmentation that makes new samples of it."""
+"""Training samples: what a dataset folder holds, in memory, and the augmentation that makes new
+samples of it.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -43,13 +45,15 @@ NEAR_M = 0.7  # interference is measured against the echo within this half path 
 class Augmentation:
     """Ranges that each training sample is drawn from.
 
-    detector: share of the samples with the 2D joints as simulated; the others get noise of `noise` (at unit depth, so 0.002 is 1
-    pixel at a focal length of 500), some joints `outlier_factor` times that. hidden: share of the samples with joints hidden.
-    sir_db: body over interference; clear: share at `clear_sir_db`. silent, foreign, drowned: shares without sound, with somebody
-    else's sound, and with interference only. drop_pairs: share that loses some pairs. height_known: share with the camera's
-    height and tilt. height_error_m, tilt_error_deg, sound_speed_error: 1-sigma of what is measured wrongly. world_scale: that of
-    the logarithm by which a world with sound grows: the image and, with sound as much faster, the kernels stay the same.
-    narrow: share heard in a part of the band only, at least narrowest_hz wide.
+    detector: share of the samples with the 2D joints as simulated; the others get noise of `noise`
+    (at unit depth, so 0.002 is 1 pixel at a focal length of 500), some joints `outlier_factor`
+    times that. hidden: share of the samples with joints hidden. sir_db: body over interference;
+    clear: share at `clear_sir_db`. silent, foreign, drowned: shares without sound, with somebody
+    else's sound, and with interference only. drop_pairs: share that loses some pairs. height_known:
+    share with the camera's height and tilt. height_error_m, tilt_error_deg, sound_speed_error:
+    1-sigma of what is measured wrongly. world_scale: that of the logarithm by which a world with
+    sound grows: the image and, with sound as much faster, the kernels stay the same. narrow: share
+    heard in a part of the band only, at least narrowest_hz wide.
     """
 
     detector: float = 0.5
@@ -90,7 +94,9 @@ class Observed:
 
 @dataclass(frozen=True, eq=False)
 class Heard:
-    """One training sample. joints: (15, 3) camera frame [m]. kernels: None without sound. true_sound: they are this body's."""
+    """One training sample. joints: (15, 3) camera frame [m]. kernels: None without sound.
+    true_sound: they are this body's.
+    """
 
     joints: Array
     observed: Observed
@@ -109,7 +115,9 @@ class Heard:
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """A sample of a dataset in memory. clean: kernels (P, T) without interference; interference: (P, T), what was added."""
+    """A sample of a dataset in memory. clean: kernels (P, T) without interference; interference:
+    (P, T), what was added.
+    """
 
     name: str
     joints: Array
@@ -131,7 +139,9 @@ class SoundSet:
         paths: Sequence[Path],
         progress: Callable[[Iterable[Any], int], Iterable[Any]] = lambda items, total: items,
     ) -> None:
-        """Raises ConfigError where there is no dataset, SessionError where no sample of it can be used."""
+        """Raises ConfigError where there is no dataset, SessionError where no sample of it can be
+        used.
+        """
         environments = [e for path in paths for e in require_environments(path)]
         total = sum(len(e.names) for e in environments)
         self.samples: list[Stored] = []
@@ -156,7 +166,9 @@ class SoundSet:
         )
 
     def augmented(self, index: int, a: Augmentation, rng: Rng) -> Heard:
-        """A new sample: other noise, 2D joints, pairs, and half of the time the world's mirror image."""
+        """A new sample: other noise, 2D joints, pairs, and half of the time the world's mirror
+        image.
+        """
         s = self.samples[index]
         joints, rays, seen, rig = s.joints, s.rays, s.seen, s.rig
         if rng.random() < 0.5:
@@ -204,7 +216,9 @@ class SoundSet:
         return Heard(joints, observed, kernels, rig, not (foreign or drowned))
 
     def _interference(self, s: Stored, other: Stored, rng: Rng) -> ComplexArray:
-        """White noise in the band and what really was left of a recording beside the body, in any proportion."""
+        """White noise in the band and what really was left of a recording beside the body, in any
+        proportion.
+        """
         p, t = s.clean.shape
         white = _band_noise(s.sample_rate_hz, s.band_hz)
         starts = rng.integers(len(white) - t, size=p)
@@ -227,7 +241,9 @@ def folders(data: Path, split: str) -> list[Path]:
 
 
 def scaled_rig(rig: Rig, scale: float) -> Rig:
-    """The rig of a world `scale` times as large, in which sound is as much faster: every time of arrival stays."""
+    """The rig of a world `scale` times as large, in which sound is as much faster: every time of
+    arrival stays.
+    """
     c = rig.speed_of_sound_m_s * scale
     return replace(rig, speakers=rig.speakers * scale, mics=rig.mics * scale, speed_of_sound_m_s=c)
 

@@ -1,7 +1,9 @@
-"""The `volume` network, the method's reference form: a multi-stage 3D CNN out of (2+1)D convolutions. Nothing but the network.
+"""The `volume` network, the method's reference form: a multi-stage 3D CNN out of (2+1)D
+convolutions. Nothing but the network.
 
-TFLite has no int8 kernel for 3D convolution, hence one over the directions and one over depth. Both keep the channels last in
-memory, where the change from one to the other is a change of view, not a copy.
+TFLite has no int8 kernel for 3D convolution, hence one over the directions and one over depth. Both
+keep the channels last in memory, where the change from one to the other is a change of view, not a
+copy.
 """
 
 from dataclasses import dataclass, field
@@ -20,7 +22,9 @@ from export.train.world_grid import WorldSpec
 
 @dataclass(frozen=True)
 class VolumeConfig:
-    """audio: channels of the encoder that all pairs share. width: of the stages. hidden: of what it is told beside."""
+    """audio: channels of the encoder that all pairs share. width: of the stages. hidden: of what it
+    is told beside.
+    """
 
     spec: FrustumSpec = field(default_factory=FrustumSpec)
     decoding: RayDecoding = field(default_factory=RayDecoding)
@@ -32,7 +36,9 @@ class VolumeConfig:
 
 
 class Factored(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
-    """(2+1)D convolution: 3 x 3 over the directions, then along depth, each with normalisation and ReLU."""
+    """(2+1)D convolution: 3 x 3 over the directions, then along depth, each with normalisation and
+    ReLU.
+    """
 
     def __init__(self, c_in: int, c_out: int, kernel: int) -> None:
         super().__init__()
@@ -42,14 +48,17 @@ class Factored(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
         self.along_norm = nn.BatchNorm2d(c_out)
 
     def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
-        """x (B, D, S, S, C) -> the same with other channels; bias (B, C) is added before the second half."""
+        """x (B, D, S, S, C) -> the same with other channels; bias (B, C) is added before the second
+        half.
+        """
         b, d, s, _, c = x.shape
         h = x.reshape(b * d, s, s, c).permute(0, 3, 1, 2)
         h = torch.relu(self.across_norm(self.across(h)))
         h = h.permute(0, 2, 3, 1).reshape(b, d, s * s, -1).permute(0, 3, 1, 2)
         h = self.along_norm(self.along(h)).permute(0, 2, 3, 1)
         if bias is not None:
-            # After the change of view: before it the converter would turn the whole volume round for this sum, and back.
+            # After the change of view: before it the converter would turn the whole volume round
+            # for this sum, and back.
             h = h + bias[:, None, None]
         return torch.relu(h).reshape(b, d, s, s, -1)
 
@@ -74,7 +83,9 @@ class Encoder(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
 
 
 class VolumeNet(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
-    """Sound and heatmaps on the grid and what the image tells -> a heatmap over the grid for each joint."""
+    """Sound and heatmaps on the grid and what the image tells -> a heatmap over the grid for each
+    joint.
+    """
 
     def __init__(self, config: VolumeConfig) -> None:
         super().__init__()
@@ -114,13 +125,17 @@ class VolumeNet(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
         return heats, self.residual(torch.cat([pooled, c], dim=1))
 
     def forward(self, sound: Tensor, image: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
-        """sound (B, P, D, S, S), image (B, D, S, S, 15), context (B, CONTEXT) -> logits (B, D, S, S, 15), residuals (B, R)."""
+        """sound (B, P, D, S, S), image (B, D, S, S, 15), context (B, CONTEXT) -> logits (B, D, S,
+        S, 15), residuals (B, R).
+        """
         heats, residual = self.stages(sound, image, context)
         return heats[-1], residual
 
 
 def _greatest(x: Tensor) -> Tensor:
-    """(B, N, M, C) -> (B, 1, M, C), the maximum over N. As a pooling, which TFLite does in int8, unlike a reduction."""
+    """(B, N, M, C) -> (B, 1, M, C), the maximum over N. As a pooling, which TFLite does in int8,
+    unlike a reduction.
+    """
     return nn.functional.max_pool2d(x.permute(0, 3, 1, 2), (x.shape[1], 1)).permute(0, 2, 3, 1)
 
 
@@ -134,7 +149,9 @@ def with_volume_prior(config: VolumeConfig, heat: Tensor, log_depth: Tensor, xy:
 
 
 def volume_target(config: VolumeConfig, relative: Tensor, xy: Tensor) -> Tensor:
-    """Heatmaps (B, D, S, S, 15) of true joints: log depth relative to the image's mid-hip (B, 15), place (B, 15, 2)."""
+    """Heatmaps (B, D, S, S, 15) of true joints: log depth relative to the image's mid-hip (B, 15),
+    place (B, 15, 2).
+    """
     spec = config.spec
     along = torch.from_numpy(spec.offsets).to(xy)[:, None] - relative[:, None]
     cells = torch.from_numpy(spec.places).to(xy)[:, None]
@@ -169,7 +186,9 @@ def decode_volume(
 
 
 def _offsets(config: VolumeConfig, log_depth: Tensor, xy: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """From the image's estimate of each joint to the bins (B, D, 15) and to the cells right and down of it (B, S, 15)."""
+    """From the image's estimate of each joint to the bins (B, D, 15) and to the cells right and
+    down of it (B, S, 15).
+    """
     bins = torch.from_numpy(config.spec.offsets).to(xy)[:, None]
     along = log_depth[:, None, MID_HIP, None] + bins - log_depth[:, None]
     cells = torch.from_numpy(config.spec.places).to(xy)[:, None]

@@ -1,7 +1,8 @@
-"""The method's own grid, for comparison: cells at fixed places in front of the camera, whatever the image believes.
+"""The method's own grid, for comparison: cells at fixed places in front of the camera, whatever the
+image believes.
 
-An ablation of `volume`: the same network and inputs, another grid, whose joints are the mean place under the last heatmap. It is
-trained and validated, not shipped.
+An ablation of `volume`: the same network and inputs, another grid, whose joints are the mean place
+under the last heatmap. It is trained and validated, not shipped.
 """
 
 from dataclasses import dataclass
@@ -35,9 +36,11 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class WorldSpec(FrustumSpec):
-    """A box of bins x side x side cells. half_width_m, half_height_m: to either side of the camera; near_m, far_m: of its depth.
+    """A box of bins x side x side cells. half_width_m, half_height_m: to either side of the camera;
+    near_m, far_m: of its depth.
 
-    heat: 1-sigma of the image's heatmaps, in metres at unit depth. Of `FrustumSpec` the sizes and the sound's numbers hold.
+    heat: 1-sigma of the image's heatmaps, in metres at unit depth. Of `FrustumSpec` the sizes and
+    the sound's numbers hold.
     """
 
     half_width_m: float = 1.8
@@ -71,7 +74,9 @@ def world_inputs(
     rig: Rig,
     spec: WorldSpec,
 ) -> tuple[FloatArray, ...]:
-    """As `VolumeForm.inputs`: sound (pairs, bins, side, side), image (bins, side, side, 15), context (CONTEXT,)."""
+    """As `VolumeForm.inputs`: sound (pairs, bins, side, side), image (bins, side, side, 15),
+    context (CONTEXT,).
+    """
     sound = np.zeros((spec.pairs, spec.bins, spec.side, spec.side), np.float32)
     if kernels is not None:
         c, rate = rig.speed_of_sound_m_s, kernels.sample_rate_hz

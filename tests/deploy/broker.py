@@ -15,9 +15,11 @@ ROLE = Path(__file__).parents[2] / "deploy" / "roles" / "broker"
 
 
 class Broker:
-    """The role's files with paths and ports of a test, and mosquitto running them. variables: the role's, beside its defaults.
+    """The role's files with paths and ports of a test, and mosquitto running them. variables: the
+    role's, beside its defaults.
 
-    users: names and passwords; each reads what the sensors say. Persistent, as with Debian's own mosquitto.conf.
+    users: names and passwords; each reads what the sensors say. Persistent, as with Debian's own
+    mosquitto.conf.
     """
 
     def __init__(

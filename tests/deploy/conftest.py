@@ -1,4 +1,6 @@
-"""These tests boot Debian as root and take minutes: `make test-deploy` runs them, the ordinary run does not."""
+"""These tests boot Debian as root and take minutes: `make test-deploy` runs them, the ordinary run
+does not.
+"""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,6 @@
-"""The hub of a test: a PostgreSQL of its own with the role's SQL, telemetry as the schema has it, the dashboard's queries."""
+"""The hub of a test: a PostgreSQL of its own with the role's SQL, telemetry as the schema has it,
+the dashboard's queries.
+"""
 
 import json
 import os
@@ -59,7 +61,9 @@ def message(sensor: str, step: float, **changed: Any) -> dict[str, Any]:
 
 
 def telemetry() -> list[dict[str, Any]]:
-    """What `panels_return_it` expects: five minutes of two sensors, one of which starts anew and makes no poses."""
+    """What `panels_return_it` expects: five minutes of two sensors, one of which starts anew and
+    makes no poses.
+    """
     nothing = {"latency_p50_ms": None, "latency_p95_ms": None}
     hall = [message("hall", step) for step in range(STEPS)]
     attic = [
@@ -70,7 +74,9 @@ def telemetry() -> list[dict[str, Any]]:
 
 
 class Postgres:
-    """A server of its own in a folder, on a socket and on loopback; `sql` runs a text and gives its rows."""
+    """A server of its own in a folder, on a socket and on loopback; `sql` runs a text and gives its
+    rows.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.port = folder, free_port()

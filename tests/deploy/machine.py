@@ -1,4 +1,6 @@
-"""A bare Debian bookworm with real systemd, booted by systemd-nspawn, reached by ssh as a device in the field is."""
+"""A bare Debian bookworm with real systemd, booted by systemd-nspawn, reached by ssh as a device in
+the field is.
+"""
 
 import os
 import shutil
@@ -15,7 +17,8 @@ CACHE = Path(os.environ.get("POSEKERNEL_DEPLOY_CACHE", "~/.cache/posekernel-depl
 # What Raspberry Pi OS Lite has on a fresh card; the roles bring the rest.
 BARE = "systemd,systemd-sysv,dbus,openssh-server,sudo,udev,python3,python3-apt,ca-certificates,cron"
 PATIENCE_S = 300.0
-# A control group of its own: machines that are started from one would share their units' groups, and end each other's processes.
+# A control group of its own: machines that are started from one would share their units' groups,
+# and end each other's processes.
 _HIERARCHIES = [p for p in map(Path, ("/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified"))
                 if (p / "cgroup.procs").exists()]  # fmt: skip
 _REBOOTED = 133  # how systemd-nspawn --keep-unit ends when its machine wants to start again
@@ -48,7 +51,9 @@ def wait_for(what: str, done: Callable[[], bool], patience_s: float = PATIENCE_S
 
 
 class Machine:
-    """`with Machine(folder, "hall") as machine: machine.run("uname -a")`. Shares the network of this machine, nothing else."""
+    """`with Machine(folder, "hall") as machine: machine.run("uname -a")`. Shares the network of
+    this machine, nothing else.
+    """
 
     def __init__(self, folder: Path, name: str) -> None:
         self.name, self.tree, self.key = name, folder / name, folder / f"{name}.key"

@@ -1,4 +1,6 @@
-"""The playbooks against machines of machine.py: variables, releases, runs of ansible-playbook, and what the broker heard."""
+"""The playbooks against machines of machine.py: variables, releases, runs of ansible-playbook, and
+what the broker heard.
+"""
 
 import json
 import os
@@ -77,7 +79,8 @@ def hear(broker: Mosquitto, topic: str) -> dict[str, Any]:
 
 
 def release(folder: Path, version: str, changed: Mapping[str, bytes] | None = None) -> Path:
-    """A wheelhouse like ours with posekernel of another version. changed: files of the package that are others.
+    """A wheelhouse like ours with posekernel of another version. changed: files of the package that
+    are others.
 
     All checksums match: whether the release is any good shows only when it runs.
     """
@@ -114,7 +117,9 @@ def release(folder: Path, version: str, changed: Mapping[str, bytes] | None = No
 
 
 def play(hosts: Path, book: str = "site.yml", machine: str = "hall", **more: Any) -> dict[str, int]:
-    """Run a playbook; how often what happened on the machine. What Ansible said lies beside the inventory, in play.json."""
+    """Run a playbook; how often what happened on the machine. What Ansible said lies beside the
+    inventory, in play.json.
+    """
     out = hosts.parent / "play.json"
     environment = os.environ | {
         "ANSIBLE_CONFIG": str(DEPLOY / "ansible.cfg"),

@@ -1,5 +1,6 @@
-"""`python -m tests.deploy.site FOLDER`: a bare device and its broker, until SIGTERM. FOLDER/hosts.json, once both answer, tells
-where they are. Molecule's create and destroy are this (deploy/molecule/default).
+"""`python -m tests.deploy.site FOLDER`: a bare device and its broker, until SIGTERM.
+FOLDER/hosts.json, once both answer, tells where they are. Molecule's create and destroy are this
+(deploy/molecule/default).
 """
 
 import signal

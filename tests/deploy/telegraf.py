@@ -16,7 +16,9 @@ ANSIBLE = shutil.which("ansible")
 
 
 def render(folder: Path, version: str, **variables: Any) -> dict[str, Any]:
-    """telegraf.conf.j2 in folder/telegraf.d, by Ansible itself, for a Telegraf that says this `version`; and what it says."""
+    """telegraf.conf.j2 in folder/telegraf.d, by Ansible itself, for a Telegraf that says this
+    `version`; and what it says.
+    """
     assert ANSIBLE is not None
     (folder / "telegraf.d").mkdir(parents=True, exist_ok=True)
     variables = {

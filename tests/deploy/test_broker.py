@@ -1,4 +1,6 @@
-"""The broker's configuration, as the role renders it, in a real mosquitto: who gets in, and who may say what."""
+"""The broker's configuration, as the role renders it, in a real mosquitto: who gets in, and who may
+say what.
+"""
 
 import subprocess
 import time

@@ -1,4 +1,6 @@
-"""The SQL of the hub on a real PostgreSQL, with telemetry that the sensor's schema accepts: every panel answers."""
+"""The SQL of the hub on a real PostgreSQL, with telemetry that the sensor's schema accepts: every
+panel answers.
+"""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,6 @@
-"""site.yml's hub on a bare Debian with real systemd: broker, PostgreSQL, a real Telegraf, and a stand-in for Grafana."""
+"""site.yml's hub on a bare Debian with real systemd: broker, PostgreSQL, a real Telegraf, and a
+stand-in for Grafana.
+"""
 
 import json
 import os

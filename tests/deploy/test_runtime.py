@@ -1,4 +1,6 @@
-"""The playbook against a bare Debian with real systemd: a running sensor, restarted when it hangs, never left with a bad file."""
+"""The playbook against a bare Debian with real systemd: a running sensor, restarted when it hangs,
+never left with a bad file.
+"""
 
 import json
 import re
@@ -79,7 +81,9 @@ def test_the_service_writes_where_it_may_and_nowhere_else(hall: Machine, converg
 def test_a_hung_process_is_killed_by_the_watchdog_and_runs_again(
     hall: Machine, converged: Path
 ) -> None:
-    """Stopped, it cannot ping: systemd must kill it within WatchdogSec of its last ping, so of the stop, and start it again."""
+    """Stopped, it cannot ping: systemd must kill it within WatchdogSec of its last ping, so of the
+    stop, and start it again.
+    """
     restarts, pid = int(hall.show("NRestarts")), hall.show("MainPID")
     hall.run(f"logger -t test stopping && kill -STOP {pid}")
     wait_for(

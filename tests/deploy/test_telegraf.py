@@ -1,4 +1,6 @@
-"""Sensors' telemetry through the broker role's mosquitto and a real Telegraf into PostgreSQL: the dashboard returns it."""
+"""Sensors' telemetry through the broker role's mosquitto and a real Telegraf into PostgreSQL: the
+dashboard returns it.
+"""
 
 import json
 import time
@@ -164,7 +166,8 @@ def _without(name: str) -> Callable[[dict[str, Any]], bytes]:
     return lambda good: json.dumps({k: v for k, v in good.items() if k != name}).encode()
 
 
-# What a device may send, its program being newer, broken or taken over; and whether a row comes of it.
+# What a device may send, its program being newer, broken or taken over; and whether a row comes of
+# it.
 ODD: dict[str, tuple[Callable[[dict[str, Any]], bytes], bool]] = {
     "an unknown property": (_with(fan_rpm=1200), True),
     "an unknown object with names of ours": (
@@ -240,7 +243,9 @@ def test_after_the_database_was_away_it_goes_on(hub: Hub) -> None:
 
 @needs_telegraf
 def test_what_is_sent_while_telegraf_is_away_is_not_lost(hub: Hub) -> None:
-    """The sensor sends at QoS 0: the hub's broker keeps that, too (broker_queue_qos0), even over its own restart."""
+    """The sensor sends at QoS 0: the hub's broker keeps that, too (broker_queue_qos0), even over
+    its own restart.
+    """
     hub.telegraf.stop()
     hub.send(message("hall", 1, version="without-telegraf"))
     hub.send(message("attic", 1, version="without-telegraf"))

@@ -1,4 +1,6 @@
-"""update.yml on three devices: a bad release stops at the first, which is back on the old one by itself; a good one moves all."""
+"""update.yml on three devices: a bad release stops at the first, which is back on the old one by
+itself; a good one moves all.
+"""
 
 import re
 from collections.abc import Iterator
@@ -42,7 +44,8 @@ def converged(
         **VARIABLES,
         "runtime_settings": {**SETTINGS, "mqtt.port": broker.port},
         "update_reader_arguments": ["-h", broker.host, "-p", str(broker.port)],
-        "update_most_latency_p95_ms": 5000,  # three sensors share the processors of one machine here
+        # three sensors share the processors of one machine here
+        "update_most_latency_p95_ms": 5000,
     }
     hosts = inventory(tmp_path_factory.mktemp("inventory"), fleet, variables)
     play(hosts)

@@ -9,7 +9,8 @@ from edge.lifting.shape import standing_height
 
 Array = npt.NDArray[np.float64]
 
-# Standing, facing +y, height 1; limb lengths of Drillis and Contini. x right, y forward, z up, mid-hip above the origin.
+# Standing, facing +y, height 1; limb lengths of Drillis and Contini. x right, y forward, z up,
+# mid-hip above the origin.
 _HIP, _TRUNK, _THIGH, _SHANK = 0.53, 0.288, 0.245, 0.246
 
 
@@ -23,7 +24,9 @@ def figure(
     thigh_deg: float = 0.0,
     shank_deg: float = 0.0,
 ) -> Array:
-    """Joints (15, 3) [m]. hip: its height in body heights. Angles forward of: upright (trunk), straight down (thigh, shank)."""
+    """Joints (15, 3) [m]. hip: its height in body heights. Angles forward of: upright (trunk),
+    straight down (thigh, shank).
+    """
     lean, thigh, shank = np.radians([lean_deg, thigh_deg, shank_deg])
     up = np.array([0.0, np.sin(lean), np.cos(lean)])
     knee = _THIGH * np.array([0.0, np.sin(thigh), -np.cos(thigh)])

@@ -1,7 +1,9 @@
-"""Sound cards made of files: compiles tests/support/alsa/pcm_posetest.c and writes the ALSA configuration that uses it.
+"""Sound cards made of files: compiles tests/support/alsa/pcm_posetest.c and writes the ALSA
+configuration that uses it.
 
-libasound reads its configuration again whenever ALSA_CONFIG_PATH names another file, so every device gets a folder of its own
-and any number of them can be used one after the other in one process.
+libasound reads its configuration again whenever ALSA_CONFIG_PATH names another file, so every
+device gets a folder of its own and any number of them can be used one after the other in one
+process.
 """
 
 import os
@@ -30,7 +32,8 @@ def plugin_library() -> Path:
 class AlsaTestDevice:
     """One card: names of its capture and playback devices, and the files behind them.
 
-    played: what was played, raw int16 (frames, playback_channels). env: what a process needs to see the card.
+    played: what was played, raw int16 (frames, playback_channels). env: what a process needs to see
+    the card.
     """
 
     folder: Path
@@ -88,11 +91,13 @@ def make_alsa_device(
     playback_xrun_at: int = 0,
     lost_at: int = 0,
 ) -> AlsaTestDevice:
-    """A card in `folder` (made when absent) that hears `recording` (L, C) int16, over and over when `loop`.
+    """A card in `folder` (made when absent) that hears `recording` (L, C) int16, over and over when
+    `loop`.
 
-    one_clock: the recording runs on while the device is closed. loopback: capture channel that hears what is played. xrun_at,
-    playback_xrun_at: frame of one xrun. lost_at: frame at which the capture device disappears, once; it can be opened again at
-    once. 0 = never. Raises NoToolchainError.
+    one_clock: the recording runs on while the device is closed. loopback: capture channel that
+    hears what is played. xrun_at, playback_xrun_at: frame of one xrun. lost_at: frame at which the
+    capture device disappears, once; it can be opened again at once. 0 = never. Raises
+    NoToolchainError.
     """
     (folder / "faults").mkdir(parents=True, exist_ok=True)
     np.ascontiguousarray(recording, np.int16).tofile(folder / "heard.raw")
@@ -116,7 +121,8 @@ def make_alsa_device(
 def device_settings(session: Session, card: AlsaTestDevice, *, looped: bool = False) -> str:
     """TOML of a device that hears `card` and sees the session's film, as the session's rig stands.
 
-    looped: the film over and over at a rate that makes its loop as long as that of the sound, so that the two stay in phase.
+    looped: the film over and over at a rate that makes its loop as long as that of the sound, so
+    that the two stay in phase.
     """
     rig, camera, excitation = session.rig, session.rig.camera, session.excitation
     # fps 0: the film's own.

@@ -1,4 +1,6 @@
-"""A plain standing person with limb lengths of known standing height, for tests that need a body but no simulator."""
+"""A plain standing person with limb lengths of known standing height, for tests that need a body
+but no simulator.
+"""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +14,9 @@ CAMERA = Camera(640, 480, 520.0, 520.0, 320.0, 240.0, height_m=1.2)
 def standing(
     height_m: float = 1.7, position: tuple[float, float] = (0.0, 3.0), lean: float = 0.0
 ) -> npt.NDArray[np.float64]:
-    """BODY_25 joints (25, 3), camera frame of CAMERA, of somebody standing at floor position (right, forward) [m]."""
+    """BODY_25 joints (25, 3), camera frame of CAMERA, of somebody standing at floor position
+    (right, forward) [m].
+    """
     h = height_m
     hip, shoulder = 0.491 * h, 0.779 * h  # heights of the joints: shank + thigh, + trunk
     side = {"shoulder": 0.11 * h, "hip": 0.055 * h}
@@ -39,7 +43,9 @@ def seen(
     noise_px: float = 0.0,
     with_shape: bool = True,
 ) -> Keypoints:
-    """What a perfect (or noisy) detector and shape prior give for these joints; the shape prior is 20 % too small."""
+    """What a perfect (or noisy) detector and shape prior give for these joints; the shape prior is
+    20 % too small.
+    """
     known = np.isfinite(joints[:, 0])
     pixels = np.zeros((25, 3))
     pixels[:, :2] = np.nan

@@ -1,7 +1,7 @@
 """The calibrated video with its reference joints: a real person seen by four cameras, metres.
 
-The reference is triangulated from BlazePose's heavy network in the four views (median reprojection error 12 px, 2-3 cm): better
-than one view, but no marker truth. It exists for every second frame.
+The reference is triangulated from BlazePose's heavy network in the four views (median reprojection
+error 12 px, 2-3 cm): better than one view, but no marker truth. It exists for every second frame.
 """
 
 from functools import cache
@@ -31,7 +31,9 @@ def cameras() -> dict[str, CalibratedCamera]:
 
 
 def world_to_camera(serial: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Rotation (3, 3) and translation (3,) [m] from the world (z up, floor at z = 0) to a camera's frame."""
+    """Rotation (3, 3) and translation (3,) [m] from the world (z up, floor at z = 0) to a camera's
+    frame.
+    """
     return cameras()[serial].rotation, cameras()[serial].translation
 
 

@@ -31,7 +31,9 @@ _ANSWER_S = 20.0
 
 
 class Chromium:
-    """`with Chromium(folder) as browser: page = browser.open(url)`. folder: a new one, for its profile."""
+    """`with Chromium(folder) as browser: page = browser.open(url)`. folder: a new one, for its
+    profile.
+    """
 
     def __init__(self, folder: Path) -> None:
         assert BINARY is not None
@@ -73,7 +75,9 @@ class Chromium:
         scheme: str = "dark",
         still: bool = False,
     ) -> "Page":
-        """A new tab that shows url. Size in CSS pixels; scheme: the colours that the visitor prefers; still: wants no motion."""
+        """A new tab that shows url. Size in CSS pixels; scheme: the colours that the visitor
+        prefers; still: wants no motion.
+        """
         request = urllib.request.Request(
             f"http://127.0.0.1:{self._port}/json/new?about:blank", method="PUT"
         )
@@ -201,7 +205,9 @@ class Page:
         )
 
     def complaints(self) -> list[str]:
-        """Errors and warnings of the page so far: exceptions, console, blocked by its Content-Security-Policy."""
+        """Errors and warnings of the page so far: exceptions, console, blocked by its
+        Content-Security-Policy.
+        """
         self.js("0")  # collects what Chromium has told since
         found = []
         for event in self.events:

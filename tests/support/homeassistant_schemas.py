@@ -1,7 +1,8 @@
-"""Checks a device announcement, or automations, with Home Assistant's own schemas; run by an interpreter that has
-`homeassistant`, not by ours.
+"""Checks a device announcement, or automations, with Home Assistant's own schemas; run by an
+interpreter that has `homeassistant`, not by ours.
 
-stdin: the announcement, or a list of automations, as JSON. Prints one line per complaint; exit code 1 when there was any.
+stdin: the announcement, or a list of automations, as JSON. Prints one line per complaint; exit code
+1 when there was any.
 """
 
 import importlib
@@ -47,7 +48,8 @@ def announcement_complaints(announcement):
         if key in announcement
     }
     for key, component in announcement.get("components", {}).items():
-        # Home Assistant hands each component what the device's level shares, and lets its platform judge the whole.
+        # Home Assistant hands each component what the device's level shares, and lets its platform
+        # judge the whole.
         config = shared | component
         try:
             platform = importlib.import_module(

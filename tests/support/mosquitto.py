@@ -1,4 +1,6 @@
-"""A real mosquitto on loopback for tests: anonymous, with passwords, access list, TLS; it can be killed, frozen, restarted."""
+"""A real mosquitto on loopback for tests: anonymous, with passwords, access list, TLS; it can be
+killed, frozen, restarted.
+"""
 
 import os
 import shutil
@@ -28,7 +30,9 @@ def free_port() -> int:
 
 @dataclass(frozen=True)
 class Authority:
-    """A certificate authority in a folder; `issue` signs certificates that are valid for `days` (negative: expired)."""
+    """A certificate authority in a folder; `issue` signs certificates that are valid for `days`
+    (negative: expired).
+    """
 
     folder: Path
 
@@ -61,11 +65,13 @@ class Authority:
 
 
 class Mosquitto:
-    """`with Mosquitto(folder, passwords={"node": "secret"}, acl="...", tls=authority) as broker: broker.port`.
+    """`with Mosquitto(folder, passwords={"node": "secret"}, acl="...", tls=authority) as broker:
+    broker.port`.
 
-    acl: text of mosquitto's access list. tls: the authority that signs the broker's certificate. require_certificate: clients
-    must show one of the same authority. certificate: the broker's own (certificate, key) instead of a fresh good one.
-    websockets: a second listener at websocket_port. extra: further lines of configuration. The ports stay over restarts.
+    acl: text of mosquitto's access list. tls: the authority that signs the broker's certificate.
+    require_certificate: clients must show one of the same authority. certificate: the broker's own
+    (certificate, key) instead of a fresh good one. websockets: a second listener at websocket_port.
+    extra: further lines of configuration. The ports stay over restarts.
     """
 
     def __init__(

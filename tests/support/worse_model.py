@@ -14,7 +14,9 @@ from edge.core.inference.tflite import Model
 
 
 def worse(path: Path, factor: float = 3.0) -> bytes:
-    """The content of a float .tflite with its largest weights, those of one layer, scaled by `factor`."""
+    """The content of a float .tflite with its largest weights, those of one layer, scaled by
+    `factor`.
+    """
     content = path.read_bytes()
     constants = [
         w

@@ -1,7 +1,8 @@
-"""The whole program on real frames: video in, sound through libasound, poses out of a broker, against triangulated truth.
+"""The whole program on real frames: video in, sound through libasound, poses out of a broker,
+against triangulated truth.
 
-The sound of each of the four calibrated cameras is simulated from the 3D reference in a furnished room; everything after the
-loudspeaker's and microphones' files is what runs on a device.
+The sound of each of the four calibrated cameras is simulated from the 3D reference in a furnished
+room; everything after the loudspeaker's and microphones' files is what runs on a device.
 """
 
 import json
@@ -100,7 +101,9 @@ def run_device(
     lifter: str = "ray",
     height_prior_m: float = 1.70,
 ) -> Run:
-    """`posekernel run` on the card and the video until the video ends; what arrived at a subscriber of the broker."""
+    """`posekernel run` on the card and the video until the video ends; what arrived at a subscriber
+    of the broker.
+    """
     name = f"{lifter}{100 * height_prior_m:.0f}"
     arrived: queue.Queue[dict[str, object]] = queue.Queue()
     client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)

@@ -1,4 +1,6 @@
-"""The live page in a real browser: against the running demo, and against a broker that fails in every way it can."""
+"""The live page in a real browser: against the running demo, and against a broker that fails in
+every way it can.
+"""
 
 import hashlib
 import subprocess
@@ -115,7 +117,9 @@ def an_event(kind: EventKind, zone: str | None = None, t_ns: int = 1) -> Message
 
 
 class Sensor:
-    """A publisher that sends a person who sways around 3 m, ten poses a second, and the page's server."""
+    """A publisher that sends a person who sways around 3 m, ten poses a second, and the page's
+    server.
+    """
 
     def __init__(
         self, host: str, port: int, websocket_port: int, recording: bool = False, **mqtt: object
@@ -307,7 +311,8 @@ def test_the_picture_is_where_the_joints_are(hall: tuple[Sensor, Page]) -> None:
     assert abs(x) < 0.35
     assert y == pytest.approx(3.0, abs=0.02)
     assert z == pytest.approx(1.2 - 0.34, abs=0.02)
-    # Seen from above with the sensor at the bottom, x is right and y is up on the screen: the projection keeps both.
+    # Seen from above with the sensor at the bottom, x is right and y is up on the screen: the
+    # projection keeps both.
     page.js("document.querySelector('[data-view=top]').click()")
     page.wait("posekernel.room.orbit.up?.[1] > 0.99")
     sensor = page.js("posekernel.room.orbit.project(posekernel.room.site.camera)")

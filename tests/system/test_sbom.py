@@ -1,4 +1,6 @@
-"""The committed bill of materials against what pyproject.toml requires, what is pinned, and which licences may be shipped."""
+"""The committed bill of materials against what pyproject.toml requires, what is pinned, and which
+licences may be shipped.
+"""
 
 import hashlib
 import json
@@ -52,7 +54,9 @@ WEAK_COPYLEFT = {
 
 
 def refused(name: str, expression: str) -> list[str]:
-    """The licences among an SPDX expression's that this project may not ship; of an OR one choice must do."""
+    """The licences among an SPDX expression's that this project may not ship; of an OR one choice
+    must do.
+    """
     choices = []
     for choice in expression.split(" OR "):
         terms = [term.strip("() ") for term in choice.split(" AND ")]

@@ -1,4 +1,6 @@
-"""Watches the wire: everything that a running sensor sends, byte by byte, holds no image and no raw sound."""
+"""Watches the wire: everything that a running sensor sends, byte by byte, holds no image and no raw
+sound.
+"""
 
 import base64
 import http.client
@@ -179,7 +181,9 @@ def test_the_watch_would_see_it(raw: RawData) -> None:
 
 
 def remote_ends(pid: int) -> set[str]:
-    """Where the open sockets of a process lead: "tcp 127.0.0.1:1883", "udp ..."; listening ones are left out."""
+    """Where the open sockets of a process lead: "tcp 127.0.0.1:1883", "udp ..."; listening ones are
+    left out.
+    """
     inodes = set()
     for fd in Path(f"/proc/{pid}/fd").iterdir():
         with suppress(FileNotFoundError):

@@ -15,7 +15,9 @@ class QuietHours:
 
     @classmethod
     def parse(cls, start: object, end: object) -> Self:
-        """Two texts such as "22:00". Raises ValueError with a sentence: what was found, what is needed."""
+        """Two texts such as "22:00". Raises ValueError with a sentence: what was found, what is
+        needed.
+        """
         found = []
         for text in (start, end):
             match = (

@@ -11,8 +11,9 @@ from edge.core.toml_fields import choice, limited
 class SensingConfig:
     """When the loudspeaker sounds; commands may change it later.
 
-    ping: "when_seen" sounds only while the camera sees somebody, and every keep_alive_s for a moment, to follow the empty room.
-    quiet_from, quiet_to: local times such as "22:00" between which it is silent and poses go on without sound.
+    ping: "when_seen" sounds only while the camera sees somebody, and every keep_alive_s for a
+    moment, to follow the empty room. quiet_from, quiet_to: local times such as "22:00" between
+    which it is silent and poses go on without sound.
     """
 
     ping: str = choice("when_seen", ("when_seen", "always"))

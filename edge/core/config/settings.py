@@ -1,4 +1,6 @@
-"""TOML file -> frozen dataclasses, with a unit at every field; the only place of cross-field checks."""
+"""TOML file -> frozen dataclasses, with a unit at every field; the only place of cross-field
+checks.
+"""
 
 import os
 import re
@@ -39,7 +41,9 @@ class SourceConfig:
 
 @dataclass(frozen=True)
 class ExcitationConfig:
-    """The periodic signal. level_dbfs: peak, dB of full scale; the cap protects ears and loudspeakers."""
+    """The periodic signal. level_dbfs: peak, dB of full scale; the cap protects ears and
+    loudspeakers.
+    """
 
     sample_rate_hz: int = limited(16000, 8000, 96000)
     band_hz: tuple[float, float] = (2000.0, 7500.0)
@@ -56,7 +60,8 @@ class ExcitationConfig:
 class AudioConfig:
     """ALSA devices and channel map. reference_channel: the loopback, -1 where the array has none.
 
-    The buffer, alsa_period_frames * alsa_periods, is what a busy moment may last without a loss: half a second by default.
+    The buffer, alsa_period_frames * alsa_periods, is what a busy moment may last without a loss:
+    half a second by default.
     """
 
     capture: str = "default"
@@ -72,7 +77,9 @@ class AudioConfig:
 
 @dataclass(frozen=True)
 class CameraConfig:
-    """Camera back-end. device: /dev/video0 (v4l2), a pipeline (gstreamer), a path (file), a number (picamera2)."""
+    """Camera back-end. device: /dev/video0 (v4l2), a pipeline (gstreamer), a path (file), a number
+    (picamera2).
+    """
 
     backend: str = choice("picamera2", ("picamera2", "v4l2", "gstreamer", "file"))
     device: str = ""
@@ -84,7 +91,9 @@ class CameraConfig:
 
 @dataclass(frozen=True)
 class RigCameraConfig:
-    """Camera intrinsics [px], OpenCV distortion and mounting. height_m: 0 where it was not measured."""
+    """Camera intrinsics [px], OpenCV distortion and mounting. height_m: 0 where it was not
+    measured.
+    """
 
     fx: float = required(10.0, 1e5)
     fy: float = required(10.0, 1e5)
@@ -109,7 +118,9 @@ class RigConfig:
 
 @dataclass(frozen=True)
 class BackgroundConfig:
-    """The empty room. snapshot: file (.npz) that keeps it over restarts, "" = learn anew at each start."""
+    """The empty room. snapshot: file (.npz) that keeps it over restarts, "" = learn anew at each
+    start.
+    """
 
     adapt_s: float = limited(15.0, 0.1, 600.0)
     leak_s: float = limited(300.0, 10.0, 1e6)
@@ -128,13 +139,15 @@ class KeypointsConfig:
 
 @dataclass(frozen=True)
 class LifterConfig:
-    """Distance and scale. kind: "ray" and "volume" are the trained networks; "geometric" needs no training.
+    """Distance and scale. kind: "ray" and "volume" are the trained networks; "geometric" needs no
+    training.
 
-    height_prior_m, height_sigma_m: standing height of the people expected here. The networks know what they have learned of
-    people, and the camera's height where it is given: to them these are where an echo is first looked for.
+    height_prior_m, height_sigma_m: standing height of the people expected here. The networks know
+    what they have learned of people, and the camera's height where it is given: to them these are
+    where an echo is first looked for.
 
-    min_sir_db: below it the echo is not trusted and the scale comes from the height prior. max_range_m: half path searched.
-    variant, threads: of the networks, "auto" = see execution.py.
+    min_sir_db: below it the echo is not trusted and the scale comes from the height prior.
+    max_range_m: half path searched. variant, threads: of the networks, "auto" = see execution.py.
     """
 
     kind: str = choice("ray", ("ray", "volume", "geometric"))
@@ -148,7 +161,9 @@ class LifterConfig:
 
 @dataclass(frozen=True)
 class TrackConfig:
-    """One-Euro smoothing. cutoff_hz: at rest; beta: cut-off gained per m/s; timeout_s: a new person after this gap."""
+    """One-Euro smoothing. cutoff_hz: at rest; beta: cut-off gained per m/s; timeout_s: a new person
+    after this gap.
+    """
 
     enabled: bool = True
     cutoff_hz: float = limited(1.0, 0.05, 50.0)
@@ -158,13 +173,15 @@ class TrackConfig:
 
 @dataclass(frozen=True)
 class MqttConfig:
-    """Broker. password_file: the password's only home besides the environment variable POSEKERNEL_MQTT_PASSWORD.
+    """Broker. password_file: the password's only home besides the environment variable
+    POSEKERNEL_MQTT_PASSWORD.
 
-    discovery: announce the sensor to Home Assistant, below discovery_prefix (Home Assistant's own setting of that name).
-    format: of the pose stream; the live page reads JSON only. pose_rate_hz: no more poses a second are sent, 0 = all.
-    envelope_rate_hz: echo profiles a second, which the live page draws, 0 = none.
-    session_s: how long the broker keeps commands for a device that is away (MQTT 5). outbox: file for events that wait for the
-    broker, "" = <id>.outbox in runtime.state_dir; outbox_events: how many, before the oldest is dropped.
+    discovery: announce the sensor to Home Assistant, below discovery_prefix (Home Assistant's own
+    setting of that name). format: of the pose stream; the live page reads JSON only. pose_rate_hz:
+    no more poses a second are sent, 0 = all. envelope_rate_hz: echo profiles a second, which the
+    live page draws, 0 = none. session_s: how long the broker keeps commands for a device that is
+    away (MQTT 5). outbox: file for events that wait for the broker, "" = <id>.outbox in
+    runtime.state_dir; outbox_events: how many, before the oldest is dropped.
     """
 
     enabled: bool = True
@@ -191,7 +208,9 @@ class MqttConfig:
 
 @dataclass(frozen=True)
 class WebConfig:
-    """The live page. port: 0 = any free one. websocket_url: the broker's WebSockets listener, as the browser reaches it."""
+    """The live page. port: 0 = any free one. websocket_url: the broker's WebSockets listener, as
+    the browser reaches it.
+    """
 
     enabled: bool = False
     host: str = "127.0.0.1"
@@ -203,8 +222,8 @@ class WebConfig:
 class RuntimeConfig:
     """max_skew_ms: a sound period farther from the image than this is not used for it.
 
-    state_dir: what must survive a restart; "" = systemd's StateDirectory, else ~/.local/state/posekernel.
-    tflite: the runtime of the networks, "auto" = see execution.py.
+    state_dir: what must survive a restart; "" = systemd's StateDirectory, else
+    ~/.local/state/posekernel. tflite: the runtime of the networks, "auto" = see execution.py.
     """
 
     max_skew_ms: float = limited(150.0, 10.0, 2000.0)

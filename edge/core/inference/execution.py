@@ -1,4 +1,6 @@
-"""How the networks run on this board: as configured; for "auto" as `posekernel bench --save` found best here, else by default."""
+"""How the networks run on this board: as configured; for "auto" as `posekernel bench --save` found
+best here, else by default.
+"""
 
 import json
 import logging
@@ -44,7 +46,8 @@ class BoardChoice:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """runtime: name of the TFLite runtime, "" where none is installed. variant: of the fusion network.
+    """runtime: name of the TFLite runtime, "" where none is installed. variant: of the fusion
+    network.
 
     origin: whether a saved choice was used, in words.
     """
@@ -64,7 +67,9 @@ class Execution:
 
 
 def execution(config: Config) -> Execution:
-    """How this configuration's networks run here. A saved choice that cannot serve is a warning in the log, never an error."""
+    """How this configuration's networks run here. A saved choice that cannot serve is a warning in
+    the log, never an error.
+    """
     kind, lifter = config.lifter.kind, config.lifter
     asked = (config.runtime.tflite, config.keypoints.threads, lifter.threads, lifter.variant)
     saved, origin = _saved(choice_file(config)) if "auto" in asked else (None, "as configured")

@@ -1,4 +1,6 @@
-"""The one adapter to the two TFLite runtimes: ai-edge-litert where it is installed, else tflite-runtime."""
+"""The one adapter to the two TFLite runtimes: ai-edge-litert where it is installed, else
+tflite-runtime.
+"""
 
 import hashlib
 import importlib
@@ -21,12 +23,14 @@ RUNTIMES = tuple(_MODULES)  # the preferred one first
 
 
 class Model:
-    """A TFLite file ready to run, on XNNPACK with `threads` threads. Not to be shared between threads.
+    """A TFLite file ready to run, on XNNPACK with `threads` threads. Not to be shared between
+    threads.
 
-    Inputs and outputs are ordered by tensor name with numbers counted as numbers (Identity, Identity_1, ..., Identity_10), which
-    is the order of the graph's author and, unlike the file's own, survives conversion and quantisation.
-    runtime: one of RUNTIMES, "" for the first that is installed. sha256: of the file, as its card says. Raises ModelError when
-    the file is missing, corrupt, or not the one that its card or SHA256SUMS beside it lists.
+    Inputs and outputs are ordered by tensor name with numbers counted as numbers (Identity,
+    Identity_1, ..., Identity_10), which is the order of the graph's author and, unlike the file's
+    own, survives conversion and quantisation. runtime: one of RUNTIMES, "" for the first that is
+    installed. sha256: of the file, as its card says. Raises ModelError when the file is missing,
+    corrupt, or not the one that its card or SHA256SUMS beside it lists.
     """
 
     def __init__(
@@ -57,7 +61,8 @@ class Model:
         return tuple(_shape(d) for d in self._outputs)
 
     def run(self, *inputs: Tensor) -> list[Tensor]:
-        """One inference. inputs: one array per input, of its shape and dtype. Returns copies of the outputs.
+        """One inference. inputs: one array per input, of its shape and dtype. Returns copies of the
+        outputs.
 
         Raises ModelError when an array does not fit the model.
         """
@@ -77,7 +82,9 @@ class Model:
 
 
 def load_runtime(name: str = "") -> tuple[str, Any]:
-    """Name and Interpreter class of a runtime, "" for the first that is installed. Raises ModelError where it is not there."""
+    """Name and Interpreter class of a runtime, "" for the first that is installed. Raises
+    ModelError where it is not there.
+    """
     for runtime in (name,) if name else RUNTIMES:
         try:
             return runtime, importlib.import_module(_MODULES[runtime]).Interpreter

@@ -1,4 +1,6 @@
-"""What may be asked of a running sensor over MQTT: checks a command, word by word, and words the answer. Pure functions."""
+"""What may be asked of a running sensor over MQTT: checks a command, word by word, and words the
+answer. Pure functions.
+"""
 
 import json
 from collections.abc import Callable, Mapping
@@ -26,7 +28,9 @@ class Command:
 
 
 class CommandError(ValueError):
-    """A command that is not carried out: one sentence, and the request's id where one could be read."""
+    """A command that is not carried out: one sentence, and the request's id where one could be
+    read.
+    """
 
     def __init__(self, text: str, request: str | None = None) -> None:
         super().__init__(text)
@@ -81,7 +85,9 @@ def parse_command(name: str, payload: bytes, *, retained: bool, max_level_dbfs: 
 def result_message(
     device_id: str, command: str, request: str | None, ok: bool, text: str, *, utc_ns: int
 ) -> Message:
-    """The answer as a JSON-ready dict. text: one sentence: what was done, or what was found and is needed."""
+    """The answer as a JSON-ready dict. text: one sentence: what was done, or what was found and is
+    needed.
+    """
     return {
         "schema": RESULT_SCHEMA,
         "id": device_id,

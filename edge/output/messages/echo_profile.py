@@ -1,4 +1,6 @@
-"""The echo against distance as a small message: the mean envelope of the pose kernels, for people to look at."""
+"""The echo against distance as a small message: the mean envelope of the pose kernels, for people
+to look at.
+"""
 
 import time
 from collections.abc import Callable
@@ -20,7 +22,8 @@ _FLOOR_DB = -160.0  # of silence
 def echo_profile(
     kernels: Kernels, speed_of_sound_m_s: float, edges_m: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """Mean power over the pairs between neighbouring edges (B + 1,) of half the path [m] -> level (B,) [dB].
+    """Mean power over the pairs between neighbouring edges (B + 1,) of half the path [m] -> level
+    (B,) [dB].
 
     0 dB: a path that hands on what was played at full strength. Bins may be narrower than a sample.
     """
@@ -35,7 +38,8 @@ def echo_profile(
 
 
 class EnvelopeKeeper:
-    """Call `tick` with each image: it publishes the newest pose kernels' profile, at most mqtt.envelope_rate_hz times a second.
+    """Call `tick` with each image: it publishes the newest pose kernels' profile, at most
+    mqtt.envelope_rate_hz times a second.
 
     Without new sound nothing is published. clock: seconds, of the rate.
     """
@@ -93,7 +97,9 @@ def envelope_message(
     utc_ns: int,
     t_ns: int,
 ) -> Message:
-    """Levels (BINS,) between even edges (BINS + 1,) as a JSON-ready dict. t_ns: CLOCK_MONOTONIC of the sound's middle."""
+    """Levels (BINS,) between even edges (BINS + 1,) as a JSON-ready dict. t_ns: CLOCK_MONOTONIC of
+    the sound's middle.
+    """
     return {
         "schema": ENVELOPE_SCHEMA,
         "id": device_id,

@@ -1,4 +1,6 @@
-"""What happens in the room, as events: somebody comes or goes, enters or leaves a zone, falls, or is up again."""
+"""What happens in the room, as events: somebody comes or goes, enters or leaves a zone, falls, or
+is up again.
+"""
 
 import threading
 import time
@@ -14,7 +16,8 @@ from edge.output.messages.summary import ABSENT_S
 class EventKeeper:
     """Feed it every pose and, regularly, `tick`; it calls `emit` with each event. Thread-safe.
 
-    emit fills in `sequence`. Entering and leaving are in pairs: whoever leaves has left every zone first.
+    emit fills in `sequence`. Entering and leaving are in pairs: whoever leaves has left every zone
+    first.
     """
 
     def __init__(
@@ -48,8 +51,8 @@ class EventKeeper:
                 self._tell("fall_cleared")
 
     def tick(self, looking: bool = True) -> None:
-        """Time passes. Notices that nobody has been seen for a while. looking: whether the camera is read; else nobody can be
-        seen to leave.
+        """Time passes. Notices that nobody has been seen for a while. looking: whether the camera
+        is read; else nobody can be seen to leave.
         """
         with self._lock:
             if self._seen_s is not None and not looking:

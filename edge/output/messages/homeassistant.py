@@ -1,6 +1,8 @@
-"""The sensor as Home Assistant's MQTT device discovery describes it; pure functions, no connection (that is `mqtt.py`).
+"""The sensor as Home Assistant's MQTT device discovery describes it; pure functions, no connection
+(that is `mqtt.py`).
 
-https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload; Home Assistant 2024.11 and newer.
+https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload; Home Assistant 2024.11
+and newer.
 """
 
 import json
@@ -180,7 +182,9 @@ _OTHERS: dict[str, dict[str, Component]] = {
 
 
 def discovery_topic(config: MqttConfig, device_id: str) -> str:
-    """Where the device is announced (retained); an empty payload there removes the device and all its entities."""
+    """Where the device is announced (retained); an empty payload there removes the device and all
+    its entities.
+    """
     return f"{config.discovery_prefix}/device/{_serial(device_id)}/config"
 
 
@@ -197,7 +201,9 @@ def discovery_message(
     source: str,
     zones: Sequence[ZoneConfig] = (),
 ) -> Message:
-    """The announcement as a JSON-ready dict. source: kind of source; any but "device" is told in the model's name."""
+    """The announcement as a JSON-ready dict. source: kind of source; any but "device" is told in
+    the model's name.
+    """
     topic, serial = f"{config.base_topic}/{device_id}", _serial(device_id)
     components = {
         key: {**c, "expire_after": _EXPIRE_S}
@@ -228,10 +234,11 @@ def discovery_message(
 
 
 def removing(announcement: Message, before: bytes) -> Message:
-    """The announcement, which also removes what an earlier one (as the broker keeps it) had and it has not.
+    """The announcement, which also removes what an earlier one (as the broker keeps it) had and it
+    has not.
 
-    Home Assistant removes a component that comes with its platform only. What was removed stays listed so: Home Assistant may
-    have been away. A `before` that is none of ours changes nothing.
+    Home Assistant removes a component that comes with its platform only. What was removed stays
+    listed so: Home Assistant may have been away. A `before` that is none of ours changes nothing.
     """
     try:
         old = json.loads(before)["components"].items()

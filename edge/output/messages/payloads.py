@@ -23,10 +23,12 @@ Message = dict[str, Any]
 
 
 def pose_message(estimate: PoseEstimate, device_id: str) -> Message:
-    """One pose as a JSON-ready dict. Metres to the millimetre; a value that is not finite, or not known, is None.
+    """One pose as a JSON-ready dict. Metres to the millimetre; a value that is not finite, or not
+    known, is None.
 
-    frames names the frames of reference that the joints are given in: camera (x right, y down, z forward, origin at the camera)
-    and, where the camera's height is known, room (x right, y forward, z up, origin on the floor below the camera).
+    frames names the frames of reference that the joints are given in: camera (x right, y down, z
+    forward, origin at the camera) and, where the camera's height is known, room (x right, y
+    forward, z up, origin on the floor below the camera).
     """
     pose, room, activity = estimate.pose, estimate.joints_room, estimate.activity
     joints = [
@@ -70,9 +72,11 @@ def pose_message(estimate: PoseEstimate, device_id: str) -> Message:
 def summary_message(
     device_id: str, estimate: PoseEstimate | None, *, source: str, utc_ns: int, looking: bool = True
 ) -> Message:
-    """The retained state of the room as a JSON-ready dict, for automations. estimate: the newest pose, None for nobody in view.
+    """The retained state of the room as a JSON-ready dict, for automations. estimate: the newest
+    pose, None for nobody in view.
 
-    confidence: mean over the joints, 0..1. looking: whether the camera is open; where it is not, nothing is known of the room.
+    confidence: mean over the joints, 0..1. looking: whether the camera is open; where it is not,
+    nothing is known of the room.
     """
     pose = None if estimate is None else estimate.pose
     activity = Activity() if estimate is None else estimate.activity
@@ -105,7 +109,8 @@ def event_message(
     confidence: float,
     fall: tuple[float, float] | None = None,
 ) -> Message:
-    """Something that happened, as a JSON-ready dict. Its `sequence` is None until whoever delivers it numbers it.
+    """Something that happened, as a JSON-ready dict. Its `sequence` is None until whoever delivers
+    it numbers it.
 
     zone: name, for zone events. fall: drop of the trunk's middle [m] and the time it took [s].
     """
@@ -136,10 +141,11 @@ def status_message(
     recording: bool = False,
     utc_ns: int | None = None,
 ) -> Message:
-    """The retained state of a device as a JSON-ready dict; reason: why it is offline, "" while online.
+    """The retained state of a device as a JSON-ready dict; reason: why it is offline, "" while
+    online.
 
-    recording: raw sound and images are being written. utc_ns: when it became so; None in a last will, which is written before
-    its moment is known.
+    recording: raw sound and images are being written. utc_ns: when it became so; None in a last
+    will, which is written before its moment is known.
     """
     return {
         "schema": STATUS_SCHEMA,
@@ -154,12 +160,16 @@ def status_message(
 
 
 def encode(message: Mapping[str, Any]) -> bytes:
-    """A message as compact UTF-8 JSON. Raises ValueError for NaN and infinities, which JSON does not have."""
+    """A message as compact UTF-8 JSON. Raises ValueError for NaN and infinities, which JSON does
+    not have.
+    """
     return json.dumps(message, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
 def encode_cbor(message: Mapping[str, Any]) -> bytes:
-    """The same message as CBOR (RFC 8949), a fifth smaller; numbers that are not whole are in single precision."""
+    """The same message as CBOR (RFC 8949), a fifth smaller; numbers that are not whole are in
+    single precision.
+    """
     return cbor2.dumps(_single(message), canonical=True)
 
 

@@ -1,4 +1,6 @@
-"""When the retained summary of the room changes: dead-bands, a rate limit, and noticing that nobody is left."""
+"""When the retained summary of the room changes: dead-bands, a rate limit, and noticing that nobody
+is left.
+"""
 
 import math
 import threading
@@ -10,7 +12,8 @@ from edge.core.pose import PoseEstimate
 from edge.output.messages.payloads import Message, summary_message
 
 ABSENT_S = 3.0  # unseen for so long: the room counts as empty; shorter gaps are the detector's
-REFRESH_S = 60.0  # said again unchanged, so that a reader can tell a quiet room from a sensor that no longer looks
+# said again unchanged, so that a reader can tell a quiet room from a sensor that no longer looks
+REFRESH_S = 60.0
 _SPACING_S = 1.0
 _BANDS = {"mid_hip_distance_m": 0.10, "height_m": 0.03, "confidence": 0.10, "floor_m": 0.20}
 
@@ -18,8 +21,8 @@ _BANDS = {"mid_hip_distance_m": 0.10, "height_m": 0.03, "confidence": 0.10, "flo
 class SummaryKeeper:
     """Feed it every pose and, regularly, `tick`; it calls `publish` with each new summary.
 
-    Occupancy and zones are told at once, anything else at most once a second and only beyond its dead-band. While nobody looks,
-    the room is told as unknown, not as empty. Thread-safe.
+    Occupancy and zones are told at once, anything else at most once a second and only beyond its
+    dead-band. While nobody looks, the room is told as unknown, not as empty. Thread-safe.
     """
 
     def __init__(
@@ -45,7 +48,9 @@ class SummaryKeeper:
             self._consider(estimate)
 
     def tick(self, looking: bool = True) -> None:
-        """Time passes. Notices that nobody has been seen for a while. looking: whether the camera is read."""
+        """Time passes. Notices that nobody has been seen for a while. looking: whether the camera
+        is read.
+        """
         with self._lock:
             if not looking:
                 self._seen_s = (

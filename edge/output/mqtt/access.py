@@ -1,4 +1,6 @@
-"""Getting into an MQTT broker: password, TLS, and one clear sentence for every way to be kept out, never with a secret in it."""
+"""Getting into an MQTT broker: password, TLS, and one clear sentence for every way to be kept out,
+never with a secret in it.
+"""
 
 import os
 import socket
@@ -27,7 +29,9 @@ class RefusedError(BrokerError):
 
 
 def read_password(config: MqttConfig) -> str | None:
-    """The password from mqtt.password_file or else the environment; None where there is none. Raises RefusedError."""
+    """The password from mqtt.password_file or else the environment; None where there is none.
+    Raises RefusedError.
+    """
     if not config.password_file:
         return os.environ.get(PASSWORD_VARIABLE)
     try:
@@ -43,7 +47,9 @@ def read_password(config: MqttConfig) -> str | None:
 
 
 def tls_context(config: MqttConfig) -> ssl.SSLContext:
-    """TLS 1.2 or newer, broker verified against mqtt.ca_file or the system's authorities. Raises RefusedError."""
+    """TLS 1.2 or newer, broker verified against mqtt.ca_file or the system's authorities. Raises
+    RefusedError.
+    """
     try:
         context = ssl.create_default_context(cafile=config.ca_file or None)
     except OSError as e:
@@ -53,7 +59,8 @@ def tls_context(config: MqttConfig) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if config.client_cert:
         try:
-            # A password callback, because OpenSSL would otherwise ask for an encrypted key's at the terminal.
+            # A password callback, because OpenSSL would otherwise ask for an encrypted key's at the
+            # terminal.
             context.load_cert_chain(config.client_cert, config.client_key, password=lambda: "")
         except (OSError, ValueError) as e:
             raise RefusedError(
@@ -143,7 +150,8 @@ def explain_early_end(config: MqttConfig) -> BrokerError:
 def _tls_alert(config: MqttConfig) -> str:
     """What the broker says to our client certificate, "" for nothing.
 
-    With TLS 1.3 it says so after the handshake. Who writes first, as paho does, may lose the answer: so this only listens.
+    With TLS 1.3 it says so after the handshake. Who writes first, as paho does, may lose the
+    answer: so this only listens.
     """
     try:
         with (

@@ -1,4 +1,6 @@
-"""Short visits to a broker: whether it takes us and what we do (for `doctor`), and clearing what it keeps of a removed device."""
+"""Short visits to a broker: whether it takes us and what we do (for `doctor`), and clearing what it
+keeps of a removed device.
+"""
 
 import secrets
 import threading
@@ -15,10 +17,12 @@ RETAINED = ("summary", "control", "status")
 
 
 def check(config: MqttConfig, device_id: str | None = None) -> str | None:
-    """Try the broker once: None when it takes us, otherwise one sentence with the trouble and its remedy.
+    """Try the broker once: None when it takes us, otherwise one sentence with the trouble and its
+    remedy.
 
-    device_id: also try whether we may write below that device's topic and hear commands there, with an empty message to
-    `.../cmd/check`, which sensors ignore. A denied MQTT 3.1.1 client cannot tell the two apart.
+    device_id: also try whether we may write below that device's topic and hear commands there, with
+    an empty message to `.../cmd/check`, which sensors ignore. A denied MQTT 3.1.1 client cannot
+    tell the two apart.
     """
     echo = threading.Event()
     connection = Connection(
@@ -44,7 +48,9 @@ def check(config: MqttConfig, device_id: str | None = None) -> str | None:
 
 
 def forget(config: MqttConfig, device_id: str) -> None:
-    """Clear what the broker retains of a device that is gone; Home Assistant then removes it. Raises BrokerError."""
+    """Clear what the broker retains of a device that is gone; Home Assistant then removes it.
+    Raises BrokerError.
+    """
     topics = [f"{config.base_topic}/{device_id}/{name}" for name in RETAINED]
     if config.discovery:
         topics.insert(

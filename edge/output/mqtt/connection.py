@@ -1,6 +1,7 @@
 """One connection to an MQTT broker, from CONNECT to its end.
 
-paho's callbacks run on its own thread and partly under its own locks: here they only set events and store values.
+paho's callbacks run on its own thread and partly under its own locks: here they only set events and
+store values.
 """
 
 import socket
@@ -34,7 +35,8 @@ from edge.output.mqtt.access import (
 )
 
 MAX_IN_FLIGHT = 32
-MAX_WAIT_S = 2.0  # of the oldest stream message that has not left: what comes behind it would be told too late
+# of the oldest stream message that has not left: what comes behind it would be told too late
+MAX_WAIT_S = 2.0
 _MAX_UNSENT_BYTES = 4096  # in the kernel, whose own limit holds minutes of poses
 MAX_INCOMING_BYTES = 65536  # a broker with MQTT 5 keeps anything larger from us
 _UNSPECIFIED, _TAKEN_OVER = 128, 142
@@ -69,9 +71,10 @@ class Posted:
 class Connection:
     """One connection; never reused after its end. `open` it, `publish`, `close` it.
 
-    lost: set when the connection ended for whatever cause; then on_lost was called, from paho's thread. on_message gets what
-    comes in on the subscribed topics, from the same thread: it must only note it. session_s: how long the broker keeps
-    subscriptions and what they missed while we are away (MQTT 5).
+    lost: set when the connection ended for whatever cause; then on_lost was called, from paho's
+    thread. on_message gets what comes in on the subscribed topics, from the same thread: it must
+    only note it. session_s: how long the broker keeps subscriptions and what they missed while we
+    are away (MQTT 5).
     """
 
     def __init__(
@@ -101,7 +104,9 @@ class Connection:
         self._denied: dict[int, str] = {}
 
     def open(self) -> None:
-        """Connect and wait for the broker's answer. Raises BrokerError, RefusedError where waiting cannot mend it."""
+        """Connect and wait for the broker's answer. Raises BrokerError, RefusedError where waiting
+        cannot mend it.
+        """
         config = self._config
         self._client = client = self._make_client()
         version5: dict[str, Any] = {}
@@ -131,7 +136,8 @@ class Connection:
             raise explain_early_end(config)
 
     def publish(self, topic: str, payload: bytes) -> bool:
-        """Hand over a stream message (QoS 0); False when it was not taken: no connection, or the broker does not keep up.
+        """Hand over a stream message (QoS 0); False when it was not taken: no connection, or the
+        broker does not keep up.
 
         Not thread-safe: one caller at a time.
         """
@@ -150,7 +156,9 @@ class Connection:
     def publish_acknowledged(
         self, topic: str, payload: bytes, timeout_s: float, *, retain: bool = True
     ) -> None:
-        """Publish at QoS 1 and wait for the broker's acknowledgement. Raises BrokerError when it denies or does not answer."""
+        """Publish at QoS 1 and wait for the broker's acknowledgement. Raises BrokerError when it
+        denies or does not answer.
+        """
         config, client = self._config, self._client
         if client is None:
             raise BrokerError(f"{where(config)}: not connected")
@@ -187,7 +195,9 @@ class Connection:
         return Posted(info, self._denied)
 
     def subscribe(self, *topics: str, own: bool = False) -> None:
-        """Ask for topics at QoS 1, without waiting. With MQTT 5 what is retained is heard as such, and our own only if `own`."""
+        """Ask for topics at QoS 1, without waiting. With MQTT 5 what is retained is heard as such,
+        and our own only if `own`.
+        """
         if self._client is None or not topics:
             return
         if self._config.protocol == 5:
@@ -202,7 +212,9 @@ class Connection:
         return sum(not info.is_published() for _, info in self._pending)
 
     def ending(self, again: bool = False) -> BrokerError:
-        """Why the connection ended. again: it keeps ending soon after it was made, as when two clients use one id."""
+        """Why the connection ended. again: it keeps ending soon after it was made, as when two
+        clients use one id.
+        """
         broker = where(self._config)
         if again or (self._end is not None and self._end.value == _TAKEN_OVER):
             return RefusedError(
@@ -226,7 +238,8 @@ class Connection:
             with suppress(OSError):
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
         client.loop_stop()
-        # Breaks the reference cycle, so that paho's sockets close now and not at some garbage collection.
+        # Breaks the reference cycle, so that paho's sockets close now and not at some garbage
+        # collection.
         client.on_connect = client.on_disconnect = client.on_publish = client.on_message = None
 
     def _make_client(self) -> paho.Client:
@@ -278,7 +291,8 @@ class Connection:
     def _published(
         self, _client: Any, _data: Any, mid: int, reason: ReasonCode, _properties: Any
     ) -> None:
-        # paho holds its outgoing lock here: taking a lock that is also held around publish() would deadlock.
+        # paho holds its outgoing lock here: taking a lock that is also held around publish() would
+        # deadlock.
         if reason.is_failure:
             self._denied[mid] = str(reason)
         else:

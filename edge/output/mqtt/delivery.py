@@ -1,4 +1,6 @@
-"""From the outbox to the broker: in order, a bounded number at a time, gone from the outbox only once acknowledged."""
+"""From the outbox to the broker: in order, a bounded number at a time, gone from the outbox only
+once acknowledged.
+"""
 
 import time
 from collections import deque
@@ -12,7 +14,9 @@ _DENIED_S = 30.0  # until a denied event is tried again: the access list may hav
 
 
 class Delivery:
-    """Sends one outbox to one topic. Used by one thread; `begin` anew with each connection, then `step` until it is lost."""
+    """Sends one outbox to one topic. Used by one thread; `begin` anew with each connection, then
+    `step` until it is lost.
+    """
 
     def __init__(self, outbox: Outbox, topic: str) -> None:
         self.outbox = outbox
@@ -28,7 +32,8 @@ class Delivery:
         self._quiet_until_s = 0.0
 
     def step(self, connection: Connection) -> str | None:
-        """Take the answers that came and hand over what waits. A text when the broker denied an event: its reason.
+        """Take the answers that came and hand over what waits. A text when the broker denied an
+        event: its reason.
 
         Raises BrokerError when the connection is lost.
         """

@@ -1,4 +1,6 @@
-"""An MQTT broker of our own for `demo`, on loopback only and open to all there: mosquitto, or else amqtt in this process."""
+"""An MQTT broker of our own for `demo`, on loopback only and open to all there: mosquitto, or else
+amqtt in this process.
+"""
 
 import asyncio
 import logging
@@ -21,8 +23,9 @@ HOST = "127.0.0.1"
 _START_TIMEOUT_S = 10.0
 _ATTEMPTS = 3  # another program may take a port between our looking and the broker's listening
 
-# Runs mosquitto so that it cannot outlive us, not even kill -9. A program of its own, because code between fork and exec
-# (subprocess's preexec_fn) may deadlock in a process with threads. Argument 1: our process id; then the command.
+# Runs mosquitto so that it cannot outlive us, not even kill -9. A program of its own, because code
+# between fork and exec (subprocess's preexec_fn) may deadlock in a process with threads. Argument
+# 1: our process id; then the command.
 _TIED_TO_PARENT = """
 import ctypes, os, signal, sys
 PR_SET_PDEATHSIG = 1
@@ -33,11 +36,13 @@ if os.getppid() == int(sys.argv[1]):
 
 
 class EmbeddedBroker:
-    """`with EmbeddedBroker() as broker:` serves MQTT at broker.host, broker.port and over WebSockets at broker.websocket_port.
+    """`with EmbeddedBroker() as broker:` serves MQTT at broker.host, broker.port and over
+    WebSockets at broker.websocket_port.
 
-    kind: "mosquitto" where it is installed, else "amqtt"; given, it must be that one. protocol: what to set MqttConfig.protocol
-    to (amqtt knows MQTT 3.1.1 only). Nothing is kept on disk; no process remains when ours ends, in whatever way; open it from
-    a thread that lives as long. Raises BrokerError when neither is installed or it does not start.
+    kind: "mosquitto" where it is installed, else "amqtt"; given, it must be that one. protocol:
+    what to set MqttConfig.protocol to (amqtt knows MQTT 3.1.1 only). Nothing is kept on disk; no
+    process remains when ours ends, in whatever way; open it from a thread that lives as long.
+    Raises BrokerError when neither is installed or it does not start.
     """
 
     host = HOST
@@ -85,7 +90,9 @@ class EmbeddedBroker:
 
 
 def find_mosquitto() -> str | None:
-    """The path of mosquitto's program, which distributions put where only root's PATH reaches; None where it is not installed."""
+    """The path of mosquitto's program, which distributions put where only root's PATH reaches; None
+    where it is not installed.
+    """
     return shutil.which("mosquitto") or shutil.which(
         "mosquitto", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
     )
@@ -113,7 +120,9 @@ class _Mosquitto:
             f"listener {port} {HOST}",
             f"listener {websocket_port} {HOST}",
             "protocol websockets",
-            "socket_domain ipv4",  # without it mosquitto 2.0's WebSockets listen on every interface, whatever the address above
+            # without it mosquitto 2.0's WebSockets listen on every interface, whatever the address
+            # above
+            "socket_domain ipv4",
             "allow_anonymous true",
             "persistence false",
             "log_dest stderr",

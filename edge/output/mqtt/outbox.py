@@ -1,4 +1,6 @@
-"""Events that wait for the broker: numbered, on disk before they count as said, and in order, over restarts and power cuts."""
+"""Events that wait for the broker: numbered, on disk before they count as said, and in order, over
+restarts and power cuts.
+"""
 
 import logging
 import os
@@ -39,12 +41,15 @@ T = TypeVar("T")
 
 
 class Outbox:
-    """A queue of events in an SQLite file (WAL, synchronous = FULL), made with the first event. Thread-safe; raises nothing.
+    """A queue of events in an SQLite file (WAL, synchronous = FULL), made with the first event.
+    Thread-safe; raises nothing.
 
-    Each event gets the next `sequence`, over restarts, too. A new file begins at the time in microseconds, so
-    that a device that lost its file does not say old numbers again. Beyond `capacity` the oldest is dropped and counted. A
-    damaged file is moved aside and a new one begun. While the disk is full or cannot be written events are kept in memory, and
-    their numbers jump to the time: the file, which does not know them, gives its own next after a restart. path None: in memory.
+    Each event gets the next `sequence`, over restarts, too. A new file begins at the time in
+    microseconds, so that a device that lost its file does not say old numbers again. Beyond
+    `capacity` the oldest is dropped and counted. A damaged file is moved aside and a new one begun.
+    While the disk is full or cannot be written events are kept in memory, and their numbers jump to
+    the time: the file, which does not know them, gives its own next after a restart. path None: in
+    memory.
     """
 
     def __init__(self, path: Path | None, capacity: int = 1000) -> None:
@@ -64,7 +69,9 @@ class Outbox:
                 self._attempt(lambda file: None)
 
     def add(self, message: Message) -> int:
-        """Number an event (its `sequence` is set) and keep it; on disk on return where that is possible. Returns the number."""
+        """Number an event (its `sequence` is set) and keep it; on disk on return where that is
+        possible. Returns the number.
+        """
         with self._lock:
             if self._path is not None:
                 self._attempt(lambda file: None)  # the last sequence must be known
@@ -81,7 +88,9 @@ class Outbox:
             return self._last
 
     def pending(self, after: int, limit: int) -> list[Stored]:
-        """The oldest events beyond sequence `after`, as (sequence, payload), oldest first, at most `limit`."""
+        """The oldest events beyond sequence `after`, as (sequence, payload), oldest first, at most
+        `limit`.
+        """
         with self._lock:
             found: list[Stored] = []
             if self._file is not None:
@@ -125,8 +134,8 @@ class Outbox:
         self._memory.append((sequence, encode(message)))
 
     def _attempt(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
-        """Do `work` on the file, opening it first where needed. None when that fails; the trouble is logged once, until `_store`
-        does its work again: a full disk can still be read.
+        """Do `work` on the file, opening it first where needed. None when that fails; the trouble
+        is logged once, until `_store` does its work again: a full disk can still be read.
         """
         for again in (True, False):
             try:
@@ -181,7 +190,9 @@ class Outbox:
         self._file = file
 
     def _store(self, file: sqlite3.Connection) -> None:
-        """One transaction: what waits in memory goes in, what is done with goes out, and no more than the capacity stays."""
+        """One transaction: what waits in memory goes in, what is done with goes out, and no more
+        than the capacity stays.
+        """
         file.execute("BEGIN IMMEDIATE")
         try:
             file.executemany("INSERT OR REPLACE INTO event VALUES (?, ?)", self._memory)

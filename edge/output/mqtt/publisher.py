@@ -1,4 +1,6 @@
-"""Poses and state to an MQTT broker: connects by itself, comes back by itself, never holds the pipeline up."""
+"""Poses and state to an MQTT broker: connects by itself, comes back by itself, never holds the
+pipeline up.
+"""
 
 import logging
 import queue
@@ -49,8 +51,9 @@ log = logging.getLogger(__name__)
 class MqttCounters:
     """What happened to the stream so far; only ever grows.
 
-    published: handed to a connection. dropped: not handed over, as the broker was away or did not keep up. lost: handed over,
-    but known not to have left when the connection broke. limited: held back by mqtt.pose_rate_hz. connections: made so far.
+    published: handed to a connection. dropped: not handed over, as the broker was away or did not
+    keep up. lost: handed over, but known not to have left when the connection broke. limited: held
+    back by mqtt.pose_rate_hz. connections: made so far.
     """
 
     published: int = 0
@@ -61,14 +64,17 @@ class MqttCounters:
 
 
 class MqttPublisher:
-    """Publishes to `<base_topic>/<device_id>/pose` (QoS 0), `.../status` (QoS 1, retained, last will) and further retained
-    topics until closed, and announces the device to Home Assistant where mqtt.discovery is set. Events (`.../event`, QoS 1) go
-    through an outbox, kept at `outbox_path` (None: in memory): each arrives at least once and in order, over restarts of either.
+    """Publishes to `<base_topic>/<device_id>/pose` (QoS 0), `.../status` (QoS 1, retained, last
+    will) and further retained topics until closed, and announces the device to Home Assistant where
+    mqtt.discovery is set. Events (`.../event`, QoS 1) go through an outbox, kept at `outbox_path`
+    (None: in memory): each arrives at least once and in order, over restarts of either.
 
-    commands: what came on `.../cmd/+`, for whoever carries commands out. recording: said in the status while online.
+    commands: what came on `.../cmd/+`, for whoever carries commands out. recording: said in the
+    status while online.
 
-    It connects on a thread of its own and keeps trying; meanwhile messages are dropped and counted. The log gets one line per
-    change of state, `last_error` the present trouble (one sentence), None while connected. Raises nothing once constructed.
+    It connects on a thread of its own and keeps trying; meanwhile messages are dropped and counted.
+    The log gets one line per change of state, `last_error` the present trouble (one sentence), None
+    while connected. Raises nothing once constructed.
     """
 
     def __init__(
@@ -132,7 +138,9 @@ class MqttPublisher:
         return self._connected.is_set()
 
     def wait_connected(self, timeout_s: float) -> bool:
-        """Wait until connected; False when that did not happen in time (`last_error` then tells why)."""
+        """Wait until connected; False when that did not happen in time (`last_error` then tells
+        why).
+        """
         return self._connected.wait(timeout_s)
 
     def topic(self, name: str) -> str:
@@ -140,7 +148,9 @@ class MqttPublisher:
         return f"{self._config.base_topic}/{self._device_id}/{name}"
 
     def publish_pose(self, message: Message) -> bool:
-        """Send a pose at once or drop it; never waits for the network. Returns whether it was handed over."""
+        """Send a pose at once or drop it; never waits for the network. Returns whether it was
+        handed over.
+        """
         now = time.monotonic()
         if now < self._next_pose_s:
             self.counters.limited += 1
@@ -150,32 +160,42 @@ class MqttPublisher:
         return self._stream("pose", ENCODERS[self._config.format](message))
 
     def publish_stream(self, name: str, message: Message) -> bool:
-        """Send a message (JSON, QoS 0, not retained) at once or drop and count it. Returns whether it was handed over."""
+        """Send a message (JSON, QoS 0, not retained) at once or drop and count it. Returns whether
+        it was handed over.
+        """
         return self._stream(name, encode(message))
 
     def publish_answer(self, message: Message) -> None:
-        """Answer a command on `.../cmd/result` (QoS 1); while the broker is away the newest few wait in memory."""
+        """Answer a command on `.../cmd/result` (QoS 1); while the broker is away the newest few
+        wait in memory.
+        """
         self._answers.append(encode(message))
         self._wake.set()
 
     def publish_event(self, message: Message) -> int:
-        """Number an event and deliver it, at least once and in order, now or when the broker is back; durable on return.
+        """Number an event and deliver it, at least once and in order, now or when the broker is
+        back; durable on return.
 
-        Sets message's `sequence`, which it returns: one more than the device's last, restarts included.
+        Sets message's `sequence`, which it returns: one more than the device's last, restarts
+        included.
         """
         sequence = self.outbox.add(message)
         self._wake.set()
         return sequence
 
     def publish_retained(self, name: str, message: Message) -> None:
-        """Keep one of this device's retained topics at `message`: delivered at QoS 1 now, or once connected; the newest wins."""
+        """Keep one of this device's retained topics at `message`: delivered at QoS 1 now, or once
+        connected; the newest wins.
+        """
         with self._lock:
             self._retained[self.topic(name)] = encode(message)
             self._untold.add(self.topic(name))
         self._wake.set()
 
     def close(self) -> None:
-        """Publish the offline status and disconnect, in under a second whatever the broker does; safe to call twice."""
+        """Publish the offline status and disconnect, in under a second whatever the broker does;
+        safe to call twice.
+        """
         self._closing.set()
         self._wake.set()
         self._thread.join(_CLOSE_S)
@@ -219,7 +239,9 @@ class MqttPublisher:
             )
 
     def _serve(self) -> None:
-        """One connection from its opening to its end. Returns when closing; raises BrokerError for every other end."""
+        """One connection from its opening to its end. Returns when closing; raises BrokerError for
+        every other end.
+        """
         will = (self.topic("status"), self._status("offline", "connection lost", at_will=True))
         connection = Connection(
             self._config,
@@ -232,7 +254,8 @@ class MqttPublisher:
         short_lived, self._short_lived = self._short_lived, 0
         try:
             connection.open()
-            # First: who reads that we are online may command, and by the acknowledgement an earlier announcement has been heard.
+            # First: who reads that we are online may command, and by the acknowledgement an earlier
+            # announcement has been heard.
             connection.subscribe(self.topic("cmd/+"), *self._announcing())
             connection.publish_acknowledged(
                 self.topic("status"), self._status("online", ""), _ACK_TIMEOUT_S
@@ -257,7 +280,9 @@ class MqttPublisher:
             connection.close()
 
     def _attend(self, connection: Connection) -> None:
-        """Keep the retained topics up to date until closing or until the connection is lost. Raises BrokerError."""
+        """Keep the retained topics up to date until closing or until the connection is lost. Raises
+        BrokerError.
+        """
         with self._lock:
             self._untold = set(
                 self._retained
@@ -312,7 +337,9 @@ class MqttPublisher:
                 raise
 
     def _remove_stale(self) -> None:
-        """Home Assistant keeps a zone that is no longer announced, unless it is told. The lock is held."""
+        """Home Assistant keeps a zone that is no longer announced, unless it is told. The lock is
+        held.
+        """
         before, self._announced = self._announced, None
         if before is not None and self._announcement is not None:
             topic, payload = (
@@ -386,5 +413,7 @@ class MqttPublisher:
 
 
 def _delay_s(failures: int, longest_s: float) -> float:
-    """Exponential back-off with jitter, so that a site's devices do not all come back in the same instant."""
+    """Exponential back-off with jitter, so that a site's devices do not all come back in the same
+    instant.
+    """
     return random.uniform(0.5, 1.0) * min(longest_s, _FIRST_DELAY_S * 2.0 ** min(failures - 1, 16))

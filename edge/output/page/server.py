@@ -1,4 +1,6 @@
-"""The live page: static files and one description of the sensor, over HTTP. Poses come from the broker, or from a recording."""
+"""The live page: static files and one description of the sensor, over HTTP. Poses come from the
+broker, or from a recording.
+"""
 
 import io
 import ipaddress
@@ -26,7 +28,8 @@ from edge.core.rig import Rig
 FILES = Path(__file__).parent / "web"
 PAGE_SCHEMA = "posekernel.page/1"
 RECORDING = "recording.jsonl"
-# mimetypes asks the system's tables, which may call JavaScript anything; browsers refuse modules that are not text/javascript.
+# mimetypes asks the system's tables, which may call JavaScript anything; browsers refuse modules
+# that are not text/javascript.
 _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -40,11 +43,13 @@ log = logging.getLogger(__name__)
 
 
 def page_description(config: Config, rig: Rig) -> dict[str, Any]:
-    """What the page must know besides the messages: where they come from, and the sensor's geometry.
+    """What the page must know besides the messages: where they come from, and the sensor's
+    geometry.
 
-    Positions are in the room frame where the camera's height is known, else in axes like the room's with the camera at the origin
-    (frame "camera"): x right, y forward, z up, metres. frustum: (4, 3) the image's corners 1 m in front of the camera. zones: on
-    the floor. websocket_url: None without a broker; recording: file beside the page that is played then, or None.
+    Positions are in the room frame where the camera's height is known, else in axes like the room's
+    with the camera at the origin (frame "camera"): x right, y forward, z up, metres. frustum: (4,
+    3) the image's corners 1 m in front of the camera. zones: on the floor. websocket_url: None
+    without a broker; recording: file beside the page that is played then, or None.
     """
     camera = rig.camera
     corners = camera.rays(
@@ -80,11 +85,12 @@ def page_description(config: Config, rig: Rig) -> dict[str, Any]:
 class WebServer:
     """`with WebServer(config, rig) as server:` serves the page at server.url until closed.
 
-    Only the files that ship with the page exist for it: they are read once, by name, and no request is ever turned into a path.
-    A request must name this machine in its Host header (see `_own_hosts`), be read within 10 s and 16 KiB, and its answer taken
-    within 10 s; connections beyond 32 at a time are closed at once.
-    recording: content of a message file (`MessageFile`), which the page then plays instead of listening to a broker.
-    Raises ConfigError when it cannot listen at web.host, web.port.
+    Only the files that ship with the page exist for it: they are read once, by name, and no request
+    is ever turned into a path. A request must name this machine in its Host header (see
+    `_own_hosts`), be read within 10 s and 16 KiB, and its answer taken within 10 s; connections
+    beyond 32 at a time are closed at once. recording: content of a message file (`MessageFile`),
+    which the page then plays instead of listening to a broker. Raises ConfigError when it cannot
+    listen at web.host, web.port.
     """
 
     def __init__(self, config: Config, rig: Rig, recording: bytes | None = None) -> None:
@@ -231,7 +237,9 @@ class _Handler(BaseHTTPRequestHandler):
             )
 
     def parse_request(self) -> bool:
-        """Also refuses a Host that is not this machine: a page whose name was pointed here (DNS rebinding) sends its own."""
+        """Also refuses a Host that is not this machine: a page whose name was pointed here (DNS
+        rebinding) sends its own.
+        """
         if not super().parse_request():
             return False
         self.connection.settimeout(_REQUEST_S)  # for the answer as a whole
@@ -280,7 +288,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _own_hosts(host: str, port: int, named: bool) -> frozenset[str]:
-    """The Host headers of this page, in lower case: web.host and the loopback names; named: the machine's own names as well."""
+    """The Host headers of this page, in lower case: web.host and the loopback names; named: the
+    machine's own names as well.
+    """
     names = {host, "localhost", "127.0.0.1", "[::1]"} - {""}
     if named:
         full = socket.gethostname()

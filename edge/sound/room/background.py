@@ -1,11 +1,13 @@
 """The empty room: what is subtracted from each response to leave what the body adds.
 
-The learned response is fitted to each live one on the part before a body can be heard (drift.py), tracked from period to period.
-It is learned fast while nobody is seen; while somebody is, only what stays while the body moves leaks in slowly. Noise and
-breathing are no evidence of that: it takes energy that comes and goes in range (motion.py).
+The learned response is fitted to each live one on the part before a body can be heard (drift.py),
+tracked from period to period. It is learned fast while nobody is seen; while somebody is, only what
+stays while the body moves leaks in slowly. Noise and breathing are no evidence of that: it takes
+energy that comes and goes in range (motion.py).
 
-The first FIRST_PERIODS periods that are alike while `person` is False are the empty room at once. Somebody who keeps still out
-of the camera's view then becomes part of it until that is learned anew, so the caller starts only once the room is empty.
+The first FIRST_PERIODS periods that are alike while `person` is False are the empty room at once.
+Somebody who keeps still out of the camera's view then becomes part of it until that is learned
+anew, so the caller starts only once the room is empty.
 """
 
 import time
@@ -26,21 +28,25 @@ Array = npt.NDArray[np.float64]
 ComplexArray = npt.NDArray[np.complex64]
 IntArray = npt.NDArray[np.int64]
 
-# Periods that must agree before they count as an empty room, and how alike (normalised correlation) they must be.
+# Periods that must agree before they count as an empty room, and how alike (normalised correlation)
+# they must be.
 FIRST_PERIODS = 8
 _ALIKE = 0.7
-# Less like the learned room than this, a period is a fault (muted, misaligned, another rig) and is not used.
+# Less like the learned room than this, a period is a fault (muted, misaligned, another rig) and is
+# not used.
 _USABLE = 0.4
 _FIT_STEPS = 2
 _TAIL_ROUNDS = 3
 _TAIL_EVERY_S = 0.4
-# After a silence, as between pings, what is late is missing for so many periods: nothing is learned from them.
+# After a silence, as between pings, what is late is missing for so many periods: nothing is learned
+# from them.
 _SILENCE_S, _SETTLING_PERIODS, _SETTLING_S = 1.0, 3, 0.35
 _GAINS = (0.1, 10.0)
 _LONG_S = 600.0  # the air may be degrees warmer after it
 # The body's pulse begins before its time of arrival, by about the inverse of the bandwidth.
 _PULSES_BEFORE_ARRIVAL = 1.5
-# After a silence (pings are rare while nobody is seen) one period must not replace what many had averaged.
+# After a silence (pings are rare while nobody is seen) one period must not replace what many had
+# averaged.
 _LONGEST_STEP_S = 1.0
 
 
@@ -59,11 +65,13 @@ class Background:
         leak_s: float = 300.0,
         track_drift: bool = True,
     ) -> None:
-        """period_s: of the excitation [s]; None leaves reverberation that outlasts it to drift unmodelled (aliased_tail.py).
+        """period_s: of the excitation [s]; None leaves reverberation that outlasts it to drift
+        unmodelled (aliased_tail.py).
 
-        adapt_s: time constant of learning while nobody is seen [s].
-        leak_s: time constant of learning while somebody is seen and moves [s]; inf freezes. A body that keeps its place, for
-        instance breathing in a chair, is not learned. track_drift: False subtracts the learned response as it is.
+        adapt_s: time constant of learning while nobody is seen [s]. leak_s: time constant of
+        learning while somebody is seen and moves [s]; inf freezes. A body that keeps its place, for
+        instance breathing in a chair, is not learned. track_drift: False subtracts the learned
+        response as it is.
         """
         self.rig, self.sample_rate_hz, self.band_hz = rig, float(sample_rate_hz), band_hz
         self.window_samples = int(window_samples)
@@ -116,11 +124,13 @@ class Background:
     ) -> ComplexArray | None:
         """Analytic responses (P, T) of one good period -> pose kernels (P, T) complex64.
 
-        t_ns: on any steady clock. person: somebody may be in the room. first_arrival_s: (P,) earliest time at which a body can
-        be heard [s]; None with a person keeps the last fit. Returns None until an empty room was learned, and for a period that
-        does not look like this room (counted in `rejected`, nothing is learned from it). `residual_db` tells how much of the
-        fitted part is left. The first empty room takes FIRST_PERIODS periods, however soon they come: hold back, or pass
-        person=True, until the room may be empty. Raises ConfigError on a wrong shape.
+        t_ns: on any steady clock. person: somebody may be in the room. first_arrival_s: (P,)
+        earliest time at which a body can be heard [s]; None with a person keeps the last fit.
+        Returns None until an empty room was learned, and for a period that does not look like this
+        room (counted in `rejected`, nothing is learned from it). `residual_db` tells how much of
+        the fitted part is left. The first empty room takes FIRST_PERIODS periods, however soon they
+        come: hold back, or pass person=True, until the room may be empty. Raises ConfigError on a
+        wrong shape.
         """
         y = np.ascontiguousarray(responses, np.complex64)
         if y.shape != self._shape:
@@ -165,7 +175,9 @@ class Background:
         return body
 
     def remember(self, responses: ComplexArray) -> None:
-        """Learn from responses (P, T) of the empty room how it drifts; it is not taken to be like that now."""
+        """Learn from responses (P, T) of the empty room how it drifts; it is not taken to be like
+        that now.
+        """
         if self._tail is not None and self._room is not None:
             self._tail.observe(responses, self._room, self._last_ns or 0)
 
@@ -178,7 +190,9 @@ class Background:
             self._tail.forget()
 
     def save(self, path: Path) -> None:
-        """Write the empty room and the rig that it belongs to (.npz), whole or not at all. Raises ConfigError if not."""
+        """Write the empty room and the rig that it belongs to (.npz), whole or not at all. Raises
+        ConfigError if not.
+        """
         if self._room is None:
             raise ConfigError(
                 f"{path}: no empty room was learned yet, so there is nothing to save; record with nobody in view"
@@ -189,7 +203,8 @@ class Background:
     def load(self, path: Path) -> None:
         """Read what `save` wrote.
 
-        Raises ConfigError when it cannot be read or belongs to another rig, OtherSignalError to another signal.
+        Raises ConfigError when it cannot be read or belongs to another rig, OtherSignalError to
+        another signal.
         """
         room, learned_utc_s, data = room_file.read(path, self._shape, self._fingerprint())
         if self._tail is not None:
@@ -275,7 +290,9 @@ class Background:
         return fit(y, room, length, start, _FIT_STEPS, late)
 
     def _consider(self, y: ComplexArray, t_ns: int, patience_s: float) -> None:
-        """Take y for a new empty room once enough periods, over at least `patience_s`, agreed with each other."""
+        """Take y for a new empty room once enough periods, over at least `patience_s`, agreed with
+        each other.
+        """
         if self._candidate is None or _likeness(y, self._candidate) < _ALIKE:
             self._candidate, self._candidate_periods, self._candidate_since_ns = y.copy(), 1, t_ns
             return
@@ -297,7 +314,9 @@ class Background:
             self._motion.forget()
 
     def _learn(self, y: ComplexArray, expected: ComplexArray, t_ns: int) -> None:
-        """Nobody is seen: follow the live response, from where drift has taken the learned one: no average over temperatures."""
+        """Nobody is seen: follow the live response, from where drift has taken the learned one: no
+        average over temperatures.
+        """
         elapsed_s = min(max(0.0, (t_ns - self._learned_ns) / 1e9), _LONGEST_STEP_S)
         self._room = expected + _share(elapsed_s / self.adapt_s) * (y - expected)
         self._learned_ns = t_ns
@@ -311,7 +330,9 @@ class Background:
     def _leak(
         self, body: ComplexArray, warp: Warp, heard_from: IntArray, elapsed_s: float, t_ns: int
     ) -> None:
-        """Somebody is seen: what stays while the rest moves is the room's, for instance a chair that was put down."""
+        """Somebody is seen: what stays while the rest moves is the room's, for instance a chair
+        that was put down.
+        """
         assert self._room is not None
         self._warp, self._occupied, self._learned_ns = warp, True, t_ns
         stays = self._motion.stays(body, heard_from, elapsed_s)

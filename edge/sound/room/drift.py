@@ -1,6 +1,8 @@
-"""How a room's response drifts: gain g and offset d per pair, stretch a for all, y_p(t) = g_p h0_p(t + d_p + a t).
+"""How a room's response drifts: gain g and offset d per pair, stretch a for all, y_p(t) = g_p
+h0_p(t + d_p + a t).
 
-Warming air stretches time, converters and clocks jitter, levels move. Gauss-Newton on analytic signals, a few steps per period.
+Warming air stretches time, converters and clocks jitter, levels move. Gauss-Newton on analytic
+signals, a few steps per period.
 """
 
 from dataclasses import dataclass
@@ -15,7 +17,8 @@ Array = npt.NDArray[np.float64]
 ComplexArray = npt.NDArray[np.complex64]
 IntArray = npt.NDArray[np.int64]
 
-# The interpolation's half width: nearer to the end the warped response would be made of what was never recorded.
+# The interpolation's half width: nearer to the end the warped response would be made of what was
+# never recorded.
 _EDGE_SAMPLES = 6
 
 
@@ -30,7 +33,9 @@ class Warp:
 
 @dataclass(frozen=True, eq=False)
 class Late:
-    """What a room's response gains beside being warped: gain + slope (stretch - at), each (P, T). See aliased_tail.py."""
+    """What a room's response gains beside being warped: gain + slope (stretch - at), each (P, T).
+    See aliased_tail.py.
+    """
 
     gain: ComplexArray
     slope: ComplexArray
@@ -55,7 +60,9 @@ def inverse(warp: Warp) -> Warp:
 
 
 def warped(room: ComplexArray, warp: Warp) -> ComplexArray:
-    """The room's response (P, T) as it sounds under this drift: (P, T) complex64, NaN where it was never recorded."""
+    """The room's response (P, T) as it sounds under this drift: (P, T) complex64, NaN where it was
+    never recorded.
+    """
     out = np.empty_like(room)
     _warped(room, warp.gain, warp.offset, warp.stretch, interpolation_taps()[0], out)
     return out
@@ -69,12 +76,13 @@ def fit(
     steps: int,
     late: Late | None = None,
 ) -> Warp:
-    """The drift that takes `room` to `live` (P, T) over the first `length` (P,) samples, found from `start`.
+    """The drift that takes `room` to `live` (P, T) over the first `length` (P,) samples, found from
+    `start`.
 
     late: what the stretch does to the room beside stretching it.
 
-    Samples weigh in proportion to their time squared, against spherical spreading: otherwise the direct sound, which tells
-    nothing about the stretch, decides alone.
+    Samples weigh in proportion to their time squared, against spherical spreading: otherwise the
+    direct sound, which tells nothing about the stretch, decides alone.
     """
     pairs = len(room)
     warp = start
@@ -96,7 +104,8 @@ def fit(
 def fit_from_afar(
     live: ComplexArray, room: ComplexArray, length: IntArray, direct_samples: float, steps: int
 ) -> Warp:
-    """As `fit` with no start: far from the truth the phase is ambiguous late but not early, so the part fitted grows.
+    """As `fit` with no start: far from the truth the phase is ambiguous late but not early, so the
+    part fitted grows.
 
     direct_samples: latest time of arrival of the direct sound [samples].
     """
@@ -137,7 +146,8 @@ def _products(
     slopes: Taps,
     out: Array,
 ) -> None:
-    """Weighted inner products (P, 4, 4) of the columns d/d gain, d/d offset, d/d stretch and the misfit.
+    """Weighted inner products (P, 4, 4) of the columns d/d gain, d/d offset, d/d stretch and the
+    misfit.
 
     late_slope: (P, T), or (P, 0) for none; beyond: the stretch since it was computed.
     """
@@ -152,7 +162,8 @@ def _products(
             slope = gain[p] * (interpolate_at(row, position, slopes) + quarter_turns * value)
             lever = slope * t
             if late_slope.shape[1] > 0:
-                # The nearest sample, turned as the middle of the spectrum turns, is exact enough for a slope.
+                # The nearest sample, turned as the middle of the spectrum turns, is exact enough
+                # for a slope.
                 nearest = min(max(int(position + 0.5), 0), late_slope.shape[1] - 1)
                 late = late_slope[p, nearest] * (1.0 + quarter_turns * (position - nearest))
                 value += late * beyond
@@ -172,7 +183,8 @@ def _products(
 
 @kernel
 def _solve(products: Array, step: Array) -> None:
-    """The step (2 P + 1,) that the inner products ask for: gain and offset of each pair, then the stretch that all share.
+    """The step (2 P + 1,) that the inner products ask for: gain and offset of each pair, then the
+    stretch that all share.
 
     A pair's two unknowns meet the others' in the stretch alone: they are eliminated pair by pair.
     """

@@ -1,12 +1,13 @@
 """Reverberation that outlasts the period, told from what is early by how it drifts.
 
-In the steady state of a periodic signal, what arrives k periods late is heard together with what is early (time aliasing). Warmer
-air stretches the response by a: the early part moves by a t, that part by a (t + k N), which no stretch of the sum gives. One
-response cannot tell the two apart. Several of the empty room, heard at other temperatures, can: once each is stretched back,
-every frequency is a sum of few unknowns turned by known phases, which least squares finds.
+In the steady state of a periodic signal, what arrives k periods late is heard together with what is
+early (time aliasing). Warmer air stretches the response by a: the early part moves by a t, that
+part by a (t + k N), which no stretch of the sum gives. One response cannot tell the two apart.
+Several of the empty room, heard at other temperatures, can: once each is stretched back, every
+frequency is a sum of few unknowns turned by known phases, which least squares finds.
 
-Furniture is moved, so all responses of an hour share an early part of their own and only what they differ in within that hour
-counts. Figures: export/studies/results/background.md.
+Furniture is moved, so all responses of an hour share an early part of their own and only what they
+differ in within that hour counts. Figures: export/studies/results/background.md.
 """
 
 from typing import Any
@@ -25,24 +26,29 @@ Spectra = npt.NDArray[np.complex128]
 _LATE = 2
 # Of least squares, in squared turns: as much as one response tells that has turned by 0.87 rad.
 _DAMPING = 0.75
-# Turns [rad] that come from errors of the stretch, in still air. However many responses agree on less than that, they tell
-# nothing: else late parts are found in noise, the stretch is fitted to these, and both grow for ever.
+# Turns [rad] that come from errors of the stretch, in still air. However many responses agree on
+# less than that, they tell nothing: else late parts are found in noise, the stretch is fitted to
+# these, and both grow for ever.
 _LEAST_TURN_RAD = 0.1
 _ROUNDS, _FIT_STEPS = 3, 2
 # What is older counts less, by e in so many hours with responses; an hour's share an early part.
 _MEMORY_NS, _HOUR_NS = 24 * 3_600_000_000_000, 3_600_000_000_000
 _FARTHEST = 3e-3  # stretch within an hour; half a degree is 0.9e-3
-# Up to this turn [rad], root mean square over what is late, the late parts' change is taken to be in proportion to the stretch.
+# Up to this turn [rad], root mean square over what is late, the late parts' change is taken to be
+# in proportion to the stretch.
 _STRAIGHT_RAD = 0.3
-# Of the misfit over the response, both weighted by time against spreading: above the first it is another room, from which nothing
-# is learned; where it leaps by the second, and is more than noise and drift leave, so often running, something was moved.
+# Of the misfit over the response, both weighted by time against spreading: above the first it is
+# another room, from which nothing is learned; where it leaps by the second, and is more than noise
+# and drift leave, so often running, something was moved.
 _LIKE, _LEAP, _LEAST_LEAP, _LEAPS = 0.5, 2.0, 0.15, 3
 _GAINS = (0.3, 3.0)  # since the hour began: beyond, a microphone is off
 _STATE = ("tail_gram", "tail_heard")
 
 
 class _Hour:
-    """Sums over responses that share an early part. first: (P, T), in whose coordinates all are. warp, misfit: the last one's."""
+    """Sums over responses that share an early part. first: (P, T), in whose coordinates all are.
+    warp, misfit: the last one's.
+    """
 
     def __init__(self, first: ComplexArray, began_ns: int | None) -> None:
         """began_ns: None = with the first response."""
@@ -64,7 +70,9 @@ class _Hour:
         self._heard += turn.conj() * spectrum[..., None]
 
     def equations(self) -> tuple[Spectra, Spectra]:
-        """Normal equations (T, K, K), (P, T, K) of the late parts, the early one eliminated, errors of turns allowed for."""
+        """Normal equations (T, K, K), (P, T, K) of the late parts, the early one eliminated, errors
+        of turns allowed for.
+        """
         mean = self._turns / max(self.count, 1)
         gram = self._gram - mean.conj()[:, :, None] * self._turns[:, None, :]
         gram += self.count * _LEAST_TURN_RAD**2 * np.eye(_LATE)
@@ -72,10 +80,14 @@ class _Hour:
 
 
 class AliasedTail:
-    """What arrives one and two periods late, for each pair (P) and frequency (T) of a room's responses."""
+    """What arrives one and two periods late, for each pair (P) and frequency (T) of a room's
+    responses.
+    """
 
     def __init__(self, pairs: int, samples: int, period_samples: float) -> None:
-        """period_samples: after how many samples the response repeats (the period's share of one loudspeaker)."""
+        """period_samples: after how many samples the response repeats (the period's share of one
+        loudspeaker).
+        """
         self._shape = (pairs, samples)
         k = np.arange(1, _LATE + 1)
         self._phases = (
@@ -98,7 +110,8 @@ class AliasedTail:
         self._change: Late | None = None
 
     def observe(self, response: ComplexArray, room: ComplexArray, t_ns: int) -> None:
-        """Learn from one response (P, T) of the empty room; room: its average, which the next calls of `change` are about.
+        """Learn from one response (P, T) of the empty room; room: its average, which the next calls
+        of `change` are about.
 
         t_ns: time on any steady clock.
         """
@@ -129,7 +142,8 @@ class AliasedTail:
         self._solve()
 
     def change(self, stretch: float) -> Late | None:
-        """What `room` gains (P, T), in its own coordinates, once the air has stretched it by about so much; None = nothing known.
+        """What `room` gains (P, T), in its own coordinates, once the air has stretched it by about
+        so much; None = nothing known.
 
         Computed anew only where the stretch has changed enough to matter.
         """
@@ -149,7 +163,9 @@ class AliasedTail:
         return dict(zip(_STATE, (gram, heard.astype(np.complex64)), strict=True))
 
     def restore(self, state: dict[str, Any], room: ComplexArray) -> None:
-        """Take what `state` gave, if anything; room: the one saved with it. Raises ValueError where it does not fit."""
+        """Take what `state` gave, if anything; room: the one saved with it. Raises ValueError where
+        it does not fit.
+        """
         self.forget()
         if not any(name in state for name in _STATE):
             return
@@ -177,7 +193,9 @@ class AliasedTail:
             raise ValueError(f"{_STATE[0]} and {_STATE[1]} have no solution")
 
     def _next_hour(self, hour: _Hour, first: ComplexArray, t_ns: int) -> _Hour:
-        """Keep what the hour told; the next begins with this response, in whose coordinates all is from then on."""
+        """Keep what the hour told; the next begins with this response, in whose coordinates all is
+        from then on.
+        """
         warp = self._anchor()
         if warp is None:
             self.forget()

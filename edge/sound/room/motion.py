@@ -9,20 +9,26 @@ Array = npt.NDArray[np.float64]
 ComplexArray = npt.NDArray[np.complex64]
 IntArray = npt.NDArray[np.int64]
 
-# A body's echo that moves by this range leaves the place where it was heard; breathing moves it by a twentieth of that.
+# A body's echo that moves by this range leaves the place where it was heard; breathing moves it by
+# a twentieth of that.
 MOTION_M = 0.1
 # The live echoes are compared with those of the last seconds.
 _MOTION_S = 5.0
-# A pooled level (not energy) that rises or falls by this ratio came or went: breathing and interference change it by less.
+# A pooled level (not energy) that rises or falls by this ratio came or went: breathing and
+# interference change it by less.
 _CHANGE = 2.0
-# The change must be this many times the noise's level as well; noise alone changes a pooled level by about half of its own.
+# The change must be this many times the noise's level as well; noise alone changes a pooled level
+# by about half of its own.
 _ABOVE_NOISE = 2.5
-# Share of the audible energy that must come or go before the body counts as moving: more than a hand, less than a walk.
+# Share of the audible energy that must come or go before the body counts as moving: more than a
+# hand, less than a walk.
 _MOVED_SHARE = 0.2
 
 
 class Motion:
-    """Tells a body that moves in range from one that keeps its place and from noise, by levels, which are deaf to phases."""
+    """Tells a body that moves in range from one that keeps its place and from noise, by levels,
+    which are deaf to phases.
+    """
 
     def __init__(self, width_samples: int) -> None:
         """width_samples: levels are means over about so many samples, MOTION_M of range."""
@@ -36,9 +42,11 @@ class Motion:
     def stays(
         self, body: ComplexArray, heard_from: IntArray, elapsed_s: float
     ) -> npt.NDArray[np.bool_] | None:
-        """What the body adds to one period (P, T) -> True where no echo came or went in the last seconds; None: nobody moved.
+        """What the body adds to one period (P, T) -> True where no echo came or went in the last
+        seconds; None: nobody moved.
 
-        heard_from: (P,) first sample that can hold a body; before it, what is left of the direct sound comes and goes.
+        heard_from: (P,) first sample that can hold a body; before it, what is left of the direct
+        sound comes and goes.
         """
         now = np.empty(body.shape)
         _pooled(body, self._width // 2, now)

@@ -1,4 +1,6 @@
-"""The file of a learned empty room (.npz): the room, when it was learned, and the rig and signal that it belongs to."""
+"""The file of a learned empty room (.npz): the room, when it was learned, and the rig and signal
+that it belongs to.
+"""
 
 import io
 from pathlib import Path
@@ -25,7 +27,9 @@ def write(
     fingerprint: dict[str, Array],
     more: dict[str, Any],
 ) -> None:
-    """Write it, whole or not at all. Raises ConfigError when it cannot be written; a file that was there before then stays."""
+    """Write it, whole or not at all. Raises ConfigError when it cannot be written; a file that was
+    there before then stays.
+    """
     content: dict[str, Any] = {
         "format": _FORMAT,
         "room": room,
@@ -48,7 +52,8 @@ def read(
 ) -> tuple[ComplexArray, float, dict[str, Any]]:
     """Room of this shape, UTC seconds at which it was learned, and all that is in the file.
 
-    Raises ConfigError when it cannot be read or belongs to another rig, OtherSignalError to another signal.
+    Raises ConfigError when it cannot be read or belongs to another rig, OtherSignalError to another
+    signal.
     """
     try:
         with np.load(path, allow_pickle=False) as file:

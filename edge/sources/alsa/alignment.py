@@ -10,27 +10,33 @@ from edge.core.contracts import FloatArray
 from edge.core.rig import Rig
 from edge.sound.excitation import Excitation
 
-# Peak over mean of the correlation's power. Noise of 500 independent lags exceeds 20 once in a million periods.
+# Peak over mean of the correlation's power. Noise of 500 independent lags exceeds 20 once in a
+# million periods.
 _DETECTION = 20.0
 _NEWTON_STEPS = 4
-# Share of a new delay in the running one: five periods smooth the noise, yet follow a drift of 1 ppm to 0.03 samples.
+# Share of a new delay in the running one: five periods smooth the noise, yet follow a drift of 1
+# ppm to 0.03 samples.
 _DELAY_GAIN = 0.2
 _DELAY_JUMP = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """lag: where the excitation's sample 0 lies in the recording, samples in [-0.5, N - 0.5). level_db: strength at the peak."""
+    """lag: where the excitation's sample 0 lies in the recording, samples in [-0.5, N - 0.5).
+    level_db: strength at the peak.
+    """
 
     lag: float
     level_db: float
 
 
 class Aligner:
-    """Circular matched filter over one period, on the reference channel or on the direct sound of every pair.
+    """Circular matched filter over one period, on the reference channel or on the direct sound of
+    every pair.
 
-    Works in the band only. On microphones the correlations are advanced by each pair's direct arrival and speaker shift, then
-    their powers are added: the lag that remains is the delay from playback to capture.
+    Works in the band only. On microphones the correlations are advanced by each pair's direct
+    arrival and speaker shift, then their powers are added: the lag that remains is the delay from
+    playback to capture.
     """
 
     def __init__(self, excitation: Excitation, rig: Rig | None = None):
@@ -56,7 +62,9 @@ class Aligner:
         self._n = n
 
     def find(self, signals: FloatArray) -> Alignment | None:
-        """signals: (M, N), or (1, N) for the reference; one period from anywhere. None where the excitation is not heard."""
+        """signals: (M, N), or (1, N) for the reference; one period from anywhere. None where the
+        excitation is not heard.
+        """
         cross = scipy.fft.rfft(signals, axis=1)[self._rows, self._slice] * self._filter
         full = np.zeros((len(cross), self._n), np.complex64)
         full[:, self._slice] = cross
@@ -69,7 +77,9 @@ class Aligner:
         return Alignment((lag + 0.5) % self._n - 0.5, 10 * float(np.log10(level)))
 
     def _refine(self, cross: npt.NDArray[np.complex64], lag: float) -> float:
-        """Newton's method on the power of the band-limited correlation: its maximum between the samples."""
+        """Newton's method on the power of the band-limited correlation: its maximum between the
+        samples.
+        """
         start = lag
         for _ in range(_NEWTON_STEPS):
             terms = cross * np.exp(1j * self._omega * lag)
@@ -83,7 +93,9 @@ class Aligner:
 
 
 class DelayTracker:
-    """The fractional delay left after cutting: constant on one clock, so it is smoothed over a few periods."""
+    """The fractional delay left after cutting: constant on one clock, so it is smoothed over a few
+    periods.
+    """
 
     def __init__(self) -> None:
         self.samples: float | None = None

@@ -31,7 +31,9 @@ def alsa_module() -> ModuleType:
 
 @dataclass(slots=True)
 class Card:
-    """Both directions while they are open; capture does not block. failed: why playback ended, for the capture thread."""
+    """Both directions while they are open; capture does not block. failed: why playback ended, for
+    the capture thread.
+    """
 
     capture: Any
     playback: Any
@@ -45,7 +47,9 @@ class Card:
         return int(info["period_size"]), int(info["buffer_size"])
 
     def wait_captured(self, timeout_s: float) -> bool:
-        """Wait for an ALSA period of the capture; False when none is there, for whatever cause: the next read tells."""
+        """Wait for an ALSA period of the capture; False when none is there, for whatever cause: the
+        next read tells.
+        """
         descriptors = self.capture.polldescriptors()
         poll = select.poll()
         for fd, events in descriptors:
@@ -54,7 +58,9 @@ class Card:
         return bool(found and self.capture.polldescriptors_revents(found) & select.POLLIN)
 
     def first_frame_ns(self, frames: int) -> int:
-        """CLOCK_MONOTONIC of the first of `frames` just read. htimestamp() is garbage on an xrun, hence the check."""
+        """CLOCK_MONOTONIC of the first of `frames` just read. htimestamp() is garbage on an xrun,
+        hence the check.
+        """
         seconds, ns, waiting = self.capture.htimestamp()
         now, t = time.monotonic_ns(), seconds * 1_000_000_000 + ns
         if not 0 <= now - t < 1_000_000_000 or not 0 <= waiting <= self.capture_buffer:
@@ -88,7 +94,9 @@ def open_card(audio: AudioConfig, rate: int) -> Card:
 def _open_pcm(
     alsaaudio: ModuleType, kind: str, device: str, channels: int, rate: int, audio: AudioConfig
 ) -> Any:
-    """Open and check: the constructor silently accepts another channel count, rate or format. Raises DeviceError."""
+    """Open and check: the constructor silently accepts another channel count, rate or format.
+    Raises DeviceError.
+    """
     try:
         pcm = alsaaudio.PCM(
             type=alsaaudio.PCM_CAPTURE if kind == "capture" else alsaaudio.PCM_PLAYBACK,

@@ -1,4 +1,6 @@
-"""What the capture thread hands over: the last seconds of raw frames, where they do not join, and when they were heard."""
+"""What the capture thread hands over: the last seconds of raw frames, where they do not join, and
+when they were heard.
+"""
 
 import threading
 import time
@@ -9,13 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 _NS_PER_S = 1_000_000_000
-# Share of a block's time stamp in the running clock: averages the jitter of some 30 blocks, below a second.
+# Share of a block's time stamp in the running clock: averages the jitter of some 30 blocks, below a
+# second.
 _CLOCK_GAIN = 32
 
 
 @dataclass(eq=False, slots=True)
 class Segment:
-    """Frames from `start` on that follow each other without loss. cause: why it began; spliced: frames are missing before it.
+    """Frames from `start` on that follow each other without loss. cause: why it began; spliced:
+    frames are missing before it.
 
     zero_ns: CLOCK_MONOTONIC that frame 0 would have had, None until the first block came.
     """
@@ -28,7 +32,9 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Frames cut from the ring. frames: (n, C) raw. segment: the one they begin in. broken: the last that begins inside them."""
+    """Frames cut from the ring. frames: (n, C) raw. segment: the one they begin in. broken: the
+    last that begins inside them.
+    """
 
     frames: npt.NDArray[Any]
     t_ns: int
@@ -37,7 +43,9 @@ class Stretch:
 
 
 class CaptureRing:
-    """A ring of raw frames with one writer and one reader; frames are counted from the start and never renumbered."""
+    """A ring of raw frames with one writer and one reader; frames are counted from the start and
+    never renumbered.
+    """
 
     def __init__(self, capacity: int, channels: int, dtype: npt.DTypeLike, rate: int):
         self._frames = np.zeros((capacity, channels), dtype)
@@ -79,7 +87,9 @@ class CaptureRing:
             self._change.notify_all()
 
     def wait(self, frame: int, deadline_s: float, stop: threading.Event) -> bool:
-        """True when all frames before `frame` are there; False at `deadline_s` (time.monotonic) or when `stop` is set."""
+        """True when all frames before `frame` are there; False at `deadline_s` (time.monotonic) or
+        when `stop` is set.
+        """
         with self._change:
             while self._written < frame and not stop.is_set():
                 remaining = deadline_s - time.monotonic()
@@ -94,7 +104,9 @@ class CaptureRing:
             return max(0, self._written - len(self._frames))
 
     def cut(self, start: int, n: int) -> Stretch | None:
-        """Copy frames [start, start + n), all written before; None where they are overwritten already."""
+        """Copy frames [start, start + n), all written before; None where they are overwritten
+        already.
+        """
         with self._change:
             if start < self._written - len(self._frames):
                 return None

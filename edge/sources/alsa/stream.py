@@ -1,7 +1,9 @@
-"""Gapless excitation out, recording in, one clock: periods (M, N) aligned on the excitation, through pyalsaaudio.
+"""Gapless excitation out, recording in, one clock: periods (M, N) aligned on the excitation,
+through pyalsaaudio.
 
-Two threads: capture owns both devices, opens them again when they are lost, and only copies into a ring; playback only keeps
-the card's buffer full. All signal work happens in `read`, on the caller's thread.
+Two threads: capture owns both devices, opens them again when they are lost, and only copies into a
+ring; playback only keeps the card's buffer full. All signal work happens in `read`, on the caller's
+thread.
 """
 
 import logging
@@ -27,7 +29,8 @@ _RING_S = 2.0
 # A card that says nothing for so long, not even that it has a fault, is opened again.
 _STUCK_S = 2.0
 _WAIT_S = 0.1
-# Beyond this the excitation has moved and frames were lost without notice; a slower drift is followed by cutting anew.
+# Beyond this the excitation has moved and frames were lost without notice; a slower drift is
+# followed by cutting anew.
 _GAP_SAMPLES = 2.0
 _RECUT_SAMPLES = 0.75
 # Steady state: the circular deconvolution holds only when the period before sounded the same.
@@ -36,7 +39,9 @@ _RESTART_RAMP_S = 0.005
 
 
 def list_devices() -> list[str]:
-    """Names of the ALSA capture devices, as audio.capture takes them. Raises DeviceError without pyalsaaudio."""
+    """Names of the ALSA capture devices, as audio.capture takes them. Raises DeviceError without
+    pyalsaaudio.
+    """
     alsaaudio = alsa_module()
     return sorted(alsaaudio.pcms(alsaaudio.PCM_CAPTURE))
 
@@ -44,16 +49,19 @@ def list_devices() -> list[str]:
 class AlsaAudio:
     """The AudioSource of a real array.
 
-    With a reference channel, periods are cut on it and the reference is handed on; without, they are cut on the direct sound
-    (rig.direct_arrival_s) and `delay_samples` holds what cutting at whole samples leaves. Faults: "capture xrun", "playback
-    xrun", "reopened", "gap" (frames lost without notice), "no reference" (the excitation is not heard) and "unsteady" (its
-    level differs from the period before, as after a start).
+    With a reference channel, periods are cut on it and the reference is handed on; without, they
+    are cut on the direct sound (rig.direct_arrival_s) and `delay_samples` holds what cutting at
+    whole samples leaves. Faults: "capture xrun", "playback xrun", "reopened", "gap" (frames lost
+    without notice), "no reference" (the excitation is not heard) and "unsteady" (its level differs
+    from the period before, as after a start).
     """
 
     def __init__(
         self, audio: AudioConfig, excitation: Excitation, rig: Rig, *, muted: bool = False
     ):
-        """Opens both devices and starts to play, silence when muted. Raises DeviceError (absent, or not in the asked format)."""
+        """Opens both devices and starts to play, silence when muted. Raises DeviceError (absent, or
+        not in the asked format).
+        """
         self.counters = AudioCounters()
         self._audio, self._excitation = audio, excitation
         self._alsa = alsa_module()
@@ -82,7 +90,9 @@ class AlsaAudio:
         self._thread.start()
 
     def read(self, timeout_s: float) -> AudioPeriod | None:
-        """Next period; None when none came in time, as while a lost device is tried again. Raises DeviceError when closed."""
+        """Next period; None when none came in time, as while a lost device is tried again. Raises
+        DeviceError when closed.
+        """
         deadline = time.monotonic() + timeout_s
         n = self._excitation.period_samples
         while self._ring.wait(self._cursor + n, deadline, self._stop):
@@ -93,7 +103,8 @@ class AlsaAudio:
             frame = self._cursor
             samples, reference = self._channels(stretch.frames)
             if stretch.broken is not None:
-                # A hole in the recording ends with the hole; after a playback xrun the rest of this period sounds wrong, too.
+                # A hole in the recording ends with the hole; after a playback xrun the rest of this
+                # period sounds wrong, too.
                 self._cursor = stretch.broken.start if stretch.broken.spliced else self._cursor + n
                 return self._deliver(frame, stretch.t_ns, samples, reference, stretch.broken.cause)
             found = self._aligner.find(samples if reference is None else reference[None])
@@ -112,11 +123,15 @@ class AlsaAudio:
         return None
 
     def set_muted(self, muted: bool) -> None:
-        """Silence the loudspeaker within one ALSA period, what is queued included; the recording goes on."""
+        """Silence the loudspeaker within one ALSA period, what is queued included; the recording
+        goes on.
+        """
         self._muted = muted
 
     def set_gain(self, gain: float) -> None:
-        """Play at this share, 0.001..1, of the excitation's level, within one ALSA period; responses stay as at 1."""
+        """Play at this share, 0.001..1, of the excitation's level, within one ALSA period;
+        responses stay as at 1.
+        """
         self._gain = min(max(gain, 1e-3), 1.0)
 
     def close(self) -> None:
@@ -135,7 +150,9 @@ class AlsaAudio:
         return samples, frames[:, self._audio.reference_channel].astype(np.float32) * scale
 
     def _judge(self, found: Alignment | None) -> str:
-        """Compare a period with the cut and the level that hold so far; its fault, "" when all is well."""
+        """Compare a period with the cut and the level that hold so far; its fault, "" when all is
+        well.
+        """
         if found is None:
             self._aligned, self._level_db = None, None
             return "no reference"
@@ -168,7 +185,9 @@ class AlsaAudio:
         return period
 
     def _skip(self) -> None:
-        """The caller was away for longer than the ring: go on at the newest whole period, count what is lost."""
+        """The caller was away for longer than the ring: go on at the newest whole period, count
+        what is lost.
+        """
         n = self._excitation.period_samples
         late = -(-(self._ring.oldest() - self._cursor) // n) + 1
         self._cursor += late * n
@@ -197,7 +216,9 @@ class AlsaAudio:
             wait_s = min(2 * wait_s, _BACKOFF_S[1])
 
     def _record(self, card: Card) -> bool:
-        """Copy blocks into the ring until stop or loss; closes the card. True when sound came at all."""
+        """Copy blocks into the ring until stop or loss; closes the card. True when sound came at
+        all.
+        """
         playing = threading.Event()
         player = threading.Thread(
             target=self._play, args=(card, playing), name="alsa-playback", daemon=True
@@ -226,7 +247,8 @@ class AlsaAudio:
                         t_ns,
                     )
                     if not heard:
-                        # Capture runs before playback starts: some arrays order their channels by it.
+                        # Capture runs before playback starts: some arrays order their channels by
+                        # it.
                         player.start()
                     heard = True
             self.counters.last_error = card.failed or self.counters.last_error
@@ -273,7 +295,9 @@ class AlsaAudio:
 
 
 def _playback_signal(excitation: Excitation, speakers: int, audio: AudioConfig) -> Any:
-    """Interleaved integers (N, playback_channels). One speaker sounds on every channel; several each on their own."""
+    """Interleaved integers (N, playback_channels). One speaker sounds on every channel; several
+    each on their own.
+    """
     signals = speaker_signals(excitation, speakers)
     out = np.zeros((excitation.period_samples, audio.playback_channels))
     out[:, :] = signals[0][:, None] if speakers == 1 else 0.0

@@ -1,6 +1,8 @@
-"""The ways to reach a camera: picamera2, V4L2, GStreamer, and a video file in real time; one thin class each.
+"""The ways to reach a camera: picamera2, V4L2, GStreamer, and a video file in real time; one thin
+class each.
 
-OpenCV raises neither when a source does not open nor when it stops giving images: every call is checked here.
+OpenCV raises neither when a source does not open nor when it stops giving images: every call is
+checked here.
 """
 
 import os
@@ -22,7 +24,9 @@ class Backend(Protocol):
     """One opened camera, used by one thread."""
 
     def grab(self) -> tuple[int, Image]:
-        """Wait for the next image: (CLOCK_MONOTONIC ns, (H, W, 3) uint8 RGB). Raises DeviceError, or EndOfStreamError (files)."""
+        """Wait for the next image: (CLOCK_MONOTONIC ns, (H, W, 3) uint8 RGB). Raises DeviceError,
+        or EndOfStreamError (files).
+        """
 
     def close(self) -> None:
         """Release the device."""
@@ -40,7 +44,9 @@ def open_backend(config: CameraConfig) -> Backend:
 
 
 class V4l2Backend:
-    """A USB or CSI camera through Linux' video4linux. device: /dev/video0, a /dev/v4l/by-id link, or a number; "" is 0."""
+    """A USB or CSI camera through Linux' video4linux. device: /dev/video0, a /dev/v4l/by-id link,
+    or a number; "" is 0.
+    """
 
     def __init__(self, config: CameraConfig) -> None:
         self._config = config
@@ -69,7 +75,9 @@ class V4l2Backend:
         _check_size(_opened_size(self._capture), config)
 
     def grab(self) -> tuple[int, Image]:
-        """Next image; its time is the driver's where that is CLOCK_MONOTONIC, as usual, else the time of arrival."""
+        """Next image; its time is the driver's where that is CLOCK_MONOTONIC, as usual, else the
+        time of arrival.
+        """
         bgr = _read(self._capture, f"camera {self._name}")
         now_ns = time.monotonic_ns()
         driver_ns = int(self._capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
@@ -81,7 +89,9 @@ class V4l2Backend:
 
 
 class GStreamerBackend:
-    """A GStreamer pipeline that ends in an appsink, as the Jetson's CSI cameras need. device: the pipeline."""
+    """A GStreamer pipeline that ends in an appsink, as the Jetson's CSI cameras need. device: the
+    pipeline.
+    """
 
     def __init__(self, config: CameraConfig) -> None:
         self._config = config
@@ -122,7 +132,8 @@ class Picamera2Backend:
                 "picamera2 is not installed, which camera.backend = 'picamera2' needs: apt install python3-picamera2, and a venv "
                 "with --system-site-packages"
             ) from e
-        except Exception as e:  # it and its parts are built for the system's numpy; another one breaks them in any way
+        # it and its parts are built for the system's numpy; another one breaks them in any way
+        except Exception as e:
             raise DeviceError(
                 f"picamera2 is installed but does not load ({type(e).__name__}: {e}): in the virtual environment run "
                 "pip install 'numpy<2', or pip install --force-reinstall simplejpeg"
@@ -180,7 +191,9 @@ class Picamera2Backend:
 
 
 class FileBackend:
-    """A video file at its own rate, or `config.fps` where that is above 0; images carry the time at which they are due."""
+    """A video file at its own rate, or `config.fps` where that is above 0; images carry the time at
+    which they are due.
+    """
 
     def __init__(self, config: CameraConfig) -> None:
         self._config = config

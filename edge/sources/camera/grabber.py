@@ -1,6 +1,8 @@
-"""Camera -> frames with monotonic times: a grab thread keeps the newest image and survives a camera that goes away or freezes.
+"""Camera -> frames with monotonic times: a grab thread keeps the newest image and survives a camera
+that goes away or freezes.
 
-Back-ends are chosen by name (`CameraConfig.backend`) and live in `camera_backends.py`; none replaces another.
+Back-ends are chosen by name (`CameraConfig.backend`) and live in `camera_backends.py`; none
+replaces another.
 """
 
 import logging
@@ -24,18 +26,22 @@ log = logging.getLogger(__name__)
 
 
 def open_camera(config: CameraConfig) -> "GrabbedCamera":
-    """Open the camera that `config` names. Raises DeviceError where it is absent, refuses, or its back-end is not installed."""
+    """Open the camera that `config` names. Raises DeviceError where it is absent, refuses, or its
+    back-end is not installed.
+    """
     return GrabbedCamera(lambda: open_backend(config), live=config.backend != "file")
 
 
 class GrabbedCamera:
     """FrameSource over a back-end: the newest frame wins, older unread ones count as dropped.
 
-    A back-end that fails, or gives no frame for `stale_s` (`first_frame_s` after opening), is closed and opened again, after
-    pauses of `back_off_s` that grow until it gives frames. A file's end is an end: EndOfStreamError.
+    A back-end that fails, or gives no frame for `stale_s` (`first_frame_s` after opening), is
+    closed and opened again, after pauses of `back_off_s` that grow until it gives frames. A file's
+    end is an end: EndOfStreamError.
 
-    live: an image that equals the one before, to the last bit, is no frame: a sensor's noise never repeats, a frozen driver's
-    buffer and black frames do, and a pose from them would be invented. A file may hold such images and is believed.
+    live: an image that equals the one before, to the last bit, is no frame: a sensor's noise never
+    repeats, a frozen driver's buffer and black frames do, and a pose from them would be invented. A
+    file may hold such images and is believed.
     """
 
     def __init__(
@@ -60,7 +66,9 @@ class GrabbedCamera:
         self._watcher.start()
 
     def read(self, timeout_s: float) -> Frame | None:
-        """The newest frame not read yet; None when none came in time or after close. Raises EndOfStreamError at a file's end."""
+        """The newest frame not read yet; None when none came in time or after close. Raises
+        EndOfStreamError at a file's end.
+        """
         with self._changed:
             self._changed.wait_for(
                 lambda: self._newest is not None or self._ended or self._closed.is_set(), timeout_s
@@ -71,7 +79,9 @@ class GrabbedCamera:
             return frame
 
     def close(self) -> None:
-        """Release the camera; safe to call twice. A grab that hangs in a driver is left to its own daemon thread."""
+        """Release the camera; safe to call twice. A grab that hangs in a driver is left to its own
+        daemon thread.
+        """
         with self._changed:
             self._closed.set()
             self._newest = None
@@ -133,7 +143,9 @@ class GrabbedCamera:
 
 
 class _Grabber:
-    """One opened back-end and the thread that owns it, so that a grab which never returns takes only this thread with it."""
+    """One opened back-end and the thread that owns it, so that a grab which never returns takes
+    only this thread with it.
+    """
 
     def __init__(self, backend: Backend, keep: Callable[[int, Image], bool]) -> None:
         self.done = threading.Event()
@@ -152,7 +164,9 @@ class _Grabber:
         return time.monotonic() - self._last_s
 
     def stop(self) -> None:
-        """Let go of the back-end as soon as the grab in progress returns; waits for that only briefly."""
+        """Let go of the back-end as soon as the grab in progress returns; waits for that only
+        briefly.
+        """
         self._stop.set()
         self._thread.join(timeout=0.4)
 

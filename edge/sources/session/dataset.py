@@ -1,9 +1,11 @@
-"""The dataset's folder format, read and written here only (PoseKernelLifter's public layout and our extension of it).
+"""The dataset's folder format, read and written here only (PoseKernelLifter's public layout and our
+extension of it).
 
-environmentN/audio_sensor_loc.npy (4, 3): co-located speaker and microphone pairs [m], camera frame; or environmentN/rig.json.
-environmentN/rir_empty.npy (P, T), optional. environmentN/K/rir.npy (P, T): impulse responses, empty room removed.
-environmentN/K/gnd.npy (25..49, 3): joints, camera frame, BODY_25 first. K/keypoints.npy (25, 3), K/info.json and K/rir_clean.npy
-(P, T), the same as rir.npy without noise, optional.
+environmentN/audio_sensor_loc.npy (4, 3): co-located speaker and microphone pairs [m], camera frame;
+or environmentN/rig.json. environmentN/rir_empty.npy (P, T), optional. environmentN/K/rir.npy (P,
+T): impulse responses, empty room removed. environmentN/K/gnd.npy (25..49, 3): joints, camera frame,
+BODY_25 first. K/keypoints.npy (25, 3), K/info.json and K/rir_clean.npy (P, T), the same as rir.npy
+without noise, optional.
 """
 
 import json
@@ -21,7 +23,8 @@ from edge.core.rig import Camera, Rig, load_rig, rig_to_dict, speed_of_sound
 
 Array = npt.NDArray[np.float64]
 
-# The public folders name neither camera, rate nor band: a level VGA camera, the paper's 96 kHz, and all but the lowest band.
+# The public folders name neither camera, rate nor band: a level VGA camera, the paper's 96 kHz, and
+# all but the lowest band.
 PUBLIC_CAMERA = Camera(640, 480, 520.0, 520.0, 320.0, 240.0)
 PUBLIC_RATE_HZ = 96000.0
 PUBLIC_BAND_HZ = (1000.0, 40000.0)
@@ -30,7 +33,8 @@ DETECTOR_NOISE_PX = 3.0
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One pose. rir: (P, T) float32, empty room removed. joints: (25, 3) camera frame [m], NaN = missing. info: free.
+    """One pose. rir: (P, T) float32, empty room removed. joints: (25, 3) camera frame [m], NaN =
+    missing. info: free.
 
     clean: (P, T) float32, rir without its noise, of simulated samples that kept it.
     """
@@ -45,7 +49,9 @@ class Sample:
 
 @dataclass(slots=True)
 class Environment:
-    """One room's folder. skipped: samples that could not be used, by name, with the reason; filled while iterating."""
+    """One room's folder. skipped: samples that could not be used, by name, with the reason; filled
+    while iterating.
+    """
 
     path: Path
     rig: Rig
@@ -63,12 +69,16 @@ class Environment:
 
 
 def find_environments(path: Path) -> list[Path]:
-    """Every folder at or directly below `path` that is an environment of the dataset format, in natural order."""
+    """Every folder at or directly below `path` that is an environment of the dataset format, in
+    natural order.
+    """
     return [p for p in sorted([path, *path.glob("*/")], key=_natural) if _is_environment(p)]
 
 
 def load_environment(path: Path) -> Environment:
-    """Open environmentN. Raises SessionError where it is none, ConfigError where its rig.json is wrong."""
+    """Open environmentN. Raises SessionError where it is none, ConfigError where its rig.json is
+    wrong.
+    """
     if (path / "rig.json").is_file():
         rig, rate, band = load_rig(path / "rig.json")
     elif (path / "audio_sensor_loc.npy").is_file():
@@ -140,7 +150,9 @@ def write_environment(
 
 
 def write_sample(environment: Path, sample: Sample) -> None:
-    """Write one sample below `environment`; rir.npy comes last, so that a folder without it was cut off."""
+    """Write one sample below `environment`; rir.npy comes last, so that a folder without it was cut
+    off.
+    """
     path = environment / sample.name
     path.mkdir(parents=True, exist_ok=True)
     np.save(path / "gnd.npy", sample.joints.astype(np.float32))
@@ -191,7 +203,9 @@ def _metres(points: Array) -> Array:
 
 
 def _project(joints: Array, camera: Camera, path: Path) -> Array:
-    """2D joints by projection with the detector's noise; the same noise every time the sample is read."""
+    """2D joints by projection with the detector's noise; the same noise every time the sample is
+    read.
+    """
     pixels = np.zeros((25, 3))
     seen = np.isfinite(joints).all(axis=1) & (np.nan_to_num(joints[:, 2]) > 0.1)
     if not seen.any():

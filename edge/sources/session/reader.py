@@ -1,8 +1,10 @@
-"""The session folder: raw sound, images, rig and truth of a recorded or simulated scene. Reads and checks it.
+"""The session folder: raw sound, images, rig and truth of a recorded or simulated scene. Reads and
+checks it.
 
-session.json (see `Session`); audio.npy (L, C) int16, L = periods * N; audio_times.npy (periods,) int64 ns, session clock;
-audio_faults.json {"period": "cause"}; frames.mp4 or frames/%06d.jpg; frame_times.npy (F,) int64 ns, same clock; truth.npz
-(optional): t_ns (K,) int64, joints (K, 25, 3) camera frame, metres, NaN = unknown.
+session.json (see `Session`); audio.npy (L, C) int16, L = periods * N; audio_times.npy (periods,)
+int64 ns, session clock; audio_faults.json {"period": "cause"}; frames.mp4 or frames/%06d.jpg;
+frame_times.npy (F,) int64 ns, same clock; truth.npz (optional): t_ns (K,) int64, joints (K, 25, 3)
+camera frame, metres, NaN = unknown.
 """
 
 import json
@@ -37,8 +39,9 @@ class Truth:
 class Session:
     """A checked session. Sound stays on disk (memory-mapped); images are read by `FrameReader`.
 
-    audio: (periods * N, C) int16. audio_times_ns: (periods,). frame_times_ns: (F,). faults: period -> cause.
-    empty_until_s: nobody is in the room before. notes: what a user should know, such as a recording that was broken off.
+    audio: (periods * N, C) int16. audio_times_ns: (periods,). frame_times_ns: (F,). faults: period
+    -> cause. empty_until_s: nobody is in the room before. notes: what a user should know, such as a
+    recording that was broken off.
     """
 
     path: Path
@@ -103,7 +106,9 @@ class FrameReader:
         self._path = path
 
     def read(self) -> npt.NDArray[np.uint8]:
-        """Next image (H, W, 3) RGB. Raises EndOfStreamError, or SessionError where it cannot be decoded."""
+        """Next image (H, W, 3) RGB. Raises EndOfStreamError, or SessionError where it cannot be
+        decoded.
+        """
         if self._next >= self.count:
             raise EndOfStreamError(f"{self._path}: all {self.count} images are read")
         if self._video is not None:

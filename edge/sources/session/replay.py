@@ -18,8 +18,9 @@ _PATIENCE_NS = 2_000_000_000
 def open_replay(session: Session | Path, *, realtime: bool, loop: bool = False) -> Source:
     """Sound and images of a session; its clock starts now on CLOCK_MONOTONIC.
 
-    realtime: nothing comes before its time, and a slow reader loses items, as with devices; otherwise every read returns the next
-    item at once and none is lost. loop: start over at the end, never ending. Raises SessionError.
+    realtime: nothing comes before its time, and a slow reader loses items, as with devices;
+    otherwise every read returns the next item at once and none is lost. loop: start over at the
+    end, never ending. Raises SessionError.
     """
     if not isinstance(session, Session):
         session = load_session(session)
@@ -35,7 +36,9 @@ def open_replay(session: Session | Path, *, realtime: bool, loop: bool = False) 
 
 
 class ReplayAudio:
-    """AudioSource of a session. Faults of the recording are repeated; a period without the excitation is "no reference"."""
+    """AudioSource of a session. Faults of the recording are repeated; a period without the
+    excitation is "no reference".
+    """
 
     def __init__(self, session: Session, start_ns: int, realtime: bool, loop: bool):
         self.counters = AudioCounters()
@@ -125,9 +128,11 @@ class ReplayFrames:
         self._reading = threading.Lock()
 
     def read(self, timeout_s: float) -> Frame | None:
-        """Next image (in real time: the newest that is due); None when it is more than `timeout_s` away.
+        """Next image (in real time: the newest that is due); None when it is more than `timeout_s`
+        away.
 
-        Raises EndOfStreamError, or SessionError where the video is damaged or the session holds only sound.
+        Raises EndOfStreamError, or SessionError where the video is damaged or the session holds
+        only sound.
         """
         if len(self._session.frame_times_ns) == 0:
             raise SessionError(

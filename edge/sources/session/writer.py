@@ -1,4 +1,6 @@
-"""Writes a session folder, piece by piece: killed or out of disk at any moment, what was written until then can be loaded."""
+"""Writes a session folder, piece by piece: killed or out of disk at any moment, what was written
+until then can be loaded.
+"""
 
 import io
 import json
@@ -27,7 +29,9 @@ _JPEG_QUALITY = 92
 
 
 class _GrowingArray:
-    """An .npy file that is valid after every `append`: first the rows, then the header that counts them."""
+    """An .npy file that is valid after every `append`: first the rows, then the header that counts
+    them.
+    """
 
     def __init__(self, file: Path, dtype: npt.DTypeLike, row: tuple[int, ...] = ()):
         self._dtype, self._row = np.dtype(dtype), row
@@ -53,7 +57,9 @@ class _GrowingArray:
 
 
 class _GrowingObject:
-    """A JSON object of strings that is valid after every `add`: the closing brace is overwritten by the next entry."""
+    """A JSON object of strings that is valid after every `add`: the closing brace is overwritten by
+    the next entry.
+    """
 
     def __init__(self, file: Path):
         self._file: IO[bytes] = file.open("wb", buffering=0)
@@ -76,11 +82,13 @@ class _GrowingObject:
 
 
 class SessionWriter:
-    """Context manager that writes one session. Times are any clock in ns; the session's clock starts at `start_ns`.
+    """Context manager that writes one session. Times are any clock in ns; the session's clock
+    starts at `start_ns`.
 
-    Images go to frames.mp4, which can be read only once it is complete; until then each is kept in frames/ as well. Leaving the
-    context, also by EndOfStreamError, completes the session. Any other exception, a failed write or a kill leaves one that loads
-    up to there with a note. Every write raises SessionError where the disk does not take it.
+    Images go to frames.mp4, which can be read only once it is complete; until then each is kept in
+    frames/ as well. Leaving the context, also by EndOfStreamError, completes the session. Any other
+    exception, a failed write or a kill leaves one that loads up to there with a note. Every write
+    raises SessionError where the disk does not take it.
     """
 
     def __init__(
@@ -159,7 +167,9 @@ class SessionWriter:
                 self._finish(complete=False)
 
     def add_period(self, raw: npt.NDArray[np.int16], t_ns: int, fault: str = "") -> None:
-        """raw: (N, C) int16, one excitation-aligned period of all capture channels. fault: why it must not be used."""
+        """raw: (N, C) int16, one excitation-aligned period of all capture channels. fault: why it
+        must not be used.
+        """
         if raw.shape != (self._n, self._channels) or raw.dtype != np.int16:
             raise SessionError(
                 f"a period is {raw.dtype} {raw.shape}, but int16 ({self._n}, {self._channels}) is needed"
@@ -193,7 +203,9 @@ class SessionWriter:
             self._frame_times.append([t_ns - self._start_ns])
 
     def set_truth(self, t_ns: npt.NDArray[np.int64], joints: npt.NDArray[np.floating[Any]]) -> None:
-        """t_ns: (K,) on the clock of the periods and images. joints: (K, 25, 3) camera frame, metres, NaN = unknown."""
+        """t_ns: (K,) on the clock of the periods and images. joints: (K, 25, 3) camera frame,
+        metres, NaN = unknown.
+        """
         if joints.shape != (len(t_ns), 25, 3):
             raise SessionError(
                 f"truth is {t_ns.shape}, {joints.shape}, but (K,) and (K, 25, 3) are needed"
@@ -204,7 +216,9 @@ class SessionWriter:
             write_whole(self._path / "truth.npz", file.getvalue())
 
     def close(self) -> None:
-        """Complete the session where every write succeeded; safe to call twice. Raises SessionError."""
+        """Complete the session where every write succeeded; safe to call twice. Raises
+        SessionError.
+        """
         self._finish(complete=not self._failed)
 
     def _finish(self, complete: bool) -> None:
@@ -222,7 +236,9 @@ class SessionWriter:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """Turns what the disk refuses into a SessionError, and remembers that the session is not whole."""
+        """Turns what the disk refuses into a SessionError, and remembers that the session is not
+        whole.
+        """
         # Sound and times would no longer belong together.
         if self._failed and not self._closed:
             raise SessionError(
@@ -249,7 +265,9 @@ class SessionWriter:
         return video
 
     def _keep_one_copy(self, complete: bool) -> None:
-        """Remove frames/ when the video surely holds every image; where it may not, frames/ is what counts."""
+        """Remove frames/ when the video surely holds every image; where it may not, frames/ is what
+        counts.
+        """
         video = cv2.VideoCapture(str(self._path / "frames.mp4"))
         whole = (
             complete

@@ -8,16 +8,19 @@ from edge.core.inference.execution import BoardChoice, LifterChoice, board_name
 from edge.core.inference.tflite import RUNTIMES
 from edge.tools.bench.speed import FORMS, NetworkRow
 
-# A gain below this share is not worth another core, or another file than the one that was evaluated.
+# A gain below this share is not worth another core, or another file than the one that was
+# evaluated.
 _WORTH = 0.9
 
 
 def choose(
     config: Config, keypoints: Sequence[NetworkRow], lifters: Sequence[NetworkRow]
 ) -> BoardChoice:
-    """The runtime on which keypoints and lifter of this configuration are fastest together, and the rest on that runtime.
+    """The runtime on which keypoints and lifter of this configuration are fastest together, and the
+    rest on that runtime.
 
-    keypoints, lifters: rows of `bench_keypoints` and `bench_lifters`; of no keypoints there may be none.
+    keypoints, lifters: rows of `bench_keypoints` and `bench_lifters`; of no keypoints there may be
+    none.
     """
     seeing = f"keypoints {config.keypoints.model}"
     kind = config.lifter.kind if config.lifter.kind in FORMS else FORMS[0]
@@ -49,7 +52,9 @@ def choose(
 
 
 def _best(rows: Iterable[NetworkRow]) -> NetworkRow:
-    """The fastest, but of those about as fast the one with the fewest threads, and int8 before float."""
+    """The fastest, but of those about as fast the one with the fewest threads, and int8 before
+    float.
+    """
     ordered = sorted(rows, key=lambda r: (r.threads, not r.file.endswith("int8")))
     fastest = min(r.median_ms for r in ordered)
     return next(r for r in ordered if _WORTH * r.median_ms <= fastest)

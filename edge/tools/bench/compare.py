@@ -54,7 +54,9 @@ def load_report(path: Path) -> dict[str, Any]:
 
 
 def figures(report: dict[str, Any]) -> dict[str, float]:
-    """What can be compared, by name; smaller is better for all. Raises what a wrong file makes it raise."""
+    """What can be compared, by name; smaller is better for all. Raises what a wrong file makes it
+    raise.
+    """
     found = {f"{r['group']}: {r['name']} [ms]": r["median_ms"] for r in report["rows"]}
     for n in (*report["keypoints"], *report["lifters"], *report["networks"]):
         found[f"{n['file']}, {n['runtime']}, {n['threads']} threads [ms]"] = n["median_ms"]

@@ -1,4 +1,6 @@
-"""The sound's way at full size, background included: one period of a room in which somebody walks, to envelopes on a grid."""
+"""The sound's way at full size, background included: one period of a room in which somebody walks,
+to envelopes on a grid.
+"""
 
 from typing import Any
 
@@ -87,7 +89,9 @@ class FrontEnd:
     def _heard(
         self, rng: np.random.Generator, body_m: float | None, stretch: float = 0.0
     ) -> FloatArray:
-        """One period: direct sound, walls, noise, and a body at that distance. stretch: of the air that has warmed."""
+        """One period: direct sound, walls, noise, and a body at that distance. stretch: of the air
+        that has warmed.
+        """
         rig, x = self._rig, self._excitation
         paths = [(1.0, np.asarray(rig.direct_arrival_s))] + [
             (0.3, rig.arrival_s(list(wall))) for wall in _WALLS_M

@@ -65,7 +65,9 @@ def numpy_stages(scene: Scene) -> Stages:
 def fewer_samples(
     scene: Scene,
 ) -> tuple[npt.NDArray[np.complex64], npt.NDArray[np.intp], FloatArray]:
-    """For peers that sample responses as we do: the inverse up to their Nyquist frequency, look-up indices and weights (P, V)."""
+    """For peers that sample responses as we do: the inverse up to their Nyquist frequency, look-up
+    indices and weights (P, V).
+    """
     window = scene.window_samples // scene.fewer
     inverse = (
         one_sided_inverse(scene)[: scene.excitation.period_samples // scene.fewer // 2]
@@ -78,10 +80,11 @@ def fewer_samples(
 
 
 def scipy_stages(scene: Scene) -> Stages:
-    """The fastest form without a compiler that we know: float32, our sample rate, no more bins and samples than needed.
+    """The fastest form without a compiler that we know: float32, our sample rate, no more bins and
+    samples than needed.
 
-    As in ours, a finer row is interpolated first, from which the nearest point is taken: half the time of taking two samples
-    of the row and a weight for each voxel.
+    As in ours, a finer row is interpolated first, from which the nearest point is taken: half the
+    time of taking two samples of the row and a weight for each voxel.
     """
     deconvolve, envelope, finer, nearest = _scipy(scene)
     out = np.empty(nearest.shape, np.float32)
@@ -95,7 +98,9 @@ def scipy_stages(scene: Scene) -> Stages:
 
 
 def scipy_int8_stages(scene: Scene) -> Stages:
-    """The same in 8 bits. Points are taken in 16: np.take of 8 needs half as long again in some processes."""
+    """The same in 8 bits. Points are taken in 16: np.take of 8 needs half as long again in some
+    processes.
+    """
     deconvolve, envelope, finer, nearest = _scipy(scene)
     out, taken = np.empty(nearest.shape, np.int8), np.empty(nearest.shape[1], np.int16)
 
@@ -152,7 +157,9 @@ def _scipy(
 
 
 def pyroomacoustics_stages(scene: Scene) -> Stages:
-    """Its own deconvolution, channel by channel (linear, so exact for one sweep, not for a period), then plain numpy."""
+    """Its own deconvolution, channel by channel (linear, so exact for one sweep, not for a period),
+    then plain numpy.
+    """
     import pyroomacoustics
 
     _, envelope, volume = numpy_stages(scene)

@@ -1,4 +1,6 @@
-"""How fast the sound front end is, against plain numpy, the best scipy form and pyroomacoustics, in one interleaved run."""
+"""How fast the sound front end is, against plain numpy, the best scipy form and pyroomacoustics, in
+one interleaved run.
+"""
 
 import argparse
 import json
@@ -21,7 +23,8 @@ OURS = "posekernel int8"
 
 @dataclass(frozen=True)
 class Row:
-    """One implementation. Times in ms, over all repetitions, settled. absent: why it was not run, or "".
+    """One implementation. Times in ms, over all repetitions, settled. absent: why it was not run,
+    or "".
 
     first_ms, first_ratio: of a first call, with caches full of something else.
     """
@@ -39,7 +42,9 @@ class Row:
 
 @dataclass(frozen=True)
 class BenchResult:
-    """ratio: to the first row, median over the repetitions. error_db: worst voxel against numpy, None where not comparable."""
+    """ratio: to the first row, median over the repetitions. error_db: worst voxel against numpy,
+    None where not comparable.
+    """
 
     microphones: int
     samples: int
@@ -55,7 +60,9 @@ class BenchResult:
 def bench_frontend(
     repetitions: int = 40, voxels: tuple[int, int, int] = (48, 64, 64)
 ) -> BenchResult:
-    """Deconvolution, envelope and volume of one period of 6 microphones, 4800 samples at 48 kHz. voxels: (Z, Y, X)."""
+    """Deconvolution, envelope and volume of one period of 6 microphones, 4800 samples at 48 kHz.
+    voxels: (Z, Y, X).
+    """
     scene = make_scene(voxels)
     candidates: dict[str, Stages] = {
         OURS: our_int8_stages(scene),

@@ -1,4 +1,6 @@
-"""How old a pose is when a subscriber of the broker has it: the whole sensor in real time, from image and echo to MQTT."""
+"""How old a pose is when a subscriber of the broker has it: the whole sensor in real time, from
+image and echo to MQTT.
+"""
 
 import argparse
 import json
@@ -38,7 +40,9 @@ class LatencyRow:
 
 @dataclass(frozen=True)
 class LatencyResult:
-    """What `posekernel bench --stage latency` measured. rate_hz: poses that arrived per second. broker: which one it was."""
+    """What `posekernel bench --stage latency` measured. rate_hz: poses that arrived per second.
+    broker: which one it was.
+    """
 
     poses: int
     rate_hz: float
@@ -47,11 +51,13 @@ class LatencyResult:
 
 
 def bench_latency(seconds: float = 30.0, networks: Tables | None = None) -> LatencyResult:
-    """Replay the shipped session in real time through a sensor process and a broker; look at each pose as it arrives.
+    """Replay the shipped session in real time through a sensor process and a broker; look at each
+    pose as it arrives.
 
-    The clock starts at the middle of the exposure, and at the middle of the sound period, on CLOCK_MONOTONIC, which the processes
-    of one machine share. What a real camera and sound card add before they hand over is not in it. networks: the
-    sensor's, from `network_tables`. Raises BrokerError.
+    The clock starts at the middle of the exposure, and at the middle of the sound period, on
+    CLOCK_MONOTONIC, which the processes of one machine share. What a real camera and sound card add
+    before they hand over is not in it. networks: the sensor's, from `network_tables`. Raises
+    BrokerError.
     """
     arrived: queue.Queue[tuple[int, dict[str, Any]]] = queue.Queue()
     with (

@@ -36,8 +36,8 @@ _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 @dataclass(frozen=True)
 class Limits:
-    """copy_gb_s: read and written bytes per second of a copy of so many megabytes, on one thread. gflop_s: of a float32 matrix
-    product on one thread; gflop_s_all: on every core.
+    """copy_gb_s: read and written bytes per second of a copy of so many megabytes, on one thread.
+    gflop_s: of a float32 matrix product on one thread; gflop_s_all: on every core.
     """
 
     copy_gb_s: dict[str, float]

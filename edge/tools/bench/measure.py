@@ -18,12 +18,13 @@ _P95 = 95.0
 
 @dataclass(frozen=True)
 class Row:
-    """One stage. Milliseconds of wall time per call; cpu_ms: of all threads of the process; share_ms: per frame, None where the
-    stage is not part of a run.
+    """One stage. Milliseconds of wall time per call; cpu_ms: of all threads of the process;
+    share_ms: per frame, None where the stage is not part of a run.
 
-    page_faults: memory pages that the kernel had to hand out, per call. peak_kib: most memory that Python and numpy held at once
-    for the call, its result included. compiled_allocations: arrays that compiled code allocated, per call. The last two come from
-    a second pass, as watching allocations costs time; None where there was none.
+    page_faults: memory pages that the kernel had to hand out, per call. peak_kib: most memory that
+    Python and numpy held at once for the call, its result included. compiled_allocations: arrays
+    that compiled code allocated, per call. The last two come from a second pass, as watching
+    allocations costs time; None where there was none.
     """
 
     group: str
@@ -39,7 +40,9 @@ class Row:
 
 
 class Clock:
-    """Call functions through it. allocations: watch what they allocate; their times then mean nothing."""
+    """Call functions through it. allocations: watch what they allocate; their times then mean
+    nothing.
+    """
 
     def __init__(self, allocations: bool = False) -> None:
         self.allocations = allocations
@@ -67,7 +70,9 @@ class Clock:
         return result
 
     def watch(self, target: Any, **names: str) -> Any:
-        """The target with these methods timed under these names; calling="name" times the target's own call."""
+        """The target with these methods timed under these names; calling="name" times the target's
+        own call.
+        """
         return _Watched(self, target, names)
 
     def cpu_ms(self, name: str) -> float:
@@ -77,7 +82,9 @@ class Clock:
     def rows(
         self, group: str, watched: "Clock | None" = None, frames: int | None = None
     ) -> list[Row]:
-        """One row per name, in the order of their first calls. watched: the second pass. frames: to share the time among."""
+        """One row per name, in the order of their first calls. watched: the second pass. frames: to
+        share the time among.
+        """
         rows = []
         for name, samples in self._samples.items():
             wall, cpu, faults = np.array(samples).T

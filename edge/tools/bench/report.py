@@ -34,7 +34,9 @@ _LATENCY_S = 10.0
 
 @dataclass(frozen=True)
 class Verdict:
-    """frame_rate_hz: of the configured camera, None where it names none. limited_by: what takes most of a frame's time."""
+    """frame_rate_hz: of the configured camera, None where it names none. limited_by: what takes
+    most of a frame's time.
+    """
 
     keeps_up: bool
     poses_per_s: float
@@ -45,7 +47,9 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that `posekernel bench` measured. networks: the fusion networks alone; lifters, keypoints: the whole stages."""
+    """Everything that `posekernel bench` measured. networks: the fusion networks alone; lifters,
+    keypoints: the whole stages.
+    """
 
     created: str
     seconds: float
@@ -73,7 +77,8 @@ class Report:
 
 
 def bench_all(config: Config, say: Callable[[str], None]) -> Report:
-    """Measure everything; half a minute on a desktop, two minutes at most on a small board. say: told what is measured next.
+    """Measure everything; half a minute on a desktop, two minutes at most on a small board. say:
+    told what is measured next.
 
     Raises PosekernelError.
     """
@@ -126,7 +131,9 @@ def bench_all(config: Config, say: Callable[[str], None]) -> Report:
 
 
 def judge(rows: tuple[Row, ...], poses_per_s: float, frame_rate_hz: float | None) -> Verdict:
-    """Whether the sensor keeps up with its camera: stages one after the other, as in a replay; a live one overlaps them."""
+    """Whether the sensor keeps up with its camera: stages one after the other, as in a replay; a
+    live one overlaps them.
+    """
     slowest = max((r for r in rows if r.group == GROUP), key=lambda r: r.share_ms or 0.0)
     keeps_up = frame_rate_hz is None or poses_per_s >= frame_rate_hz
     against = (

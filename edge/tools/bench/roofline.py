@@ -1,4 +1,6 @@
-"""How near the heavy stages come to what this machine could do: their operations and bytes against measured limits."""
+"""How near the heavy stages come to what this machine could do: their operations and bytes against
+measured limits.
+"""
 
 import importlib
 import math
@@ -22,7 +24,9 @@ _PER_ELEMENT = ("ADD", "MUL", "SUB", "LOGISTIC", "MAXIMUM", "RELU", "PRELU", "HA
 
 @dataclass(frozen=True)
 class Work:
-    """Arithmetic operations (a multiplication and an addition are two) and bytes read and written, each array counted once."""
+    """Arithmetic operations (a multiplication and an addition are two) and bytes read and written,
+    each array counted once.
+    """
 
     operations: float
     bytes: float
@@ -30,9 +34,11 @@ class Work:
 
 @dataclass(frozen=True)
 class Point:
-    """One stage under the roof. of_arithmetic, of_bandwidth: shares of the limits; bound: which is nearer.
+    """One stage under the roof. of_arithmetic, of_bandwidth: shares of the limits; bound: which is
+    nearer.
 
-    The limits are of float32 on one thread, so what computes in 8 bits, int8 networks and the volume, may exceed the first.
+    The limits are of float32 on one thread, so what computes in 8 bits, int8 networks and the
+    volume, may exceed the first.
     """
 
     name: str
@@ -63,7 +69,9 @@ def roofline(
 
 
 def deconvolution_work(end: FrontEnd) -> Work:
-    """A real FFT of (M, N), a product with the inverse, a shorter complex one back; one window a microphone is kept."""
+    """A real FFT of (M, N), a product with the inverse, a shorter complex one back; one window a
+    microphone is kept.
+    """
     heard = end.deconvolve
     samples, back = heard.period_samples, heard.period_samples // end.fewer
     bins = back // 2
@@ -81,8 +89,8 @@ def deconvolution_work(end: FrontEnd) -> Work:
 def volume_work(end: FrontEnd) -> Work:
     """The look-up table is read, each voxel written, one byte each.
 
-    In vectors each voxel is the sum of two products, rounded. Voxel by voxel, each pair's finer row is made, four operations a
-    point, and read.
+    In vectors each voxel is the sum of two products, rounded. Voxel by voxel, each pair's finer row
+    is made, four operations a point, and read.
     """
     gather = end.volume.gather_of_codes
     pairs = end.volume.pairs
@@ -94,7 +102,9 @@ def volume_work(end: FrontEnd) -> Work:
 
 
 def network_work(path: Path) -> Work:
-    """Of the graph as it is stored: every tensor that an operator reads or writes is moved once for it. Raises ModelError."""
+    """Of the graph as it is stored: every tensor that an operator reads or writes is moved once for
+    it. Raises ModelError.
+    """
     _, interpreter = load_runtime()
     graph = interpreter(
         model_content=path.read_bytes(), experimental_op_resolver_type=_plain(interpreter)

@@ -20,7 +20,9 @@ _WARM_UP = 3
 
 @dataclass(frozen=True)
 class Fit:
-    """Median processor times [ms] of `stages` against `values` of `variable`, and their least-squares line."""
+    """Median processor times [ms] of `stages` against `values` of `variable`, and their
+    least-squares line.
+    """
 
     variable: str
     stages: str
@@ -32,9 +34,11 @@ class Fit:
 
 
 def bench_scaling(repetitions: int = 30) -> tuple[Fit, ...]:
-    """The front end at other sizes, all in one interleaved run; the other two are 6 microphones, 64 x 64 x 48 voxels, 48 kHz.
+    """The front end at other sizes, all in one interleaved run; the other two are 6 microphones, 64
+    x 64 x 48 voxels, 48 kHz.
 
-    The band is 2-7.5 kHz, but up to FULL_BAND of the rate where the rate is varied: else responses come at 16 kHz from all.
+    The band is 2-7.5 kHz, but up to FULL_BAND of the rate where the rate is varied: else responses
+    come at 16 kHz from all.
     """
     ends = {("microphones", float(m)): FrontEnd(microphones=m) for m in MICROPHONES}
     ends |= {

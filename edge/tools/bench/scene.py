@@ -1,4 +1,6 @@
-"""One period of sound before one grid, which the front end and its peers are given, and what ours makes of it."""
+"""One period of sound before one grid, which the front end and its peers are given, and what ours
+makes of it.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +26,8 @@ Stages = tuple[Callable[[Any], Any], Callable[[Any], Any], Callable[[Any], Any]]
 class Scene:
     """What every implementation is given. recording: (M, N) float32, one period.
 
-    deconvolve: ours. fewer: the recording's sample rate over that of our responses; the faster peers may leave out as much.
+    deconvolve: ours. fewer: the recording's sample rate over that of our responses; the faster
+    peers may leave out as much.
     """
 
     excitation: Excitation
@@ -42,7 +45,9 @@ def make_scene(
     sample_rate_hz: int = 48_000,
     band_hz: tuple[float, float] = BAND_HZ,
 ) -> Scene:
-    """A ring of microphones of 46.3 mm radius, the speaker 10 cm below; one echo per microphone in noise. voxels: (Z, Y, X)."""
+    """A ring of microphones of 46.3 mm radius, the speaker 10 cm below; one echo per microphone in
+    noise. voxels: (Z, Y, X).
+    """
     angle = 2.0 * np.pi / microphones * np.arange(microphones)
     rig = Rig(
         speakers=np.array([[0.0, 0.1, 0.0]]),

@@ -1,4 +1,6 @@
-"""The sensor that is measured in a process of its own: the shipped session with the networks of a configuration."""
+"""The sensor that is measured in a process of its own: the shipped session with the networks of a
+configuration.
+"""
 
 from dataclasses import asdict
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""Whether this machine keeps up: a whole replay in a process of its own, and every network by runtime and threads."""
+"""Whether this machine keeps up: a whole replay in a process of its own, and every network by
+runtime and threads.
+"""
 
 import argparse
 import json
@@ -33,8 +35,9 @@ FORMS = ("ray", "volume")
 class ReplayResult:
     """One process that replays the shipped session as fast as it goes.
 
-    first_pose_s: from the start of the process to its first pose. rate_hz: poses per second between the first and the last.
-    cpu_ms: processor time per pose of the whole process, its start included. peak_rss_mb: its largest resident memory [MiB].
+    first_pose_s: from the start of the process to its first pose. rate_hz: poses per second between
+    the first and the last. cpu_ms: processor time per pose of the whole process, its start
+    included. peak_rss_mb: its largest resident memory [MiB].
     """
 
     poses: int
@@ -46,9 +49,11 @@ class ReplayResult:
 
 @dataclass(frozen=True)
 class NetworkRow:
-    """One network on one number of threads; ms per inference. ratio: median over that of the runtime's float file, one thread.
+    """One network on one number of threads; ms per inference. ratio: median over that of the
+    runtime's float file, one thread.
 
-    memory_mb: resident memory that it added when it was made and first run, None where that was not measured.
+    memory_mb: resident memory that it added when it was made and first run, None where that was not
+    measured.
     """
 
     file: str
@@ -62,7 +67,9 @@ class NetworkRow:
 
 
 def bench_replay(session: Path = DEMO_SESSION, networks: Tables | None = None) -> ReplayResult:
-    """Replay a session in a fresh process, as fast as it goes. Raises BenchError where fewer than two poses come."""
+    """Replay a session in a fresh process, as fast as it goes. Raises BenchError where fewer than
+    two poses come.
+    """
     with tempfile.TemporaryDirectory(prefix="posekernel-bench-") as folder:
         source = {"path": str(session), "realtime": False}
         path = write_config(
@@ -99,7 +106,9 @@ def bench_replay(session: Path = DEMO_SESSION, networks: Tables | None = None) -
 
 
 def _peak_mb(pid: int) -> float:
-    """Largest resident memory of a process so far [MiB]; 0 when it has gone. ru_maxrss would begin with our own."""
+    """Largest resident memory of a process so far [MiB]; 0 when it has gone. ru_maxrss would begin
+    with our own.
+    """
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
@@ -128,7 +137,9 @@ def thread_counts() -> tuple[int, ...]:
 def bench_networks(
     repetitions: int = 60, threads: tuple[int, ...] = (1, 2), runtimes: list[str] | None = None
 ) -> tuple[NetworkRow, ...]:
-    """Every fusion network that ships, float and int8, on noise, in one interleaved run. Raises ModelError."""
+    """Every fusion network that ships, float and int8, on noise, in one interleaved run. Raises
+    ModelError.
+    """
     names = [
         f"{path.stem}{kind}.tflite"
         for path in sorted(MODELS.glob("lifter_*.json"))
@@ -153,7 +164,9 @@ def bench_networks(
 
 
 def bench_lifters(given: Given, repetitions: int = 40) -> tuple[NetworkRow, ...]:
-    """The whole lifter, its inputs and outputs included, in every variant, runtime and number of threads."""
+    """The whole lifter, its inputs and outputs included, in every variant, runtime and number of
+    threads.
+    """
     files = {
         lifter_file(form, variant): f"lifter {form} {variant}"
         for form in FORMS
@@ -179,7 +192,9 @@ def bench_lifters(given: Given, repetitions: int = 40) -> tuple[NetworkRow, ...]
 
 
 def bench_keypoints(given: Given, repetitions: int = 15) -> tuple[NetworkRow, ...]:
-    """BlazePose on one image with somebody in it, in both sizes, every runtime and number of threads. ratio: to `full`."""
+    """BlazePose on one image with somebody in it, in both sizes, every runtime and number of
+    threads. ratio: to `full`.
+    """
     if given.image is None:
         return ()
 

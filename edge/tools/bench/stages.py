@@ -1,4 +1,6 @@
-"""Every stage timed inside a real run: the shipped session, as fast as it goes, with the networks of a configuration."""
+"""Every stage timed inside a real run: the shipped session, as fast as it goes, with the networks
+of a configuration.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +23,9 @@ _FRONT_END_RUNS = 60
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """What the stages of that run were given. persons: 2D joints and pose kernels. image: one with somebody in it."""
+    """What the stages of that run were given. persons: 2D joints and pose kernels. image: one with
+    somebody in it.
+    """
 
     rig: Rig
     persons: list[tuple[Keypoints, Kernels | None]]
@@ -29,7 +33,8 @@ class Given:
 
 
 def bench_stages(config: Config, frames: int = 10_000) -> tuple[list[Row], Given]:
-    """Rows of the group "run", per call and per frame, and what others can be measured on. Raises PosekernelError.
+    """Rows of the group "run", per call and per frame, and what others can be measured on. Raises
+    PosekernelError.
 
     frames: no more than so many of the session.
     """
@@ -54,7 +59,9 @@ def bench_stages(config: Config, frames: int = 10_000) -> tuple[list[Row], Given
 
 
 def bench_front_end(repetitions: int = _FRONT_END_RUNS) -> tuple[list[Row], FrontEnd]:
-    """Rows of the group "front end": 6 microphones of 4800 samples, 64 x 64 x 48 voxels, somebody walks in a learned room."""
+    """Rows of the group "front end": 6 microphones of 4800 samples, 64 x 64 x 48 voxels, somebody
+    walks in a learned room.
+    """
     end = FrontEnd()
     with Clock() as unused:
         for _ in range(3):
@@ -117,7 +124,8 @@ class _Run:
             ):
                 if p.kernels is not None and p.kernels[1] is not None:
                     k = p.kernels[1]
-                    # Within the pipeline it is part of the subtraction: timed once more, on the same data.
+                    # Within the pipeline it is part of the subtraction: timed once more, on the
+                    # same data.
                     clock.call("envelope", make_kernels, k.analytic, k.sample_rate_hz, k.band_hz)
                 clock.call("encode", _encoded, estimate)
         finally:

@@ -1,4 +1,6 @@
-"""Candidates for one work, timed turn by turn, so that what else runs on the machine meets all of them alike."""
+"""Candidates for one work, timed turn by turn, so that what else runs on the machine meets all of
+them alike.
+"""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 _WARM_UP = 3
-# Calls in one go before the timed one: most of what caches and predictions change has happened by then.
+# Calls in one go before the timed one: most of what caches and predictions change has happened by
+# then.
 _SETTLING = 5
 # More than fits into the caches of a large server.
 _OTHER_BYTES = 64 << 20
@@ -17,7 +20,9 @@ _OTHER_BYTES = 64 << 20
 
 @dataclass(frozen=True, eq=False)
 class Turns:
-    """Milliseconds of one candidate. stages: (turns, stages), settled; first: (turns,), with caches full of something else."""
+    """Milliseconds of one candidate. stages: (turns, stages), settled; first: (turns,), with caches
+    full of something else.
+    """
 
     stages: npt.NDArray[np.float64]
     first: npt.NDArray[np.float64]
@@ -34,8 +39,8 @@ def in_turns(
 ) -> dict[str, Turns]:
     """Every candidate's stages, each fed with what the one before gave, the first one with `given`.
 
-    In a turn a candidate is called several times: first with caches full of something else, as in a sensor that sees between
-    two periods, then settled.
+    In a turn a candidate is called several times: first with caches full of something else, as in a
+    sensor that sees between two periods, then settled.
     """
     other = np.zeros(_OTHER_BYTES, np.uint8)
     stages = {

@@ -1,10 +1,13 @@
-"""Order of the channels and places of the microphones, from the distances that the direct sound went.
+"""Order of the channels and places of the microphones, from the distances that the direct sound
+went.
 
-What can be known: with one loudspeaker place and no loopback only *differences* of distance are observable; with a loopback the
-delay of the electronics is still common to all microphones. So that constant is estimated together with everything that a tape
-measure leaves open (places of loudspeaker and array, the array's attitude, the air's temperature, each microphone's own delay),
-each with its usual error. What these errors cannot explain is a fault. A fault that they could explain is invisible in these
-places of the loudspeaker: `Geometry` says so and where to put it next.
+What can be known: with one loudspeaker place and no loopback only *differences* of distance are
+observable; with a loopback the delay of the electronics is still common to all microphones. So that
+constant is estimated together with everything that a tape measure leaves open (places of
+loudspeaker and array, the array's attitude, the air's temperature, each microphone's own delay),
+each with its usual error. What these errors cannot explain is a fault. A fault that they could
+explain is invisible in these places of the loudspeaker: `Geometry` says so and where to put it
+next.
 """
 
 from dataclasses import dataclass
@@ -40,11 +43,13 @@ _SITE_M = 0.6
 class Geometry:
     """order: order[i] is the microphone of the profile that channel i really is.
 
-    off: the microphone whose place is wrong, -1: the whole array (its spacing), None: none. off_m: by how much [m].
+    off: the microphone whose place is wrong, -1: the whole array (its spacing), None: none. off_m:
+    by how much [m].
 
-    measured_m, profile_m: (K, M) distances, by microphone of the profile. constant_m: the common delay as a distance.
-    deviation_mm: (M,) mean of measured less profile, what the usual errors explain taken out. order_visible, place_visible: would
-    a swap, or a place wrong by FAULT_M, have been seen?
+    measured_m, profile_m: (K, M) distances, by microphone of the profile. constant_m: the common
+    delay as a distance. deviation_mm: (M,) mean of measured less profile, what the usual errors
+    explain taken out. order_visible, place_visible: would a swap, or a place wrong by FAULT_M, have
+    been seen?
 
     next_sites_m: (S, 3) where the loudspeaker should go to see it, best first.
     """
@@ -70,7 +75,9 @@ class Geometry:
 
 
 class _Model:
-    """Linear model of what the usual errors do to the distances (K * M,) from speakers (K, 3) to microphones (M, 3)."""
+    """Linear model of what the usual errors do to the distances (K * M,) from speakers (K, 3) to
+    microphones (M, 3).
+    """
 
     def __init__(self, speakers: Array, mics: Array, one_constant: bool) -> None:
         count, many = len(speakers), len(mics)
@@ -123,7 +130,9 @@ class _Model:
         return np.asarray(np.sum(self._unit * out[None], axis=2).reshape(-1, 1))
 
     def gain(self, residual: Array, effect: Array) -> tuple[float, Array]:
-        """By how much chi square falls when a free amount of this effect (K * M, D) is allowed, and the likely amount (D,)."""
+        """By how much chi square falls when a free amount of this effect (K * M, D) is allowed, and
+        the likely amount (D,).
+        """
         weighted = effect.T @ self.inverse
         information = weighted @ effect
         known = weighted @ residual
@@ -133,13 +142,16 @@ class _Model:
         return float(free @ known), np.asarray(amount)
 
     def least_visible(self, effect: Array, plane: Array) -> float:
-        """Smallest chi square that FAULT_M of this effect adds over all directions in the plane (3, 2)."""
+        """Smallest chi square that FAULT_M of this effect adds over all directions in the plane (3,
+        2).
+        """
         effect = effect @ plane if effect.shape[1] == 3 else effect
         return float(np.linalg.eigvalsh(effect.T @ self.inverse @ effect).min() * FAULT_M**2)
 
 
 def check_geometry(arrivals_s: Array, rig: Rig, speakers: Array, known_emission: bool) -> Geometry:
-    """arrivals_s: (K, M) of the direct sound. speakers: (K, 3) their places as measured, camera frame.
+    """arrivals_s: (K, M) of the direct sound. speakers: (K, 3) their places as measured, camera
+    frame.
 
     known_emission: arrivals count from the loopback, so that one constant holds for all places.
     """
@@ -177,7 +189,9 @@ def check_geometry(arrivals_s: Array, rig: Rig, speakers: Array, known_emission:
 
 
 def _orders(count: int) -> list[tuple[int, ...]]:
-    """Orders to try, the profile's first: all of a few microphones, else swaps of two and shifts of all."""
+    """Orders to try, the profile's first: all of a few microphones, else swaps of two and shifts of
+    all.
+    """
     if count <= _ALL_ORDERS:
         return list(permutations(range(count)))
     same = tuple(range(count))
@@ -207,7 +221,9 @@ def _wrong_place(model: _Model, residual: Array) -> tuple[int | None, float]:
 
 
 def _constant(model: _Model, residual: Array, known_emission: bool) -> tuple[Array, float, Array]:
-    """The constant of each place (K,) [m] and its sigma, and what all usual errors explain (K * M,)."""
+    """The constant of each place (K,) [m] and its sigma, and what all usual errors explain (K *
+    M,).
+    """
     amounts = model.effects.T @ (model.inverse @ residual)
     column = np.argmax(np.abs(model.effects).sum(axis=0)) if known_emission else None
     explained = model.effects @ amounts
@@ -241,7 +257,9 @@ def _plane(mics: Array) -> Array:
 
 
 def _next_sites(speakers: Array, mics: Array, known_emission: bool) -> Array:
-    """Places (S, 3) around the array, in its plane; first what shows most together with what was measured."""
+    """Places (S, 3) around the array, in its plane; first what shows most together with what was
+    measured.
+    """
     plane, centre = _plane(mics), mics.mean(axis=0)
     angles = 2.0 * np.pi * np.arange(_SITES) / _SITES
     sites = centre + _SITE_M * np.stack([np.cos(angles), np.sin(angles)], axis=1) @ plane.T

@@ -1,4 +1,6 @@
-"""The camera: intrinsics from a printed ChArUco board; height, tilt and roll from that board on the floor."""
+"""The camera: intrinsics from a printed ChArUco board; height, tilt and roll from that board on the
+floor.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +29,9 @@ _CELLS = 8  # of the image, across and down, for what share the board covered
 
 @dataclass(frozen=True)
 class Board:
-    """A printed ChArUco board. columns, rows: squares. square_m: side of one as printed [m]: measure it on the paper."""
+    """A printed ChArUco board. columns, rows: squares. square_m: side of one as printed [m]:
+    measure it on the paper.
+    """
 
     columns: int = 7
     rows: int = 5
@@ -54,7 +58,9 @@ class Board:
             )
 
     def corners(self, image: Image) -> tuple[Array, Array]:
-        """Corners seen in an RGB or grey image: on the board (K, 3) [m] and in the image (K, 2) [px]; K is 0 without a board."""
+        """Corners seen in an RGB or grey image: on the board (K, 3) [m] and in the image (K, 2)
+        [px]; K is 0 without a board.
+        """
         grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         board = self.made()
         found, ids, _, _ = cv2.aruco.CharucoDetector(board).detectBoard(grey)
@@ -90,7 +96,9 @@ def read_image(file: Path) -> Image:
 def calibrate_intrinsics(
     images: Sequence[Image], board: Board, size: tuple[int, int]
 ) -> tuple[IntrinsicsPart | None, Step]:
-    """images: of the board at all distances and angles. size: (width, height) of the frames [px]. Raises ConfigError."""
+    """images: of the board at all distances and angles. size: (width, height) of the frames [px].
+    Raises ConfigError.
+    """
     objects: list[npt.NDArray[np.float32]] = []
     pixels: list[npt.NDArray[np.float32]] = []
     covered = np.zeros((_CELLS, _CELLS), bool)
@@ -197,7 +205,9 @@ def mounting_from_board(
 
 
 def tilt_and_roll(up: Array) -> tuple[float, float]:
-    """Tilt and roll [degrees], as `Camera` has them, of a camera in whose frame `up` (3,) points upwards."""
+    """Tilt and roll [degrees], as `Camera` has them, of a camera in whose frame `up` (3,) points
+    upwards.
+    """
     x, y, z = up / np.linalg.norm(up)
     return float(np.degrees(np.arcsin(np.clip(-z, -1.0, 1.0)))), float(
         np.degrees(np.arctan2(-x, -y))

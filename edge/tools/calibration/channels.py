@@ -1,4 +1,6 @@
-"""What every raw channel is: the loopback, a microphone that hears, or nothing; and what it carries at each frequency."""
+"""What every raw channel is: the loopback, a microphone that hears, or nothing; and what it carries
+at each frequency.
+"""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,7 +13,8 @@ from edge.tools.calibration.takes import Take
 
 Array = npt.NDArray[np.float64]
 
-# What is left of a loopback when a delayed copy of the excitation is taken out; a microphone beside the loudspeaker keeps -24 dB.
+# What is left of a loopback when a delayed copy of the excitation is taken out; a microphone beside
+# the loudspeaker keeps -24 dB.
 LOOPBACK_RESIDUAL_DB = -32.0
 # A microphone so far below the others is dead: its neighbours' crosstalk is all that it carries.
 DEAD_LEVEL_DB = -26.0
@@ -23,9 +26,10 @@ _UPSAMPLING = 8
 
 @dataclass(frozen=True, eq=False)
 class Channels:
-    """residual_db: (C,) what is not a delayed copy of the excitation. level_db: (C,) in the band, dB of full scale. snr_db: (C,)
-    of one period. loopback: the channel that is a copy of the excitation, None without one. dead: microphones, by number in the
-    rig. bands_hz (B, 2), response_db (M, B) relative to each microphone's mean, band_snr_db (M, B): third octaves.
+    """residual_db: (C,) what is not a delayed copy of the excitation. level_db: (C,) in the band,
+    dB of full scale. snr_db: (C,) of one period. loopback: the channel that is a copy of the
+    excitation, None without one. dead: microphones, by number in the rig. bands_hz (B, 2),
+    response_db (M, B) relative to each microphone's mean, band_snr_db (M, B): third octaves.
     """
 
     residual_db: Array
@@ -39,7 +43,9 @@ class Channels:
 
     @property
     def carried_hz(self) -> tuple[float, float]:
-        """The widest run of third octaves that every living microphone carries, Hz; (0, 0) when there is none."""
+        """The widest run of third octaves that every living microphone carries, Hz; (0, 0) when
+        there is none.
+        """
         alive = [m for m in range(len(self.response_db)) if m not in self.dead]
         good = (self.band_snr_db[alive] > CARRIED_SNR_DB) & (
             self.response_db[alive] > CARRIED_LEVEL_DB
@@ -77,7 +83,9 @@ def examine_channels(take: Take, mean: ComplexArray, noise: Array) -> Channels:
 
 
 def _residual_db(y: ComplexArray, x: ComplexArray, bins: npt.NDArray[np.int64], n: int) -> float:
-    """Level [dB] of what is left of y when the best delayed and scaled copy of x is taken out, relative to y."""
+    """Level [dB] of what is left of y when the best delayed and scaled copy of x is taken out,
+    relative to y.
+    """
     if not np.any(y):
         return 0.0
     cross = np.zeros(_UPSAMPLING * n, np.complex128)

@@ -1,4 +1,6 @@
-"""Whether playback and capture run on one clock: how far the excitation moves from period to period."""
+"""Whether playback and capture run on one clock: how far the excitation moves from period to
+period.
+"""
 
 from dataclasses import dataclass
 
@@ -20,7 +22,8 @@ _LONGEST_PAUSE = 3
 
 @dataclass(frozen=True, eq=False)
 class Clock:
-    """drift_ppm: the capture clock against playback, positive when what is heard comes ever later. sigma_ppm: 1 sigma of it.
+    """drift_ppm: the capture clock against playback, positive when what is heard comes ever later.
+    sigma_ppm: 1 sigma of it.
 
     moved: (K,) samples by which each period came later than the first.
     """
@@ -37,7 +40,9 @@ def band_bins(take: Take) -> npt.NDArray[np.int64]:
 
 
 def measure_clock(take: Take) -> Clock:
-    """Drift over the take from all channels that hear the excitation; without `starts`, up to half a sample per period."""
+    """Drift over the take from all channels that hear the excitation; without `starts`, up to half
+    a sample per period.
+    """
     n, bins = take.excitation.period_samples, band_bins(take)
     spectra = scipy.fft.rfft(take.raw, axis=-1)[:, :, bins]
     omega = 2.0 * np.pi * bins / n
@@ -65,7 +70,9 @@ def measure_clock(take: Take) -> Clock:
 
 
 def mean_spectra(take: Take, clock: Clock) -> tuple[ComplexArray, Array]:
-    """Spectra (C, B) of the periods' mean in the band, drift taken out, and the noise's RMS (C, B) in one period's spectrum."""
+    """Spectra (C, B) of the periods' mean in the band, drift taken out, and the noise's RMS (C, B)
+    in one period's spectrum.
+    """
     n, bins = take.excitation.period_samples, band_bins(take)
     spectra = scipy.fft.rfft(take.raw.astype(np.float64), axis=-1)[:, :, bins]
     spectra *= np.exp(2j * np.pi / n * clock.moved[:, None, None] * bins)

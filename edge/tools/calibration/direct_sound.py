@@ -1,7 +1,9 @@
-"""Times of the direct sound to a small fraction of a sample, from the phases of the response around its first arrival.
+"""Times of the direct sound to a small fraction of a sample, from the phases of the response around
+its first arrival.
 
-All microphones hear one loudspeaker, so its colour is common: their arrivals are found against one template, the mean of the
-aligned direct sounds of all places. The template's own delay is part of the constant that geometry.py estimates.
+All microphones hear one loudspeaker, so its colour is common: their arrivals are found against one
+template, the mean of the aligned direct sounds of all places. The template's own delay is part of
+the constant that geometry.py estimates.
 """
 
 from dataclasses import dataclass
@@ -15,13 +17,15 @@ from edge.tools.calibration.takes import Take
 Array = npt.NDArray[np.float64]
 
 _UPSAMPLING = 8
-# An earlier arrival counts as the direct sound when it is this strong beside the strongest, and no farther before it.
+# An earlier arrival counts as the direct sound when it is this strong beside the strongest, and no
+# farther before it.
 _FIRST_SHARE = 0.35
 _LOOK_BACK_S = 0.012
 # Half length of what is cut out around the direct sound, in inverse bandwidths.
 _GATE = 2.0
 _ROUNDS = 4
-# Half of a sixth of an octave, as a ratio: averages the room's modes, leaves the loudspeaker's resonances.
+# Half of a sixth of an octave, as a ratio: averages the room's modes, leaves the loudspeaker's
+# resonances.
 _NEAR = 2.0 ** (1.0 / 12.0)
 _SLACK_M = 0.03
 
@@ -30,7 +34,8 @@ _SLACK_M = 0.03
 class Heard:
     """One loudspeaker's responses, cut out around the direct sound.
 
-    spectra: (M, B) with each microphone's coarse arrival taken out. coarse_s: (M,). frequencies_hz: (B,).
+    spectra: (M, B) with each microphone's coarse arrival taken out. coarse_s: (M,). frequencies_hz:
+    (B,).
     """
 
     spectra: ComplexArray
@@ -41,8 +46,8 @@ class Heard:
 def direct_sound(
     take: Take, spectra: ComplexArray, reference: ComplexArray | None, speaker: int
 ) -> Heard:
-    """spectra: (M, B) of the microphones, reference: (B,) of the loopback, None: the excitation itself (then the time of emission
-    is unknown).
+    """spectra: (M, B) of the microphones, reference: (B,) of the loopback, None: the excitation
+    itself (then the time of emission is unknown).
     """
     n, rate, bins = take.excitation.period_samples, take.excitation.sample_rate_hz, band_bins(take)
     x = (
@@ -74,11 +79,13 @@ def direct_sound(
 
 
 def own_delay(take: Take, power: Array, direct: ComplexArray) -> float:
-    """By how much [s] the loudspeaker's own resonances delay its sound: that of the minimum-phase system of the same level.
+    """By how much [s] the loudspeaker's own resonances delay its sound: that of the minimum-phase
+    system of the same level.
 
-    power: (B,) of the responses in the band, mean over microphones and places. direct: (B,) the template of the direct sound. A
-    driver is minimum-phase, so its level tells its phase (Bode 1945), while a delay of the electronics leaves no trace in the
-    level; neither does a crossover's all-pass, which counts with the electronics. What lies outside the band counts as flat.
+    power: (B,) of the responses in the band, mean over microphones and places. direct: (B,) the
+    template of the direct sound. A driver is minimum-phase, so its level tells its phase (Bode
+    1945), while a delay of the electronics leaves no trace in the level; neither does a crossover's
+    all-pass, which counts with the electronics. What lies outside the band counts as flat.
     """
     n, rate, bins = take.excitation.period_samples, take.excitation.sample_rate_hz, band_bins(take)
     total = np.concatenate([[0.0], np.cumsum(power)])
@@ -87,7 +94,8 @@ def own_delay(take: Take, power: Array, direct: ComplexArray) -> float:
     cepstrum = np.fft.irfft(np.interp(np.arange(n // 2 + 1), bins, level - level.mean()), n)
     cepstrum[1 : (n + 1) // 2] *= 2.0
     cepstrum[n // 2 + 1 :] = 0.0
-    # Compared as wholes: a resonance gives a pulse several crests, and the highest of them may not be the first.
+    # Compared as wholes: a resonance gives a pulse several crests, and the highest of them may not
+    # be the first.
     match = np.abs(
         _pulses((np.exp(np.fft.rfft(cepstrum))[bins] * np.conj(direct))[None], bins, n)[0]
     )
@@ -105,7 +113,9 @@ def _pulses(spectra: ComplexArray, bins: npt.NDArray[np.int64], n: int) -> Compl
 
 
 def _first_arrival(envelopes: Array, step_s: float, aperture_s: float) -> int:
-    """Index of the direct sound in the mean of the envelopes (M, T), a little blurred so that all microphones meet."""
+    """Index of the direct sound in the mean of the envelopes (M, T), a little blurred so that all
+    microphones meet.
+    """
     blur = max(1, round(aperture_s / step_s))
     kernel = np.ones(blur) / blur
     mean = np.mean(envelopes**2, axis=0)

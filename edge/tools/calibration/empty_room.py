@@ -1,4 +1,6 @@
-"""The empty room, learned only from periods while the camera saw nobody, and how well it can be taken out again."""
+"""The empty room, learned only from periods while the camera saw nobody, and how well it can be
+taken out again.
+"""
 
 import time
 from dataclasses import dataclass
@@ -18,7 +20,9 @@ LEAST_PERIODS = 2 * FIRST_PERIODS
 
 @dataclass(frozen=True, eq=False)
 class Watched:
-    """What a source gave: good periods, and when which frame (time of its exposure) showed somebody."""
+    """What a source gave: good periods, and when which frame (time of its exposure) showed
+    somebody.
+    """
 
     heard: list[Heard]
     frame_times_ns: npt.NDArray[np.int64]
@@ -52,7 +56,9 @@ def watch(source: Source, pipeline: Pipeline, seconds: float) -> Watched:
 
 
 def learn_room(watched: Watched, background: Background) -> tuple[RoomPart | None, Step]:
-    """Let the background learn the empty periods; how much is left of their second half when only the first was learned."""
+    """Let the background learn the empty periods; how much is left of their second half when only
+    the first was learned.
+    """
     empty = [h for h in watched.heard if _nobody(watched, h.middle_ns)]
     if len(empty) < LEAST_PERIODS:
         found = f"the camera saw nobody during {len(empty)} periods of sound, but {LEAST_PERIODS} are needed"
@@ -62,7 +68,8 @@ def learn_room(watched: Watched, background: Background) -> tuple[RoomPart | Non
     half = len(empty) // 2
     left: list[float] = []
     for number, h in enumerate(empty):
-        # From the second half on as with somebody in view: nothing more is learned, only the drift is followed.
+        # From the second half on as with somebody in view: nothing more is learned, only the drift
+        # is followed.
         kernels = background.step(h.responses, h.middle_ns, number >= half)
         if number >= half and kernels is not None:
             left.append(float(np.sum(np.abs(kernels) ** 2) / np.sum(np.abs(h.responses) ** 2)))

@@ -1,4 +1,6 @@
-"""A whole calibration: sound, response, empty room, camera and scale, one after the other, into one file."""
+"""A whole calibration: sound, response, empty room, camera and scale, one after the other, into one
+file.
+"""
 
 import sys
 import threading
@@ -62,9 +64,10 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to calibrate, and from what. config: of the real device; sessions: recordings instead of it, one for each place of the
-    loudspeaker, the configured place first. seconds: of each recording on the device. board, floor: images of the ChArUco board,
-    and of it on the floor. walk: a session in which one person walks. person_m: standing height of that person.
+    """What to calibrate, and from what. config: of the real device; sessions: recordings instead of
+    it, one for each place of the loudspeaker, the configured place first. seconds: of each
+    recording on the device. board, floor: images of the ChArUco board, and of it on the floor.
+    walk: a session in which one person walks. person_m: standing height of that person.
     """
 
     config: Config | None
@@ -79,7 +82,9 @@ class Wanted:
 
 
 def calibrate(wanted: Wanted, say: Say) -> Calibration:
-    """Everything that was asked for; what an earlier file of the same rig holds and was not asked for is kept."""
+    """Everything that was asked for; what an earlier file of the same rig holds and was not asked
+    for is kept.
+    """
     # First what needs no recording: a wrong folder must not cost the engineer one.
     images = read_images(wanted.board) if wanted.board is not None else None
     floor = read_image(wanted.floor) if wanted.floor is not None else None
@@ -165,7 +170,9 @@ def _ask(question: str) -> str:
 
 
 def _configured_map(config: Config, take: Take) -> ChannelMap:
-    """The device's own channel numbers for a recording of it, which keeps only those that are used. Raises ConfigError."""
+    """The device's own channel numbers for a recording of it, which keeps only those that are used.
+    Raises ConfigError.
+    """
     audio = config.audio
     if len(audio.mic_channels) != len(take.map.mics) or (audio.reference_channel < 0) != (
         take.map.reference is None
@@ -266,7 +273,9 @@ def _walk(wanted: Wanted, result: Calibration, camera: Camera, sound: SoundResul
 
 
 def _quiet(config: Config | None, path: Path | None) -> Config:
-    """The configuration without broker, calibration and kept background; from a session where a path is given."""
+    """The configuration without broker, calibration and kept background; from a session where a
+    path is given.
+    """
     base = config or Config(device=DeviceConfig("calibrate"))
     source = (
         SourceConfig("device")
@@ -285,7 +294,9 @@ def _quiet(config: Config | None, path: Path | None) -> Config:
 
 
 def _kept(new: Calibration, out: Path | None) -> Calibration:
-    """With the camera's parts and their steps of an earlier calibration of the same rig, where they were not made anew."""
+    """With the camera's parts and their steps of an earlier calibration of the same rig, where they
+    were not made anew.
+    """
     if out is None or not out.exists():
         return new
     try:

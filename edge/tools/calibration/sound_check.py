@@ -1,4 +1,6 @@
-"""The sound part of a calibration: takes of one or several loudspeaker places -> measurements and steps."""
+"""The sound part of a calibration: takes of one or several loudspeaker places -> measurements and
+steps.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,8 +31,8 @@ LEAST_MICS = 3
 class SoundResult:
     """geometry: None where a microphone is dead or there are too few.
 
-    gain_db: (M,) of the microphones relative to their median. delay_s: from the loopback to the air, 0 where unknown.
-    own_delay_s: its part that the loudspeaker's own resonances explain.
+    gain_db: (M,) of the microphones relative to their median. delay_s: from the loopback to the
+    air, 0 where unknown. own_delay_s: its part that the loudspeaker's own resonances explain.
     """
 
     clock: Clock
@@ -48,12 +50,16 @@ class SoundResult:
 
     @property
     def next_sites_m(self) -> Array | None:
-        """Where the loudspeaker should go next to decide what is open (S, 3), best first; None when all is decided."""
+        """Where the loudspeaker should go next to decide what is open (S, 3), best first; None when
+        all is decided.
+        """
         return None if self.geometry is None else self.geometry.next_sites_m
 
 
 def examine_sound(takes: Sequence[Take]) -> SoundResult:
-    """takes: one per place of the loudspeaker, the configured place first. Raises ConfigError where they do not fit together."""
+    """takes: one per place of the loudspeaker, the configured place first. Raises ConfigError where
+    they do not fit together.
+    """
     first = takes[0]
     if any(
         t.map != first.map or t.excitation.sample_rate_hz != first.excitation.sample_rate_hz
@@ -109,7 +115,9 @@ def examine_sound(takes: Sequence[Take]) -> SoundResult:
 
 
 def _gains_db(heard: list[Heard], g: Geometry) -> Array:
-    """Level of each channel's direct sound, its distance taken out, relative to the median, mean over the places."""
+    """Level of each channel's direct sound, its distance taken out, relative to the median, mean
+    over the places.
+    """
     channel_of = np.argsort(g.order)
     distance = np.empty_like(g.profile_m)
     distance[:, channel_of] = g.profile_m

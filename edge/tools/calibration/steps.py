@@ -1,4 +1,6 @@
-"""From measurements to words: for every step, whether it is good enough, and what to do where it is not."""
+"""From measurements to words: for every step, whether it is good enough, and what to do where it is
+not.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +17,8 @@ from edge.tools.calibration.takes import ChannelMap
 # open: not decided with what was recorded.
 Outcome = Literal["ok", "warning", "open", "fault"]
 
-# Between playback and capture. Some ppm are followed by cutting anew, 20 spoil the subtraction of the empty room.
+# Between playback and capture. Some ppm are followed by cutting anew, 20 spoil the subtraction of
+# the empty room.
 DRIFT_LIMIT_PPM = 5.0
 # The converters of one array stay below this; it would shift every distance by half of it.
 DELAY_LIMIT_M = 0.06
@@ -29,7 +32,9 @@ OTHER_SITE_M = 0.5
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the calibration. fault: which of "dead", "swapped", "geometry", "clock", "delay", "reference"... was found."""
+    """One step of the calibration. fault: which of "dead", "swapped", "geometry", "clock", "delay",
+    "reference"... was found.
+    """
 
     name: str
     outcome: Outcome

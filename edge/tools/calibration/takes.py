@@ -1,4 +1,6 @@
-"""Raw sound of every channel while the loudspeaker stands in one place, from a session or from the real device."""
+"""Raw sound of every channel while the loudspeaker stands in one place, from a session or from the
+real device.
+"""
 
 import time
 from dataclasses import dataclass, replace
@@ -32,9 +34,10 @@ class ChannelMap:
 
 @dataclass(frozen=True, eq=False)
 class Take:
-    """raw: (K, C, N) float32, full scale 1, one excitation-aligned period each. starts: (K,) first sample of each period, counted
-    by the capture clock; None where cuts moved unseen, as in a recording of a device. rig: places as somebody measured them,
-    camera frame; only its speakers differ from take to take.
+    """raw: (K, C, N) float32, full scale 1, one excitation-aligned period each. starts: (K,) first
+    sample of each period, counted by the capture clock; None where cuts moved unseen, as in a
+    recording of a device. rig: places as somebody measured them, camera frame; only its speakers
+    differ from take to take.
     """
 
     raw: FloatArray
@@ -47,7 +50,9 @@ class Take:
 
 
 def take_from_session(path: Path) -> Take:
-    """All good periods of a recorded session, the person-free part where it has one. Raises SessionError."""
+    """All good periods of a recorded session, the person-free part where it has one. Raises
+    SessionError.
+    """
     session = load_session(path)
     return _take(session, _usable(session))
 
@@ -70,7 +75,8 @@ def _take(session: Session, periods: list[int]) -> Take:
     raw = np.stack([session.audio[k * n : (k + 1) * n].T for k in periods]).astype(
         np.float32
     ) / np.float32(32768)
-    # A device's periods are cut anew when they drift, and the times of a recording are too coarse to show by how much.
+    # A device's periods are cut anew when they drift, and the times of a recording are too coarse
+    # to show by how much.
     simulated = session.source == "simulated"
     starts = (
         np.round(session.audio_times_ns[periods] * (rate / 1e9)).astype(np.int64)
@@ -86,9 +92,11 @@ def _take(session: Session, periods: list[int]) -> Take:
 def take_from_device(
     config: Config, speaker_m: tuple[float, float, float] | None, seconds: float
 ) -> Take:
-    """Play and record on the real device. speaker_m: where the loudspeaker stands now, None: as configured.
+    """Play and record on the real device. speaker_m: where the loudspeaker stands now, None: as
+    configured.
 
-    Every channel is kept, also those that the configuration does not use. Raises ConfigError or DeviceError.
+    Every channel is kept, also those that the configuration does not use. Raises ConfigError or
+    DeviceError.
     """
     if config.source.kind != "device":
         raise ConfigError(
@@ -109,7 +117,9 @@ def take_from_device(
 def record_all(
     config: Config, excitation: Excitation, seconds: float
 ) -> tuple[FloatArray, npt.NDArray[np.int64]]:
-    """Good periods (K, C, N) of every capture channel and their first samples (K,). Raises DeviceError."""
+    """Good periods (K, C, N) of every capture channel and their first samples (K,). Raises
+    DeviceError.
+    """
     audio, rig = config.audio, make_rig(config)
     everything = replace(audio, mic_channels=tuple(range(audio.channels)), reference_channel=-1)
     # All channels in one place: periods are then cut on whichever hears the excitation best.

@@ -1,7 +1,9 @@
-"""One person walks about: height, tilt and roll of the camera from the ankles on the floor, and the scale from sound against it.
+"""One person walks about: height, tilt and roll of the camera from the ankles on the floor, and the
+scale from sound against it.
 
-A walker's neck stays a constant length above the ankles, along the vertical. Where that holds for all places in the image, the
-image alone tells tilt, roll and the ratio of that length to the camera's height; a known length of either kind makes it metres.
+A walker's neck stays a constant length above the ankles, along the vertical. Where that holds for
+all places in the image, the image alone tells tilt, roll and the ratio of that length to the
+camera's height; a known length of either kind makes it metres.
 """
 
 from dataclasses import dataclass
@@ -22,7 +24,8 @@ Array = npt.NDArray[np.float64]
 
 NECK, RIGHT_ANKLE, LEFT_ANKLE = 1, 11, 14
 ANKLE_M = 0.08  # of the ankle joint above the sole
-NECK_SHARE = 0.82  # of the standing height: the middle of the shoulders, which is what the network calls the neck
+# of the standing height: the middle of the shoulders, which is what the network calls the neck
+NECK_SHARE = 0.82
 SURE = 0.6
 LEAST_POSES = 12
 LEAST_DEPTH_RATIO = 1.25  # of the farthest to the nearest place: without it tilt and height are one
@@ -79,7 +82,9 @@ class WatchedLifter:
 def mounting_from_walk(
     walked: Walked, camera: Camera, person_m: float | None
 ) -> tuple[MountingPart | None, Step]:
-    """person_m: standing height of who walked, in shoes; None: camera.height_m was measured with a tape and is kept."""
+    """person_m: standing height of who walked, in shoes; None: camera.height_m was measured with a
+    tape and is kept.
+    """
     if person_m is None and camera.height_m is None:
         return None, Step(
             "mounting",
@@ -140,7 +145,9 @@ def mounting_from_walk(
 
 
 def check_scale(walked: Walked, camera: Camera) -> tuple[ScalePart | None, Step]:
-    """Distances by sound over distances by the ankles on the floor. camera: with its height and tilt."""
+    """Distances by sound over distances by the ankles on the floor. camera: with its height and
+    tilt.
+    """
     if camera.height_m is None:
         return None, Step(
             "scale",

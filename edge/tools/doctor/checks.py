@@ -1,4 +1,6 @@
-"""What is wrong with this installation, and how to mend it: one row per check, worst outcome as the exit code."""
+"""What is wrong with this installation, and how to mend it: one row per check, worst outcome as the
+exit code.
+"""
 
 import importlib.metadata
 import importlib.util
@@ -41,7 +43,8 @@ def examine(
 ) -> list[Finding]:
     """Run every check that applies; a check that fails never hides the next one.
 
-    hardware False: skip sound card and camera. self_test: measure the poses of the shipped session, too.
+    hardware False: skip sound card and camera. self_test: measure the poses of the shipped session,
+    too.
     """
     findings = [_python(), *_packages(), *_models(), _numba_cache()]
     if self_test and config_path is None:

@@ -1,4 +1,6 @@
-"""The floor's height as feet show it: learned slowly, by whoever stands, within bounds, and used for every height."""
+"""The floor's height as feet show it: learned slowly, by whoever stands, within bounds, and used
+for every height.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,6 @@
-"""Posture, heading, speed and heights of stick figures in known poses, with noise, wrong poses and joints that are not seen."""
+"""Posture, heading, speed and heights of stick figures in known poses, with noise, wrong poses and
+joints that are not seen.
+"""
 
 import numpy as np
 import pytest

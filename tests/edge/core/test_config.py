@@ -1,4 +1,6 @@
-"""Every wrong key, type, range or combination is one sentence that names the key, what was found and what is allowed."""
+"""Every wrong key, type, range or combination is one sentence that names the key, what was found
+and what is allowed.
+"""
 
 from pathlib import Path
 

@@ -1,4 +1,6 @@
-"""How the networks run: the configuration first, then what bench saved for this board, then the defaults; nothing breaks."""
+"""How the networks run: the configuration first, then what bench saved for this board, then the
+defaults; nothing breaks.
+"""
 
 import json
 import logging

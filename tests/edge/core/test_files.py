@@ -1,4 +1,6 @@
-"""Files are replaced whole: `python -m tests.system.faults.writes` kills writers of every kind; here is what a kill does not show."""
+"""Files are replaced whole: `python -m tests.system.faults.writes` kills writers of every kind;
+here is what a kill does not show.
+"""
 
 import os
 import stat

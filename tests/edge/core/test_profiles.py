@@ -1,4 +1,6 @@
-"""Arrays and boards: every allowed pair makes a whole valid configuration, every other is refused with its reason."""
+"""Arrays and boards: every allowed pair makes a whole valid configuration, every other is refused
+with its reason.
+"""
 
 import subprocess
 import tomllib
@@ -124,7 +126,9 @@ def test_every_number_names_a_source_and_none_is_called_measured() -> None:
 
 
 def test_a_mounted_array_is_turned_and_never_mirrored() -> None:
-    """Seen along the face's normal the order of the microphones keeps its sense, however it is mounted."""
+    """Seen along the face's normal the order of the microphones keeps its sense, however it is
+    mounted.
+    """
     array = load_array("respeaker-6-mic-circular")
 
     def normal(mics: np.ndarray) -> np.ndarray:

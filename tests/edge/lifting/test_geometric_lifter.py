@@ -1,4 +1,6 @@
-"""Shape and scale: what the image gives, what the echo adds, and that the output says which of the two it was."""
+"""Shape and scale: what the image gives, what the echo adds, and that the output says which of the
+two it was.
+"""
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +19,9 @@ RATE, BAND, WINDOW = 16000.0, (2000.0, 7500.0), 640
 def echo(
     joints: npt.NDArray[np.float64], noise: float = 0.0, wall_gain: float = 0.0, seed: int = 0
 ) -> Kernels:
-    """Echoes of glints on the body's front, 16 cm and less before the joints, spread over its depth; plus a later wall path."""
+    """Echoes of glints on the body's front, 16 cm and less before the joints, spread over its
+    depth; plus a later wall path.
+    """
     rng = np.random.default_rng(seed)
     rig = compact_rig()
     joints = joints[np.isfinite(joints[:, 0])]

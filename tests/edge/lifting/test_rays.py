@@ -28,7 +28,9 @@ FLOOR_FEATURES = slice(3 * N_JOINTS, 3 * N_JOINTS + 2)
 
 
 def standing(distance_m: float, camera: Camera, across_m: float = 0.2) -> np.ndarray:
-    """Joints (15, 3) in the camera frame of somebody 1.7 m tall, facing the camera, both ankles ANKLE_M above the floor."""
+    """Joints (15, 3) in the camera frame of somebody 1.7 m tall, facing the camera, both ankles
+    ANKLE_M above the floor.
+    """
     room = np.array([
         [0, 0.1, 1.55], [0, 0, 1.4], [-0.18, 0, 1.38], [-0.25, 0, 1.1], [-0.28, 0.05, 0.85], [0.18, 0, 1.38], [0.25, 0, 1.1],
         [0.28, 0.05, 0.85], [0, 0, 0.92], [-0.09, 0, 0.92], [-0.1, -0.03, 0.5], [-0.11, 0, ANKLE_M], [0.09, 0, 0.92],
@@ -62,7 +64,9 @@ def normalised(joints: np.ndarray, view: View) -> tuple[np.ndarray, np.ndarray]:
 
 
 def echoes(points: np.ndarray, rig: Rig, window: int = 640) -> Kernels:
-    """Analytic kernels of point scatterers: band-limited impulses of amplitude 1 / (r1 r2), exact at any delay."""
+    """Analytic kernels of point scatterers: band-limited impulses of amplitude 1 / (r1 r2), exact
+    at any delay.
+    """
     frequency = np.fft.fftfreq(2 * window, 1.0 / RATE)
     gain = np.where((frequency > BAND[0]) & (frequency < BAND[1]), 1.0, 0.0)
     arrival = rig.arrival_s(points)
@@ -140,7 +144,9 @@ def test_a_batch_equals_its_members() -> None:
 @pytest.mark.parametrize("offset", [-0.2, 0.0, 0.25])
 @pytest.mark.parametrize("name", CHANNELS)
 def test_an_echo_shows_at_its_depth(name: str, offset: float) -> None:
-    """One scatterer on the mid-hip's ray: that joint's ray is loudest where the scatterer is, whatever was believed before."""
+    """One scatterer on the mid-hip's ray: that joint's ray is loudest where the scatterer is,
+    whatever was believed before.
+    """
     joints = standing(2.6, CAMERA)
     rig = make_rig(CAMERA)
     view = keypoint_view(seen(joints, CAMERA), rig)
@@ -152,7 +158,9 @@ def test_an_echo_shows_at_its_depth(name: str, offset: float) -> None:
 
 
 def test_the_phase_keeping_sum_prefers_the_right_direction() -> None:
-    """A reflector at the same distance but 50 degrees aside is as loud in the envelopes, not in phase."""
+    """A reflector at the same distance but 50 degrees aside is as loud in the envelopes, not in
+    phase.
+    """
     joints = standing(2.6, CAMERA)
     rig = make_rig(CAMERA)
     view = keypoint_view(seen(joints, CAMERA), rig)

@@ -1,4 +1,6 @@
-"""A broker as a site should run it, with TLS, passwords and an access list: what gets in, and one sentence for what does not."""
+"""A broker as a site should run it, with TLS, passwords and an access list: what gets in, and one
+sentence for what does not.
+"""
 
 import json
 import logging

@@ -1,4 +1,6 @@
-"""Commands: what is taken, what is refused and in which words; and that the published schema says the same."""
+"""Commands: what is taken, what is refused and in which words; and that the published schema says
+the same.
+"""
 
 import json
 import string

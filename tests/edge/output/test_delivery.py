@@ -1,4 +1,6 @@
-"""Events against everything that happens to a broker, a disk and a process. The long form is `posekernel-export delivery`."""
+"""Events against everything that happens to a broker, a disk and a process. The long form is
+`posekernel-export delivery`.
+"""
 
 import json
 import logging

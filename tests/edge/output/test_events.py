@@ -1,4 +1,6 @@
-"""Events: who comes and goes, zones, and falls told from sitting, lying on a sofa, bending and kneeling, with their evidence."""
+"""Events: who comes and goes, zones, and falls told from sitting, lying on a sofa, bending and
+kneeling, with their evidence.
+"""
 
 import json
 from dataclasses import dataclass, field

@@ -1,4 +1,6 @@
-"""The published JSON Schemas against the messages that the program really makes, and against messages that are wrong."""
+"""The published JSON Schemas against the messages that the program really makes, and against
+messages that are wrong.
+"""
 
 import copy
 import json

@@ -1,4 +1,6 @@
-"""Control over what is seen and heard: on a real sound device and a real broker, and the decisions one by one."""
+"""Control over what is seen and heard: on a real sound device and a real broker, and the decisions
+one by one.
+"""
 
 import json
 import os
@@ -242,7 +244,9 @@ def test_commands_silence_and_blind_a_running_sensor(sensor: tuple[Sensor, AlsaT
 
 
 class Bench:
-    """A Sensing with a clock, a time of day and a camera that the test sets, over devices that record what they are told."""
+    """A Sensing with a clock, a time of day and a camera that the test sets, over devices that
+    record what they are told.
+    """
 
     def __init__(self, folder: Path, **sensing: Any) -> None:
         self.now, self.day = 1000.0, time(12, 0)

@@ -1,4 +1,6 @@
-"""BlazePose on real frames, against joints triangulated from four calibrated cameras; and its parts against slow references."""
+"""BlazePose on real frames, against joints triangulated from four calibrated cameras; and its parts
+against slow references.
+"""
 
 from pathlib import Path
 
@@ -44,7 +46,8 @@ def test_joints_project_onto_the_reference_and_move_smoothly(serial: str, bound_
     assert np.median(np.linalg.norm(pixels[..., :2] - truth, axis=-1)) < bound_px
     assert np.median(pixels[..., 2]) > 0.9
     assert min(k.presence for k in seen) > 0.5
-    # The torso moves by up to 55 px from frame to frame here; a swap of sides or a jump to a bystander is hundreds.
+    # The torso moves by up to 55 px from frame to frame here; a swap of sides or a jump to a
+    # bystander is hundreds.
     torso = pixels[:, [1, 2, 5, 8, 9, 12], :2]
     assert np.linalg.norm(np.diff(torso, axis=0), axis=-1).max() < 110
     for k in seen:

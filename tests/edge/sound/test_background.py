@@ -1,4 +1,6 @@
-"""The empty room: learned, followed through ten minutes of drift, never learned with a body in it, saved and checked."""
+"""The empty room: learned, followed through ten minutes of drift, never learned with a body in it,
+saved and checked.
+"""
 
 import errno
 import os
@@ -65,7 +67,8 @@ def walls():
 
 
 def body(shift_m=0.0, breath_m=0.0):
-    """Paths (6, K) over a standing person: 12 points, -12 dB target strength, direct and by way of the floor.
+    """Paths (6, K) over a standing person: 12 points, -12 dB target strength, direct and by way of
+    the floor.
 
     breath_m: how far the chest has come out towards the array [m].
     """
@@ -219,7 +222,9 @@ def test_follows_a_new_chair_within_adapt_s_only_while_nobody_is_seen():
 @hundreds_of_steps
 @pytest.mark.parametrize(("moves", "low", "high"), [(False, 0.85, 1.1), (True, -0.1, 0.45)])
 def test_leak_takes_in_a_chair_beside_a_moving_body_but_never_a_still_body(moves, low, high):
-    """300 s at a leak of 100 s: what stays while the rest moves is the room's; what all stays may be a person."""
+    """300 s at a leak of 100 s: what stays while the rest moves is the room's; what all stays may
+    be a person.
+    """
     rng = np.random.default_rng(4)
     room = learned(rng, leak_s=100.0)
     chair = responses(np.full((6, 1), 5.6), np.full((6, 1), 0.03), 343.42)

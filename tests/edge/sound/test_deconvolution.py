@@ -1,4 +1,6 @@
-"""Deconvolution: a known impulse response comes back, whatever the delay, the colour, or the number of speakers."""
+"""Deconvolution: a known impulse response comes back, whatever the delay, the colour, or the number
+of speakers.
+"""
 
 import numpy as np
 import pytest
@@ -97,7 +99,9 @@ def test_responses_have_no_more_samples_than_their_band_needs(rate, band, period
 
 
 def test_periods_one_by_one_equal_one_long_recording():
-    """Streaming equals batch: several periods of noise and echo, deconvolved one by one and as one circular signal."""
+    """Streaming equals batch: several periods of noise and echo, deconvolved one by one and as one
+    circular signal.
+    """
     rng = np.random.default_rng(1)
     deconvolve = Deconvolver(EXCITATION, ring())
     periods = recording()[None] + rng.normal(0, 0.05, (4, 6, PERIOD)).astype(np.float32)
@@ -125,7 +129,9 @@ def test_playback_delay_is_taken_out():
 
 
 def test_reference_takes_out_delay_level_and_colour():
-    """Played through a resonant amplifier and 7.4 samples late: the loopback hears the same and it cancels."""
+    """Played through a resonant amplifier and 7.4 samples late: the loopback hears the same and it
+    cancels.
+    """
     frequency = np.fft.rfftfreq(PERIOD, 1 / RATE)
     colour = (
         0.4

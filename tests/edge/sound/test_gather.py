@@ -1,4 +1,6 @@
-"""The gather in 8 bits: a vector of voxels at once gives the codes of voxel by voxel, and both what the formula says."""
+"""The gather in 8 bits: a vector of voxels at once gives the codes of voxel by voxel, and both what
+the formula says.
+"""
 
 import os
 import subprocess
@@ -27,7 +29,9 @@ def codes_of(code, bits, voxel_by_voxel, *rows):
 
 
 def by_formula(code, bits, rows):
-    """Levels are rounded samples; between two of them rounded again; nothing is heard behind the window."""
+    """Levels are rounded samples; between two of them rounded again; nothing is heard behind the
+    window.
+    """
     levels = np.zeros((len(rows), WINDOW + 2), np.int64)
     levels[:, :WINDOW] = np.floor(rows * np.float32(255.0) + np.float32(0.5))
     sample, part = (code >> bits).astype(np.int64), (code & ((1 << bits) - 1)).astype(np.int64)
@@ -36,7 +40,9 @@ def by_formula(code, bits, rows):
 
 
 def times_of_arrival(rng, bits, voxels, samples):
-    """(2, voxels), in vectors as close together as a table reaches, in any order; the last one is heard behind the window."""
+    """(2, voxels), in vectors as close together as a table reaches, in any order; the last one is
+    heard behind the window.
+    """
     first = rng.integers(0, WINDOW - samples, (2, 1))
     near = (first << bits) + rng.integers(0, samples << bits, (2, voxels))
     near[:, -1] = np.minimum(near.max(axis=1) + (1 << bits), WINDOW << bits)

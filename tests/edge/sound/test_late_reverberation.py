@@ -1,4 +1,6 @@
-"""Reverberation that outlasts the period: told apart by how it drifts, of use to whoever stands there, never a burden."""
+"""Reverberation that outlasts the period: told apart by how it drifts, of use to whoever stands
+there, never a burden.
+"""
 
 import threading
 
@@ -25,7 +27,9 @@ STARTED_C = 20.0
 
 
 class Room:
-    """A room that reverberates for t60_s, as a sum of paths up to 0.35 s long; all of it stretches with the air."""
+    """A room that reverberates for t60_s, as a sum of paths up to 0.35 s long; all of it stretches
+    with the air.
+    """
 
     def __init__(self, t60_s, seed=0):
         rng = np.random.default_rng(seed)
@@ -41,7 +45,9 @@ class Room:
         self.gain = gain
 
     def at(self, celsius, rng, noise=0.05):
-        """Responses (P, T) in the steady state: the lines of a periodic signal fold what is late onto what is early."""
+        """Responses (P, T) in the steady state: the lines of a periodic signal fold what is late
+        onto what is early.
+        """
         delay = self.delay_s * speed_of_sound(STARTED_C) / speed_of_sound(celsius)
         spectrum = np.zeros((6, SAMPLES), complex)
         value = self.gain * np.exp(-2j * np.pi * LINES[0] / PERIOD_S * delay)
@@ -94,7 +100,8 @@ def test_a_sensor_that_has_heard_its_air_swing_leaves_far_less_of_the_room(warme
 
 @hundreds_of_steps
 def test_it_hears_so_by_itself_while_nobody_is_there():
-    """Sound for a moment every six seconds; the air warms by a third of a degree and cools again; then somebody comes.
+    """Sound for a moment every six seconds; the air warms by a third of a degree and cools again;
+    then somebody comes.
 
     Right after each silence what is late is missing: that must teach nothing.
     """
@@ -132,7 +139,9 @@ def test_nothing_is_learned_of_the_air_while_somebody_is_there():
 
 @hundreds_of_steps
 def test_a_chair_that_was_moved_does_no_harm():
-    """The early part changes while the air warms: what was learned before, and what comes after, must stay of use."""
+    """The early part changes while the air warms: what was learned before, and what comes after,
+    must stay of use.
+    """
     rng, room = np.random.default_rng(3), Room(0.4)
     moved = Room(0.4)
     early = (moved.delay_s > 8e-3) & (moved.delay_s < 20e-3)
@@ -220,7 +229,9 @@ def test_a_microphone_that_is_off_for_a_moment_spoils_nothing(tmp_path):
 @hundreds_of_steps
 @pytest.mark.parametrize("warmer_c", [2.0, -4.0])
 def test_a_night_without_sound_is_got_over(warmer_c):
-    """Switched off, the sensor misses degrees: what it knows must still hold, or at least do no harm."""
+    """Switched off, the sensor misses degrees: what it knows must still hold, or at least do no
+    harm.
+    """
     rng, room = np.random.default_rng(8), Room(0.4)
     left = []
     for made in (learned(room, rng), learned(room, rng, period_s=None)):
@@ -277,7 +288,9 @@ def test_a_silent_room_teaches_nothing_and_breaks_nothing():
 
 @hundreds_of_steps
 def test_still_air_for_ever_teaches_nothing():
-    """Of the shipped session's empty room, whose air stands still: late parts that are found in noise must not grow."""
+    """Of the shipped session's empty room, whose air stands still: late parts that are found in
+    noise must not grow.
+    """
     plan = make_plan(
         Config(DeviceConfig("loop"), SourceConfig("replay", str(DEMO_SESSION), realtime=False))
     )

@@ -96,7 +96,9 @@ def test_phase_keeping_volume_is_strongest_at_range_and_bearing():
 
 
 def beyond_the_window(rate):
-    """A volume of which the farthest voxels are heard behind the window, and its times of arrival (6, V) in samples."""
+    """A volume of which the farthest voxels are heard behind the window, and its times of arrival
+    (6, V) in samples.
+    """
     grid = Grid((-0.3, 0.3), (-0.3, 0.3), (0.0, 8.0), 0.2)
     volume = Volume(ring(), grid, rate, round(0.04 * rate))
     return volume, ring().arrival_s(grid.centres.reshape(-1, 3)) * rate
@@ -110,7 +112,8 @@ def test_gather_equals_reference_at_the_nearest_sixteenth_of_a_sample(rate):
     found = volume.gather(envelope)
     assert found.dtype == np.float32
     assert (position > window).any()
-    # White noise, of which every step of a sample is as large as can be. Twice rounded: to the table, then to the finer row.
+    # White noise, of which every step of a sample is as large as can be. Twice rounded: to the
+    # table, then to the finer row.
     best = np.full((6, position.shape[1]), np.inf)
     for off in np.linspace(-1 / 21, 1 / 21, 41):
         off_by = np.abs(

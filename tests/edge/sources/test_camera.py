@@ -113,7 +113,9 @@ def test_gstreamer_needs_an_opencv_that_has_it(monkeypatch) -> None:
 
 
 class FakeCapture:
-    """What OpenCV's VideoCapture does on a camera that works: `frames` images, then it fails. Set sizes are obeyed."""
+    """What OpenCV's VideoCapture does on a camera that works: `frames` images, then it fails. Set
+    sizes are obeyed.
+    """
 
     def __init__(self, *_: object) -> None:
         self.properties = {cv2.CAP_PROP_POS_MSEC: 0.0}
@@ -151,7 +153,9 @@ def test_v4l2_takes_the_drivers_time_and_gives_rgb(monkeypatch, tmp_path) -> Non
 
 
 def fake_picamera2(exposure_us: int = 8000) -> types.ModuleType:
-    """A module that obeys the calls of picamera2: BGR888 arrays are R, G, B; SensorTimestamp is CLOCK_BOOTTIME."""
+    """A module that obeys the calls of picamera2: BGR888 arrays are R, G, B; SensorTimestamp is
+    CLOCK_BOOTTIME.
+    """
 
     class Request:
         def __init__(self, size: tuple[int, int]) -> None:
@@ -248,7 +252,9 @@ def test_fake_picamera2_refuses_clearly(monkeypatch) -> None:
 
 
 class FakeCamera:
-    """A camera of 200 fps that does what `script` says after some frames: "lost", "freeze", "repeat" or "raise"."""
+    """A camera of 200 fps that does what `script` says after some frames: "lost", "freeze",
+    "repeat" or "raise".
+    """
 
     def __init__(self, script: str, frames: int = 5) -> None:
         self.script, self.left = script, frames

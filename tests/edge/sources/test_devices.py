@@ -1,4 +1,6 @@
-"""One contract, two sources: the same recording through a sound card (ALSA test device) and through a session folder."""
+"""One contract, two sources: the same recording through a sound card (ALSA test device) and through
+a session folder.
+"""
 
 import sys
 import time
@@ -44,7 +46,9 @@ def delayed(samples: float) -> np.ndarray:
 
 
 def recording(latency: float, *, silent: bool = False) -> np.ndarray:
-    """(PERIODS * N, CHANNELS) int16: direct sound and reference after `latency` samples, and noise that tells periods apart."""
+    """(PERIODS * N, CHANNELS) int16: direct sound and reference after `latency` samples, and noise
+    that tells periods apart.
+    """
     out = np.random.default_rng(1).normal(0.0, 3.0, (PERIODS * N, CHANNELS))
     if not silent:
         for pair, channel in enumerate(MICS):
@@ -211,7 +215,8 @@ def test_an_xrun_costs_at_most_two_periods_and_is_counted(sources):
     good = [p for p in periods if not p.fault]
     for p in good:
         assert (opened.position(p) - opened.position(first)) % N == 0
-    # Apart from what the card itself lost (its full buffer), no more than two periods of time are missing.
+    # Apart from what the card itself lost (its full buffer), no more than two periods of time are
+    # missing.
     lost_s = (periods[-1].t_ns - periods[0].t_ns) / 1e9 - (len(periods) - 1) * X.period_s
     assert lost_s < 2 * X.period_s
 
@@ -273,7 +278,9 @@ def test_loss_at_a_frame_is_survived(source):
 
 
 def test_a_stream_that_ends_without_an_error_is_opened_again(source):
-    """No frame comes any more and nothing fails, as when a driver loses its interrupts; closing must be quick even then."""
+    """No frame comes any more and nothing fails, as when a driver loses its interrupts; closing
+    must be quick even then.
+    """
     source.need_card("a file does not get stuck")
     opened = source.open()
     opened.read_until_good()

@@ -1,4 +1,6 @@
-"""The session folder: what is written comes back, every damage is named, a kill loses nothing that was written."""
+"""The session folder: what is written comes back, every damage is named, a kill loses nothing that
+was written.
+"""
 
 import errno
 import json
@@ -280,7 +282,9 @@ def test_sound_alone_loads_but_its_images_are_missed(tmp_path):
 
 @contextmanager
 def largest_file(size: int) -> Iterator[None]:
-    """No file may grow beyond `size` bytes: to the writer this is a disk that fills up in the middle of a write."""
+    """No file may grow beyond `size` bytes: to the writer this is a disk that fills up in the
+    middle of a write.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:

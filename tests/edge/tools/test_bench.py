@@ -23,7 +23,8 @@ def test_front_end_and_peers_agree_where_they_take_the_same_samples():
         return value
 
     scene = make_scene((48, 64, 64))
-    # Each reads at the nearest sixteenth of a sample or finer, steps of 0.7 mm of range, so two differ by up to twice as much.
+    # Each reads at the nearest sixteenth of a sample or finer, steps of 0.7 mm of range, so two
+    # differ by up to twice as much.
     for sampled, most_db, forms in (
         (scene, -34.0, (our_stages, our_int8_stages, scipy_stages, scipy_int8_stages)),
         (replace(scene, fewer=1), -45.0, (numpy_stages, scipy_stages, scipy_int8_stages)),

@@ -1,4 +1,6 @@
-"""`posekernel bench` as a whole: what is measured is really run, and what is told of it follows from the figures."""
+"""`posekernel bench` as a whole: what is measured is really run, and what is told of it follows
+from the figures.
+"""
 
 import json
 import math

@@ -297,7 +297,9 @@ def test_mounting_from_the_board_on_the_floor():
 
 
 def walk_about(camera, person_m=1.78, scale=1.0, seed=0):
-    """What the watched lifter keeps of somebody who walks: 2 px of noise, a nodding gait, a scale from sound."""
+    """What the watched lifter keeps of somebody who walks: 2 px of noise, a nodding gait, a scale
+    from sound.
+    """
     rng = np.random.default_rng(seed)
 
     def lift(keypoints, kernels, rig):

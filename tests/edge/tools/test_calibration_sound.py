@@ -92,7 +92,8 @@ def test_a_good_array_is_good_and_its_distances_are_right(good):
 
 @pytest.mark.parametrize("late_s", [0.0, 0.0005])
 def test_a_loudspeakers_own_resonance_is_no_delay_of_the_electronics(late_s):
-    # This loudspeaker's resonance gives its pulse two crests, and the higher one comes 0.367 ms late.
+    # This loudspeaker's resonance gives its pulse two crests, and the higher one comes 0.367 ms
+    # late.
     case = make_case(2002, 231, NONE, "compact")
     f = np.fft.rfftfreq(
         case.rig.excitation.period_samples, 1.0 / case.rig.excitation.sample_rate_hz

@@ -1,4 +1,6 @@
-"""The command line as a new user meets it: every mistake is one sentence and exit code 2, and nothing is lost."""
+"""The command line as a new user meets it: every mistake is one sentence and exit code 2, and
+nothing is lost.
+"""
 
 import json
 import shutil

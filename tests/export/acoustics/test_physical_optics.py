@@ -24,7 +24,9 @@ def sphere(radius, centre, spacing):
 
 
 def exact_sphere(radius, centre, source, mic, frequency):
-    """Pressure scattered by a rigid sphere from a point source of exp(ikr)/r, time factor exp(-i w t); (F,)."""
+    """Pressure scattered by a rigid sphere from a point source of exp(ikr)/r, time factor exp(-i w
+    t); (F,).
+    """
     s, m = source - centre, mic - centre
     rs, rm = np.linalg.norm(s), np.linalg.norm(m)
     cosine = s @ m / rs / rm
@@ -81,7 +83,8 @@ def test_shadow_behind_a_sphere_takes_away_the_direct_sound():
     chosen = np.nonzero((grid.frequencies_hz > 6000) & (grid.frequencies_hz < 12000))[0][::10]
     f, path = grid.frequencies_hz[chosen], np.linalg.norm(mic - source)
     direct = np.exp(2j * np.pi * f * path / C) / path
-    # Off the axis, where no bright spot is, the exact total field is far below the direct sound, and so must ours be.
+    # Off the axis, where no bright spot is, the exact total field is far below the direct sound,
+    # and so must ours be.
     exact = 1 + exact_sphere(0.15, centre, source, mic, f) / direct
     total = 1 + np.conj(got[chosen]) / direct
     assert np.sqrt(np.mean(np.abs(exact) ** 2)) < 0.5

@@ -147,7 +147,9 @@ def test_the_late_tail_follows_the_body_and_not_chance():
 
 
 def test_late_energy_is_above_the_echo_as_in_a_wave_solver():
-    """There it is 11-13 dB above the echo 0.7-1.7 m behind the person (many poses); for upright people, who echo more, less."""
+    """There it is 11-13 dB above the echo 0.7-1.7 m behind the person (many poses); for upright
+    people, who echo more, less.
+    """
     grid = PeriodGrid(16000, 1600, (1000.0, 3600.0))
     with_tail, without = [], []
     for seed in range(10):

@@ -1,4 +1,6 @@
-"""The baselines against people whose height and place are known, and their parts against what they must not depend on."""
+"""The baselines against people whose height and place are known, and their parts against what they
+must not depend on.
+"""
 
 from dataclasses import replace
 from pathlib import Path

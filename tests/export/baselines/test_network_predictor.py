@@ -58,7 +58,9 @@ def test_silent_has_no_sound_and_says_so() -> None:
 
 
 def test_a_picture_of_somebody_is_not_heard() -> None:
-    """Only the hiss is left: the pose is what the image alone believes, wherever the person that was taken out had been."""
+    """Only the hiss is left: the pose is what the image alone believes, wherever the person that
+    was taken out had been.
+    """
     people = [sample(distance, seed=k) for k, distance in enumerate((2.0, 2.6, 3.2, 3.8))]
     poses = [lifted("nobody", s) for s in people]
     assert [p.scale_source for p in poses].count("height") >= 3

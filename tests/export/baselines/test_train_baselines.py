@@ -1,4 +1,6 @@
-"""Training of the baselines in its smallest form; what it writes must run without PyTorch and give the same numbers."""
+"""Training of the baselines in its smallest form; what it writes must run without PyTorch and give
+the same numbers.
+"""
 
 from pathlib import Path
 

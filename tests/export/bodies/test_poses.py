@@ -76,7 +76,8 @@ def test_motion_capture_keeps_limb_directions_on_any_body():
                         clip.of(int(frame), f"{side}_{far}") - clip.of(int(frame), f"{side}_{near}")
                     )
                     errors[name].append(angle_deg(seen, unit(joints[q] - joints[p])))
-    # The regressed hip and shoulder are not exactly the joints' centres, so a few degrees remain there.
+    # The regressed hip and shoulder are not exactly the joints' centres, so a few degrees remain
+    # there.
     assert np.median(np.concatenate(list(errors.values()))) < 4
     for name, e in errors.items():
         assert np.median(e) < 6, name

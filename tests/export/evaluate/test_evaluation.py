@@ -1,4 +1,6 @@
-"""The evaluation on tiny datasets: what it counts, what it says of damage, what it writes, what it refuses."""
+"""The evaluation on tiny datasets: what it counts, what it says of damage, what it writes, what it
+refuses.
+"""
 
 import json
 import re

@@ -1,4 +1,6 @@
-"""The 2D detector's error model: its statistics are those it was fitted with, and the fit finds what was put in."""
+"""The 2D detector's error model: its statistics are those it was fitted with, and the fit finds
+what was put in.
+"""
 
 from dataclasses import replace
 

@@ -1,4 +1,6 @@
-"""Simulated datasets: physics of the samples, the same files for the same seed, and runs that go on where they were."""
+"""Simulated datasets: physics of the samples, the same files for the same seed, and runs that go on
+where they were.
+"""
 
 import json
 import os

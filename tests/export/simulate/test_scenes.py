@@ -1,4 +1,6 @@
-"""Scenes and rigs: the same for the same seed, nothing shared between splits, people where a camera can see them."""
+"""Scenes and rigs: the same for the same seed, nothing shared between splits, people where a camera
+can see them.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,6 @@
-"""Acted falls and harmless motions: the acting is what it says, its errors are the lifter's, and a few takes in full."""
+"""Acted falls and harmless motions: the acting is what it says, its errors are the lifter's, and a
+few takes in full.
+"""
 
 from pathlib import Path
 
@@ -90,7 +92,8 @@ def test_errors_are_as_large_as_the_lifters_and_last() -> None:
         gaps += sum(p is None for p in poses)
         errors += [[np.linalg.norm(p.joints - true, axis=1).mean() for p in poses if p is not None]]
     each = np.concatenate(errors)
-    # An earlier ray network under field conditions: standing 7.7 cm median, 9.3 cm mean; all poses 9.4 and 12.7.
+    # An earlier ray network under field conditions: standing 7.7 cm median, 9.3 cm mean; all poses
+    # 9.4 and 12.7.
     assert 0.07 < np.median(each) < 0.11
     assert np.median(each) < each.mean() < 0.15
     assert 0.01 < gaps / 1600 < 0.12

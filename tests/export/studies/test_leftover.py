@@ -1,4 +1,6 @@
-"""What drift leaves of the empty room, through the whole simulated chain: rooms, electronics, noise, front end."""
+"""What drift leaves of the empty room, through the whole simulated chain: rooms, electronics,
+noise, front end.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,6 @@
-"""The networks, their training samples and their conversion. Needs the `train` extra; without it everything here is skipped."""
+"""The networks, their training samples and their conversion. Needs the `train` extra; without it
+everything here is skipped.
+"""
 
 import json
 import os
@@ -150,7 +152,9 @@ def test_tensors_decode_as_on_the_device(dataset: Path, form: str) -> None:
 
 
 def test_the_volume_hears_the_person_where_the_echo_says(dataset: Path) -> None:
-    """The loudest bin is where the person is, whatever the image believed, and the order of pairs does not matter."""
+    """The loudest bin is where the person is, whatever the image believed, and the order of pairs
+    does not matter.
+    """
     spec, rig = FrustumSpec(bins=48), make_rig(CAMERA)
     joints = standing(2.6, CAMERA)
     view = keypoint_view(seen(joints, CAMERA), rig)
@@ -464,7 +468,9 @@ def test_the_named_configurations_survive_json() -> None:
 
 
 def test_two_processes_learn_as_one(dataset: Path, trained: Path, tmp_path: Path) -> None:
-    """torchrun with gloo: both take half of every batch; the curve is that of one process but for the normalisation's noise."""
+    """torchrun with gloo: both take half of every batch; the curve is that of one process but for
+    the normalisation's noise.
+    """
     curves = []
     for processes in (1, 2):
         run = tmp_path / str(processes)

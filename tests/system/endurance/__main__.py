@@ -1,4 +1,6 @@
-"""`python -m tests.system.endurance --minutes 120 --out F`: exit status 1 where a promise was not kept."""
+"""`python -m tests.system.endurance --minutes 120 --out F`: exit status 1 where a promise was not
+kept.
+"""
 
 import argparse
 import os

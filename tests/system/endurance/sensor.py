@@ -1,4 +1,6 @@
-"""The whole program as a service: real libasound, a looped video, a real broker, and a listener in systemd's place."""
+"""The whole program as a service: real libasound, a looped video, a real broker, and a listener in
+systemd's place.
+"""
 
 import json
 import os
@@ -60,8 +62,9 @@ class WatchdogListener:
 
 
 class Sensor:
-    """`posekernel run` with the shipped session looped: through the test sound card and a video file ("card"), or replayed as
-    fast as it goes ("accelerated"). `restart_broker` kills the broker and starts it again.
+    """`posekernel run` with the shipped session looped: through the test sound card and a video
+    file ("card"), or replayed as fast as it goes ("accelerated"). `restart_broker` kills the broker
+    and starts it again.
     """
 
     def __init__(self, folder: Path, source: str) -> None:

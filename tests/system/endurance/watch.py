@@ -1,4 +1,6 @@
-"""Looks at a running sensor from outside: its process, what arrives at its broker, its page, its watchdog."""
+"""Looks at a running sensor from outside: its process, what arrives at its broker, its page, its
+watchdog.
+"""
 
 import json
 import threading
@@ -31,7 +33,9 @@ class Sample:
 
 
 class Listener:
-    """Subscribes to everything of the sensor, over restarts of the broker. `take` gives what came since the last call."""
+    """Subscribes to everything of the sensor, over restarts of the broker. `take` gives what came
+    since the last call.
+    """
 
     def __init__(self, port: int) -> None:
         self.telemetry: dict[str, Any] | None = None
@@ -77,7 +81,9 @@ class Listener:
 
 
 def watch(sensor: Sensor, minutes: float, every_min: float) -> list[Sample]:
-    """A sample every SAMPLE_S. Every `every_min` minutes the broker is killed, or sensing is off for five seconds, in turns."""
+    """A sample every SAMPLE_S. Every `every_min` minutes the broker is killed, or sensing is off
+    for five seconds, in turns.
+    """
     listener, samples = Listener(sensor.broker.port), []
     began_s = time.monotonic()
     next_trouble_s, turn = 60.0 * every_min, 0

@@ -1,4 +1,5 @@
-"""Fault injection: `posekernel run` as a process on a test sound card, a film and a real mosquitto; one fault per row.
+"""Fault injection: `posekernel run` as a process on a test sound card, a film and a real mosquitto;
+one fault per row.
 
 `python -m tests.system.faults --out export/studies/results/faults.md` runs every row and writes the table; pytest runs the same rows.
 """

@@ -19,7 +19,9 @@ OLD_S = 1.0
 
 
 def _back(d: Device, up_s: float) -> float:
-    """When the first pose came after the broker was well [monotonic s]; an event came too, and none is missing."""
+    """When the first pose came after the broker was well [monotonic s]; an event came too, and none
+    is missing.
+    """
     back_s = d.wait_pose(up_s)
     d.wait_for("event", up_s, lambda m: True)
     assert lost_events(d) == 0
@@ -77,7 +79,9 @@ def control_file_corrupted(folder: Path) -> Row:
 
 @contextmanager
 def _liar(port: int, answer: bytes) -> Iterator[list[int]]:
-    """A server in the broker's place that gives whoever connects `answer` and closes; yields the device's calls."""
+    """A server in the broker's place that gives whoever connects `answer` and closes; yields the
+    device's calls.
+    """
     calls: list[int] = []
     with socket.create_server(("127.0.0.1", port)) as server:
         server.settimeout(0.1)
@@ -194,7 +198,9 @@ def broker_answers_slowly(folder: Path) -> Row:
 
 @row
 def broker_lies(folder: Path) -> Row:
-    """Nobody can tell a kept event from one that was acknowledged and thrown away; but the numbers show it to whoever reads."""
+    """Nobody can tell a kept event from one that was acknowledged and thrown away; but the numbers
+    show it to whoever reads.
+    """
     with device(folder, relayed=True) as d:
         d.wait_for("event", time.monotonic(), lambda m: True)
         d.relay.lies = True

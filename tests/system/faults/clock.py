@@ -10,7 +10,9 @@ SOURCE = Path(__file__).parents[2] / "support" / "clock" / "stepped.c"
 
 
 class SteppedClock:
-    """env: what a process needs to live by it. `step` shifts it, for processes that run, too. Raises NoToolchainError."""
+    """env: what a process needs to live by it. `step` shifts it, for processes that run, too.
+    Raises NoToolchainError.
+    """
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)

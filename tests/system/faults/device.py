@@ -1,4 +1,6 @@
-"""A whole sensor under test: `posekernel run` as a process, its parts within reach, and everything that reached the broker."""
+"""A whole sensor under test: `posekernel run` as a process, its parts within reach, and everything
+that reached the broker.
+"""
 
 import json
 import os
@@ -34,7 +36,8 @@ WALKED_THROUGH = [[1.20, 3.97], [-0.84, 1.78], [0.62, 0.42], [2.66, 2.61]]
 
 @dataclass
 class Device:
-    """process: the sensor. arrived: (monotonic s, topic below posekernel/hall/, message), in order of arrival.
+    """process: the sensor. arrived: (monotonic s, topic below posekernel/hall/, message), in order
+    of arrival.
 
     relay: between the sensor and its broker. client: somebody else at the broker.
     """
@@ -86,7 +89,9 @@ class Device:
         wanted: Callable[[dict[str, Any]], bool],
         timeout_s: float = START_S,
     ) -> float:
-        """Arrival [monotonic s] of the first such message after since_s; AssertionError where none comes."""
+        """Arrival [monotonic s] of the first such message after since_s; AssertionError where none
+        comes.
+        """
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             for t, message in self.messages(topic, since_s):
@@ -119,10 +124,11 @@ def device(
     xrun_at_s: float = 0.0,
     relayed: bool = False,
 ) -> Iterator[Device]:
-    """A sensor named hall on the demo's sound and frames, over and over, in phase. start: wait for its first pose by sound.
+    """A sensor named hall on the demo's sound and frames, over and over, in phase. start: wait for
+    its first pose by sound.
 
-    env: further environment of the process. state: its state directory. xrun_at_s: time of one xrun, 0 = none.
-    relayed: it reaches its broker through the relay.
+    env: further environment of the process. state: its state directory. xrun_at_s: time of one
+    xrun, 0 = none. relayed: it reaches its broker through the relay.
     """
     folder.mkdir(parents=True, exist_ok=True)
     session = load_session(DEMO_SESSION)

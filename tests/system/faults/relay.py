@@ -1,4 +1,6 @@
-"""A relay between the sensor and its broker that can be slow either way, or acknowledge what it throws away."""
+"""A relay between the sensor and its broker that can be slow either way, or acknowledge what it
+throws away.
+"""
 
 import socket
 import threading
@@ -14,8 +16,9 @@ _BUFFER_BYTES = 4096  # a kernel's own would swallow minutes of poses
 class Relay:
     """`with Relay(broker.port) as relay: relay.port`. All settings may change at any time.
 
-    bytes_per_s: how fast it reads from the sensor, None: as fast as it comes. answer_delay_s: from one packet of the broker's to
-    the next. lies: it acknowledges the events of the sensor itself and keeps none; swallowed counts them.
+    bytes_per_s: how fast it reads from the sensor, None: as fast as it comes. answer_delay_s: from
+    one packet of the broker's to the next. lies: it acknowledges the events of the sensor itself
+    and keeps none; swallowed counts them.
     """
 
     def __init__(self, port: int) -> None:

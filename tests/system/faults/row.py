@@ -17,7 +17,9 @@ class RowSkippedError(RuntimeError):
 
 @dataclass(frozen=True)
 class Row:
-    """fault, what the device did, what was lost; back_s: poses came back so long after the fault ended [s]."""
+    """fault, what the device did, what was lost; back_s: poses came back so long after the fault
+    ended [s].
+    """
 
     fault: str
     did: str
@@ -29,7 +31,9 @@ ROWS: dict[str, Callable[[Path], Row]] = {}
 
 
 def row(run: Callable[[Path], Row]) -> Callable[[Path], Row]:
-    """Register a fault: it injects it, asserts what the device must do, and returns the row of the table."""
+    """Register a fault: it injects it, asserts what the device must do, and returns the row of the
+    table.
+    """
     ROWS[run.__name__] = run
     return run
 

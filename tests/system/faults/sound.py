@@ -124,7 +124,9 @@ def sound_gap(folder: Path) -> Row:
 
 
 def _other_order(folder: Path, how: Literal["rotated", "swapped"], fault: str) -> Row:
-    """Some arrays begin with another channel after they were opened again: the room that was learned does not fit any more."""
+    """Some arrays begin with another channel after they were opened again: the room that was
+    learned does not fit any more.
+    """
     with device(folder) as d:
         with d.card.faulty(how):
             began = time.monotonic()

@@ -1,7 +1,9 @@
-"""`python -m tests.system.faults.writes [--kills N] [KIND ...]`: kill whoever writes a file, at random points, and read what is left.
+"""`python -m tests.system.faults.writes [--kills N] [KIND ...]`: kill whoever writes a file, at
+random points, and read what is left.
 
-Each kind of file is written over and over by a forked process, by the function that writes it in the sensor. The process says
-before and after each write which one it is, so that what is found must be the last that was finished or the one in hand.
+Each kind of file is written over and over by a forked process, by the function that writes it in
+the sensor. The process says before and after each write which one it is, so that what is found must
+be the last that was finished or the one in hand.
 """
 
 import argparse
@@ -61,7 +63,9 @@ Write = Callable[[int], None]
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """open: from a folder to the function that writes number n = 1, 2, ... read: what is there now; None: nothing yet."""
+    """open: from a folder to the function that writes number n = 1, 2, ... read: what is there now;
+    None: nothing yet.
+    """
 
     open: Callable[[Path], Write]
     read: Callable[[Path], int | None]
@@ -215,7 +219,8 @@ KINDS = {
 
 
 def kill_writers(name: str, folder: Path, kills: int, seed: int = 0) -> int:
-    """Kill the writer of one kind so often, at random times; how many kills came in the midst of a write.
+    """Kill the writer of one kind so often, at random times; how many kills came in the midst of a
+    write.
 
     Raises AssertionError, or what the reader raises, where the file is neither old nor new.
     """

@@ -1,4 +1,6 @@
-"""`python -m tests.system.fuzz [--target T] [--executions N]`: fuzz, and say how much was run and what was found. Needs atheris."""
+"""`python -m tests.system.fuzz [--target T] [--executions N]`: fuzz, and say how much was run and
+what was found. Needs atheris.
+"""
 
 import argparse
 import re
@@ -9,7 +11,8 @@ from pathlib import Path
 
 CORPUS = Path(__file__).parent / "corpus"
 HANG_S, MEMORY_MB = 20, 1500
-# The rest runs unwatched: to instrument scipy's and numba's users takes minutes and shows nothing of the parsers.
+# The rest runs unwatched: to instrument scipy's and numba's users takes minutes and shows nothing
+# of the parsers.
 PARSERS = [
     *(
         "edge.output.messages.commands",

@@ -1,4 +1,6 @@
-"""One function per input from outside: bytes -> nothing, or an error that is meant for the user. All else is a finding."""
+"""One function per input from outside: bytes -> nothing, or an error that is meant for the user.
+All else is a finding.
+"""
 
 import contextlib
 import dataclasses
@@ -153,7 +155,9 @@ def http(data: bytes) -> None:
 
 
 def outbox(data: bytes) -> None:
-    """The file, or, after its length in two bytes, the file and what SQLite keeps beside it. A device must live with any."""
+    """The file, or, after its length in two bytes, the file and what SQLite keeps beside it. A
+    device must live with any.
+    """
     folder = Path(_FOLDER.name) / "outbox"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -183,7 +187,9 @@ _PARTS = ("session.json", "audio.npy", "audio_times.npy", "frame_times.npy", "au
 
 
 def session(data: bytes) -> None:
-    """A whole folder, as parts: which file (one byte), its length (two bytes), its content. Loaded, then read to the end."""
+    """A whole folder, as parts: which file (one byte), its length (two bytes), its content. Loaded,
+    then read to the end.
+    """
     folder = Path(_FOLDER.name) / "session"
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "frames").mkdir(parents=True)
@@ -251,7 +257,9 @@ def seeds() -> dict[str, list[bytes]]:
 
 
 def _outboxes() -> list[bytes]:
-    """A file at rest, and one whose newest event is in SQLite's log only; small pages, to be within a fuzzer's reach."""
+    """A file at rest, and one whose newest event is in SQLite's log only; small pages, to be within
+    a fuzzer's reach.
+    """
     folder = Path(_FOLDER.name) / "seed"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
