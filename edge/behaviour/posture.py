@@ -12,14 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from edge.behaviour.floor import FloorLevel
 from edge.behaviour.zones import ZoneConfig, ZoneOccupancy
+from edge.core.arrays import Array
 from edge.core.pose import MID_HIP, Activity, LiftedPose, Posture
 from edge.lifting.shape import SEEN, standing_height
-
-Array = npt.NDArray[np.float64]
 
 CHEST, HIPS, KNEES, ANKLES = (1, 2, 5), (8, 9, 12), (10, 13), (11, 14)
 RIGHT, LEFT = (2, 9), (5, 12)  # shoulder and hip

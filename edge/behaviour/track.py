@@ -8,12 +8,10 @@ known: a frame whose scale was only assumed moves the track less than one that w
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
+from edge.core.arrays import Array
 from edge.core.config.settings import TrackConfig
 from edge.core.pose import MID_HIP, LiftedPose
-
-Array = npt.NDArray[np.float64]
 
 COMMON_SHARE = (
     0.8  # of a heard pose's 1-sigma that does not average out: room, body and offset stay the same

@@ -17,7 +17,7 @@ from edge.core.files import write_whole
 from edge.core.toml_fields import choice, from_table, required
 from edge.core.toml_text import as_toml
 from edge.tools.calibration.steps import Step
-from edge.tools.calibration.takes import Take
+from edge.tools.calibration.takes import SoundTake
 
 FORMAT = "posekernel-calibration-1"
 Vector = tuple[float, float, float]
@@ -142,7 +142,7 @@ class Calibration:
     steps: tuple[Step, ...] = ()
 
 
-def new_calibration(take: Take, device: str, array: str) -> Calibration:
+def new_calibration(take: SoundTake, device: str, array: str) -> Calibration:
     """An empty one for the rig of a take, dated now."""
     rig = RigPart(
         sample_rate_hz=take.excitation.sample_rate_hz,

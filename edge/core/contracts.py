@@ -11,7 +11,8 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
+from edge.core.arrays import FloatArray
+
 SourceKind = Literal["device", "simulated", "recorded"]
 
 

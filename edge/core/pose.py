@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from edge.core.arrays import Array
+
 ScaleSource = Literal["sound", "height"]
 Posture = Literal["standing", "walking", "sitting", "lying", "bending", "unknown"]
 POSTURES: tuple[Posture, ...] = get_args(Posture)

@@ -29,7 +29,7 @@ Positions = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Source:
+class Citation:
     """Where numbers come from; the facts name its id."""
 
     id: str = required()
@@ -79,7 +79,7 @@ class ArrayProfile:
     highest_rate_hz: Whole = required()
     band_hz: Span = required()
     alsa_period_frames: Whole = required()
-    sources: tuple[Source, ...] = required()
+    sources: tuple[Citation, ...] = required()
     interface: str = choice("usb", INTERFACES)
     format: str = choice("S16_LE", ("S16_LE", "S32_LE"))
     clock: str = choice("shared", ("shared", "separate"))
@@ -113,7 +113,7 @@ class BoardProfile:
     fps: Whole = required()
     keypoints_model: str = required()
     interfaces: tuple[str, ...] = required()
-    sources: tuple[Source, ...] = required()
+    sources: tuple[Citation, ...] = required()
     packages: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
     refusals: tuple[Refusal, ...] = ()

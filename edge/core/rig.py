@@ -14,9 +14,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from edge.core.arrays import Array
 from edge.core.errors import ConfigError
-
-Array = npt.NDArray[np.float64]
 
 # Of a count or an index: what every array library takes.
 _LARGEST = 2**31 - 1

@@ -11,15 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.core.contracts import FloatArray
+from edge.core.arrays import Array, FloatArray
 from edge.core.pose import MID_HIP
 from edge.core.rig import Rig
-from edge.lifting.ray_decoder import Lifted, RayDecoding, assemble
-from edge.lifting.rays import N_JOINTS, View, clearest_floor, log_level, mean_level
+from edge.lifting.ray_decoder import DecodedPose, RayDecoding, assemble
+from edge.lifting.rays import N_JOINTS, PersonView, clearest_floor, log_level, mean_level
 from edge.sound.arrivals import gather_points
 from edge.sound.pose_kernel import Kernels, pool
-
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ class FrustumSpec:
 
 
 def frustum_sound(
-    kernels: Kernels, rig: Rig, view: View, log_depth: npt.ArrayLike, spec: FrustumSpec
+    kernels: Kernels, rig: Rig, view: PersonView, log_depth: npt.ArrayLike, spec: FrustumSpec
 ) -> FloatArray:
     """Pose kernels at the cells (pairs, bins, side, side) float32, rows down: log envelope,
     spreading taken out, over its mean.
@@ -122,10 +120,10 @@ def decode_frustum(
     residual: npt.ArrayLike,
     log_depth: npt.ArrayLike,
     xy: npt.ArrayLike,
-    view: View,
+    view: PersonView,
     spec: FrustumSpec,
     decoding: RayDecoding,
-) -> Lifted:
+) -> DecodedPose:
     """logits (bins, side, side, 15), residual (RESIDUALS,) -> joints: the mean place under network
     and image.
     """

@@ -11,16 +11,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from edge.core.arrays import Array
 from edge.core.config.settings import LifterConfig
 from edge.core.pose import MID_HIP, Keypoints, LiftedPose, ScaleSource
 from edge.core.rig import Rig
 from edge.lifting.shape import Shape, make_shape
 from edge.sound.arrivals import gather_points, gather_points_coherent
 from edge.sound.pose_kernel import Kernels
-
-Array = npt.NDArray[np.float64]
 
 TORSO = (1, 2, 5, 8, 9, 12)
 # up to this spread of speakers and microphones the phase of the echo is common to all pairs

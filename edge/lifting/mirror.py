@@ -3,11 +3,9 @@
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
+from edge.core.arrays import Array
 from edge.core.rig import Rig
-
-Array = npt.NDArray[np.float64]
 
 FLIP = np.array([-1.0, 1.0, 1.0])
 # Of the first 15 joints of BODY_25, which takes whose place.

@@ -8,15 +8,15 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from edge.core.contracts import FloatArray
+from edge.core.arrays import FloatArray
 from edge.core.rig import Rig
 from edge.lifting.frustum import FrustumSpec, decode_frustum, frustum_image, frustum_sound
-from edge.lifting.ray_decoder import Lifted, RayDecoding, decode
+from edge.lifting.ray_decoder import DecodedPose, RayDecoding, decode
 from edge.lifting.rays import (
     CHANNELS,
     N_JOINTS,
+    PersonView,
     RaySpec,
-    View,
     ray_context,
     ray_sound,
     sound_features,
@@ -31,7 +31,7 @@ class Form(Protocol):
 
     def inputs(
         self,
-        view: View,
+        view: PersonView,
         log_depth: npt.ArrayLike,
         xy: npt.ArrayLike,
         kernels: Kernels | None,
@@ -46,9 +46,9 @@ class Form(Protocol):
         outputs: tuple[npt.ArrayLike, npt.ArrayLike],
         log_depth: npt.ArrayLike,
         xy: npt.ArrayLike,
-        view: View,
+        view: PersonView,
         decoding: RayDecoding,
-    ) -> Lifted:
+    ) -> DecodedPose:
         """Logits and residuals (RESIDUALS,) of one person -> joints."""
 
 
@@ -60,7 +60,7 @@ class RayForm:
 
     def inputs(
         self,
-        view: View,
+        view: PersonView,
         log_depth: npt.ArrayLike,
         xy: npt.ArrayLike,
         kernels: Kernels | None,
@@ -78,9 +78,9 @@ class RayForm:
         outputs: tuple[npt.ArrayLike, npt.ArrayLike],
         log_depth: npt.ArrayLike,
         xy: npt.ArrayLike,
-        view: View,
+        view: PersonView,
         decoding: RayDecoding,
-    ) -> Lifted:
+    ) -> DecodedPose:
         """See `Form`; logits (bins, 15)."""
         return decode(*outputs, log_depth, xy, view, self.spec, decoding)
 
@@ -93,7 +93,7 @@ class VolumeForm:
 
     def inputs(
         self,
-        view: View,
+        view: PersonView,
         log_depth: npt.ArrayLike,
         xy: npt.ArrayLike,
         kernels: Kernels | None,
@@ -116,9 +116,9 @@ class VolumeForm:
         outputs: tuple[npt.ArrayLike, npt.ArrayLike],
         log_depth: npt.ArrayLike,
         xy: npt.ArrayLike,
-        view: View,
+        view: PersonView,
         decoding: RayDecoding,
-    ) -> Lifted:
+    ) -> DecodedPose:
         """See `Form`; logits (bins, side, side, 15)."""
         return decode_frustum(*outputs, log_depth, xy, view, self.spec, decoding)
 
@@ -137,7 +137,7 @@ def spec_from(form: str, data: dict[str, Any]) -> RaySpec | FrustumSpec:
 
 
 def _context(
-    view: View,
+    view: PersonView,
     log_depth: npt.ArrayLike,
     xy: npt.ArrayLike,
     kernels: Kernels | None,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.core.contracts import FloatArray
+from edge.core.arrays import FloatArray
 from edge.core.errors import ModelError
 from edge.core.inference.tflite import Model
 from edge.core.pose import Keypoints, LiftedPose, ScaleSource
@@ -18,8 +18,8 @@ from edge.core.rig import Rig
 from edge.lifting.geometric_lifter import TORSO, echo_before
 from edge.lifting.mirror import mirrored_rig
 from edge.lifting.network_forms import Form, form_of, spec_from
-from edge.lifting.ray_decoder import Lifted, RayDecoding
-from edge.lifting.rays import N_JOINTS, View, keypoint_view
+from edge.lifting.ray_decoder import DecodedPose, RayDecoding
+from edge.lifting.rays import N_JOINTS, PersonView, keypoint_view
 from edge.sound.pose_kernel import Kernels
 
 FORMAT, VERSION = "posekernel-lifter", 1
@@ -27,7 +27,7 @@ INT8 = "_int8"
 
 
 @dataclass(frozen=True)
-class Card:
+class ModelCard:
     """A lifter's card, NAME.json beside its NAME.tflite: what the files are and how their numbers
     are meant.
 
@@ -96,7 +96,7 @@ class NetworkLifter:
             sound_confidence=float("nan") if kernels is None else lifted.sound,
         )
 
-    def lift(self, view: View, kernels: Kernels | None, rig: Rig) -> Lifted:
+    def lift(self, view: PersonView, kernels: Kernels | None, rig: Rig) -> DecodedPose:
         """All that the networks say of one person."""
         log_depth, xy = self.see(view)
         return self.answer(
@@ -108,15 +108,15 @@ class NetworkLifter:
         inputs: tuple[FloatArray, ...],
         log_depth: npt.ArrayLike,
         xy: npt.ArrayLike,
-        view: View,
-    ) -> Lifted:
+        view: PersonView,
+    ) -> DecodedPose:
         """What the network that hears makes of its inputs (`Form.inputs`)."""
         logits, residual = self._fusion.run(*(x[None] for x in inputs))
         return self.card.form.decode(
             (logits[0], residual[0]), log_depth, xy, view, self.card.decoding
         )
 
-    def see(self, view: View) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    def see(self, view: PersonView) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """What the image alone believes: normalised log depth (15,) and place (15, 2) of the
         joints.
         """
@@ -129,7 +129,7 @@ def card_path(model: Path) -> Path:
     return model.with_name(model.stem.removesuffix(INT8) + ".json")
 
 
-def load_card(path: Path) -> Card:
+def load_card(path: Path) -> ModelCard:
     """Read a card. Raises ModelError."""
     try:
         data: dict[str, Any] = json.loads(path.read_text())
@@ -141,7 +141,7 @@ def load_card(path: Path) -> Card:
         files = {str(file["name"]): str(file["sha256"]) for file in data["files"].values()}
         if any(Path(name).name != name for name in files):
             raise ValueError("its files do not lie beside it")
-        return Card(
+        return ModelCard(
             vision=str(data["files"]["vision"]["name"]),
             sha256=files,
             form=form_of(spec_from(data["form"], data["config"]["spec"])),

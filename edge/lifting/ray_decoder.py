@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edge.core.arrays import Array
 from edge.lifting.mirror import MIRROR, mirrored
-from edge.lifting.rays import N_JOINTS, RaySpec, View
-
-Array = npt.NDArray[np.float64]
+from edge.lifting.rays import N_JOINTS, PersonView, RaySpec
 
 # What one unit of the network's residuals means: log depth, and place in sizes of the person.
 DEPTH_STEP = 0.02
@@ -36,7 +35,7 @@ class RayDecoding:
 
 
 @dataclass(frozen=True, eq=False)
-class Lifted:
+class DecodedPose:
     """joints: (15, 3) camera frame [m]. depth_sigma, plane_sigma: (15,) 1-sigma along the person's
     depth and across it [m].
 
@@ -50,11 +49,11 @@ class Lifted:
     sigma: Array
     sound: float
 
-    def with_mirror_image(self, other: "Lifted") -> "Lifted":
+    def with_mirror_image(self, other: "DecodedPose") -> "DecodedPose":
         """The mean of this and of what the networks say of the mirror image: a network is not quite
         symmetric, its mean is.
         """
-        return Lifted(
+        return DecodedPose(
             joints=0.5 * (self.joints + mirrored(other.joints)),
             depth_sigma=0.5 * (self.depth_sigma + other.depth_sigma[MIRROR]),
             plane_sigma=0.5 * (self.plane_sigma + other.plane_sigma[MIRROR]),
@@ -80,10 +79,10 @@ def decode(
     residual: npt.ArrayLike,
     log_depth: npt.ArrayLike,
     xy: npt.ArrayLike,
-    view: View,
+    view: PersonView,
     spec: RaySpec,
     decoding: RayDecoding,
-) -> Lifted:
+) -> DecodedPose:
     """logits (bins, 15), residual (RESIDUALS,); log_depth (15,), xy (15, 2): the image's estimate
     that centred the rays.
     """
@@ -102,9 +101,9 @@ def assemble(
     xy: Array,
     spread: Array,
     residual: npt.ArrayLike,
-    view: View,
+    view: PersonView,
     decoding: RayDecoding,
-) -> Lifted:
+) -> DecodedPose:
     """Log depth (15,) with its spread (15,) and place (15, 2), both normalised, and the residuals
     (RESIDUALS,) -> metres.
     """
@@ -120,7 +119,7 @@ def assemble(
     z = z * np.where(view.seen, 1.0, decoding.unseen_sigma_factor)
     depth_sigma = z * np.hypot(spread, decoding.least_spread) * np.exp(wide[0])
     plane_sigma = z * view.size * PLACE_STEP * np.exp(wide[1])
-    return Lifted(
+    return DecodedPose(
         joints=joints,
         depth_sigma=decoding.depth_sigma_factor * depth_sigma,
         plane_sigma=decoding.plane_sigma_factor * plane_sigma,

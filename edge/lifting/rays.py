@@ -14,16 +14,13 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-from edge.core.contracts import FloatArray
+from edge.core.arrays import Array, BoolArray, FloatArray
 from edge.core.pose import MID_HIP, Keypoints
 from edge.core.rig import Camera, Rig
 from edge.lifting.mirror import FLIP, MIRROR, mirrored
 from edge.lifting.shape import SEEN
 from edge.sound.arrivals import gather_points, gather_points_coherent
 from edge.sound.pose_kernel import Kernels, pool
-
-Array = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
 
 N_JOINTS = 15
 ANKLES = (11, 14)
@@ -67,7 +64,7 @@ class RaySpec:
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class PersonView:
     """The person as the image shows it, leading dimensions (...).
 
     turn: (..., 3, 3) takes the person's frame to the camera frame. centre: (..., 2), size: (...,):
@@ -83,9 +80,9 @@ class View:
     seen: BoolArray
     features: FloatArray
 
-    def one(self, index: int) -> "View":
+    def one(self, index: int) -> "PersonView":
         """One person's view out of a batch (N, ...)."""
-        return View(*(getattr(self, f.name)[index] for f in fields(self)))
+        return PersonView(*(getattr(self, f.name)[index] for f in fields(self)))
 
     def points(self, log_depth: npt.ArrayLike, xy: npt.ArrayLike) -> Array:
         """Normalised log depth (..., 15) and place (..., 15, 2) -> camera frame (..., 15, 3) [m]."""
@@ -98,7 +95,7 @@ class View:
         )
 
 
-def keypoint_view(keypoints: Keypoints, rig: Rig, *, mirror: bool = False) -> View | None:
+def keypoint_view(keypoints: Keypoints, rig: Rig, *, mirror: bool = False) -> PersonView | None:
     """The view of one person, or None when fewer than LEAST_SEEN of the 15 joints are seen. mirror:
     of the mirror image.
     """
@@ -126,7 +123,7 @@ def seen_rays(pixels: Array, camera: Camera) -> tuple[Array, BoolArray]:
     return rays, seen
 
 
-def make_view(rays: Array, seen: BoolArray, down: Array, height_m: npt.ArrayLike) -> View:
+def make_view(rays: Array, seen: BoolArray, down: Array, height_m: npt.ArrayLike) -> PersonView:
     """Camera-frame rays at z = 1 (..., 15, 3) of the `seen` joints (..., 15), LEAST_SEEN or more ->
     view.
 
@@ -161,13 +158,13 @@ def make_view(rays: Array, seen: BoolArray, down: Array, height_m: npt.ArrayLike
         ],
         axis=-1,
     )
-    return View(turn, centre, size, xy, seen, features.astype(np.float32))
+    return PersonView(turn, centre, size, xy, seen, features.astype(np.float32))
 
 
 def ray_sound(
     kernels: Kernels,
     rig: Rig,
-    view: View,
+    view: PersonView,
     log_depth: npt.ArrayLike,
     xy: npt.ArrayLike,
     spec: RaySpec,
@@ -214,7 +211,7 @@ def sound_features(rig: Rig | None, spec: RaySpec) -> FloatArray:
 
 
 def ray_context(
-    view: View, log_depth: npt.ArrayLike, xy: npt.ArrayLike, sound: npt.ArrayLike
+    view: PersonView, log_depth: npt.ArrayLike, xy: npt.ArrayLike, sound: npt.ArrayLike
 ) -> FloatArray:
     """All that the ray network is told beside the rays (..., CONTEXT): view, what the image alone
     believes, facts of the sound.

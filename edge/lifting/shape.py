@@ -9,10 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edge.core.arrays import Array
 from edge.core.pose import MID_HIP, Keypoints
 from edge.core.rig import Camera
-
-Array = npt.NDArray[np.float64]
 
 N_JOINTS = 15
 # Bone: (joint a, joint b, length / standing height). Segment lengths of Drillis and Contini (1966),

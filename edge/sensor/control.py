@@ -15,7 +15,7 @@ from edge.core.config.quiet_hours import QuietHours
 from edge.core.config.settings import Config
 from edge.core.errors import PosekernelError
 from edge.output.messages.commands import Command, CommandError, parse_command, result_message
-from edge.output.mqtt.connection import Heard
+from edge.output.mqtt.connection import ReceivedMessage
 from edge.output.mqtt.publisher import MqttPublisher
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.sensing import Sensing
@@ -68,7 +68,7 @@ class Control:
         self._stop.set()
         self._thread.join(2.0)
 
-    def answer(self, heard: Heard) -> tuple[str, str | None, bool, str]:
+    def answer(self, heard: ReceivedMessage) -> tuple[str, str | None, bool, str]:
         """Carry out one command; its name, its sender's id, whether it was done, and a sentence.
         Raises nothing.
         """

@@ -42,7 +42,7 @@ _POLL_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class PeriodResponses:
     """Responses (P, T) complex64 of one good period and the time of its middle (CLOCK_MONOTONIC)."""
 
     index: int
@@ -129,7 +129,7 @@ class Pipeline:
         self._image_ns = 0
         self._relearn = threading.Event()
         self._last_person_ns: int | None = None
-        self.kernels: tuple[Heard, Kernels | None] | None = (
+        self.kernels: tuple[PeriodResponses, Kernels | None] | None = (
             None  # the newest period that was paired with an image; read only
         )
 
@@ -199,7 +199,7 @@ class Pipeline:
         """Call between two sources: what belongs to the last one's numbering is forgotten."""
         self.kernels, self._last_person_ns, self.seen_ns, self._fault = None, None, None, ""
 
-    def hear(self, period: AudioPeriod) -> Heard | None:
+    def hear(self, period: AudioPeriod) -> PeriodResponses | None:
         """Impulse responses of one period, or None for a period that must not be used."""
         self.counters.periods += 1
         if self.silent:
@@ -218,7 +218,7 @@ class Pipeline:
             self.counters.periods_faulty += 1
             return None
         responses = self.deconvolve(period.samples, period.reference, period.delay_samples)
-        return Heard(period.index, period.t_ns + self._period_ns // 2, responses)
+        return PeriodResponses(period.index, period.t_ns + self._period_ns // 2, responses)
 
     def see(self, frame: Frame) -> Seen:
         """2D joints of one frame."""
@@ -229,7 +229,9 @@ class Pipeline:
             self.seen_ns = time.monotonic_ns()
         return Seen(frame, keypoints)
 
-    def fuse(self, seen: Seen, heard: Heard | None, kind: SourceKind) -> PoseEstimate | None:
+    def fuse(
+        self, seen: Seen, heard: PeriodResponses | None, kind: SourceKind
+    ) -> PoseEstimate | None:
         """One frame and the period heard with it -> a pose in metres, or None when nobody is seen."""
         kernels = self._subtract_room(seen, heard)
         if seen.keypoints is None:
@@ -259,7 +261,7 @@ class Pipeline:
             activity=activity,
         )
 
-    def _subtract_room(self, seen: Seen, heard: Heard | None) -> Kernels | None:
+    def _subtract_room(self, seen: Seen, heard: PeriodResponses | None) -> Kernels | None:
         """Pose kernels of this frame; the empty room is learned only while the camera has seen
         nobody for a while.
         """
@@ -294,7 +296,7 @@ class Pipeline:
         """As fast as it goes and the same every time: each frame is paired with the period nearest
         to it. Drops nothing.
         """
-        heard: deque[Heard] = deque(maxlen=8)
+        heard: deque[PeriodResponses] = deque(maxlen=8)
         audio_ended, heard_until_ns = False, 0
         max_skew_ns = self.config.runtime.max_skew_ms * 1e6
         while not stop.is_set():
@@ -331,7 +333,7 @@ class Pipeline:
         Ends when `stop` is set or the source ends; an error in a thread is raised here. beat: told
         "sound" and "image" whenever that thread has come round.
         """
-        heard: deque[Heard] = deque(maxlen=32)
+        heard: deque[PeriodResponses] = deque(maxlen=32)
         frames: queue.Queue[Seen] = queue.Queue(maxsize=2)
         ended = threading.Event()
         errors: list[BaseException] = []
@@ -366,7 +368,7 @@ class Pipeline:
     def _hear_all(
         self,
         source: Source,
-        heard: deque[Heard],
+        heard: deque[PeriodResponses],
         beat: Callable[[str], None],
         done: threading.Event,
     ) -> None:
@@ -415,7 +417,9 @@ def _guard(
         ended.set()
 
 
-def _nearest(heard: deque[Heard], t_ns: int, max_skew_ns: float) -> Heard | None:
+def _nearest(
+    heard: deque[PeriodResponses], t_ns: int, max_skew_ns: float
+) -> PeriodResponses | None:
     """The period whose middle is closest to t_ns, if it is close enough."""
     best = min(list(heard), key=lambda h: abs(h.middle_ns - t_ns), default=None)
     return best if best is not None and abs(best.middle_ns - t_ns) <= max_skew_ns else None

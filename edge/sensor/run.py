@@ -52,7 +52,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SensorPlan:
     """What a source will be, known before it is opened. session: None for real devices. correction:
     from the calibration.
     """
@@ -88,7 +88,7 @@ class Plan:
         return Source("device", audio, frames, f"{config.audio.capture} + {config.camera.backend}")
 
 
-def make_plan(config: Config) -> Plan:
+def make_plan(config: Config) -> SensorPlan:
     """Geometry and excitation of the configured source, the session's own for replay, as
     calibrated.
 
@@ -100,7 +100,7 @@ def make_plan(config: Config) -> Plan:
         rig, correction = apply_calibration(
             config, session.rig, session.excitation, map, session.source
         )
-        return Plan(config, rig, session.excitation, session, correction)
+        return SensorPlan(config, rig, session.excitation, session, correction)
     x, audio = config.excitation, config.audio
     excitation = make_excitation(x.sample_rate_hz, x.band_hz, x.period_s, x.level_dbfs)
     map = ChannelMap(
@@ -109,7 +109,7 @@ def make_plan(config: Config) -> Plan:
         audio.reference_channel if audio.reference_channel >= 0 else None,
     )
     rig, correction = apply_calibration(config, make_rig(config), excitation, map, "device")
-    return Plan(config, rig, excitation, correction=correction)
+    return SensorPlan(config, rig, excitation, correction=correction)
 
 
 @contextmanager
@@ -164,7 +164,7 @@ class _Outlets:
     def __init__(
         self,
         config: Config,
-        plan: Plan,
+        plan: SensorPlan,
         pipeline: Pipeline,
         publisher: MqttPublisher | MessageFile | None,
         clock: Callable[[], float],
@@ -344,7 +344,7 @@ def run(
         )
 
 
-def _open_again(plan: Plan, sensing: Sensing, stop: threading.Event) -> Source | None:
+def _open_again(plan: SensorPlan, sensing: Sensing, stop: threading.Event) -> Source | None:
     """The source after sensing was off; None, after a pause, while a device is not there."""
     try:
         return plan.open(muted=sensing.silent_because is not None)

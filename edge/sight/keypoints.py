@@ -7,18 +7,16 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from edge.core.arrays import Array, Image
 from edge.core.inference.tflite import Model, Tensor
 from edge.core.pose import MID_HIP, Keypoints
 from edge.sight.person_detector import (
-    Image,
-    Person,
+    DetectedPerson,
     PersonDetector,
     Region,
     search_windows,
     window_around,
 )
-
-Array = npt.NDArray[np.float64]
 
 _SIDE = 256
 _LANDMARKS = 33
@@ -140,7 +138,7 @@ class BlazePose:
         self._people = len(people) + (0 if same else 1)
         if not people or people[0] in same:
             return followed
-        current = same[0] if same else Person(self._presence, followed)
+        current = same[0] if same else DetectedPerson(self._presence, followed)
         if people[0].prominence < _SWITCH * current.prominence:
             return followed
         self._sides = _Sides()

@@ -13,10 +13,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from edge.core.arrays import Array, Image
 from edge.core.inference.tflite import Model
-
-Image = npt.NDArray[np.uint8]
-Array = npt.NDArray[np.float64]
 
 _SIDE = 224
 _STRIDES = (8, 16, 32, 32, 32)
@@ -65,7 +63,7 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class DetectedPerson:
     """One detection. score: 0..1. region: where the landmark network should look."""
 
     score: float
@@ -85,7 +83,9 @@ class PersonDetector:
         self._min_logit = float(np.log(min_score / (1 - min_score)))
         self._anchors = _anchors()
 
-    def __call__(self, image: Image, window: tuple[int, int, int] | None = None) -> list[Person]:
+    def __call__(
+        self, image: Image, window: tuple[int, int, int] | None = None
+    ) -> list[DetectedPerson]:
         """People in `image` (H, W, 3) RGB, the most prominent first. window: (x, y, side) px to
         look at, None = all of it.
         """
@@ -107,7 +107,9 @@ class PersonDetector:
             1 + np.exp(-np.clip(scores[0, candidates, 0].astype(np.float64), -100, 100))
         )
         people = [
-            Person(score, Region.around(points[4:6] * side + (x, y), points[6:8] * side + (x, y)))
+            DetectedPerson(
+                score, Region.around(points[4:6] * side + (x, y), points[6:8] * side + (x, y))
+            )
             for score, points in _weighted_nms(decoded, probability)
         ]
         return _distinct(people)
@@ -193,8 +195,8 @@ def _weighted_nms(decoded: Array, scores: Array) -> list[tuple[float, Array]]:
     return merged
 
 
-def _distinct(people: list[Person]) -> list[Person]:
-    kept: list[Person] = []
+def _distinct(people: list[DetectedPerson]) -> list[DetectedPerson]:
+    kept: list[DetectedPerson] = []
     for person in sorted(people, key=lambda p: -p.prominence):
         if not any(person.region.like(other.region) for other in kept):
             kept.append(person)

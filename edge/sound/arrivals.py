@@ -7,13 +7,11 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from edge.core.contracts import FloatArray
+from edge.core.arrays import Array, ComplexArray, FloatArray
 from edge.core.errors import ConfigError
 from edge.core.jit import kernel
 from edge.sound.interpolation import interpolate_at, interpolation_taps
 
-Array = npt.NDArray[np.float64]
-ComplexArray = npt.NDArray[np.complex64]
 IndexArray = npt.NDArray[np.uint32]
 Scalar = TypeVar("Scalar", np.float32, np.complex64)
 

@@ -5,17 +5,14 @@ loopback reference.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import scipy.fft
 
-from edge.core.contracts import FloatArray
+from edge.core.arrays import ComplexArray, FloatArray, IntArray
 from edge.core.errors import ConfigError
 from edge.core.jit import kernel
 from edge.core.rig import Rig
 from edge.sound.excitation import Excitation, band_window
 
-ComplexArray = npt.NDArray[np.complex64]
-IntArray = npt.NDArray[np.int64]
 TIKHONOV = 1e-4
 # Responses need no more samples than their band: its upper end, over their sample rate, is at most
 # this (interpolation.py), and their envelope is read linearly between samples, a centimetre of

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.core.contracts import FloatArray
+from edge.core.arrays import FloatArray
 from edge.core.errors import ConfigError
 
 MAX_LEVEL_DBFS = -6.0

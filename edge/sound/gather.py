@@ -16,7 +16,7 @@ from llvmlite import binding, ir
 from numba.core import cgutils, codegen, config, types
 from numba.extending import intrinsic
 
-from edge.core.contracts import FloatArray
+from edge.core.arrays import FloatArray
 from edge.core.jit import kernel
 
 CodeArray = npt.NDArray[np.uint16]

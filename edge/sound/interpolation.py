@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edge.core.arrays import ComplexArray
 from edge.core.jit import kernel
 
-ComplexArray = npt.NDArray[np.complex64]
 Taps = npt.NDArray[Any]  # float32
 
 _TAPS = 12

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.core.contracts import FloatArray
+from edge.core.arrays import ComplexArray, FloatArray
 from edge.core.errors import ConfigError
 from edge.core.jit import kernel
 from edge.sound.excitation import EDGE_FRACTION
-
-ComplexArray = npt.NDArray[np.complex64]
 
 
 @dataclass(frozen=True, eq=False)

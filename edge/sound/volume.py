@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from edge.core.contracts import FloatArray
+from edge.core.arrays import Array, ComplexArray, FloatArray
 from edge.core.errors import ConfigError
 from edge.core.jit import kernel
 from edge.core.rig import Rig
@@ -17,8 +17,6 @@ from edge.sound.gather import MOST_BITS, ZERO_POINT, CodeArray, Gather
 from edge.sound.interpolation import interpolate_at, interpolation_taps
 from edge.sound.pose_kernel import pool
 
-Array = npt.NDArray[np.float64]
-ComplexArray = npt.NDArray[np.complex64]
 Number = TypeVar("Number", np.float32, np.int8)
 
 # The phase-keeping volume reads linearly from signals brought to at least this rate: -38 dB error

@@ -5,8 +5,9 @@ is fitted.
 import numpy as np
 import numpy.typing as npt
 
+from edge.core.arrays import Array
 from edge.core.jit import kernel
-from export.acoustics.surface import Array, Surface
+from export.acoustics.surface import Surface
 
 # Segment lengths over stature (Drillis and Contini 1966): how tall a person with these bones would
 # be.

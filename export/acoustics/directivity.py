@@ -9,9 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from export.acoustics.surface import Array
-
-Rng = np.random.Generator
+from edge.core.arrays import Array, Rng
 
 SPEAKER_STRENGTH, MIC_STRENGTH = (0.0, 0.6), (0.0, 0.15)  # at 0.6, -12 dB behind it
 AIM_SPREAD = 0.5  # of a unit vector: about 30 degrees off where the camera looks

@@ -16,10 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
+from edge.core.arrays import Array, ComplexArray
 from edge.core.jit import kernel
-from export.acoustics.surface import Array, Float32Array, Surface, visibility
-
-ComplexArray = npt.NDArray[np.complex64]
+from export.acoustics.surface import Float32Array, Surface, visibility
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from edge.core.arrays import Array
 from export.acoustics.room import Box, Room
-from export.acoustics.surface import Array
 
 FURNITURE_MARGIN_M = 0.25
 WALL_MARGIN_M = 0.3

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from edge.core.arrays import Array, ComplexArray
 from edge.core.jit import kernel
 from export.acoustics.directivity import Directivity, omnidirectional, pattern_gain
-from export.acoustics.physical_optics import ComplexArray, PeriodGrid, deposit_surface, illuminate
-from export.acoustics.surface import Array, Float32Array, Surface
+from export.acoustics.physical_optics import PeriodGrid, deposit_surface, illuminate
+from export.acoustics.surface import Float32Array, Surface
 
 if TYPE_CHECKING:
     from export.acoustics.late_tail import LateTail

@@ -8,9 +8,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from edge.core.arrays import Array
 from edge.core.jit import kernel
 
-Array = npt.NDArray[np.float64]
 Float32Array = npt.NDArray[np.float32]
 
 # In spacings. Voxels cut a surface unevenly, so they must be finer than a regular lattice's cells:

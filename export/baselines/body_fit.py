@@ -8,13 +8,11 @@ joint's depth along its ray, and a little off it, until the limbs have their len
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from edge.core.arrays import Array
 from edge.core.pose import BONES
 from export.baselines.mlp import Weights
-from export.baselines.vision import N_JOINTS, Lifted
-
-Array = npt.NDArray[np.float64]
+from export.baselines.vision import N_JOINTS, BaselinePose
 
 BONE_A, BONE_B = np.array(BONES).T
 OFF_RAY = 0.3  # a joint leaves its ray this much less easily than it moves along it
@@ -67,7 +65,7 @@ def population_from(weights: Weights) -> Population:
     )
 
 
-def fit_body(lifted: Lifted, population: Population, height_m: float) -> Array:
+def fit_body(lifted: BaselinePose, population: Population, height_m: float) -> Array:
     """Joints (15, 3) [m], camera frame, of a person of this height who projects onto the joints."""
     lengths = population.bone_lengths(height_m)
     start = lifted.shape

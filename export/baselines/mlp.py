@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from edge.core.arrays import FloatArray
 from edge.core.errors import ModelError
 
-Array = npt.NDArray[np.float64]
-FloatArray = npt.NDArray[np.float32]
 Weights = Mapping[str, FloatArray]
 
 LEAK = 0.1  # slope of the leaky rectifier below zero

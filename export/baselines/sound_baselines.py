@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from edge.core.arrays import Array
 from edge.core.config.settings import LifterConfig
 from edge.core.errors import SessionError
 from edge.core.pose import MID_HIP, LiftedPose
@@ -18,10 +19,8 @@ from edge.sound.arrivals import gather_points, gather_points_coherent
 from edge.sound.pose_kernel import Kernels, analytic_signal, make_kernels
 from edge.sources.session.dataset import Environment, Sample
 from export.baselines.mlp import Weights, load_weights, mlp_from
-from export.baselines.vision import N_JOINTS, VisionNet, sample_view
+from export.baselines.vision import N_JOINTS, NumpyVisionNet, sample_view
 from export.baselines.vision_baselines import calibration
-
-Array = npt.NDArray[np.float64]
 
 # Directions (x/z, y/z) and log-spaced ranges at which the learned baseline hears: what a camera
 # with 70 degrees sees.
@@ -56,7 +55,7 @@ class Geometric:
 
     def __init__(self, weights: Path | None = None) -> None:
         self._lift = GeometricLifter(LifterConfig())
-        self._shape = VisionNet(load_weights(weights))
+        self._shape = NumpyVisionNet(load_weights(weights))
 
     def __call__(self, sample: Sample, environment: Environment) -> LiftedPose | None:
         """See `Predictor`."""

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edge.core.arrays import Array, FloatArray
 from edge.core.errors import SessionError
 from edge.core.pose import BONES, MID_HIP, Keypoints
 from edge.core.rig import Camera, Rig
@@ -48,8 +49,6 @@ from export.simulate.people import (
     sample_scenes,
 )
 
-Array = npt.NDArray[np.float64]
-FloatArray = npt.NDArray[np.float32]
 Say = Callable[[str], None]
 
 HELD_OUT = 10  # one room in this many is for validation
@@ -60,7 +59,7 @@ CAMERA = Camera(2000, 1500, 1000.0, 1000.0, 1000.0, 750.0)
 
 
 @dataclass(frozen=True)
-class TrainConfig:
+class BaselineTraining:
     """Sizes and seeds. people: posed people drawn from the bank. detected: views of them by the
     detector model. steps: of the image's networks and of the sound's."""
 
@@ -77,7 +76,7 @@ class TrainConfig:
 
 
 def train_baselines(
-    dataset: Path, out: Path, config: TrainConfig, say: Say = print
+    dataset: Path, out: Path, config: BaselineTraining, say: Say = print
 ) -> dict[str, float]:
     """Train everything and write `out` (.npz); returns the factors on the 1-sigma by baseline.
 
@@ -176,7 +175,9 @@ def _population(people: People, seed: int) -> dict[str, npt.NDArray[Any]]:
     }
 
 
-def _train_vision(people: People, config: TrainConfig, say: Say) -> dict[str, npt.NDArray[Any]]:
+def _train_vision(
+    people: People, config: BaselineTraining, say: Say
+) -> dict[str, npt.NDArray[Any]]:
     """The lifting network "lift" and RootNet's "root"."""
     torch = require_torch()
     rng = np.random.default_rng([config.seed, 3])
@@ -251,7 +252,7 @@ def _vision_batch(scenes: Scenes) -> tuple[FloatArray, FloatArray, FloatArray, F
     return a, b, c, d
 
 
-def _train_sound(sounds: Sounds, config: TrainConfig, say: Say) -> dict[str, npt.NDArray[Any]]:
+def _train_sound(sounds: Sounds, config: BaselineTraining, say: Say) -> dict[str, npt.NDArray[Any]]:
     """The network "sound": direction x/z, y/z and log distance of the mid-hip, log of its 1-sigma.
 
     It stops where it was best in the held-out rooms.
@@ -315,7 +316,7 @@ def _mirror_sound(features: Any, flip: Any) -> Any:
     return torch.where(flip[:, None], mirrored, features)
 
 
-def _scene_samples(people: People, config: TrainConfig) -> list[tuple[Sample, Environment]]:
+def _scene_samples(people: People, config: BaselineTraining) -> list[tuple[Sample, Environment]]:
     """Held-out people as dataset samples without sound, to set the 1-sigma on."""
     rng = np.random.default_rng([config.seed, 4])
     s = detected(sample_scenes(people, config.scenes_for_calibration, rng), rng)

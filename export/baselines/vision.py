@@ -9,12 +9,11 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
+from edge.core.arrays import Array
 from edge.core.rig import Rig
 from edge.lifting.rays import seen_rays
 from edge.sources.session.dataset import Sample
 from export.baselines.mlp import Mlp, Weights, mlp_from
-
-Array = npt.NDArray[np.float64]
 
 N_JOINTS = 15  # joints that come out
 LEAST_SEEN = 4
@@ -28,7 +27,7 @@ PERSON_M = 2.0  # RootNet's side of the person's box
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class TurnedView:
     """2D joints as a camera sees them that is turned so that the middle of the person's box lies on
     its axis.
 
@@ -43,9 +42,9 @@ class View:
     seen: npt.NDArray[np.bool_]
     box: Array
 
-    def pick(self, which: npt.NDArray[np.bool_]) -> "View":
+    def pick(self, which: npt.NDArray[np.bool_]) -> "TurnedView":
         """Some of many views, by mask (N,)."""
-        return View(*(getattr(self, f.name)[which] for f in fields(self)))
+        return TurnedView(*(getattr(self, f.name)[which] for f in fields(self)))
 
     @property
     def features(self) -> Array:
@@ -73,7 +72,7 @@ class View:
         return np.asarray(np.log(PERSON_M) - np.log(2.0 * self.size))
 
 
-def view_from(rays: Array, seen: npt.NDArray[np.bool_]) -> View:
+def view_from(rays: Array, seen: npt.NDArray[np.bool_]) -> TurnedView:
     """Rays at z = 1 (..., 25, 3), NaN allowed where not `seen` (..., 25); at least one joint must
     be seen.
     """
@@ -86,10 +85,10 @@ def view_from(rays: Array, seen: npt.NDArray[np.bool_]) -> View:
     low, high = np.nanmin(xy, axis=-2), np.nanmax(xy, axis=-2)
     size = np.maximum((high - low).max(axis=-1) / 2, 1e-3)
     xy = np.nan_to_num(xy) / size[..., None, None]
-    return View(turn, xy, size, seen, (high - low) / size[..., None])
+    return TurnedView(turn, xy, size, seen, (high - low) / size[..., None])
 
 
-def sample_view(sample: Sample, rig: Rig) -> View | None:
+def sample_view(sample: Sample, rig: Rig) -> TurnedView | None:
     """The view of a sample's keypoints, or None when fewer than LEAST_SEEN of the first 15 joints
     are seen.
     """
@@ -100,7 +99,7 @@ def sample_view(sample: Sample, rig: Rig) -> View | None:
 
 
 @dataclass(frozen=True, eq=False)
-class Lifted:
+class BaselinePose:
     """What the lifting network says. shape: (15, 3) camera frame, its mid-hip at depth 1 in the
     turned camera.
 
@@ -114,13 +113,13 @@ class Lifted:
     shape_sigma: Array
 
 
-class VisionNet:
+class NumpyVisionNet:
     """The trained network that lifts 2D joints."""
 
     def __init__(self, weights: Weights) -> None:
         self._net: Mlp = mlp_from(weights, "lift")
 
-    def __call__(self, view: View) -> Lifted:
+    def __call__(self, view: TurnedView) -> BaselinePose:
         """One person's view -> shape and depth."""
         out = self._net(view.features).astype(np.float64)
         depth, relative = out[0], out[1 : 1 + 3 * N_JOINTS].reshape(N_JOINTS, 3)
@@ -131,7 +130,7 @@ class VisionNet:
         )
         # The shape's own mid-hip depth is 1 by definition: z[8] is trained towards it, and the
         # scale takes up the rest.
-        return Lifted(
+        return BaselinePose(
             turned @ view.turn.T,
             float(np.exp(depth + view.root_net_depth)),
             float(sigma[0]),

@@ -8,17 +8,22 @@ taken from.
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from edge.core.arrays import Array
 from edge.core.errors import SessionError
 from edge.core.pose import LiftedPose
 from edge.core.rig import Camera
 from edge.sources.session.dataset import Environment, Sample
 from export.baselines.body_fit import fit_body, population_from
 from export.baselines.mlp import Weights, load_weights, mlp_from
-from export.baselines.vision import N_JOINTS, Lifted, View, VisionNet, bounded_sigma, sample_view
-
-Array = npt.NDArray[np.float64]
+from export.baselines.vision import (
+    N_JOINTS,
+    BaselinePose,
+    NumpyVisionNet,
+    TurnedView,
+    bounded_sigma,
+    sample_view,
+)
 
 CAMERA_HEIGHT_SIGMA_M = 0.02
 # 1-sigma of how far over the floor the lowest ankle is beyond a standing person's: heels, steps,
@@ -33,7 +38,7 @@ class VisionOnly:
 
     def __init__(self, weights: Path | None = None) -> None:
         self.weights: Weights = load_weights(weights)
-        self.net = VisionNet(self.weights)
+        self.net = NumpyVisionNet(self.weights)
         self.population = population_from(self.weights)
         self.calibration = calibration(self.weights, self.name)
 
@@ -53,7 +58,7 @@ class VisionOnly:
         return LiftedPose(joints, sigma, confidence, "height", float("nan"))
 
     def place(
-        self, lifted: Lifted, view: View, sample: Sample, environment: Environment
+        self, lifted: BaselinePose, view: TurnedView, sample: Sample, environment: Environment
     ) -> tuple[Array, float]:
         """Joints (15, 3) [m] and the 1-sigma of the logarithm of their scale. May raise
         PosekernelError.
@@ -73,7 +78,7 @@ class DepthRegression(VisionOnly):
         self._root = mlp_from(self.weights, "root")
 
     def place(
-        self, lifted: Lifted, view: View, sample: Sample, environment: Environment
+        self, lifted: BaselinePose, view: TurnedView, sample: Sample, environment: Environment
     ) -> tuple[Array, float]:
         """See `VisionOnly.place`."""
         log_gamma, log_sigma = self._root(view.features)
@@ -88,7 +93,7 @@ class AssumedHeight(VisionOnly):
     name = "assumed-height"
 
     def place(
-        self, lifted: Lifted, view: View, sample: Sample, environment: Environment
+        self, lifted: BaselinePose, view: TurnedView, sample: Sample, environment: Environment
     ) -> tuple[Array, float]:
         """See `VisionOnly.place`."""
         return fit_body(
@@ -104,7 +109,7 @@ class TrueHeight(VisionOnly):
     name = "true-height"
 
     def place(
-        self, lifted: Lifted, view: View, sample: Sample, environment: Environment
+        self, lifted: BaselinePose, view: TurnedView, sample: Sample, environment: Environment
     ) -> tuple[Array, float]:
         """See `VisionOnly.place`."""
         told = sample.info.get("height_m")
@@ -128,7 +133,7 @@ class FloorContact(VisionOnly):
     name = "floor-contact"
 
     def place(
-        self, lifted: Lifted, view: View, sample: Sample, environment: Environment
+        self, lifted: BaselinePose, view: TurnedView, sample: Sample, environment: Environment
     ) -> tuple[Array, float]:
         """See `VisionOnly.place`."""
         camera = environment.rig.camera

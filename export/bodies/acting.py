@@ -9,11 +9,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from edge.core.arrays import Array
 from edge.core.pose import Posture
 from export.bodies.body import Body, pose_body
 from export.bodies.mocap import clip_pose, load_clips
 from export.bodies.poses import upright
-from export.bodies.skeleton import Array, Pose, partial_rotation, unit
+from export.bodies.skeleton import Pose, partial_rotation, unit
 
 RATE_HZ = 10.0
 WALK_CLIP = "walker_0walk_forward"
@@ -22,7 +23,7 @@ SWAY_M = 0.008
 
 
 @dataclass(eq=False)
-class Take:
+class ActedTake:
     """What was acted. joints: (N, 25, 3) BODY_25, room frame [m], at RATE_HZ. postures: (N,) what
     it shows; "unknown" in between.
 
@@ -48,7 +49,7 @@ class Actor:
         place: Array,
         heading_rad: float = 0.0,
     ) -> None:
-        self.take = Take(name, body)
+        self.take = ActedTake(name, body)
         self._rng = rng
         self._part = name
         self._sway = np.zeros(2)

@@ -15,11 +15,10 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from edge.core.arrays import Array, FloatArray, IntArray
 from edge.core.jit import kernel
-from export.bodies.skeleton import LEG, PARENTS, Array, Pose, bone_rotations
+from export.bodies.skeleton import LEG, PARENTS, Pose, bone_rotations
 
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
 Split = Literal["train", "val", "test"]
 
 # BODY_25 joints as means of the bank's keypoints.

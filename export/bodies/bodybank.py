@@ -18,9 +18,9 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
+from edge.core.arrays import Array
 from export.bodies.skeleton import BONES
 
-Array = npt.NDArray[np.float64]
 Source = Mapping[str, npt.NDArray[Any]]
 
 MOCAP_JOINTS = (

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from edge.core.arrays import Array
 from export.bodies.body import Body, PosedBody, load_bank, make_body, pose_body, rest_joints
 from export.bodies.skeleton import (
     ARM,
     BONES,
     LEG,
-    Array,
     Pose,
     frame_from,
     partial_rotation,

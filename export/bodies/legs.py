@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge.core.arrays import Array
 from export.bodies.body import Body
-from export.bodies.skeleton import ARM, FLAT_FOOT_PITCH, LEG, Array, unit
+from export.bodies.skeleton import ARM, FLAT_FOOT_PITCH, LEG, unit
 
 SIGN = (-1.0, 1.0)  # x of the right and the left side
 # Shares of the body's mass (Winter, Biomechanics, table 4.1); per side upper arm, forearm and hand,

@@ -11,11 +11,11 @@ from importlib import resources
 
 import numpy as np
 
+from edge.core.arrays import Array
 from export.bodies.body import Split
 from export.bodies.skeleton import (
     FLAT_FOOT_PITCH,
     SIDES,
-    Array,
     Pose,
     angle_deg,
     axis_rotation,

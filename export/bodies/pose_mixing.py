@@ -9,9 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from export.bodies.skeleton import Array, Pose, axis_rotation, unit
-
-Rng = np.random.Generator
+from edge.core.arrays import Array, Rng
+from export.bodies.skeleton import Pose, axis_rotation, unit
 
 # Standard deviations of the turns [degrees].
 SPINE_DEG, HEAD_DEG = 6.0, 6.0

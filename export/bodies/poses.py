@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from edge.core.arrays import Array, Rng
 from export.bodies.body import Body, Split
 from export.bodies.legs import (
     SIGN,
@@ -23,9 +24,7 @@ from export.bodies.legs import (
 )
 from export.bodies.mocap import clip_pose, clip_split, load_clips
 from export.bodies.pose_mixing import loosened, with_upper_body
-from export.bodies.skeleton import LEG, Array, Pose, axis_rotation
-
-Rng = np.random.Generator
+from export.bodies.skeleton import LEG, Pose, axis_rotation
 
 # How often each kind is drawn.
 KIND_WEIGHTS = {

@@ -10,9 +10,8 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from edge.core.arrays import Array
 
 SIDES = ("R", "L")
 BONES = (

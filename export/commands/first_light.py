@@ -21,7 +21,7 @@ PRIORS_M = (1.55, 1.70, 1.85)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CameraRow:
     """One camera. Errors and shifts in metres; by_sound: share of the poses."""
 
     camera: int
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def measure(camera: int, session: Path, lifter: LifterConfig) -> Row:
+def measure(camera: int, session: Path, lifter: LifterConfig) -> CameraRow:
     """Replay one session under three height priors, heard and muted."""
     heard = [_replay(session, replace(lifter, height_prior_m=h), mute=False) for h in PRIORS_M]
     muted = [
@@ -85,7 +85,7 @@ def measure(camera: int, session: Path, lifter: LifterConfig) -> Row:
     ]
     middle = heard[1]
     errors = np.array([abs(d - true) for _, d, true, _ in middle.values()])
-    return Row(
+    return CameraRow(
         camera=camera,
         poses=len(middle),
         distance_m=float(np.median([true for _, _, true, _ in middle.values()])),

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from edge.core.arrays import Image
 from edge.core.config.settings import Config, DeviceConfig, SourceConfig
 from edge.core.errors import SessionError
 from edge.core.pose import BONES, PoseEstimate
@@ -16,7 +16,6 @@ from edge.sensor.pipeline import Pipeline
 from edge.sensor.run import make_plan, truth_error_m
 from edge.sources.session.replay import open_replay
 
-Image = npt.NDArray[np.uint8]
 SIDES = {"left": (80, 160, 255), "right": (255, 150, 60), "middle": (90, 220, 120)}
 
 

@@ -15,7 +15,7 @@ from edge.sight.keypoints import to_body25
 from export.simulate.calibrated_video import frame_size, load_calibration, read_frames
 from export.simulate.recorded_session import (
     RESPEAKER_USB_V2_MICS,
-    Conditions,
+    RecordingConditions,
     array_rig,
     simulate_session,
 )
@@ -58,7 +58,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "--sir",
         type=float,
-        default=Conditions.sir_db,
+        default=RecordingConditions.sir_db,
         metavar="DB",
         help="signal to interference (default 13)",
     )
@@ -112,7 +112,7 @@ def write_session(
     poses = calibrated.from_world(_reference(video / "joints3d_heavy.npz"))
     excitation = ExcitationConfig()
     small = scaled(calibrated.camera, width)
-    rig = array_rig(small, RESPEAKER_USB_V2_MICS, SPEAKER_M, Conditions.temperature_c)
+    rig = array_rig(small, RESPEAKER_USB_V2_MICS, SPEAKER_M, RecordingConditions.temperature_c)
     frames = (
         np.asarray(
             cv2.resize(image, (small.width, small.height), interpolation=cv2.INTER_AREA), np.uint8
@@ -128,7 +128,7 @@ def write_session(
         frames,
         seed=seed,
         empty_s=empty_s,
-        conditions=Conditions(sir_db=sir_db),
+        conditions=RecordingConditions(sir_db=sir_db),
         licence=LICENCE,
         description=f"Real frames of a person on a beam ({serial}, slowed to one frame per period) and a simulated recording "
         "in a furnished room, ReSpeaker USB Mic Array v2.0",

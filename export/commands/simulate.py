@@ -14,7 +14,7 @@ from export.simulate.conditions import CONDITIONS
 from export.simulate.rigs import FAMILIES
 from export.simulate.samples import Order
 from export.simulate.scenes import SPLITS
-from export.simulate.shards import Plan, Store, make_all, make_environment, worker_pool
+from export.simulate.shards import DatasetPlan, Store, make_all, make_environment, worker_pool
 
 BENCH_FAMILY = "compact-6"
 
@@ -95,7 +95,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def run(args: argparse.Namespace) -> int:
     """Make the dataset; 0 when done."""
-    plan = Plan(
+    plan = DatasetPlan(
         args.split,
         args.samples,
         args.seed,

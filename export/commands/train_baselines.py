@@ -4,7 +4,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from export.baselines.train_baselines import TrainConfig, train_baselines
+from export.baselines.train_baselines import BaselineTraining, train_baselines
 
 DEFAULT_OUT = Path("export/baselines/data/baselines.npz")
 
@@ -31,22 +31,22 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "--seed",
         type=int,
-        default=TrainConfig.seed,
-        help=f"of everything drawn (default {TrainConfig.seed})",
+        default=BaselineTraining.seed,
+        help=f"of everything drawn (default {BaselineTraining.seed})",
     )
     parser.add_argument(
         "--steps",
         type=int,
-        default=TrainConfig.vision_steps,
+        default=BaselineTraining.vision_steps,
         metavar="N",
-        help=f"of the image's networks (default {TrainConfig.vision_steps})",
+        help=f"of the image's networks (default {BaselineTraining.vision_steps})",
     )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Train and write the weights; 0 when done."""
-    config = replace(TrainConfig(), seed=args.seed, vision_steps=args.steps)
+    config = replace(BaselineTraining(), seed=args.seed, vision_steps=args.steps)
     factors = train_baselines(args.dataset, args.out, config)
     print(
         f"{args.out}: written; factors on the 1-sigma: "

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edge.core.arrays import Array
 from edge.core.errors import PosekernelError, SessionError
 from edge.core.pose import MID_HIP
 from edge.core.rig import Camera
@@ -19,7 +20,6 @@ from edge.sources.session.dataset import Environment, Sample, require_environmen
 from export.baselines.predictors import Predictor
 from export.evaluate.metrics import Interval, rank_correlation, sample_errors, summarise
 
-Array = npt.NDArray[np.float64]
 Summary = dict[str, Interval]
 
 N_JOINTS = 15

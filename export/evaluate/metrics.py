@@ -13,10 +13,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from edge.core.arrays import Array
 from edge.core.pose import MID_HIP
 from edge.lifting.shape import standing_height
 
-Array = npt.NDArray[np.float64]
 Statistic = Literal["mean", "median", "rms", "median_abs"]
 
 PCK_M = (0.10, 0.15, 0.20)

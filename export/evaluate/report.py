@@ -39,7 +39,7 @@ def write_report(evaluation: Evaluation, path: Path) -> None:
 
 def make_report(evaluation: Evaluation) -> str:
     """The report's HTML."""
-    from export.evaluate.evaluation import report_figures as figures
+    from export.evaluate import report_figures as figures
 
     e = evaluation
     parts = [

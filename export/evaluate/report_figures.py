@@ -5,15 +5,13 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from edge.core.arrays import Array
 from edge.core.pose import BONES, JOINTS
 from export.evaluate.evaluation import Evaluation
 from export.evaluate.metrics import joint_errors
-
-Array = npt.NDArray[np.float64]
 
 DPI = 100
 TRUE, PREDICTED, GREY = "#2b6cb0", "#d9480f", "#888888"

@@ -11,10 +11,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from edge.core.arrays import Array
 from edge.core.errors import SessionError
 from edge.core.rig import Camera
-
-Array = npt.NDArray[np.float64]
 
 # Qualisys writes intrinsics in 1/64 pixel and positions in millimetres.
 _SUBPIXELS = 64.0

@@ -4,12 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge.core.arrays import Array, Rng
 from edge.core.pose import Keypoints
 from edge.core.rig import Camera
-from export.acoustics.surface import Array
 from export.simulate.detector_errors import JOINTS, NEVER_SEEN, load_detector
-
-Rng = np.random.Generator
 
 EDGE_PX = 4.0
 KNOWN_CONFIDENCE = 0.9

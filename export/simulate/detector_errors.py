@@ -16,13 +16,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
+from edge.core.arrays import Array, BoolArray, Rng
 from edge.core.errors import ConfigError
 from edge.core.rig import Camera
 from edge.lifting.mirror import MIRROR as FIRST_15
-
-Array = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
-Rng = np.random.Generator
 
 JOINTS = 25
 NEVER_SEEN = (20, 23)  # small toes: BlazePose has none

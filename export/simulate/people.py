@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edge.core.arrays import Array, Rng
 from edge.core.rig import Camera
 from edge.lifting.mirror import FLIP
 from edge.lifting.rays import seen_rays
@@ -14,9 +15,6 @@ from export.baselines.vision import N_JOINTS
 from export.bodies.body import Split, pose_body, sample_body
 from export.bodies.poses import sample_pose
 from export.simulate.detector_errors import FAR_SIDE_M, MIRROR, load_detector, person_size
-
-Array = npt.NDArray[np.float64]
-Rng = np.random.Generator
 
 POSES_PER_BODY = 3
 DISTANCE_M = (1.3, 5.2)

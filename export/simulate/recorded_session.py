@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from edge.core.arrays import Array, ComplexArray, Image
 from edge.core.config.settings import ExcitationConfig
 from edge.core.errors import SessionError
 from edge.core.rig import Camera, Rig, speed_of_sound
@@ -16,10 +16,10 @@ from edge.sound.excitation import Excitation, make_excitation
 from edge.sources.session.writer import SessionWriter
 from export.acoustics.capsules import body_surface
 from export.acoustics.late_tail import LateTail
-from export.acoustics.physical_optics import ComplexArray, PeriodGrid
+from export.acoustics.physical_optics import PeriodGrid
 from export.acoustics.random_room import random_room
 from export.acoustics.room import Room, body_response, empty_response
-from export.acoustics.surface import Array, Surface
+from export.acoustics.surface import Surface
 from export.simulate.recording import (
     ChannelLayout,
     Electronics,
@@ -28,7 +28,6 @@ from export.simulate.recording import (
     random_response,
 )
 
-Image = npt.NDArray[np.uint8]
 Body = Callable[[Array], Surface]
 
 # ODAS' file for the ReSpeaker USB Mic Array v2.0, metres; x right, y down as seen by the array.
@@ -39,7 +38,7 @@ GREY = 96
 
 
 @dataclass(frozen=True)
-class Conditions:
+class RecordingConditions:
     """What a session is simulated under; ranges are drawn from by the session's seed.
 
     sir_db: body over noise after deconvolution of one period, median over the poses. temperature_c:
@@ -126,7 +125,7 @@ def simulate_session(
     *,
     seed: int,
     empty_s: float = 2.0,
-    conditions: Conditions | None = None,
+    conditions: RecordingConditions | None = None,
     room: Room | None = None,
     body: Body | None = None,
     licence: str = "",
@@ -140,7 +139,7 @@ def simulate_session(
     one around the camera and all poses. body: joints -> Surface in the camera frame; None: capsules
     in one set of clothes. The same seed gives the same sound. Raises SessionError.
     """
-    k = conditions or Conditions()
+    k = conditions or RecordingConditions()
     if poses.ndim != 3 or poses.shape[1:] != (25, 3) or len(poses) == 0:
         raise SessionError(f"poses have shape {poses.shape}: (K, 25, 3) with K > 0 is needed")
     draw = np.random.default_rng([seed, 0])
@@ -225,7 +224,7 @@ def _as_mounted(rig: Rig, error_m: float, rng: np.random.Generator) -> Rig:
 
 
 def _electronics(
-    speakers: int, mics: int, k: Conditions, grid: PeriodGrid, rng: np.random.Generator
+    speakers: int, mics: int, k: RecordingConditions, grid: PeriodGrid, rng: np.random.Generator
 ) -> Electronics:
     f = grid.frequencies_hz
     return Electronics(
@@ -244,7 +243,7 @@ def _levels(
     electronics: Electronics,
     signal: Excitation,
     layout: ChannelLayout,
-    k: Conditions,
+    k: RecordingConditions,
     empty: ComplexArray,
     rig: Rig,
     poses: Array,

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
+from edge.core.arrays import Array, ComplexArray
 from edge.sound.excitation import Excitation, band_window, speaker_signals
 from edge.sources.session.writer import FULL_SCALE
-from export.acoustics.physical_optics import ComplexArray
-from export.acoustics.surface import Array, Float32Array
+from export.acoustics.surface import Float32Array
 
 REFERENCE_NOISE = 10.0 ** (-90.0 / 20.0)
 RUMBLE_HZ = 400.0  # below it room noise rises by 6 dB per octave

@@ -9,21 +9,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from edge.core.arrays import Array, Rng
 from edge.core.config.settings import ExcitationConfig
 from edge.core.errors import ConfigError
 from edge.core.profiles import load_array
 from edge.core.rig import Camera, Rig, speed_of_sound
 from export.acoustics.directivity import Directivity, sample_directivity
-from export.acoustics.surface import Array
 from export.simulate.recording import ChannelLayout
-
-Rng = np.random.Generator
 
 RING = np.radians(60.0 * np.arange(6))
 
 
 @dataclass(frozen=True, eq=False)
-class ArrayProfile:
+class SimulatedArray:
     """A microphone array. mics_m: (M, 2) right and down in its own plane. rates_hz: of capture,
     each as likely as the others.
 
@@ -37,23 +35,23 @@ class ArrayProfile:
 
 # Positions: ODAS' configuration (USB v2.0), Seeed's pages (the others).
 ARRAYS = {
-    "respeaker-usb-v2": ArrayProfile(
+    "respeaker-usb-v2": SimulatedArray(
         np.array([[-0.032, 0.0], [0.0, -0.032], [0.032, 0.0], [0.0, 0.032]]), (16000,), True
     ),
-    "respeaker-xvf3800": ArrayProfile(
+    "respeaker-xvf3800": SimulatedArray(
         np.array([[0.033, -0.033], [0.033, 0.033], [-0.033, 0.033], [-0.033, -0.033]]),
         (16000, 48000),
         True,
     ),
-    "respeaker-6-mic-circular": ArrayProfile(
+    "respeaker-6-mic-circular": SimulatedArray(
         0.0463 * np.stack([np.cos(RING), np.sin(RING)], axis=1), (16000, 48000), True
     ),
-    "respeaker-4-mic-hat": ArrayProfile(
+    "respeaker-4-mic-hat": SimulatedArray(
         0.0405 / np.sqrt(2.0) * np.array([[1.0, -1.0], [1.0, 1.0], [-1.0, 1.0], [-1.0, -1.0]]),
         (16000, 48000),
         False,
     ),
-    "respeaker-2-mic-hat": ArrayProfile(
+    "respeaker-2-mic-hat": SimulatedArray(
         np.array([m.position_m for m in load_array("respeaker-2-mic-hat").mics]) * [1.0, -1.0],
         (16000, 48000),
         False,

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
+from edge.core.arrays import Array, ComplexArray, Rng
 from edge.core.config.settings import LifterConfig
 from edge.core.pose import Keypoints
 from edge.core.rig import speed_of_sound
@@ -23,16 +24,14 @@ from edge.sources.session.dataset import Sample, write_environment, write_sample
 from edge.sources.session.writer import FULL_SCALE
 from export.acoustics.directivity import Directivity
 from export.acoustics.late_tail import LateTail
-from export.acoustics.physical_optics import ComplexArray, PeriodGrid
+from export.acoustics.physical_optics import PeriodGrid
 from export.acoustics.room import Room, body_response, empty_response
-from export.acoustics.surface import Array, Float32Array, MeshSampler, Surface, roughen
+from export.acoustics.surface import Float32Array, MeshSampler, Surface, roughen
 from export.bodies.body import Split, load_bank, make_body, pose_body
 from export.bodies.poses import upright
 from export.simulate.conditions import CONDITIONS, joints_in_view
 from export.simulate.recording import Electronics, Recorder, noise_for_sir, random_response
-from export.simulate.scenes import Person, Scene, make_scene, scene_rng
-
-Rng = np.random.Generator
+from export.simulate.scenes import Scene, ScenePerson, make_scene, scene_rng
 
 WINDOW_S = 0.04
 WALL_ORDER = 1  # body paths beyond it are the late tail's
@@ -147,12 +146,12 @@ class SoundStage:
         self.electronics = self._draw_electronics(rng)
         self._delay_samples = self.electronics.delay_samples + rng.normal(0.0, 0.02)
 
-    def body(self, person: Person, rng: Rng) -> ComplexArray:
+    def body(self, person: ScenePerson, rng: Rng) -> ComplexArray:
         """Spectra (S, M, F) of what a person changes in the room. rng: folds of the clothes."""
         surface = roughen(self._sampler.surface(person.vertices), person.roughness_m, rng)
         return self._scattered(person, surface)
 
-    def _scattered(self, person: Person, surface: Surface) -> ComplexArray:
+    def _scattered(self, person: ScenePerson, surface: Surface) -> ComplexArray:
         true = self.scene.rig.true
         return body_response(
             self.scene.room,
@@ -168,7 +167,7 @@ class SoundStage:
             directivity=self.scene.rig.directivity,
         )
 
-    def noise_rms(self, person: Person, body: ComplexArray, sir_db: float) -> float:
+    def noise_rms(self, person: ScenePerson, body: ComplexArray, sir_db: float) -> float:
         """Noise [full scales] at which this person's echo stands sir_db above it."""
         first = float(self.scene.rig.true.arrival_s(person.joints).min())
         return self.electronics.gain * noise_for_sir(self.signal, body[0], first, sir_db)
@@ -196,7 +195,7 @@ class SoundStage:
 
     def listen(
         self,
-        person: Person,
+        person: ScenePerson,
         body: ComplexArray,
         keypoints: Keypoints,
         noise_rms: float,
@@ -222,7 +221,7 @@ class SoundStage:
             (kernels - noisy + quiet).real, np.float32
         )
 
-    def body_alone(self, person: Person, body: ComplexArray, rng: Rng) -> ComplexArray:
+    def body_alone(self, person: ScenePerson, body: ComplexArray, rng: Rng) -> ComplexArray:
         """Pose kernels (P, T) that a perfect background would leave, without noise. rng: as for
         `listen`.
         """
@@ -335,7 +334,7 @@ def simulate_environment(order: Order, folder: Path) -> int:
 
 
 def _sample(
-    stage: SoundStage, number: int, person: Person, body: ComplexArray, rng: Rng, order: Order
+    stage: SoundStage, number: int, person: ScenePerson, body: ComplexArray, rng: Rng, order: Order
 ) -> Sample | None:
     """None where the background takes the person for a fault whatever the noise: the device is deaf
     there.

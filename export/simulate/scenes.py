@@ -9,17 +9,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from edge.core.arrays import Array, Rng
 from edge.core.errors import PosekernelError
 from edge.core.rig import Camera
 from export.acoustics.random_room import random_room
 from export.acoustics.room import Room
-from export.acoustics.surface import Array
 from export.bodies.body import PosedBody, Split, pose_body, sample_body
 from export.bodies.poses import sample_pose
 from export.simulate.conditions import CONDITIONS, Conditions, joints_in_view
 from export.simulate.rigs import SimulatedRig, sample_rig
-
-Rng = np.random.Generator
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 WIDTH, HEIGHT, FOCAL_PX = 640, 480, 520.0
@@ -45,7 +43,7 @@ class SimulationError(PosekernelError, RuntimeError):
 
 
 @dataclass(frozen=True, eq=False)
-class Person:
+class ScenePerson:
     """One sample to be: somebody in a pose, camera frame. heading_deg: 0 faces the camera's way
     back, to the left positive.
 
@@ -71,7 +69,7 @@ class Scene:
     split: Split
     rig: SimulatedRig
     room: Room
-    people: tuple[Person, ...]
+    people: tuple[ScenePerson, ...]
 
 
 def make_scene(
@@ -156,7 +154,7 @@ def _corners(points: Array) -> Array:
 
 def _person(
     rng: Rng, split: Split, camera: Camera, farthest: float, conditions: Conditions
-) -> Person:
+) -> ScenePerson:
     partly = rng.random() < conditions.partly_seen
     half = np.arctan(0.5 * camera.width / camera.fx)
     for attempt in range(HOPELESS):
@@ -179,7 +177,7 @@ def _person(
             continue
         moved = posed.moved(places[fitting[0]])
         forward = -posed.pose.pelvis[:, 1]
-        return Person(
+        return ScenePerson(
             posed=moved,
             vertices=camera.from_room(moved.vertices),
             joints=camera.from_room(moved.joints),

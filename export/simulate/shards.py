@@ -39,7 +39,7 @@ ONE_THREAD = dict.fromkeys(
 
 
 @dataclass(frozen=True)
-class Plan:
+class DatasetPlan:
     """A dataset to simulate. samples: in all. per_room: people seen by each rig in its room.
     family: of rigs.
 

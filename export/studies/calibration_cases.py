@@ -5,20 +5,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from edge.core.arrays import Array, Rng
 from edge.core.rig import Rig
 from edge.sound.excitation import make_excitation
 from edge.sources.session.writer import FULL_SCALE
 from edge.tools.calibration.sound_check import SoundResult, examine_sound
-from edge.tools.calibration.takes import ChannelMap, Take
+from edge.tools.calibration.takes import ChannelMap, SoundTake
 from export.acoustics.physical_optics import PeriodGrid
 from export.acoustics.random_room import random_room
 from export.acoustics.room import Room, empty_response
-from export.acoustics.surface import Array
 from export.simulate.recording import Electronics, Recorder, random_response
 from export.simulate.rigs import PLACE_ERROR_M, SimulatedRig, sample_rig
 from export.simulate.scenes import sample_camera
-
-Rng = np.random.Generator
 
 FAULTS = ("swapped", "dead", "geometry", "clock", "delay")
 NONE = "none"
@@ -33,7 +31,7 @@ WALL_M = 0.1
 
 
 @dataclass(frozen=True, eq=False)
-class Told:
+class CaseOutcome:
     """What calibration made of a case.
 
     named: every fault that it told, in its order. blamed: whether it named the right channels.
@@ -122,7 +120,7 @@ def make_case(seed: int, number: int, fault: str, family: str) -> Case:
     )
 
 
-def calibrate_case(case: Case) -> Told:
+def calibrate_case(case: Case) -> CaseOutcome:
     """Record, and move the loudspeaker for as long as calibration asks for it."""
     takes = [record(case, None)]
     result = examine_sound(takes)
@@ -131,12 +129,12 @@ def calibrate_case(case: Case) -> Told:
         result = examine_sound(takes)
     blamed, error = _compare(case, result)
     undecided = any(s.outcome == "open" for s in result.steps)
-    return Told(
+    return CaseOutcome(
         case.number, case.rig.name, case.fault, result.faults, blamed, len(takes), undecided, error
     )
 
 
-def calibrate_all(seed: int, faulty: int, good: int, family: str) -> Iterator[Told]:
+def calibrate_all(seed: int, faulty: int, good: int, family: str) -> Iterator[CaseOutcome]:
     """`faulty` cases with each fault in turn, then `good` ones without any."""
     faults = [FAULTS[k % len(FAULTS)] for k in range(faulty)] + [NONE] * good
     for number, fault in enumerate(faults):
@@ -184,7 +182,7 @@ def _electronics(rng: Rng, rig: SimulatedRig, fault: str, delay_s: float) -> Ele
     )
 
 
-def record(case: Case, sites_m: Array | None) -> Take:
+def record(case: Case, sites_m: Array | None) -> SoundTake:
     """What the array records. sites_m: (S, 3) where the loudspeaker is told to go, best first;
     None: its own place.
     """
@@ -228,7 +226,7 @@ def record(case: Case, sites_m: Array | None) -> Take:
     )
     layout = ChannelMap(rig.layout.channels, rig.layout.mic_channels, rig.layout.reference_channel)
     starts = np.arange(PERIODS) * x.period_samples
-    return Take(
+    return SoundTake(
         raw.astype(np.float32) / np.float32(FULL_SCALE),
         starts,
         measured,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from export.studies.calibration_cases import FAULTS, NONE, Told
+from export.studies.calibration_cases import FAULTS, NONE, CaseOutcome
 
 TITLES = {
     "swapped": "two channels swapped",
@@ -18,7 +18,7 @@ TITLES = {
 UNITS = {"geometry": "mm", "clock": "ppm", "delay": "cm"}
 
 
-def calibration_report(told: Sequence[Told], command: str) -> str:
+def calibration_report(told: Sequence[CaseOutcome], command: str) -> str:
     """The confusion table, how exact the measured faults are, what was wrong case by case, and how
     it was made.
     """
@@ -67,7 +67,7 @@ channel: without one the delay cannot be known, and does no harm. The skew adds 
 """
 
 
-def _confusion(told: Sequence[Told]) -> list[str]:
+def _confusion(told: Sequence[CaseOutcome]) -> list[str]:
     columns = [*FAULTS, NONE]
     rows = [
         f"| put in | cases | {' | '.join(columns)} | several | open | all right |",
@@ -86,7 +86,7 @@ def _confusion(told: Sequence[Told]) -> list[str]:
     return rows
 
 
-def _errors(told: Sequence[Told]) -> list[str]:
+def _errors(told: Sequence[CaseOutcome]) -> list[str]:
     rows = ["| measured | cases | median error | 90 % within | worst |", "|---|---|---|---|---|"]
     for fault, unit in UNITS.items():
         errors = np.abs([t.error for t in told if t.fault == fault and np.isfinite(t.error)])

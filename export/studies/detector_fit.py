@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from edge.core.arrays import Array, Image
 from edge.core.errors import SessionError
 from edge.core.rig import Camera
 from edge.sight.keypoints import BlazePose, to_body25
@@ -33,9 +34,6 @@ from export.simulate.detector_errors import (
     person_size,
     seen_how,
 )
-
-Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8]
 
 REFERENCE_STEP = 2
 # What is shown: (which axis is cut, share of the person that stays, cut or covered).

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from export.bodies.acting import Actor, Take
+from edge.core.arrays import Array, Rng
+from export.bodies.acting import ActedTake, Actor
 from export.bodies.body import Body, pose_body, sample_body
 from export.bodies.poses import sample_pose, upright
-from export.bodies.skeleton import Array, Pose, axis_rotation, unit
+from export.bodies.skeleton import Pose, axis_rotation, unit
 
-Rng = np.random.Generator
 X = np.array([1.0, 0.0, 0.0])
 AREA = np.array(
     [[-0.6, 3.0], [0.6, 4.0]]
@@ -22,7 +22,7 @@ TRUNK_RADIUS = 0.09  # of somebody who lies, in parts of the standing height
 SPEEDS = (1.0, 1.7)  # of get-ups played backwards, over that of the capture
 
 
-def fall_take(kind: str, rng: Rng) -> Take:
+def fall_take(kind: str, rng: Rng) -> ActedTake:
     """One fall (of FALLS): somebody stands or walks, falls, lies, and gets up again."""
     actor = _actor(kind, rng)
     if rng.random() < 0.5:
@@ -39,7 +39,7 @@ def fall_take(kind: str, rng: Rng) -> Take:
     return actor.take
 
 
-def negative_take(kind: str, rng: Rng) -> Take:
+def negative_take(kind: str, rng: Rng) -> ActedTake:
     """Half a minute or so of something that is no fall (of NEGATIVES)."""
     actor = _actor(kind, rng)
     actor.hold(2.0)

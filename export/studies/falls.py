@@ -15,7 +15,7 @@ from edge.core.pose import POSTURES, PoseEstimate, Posture
 from edge.core.rig import Camera
 from edge.output.messages.events import EventKeeper
 from edge.output.messages.payloads import Message
-from export.bodies.acting import RATE_HZ, Take
+from export.bodies.acting import RATE_HZ, ActedTake
 from export.studies.fall_scripts import FALLS, NEGATIVES, fall_take, negative_take
 from export.studies.lifter_errors import LifterErrors
 
@@ -26,14 +26,14 @@ EXPECTED = tuple(
 
 
 @dataclass(eq=False)
-class Told:
+class FallOutcome:
     """What the sensor made of one take. falls, cleared: times [s] of these events.
 
     postures: poses by acted and told posture. errors_m, rooted_m: MPJPE of each pose given, and
     that after root alignment.
     """
 
-    take: Take
+    take: ActedTake
     falls: list[float] = field(default_factory=list)
     cleared: list[float] = field(default_factory=list)
     postures: Counter[tuple[Posture, Posture]] = field(default_factory=Counter)
@@ -62,13 +62,18 @@ class Told:
         )
 
 
-def sense(take: Take, rng: np.random.Generator) -> Told:
+def sense(take: ActedTake, rng: np.random.Generator) -> FallOutcome:
     """The take as a sensor with a random place and calibration tells it."""
     height, tilt = rng.uniform(1.0, 2.2), 0.0
     tilt = float(np.degrees(np.arctan2(height - 0.8, 3.0)) + rng.normal(0.0, 2.0))
     camera = Camera(640, 480, 380.0, 380.0, 320.0, 240.0, height_m=height, tilt_deg=tilt)
     errors = LifterErrors(camera, rng, hidden_legs=bool(rng.random() < 0.15))
-    track, recognise, told, now = Tracker(TrackConfig()), ActivityTracker(), Told(take), [0.0]
+    track, recognise, told, now = (
+        Tracker(TrackConfig()),
+        ActivityTracker(),
+        FallOutcome(take),
+        [0.0],
+    )
 
     def note(message: Message) -> None:
         if message["kind"] in ("fall", "fall_cleared"):
@@ -98,7 +103,7 @@ def sense(take: Take, rng: np.random.Generator) -> Told:
     return told
 
 
-def act_all(seed: int, falls_each: int, minutes: float) -> Iterator[Told]:
+def act_all(seed: int, falls_each: int, minutes: float) -> Iterator[FallOutcome]:
     """falls_each falls of every kind, then at least `minutes` of the EXPECTED negatives in all,
     evenly, and the others alike.
     """
@@ -115,7 +120,7 @@ def act_all(seed: int, falls_each: int, minutes: float) -> Iterator[Told]:
             yield told
 
 
-def fall_table(told: list[Told]) -> str:
+def fall_table(told: list[FallOutcome]) -> str:
     """Falls by kind as a Markdown table: told within IN_TIME_S, later, missed, told twice, told
     before, and the delay.
     """
@@ -135,7 +140,7 @@ def fall_table(told: list[Told]) -> str:
     return "\n".join(lines)
 
 
-def negative_table(told: list[Told]) -> str:
+def negative_table(told: list[FallOutcome]) -> str:
     """What is no fall, by kind, as a Markdown table: minutes, takes and false events."""
     lines = ["| no fall | takes | minutes | fall events |", "|---|---|---|---|"]
     groups = {
@@ -152,7 +157,7 @@ def negative_table(told: list[Told]) -> str:
     return "\n".join(lines)
 
 
-def confusion_table(told: list[Told]) -> str:
+def confusion_table(told: list[FallOutcome]) -> str:
     """Takes with and without a fall against takes in which the sensor told one in time, and not."""
     falls, others = [t for t in told if t.take.falls], [t for t in told if t.take.name in EXPECTED]
     right = sum(t.delay_s is not None and t.delay_s <= IN_TIME_S for t in falls)
@@ -167,7 +172,7 @@ def confusion_table(told: list[Told]) -> str:
     )
 
 
-def posture_table(told: list[Told]) -> str:
+def posture_table(told: list[FallOutcome]) -> str:
     """Acted posture (rows) against the told one (columns), per cent of poses; the moments in
     between are left out.
     """
@@ -180,7 +185,7 @@ def posture_table(told: list[Told]) -> str:
     return "\n".join(lines)
 
 
-def fall_report(told: list[Told], command: str) -> str:
+def fall_report(told: list[FallOutcome], command: str) -> str:
     """The whole report as Markdown; command: what made it."""
     errors, rooted = (
         100.0 * np.concatenate([getattr(t, name) for t in told])

@@ -13,24 +13,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from edge.behaviour.track import Tracker
+from edge.core.arrays import Array, FloatArray, Rng
 from edge.core.config.settings import TrackConfig
-from edge.core.contracts import FloatArray
 from edge.core.pose import Keypoints, LiftedPose
 from edge.core.rig import Rig
 from edge.lifting.mirror import mirrored_rig
 from edge.lifting.network_lifter import NetworkLifter
-from edge.lifting.ray_decoder import Lifted
-from edge.lifting.rays import N_JOINTS, View, keypoint_view
+from edge.lifting.ray_decoder import DecodedPose
+from edge.lifting.rays import N_JOINTS, PersonView, keypoint_view
 from edge.sound.pose_kernel import Kernels, analytic_signal, make_kernels
 from export.simulate.conditions import CONDITIONS
 from export.simulate.samples import PERSON_EVERY_NS, SoundStage, draw_people, settle_in
-from export.simulate.scenes import Person, make_scene, scene_rng
-
-Array = npt.NDArray[np.float64]
-Rng = np.random.Generator
+from export.simulate.scenes import ScenePerson, make_scene, scene_rng
 
 PEOPLE, FAMILY = 10, "compact"
 PERIODS = 5
@@ -131,7 +127,7 @@ def _moments(conditions: str, seed: int, index: int) -> Iterator[tuple[list[Mome
             yield moments, bare, scene.rig.measured
 
 
-def _velocity(person: Person, rng: Rng) -> Array:
+def _velocity(person: ScenePerson, rng: Rng) -> Array:
     """In the room (3,) [m/s]."""
     walks = person.posed.pose.kind == "walk"
     heading = np.radians(person.heading_deg) if walks else rng.uniform(0.0, 2.0 * np.pi)
@@ -143,10 +139,10 @@ def _lifted(
     lifter: NetworkLifter, moments: list[Moment], bare: Kernels, rig: Rig
 ) -> dict[tuple[str, int], Array]:
     """Joints (15, 3) in the last period; nothing where too few of them were seen in one."""
-    own: dict[int, list[Lifted]] = {n: [] for n in COUNTS}
-    newest: dict[int, list[Lifted]] = {n: [] for n in COUNTS}
-    each: list[list[Lifted]] = [[] for _ in moments]
-    alone: list[Lifted] = []
+    own: dict[int, list[DecodedPose]] = {n: [] for n in COUNTS}
+    newest: dict[int, list[DecodedPose]] = {n: [] for n in COUNTS}
+    each: list[list[DecodedPose]] = [[] for _ in moments]
+    alone: list[DecodedPose] = []
     for mirror in (False, True):
         heard_by = mirrored_rig(rig) if mirror else rig
         views = [keypoint_view(m.keypoints, rig, mirror=mirror) for m in moments]
@@ -180,7 +176,7 @@ def _lifted(
 class _Look:
     """One view of one period: what the image believes, and pictures of sound along its rays."""
 
-    def __init__(self, lifter: NetworkLifter, view: View, rig: Rig) -> None:
+    def __init__(self, lifter: NetworkLifter, view: PersonView, rig: Rig) -> None:
         self._lifter, self._view, self._rig = lifter, view, rig
         self._log_depth, self._xy = lifter.see(view)
 
@@ -189,7 +185,7 @@ class _Look:
             self._view, self._log_depth, self._xy, kernels, self._rig
         )
 
-    def lift(self, pictures: list[tuple[FloatArray, ...]]) -> Lifted:
+    def lift(self, pictures: list[tuple[FloatArray, ...]]) -> DecodedPose:
         """From the mean of the pictures' sound; all else is as in the last."""
         sound = np.stack([p[0] for p in pictures]).mean(axis=0, dtype=np.float32)
         return self._lifter.answer(
@@ -197,7 +193,7 @@ class _Look:
         )
 
 
-def _pose(lifted: Lifted, threshold: float) -> LiftedPose:
+def _pose(lifted: DecodedPose, threshold: float) -> LiftedPose:
     return LiftedPose(
         joints=lifted.joints,
         sigma=lifted.sigma,

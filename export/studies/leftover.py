@@ -8,11 +8,10 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from edge.core.arrays import Array
 from export.simulate.conditions import CONDITIONS
 from export.simulate.samples import PERSON_EVERY_NS, SoundStage, draw_people
 from export.simulate.scenes import make_scene, scene_rng
-
-Array = npt.NDArray[np.float64]
 
 PEOPLE = 10
 # the body's window: from this before its first joint's time of arrival to as much after its last

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from edge.core.arrays import Array
 from edge.core.errors import SessionError
 from edge.core.pose import MID_HIP
 from edge.sound.pose_kernel import analytic_signal
@@ -19,8 +19,6 @@ from export.acoustics.physical_optics import PeriodGrid
 from export.acoustics.random_room import random_room
 from export.acoustics.room import body_response, empty_response
 from export.simulate.samples import TAIL_LIMITS_DB, TAIL_MEAN_DB, TAIL_SPREAD_DB, WALL_ORDER
-
-Array = npt.NDArray[np.float64]
 
 PERIOD_S = 0.25
 FRONT_M, BEHIND_M = (

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge.core.arrays import Array
 from edge.core.pose import LiftedPose, ScaleSource
 from edge.core.rig import Camera
-from export.bodies.skeleton import Array
 
 # Chosen so that median and mean over poses are those of the `ray` lifter; `posekernel-export falls`
 # prints what comes out.

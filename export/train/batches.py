@@ -7,12 +7,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from edge.core.arrays import Rng
 from edge.lifting.frustum import FrustumSpec
 from edge.lifting.network_forms import form_of
-from edge.lifting.rays import N_JOINTS, RaySpec, View, make_view
+from edge.lifting.rays import N_JOINTS, PersonView, RaySpec, make_view
 from export.simulate.people import LEAST_DETECTED, DetectorErrors, Scenes, apply_errors
 from export.train.ray_network import VisionNet
-from export.train.training_samples import Augmentation, Heard, Observed, Rng, detect
+from export.train.training_samples import Augmentation, Observed, SampleSound, detect
 from export.train.world_grid import WorldSpec, world_inputs
 
 
@@ -36,8 +37,8 @@ class Batch:
 
 
 def fusion_batch(
-    heard: Sequence[Heard], vision: VisionNet, spec: RaySpec | FrustumSpec
-) -> tuple[Batch, View]:
+    heard: Sequence[SampleSound], vision: VisionNet, spec: RaySpec | FrustumSpec
+) -> tuple[Batch, PersonView]:
     """A batch for the network that has this kind of grid, and the views it was made from."""
     view = observed_view([h.observed for h in heard])
     log_depth, xy = see(vision, view)
@@ -60,7 +61,7 @@ def fusion_batch(
     return batch, view
 
 
-def observed_view(observed: Sequence[Observed]) -> View:
+def observed_view(observed: Sequence[Observed]) -> PersonView:
     """One view of all (N,)."""
     return make_view(
         np.stack([o.rays for o in observed]),
@@ -70,7 +71,7 @@ def observed_view(observed: Sequence[Observed]) -> View:
     )
 
 
-def see(vision: VisionNet, view: View) -> tuple[np.ndarray, np.ndarray]:
+def see(vision: VisionNet, view: PersonView) -> tuple[np.ndarray, np.ndarray]:
     """What the image alone believes of a batch: normalised log depths (B, 15), places (B, 15, 2)."""
     with torch.no_grad():
         out = vision(torch.from_numpy(view.features)).numpy()

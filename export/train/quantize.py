@@ -17,21 +17,21 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from edge.core.arrays import Array
 from edge.core.errors import ModelError
 from edge.core.inference.tflite import Model
 from edge.lifting.network_forms import form_of
 from edge.lifting.network_lifter import FORMAT, INT8, VERSION
-from edge.lifting.ray_decoder import Lifted, RayDecoding
-from edge.lifting.rays import FEATURES, View
+from edge.lifting.ray_decoder import DecodedPose, RayDecoding
+from edge.lifting.rays import FEATURES, PersonView
 from export.train.batches import Batch, fusion_batch
 from export.train.configuration import TrainConfig
 from export.train.convert import Inputs, to_float, to_int8
 from export.train.ray_network import VisionNet
 from export.train.training import load_networks
-from export.train.training_samples import Augmentation, Heard, SoundSet, folders
+from export.train.training_samples import Augmentation, SampleSound, SoundSet, folders
 from export.train.world_grid import WorldSpec
 
-Array = npt.NDArray[np.float64]
 Say = Callable[[str], None]
 
 CHECKED = 200
@@ -63,7 +63,7 @@ class Checked:
     """
 
     batch: Batch
-    views: View
+    views: PersonView
     truth: Array
 
     def __len__(self) -> int:
@@ -80,7 +80,7 @@ class Checked:
         residual: npt.ArrayLike,
         config: TrainConfig,
         d: RayDecoding,
-    ) -> Lifted:
+    ) -> DecodedPose:
         """The decoded outputs of one sample."""
         depth, xy = self.batch.log_depth[index].numpy(), self.batch.xy[index].numpy()
         return form_of(config.fusion.spec).decode(
@@ -163,12 +163,12 @@ def quantize(
     return path
 
 
-def _checked(heard: Sequence[Heard], vision: VisionNet, config: TrainConfig) -> Checked:
+def _checked(heard: Sequence[SampleSound], vision: VisionNet, config: TrainConfig) -> Checked:
     batch, views = fusion_batch(heard, vision, config.fusion.spec)
     return Checked(batch, views, np.stack([h.joints for h in heard]))
 
 
-def _mixed(samples: SoundSet, augmentation: Augmentation, seed: int) -> list[Heard]:
+def _mixed(samples: SoundSet, augmentation: Augmentation, seed: int) -> list[SampleSound]:
     """What the int8 file must have room for: all that training shows, silence and few pairs too."""
     rng = np.random.default_rng([seed, 13])
     chosen = rng.integers(len(samples), size=CALIBRATION)
@@ -204,7 +204,7 @@ def _lifted(
     images: Checked,
     config: TrainConfig,
     decoding: RayDecoding,
-) -> Lifted:
+) -> DecodedPose:
     """One sample as the runtime lifts it, with its mirror image."""
     both = (
         x.lifted(index, *_first(model.run(*x.inputs(index))), config, decoding)

@@ -8,19 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from edge.core.arrays import Array, BoolArray, ComplexArray, Rng
 from edge.core.errors import SessionError
 from edge.core.pose import MID_HIP
 from edge.core.rig import Camera, Rig
 from edge.lifting.mirror import FLIP, MIRROR, mirrored, mirrored_rig
 from edge.lifting.rays import LEAST_SEEN, N_JOINTS, seen_rays
-from edge.sound.pose_kernel import ComplexArray, Kernels, analytic_signal, make_kernels
+from edge.sound.pose_kernel import Kernels, analytic_signal, make_kernels
 from edge.sources.session.dataset import Environment, require_environments
-
-Array = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
-Rng = np.random.Generator
 
 # Joints that are hidden together: an arm, a leg, the head, the lower or the upper body.
 GROUPS = (
@@ -93,7 +89,7 @@ class Observed:
 
 
 @dataclass(frozen=True, eq=False)
-class Heard:
+class SampleSound:
     """One training sample. joints: (15, 3) camera frame [m]. kernels: None without sound.
     true_sound: they are this body's.
     """
@@ -104,11 +100,11 @@ class Heard:
     rig: Rig
     true_sound: bool
 
-    def mirrored(self) -> "Heard":
+    def mirrored(self) -> "SampleSound":
         """The mirror image."""
         o = self.observed
         observed = Observed(mirrored(o.rays), o.seen[MIRROR], o.down * FLIP, o.height_m)
-        return Heard(
+        return SampleSound(
             mirrored(self.joints), observed, self.kernels, mirrored_rig(self.rig), self.true_sound
         )
 
@@ -157,15 +153,15 @@ class SoundSet:
     def __len__(self) -> int:
         return len(self.samples)
 
-    def recorded(self, index: int) -> Heard:
+    def recorded(self, index: int) -> SampleSound:
         """A sample as the dataset has it, as it is evaluated."""
         s = self.samples[index]
         kernels = s.clean if s.interference is None else s.clean + s.interference
-        return Heard(
+        return SampleSound(
             s.joints, _as_seen(s), make_kernels(kernels, s.sample_rate_hz, s.band_hz), s.rig, True
         )
 
-    def augmented(self, index: int, a: Augmentation, rng: Rng) -> Heard:
+    def augmented(self, index: int, a: Augmentation, rng: Rng) -> SampleSound:
         """A new sample: other noise, 2D joints, pairs, and half of the time the world's mirror
         image.
         """
@@ -184,7 +180,7 @@ class SoundSet:
         observed = Observed(rays, seen, *mounting(rig.camera, a, rng))
         kind = rng.random()
         if kind < a.silent:
-            return Heard(joints, observed, None, rig, False)
+            return SampleSound(joints, observed, None, rig, False)
         scale = float(np.exp(rng.normal(0.0, a.world_scale)))
         joints, rig = joints * scale, scaled_rig(rig, scale)
         observed = replace(observed, height_m=observed.height_m * scale)
@@ -213,7 +209,7 @@ class SoundSet:
             * (1.0 + rng.normal(0.0, a.sound_speed_error)),
         )
         kernels = make_kernels(analytic, s.sample_rate_hz, band)
-        return Heard(joints, observed, kernels, rig, not (foreign or drowned))
+        return SampleSound(joints, observed, kernels, rig, not (foreign or drowned))
 
     def _interference(self, s: Stored, other: Stored, rng: Rng) -> ComplexArray:
         """White noise in the band and what really was left of a recording beside the body, in any

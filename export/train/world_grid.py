@@ -12,15 +12,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from edge.core.contracts import FloatArray
+from edge.core.arrays import Array, FloatArray
 from edge.core.pose import MID_HIP
 from edge.core.rig import Rig
 from edge.lifting.frustum import FrustumSpec, pairs_for
 from edge.lifting.ray_decoder import RayDecoding
 from edge.lifting.rays import (
     N_JOINTS,
+    PersonView,
     RaySpec,
-    View,
     clearest_floor,
     log_level,
     mean_level,
@@ -30,8 +30,6 @@ from edge.lifting.rays import (
 from edge.sound.arrivals import gather_points
 from edge.sound.pose_kernel import Kernels, pool
 from export.train.ray_network import Decoded, assemble
-
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ class WorldSpec(FrustumSpec):
 
 
 def world_inputs(
-    view: View,
+    view: PersonView,
     log_depth: npt.ArrayLike,
     xy: npt.ArrayLike,
     kernels: Kernels | None,

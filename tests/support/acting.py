@@ -1,13 +1,11 @@
 """Stick figures in the room frame, and what the activity tracker makes of them."""
 
 import numpy as np
-import numpy.typing as npt
 
 from edge.behaviour.posture import ActivityTracker
+from edge.core.arrays import Array
 from edge.core.pose import Activity, LiftedPose, ScaleSource
 from edge.lifting.shape import standing_height
-
-Array = npt.NDArray[np.float64]
 
 # Standing, facing +y, height 1; limb lengths of Drillis and Contini. x right, y forward, z up,
 # mid-hip above the origin.

@@ -43,7 +43,7 @@ _UNSPECIFIED, _TAKEN_OVER = 128, 142
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ReceivedMessage:
     """A message that came in. retained: the broker had kept it, nobody said it just now."""
 
     topic: str
@@ -83,7 +83,7 @@ class Connection:
         client_id: str,
         will: tuple[str, bytes] | None = None,
         on_lost: Callable[[], None] | None = None,
-        on_message: Callable[[Heard], None] | None = None,
+        on_message: Callable[[ReceivedMessage], None] | None = None,
         session_s: int = 0,
     ) -> None:
         self.lost = threading.Event()
@@ -286,7 +286,7 @@ class Connection:
 
     def _hear(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
         if self._on_message is not None:
-            self._on_message(Heard(message.topic, bytes(message.payload), message.retain))
+            self._on_message(ReceivedMessage(message.topic, bytes(message.payload), message.retain))
 
     def _published(
         self, _client: Any, _data: Any, mid: int, reason: ReasonCode, _properties: Any

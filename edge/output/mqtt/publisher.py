@@ -28,7 +28,7 @@ from edge.output.messages.homeassistant import (
 )
 from edge.output.messages.payloads import ENCODERS, Message, State, encode, status_message
 from edge.output.mqtt.access import RefusedError, where, who
-from edge.output.mqtt.connection import Connection, Heard
+from edge.output.mqtt.connection import Connection, ReceivedMessage
 from edge.output.mqtt.delivery import POLL_S, Delivery
 from edge.output.mqtt.outbox import Outbox
 
@@ -87,7 +87,7 @@ class MqttPublisher:
         outbox_path: Path | None = None,
         recording: bool = False,
     ) -> None:
-        self.commands: queue.Queue[Heard] = queue.Queue(_MAX_COMMANDS)
+        self.commands: queue.Queue[ReceivedMessage] = queue.Queue(_MAX_COMMANDS)
         self.counters = MqttCounters()
         self.outbox = Outbox(outbox_path, config.outbox_events)
         self.last_error: str | None = None
@@ -355,7 +355,7 @@ class MqttPublisher:
             connection.post(self.topic("cmd/result"), self._answers[0])
             self._answers.popleft()
 
-    def _hear(self, heard: Heard) -> None:
+    def _hear(self, heard: ReceivedMessage) -> None:
         if heard.topic == birth_topic(self._config) and heard.payload == BIRTH:
             self._birth.set()
             self._wake.set()

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from edge.core.arrays import Array, ComplexArray, IntArray
 from edge.core.errors import ConfigError
 from edge.core.jit import kernel
 from edge.core.rig import Rig
@@ -23,10 +24,6 @@ from edge.sound.room import saved_room as room_file
 from edge.sound.room.drift import Late, Warp, fit, fit_from_afar, identity, inverse, warped
 from edge.sound.room.late_reverberation import AliasedTail
 from edge.sound.room.motion import MOTION_M, Motion
-
-Array = npt.NDArray[np.float64]
-ComplexArray = npt.NDArray[np.complex64]
-IntArray = npt.NDArray[np.int64]
 
 # Periods that must agree before they count as an empty room, and how alike (normalised correlation)
 # they must be.

@@ -8,14 +8,10 @@ signals, a few steps per period.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from edge.core.arrays import Array, ComplexArray, IntArray
 from edge.core.jit import kernel
 from edge.sound.interpolation import Taps, interpolate_at, interpolation_taps
-
-Array = npt.NDArray[np.float64]
-ComplexArray = npt.NDArray[np.complex64]
-IntArray = npt.NDArray[np.int64]
 
 # The interpolation's half width: nearer to the end the warped response would be made of what was
 # never recorded.

@@ -16,10 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
+from edge.core.arrays import ComplexArray
 from edge.sound.room.drift import Late, Warp, fit, fit_from_afar, identity, inverse, warped
 
-Array = npt.NDArray[np.float64]
-ComplexArray = npt.NDArray[np.complex64]
 Spectra = npt.NDArray[np.complex128]
 
 # Periods after which reverberation is told apart: what is later still is too faint to matter.

@@ -3,11 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
+from edge.core.arrays import Array, ComplexArray, IntArray
 from edge.core.jit import kernel
-
-Array = npt.NDArray[np.float64]
-ComplexArray = npt.NDArray[np.complex64]
-IntArray = npt.NDArray[np.int64]
 
 # A body's echo that moves by this range leaves the place where it was heard; breathing moves it by
 # a twentieth of that.

@@ -7,13 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from edge.core.arrays import Array, ComplexArray
 from edge.core.errors import ConfigError, OtherSignalError
 from edge.core.files import write_whole
-
-Array = npt.NDArray[np.float64]
-ComplexArray = npt.NDArray[np.complex64]
 
 _FORMAT = "posekernel-background-1"
 _OF_THE_SIGNAL = ("sample_rate_hz", "band_hz", "window_samples", "period_s")

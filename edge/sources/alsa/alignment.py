@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
-from edge.core.contracts import FloatArray
+from edge.core.arrays import FloatArray
 from edge.core.rig import Rig
 from edge.sound.excitation import Excitation
 

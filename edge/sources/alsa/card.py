@@ -30,7 +30,7 @@ def alsa_module() -> ModuleType:
 
 
 @dataclass(slots=True)
-class Card:
+class SoundCard:
     """Both directions while they are open; capture does not block. failed: why playback ended, for
     the capture thread.
     """
@@ -77,7 +77,7 @@ class Card:
                 log.debug("closing the sound card: %s", e)
 
 
-def open_card(audio: AudioConfig, rate: int) -> Card:
+def open_card(audio: AudioConfig, rate: int) -> SoundCard:
     """Open capture and playback in exactly the asked format. Raises DeviceError."""
     aa = alsa_module()
     capture = _open_pcm(aa, "capture", audio.capture, audio.channels, rate, audio)
@@ -88,7 +88,7 @@ def open_card(audio: AudioConfig, rate: int) -> Card:
         raise
     capture.set_tstamp_mode(aa.PCM_TSTAMP_ENABLE)
     capture.set_tstamp_type(aa.PCM_TSTAMP_TYPE_MONOTONIC)
-    return Card(capture, playback, rate, int(capture.info()["buffer_size"]))
+    return SoundCard(capture, playback, rate, int(capture.info()["buffer_size"]))
 
 
 def _open_pcm(

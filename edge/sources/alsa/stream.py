@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from edge.core.arrays import FloatArray
 from edge.core.config.settings import AudioConfig
-from edge.core.contracts import AudioCounters, AudioPeriod, FloatArray
+from edge.core.contracts import AudioCounters, AudioPeriod
 from edge.core.errors import DeviceError
 from edge.core.rig import Rig
 from edge.sound.excitation import Excitation, speaker_signals
 from edge.sources.alsa.alignment import Aligner, Alignment, DelayTracker
-from edge.sources.alsa.card import DTYPES, Card, alsa_module, open_card
+from edge.sources.alsa.card import DTYPES, SoundCard, alsa_module, open_card
 from edge.sources.alsa.ring import CaptureRing, Segment
 
 log = logging.getLogger(__name__)
@@ -194,7 +195,7 @@ class AlsaAudio:
         self._index += late
         self.counters.dropped += late
 
-    def _run(self, card: Card | None) -> None:
+    def _run(self, card: SoundCard | None) -> None:
         """Body of the capture thread: record until the card is lost, then try again, ever slower."""
         wait_s = _BACKOFF_S[0]
         while not self._stop.is_set():
@@ -215,7 +216,7 @@ class AlsaAudio:
             self._stop.wait(wait_s)
             wait_s = min(2 * wait_s, _BACKOFF_S[1])
 
-    def _record(self, card: Card) -> bool:
+    def _record(self, card: SoundCard) -> bool:
         """Copy blocks into the ring until stop or loss; closes the card. True when sound came at
         all.
         """
@@ -261,7 +262,7 @@ class AlsaAudio:
             card.close()
         return heard
 
-    def _play(self, card: Card, playing: threading.Event) -> None:
+    def _play(self, card: SoundCard, playing: threading.Event) -> None:
         """Body of the playback thread: the card's buffer is always full."""
         n, (chunk, buffer) = self._excitation.period_samples, card.playback_sizes()
         position, start, ramp, fill, muted, gain = 0, 0, n, True, self._muted, self._gain

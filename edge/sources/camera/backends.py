@@ -12,12 +12,10 @@ from typing import Any, Protocol
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from edge.core.arrays import Image
 from edge.core.config.settings import CameraConfig
 from edge.core.errors import DeviceError, EndOfStreamError
-
-Image = npt.NDArray[np.uint8]
 
 
 class Backend(Protocol):

@@ -12,10 +12,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from edge.core.arrays import Image
 from edge.core.config.settings import CameraConfig
 from edge.core.contracts import CameraCounters, Frame
 from edge.core.errors import DeviceError, EndOfStreamError
-from edge.sources.camera.backends import Backend, Image, open_backend
+from edge.sources.camera.backends import Backend, open_backend
 
 _STALE_S = 2.0
 _FIRST_FRAME_S = 6.0  # sensors and GStreamer pipelines take seconds to start

@@ -17,11 +17,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edge.core.arrays import Array
 from edge.core.errors import ConfigError, SessionError
 from edge.core.pose import BODY_25, Keypoints
 from edge.core.rig import Camera, Rig, load_rig, rig_to_dict, speed_of_sound
-
-Array = npt.NDArray[np.float64]
 
 # The public folders name neither camera, rate nor band: a level VGA camera, the paper's 96 kHz, and
 # all but the lowest band.

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from edge.core.contracts import FloatArray
+from edge.core.arrays import FloatArray
 from edge.sound.pose_kernel import make_kernels
 from edge.sound.room.background import FIRST_PERIODS, Background
 from edge.sound.volume import Volume
-from edge.tools.bench.measure import Clock
+from edge.tools.bench.measure import CallTimer
 from edge.tools.bench.scene import BAND_HZ, make_scene
 
 GROUP = "front end"
@@ -58,7 +58,7 @@ class FrontEnd:
             self._background.remember(self.deconvolve(self._heard(rng, None, float(stretch))))
 
     def run(
-        self, clock: Clock, names: tuple[str, str, str, str] = STAGES, *, person: bool = True
+        self, clock: CallTimer, names: tuple[str, str, str, str] = STAGES, *, person: bool = True
     ) -> Any:
         """One period through all stages: a `QuantizedVolume` (P, Z, Y, X)."""
         periods = self._walking if person else self._empty
@@ -77,7 +77,7 @@ class FrontEnd:
         )
         return clock.call(names[3], self.volume.gather_int8, pooled, self._out)
 
-    def learn_empty(self, clock: Clock) -> None:
+    def learn_empty(self, clock: CallTimer) -> None:
         """The background's other work: a period with nobody in view."""
         responses = self.deconvolve(self._empty[self._turn % len(self._empty)])
         clock.call(EMPTY, self._background.step, responses, self._now_ns(), False)

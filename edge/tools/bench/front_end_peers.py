@@ -8,7 +8,7 @@ import numpy.typing as npt
 import scipy.fft
 from scipy.ndimage import uniform_filter1d
 
-from edge.core.contracts import FloatArray
+from edge.core.arrays import FloatArray
 from edge.sound.deconvolution import TIKHONOV
 from edge.sound.excitation import band_window
 from edge.sound.gather import ZERO_POINT

@@ -39,7 +39,7 @@ class Row:
     share_ms: float | None = None
 
 
-class Clock:
+class CallTimer:
     """Call functions through it. allocations: watch what they allocate; their times then mean
     nothing.
     """
@@ -48,7 +48,7 @@ class Clock:
         self.allocations = allocations
         self._samples: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
 
-    def __enter__(self) -> "Clock":
+    def __enter__(self) -> "CallTimer":
         if self.allocations:
             tracemalloc.start()
             memsys_enable_stats()
@@ -80,7 +80,7 @@ class Clock:
         return float(np.median([s[1] for s in self._samples[name]]))
 
     def rows(
-        self, group: str, watched: "Clock | None" = None, frames: int | None = None
+        self, group: str, watched: "CallTimer | None" = None, frames: int | None = None
     ) -> list[Row]:
         """One row per name, in the order of their first calls. watched: the second pass. frames: to
         share the time among.
@@ -123,7 +123,7 @@ class Clock:
 
 
 class _Watched:
-    def __init__(self, clock: Clock, target: Any, names: dict[str, str]) -> None:
+    def __init__(self, clock: CallTimer, target: Any, names: dict[str, str]) -> None:
         self._clock, self._target, self._names = clock, target, names
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

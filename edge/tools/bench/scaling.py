@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.tools.bench.front_end import STAGES, FrontEnd
-from edge.tools.bench.measure import Clock
+from edge.tools.bench.measure import CallTimer
 
 MICROPHONES = (1, 2, 4, 6, 8)
 SLICES = (12, 24, 36, 48)  # of 64 x 64 voxels
@@ -48,10 +48,10 @@ def bench_scaling(repetitions: int = 30) -> tuple[Fit, ...]:
         for r in RATES_HZ
     }
     ends |= {("voxels", 64.0 * 64.0 * z): FrontEnd(voxels=(z, 64, 64)) for z in SLICES}
-    clocks = {key: Clock() for key in ends}
+    clocks = {key: CallTimer() for key in ends}
     for i in range(-_WARM_UP, repetitions):
         for key, end in ends.items():
-            end.run(clocks[key] if i >= 0 else Clock())
+            end.run(clocks[key] if i >= 0 else CallTimer())
     totals = {key: sum(clock.cpu_ms(s) for s in STAGES) for key, clock in clocks.items()}
     volumes = {key: clock.cpu_ms("volume") for key, clock in clocks.items()}
     without = {

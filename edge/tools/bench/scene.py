@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from edge.core.contracts import FloatArray
+from edge.core.arrays import FloatArray
 from edge.core.rig import Camera, Rig, speed_of_sound
 from edge.sound.deconvolution import Deconvolver
 from edge.sound.excitation import Excitation, make_excitation

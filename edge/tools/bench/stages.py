@@ -10,12 +10,12 @@ from edge.core.pose import Keypoints, PoseEstimate
 from edge.core.rig import Rig
 from edge.output.messages.payloads import encode, pose_message
 from edge.sensor.pipeline import Counters, Pipeline
-from edge.sensor.run import Plan, make_plan
+from edge.sensor.run import SensorPlan, make_plan
 from edge.sound.pose_kernel import Kernels, make_kernels
 from edge.tools.app import DEMO_SESSION
 from edge.tools.bench.front_end import GROUP as FRONT_END
 from edge.tools.bench.front_end import FrontEnd
-from edge.tools.bench.measure import Clock, Row
+from edge.tools.bench.measure import CallTimer, Row
 
 GROUP = "run"
 _FRONT_END_RUNS = 60
@@ -49,11 +49,11 @@ def bench_stages(config: Config, frames: int = 10_000) -> tuple[list[Row], Given
     )
     plan = make_plan(shipped)
     run = _Run(plan, frames)
-    with Clock() as unused:  # the room is learned and every buffer grown
+    with CallTimer() as unused:  # the room is learned and every buffer grown
         run.turn(unused)
-    with Clock() as clock:
+    with CallTimer() as clock:
         seen = run.turn(clock)
-    with Clock(allocations=True) as watched:
+    with CallTimer(allocations=True) as watched:
         run.turn(watched)
     return clock.rows(GROUP, watched, seen), Given(plan.rig, run.persons, run.image)
 
@@ -63,14 +63,14 @@ def bench_front_end(repetitions: int = _FRONT_END_RUNS) -> tuple[list[Row], Fron
     walks in a learned room.
     """
     end = FrontEnd()
-    with Clock() as unused:
+    with CallTimer() as unused:
         for _ in range(3):
             end.run(unused)
-    with Clock() as clock:
+    with CallTimer() as clock:
         for _ in range(repetitions):
             clock.call("all", end.run, clock)
     empty = _empty_room(repetitions)
-    with Clock(allocations=True) as watched:
+    with CallTimer(allocations=True) as watched:
         for _ in range(5):
             end.run(watched)
     return [*clock.rows(FRONT_END, watched), *empty], end
@@ -78,7 +78,7 @@ def bench_front_end(repetitions: int = _FRONT_END_RUNS) -> tuple[list[Row], Fron
 
 def _empty_room(repetitions: int) -> list[Row]:
     end = FrontEnd(voxels=(1, 1, 1))
-    with Clock() as clock:
+    with CallTimer() as clock:
         for _ in range(repetitions):
             end.learn_empty(clock)
     return clock.rows(FRONT_END)
@@ -87,7 +87,7 @@ def _empty_room(repetitions: int) -> list[Row]:
 class _Run:
     """One pipeline, run over the session again and again under different clocks."""
 
-    def __init__(self, plan: Plan, frames: int) -> None:
+    def __init__(self, plan: SensorPlan, frames: int) -> None:
         self._frames = frames
         self.persons: list[tuple[Keypoints, Kernels | None]] = []
         self.image: Any = None
@@ -101,7 +101,7 @@ class _Run:
         )
         self._keypoints = f"keypoints ({seeing})"
 
-    def turn(self, clock: Clock) -> int:
+    def turn(self, clock: CallTimer) -> int:
         """The whole session once; how many frames it has."""
         p: Any = self._pipeline
         deconvolve, background, keypoints, lift, track, recognise = self._stages
@@ -134,7 +134,7 @@ class _Run:
         return int(p.counters.frames - before)
 
     def _lift(
-        self, clock: Clock, lift: Any, keypoints: Keypoints, kernels: Kernels | None, rig: Rig
+        self, clock: CallTimer, lift: Any, keypoints: Keypoints, kernels: Kernels | None, rig: Rig
     ) -> Any:
         self.persons.append((keypoints, kernels))
         return clock.call(self._lifter, lift, keypoints, kernels, rig)

@@ -14,11 +14,9 @@ from dataclasses import dataclass
 from itertools import combinations, permutations
 
 import numpy as np
-import numpy.typing as npt
 
+from edge.core.arrays import Array
 from edge.core.rig import Rig
-
-Array = npt.NDArray[np.float64]
 
 # Usual errors, 1 sigma, of what was measured with a tape or stands in a data sheet.
 SPEAKER_M = 0.006

@@ -11,13 +11,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from edge.core.arrays import Array, Image
 from edge.core.calibration_file import IntrinsicsPart, MountingPart
 from edge.core.errors import ConfigError
 from edge.core.rig import Camera
 from edge.tools.calibration.steps import Step
-
-Image = npt.NDArray[np.uint8]
-Array = npt.NDArray[np.float64]
 
 LEAST_IMAGES = 8
 LEAST_CORNERS = 8

@@ -8,10 +8,9 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from edge.tools.calibration.clock_drift import ComplexArray, band_bins
-from edge.tools.calibration.takes import Take
-
-Array = npt.NDArray[np.float64]
+from edge.core.arrays import Array, Complex128Array
+from edge.tools.calibration.clock_drift import band_bins
+from edge.tools.calibration.takes import SoundTake
 
 # What is left of a loopback when a delayed copy of the excitation is taken out; a microphone beside
 # the loudspeaker keeps -24 dB.
@@ -62,7 +61,7 @@ class Channels:
         )
 
 
-def examine_channels(take: Take, mean: ComplexArray, noise: Array) -> Channels:
+def examine_channels(take: SoundTake, mean: Complex128Array, noise: Array) -> Channels:
     """mean, noise: (C, B) as `mean_spectra` gives them."""
     n, bins = take.excitation.period_samples, band_bins(take)
     x = np.asarray(take.excitation.spectrum[bins], np.complex128)
@@ -82,7 +81,9 @@ def examine_channels(take: Take, mean: ComplexArray, noise: Array) -> Channels:
     return Channels(residual, level, snr, loopback, dead, bands, response, band_snr)
 
 
-def _residual_db(y: ComplexArray, x: ComplexArray, bins: npt.NDArray[np.int64], n: int) -> float:
+def _residual_db(
+    y: Complex128Array, x: Complex128Array, bins: npt.NDArray[np.int64], n: int
+) -> float:
     """Level [dB] of what is left of y when the best delayed and scaled copy of x is taken out,
     relative to y.
     """
@@ -98,7 +99,11 @@ def _residual_db(y: ComplexArray, x: ComplexArray, bins: npt.NDArray[np.int64], 
 
 
 def _third_octaves(
-    take: Take, mean: ComplexArray, noise: Array, x: ComplexArray, bins: npt.NDArray[np.int64]
+    take: SoundTake,
+    mean: Complex128Array,
+    noise: Array,
+    x: Complex128Array,
+    bins: npt.NDArray[np.int64],
 ) -> tuple[Array, Array, Array]:
     frequency = bins * take.excitation.sample_rate_hz / take.excitation.period_samples
     edges = [float(frequency[0])]

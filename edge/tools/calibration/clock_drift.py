@@ -8,10 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
-from edge.tools.calibration.takes import Take
-
-Array = npt.NDArray[np.float64]
-ComplexArray = npt.NDArray[np.complex128]
+from edge.core.arrays import Array, Complex128Array
+from edge.tools.calibration.takes import SoundTake
 
 # The largest step from one period to the next that is looked for.
 _REACH_SAMPLES = 4.0
@@ -21,7 +19,7 @@ _LONGEST_PAUSE = 3
 
 
 @dataclass(frozen=True, eq=False)
-class Clock:
+class ClockDrift:
     """drift_ppm: the capture clock against playback, positive when what is heard comes ever later.
     sigma_ppm: 1 sigma of it.
 
@@ -33,13 +31,13 @@ class Clock:
     moved: Array
 
 
-def band_bins(take: Take) -> npt.NDArray[np.int64]:
+def band_bins(take: SoundTake) -> npt.NDArray[np.int64]:
     """Numbers of the spectral lines that the excitation holds, at least a tenth of its strongest."""
     strength = np.abs(take.excitation.spectrum)
     return np.flatnonzero(strength > 0.1 * strength.max())
 
 
-def measure_clock(take: Take) -> Clock:
+def measure_clock(take: SoundTake) -> ClockDrift:
     """Drift over the take from all channels that hear the excitation; without `starts`, up to half
     a sample per period.
     """
@@ -60,16 +58,16 @@ def measure_clock(take: Take) -> Clock:
     moved = np.concatenate([[0.0], np.cumsum(np.where(joined, later, 0.0))])
     per_sample = later[joined] / (turns[joined] * n)
     if len(per_sample) < 2:
-        return Clock(float("nan"), float("inf"), np.concatenate([[0.0], np.cumsum(steps)]))
+        return ClockDrift(float("nan"), float("inf"), np.concatenate([[0.0], np.cumsum(steps)]))
     # Of the sum of the steps: errors of neighbouring steps cancel.
     drift = float(per_sample @ (turns[joined] / turns[joined].sum()))
     residual = moved - np.polyval(np.polyfit(starts, moved, 1), starts)
     span = float(turns[joined].sum() * n)
     sigma = float(np.sqrt(2.0) * max(residual.std(), 1e-4) / span)
-    return Clock(1e6 * drift, 1e6 * sigma, np.concatenate([[0.0], np.cumsum(steps)]))
+    return ClockDrift(1e6 * drift, 1e6 * sigma, np.concatenate([[0.0], np.cumsum(steps)]))
 
 
-def mean_spectra(take: Take, clock: Clock) -> tuple[ComplexArray, Array]:
+def mean_spectra(take: SoundTake, clock: ClockDrift) -> tuple[Complex128Array, Array]:
     """Spectra (C, B) of the periods' mean in the band, drift taken out, and the noise's RMS (C, B)
     in one period's spectrum.
     """

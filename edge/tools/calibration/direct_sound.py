@@ -11,10 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.tools.calibration.clock_drift import ComplexArray, band_bins
-from edge.tools.calibration.takes import Take
-
-Array = npt.NDArray[np.float64]
+from edge.core.arrays import Array, Complex128Array
+from edge.tools.calibration.clock_drift import band_bins
+from edge.tools.calibration.takes import SoundTake
 
 _UPSAMPLING = 8
 # An earlier arrival counts as the direct sound when it is this strong beside the strongest, and no
@@ -31,21 +30,21 @@ _SLACK_M = 0.03
 
 
 @dataclass(frozen=True, eq=False)
-class Heard:
+class DirectSound:
     """One loudspeaker's responses, cut out around the direct sound.
 
     spectra: (M, B) with each microphone's coarse arrival taken out. coarse_s: (M,). frequencies_hz:
     (B,).
     """
 
-    spectra: ComplexArray
+    spectra: Complex128Array
     coarse_s: Array
     frequencies_hz: Array
 
 
 def direct_sound(
-    take: Take, spectra: ComplexArray, reference: ComplexArray | None, speaker: int
-) -> Heard:
+    take: SoundTake, spectra: Complex128Array, reference: Complex128Array | None, speaker: int
+) -> DirectSound:
     """spectra: (M, B) of the microphones, reference: (B,) of the loopback, None: the excitation
     itself (then the time of emission is unknown).
     """
@@ -75,10 +74,10 @@ def direct_sound(
         cuts[m] = cut
     times = np.arange(-gate, gate + 1) * step_s
     out = cuts @ np.exp(-2j * np.pi * times[:, None] * (bins * rate / n))
-    return Heard(out, coarse, np.asarray(bins * rate / n, np.float64))
+    return DirectSound(out, coarse, np.asarray(bins * rate / n, np.float64))
 
 
-def own_delay(take: Take, power: Array, direct: ComplexArray) -> float:
+def own_delay(take: SoundTake, power: Array, direct: Complex128Array) -> float:
     """By how much [s] the loudspeaker's own resonances delay its sound: that of the minimum-phase
     system of the same level.
 
@@ -103,7 +102,7 @@ def own_delay(take: Take, power: Array, direct: ComplexArray) -> float:
     return late / (rate * _UPSAMPLING)
 
 
-def _pulses(spectra: ComplexArray, bins: npt.NDArray[np.int64], n: int) -> ComplexArray:
+def _pulses(spectra: Complex128Array, bins: npt.NDArray[np.int64], n: int) -> Complex128Array:
     """Analytic signals (M, _UPSAMPLING * n) of spectra (M, B)."""
     position = (np.arange(len(bins)) + 0.5) / len(bins)
     fine = np.zeros((len(spectra), _UPSAMPLING * n), np.complex128)
@@ -134,7 +133,7 @@ def _first_arrival(envelopes: Array, step_s: float, aperture_s: float) -> int:
     return int((strongest - back + index) % len(smooth))
 
 
-def align(heard: list[Heard]) -> tuple[Array, ComplexArray]:
+def align(heard: list[DirectSound]) -> tuple[Array, Complex128Array]:
     """Arrivals (K, M) [s] of all places against one template, and that template (B,)."""
     f = heard[0].frequencies_hz
     rows = np.concatenate([h.spectra for h in heard])

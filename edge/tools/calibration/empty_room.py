@@ -11,7 +11,7 @@ import numpy.typing as npt
 from edge.core.calibration_file import RoomPart
 from edge.core.contracts import Source
 from edge.core.errors import EndOfStreamError
-from edge.sensor.pipeline import UNSEEN_S, Heard, Pipeline
+from edge.sensor.pipeline import UNSEEN_S, PeriodResponses, Pipeline
 from edge.sound.room.background import FIRST_PERIODS, Background
 from edge.tools.calibration.steps import ROOM_LIMIT_DB, Step
 
@@ -24,14 +24,14 @@ class Watched:
     somebody.
     """
 
-    heard: list[Heard]
+    heard: list[PeriodResponses]
     frame_times_ns: npt.NDArray[np.int64]
     person: npt.NDArray[np.bool_]
 
 
 def watch(source: Source, pipeline: Pipeline, seconds: float) -> Watched:
     """Listen and look for `seconds`, or until a recording ends. Raises what the source raises."""
-    heard: list[Heard] = []
+    heard: list[PeriodResponses] = []
     times: list[int] = []
     person: list[bool] = []
     sound, images, end = True, True, time.monotonic() + seconds

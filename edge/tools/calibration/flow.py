@@ -49,7 +49,7 @@ from edge.tools.calibration.sound_check import SoundResult, examine_sound
 from edge.tools.calibration.steps import Step, judge_response
 from edge.tools.calibration.takes import (
     ChannelMap,
-    Take,
+    SoundTake,
     record_all,
     take_from_device,
     take_from_session,
@@ -122,7 +122,7 @@ def calibrate(wanted: Wanted, say: Say) -> Calibration:
     return result
 
 
-def _sound(wanted: Wanted, say: Say) -> tuple[list[Take], SoundResult]:
+def _sound(wanted: Wanted, say: Say) -> tuple[list[SoundTake], SoundResult]:
     if wanted.sessions:
         takes = [take_from_session(path) for path in wanted.sessions]
         return takes, examine_sound(takes)
@@ -169,7 +169,7 @@ def _ask(question: str) -> str:
         return ""
 
 
-def _configured_map(config: Config, take: Take) -> ChannelMap:
+def _configured_map(config: Config, take: SoundTake) -> ChannelMap:
     """The device's own channel numbers for a recording of it, which keeps only those that are used.
     Raises ConfigError.
     """
@@ -190,7 +190,7 @@ def _configured_map(config: Config, take: Take) -> ChannelMap:
     )
 
 
-def _sound_part(takes: list[Take], sound: SoundResult) -> SoundPart:
+def _sound_part(takes: list[SoundTake], sound: SoundResult) -> SoundPart:
     g, mics = sound.geometry, takes[0].map.mics
     return SoundPart(
         drift_ppm=round(float(np.nan_to_num(sound.clock.drift_ppm)), 3),
@@ -206,7 +206,9 @@ def _sound_part(takes: list[Take], sound: SoundResult) -> SoundPart:
     )
 
 
-def _response(wanted: Wanted, first: Take, sound: SoundResult, say: Say) -> tuple[Channels, Take]:
+def _response(
+    wanted: Wanted, first: SoundTake, sound: SoundResult, say: Say
+) -> tuple[Channels, SoundTake]:
     """On the device over all frequencies that it can play, else over the recording's own band."""
     if wanted.sessions or wanted.config is None:
         return sound.channels, first
@@ -324,7 +326,7 @@ def _with(result: Calibration, step: Step) -> Calibration:
     return replace(result, steps=(*(s for s in result.steps if s.name != step.name), step))
 
 
-def _span(take: Take) -> tuple[float, float]:
+def _span(take: SoundTake) -> tuple[float, float]:
     return take.excitation.band_hz
 
 

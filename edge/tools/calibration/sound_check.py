@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from edge.core.arrays import Array
 from edge.core.errors import ConfigError
 from edge.tools.calibration.array_geometry import Geometry, check_geometry
 from edge.tools.calibration.channels import Channels, examine_channels
-from edge.tools.calibration.clock_drift import Clock, mean_spectra, measure_clock
-from edge.tools.calibration.direct_sound import Heard, align, direct_sound, own_delay
+from edge.tools.calibration.clock_drift import ClockDrift, mean_spectra, measure_clock
+from edge.tools.calibration.direct_sound import DirectSound, align, direct_sound, own_delay
 from edge.tools.calibration.steps import (
     LEVEL_LIMIT_DB,
     Step,
@@ -20,9 +20,7 @@ from edge.tools.calibration.steps import (
     judge_clock,
     judge_geometry,
 )
-from edge.tools.calibration.takes import Take
-
-Array = npt.NDArray[np.float64]
+from edge.tools.calibration.takes import SoundTake
 
 LEAST_MICS = 3
 
@@ -35,7 +33,7 @@ class SoundResult:
     air, 0 where unknown. own_delay_s: its part that the loudspeaker's own resonances explain.
     """
 
-    clock: Clock
+    clock: ClockDrift
     channels: Channels
     geometry: Geometry | None
     gain_db: Array
@@ -56,7 +54,7 @@ class SoundResult:
         return None if self.geometry is None else self.geometry.next_sites_m
 
 
-def examine_sound(takes: Sequence[Take]) -> SoundResult:
+def examine_sound(takes: Sequence[SoundTake]) -> SoundResult:
     """takes: one per place of the loudspeaker, the configured place first. Raises ConfigError where
     they do not fit together.
     """
@@ -91,7 +89,7 @@ def examine_sound(takes: Sequence[Take]) -> SoundResult:
     reference = (
         channels.loopback if first.map.reference is None or channels.loopback is not None else None
     )
-    heard: list[Heard] = []
+    heard: list[DirectSound] = []
     speakers: list[Array] = []
     powers: list[Array] = []
     for take in takes:
@@ -114,7 +112,7 @@ def examine_sound(takes: Sequence[Take]) -> SoundResult:
     return SoundResult(clock, channels, geometry, gain_db, delay_s, own_s, tuple(steps))
 
 
-def _gains_db(heard: list[Heard], g: Geometry) -> Array:
+def _gains_db(heard: list[DirectSound], g: Geometry) -> Array:
     """Level of each channel's direct sound, its distance taken out, relative to the median, mean
     over the places.
     """

@@ -8,10 +8,10 @@ from typing import Literal
 
 import numpy as np
 
-from edge.core.rig import Array
+from edge.core.arrays import Array
 from edge.tools.calibration.array_geometry import FAULT_M, Geometry
 from edge.tools.calibration.channels import LOOPBACK_RESIDUAL_DB, Channels
-from edge.tools.calibration.clock_drift import Clock
+from edge.tools.calibration.clock_drift import ClockDrift
 from edge.tools.calibration.takes import ChannelMap
 
 # open: not decided with what was recorded.
@@ -115,7 +115,7 @@ def _judge_loopback(channels: Channels, map: ChannelMap) -> Step:
     )
 
 
-def judge_clock(clock: Clock) -> Step:
+def judge_clock(clock: ClockDrift) -> Step:
     """Whether playback and capture share one clock."""
     found = f"playback and capture differ by {clock.drift_ppm:.1f} +- {clock.sigma_ppm:.1f} ppm"
     if not np.isfinite(clock.drift_ppm):

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from edge.core.arrays import FloatArray
 from edge.core.config.settings import Config, make_rig
-from edge.core.contracts import FloatArray, SourceKind
+from edge.core.contracts import SourceKind
 from edge.core.errors import ConfigError, DeviceError, EndOfStreamError, SessionError
 from edge.core.rig import Rig
 from edge.sound.excitation import Excitation, make_excitation
@@ -33,7 +34,7 @@ class ChannelMap:
 
 
 @dataclass(frozen=True, eq=False)
-class Take:
+class SoundTake:
     """raw: (K, C, N) float32, full scale 1, one excitation-aligned period each. starts: (K,) first
     sample of each period, counted by the capture clock; None where cuts moved unseen, as in a
     recording of a device. rig: places as somebody measured them, camera frame; only its speakers
@@ -49,7 +50,7 @@ class Take:
     description: str = ""
 
 
-def take_from_session(path: Path) -> Take:
+def take_from_session(path: Path) -> SoundTake:
     """All good periods of a recorded session, the person-free part where it has one. Raises
     SessionError.
     """
@@ -70,7 +71,7 @@ def _usable(session: Session) -> list[int]:
     return chosen
 
 
-def _take(session: Session, periods: list[int]) -> Take:
+def _take(session: Session, periods: list[int]) -> SoundTake:
     n, rate = session.excitation.period_samples, session.excitation.sample_rate_hz
     raw = np.stack([session.audio[k * n : (k + 1) * n].T for k in periods]).astype(
         np.float32
@@ -84,14 +85,14 @@ def _take(session: Session, periods: list[int]) -> Take:
         else None
     )
     channel_map = ChannelMap(session.channels, session.mic_channels, session.reference_channel)
-    return Take(
+    return SoundTake(
         raw, starts, session.rig, session.excitation, channel_map, session.source, session.path.name
     )
 
 
 def take_from_device(
     config: Config, speaker_m: tuple[float, float, float] | None, seconds: float
-) -> Take:
+) -> SoundTake:
     """Play and record on the real device. speaker_m: where the loudspeaker stands now, None: as
     configured.
 
@@ -109,7 +110,7 @@ def take_from_device(
     raw, starts = record_all(config, excitation, seconds)
     reference = None if audio.reference_channel < 0 else audio.reference_channel
     channel_map = ChannelMap(audio.channels, audio.mic_channels, reference)
-    return Take(
+    return SoundTake(
         raw, starts, rig, excitation, channel_map, "device", f"{config.device.id}, {audio.capture}"
     )
 

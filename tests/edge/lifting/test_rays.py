@@ -12,8 +12,8 @@ from edge.lifting.rays import (
     FEATURES,
     N_JOINTS,
     SIZE_LOG,
+    PersonView,
     RaySpec,
-    View,
     keypoint_view,
     make_view,
     ray_context,
@@ -58,7 +58,7 @@ def seen(joints: np.ndarray, camera: Camera) -> Keypoints:
     return Keypoints(pixels, np.full((25, 3), np.nan), 1, 1.0)
 
 
-def normalised(joints: np.ndarray, view: View) -> tuple[np.ndarray, np.ndarray]:
+def normalised(joints: np.ndarray, view: PersonView) -> tuple[np.ndarray, np.ndarray]:
     own = joints @ view.turn
     return np.log(own[:, 2] * view.size), (own[:, :2] / own[:, 2:] - view.centre) / view.size
 

@@ -24,7 +24,7 @@ from edge.output.messages.commands import (
     result_message,
 )
 from edge.output.messages.payloads import Message
-from edge.output.mqtt.connection import Heard
+from edge.output.mqtt.connection import ReceivedMessage
 from edge.sensor.control import Control
 from edge.sensor.sensing import Sensing
 
@@ -175,7 +175,7 @@ def test_recalibration_says_what_it_could_not_remove(tmp_path: Path) -> None:
         nothing,
     )
     name, request, ok, text = control.answer(
-        Heard("posekernel/hall/cmd/recalibrate", b'{"id": "a7"}', False)
+        ReceivedMessage("posekernel/hall/cmd/recalibrate", b'{"id": "a7"}', False)
     )
     assert (name, request, ok, relearned) == ("recalibrate", "a7", True, [True])
     assert f"{tmp_path} cannot be removed" in text

@@ -10,7 +10,7 @@ import pytest
 from edge.core.config.settings import Config, DeviceConfig, LifterConfig, MqttConfig
 from edge.output.messages.echo_profile import BINS, EnvelopeKeeper, echo_profile
 from edge.output.messages.payloads import Message
-from edge.sensor.pipeline import Heard, Pipeline
+from edge.sensor.pipeline import PeriodResponses, Pipeline
 from edge.sound.pose_kernel import Kernels, make_kernels
 from tests.edge.output.test_schemas import problems
 from tests.support.bodies import compact_rig
@@ -80,7 +80,7 @@ class Scene:
 
     def hear(self, range_m: float | None = 3.1) -> None:
         t_ns = round(self.now_s * 1e9)
-        heard = Heard(round(self.now_s * 10), t_ns, np.zeros((4, 640), np.complex64))
+        heard = PeriodResponses(round(self.now_s * 10), t_ns, np.zeros((4, 640), np.complex64))
         self.pipeline.kernels = (heard, None if range_m is None else echo_at(range_m, 1e-3))
 
 

@@ -13,6 +13,7 @@ import pytest
 from edge.behaviour.fall import LONGEST_GAP_S, UP_S, UPPER_SHARE
 from edge.behaviour.posture import ActivityTracker
 from edge.behaviour.zones import ZoneConfig
+from edge.core.arrays import Array
 from edge.core.config.settings import Config, DeviceConfig, MqttConfig, SourceConfig
 from edge.core.pose import Activity, LiftedPose, PoseEstimate
 from edge.output.messages.events import EventKeeper
@@ -22,7 +23,7 @@ from edge.sensor.console import Console
 from edge.sensor.run import run
 from edge.tools.app import DEMO_SESSION
 from tests.edge.output.test_publisher import Subscriber
-from tests.support.acting import Array, figure, lying, noisy, seated
+from tests.support.acting import figure, lying, noisy, seated
 from tests.support.mosquitto import Mosquitto, needs_mosquitto
 
 HIDDEN = np.full((15, 3), np.nan)  # nobody is found

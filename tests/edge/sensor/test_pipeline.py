@@ -25,19 +25,18 @@ from edge.core.config.settings import (
 )
 from edge.core.contracts import AudioPeriod
 from edge.core.pose import PoseEstimate
-from edge.output.mqtt.connection import Heard
+from edge.output.mqtt.connection import ReceivedMessage
 from edge.sensor.console import Console
 from edge.sensor.control import Control
-from edge.sensor.pipeline import Heard as HeardPeriod
-from edge.sensor.pipeline import Pipeline, _nearest
-from edge.sensor.run import Plan, make_plan, run, truth_error_m
+from edge.sensor.pipeline import PeriodResponses, Pipeline, _nearest
+from edge.sensor.run import SensorPlan, make_plan, run, truth_error_m
 from edge.sound.room.background import FIRST_PERIODS, Background
 from edge.tools.app import DEMO_SESSION
 
 PERIOD_NS = 100_000_000
 
 
-def make(path: Path = DEMO_SESSION, realtime: bool = False) -> tuple[Pipeline, Plan]:
+def make(path: Path = DEMO_SESSION, realtime: bool = False) -> tuple[Pipeline, SensorPlan]:
     config = Config(
         device=DeviceConfig("test"), source=SourceConfig("replay", str(path), realtime=realtime)
     )
@@ -47,12 +46,14 @@ def make(path: Path = DEMO_SESSION, realtime: bool = False) -> tuple[Pipeline, P
     return pipeline, plan
 
 
-def offline(pipeline: Pipeline, plan: Plan) -> list[PoseEstimate]:
+def offline(pipeline: Pipeline, plan: SensorPlan) -> list[PoseEstimate]:
     return list(pipeline.offline(plan.open(), threading.Event(), lambda _: None))
 
 
 def test_the_nearest_period_within_the_skew_is_paired() -> None:
-    heard = deque(HeardPeriod(i, i * PERIOD_NS, np.zeros((1, 1), np.complex64)) for i in range(5))
+    heard = deque(
+        PeriodResponses(i, i * PERIOD_NS, np.zeros((1, 1), np.complex64)) for i in range(5)
+    )
     assert _nearest(heard, 230_000_000, 150e6).index == 2  # type: ignore[union-attr]
     assert _nearest(heard, 260_000_000, 150e6).index == 3  # type: ignore[union-attr]
     assert _nearest(heard, 600_000_000, 150e6) is None
@@ -142,7 +143,7 @@ def test_a_configuration_that_could_not_start_is_not_reloaded(
 
     class Commanded(Control):
         def __enter__(self) -> Self:
-            answers.append(self.answer(Heard("posekernel/test/cmd/reload", b"{}", False)))
+            answers.append(self.answer(ReceivedMessage("posekernel/test/cmd/reload", b"{}", False)))
             return super().__enter__()
 
     monkeypatch.setattr("edge.sensor.run.Control", Commanded)

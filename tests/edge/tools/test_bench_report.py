@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from edge.bench import command
 
 from edge.__main__ import main
 from edge.core.config.settings import LifterConfig, load_config
@@ -19,12 +18,13 @@ from edge.core.inference.execution import choice_file, execution
 from edge.lifting.rays import FEATURES
 from edge.lifting.registry import MODELS
 from edge.sound.gather import shuffle
+from edge.tools.bench import command
 from edge.tools.bench.choose import choose
 from edge.tools.bench.compare import compare, comparison_text, load_report
 from edge.tools.bench.front_end import STAGES, FrontEnd
 from edge.tools.bench.latency import LatencyResult, LatencyRow
 from edge.tools.bench.machine import Limits, conditions, describe_machine, measure_limits
-from edge.tools.bench.measure import Clock, Row
+from edge.tools.bench.measure import CallTimer, Row
 from edge.tools.bench.plot import plot_report
 from edge.tools.bench.report import Report, judge
 from edge.tools.bench.roofline import Point, deconvolution_work, network_work, volume_work
@@ -95,9 +95,9 @@ def test_a_clock_tells_time_and_memory_of_each_name() -> None:
     def work(megabytes: int) -> int:
         return int(np.ones(megabytes << 20, np.uint8).sum())
 
-    with Clock() as clock:
+    with CallTimer() as clock:
         assert [clock.call("work", work, 1) for _ in range(3)] == [1 << 20] * 3
-    with Clock(allocations=True) as watched:
+    with CallTimer(allocations=True) as watched:
         clock_watched = watched.watch([3, 1, 2], index="work")
         assert clock_watched.index(2) == 2
         watched.call("big", work, 4)
@@ -110,7 +110,7 @@ def test_a_clock_tells_time_and_memory_of_each_name() -> None:
 
 
 def test_the_front_end_subtracts_the_room_of_somebody_who_walks() -> None:
-    end, clock = FrontEnd((8, 8, 8), microphones=2, sample_rate_hz=16_000), Clock()
+    end, clock = FrontEnd((8, 8, 8), microphones=2, sample_rate_hz=16_000), CallTimer()
     for _ in range(8):
         volume = end.run(clock).values
     assert volume.shape == (2, 8, 8, 8)

@@ -8,7 +8,6 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from edge.calibration import flow
 
 from edge.__main__ import main
 from edge.core.calibration_file import (
@@ -25,11 +24,12 @@ from edge.core.errors import ConfigError
 from edge.core.pose import Keypoints, LiftedPose
 from edge.core.rig import Camera, Rig
 from edge.sensor.apply_calibration import apply_calibration, misfit
-from edge.sensor.pipeline import Heard
+from edge.sensor.pipeline import PeriodResponses
 from edge.sound.deconvolution import Correction, Deconvolver
 from edge.sound.excitation import make_excitation
 from edge.sound.room.background import Background
 from edge.tools.app import DEMO_SESSION
+from edge.tools.calibration import flow
 from edge.tools.calibration.board import Board, calibrate_intrinsics, mounting_from_board
 from edge.tools.calibration.empty_room import Watched, learn_room
 from edge.tools.calibration.steps import Step
@@ -370,7 +370,9 @@ def hear_room(noise, person_from=None, periods=60):
         -np.arange(640) / 150
     )
     hiss = lambda: noise * (rng.normal(size=(1, 640)) + 1j * rng.normal(size=(1, 640)))  # noqa: E731
-    heard = [Heard(k, k * 10**8, (room + hiss()).astype(np.complex64)) for k in range(periods)]
+    heard = [
+        PeriodResponses(k, k * 10**8, (room + hiss()).astype(np.complex64)) for k in range(periods)
+    ]
     person = np.arange(periods) >= (periods if person_from is None else person_from)
     watched = Watched(heard, np.arange(periods) * 10**8, person)
     return learn_room(watched, Background(rig, 16000.0, (2000.0, 7500.0), 640))

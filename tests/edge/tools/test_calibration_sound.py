@@ -12,13 +12,13 @@ from edge.sources.session.reader import SessionWriter
 from edge.sources.session.writer import FULL_SCALE
 from edge.tools.calibration.clock_drift import mean_spectra, measure_clock
 from edge.tools.calibration.sound_check import examine_sound
-from edge.tools.calibration.takes import ChannelMap, Take, take_from_session
+from edge.tools.calibration.takes import ChannelMap, SoundTake, take_from_session
 from export.__main__ import main as export_main
 from export.studies.calibration_cases import (
     FAULTS,
     NONE,
     Case,
-    Told,
+    CaseOutcome,
     calibrate_case,
     make_case,
     record,
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.export
 
 
 @pytest.fixture(scope="module")
-def good() -> tuple[Case, list[Take]]:
+def good() -> tuple[Case, list[SoundTake]]:
     """A good array with a loopback, and the takes that calibration asks for."""
     case = make_case(21, 0, NONE, "respeaker-usb-v2")
     takes = [record(case, None)]
@@ -39,7 +39,7 @@ def good() -> tuple[Case, list[Take]]:
     return case, takes
 
 
-def write_session(folder, case: Case, take: Take):
+def write_session(folder, case: Case, take: SoundTake):
     with SessionWriter(
         folder,
         source="simulated",
@@ -174,9 +174,9 @@ def test_the_command_calibrates_sessions_and_writes_a_file(good, tmp_path, capsy
 
 def test_the_report_counts_what_is_wrong():
     told = [
-        Told(0, "a", "swapped", ("swapped",), True, 4, False, float("nan")),
-        Told(1, "a", "clock", ("clock", "geometry"), True, 4, False, 0.1),
-        Told(2, "a", NONE, (), True, 6, True, float("nan")),
+        CaseOutcome(0, "a", "swapped", ("swapped",), True, 4, False, float("nan")),
+        CaseOutcome(1, "a", "clock", ("clock", "geometry"), True, 4, False, 0.1),
+        CaseOutcome(2, "a", NONE, (), True, 6, True, float("nan")),
     ]
     text = calibration_report(told, "command")
     assert "1 of 2 faulty arrays" in text

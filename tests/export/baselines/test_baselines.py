@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from edge.core.arrays import Array
 from edge.core.errors import ModelError, SessionError
 from edge.core.pose import BONES, MID_HIP
 from edge.core.rig import Rig
@@ -18,7 +19,7 @@ from export.baselines.body_fit import fit_body, population_from
 from export.baselines.mlp import Mlp, load_weights, mlp_from
 from export.baselines.predictors import PREDICTORS, Predictor, make_predictor
 from export.baselines.sound_baselines import first_arrivals_s, locate, sound_features
-from export.baselines.vision import Lifted, turn_to, view_from
+from export.baselines.vision import BaselinePose, turn_to, view_from
 from export.bodies.body import pose_body, sample_body
 from export.bodies.poses import upright
 from export.simulate.detector_errors import person_size
@@ -33,7 +34,6 @@ from tests.support.bodies import CAMERA, compact_rig, seen, standing
 
 pytestmark = pytest.mark.export
 
-Array = npt.NDArray[np.float64]
 RATE, BAND = 16000.0, (2000.0, 7500.0)
 # Four co-located pairs in the corners of a 2 m x 1 m frame: the paper's layout.
 CORNERS = np.array([[-1.0, 0.4, 0.0], [1.0, 0.4, 0.0], [-1.0, -0.6, 0.2], [1.0, -0.6, 0.2]])
@@ -192,7 +192,7 @@ def test_the_fit_gives_limbs_their_lengths_and_stays_on_the_rays() -> None:
     start[4] *= 1.06  # a wrist too deep
     a, b = np.array(BONES).T
     for height in (1.3, 1.8):
-        fitted = fit_body(Lifted(start, 3.0, 0.1, np.full(15, 0.03)), population, height)
+        fitted = fit_body(BaselinePose(start, 3.0, 0.1, np.full(15, 0.03)), population, height)
         length = np.linalg.norm(fitted[a] - fitted[b], axis=1)
         off = np.abs(np.log(length / population.bone_lengths(height))) / population.log_sigma
         assert np.median(off) < 1.5

@@ -12,14 +12,14 @@ from edge.core.pose import LiftedPose
 from edge.sources.session.dataset import Environment, Sample
 from export.baselines.mlp import mlp_from
 from export.baselines.predictors import PREDICTORS
-from export.baselines.train_baselines import TrainConfig, sigma_factor, train_baselines
+from export.baselines.train_baselines import BaselineTraining, sigma_factor, train_baselines
 from export.baselines.trainable import SIGMA_COVERAGE, TrainableMlp, pinball
 from tests.export.evaluate.test_evaluation import make_dataset
 from tests.support.bodies import compact_rig, seen, standing
 
 pytestmark = pytest.mark.export
 
-SMALLEST = TrainConfig(
+SMALLEST = BaselineTraining(
     people=24,
     detected=64,
     vision_steps=4,
@@ -36,7 +36,7 @@ def test_training_writes_weights_that_every_baseline_runs_with(tmp_path: Path) -
     pytest.importorskip("torch", reason="PyTorch is not installed")
     said: list[str] = []
     make_dataset(tmp_path / "data", samples=5, rooms=10)
-    config = TrainConfig(**(vars(SMALLEST) | {"scenes_for_calibration": 12}))
+    config = BaselineTraining(**(vars(SMALLEST) | {"scenes_for_calibration": 12}))
     factors = train_baselines(tmp_path / "data", tmp_path / "w.npz", config, said.append)
     assert set(factors) == set(PREDICTORS) - {"geometric"}
     assert all(f > 0 and np.isfinite(f) for f in factors.values())

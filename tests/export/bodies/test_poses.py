@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from export.bodies.body import TOE_JOINTS, make_body, pose_body, poses, sample_body
+from export.bodies import poses
+from export.bodies.body import TOE_JOINTS, make_body, pose_body, sample_body
 from export.bodies.legs import centre_of_mass, two_bone
 from export.bodies.mocap import clip_pose, clip_split, load_clips
 from export.bodies.pose_mixing import loosened, with_upper_body

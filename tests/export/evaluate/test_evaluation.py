@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from edge.core.errors import ConfigError, ModelError, SessionError
@@ -22,7 +21,6 @@ from tests.support.bodies import compact_rig, seen, standing
 
 pytestmark = pytest.mark.export
 
-Array = npt.NDArray[np.float64]
 RATE, BAND = 16000.0, (2000.0, 7500.0)
 
 

@@ -1,9 +1,9 @@
 """Every measure against a case whose answer is known by hand."""
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
+from edge.core.arrays import Array
 from export.evaluate.metrics import (
     bootstrap,
     joint_errors,
@@ -16,8 +16,6 @@ from export.evaluate.metrics import (
 from tests.support.bodies import standing
 
 pytestmark = pytest.mark.export
-
-Array = npt.NDArray[np.float64]
 
 
 def poses(n: int = 1) -> Array:

@@ -18,7 +18,7 @@ from export.acoustics.random_room import random_room
 from export.acoustics.room import body_response, empty_response
 from export.simulate.recorded_session import (
     RESPEAKER_USB_V2_MICS,
-    Conditions,
+    RecordingConditions,
     array_rig,
     simulate_session,
 )
@@ -182,7 +182,7 @@ def test_a_session_loads_and_repeats_with_its_seed(tmp_path):
 
 def test_a_body_appears_after_the_empty_periods_where_it_is(tmp_path):
     rig, poses, _ = make_session(
-        tmp_path / "a", conditions=Conditions(sir_db=25.0, position_error_m=0.0)
+        tmp_path / "a", conditions=RecordingConditions(sir_db=25.0, position_error_m=0.0)
     )
     session = load_session(tmp_path / "a")
     front_end = Deconvolver(session.excitation, rig)

@@ -27,13 +27,13 @@ from export.simulate.samples import (
     simulate_environment,
 )
 from export.simulate.scenes import make_scene, scene_rng
-from export.simulate.shards import MARKER, STAGING, Plan, Store, make_all, worker_pool
+from export.simulate.shards import MARKER, STAGING, DatasetPlan, Store, make_all, worker_pool
 from export.studies.levels import ROWS, levels_of, measured_levels
 
 pytestmark = pytest.mark.export
 
 ORDER = Order("val", 12, 0, 4, "compact-6", clean=True)
-SMALL = Plan("test", 3, seed=2, per_room=1, family="compact")
+SMALL = DatasetPlan("test", 3, seed=2, per_room=1, family="compact")
 
 
 def files(folder):
@@ -181,7 +181,7 @@ def test_a_run_goes_on_where_it_was_and_grows(tmp_path):
     assert {k: after[k] for k in before} == before
     assert len(find_environments(tmp_path / "d")) == 3
     assert sum(k.endswith("/rir.npy") for k in after) == 3
-    longer = Plan("test", 4, seed=2, per_room=2, family="compact").orders()
+    longer = DatasetPlan("test", 4, seed=2, per_room=2, family="compact").orders()
     assert [store.complete(o) for o in longer] == [False, False]
 
 
@@ -197,7 +197,7 @@ def test_a_folder_of_other_settings_is_not_mixed_up(tmp_path):
 )
 def test_a_plan_that_makes_no_sense_is_refused(wrong):
     with pytest.raises(ConfigError):
-        Plan("train", **wrong)
+        DatasetPlan("train", **wrong)
 
 
 def test_any_fsspec_url_is_written_to():

@@ -11,12 +11,12 @@ import pytest
 
 from edge.core.errors import DeviceError
 from edge.sources.session.dataset import find_environments, load_environment
-from export.simulate.shards import MARKER, ONE_THREAD, STAGING, Plan, Store, make_all
+from export.simulate.shards import MARKER, ONE_THREAD, STAGING, DatasetPlan, Store, make_all
 
 pytestmark = pytest.mark.export
 pytest.importorskip("distributed")
 
-PLAN = Plan("train", 6, seed=4, per_room=1, family="compact")
+PLAN = DatasetPlan("train", 6, seed=4, per_room=1, family="compact")
 
 
 def dask(*arguments):

@@ -9,14 +9,14 @@ import pytest
 
 from edge.core.rig import Camera
 from export.__main__ import main
-from export.bodies.acting import RATE_HZ, Actor, Take
+from export.bodies.acting import RATE_HZ, ActedTake, Actor
 from export.bodies.body import sample_body
 from export.bodies.poses import sample_pose
 from export.studies.fall_scripts import FALLS, NEGATIVES, fall_take, negative_take
 from export.studies.falls import (
     EXPECTED,
     IN_TIME_S,
-    Told,
+    FallOutcome,
     confusion_table,
     fall_table,
     negative_table,
@@ -27,7 +27,7 @@ from export.studies.lifter_errors import LifterErrors
 pytestmark = pytest.mark.export
 
 
-def a_take(kind: str, seed: int) -> Take:
+def a_take(kind: str, seed: int) -> ActedTake:
     rng = np.random.default_rng([seed, 77])
     return fall_take(kind, rng) if kind in FALLS else negative_take(kind, rng)
 
@@ -115,8 +115,10 @@ def test_tables_count_right_late_missed_and_false() -> None:
     body = sample_body(np.random.default_rng(0), height_m=1.7)
     kind, other = next(iter(FALLS)), EXPECTED[0]
 
-    def told(name: str, events: list[float], falls: list[int]) -> Told:
-        return Told(Take(name, body, [np.zeros((25, 3))] * 600, falls=falls), falls=events)
+    def told(name: str, events: list[float], falls: list[int]) -> FallOutcome:
+        return FallOutcome(
+            ActedTake(name, body, [np.zeros((25, 3))] * 600, falls=falls), falls=events
+        )
 
     rows = [
         told(kind, [11.0], [100]),
@@ -137,7 +139,7 @@ def test_the_command_says_how_to_make_its_report_again(
 ) -> None:
     asked = []
 
-    def one_take(*args: float) -> list[Told]:
+    def one_take(*args: float) -> list[FallOutcome]:
         asked.append(args)
         return [sense(a_take("collapses", 4), np.random.default_rng(7))]
 
