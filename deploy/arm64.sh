@@ -53,7 +53,7 @@ print(f"gather of {found.lanes} voxels at once: the same codes as voxel by voxel
 "$folder/here/bin/pip" install -q --disable-pip-version-check -c deploy/constraints.txt "$folder"/wheelhouse/posekernel-*.whl
 replay='
 import platform, sys, time, numpy as np
-from edge.core.config.settings import KeypointsConfig, LifterConfig
+from edge.core.config import KeypointsConfig, LifterConfig
 from edge.tools.self_test import shipped_poses
 start = time.process_time()
 poses, shown, error_m = shipped_poses(KeypointsConfig(), LifterConfig())

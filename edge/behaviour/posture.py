@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.behaviour.floor import FloorLevel
-from edge.behaviour.zones import ZoneConfig, ZoneOccupancy
+from edge.behaviour.zones import ZoneOccupancy
 from edge.core.arrays import Array
+from edge.core.config import ZoneConfig
 from edge.core.pose import MID_HIP, Activity, LiftedPose, Posture
 from edge.lifting.shape import SEEN, standing_height
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from edge.core.arrays import Array
-from edge.core.config.settings import TrackConfig
+from edge.core.config import TrackConfig
 from edge.core.pose import MID_HIP, LiftedPose
 
 COMMON_SHARE = (

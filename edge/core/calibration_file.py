@@ -5,22 +5,18 @@ read.
 import dataclasses
 import tomllib
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
-
-from edge import __version__
 from edge.core.errors import ConfigError
 from edge.core.files import write_whole
 from edge.core.toml_fields import choice, from_table, required
 from edge.core.toml_text import as_toml
-from edge.tools.calibration.steps import Step
-from edge.tools.calibration.takes import SoundTake
 
 FORMAT = "posekernel-calibration-1"
 Vector = tuple[float, float, float]
+# open: not decided with what was recorded.
+Outcome = Literal["ok", "warning", "open", "fault"]
 
 
 @dataclass(frozen=True)
@@ -119,6 +115,19 @@ class ScalePart:
     poses: int = required(1, 10_000_000)
 
 
+@dataclass(frozen=True)
+class Step:
+    """One step of the calibration. fault: which of "dead", "swapped", "geometry", "clock", "delay",
+    "reference"... was found.
+    """
+
+    name: str
+    outcome: Outcome
+    found: str
+    remedy: str = ""
+    fault: str = ""
+
+
 def _one_of(*options: str) -> Any:
     return dataclasses.field(metadata={"options": options})
 
@@ -140,21 +149,6 @@ class Calibration:
     mounting: MountingPart | None = None
     scale: ScalePart | None = None
     steps: tuple[Step, ...] = ()
-
-
-def new_calibration(take: SoundTake, device: str, array: str) -> Calibration:
-    """An empty one for the rig of a take, dated now."""
-    rig = RigPart(
-        sample_rate_hz=take.excitation.sample_rate_hz,
-        channels=take.map.channels,
-        mic_channels=take.map.mics,
-        reference_channel=-1 if take.map.reference is None else take.map.reference,
-        speakers_m=_vectors(take.rig.speakers),
-        mics_m=_vectors(take.rig.mics),
-        array=array,
-    )
-    created = datetime.now(UTC).isoformat(timespec="seconds")
-    return Calibration(FORMAT, created, __version__, take.source, device, rig)
 
 
 def load_calibration(path: Path) -> Calibration:
@@ -197,10 +191,6 @@ def write_calibration(path: Path, calibration: Calibration) -> None:
         raise ConfigError(
             f"{path}: cannot be written ({e.strerror}); give --out a place that you may write to"
         ) from e
-
-
-def _vectors(points: np.ndarray[Any, Any]) -> tuple[Vector, ...]:
-    return tuple((round(float(x), 5), round(float(y), 5), round(float(z), 5)) for x, y, z in points)
 
 
 def _plain(value: Any) -> Any:

@@ -16,6 +16,15 @@ from edge.core.arrays import FloatArray
 SourceKind = Literal["device", "simulated", "recorded"]
 
 
+@dataclass(frozen=True)
+class ChannelMap:
+    """Which raw channel is what. reference: the loopback, None where the array has none."""
+
+    channels: int
+    mics: tuple[int, ...]
+    reference: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class AudioPeriod:
     """One period of the excitation as heard: sample 0 is the excitation's sample 0, less

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from edge.core.config.settings import CameraConfig, Config, check_config
+from edge.core.config import CameraConfig, Config, check_config
 from edge.core.errors import ConfigError
 from edge.core.toml_fields import choice, from_table, limited, required
 from edge.core.toml_text import as_toml

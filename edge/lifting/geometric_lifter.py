@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from edge.core.arrays import Array
-from edge.core.config.settings import LifterConfig
+from edge.core.config import LifterConfig
 from edge.core.pose import MID_HIP, Keypoints, LiftedPose, ScaleSource
 from edge.core.rig import Rig
 from edge.lifting.shape import Shape, make_shape

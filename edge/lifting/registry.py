@@ -4,7 +4,7 @@ back to another kind.
 
 from pathlib import Path
 
-from edge.core.config.settings import LifterConfig
+from edge.core.config import LifterConfig
 from edge.core.inference.execution import Execution, Variant
 from edge.lifting.geometric_lifter import GeometricLifter, Lifter
 from edge.lifting.network_lifter import INT8, NetworkLifter, card_path, load_card

@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from edge.core.calibration_file import Calibration, load_calibration
-from edge.core.config.settings import Config
-from edge.core.contracts import SourceKind
+from edge.core.config import Config
+from edge.core.contracts import ChannelMap, SourceKind
 from edge.core.errors import ConfigError
 from edge.core.rig import Camera, Rig
 from edge.sound.deconvolution import Correction
 from edge.sound.excitation import Excitation
-from edge.tools.calibration.takes import ChannelMap
 
 SAME_MIC_M = 0.002
 SAME_SPEAKER_M = 0.02

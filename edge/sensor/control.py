@@ -11,8 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from edge.core.config.quiet_hours import QuietHours
-from edge.core.config.settings import Config
+from edge.core.config import Config, QuietHours
 from edge.core.errors import PosekernelError
 from edge.output.messages.commands import Command, CommandError, parse_command, result_message
 from edge.output.mqtt.connection import ReceivedMessage

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from edge.behaviour.posture import ActivityTracker
 from edge.behaviour.track import Tracker
-from edge.core.config.settings import Config
+from edge.core.config import Config
 from edge.core.contracts import AudioPeriod, Frame, Source, SourceKind
 from edge.core.errors import EndOfStreamError, OtherSignalError
 from edge.core.inference.execution import execution

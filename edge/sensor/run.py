@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edge.core.config.settings import Config, make_rig, state_folder
-from edge.core.contracts import Source, SourceKind
+from edge.core.config import Config, make_rig, state_folder
+from edge.core.contracts import ChannelMap, Source, SourceKind
 from edge.core.errors import ConfigError, PosekernelError
 from edge.core.jit import compiled_here
 from edge.core.pose import PoseEstimate
@@ -43,7 +43,6 @@ from edge.sources.alsa.stream import AlsaAudio
 from edge.sources.camera.grabber import open_camera
 from edge.sources.session.reader import Session, load_session
 from edge.sources.session.replay import open_replay
-from edge.tools.calibration.takes import ChannelMap
 
 _IDLE_S = 0.2
 _OPEN_AGAIN_S = 5.0

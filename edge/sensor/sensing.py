@@ -12,8 +12,7 @@ from pathlib import Path
 from time import monotonic, monotonic_ns, time_ns
 from typing import Any, Literal
 
-from edge.core.config.quiet_hours import QuietHours
-from edge.core.config.settings import Config, state_folder
+from edge.core.config import Config, QuietHours, state_folder
 from edge.core.contracts import Source
 from edge.core.files import write_whole
 from edge.output.messages.commands import MIN_LEVEL_DBFS

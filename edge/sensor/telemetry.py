@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 import edge
-from edge.core.config.settings import Config
+from edge.core.config import Config
 from edge.core.contracts import Source
 from edge.core.inference.execution import Execution
 from edge.lifting.registry import lifter_files

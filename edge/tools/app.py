@@ -9,14 +9,14 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from edge.behaviour.zones import ZoneConfig
-from edge.core.config.settings import (
+from edge.core.config import (
     Config,
     DeviceConfig,
     MqttConfig,
     RuntimeConfig,
     SourceConfig,
     WebConfig,
+    ZoneConfig,
     load_config,
 )
 from edge.core.errors import ConfigError

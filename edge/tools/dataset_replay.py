@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.core.config.settings import Config
+from edge.core.config import Config
 from edge.core.pose import PoseEstimate
 from edge.lifting.geometric_lifter import GeometricLifter
 from edge.output.messages.payloads import pose_message

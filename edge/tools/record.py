@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edge.core.config.settings import Config
+from edge.core.config import Config
 from edge.core.contracts import AudioPeriod
 from edge.core.errors import ConfigError, EndOfStreamError
 from edge.output.messages.commands import CommandError, parse_command, result_message

@@ -6,7 +6,7 @@ import threading
 
 import numpy as np
 
-from edge.core.config.settings import (
+from edge.core.config import (
     Config,
     DeviceConfig,
     KeypointsConfig,

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.core.arrays import Array
-from edge.core.config.settings import LifterConfig
+from edge.core.config import LifterConfig
 from edge.core.errors import SessionError
 from edge.core.pose import MID_HIP, LiftedPose
 from edge.core.rig import Rig

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.core.config.settings import Config, DeviceConfig, LifterConfig, SourceConfig
+from edge.core.config import Config, DeviceConfig, LifterConfig, SourceConfig
 from edge.core.errors import SessionError
 from edge.core.pose import MID_HIP, PoseEstimate
 from edge.sensor.pipeline import Pipeline

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from edge.core.arrays import Image
-from edge.core.config.settings import Config, DeviceConfig, SourceConfig
+from edge.core.config import Config, DeviceConfig, SourceConfig
 from edge.core.errors import SessionError
 from edge.core.pose import BONES, PoseEstimate
 from edge.core.rig import Camera

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.core.config.settings import ExcitationConfig
+from edge.core.config import ExcitationConfig
 from edge.core.errors import SessionError
 from edge.core.rig import Camera
 from edge.sight.keypoints import to_body25

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from edge.core.arrays import Array, ComplexArray, Image
-from edge.core.config.settings import ExcitationConfig
+from edge.core.config import ExcitationConfig
 from edge.core.errors import SessionError
 from edge.core.rig import Camera, Rig, speed_of_sound
 from edge.sound.excitation import Excitation, make_excitation

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edge.core.arrays import Array, Rng
-from edge.core.config.settings import ExcitationConfig
+from edge.core.config import ExcitationConfig
 from edge.core.errors import ConfigError
 from edge.core.profiles import load_array
 from edge.core.rig import Camera, Rig, speed_of_sound

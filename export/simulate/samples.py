@@ -12,7 +12,7 @@ import numpy.typing as npt
 import scipy.fft
 
 from edge.core.arrays import Array, ComplexArray, Rng
-from edge.core.config.settings import LifterConfig
+from edge.core.config import LifterConfig
 from edge.core.pose import Keypoints
 from edge.core.rig import speed_of_sound
 from edge.lifting.geometric_lifter import first_arrival_s

@@ -17,7 +17,7 @@ import numpy as np
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from edge.core.config.settings import MqttConfig
+from edge.core.config import MqttConfig
 from edge.core.errors import BrokerError
 from edge.core.pose import JOINTS
 from edge.output.mqtt.publisher import MqttPublisher

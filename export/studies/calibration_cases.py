@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edge.core.arrays import Array, Rng
+from edge.core.contracts import ChannelMap
 from edge.core.rig import Rig
 from edge.sound.excitation import make_excitation
 from edge.sources.session.writer import FULL_SCALE
 from edge.tools.calibration.sound_check import SoundResult, examine_sound
-from edge.tools.calibration.takes import ChannelMap, SoundTake
+from edge.tools.calibration.takes import SoundTake
 from export.acoustics.physical_optics import PeriodGrid
 from export.acoustics.random_room import random_room
 from export.acoustics.room import Room, empty_response

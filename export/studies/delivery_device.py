@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from edge.core.config.settings import MqttConfig
+from edge.core.config import MqttConfig
 from edge.output.mqtt.publisher import MqttPublisher
 
 DEVICE = "hall"

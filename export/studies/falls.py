@@ -10,7 +10,7 @@ import numpy as np
 
 from edge.behaviour.posture import ActivityTracker
 from edge.behaviour.track import Tracker
-from edge.core.config.settings import TrackConfig
+from edge.core.config import TrackConfig
 from edge.core.pose import POSTURES, PoseEstimate, Posture
 from edge.core.rig import Camera
 from edge.output.messages.events import EventKeeper

@@ -16,7 +16,7 @@ import numpy as np
 
 from edge.behaviour.track import Tracker
 from edge.core.arrays import Array, FloatArray, Rng
-from edge.core.config.settings import TrackConfig
+from edge.core.config import TrackConfig
 from edge.core.pose import Keypoints, LiftedPose
 from edge.core.rig import Rig
 from edge.lifting.mirror import mirrored_rig

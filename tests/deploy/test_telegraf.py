@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from edge.core.config.settings import MqttConfig
+from edge.core.config import MqttConfig
 from edge.output.mqtt.publisher import MqttPublisher
 from tests.deploy.broker import Broker
 from tests.deploy.hub import Postgres, message, panels_return_it, postgres, telemetry

@@ -17,8 +17,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 
-from edge.behaviour.zones import ZoneConfig
-from edge.core.config.settings import Config, DeviceConfig, MqttConfig, WebConfig
+from edge.core.config import Config, DeviceConfig, MqttConfig, WebConfig, ZoneConfig
 from edge.core.pose import LiftedPose
 from edge.core.rig import Camera, Rig
 from edge.output.message_file import MessageFile

@@ -1,0 +1,43 @@
+"""The configuration file: one module for its related sections, each field with its unit and limits,
+the checks across sections, and the loader.
+"""
+
+from edge.core.config.audio import AudioConfig, ExcitationConfig
+from edge.core.config.camera import CameraConfig
+from edge.core.config.checks import check_config
+from edge.core.config.configuration import Config, make_rig, state_folder
+from edge.core.config.device import DeviceConfig, RuntimeConfig, SourceConfig
+from edge.core.config.estimation import BackgroundConfig, KeypointsConfig, LifterConfig, TrackConfig
+from edge.core.config.floor_zones import ZoneConfig, check_zones
+from edge.core.config.geometry import CalibrationConfig, RigCameraConfig, RigConfig
+from edge.core.config.loader import load_config
+from edge.core.config.messaging import MqttConfig, TelemetryConfig, WebConfig
+from edge.core.config.quiet_hours import QuietHours, SensingConfig
+
+__all__ = [
+    "AudioConfig",
+    "BackgroundConfig",
+    "CalibrationConfig",
+    "CameraConfig",
+    "Config",
+    "DeviceConfig",
+    "ExcitationConfig",
+    "KeypointsConfig",
+    "LifterConfig",
+    "MqttConfig",
+    "QuietHours",
+    "RigCameraConfig",
+    "RigConfig",
+    "RuntimeConfig",
+    "SensingConfig",
+    "SourceConfig",
+    "TelemetryConfig",
+    "TrackConfig",
+    "WebConfig",
+    "ZoneConfig",
+    "check_config",
+    "check_zones",
+    "load_config",
+    "make_rig",
+    "state_folder",
+]

@@ -1,9 +1,11 @@
-"""A time of day in which the loudspeaker is silent."""
+"""Section [sensing]: when the loudspeaker may sound."""
 
 import re
 from dataclasses import dataclass
 from datetime import time
 from typing import Self
+
+from edge.core.toml_fields import choice, limited
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +43,27 @@ class QuietHours:
     def as_dict(self) -> dict[str, str]:
         """As messages and files hold it."""
         return {"from": f"{self.start:%H:%M}", "to": f"{self.end:%H:%M}"}
+
+
+@dataclass(frozen=True)
+class SensingConfig:
+    """When the loudspeaker sounds; commands may change it later.
+
+    ping: "when_seen" sounds only while the camera sees somebody, and every keep_alive_s for a
+    moment, to follow the empty room. quiet_from, quiet_to: local times such as "22:00" between
+    which it is silent and poses go on without sound.
+    """
+
+    ping: str = choice("when_seen", ("when_seen", "always"))
+    keep_alive_s: float = limited(60.0, 10.0, 3600.0)
+    quiet_from: str = ""
+    quiet_to: str = ""
+
+    @property
+    def quiet_hours(self) -> QuietHours | None:
+        """The two times together, None without. Raises ValueError with a sentence."""
+        return (
+            QuietHours.parse(self.quiet_from, self.quiet_to)
+            if self.quiet_from or self.quiet_to
+            else None
+        )

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal, cast
 
-from edge.core.config.settings import Config, state_folder
+from edge.core.config import Config, state_folder
 from edge.core.errors import ConfigError, ModelError
 from edge.core.files import write_whole
 from edge.core.inference.tflite import RUNTIMES, load_runtime

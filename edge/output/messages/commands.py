@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edge.core.config.quiet_hours import QuietHours
+from edge.core.config import QuietHours
 from edge.output.messages.payloads import Message, timestamp
 
 RESULT_SCHEMA = "posekernel.command_result/1"

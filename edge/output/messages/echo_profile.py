@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from edge.core.config.settings import Config
+from edge.core.config import Config
 from edge.output.messages.payloads import Message, timestamp
 from edge.sensor.pipeline import Pipeline
 from edge.sound.pose_kernel import Kernels

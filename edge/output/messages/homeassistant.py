@@ -9,8 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, get_args
 
-from edge.behaviour.zones import ZoneConfig
-from edge.core.config.settings import MqttConfig
+from edge.core.config import MqttConfig, ZoneConfig
 from edge.core.pose import POSTURES, ScaleSource
 from edge.output.messages.payloads import Message
 from edge.output.messages.summary import REFRESH_S

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge.core.config.settings import MqttConfig
+from edge.core.config import MqttConfig
 from edge.core.errors import BrokerError
 
 PASSWORD_VARIABLE = "POSEKERNEL_MQTT_PASSWORD"

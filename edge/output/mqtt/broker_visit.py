@@ -5,7 +5,7 @@ keeps of a removed device.
 import secrets
 import threading
 
-from edge.core.config.settings import MqttConfig
+from edge.core.config import MqttConfig
 from edge.core.errors import BrokerError
 from edge.output.messages.homeassistant import discovery_topic
 from edge.output.mqtt.access import where, who

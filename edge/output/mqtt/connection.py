@@ -20,7 +20,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from edge.core.config.settings import MqttConfig
+from edge.core.config import MqttConfig
 from edge.core.errors import BrokerError
 from edge.output.mqtt.access import (
     CONNECT_TIMEOUT_S,

@@ -16,8 +16,7 @@ from types import TracebackType
 from typing import Self
 
 import edge
-from edge.behaviour.zones import ZoneConfig
-from edge.core.config.settings import MqttConfig
+from edge.core.config import MqttConfig, ZoneConfig
 from edge.core.errors import BrokerError
 from edge.output.messages.homeassistant import (
     BIRTH,

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 import edge
-from edge.core.config.settings import Config
+from edge.core.config import Config
 from edge.core.errors import ConfigError
 from edge.core.rig import Rig
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from edge.core.config.settings import AudioConfig
+from edge.core.config import AudioConfig
 from edge.core.errors import DeviceError
 
 log = logging.getLogger(__name__)

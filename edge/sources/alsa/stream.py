@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from edge.core.arrays import FloatArray
-from edge.core.config.settings import AudioConfig
+from edge.core.config import AudioConfig
 from edge.core.contracts import AudioCounters, AudioPeriod
 from edge.core.errors import DeviceError
 from edge.core.rig import Rig

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from edge.core.arrays import Image
-from edge.core.config.settings import CameraConfig
+from edge.core.config import CameraConfig
 from edge.core.errors import DeviceError, EndOfStreamError
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from edge.core.arrays import Image
-from edge.core.config.settings import CameraConfig
+from edge.core.config import CameraConfig
 from edge.core.contracts import CameraCounters, Frame
 from edge.core.errors import DeviceError, EndOfStreamError
 from edge.sources.camera.backends import Backend, open_backend

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.core.config.settings import ExcitationConfig
+from edge.core.config import ExcitationConfig
 from edge.core.errors import EndOfStreamError, SessionError
 from edge.core.files import write_whole
 from edge.core.rig import Rig, rig_to_dict

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Sequence
 
-from edge.core.config.settings import Config
+from edge.core.config import Config
 from edge.core.inference.execution import BoardChoice, LifterChoice, board_name
 from edge.core.inference.tflite import RUNTIMES
 from edge.tools.bench.speed import FORMS, NetworkRow

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from edge.core.config.settings import Config
+from edge.core.config import Config
 from edge.core.inference.execution import BoardChoice
 from edge.tools.bench.choose import choose
 from edge.tools.bench.latency import LatencyResult, bench_latency

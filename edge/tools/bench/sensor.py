@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from edge.core.config.settings import Config, DeviceConfig, SourceConfig, load_config
+from edge.core.config import Config, DeviceConfig, SourceConfig, load_config
 from edge.core.inference.execution import execution
 from edge.core.toml_text import as_toml
 from edge.tools.app import DEMO_SESSION

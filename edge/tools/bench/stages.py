@@ -5,7 +5,7 @@ of a configuration.
 from dataclasses import dataclass
 from typing import Any
 
-from edge.core.config.settings import Config, RuntimeConfig, SourceConfig
+from edge.core.config import Config, RuntimeConfig, SourceConfig
 from edge.core.pose import Keypoints, PoseEstimate
 from edge.core.rig import Rig
 from edge.output.messages.payloads import encode, pose_message

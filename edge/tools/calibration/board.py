@@ -12,10 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.core.arrays import Array, Image
-from edge.core.calibration_file import IntrinsicsPart, MountingPart
+from edge.core.calibration_file import IntrinsicsPart, MountingPart, Step
 from edge.core.errors import ConfigError
 from edge.core.rig import Camera
-from edge.tools.calibration.steps import Step
 
 LEAST_IMAGES = 8
 LEAST_CORNERS = 8

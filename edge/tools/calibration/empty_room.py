@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.core.calibration_file import RoomPart
+from edge.core.calibration_file import RoomPart, Step
 from edge.core.contracts import Source
 from edge.core.errors import EndOfStreamError
 from edge.sensor.pipeline import UNSEEN_S, PeriodResponses, Pipeline
 from edge.sound.room.background import FIRST_PERIODS, Background
-from edge.tools.calibration.steps import ROOM_LIMIT_DB, Step
+from edge.tools.calibration.steps import ROOM_LIMIT_DB
 
 LEAST_PERIODS = 2 * FIRST_PERIODS
 

@@ -15,17 +15,18 @@ from edge.core.calibration_file import (
     ResponsePart,
     RoomPart,
     SoundPart,
+    Step,
     load_calibration,
-    new_calibration,
 )
-from edge.core.config.calibration import CalibrationConfig
-from edge.core.config.settings import (
+from edge.core.config import (
     BackgroundConfig,
+    CalibrationConfig,
     Config,
     DeviceConfig,
     MqttConfig,
     SourceConfig,
 )
+from edge.core.contracts import ChannelMap
 from edge.core.errors import ConfigError, PosekernelError
 from edge.core.rig import Camera, Rig
 from edge.sensor.apply_calibration import calibrated_camera
@@ -46,10 +47,10 @@ from edge.tools.calibration.channels import Channels, examine_channels
 from edge.tools.calibration.clock_drift import mean_spectra, measure_clock
 from edge.tools.calibration.empty_room import learn_room, watch
 from edge.tools.calibration.sound_check import SoundResult, examine_sound
-from edge.tools.calibration.steps import Step, judge_response
+from edge.tools.calibration.steps import judge_response
 from edge.tools.calibration.takes import (
-    ChannelMap,
     SoundTake,
+    new_calibration,
     record_all,
     take_from_device,
     take_from_session,

@@ -8,18 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.core.arrays import Array
+from edge.core.calibration_file import Step
 from edge.core.errors import ConfigError
 from edge.tools.calibration.array_geometry import Geometry, check_geometry
 from edge.tools.calibration.channels import Channels, examine_channels
 from edge.tools.calibration.clock_drift import ClockDrift, mean_spectra, measure_clock
 from edge.tools.calibration.direct_sound import DirectSound, align, direct_sound, own_delay
-from edge.tools.calibration.steps import (
-    LEVEL_LIMIT_DB,
-    Step,
-    judge_channels,
-    judge_clock,
-    judge_geometry,
-)
+from edge.tools.calibration.steps import LEVEL_LIMIT_DB, judge_channels, judge_clock, judge_geometry
 from edge.tools.calibration.takes import SoundTake
 
 LEAST_MICS = 3

@@ -3,19 +3,15 @@ not.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from edge.core.arrays import Array
+from edge.core.calibration_file import Step
+from edge.core.contracts import ChannelMap
 from edge.tools.calibration.array_geometry import FAULT_M, Geometry
 from edge.tools.calibration.channels import LOOPBACK_RESIDUAL_DB, Channels
 from edge.tools.calibration.clock_drift import ClockDrift
-from edge.tools.calibration.takes import ChannelMap
-
-# open: not decided with what was recorded.
-Outcome = Literal["ok", "warning", "open", "fault"]
 
 # Between playback and capture. Some ppm are followed by cutting anew, 20 spoil the subtraction of
 # the empty room.
@@ -28,19 +24,6 @@ ROOM_LIMIT_DB = -15.0
 NEAR_ULTRASOUND_HZ = (17000.0, 21000.0)
 SPEED_OF_SOUND_M_S = 343.0
 OTHER_SITE_M = 0.5
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step of the calibration. fault: which of "dead", "swapped", "geometry", "clock", "delay",
-    "reference"... was found.
-    """
-
-    name: str
-    outcome: Outcome
-    found: str
-    remedy: str = ""
-    fault: str = ""
 
 
 def table(steps: Sequence[Step]) -> str:

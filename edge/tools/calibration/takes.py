@@ -4,14 +4,18 @@ real device.
 
 import time
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from edge import __version__
 from edge.core.arrays import FloatArray
-from edge.core.config.settings import Config, make_rig
-from edge.core.contracts import SourceKind
+from edge.core.calibration_file import FORMAT, Calibration, RigPart, Vector
+from edge.core.config import Config, make_rig
+from edge.core.contracts import ChannelMap, SourceKind
 from edge.core.errors import ConfigError, DeviceError, EndOfStreamError, SessionError
 from edge.core.rig import Rig
 from edge.sound.excitation import Excitation, make_excitation
@@ -22,15 +26,6 @@ from edge.sources.session.reader import Session, load_session
 LEAST_PERIODS = 8
 _SETTLING_PERIODS = 5
 _SILENCE_S = 5.0
-
-
-@dataclass(frozen=True)
-class ChannelMap:
-    """Which raw channel is what. reference: the loopback, None where the array has none."""
-
-    channels: int
-    mics: tuple[int, ...]
-    reference: int | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,3 +156,22 @@ def record_all(
             "needed; check cables, loudspeaker and level (posekernel doctor)"
         )
     return np.stack(periods), np.array(starts, np.int64)
+
+
+def new_calibration(take: SoundTake, device: str, array: str) -> Calibration:
+    """An empty one for the rig of a take, dated now."""
+    rig = RigPart(
+        sample_rate_hz=take.excitation.sample_rate_hz,
+        channels=take.map.channels,
+        mic_channels=take.map.mics,
+        reference_channel=-1 if take.map.reference is None else take.map.reference,
+        speakers_m=_vectors(take.rig.speakers),
+        mics_m=_vectors(take.rig.mics),
+        array=array,
+    )
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    return Calibration(FORMAT, created, __version__, take.source, device, rig)
+
+
+def _vectors(points: np.ndarray[Any, Any]) -> tuple[Vector, ...]:
+    return tuple((round(float(x), 5), round(float(y), 5), round(float(z), 5)) for x, y, z in points)

@@ -12,13 +12,12 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from edge.core.arrays import Array
-from edge.core.calibration_file import MountingPart, ScalePart
+from edge.core.calibration_file import MountingPart, ScalePart, Step
 from edge.core.pose import Keypoints, LiftedPose
 from edge.core.rig import Camera, Rig
 from edge.lifting.geometric_lifter import Lifter
 from edge.sound.pose_kernel import Kernels
 from edge.tools.calibration.board import tilt_and_roll
-from edge.tools.calibration.steps import Step
 
 NECK, RIGHT_ANKLE, LEFT_ANKLE = 1, 11, 14
 ANKLE_M = 0.08  # of the ankle joint above the sole

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from edge.core.config.settings import (
+from edge.core.config import (
     Config,
     KeypointsConfig,
     LifterConfig,

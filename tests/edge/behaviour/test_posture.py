@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from edge.behaviour.posture import HOLD_S, VISIT_S, WINDOW_S, ActivityTracker
-from edge.behaviour.zones import ZoneConfig
 from edge.core.arrays import Array
+from edge.core.config import ZoneConfig
 from edge.core.pose import Activity, Posture
 from tests.support.acting import figure, lying, noisy, seated, watch
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from edge.behaviour.track import OneEuro, Tracker
-from edge.core.config.settings import TrackConfig
+from edge.core.config import TrackConfig
 from edge.core.pose import LiftedPose
 from tests.support.bodies import standing
 

@@ -7,16 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.behaviour.zones import (
-    ENTER_S,
-    LEAVE_M,
-    LEAVE_S,
-    ZoneConfig,
-    ZoneOccupancy,
-    check_zones,
-    outside,
-)
-from edge.core.config.settings import load_config
+from edge.behaviour.zones import ENTER_S, LEAVE_M, LEAVE_S, ZoneOccupancy, outside
+from edge.core.config import ZoneConfig, check_zones, load_config
 from edge.core.errors import ConfigError
 from tests.edge.core.test_config import GOOD, write
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.core.config.settings import load_config, make_rig
+from edge.core.config import load_config, make_rig
 from edge.core.errors import ConfigError
 
 GOOD = """

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.core.config.settings import (
+from edge.core.config import (
     Config,
     DeviceConfig,
     KeypointsConfig,

@@ -41,7 +41,7 @@ def test_kernels_mean_the_same_without_the_compiler():
 COMPILED = """
 import threading
 from edge.tools.app import DEMO_SESSION
-from edge.core.config.settings import Config, DeviceConfig, SourceConfig
+from edge.core.config import Config, DeviceConfig, SourceConfig
 from edge.core.jit import compiled_here
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.run import make_plan

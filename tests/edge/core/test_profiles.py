@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edge.__main__ import main
-from edge.core.config.settings import load_config, make_rig
+from edge.core.config import load_config, make_rig
 from edge.core.errors import ConfigError
 from edge.core.profiles import (
     FIRMWARE_CONFIG,

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from edge.core.config.settings import LifterConfig
+from edge.core.config import LifterConfig
 from edge.core.pose import MID_HIP, Keypoints
 from edge.lifting.geometric_lifter import GeometricLifter, echo_before, first_arrival_s
 from edge.lifting.shape import make_shape, standing_height

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import edge.lifting.network_lifter
-from edge.core.config.settings import LifterConfig
+from edge.core.config import LifterConfig
 from edge.core.errors import ModelError
 from edge.core.inference.execution import Execution
 from edge.core.pose import MID_HIP

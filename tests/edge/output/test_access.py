@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge.__main__ import main
-from edge.core.config.settings import load_config
+from edge.core.config import load_config
 from edge.output.mqtt.access import PASSWORD_VARIABLE
 from edge.output.mqtt.publisher import MqttPublisher
 from tests.edge.output.test_publisher import password_file, until

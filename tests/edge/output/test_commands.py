@@ -14,8 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.__main__ import SCHEMAS
-from edge.core.config.quiet_hours import QuietHours
-from edge.core.config.settings import BackgroundConfig, Config, DeviceConfig
+from edge.core.config import BackgroundConfig, Config, DeviceConfig, QuietHours
 from edge.output.messages.commands import (
     MAX_BYTES,
     Command,

@@ -7,7 +7,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from edge.core.config.settings import Config, DeviceConfig, LifterConfig, MqttConfig
+from edge.core.config import Config, DeviceConfig, LifterConfig, MqttConfig
 from edge.output.messages.echo_profile import BINS, EnvelopeKeeper, echo_profile
 from edge.output.messages.payloads import Message
 from edge.sensor.pipeline import PeriodResponses, Pipeline

@@ -11,7 +11,7 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from edge.core.config.settings import MqttConfig
+from edge.core.config import MqttConfig
 from edge.core.errors import BrokerError
 from edge.output.mqtt import embedded_broker as broker_module
 from edge.output.mqtt.broker_visit import check

@@ -12,9 +12,8 @@ import pytest
 
 from edge.behaviour.fall import LONGEST_GAP_S, UP_S, UPPER_SHARE
 from edge.behaviour.posture import ActivityTracker
-from edge.behaviour.zones import ZoneConfig
 from edge.core.arrays import Array
-from edge.core.config.settings import Config, DeviceConfig, MqttConfig, SourceConfig
+from edge.core.config import Config, DeviceConfig, MqttConfig, SourceConfig, ZoneConfig
 from edge.core.pose import Activity, LiftedPose, PoseEstimate
 from edge.output.messages.events import EventKeeper
 from edge.output.messages.payloads import Message

@@ -15,8 +15,7 @@ from typing import Any
 import pytest
 
 from edge.__main__ import SCHEMAS, main
-from edge.behaviour.zones import ZoneConfig, check_zones
-from edge.core.config.settings import MqttConfig
+from edge.core.config import MqttConfig, ZoneConfig, check_zones
 from edge.core.pose import POSTURES
 from edge.core.toml_fields import from_table
 from edge.output.messages.homeassistant import discovery_message, discovery_topic, removing

@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.behaviour.zones import ZoneConfig
-from edge.core.config.settings import Config, DeviceConfig, MqttConfig, WebConfig, check_config
+from edge.core.config import Config, DeviceConfig, MqttConfig, WebConfig, ZoneConfig, check_config
 from edge.core.errors import ConfigError
 from edge.core.rig import Camera, Rig
 from edge.output.page import server as web_server

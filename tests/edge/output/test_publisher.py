@@ -20,7 +20,7 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from edge.core.config.settings import MqttConfig
+from edge.core.config import MqttConfig
 from edge.output.mqtt.access import PASSWORD_VARIABLE
 from edge.output.mqtt.broker_visit import check
 from edge.output.mqtt.connection import MAX_IN_FLIGHT
@@ -307,7 +307,7 @@ def test_close_takes_less_than_a_second(broker: Mosquitto, state: str) -> None:
 
 def test_last_will_when_the_process_is_killed(broker: Mosquitto) -> None:
     program = (
-        "import sys, time; from edge.core.config.settings import MqttConfig; from edge.output.mqtt.publisher import MqttPublisher\n"
+        "import sys, time; from edge.core.config import MqttConfig; from edge.output.mqtt.publisher import MqttPublisher\n"
         "p = MqttPublisher(MqttConfig(host='127.0.0.1', port=int(sys.argv[1])), 'hall', source='device')\n"
         "assert p.wait_connected(5); time.sleep(60)"
     )

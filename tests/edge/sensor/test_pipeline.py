@@ -16,7 +16,7 @@ from typing import Self
 import numpy as np
 import pytest
 
-from edge.core.config.settings import (
+from edge.core.config import (
     BackgroundConfig,
     Config,
     DeviceConfig,

@@ -20,8 +20,7 @@ import numpy as np
 import pytest
 
 from edge.__main__ import SCHEMAS, main
-from edge.core.config.sensing import SensingConfig
-from edge.core.config.settings import Config, DeviceConfig
+from edge.core.config import Config, DeviceConfig, SensingConfig
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.sensing import KEEP_ALIVE_PING_S, SEEN_S, Sensing
 from edge.sensor.telemetry import soc_temperature_c
@@ -370,7 +369,7 @@ def test_doctor_leaves_a_sensor_alone_that_is_switched_off(
 
 
 def test_recalibration_forgets_the_empty_room() -> None:
-    from edge.core.config.settings import SourceConfig
+    from edge.core.config import SourceConfig
     from edge.sensor.run import make_plan
 
     config = Config(

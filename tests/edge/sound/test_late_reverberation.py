@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from edge.core.config.settings import Config, DeviceConfig, SourceConfig
+from edge.core.config import Config, DeviceConfig, SourceConfig
 from edge.core.errors import ConfigError, OtherSignalError
 from edge.core.rig import speed_of_sound
 from edge.sensor.pipeline import Pipeline

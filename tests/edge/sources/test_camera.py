@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.core.config.settings import CameraConfig
+from edge.core.config import CameraConfig
 from edge.core.errors import DeviceError, EndOfStreamError
 from edge.sources.camera import backends as camera_backends
 from edge.sources.camera.grabber import GrabbedCamera, open_camera

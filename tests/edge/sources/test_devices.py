@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.core.config.settings import AudioConfig, ExcitationConfig
+from edge.core.config import AudioConfig, ExcitationConfig
 from edge.core.contracts import AudioPeriod, AudioSource
 from edge.core.errors import DeviceError, EndOfStreamError, PosekernelError
 from edge.core.rig import Camera, Rig

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.core.config.settings import ExcitationConfig
+from edge.core.config import ExcitationConfig
 from edge.core.errors import EndOfStreamError, SessionError
 from edge.core.rig import Camera, Rig
 from edge.sources.session.reader import FrameReader, SessionWriter, load_session

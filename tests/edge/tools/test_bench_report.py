@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edge.__main__ import main
-from edge.core.config.settings import LifterConfig, load_config
+from edge.core.config import LifterConfig, load_config
 from edge.core.errors import BenchError
 from edge.core.inference.execution import choice_file, execution
 from edge.lifting.rays import FEATURES

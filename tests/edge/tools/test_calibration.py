@@ -14,12 +14,11 @@ from edge.core.calibration_file import (
     IntrinsicsPart,
     MountingPart,
     SoundPart,
+    Step,
     load_calibration,
-    new_calibration,
     write_calibration,
 )
-from edge.core.config.calibration import CalibrationConfig
-from edge.core.config.settings import Config, DeviceConfig
+from edge.core.config import CalibrationConfig, Config, DeviceConfig
 from edge.core.errors import ConfigError
 from edge.core.pose import Keypoints, LiftedPose
 from edge.core.rig import Camera, Rig
@@ -32,8 +31,7 @@ from edge.tools.app import DEMO_SESSION
 from edge.tools.calibration import flow
 from edge.tools.calibration.board import Board, calibrate_intrinsics, mounting_from_board
 from edge.tools.calibration.empty_room import Watched, learn_room
-from edge.tools.calibration.steps import Step
-from edge.tools.calibration.takes import take_from_session
+from edge.tools.calibration.takes import new_calibration, take_from_session
 from edge.tools.calibration.walk import WatchedLifter, check_scale, mounting_from_walk
 from edge.tools.doctor.checks import examine
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from edge.core.config.settings import ExcitationConfig
+from edge.core.config import ExcitationConfig
 from edge.core.errors import SessionError
 from edge.core.rig import Camera, Rig
 from edge.sound.deconvolution import Deconvolver

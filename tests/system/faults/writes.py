@@ -30,7 +30,7 @@ from edge.core.calibration_file import (
     load_calibration,
     write_calibration,
 )
-from edge.core.config.settings import Config, DeviceConfig, ExcitationConfig, load_config
+from edge.core.config import Config, DeviceConfig, ExcitationConfig, load_config
 from edge.core.rig import Camera, Rig
 from edge.output.mqtt.outbox import Outbox
 from edge.sensor.sensing import Sensing

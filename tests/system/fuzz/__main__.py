@@ -16,8 +16,7 @@ HANG_S, MEMORY_MB = 20, 1500
 PARSERS = [
     *(
         "edge.output.messages.commands",
-        "edge.core.config.quiet_hours",
-        "edge.core.config.settings",
+        "edge.core.config",
         "edge.core.toml_fields",
         "edge.output.page.server",
         "edge.output.messages.homeassistant",

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from edge.core.calibration_file import load_calibration
-from edge.core.config.settings import ExcitationConfig, load_config
+from edge.core.config import ExcitationConfig, load_config
 from edge.core.errors import ConfigError, ModelError, PosekernelError, SessionError
 from edge.core.profiles import _parse_settings
 from edge.core.rig import Camera, Rig
