@@ -32,7 +32,7 @@ def test_the_command_line_knows_every_configuration() -> None:
 
 
 def test_the_true_heatmaps_decode_to_the_truth_and_image_and_sound_lie_where_they_belong(
-    dataset: Path,
+    dataset: Path,  # noqa: F811
 ) -> None:
     samples, vision = SoundSet([dataset / "train"]), VisionNet(VisionConfig(16, 1)).eval()
     batch = fusion_batch([samples.recorded(i) for i in range(4)], vision, SPEC)[0]
