@@ -9,9 +9,10 @@ from typing import Any
 import jinja2
 import yaml
 
-from tests.support.mosquitto import BINARY, Authority, free_port
+from tests.support import ROOT
+from tests.support.broker.mosquitto import BINARY, Authority, free_port
 
-ROLE = Path(__file__).parents[2] / "deploy" / "roles" / "broker"
+ROLE = ROOT / "deploy" / "roles" / "broker"
 
 
 class Broker:

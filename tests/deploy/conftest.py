@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.deploy.playbooks import make_wheelhouse
-from tests.support.mosquitto import Mosquitto
+from tests.support.broker.mosquitto import Mosquitto
 
 collect_ignore_glob = [] if os.environ.get("POSEKERNEL_DEPLOY_TESTS") else ["test_*.py"]
 

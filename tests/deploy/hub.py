@@ -15,9 +15,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.support.mosquitto import free_port
+from tests.support import ROOT
+from tests.support.broker.mosquitto import free_port
 
-ROOT = Path(__file__).parents[2]
 ROLE = ROOT / "deploy" / "roles" / "hub"
 SCHEMA = json.loads((ROOT / "edge" / "schemas" / "telemetry.json").read_text())
 NOT_IN_THE_TABLE = {"schema", "timestamp", "models", "threads"}

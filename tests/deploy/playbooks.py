@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.deploy.machine import CACHE
-from tests.support.mosquitto import Mosquitto
+from tests.support import ROOT
+from tests.support.broker.mosquitto import Mosquitto
 from tests.support.worse_model import carded, sums
 
-DEPLOY = Path(__file__).parents[2] / "deploy"
+DEPLOY = ROOT / "deploy"
 VERSION = tomllib.loads((DEPLOY.parent / "pyproject.toml").read_text())["project"]["version"]
 CONFIG = "/etc/posekernel/config.toml"
 WATCHDOG_S = 60  # longer than a busy machine may leave the sensor without a processor

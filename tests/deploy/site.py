@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.deploy.machine import Machine, inventory
 from tests.deploy.playbooks import SETTINGS, VARIABLES, make_wheelhouse
-from tests.support.mosquitto import Mosquitto
+from tests.support.broker.mosquitto import Mosquitto
 
 
 def main(folder: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.broker import Broker
-from tests.support.mosquitto import Authority, needs_mosquitto
+from tests.support.broker.mosquitto import Authority, needs_mosquitto
 
 pytestmark = needs_mosquitto
 

@@ -23,7 +23,7 @@ from tests.deploy.playbooks import (
     play,
     release,
 )
-from tests.support.mosquitto import Mosquitto
+from tests.support.broker.mosquitto import Mosquitto
 
 
 @pytest.fixture(scope="module")

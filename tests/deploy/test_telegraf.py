@@ -17,7 +17,7 @@ from tests.deploy.broker import Broker
 from tests.deploy.hub import Postgres, message, panels_return_it, postgres, telemetry
 from tests.deploy.machine import wait_for
 from tests.deploy.telegraf import ANSIBLE, BINARY, Telegraf, render
-from tests.support.mosquitto import Authority, needs_mosquitto
+from tests.support.broker.mosquitto import Authority, needs_mosquitto
 
 pytestmark = [
     needs_mosquitto,

@@ -21,7 +21,7 @@ from tests.deploy.playbooks import (
     play,
     release,
 )
-from tests.support.mosquitto import Mosquitto
+from tests.support.broker.mosquitto import Mosquitto
 from tests.support.worse_model import worse
 
 NAMES = ("hall", "kitchen", "attic")

@@ -16,7 +16,6 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from edge.sources.session.reader import Session
 from tests.support.compiled import shared_library
 
 SOURCE = Path(__file__).parent / "alsa" / "pcm_posetest.c"
@@ -116,53 +115,6 @@ def make_alsa_device(
         + f"pcm.{device.playback} {{\n{common}{playback}}}\n"
     )
     return device
-
-
-def device_settings(session: Session, card: AlsaTestDevice, *, looped: bool = False) -> str:
-    """TOML of a device that hears `card` and sees the session's film, as the session's rig stands.
-
-    looped: the film over and over at a rate that makes its loop as long as that of the sound, so
-    that the two stay in phase.
-    """
-    rig, camera, excitation = session.rig, session.rig.camera, session.excitation
-    # fps 0: the film's own.
-    pace = (
-        f"fps = {1e9 * len(session.frame_times_ns) / session.span_ns:.6f}\nloop = true"
-        if looped
-        else "fps = 0"
-    )
-    return f"""
-[audio]
-capture = "{card.capture}"
-playback = "{card.playback}"
-channels = {session.channels}
-mic_channels = {list(session.mic_channels)}
-reference_channel = {session.reference_channel}
-[excitation]
-sample_rate_hz = {excitation.sample_rate_hz}
-band_hz = {list(excitation.band_hz)}
-period_s = {excitation.period_samples / excitation.sample_rate_hz}
-level_dbfs = -20
-[camera]
-backend = "file"
-device = "{session.path / "frames.mp4"}"
-width = {camera.width}
-height = {camera.height}
-{pace}
-[rig]
-speakers_m = {rig.speakers.tolist()}
-mics_m = {rig.mics.tolist()}
-temperature_c = {(rig.speed_of_sound_m_s - 331.3) / 0.606}
-[rig.camera]
-fx = {camera.fx}
-fy = {camera.fy}
-cx = {camera.cx}
-cy = {camera.cy}
-distortion = {list(camera.distortion)}
-height_m = {camera.height_m}
-tilt_deg = {camera.tilt_deg}
-roll_deg = {camera.roll_deg}
-"""
 
 
 def use(device: AlsaTestDevice) -> None:

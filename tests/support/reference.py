@@ -103,3 +103,29 @@ def shoebox_paths(size, reflection, source, microphone, longest_m):
                 lengths.append(length)
                 gains.append(reflection**bounces / length)
     return np.array(lengths), np.array(gains)
+
+
+def icosphere(radius, splits):
+    p = (1 + 5**0.5) / 2
+    v = np.array([[-1, p, 0], [1, p, 0], [-1, -p, 0], [1, -p, 0], [0, -1, p], [0, 1, p], [0, -1, -p], [0, 1, -p],
+                  [p, 0, -1], [p, 0, 1], [-p, 0, -1], [-p, 0, 1]])  # fmt: skip
+    f = np.array([[0, 11, 5], [0, 5, 1], [0, 1, 7], [0, 7, 10], [0, 10, 11], [1, 5, 9], [5, 11, 4], [11, 10, 2], [10, 7, 6],
+                  [7, 1, 8], [3, 9, 4], [3, 4, 2], [3, 2, 6], [3, 6, 8], [3, 8, 9], [4, 9, 5], [2, 4, 11], [6, 2, 10],
+                  [8, 6, 7], [9, 8, 1]])  # fmt: skip
+    for _ in range(splits):
+        mid = [(v[f[:, a]] + v[f[:, b]]) / 2 for a, b in ((0, 1), (1, 2), (2, 0))]
+        n, k = len(v), len(f)
+        v = np.concatenate([v, *mid])
+        m = n + np.arange(3 * k).reshape(3, k)
+        f = np.concatenate(
+            [
+                np.stack(t, 1)
+                for t in (
+                    (f[:, 0], m[0], m[2]),
+                    (f[:, 1], m[1], m[0]),
+                    (f[:, 2], m[2], m[1]),
+                    tuple(m),
+                )
+            ]
+        )
+    return radius * v / np.linalg.norm(v, axis=1, keepdims=True), f

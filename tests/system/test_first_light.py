@@ -22,8 +22,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.sources.session.reader import Session, load_session
 from export.commands.session import write_session
-from tests.support.alsa_device import AlsaTestDevice, device_settings
-from tests.support.mosquitto import Mosquitto, needs_mosquitto
+from tests.support.alsa_device import AlsaTestDevice
+from tests.support.broker.mosquitto import Mosquitto, needs_mosquitto
+from tests.support.config_files import write_config
 
 pytestmark = [pytest.mark.export, needs_mosquitto]
 
@@ -68,29 +69,6 @@ def truth(session: Session) -> dict[int, float]:
         for t, j in zip(session.truth.t_ns, session.truth.joints, strict=True)
     }
     return {frame: at[int(t)] for frame, t in enumerate(session.frame_times_ns) if int(t) in at}
-
-
-def write_config(
-    path: Path,
-    name: str,
-    session: Session,
-    card: AlsaTestDevice,
-    broker: Mosquitto,
-    lifter: str,
-    height_prior_m: float,
-) -> Path:
-    path.write_text(f"""
-[device]
-id = "{name}"
-{device_settings(session, card)}
-[lifter]
-kind = "{lifter}"
-height_prior_m = {height_prior_m}
-[mqtt]
-host = "127.0.0.1"
-port = {broker.port}
-""")
-    return path
 
 
 def run_device(

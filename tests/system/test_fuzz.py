@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import ROOT
 from tests.system.fuzz.targets import TARGETS, seeds
 
-ROOT = Path(__file__).parents[2]
 CORPUS = Path(__file__).parent / "fuzz" / "corpus"
 DEEP = {
     "config": b"a = " + b"[" * 5_000,

@@ -27,16 +27,16 @@ from edge.output.mqtt.embedded_broker import EmbeddedBroker, find_mosquitto
 from edge.output.mqtt.publisher import MqttPublisher
 from edge.output.page.server import WebServer, page_description
 from edge.tools.app import DEMO_SESSION
-from tests.edge.output.test_payloads import an_estimate
-from tests.edge.output.test_schemas import problems
+from tests.support import ROOT
 from tests.support.bodies import standing
-from tests.support.mosquitto import Mosquitto, needs_mosquitto
+from tests.support.broker.mosquitto import Mosquitto, needs_mosquitto
+from tests.support.messages import an_estimate, problems
 
 pytest.importorskip(
     "websockets", reason="websockets is not installed; pip install 'posekernel[test]' brings it"
 )
-from tests.support import chromium
-from tests.support.chromium import Chromium, Page
+from tests.system import chromium
+from tests.system.chromium import Chromium, Page
 
 pytestmark = [
     pytest.mark.once,
@@ -199,7 +199,7 @@ def test_the_demo_shows_a_moving_skeleton(browser: Chromium, tmp_path: Path) -> 
     command = [sys.executable, "-m", "edge", "demo", "--seconds", "90"]
     demo = subprocess.Popen(
         command,
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -613,7 +613,7 @@ def test_replay_shows_a_session_without_a_broker(browser: Chromium) -> None:
     command = [sys.executable, "-m", "edge", "replay", str(DEMO_SESSION), "--web"]
     replay = subprocess.Popen(
         command,
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

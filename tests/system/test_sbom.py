@@ -6,13 +6,13 @@ import hashlib
 import json
 import re
 import tomllib
-from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-ROOT = Path(__file__).parents[2]
+from tests.support import ROOT
+
 SBOM = json.loads((ROOT / "deploy/sbom.json").read_text())
 PACKAGES = {canonicalize_name(part["name"]): part for part in SBOM["components"] if "purl" in part}
 PARTS = {

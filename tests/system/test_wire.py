@@ -27,8 +27,10 @@ from edge.__main__ import SCHEMAS
 from edge.output.page.server import FILES
 from edge.sources.session.reader import FrameReader, load_session
 from edge.tools.app import DEMO_SESSION
-from tests.edge.output.test_publisher import Subscriber, until
-from tests.support.mosquitto import Mosquitto, free_port, needs_mosquitto
+from tests.support import ROOT
+from tests.support.broker.mosquitto import Mosquitto, free_port, needs_mosquitto
+from tests.support.broker.subscriber import Subscriber
+from tests.support.waiting import until
 
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
 
@@ -234,7 +236,7 @@ state_dir = "{tmp_path}/state"
 """)
         process = subprocess.Popen(
             [sys.executable, "-m", "edge", "run", "--config", str(config)],
-            cwd=Path(__file__).parents[2],
+            cwd=ROOT,
             stdout=subprocess.DEVNULL,
         )
         try:

@@ -8,7 +8,7 @@ import pytest
 from edge.behaviour.floor import FARTHEST_M, MEMORY_S, FloorLevel
 from edge.behaviour.posture import ActivityTracker
 from edge.core.arrays import Array
-from tests.support.acting import figure, lying, noisy, seated, watch
+from tests.support.bodies import figure, lying, noisy, seated, watch
 
 RAISED = np.array([0.0, 0.0, 0.12])  # by so much the calibration is wrong
 

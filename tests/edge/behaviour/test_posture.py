@@ -9,7 +9,7 @@ from edge.behaviour.posture import HOLD_S, VISIT_S, WINDOW_S, ActivityTracker
 from edge.core.arrays import Array
 from edge.core.config import ZoneConfig
 from edge.core.pose import Activity, Posture
-from tests.support.acting import figure, lying, noisy, seated, watch
+from tests.support.bodies import figure, lying, noisy, seated, watch
 
 POSES: list[tuple[Posture, dict[str, float]]] = [
     ("standing", {}),

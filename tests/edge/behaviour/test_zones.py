@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from edge.behaviour.zones import ENTER_S, LEAVE_M, LEAVE_S, ZoneOccupancy, outside
 from edge.core.config import ZoneConfig, check_zones, load_config
 from edge.core.errors import ConfigError
-from tests.edge.core.test_config import GOOD, write
+from tests.support.config_files import GOOD, write
 
 SQUARE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 L_SHAPE = ((0.0, 0.0), (2.0, 0.0), (2.0, 1.0), (1.0, 1.0), (1.0, 2.0), (0.0, 2.0))

@@ -8,43 +8,7 @@ import pytest
 
 from edge.core.config import load_config, make_rig
 from edge.core.errors import ConfigError
-
-GOOD = """
-[device]
-id = "kitchen"
-[source]
-kind = "device"
-[audio]
-capture = "hw:1"
-channels = 6
-mic_channels = [1, 2, 3, 4]
-reference_channel = 5
-[excitation]
-sample_rate_hz = 16000
-band_hz = [2000, 7500]
-[camera]
-backend = "v4l2"
-device = "/dev/video0"
-width = 640
-height = 480
-[rig]
-speakers_m = [[0.1, 0.05, 0.0]]
-mics_m = [[-0.032, 0.05, 0.0], [0.0, 0.018, 0.0], [0.032, 0.05, 0.0], [0.0, 0.082, 0.0]]
-temperature_c = 21.5
-[rig.camera]
-fx = 520.0
-fy = 520.0
-cx = 320.0
-cy = 240.0
-height_m = 1.2
-tilt_deg = 5.0
-"""
-
-
-def write(tmp_path: Path, text: str) -> Path:
-    path = tmp_path / "config.toml"
-    path.write_text(text)
-    return path
+from tests.support.config_files import GOOD, write
 
 
 def test_good_file_loads_with_units_and_defaults(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from edge.core.files import write_whole
+from tests.support import ROOT
 
 
 def test_a_new_file_gets_the_rights_asked_for(tmp_path: Path) -> None:
@@ -64,7 +65,7 @@ def test_a_kill_leaves_the_old_file_or_the_new() -> None:
     command = [sys.executable, "-m", "tests.system.faults.writes", "--kills", "5"]
     done = subprocess.run(
         command,
-        cwd=Path(__file__).parents[3],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=300,

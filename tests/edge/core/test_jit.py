@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support import ROOT
+
 SUBSET = (
     "sound/test_deconvolution.py::test_equals_reference",
     "sound/test_deconvolution.py::test_reference_takes_out_delay_level_and_colour",
@@ -61,7 +63,7 @@ def test_a_run_compiles_nothing_that_warming_up_did_not(tmp_path):
     command = [sys.executable, "-c", COMPILED]
     done = subprocess.run(
         command,
-        cwd=Path(__file__).parents[3],
+        cwd=ROOT,
         env=environment,
         capture_output=True,
         text=True,

@@ -3,53 +3,14 @@ two it was.
 """
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from edge.core.config import LifterConfig
 from edge.core.pose import MID_HIP, Keypoints
 from edge.lifting.geometric_lifter import GeometricLifter, echo_before, first_arrival_s
 from edge.lifting.shape import make_shape, standing_height
-from edge.sound.pose_kernel import Kernels, analytic_signal, make_kernels
 from tests.support.bodies import CAMERA, compact_rig, seen, standing
-
-RATE, BAND, WINDOW = 16000.0, (2000.0, 7500.0), 640
-
-
-def echo(
-    joints: npt.NDArray[np.float64], noise: float = 0.0, wall_gain: float = 0.0, seed: int = 0
-) -> Kernels:
-    """Echoes of glints on the body's front, 16 cm and less before the joints, spread over its
-    depth; plus a later wall path.
-    """
-    rng = np.random.default_rng(seed)
-    rig = compact_rig()
-    joints = joints[np.isfinite(joints[:, 0])]
-    points, gains = [], []
-    for _ in range(400):
-        a, b = joints[rng.integers(len(joints), size=2)]
-        p = a + rng.uniform() * (b - a)
-        back = rng.uniform(0.0, 0.16)
-        points.append(p * (1.0 - back / np.linalg.norm(p)))
-        gains.append(0.02 * rng.normal())
-    f = np.fft.rfftfreq(WINDOW, 1.0 / RATE)
-    tau, extra = rig.arrival_s(np.array(points)), 1.2 * 2 / 343.4
-    spectrum = np.zeros((6, len(f)), complex)
-    for gain, delay in ((1.0, 0.0), (wall_gain, extra)):
-        spectrum += gain * np.einsum(
-            "k,pkf->pf", np.array(gains), np.exp(-2j * np.pi * f * (tau + delay)[..., None])
-        )
-    rir = np.fft.irfft(spectrum, WINDOW) + noise * rng.normal(size=(6, WINDOW))
-    return make_kernels(analytic_signal(rir, RATE, BAND), RATE, BAND)
-
-
-def hiss(seed: int) -> Kernels:
-    """No echo, only noise."""
-    return make_kernels(
-        analytic_signal(np.random.default_rng(seed).normal(size=(6, WINDOW)), RATE, BAND),
-        RATE,
-        BAND,
-    )
+from tests.support.lifter_scene import echo, hiss
 
 
 def test_standing_height_of_known_limbs() -> None:

@@ -21,8 +21,8 @@ from edge.lifting.network_lifter import NetworkLifter, load_card
 from edge.lifting.rays import keypoint_view
 from edge.lifting.registry import MODELS, make_lifter
 from edge.sound.pose_kernel import make_kernels
-from tests.edge.lifting.test_geometric_lifter import BAND, RATE, echo, hiss
 from tests.support.bodies import CAMERA, compact_rig, seen, standing
+from tests.support.lifter_scene import BAND, RATE, echo, hiss
 
 AS_SHIPPED = Execution("", 1, 1, "int8", "")
 FLOAT, INT8, VISION = (

@@ -3,10 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge.core.pose import Keypoints
-from edge.core.rig import Camera, Rig
+from edge.core.rig import Camera
 from edge.lifting.rays import (
-    ANKLE_M,
     CHANNELS,
     CONTEXT,
     FEATURES,
@@ -20,60 +18,16 @@ from edge.lifting.rays import (
     ray_sound,
     sound_features,
 )
-from edge.sound.pose_kernel import Kernels, make_kernels
+from edge.sound.pose_kernel import make_kernels
+from tests.support.lifter_scene import BAND, CAMERA, RATE, echoes, make_rig, seen, standing
 
 SPEC = RaySpec()
-RATE, BAND = 16000.0, (2000.0, 7500.0)
 FLOOR_FEATURES = slice(3 * N_JOINTS, 3 * N_JOINTS + 2)
-
-
-def standing(distance_m: float, camera: Camera, across_m: float = 0.2) -> np.ndarray:
-    """Joints (15, 3) in the camera frame of somebody 1.7 m tall, facing the camera, both ankles
-    ANKLE_M above the floor.
-    """
-    room = np.array([
-        [0, 0.1, 1.55], [0, 0, 1.4], [-0.18, 0, 1.38], [-0.25, 0, 1.1], [-0.28, 0.05, 0.85], [0.18, 0, 1.38], [0.25, 0, 1.1],
-        [0.28, 0.05, 0.85], [0, 0, 0.92], [-0.09, 0, 0.92], [-0.1, -0.03, 0.5], [-0.11, 0, ANKLE_M], [0.09, 0, 0.92],
-        [0.1, -0.03, 0.5], [0.11, 0, ANKLE_M],
-    ])  # fmt: skip
-    return camera.from_room(room + np.array([across_m, distance_m, 0.0]))
-
-
-def make_rig(camera: Camera, mics: int = 6, spread_m: float = 0.0463) -> Rig:
-    angle = 2.0 * np.pi * np.arange(mics) / mics
-    positions = np.stack(
-        [spread_m * np.cos(angle), 0.1 + spread_m * np.sin(angle), 0 * angle], axis=1
-    )
-    pairs = np.stack([0 * np.arange(mics), np.arange(mics)], axis=1)
-    return Rig(np.array([[0.12, 0.1, 0.0]]), positions, pairs, camera, 343.0)
-
-
-CAMERA = Camera(640, 480, 520.0, 520.0, 320.0, 240.0, height_m=1.4, tilt_deg=9.0, roll_deg=3.0)
-
-
-def seen(joints: np.ndarray, camera: Camera) -> Keypoints:
-    pixels = np.zeros((25, 3))
-    pixels[:15, :2] = camera.project(joints)
-    pixels[:15, 2] = 0.9
-    return Keypoints(pixels, np.full((25, 3), np.nan), 1, 1.0)
 
 
 def normalised(joints: np.ndarray, view: PersonView) -> tuple[np.ndarray, np.ndarray]:
     own = joints @ view.turn
     return np.log(own[:, 2] * view.size), (own[:, :2] / own[:, 2:] - view.centre) / view.size
-
-
-def echoes(points: np.ndarray, rig: Rig, window: int = 640) -> Kernels:
-    """Analytic kernels of point scatterers: band-limited impulses of amplitude 1 / (r1 r2), exact
-    at any delay.
-    """
-    frequency = np.fft.fftfreq(2 * window, 1.0 / RATE)
-    gain = np.where((frequency > BAND[0]) & (frequency < BAND[1]), 1.0, 0.0)
-    arrival = rig.arrival_s(points)
-    phase = np.exp(-2j * np.pi * frequency * arrival[..., None])
-    path = arrival * rig.speed_of_sound_m_s
-    spectrum = (gain * phase / path[..., None] ** 2).sum(axis=1)
-    return make_kernels(np.fft.ifft(spectrum)[:, :window].astype(np.complex64), RATE, BAND)
 
 
 def channel(sound: np.ndarray, name: str) -> np.ndarray:

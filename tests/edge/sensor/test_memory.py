@@ -11,6 +11,7 @@ import pytest
 
 from edge.sensor.memory import return_free
 from edge.tools.app import DEMO_SESSION
+from tests.support import ROOT
 
 COUNT_ARENAS = """
 import ctypes, threading, re, os, tempfile
@@ -123,7 +124,7 @@ def test_the_very_first_start_runs_again_without_the_compiler(tmp_path: Path) ->
         done = subprocess.run(
             command,
             env=environment,
-            cwd=Path(__file__).parents[3],
+            cwd=ROOT,
             capture_output=True,
             text=True,
             timeout=300,

@@ -26,11 +26,12 @@ from edge.sensor.sensing import KEEP_ALIVE_PING_S, SEEN_S, Sensing
 from edge.sensor.telemetry import soc_temperature_c
 from edge.sources.session.reader import load_session
 from edge.tools.app import DEMO_SESSION
-from tests.edge.core.test_config import GOOD
-from tests.edge.output.test_publisher import Subscriber, until
+from tests.support import ROOT
 from tests.support.alsa_device import AlsaTestDevice
-from tests.support.mosquitto import Mosquitto, needs_mosquitto
-from tests.system.test_first_light import write_config
+from tests.support.broker.mosquitto import Mosquitto, needs_mosquitto
+from tests.support.broker.subscriber import Subscriber
+from tests.support.config_files import GOOD, write_config
+from tests.support.waiting import until
 
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
 
@@ -52,9 +53,7 @@ class Sensor:
         self.start()
 
     def start(self) -> None:
-        self.process = subprocess.Popen(
-            self._command, cwd=Path(__file__).parents[3], stdout=subprocess.DEVNULL
-        )
+        self.process = subprocess.Popen(self._command, cwd=ROOT, stdout=subprocess.DEVNULL)
 
     def kill(self) -> None:
         self.process.kill()
@@ -424,9 +423,7 @@ def test_nobody_is_recorded_unknowingly(
         )
         command = ["record", str(tmp_path / "out"), "--config", str(config), "--consent"]
         seconds = ["--seconds", "1" if ending == "in time" else "60"]
-        process = subprocess.Popen(
-            [sys.executable, "-m", "edge", *command, *seconds], cwd=Path(__file__).parents[3]
-        )
+        process = subprocess.Popen([sys.executable, "-m", "edge", *command, *seconds], cwd=ROOT)
         try:
             began = valid("status", status.next("posekernel/hall/status", 30.0)[0])
             assert (began["state"], began["recording"]) == ("online", True)

@@ -15,6 +15,7 @@ from edge.sources.session.dataset import (
     write_sample,
 )
 from tests.support.bodies import CAMERA, compact_rig, seen, standing
+from tests.support.datasets import make_public
 
 
 def make_ours(root: Path, samples: int = 3) -> Path:
@@ -24,18 +25,6 @@ def make_ours(root: Path, samples: int = 3) -> Path:
         joints = standing(1.7, (0.0, 2.0 + k))
         rir = np.random.default_rng(k).normal(size=(6, 640)).astype(np.float32)
         write_sample(env, Sample(str(k), rir, joints, seen(joints), {"pose": "stand"}))
-    return env
-
-
-def make_public(root: Path, joints: int = 49, scale: float = 1.0) -> Path:
-    env = root / "environment2"
-    (env / "0").mkdir(parents=True)
-    sensors = np.array([[-1, 0.2, 0], [1, 0.2, 0], [-1, -0.8, 0.1], [1, -0.8, 0.1]])
-    np.save(env / "audio_sensor_loc.npy", sensors * scale)
-    gnd = np.zeros((joints, 3))
-    gnd[:25] = np.nan_to_num(standing())
-    np.save(env / "0" / "gnd.npy", gnd * scale)
-    np.save(env / "0" / "rir.npy", np.random.default_rng(0).normal(size=(4, 4800)))
     return env
 
 

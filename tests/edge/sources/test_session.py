@@ -22,6 +22,7 @@ from edge.core.errors import EndOfStreamError, SessionError
 from edge.core.rig import Camera, Rig
 from edge.sources.session.reader import FrameReader, SessionWriter, load_session
 from edge.sources.session.replay import open_replay
+from tests.support import ROOT
 
 X = ExcitationConfig(
     sample_rate_hz=16000, band_hz=(2000.0, 7500.0), period_s=0.05, level_dbfs=-20.0
@@ -250,7 +251,7 @@ def test_a_killed_recording_loads_up_to_the_kill(tmp_path):
     )
     subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "killed")],
-        cwd=Path(__file__).parents[3],
+        cwd=ROOT,
         check=False,
     )
     s = load_session(tmp_path / "killed")

@@ -13,10 +13,11 @@ from edge import __version__
 from edge.__main__ import main
 from edge.sources.session.dataset import Sample, write_environment, write_sample
 from edge.tools.app import DEMO_SESSION
-from tests.edge.core.test_config import GOOD
-from tests.edge.output.test_schemas import problems
+from tests.support import ROOT
 from tests.support.bodies import compact_rig, seen, standing
-from tests.support.mosquitto import free_port
+from tests.support.broker.mosquitto import free_port
+from tests.support.config_files import GOOD
+from tests.support.messages import problems
 
 REPLAY = """
 [device]
@@ -96,7 +97,7 @@ def test_unreadable_model(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     models = tmp_path / "models"
-    shutil.copytree(Path(__file__).parents[3] / "edge" / "models", models)
+    shutil.copytree(ROOT / "edge" / "models", models)
     (models / "pose_landmark_full.tflite").write_bytes(b"not a model")
     monkeypatch.setattr("edge.sensor.pipeline.MODELS", models)
     assert "pose_landmark_full.tflite" in fails(capsys, "replay", DEMO_SESSION)

@@ -6,7 +6,7 @@ from scipy.special import eval_legendre, spherical_jn, spherical_yn
 
 from export.acoustics.physical_optics import PeriodGrid, deposit_arrivals, free_field_response
 from export.acoustics.surface import Surface, sample_mesh
-from tests.export.acoustics.test_surface import icosphere
+from tests.support.reference import icosphere
 
 pytestmark = pytest.mark.export
 

@@ -10,7 +10,7 @@ from export.acoustics.late_tail import LateTail
 from export.acoustics.physical_optics import PeriodGrid
 from export.acoustics.random_room import random_room
 from export.acoustics.room import Box, Room, body_response, empty_response, wall_images
-from tests.export.acoustics.test_surface import STANDING
+from tests.support.bodies import STANDING
 
 pytestmark = pytest.mark.export
 

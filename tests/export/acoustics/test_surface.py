@@ -5,44 +5,10 @@ import pytest
 
 from export.acoustics.capsules import body_surface, capsule_surface, capsules_from_joints, stature
 from export.acoustics.surface import MeshSampler, Surface, roughen, sample_mesh, visibility
+from tests.support.bodies import STANDING
+from tests.support.reference import icosphere
 
 pytestmark = pytest.mark.export
-
-STANDING = np.array(
-    [  # BODY_25, camera frame (y down), facing the camera at 3 m, feet on a floor 1.2 m below it
-        [0.0, -0.38, 2.9], [0.0, -0.2, 3.0], [-0.18, -0.2, 3.0], [-0.22, 0.1, 3.0], [-0.23, 0.35, 2.97], [0.18, -0.2, 3.0],
-        [0.22, 0.1, 3.0], [0.23, 0.35, 2.97], [0.0, 0.3, 3.0], [-0.09, 0.3, 3.0], [-0.1, 0.71, 3.0], [-0.1, 1.12, 3.02],
-        [0.09, 0.3, 3.0], [0.1, 0.71, 3.0], [0.1, 1.12, 3.02], [-0.03, -0.42, 2.92], [0.03, -0.42, 2.92],
-        [-0.07, -0.4, 3.0], [0.07, -0.4, 3.0], [0.12, 1.17, 2.84], [0.15, 1.17, 2.87], [0.1, 1.17, 3.06],
-        [-0.12, 1.17, 2.84], [-0.15, 1.17, 2.87], [-0.1, 1.17, 3.06],
-    ]
-)  # fmt: skip
-
-
-def icosphere(radius, splits):
-    p = (1 + 5**0.5) / 2
-    v = np.array([[-1, p, 0], [1, p, 0], [-1, -p, 0], [1, -p, 0], [0, -1, p], [0, 1, p], [0, -1, -p], [0, 1, -p],
-                  [p, 0, -1], [p, 0, 1], [-p, 0, -1], [-p, 0, 1]])  # fmt: skip
-    f = np.array([[0, 11, 5], [0, 5, 1], [0, 1, 7], [0, 7, 10], [0, 10, 11], [1, 5, 9], [5, 11, 4], [11, 10, 2], [10, 7, 6],
-                  [7, 1, 8], [3, 9, 4], [3, 4, 2], [3, 2, 6], [3, 6, 8], [3, 8, 9], [4, 9, 5], [2, 4, 11], [6, 2, 10],
-                  [8, 6, 7], [9, 8, 1]])  # fmt: skip
-    for _ in range(splits):
-        mid = [(v[f[:, a]] + v[f[:, b]]) / 2 for a, b in ((0, 1), (1, 2), (2, 0))]
-        n, k = len(v), len(f)
-        v = np.concatenate([v, *mid])
-        m = n + np.arange(3 * k).reshape(3, k)
-        f = np.concatenate(
-            [
-                np.stack(t, 1)
-                for t in (
-                    (f[:, 0], m[0], m[2]),
-                    (f[:, 1], m[1], m[0]),
-                    (f[:, 2], m[2], m[1]),
-                    tuple(m),
-                )
-            ]
-        )
-    return radius * v / np.linalg.norm(v, axis=1, keepdims=True), f
 
 
 @pytest.mark.parametrize("splits", [1, 3, 5])  # coarser and finer than the spacing

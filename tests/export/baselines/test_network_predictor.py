@@ -11,8 +11,8 @@ from edge.core.pose import LiftedPose
 from edge.lifting.registry import MODELS
 from edge.sources.session.dataset import Environment, Sample
 from export.baselines.network_predictor import NetworkPredictor
-from tests.edge.lifting.test_geometric_lifter import BAND, RATE, echo
 from tests.support.bodies import compact_rig, seen, standing
+from tests.support.lifter_scene import BAND, RATE, echo
 
 pytestmark = pytest.mark.export
 

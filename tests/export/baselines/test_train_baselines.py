@@ -14,8 +14,8 @@ from export.baselines.mlp import mlp_from
 from export.baselines.predictors import PREDICTORS
 from export.baselines.train_baselines import BaselineTraining, sigma_factor, train_baselines
 from export.baselines.trainable import SIGMA_COVERAGE, TrainableMlp, pinball
-from tests.export.evaluate.test_evaluation import make_dataset
 from tests.support.bodies import compact_rig, seen, standing
+from tests.support.datasets import make_dataset
 
 pytestmark = pytest.mark.export
 

@@ -12,34 +12,16 @@ import pytest
 
 from edge.core.errors import ConfigError, ModelError, SessionError
 from edge.core.pose import LiftedPose
-from edge.sources.session.dataset import Environment, Sample, write_environment, write_sample
+from edge.sources.session.dataset import Environment, Sample
 from export.__main__ import main
 from export.baselines.predictors import PREDICTORS, Predictor, make_predictor
 from export.evaluate.evaluation import TOO_FEW, evaluate, sample_facts
-from tests.edge.sources.test_dataset import make_public
-from tests.support.bodies import compact_rig, seen, standing
+from tests.support.bodies import seen, standing
+from tests.support.datasets import make_dataset, make_public
 
 pytestmark = pytest.mark.export
 
 RATE, BAND = 16000.0, (2000.0, 7500.0)
-
-
-def make_dataset(root: Path, samples: int = 6, rooms: int = 2) -> Path:
-    """People every 40 cm from 1.8 m on; the response holds noise only."""
-    for room in range(rooms):
-        env = root / f"environment{room + 1}"
-        write_environment(env, compact_rig(), RATE, BAND)
-        for k in range(samples):
-            joints = standing(1.7, (0.0, 1.8 + 0.4 * k))
-            rir = np.random.default_rng(k).normal(size=(6, 640)).astype(np.float32)
-            info = {
-                "pose": "stand" if k % 2 else "reach",
-                "room": f"room {room}",
-                "sir_db": 4.0 * k - 3.0,
-                "height_m": 1.7,
-            }
-            write_sample(env, Sample(str(k), rir, joints, seen(joints), info))
-    return root
 
 
 def off_by(error_m: Callable[[Sample], float], sigma_m: float = 0.1) -> Predictor:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge.lifting.network_lifter import NetworkLifter
+from tests.support import ROOT
 from tests.support.bodies import compact_rig, seen, standing
 
 pytestmark = [pytest.mark.export, pytest.mark.train]
@@ -23,9 +24,7 @@ def test_make_model_ends_with_both_forms_evaluated(tmp_path: Path) -> None:
         "SAMPLES_debug=40 40 20",
         *folders,
     ]
-    done = subprocess.run(
-        command, cwd=Path(__file__).parents[3], capture_output=True, text=True, timeout=900
-    )
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr[-3000:]
     table = [line for line in done.stdout.splitlines() if line.startswith("|")]
     names = (

@@ -12,23 +12,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support import ROOT
+
 torch = pytest.importorskip(
     "torch", reason="PyTorch is not installed: pip install 'posekernel[train]'"
 )
 
-from edge import ray_decoder  # noqa: E402
 from edge.core.errors import ConfigError, ModelError  # noqa: E402
+from edge.lifting import ray_decoder  # noqa: E402
 from edge.lifting.frustum import FrustumSpec, frustum_sound, pairs_for  # noqa: E402
 from edge.lifting.mirror import MIRROR, mirrored, mirrored_rig  # noqa: E402
 from edge.lifting.network_forms import form_of  # noqa: E402
 from edge.lifting.network_lifter import NetworkLifter, load_card  # noqa: E402
-from edge.lifting.rays import CHANNELS, CONTEXT, FEATURES, N_JOINTS, RaySpec, keypoint_view  # noqa: E402
-from edge.sources.session.dataset import Sample, write_environment, write_sample  # noqa: E402
+from edge.lifting.rays import CHANNELS, CONTEXT, FEATURES, N_JOINTS, keypoint_view  # noqa: E402
 from export.train.batches import fusion_batch, observed_view, see  # noqa: E402
 from export.train.configuration import (
     CONFIGS,
     TrainConfig,
-    VisionTraining,
     config_from,
     named_config,
     with_settings,
@@ -39,45 +39,13 @@ from export.train.shipped import load_shipped, refit_norms  # noqa: E402
 from export.train.training import load_networks, train  # noqa: E402
 from export.train.training_samples import Augmentation, SoundSet, scaled_rig  # noqa: E402
 from export.train.volume_network import VolumeConfig, VolumeNet  # noqa: E402
-from tests.edge.lifting.test_rays import BAND, CAMERA, RATE, echoes, make_rig, seen, standing  # noqa: E402
+from tests.export.train.tiny import TINY  # noqa: E402
+from tests.support.lifter_scene import CAMERA, RATE, echoes, make_rig, seen, standing  # noqa: E402
 
 pytestmark = [pytest.mark.export, pytest.mark.train]
 
-TINY = replace(
-    CONFIGS["debug"],
-    steps=6,
-    validate=3,
-    batch=4,
-    held_out=6,
-    warm_up=2,
-    vision_training=VisionTraining(people=24, held_out=8, errors=20, steps=6, batch=8),
-    vision=VisionConfig(width=16, blocks=1),
-    ray=RayConfig(spec=RaySpec(bins=32), width=16, hidden=16, dilations=(1, 2)),
-    volume=VolumeConfig(spec=FrustumSpec(side=6, bins=12, pairs=3), audio=4, width=8, hidden=16),
-)
 FORMS = ("ray", "volume")
-MODELS = Path(__file__).parents[3] / "edge/models"
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Point-like people before a ring of six microphones, with noise, in the dataset format."""
-    path = tmp_path_factory.mktemp("points")
-    rng = np.random.default_rng(3)
-    for split, count in (("train", 8), ("val", 6)):
-        rig = make_rig(CAMERA)
-        environment = path / split / "environment1"
-        write_environment(environment, rig, RATE, BAND)
-        for k in range(count):
-            joints = np.full((25, 3), np.nan)
-            joints[:15] = standing(rng.uniform(1.8, 3.8), CAMERA, rng.uniform(-0.3, 0.3))
-            clean = echoes(joints[:15], rig).analytic.real.astype(np.float32)
-            noisy = clean + 0.1 * clean.std() * rng.normal(size=clean.shape).astype(np.float32)
-            write_sample(
-                environment,
-                Sample(str(k), noisy, joints, seen(joints[:15], CAMERA), {"sir_db": 20.0}, clean),
-            )
-    return path
+MODELS = ROOT / "edge/models"
 
 
 @pytest.fixture(scope="module", params=FORMS)
@@ -488,7 +456,7 @@ def test_two_processes_learn_as_one(dataset: Path, trained: Path, tmp_path: Path
             else ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
         )
         environment = os.environ | {
-            "PYTHONPATH": str(Path(__file__).parents[3]),
+            "PYTHONPATH": str(ROOT),
             "OMP_NUM_THREADS": "1",
         }
         subprocess.run(

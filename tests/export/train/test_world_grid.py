@@ -20,7 +20,7 @@ from export.train.training import load_networks, train  # noqa: E402
 from export.train.training_samples import SoundSet  # noqa: E402
 from export.train.volume_network import VolumeConfig  # noqa: E402
 from export.train.world_grid import WorldSpec, decode_world, world_target  # noqa: E402
-from tests.export.train.test_training import TINY, dataset  # noqa: E402, F401
+from tests.export.train.tiny import TINY  # noqa: E402
 
 pytestmark = [pytest.mark.export, pytest.mark.train]
 

@@ -17,8 +17,9 @@ import numpy as np
 
 from edge.sources.session.reader import load_session
 from edge.tools.app import DEMO_SESSION
-from tests.support.alsa_device import device_settings, make_alsa_device
-from tests.support.mosquitto import Mosquitto, free_port
+from tests.support.alsa_device import make_alsa_device
+from tests.support.broker.mosquitto import Mosquitto, free_port
+from tests.support.config_files import device_settings
 
 NAME = "endurance"
 WATCHDOG_S = 15.0

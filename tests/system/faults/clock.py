@@ -4,9 +4,10 @@ import os
 import struct
 from pathlib import Path
 
+from tests.support import ROOT
 from tests.support.compiled import shared_library
 
-SOURCE = Path(__file__).parents[2] / "support" / "clock" / "stepped.c"
+SOURCE = ROOT / "tests" / "support" / "clock" / "stepped.c"
 
 
 class SteppedClock:

@@ -20,10 +20,12 @@ import paho.mqtt.client as paho
 
 from edge.sources.session.reader import load_session
 from edge.tools.app import DEMO_SESSION
-from tests.edge.output.test_publisher import Subscriber
-from tests.support.alsa_device import AlsaTestDevice, device_settings, make_alsa_device
-from tests.support.mosquitto import Mosquitto
-from tests.system.faults.relay import Relay
+from tests.support import ROOT
+from tests.support.alsa_device import AlsaTestDevice, make_alsa_device
+from tests.support.broker.mosquitto import Mosquitto
+from tests.support.broker.relay import Relay
+from tests.support.broker.subscriber import Subscriber
+from tests.support.config_files import device_settings
 
 START_S = 180.0  # on a machine that many share
 SOUND = "sound"
@@ -60,7 +62,7 @@ class Device:
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "edge", "run", "--config", str(self.config)],
-                cwd=Path(__file__).parents[3],
+                cwd=ROOT,
                 env=os.environ | self.card.env | self.env,
                 stdout=subprocess.DEVNULL,
                 stderr=log,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.mosquitto import needs_mosquitto
+from tests.support.broker.mosquitto import needs_mosquitto
 from tests.system.faults.row import RowSkippedError
 from tests.system.faults.rows import ROWS
 

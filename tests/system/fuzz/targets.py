@@ -36,6 +36,7 @@ from edge.sources.session.reader import (
     load_session,
 )
 from edge.sources.session.replay import open_replay
+from tests.support import ROOT
 
 Target = Callable[[bytes], None]
 _COMMANDS = ("sensing", "mute", "level", "quiet_hours", "recalibrate", "reload", "x")
@@ -216,7 +217,7 @@ TARGETS: dict[str, Target] = {
 
 def seeds() -> dict[str, list[bytes]]:
     """Valid inputs to begin from."""
-    root = Path(__file__).parents[3]
+    root = ROOT
 
     def archive(**arrays: object) -> bytes:
         file = io.BytesIO()

@@ -17,6 +17,7 @@ from edge.output.mqtt import embedded_broker as broker_module
 from edge.output.mqtt.broker_visit import check
 from edge.output.mqtt.embedded_broker import EmbeddedBroker, Kind, find_mosquitto
 from edge.output.mqtt.publisher import MqttPublisher
+from tests.support import ROOT
 
 KINDS = [
     pytest.param(
@@ -118,7 +119,7 @@ def test_no_orphan_when_the_parent_is_killed(how: signal.Signals) -> None:
         "b = EmbeddedBroker('mosquitto'); b.start()\n"
         "print(b._server._process.pid, flush=True); time.sleep(60)"
     )
-    root = Path(__file__).parents[3]
+    root = ROOT
     parent = subprocess.Popen(
         [sys.executable, "-c", program], cwd=root, stdout=subprocess.PIPE, text=True
     )

@@ -5,7 +5,6 @@ messages that are wrong.
 import copy
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,29 +15,16 @@ from edge.output.messages.echo_profile import BINS, envelope_message
 from edge.output.messages.payloads import (
     EventKind,
     Message,
-    encode,
     event_message,
     pose_message,
     status_message,
     summary_message,
 )
-from tests.edge.output.test_payloads import an_estimate
+from tests.support.messages import an_estimate, problems, schema
 
 AXIS = np.linspace(0.5, 6.0, BINS + 1)
 
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
-
-
-def schema(name: str) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads((SCHEMAS / f"{name}.json").read_text())
-    return loaded
-
-
-def problems(name: str, message: Message) -> list[str]:
-    validator = jsonschema.Draft202012Validator(schema(name))
-    return [
-        f"{e.json_path}: {e.message}" for e in validator.iter_errors(json.loads(encode(message)))
-    ]
 
 
 def an_event(

@@ -12,8 +12,8 @@ from edge.output.messages.echo_profile import BINS, EnvelopeKeeper, echo_profile
 from edge.output.messages.payloads import Message
 from edge.sensor.pipeline import PeriodResponses, Pipeline
 from edge.sound.pose_kernel import Kernels, make_kernels
-from tests.edge.output.test_schemas import problems
 from tests.support.bodies import compact_rig
+from tests.support.messages import problems
 
 C, RATE_HZ = 343.0, 16000.0
 EDGES_M = np.linspace(0.5, 6.0, BINS + 1)

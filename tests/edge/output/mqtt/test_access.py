@@ -13,8 +13,10 @@ from edge.__main__ import main
 from edge.core.config import load_config
 from edge.output.mqtt.access import PASSWORD_VARIABLE
 from edge.output.mqtt.publisher import MqttPublisher
-from tests.edge.output.test_publisher import password_file, until
-from tests.support.mosquitto import Authority, Mosquitto, needs_mosquitto
+from tests.support import ROOT
+from tests.support.broker.mosquitto import Authority, Mosquitto, needs_mosquitto
+from tests.support.broker.subscriber import password_file
+from tests.support.waiting import until
 
 pytestmark = needs_mosquitto
 
@@ -65,7 +67,7 @@ class Site:
 id = "{device}"
 [source]
 kind = "replay"
-path = "{Path(__file__).parents[3] / "edge" / "sessions" / "demo"}"
+path = "{ROOT / "edge" / "sessions" / "demo"}"
 [mqtt]
 host = "127.0.0.1"
 port = {broker.port}

@@ -28,18 +28,18 @@ from edge.output.messages.payloads import (
     summary_message,
 )
 from edge.output.mqtt.publisher import MqttPublisher
-from tests.edge.output.test_payloads import an_estimate
-from tests.edge.output.test_publisher import Subscriber, until
-from tests.support.mosquitto import Mosquitto, needs_mosquitto
+from tests.support import ROOT
+from tests.support.broker.mosquitto import Mosquitto, needs_mosquitto
+from tests.support.broker.subscriber import Subscriber
+from tests.support.messages import an_estimate
+from tests.support.waiting import until
 
 CONFIG = MqttConfig()
 TOPIC = "homeassistant/device/posekernel_hall/config"
-README = Path(__file__).parents[3] / "README.md"
-HOME_ASSISTANT_SCHEMAS = Path(__file__).parents[2] / "support" / "homeassistant_schemas.py"
+README = ROOT / "README.md"
+HOME_ASSISTANT_SCHEMAS = Path(__file__).parent / "homeassistant_schemas.py"
 HOME_ASSISTANT_PYTHON = Path(
-    os.environ.get(
-        "HOME_ASSISTANT_PYTHON", Path(__file__).parents[3] / ".venv-homeassistant/bin/python"
-    )
+    os.environ.get("HOME_ASSISTANT_PYTHON", ROOT / ".venv-homeassistant/bin/python")
 )
 
 

@@ -21,9 +21,9 @@ from edge.output.messages.summary import ABSENT_S
 from edge.sensor.console import Console
 from edge.sensor.run import run
 from edge.tools.app import DEMO_SESSION
-from tests.edge.output.test_publisher import Subscriber
-from tests.support.acting import figure, lying, noisy, seated
-from tests.support.mosquitto import Mosquitto, needs_mosquitto
+from tests.support.bodies import figure, lying, noisy, seated
+from tests.support.broker.mosquitto import Mosquitto, needs_mosquitto
+from tests.support.broker.subscriber import Subscriber
 
 HIDDEN = np.full((15, 3), np.nan)  # nobody is found
 

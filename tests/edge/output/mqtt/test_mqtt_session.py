@@ -9,8 +9,9 @@ import pytest
 
 from edge.output.mqtt.publisher import MqttPublisher
 from export.studies.broker_load import measure_load
-from tests.edge.output.test_publisher import Subscriber, config_for, until
-from tests.support.mosquitto import Mosquitto, needs_mosquitto
+from tests.support.broker.mosquitto import Mosquitto, needs_mosquitto
+from tests.support.broker.subscriber import Subscriber, config_for
+from tests.support.waiting import until
 
 pytestmark = needs_mosquitto
 COMMAND = "posekernel/hall/cmd/sensing"

@@ -21,8 +21,10 @@ from edge.output.mqtt.outbox import _SCHEMA, Outbox
 from edge.output.mqtt.publisher import MqttPublisher
 from edge.tools.app import DEMO_SESSION
 from export.studies.delivery import measure
-from tests.edge.output.test_publisher import SECRET, Subscriber, config_for, password_file, until
-from tests.support.mosquitto import Mosquitto, needs_mosquitto
+from tests.support import ROOT
+from tests.support.broker.mosquitto import Mosquitto, needs_mosquitto
+from tests.support.broker.subscriber import SECRET, Subscriber, config_for, password_file
+from tests.support.waiting import until
 
 EVENT = "posekernel/hall/event"
 
@@ -83,7 +85,7 @@ def test_the_whole_program_delivers_after_a_kill_what_it_saw_before(tmp_path: Pa
         )
         command = [sys.executable, "-m", "edge", "run", "--config", str(config)]
         broker.kill()
-        first = subprocess.Popen(command, cwd=Path(__file__).parents[3], stdout=subprocess.DEVNULL)
+        first = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
         try:
             assert until((tmp_path / "hall.outbox").exists, 60.0)
             assert until(lambda: Outbox(tmp_path / "hall.outbox").depth, 10.0)
@@ -92,9 +94,7 @@ def test_the_whole_program_delivers_after_a_kill_what_it_saw_before(tmp_path: Pa
             first.wait()
         broker.start()
         with Subscriber(broker, EVENT) as seen:
-            second = subprocess.Popen(
-                command, cwd=Path(__file__).parents[3], stdout=subprocess.DEVNULL
-            )
+            second = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
             try:
                 before, after = seen.next(EVENT, 60.0)[0], seen.next(EVENT, 60.0)[0]
             finally:
@@ -291,7 +291,7 @@ print(json.dumps([first, big, full, during, last, outbox.trouble]))
         [sys.executable, "-c", program],
         capture_output=True,
         text=True,
-        cwd=Path(__file__).parents[3],
+        cwd=ROOT,
         check=True,
     )
     first, big, full, during, last, after = json.loads(done.stdout)
@@ -324,7 +324,7 @@ os._exit(0)
         [sys.executable, "-c", program],
         capture_output=True,
         text=True,
-        cwd=Path(__file__).parents[3],
+        cwd=ROOT,
         check=True,
     )
     given, trouble = json.loads(done.stdout)

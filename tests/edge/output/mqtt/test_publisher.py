@@ -1,35 +1,32 @@
 import gc
 import itertools
-import json
 import logging
 import os
-import queue
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import paho.mqtt.client as paho
 import pytest
-from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.core.config import MqttConfig
 from edge.output.mqtt.access import PASSWORD_VARIABLE
 from edge.output.mqtt.broker_visit import check
 from edge.output.mqtt.connection import MAX_IN_FLIGHT
 from edge.output.mqtt.publisher import MqttPublisher
-from tests.support.mosquitto import Authority, Mosquitto, free_port, needs_mosquitto
-from tests.system.faults.relay import Relay
+from tests.support import ROOT
+from tests.support.broker.mosquitto import Authority, Mosquitto, free_port, needs_mosquitto
+from tests.support.broker.relay import Relay
+from tests.support.broker.subscriber import SECRET, Subscriber, config_for, password_file
+from tests.support.waiting import until
 
 pytestmark = needs_mosquitto
-SECRET = "corr3ct-h0rse-b4ttery"
 POSE = {"schema": "posekernel.pose/1", "sequence": 1}
 
 
@@ -49,73 +46,10 @@ def broker(tmp_path: Path) -> Iterator[Mosquitto]:
         yield b
 
 
-def config_for(broker: Mosquitto, **changes: Any) -> MqttConfig:
-    return replace(MqttConfig(host="127.0.0.1", port=broker.port, discovery=False), **changes)
-
-
-def password_file(folder: Path, password: str = SECRET) -> str:
-    path = folder / "password"
-    path.write_text(password + "\n")
-    return str(path)
-
-
 @contextmanager
 def publishing(config: MqttConfig, device_id: str = "hall") -> Iterator[MqttPublisher]:
     with MqttPublisher(config, device_id, source="simulated") as publisher:
         yield publisher
-
-
-class Subscriber:
-    """What another client of the broker sees: (topic, payload, retained) in order."""
-
-    def __init__(
-        self, broker: Mosquitto, topic: str = "#", user: str = "", password: str = ""
-    ) -> None:
-        self.messages: queue.Queue[tuple[str, bytes, bool]] = queue.Queue()
-        self.client = paho.Client(CallbackAPIVersion.VERSION2)
-        if user:
-            self.client.username_pw_set(user, password)
-        subscribed = threading.Event()
-        self.client.on_connect = lambda client, *_: client.subscribe(topic, qos=1)
-        self.client.on_subscribe = lambda *_: subscribed.set()
-        self.client.on_message = lambda _c, _d, m: self.messages.put(
-            (m.topic, bytes(m.payload), m.retain)
-        )
-        self.client.reconnect_delay_set(0.05, 0.1)  # type: ignore[arg-type]
-        self.client.connect(broker.host, broker.port)
-        self.client.loop_start()
-        assert subscribed.wait(5.0)
-
-    def __enter__(self) -> "Subscriber":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.client.disconnect()
-        self.client.loop_stop()
-
-    def next(self, topic: str, timeout_s: float = 5.0) -> tuple[dict[str, Any], bool]:
-        deadline = time.monotonic() + timeout_s
-        while True:
-            got, payload, retained = self.messages.get(
-                timeout=max(0.001, deadline - time.monotonic())
-            )
-            if got == topic:
-                return json.loads(payload), retained
-
-    def drain(self, quiet_s: float = 0.3) -> list[tuple[str, bytes, bool]]:
-        found = []
-        while True:
-            try:
-                found.append(self.messages.get(timeout=quiet_s))
-            except queue.Empty:
-                return found
-
-
-def until(condition: Callable[[], object], timeout_s: float = 5.0) -> bool:
-    deadline = time.monotonic() + timeout_s
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return bool(condition())
 
 
 @pytest.mark.parametrize("protocol", [5, 311])
@@ -312,9 +246,7 @@ def test_last_will_when_the_process_is_killed(broker: Mosquitto) -> None:
         "assert p.wait_connected(5); time.sleep(60)"
     )
     with Subscriber(broker) as seen:
-        process = subprocess.Popen(
-            [sys.executable, "-c", program, str(broker.port)], cwd=Path(__file__).parents[3]
-        )
+        process = subprocess.Popen([sys.executable, "-c", program, str(broker.port)], cwd=ROOT)
         try:
             assert seen.next("posekernel/hall/status", 20.0)[0]["state"] == "online"
             process.send_signal(signal.SIGKILL)
