@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.export, needs_mosquitto]
 
 VIDEO = Path(__file__).parents[1] / "data" / "video"
 EMPTY_S = 4.0  # longer than the start of the program takes
-CAMERAS = (1, 2, 3, 4)
+CAMERAS = (1, *(pytest.param(camera, marks=pytest.mark.slow) for camera in (2, 3, 4)))
 
 
 @dataclass(frozen=True)

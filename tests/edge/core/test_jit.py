@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support import ROOT
 
 SUBSET = (
@@ -18,6 +20,7 @@ SUBSET = (
 )
 
 
+@pytest.mark.slow
 def test_kernels_mean_the_same_without_the_compiler():
     here = Path(__file__).parents[1]
     command = [
@@ -57,6 +60,7 @@ print(warm, compiled_here() - warm, poses)
 """
 
 
+@pytest.mark.slow
 def test_a_run_compiles_nothing_that_warming_up_did_not(tmp_path):
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
     environment.pop("NUMBA_DISABLE_JIT", None)

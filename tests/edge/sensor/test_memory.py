@@ -106,6 +106,7 @@ def test_what_devices_held_in_circles_goes_at_once() -> None:
         gc.enable()
 
 
+@pytest.mark.slow
 @pytest.mark.once
 def test_the_very_first_start_runs_again_without_the_compiler(tmp_path: Path) -> None:
     config = tmp_path / "config.toml"

@@ -241,6 +241,7 @@ def test_leak_takes_in_a_chair_beside_a_moving_body_but_never_a_still_body(moves
     assert low < share < high
 
 
+@pytest.mark.slow
 @hundreds_of_steps
 @pytest.mark.parametrize(("sir", "breath_m", "at_most_db"), [(10.0, 0.004, 1.0), (0.0, 0.004, 2.0)])
 def test_somebody_who_keeps_still_for_an_hour_is_not_learned(sir, breath_m, at_most_db):

@@ -156,6 +156,7 @@ def test_a_chair_that_was_moved_does_no_harm():
     assert found < other - 1.0
 
 
+@pytest.mark.slow
 @hundreds_of_steps
 def test_what_was_learned_lives_through_many_hours_and_degrees():
     rng, room = np.random.default_rng(4), Room(0.4)
@@ -226,6 +227,7 @@ def test_a_microphone_that_is_off_for_a_moment_spoils_nothing(tmp_path):
     background().load(tmp_path / "room.npz")
 
 
+@pytest.mark.slow
 @hundreds_of_steps
 @pytest.mark.parametrize("warmer_c", [2.0, -4.0])
 def test_a_night_without_sound_is_got_over(warmer_c):
@@ -242,6 +244,7 @@ def test_a_night_without_sound_is_got_over(warmer_c):
     assert left[0] < left[1] + 0.5
 
 
+@pytest.mark.slow
 @hundreds_of_steps
 def test_noise_bursts_and_still_air_do_not_wash_it_out():
     rng, room = np.random.default_rng(9), Room(0.4)
@@ -286,6 +289,7 @@ def test_a_silent_room_teaches_nothing_and_breaks_nothing():
     assert change is None or not change.gain.any()
 
 
+@pytest.mark.slow
 @hundreds_of_steps
 def test_still_air_for_ever_teaches_nothing():
     """Of the shipped session's empty room, whose air stands still: late parts that are found in

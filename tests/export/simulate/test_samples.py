@@ -227,6 +227,7 @@ def test_workers_are_counted_and_errors_reach_the_user(tmp_path):
         assert pool.submit(os.getenv, "OMP_NUM_THREADS").result() == "1"
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_taken_up_again_and_nothing_doubles(tmp_path):
     out = tmp_path / "d"
     arguments = [

@@ -314,6 +314,7 @@ needs_home_assistant = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 @needs_home_assistant
 def test_home_assistant_takes_the_readmes_automations_and_is_not_blind() -> None:
     used = automations()
@@ -326,6 +327,7 @@ def test_home_assistant_takes_the_readmes_automations_and_is_not_blind() -> None
         assert used[0]["alias"] in check_with_home_assistant([used[0] | {part: [wrong]}])
 
 
+@pytest.mark.slow
 @needs_home_assistant
 def test_home_assistants_own_schemas_take_it_and_are_not_blind() -> None:
     assert check_with_home_assistant(announcement()) == ""

@@ -75,6 +75,7 @@ def test_events_of_an_offline_sensor_arrive_in_order_after_a_restart(
     assert [m["sequence"] for m in got] == [*first, last] == list(range(first[0], first[0] + 51))
 
 
+@pytest.mark.slow
 @needs_mosquitto
 def test_the_whole_program_delivers_after_a_kill_what_it_saw_before(tmp_path: Path) -> None:
     with Mosquitto(tmp_path / "b") as broker:
