@@ -203,16 +203,13 @@ def sample_body(
     return make_body({first: share, second: 1 - share}, height_m)
 
 
-def pose_body(body: Body, pose: Pose, stretch: Array | None = None) -> PosedBody:
+def pose_body(body: Body, pose: Pose) -> PosedBody:
     """Put a body into a pose, feet (or whatever is lowest) on the floor, mid-hip above the origin.
 
-    stretch: (B,) factors along each bone (from its joint to the next), for `export.bodies.fit`.
     About 1 ms.
     """
     bank = load_bank()
     turn = bone_rotations(body.joints, _big_toes(body), pose)
-    if stretch is not None:
-        turn = turn @ _stretches(body, stretch)
     shift = np.empty((len(PARENTS), 3))
     shift[0] = -turn[0] @ body.joints[0]
     for j in range(1, len(PARENTS)):
@@ -246,16 +243,6 @@ def rest_joints(body: Body) -> Array:
 
 def _big_toes(body: Body) -> Array:
     return rest_joints(body)[list(TOE_JOINTS)]
-
-
-def _stretches(body: Body, factors: Array) -> Array:
-    """Scaling (B, 3, 3) of each bone along its own direction at rest."""
-    out = np.tile(np.eye(3), (len(PARENTS), 1, 1))
-    for j in np.flatnonzero(factors != 1.0):
-        child = PARENTS.index(j)
-        d = body.joints[child] - body.joints[j]
-        out[j] += (factors[j] - 1.0) * np.outer(d, d) / (d @ d)
-    return out
 
 
 def skin(

@@ -7,7 +7,7 @@ from typing import Any
 
 from edge.core.errors import ConfigError
 
-CONFIG_NAMES = ("debug", "debug-volume", "small", "volume", "world", "full")
+CONFIG_NAMES = ("debug", "debug-volume", "small", "volume", "full")
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -14,7 +14,6 @@ from edge.lifting.rays import N_JOINTS, PersonView, RaySpec, make_view
 from export.simulate.people import LEAST_DETECTED, DetectorErrors, Scenes, apply_errors
 from export.train.ray_network import VisionNet
 from export.train.training_samples import Augmentation, Observed, SampleSound, detect
-from export.train.world_grid import WorldSpec, world_inputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +21,7 @@ class Batch:
     """inputs: of the network; sound first, context last. log_depth (B, 15), xy (B, 15, 2), centre
     (B, 2), size (B,) of the view.
 
-    turn: (B, 3, 3) from the person's frame to the camera's. joints: (B, 15, 3) truth in the
+    joints: (B, 15, 3) truth in the
     person's frame [m]. true_sound: (B,) 1 where the kernels are this person's.
     """
 
@@ -31,32 +30,30 @@ class Batch:
     xy: Tensor
     centre: Tensor
     size: Tensor
-    turn: Tensor
     joints: Tensor
     true_sound: Tensor
 
 
 def fusion_batch(
-    heard: Sequence[SampleSound], vision: VisionNet, spec: RaySpec | FrustumSpec
+    samples: Sequence[SampleSound], vision: VisionNet, spec: RaySpec | FrustumSpec
 ) -> tuple[Batch, PersonView]:
     """A batch for the network that has this kind of grid, and the views it was made from."""
-    view = observed_view([h.observed for h in heard])
+    view = observed_view([s.observed for s in samples])
     log_depth, xy = see(vision, view)
-    seen = [(view.one(i), log_depth[i], xy[i], h.kernels, h.rig) for i, h in enumerate(heard)]
-    told = [
-        world_inputs(*s, spec) if isinstance(spec, WorldSpec) else form_of(spec).inputs(*s)
-        for s in seen
+    form = form_of(spec)
+    inputs = [
+        form.inputs(view.one(i), log_depth[i], xy[i], s.kernels, s.rig)
+        for i, s in enumerate(samples)
     ]
-    joints = np.stack([h.joints for h in heard]) @ view.turn
+    joints = np.stack([s.joints for s in samples]) @ view.turn
     batch = Batch(
-        inputs=tuple(_tensor(np.stack(parts)) for parts in zip(*told, strict=True)),
+        inputs=tuple(_tensor(np.stack(parts)) for parts in zip(*inputs, strict=True)),
         log_depth=_tensor(log_depth),
         xy=_tensor(xy),
         centre=_tensor(view.centre),
         size=_tensor(view.size),
-        turn=_tensor(view.turn),
         joints=_tensor(joints),
-        true_sound=torch.tensor([float(h.true_sound) for h in heard]),
+        true_sound=torch.tensor([float(s.true_sound) for s in samples]),
     )
     return batch, view
 

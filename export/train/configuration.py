@@ -11,7 +11,6 @@ from edge.lifting.frustum import FrustumSpec
 from export.train.ray_network import RayConfig, RayNet, VisionConfig, ray_config_from
 from export.train.training_samples import Augmentation
 from export.train.volume_network import VolumeConfig, VolumeNet, volume_config_from
-from export.train.world_grid import WorldSpec
 
 
 @dataclass(frozen=True)
@@ -90,14 +89,6 @@ CONFIGS = {
     "small": TrainConfig(steps=17000, ema=0.999, validate=500, patience=20),
     # A step takes six times as long, half as many samples make up for half of it.
     "volume": TrainConfig(form="volume", steps=4000, batch=32, validate=250, held_out=300),
-    "world": TrainConfig(
-        form="volume",
-        steps=4000,
-        batch=32,
-        validate=250,
-        held_out=300,
-        volume=VolumeConfig(spec=WorldSpec()),
-    ),
     "full": TrainConfig(
         steps=60000,
         ema=0.9995,

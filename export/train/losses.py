@@ -8,7 +8,6 @@ from export.train.batches import Batch
 from export.train.configuration import TrainConfig
 from export.train.ray_network import Decoded, assemble, expected, with_prior
 from export.train.volume_network import decode_volume, volume_target, with_volume_prior
-from export.train.world_grid import WorldSpec, decode_world, world_target
 
 
 def fusion_loss(net: nn.Module, b: Batch, c: TrainConfig) -> tuple[Tensor, float]:
@@ -49,11 +48,6 @@ def _volume(net: nn.Module, b: Batch, c: TrainConfig) -> tuple[Decoded, Tensor]:
     """Every stage's heatmap is held to the joints, the last decides where they are."""
     heats, residual = net.stages(*b.inputs)
     decoded = _decoded_volume(heats[-1], residual, b, c)
-    if isinstance(c.volume.spec, WorldSpec):
-        target = world_target(c.volume.spec, b.joints @ b.turn.transpose(1, 2))
-        return decoded, torch.stack(
-            [_surprise(heat.flatten(1, 3), target.flatten(1, 3)) for heat in heats]
-        ).mean()
     z = b.joints[..., 2]
     place = (b.joints[..., :2] / z[..., None] - b.centre[:, None]) / b.size[:, None, None]
     target = volume_target(
@@ -66,9 +60,6 @@ def _volume(net: nn.Module, b: Batch, c: TrainConfig) -> tuple[Decoded, Tensor]:
 
 
 def _decoded_volume(heat: Tensor, residual: Tensor, b: Batch, c: TrainConfig) -> Decoded:
-    spec, decoding = c.volume.spec, c.volume.decoding
-    if isinstance(spec, WorldSpec):
-        return decode_world(spec, decoding, heat, residual, b.turn, b.centre, b.size)
     return decode_volume(c.volume, heat, residual, b.log_depth, b.xy, b.centre, b.size)
 
 

@@ -30,7 +30,6 @@ from export.train.convert import Inputs, to_float, to_int8
 from export.train.ray_network import VisionNet
 from export.train.training import load_networks
 from export.train.training_samples import Augmentation, SampleSound, SoundSet, folders
-from export.train.world_grid import WorldSpec
 
 Say = Callable[[str], None]
 
@@ -99,10 +98,6 @@ def quantize(
     another network.
     """
     config, vision, fusion, stored = load_networks(checkpoint)
-    if isinstance(config.volume.spec, WorldSpec):
-        raise ModelError(
-            f"{checkpoint}: the world grid is for comparison, no device reads it; train with --config volume or small"
-        )
     name = name or f"lifter_{config.form}"
     samples = SoundSet(folders(data, "val"))
     out.mkdir(parents=True, exist_ok=True)

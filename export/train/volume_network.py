@@ -17,7 +17,6 @@ from edge.lifting.frustum import FrustumSpec
 from edge.lifting.ray_decoder import RESIDUALS, RayDecoding
 from edge.lifting.rays import CONTEXT, N_JOINTS
 from export.train.ray_network import Decoded, assemble
-from export.train.world_grid import WorldSpec
 
 
 @dataclass(frozen=True)
@@ -199,9 +198,8 @@ def volume_config_from(data: dict[str, Any]) -> VolumeConfig:
     """A config out of `dataclasses.asdict`."""
     d = dict(data)
     spec = dict(d.pop("spec"))
-    kind = WorldSpec if "half_width_m" in spec else FrustumSpec
     return VolumeConfig(
-        spec=kind(**spec | {"gate": tuple(spec["gate"])}),
+        spec=FrustumSpec(**spec | {"gate": tuple(spec["gate"])}),
         decoding=RayDecoding(**d.pop("decoding")),
         **d,
     )

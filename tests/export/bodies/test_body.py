@@ -10,7 +10,6 @@ from export.bodies.body import (
     sample_body,
     skin,
 )
-from export.bodies.fit import choose_body, fit_body
 from export.bodies.poses import sample_pose, upright
 from export.bodies.skeleton import Pose
 
@@ -149,46 +148,6 @@ def test_same_seed_same_person():
     a, b = (sample_body(np.random.default_rng(7)) for _ in range(2))
     assert a.index == b.index
     np.testing.assert_array_equal(a.vertices, b.vertices)
-
-
-def test_fit_reaches_measured_joints_and_guesses_the_height():
-    rng = np.random.default_rng(8)
-    errors, heights = [], []
-    for _ in range(8):
-        body = sample_body(rng)
-        joints = pose_body(body, sample_pose(rng, body)).joints + np.array([0.4, 2.5, 0.1])
-        fitted = fit_body(joints)
-        errors.append(np.linalg.norm(fitted.joints - joints, axis=1)[:15])
-        heights.append(abs(fitted.body.height_m / body.height_m - 1))
-    assert np.median(errors) < 0.005
-    assert np.max(errors) < 0.08
-    assert np.median(heights) < 0.05
-
-
-def test_fit_works_without_arms_and_feet_and_in_the_camera_frame():
-    rng = np.random.default_rng(9)
-    body = sample_body(rng)
-    joints = pose_body(body, sample_pose(rng, body, "stand")).joints.astype(np.float64)
-    camera = joints @ np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]) + [0.2, 1.0, 3.0]
-    camera[[3, 4, 6, 7]] = np.nan
-    camera[19:] = np.nan
-    fitted = fit_body(camera, body=body)
-    known = np.isfinite(camera[:15]).all(1)
-    assert np.isfinite(fitted.joints).all()
-    assert np.linalg.norm(fitted.joints[:15] - camera[:15], axis=1)[known].max() < 0.05
-    assert (
-        fitted.joints[[11, 14], 1].min() > fitted.joints[1, 1]
-    )  # ankles below the neck: y points down
-
-
-def test_fit_says_what_is_missing():
-    joints = np.full((25, 3), np.nan)
-    with pytest.raises(ValueError, match="three are needed"):
-        choose_body(joints)
-    with pytest.raises(ValueError, match="both shoulders and both hips"):
-        fit_body(joints)
-    with pytest.raises(ValueError, match=r"\(25, 3\) in BODY_25 order"):
-        fit_body(joints[:15])
 
 
 def test_pose_of_any_body_leaves_bone_lengths_alone():

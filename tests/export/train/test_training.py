@@ -25,8 +25,9 @@ from edge.lifting.mirror import MIRROR, mirrored, mirrored_rig  # noqa: E402
 from edge.lifting.network_forms import form_of  # noqa: E402
 from edge.lifting.network_lifter import NetworkLifter, load_card  # noqa: E402
 from edge.lifting.rays import CHANNELS, CONTEXT, FEATURES, N_JOINTS, keypoint_view  # noqa: E402
+from export.commands.train import CONFIG_NAMES  # noqa: E402
 from export.train.batches import fusion_batch, observed_view, see  # noqa: E402
-from export.train.configuration import (
+from export.train.configuration import (  # noqa: E402
     CONFIGS,
     TrainConfig,
     config_from,
@@ -472,3 +473,7 @@ def test_two_processes_learn_as_one(dataset: Path, trained: Path, tmp_path: Path
     for a, b in zip(one, two, strict=True):
         assert a["loss"] == pytest.approx(b["loss"], rel=0.2)
         assert a["mean"] == pytest.approx(b["mean"], rel=0.2)
+
+
+def test_the_command_line_knows_every_configuration() -> None:
+    assert set(CONFIG_NAMES) == set(CONFIGS)
