@@ -1,26 +1,27 @@
-"""Command line of the workshop; nothing else."""
+"""The command line of posekernel-export."""
 
 import argparse
 import sys
 
 from edge import __version__
 from edge.core.errors import PosekernelError
-from export.commands import (
+from export.commands.networks import evaluate, quantize, train, train_baselines
+from export.commands.simulation import bench_simulate, fit_detector, session, simulate
+from export.commands.studies import (
     bench_peers,
     broker_load,
     calibration,
     compare_levels,
     delivery,
-    evaluate,
     falls,
     first_light,
-    fit_detector,
     overlay,
-    quantize,
-    session,
-    simulate,
-    train,
-    train_baselines,
+)
+
+COMMANDS = (
+    *(simulate, bench_simulate, session, fit_detector),
+    *(train, quantize, train_baselines, evaluate),
+    *(first_light, overlay, falls, calibration, compare_levels, delivery, broker_load, bench_peers),
 )
 
 
@@ -32,23 +33,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"posekernel-export {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (
-        session,
-        bench_peers,
-        delivery,
-        broker_load,
-        first_light,
-        simulate,
-        fit_detector,
-        compare_levels,
-        overlay,
-        evaluate,
-        falls,
-        calibration,
-        train_baselines,
-        train,
-        quantize,
-    ):
+    for command in COMMANDS:
         command.add(commands)
     return parser
 

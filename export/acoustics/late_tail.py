@@ -14,7 +14,7 @@ import numpy as np
 from edge.core.arrays import Array
 from export.acoustics.directivity import pattern_gain
 from export.acoustics.physical_optics import deposit_arrivals
-from export.acoustics.room import Images, Room, wall_images
+from export.acoustics.shoebox import Images, Room, wall_images
 from export.acoustics.surface import Float32Array
 
 LONGEST_PATH_M = 28.0  # 80 ms: with 60 dB of decay in 0.3 s what comes later is 16 dB down

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from edge.core.arrays import Array
-from export.acoustics.room import Box, Room
+from export.acoustics.shoebox import Box, Room
 
 FURNITURE_MARGIN_M = 0.25
 WALL_MARGIN_M = 0.3

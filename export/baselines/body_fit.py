@@ -11,8 +11,9 @@ import numpy as np
 
 from edge.core.arrays import Array
 from edge.core.pose import BONES
+from edge.lifting.rays import N_JOINTS
+from export.baselines.image_network import BaselinePose
 from export.baselines.mlp import Weights
-from export.baselines.vision import N_JOINTS, BaselinePose
 
 BONE_A, BONE_B = np.array(BONES).T
 OFF_RAY = 0.3  # a joint leaves its ray this much less easily than it moves along it

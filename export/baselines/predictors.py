@@ -4,11 +4,8 @@ names that `--lifter` takes.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 from edge.core.errors import ConfigError, ModelError
-from edge.core.pose import LiftedPose
-from edge.sources.session.dataset import Environment, Sample
 from export.baselines.network_predictor import NetworkPredictor
 from export.baselines.sound_baselines import AudioOnly, FirstArrival, Geometric
 from export.baselines.vision_baselines import (
@@ -18,18 +15,7 @@ from export.baselines.vision_baselines import (
     TrueHeight,
     VisionOnly,
 )
-
-
-class Predictor(Protocol):
-    """One form of lifting, run over samples of the dataset format."""
-
-    def __call__(self, sample: Sample, environment: Environment) -> LiftedPose | None:
-        """One pose, or None when too few joints are seen.
-
-        Only an oracle may read sample.joints or sample.info. Raises PosekernelError where the
-        sample lacks what it needs.
-        """
-
+from export.evaluate.evaluation import Predictor
 
 # Each takes the baselines' weights (None: those that ship).
 PREDICTORS: dict[str, Callable[[Path | None], Predictor]] = {

@@ -15,11 +15,12 @@ from edge.core.errors import SessionError
 from edge.core.pose import MID_HIP, LiftedPose
 from edge.core.rig import Rig
 from edge.lifting.geometric_lifter import GeometricLifter
+from edge.lifting.rays import N_JOINTS
 from edge.sound.arrivals import gather_points, gather_points_coherent
 from edge.sound.pose_kernel import Kernels, analytic_signal, make_kernels
 from edge.sources.session.dataset import Environment, Sample
+from export.baselines.image_network import NumpyVisionNet, sample_view
 from export.baselines.mlp import Weights, load_weights, mlp_from
-from export.baselines.vision import N_JOINTS, NumpyVisionNet, sample_view
 from export.baselines.vision_baselines import calibration
 
 # Directions (x/z, y/z) and log-spaced ranges at which the learned baseline hears: what a camera

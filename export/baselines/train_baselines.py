@@ -18,8 +18,9 @@ from edge.core.arrays import Array, FloatArray
 from edge.core.errors import SessionError
 from edge.core.pose import BONES, MID_HIP, Keypoints
 from edge.core.rig import Camera, Rig
+from edge.lifting.rays import N_JOINTS
 from edge.sources.session.dataset import Environment, Sample, require_environments
-from export.baselines.predictors import Predictor
+from export.baselines.image_network import OUTPUTS, view_from
 from export.baselines.sound_baselines import (
     ACROSS,
     DOWN,
@@ -30,7 +31,6 @@ from export.baselines.sound_baselines import (
     sound_features,
 )
 from export.baselines.trainable import SIGMA_COVERAGE, TrainableMlp, pinball, require_torch
-from export.baselines.vision import N_JOINTS, OUTPUTS, view_from
 from export.baselines.vision_baselines import (
     AssumedHeight,
     DepthRegression,
@@ -38,6 +38,7 @@ from export.baselines.vision_baselines import (
     TrueHeight,
     VisionOnly,
 )
+from export.evaluate.evaluation import Predictor
 from export.evaluate.metrics import joint_errors
 from export.simulate.people import (
     People,

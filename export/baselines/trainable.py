@@ -7,21 +7,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.core.errors import ConfigError
 from export.baselines.mlp import LEAK
+from export.extras import optional
 
 SIGMA_COVERAGE = 0.683  # share of the errors that 1 sigma shall hold
 
 
 def require_torch() -> Any:
     """The torch module. Raises ConfigError where it is not installed."""
-    try:
-        import torch
-    except ImportError as e:
-        raise ConfigError(
-            "training needs PyTorch, which is not installed: pip install 'posekernel[train]'"
-        ) from e
-    return torch
+    return optional("torch", "training", "train")
 
 
 class TrainableMlp:

@@ -13,17 +13,17 @@ from edge.core.arrays import Array
 from edge.core.errors import SessionError
 from edge.core.pose import LiftedPose
 from edge.core.rig import Camera
+from edge.lifting.rays import N_JOINTS
 from edge.sources.session.dataset import Environment, Sample
 from export.baselines.body_fit import fit_body, population_from
-from export.baselines.mlp import Weights, load_weights, mlp_from
-from export.baselines.vision import (
-    N_JOINTS,
+from export.baselines.image_network import (
     BaselinePose,
     NumpyVisionNet,
     TurnedView,
     bounded_sigma,
     sample_view,
 )
+from export.baselines.mlp import Weights, load_weights, mlp_from
 
 CAMERA_HEIGHT_SIGMA_M = 0.02
 # 1-sigma of how far over the floor the lowest ankle is beyond a standing person's: heels, steps,

@@ -7,27 +7,37 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from edge.core.arrays import Array
 from edge.core.errors import PosekernelError, SessionError
-from edge.core.pose import MID_HIP
+from edge.core.pose import MID_HIP, LiftedPose
 from edge.core.rig import Camera
+from edge.lifting.rays import N_JOINTS
 from edge.sources.session.dataset import Environment, Sample, require_environments
-from export.baselines.predictors import Predictor
 from export.evaluate.metrics import Interval, rank_correlation, sample_errors, summarise
 
 Summary = dict[str, Interval]
 
-N_JOINTS = 15
 TOO_FEW = "too few joints are seen for a pose"
 UNKNOWN = "unknown"
 DISTANCE_EDGES_M = (1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0)
 NEAREST_M = 0.1  # what is nearer to the camera than this is not in view
 SIR_EDGES_DB = (0.0, 5.0, 10.0, 15.0, 20.0)
+
+
+class Predictor(Protocol):
+    """One form of lifting, run over samples of the dataset format."""
+
+    def __call__(self, sample: Sample, environment: Environment) -> LiftedPose | None:
+        """One pose, or None when too few joints are seen.
+
+        Only an oracle may read sample.joints or sample.info. Raises PosekernelError where the
+        sample lacks what it needs.
+        """
 
 
 @dataclass(frozen=True, eq=False)

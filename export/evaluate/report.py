@@ -3,11 +3,11 @@ elsewhere.
 """
 
 import base64
-import importlib.util
 from html import escape
 from pathlib import Path
 
-from edge.core.errors import ConfigError, SessionError
+from edge.core.errors import SessionError
+from export.evaluate import report_figures as figures
 from export.evaluate.evaluation import Evaluation, Summary
 from export.evaluate.metrics import MEASURES
 from export.evaluate.tables import BY_NAME, COLUMNS, MOST_ROOMS, format_interval, worst_rooms
@@ -26,10 +26,6 @@ def write_report(evaluation: Evaluation, path: Path) -> None:
     """Write the report of one lifter. Raises ConfigError without matplotlib, SessionError where the
     file cannot be written.
     """
-    if importlib.util.find_spec("matplotlib") is None:
-        raise ConfigError(
-            "the report needs matplotlib, which is not installed: pip install 'posekernel[export]'"
-        )
     html = make_report(evaluation)
     try:
         path.write_text(html, encoding="utf-8")
@@ -39,8 +35,6 @@ def write_report(evaluation: Evaluation, path: Path) -> None:
 
 def make_report(evaluation: Evaluation) -> str:
     """The report's HTML."""
-    from export.evaluate import report_figures as figures
-
     e = evaluation
     parts = [
         f"<h1>{escape(e.lifter)} on {escape(e.dataset)}</h1>",

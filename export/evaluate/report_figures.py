@@ -5,13 +5,12 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from edge.core.arrays import Array
 from edge.core.pose import BONES, JOINTS
 from export.evaluate.evaluation import Evaluation
 from export.evaluate.metrics import joint_errors
+from export.extras import optional
 
 DPI = 100
 TRUE, PREDICTED, GREY = "#2b6cb0", "#d9480f", "#888888"
@@ -170,8 +169,9 @@ def _png(
     size: tuple[float, float],
     layout: Literal["constrained"] | None = "constrained",
 ) -> bytes:
-    figure = Figure(figsize=size, dpi=DPI, layout=layout)
-    FigureCanvasAgg(figure)
+    agg = optional("matplotlib.backends.backend_agg", "the report")
+    figure = optional("matplotlib.figure", "the report").Figure(size, dpi=DPI, layout=layout)
+    agg.FigureCanvasAgg(figure)
     draw(figure)
     out = io.BytesIO()
     figure.savefig(out, format="png")

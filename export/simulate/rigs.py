@@ -15,7 +15,7 @@ from edge.core.errors import ConfigError
 from edge.core.profiles import load_array
 from edge.core.rig import Camera, Rig, speed_of_sound
 from export.acoustics.directivity import Directivity, sample_directivity
-from export.simulate.recording import ChannelLayout
+from export.simulate.electronics import ChannelLayout
 
 RING = np.radians(60.0 * np.arange(6))
 

@@ -25,12 +25,13 @@ from edge.sources.session.writer import FULL_SCALE
 from export.acoustics.directivity import Directivity
 from export.acoustics.late_tail import LateTail
 from export.acoustics.physical_optics import PeriodGrid
-from export.acoustics.room import Room, body_response, empty_response
+from export.acoustics.room_response import body_response, empty_response
+from export.acoustics.shoebox import Room
 from export.acoustics.surface import Float32Array, MeshSampler, Surface, roughen
 from export.bodies.body import Split, load_bank, make_body, pose_body
 from export.bodies.poses import upright
 from export.simulate.conditions import CONDITIONS, joints_in_view
-from export.simulate.recording import Electronics, Recorder, noise_for_sir, random_response
+from export.simulate.electronics import Electronics, Recorder, noise_for_sir, random_response
 from export.simulate.scenes import Scene, ScenePerson, make_scene, scene_rng
 
 WINDOW_S = 0.04

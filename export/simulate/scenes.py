@@ -13,7 +13,7 @@ from edge.core.arrays import Array, Rng
 from edge.core.errors import PosekernelError
 from edge.core.rig import Camera
 from export.acoustics.random_room import random_room
-from export.acoustics.room import Room
+from export.acoustics.shoebox import Room
 from export.bodies.body import PosedBody, Split, pose_body, sample_body
 from export.bodies.poses import sample_pose
 from export.simulate.conditions import CONDITIONS, Conditions, joints_in_view

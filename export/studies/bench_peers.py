@@ -179,7 +179,7 @@ def _tflite(file: str, runtime: str, inputs: list[Any]) -> Callable[[], Any]:
 def _torch_network(name: str) -> Any:
     """The float network with the weights of the file that ships. Raises ImportError, ModelError."""
     from export.train.configuration import config_from
-    from export.train.shipped import load_shipped
+    from export.train.conversion.shipped import load_shipped
 
     shipped = load_shipped(MODELS / f"{name}.json")
     net = config_from(shipped["config"]).make_network()

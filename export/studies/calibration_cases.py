@@ -14,8 +14,9 @@ from edge.tools.calibration.sound_check import SoundResult, examine_sound
 from edge.tools.calibration.takes import SoundTake
 from export.acoustics.physical_optics import PeriodGrid
 from export.acoustics.random_room import random_room
-from export.acoustics.room import Room, empty_response
-from export.simulate.recording import Electronics, Recorder, random_response
+from export.acoustics.room_response import empty_response
+from export.acoustics.shoebox import Room
+from export.simulate.electronics import Electronics, Recorder, random_response
 from export.simulate.rigs import PLACE_ERROR_M, SimulatedRig, sample_rig
 from export.simulate.scenes import sample_camera
 

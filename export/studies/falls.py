@@ -16,7 +16,7 @@ from edge.core.rig import Camera
 from edge.output.messages.events import EventKeeper
 from edge.output.messages.payloads import Message
 from export.bodies.acting import RATE_HZ, ActedTake
-from export.studies.fall_scripts import FALLS, NEGATIVES, fall_take, negative_take
+from export.bodies.fall_scripts import FALLS, NEGATIVES, fall_take, negative_take
 from export.studies.lifter_errors import LifterErrors
 
 IN_TIME_S = 2.0

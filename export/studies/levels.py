@@ -17,7 +17,7 @@ from export.acoustics.capsules import body_surface
 from export.acoustics.late_tail import LateTail
 from export.acoustics.physical_optics import PeriodGrid
 from export.acoustics.random_room import random_room
-from export.acoustics.room import body_response, empty_response
+from export.acoustics.room_response import body_response, empty_response
 from export.simulate.samples import TAIL_LIMITS_DB, TAIL_MEAN_DB, TAIL_SPREAD_DB, WALL_ORDER
 
 PERIOD_S = 0.25

@@ -3,17 +3,15 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 
 def plot_curves(log: Sequence[Mapping[str, float]], path: Path) -> None:
     """Loss and error on unseen rooms over the steps. log: rows with step, loss, median, mean
     (metres).
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(7.0, 4.0), layout="constrained")
+    figure = Figure(figsize=(7.0, 4.0), layout="constrained")
+    axes = figure.subplots()
     steps = [row["step"] for row in log]
     for key, label in (
         ("loss", "training loss"),
@@ -25,4 +23,3 @@ def plot_curves(log: Sequence[Mapping[str, float]], path: Path) -> None:
     axes.grid(alpha=0.3)
     axes.legend()
     figure.savefig(path, dpi=100)
-    pyplot.close(figure)

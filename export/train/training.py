@@ -23,10 +23,10 @@ from edge.core.errors import ConfigError, ModelError
 from export.simulate.people import detector_errors, sample_people, sample_scenes
 from export.train.batches import Batch, fusion_batch, vision_batch
 from export.train.configuration import TrainConfig, config_from
+from export.train.conversion.shipped import SUFFIXES, load_shipped, refit_norms
 from export.train.curves import plot_curves
 from export.train.losses import fusion_loss, metres_loss, mpjpe, predict
 from export.train.ray_network import VisionNet, parameters, person_points
-from export.train.shipped import SUFFIXES, load_shipped, refit_norms
 from export.train.team import Team
 from export.train.training_samples import SoundSet, folders
 

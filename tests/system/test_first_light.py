@@ -21,7 +21,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.sources.session.reader import Session, load_session
-from export.commands.session import write_session
+from export.simulate.video_session import write_session
 from tests.support.alsa_device import AlsaTestDevice
 from tests.support.broker.mosquitto import Mosquitto, needs_mosquitto
 from tests.support.config_files import write_config

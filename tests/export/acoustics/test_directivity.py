@@ -11,7 +11,8 @@ from export.acoustics.directivity import (
     sample_directivity,
 )
 from export.acoustics.physical_optics import PeriodGrid
-from export.acoustics.room import Room, body_response, empty_response
+from export.acoustics.room_response import body_response, empty_response
+from export.acoustics.shoebox import Room
 
 pytestmark = pytest.mark.export
 

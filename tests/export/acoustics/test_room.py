@@ -9,7 +9,8 @@ from export.acoustics.capsules import body_surface, capsule_surface
 from export.acoustics.late_tail import LateTail
 from export.acoustics.physical_optics import PeriodGrid
 from export.acoustics.random_room import random_room
-from export.acoustics.room import Box, Room, body_response, empty_response, wall_images
+from export.acoustics.room_response import body_response, empty_response
+from export.acoustics.shoebox import Box, Room, wall_images
 from tests.support.bodies import STANDING
 
 pytestmark = pytest.mark.export

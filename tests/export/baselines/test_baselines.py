@@ -16,10 +16,10 @@ from edge.core.rig import Rig
 from edge.sound.pose_kernel import analytic_signal, make_kernels
 from edge.sources.session.dataset import Environment, Sample
 from export.baselines.body_fit import fit_body, population_from
+from export.baselines.image_network import BaselinePose, turn_to, view_from
 from export.baselines.mlp import Mlp, load_weights, mlp_from
 from export.baselines.predictors import PREDICTORS, Predictor, make_predictor
 from export.baselines.sound_baselines import first_arrivals_s, locate, sound_features
-from export.baselines.vision import BaselinePose, turn_to, view_from
 from export.bodies.body import pose_body, sample_body
 from export.bodies.poses import upright
 from export.simulate.detector_errors import person_size

@@ -18,7 +18,9 @@ from edge.core.errors import ConfigError, PosekernelError
 from edge.sound.pose_kernel import analytic_signal
 from edge.sources.session.dataset import find_environments, load_environment
 from export.acoustics.physical_optics import PeriodGrid
-from export.acoustics.room import Room, empty_response
+from export.acoustics.room_response import empty_response
+from export.acoustics.shoebox import Room
+from export.simulate.dataset_runs import MARKER, STAGING, DatasetPlan, Store, make_all, worker_pool
 from export.simulate.samples import (
     PERSON_EVERY_NS,
     DriftingRoom,
@@ -27,7 +29,6 @@ from export.simulate.samples import (
     simulate_environment,
 )
 from export.simulate.scenes import make_scene, scene_rng
-from export.simulate.shards import MARKER, STAGING, DatasetPlan, Store, make_all, worker_pool
 from export.studies.levels import ROWS, levels_of, measured_levels
 
 pytestmark = pytest.mark.export

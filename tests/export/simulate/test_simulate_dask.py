@@ -11,7 +11,7 @@ import pytest
 
 from edge.core.errors import DeviceError
 from edge.sources.session.dataset import find_environments, load_environment
-from export.simulate.shards import MARKER, ONE_THREAD, STAGING, DatasetPlan, Store, make_all
+from export.simulate.dataset_runs import MARKER, ONE_THREAD, STAGING, DatasetPlan, Store, make_all
 
 pytestmark = pytest.mark.export
 pytest.importorskip("distributed")

@@ -10,7 +10,7 @@ import pytest
 from edge.tools.bench.front_end_peers import numpy_stages
 from edge.tools.bench.scene import make_scene
 from export.__main__ import main
-from export.commands.bench_peers import table
+from export.commands.studies.bench_peers import table
 from export.studies.bench_peers import PeerRow, bench_peers, torch_stages
 
 pytestmark = pytest.mark.export

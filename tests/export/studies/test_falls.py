@@ -11,8 +11,8 @@ from edge.core.rig import Camera
 from export.__main__ import main
 from export.bodies.acting import RATE_HZ, ActedTake, Actor
 from export.bodies.body import sample_body
+from export.bodies.fall_scripts import FALLS, NEGATIVES, fall_take, negative_take
 from export.bodies.poses import sample_pose
-from export.studies.fall_scripts import FALLS, NEGATIVES, fall_take, negative_take
 from export.studies.falls import (
     EXPECTED,
     IN_TIME_S,

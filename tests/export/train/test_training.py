@@ -25,7 +25,7 @@ from edge.lifting.mirror import MIRROR, mirrored, mirrored_rig  # noqa: E402
 from edge.lifting.network_forms import form_of  # noqa: E402
 from edge.lifting.network_lifter import NetworkLifter, load_card  # noqa: E402
 from edge.lifting.rays import CHANNELS, CONTEXT, FEATURES, N_JOINTS, keypoint_view  # noqa: E402
-from export.commands.train import CONFIG_NAMES  # noqa: E402
+from export.commands.networks.train import CONFIG_NAMES  # noqa: E402
 from export.train.batches import fusion_batch, observed_view, see  # noqa: E402
 from export.train.configuration import (  # noqa: E402
     CONFIGS,
@@ -34,9 +34,9 @@ from export.train.configuration import (  # noqa: E402
     named_config,
     with_settings,
 )
+from export.train.conversion.shipped import load_shipped, refit_norms  # noqa: E402
 from export.train.losses import predict  # noqa: E402
 from export.train.ray_network import RayConfig, RayNet, VisionConfig, VisionNet  # noqa: E402
-from export.train.shipped import load_shipped, refit_norms  # noqa: E402
 from export.train.training import load_networks, train  # noqa: E402
 from export.train.training_samples import Augmentation, SoundSet, scaled_rig  # noqa: E402
 from export.train.volume_network import VolumeConfig, VolumeNet  # noqa: E402
@@ -366,7 +366,7 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
 
 
 def test_sigma_factors_bring_two_errors_in_three_within_one_sigma() -> None:
-    from export.train.quantize import WITHIN_SIGMA, with_sigma_factors
+    from export.train.conversion.quantize import WITHIN_SIGMA, with_sigma_factors
 
     rng = np.random.default_rng(0)
     seen = rng.random((400, 15)) < 0.8
@@ -393,7 +393,7 @@ def test_both_tflite_files_do_what_the_checkpoint_does(
     pytest.importorskip(
         "litert_torch", reason="litert-torch is not installed: pip install 'posekernel[train]'"
     )
-    from export.train.quantize import quantize
+    from export.train.conversion.quantize import quantize
 
     card = quantize(trained, dataset, tmp_path, "tiny", say=lambda line: None)
     figures = json.loads(card.read_text())["figures"]

@@ -1,10 +1,12 @@
-"""`posekernel-export first-light`: how far the distance of a real person is off, by sound and
-without, on real frames.
+"""First light: the error of a real person's distance on the frames of a calibrated video, with
+simulated sound and with none.
+
+The height prior is varied: sound should make the distance independent of it.
 """
 
-import argparse
 import tempfile
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,14 +17,21 @@ from edge.core.errors import SessionError
 from edge.core.pose import MID_HIP, PoseEstimate
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.run import make_plan, true_joints, truth_error_m
-from export.commands.session import write_session
+from export.simulate.video_session import write_session
 
+CAMERAS = (1, 2, 3, 4)
 PRIORS_M = (1.55, 1.70, 1.85)
+TABLE_HEAD = """\
+| camera | poses | distance | mid-hip error, median (90 %) | 15 joints | by sound | prior 1.55 to 1.85 m | muted |
+|---|---|---|---|---|---|---|---|"""  # noqa: E501
 
 
 @dataclass(frozen=True, slots=True)
 class CameraRow:
-    """One camera. Errors and shifts in metres; by_sound: share of the poses."""
+    """One camera. distance_m: true, median. median_m, ninety_m: of the mid-hip's distance error.
+    joints_m: mean error of 15 joints, median. shift_m, muted_shift_m: of the distance from the
+    least to the greatest height prior, median. by_sound: share of the poses scaled by sound.
+    """
 
     camera: int
     poses: int
@@ -34,56 +43,43 @@ class CameraRow:
     muted_shift_m: float
     by_sound: float
 
-
-def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
-        "first-light", help="distance errors on the calibrated video, by sound and muted"
-    )
-    parser.add_argument(
-        "--video",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="folder with Calib.qca.txt, camNN.mp4, joints",
-    )
-    parser.add_argument("--lifter", choices=("geometric", "ray", "volume"), default="geometric")
-    parser.add_argument(
-        "--seed", type=int, default=1, help="of room, clothes and noise (default 1)"
-    )
-    parser.add_argument(
-        "--sir", type=float, default=13.0, metavar="DB", help="signal to interference (default 13)"
-    )
-    parser.set_defaults(run=run)
+    def as_markdown(self) -> str:
+        """The row of the table."""
+        cells = (
+            f"{self.camera}",
+            f"{self.poses}",
+            f"{self.distance_m:.2f} m",
+            f"{100 * self.median_m:.1f} ({100 * self.ninety_m:.1f}) cm",
+            f"{100 * self.joints_m:.1f} cm",
+            f"{100 * self.by_sound:.0f} %",
+            f"{100 * self.shift_m:.1f} cm",
+            f"{100 * self.muted_shift_m:.1f} cm",
+        )
+        return f"| {' | '.join(cells)} |"
 
 
-def run(args: argparse.Namespace) -> int:
-    """Simulate each camera's sound, replay it six times, print the table as markdown; 0 when done."""
-    print(
-        "| camera | poses | distance | mid-hip error, median (90 %) | 15 joints | by sound | prior 1.55 to 1.85 m | muted |"
-    )
-    print("|---|---|---|---|---|---|---|---|")
-    for camera in (1, 2, 3, 4):
+def measure_cameras(
+    video: Path, lifter: str, *, seed: int = 1, sir_db: float = 13.0
+) -> Iterator[CameraRow]:
+    """Simulate the sound of each camera of the video and replay it five times: a row for each.
+
+    lifter: geometric, ray or volume. Raises SessionError where the video cannot be read.
+    """
+    for camera in CAMERAS:
         with tempfile.TemporaryDirectory() as folder:
             session = Path(folder) / "session"
-            write_session(args.video, camera, session, seed=args.seed, sir_db=args.sir)
-            r = measure(camera, session, LifterConfig(kind=args.lifter))
-        print(
-            f"| {r.camera} | {r.poses} | {r.distance_m:.2f} m | {100 * r.median_m:.1f} ({100 * r.ninety_m:.1f}) cm | "
-            f"{100 * r.joints_m:.1f} cm | {100 * r.by_sound:.0f} % | {100 * r.shift_m:.1f} cm | {100 * r.muted_shift_m:.1f} cm |",
-            flush=True,
-        )
-    return 0
+            write_session(video, camera, session, seed=seed, sir_db=sir_db)
+            yield measure_camera(camera, session, LifterConfig(kind=lifter))
 
 
-def measure(camera: int, session: Path, lifter: LifterConfig) -> CameraRow:
-    """Replay one session under three height priors, heard and muted."""
-    heard = [_replay(session, replace(lifter, height_prior_m=h), mute=False) for h in PRIORS_M]
+def measure_camera(camera: int, session: Path, lifter: LifterConfig) -> CameraRow:
+    """Replay one session with three height priors, with sound and muted."""
+    with_sound = [_replay(session, replace(lifter, height_prior_m=h), mute=False) for h in PRIORS_M]
     muted = [
         _replay(session, replace(lifter, height_prior_m=h), mute=True)
         for h in (PRIORS_M[0], PRIORS_M[2])
     ]
-    middle = heard[1]
+    middle = with_sound[1]
     errors = np.array([abs(d - true) for _, d, true, _ in middle.values()])
     return CameraRow(
         camera=camera,
@@ -92,7 +88,7 @@ def measure(camera: int, session: Path, lifter: LifterConfig) -> CameraRow:
         median_m=float(np.median(errors)),
         ninety_m=float(np.quantile(errors, 0.9)),
         joints_m=float(np.median([e for *_, e in middle.values()])),
-        shift_m=_shift(heard[0], heard[2]),
+        shift_m=_shift(with_sound[0], with_sound[2]),
         muted_shift_m=_shift(muted[0], muted[1]),
         by_sound=float(np.mean([e.pose.scale_source == "sound" for e, *_ in middle.values()])),
     )

@@ -3,11 +3,9 @@ own code, and counted.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
-from tqdm import tqdm
-
+from export.extras import progress_bar
 from export.studies.falls import act_all, fall_report
 
 
@@ -41,15 +39,10 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def run(args: argparse.Namespace) -> int:
     """Print the report; 0 when done."""
-    told = list(
-        tqdm(
-            act_all(args.seed, args.falls, args.minutes),
-            unit=" takes",
-            disable=not sys.stderr.isatty(),
-        )
-    )
+    takes = act_all(args.seed, args.falls, args.minutes)
+    outcomes = list(progress_bar(takes, unit=" takes"))
     command = f"posekernel-export falls --falls {args.falls} --minutes {args.minutes:g} --seed {args.seed}"
-    report = fall_report(told, command)
+    report = fall_report(outcomes, command)
     print(report)
     if args.out is not None:
         args.out.write_text(report + "\n", encoding="utf-8")

@@ -3,11 +3,9 @@ them.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
-from tqdm import tqdm
-
+from export.extras import progress_bar
 from export.simulate.rigs import FAMILIES
 from export.studies.calibration_cases import calibrate_all
 from export.studies.calibration_report import calibration_report
@@ -45,10 +43,10 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run(args: argparse.Namespace) -> int:
     """Print the report; 0 when every fault was named and no other, else 1."""
     cases = calibrate_all(args.seed, args.cases, args.cases, args.rig)
-    told = list(tqdm(cases, total=2 * args.cases, unit=" cases", disable=not sys.stderr.isatty()))
+    outcomes = list(progress_bar(cases, total=2 * args.cases, unit=" cases"))
     command = f"posekernel-export calibration-cases --cases {args.cases} --rig {args.rig} --seed {args.seed}"
-    report = calibration_report(told, command)
+    report = calibration_report(outcomes, command)
     print(report)
     if args.out is not None:
         args.out.write_text(report + "\n", encoding="utf-8")
-    return int(not all(t.right for t in told))
+    return int(not all(o.right for o in outcomes))

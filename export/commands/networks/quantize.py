@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from edge.core.errors import ConfigError
+from export.extras import optional
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -28,14 +28,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def run(args: argparse.Namespace) -> int:
     """Convert; 0 when done."""
-    try:
-        import torch
-
-        from export.train.quantize import quantize
-    except ImportError as e:
-        raise ConfigError(
-            f"conversion needs PyTorch and the LiteRT tools ({e}): pip install 'posekernel[train]'"
-        ) from e
-    torch.set_num_threads(1)
-    print(quantize(args.checkpoint, args.data, args.out, args.name))
+    optional("torch", "conversion", "train").set_num_threads(1)
+    for tools in ("litert_torch", "ai_edge_quantizer"):
+        optional(tools, "conversion", "train")
+    conversion = optional("export.train.conversion.quantize", "conversion", "train")
+    print(conversion.quantize(args.checkpoint, args.data, args.out, args.name))
     return 0

@@ -15,14 +15,8 @@ from export.__main__ import main
 from export.acoustics.capsules import body_surface
 from export.acoustics.physical_optics import PeriodGrid
 from export.acoustics.random_room import random_room
-from export.acoustics.room import body_response, empty_response
-from export.simulate.recorded_session import (
-    RESPEAKER_USB_V2_MICS,
-    RecordingConditions,
-    array_rig,
-    simulate_session,
-)
-from export.simulate.recording import (
+from export.acoustics.room_response import body_response, empty_response
+from export.simulate.electronics import (
     RESPEAKER_USB_V2,
     ChannelLayout,
     Electronics,
@@ -30,6 +24,12 @@ from export.simulate.recording import (
     flat_electronics,
     noise_for_sir,
     random_response,
+)
+from export.simulate.sessions import (
+    RESPEAKER_USB_V2_MICS,
+    RecordingConditions,
+    array_rig,
+    simulate_session,
 )
 from tests.support.bodies import CAMERA, standing
 

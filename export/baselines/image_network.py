@@ -11,11 +11,10 @@ import numpy.typing as npt
 
 from edge.core.arrays import Array
 from edge.core.rig import Rig
-from edge.lifting.rays import seen_rays
+from edge.lifting.rays import N_JOINTS, seen_rays
 from edge.sources.session.dataset import Sample
 from export.baselines.mlp import Mlp, Weights, mlp_from
 
-N_JOINTS = 15  # joints that come out
 LEAST_SEEN = 4
 # Outputs of the lifting network: log depth of the mid-hip; per joint log depth behind it and the
 # shift of the 2D joint; logs of the 1-sigma of the log depth and of each joint's place around the

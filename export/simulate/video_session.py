@@ -1,8 +1,7 @@
-"""`posekernel-export session`: a session for `posekernel replay` from the calibrated video, its
-sound simulated.
+"""A calibrated video as a session: its frames, and the sound that an array under one of its
+cameras would have recorded in a simulated room.
 """
 
-import argparse
 from pathlib import Path
 
 import cv2
@@ -13,78 +12,17 @@ from edge.core.errors import SessionError
 from edge.core.rig import Camera
 from edge.sight.keypoints import to_body25
 from export.simulate.calibrated_video import frame_size, load_calibration, read_frames
-from export.simulate.recorded_session import (
+from export.simulate.electronics import RESPEAKER_USB_V2
+from export.simulate.sessions import (
     RESPEAKER_USB_V2_MICS,
     RecordingConditions,
     array_rig,
     simulate_session,
 )
-from export.simulate.recording import RESPEAKER_USB_V2
 
 SPEAKER_M = np.array([0.10, 0.0])
 REFERENCE_STEP = 2  # the 3D reference has every second frame
 LICENCE = "frames: pose2sim, BSD-3-Clause (see the LICENCE beside the video); sound: simulated, Apache-2.0"
-
-
-def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
-        "session",
-        help="simulate the sound of a calibrated video and write a session folder",
-        description="Plays a calibrated video at one frame per excitation period and simulates what a ReSpeaker USB Mic Array "
-        "v2.0 under one of its cameras would have recorded in a furnished room.",
-    )
-    parser.add_argument(
-        "--video",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="folder with Calib.qca.txt, camNN.mp4, joints",
-    )
-    parser.add_argument(
-        "--camera", type=int, default=3, metavar="N", help="camera number, 1 to 4 (default 3)"
-    )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="new folder")
-    parser.add_argument(
-        "--width",
-        type=int,
-        default=540,
-        metavar="PX",
-        help="images are scaled down to it (default 540)",
-    )
-    parser.add_argument(
-        "--seed", type=int, default=1, help="of room, clothes and noise (default 1)"
-    )
-    parser.add_argument(
-        "--sir",
-        type=float,
-        default=RecordingConditions.sir_db,
-        metavar="DB",
-        help="signal to interference (default 13)",
-    )
-    parser.add_argument(
-        "--empty",
-        type=float,
-        default=2.0,
-        metavar="S",
-        help="seconds with nobody in the room first (default 2)",
-    )
-    parser.set_defaults(run=run)
-
-
-def run(args: argparse.Namespace) -> int:
-    """Make the session; 0 when done."""
-    poses = write_session(
-        args.video,
-        args.camera,
-        args.out,
-        width=args.width,
-        seed=args.seed,
-        sir_db=args.sir,
-        empty_s=args.empty,
-    )
-    print(f"{args.out}: {poses} poses of camera {args.camera}, sound simulated")
-    return 0
 
 
 def write_session(

@@ -1,7 +1,7 @@
-"""`posekernel-export overlay`: what the runtime makes of sessions, drawn over their frames."""
+"""Poses that the runtime gives for a session, drawn over its frames."""
 
-import argparse
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -19,33 +19,15 @@ from edge.sources.session.replay import open_replay
 SIDES = {"left": (80, 160, 255), "right": (255, 150, 60), "middle": (90, 220, 120)}
 
 
-def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
-        "overlay", help="draw the poses of sessions over their frames, into one picture"
-    )
-    parser.add_argument(
-        "sessions", type=Path, nargs="+", metavar="SESSION", help="session folders, one row each"
-    )
-    parser.add_argument("--out", type=Path, required=True, metavar="PNG")
-    parser.add_argument(
-        "--columns", type=int, default=3, help="frames per session, evenly spread (default 3)"
-    )
-    parser.add_argument(
-        "--height", type=int, default=480, metavar="PX", help="of one frame (default 480)"
-    )
-    parser.set_defaults(run=run)
-
-
-def run(args: argparse.Namespace) -> int:
-    """Replay, draw and write; 0 when done."""
-    rows = [session_row(path, args.columns, args.height) for path in args.sessions]
+def write_overlay(sessions: Sequence[Path], out: Path, columns: int, height: int) -> None:
+    """Replay sessions and draw a row of `columns` poses for each into a PNG. height: of a frame
+    [px]. Raises SessionError.
+    """
+    rows = [session_row(path, columns, height) for path in sessions]
     width = max(row.shape[1] for row in rows)
     rows = [np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0))) for row in rows]
-    if not cv2.imwrite(str(args.out), cv2.cvtColor(np.concatenate(rows), cv2.COLOR_RGB2BGR)):
-        raise SessionError(f"{args.out}: cannot be written")
-    print(f"{args.out}: {len(rows)} sessions x {args.columns} frames")
-    return 0
+    if not cv2.imwrite(str(out), cv2.cvtColor(np.concatenate(rows), cv2.COLOR_RGB2BGR)):
+        raise SessionError(f"{out}: cannot be written")
 
 
 def session_row(path: Path, columns: int, height: int) -> Image:

@@ -26,7 +26,7 @@ from edge.lifting.ray_decoder import DecodedPose, RayDecoding
 from edge.lifting.rays import FEATURES, PersonView
 from export.train.batches import Batch, fusion_batch
 from export.train.configuration import TrainConfig
-from export.train.convert import Inputs, to_float, to_int8
+from export.train.conversion.tflite_files import Inputs, to_float, to_int8
 from export.train.ray_network import VisionNet
 from export.train.training import load_networks
 from export.train.training_samples import Augmentation, SampleSound, SoundSet, folders

@@ -12,23 +12,23 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, as_completed, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import fsspec
-from fsspec.implementations.local import LocalFileSystem
-
 from edge.core.errors import ConfigError, DeviceError, SessionError
 from export.bodies.body import Split
+from export.extras import optional
 from export.simulate.conditions import CONDITIONS
 from export.simulate.rigs import FAMILIES
 from export.simulate.samples import Order, simulate_environment
 
+BENCH_FAMILY = "compact-6"
 MARKER = "complete.json"
 STAGING = ".staging"
 RETRIES = 3  # of an environment whose Dask worker went away
@@ -93,6 +93,8 @@ class Store:
     def __init__(self, url: str) -> None:
         """Raises ConfigError where the URL means nothing."""
         self.url = url
+        fsspec = optional("fsspec", "a dataset's store")
+        local = optional("fsspec.implementations.local", "a dataset's store")
         try:
             self._fs, self._root = fsspec.core.url_to_fs(url)
             self._fs.makedirs(self._root, exist_ok=True)
@@ -100,7 +102,7 @@ class Store:
             raise ConfigError(
                 f"{url}: cannot be written to ({e}); a folder or a URL that fsspec knows is needed"
             ) from e
-        self._local = isinstance(self._fs, LocalFileSystem)
+        self._local = isinstance(self._fs, local.LocalFileSystem)
 
     def complete(self, order: Order) -> bool:
         """This environment is there. Raises ConfigError where another one has its place."""
@@ -245,19 +247,30 @@ def _end_with_parent() -> None:
 
 def _on_cluster(address: str, url: str, orders: list[Order]) -> Iterator[int]:
     """Every environment on some worker of a Dask cluster; one whose worker died is made by another."""
+    distributed = optional("distributed", "--scheduler")
     try:
-        from distributed import Client
-        from distributed import as_completed as as_done
-    except ImportError as e:
-        raise ConfigError(f"--scheduler needs Dask ({e}): pip install 'posekernel[export]'") from e
-    try:
-        client: Any = Client(address, timeout="5s")
+        client: Any = distributed.Client(address, timeout="5s")
     except (OSError, ValueError) as e:
         raise DeviceError(f"{address}: no Dask scheduler answers there ({e})") from e
     with client:
         futures = client.map(
             make_environment, [url] * len(orders), orders, pure=False, retries=RETRIES
         )
-        for future in as_done(futures):
+        for future in distributed.as_completed(futures):
             yield int(future.result())
             future.release()
+
+
+def measure_rate(workers: int, samples: int, per_room: int = 20) -> float:
+    """Samples per second that processes make once they are warm; each makes `samples`."""
+    rooms = max(1, samples // per_room) * workers
+    with tempfile.TemporaryDirectory() as folder, worker_pool(workers) as pool:
+        warm = [Order("val", 0, 10**6 + k, 2, BENCH_FAMILY) for k in range(3 * workers)]
+        wait([pool.submit(make_environment, folder, o) for o in warm])
+        started = time.perf_counter()
+        futures = [
+            pool.submit(make_environment, folder, Order("val", 0, k, per_room, BENCH_FAMILY))
+            for k in range(rooms)
+        ]
+        made = sum(f.result() for f in futures)
+        return made / (time.perf_counter() - started)

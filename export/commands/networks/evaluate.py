@@ -5,16 +5,14 @@ folder.
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
-
-from tqdm import tqdm
 
 from edge.core.errors import ConfigError
 from export.baselines.predictors import PREDICTORS, make_predictor
 from export.evaluate.evaluation import Evaluation, evaluate
+from export.evaluate.report import write_report
 from export.evaluate.tables import format_comparison, format_evaluation
+from export.extras import Progress, optional, progress_bar
 
 ALL = "all"
 
@@ -70,6 +68,8 @@ def run(args: argparse.Namespace) -> int:
     for path in (args.predictions, args.report):
         if path is not None and not path.parent.is_dir():
             raise ConfigError(f"{path}: cannot be written, there is no folder {path.parent}")
+    if args.report is not None:
+        optional("matplotlib", "the report")
     # All of them first, so that a wrong name is found before the first has run for minutes.
     predictors = {name: make_predictor(name) for name in lifters}
     done = [
@@ -89,19 +89,10 @@ def _write(evaluation: Evaluation, predictions: Path | None, report: Path | None
         evaluation.predictions.save(predictions)
         print(f"{predictions}: {len(evaluation.truth)} predictions", file=sys.stderr)
     if report is not None:
-        from export.evaluate.report import write_report
-
         write_report(evaluation, report)
         print(f"{report}: report", file=sys.stderr)
 
 
-def _progress(name: str) -> Callable[[Iterable[Any], int], Iterable[Any]]:
+def _progress(name: str) -> Progress:
     """A progress bar on a terminal, with rate and time left."""
-
-    def bar(samples: Iterable[Any], total: int) -> Iterable[Any]:
-        wrapped: Iterable[Any] = tqdm(
-            samples, desc=name, total=total, unit=" samples", disable=not sys.stderr.isatty()
-        )
-        return wrapped
-
-    return bar
+    return lambda samples, total: progress_bar(samples, desc=name, total=total, unit=" samples")

@@ -18,9 +18,10 @@ from export.acoustics.capsules import body_surface
 from export.acoustics.late_tail import LateTail
 from export.acoustics.physical_optics import PeriodGrid
 from export.acoustics.random_room import random_room
-from export.acoustics.room import Room, body_response, empty_response
+from export.acoustics.room_response import body_response, empty_response
+from export.acoustics.shoebox import Room
 from export.acoustics.surface import Surface
-from export.simulate.recording import (
+from export.simulate.electronics import (
     ChannelLayout,
     Electronics,
     Recorder,

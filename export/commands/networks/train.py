@@ -1,11 +1,9 @@
 """`posekernel-export train`: the fusion network from a dataset folder."""
 
 import argparse
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-from edge.core.errors import ConfigError
+from export.extras import optional, progress_bar
 
 CONFIG_NAMES = ("debug", "debug-volume", "small", "volume", "full")
 
@@ -64,31 +62,20 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def run(args: argparse.Namespace) -> int:
     """Train; 0 when done."""
-    try:
-        import torch
-        from tqdm import tqdm
-
-        from export.train.configuration import named_config, with_settings
-        from export.train.training import train
-    except ImportError as e:
-        raise ConfigError(
-            f"training needs PyTorch and its tools ({e}): pip install 'posekernel[train]'"
-        ) from e
-    torch.set_num_threads(args.threads)
-
-    def progress(items: Iterable[Any], total: int) -> Iterable[Any]:
-        bar: Iterable[Any] = tqdm(items, total=total, mininterval=10.0)
-        return bar
-
-    best = train(
-        with_settings(named_config(args.config), args.set),
+    optional("torch", "training", "train").set_num_threads(args.threads)
+    configuration = optional("export.train.configuration", "training", "train")
+    training = optional("export.train.training", "training", "train")
+    best = training.train(
+        configuration.with_settings(configuration.named_config(args.config), args.set),
         args.data,
         args.out,
         finetune=args.finetune,
         vision=args.vision,
         minutes=args.minutes,
         say=_say,
-        progress=progress,
+        progress=lambda items, total: progress_bar(
+            items, terminal_only=False, total=total, mininterval=10.0
+        ),
     )
     print(best)
     return 0

@@ -1,148 +1,18 @@
-"""Shoebox rooms: image sources of the empty room, furniture, and the paths that a body adds by way
-of the walls.
+"""Responses of a shoebox room: empty, by image sources and furniture, and what a body changes in
+it by way of the walls.
 """
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
 import numpy as np
-import numpy.typing as npt
 
 from edge.core.arrays import Array, ComplexArray
 from edge.core.jit import kernel
 from export.acoustics.directivity import Directivity, omnidirectional, pattern_gain
+from export.acoustics.late_tail import LateTail
 from export.acoustics.physical_optics import PeriodGrid, deposit_surface, illuminate
+from export.acoustics.shoebox import Room, wall_images
 from export.acoustics.surface import Float32Array, Surface
 
-if TYPE_CHECKING:
-    from export.acoustics.late_tail import LateTail
-
 FIRST_ORDER = 1
-
-
-@dataclass(frozen=True)
-class Box:
-    """A piece of furniture on the floor. low, high: opposite corners, m, the room's own frame.
-    reflection: of pressure, 0..1.
-    """
-
-    low: tuple[float, float, float]
-    high: tuple[float, float, float]
-    reflection: float
-
-    def surface(self, spacing_m: float) -> Surface:
-        """Top and sides as patches; the bottom stands on the floor."""
-        low, high = np.array(self.low), np.array(self.high)
-        points, normals, areas = [], [], []
-        for axis, end in ((0, 0), (0, 1), (1, 0), (1, 1), (2, 1)):
-            a, b = (i for i in range(3) if i != axis)
-            na, nb = (max(1, int(np.ceil((high[i] - low[i]) / spacing_m))) for i in (a, b))
-            face = np.empty((na * nb, 3))
-            face[:, a] = np.repeat(low[a] + (np.arange(na) + 0.5) * (high[a] - low[a]) / na, nb)
-            face[:, b] = np.tile(low[b] + (np.arange(nb) + 0.5) * (high[b] - low[b]) / nb, na)
-            face[:, axis] = (low, high)[end][axis]
-            points.append(face)
-            normals.append(np.tile(np.eye(3)[axis] * (2 * end - 1), (na * nb, 1)))
-            areas.append(np.full(na * nb, (high[a] - low[a]) * (high[b] - low[b]) / (na * nb)))
-        return Surface(np.concatenate(points), np.concatenate(normals), np.concatenate(areas))
-
-
-@dataclass(frozen=True, eq=False)
-class Room:
-    """A box of air with a camera in it. The room's own frame has a corner at the origin, z up.
-
-    size_m: (3,) m. reflections: (6,) of pressure at x = 0, x = size, y = 0, y = size, floor,
-    ceiling. rotation (3, 3) and translation (3,) take the camera frame to the room's own.
-    """
-
-    size_m: Array
-    reflections: Array
-    rotation: Array
-    translation: Array
-    furniture: tuple[Box, ...] = ()
-
-    def __post_init__(self) -> None:
-        if (np.asarray(self.size_m) <= 0.0).any() or np.shape(self.size_m) != (3,):
-            raise ValueError(f"room size is {self.size_m} m: three positive lengths are needed")
-        if np.shape(self.reflections) != (6,) or (np.abs(self.reflections) >= 1.0).any():
-            raise ValueError(
-                f"wall reflections are {self.reflections}: six numbers below 1 are needed"
-            )
-
-    @property
-    def volume_m3(self) -> float:
-        """Volume [m^3]."""
-        return float(np.prod(self.size_m))
-
-    @property
-    def centre(self) -> Array:
-        """Middle of the room (3,), own frame, m."""
-        return 0.5 * np.asarray(self.size_m)
-
-    @property
-    def reverberation_s(self) -> float:
-        """Eyring's time for 60 dB of decay [s] at 20 deg C."""
-        x, y, z = self.size_m
-        areas = np.array([y * z, y * z, x * z, x * z, x * y, x * y])
-        decay = -(areas * np.log(np.maximum(np.asarray(self.reflections) ** 2, 1e-6))).sum()
-        return float(24.0 * np.log(10.0) * self.volume_m3 / (343.4 * decay))
-
-    def place(self, points: npt.ArrayLike) -> Array:
-        """Camera-frame points (..., 3) -> the room's own frame, m."""
-        return np.asarray(np.asarray(points, np.float64) @ self.rotation.T + self.translation)
-
-    def place_devices(self, points: npt.ArrayLike) -> Array:
-        """The same for speakers or microphones (K, 3). Raises ValueError for one that is not inside
-        the room.
-        """
-        placed = self.place(points)
-        if (placed <= 0.0).any() or (placed >= self.size_m).any():
-            raise ValueError(
-                f"a speaker or microphone at {placed.tolist()} is outside a room of {list(self.size_m)} m"
-            )
-        return placed
-
-
-@dataclass(frozen=True, eq=False)
-class Images:
-    """Mirror images of any point: signs * p + shifts, (I, 3). gains: (I,) of pressure. orders: (I,)
-    number of reflections.
-    """
-
-    signs: Array
-    shifts: Array
-    gains: Array
-    orders: npt.NDArray[np.int64]
-
-    def of(self, point: Array) -> Array:
-        """Images (I, 3) [m] of a point (3,) in the room's own frame."""
-        return np.asarray(self.signs * point + self.shifts)
-
-    def chosen(self, index: npt.NDArray[np.int64]) -> "Images":
-        """Some of them, by number."""
-        return Images(self.signs[index], self.shifts[index], self.gains[index], self.orders[index])
-
-
-def wall_images(room: Room, max_order: int) -> Images:
-    """All images up to a number of reflections; number 0 is the point itself."""
-    reach = max_order // 2 + 1
-    cell, parity = (
-        a.ravel() for a in np.meshgrid(np.arange(-reach, reach + 1), [0, 1], indexing="ij")
-    )
-    near, far = np.abs(cell - parity), np.abs(cell)
-    grids = np.meshgrid(*(np.arange(len(cell)),) * 3, indexing="ij")
-    index = np.stack([g.ravel() for g in grids], axis=1)
-    orders = (near + far)[index].sum(axis=1)
-    order = np.argsort(orders, kind="stable")
-    index = index[order][orders[order] <= max_order]
-    walls = np.asarray(room.reflections).reshape(3, 2)
-    gains = np.prod(walls[:, 0] ** near[index] * walls[:, 1] ** far[index], axis=1)
-    return Images(
-        1.0 - 2.0 * parity[index],
-        2.0 * cell[index] * room.size_m,
-        gains,
-        (near + far)[index].sum(axis=1),
-    )
 
 
 def empty_response(
@@ -200,7 +70,7 @@ def body_response(
     *,
     echo_gain: float = 1.0,
     order: int = 2,
-    tail: "LateTail | None" = None,
+    tail: LateTail | None = None,
     anchors: Array | None = None,
     directivity: Directivity | None = None,
 ) -> ComplexArray:
@@ -230,7 +100,7 @@ def _scattered(
     speed_of_sound_m_s: float,
     echo_gain: float,
     order: int,
-    tail: "LateTail | None",
+    tail: LateTail | None,
     anchors: Array | None,
 ) -> ComplexArray:
     images, rate = wall_images(room, order), grid.deposit_rate_hz / speed_of_sound_m_s

@@ -1,0 +1,67 @@
+"""A plain install, without any extra: the command line works, and a command that needs more names
+the extra to install.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.export
+
+ROOT = Path(__file__).parents[2]
+EXTRAS = (
+    *("tqdm", "matplotlib", "fsspec", "dask", "distributed", "torch", "litert_torch"),
+    *("ai_edge_quantizer", "pyroomacoustics", "onnx", "onnxruntime"),
+)
+
+
+PLAIN = f"""
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {EXTRAS!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Absent())
+from export.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def run_plain(*args: str) -> subprocess.CompletedProcess[str]:
+    """posekernel-export where no package of an extra can be imported."""
+    return subprocess.run(
+        [sys.executable, "-c", PLAIN, *args], cwd=ROOT, capture_output=True, text=True, timeout=240
+    )
+
+
+def test_the_help_needs_no_extra() -> None:
+    done = run_plain("--help")
+    assert done.returncode == 0, done.stderr
+    assert "train-baselines" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "package", "extra"),
+    [
+        (["simulate", "--samples", "1", "--out", "x"], "fsspec", "export"),
+        (["evaluate", ".", "--lifter", "geometric", "--report", "x.html"], "matplotlib", "export"),
+        (["falls", "--falls", "1"], "tqdm", "export"),
+        (["calibration-cases", "--cases", "1"], "tqdm", "export"),
+        (["train", "--data", ".", "--out", "x"], "torch", "train"),
+        (["quantize", "x.pt", "--data", "."], "torch", "train"),
+        (["train-baselines", "."], "torch", "train"),
+    ],
+)
+def test_a_command_names_the_extra_it_needs(
+    args: list[str], package: str, extra: str, tmp_path: Path
+) -> None:
+    paths = [str(tmp_path / a) if a.startswith("x") else a for a in args]
+    done = run_plain(*paths)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith(f"posekernel-export {args[0]}: "), done.stderr
+    assert package in done.stderr
+    assert f"pip install 'posekernel[{extra}]'" in done.stderr
