@@ -48,7 +48,7 @@ def test_the_command_gives_one_json_object(
         PeerRow("front end", "posekernel", 1.0, 1.1, "posekernel", 1.0),
         PeerRow("front end", "PyTorch", absent="not installed"),
     )
-    monkeypatch.setattr("export.commands.bench_peers.bench_peers", lambda _: rows)
+    monkeypatch.setattr("export.commands.studies.bench_peers.bench_peers", lambda _: rows)
     assert main(["bench-peers", "--json"]) == 0
     found = json.loads(capsys.readouterr().out, parse_constant=lambda c: pytest.fail(c))
     assert [r["median_ms"] for r in found["rows"]] == [1.0, None]

@@ -143,7 +143,7 @@ def test_the_command_says_how_to_make_its_report_again(
         asked.append(args)
         return [sense(a_take("collapses", 4), np.random.default_rng(7))]
 
-    monkeypatch.setattr("export.commands.falls.act_all", one_take)
+    monkeypatch.setattr("export.commands.studies.falls.act_all", one_take)
     assert (
         main(
             [
