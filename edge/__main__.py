@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edge import __version__
 from edge.core.errors import PosekernelError
-from edge.sensor.memory import share_arenas, start_again
+from edge.sensor.process import share_arenas, start_again
 
 SCHEMAS = Path(__file__).parent / "output" / "messages" / "schemas"
 EXAMPLES = """examples:

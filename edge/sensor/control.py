@@ -1,6 +1,4 @@
-"""Carries out the commands that come over MQTT, follows the time of day, and reports the sensor's
-health; on one thread.
-"""
+"""The thread that carries out commands, applies the permissions over time, and sends telemetry."""
 
 import logging
 import queue
@@ -16,8 +14,8 @@ from edge.core.errors import PosekernelError
 from edge.output.messages.commands import Command, CommandError, parse_command, result_message
 from edge.output.mqtt.connection import ReceivedMessage
 from edge.output.mqtt.publisher import MqttPublisher
+from edge.sensor.permissions import Sensing
 from edge.sensor.pipeline import Pipeline
-from edge.sensor.sensing import Sensing
 from edge.sensor.telemetry import Telemetry
 
 _TICK_S = 0.1
@@ -26,11 +24,11 @@ log = logging.getLogger(__name__)
 
 
 class Control:
-    """`with Control(...):` a thread obeys commands until closed. publisher None: nobody commands,
-    but the clock is followed.
+    """`with Control(...):` runs the thread until closed. publisher None: there are no commands and
+    no telemetry.
 
-    reload: checks the configuration anew and has the run start over with it; raises PosekernelError
-    where that cannot be.
+    reload: checks the configuration anew and has the run start over with it, or raises
+    PosekernelError.
     """
 
     def __init__(
@@ -42,14 +40,8 @@ class Control:
         publisher: MqttPublisher | None,
         reload: Callable[[], None],
     ) -> None:
-        self._config, self._sensing, self._pipeline, self._telemetry = (
-            config,
-            sensing,
-            pipeline,
-            telemetry,
-        )
-        self._publisher = publisher
-        self._reload = reload
+        self._config, self._sensing, self._pipeline = config, sensing, pipeline
+        self._telemetry, self._publisher, self._reload = telemetry, publisher, reload
         self._stop = threading.Event()
         self._next_report_s = time.monotonic() + config.telemetry.interval_s
         self._thread = threading.Thread(target=self._run, name="control", daemon=True)
@@ -67,17 +59,17 @@ class Control:
         self._stop.set()
         self._thread.join(2.0)
 
-    def answer(self, heard: ReceivedMessage) -> tuple[str, str | None, bool, str]:
+    def answer(self, received: ReceivedMessage) -> tuple[str, str | None, bool, str]:
         """Carry out one command; its name, its sender's id, whether it was done, and a sentence.
         Raises nothing.
         """
-        name = heard.topic.rpartition("/")[2]
+        name = received.topic.rpartition("/")[2]
         request = None
         try:
             command = parse_command(
                 name,
-                heard.payload,
-                retained=heard.retained,
+                received.payload,
+                retained=received.retained,
                 max_level_dbfs=self._config.excitation.level_dbfs,
             )
             request = command.request
@@ -93,26 +85,25 @@ class Control:
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                self._obey()
+                self._next_command()
                 self._sensing.tick()
                 self._report()
-            except (
-                Exception
-            ):  # a fault here must not take away the command that switches sensing off
+            except Exception:
+                # The command that switches sensing off must still work after any fault.
                 log.exception("control failed unexpectedly")
                 self._stop.wait(_TICK_S)
 
-    def _obey(self) -> None:
+    def _next_command(self) -> None:
         if self._publisher is None:
             self._stop.wait(_TICK_S)
             return
         try:
-            heard = self._publisher.commands.get(timeout=_TICK_S)
+            received = self._publisher.commands.get(timeout=_TICK_S)
         except queue.Empty:
             return
-        if heard.retained and not heard.payload:
-            return  # somebody clears a retained command
-        name, request, ok, text = self.answer(heard)
+        if received.retained and not received.payload:
+            return  # a retained command was cleared
+        name, request, ok, text = self.answer(received)
         log.info("command %s: %s", name, text)
         self._publisher.publish_answer(
             result_message(self._config.device.id, name, request, ok, text, utc_ns=time.time_ns())

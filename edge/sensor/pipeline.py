@@ -1,26 +1,17 @@
-"""One frame's way from sound and image to a pose. `Pipeline.fuse` is the whole program; the rest is
-threads and queues.
-"""
+"""One frame's way from sound and image to a pose; `Pipeline.fuse` is the whole program."""
 
 import logging
-import queue
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Protocol
-
-import numpy as np
-import numpy.typing as npt
 
 from edge.behaviour.posture import ActivityTracker
 from edge.behaviour.track import Tracker
+from edge.core.arrays import ComplexArray
 from edge.core.config import Config
-from edge.core.contracts import AudioPeriod, Frame, Source, SourceKind
-from edge.core.errors import EndOfStreamError, OtherSignalError
+from edge.core.contracts import AudioPeriod, Frame, SourceKind
+from edge.core.errors import OtherSignalError
 from edge.core.inference.execution import execution
 from edge.core.pose import Keypoints, PoseEstimate
 from edge.core.rig import Rig
@@ -35,10 +26,9 @@ from edge.sound.room.background import Background
 log = logging.getLogger(__name__)
 
 # A detector misses a person now and then, and at the start it may need a sweep of its search
-# windows to find one: only after this long unseen does the room count as empty.
+# windows to find one: only after so long without a sight does the room count as empty.
 UNSEEN_S = 1.0
-SETTLE_S = 1.0  # the loudspeaker sounds again this long after it may, and evenly
-_POLL_S = 0.1
+SETTLE_S = 1.0  # after a pause the loudspeaker needs this long until its sound is steady
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +37,12 @@ class PeriodResponses:
 
     index: int
     middle_ns: int
-    responses: npt.NDArray[np.complex64]
+    responses: ComplexArray
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One frame and what the keypoint network found in it; None: nobody."""
+    """One frame and the keypoints found in it; None: nobody."""
 
     frame: Frame
     keypoints: Keypoints | None
@@ -60,7 +50,7 @@ class Seen:
 
 @dataclass(slots=True)
 class Counters:
-    """What happened so far; only ever grows. frames_dropped: seen too late to be lifted."""
+    """Totals since the start. frames_dropped: had keypoints, but a newer frame came first."""
 
     frames: int = 0
     frames_dropped: int = 0
@@ -70,18 +60,11 @@ class Counters:
     periods_faulty: int = 0
 
 
-class Stop(Protocol):
-    """Tells when to stop; a threading.Event does."""
-
-    def is_set(self) -> bool:
-        """Whether to stop now."""
-
-
 class Pipeline:
-    """Owns the stages; reads a source and yields poses until the source ends or `stop` is set.
+    """The stages and what they remember. `edge.sensor.loops` feeds it from a source.
 
-    Make it and `warm_up` before the source is opened: a sensor should not lose the first seconds to
-    compiling.
+    Make it and run `warm_up` before the source is opened, or the first seconds are lost to
+    compiling. Raises ConfigError for a saved empty room that is damaged, ModelError for a network.
     """
 
     def __init__(
@@ -89,26 +72,16 @@ class Pipeline:
     ) -> None:
         self.config, self.rig = config, rig
         self.counters = Counters()
-        self._fault = ""
-        self._period_ns = round(1e9 * excitation.period_samples / excitation.sample_rate_hz)
-        self._band_hz = excitation.band_hz
+        self.period_ns = round(1e9 * excitation.period_samples / excitation.sample_rate_hz)
+        self.band_hz = excitation.band_hz
         self.deconvolve = Deconvolver(excitation, rig, config.runtime.window_s, correction)
-        self.background = Background(
-            rig,
-            self.deconvolve.sample_rate_hz,
-            excitation.band_hz,
-            self.deconvolve.window_samples,
-            period_s=self._period_ns / 1e9,
-            adapt_s=config.background.adapt_s,
-            leak_s=config.background.leak_s,
-            track_drift=config.background.track_drift,
+        self.background = self.new_background(
+            config.background.adapt_s, config.background.leak_s, config.background.track_drift
         )
         if config.background.snapshot and Path(config.background.snapshot).exists():
             try:
                 self.background.load(Path(config.background.snapshot))
-            except (
-                OtherSignalError
-            ) as e:  # another excitation, or a release that sampled responses otherwise
+            except OtherSignalError as e:
                 log.warning("%s", e)
         self.execution = execution(config)
         self.keypoints = BlazePose(
@@ -121,69 +94,33 @@ class Pipeline:
         self.lift = make_lifter(config.lifter, self.execution)
         self.track = Tracker(config.track)
         self.recognise = ActivityTracker(config.zones)
-        # Written by others, read here. silent: the loudspeaker is off on purpose, so not hearing it
-        # is no fault.
+        # Set from other threads: the loudspeaker is off on purpose, so a missing excitation is no
+        # fault.
         self.silent = False
-        self._silent_ns: int | None = None  # newest period of such a pause
-        self.seen_ns: int | None = None  # CLOCK_MONOTONIC of the last sight of somebody
+        self.seen_ns: int | None = None  # CLOCK_MONOTONIC when somebody was last seen
+        # The newest period that was paired with an image, and its kernels; read only.
+        self.kernels: tuple[PeriodResponses, Kernels | None] | None = None
+        self._silent_ns: int | None = None  # of the newest period while silent
+        self._fault = ""
         self._image_ns = 0
         self._relearn = threading.Event()
         self._last_person_ns: int | None = None
-        self.kernels: tuple[PeriodResponses, Kernels | None] | None = (
-            None  # the newest period that was paired with an image; read only
-        )
 
-    def warm_up(self) -> None:
-        """Compile and load everything that a first frame would wait for, on noise and a stick
-        figure.
-        """
-        rng = np.random.default_rng(0)
-        background = Background(
+    def new_background(self, adapt_s: float, leak_s: float, track_drift: bool) -> Background:
+        """A model of the empty room for this rig and excitation that has learned nothing yet."""
+        return Background(
             self.rig,
             self.deconvolve.sample_rate_hz,
-            self._band_hz,
+            self.band_hz,
             self.deconvolve.window_samples,
-            period_s=self._period_ns / 1e9,
-            adapt_s=1.0,
-            leak_s=300.0,
-            track_drift=True,
+            period_s=self.period_ns / 1e9,
+            adapt_s=adapt_s,
+            leak_s=leak_s,
+            track_drift=track_drift,
         )
-        quiet = rng.normal(size=(len(self.rig.mics), self.deconvolve.period_samples)).astype(
-            np.float32
-        )
-        pixels = np.zeros((25, 3))
-        pixels[:15] = [
-            (
-                0.5 * self.rig.camera.width + 9 * (k % 3),
-                (0.2 + 0.04 * k) * self.rig.camera.height,
-                1,
-            )
-            for k in range(15)
-        ]
-        figure = Keypoints(pixels, np.full((25, 3), np.nan), 1, 1.0)
-        gate = first_arrival_s(figure, self.rig, self.config.lifter)
-        self.deconvolve(quiet, quiet[0])
-        for k in range(
-            12
-        ):  # alike, or the background would not take them for a room and its fit stay uncompiled
-            hiss = 1e-2 * rng.normal(size=quiet.shape).astype(np.float32)
-            responses = self.deconvolve(quiet + hiss, None, 0.5)
-            if (
-                k > 9
-            ):  # an echo that moves, far behind, or what stays meanwhile would not be learned
-                at = responses.shape[1] - 40 * (12 - k)
-                responses[:, at : at + 8] += np.float32(10.0) * np.abs(responses).max()
-            difference = background.step(responses, k * self._period_ns, k > 9, gate)
-        if difference is not None:
-            self.lift(
-                figure,
-                make_kernels(difference, self.deconvolve.sample_rate_hz, self._band_hz),
-                self.rig,
-            )
-        self.keypoints(np.zeros((self.rig.camera.height, self.rig.camera.width, 3), np.uint8))
 
     def relearn(self) -> None:
-        """Forget the empty room; it is learned anew as soon as nobody is in view. From any thread."""
+        """Forget the empty room; it is learned anew as soon as nobody is in view. Thread-safe."""
         self._relearn.set()
 
     @property
@@ -192,11 +129,20 @@ class Pipeline:
         return self.background.ready and not self._relearn.is_set()
 
     def image_s(self) -> float:
-        """Time of the newest image: the clock of a source that is read as fast as it goes [s]."""
+        """Time of the newest image [s]: the clock of a session that is read faster than it ran."""
         return self._image_ns * 1e-9
 
+    def newest_kernels(self) -> tuple[int, Kernels] | None:
+        """The newest pose kernels and the CLOCK_MONOTONIC of their period's middle [ns]; None while
+        there are none.
+        """
+        newest = self.kernels  # read once: another thread replaces it
+        if newest is None or newest[1] is None:
+            return None
+        return newest[0].middle_ns, newest[1]
+
     def resume(self) -> None:
-        """Call between two sources: what belongs to the last one's numbering is forgotten."""
+        """Call between two sources: drops what refers to the last one's period numbers."""
         self.kernels, self._last_person_ns, self.seen_ns, self._fault = None, None, None, ""
 
     def hear(self, period: AudioPeriod) -> PeriodResponses | None:
@@ -208,17 +154,14 @@ class Pipeline:
         if paused and period.fault in ("no reference", "unsteady"):
             return None
         if period.fault != self._fault:
-            log.log(
-                logging.WARNING if period.fault else logging.INFO,
-                "sound: %s",
-                period.fault or "good again",
-            )
+            level = logging.WARNING if period.fault else logging.INFO
+            log.log(level, "sound: %s", period.fault or "good again")
             self._fault = period.fault
         if period.fault:
             self.counters.periods_faulty += 1
             return None
         responses = self.deconvolve(period.samples, period.reference, period.delay_samples)
-        return PeriodResponses(period.index, period.t_ns + self._period_ns // 2, responses)
+        return PeriodResponses(period.index, period.t_ns + self.period_ns // 2, responses)
 
     def see(self, frame: Frame) -> Seen:
         """2D joints of one frame."""
@@ -232,7 +175,7 @@ class Pipeline:
     def fuse(
         self, seen: Seen, heard: PeriodResponses | None, kind: SourceKind
     ) -> PoseEstimate | None:
-        """One frame and the period heard with it -> a pose in metres, or None when nobody is seen."""
+        """One frame and the period heard with it -> a pose in metres, None when nobody is seen."""
         kernels = self._subtract_room(seen, heard)
         if seen.keypoints is None:
             return None
@@ -240,9 +183,8 @@ class Pipeline:
         if lifted is None:
             return None
         smoothed = self.track(lifted, seen.frame.t_ns)
-        room = (
-            None if self.rig.camera.height_m is None else self.rig.camera.to_room(smoothed.joints)
-        )
+        camera = self.rig.camera
+        room = None if camera.height_m is None else camera.to_room(smoothed.joints)
         activity = self.recognise(smoothed, room, seen.frame.t_ns)
         self.counters.poses += 1
         self.counters.poses_from_sound += smoothed.scale_source == "sound"
@@ -263,7 +205,7 @@ class Pipeline:
 
     def _subtract_room(self, seen: Seen, heard: PeriodResponses | None) -> Kernels | None:
         """Pose kernels of this frame; the empty room is learned only while the camera has seen
-        nobody for a while.
+        nobody for UNSEEN_S.
         """
         if self._relearn.is_set():
             self._relearn.clear()
@@ -276,150 +218,12 @@ class Pipeline:
             return None
         if self.kernels is not None and heard.index == self.kernels[0].index:
             return self.kernels[1]
-        gate = (
-            first_arrival_s(seen.keypoints, self.rig, self.config.lifter)
-            if seen.keypoints
-            else None
-        )
+        gate = None
+        if seen.keypoints is not None:
+            gate = first_arrival_s(seen.keypoints, self.rig, self.config.lifter)
         difference = self.background.step(heard.responses, heard.middle_ns, person, gate)
-        kernels = (
-            None
-            if difference is None
-            else make_kernels(difference, self.deconvolve.sample_rate_hz, self._band_hz)
-        )
+        kernels = None
+        if difference is not None:
+            kernels = make_kernels(difference, self.deconvolve.sample_rate_hz, self.band_hz)
         self.kernels = (heard, kernels)
         return kernels
-
-    def offline(
-        self, source: Source, stop: Stop, beat: Callable[[str], None]
-    ) -> Iterator[PoseEstimate]:
-        """As fast as it goes and the same every time: each frame is paired with the period nearest
-        to it. Drops nothing.
-        """
-        heard: deque[PeriodResponses] = deque(maxlen=8)
-        audio_ended, heard_until_ns = False, 0
-        max_skew_ns = self.config.runtime.max_skew_ms * 1e6
-        while not stop.is_set():
-            try:
-                frame = source.frames.read(_POLL_S)
-            except EndOfStreamError:
-                return
-            beat("image")
-            if frame is None:
-                continue
-            while not audio_ended and heard_until_ns < frame.t_ns + self._period_ns:
-                try:
-                    period = source.audio.read(_POLL_S)
-                except EndOfStreamError:
-                    audio_ended = True
-                    break
-                beat("sound")
-                if period is not None:
-                    heard_until_ns = period.t_ns + self._period_ns
-                    if (h := self.hear(period)) is not None:
-                        heard.append(h)
-            estimate = self.fuse(
-                self.see(frame), _nearest(heard, frame.t_ns, max_skew_ns), source.kind
-            )
-            if estimate is not None:
-                yield estimate
-
-    def live(
-        self, source: Source, stop: Stop, beat: Callable[[str], None]
-    ) -> Iterator[PoseEstimate]:
-        """In real time: sound and image on threads of their own, the newest frame wins, what is
-        dropped is counted.
-
-        Ends when `stop` is set or the source ends; an error in a thread is raised here. beat: told
-        "sound" and "image" whenever that thread has come round.
-        """
-        heard: deque[PeriodResponses] = deque(maxlen=32)
-        frames: queue.Queue[Seen] = queue.Queue(maxsize=2)
-        ended = threading.Event()
-        errors: list[BaseException] = []
-        threads = [
-            threading.Thread(target=_guard, args=(work, ended, errors), name=name, daemon=True)
-            for name, work in (
-                ("sound", partial(self._hear_all, source, heard, beat)),
-                ("image", partial(self._see_all, source, frames, beat)),
-            )
-        ]
-        for t in threads:
-            t.start()
-        try:
-            while not stop.is_set() and not errors:
-                try:
-                    seen = frames.get(timeout=_POLL_S)
-                except queue.Empty:
-                    if ended.is_set():
-                        break
-                    continue
-                nearest = _nearest(heard, seen.frame.t_ns, self.config.runtime.max_skew_ms * 1e6)
-                estimate = self.fuse(seen, nearest, source.kind)
-                if estimate is not None:
-                    yield estimate
-        finally:
-            ended.set()
-            for t in threads:
-                t.join(1.0)
-        if errors:
-            raise errors[0]
-
-    def _hear_all(
-        self,
-        source: Source,
-        heard: deque[PeriodResponses],
-        beat: Callable[[str], None],
-        done: threading.Event,
-    ) -> None:
-        while not done.is_set():
-            period = source.audio.read(_POLL_S)
-            beat("sound")
-            if period is not None and (h := self.hear(period)) is not None:
-                heard.append(h)
-
-    def _see_all(
-        self,
-        source: Source,
-        frames: queue.Queue[Seen],
-        beat: Callable[[str], None],
-        done: threading.Event,
-    ) -> None:
-        while not done.is_set():
-            frame = source.frames.read(_POLL_S)
-            beat("image")
-            if frame is None:
-                continue
-            seen = self.see(frame)
-            while True:
-                try:
-                    frames.put_nowait(seen)
-                    break
-                except queue.Full:
-                    try:
-                        frames.get_nowait()
-                        self.counters.frames_dropped += 1
-                    except queue.Empty:
-                        pass
-
-
-def _guard(
-    work: Callable[[threading.Event], None], ended: threading.Event, errors: list[BaseException]
-) -> None:
-    """Run a thread's work; the end of the source ends the run, an error reaches the caller."""
-    try:
-        work(ended)
-    except EndOfStreamError:
-        pass
-    except BaseException as e:
-        errors.append(e)
-    finally:
-        ended.set()
-
-
-def _nearest(
-    heard: deque[PeriodResponses], t_ns: int, max_skew_ns: float
-) -> PeriodResponses | None:
-    """The period whose middle is closest to t_ns, if it is close enough."""
-    best = min(list(heard), key=lambda h: abs(h.middle_ns - t_ns), default=None)
-    return best if best is not None and abs(best.middle_ns - t_ns) <= max_skew_ns else None

@@ -1,48 +1,36 @@
-"""From a configuration to a running sensor: opens the source, runs the pipeline, sends every pose
-to its consumers.
-"""
+"""From a configuration to a running sensor; `run` is the whole program."""
 
 import logging
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
-from edge.core.config import Config, make_rig, state_folder
-from edge.core.contracts import ChannelMap, Source, SourceKind
+from edge.core.config import Config, state_folder
+from edge.core.contracts import Source
 from edge.core.errors import ConfigError, PosekernelError
 from edge.core.jit import compiled_here
 from edge.core.pose import PoseEstimate
-from edge.core.rig import Rig
 from edge.lifting.registry import MODELS
 from edge.output.message_file import MessageFile
-from edge.output.messages.echo_profile import EnvelopeKeeper
-from edge.output.messages.events import EventKeeper
-from edge.output.messages.payloads import Message, pose_message
-from edge.output.messages.summary import SummaryKeeper
+from edge.output.messages.payloads import pose_message
 from edge.output.mqtt.publisher import MqttCounters, MqttPublisher
+from edge.output.outlets import Outlets
 from edge.output.page.server import WebServer
-from edge.sensor.apply_calibration import apply_calibration
 from edge.sensor.console import Console
 from edge.sensor.control import Control
-from edge.sensor.memory import return_free
+from edge.sensor.loops import live_poses, offline_poses
+from edge.sensor.permissions import Sensing, control_file
 from edge.sensor.pipeline import Pipeline
-from edge.sensor.sensing import Sensing, control_file
+from edge.sensor.plan import SensorPlan, make_plan
+from edge.sensor.process import return_free, stop_on_signals
 from edge.sensor.systemd import Heartbeat
 from edge.sensor.telemetry import Telemetry, as_sentence
-from edge.sound.deconvolution import Correction
-from edge.sound.excitation import Excitation, make_excitation
-from edge.sources.alsa.stream import AlsaAudio
-from edge.sources.camera.grabber import open_camera
-from edge.sources.session.reader import Session, load_session
-from edge.sources.session.replay import open_replay
+from edge.sensor.warm_up import warm_up
+from edge.sources.session.truth import truth_error_m
 
 _IDLE_S = 0.2
 _OPEN_AGAIN_S = 5.0
@@ -51,100 +39,8 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class SensorPlan:
-    """What a source will be, known before it is opened. session: None for real devices. correction:
-    from the calibration.
-    """
-
-    config: Config
-    rig: Rig
-    excitation: Excitation
-    session: Session | None = None
-    correction: Correction | None = None
-
-    @property
-    def kind(self) -> SourceKind:
-        """Where the data will come from."""
-        return "device" if self.session is None else self.session.source
-
-    def open(self, *, muted: bool = False) -> Source:
-        """Open exactly the source that `source.kind` names; never another; its clock starts now.
-        Raises PosekernelError.
-
-        muted: a loudspeaker stays silent until it is unmuted.
-        """
-        config = self.config
-        if self.session is not None:
-            return open_replay(
-                self.session, realtime=config.source.realtime, loop=config.source.loop
-            )
-        frames = open_camera(config.camera)
-        try:
-            audio = AlsaAudio(config.audio, self.excitation, self.rig, muted=muted)
-        except BaseException:
-            frames.close()
-            raise
-        return Source("device", audio, frames, f"{config.audio.capture} + {config.camera.backend}")
-
-
-def make_plan(config: Config) -> SensorPlan:
-    """Geometry and excitation of the configured source, the session's own for replay, as
-    calibrated.
-
-    Raises SessionError or ConfigError, also for a calibration that does not fit.
-    """
-    if config.source.kind == "replay":
-        session = load_session(Path(config.source.path))
-        map = ChannelMap(session.channels, session.mic_channels, session.reference_channel)
-        rig, correction = apply_calibration(
-            config, session.rig, session.excitation, map, session.source
-        )
-        return SensorPlan(config, rig, session.excitation, session, correction)
-    x, audio = config.excitation, config.audio
-    excitation = make_excitation(x.sample_rate_hz, x.band_hz, x.period_s, x.level_dbfs)
-    map = ChannelMap(
-        audio.channels,
-        audio.mic_channels,
-        audio.reference_channel if audio.reference_channel >= 0 else None,
-    )
-    rig, correction = apply_calibration(config, make_rig(config), excitation, map, "device")
-    return SensorPlan(config, rig, excitation, correction=correction)
-
-
-@contextmanager
-def stop_on_signals() -> Iterator[threading.Event]:
-    """An event that SIGTERM and SIGINT set; the old handlers come back afterwards."""
-    stop = threading.Event()
-    old = {s: signal.signal(s, lambda *_: stop.set()) for s in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stop
-    finally:
-        for s, handler in old.items():
-            signal.signal(s, handler)
-
-
-def true_joints(session: Session | None, estimate: PoseEstimate) -> npt.NDArray[np.float64] | None:
-    """The session's truth (25, 3) [m], camera frame, at this frame; None without truth."""
-    if session is None or session.truth is None:
-        return None
-    t_ns = session.frame_times_ns[estimate.frame % len(session.frame_times_ns)]
-    return np.asarray(session.truth.joints[int(np.argmin(np.abs(session.truth.t_ns - t_ns)))])
-
-
-def truth_error_m(session: Session | None, estimate: PoseEstimate) -> float | None:
-    """Mean distance [m] of the joints to the session's truth at this frame, over the joints known
-    in it; None without truth.
-    """
-    true = true_joints(session, estimate)
-    if true is None:
-        return None
-    error = np.linalg.norm(true[:15] - estimate.pose.joints, axis=1)
-    return float(np.nanmean(error)) if np.isfinite(error).any() else None
-
-
-@dataclass(frozen=True, slots=True)
 class Summary:
-    """What a run did. published, dropped: messages handed to the broker or not; both 0 without one.
+    """What a run did. published, dropped: messages handed to the broker or not; 0 without one.
 
     reloaded: the configuration to start over with, where the command `reload` ended the run.
     """
@@ -157,52 +53,6 @@ class Summary:
     reloaded: Config | None = None
 
 
-class _Outlets:
-    """Everything that a pose goes to besides the console. clock: seconds, of the images' time."""
-
-    def __init__(
-        self,
-        config: Config,
-        plan: SensorPlan,
-        pipeline: Pipeline,
-        publisher: MqttPublisher | MessageFile | None,
-        clock: Callable[[], float],
-    ) -> None:
-        self._publisher = publisher
-        if publisher is not None:
-            who = config.device.id, plan.kind
-            self._summary = SummaryKeeper(
-                *who, partial(publisher.publish_retained, "summary"), clock
-            )
-            self._events = EventKeeper(*who, publisher.publish_event, clock)
-            self._envelope = EnvelopeKeeper(
-                config, plan.kind, pipeline, partial(publisher.publish_stream, "envelope"), clock
-            )
-
-    def pose(self, estimate: PoseEstimate, message: Message) -> None:
-        if self._publisher is not None:
-            self._publisher.publish_pose(message)
-            self._summary.pose(estimate)
-            self._events.pose(estimate)
-
-    def tick(self, looking: bool) -> None:
-        """Time passes: somebody may have left. looking: whether the camera is open."""
-        if self._publisher is not None:
-            self._summary.tick(looking)
-            self._events.tick(looking)
-            self._envelope.tick()
-
-
-class _Either:
-    """Stops for the whole run or for this source only."""
-
-    def __init__(self, *events: threading.Event) -> None:
-        self._events = events
-
-    def is_set(self) -> bool:
-        return any(e.is_set() for e in self._events)
-
-
 def run(
     config: Config,
     console: Console,
@@ -211,143 +61,216 @@ def run(
     messages: MessageFile | None = None,
     compiled: Callable[[], None] | None = None,
 ) -> Summary:
-    """Run until a signal, the source's end, `seconds` or a reload. Devices are closed and the
-    broker told in any case.
+    """Run until a signal, the source's end, `seconds` or a reload. However it ends, the devices are
+    closed and the broker gets the offline status.
 
     A broker that is away is logged; poses are computed all the same. read_again: reads the
-    configuration for `reload`. messages: takes what a broker would get where there is none
-    (mqtt.enabled false). compiled: called before any device is opened where kernels had to be
-    compiled.
+    configuration for `reload`. messages: gets what a broker would get where there is none
+    (mqtt.enabled false). compiled: called before any device is opened if kernels were compiled.
+    Raises PosekernelError.
     """
-    reloaded: list[Config] = []
     with ExitStack() as closing:
-        # Until the source is open a signal may interrupt at once: nothing sounds yet and nothing is
-        # lost.
+        # No signal handler yet: until a device is open a signal may end the process at once.
         plan = make_plan(config)
-        pipeline = Pipeline(config, plan.rig, plan.excitation, plan.correction)
-        log.info("preparing; the very first start compiles for up to a minute")
-        log.info("networks: %s", pipeline.execution.as_sentence())
-        pipeline.warm_up()
-        if compiled is not None and compiled_here():
-            compiled()
+        pipeline = _prepare(plan, compiled)
         stop = closing.enter_context(stop_on_signals())
-        folder = state_folder(config)
         sensing = Sensing(config, control_file(config))
         telemetry = Telemetry(config, plan.kind, pipeline, MODELS)
-        source = (
-            plan.open(muted=sensing.silent_because is not None)
-            if sensing.settings.sensing
-            else None
+        sensor = closing.enter_context(
+            RunningSensor(plan, pipeline, sensing, telemetry, console, stop)
         )
-
-        def close_source() -> None:
-            if source is not None:
-                source.close()
-
-        closing.callback(close_source)
         publisher = None
         if config.mqtt.enabled:
-            outbox = (
-                Path(config.mqtt.outbox)
-                if config.mqtt.outbox
-                else folder / f"{config.device.id}.outbox"
-            )
-            publisher = closing.enter_context(
-                MqttPublisher(
-                    config.mqtt,
-                    config.device.id,
-                    source=plan.kind,
-                    zones=config.zones,
-                    outbox_path=outbox,
-                )
-            )
+            publisher = closing.enter_context(_publisher(plan))
             sensing.announce(partial(publisher.publish_retained, "control"))
-        live = config.source.kind == "device" or config.source.realtime
-        outlets = _Outlets(
-            config,
-            plan,
-            pipeline,
-            publisher or messages,
-            time.monotonic if live else pipeline.image_s,
-        )
+        outlets = _outlets(plan, pipeline, publisher or messages)
         if config.web.enabled:
             page = closing.enter_context(WebServer(config, plan.rig))
             console.say(f"page: {page.url}")
         heartbeat = closing.enter_context(Heartbeat(sound=30.0, image=30.0))
         started = time.monotonic()
         if seconds:
-            timer = threading.Timer(seconds, stop.set)
-            timer.daemon = True
-            timer.start()
-            closing.callback(timer.cancel)
-
-        def reload() -> None:
-            if read_again is None:
-                raise ConfigError(
-                    "there is no configuration file to read again; start with `posekernel run --config F`"
-                )
-            new = read_again()
-            made = make_plan(new)
-            Pipeline(
-                new, made.rig, made.excitation, made.correction
-            )  # reads the models and the saved room, too
-            reloaded.append(new)
-            stop.set()
+            closing.enter_context(_set_after(seconds, stop))
+        reload = Reload(read_again, stop)
+        closing.enter_context(Control(config, sensing, pipeline, telemetry, publisher, reload))
 
         def beat(stage: str) -> None:
             heartbeat.beat(stage)
-            if stage == "image":
-                outlets.tick(looking=source is not None)
+            if stage == "image" and outlets is not None:
+                outlets.tick(looking=sensor.source is not None)
 
-        closing.enter_context(Control(config, sensing, pipeline, telemetry, publisher, reload))
-        while not stop.is_set():
-            if source is None:
-                heartbeat.beat("sound")
-                beat("image")
-                if (
-                    not sensing.wait_until_on(_IDLE_S)
-                    or (source := _open_again(plan, sensing, stop)) is None
-                ):
-                    continue
-            console.say(f"source: {source.kind} ({source.description})")
-            for note in source.notes:
-                console.say(f"note: {note}")
-            telemetry.opened(source)
-            off = sensing.attach(source, pipeline)
-            for estimate in (pipeline.live if live else pipeline.offline)(
-                source, _Either(stop, off), beat
-            ):
-                message = pose_message(estimate, config.device.id)
-                telemetry.pose(estimate.latency_ms)
+        for estimate in sensor.poses(beat):
+            message = pose_message(estimate, config.device.id)
+            telemetry.pose(estimate.latency_ms)
+            if outlets is not None:
                 outlets.pose(estimate, message)
-                console.pose(estimate, message, truth_error_m(plan.session, estimate))
-                console.progress(time.monotonic() - started, seconds, pipeline.counters)
-            sensing.detach()
-            source.close()
-            telemetry.closed()
-            pipeline.resume()
-            if not off.is_set():
-                break
-            source = None
-            return_free()
-        if config.background.snapshot and pipeline.room_learned:
-            try:
-                pipeline.background.save(Path(config.background.snapshot))
-            except ConfigError as e:
-                log.error("%s", e)  # the run was good; the next one learns the room anew
+            console.pose(estimate, message, truth_error_m(plan.session, estimate))
+            console.progress(time.monotonic() - started, seconds, pipeline.counters)
+        _save_room(pipeline)
         log.info("%s", as_sentence(telemetry.totals, pipeline))
         c, sent = pipeline.counters, publisher.counters if publisher else MqttCounters()
-        next_config = reloaded[0] if reloaded else None
         return Summary(
-            c.poses, c.poses_from_sound, c.frames_dropped, sent.published, sent.dropped, next_config
+            c.poses, c.poses_from_sound, c.frames_dropped, sent.published, sent.dropped, reload.new
         )
 
 
-def _open_again(plan: SensorPlan, sensing: Sensing, stop: threading.Event) -> Source | None:
-    """The source after sensing was off; None, after a pause, while a device is not there."""
-    try:
-        return plan.open(muted=sensing.silent_because is not None)
-    except PosekernelError as e:
-        log.error("sensing is on, but %s; trying again", e)
-        stop.wait(_OPEN_AGAIN_S)
+@dataclass(slots=True)
+class RunningSensor:
+    """The source while sensing is on, and its poses. `with` opens it first, where sensing is on, and
+    closes it in the end.
+    """
+
+    plan: SensorPlan
+    pipeline: Pipeline
+    sensing: Sensing
+    telemetry: Telemetry
+    console: Console
+    stop: threading.Event
+    source: Source | None = None
+
+    def __enter__(self) -> "RunningSensor":
+        if self.sensing.permissions.sensing:
+            self.source = self._open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.source is not None:
+            self.source.close()
+
+    def poses(self, beat: Callable[[str], None]) -> Iterator[PoseEstimate]:
+        """Poses until `stop` is set or the source ends; while sensing is off the source is closed.
+        beat: called with "sound" or "image" when that device was read, or need not be.
+        """
+        while not self.stop.is_set():
+            if self.source is None:
+                beat("sound")
+                beat("image")
+                if self.sensing.wait_until_on(_IDLE_S):
+                    self.source = self._open_again()
+                continue
+            off = self._begin(self.source)
+            loop = live_poses if self.plan.live else offline_poses
+            yield from loop(self.pipeline, self.source, AnyOf(self.stop, off), beat)
+            self._end(self.source)
+            if not off.is_set():
+                return
+            self.source = None
+            return_free()
+
+    def _begin(self, source: Source) -> threading.Event:
+        """Say what runs now; the event is set when sensing goes off."""
+        self.console.say(f"source: {source.kind} ({source.description})")
+        for note in source.notes:
+            self.console.say(f"note: {note}")
+        self.telemetry.opened(source)
+        return self.sensing.attach(source, self.pipeline)
+
+    def _end(self, source: Source) -> None:
+        self.sensing.detach()
+        source.close()
+        self.telemetry.closed()
+        self.pipeline.resume()
+
+    def _open(self) -> Source:
+        return self.plan.open(muted=self.sensing.silent_because is not None)
+
+    def _open_again(self) -> Source | None:
+        """None, after a pause, while a device is not there."""
+        try:
+            return self._open()
+        except PosekernelError as e:
+            log.error("sensing is on, but %s; trying again", e)
+            self.stop.wait(_OPEN_AGAIN_S)
+            return None
+
+
+class AnyOf:
+    """Set as soon as one of the events is."""
+
+    def __init__(self, *events: threading.Event) -> None:
+        self._events = events
+
+    def is_set(self) -> bool:
+        """Whether one is."""
+        return any(e.is_set() for e in self._events)
+
+
+@dataclass(slots=True)
+class Reload:
+    """The command `reload`: checks the configuration anew and ends the run. new: what to start over
+    with.
+    """
+
+    read_again: Callable[[], Config] | None
+    stop: threading.Event
+    new: Config | None = field(default=None, init=False)
+
+    def __call__(self) -> None:
+        """Raises PosekernelError for a configuration that could not start."""
+        if self.read_again is None:
+            raise ConfigError(
+                "there is no configuration file to read again; "
+                "start with `posekernel run --config F`"
+            )
+        new = self.read_again()
+        plan = make_plan(new)
+        Pipeline(new, plan.rig, plan.excitation, plan.correction)  # reads models and saved room
+        self.new = new
+        self.stop.set()
+
+
+def _prepare(plan: SensorPlan, compiled: Callable[[], None] | None) -> Pipeline:
+    pipeline = Pipeline(plan.config, plan.rig, plan.excitation, plan.correction)
+    log.info("preparing; the very first start compiles for up to a minute")
+    log.info("networks: %s", pipeline.execution.as_sentence())
+    warm_up(pipeline)
+    if compiled is not None and compiled_here():
+        compiled()
+    return pipeline
+
+
+def _publisher(plan: SensorPlan) -> MqttPublisher:
+    config = plan.config
+    kept = state_folder(config) / f"{config.device.id}.outbox"
+    return MqttPublisher(
+        config.mqtt,
+        config.device.id,
+        source=plan.kind,
+        zones=config.zones,
+        outbox_path=Path(config.mqtt.outbox) if config.mqtt.outbox else kept,
+    )
+
+
+def _outlets(
+    plan: SensorPlan, pipeline: Pipeline, publisher: MqttPublisher | MessageFile | None
+) -> Outlets | None:
+    if publisher is None:
         return None
+    return Outlets(
+        plan.config,
+        plan.kind,
+        publisher,
+        pipeline.newest_kernels,
+        plan.rig.speed_of_sound_m_s,
+        time.monotonic if plan.live else pipeline.image_s,
+    )
+
+
+@contextmanager
+def _set_after(seconds: float, event: threading.Event) -> Iterator[None]:
+    timer = threading.Timer(seconds, event.set)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _save_room(pipeline: Pipeline) -> None:
+    snapshot = pipeline.config.background.snapshot
+    if snapshot and pipeline.room_learned:
+        try:
+            pipeline.background.save(Path(snapshot))
+        except ConfigError as e:
+            log.error("%s", e)  # the run itself was good; the next one learns the room anew

@@ -27,7 +27,8 @@ from edge.output.mqtt.broker_visit import forget
 from edge.output.mqtt.embedded_broker import EmbeddedBroker
 from edge.output.page.server import WebServer, page_description
 from edge.sensor.console import Console
-from edge.sensor.run import run, stop_on_signals
+from edge.sensor.process import stop_on_signals
+from edge.sensor.run import run
 from edge.sources.session.reader import load_session
 from edge.tools.dataset_replay import is_dataset, replay_dataset
 from edge.tools.record import record_session

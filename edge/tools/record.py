@@ -14,10 +14,10 @@ from edge.core.contracts import AudioPeriod
 from edge.core.errors import ConfigError, EndOfStreamError
 from edge.output.messages.commands import CommandError, parse_command, result_message
 from edge.output.mqtt.publisher import MqttPublisher
-from edge.sensor.run import make_plan, stop_on_signals
-from edge.sensor.sensing import Sensing, control_file
-from edge.sources.session.reader import SessionWriter
-from edge.sources.session.writer import FULL_SCALE
+from edge.sensor.permissions import Sensing, control_file
+from edge.sensor.plan import make_plan
+from edge.sensor.process import stop_on_signals
+from edge.sources.session.writer import FULL_SCALE, SessionWriter
 
 _TELL_S = 3.0
 
@@ -51,7 +51,7 @@ def record_session(path: Path, config: Config, seconds: float) -> Recorded:
             f"nothing was recorded: {sensing.silent_because}; change that with a command or wait"
         )
     config = replace(
-        config, excitation=replace(config.excitation, level_dbfs=sensing.settings.level_dbfs)
+        config, excitation=replace(config.excitation, level_dbfs=sensing.permissions.level_dbfs)
     )
     mics, reference = len(config.audio.mic_channels), config.audio.reference_channel >= 0
     with stop_on_signals() as stop, ExitStack() as closing:

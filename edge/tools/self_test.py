@@ -15,8 +15,10 @@ from edge.core.config import (
 )
 from edge.core.errors import ModelError
 from edge.core.pose import PoseEstimate
+from edge.sensor.loops import offline_poses
 from edge.sensor.pipeline import Pipeline
-from edge.sensor.run import make_plan, truth_error_m
+from edge.sensor.plan import make_plan
+from edge.sources.session.truth import truth_error_m
 from edge.tools.app import DEMO_SESSION
 
 # a quarter more than the median of the models that ship: 12.4 cm with `volume`, 11.7 with `ray`
@@ -45,7 +47,7 @@ def shipped_poses(
     pipeline = Pipeline(plan.config, plan.rig, plan.excitation)
     opened = plan.open()
     try:
-        poses = list(pipeline.offline(opened, threading.Event(), lambda stage: None))
+        poses = list(offline_poses(pipeline, opened, threading.Event(), lambda stage: None))
     finally:
         opened.close()
     assert plan.session is not None

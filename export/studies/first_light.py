@@ -15,8 +15,10 @@ import numpy as np
 from edge.core.config import Config, DeviceConfig, LifterConfig, SourceConfig
 from edge.core.errors import SessionError
 from edge.core.pose import MID_HIP, PoseEstimate
+from edge.sensor.loops import offline_poses
 from edge.sensor.pipeline import Pipeline
-from edge.sensor.run import make_plan, true_joints, truth_error_m
+from edge.sensor.plan import make_plan
+from edge.sources.session.truth import true_joints, truth_error_m
 from export.simulate.video_session import write_session
 
 CAMERAS = (1, 2, 3, 4)
@@ -112,9 +114,8 @@ def _replay(session: Path, lifter: LifterConfig, mute: bool) -> Poses:
         plan = replace(plan, session=replace(loaded, audio=np.zeros_like(loaded.audio)))
     poses: Poses = {}
     source = plan.open()
-    for e in Pipeline(config, plan.rig, plan.excitation).offline(
-        source, threading.Event(), lambda _: None
-    ):
+    pipeline = Pipeline(config, plan.rig, plan.excitation)
+    for e in offline_poses(pipeline, source, threading.Event(), lambda _: None):
         true, error = true_joints(loaded, e), truth_error_m(loaded, e)
         if true is None or error is None:
             continue

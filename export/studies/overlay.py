@@ -12,9 +12,11 @@ from edge.core.config import Config, DeviceConfig, SourceConfig
 from edge.core.errors import SessionError
 from edge.core.pose import BONES, PoseEstimate
 from edge.core.rig import Camera
+from edge.sensor.loops import offline_poses
 from edge.sensor.pipeline import Pipeline
-from edge.sensor.run import make_plan, truth_error_m
+from edge.sensor.plan import make_plan
 from edge.sources.session.replay import open_replay
+from edge.sources.session.truth import truth_error_m
 
 SIDES = {"left": (80, 160, 255), "right": (255, 150, 60), "middle": (90, 220, 120)}
 
@@ -40,8 +42,8 @@ def session_row(path: Path, columns: int, height: int) -> Image:
     plan = make_plan(config)
     source = plan.open()
     estimates = list(
-        Pipeline(config, plan.rig, plan.excitation).offline(
-            source, threading.Event(), lambda _: None
+        offline_poses(
+            Pipeline(config, plan.rig, plan.excitation), source, threading.Event(), lambda _: None
         )
     )
     source.close()

@@ -25,7 +25,8 @@ import pytest
 
 from edge.__main__ import SCHEMAS
 from edge.output.page.server import FILES
-from edge.sources.session.reader import FrameReader, load_session
+from edge.sources.session.frame_reader import FrameReader
+from edge.sources.session.reader import load_session
 from edge.tools.app import DEMO_SESSION
 from tests.support import ROOT
 from tests.support.broker.mosquitto import Mosquitto, free_port, needs_mosquitto

@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from edge.core.config import Config
 from edge.output.messages.payloads import Message, timestamp
-from edge.sensor.pipeline import Pipeline
 from edge.sound.pose_kernel import Kernels
 
 ENVELOPE_SCHEMA = "posekernel.envelope/1"
@@ -41,41 +40,40 @@ class EnvelopeKeeper:
     """Call `tick` with each image: it publishes the newest pose kernels' profile, at most
     mqtt.envelope_rate_hz times a second.
 
-    Without new sound nothing is published. clock: seconds, of the rate.
+    Without new sound nothing is published. newest_kernels: the newest pose kernels and the
+    CLOCK_MONOTONIC of their sound's middle [ns], None while there are none. clock: seconds, of the
+    rate.
     """
 
     def __init__(
         self,
         config: Config,
         source: str,
-        pipeline: Pipeline,
+        newest_kernels: Callable[[], tuple[int, Kernels] | None],
+        speed_of_sound_m_s: float,
         publish: Callable[[Message], object],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._id, self._source, self._pipeline, self._publish, self._clock = (
-            config.device.id,
-            source,
-            pipeline,
-            publish,
-            clock,
-        )
+        self._id, self._source = config.device.id, source
+        self._newest_kernels, self._speed_m_s = newest_kernels, speed_of_sound_m_s
+        self._publish, self._clock = publish, clock
         rate_hz = config.mqtt.envelope_rate_hz
         self._spacing_s = 1.0 / rate_hz if rate_hz else None
         self._edges_m = np.linspace(NEAREST_M, config.lifter.max_range_m, BINS + 1)
-        self._told_s = -np.inf
-        self._told_ns: int | None = None
+        self._published_s = -np.inf
+        self._published_ns: int | None = None
 
     def tick(self) -> None:
         """Publish, where it is time and something new was heard."""
-        newest, now = self._pipeline.kernels, self._clock()
-        if self._spacing_s is None or newest is None or now - self._told_s < self._spacing_s:
+        newest, now = self._newest_kernels(), self._clock()
+        if self._spacing_s is None or newest is None or now - self._published_s < self._spacing_s:
             return
-        heard, kernels = newest
-        if kernels is None or heard.middle_ns == self._told_ns:
+        middle_ns, kernels = newest
+        if middle_ns == self._published_ns:
             return
-        self._told_s, self._told_ns = now, heard.middle_ns
-        level = echo_profile(kernels, self._pipeline.rig.speed_of_sound_m_s, self._edges_m)
-        utc_ns = time.time_ns() - (time.monotonic_ns() - heard.middle_ns)
+        self._published_s, self._published_ns = now, middle_ns
+        level = echo_profile(kernels, self._speed_m_s, self._edges_m)
+        utc_ns = time.time_ns() - (time.monotonic_ns() - middle_ns)
         self._publish(
             envelope_message(
                 self._id,
@@ -83,7 +81,7 @@ class EnvelopeKeeper:
                 level,
                 source=self._source,
                 utc_ns=utc_ns,
-                t_ns=heard.middle_ns,
+                t_ns=middle_ns,
             )
         )
 

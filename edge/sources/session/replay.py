@@ -9,7 +9,8 @@ import numpy as np
 from edge.core.contracts import AudioCounters, AudioPeriod, CameraCounters, Frame, Source
 from edge.core.errors import EndOfStreamError, SessionError
 from edge.sources.alsa.alignment import Aligner, DelayTracker
-from edge.sources.session.reader import FrameReader, Session, load_session
+from edge.sources.session.frame_reader import FrameReader
+from edge.sources.session.reader import Session, load_session
 
 # A reader this far behind loses the oldest, as with a sound card.
 _PATIENCE_NS = 2_000_000_000

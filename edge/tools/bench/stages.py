@@ -9,8 +9,10 @@ from edge.core.config import Config, RuntimeConfig, SourceConfig
 from edge.core.pose import Keypoints, PoseEstimate
 from edge.core.rig import Rig
 from edge.output.messages.payloads import encode, pose_message
+from edge.sensor.loops import offline_poses
 from edge.sensor.pipeline import Counters, Pipeline
-from edge.sensor.run import SensorPlan, make_plan
+from edge.sensor.plan import SensorPlan, make_plan
+from edge.sensor.warm_up import warm_up
 from edge.sound.pose_kernel import Kernels, make_kernels
 from edge.tools.app import DEMO_SESSION
 from edge.tools.bench.front_end import GROUP as FRONT_END
@@ -93,7 +95,7 @@ class _Run:
         self.image: Any = None
         self._plan = plan
         self._pipeline = p = Pipeline(plan.config, plan.rig, plan.excitation, plan.correction)
-        p.warm_up()
+        warm_up(p)
         self._stages = (p.deconvolve, p.background, p.keypoints, p.lift, p.track, p.recognise)
         kind, seeing = plan.config.lifter.kind, plan.config.keypoints.model
         self._lifter = (
@@ -119,8 +121,8 @@ class _Run:
         p.resume()
         self.persons.clear()
         try:
-            for estimate in p.offline(
-                source, _After(p.counters, before + self._frames), lambda _: None
+            for estimate in offline_poses(
+                p, source, _After(p.counters, before + self._frames), lambda _: None
             ):
                 if p.kernels is not None and p.kernels[1] is not None:
                     k = p.kernels[1]

@@ -30,8 +30,9 @@ from edge.core.contracts import ChannelMap
 from edge.core.errors import ConfigError, PosekernelError
 from edge.core.rig import Camera, Rig
 from edge.sensor.apply_calibration import calibrated_camera
+from edge.sensor.loops import offline_poses
 from edge.sensor.pipeline import Pipeline
-from edge.sensor.run import make_plan
+from edge.sensor.plan import make_plan
 from edge.sound.deconvolution import Correction
 from edge.sound.excitation import make_excitation
 from edge.sound.room.background import Background
@@ -264,7 +265,7 @@ def _walk(wanted: Wanted, result: Calibration, camera: Camera, sound: SoundResul
     pipeline.lift = watched = WatchedLifter(pipeline.lift)
     source = plan.open()
     try:
-        for _ in pipeline.offline(source, threading.Event(), lambda _: None):
+        for _ in offline_poses(pipeline, source, threading.Event(), lambda _: None):
             pass
     finally:
         source.close()

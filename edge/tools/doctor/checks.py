@@ -22,7 +22,7 @@ from edge.core.config import (
 from edge.core.errors import DeviceError, PosekernelError
 from edge.core.inference.execution import execution
 from edge.lifting.registry import MODELS
-from edge.sensor.sensing import Sensing, control_file
+from edge.sensor.permissions import Sensing, control_file
 
 Outcome = Literal["ok", "warning", "error"]
 PACKAGES = ("numpy", "scipy", "numba", "rocket-fft", "opencv-python-headless", "paho-mqtt")
@@ -196,7 +196,7 @@ def _state(folder: Path) -> Finding:
 
 def _calibration(config: Config) -> Finding:
     from edge.core.calibration_file import load_calibration
-    from edge.sensor.run import make_plan
+    from edge.sensor.plan import make_plan
 
     if not config.calibration.file:
         remedy = "posekernel calibrate --config F --out C, then set calibration.file to C"
@@ -229,7 +229,7 @@ def _session(config: Config) -> str:
 
 
 def _sound(config: Config) -> str:
-    from edge.sensor.run import make_plan
+    from edge.sensor.plan import make_plan
     from edge.sources.alsa.stream import AlsaAudio
 
     plan = make_plan(config)

@@ -45,17 +45,19 @@ def test_kernels_mean_the_same_without_the_compiler():
 
 COMPILED = """
 import threading
+from edge.sensor.warm_up import warm_up
+from edge.sensor.loops import offline_poses
 from edge.tools.app import DEMO_SESSION
 from edge.core.config import Config, DeviceConfig, SourceConfig
 from edge.core.jit import compiled_here
 from edge.sensor.pipeline import Pipeline
-from edge.sensor.run import make_plan
+from edge.sensor.plan import make_plan
 config = Config(device=DeviceConfig("test"), source=SourceConfig("replay", str(DEMO_SESSION), realtime=False))
 plan = make_plan(config)
 pipeline = Pipeline(config, plan.rig, plan.excitation)
-pipeline.warm_up()
+warm_up(pipeline)
 warm = compiled_here()
-poses = len(list(pipeline.offline(plan.open(), threading.Event(), lambda _: None)))
+poses = len(list(offline_poses(pipeline, plan.open(), threading.Event(), lambda _: None)))
 print(warm, compiled_here() - warm, poses)
 """
 

@@ -28,9 +28,13 @@ from edge.core.pose import PoseEstimate
 from edge.output.mqtt.connection import ReceivedMessage
 from edge.sensor.console import Console
 from edge.sensor.control import Control
-from edge.sensor.pipeline import PeriodResponses, Pipeline, _nearest
-from edge.sensor.run import SensorPlan, make_plan, run, truth_error_m
+from edge.sensor.loops import live_poses, nearest, offline_poses
+from edge.sensor.pipeline import PeriodResponses, Pipeline
+from edge.sensor.plan import SensorPlan, make_plan
+from edge.sensor.run import run
+from edge.sensor.warm_up import warm_up
 from edge.sound.room.background import FIRST_PERIODS, Background
+from edge.sources.session.truth import truth_error_m
 from edge.tools.app import DEMO_SESSION
 
 PERIOD_NS = 100_000_000
@@ -42,22 +46,22 @@ def make(path: Path = DEMO_SESSION, realtime: bool = False) -> tuple[Pipeline, S
     )
     plan = make_plan(config)
     pipeline = Pipeline(config, plan.rig, plan.excitation)
-    pipeline.warm_up()
+    warm_up(pipeline)
     return pipeline, plan
 
 
 def offline(pipeline: Pipeline, plan: SensorPlan) -> list[PoseEstimate]:
-    return list(pipeline.offline(plan.open(), threading.Event(), lambda _: None))
+    return list(offline_poses(pipeline, plan.open(), threading.Event(), lambda _: None))
 
 
 def test_the_nearest_period_within_the_skew_is_paired() -> None:
     heard = deque(
         PeriodResponses(i, i * PERIOD_NS, np.zeros((1, 1), np.complex64)) for i in range(5)
     )
-    assert _nearest(heard, 230_000_000, 150e6).index == 2  # type: ignore[union-attr]
-    assert _nearest(heard, 260_000_000, 150e6).index == 3  # type: ignore[union-attr]
-    assert _nearest(heard, 600_000_000, 150e6) is None
-    assert _nearest(deque(), 0, 150e6) is None
+    assert nearest(heard, 230_000_000, 150e6).index == 2  # type: ignore[union-attr]
+    assert nearest(heard, 260_000_000, 150e6).index == 3  # type: ignore[union-attr]
+    assert nearest(heard, 600_000_000, 150e6) is None
+    assert nearest(deque(), 0, 150e6) is None
 
 
 def test_replay_is_the_same_every_time_and_close_to_the_truth() -> None:
@@ -202,7 +206,7 @@ def test_a_slow_consumer_drops_old_frames_and_counts_them() -> None:
     pipeline, plan = make(realtime=True)
     stop = threading.Event()
     frames = []
-    for e in pipeline.live(plan.open(), stop, lambda _: None):
+    for e in live_poses(pipeline, plan.open(), stop, lambda _: None):
         frames.append(e.frame)
         time.sleep(0.5)
         if len(frames) == 6:
@@ -221,7 +225,7 @@ def test_an_error_in_a_thread_reaches_the_caller() -> None:
 
     source.audio.read = broken  # type: ignore[method-assign,assignment]
     with pytest.raises(RuntimeError, match="the sound thread broke"):
-        list(pipeline.live(source, threading.Event(), lambda _: None))
+        list(live_poses(pipeline, source, threading.Event(), lambda _: None))
 
 
 def test_both_threads_tell_that_they_are_alive() -> None:
@@ -229,7 +233,7 @@ def test_both_threads_tell_that_they_are_alive() -> None:
     beats: set[str] = set()
     stop = threading.Event()
     threading.Timer(1.0, stop.set).start()
-    list(pipeline.live(plan.open(), stop, beats.add))
+    list(live_poses(pipeline, plan.open(), stop, beats.add))
     assert beats == {"sound", "image"}
 
 

@@ -10,8 +10,9 @@ import pytest
 from edge.core.config import Config, DeviceConfig, SourceConfig
 from edge.core.errors import ConfigError, OtherSignalError
 from edge.core.rig import speed_of_sound
+from edge.sensor.loops import offline_poses
 from edge.sensor.pipeline import Pipeline
-from edge.sensor.run import make_plan
+from edge.sensor.plan import make_plan
 from edge.sound.room.background import FIRST_PERIODS, Background
 from edge.sound.room.late_reverberation import AliasedTail
 from edge.tools.app import DEMO_SESSION
@@ -307,7 +308,7 @@ def test_still_air_for_ever_teaches_nothing():
         return step(responses, t_ns, person, gate)
 
     pipeline.background.step = watched
-    assert list(pipeline.offline(source, threading.Event(), lambda stage: None))
+    assert list(offline_poses(pipeline, source, threading.Event(), lambda stage: None))
     source.close()
     heard = pipeline.deconvolve
     made, without = (

@@ -17,8 +17,8 @@ from edge.core.errors import DeviceError, EndOfStreamError, PosekernelError
 from edge.core.rig import Camera, Rig
 from edge.sound.excitation import make_excitation
 from edge.sources.alsa.stream import AlsaAudio, list_devices
-from edge.sources.session.reader import SessionWriter
 from edge.sources.session.replay import open_replay
+from edge.sources.session.writer import SessionWriter
 from tests.support.alsa_device import AlsaTestDevice
 
 RATE, LEVEL, BAND = 16000, -12.0, (2000.0, 7500.0)

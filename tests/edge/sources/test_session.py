@@ -20,8 +20,10 @@ import pytest
 from edge.core.config import ExcitationConfig
 from edge.core.errors import EndOfStreamError, SessionError
 from edge.core.rig import Camera, Rig
-from edge.sources.session.reader import FrameReader, SessionWriter, load_session
+from edge.sources.session.frame_reader import FrameReader
+from edge.sources.session.reader import load_session
 from edge.sources.session.replay import open_replay
+from edge.sources.session.writer import SessionWriter
 from tests.support import ROOT
 
 X = ExcitationConfig(

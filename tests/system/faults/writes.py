@@ -33,9 +33,10 @@ from edge.core.calibration_file import (
 from edge.core.config import Config, DeviceConfig, ExcitationConfig, load_config
 from edge.core.rig import Camera, Rig
 from edge.output.mqtt.outbox import Outbox
-from edge.sensor.sensing import Sensing
+from edge.sensor.permissions import Sensing
 from edge.sound.room.background import FIRST_PERIODS, Background
-from edge.sources.session.reader import SessionWriter, load_session
+from edge.sources.session.reader import load_session
+from edge.sources.session.writer import SessionWriter
 from edge.tools.app import config_command
 
 LONGEST_S = 0.03
@@ -115,12 +116,10 @@ def _control(folder: Path) -> Write:
 
 
 def _read_control(folder: Path) -> int | None:
-    settings = _sensing(folder).settings
-    assert settings.sensing, "the file cannot be used"
+    kept = _sensing(folder).permissions
+    assert kept.sensing, "the file cannot be used"
     return (
-        round((-30.0 - settings.level_dbfs) * 1e4)
-        if (folder / "hall.control.json").exists()
-        else None
+        round((-30.0 - kept.level_dbfs) * 1e4) if (folder / "hall.control.json").exists() else None
     )
 
 

@@ -29,13 +29,13 @@ from edge.sound.room.background import Background
 from edge.sound.room.late_reverberation import AliasedTail
 from edge.sources.session.dataset import _array
 from edge.sources.session.reader import (
-    SessionWriter,
     _load_array,
     _load_faults,
     _load_truth,
     load_session,
 )
 from edge.sources.session.replay import open_replay
+from edge.sources.session.writer import SessionWriter
 from tests.support import ROOT
 
 Target = Callable[[bytes], None]

@@ -25,7 +25,7 @@ from edge.output.messages.commands import (
 from edge.output.messages.payloads import Message
 from edge.output.mqtt.connection import ReceivedMessage
 from edge.sensor.control import Control
-from edge.sensor.sensing import Sensing
+from edge.sensor.permissions import Sensing
 
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
 NIGHT = QuietHours.parse("22:00", "07:00")

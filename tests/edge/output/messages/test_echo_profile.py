@@ -1,18 +1,12 @@
 """The echo profile: a wall where it is, at its level; and no more messages than wanted."""
 
-from dataclasses import replace
-from types import SimpleNamespace
-from typing import Any, cast
-
 import numpy as np
 import pytest
 
 from edge.core.config import Config, DeviceConfig, LifterConfig, MqttConfig
 from edge.output.messages.echo_profile import BINS, EnvelopeKeeper, echo_profile
 from edge.output.messages.payloads import Message
-from edge.sensor.pipeline import PeriodResponses, Pipeline
 from edge.sound.pose_kernel import Kernels, make_kernels
-from tests.support.bodies import compact_rig
 from tests.support.messages import problems
 
 C, RATE_HZ = 343.0, 16000.0
@@ -61,27 +55,23 @@ def test_silence_is_a_finite_level() -> None:
 
 
 class Scene:
-    """A keeper whose clock and whose pipeline's newest kernels the test sets."""
+    """A keeper whose clock and newest kernels the test sets."""
 
     def __init__(self, **mqtt: float) -> None:
         self.now_s = 100.0
         self.told: list[Message] = []
-        self.pipeline: Any = SimpleNamespace(
-            kernels=None, rig=replace(compact_rig(), speed_of_sound_m_s=C)
-        )
+        self.newest: tuple[int, Kernels] | None = None
         config = Config(
             device=DeviceConfig("hall"),
             mqtt=MqttConfig(**mqtt),
             lifter=LifterConfig(max_range_m=6.0),
         )  # type: ignore[arg-type]
         self.keeper = EnvelopeKeeper(
-            config, "simulated", cast(Pipeline, self.pipeline), self.told.append, lambda: self.now_s
+            config, "simulated", lambda: self.newest, C, self.told.append, lambda: self.now_s
         )
 
-    def hear(self, range_m: float | None = 3.1) -> None:
-        t_ns = round(self.now_s * 1e9)
-        heard = PeriodResponses(round(self.now_s * 10), t_ns, np.zeros((4, 640), np.complex64))
-        self.pipeline.kernels = (heard, None if range_m is None else echo_at(range_m, 1e-3))
+    def hear(self, range_m: float = 3.1) -> None:
+        self.newest = round(self.now_s * 1e9), echo_at(range_m, 1e-3)
 
 
 def test_the_message_keeps_to_its_schema_and_places_the_echo() -> None:
@@ -108,8 +98,6 @@ def test_it_speaks_as_often_as_wanted(rate_hz: float, expected: int) -> None:
 
 def test_it_is_silent_without_new_sound() -> None:
     scene = Scene()
-    scene.keeper.tick()
-    scene.hear(None)  # the empty room is still being learned
     scene.keeper.tick()
     assert scene.told == []
     scene.hear()

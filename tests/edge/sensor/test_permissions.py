@@ -21,8 +21,9 @@ import pytest
 
 from edge.__main__ import SCHEMAS, main
 from edge.core.config import Config, DeviceConfig, SensingConfig
+from edge.sensor.loops import offline_poses
+from edge.sensor.permissions import KEEP_ALIVE_PING_S, SEEN_S, Sensing
 from edge.sensor.pipeline import Pipeline
-from edge.sensor.sensing import KEEP_ALIVE_PING_S, SEEN_S, Sensing
 from edge.sensor.telemetry import soc_temperature_c
 from edge.sources.session.reader import load_session
 from edge.tools.app import DEMO_SESSION
@@ -322,12 +323,12 @@ def test_settings_survive_a_restart_and_the_configured_level_stays_the_cap(tmp_p
         ("control.json", 0o600)
     ]
     again = Bench(tmp_path)
-    assert again.sensing.settings == bench.sensing.settings
+    assert again.sensing.permissions == bench.sensing.permissions
     again.sensing.change(sensing=False)
     assert not again.camera_open
     assert again.off.is_set()
     again.path.write_text(json.dumps({"sensing": True, "mute": False, "level_dbfs": 0.0}))
-    assert Bench(tmp_path).sensing.settings.level_dbfs == -20.0
+    assert Bench(tmp_path).sensing.permissions.level_dbfs == -20.0
 
 
 @pytest.mark.parametrize(
@@ -339,11 +340,11 @@ def test_a_damaged_file_leaves_sensing_off_and_says_so(
 ) -> None:
     (tmp_path / "control.json").write_text(text)
     bench = Bench(tmp_path)
-    assert not bench.sensing.settings.sensing
+    assert not bench.sensing.permissions.sensing
     assert not bench.camera_open
     assert "sensing stays off" in caplog.text
     assert bench.sensing.change(sensing=True) is None
-    assert Bench(tmp_path).sensing.settings.sensing
+    assert Bench(tmp_path).sensing.permissions.sensing
 
 
 def test_settings_that_cannot_be_kept_hold_all_the_same(tmp_path: Path) -> None:
@@ -369,7 +370,7 @@ def test_doctor_leaves_a_sensor_alone_that_is_switched_off(
 
 def test_recalibration_forgets_the_empty_room() -> None:
     from edge.core.config import SourceConfig
-    from edge.sensor.run import make_plan
+    from edge.sensor.plan import make_plan
 
     config = Config(
         device=DeviceConfig("a"), source=SourceConfig("replay", str(DEMO_SESSION), realtime=False)
@@ -377,14 +378,14 @@ def test_recalibration_forgets_the_empty_room() -> None:
     plan = make_plan(config)
     pipeline = Pipeline(config, plan.rig, plan.excitation)
     stop = SimpleNamespace(is_set=lambda: False)
-    poses = pipeline.offline(plan.open(), stop, lambda _: None)
+    poses = offline_poses(pipeline, plan.open(), stop, lambda _: None)
     next(poses)
     assert pipeline.background.ready, "the session begins with an empty room"
     pipeline.relearn()
     assert {next(poses).pose.scale_source for _ in range(3)} == {"height"}
     assert not pipeline.background.ready, "somebody is in view"
     pipeline.resume()
-    next(pipeline.offline(plan.open(), stop, lambda _: None))
+    next(offline_poses(pipeline, plan.open(), stop, lambda _: None))
     assert pipeline.background.ready, "the session begins with an empty room"
 
 

@@ -1,0 +1,61 @@
+"""Everything that a sensor's poses are turned into and sent to."""
+
+from collections.abc import Callable
+from functools import partial
+
+from edge.core.config import Config
+from edge.core.contracts import SourceKind
+from edge.core.pose import PoseEstimate
+from edge.output.message_file import MessageFile
+from edge.output.messages.echo_profile import EnvelopeKeeper
+from edge.output.messages.events import EventKeeper
+from edge.output.messages.payloads import Message
+from edge.output.messages.summary import SummaryKeeper
+from edge.output.mqtt.publisher import MqttPublisher
+from edge.sound.pose_kernel import Kernels
+
+
+class Outlets:
+    """Pose stream, summary, events and echo profile of one sensor. publisher: takes the messages.
+
+    newest_kernels: the newest pose kernels and their time [ns], None while there are none. clock:
+    seconds on the clock of the images.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        kind: SourceKind,
+        publisher: MqttPublisher | MessageFile,
+        newest_kernels: Callable[[], tuple[int, Kernels] | None],
+        speed_of_sound_m_s: float,
+        clock: Callable[[], float],
+    ) -> None:
+        device_id = config.device.id
+        self._publisher = publisher
+        self._summary = SummaryKeeper(
+            device_id, kind, partial(publisher.publish_retained, "summary"), clock
+        )
+        self._events = EventKeeper(device_id, kind, publisher.publish_event, clock)
+        self._envelope = EnvelopeKeeper(
+            config,
+            kind,
+            newest_kernels,
+            speed_of_sound_m_s,
+            partial(publisher.publish_stream, "envelope"),
+            clock,
+        )
+
+    def pose(self, estimate: PoseEstimate, message: Message) -> None:
+        """Send one pose. message: the same as a pose message."""
+        self._publisher.publish_pose(message)
+        self._summary.pose(estimate)
+        self._events.pose(estimate)
+
+    def tick(self, looking: bool) -> None:
+        """Call with each image: somebody may have left since the last pose. looking: whether the
+        camera is open.
+        """
+        self._summary.tick(looking)
+        self._events.tick(looking)
+        self._envelope.tick()

@@ -1,0 +1,152 @@
+"""Reads a source and feeds the pipeline: in real time on threads, or frame by frame."""
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from edge.core.contracts import Source
+from edge.core.errors import EndOfStreamError
+from edge.core.pose import PoseEstimate
+from edge.sensor.pipeline import PeriodResponses, Pipeline, Seen
+
+_POLL_S = 0.1
+
+
+class Stop(Protocol):
+    """Says when to stop; a threading.Event does."""
+
+    def is_set(self) -> bool:
+        """Whether to stop now."""
+
+
+def offline_poses(
+    pipeline: Pipeline, source: Source, stop: Stop, beat: Callable[[str], None]
+) -> Iterator[PoseEstimate]:
+    """Every frame with the period nearest to it, as fast as possible and the same every time.
+
+    Ends when `stop` is set or the source ends. beat: as in `live_poses`.
+    """
+    heard: deque[PeriodResponses] = deque(maxlen=8)
+    audio_ended, heard_until_ns = False, 0
+    max_skew_ns = pipeline.config.runtime.max_skew_ms * 1e6
+    while not stop.is_set():
+        try:
+            frame = source.frames.read(_POLL_S)
+        except EndOfStreamError:
+            return
+        beat("image")
+        if frame is None:
+            continue
+        while not audio_ended and heard_until_ns < frame.t_ns + pipeline.period_ns:
+            try:
+                period = source.audio.read(_POLL_S)
+            except EndOfStreamError:
+                audio_ended = True
+                break
+            beat("sound")
+            if period is not None:
+                heard_until_ns = period.t_ns + pipeline.period_ns
+                if (h := pipeline.hear(period)) is not None:
+                    heard.append(h)
+        seen = pipeline.see(frame)
+        estimate = pipeline.fuse(seen, nearest(heard, frame.t_ns, max_skew_ns), source.kind)
+        if estimate is not None:
+            yield estimate
+
+
+def live_poses(
+    pipeline: Pipeline, source: Source, stop: Stop, beat: Callable[[str], None]
+) -> Iterator[PoseEstimate]:
+    """In real time: sound and image on threads of their own; where the pipeline is too slow the
+    newest frame wins, and those dropped are counted.
+
+    Ends when `stop` is set or the source ends; an error in a thread is raised here. beat: called
+    with "sound" or "image" whenever that thread has read its device.
+    """
+    inputs = _Inputs(pipeline, source, beat)
+    max_skew_ns = pipeline.config.runtime.max_skew_ms * 1e6
+    inputs.start()
+    try:
+        while not stop.is_set() and not inputs.errors:
+            try:
+                seen = inputs.frames.get(timeout=_POLL_S)
+            except queue.Empty:
+                if inputs.ended.is_set():
+                    break
+                continue
+            heard = nearest(inputs.heard, seen.frame.t_ns, max_skew_ns)
+            estimate = pipeline.fuse(seen, heard, source.kind)
+            if estimate is not None:
+                yield estimate
+    finally:
+        inputs.stop()
+    if inputs.errors:
+        raise inputs.errors[0]
+
+
+class _Inputs:
+    """The threads that read both devices. Either's end, or an error, ends both."""
+
+    def __init__(self, pipeline: Pipeline, source: Source, beat: Callable[[str], None]) -> None:
+        self.heard: deque[PeriodResponses] = deque(maxlen=32)
+        self.frames: queue.Queue[Seen] = queue.Queue(maxsize=2)
+        self.ended = threading.Event()
+        self.errors: list[BaseException] = []
+        self._pipeline, self._source, self._beat = pipeline, source, beat
+        self._threads = [
+            threading.Thread(target=self._run, args=(read,), name=name, daemon=True)
+            for name, read in (("sound", self._read_sound), ("image", self._read_image))
+        ]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        self.ended.set()
+        for thread in self._threads:
+            thread.join(1.0)
+
+    def _run(self, read: Callable[[], None]) -> None:
+        try:
+            while not self.ended.is_set():
+                read()
+        except EndOfStreamError:
+            pass
+        except BaseException as e:
+            self.errors.append(e)
+        finally:
+            self.ended.set()
+
+    def _read_sound(self) -> None:
+        period = self._source.audio.read(_POLL_S)
+        self._beat("sound")
+        if period is not None and (heard := self._pipeline.hear(period)) is not None:
+            self.heard.append(heard)
+
+    def _read_image(self) -> None:
+        frame = self._source.frames.read(_POLL_S)
+        self._beat("image")
+        if frame is not None:
+            self._put(self._pipeline.see(frame))
+
+    def _put(self, seen: Seen) -> None:
+        """Queue a frame; where the queue is full the oldest makes room."""
+        while True:
+            try:
+                self.frames.put_nowait(seen)
+                return
+            except queue.Full:
+                try:
+                    self.frames.get_nowait()
+                    self._pipeline.counters.frames_dropped += 1
+                except queue.Empty:
+                    pass
+
+
+def nearest(heard: deque[PeriodResponses], t_ns: int, max_skew_ns: float) -> PeriodResponses | None:
+    """The period whose middle is closest to t_ns [ns]; None where none is within max_skew_ns."""
+    best = min(list(heard), key=lambda h: abs(h.middle_ns - t_ns), default=None)
+    return best if best is not None and abs(best.middle_ns - t_ns) <= max_skew_ns else None

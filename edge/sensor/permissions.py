@@ -1,0 +1,255 @@
+"""What the sensor is allowed to do, and when: see and hear at all, sound, and how loud."""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, time
+from pathlib import Path
+from time import monotonic, monotonic_ns, time_ns
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from edge.core.config import Config, QuietHours, state_folder
+from edge.core.contracts import Source
+from edge.core.files import write_whole
+from edge.output.messages.commands import MIN_LEVEL_DBFS
+from edge.output.messages.payloads import Message, timestamp
+from edge.sensor.pipeline import Pipeline
+
+CONTROL_SCHEMA = "posekernel.control/1"
+SEEN_S = 5.0  # a person counts as present for this long after the camera last saw them
+KEEP_ALIVE_PING_S = 2.0
+
+log = logging.getLogger(__name__)
+
+Speaker = Literal["on", "standby", "off"]
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """What commands may change and a restart keeps. level_dbfs: at most the configured one.
+    quiet_hours: local time in which the loudspeaker is silent.
+    """
+
+    sensing: bool
+    mute: bool
+    level_dbfs: float
+    quiet_hours: QuietHours | None
+
+
+def control_file(config: Config) -> Path:
+    """Where permissions are kept over a restart."""
+    return state_folder(config) / f"{config.device.id}.control.json"
+
+
+def configured(config: Config) -> Permissions:
+    """The permissions before any command."""
+    return Permissions(True, False, config.excitation.level_dbfs, config.sensing.quiet_hours)
+
+
+class Sensing:
+    """Applies the permissions to the running source at once, and publishes them as the retained
+    topic `control`. Thread-safe.
+
+    Call `tick` several times a second: it follows the time of day and what the camera sees. path:
+    file that keeps what commands changed.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        path: Path,
+        *,
+        clock: Callable[[], float] = monotonic,
+        local_time: Callable[[], time] = lambda: datetime.now().time(),
+    ) -> None:
+        self._config = config
+        self._path = path
+        self._publish: Callable[[Message], None] | None = None
+        self._off = threading.Event()
+        self._clock, self._local_time = clock, local_time
+        self._changed = threading.Condition()
+        self._source: Source | None = None
+        self._pipeline: Pipeline | None = None
+        self._began_s = clock()
+        self._published: dict[str, Any] = {}
+        self._permissions = _load(path, configured(config))
+
+    @property
+    def permissions(self) -> Permissions:
+        """As they are now."""
+        return self._permissions
+
+    @property
+    def silent_because(self) -> str | None:
+        """Why a source that opens now must not sound; None where it may."""
+        return self._speaker()[1]
+
+    def announce(self, publish: Callable[[Message], None]) -> None:
+        """Publish the state through `publish`, now and whenever it changes."""
+        with self._changed:
+            self._publish, self._published = publish, {}
+            self._apply()
+
+    def wait_until_on(self, timeout_s: float) -> bool:
+        """Whether sensing is on, after waiting for it for a while."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._permissions.sensing, timeout_s)
+
+    def attach(self, source: Source, pipeline: Pipeline) -> threading.Event:
+        """Apply the permissions to this source from now on. The event is set when sensing goes off,
+        and stays set.
+        """
+        with self._changed:
+            self._source, self._pipeline, self._off = source, pipeline, threading.Event()
+            self._began_s = self._clock()
+            self._apply()
+            return self._off
+
+    def detach(self) -> None:
+        """The source is being closed."""
+        with self._changed:
+            self._source = None
+
+    def change(self, **changes: Any) -> str | None:
+        """Change some fields of Permissions at once; returns why they cannot be kept over a restart,
+        or None.
+        """
+        with self._changed:
+            self._permissions = replace(self._permissions, **changes)
+            self._apply()
+            self._changed.notify_all()
+            return _save(self._path, self._permissions, configured(self._config))
+
+    def tick(self) -> None:
+        """Follow the time of day and what the camera sees."""
+        with self._changed:
+            self._apply()
+
+    def _apply(self) -> None:
+        speaker, because = self._speaker()
+        source = self._source
+        if source is not None and not self._permissions.sensing:
+            self._off.set()
+            source.audio.set_muted(True)
+            source.frames.close()
+            self._source = None  # whoever opened it closes the rest
+        elif source is not None:
+            muted = speaker == "off" or (speaker == "standby" and not self._keep_alive())
+            if self._pipeline is not None:
+                self._pipeline.silent = muted
+            lower_db = self._permissions.level_dbfs - self._config.excitation.level_dbfs
+            source.audio.set_gain(10.0 ** (lower_db / 20.0))
+            source.audio.set_muted(muted)
+        self._announce(speaker, because)
+
+    def _speaker(self) -> tuple[Speaker, str | None]:
+        """The loudspeaker's state, and why it must be silent where it must."""
+        now = self._permissions
+        if not now.sensing:
+            return "off", "sensing off"
+        if now.mute:
+            return "off", "mute"
+        if now.quiet_hours is not None and now.quiet_hours.covers(self._local_time()):
+            return "off", "quiet hours"
+        return ("on" if self._wanted() else "standby"), None
+
+    def _wanted(self) -> bool:
+        """Somebody is seen, or the empty room is still to be learned."""
+        pipeline = self._pipeline
+        if self._config.sensing.ping == "always" or pipeline is None:
+            return True
+        seen_ns = pipeline.seen_ns
+        if not pipeline.background.ready:
+            return True
+        return seen_ns is not None and monotonic_ns() - seen_ns < SEEN_S * 1e9
+
+    def _keep_alive(self) -> bool:
+        """Whether a short sound is due that follows the empty room while nobody is there."""
+        elapsed_s = self._clock() - self._began_s
+        return elapsed_s % self._config.sensing.keep_alive_s < KEEP_ALIVE_PING_S
+
+    def _announce(self, speaker: Speaker, because: str | None) -> None:
+        now = self._permissions
+        state = {
+            "sensing": now.sensing,
+            "mute": now.mute,
+            "level_dbfs": now.level_dbfs,
+            "quiet_hours": None if now.quiet_hours is None else now.quiet_hours.as_dict(),
+            "speaker": speaker,
+            "silent_because": because,
+        }
+        if self._publish is None or state == self._published:
+            return
+        self._published = state
+        head = {
+            "schema": CONTROL_SCHEMA,
+            "id": self._config.device.id,
+            "timestamp": timestamp(time_ns()),
+        }
+        self._publish(head | state)
+
+
+class _Hours(msgspec.Struct, rename={"start": "from", "end": "to"}):
+    start: str
+    end: str
+
+
+class _Kept(msgspec.Struct, forbid_unknown_fields=True):
+    """The file: JSON. Unset: as configured."""
+
+    sensing: bool = True
+    mute: bool = False
+    level_dbfs: float | UnsetType = UNSET
+    quiet_hours: _Hours | None | UnsetType = UNSET
+
+
+def _load(path: Path, default: Permissions) -> Permissions:
+    """The permissions with what the file changes. A file that cannot be used is logged, and sensing
+    then stays off.
+    """
+    try:
+        kept = msgspec.json.decode(path.read_bytes(), type=_Kept)
+        level = default.level_dbfs
+        if kept.level_dbfs is not UNSET:
+            level = min(kept.level_dbfs, level)
+        if level < MIN_LEVEL_DBFS:
+            raise ValueError(f"level_dbfs is {level}")
+        quiet = default.quiet_hours
+        if kept.quiet_hours is None:
+            quiet = None
+        elif kept.quiet_hours is not UNSET:
+            quiet = QuietHours.parse(kept.quiet_hours.start, kept.quiet_hours.end)
+    except FileNotFoundError:
+        return default
+    except (OSError, ValueError, msgspec.MsgspecError, RecursionError) as e:
+        log.error(
+            "%s: cannot be used (%s); sensing stays off, as it may have been, until the command "
+            "`sensing` or until the file is removed",
+            path,
+            e,
+        )
+        return replace(default, sensing=False)
+    return Permissions(kept.sensing, kept.mute, level, quiet)
+
+
+def _save(path: Path, now: Permissions, default: Permissions) -> str | None:
+    """Write what differs from the configuration, whole or not at all; returns why that failed."""
+    kept = _Kept(now.sensing, now.mute)
+    if now.level_dbfs != default.level_dbfs:
+        kept.level_dbfs = now.level_dbfs
+    if now.quiet_hours != default.quiet_hours:
+        kept.quiet_hours = None
+        if now.quiet_hours is not None:
+            kept.quiet_hours = _Hours(*now.quiet_hours.as_dict().values())
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Not for others to read: it tells when a home is quiet.
+        write_whole(path, msgspec.json.encode(kept) + b"\n", 0o600)
+    except OSError as e:
+        log.error("%s: cannot be written (%s); a restart will forget this", path, e.strerror)
+        return f"{path} cannot be written ({e.strerror})"
+    return None

@@ -1,0 +1,81 @@
+"""What a configuration makes of its source: geometry, excitation and corrections, before anything is
+opened.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.core.config import Config, make_rig
+from edge.core.contracts import ChannelMap, Source, SourceKind
+from edge.core.rig import Rig
+from edge.sensor.apply_calibration import apply_calibration
+from edge.sound.deconvolution import Correction
+from edge.sound.excitation import Excitation, make_excitation
+from edge.sources.alsa.stream import AlsaAudio
+from edge.sources.camera.grabber import open_camera
+from edge.sources.session.reader import Session, load_session
+from edge.sources.session.replay import open_replay
+
+
+@dataclass(frozen=True, slots=True)
+class SensorPlan:
+    """The source to open and how to read it. session: None for real devices. correction: from the
+    calibration.
+    """
+
+    config: Config
+    rig: Rig
+    excitation: Excitation
+    session: Session | None = None
+    correction: Correction | None = None
+
+    @property
+    def kind(self) -> SourceKind:
+        """Where the data will come from."""
+        return "device" if self.session is None else self.session.source
+
+    @property
+    def live(self) -> bool:
+        """Whether the source gives data in real time."""
+        return self.session is None or self.config.source.realtime
+
+    def open(self, *, muted: bool = False) -> Source:
+        """Open the source that `source.kind` names, and never another; its clock starts now. Raises
+        PosekernelError.
+
+        muted: a loudspeaker stays silent until it is unmuted.
+        """
+        config = self.config
+        if self.session is not None:
+            return open_replay(
+                self.session, realtime=config.source.realtime, loop=config.source.loop
+            )
+        frames = open_camera(config.camera)
+        try:
+            audio = AlsaAudio(config.audio, self.excitation, self.rig, muted=muted)
+        except BaseException:
+            frames.close()
+            raise
+        return Source("device", audio, frames, f"{config.audio.capture} + {config.camera.backend}")
+
+
+def make_plan(config: Config) -> SensorPlan:
+    """Rig and excitation of the configured source, for replay the session's own, with the
+    calibration applied.
+
+    Raises SessionError, or ConfigError, also for a calibration that does not fit.
+    """
+    session = None
+    if config.source.kind == "replay":
+        session = load_session(Path(config.source.path))
+        rig, excitation = session.rig, session.excitation
+        channels = ChannelMap(session.channels, session.mic_channels, session.reference_channel)
+    else:
+        x, audio = config.excitation, config.audio
+        rig = make_rig(config)
+        excitation = make_excitation(x.sample_rate_hz, x.band_hz, x.period_s, x.level_dbfs)
+        reference = audio.reference_channel if audio.reference_channel >= 0 else None
+        channels = ChannelMap(audio.channels, audio.mic_channels, reference)
+    kind = "device" if session is None else session.source
+    rig, correction = apply_calibration(config, rig, excitation, channels, kind)
+    return SensorPlan(config, rig, excitation, session, correction)

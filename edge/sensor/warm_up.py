@@ -1,0 +1,43 @@
+"""Compiles and loads everything that a first frame would otherwise wait for."""
+
+import numpy as np
+
+from edge.core.pose import JOINTS, Keypoints
+from edge.lifting.geometric_lifter import first_arrival_s
+from edge.sensor.pipeline import Pipeline
+from edge.sound.pose_kernel import make_kernels
+
+_PERIODS = 12
+_ECHOES = 2  # of them, at the end
+
+
+def warm_up(pipeline: Pipeline) -> None:
+    """Send noise and a stick figure through every stage; changes nothing that the pipeline keeps."""
+    rng = np.random.default_rng(0)
+    rig, camera = pipeline.rig, pipeline.rig.camera
+    background = pipeline.new_background(adapt_s=1.0, leak_s=300.0, track_drift=True)
+    shape = len(rig.mics), pipeline.deconvolve.period_samples
+    noise = rng.normal(size=shape).astype(np.float32)
+    pixels = np.zeros((25, 3))
+    pixels[: len(JOINTS)] = [
+        (0.5 * camera.width + 9 * (k % 3), (0.2 + 0.04 * k) * camera.height, 1)
+        for k in range(len(JOINTS))
+    ]
+    figure = Keypoints(pixels, np.full((25, 3), np.nan), 1, 1.0)
+    gate = first_arrival_s(figure, rig, pipeline.config.lifter)
+    pipeline.deconvolve(noise, noise[0])
+    for k in range(_PERIODS):
+        # Nearly the same noise each time: the background takes only what repeats for a room, and
+        # fits its drift to nothing else.
+        hiss = 1e-2 * rng.normal(size=shape).astype(np.float32)
+        responses = pipeline.deconvolve(noise + hiss, None, 0.5)
+        echo = k >= _PERIODS - _ECHOES
+        if echo:
+            # It moves, and comes late: an echo that stays would not be learned in the meantime.
+            at = responses.shape[1] - 40 * (_PERIODS - k)
+            responses[:, at : at + 8] += np.float32(10.0) * np.abs(responses).max()
+        difference = background.step(responses, k * pipeline.period_ns, echo, gate)
+    if difference is not None:
+        kernels = make_kernels(difference, pipeline.deconvolve.sample_rate_hz, pipeline.band_hz)
+        pipeline.lift(figure, kernels, rig)
+    pipeline.keypoints(np.zeros((camera.height, camera.width, 3), np.uint8))
