@@ -36,7 +36,7 @@ from tests.support.waiting import until
 
 CONFIG = MqttConfig()
 TOPIC = "homeassistant/device/posekernel_hall/config"
-README = ROOT / "README.md"
+README = ROOT / "edge/output/README.md"
 HOME_ASSISTANT_SCHEMAS = Path(__file__).parent / "homeassistant_schemas.py"
 HOME_ASSISTANT_PYTHON = Path(
     os.environ.get("HOME_ASSISTANT_PYTHON", ROOT / ".venv-homeassistant/bin/python")
