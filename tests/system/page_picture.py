@@ -1,6 +1,6 @@
 """The README's moving picture: `posekernel demo` and its live page in a real browser.
 
-    python -m tests.system.page_picture .github/live_page.webp
+python -m tests.system.page_picture .github/live_page.webp
 """
 
 import argparse
