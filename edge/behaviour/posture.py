@@ -17,8 +17,8 @@ from edge.behaviour.floor import FloorLevel
 from edge.behaviour.zones import ZoneOccupancy
 from edge.core.arrays import Array
 from edge.core.config import ZoneConfig
-from edge.core.pose import MID_HIP, Activity, LiftedPose, Posture
-from edge.lifting.shape import SEEN, standing_height
+from edge.core.pose import MID_HIP, SEEN, Activity, LiftedPose, Posture
+from edge.core.stature import standing_height
 
 CHEST, HIPS, KNEES, ANKLES = (1, 2, 5), (8, 9, 12), (10, 13), (11, 14)
 RIGHT, LEFT = (2, 9), (5, 12)  # shoulder and hip

@@ -19,7 +19,11 @@ BODY_25 = (
     "left_ear", "left_big_toe", "left_small_toe", "left_heel", "right_big_toe", "right_small_toe", "right_heel",
 )  # fmt: skip
 JOINTS = BODY_25[:15]
+N_JOINTS = len(JOINTS)
 MID_HIP = 8
+# Whose place each joint takes in the mirror image.
+MIRROR = (0, 1, 5, 6, 7, 2, 3, 4, 8, 12, 13, 14, 9, 10, 11, 16, 15, 18, 17, 22, 23, 24, 19, 20, 21)
+SEEN = 0.3  # a joint below this confidence counts as not seen
 BONES = (
     (0, 1), (1, 2), (2, 3), (3, 4), (1, 5), (5, 6), (6, 7), (1, 8), (8, 9), (9, 10), (10, 11), (8, 12), (12, 13), (13, 14),
 )  # fmt: skip

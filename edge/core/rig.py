@@ -184,6 +184,11 @@ class Rig:
         s, m = self.speakers[self.pairs[:, 0]], self.mics[self.pairs[:, 1]]
         return np.asarray(np.linalg.norm(s - m, axis=-1) / self.speed_of_sound_m_s)
 
+    @property
+    def extent_m(self) -> float:
+        """Largest spread of speakers and microphones along any axis [m]."""
+        return float(np.ptp(np.concatenate([self.speakers, self.mics]), axis=0).max())
+
     def arrival_s(self, points: npt.ArrayLike) -> Array:
         """Time of arrival (P, ...) [s] of an echo from each camera-frame point (..., 3) [m], per
         pair.

@@ -8,7 +8,6 @@ strongest echo is not used: behind the onset it is often a wall path.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from edge.core.arrays import Array
 from edge.core.config import LifterConfig
 from edge.core.pose import MID_HIP, Keypoints, LiftedPose, ScaleSource
 from edge.core.rig import Rig
-from edge.lifting.shape import Shape, make_shape
+from edge.lifting.body_shape import Shape, make_shape
 from edge.sound.arrivals import gather_points, gather_points_coherent
 from edge.sound.pose_kernel import Kernels
 
@@ -45,17 +44,6 @@ BODY_M = 0.05  # 1-sigma of where on the body the echo begins
 # Before a torso's middle: its echo lies within NEAR_M, and what is heard between these two is none
 # of it.
 NEAR_M, QUIET_M = 0.45, (1.6, 0.7)
-
-
-class Lifter(Protocol):
-    """2D joints and pose kernels -> joints in metres."""
-
-    def __call__(
-        self, keypoints: Keypoints, kernels: Kernels | None, rig: Rig
-    ) -> LiftedPose | None:
-        """One pose, or None when too few joints are seen. kernels None: no usable sound; the scale
-        is then assumed.
-        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +186,7 @@ def _echo_power(kernels: Kernels, rig: Rig, direction: Array, ranges: Array) -> 
         gather_points(kernels.envelope, arrival, kernels.sample_rate_hz).astype(np.float64) ** 2,
         axis=0,
     )
-    spread = np.ptp(np.concatenate([rig.speakers, rig.mics]), axis=0).max()
-    if spread < COMPACT_M:
+    if rig.extent_m < COMPACT_M:
         coherent = gather_points_coherent(kernels.analytic, arrival, kernels.sample_rate_hz)
         power = 0.5 * power + 0.5 * np.abs(coherent.astype(np.complex128) / len(arrival)) ** 2
     return np.asarray(power.reshape(len(ranges), -1).mean(axis=1))

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from edge.core import pose
 from edge.core.arrays import Array
 from edge.core.rig import Rig
 
 FLIP = np.array([-1.0, 1.0, 1.0])
-# Of the first 15 joints of BODY_25, which takes whose place.
-MIRROR = np.array([0, 1, 5, 6, 7, 2, 3, 4, 8, 12, 13, 14, 9, 10, 11])
+MIRROR = np.array(pose.MIRROR[: pose.N_JOINTS])
 
 
 def mirrored(points: Array) -> Array:

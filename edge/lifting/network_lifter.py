@@ -1,11 +1,8 @@
-"""The trained lifter: 2D joints -> what the image alone believes -> sound where they may be ->
-joints in metres.
+"""The trained lifter: 2D joints -> the vision network's estimate -> pose kernels around it -> the
+fusion network -> joints in metres.
 """
 
-import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,34 +10,14 @@ import numpy.typing as npt
 from edge.core.arrays import FloatArray
 from edge.core.errors import ModelError
 from edge.core.inference.tflite import Model
-from edge.core.pose import Keypoints, LiftedPose, ScaleSource
+from edge.core.pose import N_JOINTS, Keypoints, LiftedPose, ScaleSource
 from edge.core.rig import Rig
+from edge.lifting.decoded_pose import DecodedPose
 from edge.lifting.geometric_lifter import TORSO, echo_before
 from edge.lifting.mirror import mirrored_rig
-from edge.lifting.network_forms import Form, form_of, spec_from
-from edge.lifting.ray_decoder import DecodedPose, RayDecoding
-from edge.lifting.rays import N_JOINTS, PersonView, keypoint_view
+from edge.lifting.model_card import card_path, load_card
+from edge.lifting.person_view import PersonView, keypoint_view
 from edge.sound.pose_kernel import Kernels
-
-FORMAT, VERSION = "posekernel-lifter", 1
-INT8 = "_int8"
-
-
-@dataclass(frozen=True)
-class ModelCard:
-    """A lifter's card, NAME.json beside its NAME.tflite: what the files are and how their numbers
-    are meant.
-
-    vision: file of the network that sees only. sha256: of each file, by its name. form, decoding:
-    as trained. sound_threshold: the scale comes from sound where the network is at least this sure
-    of it.
-    """
-
-    vision: str
-    sha256: dict[str, str]
-    form: Form
-    decoding: RayDecoding
-    sound_threshold: float
 
 
 class NetworkLifter:
@@ -122,37 +99,3 @@ class NetworkLifter:
         """
         (out,) = self._vision.run(view.features[None])
         return out[0, :N_JOINTS], out[0, N_JOINTS:].reshape(N_JOINTS, 2)
-
-
-def card_path(model: Path) -> Path:
-    """Where the card of a .tflite lies; the float and the int8 file share it."""
-    return model.with_name(model.stem.removesuffix(INT8) + ".json")
-
-
-def load_card(path: Path) -> ModelCard:
-    """Read a card. Raises ModelError."""
-    try:
-        data: dict[str, Any] = json.loads(path.read_text())
-        if (data["format"], data["version"]) != (FORMAT, VERSION):
-            raise ModelError(
-                f"{path}: found format {data['format']} version {data['version']}, {FORMAT} version {VERSION} is needed: "
-                "install model and program of the same release"
-            )
-        files = {str(file["name"]): str(file["sha256"]) for file in data["files"].values()}
-        if any(Path(name).name != name for name in files):
-            raise ValueError("its files do not lie beside it")
-        return ModelCard(
-            vision=str(data["files"]["vision"]["name"]),
-            sha256=files,
-            form=form_of(spec_from(data["form"], data["config"]["spec"])),
-            decoding=RayDecoding(**data["config"]["decoding"]),
-            sound_threshold=float(data["config"]["sound_threshold"]),
-        )
-    except OSError as e:
-        raise ModelError(
-            f"{path}: the model's card cannot be read ({e.strerror}): it belongs beside the .tflite"
-        ) from e
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as e:
-        raise ModelError(
-            f"{path}: not a lifter's card ({type(e).__name__}: {e}): install the file again"
-        ) from e

@@ -8,7 +8,7 @@ import time
 from typing import Any, TextIO
 
 from edge.core.pose import PoseEstimate
-from edge.lifting.shape import standing_height
+from edge.core.stature import standing_height
 from edge.output.messages.payloads import Message
 from edge.sensor.pipeline import Counters
 

@@ -16,7 +16,7 @@ from edge.core.inference.execution import execution
 from edge.core.pose import Keypoints, PoseEstimate
 from edge.core.rig import Rig
 from edge.lifting.geometric_lifter import first_arrival_s
-from edge.lifting.registry import MODELS, make_lifter
+from edge.lifting.lifter import MODELS, make_lifter
 from edge.sight.keypoints import BlazePose
 from edge.sound.deconvolution import Correction, Deconvolver
 from edge.sound.excitation import Excitation

@@ -14,7 +14,7 @@ from edge.core.contracts import Source
 from edge.core.errors import ConfigError, PosekernelError
 from edge.core.jit import compiled_here
 from edge.core.pose import PoseEstimate
-from edge.lifting.registry import MODELS
+from edge.lifting.lifter import MODELS
 from edge.output.message_file import MessageFile
 from edge.output.messages.payloads import pose_message
 from edge.output.mqtt.publisher import MqttCounters, MqttPublisher

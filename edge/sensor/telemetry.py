@@ -18,7 +18,7 @@ import edge
 from edge.core.config import Config
 from edge.core.contracts import Source
 from edge.core.inference.execution import Execution
-from edge.lifting.registry import lifter_files
+from edge.lifting.lifter import lifter_files
 from edge.output.messages.payloads import Message, timestamp
 from edge.output.mqtt.publisher import MqttPublisher
 from edge.sensor.pipeline import Pipeline

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from edge.core.arrays import Array, Image
 from edge.core.inference.tflite import Model, Tensor
-from edge.core.pose import MID_HIP, Keypoints
+from edge.core.pose import MID_HIP, MIRROR, Keypoints
 from edge.sight.person_detector import (
     DetectedPerson,
     PersonDetector,
@@ -26,7 +26,7 @@ _SOURCES: tuple[tuple[int, ...], ...] = (
     (0,), (11, 12), (12,), (14,), (16,), (11,), (13,), (15,), (23, 24), (24,), (26,), (28,), (23,), (25,), (27,),
     (5,), (2,), (8,), (7,), (31,), (), (29,), (32,), (), (30,),
 )  # fmt: skip
-_MIRROR = [0, 1, 5, 6, 7, 2, 3, 4, 8, 12, 13, 14, 9, 10, 11, 16, 15, 18, 17, 22, 23, 24, 19, 20, 21]
+_MIRROR = list(MIRROR)
 _RIGHT, _LEFT = [2, 9], [5, 12]  # shoulder and hip
 _HEATMAP_KERNEL = 7
 _HEATMAP_SURE = 0.5

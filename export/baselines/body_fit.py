@@ -10,8 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.core.arrays import Array
-from edge.core.pose import BONES
-from edge.lifting.rays import N_JOINTS
+from edge.core.pose import BONES, N_JOINTS
 from export.baselines.image_network import BaselinePose
 from export.baselines.mlp import Weights
 

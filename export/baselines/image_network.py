@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.core.arrays import Array
+from edge.core.pose import N_JOINTS
 from edge.core.rig import Rig
-from edge.lifting.rays import N_JOINTS, seen_rays
+from edge.lifting.person_view import seen_rays
 from edge.sources.session.dataset import Sample
 from export.baselines.mlp import Mlp, Weights, mlp_from
 

@@ -12,10 +12,9 @@ import numpy.typing as npt
 from edge.core.arrays import Array
 from edge.core.config import LifterConfig
 from edge.core.errors import SessionError
-from edge.core.pose import MID_HIP, LiftedPose
+from edge.core.pose import MID_HIP, N_JOINTS, LiftedPose
 from edge.core.rig import Rig
 from edge.lifting.geometric_lifter import GeometricLifter
-from edge.lifting.rays import N_JOINTS
 from edge.sound.arrivals import gather_points, gather_points_coherent
 from edge.sound.pose_kernel import Kernels, analytic_signal, make_kernels
 from edge.sources.session.dataset import Environment, Sample

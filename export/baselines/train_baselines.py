@@ -16,9 +16,8 @@ import numpy.typing as npt
 
 from edge.core.arrays import Array, FloatArray
 from edge.core.errors import SessionError
-from edge.core.pose import BONES, MID_HIP, Keypoints
+from edge.core.pose import BONES, MID_HIP, N_JOINTS, Keypoints
 from edge.core.rig import Camera, Rig
-from edge.lifting.rays import N_JOINTS
 from edge.sources.session.dataset import Environment, Sample, require_environments
 from export.baselines.image_network import OUTPUTS, view_from
 from export.baselines.sound_baselines import (

@@ -11,9 +11,8 @@ import numpy as np
 
 from edge.core.arrays import Array
 from edge.core.errors import SessionError
-from edge.core.pose import LiftedPose
+from edge.core.pose import N_JOINTS, LiftedPose
 from edge.core.rig import Camera
-from edge.lifting.rays import N_JOINTS
 from edge.sources.session.dataset import Environment, Sample
 from export.baselines.body_fit import fit_body, population_from
 from export.baselines.image_network import (

@@ -14,9 +14,8 @@ import numpy.typing as npt
 
 from edge.core.arrays import Array
 from edge.core.errors import PosekernelError, SessionError
-from edge.core.pose import MID_HIP, LiftedPose
+from edge.core.pose import MID_HIP, N_JOINTS, LiftedPose
 from edge.core.rig import Camera
-from edge.lifting.rays import N_JOINTS
 from edge.sources.session.dataset import Environment, Sample, require_environments
 from export.evaluate.metrics import Interval, rank_correlation, sample_errors, summarise
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from edge.core.arrays import Array
 from edge.core.pose import MID_HIP
-from edge.lifting.shape import standing_height
+from edge.core.stature import standing_height
 
 Statistic = Literal["mean", "median", "rms", "median_abs"]
 

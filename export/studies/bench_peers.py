@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from edge.core.inference.tflite import RUNTIMES, Model
-from edge.lifting.network_lifter import INT8
-from edge.lifting.registry import MODELS
+from edge.lifting.lifter import MODELS
+from edge.lifting.model_card import INT8
 from edge.sound.volume import QuantizedVolume
 from edge.tools.bench.front_end_peers import (
     fewer_samples,

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from edge.core.arrays import Rng
-from edge.lifting.frustum import FrustumSpec
-from edge.lifting.network_forms import form_of
-from edge.lifting.rays import N_JOINTS, PersonView, RaySpec, make_view
+from edge.core.pose import N_JOINTS
+from edge.lifting.person_view import PersonView, make_view
+from edge.lifting.ray_form import RayForm
+from edge.lifting.volume_form import VolumeForm
 from export.simulate.people import LEAST_DETECTED, DetectorErrors, Scenes, apply_errors
 from export.train.ray_network import VisionNet
 from export.train.training_samples import Augmentation, Observed, SampleSound, detect
@@ -35,14 +36,13 @@ class Batch:
 
 
 def fusion_batch(
-    samples: Sequence[SampleSound], vision: VisionNet, spec: RaySpec | FrustumSpec
+    samples: Sequence[SampleSound], vision: VisionNet, spec: RayForm | VolumeForm
 ) -> tuple[Batch, PersonView]:
     """A batch for the network that has this kind of grid, and the views it was made from."""
     view = observed_view([s.observed for s in samples])
     log_depth, xy = see(vision, view)
-    form = form_of(spec)
     inputs = [
-        form.inputs(view.one(i), log_depth[i], xy[i], s.kernels, s.rig)
+        spec.inputs(view.one(i), log_depth[i], xy[i], s.kernels, s.rig)
         for i, s in enumerate(samples)
     ]
     joints = np.stack([s.joints for s in samples]) @ view.turn

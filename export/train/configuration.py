@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from edge.core.errors import ConfigError
-from edge.lifting.frustum import FrustumSpec
+from edge.lifting.volume_form import VolumeForm
 from export.train.ray_network import RayConfig, RayNet, VisionConfig, ray_config_from
 from export.train.training_samples import Augmentation
 from export.train.volume_network import VolumeConfig, VolumeNet, volume_config_from
@@ -81,7 +81,7 @@ _DEBUG = TrainConfig(
     vision_training=VisionTraining(people=300, held_out=60, errors=200, steps=150, batch=128),
     vision=VisionConfig(width=64, blocks=1),
     ray=RayConfig(width=32, hidden=48, dilations=(1, 2, 4)),
-    volume=VolumeConfig(spec=FrustumSpec(side=8, bins=16, pairs=4), audio=4, width=12, hidden=48),
+    volume=VolumeConfig(spec=VolumeForm(side=8, bins=16, pairs=4), audio=4, width=12, hidden=48),
 )
 CONFIGS = {
     "debug": _DEBUG,

@@ -11,8 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from edge.lifting.ray_decoder import DEPTH_STEP, PLACE_STEP, RESIDUALS, RayDecoding, residual_slices
-from edge.lifting.rays import CHANNELS, CONTEXT, FEATURES, N_JOINTS, SIZE_LOG, RaySpec
+from edge.core.pose import N_JOINTS
+from edge.lifting.decoded_pose import DEPTH_STEP, PLACE_STEP, RESIDUALS, Decoding, residual_slices
+from edge.lifting.network_form import CONTEXT
+from edge.lifting.person_view import FEATURES, SIZE_LOG
+from edge.lifting.ray_form import CHANNELS, RayForm
 
 POSE = 3 * N_JOINTS
 
@@ -31,8 +34,8 @@ class RayConfig:
     layer each.
     """
 
-    spec: RaySpec = field(default_factory=RaySpec)
-    decoding: RayDecoding = field(default_factory=RayDecoding)
+    spec: RayForm = field(default_factory=RayForm)
+    decoding: Decoding = field(default_factory=Decoding)
     width: int = 96
     hidden: int = 160
     dilations: tuple[int, ...] = (1, 2, 4, 1, 2)
@@ -148,7 +151,7 @@ def expected(logits: Tensor, offsets: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def assemble(
-    decoding: RayDecoding,
+    decoding: Decoding,
     log_depth: Tensor,
     xy: Tensor,
     spread: Tensor,
@@ -156,7 +159,7 @@ def assemble(
     centre: Tensor,
     size: Tensor,
 ) -> Decoded:
-    """`edge.lifting.ray_decoder.assemble` for batches of tensors, with gradients."""
+    """`edge.lifting.decoded_pose.assemble` for batches of tensors, with gradients."""
     part = {name: residual[:, s] for name, s in residual_slices().items()}
     depth = log_depth + DEPTH_STEP * part["depth"]
     joints = person_points(depth, xy + PLACE_STEP * part["place"].reshape(xy.shape), centre, size)
@@ -184,8 +187,8 @@ def ray_config_from(data: dict[str, Any]) -> RayConfig:
     d = dict(data)
     spec = dict(d.pop("spec"))
     return RayConfig(
-        spec=RaySpec(**spec | {"gate": tuple(spec["gate"])}),
-        decoding=RayDecoding(**d.pop("decoding")),
+        spec=RayForm(**spec | {"gate": tuple(spec["gate"])}),
+        decoding=Decoding(**d.pop("decoding")),
         dilations=tuple(d.pop("dilations")),
         **d,
     )

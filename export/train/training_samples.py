@@ -11,10 +11,10 @@ import numpy as np
 
 from edge.core.arrays import Array, BoolArray, ComplexArray, Rng
 from edge.core.errors import SessionError
-from edge.core.pose import MID_HIP
+from edge.core.pose import MID_HIP, N_JOINTS
 from edge.core.rig import Camera, Rig
 from edge.lifting.mirror import FLIP, MIRROR, mirrored, mirrored_rig
-from edge.lifting.rays import LEAST_SEEN, N_JOINTS, seen_rays
+from edge.lifting.person_view import LEAST_SEEN, seen_rays
 from edge.sound.pose_kernel import Kernels, analytic_signal, make_kernels
 from edge.sources.session.dataset import Environment, require_environments
 

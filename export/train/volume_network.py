@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from edge.core.pose import MID_HIP
-from edge.lifting.frustum import FrustumSpec
-from edge.lifting.ray_decoder import RESIDUALS, RayDecoding
-from edge.lifting.rays import CONTEXT, N_JOINTS
+from edge.core.pose import MID_HIP, N_JOINTS
+from edge.lifting.decoded_pose import RESIDUALS, Decoding
+from edge.lifting.network_form import CONTEXT
+from edge.lifting.volume_form import VolumeForm
 from export.train.ray_network import Decoded, assemble
 
 
@@ -25,8 +25,8 @@ class VolumeConfig:
     is told beside.
     """
 
-    spec: FrustumSpec = field(default_factory=FrustumSpec)
-    decoding: RayDecoding = field(default_factory=RayDecoding)
+    spec: VolumeForm = field(default_factory=VolumeForm)
+    decoding: Decoding = field(default_factory=Decoding)
     audio: int = 16
     width: int = 48
     hidden: int = 96
@@ -171,7 +171,7 @@ def decode_volume(
     centre: Tensor,
     size: Tensor,
 ) -> Decoded:
-    """`edge.lifting.frustum.decode_frustum` for batches of tensors, with gradients."""
+    """`edge.lifting.volume_form.VolumeForm.decode` for batches of tensors, with gradients."""
     along, right, down = _offsets(config, log_depth, xy)
     logits = with_volume_prior(config, heat, log_depth, xy)
     p = logits.flatten(1, 3).softmax(dim=1).reshape(logits.shape)
@@ -199,7 +199,7 @@ def volume_config_from(data: dict[str, Any]) -> VolumeConfig:
     d = dict(data)
     spec = dict(d.pop("spec"))
     return VolumeConfig(
-        spec=FrustumSpec(**spec | {"gate": tuple(spec["gate"])}),
-        decoding=RayDecoding(**d.pop("decoding")),
+        spec=VolumeForm(**spec | {"gate": tuple(spec["gate"])}),
+        decoding=Decoding(**d.pop("decoding")),
         **d,
     )

@@ -9,7 +9,7 @@ from edge.behaviour.posture import ActivityTracker
 from edge.core.arrays import Array
 from edge.core.pose import Activity, Keypoints, LiftedPose, ScaleSource
 from edge.core.rig import Camera, Rig
-from edge.lifting.shape import standing_height
+from edge.core.stature import standing_height
 
 STANDING = np.array(
     [  # BODY_25, camera frame (y down), facing the camera at 3 m, feet on a floor 1.2 m below it

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from edge.core.pose import Keypoints
 from edge.core.rig import Camera, Rig
-from edge.lifting.rays import ANKLE_M
+from edge.lifting.person_view import ANKLE_M
 from edge.sound.pose_kernel import Kernels, analytic_signal, make_kernels
 from tests.support.bodies import compact_rig
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from edge.core.inference.tflite import load_runtime
-from edge.lifting.registry import MODELS
+from edge.lifting.lifter import MODELS
 from edge.tools.bench.front_end import GROUP, FrontEnd
 from edge.tools.bench.machine import Limits
 from edge.tools.bench.measure import Row

@@ -19,8 +19,9 @@ import numpy as np
 
 from edge.core.errors import BenchError, ModelError
 from edge.core.inference.tflite import RUNTIMES, Model, load_runtime
-from edge.lifting.network_lifter import INT8, NetworkLifter
-from edge.lifting.registry import MODELS, lifter_file
+from edge.lifting.lifter import MODELS, lifter_file
+from edge.lifting.model_card import INT8
+from edge.lifting.network_lifter import NetworkLifter
 from edge.sight.keypoints import BlazePose
 from edge.tools.app import DEMO_SESSION
 from edge.tools.bench.machine import resident_mb

@@ -15,7 +15,7 @@ from edge.core.arrays import Array
 from edge.core.calibration_file import MountingPart, ScalePart, Step
 from edge.core.pose import Keypoints, LiftedPose
 from edge.core.rig import Camera, Rig
-from edge.lifting.geometric_lifter import Lifter
+from edge.lifting.lifter import Lifter
 from edge.sound.pose_kernel import Kernels
 from edge.tools.calibration.board import tilt_and_roll
 

@@ -21,7 +21,7 @@ from edge.core.config import (
 )
 from edge.core.errors import DeviceError, PosekernelError
 from edge.core.inference.execution import execution
-from edge.lifting.registry import MODELS
+from edge.lifting.lifter import MODELS
 from edge.sensor.permissions import Sensing, control_file
 
 Outcome = Literal["ok", "warning", "error"]

@@ -20,10 +20,9 @@ from torch import nn
 from edge.core.arrays import Array
 from edge.core.errors import ModelError
 from edge.core.inference.tflite import Model
-from edge.lifting.network_forms import form_of
-from edge.lifting.network_lifter import FORMAT, INT8, VERSION
-from edge.lifting.ray_decoder import DecodedPose, RayDecoding
-from edge.lifting.rays import FEATURES, PersonView
+from edge.lifting.decoded_pose import DecodedPose, Decoding
+from edge.lifting.model_card import FORMAT, INT8, VERSION
+from edge.lifting.person_view import FEATURES, PersonView
 from export.train.batches import Batch, fusion_batch
 from export.train.configuration import TrainConfig
 from export.train.conversion.tflite_files import Inputs, to_float, to_int8
@@ -78,13 +77,11 @@ class Checked:
         logits: npt.ArrayLike,
         residual: npt.ArrayLike,
         config: TrainConfig,
-        d: RayDecoding,
+        d: Decoding,
     ) -> DecodedPose:
         """The decoded outputs of one sample."""
         depth, xy = self.batch.log_depth[index].numpy(), self.batch.xy[index].numpy()
-        return form_of(config.fusion.spec).decode(
-            (logits, residual), depth, xy, self.views.one(index), d
-        )
+        return config.fusion.spec.decode((logits, residual), depth, xy, self.views.one(index), d)
 
 
 def quantize(
@@ -198,7 +195,7 @@ def _lifted(
     samples: Checked,
     images: Checked,
     config: TrainConfig,
-    decoding: RayDecoding,
+    decoding: Decoding,
 ) -> DecodedPose:
     """One sample as the runtime lifts it, with its mirror image."""
     both = (
@@ -213,7 +210,7 @@ def _check_int8(
     samples: Checked,
     images: Checked,
     config: TrainConfig,
-    decoding: RayDecoding,
+    decoding: Decoding,
 ) -> dict[str, float]:
     """Median errors of both files [m] and how far apart their joints are."""
     joints = {}
@@ -249,7 +246,7 @@ def _check_int8(
 
 def _calibrated(
     path: Path, samples: Checked, images: Checked, config: TrainConfig
-) -> tuple[RayDecoding, float]:
+) -> tuple[Decoding, float]:
     """The decoding with factors that make WITHIN_SIGMA of the errors lie within 1 sigma, and the
     threshold of sound.
 
@@ -269,9 +266,7 @@ def _calibrated(
     )
 
 
-def with_sigma_factors(
-    plain: RayDecoding, ratios: Array, seen: npt.NDArray[np.bool_]
-) -> RayDecoding:
+def with_sigma_factors(plain: Decoding, ratios: Array, seen: npt.NDArray[np.bool_]) -> Decoding:
     """ratios: (3, ...) errors along depth, across it and in all over their 1-sigma under `plain`;
     seen: (...,).
     """

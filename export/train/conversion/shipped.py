@@ -17,8 +17,11 @@ from torch import Tensor, nn
 
 from edge.core.errors import ModelError
 from edge.core.inference.tflite import Model
-from edge.lifting.network_lifter import INT8, card_path, load_card
-from edge.lifting.rays import CHANNELS, CONTEXT, FEATURES, N_JOINTS
+from edge.core.pose import N_JOINTS
+from edge.lifting.model_card import INT8, card_path, load_card
+from edge.lifting.network_form import CONTEXT
+from edge.lifting.person_view import FEATURES
+from edge.lifting.ray_form import CHANNELS
 from export.train.configuration import TrainConfig, config_from
 from export.train.ray_network import VisionNet
 

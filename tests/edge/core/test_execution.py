@@ -28,7 +28,7 @@ from edge.core.inference.execution import (
     save_choice,
 )
 from edge.core.inference.tflite import load_runtime
-from edge.lifting.registry import MODELS, make_lifter
+from edge.lifting.lifter import MODELS, make_lifter
 
 RUNTIME = load_runtime()[0]
 BEST = BoardChoice(

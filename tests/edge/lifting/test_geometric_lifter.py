@@ -7,8 +7,9 @@ import pytest
 
 from edge.core.config import LifterConfig
 from edge.core.pose import MID_HIP, Keypoints
+from edge.core.stature import standing_height
+from edge.lifting.body_shape import make_shape
 from edge.lifting.geometric_lifter import GeometricLifter, echo_before, first_arrival_s
-from edge.lifting.shape import make_shape, standing_height
 from tests.support.bodies import CAMERA, compact_rig, seen, standing
 from tests.support.lifter_scene import echo, hiss
 

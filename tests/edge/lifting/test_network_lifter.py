@@ -16,10 +16,11 @@ from edge.core.inference.execution import Execution
 from edge.core.pose import MID_HIP
 from edge.core.rig import Rig
 from edge.lifting.geometric_lifter import GeometricLifter
+from edge.lifting.lifter import MODELS, make_lifter
 from edge.lifting.mirror import FLIP, MIRROR, mirrored, mirrored_rig
-from edge.lifting.network_lifter import NetworkLifter, load_card
-from edge.lifting.rays import keypoint_view
-from edge.lifting.registry import MODELS, make_lifter
+from edge.lifting.model_card import load_card
+from edge.lifting.network_lifter import NetworkLifter
+from edge.lifting.person_view import keypoint_view
 from edge.sound.pose_kernel import make_kernels
 from tests.support.bodies import CAMERA, compact_rig, seen, standing
 from tests.support.lifter_scene import BAND, RATE, echo, hiss

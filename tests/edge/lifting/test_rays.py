@@ -3,25 +3,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from edge.core.pose import N_JOINTS
 from edge.core.rig import Camera
-from edge.lifting.rays import (
-    CHANNELS,
-    CONTEXT,
-    FEATURES,
-    N_JOINTS,
-    SIZE_LOG,
-    PersonView,
-    RaySpec,
-    keypoint_view,
-    make_view,
-    ray_context,
-    ray_sound,
-    sound_features,
-)
+from edge.lifting.network_form import CONTEXT, network_context, sound_features
+from edge.lifting.person_view import FEATURES, SIZE_LOG, PersonView, keypoint_view, make_view
+from edge.lifting.ray_form import CHANNELS, RayForm, ray_sound
 from edge.sound.pose_kernel import make_kernels
 from tests.support.lifter_scene import BAND, CAMERA, RATE, echoes, make_rig, seen, standing
 
-SPEC = RaySpec()
+SPEC = RayForm()
 FLOOR_FEATURES = slice(3 * N_JOINTS, 3 * N_JOINTS + 2)
 
 
@@ -84,12 +74,12 @@ def test_a_batch_equals_its_members() -> None:
         rng.random((3, 3)),
     )
     batch = make_view(rays, there, down, height)
-    context = ray_context(batch, depth, xy, facts)
+    context = network_context(batch, depth, xy, facts)
     assert context.shape == (3, CONTEXT)
     for i in range(3):
         one = make_view(rays[i], there[i], down[i], height[i])
         np.testing.assert_array_equal(batch.one(i).features, one.features)
-        np.testing.assert_array_equal(context[i], ray_context(one, depth[i], xy[i], facts[i]))
+        np.testing.assert_array_equal(context[i], network_context(one, depth[i], xy[i], facts[i]))
         np.testing.assert_allclose(
             batch.points(depth, xy)[i], one.points(depth[i], xy[i]), rtol=1e-12
         )
@@ -204,11 +194,9 @@ def test_a_wide_rig_has_no_phase_keeping_channel() -> None:
     sound = ray_sound(echoes(joints, rig), rig, view, *normalised(joints, view), SPEC)
     assert (channel(sound, "coherent") == 0.0).all()
     assert channel(sound, "mean").std() > 0.1
-    np.testing.assert_array_equal(sound_features(rig, SPEC), np.float32([1.0, 0.0, 0.5]))
-    np.testing.assert_array_equal(
-        sound_features(make_rig(CAMERA), SPEC), np.float32([1.0, 1.0, 0.75])
-    )
-    assert (sound_features(None, SPEC) == 0.0).all()
+    np.testing.assert_array_equal(sound_features(rig), np.float32([1.0, 0.0, 0.5]))
+    np.testing.assert_array_equal(sound_features(make_rig(CAMERA)), np.float32([1.0, 1.0, 0.75]))
+    assert (sound_features(None) == 0.0).all()
 
 
 def test_a_person_beyond_the_window_is_no_error() -> None:

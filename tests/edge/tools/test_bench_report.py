@@ -15,8 +15,8 @@ from edge.__main__ import main
 from edge.core.config import LifterConfig, load_config
 from edge.core.errors import BenchError
 from edge.core.inference.execution import choice_file, execution
-from edge.lifting.rays import FEATURES
-from edge.lifting.registry import MODELS
+from edge.lifting.lifter import MODELS
+from edge.lifting.person_view import FEATURES
 from edge.sound.gather import shuffle
 from edge.tools.bench import command
 from edge.tools.bench.choose import choose

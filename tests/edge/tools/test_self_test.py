@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from edge.__main__ import main
-from edge.lifting import registry as lifters
-from edge.lifting.registry import MODELS
+from edge.lifting import lifter as lifters
+from edge.lifting.lifter import MODELS
 from tests.support.worse_model import carded, sums, worse
 
 

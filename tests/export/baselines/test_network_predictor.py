@@ -8,7 +8,7 @@ import pytest
 
 from edge.core.errors import ConfigError, SessionError
 from edge.core.pose import LiftedPose
-from edge.lifting.registry import MODELS
+from edge.lifting.lifter import MODELS
 from edge.sources.session.dataset import Environment, Sample
 from export.baselines.network_predictor import NetworkPredictor
 from tests.support.bodies import compact_rig, seen, standing

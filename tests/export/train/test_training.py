@@ -19,12 +19,15 @@ torch = pytest.importorskip(
 )
 
 from edge.core.errors import ConfigError, ModelError  # noqa: E402
-from edge.lifting import ray_decoder  # noqa: E402
-from edge.lifting.frustum import FrustumSpec, frustum_sound, pairs_for  # noqa: E402
+from edge.core.pose import N_JOINTS  # noqa: E402
+from edge.lifting.decoded_pose import RESIDUALS, Decoding  # noqa: E402
 from edge.lifting.mirror import MIRROR, mirrored, mirrored_rig  # noqa: E402
-from edge.lifting.network_forms import form_of  # noqa: E402
-from edge.lifting.network_lifter import NetworkLifter, load_card  # noqa: E402
-from edge.lifting.rays import CHANNELS, CONTEXT, FEATURES, N_JOINTS, keypoint_view  # noqa: E402
+from edge.lifting.model_card import load_card  # noqa: E402
+from edge.lifting.network_form import CONTEXT  # noqa: E402
+from edge.lifting.network_lifter import NetworkLifter  # noqa: E402
+from edge.lifting.person_view import FEATURES, keypoint_view  # noqa: E402
+from edge.lifting.ray_form import CHANNELS  # noqa: E402
+from edge.lifting.volume_form import VolumeForm, frustum_sound, pairs_for  # noqa: E402
 from export.commands.networks.train import CONFIG_NAMES  # noqa: E402
 from export.train.batches import fusion_batch, observed_view, see  # noqa: E402
 from export.train.configuration import (  # noqa: E402
@@ -88,7 +91,7 @@ def test_a_batch_is_what_the_device_computes(dataset: Path, form: str) -> None:
         depth, xy = (x[0] for x in see(vision, observed_view([heard.observed])))
         for got, wanted in zip(
             batch.inputs,
-            form_of(spec).inputs(view, depth, xy, heard.kernels, heard.rig),
+            spec.inputs(view, depth, xy, heard.kernels, heard.rig),
             strict=True,
         ):
             np.testing.assert_allclose(got[i].numpy(), wanted, atol=2e-3)
@@ -110,7 +113,7 @@ def test_tensors_decode_as_on_the_device(dataset: Path, form: str) -> None:
     joints = predict(net, batch, c).detach().numpy()
     logits, residual = net(*batch.inputs)
     for i in range(4):
-        device = form_of(c.fusion.spec).decode(
+        device = c.fusion.spec.decode(
             (logits[i].detach(), residual[i].detach()),
             batch.log_depth[i],
             batch.xy[i],
@@ -124,7 +127,7 @@ def test_the_volume_hears_the_person_where_the_echo_says(dataset: Path) -> None:
     """The loudest bin is where the person is, whatever the image believed, and the order of pairs
     does not matter.
     """
-    spec, rig = FrustumSpec(bins=48), make_rig(CAMERA)
+    spec, rig = VolumeForm(bins=48), make_rig(CAMERA)
     joints = standing(2.6, CAMERA)
     view = keypoint_view(seen(joints, CAMERA), rig)
     assert view is not None
@@ -212,7 +215,7 @@ def test_sound_moves_the_joints_along_their_rays_only(dataset: Path) -> None:
     sound = torch.randn(1, TINY.ray.spec.bins, N_JOINTS * len(CHANNELS))
     logits, residual = net(sound, torch.zeros(1, CONTEXT))
     assert logits.shape == (1, TINY.ray.spec.bins, N_JOINTS)
-    assert residual.shape == (1, ray_decoder.RESIDUALS)
+    assert residual.shape == (1, RESIDUALS)
     assert (residual == 0.0).all()  # starts from the image's estimate
     assert VisionNet(TINY.vision)(torch.zeros(1, FEATURES)).shape == (1, 3 * N_JOINTS)
 
@@ -375,7 +378,7 @@ def test_sigma_factors_bring_two_errors_in_three_within_one_sigma() -> None:
         * np.array([0.5, 2.0, 1.5])[:, None, None]
         * np.where(seen, 1.0, 2.5)
     )
-    d = with_sigma_factors(ray_decoder.RayDecoding(), ratios, seen)
+    d = with_sigma_factors(Decoding(), ratios, seen)
     assert (d.depth_sigma_factor, d.plane_sigma_factor, d.joint_sigma_factor) == pytest.approx(
         (0.5, 2.0, 1.5), rel=0.05
     )
@@ -383,7 +386,7 @@ def test_sigma_factors_bring_two_errors_in_three_within_one_sigma() -> None:
     for part in (seen, ~seen):
         sigma = d.joint_sigma_factor * np.where(seen, 1.0, d.unseen_sigma_factor)
         assert np.mean((ratios[2] < sigma)[part]) == pytest.approx(WITHIN_SIGMA, abs=0.001)
-    few = with_sigma_factors(ray_decoder.RayDecoding(), ratios, np.ones_like(seen))
+    few = with_sigma_factors(Decoding(), ratios, np.ones_like(seen))
     assert few.unseen_sigma_factor == 1.0
 
 
@@ -398,7 +401,7 @@ def test_both_tflite_files_do_what_the_checkpoint_does(
     card = quantize(trained, dataset, tmp_path, "tiny", say=lambda line: None)
     figures = json.loads(card.read_text())["figures"]
     assert figures["float_against_pytorch"] < 1e-3
-    assert load_card(card).form == form_of(load_networks(trained)[0].fusion.spec)
+    assert load_card(card).form == load_networks(trained)[0].fusion.spec
     keypoints, rig = seen(standing(2.5, CAMERA), CAMERA), make_rig(CAMERA)
     poses = [
         NetworkLifter(tmp_path / name)(keypoints, echoes(standing(2.5, CAMERA), rig), rig)

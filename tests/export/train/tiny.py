@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from edge.lifting.frustum import FrustumSpec
-from edge.lifting.rays import RaySpec
+from edge.lifting.ray_form import RayForm
+from edge.lifting.volume_form import VolumeForm
 from export.train.configuration import CONFIGS, VisionTraining
 from export.train.ray_network import RayConfig, VisionConfig
 from export.train.volume_network import VolumeConfig
@@ -17,6 +17,6 @@ TINY = replace(
     warm_up=2,
     vision_training=VisionTraining(people=24, held_out=8, errors=20, steps=6, batch=8),
     vision=VisionConfig(width=16, blocks=1),
-    ray=RayConfig(spec=RaySpec(bins=32), width=16, hidden=16, dilations=(1, 2)),
-    volume=VolumeConfig(spec=FrustumSpec(side=6, bins=12, pairs=3), audio=4, width=8, hidden=16),
+    ray=RayConfig(spec=RayForm(bins=32), width=16, hidden=16, dilations=(1, 2)),
+    volume=VolumeConfig(spec=VolumeForm(side=6, bins=12, pairs=3), audio=4, width=8, hidden=16),
 )

@@ -19,7 +19,7 @@ from edge.core.config import ExcitationConfig, load_config
 from edge.core.errors import ConfigError, ModelError, PosekernelError, SessionError
 from edge.core.profiles import _parse_settings
 from edge.core.rig import Camera, Rig
-from edge.lifting.network_lifter import load_card
+from edge.lifting.model_card import load_card
 from edge.output.messages.commands import CommandError, parse_command, result_message
 from edge.output.messages.homeassistant import removing
 from edge.output.messages.payloads import encode

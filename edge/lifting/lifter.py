@@ -1,15 +1,32 @@
-"""The lifter that a configuration asks for. Only the models that ship are opened; nothing falls
-back to another kind.
+"""The contract of a lifter, and the one that a configuration asks for. Only the models that ship are
+opened; nothing falls back to another kind.
 """
 
 from pathlib import Path
+from typing import Protocol
 
 from edge.core.config import LifterConfig
 from edge.core.inference.execution import Execution, Variant
-from edge.lifting.geometric_lifter import GeometricLifter, Lifter
-from edge.lifting.network_lifter import INT8, NetworkLifter, card_path, load_card
+from edge.core.pose import Keypoints, LiftedPose
+from edge.core.rig import Rig
+from edge.lifting.geometric_lifter import GeometricLifter
+from edge.lifting.model_card import INT8, card_path, load_card
+from edge.lifting.network_lifter import NetworkLifter
+from edge.sound.pose_kernel import Kernels
 
 MODELS = Path(__file__).parents[1] / "models"
+
+
+class Lifter(Protocol):
+    """2D joints and pose kernels -> joints in metres."""
+
+    def __call__(
+        self, keypoints: Keypoints, kernels: Kernels | None, rig: Rig
+    ) -> LiftedPose | None:
+        """One pose, or None when too few joints are seen.
+
+        kernels None: no usable sound; the scale is then assumed.
+        """
 
 
 def make_lifter(config: LifterConfig, execution: Execution) -> Lifter:

@@ -1,5 +1,5 @@
-"""What the networks say -> joints in metres, their 1-sigma, and how sure it is that the scale comes
-from sound.
+"""Network outputs -> joints in metres, their 1-sigma, and how sure it is that the scale comes from
+sound.
 """
 
 from dataclasses import dataclass
@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.core.arrays import Array
+from edge.core.pose import N_JOINTS
 from edge.lifting.mirror import MIRROR, mirrored
-from edge.lifting.rays import N_JOINTS, PersonView, RaySpec
+from edge.lifting.person_view import PersonView
 
-# What one unit of the network's residuals means: log depth, and place in sizes of the person.
+# One unit of the network's residuals: log depth, and place in sizes of the person.
 DEPTH_STEP = 0.02
 PLACE_STEP = 0.05
 RESIDUALS = 5 * N_JOINTS + 1
@@ -19,8 +20,9 @@ _SIGMA_REACH = 3.0
 
 
 @dataclass(frozen=True)
-class RayDecoding:
-    """prior_spread: of the image's log depth. least_spread: of a joint's, however sharp the echo.
+class Decoding:
+    """prior_spread: of the vision network's log depth. least_spread: of a joint's, however sharp
+    the echo.
 
     depth_sigma_factor, plane_sigma_factor, joint_sigma_factor: calibration of the 1-sigma, fitted
     after training; times unseen_sigma_factor for joints that the image does not show.
@@ -50,8 +52,8 @@ class DecodedPose:
     sound: float
 
     def with_mirror_image(self, other: "DecodedPose") -> "DecodedPose":
-        """The mean of this and of what the networks say of the mirror image: a network is not quite
-        symmetric, its mean is.
+        """The mean of this pose and that of the mirror image: a network is not quite symmetric,
+        the mean is.
         """
         return DecodedPose(
             joints=0.5 * (self.joints + mirrored(other.joints)),
@@ -74,35 +76,13 @@ def residual_slices() -> dict[str, slice]:
     }
 
 
-def decode(
-    logits: npt.ArrayLike,
-    residual: npt.ArrayLike,
-    log_depth: npt.ArrayLike,
-    xy: npt.ArrayLike,
-    view: PersonView,
-    spec: RaySpec,
-    decoding: RayDecoding,
-) -> DecodedPose:
-    """logits (bins, 15), residual (RESIDUALS,); log_depth (15,), xy (15, 2): the image's estimate
-    that centred the rays.
-    """
-    offsets = spec.offsets[:, None]
-    x = np.asarray(logits, np.float64) - 0.5 * (offsets / decoding.prior_spread) ** 2
-    p = np.exp(x - x.max(axis=0))
-    p /= p.sum(axis=0)
-    shift = (p * offsets).sum(axis=0)
-    spread = np.sqrt(np.maximum((p * offsets**2).sum(axis=0) - shift**2, 0.0))
-    depth = np.asarray(log_depth, np.float64) + shift
-    return assemble(depth, np.asarray(xy, np.float64), spread, residual, view, decoding)
-
-
 def assemble(
     log_depth: Array,
     xy: Array,
     spread: Array,
     residual: npt.ArrayLike,
     view: PersonView,
-    decoding: RayDecoding,
+    decoding: Decoding,
 ) -> DecodedPose:
     """Log depth (15,) with its spread (15,) and place (15, 2), both normalised, and the residuals
     (RESIDUALS,) -> metres.
@@ -111,14 +91,13 @@ def assemble(
     part = {name: r[s] for name, s in residual_slices().items()}
     depth = log_depth + DEPTH_STEP * part["depth"]
     joints = view.points(depth, xy + PLACE_STEP * part["place"].reshape(-1, 2))
-    z = np.exp(depth) / view.size
-    wide = (
-        np.clip(part["depth_sigma"], -_SIGMA_REACH, _SIGMA_REACH),
-        np.clip(part["plane_sigma"], -_SIGMA_REACH, _SIGMA_REACH),
+    depth_factor, plane_factor = (
+        np.exp(np.clip(part[name], -_SIGMA_REACH, _SIGMA_REACH))
+        for name in ("depth_sigma", "plane_sigma")
     )
-    z = z * np.where(view.seen, 1.0, decoding.unseen_sigma_factor)
-    depth_sigma = z * np.hypot(spread, decoding.least_spread) * np.exp(wide[0])
-    plane_sigma = z * view.size * PLACE_STEP * np.exp(wide[1])
+    z = np.exp(depth) / view.size * np.where(view.seen, 1.0, decoding.unseen_sigma_factor)
+    depth_sigma = z * np.hypot(spread, decoding.least_spread) * depth_factor
+    plane_sigma = z * view.size * PLACE_STEP * plane_factor
     return DecodedPose(
         joints=joints,
         depth_sigma=decoding.depth_sigma_factor * depth_sigma,
