@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A Debian bookworm of the boards' architecture, emulated: the wheels install there, and the shipped session gives the same joints
-# as on this machine. As root; needs mmdebstrap and qemu-user-static. NUMBA_DISABLE_JIT=1 leaves the compiler out there but for the
-# gather: it takes long when it is emulated.
+# as on this machine. As root; needs mmdebstrap and qemu-user-static. NUMBA_DISABLE_JIT=1 leaves the compiler out, which is slow
+# when it is emulated.
 # usage: deploy/arm64.sh FOLDER        FOLDER: outside the repository, 2 GB; the Debian in it is used again
 set -euo pipefail
 [ $# -eq 1 ] || { sed -n '5s/^# //p' "$0"; exit 2; }
@@ -32,23 +32,6 @@ with=$pip emulated /opt/posekernel/bin/python -m pip install -q --no-compile --d
   --find-links /opt/wheelhouse -c /opt/wheelhouse/constraints.txt posekernel
 with=$pip emulated /opt/posekernel/bin/python -m pip list --format=freeze --disable-pip-version-check | paste -sd' '
 emulated /opt/posekernel/bin/posekernel doctor --no-hardware
-# The one piece of code written for a processor: compiled for it, and compared with what runs anywhere.
-NUMBA_DISABLE_JIT=0 emulated /opt/posekernel/bin/python -c '
-import numpy as np
-from edge.sound.gather import Gather, shuffle
-rng, found = np.random.default_rng(0), shuffle()
-assert found is not None, "no byte shuffles here"
-for trial in range(200):
-    bits, voxels = int(rng.integers(0, 7)), int(rng.integers(found.lanes, 400))
-    code = ((rng.integers(0, 230, (2, 1)) << bits) + rng.integers(0, found.reach << bits, (2, voxels))).astype(np.uint16)
-    rows, out = rng.random((2, 300), np.float32), np.zeros((2, 2, voxels), np.int8)
-    for voxel_by_voxel, codes in zip((False, True), out):
-        gather = Gather(code, bits, 300, voxel_by_voxel)
-        assert gather.vectors == (not voxel_by_voxel)
-        gather(rows, 255.0, codes)
-    assert (out[0] == out[1]).all(), f"trial {trial}"
-print(f"gather of {found.lanes} voxels at once: the same codes as voxel by voxel, 200 times")'
-
 "$python" -m venv "$folder/here"
 "$folder/here/bin/pip" install -q --disable-pip-version-check -c deploy/constraints.txt "$folder"/wheelhouse/posekernel-*.whl
 replay='

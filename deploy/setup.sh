@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes a virtual environment with what one make target needs; installs system packages only when one is missing.
-# usage: deploy/setup.sh VENV PYTHON demo|alsa|test|fuzz,test|bench|peers|train|train,test|deploy
+# usage: deploy/setup.sh VENV PYTHON demo|alsa|test|fuzz,test|peers|train|train,test|deploy
 # Done once per VENV and purpose: a stamp remembers the hash of everything that decides what is installed.
 set -euo pipefail
 venv=$1 python=$2 purpose=$3
@@ -15,7 +15,7 @@ hash=$(printf '%s' "$hash" | sha256sum | cut -d' ' -f1)
 case $purpose in
   demo) needs="" ;;
   alsa) needs="gcc:gcc /usr/include/alsa/asoundlib.h:libasound2-dev" ;;
-  bench|peers|train|train,test) needs="" ;;
+  peers|train|train,test) needs="" ;;
   deploy) needs="debootstrap:debootstrap systemd-nspawn:systemd-container ssh:openssh-client" ;;
   test|fuzz,test) needs="gcc:gcc /usr/include/alsa/asoundlib.h:libasound2-dev /usr/sbin/mosquitto:mosquitto mosquitto_sub:mosquitto-clients openssl:openssl chromium:chromium" ;;
   *) echo "setup.sh: unknown purpose $purpose" >&2; exit 2 ;;

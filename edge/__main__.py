@@ -12,6 +12,7 @@ from pathlib import Path
 from edge import __version__
 from edge.core.errors import PosekernelError
 from edge.sensor.process import share_arenas, start_again
+from edge.tools.commands import bench
 
 SCHEMAS = Path(__file__).parent / "output" / "messages" / "schemas"
 EXAMPLES = """examples:
@@ -149,43 +150,8 @@ def make_parser() -> argparse.ArgumentParser:
         help="default: all, by name",
     )
 
-    _bench_options(
-        commands.add_parser(
-            "bench", help="tell in two minutes whether this machine keeps up, and what limits it"
-        )
-    )
+    bench.add(commands)
     return parser
-
-
-def _bench_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--stage",
-        choices=("frontend", "networks", "replay", "latency"),
-        help="measure this only, at length",
-    )
-    parser.add_argument(
-        "--config",
-        type=Path,
-        help="whose frame rate and networks are meant (default: the defaults)",
-    )
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
-    parser.add_argument(
-        "--out",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="F",
-        help="write it there, too: F.json or F.md",
-    )
-    parser.add_argument(
-        "--compare", type=Path, metavar="OLD.json", help="tell what changed since an earlier --out"
-    )
-    parser.add_argument("--plot", type=Path, metavar="F.png", help="draw it (needs matplotlib)")
-    parser.add_argument(
-        "--save",
-        action="store_true",
-        help="keep the fastest runtime, threads and variant for `run`",
-    )
 
 
 def _calibrate_options(parser: argparse.ArgumentParser) -> None:
@@ -328,9 +294,7 @@ def _dispatch(args: argparse.Namespace, compiled: Callable[[], None] | None) -> 
             )
             return doctor.exit_code(findings)
         case _:
-            from edge.tools.bench.command import bench_command
-
-            return bench_command(args)
+            return int(args.run(args))
 
 
 if __name__ == "__main__":

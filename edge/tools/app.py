@@ -29,11 +29,10 @@ from edge.output.page.server import WebServer, page_description
 from edge.sensor.console import Console
 from edge.sensor.process import stop_on_signals
 from edge.sensor.run import run
-from edge.sources.session.reader import load_session
+from edge.sources.session.reader import DEMO_SESSION, load_session
 from edge.tools.dataset_replay import is_dataset, replay_dataset
 from edge.tools.record import record_session
 
-DEMO_SESSION = Path(__file__).parents[1] / "sessions" / "demo"
 DEMO_ZONES = (
     ZoneConfig("Beam", ((-0.7, 2.3), (0.7, 2.3), (0.7, 3.9), (-0.7, 3.9))),
     ZoneConfig("In front of it", ((-0.7, 1.2), (0.7, 1.2), (0.7, 2.0), (-0.7, 2.0))),

@@ -18,8 +18,8 @@ from edge.core.pose import PoseEstimate
 from edge.sensor.loops import offline_poses
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.plan import make_plan
+from edge.sources.session.reader import DEMO_SESSION
 from edge.sources.session.truth import truth_error_m
-from edge.tools.app import DEMO_SESSION
 
 # a quarter more than the median of the models that ship: 12.4 cm with `volume`, 11.7 with `ray`
 MOST_ERROR_M = 0.16

@@ -1,183 +1,270 @@
-"""The front end and the networks against the same work in other libraries, pair by pair in one run."""
+"""A whole frame, image and one period of sound to a pose, with parts of it done by other libraries.
+
+Every candidate is the sensor's own pipeline with one part replaced: the networks' runtime, the
+fusion network, or the deconvolution. All take turns, frame by frame, so that other load of the
+machine meets all alike.
+"""
 
 import importlib.metadata
 import io
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
+import scipy.fft
 
+from edge.core.arrays import Array, ComplexArray, FloatArray
+from edge.core.config import (
+    Config,
+    DeviceConfig,
+    LifterConfig,
+    MqttConfig,
+    RuntimeConfig,
+    SourceConfig,
+)
+from edge.core.contracts import AudioPeriod, Frame
+from edge.core.errors import EndOfStreamError, ModelError
 from edge.core.inference.tflite import RUNTIMES, Model
 from edge.lifting.lifter import MODELS
-from edge.lifting.model_card import INT8
-from edge.sound.volume import QuantizedVolume
-from edge.tools.bench.front_end_peers import (
-    fewer_samples,
-    half_width_samples,
-    numpy_stages,
-    pyroomacoustics_stages,
-    scipy_int8_stages,
-    scipy_stages,
-)
-from edge.tools.bench.frontend import OURS
-from edge.tools.bench.scene import Scene, Stages, error_db, make_scene, our_int8_stages, our_stages
-from edge.tools.bench.turns import in_turns
+from edge.lifting.network_lifter import NetworkLifter
+from edge.sensor.pipeline import Pipeline
+from edge.sensor.plan import SensorPlan, make_plan
+from edge.sensor.warm_up import warm_up
+from edge.sound.deconvolution import TIKHONOV
+from edge.sound.excitation import band_window
+from edge.sources.session.reader import DEMO_SESSION
 
 FORMS = ("ray", "volume")
-_PACKAGES = {
-    "pyroomacoustics": "bench",
-    "torch": "peers",
-    "onnx": "peers",
-    "onnxruntime": "peers",
-    "tflite-runtime": "peers",
-}
+OURS = "posekernel"
+PACKAGES = ("ai-edge-litert", "tflite-runtime", "torch", "onnx", "onnxruntime", "numpy", "scipy")
+_REMEDY = "pip install 'posekernel[peers]'"
 
 
 @dataclass(frozen=True)
 class PeerRow:
-    """One implementation of one work, on one thread. ratio: its time over that of `base`, median
-    over the pairs.
+    """One candidate with one lifter. Milliseconds of a frame with a person in view.
 
-    error_db: largest difference from the work's reference, None for that, for int8 and for what
-    computes something else. absent: why it was not run.
+    ratio: its time over ours, median over the frames. apart_mm: from joint to joint of the two
+    poses, median. absent: why it was not run.
     """
 
-    work: str
+    lifter: str
     name: str
     median_ms: float = float("nan")
     p95_ms: float = float("nan")
-    base: str = ""
     ratio: float = float("nan")
-    error_db: float | None = None
+    apart_mm: float = float("nan")
     absent: str = ""
 
 
-def bench_peers(
-    repetitions: int = 40, voxels: tuple[int, int, int] = (48, 64, 64)
-) -> tuple[PeerRow, ...]:
-    """Every peer that is installed; the rest is named with what installs it. One thread each."""
-    rows = list(_front_end(repetitions, voxels))
-    for form in FORMS:
-        rows += _networks(form, repetitions)
-    return tuple(rows)
+def bench_peers(rounds: int = 3, frames: int | None = None) -> tuple[PeerRow, ...]:
+    """Every candidate that is installed; the others are named with what installs them.
+
+    rounds: over the shipped session, after one that is not timed. frames: only so many of it.
+    """
+    return tuple(row for form in FORMS for row in _compare(form, rounds, frames))
 
 
-def _front_end(repetitions: int, voxels: tuple[int, int, int]) -> list[PeerRow]:
-    scene = make_scene(voxels)
-    makers: dict[str, Callable[[Scene], Stages]] = {
-        OURS: our_int8_stages,
-        "posekernel float32": our_stages,
-        "numpy": numpy_stages,
-        "scipy, numpy": scipy_stages,
-        "scipy, numpy int8": scipy_int8_stages,
-        "pyroomacoustics, numpy": pyroomacoustics_stages,
-        "PyTorch": torch_stages,
-    }
-    calls, absent = _made({name: partial(make, scene) for name, make in makers.items()})
-
-    return [
-        *_measured("front end", calls, scene.recording, OURS, "numpy", repetitions),
-        *(PeerRow("front end", name, absent=why) for name, why in absent.items()),
-    ]
-
-
-def _networks(form: str, repetitions: int) -> list[PeerRow]:
-    """Both files on every TFLite runtime, and the float network in PyTorch and ONNX Runtime."""
-    name = f"lifter_{form}"
-    shapes = Model(MODELS / f"{name}.tflite").input_shapes
-    rng = np.random.default_rng(0)
-    inputs = [rng.standard_normal(s).astype(np.float32) for s in shapes]
-    makers: dict[str, Callable[[], Callable[[], Any]]] = {}
+def _compare(form: str, rounds: int, frames: int | None) -> list[PeerRow]:
+    plan = _plan(form)
+    makers: dict[str, Callable[[], Pipeline]] = {OURS: partial(_pipeline, plan)}
     for runtime in RUNTIMES:
-        for kind, suffix in (("int8", INT8), ("float", "")):
-            makers[f"{runtime} {kind}"] = partial(
-                _tflite, f"{name}{suffix}.tflite", runtime, inputs
+        for variant in ("int8", "float"):
+            makers[f"networks in {runtime}, {variant}"] = partial(
+                _pipeline, _plan(form, variant, runtime)
             )
-    makers["PyTorch float"] = partial(_torch, name, inputs)
-    makers["ONNX Runtime float"] = partial(_onnx, name, inputs)
-    calls, absent = _made(makers)
-    base = next(iter(calls))
-    reference = next(n for n in calls if n.endswith("float"))
-    stages = {peer: (_given_before(call),) for peer, call in calls.items()}
-    return [
-        *_measured(f"network {form}", stages, None, base, reference, repetitions),
-        *(PeerRow(f"network {form}", peer, absent=why) for peer, why in absent.items()),
-    ]
-
-
-def _given_before(call: Callable[[], Any]) -> Callable[[Any], Any]:
-    """A stage that has its input already, in a form of its own, which is not to be timed."""
-    return lambda _: call()
-
-
-def _made(makers: Mapping[str, Callable[[], Any]]) -> tuple[dict[str, Any], dict[str, str]]:
-    """What could be made, and why the rest could not."""
-    from edge.core.errors import ModelError
-
-    made, absent = {}, {}
+    makers |= {
+        "fusion network in PyTorch": partial(_with_fusion, plan, _Torch, form),
+        "fusion network in ONNX Runtime": partial(_with_fusion, plan, _OnnxRuntime, form),
+        "deconvolution in numpy": partial(_with_deconvolution, plan, np.fft, np.float64),
+        "deconvolution in scipy": partial(_with_deconvolution, plan, scipy.fft, np.float32),
+    }
+    pipelines, absent = {}, {}
     for name, make in makers.items():
         try:
-            made[name] = make()
+            pipelines[name] = make()
         except (ImportError, ModelError) as e:
-            package = next(
-                (p for p in _PACKAGES if p.replace("-", "_") in str(e).replace("-", "_")), ""
-            )
-            extra = _PACKAGES.get(package, "peers")
-            absent[name] = (
-                f"not installed ({' '.join(str(e).split())}); pip install 'posekernel[{extra}]'"
-            )
-    return made, absent
-
-
-def _measured(
-    work: str,
-    candidates: Mapping[str, Sequence[Callable[[Any], Any]]],
-    given: Any,
-    base: str,
-    reference: str,
-    repetitions: int,
-) -> list[PeerRow]:
-    turns = in_turns(candidates, given, repetitions)
-    wanted = _flat(turns[reference].result)
+            absent[name] = f"not installed ({' '.join(str(e).split())}); {_REMEDY}"
+    times, joints = _in_turns(pipelines, _recorded(plan)[:frames], rounds)
     return [
-        PeerRow(
-            work=work,
-            name=name,
-            median_ms=float(np.median(t.whole)),
-            p95_ms=float(np.percentile(t.whole, 95)),
-            base=base,
-            ratio=float(np.median(t.whole / turns[base].whole)),
-            error_db=None
-            if _computes_something_else(name, t.result) or name == reference
-            else error_db(_flat(t.result), wanted),
-        )
-        for name, t in turns.items()
+        *(
+            PeerRow(
+                lifter=form,
+                name=name,
+                median_ms=float(np.median(t)),
+                p95_ms=float(np.percentile(t, 95)),
+                ratio=float(np.median(t / times[OURS])),
+                apart_mm=1e3 * _apart_m(joints[name], joints[OURS]),
+            )
+            for name, t in times.items()
+        ),
+        *(PeerRow(form, name, absent=why) for name, why in absent.items()),
     ]
 
 
-def _computes_something_else(name: str, result: Any) -> bool:
-    """An int8 network is another one; a volume in 8 bits is the same."""
-    return name.startswith("pyroomacoustics") or (
-        name.endswith("int8") and not isinstance(result, QuantizedVolume)
+def _plan(form: str, variant: str = "auto", runtime: str = "auto") -> SensorPlan:
+    return make_plan(
+        Config(
+            device=DeviceConfig("bench-peers"),
+            source=SourceConfig("replay", str(DEMO_SESSION), realtime=False),
+            lifter=LifterConfig(kind=form, variant=variant, threads=1),
+            mqtt=MqttConfig(enabled=False),
+            runtime=RuntimeConfig(tflite=runtime),
+        )
     )
 
 
-def _flat(result: Any) -> Any:
-    """The outputs of a network, or a volume, as one row; networks order theirs alike."""
-    if isinstance(result, QuantizedVolume):
-        result = result.values
-    parts = result if isinstance(result, list | tuple) else [result]
-    return np.concatenate([np.asarray(p, np.float64).ravel() for p in parts])
+def _pipeline(plan: SensorPlan) -> Pipeline:
+    pipeline = Pipeline(plan.config, plan.rig, plan.excitation, plan.correction)
+    warm_up(pipeline)
+    return pipeline
 
 
-def _tflite(file: str, runtime: str, inputs: list[Any]) -> Callable[[], Any]:
-    return partial(Model(MODELS / file, 1, runtime).run, *inputs)
+def _with_fusion(plan: SensorPlan, runtime: "type[_Torch | _OnnxRuntime]", form: str) -> Pipeline:
+    config = replace(plan.config, lifter=replace(plan.config.lifter, variant="float"))
+    network = runtime(f"lifter_{form}")
+    pipeline = _pipeline(replace(plan, config=config))
+    assert isinstance(pipeline.lift, NetworkLifter)
+    pipeline.lift._fusion = network  # type: ignore[assignment]
+    return pipeline
+
+
+def _with_deconvolution(plan: SensorPlan, fft: Any, dtype: type[np.floating[Any]]) -> Pipeline:
+    pipeline = _pipeline(plan)
+    pipeline.deconvolve = PlainDeconvolver(pipeline.deconvolve, plan, fft, dtype)  # type: ignore[assignment]
+    return pipeline
+
+
+def _recorded(plan: SensorPlan) -> list[tuple[Frame, AudioPeriod]]:
+    """The frames of the session, each with a period of sound of its own."""
+    source, pairs = plan.open(), []
+    try:
+        while True:
+            frame, period = source.frames.read(1.0), source.audio.read(1.0)
+            if frame is not None and period is not None:
+                pairs.append((frame, period))
+    except EndOfStreamError:
+        return pairs
+    finally:
+        source.close()
+
+
+def _in_turns(
+    pipelines: dict[str, Pipeline], pairs: list[tuple[Frame, AudioPeriod]], rounds: int
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Times (K,) [ms] and joints (K, J, 3) [m] of each candidate in the frames with a pose."""
+    times: dict[str, list[float]] = {name: [] for name in pipelines}
+    joints: dict[str, list[Array]] = {name: [] for name in pipelines}
+    for turn in range(rounds + 1):
+        for pipeline in pipelines.values():
+            pipeline.resume()
+        for frame, period in pairs:
+            for name, pipeline in pipelines.items():
+                start = time.perf_counter()
+                heard = pipeline.hear(period)
+                estimate = pipeline.fuse(pipeline.see(frame), heard, "simulated")
+                passed_ms = 1e3 * (time.perf_counter() - start)
+                if turn > 0 and estimate is not None:
+                    times[name].append(passed_ms)
+                    joints[name].append(estimate.pose.joints)
+    return (
+        {name: np.array(t) for name, t in times.items()},
+        {name: np.array(j) for name, j in joints.items()},
+    )
+
+
+def _apart_m(joints: Array, others: Array) -> float:
+    return float(np.median(np.linalg.norm(joints - others, axis=-1)))
+
+
+class PlainDeconvolver:
+    """What `Deconvolver` computes in its shortest form: transforms of the whole period, of which
+    every k-th sample is kept. For rigs without a correction.
+    """
+
+    def __init__(self, ours: Any, plan: SensorPlan, fft: Any, dtype: type[np.floating[Any]]):
+        """fft: `numpy.fft` or `scipy.fft`. dtype: of the samples that it is given."""
+        x, self._n = plan.excitation, plan.excitation.period_samples
+        self.sample_rate_hz, self.band_hz = ours.sample_rate_hz, ours.band_hz
+        self.window_samples, self.period_samples = ours.window_samples, self._n
+        self._decimation = round(x.sample_rate_hz / ours.sample_rate_hz)
+        self._fft, self._dtype = fft, dtype
+        self._window = band_window(np.fft.rfftfreq(self._n, 1.0 / x.sample_rate_hz), x.band_hz)
+        self._inverse = self._regularised(x.spectrum)
+        self._gain = self._n / np.sum((self._inverse * x.spectrum).real)
+        self._mic = plan.rig.pairs[:, 1]
+        periodic = self._n // self._decimation
+        self._lag = plan.rig.pairs[:, 0] * (periodic // len(plan.rig.speakers))
+
+    def __call__(
+        self, samples: FloatArray, reference: FloatArray | None = None, delay_samples: float = 0.0
+    ) -> ComplexArray:
+        """See `Deconvolver`."""
+        heard = self._fft.rfft(samples.astype(self._dtype))
+        if reference is not None:
+            inverse = self._regularised(self._fft.rfft(reference.astype(self._dtype)))
+        else:
+            bins = np.arange(heard.shape[1])
+            inverse = self._inverse * np.exp(2j * np.pi * delay_samples / self._n * bins)
+        one_sided = np.zeros((len(samples), self._n), heard.dtype)
+        one_sided[:, : heard.shape[1]] = heard * (self._gain * inverse)
+        analytic = self._fft.ifft(one_sided)[:, :: self._decimation]
+        window = self.window_samples
+        rows = [analytic[m, t : t + window] for m, t in zip(self._mic, self._lag, strict=True)]
+        return np.array(rows, np.complex64)
+
+    def _regularised(self, spectrum: ComplexArray) -> Any:
+        power = np.abs(spectrum) ** 2
+        return self._window * np.conj(spectrum) / (power + TIKHONOV * power.max())
+
+
+class _Torch:
+    """The float fusion network in PyTorch, on one thread. Raises ImportError, ModelError."""
+
+    def __init__(self, name: str) -> None:
+        import torch
+
+        torch.set_num_threads(1)
+        self._torch, self._net = torch, _torch_network(name)
+
+    def run(self, *inputs: FloatArray) -> list[FloatArray]:
+        """See `Model.run`."""
+        with self._torch.inference_mode():
+            return [y.numpy() for y in self._net(*map(self._torch.from_numpy, inputs))]
+
+
+class _OnnxRuntime:
+    """The float fusion network in ONNX Runtime, on one thread. Raises ImportError, ModelError."""
+
+    def __init__(self, name: str) -> None:
+        import onnx  # noqa: F401  the exporter needs it
+        import onnxruntime
+        import torch
+
+        shapes = Model(MODELS / f"{name}.tflite").input_shapes
+        self._names = [f"input_{k}" for k in range(len(shapes))]
+        file = io.BytesIO()
+        with torch.inference_mode():
+            zeros = tuple(torch.zeros(shape) for shape in shapes)
+            network = _torch_network(name)
+            torch.onnx.export(network, zeros, file, input_names=self._names, dynamo=False)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(
+            file.getvalue(), options, providers=["CPUExecutionProvider"]
+        )
+
+    def run(self, *inputs: FloatArray) -> list[FloatArray]:
+        """See `Model.run`."""
+        return list(self._session.run(None, dict(zip(self._names, inputs, strict=True))))
 
 
 def _torch_network(name: str) -> Any:
     """The float network with the weights of the file that ships. Raises ImportError, ModelError."""
+    # These import torch.
     from export.train.configuration import config_from
     from export.train.conversion.shipped import load_shipped
 
@@ -187,75 +274,10 @@ def _torch_network(name: str) -> Any:
     return net.eval()
 
 
-def _torch(name: str, inputs: list[Any]) -> Callable[[], Any]:
-    import torch
-
-    torch.set_num_threads(1)
-    net, tensors = _torch_network(name), [torch.from_numpy(x) for x in inputs]
-
-    def run() -> list[Any]:
-        with torch.inference_mode():
-            return [y.numpy() for y in net(*tensors)]
-
-    return run
-
-
-def _onnx(name: str, inputs: list[Any]) -> Callable[[], Any]:
-    import onnx  # noqa: F401  the exporter needs it
-    import onnxruntime
-    import torch
-
-    file = io.BytesIO()
-    names = [f"input_{k}" for k in range(len(inputs))]
-    with torch.inference_mode():
-        torch.onnx.export(
-            _torch_network(name),
-            tuple(torch.from_numpy(x) for x in inputs),
-            file,
-            input_names=names,
-            dynamo=False,
-        )
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(
-        file.getvalue(), options, providers=["CPUExecutionProvider"]
-    )
-    return partial(session.run, None, dict(zip(names, inputs, strict=True)))
-
-
-def torch_stages(scene: Scene) -> Stages:
-    """The front end in PyTorch, float32 on one thread: FFTs, a running mean out of a sum, a gather
-    from precomputed indices.
-    """
-    import torch
-
-    torch.set_num_threads(1)
-    inverse, index, weight = (torch.from_numpy(a) for a in fewer_samples(scene))
-    width = 2 * half_width_samples(scene, scene.fewer) + 1
-    before, after = index, index + 1
-    n, window = scene.excitation.period_samples // scene.fewer, scene.window_samples // scene.fewer
-
-    def deconvolve(y: Any) -> Any:
-        one_sided = torch.zeros((len(y), n), dtype=torch.complex64)
-        one_sided[:, : len(inverse)] = (
-            torch.fft.rfft(torch.from_numpy(y))[:, : len(inverse)] * inverse
-        )
-        return torch.fft.ifft(one_sided)[:, :window]
-
-    def envelope(h: Any) -> Any:
-        power = (h.real**2 + h.imag**2)[:, None]
-        return torch.nn.functional.avg_pool1d(power, width, 1, width // 2)[:, 0].sqrt()
-
-    def volume(e: Any) -> Any:
-        return torch.lerp(e.gather(1, before), e.gather(1, after), weight).numpy()
-
-    return deconvolve, envelope, volume
-
-
 def versions() -> dict[str, str]:
-    """Of the peers that are installed."""
+    """Of the packages that are compared, as far as they are installed."""
     found = {}
-    for name in ("numpy", "scipy", *_PACKAGES, "ai-edge-litert"):
+    for name in PACKAGES:
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

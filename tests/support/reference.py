@@ -81,12 +81,6 @@ def gather(envelope, position):
     return out
 
 
-def heatmap(pixels, u, v, confidence, sigma):
-    return np.array(
-        [confidence * math.exp(-((a - u) ** 2 + (b - v) ** 2) / (2 * sigma**2)) for a, b in pixels]
-    )
-
-
 def shoebox_paths(size, reflection, source, microphone, longest_m):
     """Image sources of a shoebox: lengths (K,) [m] and gains (K,), each reflection factor / length."""
     lengths, gains = [], []

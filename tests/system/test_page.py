@@ -26,7 +26,7 @@ from edge.output.messages.payloads import EventKind, Message, event_message, pos
 from edge.output.mqtt.embedded_broker import EmbeddedBroker, find_mosquitto
 from edge.output.mqtt.publisher import MqttPublisher
 from edge.output.page.server import WebServer, page_description
-from edge.tools.app import DEMO_SESSION
+from edge.sources.session.reader import DEMO_SESSION
 from tests.support import ROOT
 from tests.support.bodies import standing
 from tests.support.broker.mosquitto import Mosquitto, needs_mosquitto

@@ -26,8 +26,7 @@ import pytest
 from edge.__main__ import SCHEMAS
 from edge.output.page.server import FILES
 from edge.sources.session.frame_reader import FrameReader
-from edge.sources.session.reader import load_session
-from edge.tools.app import DEMO_SESSION
+from edge.sources.session.reader import DEMO_SESSION, load_session
 from tests.support import ROOT
 from tests.support.broker.mosquitto import Mosquitto, free_port, needs_mosquitto
 from tests.support.broker.subscriber import Subscriber

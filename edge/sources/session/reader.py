@@ -21,6 +21,8 @@ from edge.sound.excitation import Excitation, make_excitation
 from edge.sources.session.frame_reader import FrameReader
 from edge.sources.session.writer import FORMAT, FULL_SCALE, VERSION
 
+DEMO_SESSION = Path(__file__).parents[2] / "sessions" / "demo"  # ships with the package
+
 _CUT = "the recording was broken off"
 _LONGEST_S = 1e9
 

@@ -57,9 +57,9 @@ def figures(report: dict[str, Any]) -> dict[str, float]:
     """What can be compared, by name; smaller is better for all. Raises what a wrong file makes it
     raise.
     """
-    found = {f"{r['group']}: {r['name']} [ms]": r["median_ms"] for r in report["rows"]}
-    for n in (*report["keypoints"], *report["lifters"], *report["networks"]):
-        found[f"{n['file']}, {n['runtime']}, {n['threads']} threads [ms]"] = n["median_ms"]
+    found = {f"run: {s['name']} [ms]": s["median_ms"] for s in report["stages"]}
+    for n in (*report["keypoints"], *report["lifters"]):
+        found[f"{n['network']}, {n['runtime']}, {n['threads']} threads [ms]"] = n["median_ms"]
     replay = report["replay"]
     found |= {
         "replay: a pose [ms]": 1e3 / replay["rate_hz"],

@@ -2,7 +2,6 @@
 image and echo to MQTT.
 """
 
-import argparse
 import json
 import queue
 import subprocess
@@ -10,7 +9,7 @@ import sys
 import tempfile
 import threading
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,14 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.core.errors import BrokerError
 from edge.output.mqtt.embedded_broker import EmbeddedBroker
-from edge.tools.app import DEMO_SESSION
-from edge.tools.bench.sensor import DEVICE, Tables, bench_config, network_tables, write_config
+from edge.sources.session.reader import DEMO_SESSION
+from edge.tools.bench.sensor_config import (
+    DEVICE,
+    Tables,
+    bench_config,
+    network_tables,
+    write_config,
+)
 
 _START_S = 180.0  # the very first start compiles
 _WARM_UP = 20  # poses
@@ -99,19 +104,6 @@ def bench_latency(seconds: float = 30.0, networks: Tables | None = None) -> Late
             sensor.wait()
             client.loop_stop()
     return LatencyResult(len(poses), len(poses) / seconds, broker.kind, _rows(poses))
-
-
-def run_latency(args: argparse.Namespace) -> int:
-    """Print the table, or one JSON object; 0 when done."""
-    result = bench_latency(networks=network_tables(bench_config(args.config)))
-    if args.json:
-        print(json.dumps(asdict(result)))
-        return 0
-    print(f"{result.poses} poses, {result.rate_hz:.1f} per second, through {result.broker}")
-    print(f"{'until the subscriber has the pose':<42} {'median':>9} {'95 %':>9} {'longest':>9}")
-    for r in result.rows:
-        print(f"{r.name:<42} {r.median_ms:6.1f} ms {r.p95_ms:6.1f} ms {r.longest_ms:6.1f} ms")
-    return 0
 
 
 def _subscribe(

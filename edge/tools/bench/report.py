@@ -1,7 +1,7 @@
-"""The whole measurement of one machine, and what it says in one sentence."""
+"""The whole measurement of one machine, and its verdict in one sentence."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -10,32 +10,24 @@ from edge.core.config import Config
 from edge.core.inference.execution import BoardChoice
 from edge.tools.bench.choose import choose
 from edge.tools.bench.latency import LatencyResult, bench_latency
-from edge.tools.bench.machine import Limits, conditions, describe_machine, measure_limits
-from edge.tools.bench.measure import Row
-from edge.tools.bench.roofline import Point, roofline
-from edge.tools.bench.scaling import Fit, bench_scaling
-from edge.tools.bench.sensor import Tables, network_tables
-from edge.tools.bench.speed import (
-    NetworkRow,
-    ReplayResult,
-    bench_keypoints,
-    bench_lifters,
-    bench_networks,
-    bench_replay,
-    installed_runtimes,
-    thread_counts,
-)
-from edge.tools.bench.stages import GROUP, bench_front_end, bench_stages
+from edge.tools.bench.machine import conditions, describe_machine
+from edge.tools.bench.measure import StageTime
+from edge.tools.bench.networks import NetworkTime, bench_keypoints, bench_lifters
+from edge.tools.bench.sensor_config import Tables, network_tables
+from edge.tools.bench.stages import bench_stages
+from edge.tools.bench.throughput import ReplayResult, bench_replay
 
-FORMAT, VERSION = "posekernel-bench", 1
-_QUICK_MS = 2.0  # the front end's time on a machine that has time for all repetitions
+FORMAT, VERSION = "posekernel-bench", 2
+# Time of all stages in one frame on a machine that is fast enough for all repetitions.
+_QUICK_MS = 20.0
 _LATENCY_S = 10.0
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """frame_rate_hz: of the configured camera, None where it names none. limited_by: what takes
-    most of a frame's time.
+    """frame_rate_hz: of the configured camera, None where the configuration names none.
+
+    limited_by: the stage that takes most of a frame's time.
     """
 
     keeps_up: bool
@@ -47,9 +39,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that `posekernel bench` measured. networks: the fusion networks alone; lifters,
-    keypoints: the whole stages.
-    """
+    """Everything that `posekernel bench` measured. before, after: see `conditions`."""
 
     created: str
     seconds: float
@@ -57,15 +47,11 @@ class Report:
     before: dict[str, Any]
     after: dict[str, Any]
     networks_run: str
-    rows: tuple[Row, ...]
-    keypoints: tuple[NetworkRow, ...]
-    lifters: tuple[NetworkRow, ...]
-    networks: tuple[NetworkRow, ...]
+    stages: tuple[StageTime, ...]
+    keypoints: tuple[NetworkTime, ...]
+    lifters: tuple[NetworkTime, ...]
     replay: ReplayResult
     latency: LatencyResult
-    limits: Limits
-    roofline: tuple[Point, ...]
-    scaling: tuple[Fit, ...]
     choice: BoardChoice
     verdict: Verdict
     format: str = FORMAT
@@ -77,38 +63,24 @@ class Report:
 
 
 def bench_all(config: Config, say: Callable[[str], None]) -> Report:
-    """Measure everything; half a minute on a desktop, two minutes at most on a small board. say:
-    told what is measured next.
+    """Measure everything: half a minute on a desktop, at most two minutes on a small board.
 
-    Raises PosekernelError.
+    say: called with what is measured next. Raises PosekernelError.
     """
     start_s = time.monotonic()
     before, machine = conditions(), describe_machine()
-    say("what this machine could do")
-    limits = measure_limits()
-    say("front end, full size")
-    front_end, end = bench_front_end()
-    pace = max(1.0, next(r.median_ms for r in front_end if r.name == "all") / _QUICK_MS)
-
-    def times(repetitions: int) -> int:
-        return max(6, round(repetitions / pace))
-
     say("stages of a run")
-    stages, given = bench_stages(config)
+    stages, inputs = bench_stages(config)
+    pace = max(1.0, sum(s.mean_ms for s in stages) / _QUICK_MS)
     say("keypoints by runtime and threads")
-    keypoints = bench_keypoints(given, times(15))
+    keypoints = bench_keypoints(inputs, _repetitions(15, pace))
     say("lifters by runtime, threads and variant")
-    lifters = bench_lifters(given, times(40))
-    say("networks alone")
-    networks = bench_networks(times(60), thread_counts(), installed_runtimes())
-    say("scaling")
-    scaling = bench_scaling(times(30))
+    lifters = bench_lifters(inputs, _repetitions(40, pace))
     say("a whole replay")
     tables = network_tables(config)
     replay = bench_replay(networks=tables)
     say(f"a sensor in real time, {_LATENCY_S:g} s")
     latency = bench_latency(_LATENCY_S, tables)
-    rows = (*stages, *front_end)
     return Report(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=time.monotonic() - start_s,
@@ -116,45 +88,46 @@ def bench_all(config: Config, say: Callable[[str], None]) -> Report:
         before=before,
         after=conditions(),
         networks_run=_networks_run(tables),
-        rows=rows,
+        stages=tuple(stages),
         keypoints=keypoints,
         lifters=lifters,
-        networks=networks,
         replay=replay,
         latency=latency,
-        limits=limits,
-        roofline=roofline(front_end, end, networks, limits),
-        scaling=scaling,
         choice=choose(config, keypoints, lifters),
-        verdict=judge(rows, replay.rate_hz, config.camera.fps or None),
+        verdict=judge(stages, replay.rate_hz, config.camera.fps or None),
     )
 
 
-def judge(rows: tuple[Row, ...], poses_per_s: float, frame_rate_hz: float | None) -> Verdict:
-    """Whether the sensor keeps up with its camera: stages one after the other, as in a replay; a
-    live one overlaps them.
+def _repetitions(most: int, pace: float) -> int:
+    return max(6, round(most / pace))
+
+
+def judge(stages: Sequence[StageTime], poses_per_s: float, frame_rate_hz: float | None) -> Verdict:
+    """Whether the sensor keeps up with its camera.
+
+    A replay runs its stages one after the other; a live sensor overlaps them.
     """
-    slowest = max((r for r in rows if r.group == GROUP), key=lambda r: r.share_ms or 0.0)
+    slowest = max(stages, key=lambda s: s.mean_ms).name
     keeps_up = frame_rate_hz is None or poses_per_s >= frame_rate_hz
     against = (
         "of a configuration that names no frame rate"
         if frame_rate_hz is None
-        else _against(frame_rate_hz)
+        else f"against the {frame_rate_hz:g} frames/s of your config"
     )
-    sentence = f"{'keeps up' if keeps_up else 'does not keep up'}: {poses_per_s:.1f} poses/s {against}; limited by {slowest.name}"
+    sentence = (
+        f"{'keeps up' if keeps_up else 'does not keep up'}: {poses_per_s:.1f} poses/s {against}; "
+        f"limited by {slowest}"
+    )
     if not keeps_up:
-        lite = 'set keypoints.model = "lite" or ' if slowest.name == "keypoints (full)" else ""
+        lite = 'set keypoints.model = "lite" or ' if slowest == "keypoints (full)" else ""
         sentence += f": {lite}lower camera.fps"
-    return Verdict(keeps_up, poses_per_s, frame_rate_hz, slowest.name, sentence)
+    return Verdict(keeps_up, poses_per_s, frame_rate_hz, slowest, sentence)
 
 
 def _networks_run(tables: Tables) -> str:
-    seeing, lifter = tables["keypoints"], tables["lifter"]
+    keypoints, lifter = tables["keypoints"], tables["lifter"]
     return (
-        f"keypoints {seeing['model']} on {seeing['threads']} threads, lifter {lifter['kind']} {lifter['variant']} on "
-        f"{lifter['threads']}, {tables['runtime']['tflite']}"
+        f"keypoints {keypoints['model']} on {keypoints['threads']} threads, "
+        f"lifter {lifter['kind']} {lifter['variant']} on {lifter['threads']}, "
+        f"{tables['runtime']['tflite']}"
     )
-
-
-def _against(frame_rate_hz: float) -> str:
-    return f"against the {frame_rate_hz:g} frames/s of your config"

@@ -47,7 +47,7 @@ COMPILED = """
 import threading
 from edge.sensor.warm_up import warm_up
 from edge.sensor.loops import offline_poses
-from edge.tools.app import DEMO_SESSION
+from edge.sources.session.reader import DEMO_SESSION
 from edge.core.config import Config, DeviceConfig, SourceConfig
 from edge.core.jit import compiled_here
 from edge.sensor.pipeline import Pipeline

@@ -25,8 +25,7 @@ from edge.sensor.loops import offline_poses
 from edge.sensor.permissions import KEEP_ALIVE_PING_S, SEEN_S, Sensing
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.telemetry import soc_temperature_c
-from edge.sources.session.reader import load_session
-from edge.tools.app import DEMO_SESSION
+from edge.sources.session.reader import DEMO_SESSION, load_session
 from tests.support import ROOT
 from tests.support.alsa_device import AlsaTestDevice
 from tests.support.broker.mosquitto import Mosquitto, needs_mosquitto

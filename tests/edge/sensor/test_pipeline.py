@@ -34,8 +34,8 @@ from edge.sensor.plan import SensorPlan, make_plan
 from edge.sensor.run import run
 from edge.sensor.warm_up import warm_up
 from edge.sound.room.background import FIRST_PERIODS, Background
+from edge.sources.session.reader import DEMO_SESSION
 from edge.sources.session.truth import truth_error_m
-from edge.tools.app import DEMO_SESSION
 
 PERIOD_NS = 100_000_000
 

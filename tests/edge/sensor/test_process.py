@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge.sensor.process import return_free
-from edge.tools.app import DEMO_SESSION
+from edge.sources.session.reader import DEMO_SESSION
 from tests.support import ROOT
 
 COUNT_ARENAS = """

@@ -15,7 +15,7 @@ from edge.sensor.pipeline import Pipeline
 from edge.sensor.plan import make_plan
 from edge.sound.room.background import FIRST_PERIODS, Background
 from edge.sound.room.late_reverberation import AliasedTail
-from edge.tools.app import DEMO_SESSION
+from edge.sources.session.reader import DEMO_SESSION
 from tests.support.signal_scene import db, hundreds_of_steps, ring
 
 RIG = ring()

@@ -4,41 +4,32 @@ from the figures.
 
 import json
 import math
-import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from edge.__main__ import main
 from edge.core.config import LifterConfig, load_config
-from edge.core.errors import BenchError
 from edge.core.inference.execution import choice_file, execution
-from edge.lifting.lifter import MODELS
-from edge.lifting.person_view import FEATURES
-from edge.sound.gather import shuffle
-from edge.tools.bench import command
 from edge.tools.bench.choose import choose
 from edge.tools.bench.compare import compare, comparison_text, load_report
-from edge.tools.bench.front_end import STAGES, FrontEnd
 from edge.tools.bench.latency import LatencyResult, LatencyRow
-from edge.tools.bench.machine import Limits, conditions, describe_machine, measure_limits
-from edge.tools.bench.measure import CallTimer, Row
-from edge.tools.bench.plot import plot_report
+from edge.tools.bench.machine import conditions, describe_machine
+from edge.tools.bench.measure import FrameTimer, StageTime
+from edge.tools.bench.networks import NetworkTime, bench_keypoints, bench_lifters
 from edge.tools.bench.report import Report, judge
-from edge.tools.bench.roofline import Point, deconvolution_work, network_work, volume_work
-from edge.tools.bench.scaling import fit_line
-from edge.tools.bench.sensor import bench_config, network_tables, write_config
-from edge.tools.bench.speed import NetworkRow, ReplayResult, bench_keypoints, bench_lifters
-from edge.tools.bench.stages import bench_front_end, bench_stages
+from edge.tools.bench.sensor_config import bench_config, network_tables, write_config
+from edge.tools.bench.stages import FRONT_END, bench_stages
 from edge.tools.bench.tables import report_markdown, report_text
+from edge.tools.bench.throughput import ReplayResult
+from edge.tools.commands import bench
 
 
-def network(
-    file: str, threads: int, median_ms: float, runtime: str = "ai-edge-litert"
-) -> NetworkRow:
-    return NetworkRow(file, runtime, threads, median_ms, 1.2 * median_ms, 1.0, median_ms, 3.0)
+def network(name: str, threads: int, median_ms: float) -> NetworkTime:
+    runtime = "ai-edge-litert"
+    return NetworkTime(name, runtime, threads, median_ms, 1.2 * median_ms, 1.0, median_ms)
 
 
 LIFTERS = tuple(
@@ -59,10 +50,10 @@ KEYPOINTS = tuple(
 
 
 def report() -> Report:
-    rows = (
-        Row("run", "keypoints (full)", 70, 14.0, 18.0, 20.0, 3.0, 800.0, 0.0, share_ms=14.0),
-        Row("run", "encode", 50, 0.2, 0.3, 0.2, 0.0, share_ms=0.14),
-        Row("front end", "volume", 60, 0.8, 0.9, 0.8, 0.0, 100.0, 2.0),
+    stages = (
+        StageTime("keypoints (full)", 70, 14.0, 18.0, 14.0, 20.0),
+        StageTime("encode", 50, 0.2, 0.3, 0.14, 0.2),
+        StageTime(FRONT_END, 60, 0.8, 0.9, 0.7, 0.8),
     )
     config = bench_config(None)
     return Report(
@@ -72,10 +63,9 @@ def report() -> Report:
         before=conditions(),
         after=conditions(),
         networks_run="",
-        rows=rows,
+        stages=stages,
         keypoints=KEYPOINTS,
         lifters=LIFTERS,
-        networks=(network("lifter_ray.tflite", 1, 0.3),),
         replay=ReplayResult(50, 1.1, 70.0, 20.0, 310.0),
         latency=LatencyResult(
             100,
@@ -83,119 +73,55 @@ def report() -> Report:
             "mosquitto",
             (LatencyRow("from the middle of the exposure", 30.0, 40.0, 50.0, 100.0),),
         ),
-        limits=Limits({"1": 30.0, "8": 20.0, "64": 10.0}, 50.0, 90.0),
-        roofline=(Point("volume", 3.5e6, 9e6, 0.8, 0.09, 0.6, "bandwidth"),),
-        scaling=(fit_line("microphones", "whole front end", (1.0, 2.0, 4.0), (0.3, 0.5, 0.9)),),
         choice=choose(config, KEYPOINTS, LIFTERS),
-        verdict=judge(rows, 70.0, 15.0),
+        verdict=judge(stages, 70.0, 15.0),
     )
 
 
-def test_a_clock_tells_time_and_memory_of_each_name() -> None:
-    def work(megabytes: int) -> int:
-        return int(np.ones(megabytes << 20, np.uint8).sum())
+def test_a_timer_adds_up_the_calls_of_each_frame() -> None:
+    def wait(seconds: float) -> float:
+        time.sleep(seconds)
+        return seconds
 
-    with CallTimer() as clock:
-        assert [clock.call("work", work, 1) for _ in range(3)] == [1 << 20] * 3
-    with CallTimer(allocations=True) as watched:
-        clock_watched = watched.watch([3, 1, 2], index="work")
-        assert clock_watched.index(2) == 2
-        watched.call("big", work, 4)
-    (row,) = clock.rows("group", frames=6)
-    assert (row.group, row.name, row.calls) == ("group", "work", 3)
-    assert 0.0 < row.median_ms <= row.p95_ms
-    assert row.share_ms == pytest.approx(row.median_ms / 2)
-    assert row.peak_kib is None
-    assert watched._samples["big"][0][0] >= 4096.0
-
-
-def test_the_front_end_subtracts_the_room_of_somebody_who_walks() -> None:
-    end, clock = FrontEnd((8, 8, 8), microphones=2, sample_rate_hz=16_000), CallTimer()
-    for _ in range(8):
-        volume = end.run(clock).values
-    assert volume.shape == (2, 8, 8, 8)
-    assert end._background.rejected == 0
-    assert end._background.residual_db < -30.0
-    assert 0.0 < volume.max() < 0.5  # the direct sound, which is 1, is gone
-    assert [r.name for r in clock.rows("front end")] == list(STAGES)
-    end.learn_empty(clock)
-    assert end._background.rejected == 0
+    timer = FrameTimer()
+    for frame in range(3):
+        timer.next_frame()
+        assert timer.call("wait", wait, 0.01) == 0.01
+        if frame == 0:
+            timer.call("wait", wait, 0.03)
+            assert timer.watch([3, 1, 2], index="search").index(2) == 2
+    by_name = {s.name: s for s in timer.stages()}
+    assert list(by_name) == ["wait", "search"]
+    assert by_name["wait"].frames == 3
+    assert 10.0 <= by_name["wait"].median_ms < by_name["wait"].p95_ms
+    assert by_name["wait"].mean_ms >= (40.0 + 10.0 + 10.0) / 3
+    assert by_name["search"].frames == 1
+    assert by_name["search"].mean_ms == pytest.approx(by_name["search"].median_ms / 3)
 
 
-def test_front_end_rows_name_every_stage_and_their_sum() -> None:
-    rows, _ = bench_front_end(repetitions=2)
-    named = {r.name: r for r in rows}
-    assert set(named) == {*STAGES, "all", "background, room empty"}
-    assert named["all"].median_ms >= named["volume"].median_ms
-    assert all(r.compiled_allocations is not None for r in rows if r.name in STAGES)
-
-
-def test_stages_are_those_of_a_real_run_and_feed_the_other_lifters() -> None:
-    rows, given = bench_stages(bench_config(None), frames=26)
+def test_stages_are_those_of_a_real_run_and_feed_the_networks() -> None:
+    rows, inputs = bench_stages(bench_config(None), frames=26)
     named = {r.name: r for r in rows}
     assert set(named) == {
         "read sound (file)",
         "read image (video)",
-        "deconvolution",
-        "background",
-        "envelope",
+        FRONT_END,
         "keypoints (full)",
         f"lifter (ray {execution(bench_config(None)).variant})",
-        "track",
-        "activity",
+        "track and posture",
         "encode",
     }
-    assert named["keypoints (full)"].calls == 26
-    assert 0 < named["encode"].calls == len(given.persons) < 26
-    assert all(
-        r.median_ms > 0.0 and r.peak_kib is not None and r.share_ms is not None for r in rows
-    )
-    lifters = bench_lifters(given, repetitions=1)
-    assert {r.file for r in lifters} == {r.file for r in LIFTERS} | {"lifter volume float"}
-    seen = bench_keypoints(given, repetitions=1)
-    assert {r.file for r in seen} == {"keypoints full", "keypoints lite"}
+    assert named["keypoints (full)"].frames == 26
+    assert 0 < named["encode"].frames == len(inputs.persons) < 26
+    assert named[FRONT_END].frames >= 25
+    assert all(0.0 < r.median_ms <= r.p95_ms and r.mean_ms > 0.0 for r in rows)
+    lifters = bench_lifters(inputs, repetitions=1)
+    assert {r.network for r in lifters} == {r.network for r in LIFTERS} | {"lifter volume float"}
+    first = [r for r in lifters if r.threads == 1 and r.network.endswith("float")]
+    assert all(r.ratio == 1.0 for r in first)
+    seen = bench_keypoints(inputs, repetitions=1)
+    assert {r.network for r in seen} == {"keypoints full", "keypoints lite"}
     assert choose(bench_config(None), seen, lifters).keypoints_threads >= 1
-
-
-def test_limits_are_plausible_for_any_machine() -> None:
-    limits = measure_limits()
-    assert all(
-        0.05 < v < 10_000.0
-        for v in (*limits.copy_gb_s.values(), limits.gflop_s, limits.gflop_s_all)
-    )
-    assert limits.bandwidth(2e6) == limits.copy_gb_s["1"]
-    assert limits.bandwidth(1e9) == limits.copy_gb_s["64"]
-
-
-def test_work_is_counted_from_graph_and_tables() -> None:
-    width = 448
-    weights = FEATURES * width + 4 * width * width + width * 46
-    vision = network_work(MODELS / "lifter_vision.tflite")
-    assert 2 * weights <= vision.operations < 2.05 * weights
-    assert vision.bytes > 4 * weights
-    assert (
-        network_work(MODELS / "lifter_ray_int8.tflite").bytes
-        < 0.6 * network_work(MODELS / "lifter_ray.tflite").bytes
-    )
-    end = FrontEnd((2, 4, 4), microphones=3)  # fewer voxels than a vector has
-    points = 640 * 64 + 1  # a window of 40 ms at 16 kHz, 64 points a sample
-    assert volume_work(end).operations == 4 * 3 * points
-    assert volume_work(end).bytes == 3 * (2 * points + 32 * (2 + 1) + 4 * 640)
-    larger = FrontEnd((2, 64, 64), microphones=1)
-    if larger.volume.gather_of_codes.vectors:
-        voxels, lanes = 2 * 64 * 64, shuffle().lanes
-        assert volume_work(larger).operations == 6 * voxels
-        assert volume_work(larger).bytes == voxels * (2 + 1) + 2 * voxels / lanes + 4 * 640
-    one = deconvolution_work(FrontEnd((2, 4, 4), microphones=1)).operations
-    assert deconvolution_work(end).operations == pytest.approx(3 * one)
-    fft = [5.0 * n * np.log2(n) for n in (4800, 1600)]
-    assert 0.5 * fft[0] + fft[1] < one < 1.1 * (0.5 * fft[0] + fft[1])
-
-
-def test_a_straight_line_is_found() -> None:
-    fit = fit_line("n", "all", (1.0, 2.0, 4.0, 8.0), (3.0, 5.0, 9.0, 17.0))
-    assert (fit.slope, fit.intercept, fit.r2) == pytest.approx((2.0, 1.0, 1.0))
-    assert fit_line("n", "all", (1.0, 2.0, 3.0), (1.0, 5.0, 1.0)).r2 == pytest.approx(0.0)
 
 
 def test_the_choice_takes_more_threads_or_the_float_file_only_where_they_pay() -> None:
@@ -209,13 +135,13 @@ def test_the_choice_takes_more_threads_or_the_float_file_only_where_they_pay() -
     ]
     rows = [*KEYPOINTS, *LIFTERS, *faster]
     keypoints, lifters = (
-        [r for r in rows if r.file.startswith(kind)] for kind in ("keypoints", "lifter")
+        [r for r in rows if r.network.startswith(kind)] for kind in ("keypoints", "lifter")
     )
     assert choose(bench_config(None), keypoints, lifters).runtime == "tflite-runtime"
 
 
 def test_the_verdict_names_rate_and_limit() -> None:
-    rows = report().rows
+    rows = report().stages
     good = judge(rows, 70.0, 15.0)
     assert (
         good.sentence
@@ -234,19 +160,17 @@ def test_tables_hold_every_figure() -> None:
             "keypoints (full)",
             "lifter volume int8",
             "poses/s",
-            "microphones",
-            "GFLOP/s",
             r.verdict.sentence,
         ):
             assert part in text
-    assert "| keypoints (full) | 14.000 |" in report_markdown(r)
+    assert "| keypoints (full) | 70 | 14.000 |" in report_markdown(r)
 
 
 def test_comparison_flags_what_is_slower(tmp_path: Path) -> None:
     old, new = report(), report()
     new = replace(
         new,
-        rows=(replace(new.rows[0], median_ms=17.0), *new.rows[1:2]),
+        stages=(replace(new.stages[0], median_ms=17.0), *new.stages[1:2]),
         replay=replace(new.replay, rate_hz=50.0),
     )
     path = tmp_path / "old.json"
@@ -254,7 +178,7 @@ def test_comparison_flags_what_is_slower(tmp_path: Path) -> None:
     changes, alone = compare(load_report(path), new.as_dict())
     slower = {c.name: round(c.ratio, 2) for c in changes if c.slower}
     assert slower == {"run: keypoints (full) [ms]": 1.21, "replay: a pose [ms]": 1.4}
-    assert alone == ["front end: volume [ms]"]
+    assert alone == [f"run: {FRONT_END} [ms]"]
     text = comparison_text(load_report(path), new.as_dict())
     assert text.count("  slower") == 2
     assert "another machine" not in text
@@ -272,13 +196,11 @@ def test_comparison_flags_what_is_slower(tmp_path: Path) -> None:
         ("[" * 100_000, "not JSON"),
         ("[]", "format 'list'"),
         ('{"format": "posekernel-board", "version": 1}', "format 'posekernel-board'"),
-        ('{"format": "posekernel-bench", "version": 2}', "version 2"),
-        ('{"format": "posekernel-bench", "version": 1}', "damaged"),
-        (json.dumps(report().as_dict() | {"rows": 3}), "damaged"),
+        ('{"format": "posekernel-bench", "version": 1}', "version 1"),
+        ('{"format": "posekernel-bench", "version": 2}', "damaged"),
+        (json.dumps(report().as_dict() | {"stages": 3}), "damaged"),
         (
-            json.dumps(
-                report().as_dict() | {"rows": [{"group": "a", "name": "b", "median_ms": math.nan}]}
-            ),
+            json.dumps(report().as_dict() | {"stages": [{"name": "b", "median_ms": math.nan}]}),
             "damaged",
         ),
         (
@@ -343,21 +265,8 @@ def test_wrong_arguments_are_named(
     assert why in capsys.readouterr().err
 
 
-def test_a_plot_is_a_picture_or_says_what_is_missing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pytest.importorskip("matplotlib")
-    plot_report(report(), tmp_path / "bench.png")
-    assert (tmp_path / "bench.png").read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(BenchError, match="cannot be written"):
-        plot_report(report(), tmp_path)
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(BenchError, match=r"pip install 'posekernel\[bench\]'"):
-        plot_report(report(), tmp_path / "bench.png")
-
-
 def test_progress_is_one_line_each_where_nobody_watches(capsys: pytest.CaptureFixture[str]) -> None:
-    progress = command._Progress()
+    progress = bench._Progress()
     progress.say("stages")
     progress.done()
     assert capsys.readouterr().err.endswith("s  stages\n")

@@ -27,7 +27,7 @@ from edge.sensor.pipeline import PeriodResponses
 from edge.sound.deconvolution import Correction, Deconvolver
 from edge.sound.excitation import make_excitation
 from edge.sound.room.background import Background
-from edge.tools.app import DEMO_SESSION
+from edge.sources.session.reader import DEMO_SESSION
 from edge.tools.calibration import flow
 from edge.tools.calibration.board import Board, calibrate_intrinsics, mounting_from_board
 from edge.tools.calibration.empty_room import Watched, learn_room

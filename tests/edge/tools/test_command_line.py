@@ -12,7 +12,7 @@ import pytest
 from edge import __version__
 from edge.__main__ import main
 from edge.sources.session.dataset import Sample, write_environment, write_sample
-from edge.tools.app import DEMO_SESSION
+from edge.sources.session.reader import DEMO_SESSION
 from tests.support import ROOT
 from tests.support.bodies import compact_rig, seen, standing
 from tests.support.broker.mosquitto import free_port

@@ -1,52 +1,62 @@
-"""Against other libraries: results agree where they compute the same, and what is absent is named."""
+"""Against other libraries: poses agree where the same is computed, and what is absent is named."""
 
 import json
 import sys
-from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.fft
 
-from edge.tools.bench.front_end_peers import numpy_stages
-from edge.tools.bench.scene import make_scene
 from export.__main__ import main
 from export.commands.studies.bench_peers import table
-from export.studies.bench_peers import PeerRow, bench_peers, torch_stages
+from export.studies.bench_peers import (
+    OURS,
+    PeerRow,
+    PlainDeconvolver,
+    _pipeline,
+    _plan,
+    _recorded,
+    bench_peers,
+)
 
 pytestmark = pytest.mark.export
 
 
-def by_name(rows: tuple[PeerRow, ...], work: str) -> dict[str, PeerRow]:
-    return {r.name: r for r in rows if r.work == work}
+@pytest.mark.parametrize(("fft", "dtype"), [(np.fft, np.float64), (scipy.fft, np.float32)])
+def test_the_plain_deconvolution_is_ours(fft: object, dtype: type) -> None:
+    plan = _plan("ray")
+    ours = _pipeline(plan).deconvolve
+    plain = PlainDeconvolver(ours, plan, fft, dtype)
+    _, period = _recorded(plan)[0]
+    for reference, delay in ((period.reference, 0.0), (None, 0.0), (None, 17.3)):
+        expected = ours(period.samples, reference, delay)
+        found = plain(period.samples, reference, delay)
+        assert found.shape == expected.shape
+        assert np.abs(found - expected).max() < 1e-4 * np.abs(expected).max()
 
 
 def test_peers_that_are_there_agree_and_the_rest_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    for absent in ("torch", "onnxruntime", "pyroomacoustics"):
+    for absent in ("torch", "onnxruntime"):
         monkeypatch.setitem(sys.modules, absent, None)
-    rows = bench_peers(repetitions=1, voxels=(6, 6, 6))
-    front_end = by_name(rows, "front end")
-    assert front_end["posekernel int8"].ratio == 1.0
-    for name in ("posekernel int8", "posekernel float32", "scipy, numpy", "scipy, numpy int8"):
-        assert front_end[name].error_db < -33.0  # fewer samples are pooled
-    assert "pip install 'posekernel[bench]'" in front_end["pyroomacoustics, numpy"].absent
-    assert "pip install 'posekernel[peers]'" in front_end["PyTorch"].absent
+    rows = bench_peers(rounds=1, frames=30)
     for form in ("ray", "volume"):
-        networks = by_name(rows, f"network {form}")
-        measured = [r for r in networks.values() if not r.absent]
-        assert measured[0].ratio == 1.0
-        assert all(r.base == measured[0].name for r in measured)
-        assert networks["PyTorch float"].absent
-        assert {r.name.rsplit(" ", 1)[1] for r in measured} == {"int8", "float"}
-    text = table(rows)
-    assert text.count("absent: not installed") == sum(bool(r.absent) for r in rows)
+        named = {r.name: r for r in rows if r.lifter == form}
+        assert named[OURS].ratio == 1.0
+        assert named[OURS].apart_mm == 0.0
+        for name in ("deconvolution in numpy", "deconvolution in scipy"):
+            assert named[name].apart_mm < 2.0
+            assert 0.0 < named[name].median_ms <= named[name].p95_ms
+        for name in ("fusion network in PyTorch", "fusion network in ONNX Runtime"):
+            assert "pip install 'posekernel[peers]'" in named[name].absent
+    assert table(rows).count("absent: not installed") == sum(bool(r.absent) for r in rows)
 
 
 def test_the_command_gives_one_json_object(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = (
-        PeerRow("front end", "posekernel", 1.0, 1.1, "posekernel", 1.0),
-        PeerRow("front end", "PyTorch", absent="not installed"),
+        PeerRow("ray", OURS, 1.0, 1.1, 1.0, 0.0),
+        PeerRow("ray", "fusion network in PyTorch", absent="not installed"),
     )
     monkeypatch.setattr("export.commands.studies.bench_peers.bench_peers", lambda _: rows)
     assert main(["bench-peers", "--json"]) == 0
@@ -56,15 +66,8 @@ def test_the_command_gives_one_json_object(
 
 @pytest.mark.train
 def test_pytorch_computes_the_same() -> None:
-    scene = make_scene((6, 6, 6))
-    sampled = replace(scene, fewer=1)  # numpy takes every sample
-    results = []
-    for stages in (torch_stages(sampled), numpy_stages(sampled)):
-        value = sampled.recording
-        for stage in stages:
-            value = stage(value)
-        results.append(np.asarray(value, np.float64).ravel())
-    # Only at the window's ends the running mean is another.
-    assert np.abs(results[0] - results[1]).max() < 1e-3 * np.abs(results[1]).max()
-    networks = by_name(bench_peers(repetitions=1, voxels=(2, 2, 2)), "network volume")
-    assert networks["PyTorch float"].error_db < -80.0
+    rows = bench_peers(rounds=1, frames=30)
+    named = {(r.lifter, r.name): r for r in rows}
+    for form in ("ray", "volume"):
+        float_mm = named[form, "networks in ai-edge-litert, float"].apart_mm
+        assert named[form, "fusion network in PyTorch"].apart_mm == pytest.approx(float_mm, abs=0.1)

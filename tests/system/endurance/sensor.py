@@ -15,8 +15,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from edge.sources.session.reader import load_session
-from edge.tools.app import DEMO_SESSION
+from edge.sources.session.reader import DEMO_SESSION, load_session
 from tests.support.alsa_device import make_alsa_device
 from tests.support.broker.mosquitto import Mosquitto, free_port
 from tests.support.config_files import device_settings

@@ -18,8 +18,7 @@ from typing import Any
 import numpy as np
 import paho.mqtt.client as paho
 
-from edge.sources.session.reader import load_session
-from edge.tools.app import DEMO_SESSION
+from edge.sources.session.reader import DEMO_SESSION, load_session
 from tests.support import ROOT
 from tests.support.alsa_device import AlsaTestDevice, make_alsa_device
 from tests.support.broker.mosquitto import Mosquitto

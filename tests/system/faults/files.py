@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import edge
-from edge.tools.app import DEMO_SESSION
+from edge.sources.session.reader import DEMO_SESSION
 from tests.system.faults.device import Device, device
 from tests.system.faults.row import Row, RowSkippedError, row
 

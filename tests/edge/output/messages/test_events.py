@@ -20,7 +20,7 @@ from edge.output.messages.payloads import Message
 from edge.output.messages.summary import ABSENT_S
 from edge.sensor.console import Console
 from edge.sensor.run import run
-from edge.tools.app import DEMO_SESSION
+from edge.sources.session.reader import DEMO_SESSION
 from tests.support.bodies import figure, lying, noisy, seated
 from tests.support.broker.mosquitto import Mosquitto, needs_mosquitto
 from tests.support.broker.subscriber import Subscriber

@@ -19,7 +19,7 @@ from edge.output.mqtt.access import PASSWORD_VARIABLE
 from edge.output.mqtt.connection import Connection
 from edge.output.mqtt.outbox import _SCHEMA, Outbox
 from edge.output.mqtt.publisher import MqttPublisher
-from edge.tools.app import DEMO_SESSION
+from edge.sources.session.reader import DEMO_SESSION
 from export.studies.delivery import measure
 from tests.support import ROOT
 from tests.support.broker.mosquitto import Mosquitto, needs_mosquitto

@@ -9,7 +9,7 @@ from typing import Any
 from edge.core.config import Config, DeviceConfig, SourceConfig, load_config
 from edge.core.inference.execution import execution
 from edge.core.toml_text import as_toml
-from edge.tools.app import DEMO_SESSION
+from edge.sources.session.reader import DEMO_SESSION
 
 DEVICE = "bench"
 Tables = dict[str, Any]

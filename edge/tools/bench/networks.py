@@ -1,0 +1,120 @@
+"""Keypoints and lifter by runtime, number of threads and variant: what is fastest here."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+
+from edge.core.errors import ModelError
+from edge.core.inference.tflite import RUNTIMES, load_runtime
+from edge.lifting.lifter import MODELS, lifter_file
+from edge.lifting.network_lifter import NetworkLifter
+from edge.sight.keypoints import BlazePose
+from edge.tools.bench.stages import NetworkInputs
+
+_WARM_UP = 3
+FORMS = ("ray", "volume")
+
+
+@dataclass(frozen=True)
+class NetworkTime:
+    """One network with what is around it, on one number of threads; milliseconds per call.
+
+    network: as "keypoints full" or "lifter ray int8". ratio: its time over that of the float (or
+    full) network on one thread of the same runtime, median over the repetitions.
+    """
+
+    network: str
+    runtime: str
+    threads: int
+    median_ms: float
+    p95_ms: float
+    ratio: float
+    cpu_ms: float
+
+
+def installed_runtimes() -> list[str]:
+    """The TFLite runtimes that can be loaded here, the preferred one first."""
+    found = []
+    for name in RUNTIMES:
+        try:
+            found.append(load_runtime(name)[0])
+        except ModelError:
+            continue
+    return found
+
+
+def thread_counts() -> tuple[int, ...]:
+    """1, 2 and 4, as far as there are cores."""
+    return tuple(n for n in (1, 2, 4) if n <= (os.cpu_count() or 1)) or (1,)
+
+
+def bench_keypoints(inputs: NetworkInputs, repetitions: int = 15) -> tuple[NetworkTime, ...]:
+    """BlazePose in both sizes on one image with a person. Raises ModelError."""
+    if inputs.image is None:
+        return ()
+
+    def make(name: str, runtime: str, n: int) -> Callable[[], Any]:
+        model: Literal["full", "lite"] = "full" if name.endswith("full") else "lite"
+        return partial(BlazePose(MODELS, model, n, runtime=runtime), inputs.image)
+
+    names = ["keypoints full", "keypoints lite"]
+    return _in_turns(make, names, repetitions, lambda _: "keypoints full")
+
+
+def bench_lifters(inputs: NetworkInputs, repetitions: int = 40) -> tuple[NetworkTime, ...]:
+    """Every lifter that ships, float and int8, on the persons of the run. Raises ModelError."""
+    files = {
+        f"lifter {form} {variant}": lifter_file(form, variant)
+        for form in FORMS
+        for variant in ("float", "int8")
+    }
+
+    def make(name: str, runtime: str, n: int) -> Callable[[], Any]:
+        lift = NetworkLifter(MODELS / files[name], n, runtime)
+        persons = iter(inputs.persons * (repetitions + _WARM_UP))
+        return lambda: lift(*next(persons), inputs.rig)
+
+    return _in_turns(make, list(files), repetitions, lambda n: n.replace("int8", "float"))
+
+
+def _in_turns(
+    make: Callable[[str, str, int], Callable[[], Any]],
+    names: list[str],
+    repetitions: int,
+    base: Callable[[str], str],
+) -> tuple[NetworkTime, ...]:
+    """All networks on all runtimes and numbers of threads, one call of each in turn, so that other
+    load of the machine meets all alike.
+    """
+    threads = thread_counts()
+    calls = {
+        (name, runtime, n): make(name, runtime, n)
+        for runtime in installed_runtimes()
+        for name in names
+        for n in threads
+    }
+    wall, cpu = ({key: np.empty(repetitions) for key in calls} for _ in range(2))
+    for i in range(-_WARM_UP, repetitions):
+        for key, call in calls.items():
+            used, start = time.process_time(), time.perf_counter()
+            call()
+            if i >= 0:
+                wall[key][i] = 1e3 * (time.perf_counter() - start)
+                cpu[key][i] = 1e3 * (time.process_time() - used)
+    return tuple(
+        NetworkTime(
+            network=name,
+            runtime=runtime,
+            threads=n,
+            median_ms=float(np.median(t)),
+            p95_ms=float(np.percentile(t, 95)),
+            ratio=float(np.median(t / wall[base(name), runtime, threads[0]])),
+            cpu_ms=float(np.median(cpu[name, runtime, n])),
+        )
+        for (name, runtime, n), t in wall.items()
+    )
