@@ -35,7 +35,8 @@ class PeriodGrid:
         lo, hi = self.band_hz
         if not 0.0 < lo < hi <= self.sample_rate_hz / 2:
             raise ValueError(
-                f"band is {lo:g} to {hi:g} Hz: it must rise and end at or below {self.sample_rate_hz / 2:g} Hz"
+                f"band is {lo:g} to {hi:g} Hz: it must rise and end at or below "
+                f"{self.sample_rate_hz / 2:g} Hz"
             )
 
     @property
@@ -156,7 +157,8 @@ def deposit_surface(
     """
     if buffer.shape[0] != len(mics) or buffer.dtype != np.float32:
         raise ValueError(
-            f"deposit buffer is {buffer.dtype} {buffer.shape}: float32 with {len(mics)} rows is needed"
+            f"deposit buffer is {buffer.dtype} {buffer.shape}: float32 with {len(mics)} rows is "
+            "needed"
         )
     _deposit_surface(
         lit.patches,
@@ -204,7 +206,8 @@ def deposit_arrivals(
     path = np.ascontiguousarray(path_m, np.float64)
     if buffer.shape[0] != path.shape[0]:
         raise ValueError(
-            f"deposit buffer has {buffer.shape[0]} rows, the arrivals {path.shape[0]}: they must agree"
+            f"deposit buffer has {buffer.shape[0]} rows, the arrivals {path.shape[0]}: they "
+            "must agree"
         )
     _deposit_arrivals(
         path * deposits_per_m,

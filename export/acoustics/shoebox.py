@@ -87,7 +87,8 @@ class Room:
         placed = self.place(points)
         if (placed <= 0.0).any() or (placed >= self.size_m).any():
             raise ValueError(
-                f"a speaker or microphone at {placed.tolist()} is outside a room of {list(self.size_m)} m"
+                f"a speaker or microphone at {placed.tolist()} is outside a room of "
+                f"{list(self.size_m)} m"
             )
         return placed
 

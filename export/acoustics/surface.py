@@ -49,7 +49,8 @@ class Surface:
             or self.areas.shape != (count,)
         ):
             raise ValueError(
-                f"surface has points {self.points.shape}, normals {self.normals.shape}, areas {self.areas.shape}: "
+                f"surface has points {self.points.shape}, normals {self.normals.shape}, areas "
+                f"{self.areas.shape}: "
                 "(K, 3), (K, 3) and (K,) with K > 0 are needed"
             )
 

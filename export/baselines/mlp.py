@@ -52,7 +52,8 @@ def mlp_from(weights: Weights, name: str) -> Mlp:
         return Mlp(weights[f"{name}/mean"], weights[f"{name}/scale"], layers)
     except KeyError as e:
         raise ModelError(
-            f"baseline weights: {e.args[0]} is missing; make them anew with `posekernel-export train-baselines`"
+            f"baseline weights: {e.args[0]} is missing; make them anew with `posekernel-export "
+            "train-baselines`"
         ) from e
 
 
@@ -70,5 +71,6 @@ def load_weights(path: Path | None = None) -> dict[str, FloatArray]:
             }
     except (OSError, ValueError, EOFError) as e:
         raise ModelError(
-            f"{where}: not readable as baseline weights ({e}); make them with `posekernel-export train-baselines`"
+            f"{where}: not readable as baseline weights ({e}); make them with "
+            "`posekernel-export train-baselines`"
         ) from e

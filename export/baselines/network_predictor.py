@@ -30,7 +30,8 @@ class NetworkPredictor:
         for name in self.variants:
             if name not in VARIANTS[:-1] and not _PAIRS.fullmatch(name):
                 raise ConfigError(
-                    f"{model}:{name}: the variant is unknown, one of {', '.join(VARIANTS)} (K a number) is needed"
+                    f"{model}:{name}: the variant is unknown, one of {', '.join(VARIANTS)} (K a "
+                    "number) is needed"
                 )
         self.lift = NetworkLifter(model)
         self._heard: dict[tuple[object, ...], list[tuple[Path, Kernels]]] = {}
@@ -83,7 +84,8 @@ class NetworkPredictor:
 def _without_body(sample: Sample, environment: Environment) -> Kernels:
     if sample.clean is None:
         raise SessionError(
-            f"{environment.path}/{sample.name}: has no rir_clean.npy, so what was heard beside the body is not known; "
+            f"{environment.path}/{sample.name}: has no rir_clean.npy, so what was heard beside "
+            "the body is not known; "
             "`posekernel-export simulate --keep-clean` keeps it"
         )
     return sample_kernels(replace(sample, rir=sample.rir - sample.clean), environment)

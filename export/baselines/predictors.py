@@ -43,5 +43,6 @@ def make_predictor(name: str) -> Predictor:
             raise ModelError(f"{model}: no such model file")
         return NetworkPredictor(Path(model), variant)
     raise ConfigError(
-        f"lifter {name!r} is unknown: one of {known}, or MODEL.tflite[:VARIANT[+VARIANT...]], is needed"
+        f"lifter {name!r} is unknown: one of {known}, or MODEL.tflite[:VARIANT[+VARIANT...]], "
+        "is needed"
     )

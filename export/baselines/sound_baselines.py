@@ -155,7 +155,8 @@ def first_arrivals_s(kernels: Kernels, rig: Rig) -> Array:
     level = kernels.envelope[:, first:last].astype(np.float64) * half_path[first:last]
     if level.shape[1] < 16:
         raise SessionError(
-            f"the responses end at {half_path[-1]:.2f} m of half path: more than {NEAREST_M} m is needed"
+            f"the responses end at {half_path[-1]:.2f} m of half path: more than {NEAREST_M} m "
+            "is needed"
         )
     limit = THRESHOLD * level.max(axis=1, keepdims=True)
     at = np.argmax(level >= limit, axis=1)

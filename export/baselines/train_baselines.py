@@ -147,7 +147,8 @@ def _load_sounds(dataset: Path, say: Say) -> Sounds:
     )
     if len(features) < LEAST_SAMPLES:
         raise SessionError(
-            f"{dataset}: {len(features)} usable samples, at least {LEAST_SAMPLES} are needed to train on: "
+            f"{dataset}: {len(features)} usable samples, at least {LEAST_SAMPLES} are needed to "
+            "train on: "
             "make more with `posekernel-export simulate`"
         )
     return Sounds(np.array(features), np.array(roots), np.array(held), samples)
@@ -229,7 +230,8 @@ def _train_vision(
         running = now if step == 0 else 0.99 * running + 0.01 * now
         if (step + 1) % 1000 == 0:
             say(
-                f"image, step {step + 1}: shape {running[0]:.4f}, log depth {running[1]:.4f}, from the box {running[2]:.4f}"
+                f"image, step {step + 1}: shape {running[0]:.4f}, log depth {running[1]:.4f}, "
+                f"from the box {running[2]:.4f}"
             )
     return lift.arrays("lift") | root.arrays("root")
 
@@ -292,7 +294,8 @@ def _train_sound(sounds: Sounds, config: BaselineTraining, say: Say) -> dict[str
             if off < best:
                 best, kept = off, net.arrays("sound")
     say(
-        f"sound: median error of the mid-hip in the {int((~learn).sum())} held-out samples {100 * best:.1f} cm"
+        f"sound: median error of the mid-hip in the {int((~learn).sum())} held-out samples "
+        f"{100 * best:.1f} cm"
     )
     return kept
 

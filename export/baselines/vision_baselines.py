@@ -119,7 +119,8 @@ class TrueHeight(VisionOnly):
         )
         if not np.isfinite(height):
             raise SessionError(
-                f"{sample.name}: true-height needs height_m in info.json or true joints that form a limb"
+                f"{sample.name}: true-height needs height_m in info.json or true joints that "
+                "form a limb"
             )
         return fit_body(lifted, self.population, height), float(
             np.mean(self.population.log_sigma)
@@ -138,7 +139,8 @@ class FloorContact(VisionOnly):
         camera = environment.rig.camera
         if camera.height_m is None:
             raise SessionError(
-                f"{environment.path}/rig.json: floor-contact needs camera.height_m and tilt_deg, and they are not set"
+                f"{environment.path}/rig.json: floor-contact needs camera.height_m and "
+                "tilt_deg, and they are not set"
             )
         mean = self.population.height_m
         joints = fit_body(lifted, self.population, mean)

@@ -253,7 +253,8 @@ def skin(
     """
     if bone.shape != weight.shape or len(bone) != len(vertices):
         raise ValueError(
-            f"skin of {len(vertices)} vertices needs bones and weights of the same length, found {bone.shape}, {weight.shape}"
+            f"skin of {len(vertices)} vertices needs bones and weights of the same length, "
+            f"found {bone.shape}, {weight.shape}"
         )
     out = np.empty_like(vertices)
     _skin(vertices, bone, weight, turn.astype(np.float32), shift.astype(np.float32), out)

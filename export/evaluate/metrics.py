@@ -121,7 +121,8 @@ def sample_errors(joints: Array, sigma: Array, truth: Array) -> dict[str, Array]
     n = len(truth)
     if joints.shape != (n, 15, 3) or truth.shape != (n, 15, 3) or sigma.shape != (n, 15):
         raise ValueError(
-            f"joints {joints.shape}, sigma {sigma.shape}, truth {truth.shape}: (N, 15, 3), (N, 15), (N, 15, 3) are needed"
+            f"joints {joints.shape}, sigma {sigma.shape}, truth {truth.shape}: (N, 15, 3), (N, "
+            "15), (N, 15, 3) are needed"
         )
     error = joint_errors(joints, truth)
     known = np.isfinite(truth).all(-1)

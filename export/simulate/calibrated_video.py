@@ -55,7 +55,8 @@ def load_calibration(
         raise SessionError(f"{path}: cannot be read as a Qualisys calibration ({e})") from e
     except (KeyError, ValueError, AttributeError) as e:
         raise SessionError(
-            f"{path}: a Qualisys calibration with transform and intrinsic of each camera is needed ({e!r})"
+            f"{path}: a Qualisys calibration with transform and intrinsic of each camera is "
+            f"needed ({e!r})"
         ) from e
     if not cameras:
         raise SessionError(f"{path}: no camera is listed, a Qualisys calibration is needed")

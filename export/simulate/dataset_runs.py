@@ -2,7 +2,7 @@
 a run goes on where it was.
 
 An environment is complete when its marker exists, which comes last; a local one appears under its
-name all at once. Environments follow from their order alone, so it does not matter who makes one,
+name all at once. Environments follow from their plan alone, so it does not matter who makes one,
 or whether it was begun before.
 """
 
@@ -26,7 +26,7 @@ from export.bodies.body import Split
 from export.extras import optional
 from export.simulate.conditions import CONDITIONS
 from export.simulate.rigs import FAMILIES
-from export.simulate.samples import Order, simulate_environment
+from export.simulate.samples import EnvironmentPlan, simulate_environment
 
 BENCH_FAMILY = "compact-6"
 MARKER = "complete.json"
@@ -67,14 +67,15 @@ class DatasetPlan:
             )
         if self.conditions not in CONDITIONS:
             raise ConfigError(
-                f"conditions {self.conditions!r} are unknown: one of {', '.join(CONDITIONS)} is needed"
+                f"conditions {self.conditions!r} are unknown: one of {', '.join(CONDITIONS)} is "
+                "needed"
             )
 
-    def orders(self) -> list[Order]:
+    def environments(self) -> list[EnvironmentPlan]:
         """Every environment, the last with what is left of the samples."""
         starts = range(0, self.samples, self.per_room)
         return [
-            Order(
+            EnvironmentPlan(
                 self.split,
                 self.seed,
                 k,
@@ -104,9 +105,9 @@ class Store:
             ) from e
         self._local = isinstance(self._fs, local.LocalFileSystem)
 
-    def complete(self, order: Order) -> bool:
+    def complete(self, plan: EnvironmentPlan) -> bool:
         """This environment is there. Raises ConfigError where another one has its place."""
-        path = f"{self._folder(order)}/{MARKER}"
+        path = f"{self._folder(plan)}/{MARKER}"
         try:
             found = json.loads(self._fs.cat_file(path))
         except FileNotFoundError:
@@ -115,48 +116,52 @@ class Store:
             raise SessionError(
                 f"{path}: not valid JSON ({e}); remove the environment's folder and run again"
             ) from e
-        wanted = asdict(order)
+        wanted = asdict(plan)
         # The last environment of a shorter run has fewer people: it is made again when the dataset
         # grows.
         other = sorted(k for k in wanted if k != "people" and found.get(k) != wanted[k])
         if other:
             raise ConfigError(
-                f"{self._folder(order)} was made with {', '.join(f'{k} = {found.get(k)}' for k in other)}, this run has "
-                f"{', '.join(f'{k} = {wanted[k]}' for k in other)}: write to another folder, or run with the same settings"
+                f"{self._folder(plan)} was made with "
+                f"{', '.join(f'{k} = {found.get(k)}' for k in other)}, this run has "
+                f"{', '.join(f'{k} = {wanted[k]}' for k in other)}: write to another folder, or "
+                "run with the same settings"
             )
-        return bool(found["people"] >= order.people)
+        return bool(found["people"] >= plan.people)
 
     def make(
-        self, order: Order, simulate: Callable[[Order, Path], int] = simulate_environment
+        self,
+        plan: EnvironmentPlan,
+        simulate: Callable[[EnvironmentPlan, Path], int] = simulate_environment,
     ) -> int:
         """Simulate one environment and put it in its place, unless it is there; the number of its
         samples.
         """
-        if self.complete(order):
-            return order.people
-        with self._staging(order) as folder:
-            count = simulate(order, folder)
-            (folder / MARKER).write_text(json.dumps(asdict(order)))
-            self._put(folder, order)
+        if self.complete(plan):
+            return plan.people
+        with self._staging(plan) as folder:
+            count = simulate(plan, folder)
+            (folder / MARKER).write_text(json.dumps(asdict(plan)))
+            self._put(folder, plan)
         return count
 
-    def _folder(self, order: Order) -> str:
-        return f"{self._root.rstrip('/')}/environment{order.index + 1}"
+    def _folder(self, plan: EnvironmentPlan) -> str:
+        return f"{self._root.rstrip('/')}/environment{plan.index + 1}"
 
     @contextmanager
-    def _staging(self, order: Order) -> Iterator[Path]:
+    def _staging(self, plan: EnvironmentPlan) -> Iterator[Path]:
         parent = None
         if self._local:
             parent = Path(self._root) / STAGING
             parent.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(
-            prefix=f"{order.index + 1}-", dir=parent, ignore_cleanup_errors=True
+            prefix=f"{plan.index + 1}-", dir=parent, ignore_cleanup_errors=True
         ) as folder:
             yield Path(folder) / "environment"
 
-    def _put(self, folder: Path, order: Order) -> None:
-        target = self._folder(order)
-        if self.complete(order):  # another process was faster: what it put there is the same
+    def _put(self, folder: Path, plan: EnvironmentPlan) -> None:
+        target = self._folder(plan)
+        if self.complete(plan):  # another process was faster: what it put there is the same
             return
         if self._fs.exists(target):
             self._fs.rm(target, recursive=True)
@@ -164,7 +169,7 @@ class Store:
             try:
                 os.replace(folder, target)
             except OSError:
-                if not self.complete(order):
+                if not self.complete(plan):
                     raise
             return
         marker = (folder / MARKER).read_bytes()
@@ -179,13 +184,13 @@ class Store:
             shutil.rmtree(Path(self._root) / STAGING, ignore_errors=True)
 
 
-def make_environment(url: str, order: Order) -> int:
+def make_environment(url: str, plan: EnvironmentPlan) -> int:
     """What a worker does. Returns the number of samples."""
-    return Store(url).make(order)
+    return Store(url).make(plan)
 
 
 def make_all(
-    store: Store, orders: list[Order], workers: int = 1, scheduler: str | None = None
+    store: Store, plans: list[EnvironmentPlan], workers: int = 1, scheduler: str | None = None
 ) -> Iterator[int]:
     """Make environments on local processes or on a Dask cluster; yields the samples of each as it
     is done.
@@ -193,23 +198,24 @@ def make_all(
     Raises ConfigError, DeviceError where workers or the cluster are gone for good.
     """
     if scheduler:
-        yield from _on_cluster(scheduler, store.url, orders)
+        yield from _on_cluster(scheduler, store.url, plans)
     else:
-        yield from _on_processes(workers, store.url, orders)
+        yield from _on_processes(workers, store.url, plans)
     store.sweep()
 
 
-def _on_processes(workers: int, url: str, orders: list[Order]) -> Iterator[int]:
+def _on_processes(workers: int, url: str, plans: list[EnvironmentPlan]) -> Iterator[int]:
     if workers < 1:
         raise ConfigError(f"{workers} workers: at least one is needed")
     with worker_pool(workers) as pool:
-        futures = [pool.submit(make_environment, url, o) for o in orders]
+        futures = [pool.submit(make_environment, url, o) for o in plans]
         try:
             for future in as_completed(futures):
                 yield future.result()
         except BrokenProcessPool as e:
             raise DeviceError(
-                "a worker process was killed, perhaps for lack of memory; run the same command again to go on"
+                "a worker process was killed, perhaps for lack of memory; run the same command "
+                "again to go on"
             ) from e
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -245,7 +251,7 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _on_cluster(address: str, url: str, orders: list[Order]) -> Iterator[int]:
+def _on_cluster(address: str, url: str, plans: list[EnvironmentPlan]) -> Iterator[int]:
     """Every environment on some worker of a Dask cluster; one whose worker died is made by another."""
     distributed = optional("distributed", "--scheduler")
     try:
@@ -254,7 +260,7 @@ def _on_cluster(address: str, url: str, orders: list[Order]) -> Iterator[int]:
         raise DeviceError(f"{address}: no Dask scheduler answers there ({e})") from e
     with client:
         futures = client.map(
-            make_environment, [url] * len(orders), orders, pure=False, retries=RETRIES
+            make_environment, [url] * len(plans), plans, pure=False, retries=RETRIES
         )
         for future in distributed.as_completed(futures):
             yield int(future.result())
@@ -265,11 +271,13 @@ def measure_rate(workers: int, samples: int, per_room: int = 20) -> float:
     """Samples per second that processes make once they are warm; each makes `samples`."""
     rooms = max(1, samples // per_room) * workers
     with tempfile.TemporaryDirectory() as folder, worker_pool(workers) as pool:
-        warm = [Order("val", 0, 10**6 + k, 2, BENCH_FAMILY) for k in range(3 * workers)]
+        warm = [EnvironmentPlan("val", 0, 10**6 + k, 2, BENCH_FAMILY) for k in range(3 * workers)]
         wait([pool.submit(make_environment, folder, o) for o in warm])
         started = time.perf_counter()
         futures = [
-            pool.submit(make_environment, folder, Order("val", 0, k, per_room, BENCH_FAMILY))
+            pool.submit(
+                make_environment, folder, EnvironmentPlan("val", 0, k, per_room, BENCH_FAMILY)
+            )
             for k in range(rooms)
         ]
         made = sum(f.result() for f in futures)

@@ -37,7 +37,8 @@ class ChannelLayout:
         ]
         if len(set(used)) != len(used) or not all(0 <= c < self.channels for c in used):
             raise ValueError(
-                f"channels {used} of {self.channels}: each microphone and the reference need a channel of their own"
+                f"channels {used} of {self.channels}: each microphone and the reference need a "
+                "channel of their own"
             )
 
 
@@ -79,7 +80,8 @@ class Recorder:
         """rng: noise and jitter. Raises ValueError where layout and electronics disagree."""
         if len(layout.mic_channels) != len(electronics.mic_response):
             raise ValueError(
-                f"the layout has {len(layout.mic_channels)} microphones, the electronics {len(electronics.mic_response)}: "
+                f"the layout has {len(layout.mic_channels)} microphones, the electronics "
+                f"{len(electronics.mic_response)}: "
                 "they must agree"
             )
         self._layout, self._electronics, self._rng = layout, electronics, rng
@@ -92,7 +94,7 @@ class Recorder:
         self._frequencies = np.fft.rfftfreq(self._n, 1.0 / self._rate)
         self._noise_shape = np.sqrt(1.0 + (RUMBLE_HZ / np.maximum(self._frequencies, 20.0)) ** 2)
 
-    def heard(self, response: ComplexArray) -> Float32Array:
+    def microphones(self, response: ComplexArray) -> Float32Array:
         """Microphone signals (M, N) in full scales for a response (S, M, F), without delay, noise
         or clipping.
         """
@@ -146,6 +148,32 @@ def random_response(
     cepstrum[1:half] *= 2.0
     cepstrum[half + 1 :] = 0.0
     return np.asarray(np.exp(np.fft.rfft(cepstrum)), np.complex64)
+
+
+def random_transducers(
+    rng: np.random.Generator,
+    frequencies_hz: Array,
+    speakers: int,
+    mics: int,
+    ripple_db: tuple[float, float],
+) -> tuple[ComplexArray, ComplexArray]:
+    """Responses of the loudspeakers (S, F) and microphones (M, F); ripple_db: of each kind."""
+    speaker_db, mic_db = ripple_db
+    return (
+        np.stack([random_response(rng, frequencies_hz, speaker_db) for _ in range(speakers)]),
+        np.stack([random_response(rng, frequencies_hz, mic_db) for _ in range(mics)]),
+    )
+
+
+def peak_level(
+    excitation: Excitation,
+    layout: ChannelLayout,
+    electronics: Electronics,
+    response: ComplexArray,
+) -> np.float32:
+    """Highest level [full scales] at any microphone for a response (S, M, F), without noise."""
+    recorder = Recorder(excitation, layout, electronics, np.random.default_rng(0))
+    return np.float32(np.abs(recorder.microphones(response)).max())
 
 
 def noise_for_sir(

@@ -18,7 +18,6 @@ from export.acoustics.capsules import body_surface
 from export.acoustics.late_tail import LateTail
 from export.acoustics.physical_optics import PeriodGrid
 from export.acoustics.random_room import random_room
-from export.acoustics.room_response import body_response, empty_response
 from export.acoustics.shoebox import Room
 from export.acoustics.surface import Surface
 from export.simulate.electronics import (
@@ -26,15 +25,17 @@ from export.simulate.electronics import (
     Electronics,
     Recorder,
     noise_for_sir,
-    random_response,
+    peak_level,
+    random_transducers,
 )
+from export.simulate.room_sound import RoomSound
 
 Body = Callable[[Array], Surface]
 
 # ODAS' file for the ReSpeaker USB Mic Array v2.0, metres; x right, y down as seen by the array.
 RESPEAKER_USB_V2_MICS = np.array([[-0.032, 0.0], [0.0, -0.032], [0.032, 0.0], [0.0, 0.032]])
 LOUDEST = 10.0 ** (-9.0 / 20.0)
-TEMPERATURE_STEP_C = 0.05
+LONGEST_DECAY_S = 0.5
 GREY = 96
 
 
@@ -92,30 +93,6 @@ def clothed_capsules(excitation: ExcitationConfig, speed_of_sound_m_s: float, se
     )
 
 
-class EmptyRoom:
-    """The empty room's response as its air warms: computed at steps of 0.05 deg C, linear in
-    between.
-    """
-
-    def __init__(self, room: Room, rig: Rig, grid: PeriodGrid) -> None:
-        self._room, self._rig, self._grid = room, rig, grid
-        self._known: dict[int, ComplexArray] = {}
-
-    def at(self, temperature_c: float) -> ComplexArray:
-        """Spectra (S, M, F) in air of this temperature [deg C]."""
-        low = int(np.floor(temperature_c / TEMPERATURE_STEP_C))
-        share = np.float32(temperature_c / TEMPERATURE_STEP_C - low)
-        return np.asarray((1 - share) * self._step(low) + share * self._step(low + 1), np.complex64)
-
-    def _step(self, number: int) -> ComplexArray:
-        if number not in self._known:
-            c = speed_of_sound(number * TEMPERATURE_STEP_C)
-            self._known[number] = empty_response(
-                self._room, self._rig.speakers, self._rig.mics, self._grid, c
-            )
-        return self._known[number]
-
-
 def simulate_session(
     path: Path,
     rig: Rig,
@@ -152,33 +129,32 @@ def simulate_session(
     if room is None:
         if rig.camera.height_m is None:
             raise SessionError(
-                "the rig's camera has no height, but a room needs a floor: set height_m or give a room"
+                "the rig's camera has no height, but a room needs a floor: set height_m or give "
+                "a room"
             )
         room = random_room(draw, rig.camera.room_rotation, rig.camera.height_m, places)
     real = _as_mounted(rig, k.position_error_m, draw)
     tail = LateTail(room, draw, after_order=k.wall_order)
     make_body = body or clothed_capsules(excitation, rig.speed_of_sound_m_s, seed)
     echo_gain = float(draw.uniform(*k.echo_gain))
-    empty, period_s = EmptyRoom(room, real, grid), excitation.period_s
+    sound = RoomSound(
+        room,
+        real,
+        grid,
+        tail,
+        wall_order=k.wall_order,
+        temperature_c=k.temperature_c,
+        longest_decay_s=LONGEST_DECAY_S,
+    )
 
     def body_at(joints: Array, temperature_c: float) -> ComplexArray:
-        return body_response(
-            room,
-            make_body(joints),
-            real.speakers,
-            real.mics,
-            grid,
-            speed_of_sound(temperature_c),
-            echo_gain=echo_gain,
-            order=k.wall_order,
-            tail=tail,
-            anchors=joints[np.isfinite(joints).all(axis=1)],
-        )
+        known = joints[np.isfinite(joints).all(axis=1)]
+        return sound.body(make_body(joints), temperature_c, echo_gain=echo_gain, anchors=known)
 
-    electronics = _electronics(len(rig.speakers), len(rig.mics), k, grid, draw)
-    electronics = _levels(
-        electronics, signal, layout, k, empty.at(k.temperature_c), real, poses, body_at
-    )
+    electronics = _electronics(real, signal, layout, k, grid, sound.empty(k.temperature_c), draw)
+    noise_rms = electronics.gain * _median_noise(signal, k, real, poses, body_at)
+    electronics = replace(electronics, noise_rms=noise_rms)
+    period_s = excitation.period_s
     recorder = Recorder(signal, layout, electronics, np.random.default_rng([seed, 2]))
     silent = round(empty_s / period_s)
     period_ns = round(period_s * 1e9)
@@ -199,11 +175,11 @@ def simulate_session(
     ) as writer:
         grey = np.full((rig.camera.height, rig.camera.width, 3), GREY, np.uint8)
         for i in range(silent):
-            writer.add_period(recorder.period(empty.at(warmth[i]), i), int(times[i]))
+            writer.add_period(recorder.period(sound.empty(warmth[i]), i), int(times[i]))
             writer.add_frame(grey, int(times[i]) + period_ns // 2)
         shown = 0
         for i, (joints, image) in enumerate(zip(poses, frames, strict=False), start=silent):
-            response = empty.at(warmth[i]) + body_at(joints, warmth[i])
+            response = sound.empty(warmth[i]) + body_at(joints, warmth[i])
             writer.add_period(recorder.period(response, i), int(times[i]))
             writer.add_frame(image, int(times[i]) + period_ns // 2)
             shown += 1
@@ -225,39 +201,45 @@ def _as_mounted(rig: Rig, error_m: float, rng: np.random.Generator) -> Rig:
 
 
 def _electronics(
-    speakers: int, mics: int, k: RecordingConditions, grid: PeriodGrid, rng: np.random.Generator
+    rig: Rig,
+    signal: Excitation,
+    layout: ChannelLayout,
+    k: RecordingConditions,
+    grid: PeriodGrid,
+    empty: ComplexArray,
+    rng: np.random.Generator,
 ) -> Electronics:
-    f = grid.frequencies_hz
-    return Electronics(
-        speaker_response=np.stack(
-            [random_response(rng, f, k.speaker_ripple_db) for _ in range(speakers)]
-        ),
-        mic_response=np.stack([random_response(rng, f, k.mic_ripple_db) for _ in range(mics)]),
+    """Without noise, at a gain for a peak of -9 dBFS in the empty room."""
+    speakers, mics = random_transducers(
+        rng,
+        grid.frequencies_hz,
+        len(rig.speakers),
+        len(rig.mics),
+        (k.speaker_ripple_db, k.mic_ripple_db),
+    )
+    electronics = Electronics(
+        speaker_response=speakers,
+        mic_response=mics,
         delay_samples=k.delay_samples,
         air_jitter_s=k.air_jitter_s,
         third_harmonic=k.third_harmonic,
         skew_ppm=k.skew_ppm,
     )
+    peak = float(peak_level(signal, layout, electronics, empty))
+    return replace(electronics, gain=LOUDEST / peak)
 
 
-def _levels(
-    electronics: Electronics,
+def _median_noise(
     signal: Excitation,
-    layout: ChannelLayout,
     k: RecordingConditions,
-    empty: ComplexArray,
     rig: Rig,
     poses: Array,
     body_at: Callable[[Array, float], ComplexArray],
-) -> Electronics:
-    """Gain for a peak of -9 dBFS in the empty room, noise for the asked signal to interference."""
+) -> float:
+    """Noise RMS [sound pressure] for the asked signal to interference, median over some poses."""
     noise = []
     for joints in poses[:: max(1, len(poses) // 8)]:
         known = joints[np.isfinite(joints).all(axis=1)]
         first = float(rig.arrival_s(known).min())
         noise.append(noise_for_sir(signal, body_at(joints, k.temperature_c)[0], first, k.sir_db))
-    peak = np.abs(
-        Recorder(signal, layout, electronics, np.random.default_rng(0)).heard(empty)
-    ).max()
-    gain = LOUDEST / float(peak)
-    return replace(electronics, gain=gain, noise_rms=gain * float(np.median(noise)))
+    return float(np.median(noise))

@@ -22,7 +22,10 @@ from export.simulate.sessions import (
 
 SPEAKER_M = np.array([0.10, 0.0])
 REFERENCE_STEP = 2  # the 3D reference has every second frame
-LICENCE = "frames: pose2sim, BSD-3-Clause (see the LICENCE beside the video); sound: simulated, Apache-2.0"
+LICENCE = (
+    "frames: pose2sim, BSD-3-Clause (see the LICENCE beside the video); sound: simulated, "
+    "Apache-2.0"
+)
 
 
 def write_session(
@@ -68,7 +71,8 @@ def write_session(
         empty_s=empty_s,
         conditions=RecordingConditions(sir_db=sir_db),
         licence=LICENCE,
-        description=f"Real frames of a person on a beam ({serial}, slowed to one frame per period) and a simulated recording "
+        description=f"Real frames of a person on a beam ({serial}, slowed to one frame per "
+        "period) and a simulated recording "
         "in a furnished room, ReSpeaker USB Mic Array v2.0",
     )
     return len(poses)

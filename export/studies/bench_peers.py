@@ -265,8 +265,8 @@ class _OnnxRuntime:
 def _torch_network(name: str) -> Any:
     """The float network with the weights of the file that ships. Raises ImportError, ModelError."""
     # These import torch.
-    from export.train.configuration import config_from
     from export.train.conversion.shipped import load_shipped
+    from export.train.train_config import config_from
 
     shipped = load_shipped(MODELS / f"{name}.json")
     net = config_from(shipped["config"]).make_network()

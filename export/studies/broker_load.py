@@ -21,7 +21,7 @@ from edge.core.config import MqttConfig
 from edge.core.errors import BrokerError
 from edge.core.pose import JOINTS
 from edge.output.mqtt.publisher import MqttPublisher
-from export.studies.delivery import KillableBroker
+from export.studies.event_delivery import KillableBroker
 
 _PER_PROCESS = 50
 _EVENT_EVERY = 100  # poses
@@ -80,7 +80,8 @@ def measure_load(folder: Path, *, devices: int, rate_hz: float, seconds: float) 
             connected.acquire(timeout=_PATIENCE_S) for _ in sizes
         ):
             raise BrokerError(
-                f"not all of {devices} sensors were connected within {_PATIENCE_S:g} s; the machine is overloaded"
+                f"not all of {devices} sensors were connected within {_PATIENCE_S:g} s; the "
+                "machine is overloaded"
             )
         cpu, began_s = _cpu_s(broker.pid), time.monotonic()
         go.set()

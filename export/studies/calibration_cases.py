@@ -16,7 +16,7 @@ from export.acoustics.physical_optics import PeriodGrid
 from export.acoustics.random_room import random_room
 from export.acoustics.room_response import empty_response
 from export.acoustics.shoebox import Room
-from export.simulate.electronics import Electronics, Recorder, random_response
+from export.simulate.electronics import Electronics, Recorder, peak_level, random_transducers
 from export.simulate.rigs import PLACE_ERROR_M, SimulatedRig, sample_rig
 from export.simulate.scenes import sample_camera
 
@@ -167,11 +167,10 @@ def _electronics(rng: Rng, rig: SimulatedRig, fault: str, delay_s: float) -> Ele
     x = rig.excitation
     f = np.asarray(np.fft.rfftfreq(x.period_samples, 1.0 / x.sample_rate_hz), np.float64)
     ripple = rng.uniform(0.5, 4.0), rng.uniform(0.2, 1.2)
-    speaker = random_response(rng, f, ripple[0])
+    speaker, mics = random_transducers(rng, f, 1, len(rig.true.mics), ripple)
     speaker = (speaker * np.exp(-2j * np.pi * f * delay_s)).astype(np.complex64)
-    mics = np.stack([random_response(rng, f, ripple[1]) for _ in rig.true.mics])
     return Electronics(
-        speaker_response=speaker[None],
+        speaker_response=speaker,
         mic_response=mics
         * (10.0 ** (rng.normal(0.0, 1.0, (len(mics), 1)) / 20.0)).astype(np.float32),
         delay_samples=float(rng.uniform(-0.5, 0.5)),
@@ -206,8 +205,7 @@ def record(case: Case, sites_m: Array | None) -> SoundTake:
         REVERBERATION_S,
         rig.directivity,
     )
-    quiet = Recorder(signal, rig.layout, case.electronics, rng)
-    peak = float(np.abs(quiet.heard(response)).max())
+    peak = float(peak_level(signal, rig.layout, case.electronics, response))
     electronics = replace(
         case.electronics, gain=float(10.0 ** (rng.uniform(-24.0, -9.0) / 20.0) / peak)
     )

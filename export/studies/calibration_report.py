@@ -33,12 +33,14 @@ def calibration_report(told: Sequence[CaseOutcome], command: str) -> str:
         command,
         "```",
         "",
-        f"{right} of {len(faulty)} faulty arrays were named with the right fault, the right channels and nothing else; "
+        f"{right} of {len(faulty)} faulty arrays were named with the right fault, the right "
+        "channels and nothing else; "
         f"{clean} of {len(good)} good ones were called good.",
         "",
         *_confusion(told),
         "",
-        "A case that stays open counts as wrong, and so does a second fault told beside the right one.",
+        "A case that stays open counts as wrong, and so does a second fault told beside the "
+        "right one.",
         "",
         "Places of the loudspeaker that calibration asked for: "
         + ", ".join(f"{k} in {places[k]} cases" for k in sorted(places))
@@ -49,7 +51,8 @@ def calibration_report(told: Sequence[CaseOutcome], command: str) -> str:
     if wrong := [t for t in told if not t.right]:
         lines += ["", "Wrong:", ""]
         lines += [
-            f"- case {t.number} ({t.array}): {TITLES[t.fault]} put in, {', '.join(t.named) or NONE} named"
+            f"- case {t.number} ({t.array}): {TITLES[t.fault]} put in, "
+            f"{', '.join(t.named) or NONE} named"
             f"{', a wrong channel blamed' if not t.blamed else ''}{', left open' if t.open else ''}"
             for t in wrong
         ]
@@ -93,6 +96,7 @@ def _errors(told: Sequence[CaseOutcome]) -> list[str]:
         if len(errors):
             high = f"{np.quantile(errors, 0.9):.2f} {unit}"
             rows.append(
-                f"| {TITLES[fault]} | {len(errors)} | {np.median(errors):.2f} {unit} | {high} | {errors.max():.2f} {unit} |"
+                f"| {TITLES[fault]} | {len(errors)} | {np.median(errors):.2f} {unit} | {high} | "
+                f"{errors.max():.2f} {unit} |"
             )
     return rows

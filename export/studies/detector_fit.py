@@ -143,7 +143,8 @@ def fit_detector(video: Path, models: Path) -> tuple[DetectorModel, dict[str, in
     if min(counts.values()) < LEAST or not swaps:
         found = ", ".join(f"{count} {name}" for name, count in counts.items())
         raise SessionError(
-            f"{video}: the detector's errors of {found} joints are too few, {LEAST} of each are needed"
+            f"{video}: the detector's errors of {found} joints are too few, {LEAST} of each are "
+            "needed"
         )
     return _fit(np.array(errors), np.array(groups), np.array(confidences), np.array(swaps)), counts
 

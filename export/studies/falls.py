@@ -125,7 +125,8 @@ def fall_table(told: list[FallOutcome]) -> str:
     before, and the delay.
     """
     lines = [
-        "| fall | acted | told in time | late | missed | more than once | delay, median (most) | told as over |",
+        "| fall | acted | told in time | late | missed | more than once | delay, median (most) "
+        "| told as over |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for kind in [*FALLS, "all"]:
@@ -134,8 +135,10 @@ def fall_table(told: list[FallOutcome]) -> str:
         in_time = sum(d <= IN_TIME_S for d in delays)
         middle = f"{np.median(delays):.1f} ({max(delays):.1f}) s" if delays else "-"
         lines.append(
-            f"| {kind} | {len(rows)} | {in_time} | {len(delays) - in_time} | {len(rows) - len(delays)} | "
-            f"{sum(len(t.falls) > 1 for t in rows)} | {middle} | {sum(bool(t.cleared) for t in rows)} |"
+            f"| {kind} | {len(rows)} | {in_time} | {len(delays) - in_time} | "
+            f"{len(rows) - len(delays)} | "
+            f"{sum(len(t.falls) > 1 for t in rows)} | {middle} | "
+            f"{sum(bool(t.cleared) for t in rows)} |"
         )
     return "\n".join(lines)
 

@@ -5,8 +5,8 @@ from torch import Tensor, nn
 
 from edge.core.pose import MID_HIP
 from export.train.batches import Batch
-from export.train.configuration import TrainConfig
 from export.train.ray_network import Decoded, assemble, expected, with_prior
+from export.train.train_config import TrainConfig
 from export.train.volume_network import decode_volume, volume_target, with_volume_prior
 
 

@@ -22,12 +22,12 @@ from torch import Tensor, nn
 from edge.core.errors import ConfigError, ModelError
 from export.simulate.people import detector_errors, sample_people, sample_scenes
 from export.train.batches import Batch, fusion_batch, vision_batch
-from export.train.configuration import TrainConfig, config_from
 from export.train.conversion.shipped import SUFFIXES, load_shipped, refit_norms
 from export.train.curves import plot_curves
 from export.train.losses import fusion_loss, metres_loss, mpjpe, predict
 from export.train.ray_network import VisionNet, parameters, person_points
 from export.train.team import Team
+from export.train.train_config import TrainConfig, config_from
 from export.train.training_samples import SoundSet, folders
 
 Say = Callable[[str], None]
@@ -97,7 +97,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     missing = {"config", "vision", "fusion"} - set(data)
     if missing:
         raise ModelError(
-            f"{path}: a checkpoint needs {', '.join(sorted(missing))}; `posekernel-export train` makes one"
+            f"{path}: a checkpoint needs {', '.join(sorted(missing))}; `posekernel-export "
+            "train` makes one"
         )
     return dict(data) | {"folded": False}
 
@@ -138,14 +139,16 @@ def _trained_vision(
             net.load_state_dict(weights)
         except (RuntimeError, TypeError, AttributeError) as e:
             raise ModelError(
-                f"{stored if stored.is_file() else '--vision'}: not the network that sees of this configuration "
+                f"{stored if stored.is_file() else '--vision'}: not the network that sees of "
+                "this configuration "
                 f"({str(e).splitlines()[0]}); choose another --out or --vision"
             ) from e
         if given is not None and any(
             not torch.equal(given[name], value) for name, value in weights.items() if name in given
         ):
             raise ConfigError(
-                f"{stored}: the run began with another network that sees than is given now; choose another --out"
+                f"{stored}: the run began with another network that sees than is given now; "
+                "choose another --out"
             )
     if not stored.is_file():
         torch.save(net.state_dict(), stored)
@@ -183,7 +186,8 @@ def _train_vision(config: TrainConfig, net: VisionNet, say: Say, progress: Progr
                 )
             left = (time.monotonic() - began) / (step + 1) * (t.steps - step - 1)
             say(
-                f"vision {step + 1}/{t.steps}: loss {loss.item():.3f}, unseen people {100 * error.median():.1f} cm median, "
+                f"vision {step + 1}/{t.steps}: loss {loss.item():.3f}, unseen people "
+                f"{100 * error.median():.1f} cm median, "
                 f"{100 * error.mean():.1f} mean, {left / 60:.1f} min left"
             )
     return average
@@ -240,7 +244,8 @@ class _FusionTraining:
             loss, metres = fusion_loss(self.net, self._batch(self.step), c)
             if not np.isfinite(metres):
                 raise ModelError(
-                    f"step {self.step}: the loss is {metres}, no number, and would spoil every weight: a sample is damaged"
+                    f"step {self.step}: the loss is {metres}, no number, and would spoil every "
+                    "weight: a sample is damaged"
                 )
             descend(self.optimizer, self.net, loss, self.team)
             self.step += 1
@@ -334,7 +339,8 @@ class _FusionTraining:
         data = load_checkpoint(path)
         if config_from(data["config"]).fusion != self.config.fusion:
             raise ConfigError(
-                f"{path}: is of another network; continue with its own --config or choose another --out"
+                f"{path}: is of another network; continue with its own --config or choose "
+                "another --out"
             )
         self.net.load_state_dict(data["fusion"])
         self.average.load_state_dict(data["average"])

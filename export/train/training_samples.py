@@ -147,7 +147,8 @@ class SoundSet:
         if not self.samples:
             where = ", ".join(str(p) for p in paths)
             raise SessionError(
-                f"{where}: no sample with all of the first 15 joints; `posekernel-export simulate` makes some"
+                f"{where}: no sample with all of the first 15 joints; `posekernel-export "
+                "simulate` makes some"
             )
 
     def __len__(self) -> int:

@@ -10,8 +10,8 @@ from pathlib import Path
 from edge.core.errors import ConfigError
 from export.baselines.predictors import PREDICTORS, make_predictor
 from export.evaluate.evaluation import Evaluation, evaluate
-from export.evaluate.report import write_report
-from export.evaluate.tables import format_comparison, format_evaluation
+from export.evaluate.html_report import write_report
+from export.evaluate.text_tables import format_comparison, format_evaluation
 from export.extras import Progress, optional, progress_bar
 
 ALL = "all"
@@ -22,8 +22,10 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser = commands.add_parser(
         "evaluate",
         help="measure a lifter on a dataset folder",
-        description="Runs a lifter over every sample of a folder in the dataset format and prints its errors with 95 % bootstrap "
-        "intervals: overall and per distance, pose, room, number of microphones and signal to interference. Damaged samples are "
+        description="Runs a lifter over every sample of a folder in the dataset format and "
+        "prints its errors with 95 % bootstrap "
+        "intervals: overall and per distance, pose, room, number of microphones and signal to "
+        "interference. Damaged samples are "
         f"named and counted. Lifters: {', '.join(PREDICTORS)}.",
     )
     parser.add_argument(
@@ -33,7 +35,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--lifter",
         required=True,
         metavar="NAME",
-        help="a name, MODEL.tflite, several of them with commas between for a table, or all (every name)",
+        help="a name, MODEL.tflite, several of them with commas between for a table, or all "
+        "(every name)",
     )
     parser.add_argument(
         "--json",

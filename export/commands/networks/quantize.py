@@ -11,7 +11,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser = commands.add_parser(
         "quantize",
         help="make the shipped model files from a checkpoint",
-        description="Converts to float and int8 .tflite, checks both, and writes them with their card.",
+        description="Converts to float and int8 .tflite, checks both, and writes them with "
+        "their card.",
     )
     parser.add_argument("checkpoint", type=Path, metavar="CKPT", help="best.pt of a run")
     parser.add_argument(

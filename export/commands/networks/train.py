@@ -13,7 +13,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser = commands.add_parser(
         "train",
         help="train the fusion network",
-        description="Trains on DIR/train and stops early on DIR/val, whose rooms and people are others. The same command goes on "
+        description="Trains on DIR/train and stops early on DIR/val, whose rooms and people are "
+        "others. The same command goes on "
         "where it was stopped.",
     )
     parser.add_argument(
@@ -63,7 +64,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run(args: argparse.Namespace) -> int:
     """Train; 0 when done."""
     optional("torch", "training", "train").set_num_threads(args.threads)
-    configuration = optional("export.train.configuration", "training", "train")
+    configuration = optional("export.train.train_config", "training", "train")
     training = optional("export.train.training", "training", "train")
     best = training.train(
         configuration.with_settings(configuration.named_config(args.config), args.set),

@@ -14,8 +14,10 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser = commands.add_parser(
         "train-baselines",
         help="train the baselines that learn",
-        description="Trains vision-only, depth-regression and audio-only, measures people's proportions for the body fits, sets "
-        "every baseline's 1-sigma, and writes all of it to one file. The image's networks draw their own people; the sound's "
+        description="Trains vision-only, depth-regression and audio-only, measures people's "
+        "proportions for the body fits, sets "
+        "every baseline's 1-sigma, and writes all of it to one file. The image's networks draw "
+        "their own people; the sound's "
         "learns from the dataset. Needs PyTorch (extra: train).",
     )
     parser.add_argument(

@@ -31,6 +31,7 @@ def run(args: argparse.Namespace) -> int:
         rate = measure_rate(workers, args.samples)
         first = first or rate
         print(
-            f"{workers} worker(s): {rate:.1f} samples/s, {rate / first:.2f} x the first (6 microphones, 16 kHz, room paths)"
+            f"{workers} worker(s): {rate:.1f} samples/s, {rate / first:.2f} x the first (6 "
+            "microphones, 16 kHz, room paths)"
         )
     return 0

@@ -14,7 +14,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser = commands.add_parser(
         "session",
         help="simulate the sound of a calibrated video and write a session folder",
-        description="Plays a calibrated video at one frame per excitation period and simulates what a ReSpeaker USB Mic Array "
+        description="Plays a calibrated video at one frame per excitation period and simulates "
+        "what a ReSpeaker USB Mic Array "
         "v2.0 under one of its cameras would have recorded in a furnished room.",
     )
     parser.add_argument(

@@ -15,8 +15,10 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser = commands.add_parser(
         "simulate",
         help="simulate a dataset",
-        description="Writes a dataset of simulated samples: people in furnished rooms, recorded by random rigs and passed "
-        "through the sensor's own front end. Run again after an interruption, or with more samples, it goes on where it was. "
+        description="Writes a dataset of simulated samples: people in furnished rooms, recorded "
+        "by random rigs and passed "
+        "through the sensor's own front end. Run again after an interruption, or with more "
+        "samples, it goes on where it was. "
         "The same settings give the same files, whatever the number of workers.",
     )
     parser.add_argument(
@@ -80,8 +82,8 @@ def run(args: argparse.Namespace) -> int:
         args.keep_clean,
         args.conditions,
     )
-    store, orders = Store(args.out), plan.orders()
-    missing = [o for o in orders if not store.complete(o)]
+    store, plans = Store(args.out), plan.environments()
+    missing = [o for o in plans if not store.complete(o)]
     wanted, made = sum(o.people for o in missing), 0
     bar = progress_bar(
         terminal_only=False,
@@ -100,6 +102,7 @@ def run(args: argparse.Namespace) -> int:
         else ""
     )
     print(
-        f"{args.out}: {plan.samples - wanted + made} samples of split {plan.split}, {made} of them new{unusable}"
+        f"{args.out}: {plan.samples - wanted + made} samples of split {plan.split}, {made} of "
+        f"them new{unusable}"
     )
     return 0

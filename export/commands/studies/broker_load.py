@@ -45,8 +45,14 @@ def run(args: argparse.Namespace) -> int:
         lost += load.events - load.events_received
     if args.out is not None:
         rates = " ".join(f"{r:g}" for r in args.rates)
-        command = f"posekernel-export broker-load --devices {args.devices} --rates {rates} --seconds {args.seconds:g}"
-        where = f"{platform.machine()}, {os.cpu_count()} shared cores; load average at the end {os.getloadavg()[0]:.1f}."
+        command = (
+            f"posekernel-export broker-load --devices {args.devices} --rates {rates} "
+            f"--seconds {args.seconds:g}"
+        )
+        where = (
+            f"{platform.machine()}, {os.cpu_count()} shared cores; load average at the end "
+            f"{os.getloadavg()[0]:.1f}."
+        )
         table = "\n".join(lines)
         args.out.write_text(f"{_INTRODUCTION}\n```\n{command}\n```\n\n{where}\n\n{table}\n")
     return int(lost > 0)
@@ -60,7 +66,8 @@ alone. Poses go at QoS 0 and may be lost under load; events (one in a hundred po
 could make in time; lost is what was handed to a connection and did not arrive.
 """
 _HEADER = (
-    "| poses/s each | offered/s | received/s | lost | events | events lost | broker CPU | broker memory | sensors' CPU "
+    "| poses/s each | offered/s | received/s | lost | events | events lost | broker CPU | "
+    "broker memory | sensors' CPU "
     "| latency median (95 %) |"
 )
 
@@ -68,7 +75,8 @@ _HEADER = (
 def _row(rate_hz: float, o: Load) -> str:
     return (
         f"| {rate_hz:g} | {o.offered / o.seconds:.0f} | {o.received / o.seconds:.0f} "
-        f"| {100.0 * (o.sent - o.received) / max(o.sent, 1):.2f} % | {o.events} | {o.events - o.events_received} "
+        f"| {100.0 * (o.sent - o.received) / max(o.sent, 1):.2f} % | {o.events} | "
+        f"{o.events - o.events_received} "
         f"| {o.broker_cpu:.0f} % of a core | {o.broker_memory_mb:.0f} MB | {o.sensors_cpu:.0f} % "
         f"| {o.latency_median_ms:.1f} ({o.latency_p95_ms:.0f}) ms |"
     )

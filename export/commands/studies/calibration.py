@@ -16,9 +16,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser = commands.add_parser(
         "calibration-cases",
         help="put faults into simulated arrays, and count which of them calibration names",
-        description="Random arrays in random furnished rooms, recorded as `posekernel calibrate` records them: with two channels "
-        "swapped, one dead, a microphone 10 mm off, a capture clock 200 ppm off, a late loudspeaker, or nothing wrong. "
-        "Calibration may ask for the loudspeaker to be moved, as it asks an engineer. Prints what was put in against what was "
+        description="Random arrays in random furnished rooms, recorded as `posekernel "
+        "calibrate` records them: with two channels "
+        "swapped, one dead, a microphone 10 mm off, a capture clock 200 ppm off, a late "
+        "loudspeaker, or nothing wrong. "
+        "Calibration may ask for the loudspeaker to be moved, as it asks an engineer. Prints "
+        "what was put in against what was "
         "named.",
     )
     parser.add_argument(
@@ -44,7 +47,10 @@ def run(args: argparse.Namespace) -> int:
     """Print the report; 0 when every fault was named and no other, else 1."""
     cases = calibrate_all(args.seed, args.cases, args.cases, args.rig)
     outcomes = list(progress_bar(cases, total=2 * args.cases, unit=" cases"))
-    command = f"posekernel-export calibration-cases --cases {args.cases} --rig {args.rig} --seed {args.seed}"
+    command = (
+        f"posekernel-export calibration-cases --cases {args.cases} --rig {args.rig} "
+        f"--seed {args.seed}"
+    )
     report = calibration_report(outcomes, command)
     print(report)
     if args.out is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from export.studies.delivery import Outcome, measure
+from export.studies.event_delivery import Outcome, measure
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -50,14 +50,16 @@ def run(args: argparse.Namespace) -> int:
             seed=args.seed,
         )
     command = (
-        f"posekernel-export delivery --kills {args.kills} --restarts {args.restarts} --seconds {args.seconds:g} "
+        f"posekernel-export delivery --kills {args.kills} --restarts {args.restarts} --seconds "
+        f"{args.seconds:g} "
         f"--events-per-s {args.events_per_s:g} --seed {args.seed}"
     )
     table = as_table(outcome)
     print(table)
     if args.out is not None:
         args.out.write_text(
-            f"{_INTRODUCTION}\n```\n{command}\n```\n\n{platform.machine()}, two shared cores.\n\n{table}\n"
+            f"{_INTRODUCTION}\n```\n{command}\n```\n\n{platform.machine()}, two shared "
+            f"cores.\n\n{table}\n"
         )
     return int(outcome.missing > 0 or outcome.gaps > 0 or outcome.disorder > 0)
 

@@ -14,9 +14,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser = commands.add_parser(
         "falls",
         help="act out falls and harmless motions, and count what the sensor makes of them",
-        description="Simulated people of all sizes fall (motion capture get-ups played backwards, and other ways), sit, lie "
-        "down, bend, crouch, kneel and walk out of view; their joints get the lifter's errors and go through the sensor's own "
-        "tracking, activity and event code at 10 poses a second. Prints what was told in time, late, not, and wrongly.",
+        description="Simulated people of all sizes fall (motion capture get-ups played "
+        "backwards, and other ways), sit, lie "
+        "down, bend, crouch, kneel and walk out of view; their joints get the lifter's errors "
+        "and go through the sensor's own "
+        "tracking, activity and event code at 10 poses a second. Prints what was told in time, "
+        "late, not, and wrongly.",
     )
     parser.add_argument(
         "--falls", type=int, default=20, metavar="N", help="of each kind (default 20)"
@@ -41,7 +44,10 @@ def run(args: argparse.Namespace) -> int:
     """Print the report; 0 when done."""
     takes = act_all(args.seed, args.falls, args.minutes)
     outcomes = list(progress_bar(takes, unit=" takes"))
-    command = f"posekernel-export falls --falls {args.falls} --minutes {args.minutes:g} --seed {args.seed}"
+    command = (
+        f"posekernel-export falls --falls {args.falls} --minutes {args.minutes:g} --seed "
+        f"{args.seed}"
+    )
     report = fall_report(outcomes, command)
     print(report)
     if args.out is not None:

@@ -24,9 +24,9 @@ from edge.lifting.decoded_pose import DecodedPose, Decoding
 from edge.lifting.model_card import FORMAT, INT8, VERSION
 from edge.lifting.person_view import FEATURES, PersonView
 from export.train.batches import Batch, fusion_batch
-from export.train.configuration import TrainConfig
 from export.train.conversion.tflite_files import Inputs, to_float, to_int8
 from export.train.ray_network import VisionNet
+from export.train.train_config import TrainConfig
 from export.train.training import load_networks
 from export.train.training_samples import Augmentation, SampleSound, SoundSet, folders
 
@@ -48,9 +48,11 @@ FLOAT_TOLERANCE = 1e-3  # of the largest logit or residual
 INT8_TOLERANCE_M = 0.003  # more median error than the float file
 SHARED_TOLERANCE_M = 0.03  # median distance of the joints of the two files
 LIMITS = (
-    "Trained on simulated sound only: rigid people in furnished shoebox rooms, compact microphone arrays.",
+    "Trained on simulated sound only: rigid people in furnished shoebox rooms, compact "
+    "microphone arrays.",
     "One person in the image; others in the room add interference.",
-    "Positions are those of a skeleton inside the body; joints out of the image are guessed from the others.",
+    "Positions are those of a skeleton inside the body; joints out of the image are guessed "
+    "from the others.",
 )
 
 
@@ -114,7 +116,8 @@ def quantize(
     for other in shared:
         if json.loads(other.read_text())["files"]["vision"]["sha256"] != _sha256(files["vision"]):
             raise ModelError(
-                f"{other}: sees with another network than {checkpoint}: train both with one --vision, or use another --out"
+                f"{other}: sees with another network than {checkpoint}: train both with one "
+                "--vision, or use another --out"
             )
     to_float(fusion, [x[:1] for x in recorded.batch.inputs], files["float"])
     to_int8(files["float"], files["int8"], [calibration.inputs(i) for i in range(len(calibration))])
@@ -184,7 +187,8 @@ def _check_float(
             worst = max(worst, float(np.abs(got - want.numpy()).max() / want.abs().max()))
     if not worst <= FLOAT_TOLERANCE:
         raise ModelError(
-            f"{files['float']}: differs from PyTorch by {worst:.2g} of the largest output, {FLOAT_TOLERANCE} may be"
+            f"{files['float']}: differs from PyTorch by {worst:.2g} of the largest output, "
+            f"{FLOAT_TOLERANCE} may be"
         )
     return worst
 
@@ -231,7 +235,8 @@ def _check_int8(
     worse = float(np.median(errors["int8"] - errors["float"]))
     if worse > INT8_TOLERANCE_M or apart > SHARED_TOLERANCE_M:
         raise ModelError(
-            f"{files['int8']}: its error is {100 * worse:.2f} cm above that of the float file (median), joints lie "
+            f"{files['int8']}: its error is {100 * worse:.2f} cm above that of the float file "
+            "(median), joints lie "
             f"{100 * apart:.2f} cm apart: calibrate with more or other inputs"
         )
     return {

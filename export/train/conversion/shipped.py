@@ -22,8 +22,8 @@ from edge.lifting.model_card import INT8, card_path, load_card
 from edge.lifting.network_form import CONTEXT
 from edge.lifting.person_view import FEATURES
 from edge.lifting.ray_form import CHANNELS
-from export.train.configuration import TrainConfig, config_from
 from export.train.ray_network import VisionNet
+from export.train.train_config import TrainConfig, config_from
 
 SUFFIXES = (".json", ".tflite")
 TOLERANCE = 1e-5  # of the largest output
@@ -51,7 +51,8 @@ def load_shipped(path: Path) -> dict[str, Any]:
         config, fusion_file = config_from(training), card.with_name(data["files"]["float"]["name"])
     except (KeyError, TypeError) as e:
         raise ModelError(
-            f"{card}: does not tell how it was trained ({type(e).__name__}: {e}); take a card of this version"
+            f"{card}: does not tell how it was trained ({type(e).__name__}: {e}); take a card "
+            "of this version"
         ) from e
     vision, fusion = VisionNet(config.vision), config.make_network()
     _restore(vision, card.with_name(seen_by), _examples(config)[-1:])
@@ -121,7 +122,8 @@ def _restore(net: nn.Module, path: Path, inputs: Sequence[Tensor]) -> None:
     stored, positions = _stored(path)
     if len(layers) != len(stored):
         raise ModelError(
-            f"{path}: has {len(stored)} layers, the network of its card has {len(layers)}: {_remedy(path)}"
+            f"{path}: has {len(stored)} layers, the network of its card has {len(layers)}: "
+            f"{_remedy(path)}"
         )
     with torch.no_grad():
         for (layer, norm), (weight, bias) in zip(layers, stored, strict=True):
@@ -137,7 +139,8 @@ def _restore(net: nn.Module, path: Path, inputs: Sequence[Tensor]) -> None:
             fitting = [p for p in positions if p.size == position.numel()]
             if len(fitting) != 1:
                 raise ModelError(
-                    f"{path}: {len(fitting)} constants may be the positions, one is needed: {_remedy(path)}"
+                    f"{path}: {len(fitting)} constants may be the positions, one is needed: "
+                    f"{_remedy(path)}"
                 )
             _put(position, _channels_as(fitting[0], position), path)
         wanted = net(*inputs)
@@ -146,7 +149,8 @@ def _restore(net: nn.Module, path: Path, inputs: Sequence[Tensor]) -> None:
     apart = max(float(np.abs(a - b.numpy()).max() / np.abs(a).max()) for a, b in pairs)
     if not apart <= TOLERANCE:
         raise ModelError(
-            f"{path}: the network read out of it differs by {apart:.2g} of the largest output: {_remedy(path)}"
+            f"{path}: the network read out of it differs by {apart:.2g} of the largest output: "
+            f"{_remedy(path)}"
         )
 
 
@@ -223,10 +227,14 @@ def _channels_as(constant: Floats, position: Tensor) -> Floats:
 def _put(parameter: Tensor, values: Floats, path: Path) -> None:
     if tuple(parameter.shape) != values.shape:
         raise ModelError(
-            f"{path}: a layer of shape {values.shape} where its card has {tuple(parameter.shape)}: {_remedy(path)}"
+            f"{path}: a layer of shape {values.shape} where its card has "
+            f"{tuple(parameter.shape)}: {_remedy(path)}"
         )
     parameter.copy_(torch.from_numpy(values.copy()))
 
 
 def _remedy(path: Path) -> str:
-    return f"take card and float .tflite of one `posekernel-export quantize` ({path.stem}{INT8}.tflite cannot be trained on)"
+    return (
+        "take card and float .tflite of one `posekernel-export quantize` "
+        f"({path.stem}{INT8}.tflite cannot be trained on)"
+    )

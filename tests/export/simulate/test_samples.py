@@ -17,15 +17,15 @@ import pytest
 from edge.core.errors import ConfigError, PosekernelError
 from edge.sound.pose_kernel import analytic_signal
 from edge.sources.session.dataset import find_environments, load_environment
+from export.acoustics.drifting_room import DriftingRoom
 from export.acoustics.physical_optics import PeriodGrid
 from export.acoustics.room_response import empty_response
 from export.acoustics.shoebox import Room
 from export.simulate.dataset_runs import MARKER, STAGING, DatasetPlan, Store, make_all, worker_pool
 from export.simulate.samples import (
     PERSON_EVERY_NS,
-    DriftingRoom,
-    Order,
-    SoundStage,
+    EnvironmentPlan,
+    SceneSound,
     simulate_environment,
 )
 from export.simulate.scenes import make_scene, scene_rng
@@ -33,7 +33,7 @@ from export.studies.levels import ROWS, levels_of, measured_levels
 
 pytestmark = pytest.mark.export
 
-ORDER = Order("val", 12, 0, 4, "compact-6", clean=True)
+PLAN = EnvironmentPlan("val", 12, 0, 4, "compact-6", clean=True)
 SMALL = DatasetPlan("test", 3, seed=2, per_room=1, family="compact")
 
 
@@ -48,7 +48,7 @@ def files(folder):
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):
     path = tmp_path_factory.mktemp("simulated") / "environment1"
-    assert simulate_environment(ORDER, path) == ORDER.people
+    assert simulate_environment(PLAN, path) == PLAN.people
     return path
 
 
@@ -93,8 +93,8 @@ def test_the_dataset_format_holds_everything(samples, environment):
         assert np.median(off) < 25.0
 
 
-def test_the_same_order_gives_the_same_files(environment, tmp_path):
-    simulate_environment(ORDER, tmp_path / "again")
+def test_the_same_plan_gives_the_same_files(environment, tmp_path):
+    simulate_environment(PLAN, tmp_path / "again")
     assert files(tmp_path / "again") == files(environment)
 
 
@@ -130,7 +130,7 @@ def test_warming_air_stretches_the_empty_room():
     speaker, mics = np.array([[0.1, 0.0, 0.0]]), np.array([[0.0, 0.05, 0.0], [0.0, 0.0, -0.05]])
     grid = PeriodGrid(16000, 1600, (2000.0, 7500.0))
     exact = empty_response(room, speaker, mics, grid, 343.9, 0.35)
-    stretched = DriftingRoom(room, speaker, mics, grid, 343.2).at(343.9)
+    stretched = DriftingRoom(room, speaker, mics, grid, 343.2, 0.35).at(343.9)
     unmoved = empty_response(room, speaker, mics, grid, 343.2, 0.35)
     error = np.linalg.norm(stretched - exact) / np.linalg.norm(exact)
     assert 20.0 * np.log10(error) < -37.0
@@ -138,20 +138,20 @@ def test_warming_air_stretches_the_empty_room():
 
 
 def test_a_body_that_is_not_there_leaves_nothing(environment):
-    scene = make_scene("val", 12, 0, 4, ORDER.family)
-    stage = SoundStage(scene, scene_rng("val", 12, 0, 1))
-    stage.learn_empty(1e-7, np.random.default_rng(0))
+    scene = make_scene("val", 12, 0, 4, PLAN.family)
+    sound = SceneSound(scene, scene_rng("val", 12, 0, 1))
+    sound.learn_empty(1e-7, np.random.default_rng(0))
     person, rng = replace(scene.people[0], warmth_c=0.0), np.random.default_rng(1)
-    body = stage.body(person, rng)
+    body = sound.body(person, rng)
     keypoints = next(iter(load_environment(environment))).keypoints
-    with_body, _ = stage.listen(person, body, keypoints, 0.0, PERSON_EVERY_NS, rng)
-    without, _ = stage.listen(person, 0.0 * body, keypoints, 0.0, 2 * PERSON_EVERY_NS, rng)
+    with_body, _ = sound.kernels(person, body, keypoints, 0.0, PERSON_EVERY_NS, rng)
+    without, _ = sound.kernels(person, 0.0 * body, keypoints, 0.0, 2 * PERSON_EVERY_NS, rng)
     assert np.linalg.norm(without) < 0.05 * np.linalg.norm(with_body)
 
 
 @pytest.mark.parametrize("family", ["public", "respeaker-4-mic-hat"])
 def test_other_rigs_load_as_well(family, tmp_path):
-    simulate_environment(Order("train", 9, 1, 1, family), tmp_path / "environment1")
+    simulate_environment(EnvironmentPlan("train", 9, 1, 1, family), tmp_path / "environment1")
     loaded = load_environment(tmp_path / "environment1")
     (sample,) = list(loaded)
     assert sample.clean is None
@@ -161,36 +161,36 @@ def test_other_rigs_load_as_well(family, tmp_path):
 
 def test_a_run_goes_on_where_it_was_and_grows(tmp_path):
     store = Store(str(tmp_path / "d"))
-    orders = SMALL.orders()
-    assert [o.people for o in orders] == [1, 1, 1]
-    assert store.make(orders[0]) == 1
+    plans = SMALL.environments()
+    assert [o.people for o in plans] == [1, 1, 1]
+    assert store.make(plans[0]) == 1
 
-    def dies(order, folder):
+    def dies(plan, folder):
         folder.mkdir()
         (folder / "rig.json").write_text("{}")
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        store.make(orders[1], dies)
+        store.make(plans[1], dies)
     before = files(tmp_path / "d")
-    assert [store.complete(o) for o in orders] == [True, False, False]
-    assert store.make(orders[0], dies) == 1  # is there: not made again
-    for order in orders[1:]:
-        store.make(order)
+    assert [store.complete(o) for o in plans] == [True, False, False]
+    assert store.make(plans[0], dies) == 1  # is there: not made again
+    for plan in plans[1:]:
+        store.make(plan)
     store.sweep()
     after = files(tmp_path / "d")
     assert {k: after[k] for k in before} == before
     assert len(find_environments(tmp_path / "d")) == 3
     assert sum(k.endswith("/rir.npy") for k in after) == 3
-    longer = DatasetPlan("test", 4, seed=2, per_room=2, family="compact").orders()
+    longer = DatasetPlan("test", 4, seed=2, per_room=2, family="compact").environments()
     assert [store.complete(o) for o in longer] == [False, False]
 
 
 def test_a_folder_of_other_settings_is_not_mixed_up(tmp_path):
     store = Store(str(tmp_path / "d"))
-    store.make(SMALL.orders()[0])
+    store.make(SMALL.environments()[0])
     with pytest.raises(ConfigError, match=r"seed = 2.*seed = 3.*another folder"):
-        store.complete(replace(SMALL, seed=3).orders()[0])
+        store.complete(replace(SMALL, seed=3).environments()[0])
 
 
 @pytest.mark.parametrize(
@@ -203,10 +203,10 @@ def test_a_plan_that_makes_no_sense_is_refused(wrong):
 
 def test_any_fsspec_url_is_written_to():
     url = "memory://posekernel-test"
-    order = SMALL.orders()[0]
+    plan = SMALL.environments()[0]
     store = Store(url)
-    assert store.make(order) == 1
-    assert store.complete(order)
+    assert store.make(plan) == 1
+    assert store.complete(plan)
     fs = fsspec.filesystem("memory")
     names = {p.removeprefix("/posekernel-test/environment1/") for p in fs.find("/posekernel-test")}
     assert {
@@ -223,7 +223,7 @@ def test_any_fsspec_url_is_written_to():
 
 def test_workers_are_counted_and_errors_reach_the_user(tmp_path):
     with pytest.raises(ConfigError, match="at least one"):
-        list(make_all(Store(str(tmp_path / "d")), SMALL.orders(), workers=0))
+        list(make_all(Store(str(tmp_path / "d")), SMALL.environments(), workers=0))
     with worker_pool(1) as pool:
         assert pool.submit(os.getenv, "OMP_NUM_THREADS").result() == "1"
 

@@ -75,9 +75,9 @@ def contents(folder):
 def test_a_worker_killed_midway_loses_and_doubles_nothing(cluster, tmp_path):
     address, workers = cluster
     out = tmp_path / "d"
-    store, orders = Store(str(out)), PLAN.orders()
+    store, plans = Store(str(out)), PLAN.environments()
     counts = []
-    for count in make_all(store, orders, scheduler=address):
+    for count in make_all(store, plans, scheduler=address):
         counts.append(count)
         if len(counts) == 2:
             workers[0].send_signal(signal.SIGKILL)
@@ -89,11 +89,13 @@ def test_a_worker_killed_midway_loses_and_doubles_nothing(cluster, tmp_path):
     assert all(len(list(load_environment(e))) == 1 for e in find_environments(out))
     assert len(list(out.glob(f"*/{MARKER}"))) == 6
     here = Store(str(tmp_path / "here"))
-    here.make(orders[4])
+    here.make(plans[4])
     assert contents(tmp_path / "here" / "environment5") == contents(out / "environment5")
-    assert [o for o in orders if not store.complete(o)] == []
+    assert [o for o in plans if not store.complete(o)] == []
 
 
 def test_a_scheduler_that_is_not_there_is_named(tmp_path):
     with pytest.raises(DeviceError, match=r"127\.0\.0\.1:1: no Dask scheduler answers"):
-        list(make_all(Store(str(tmp_path / "d")), PLAN.orders(), scheduler="tcp://127.0.0.1:1"))
+        list(
+            make_all(Store(str(tmp_path / "d")), PLAN.environments(), scheduler="tcp://127.0.0.1:1")
+        )

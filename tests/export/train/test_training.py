@@ -30,16 +30,16 @@ from edge.lifting.ray_form import CHANNELS  # noqa: E402
 from edge.lifting.volume_form import VolumeForm, frustum_sound, pairs_for  # noqa: E402
 from export.commands.networks.train import CONFIG_NAMES  # noqa: E402
 from export.train.batches import fusion_batch, observed_view, see  # noqa: E402
-from export.train.configuration import (  # noqa: E402
+from export.train.conversion.shipped import load_shipped, refit_norms  # noqa: E402
+from export.train.losses import predict  # noqa: E402
+from export.train.ray_network import RayConfig, RayNet, VisionConfig, VisionNet  # noqa: E402
+from export.train.train_config import (  # noqa: E402
     CONFIGS,
     TrainConfig,
     config_from,
     named_config,
     with_settings,
 )
-from export.train.conversion.shipped import load_shipped, refit_norms  # noqa: E402
-from export.train.losses import predict  # noqa: E402
-from export.train.ray_network import RayConfig, RayNet, VisionConfig, VisionNet  # noqa: E402
 from export.train.training import load_networks, train  # noqa: E402
 from export.train.training_samples import Augmentation, SoundSet, scaled_rig  # noqa: E402
 from export.train.volume_network import VolumeConfig, VolumeNet  # noqa: E402
@@ -450,9 +450,11 @@ def test_two_processes_learn_as_one(dataset: Path, trained: Path, tmp_path: Path
         (run / "vision.pt").write_bytes((trained.parent / "vision.pt").read_bytes())
         script = run / "train.py"
         script.write_text(
-            "from dataclasses import replace\nfrom pathlib import Path\nfrom export.train.training import train\n"
+            "from dataclasses import replace\nfrom pathlib import Path\nfrom "
+            "export.train.training import train\n"
             "from tests.export.train.test_training import TINY\n"
-            f"train(replace(TINY, batch=16, steps=8, validate=4), Path({str(dataset)!r}), Path({str(run)!r}))\n"
+            f"train(replace(TINY, batch=16, steps=8, validate=4), Path({str(dataset)!r}), "
+            f"Path({str(run)!r}))\n"
         )
         launch = (
             []

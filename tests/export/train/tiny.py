@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from edge.lifting.ray_form import RayForm
 from edge.lifting.volume_form import VolumeForm
-from export.train.configuration import CONFIGS, VisionTraining
 from export.train.ray_network import RayConfig, VisionConfig
+from export.train.train_config import CONFIGS, VisionTraining
 from export.train.volume_network import VolumeConfig
 
 TINY = replace(

@@ -20,7 +20,7 @@ from edge.output.mqtt.connection import Connection
 from edge.output.mqtt.outbox import _SCHEMA, Outbox
 from edge.output.mqtt.publisher import MqttPublisher
 from edge.sources.session.reader import DEMO_SESSION
-from export.studies.delivery import measure
+from export.studies.event_delivery import measure
 from tests.support import ROOT
 from tests.support.broker.mosquitto import Mosquitto, needs_mosquitto
 from tests.support.broker.subscriber import SECRET, Subscriber, config_for, password_file

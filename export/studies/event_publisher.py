@@ -1,4 +1,4 @@
-"""The delivering half of a sensor, to be killed: `python -m export.studies.delivery_device PORT
+"""The delivering half of a sensor, to be killed: `python -m export.studies.event_publisher PORT
 OUTBOX JOURNAL EVENTS_PER_S`.
 
 It publishes events and poses until it is ended. Each event that was accepted gets a line in the

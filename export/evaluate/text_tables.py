@@ -33,7 +33,8 @@ def format_evaluation(evaluation: Evaluation) -> str:
     """One lifter: every measure overall, then the main ones per group; what was skipped, by name."""
     e = evaluation
     lines = [
-        f"{e.lifter} on {e.dataset}: {len(e.truth)} samples, {len(e.no_pose)} without a pose, {len(e.skipped)} damaged",
+        f"{e.lifter} on {e.dataset}: {len(e.truth)} samples, {len(e.no_pose)} without a pose, "
+        f"{len(e.skipped)} damaged",
         "",
     ]
     for m in MEASURES:

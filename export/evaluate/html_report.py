@@ -7,10 +7,10 @@ from html import escape
 from pathlib import Path
 
 from edge.core.errors import SessionError
-from export.evaluate import report_figures as figures
+from export.evaluate import html_figures as figures
 from export.evaluate.evaluation import Evaluation, Summary
 from export.evaluate.metrics import MEASURES
-from export.evaluate.tables import BY_NAME, COLUMNS, MOST_ROOMS, format_interval, worst_rooms
+from export.evaluate.text_tables import BY_NAME, COLUMNS, MOST_ROOMS, format_interval, worst_rooms
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
@@ -39,7 +39,8 @@ def make_report(evaluation: Evaluation) -> str:
     parts = [
         f"<h1>{escape(e.lifter)} on {escape(e.dataset)}</h1>",
         f"<p>{len(e.truth)} samples, {len(e.no_pose)} without a pose, {len(e.skipped)} damaged. "
-        f"Lengths in cm, shares in per cent, 95 % bootstrap intervals over samples in brackets. Rank correlation of 1-sigma and "
+        "Lengths in cm, shares in per cent, 95 % bootstrap intervals over samples in brackets. "
+        "Rank correlation of 1-sigma and "
         f"error: {e.sigma_rank:.2f}.</p>",
         "<h2>Overall</h2>",
         _table(
@@ -75,7 +76,8 @@ def make_report(evaluation: Evaluation) -> str:
             )
     title = escape(f"{e.lifter} on {e.dataset}")
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>{STYLE}</style></head>'
+        '<!doctype html><html lang="en"><head><meta '
+        f'charset="utf-8"><title>{title}</title><style>{STYLE}</style></head>'
         f"<body>{''.join(parts)}</body></html>\n"
     )
 
@@ -107,4 +109,7 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 def _image(png: bytes | None, alt: str) -> str:
     if png is None:
         return f'<p class="small">No {escape(alt)}: the samples do not say.</p>'
-    return f'<p><img alt="{escape(alt)}" src="data:image/png;base64,{base64.b64encode(png).decode()}"></p>'
+    return (
+        f'<p><img alt="{escape(alt)}" '
+        f'src="data:image/png;base64,{base64.b64encode(png).decode()}"></p>'
+    )

@@ -21,7 +21,7 @@ from paho.mqtt.properties import Properties
 
 from edge.core.errors import BrokerError
 from edge.output.mqtt.embedded_broker import find_mosquitto
-from export.studies.delivery_device import DEVICE
+from export.studies.event_publisher import DEVICE
 
 _PATIENCE_S = 60.0
 
@@ -56,7 +56,8 @@ class KillableBroker:
         found = find_mosquitto()
         if found is None:
             raise BrokerError(
-                "mosquitto is not installed, but this measures a real broker; sudo apt install mosquitto"
+                "mosquitto is not installed, but this measures a real broker; sudo apt install "
+                "mosquitto"
             )
         folder.mkdir(parents=True, exist_ok=True)
         with socket.create_server(("127.0.0.1", 0)) as s:
@@ -156,7 +157,7 @@ class Device:
         self._command = [
             sys.executable,
             "-m",
-            "export.studies.delivery_device",
+            "export.studies.event_publisher",
             str(port),
             str(folder / "hall.outbox"),
         ]

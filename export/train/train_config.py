@@ -118,7 +118,8 @@ def with_settings(config: TrainConfig, settings: Sequence[str]) -> TrainConfig:
             place = place.get(section) if isinstance(place, dict) else None
         if not isinstance(place, dict) or not isinstance(place.get(key), int | float):
             raise ConfigError(
-                f"--set {setting}: {path!r} is no number of a training configuration; config.json of a run has them"
+                f"--set {setting}: {path!r} is no number of a training configuration; "
+                "config.json of a run has them"
             )
         kind = type(place[key])
         try:
