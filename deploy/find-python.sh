@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Prints a working interpreter of the asked version (3.11, 3.13), from the PATH or from pyenv; prints nothing where there is none.
+# Prints the path of a working Python of the given version (3.11, 3.13), from the PATH or from pyenv;
+# prints nothing if there is none.
 want=$1
 for candidate in "python$want" "$(command -v pyenv >/dev/null && echo "$(pyenv root)/versions/$want."*/bin/python"$want")"; do
   for python in $candidate; do

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Everything that a device needs from the Python Package Index, in one folder: copy it where there is no network.
+# Puts everything that a device needs from the Python Package Index into one folder.
 # usage: deploy/wheelhouse.sh FOLDER [MACHINE [PYTHON]]      e.g. deploy/wheelhouse.sh wheelhouse aarch64 3.11
-# MACHINE: that of the devices, this one's unless given; PYTHON: 3.11 (Bookworm) or 3.13 (Trixie), this one's unless given.
-# FOLDER/SHA256SUMS lists what is in it; sign it with: ssh-keygen -Y sign -f KEY -n posekernel FOLDER/SHA256SUMS
+# MACHINE: of the devices; PYTHON: 3.11 (Bookworm) or 3.13 (Trixie). Default: those of this machine.
+# FOLDER/SHA256SUMS lists the files. Sign: ssh-keygen -Y sign -f KEY -n posekernel FOLDER/SHA256SUMS
 set -euo pipefail
 [ $# -ge 1 ] || { sed -n '2,5s/^# //p' "$0"; exit 2; }
 folder=$(mkdir -p "$1" && cd "$1" && pwd)
@@ -15,7 +15,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "$python" -m venv "$work/venv"
 pip="$work/venv/bin/python -m pip --disable-pip-version-check -q"
-# A copy, so that no build output of another version gets into the wheel.
+# Built from a copy, so that no build output of another version gets into the wheel.
 mkdir "$work/source" && cp -r pyproject.toml README.md edge export firmware_config "$work/source/"
 find "$work/source" -name __pycache__ -prune -exec rm -rf {} +
 
@@ -29,7 +29,7 @@ else
   $pip download -c deploy/constraints.txt -d "$folder" --only-binary=:all: --python-version "$version" \
     --platform "manylinux_2_28_$machine" --platform "manylinux_2_27_$machine" --platform "manylinux_2_17_$machine" \
     --platform "manylinux2014_$machine" --platform "manylinux_2_34_$machine" "$wheel"
-  # pyalsaaudio has no wheels: the device compiles it (gcc, python3-dev, libasound2-dev) with this setuptools.
+  # pyalsaaudio has no wheels: the device compiles it, with this setuptools.
   $pip download -c deploy/constraints.txt -d "$folder" --no-deps --no-binary=:all: pyalsaaudio
   $pip download -d "$folder" --no-deps setuptools wheel
 fi
