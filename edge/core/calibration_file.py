@@ -2,40 +2,48 @@
 read.
 """
 
-import dataclasses
-import tomllib
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Literal
 
+from msgspec import Meta
+
+from edge.core.config.geometry import Vector
 from edge.core.errors import ConfigError
 from edge.core.files import write_whole
-from edge.core.toml_fields import choice, from_table, required
-from edge.core.toml_text import as_toml
+from edge.core.typed import Strict, as_toml, convert, parse_toml
 
-FORMAT = "posekernel-calibration-1"
-Vector = tuple[float, float, float]
+FORMAT: Literal["posekernel-calibration-1"] = "posekernel-calibration-1"
+
+Channel = Annotated[int, Meta(ge=0, le=63)]
+Level = Annotated[float, Meta(ge=-400.0, le=400.0)]  # dB
+Frequency = Annotated[float, Meta(ge=0.0, le=1e6)]  # Hz
+Band = tuple[Frequency, Frequency]
+Distance = Annotated[float, Meta(ge=-1e6, le=1e6)]  # mm
+Pixels = Annotated[int, Meta(ge=1, le=100_000)]
+Focal = Annotated[float, Meta(ge=10.0, le=1e5)]  # pixels
+Centre = Annotated[float, Meta(ge=-1e5, le=1e5)]  # pixels
+Coefficient = Annotated[float, Meta(ge=-1e4, le=1e4)]
+Error = Annotated[float, Meta(ge=0.0, le=1e4)]  # pixels
+Count = Annotated[int, Meta(ge=1, le=10_000_000)]
 # open: not decided with what was recorded.
 Outcome = Literal["ok", "warning", "open", "fault"]
 
 
-@dataclass(frozen=True)
-class RigPart:
+class RigPart(Strict, frozen=True):
     """The rig that a calibration belongs to. reference_channel: -1 without a loopback. Places:
     camera frame [m].
     """
 
-    sample_rate_hz: int = required(1, 1_000_000)
-    channels: int = required(1, 64)
-    mic_channels: tuple[int, ...] = required(0, 63)
-    reference_channel: int = required(-1, 63)
-    speakers_m: tuple[Vector, ...] = required(-100.0, 100.0)
-    mics_m: tuple[Vector, ...] = required(-100.0, 100.0)
+    sample_rate_hz: Annotated[int, Meta(ge=1, le=1_000_000)]
+    channels: Annotated[int, Meta(ge=1, le=64)]
+    mic_channels: tuple[Channel, ...]
+    reference_channel: Annotated[int, Meta(ge=-1, le=63)]
+    speakers_m: tuple[Vector, ...]
+    mics_m: tuple[Vector, ...]
     array: str = ""
 
 
-@dataclass(frozen=True)
-class SoundPart:
+class SoundPart(Strict, frozen=True):
     """delay_s: from the loopback to the air; 0 without one. gain_db: each microphone's level
     relative to the median.
 
@@ -45,78 +53,72 @@ class SoundPart:
     leaves open. carried_hz: band that every microphone carries.
     """
 
-    drift_ppm: float = required(-1e6, 1e6)
-    delay_s: float = required(-0.5, 0.5)
-    gain_db: tuple[float, ...] = required(-200.0, 200.0)
-    deviation_mm: tuple[float, ...] = required(-1e5, 1e5)
-    level_dbfs: tuple[float, ...] = required(-400.0, 100.0)
-    carried_hz: tuple[float, float] = required(0.0, 1e6)
-    measured_hz: tuple[float, float] = required(0.0, 1e6)
-    distance_mm: tuple[float, ...] = required(-1e6, 1e6)
-    profile_mm: tuple[float, ...] = required(-1e6, 1e6)
-    places: int = required(1, 1000)
+    drift_ppm: Annotated[float, Meta(ge=-1e6, le=1e6)]
+    delay_s: Annotated[float, Meta(ge=-0.5, le=0.5)]
+    gain_db: tuple[Level, ...]
+    deviation_mm: tuple[Distance, ...]
+    level_dbfs: tuple[Level, ...]
+    carried_hz: Band
+    measured_hz: Band
+    distance_mm: tuple[Distance, ...]
+    profile_mm: tuple[Distance, ...]
+    places: Annotated[int, Meta(ge=1, le=1000)]
 
 
-@dataclass(frozen=True)
-class ResponsePart:
+class ResponsePart(Strict, frozen=True):
     """Level of each microphone in third octaves [dB], relative to its own mean."""
 
-    bands_hz: tuple[tuple[float, float], ...] = required(0.0, 1e6)
-    level_db: tuple[tuple[float, ...], ...] = required(-400.0, 400.0)
+    bands_hz: tuple[Band, ...]
+    level_db: tuple[tuple[Level, ...], ...]
 
 
-@dataclass(frozen=True)
-class RoomPart:
+class RoomPart(Strict, frozen=True):
     """The empty room. left_db: of its second half after the first was subtracted. periods: that it
     was learned from.
     """
 
-    left_db: float = required(-400.0, 400.0)
-    periods: int = required(0, 10_000_000)
+    left_db: Level
+    periods: Annotated[int, Meta(ge=0, le=10_000_000)]
 
 
-@dataclass(frozen=True)
-class IntrinsicsPart:
+class IntrinsicsPart(Strict, frozen=True):
     """From a ChArUco board, pixels. error_px: RMS of the reprojection. covered: share of the image
     where the board was seen.
     """
 
-    width: int = required(1, 100_000)
-    height: int = required(1, 100_000)
-    fx: float = required(10.0, 1e5)
-    fy: float = required(10.0, 1e5)
-    cx: float = required(-1e5, 1e5)
-    cy: float = required(-1e5, 1e5)
-    distortion: tuple[float, float, float, float, float] = required(-1e4, 1e4)
-    error_px: float = required(0.0, 1e4)
-    images: int = required(1, 100_000)
-    covered: float = required(0.0, 1.0)
+    width: Pixels
+    height: Pixels
+    fx: Focal
+    fy: Focal
+    cx: Centre
+    cy: Centre
+    distortion: tuple[Coefficient, Coefficient, Coefficient, Coefficient, Coefficient]
+    error_px: Error
+    images: Annotated[int, Meta(ge=1, le=100_000)]
+    covered: Annotated[float, Meta(ge=0.0, le=1.0)]
 
 
-@dataclass(frozen=True)
-class MountingPart:
+class MountingPart(Strict, frozen=True):
     """The camera above the floor. method: "board" on the floor or a "walk"."""
 
-    height_m: float = required(0.0, 20.0)
-    tilt_deg: float = required(-90.0, 90.0)
-    roll_deg: float = required(-180.0, 180.0)
-    error_px: float = required(0.0, 1e4)
-    method: str = choice("walk", ("walk", "board"))
+    height_m: Annotated[float, Meta(ge=0.0, le=20.0)]
+    tilt_deg: Annotated[float, Meta(ge=-90.0, le=90.0)]
+    roll_deg: Annotated[float, Meta(ge=-180.0, le=180.0)]
+    error_px: Error
+    method: Literal["walk", "board"] = "walk"
 
 
-@dataclass(frozen=True)
-class ScalePart:
+class ScalePart(Strict, frozen=True):
     """Scale from sound over scale from floor contact: median, spread (half of the central 68 %),
     poses.
     """
 
-    ratio: float = required(0.0, 100.0)
-    spread: float = required(0.0, 100.0)
-    poses: int = required(1, 10_000_000)
+    ratio: Annotated[float, Meta(ge=0.0, le=100.0)]
+    spread: Annotated[float, Meta(ge=0.0, le=100.0)]
+    poses: Count
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(Strict, frozen=True):
     """One step of the calibration. fault: which of "dead", "swapped", "geometry", "clock", "delay",
     "reference"... was found.
     """
@@ -128,20 +130,15 @@ class Step:
     fault: str = ""
 
 
-def _one_of(*options: str) -> Any:
-    return dataclasses.field(metadata={"options": options})
-
-
-@dataclass(frozen=True)
-class Calibration:
+class Calibration(Strict, frozen=True):
     """The whole file. source: "simulated" where a simulation was calibrated."""
 
-    format: str = _one_of(FORMAT)
-    created: str = required()
-    posekernel: str = required()
-    source: str = _one_of("device", "recorded", "simulated")
-    device: str = required()
-    rig: RigPart = required()
+    format: Literal["posekernel-calibration-1"]
+    created: str
+    posekernel: str
+    source: Literal["device", "recorded", "simulated"]
+    device: str
+    rig: RigPart
     sound: SoundPart | None = None
     response: ResponsePart | None = None
     room: RoomPart | None = None
@@ -154,49 +151,39 @@ class Calibration:
 def load_calibration(path: Path) -> Calibration:
     """Read a calibration file. Raises ConfigError that says what is wrong with it."""
     try:
-        return from_table(Calibration, tomllib.loads(path.read_text(encoding="utf-8")))
+        return convert(parse_toml(path.read_text(encoding="utf-8")), Calibration)
     except FileNotFoundError as e:
         raise ConfigError(
             f"{path}: no such file; make it with `posekernel calibrate`, or clear calibration.file"
         ) from e
     except (OSError, UnicodeDecodeError) as e:
         raise ConfigError(f"{path}: cannot be read ({e})") from e
-    except (tomllib.TOMLDecodeError, ConfigError, RecursionError) as e:
+    except ConfigError as e:
         raise ConfigError(f"{path}: not a calibration ({e}); calibrate again") from e
 
 
 def write_calibration(path: Path, calibration: Calibration) -> None:
     """Write it whole or not at all. Raises ConfigError where that is not possible."""
-    table = _plain(dataclasses.asdict(calibration))
     bad, undecided = (
         [s.name for s in calibration.steps if s.outcome == outcome] for outcome in ("fault", "open")
     )
+    device = calibration.device or "a recorded rig"
     heading = [
-        f"Calibration of {calibration.device or 'a recorded rig'}, {calibration.created}, posekernel {calibration.posekernel}.",
-        *(["SIMULATED: no real device was measured."] if calibration.source == "simulated" else []),
-        f"Not usable: {', '.join(bad)}."
-        if bad
-        else "Set calibration.file in the configuration to this file to use it.",
-        *(
-            [
-                f"Not decided yet: {', '.join(undecided)}; see what their steps advise, and calibrate again."
-            ]
-            if undecided
-            else []
-        ),
+        f"Calibration of {device}, {calibration.created}, posekernel {calibration.posekernel}."
     ]
+    if calibration.source == "simulated":
+        heading.append("SIMULATED: no real device was measured.")
+    if bad:
+        heading.append(f"Not usable: {', '.join(bad)}.")
+    else:
+        heading.append("Set calibration.file in the configuration to this file to use it.")
+    if undecided:
+        heading.append(
+            f"Not decided yet: {', '.join(undecided)}; do what their steps advise, and calibrate again."
+        )
     try:
-        write_whole(path, as_toml(table, heading).encode())
+        write_whole(path, as_toml(calibration, heading).encode())
     except OSError as e:
         raise ConfigError(
             f"{path}: cannot be written ({e.strerror}); give --out a place that you may write to"
         ) from e
-
-
-def _plain(value: Any) -> Any:
-    """Lists for tuples, nothing for None, as TOML wants it."""
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items() if v is not None}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    return value

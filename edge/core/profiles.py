@@ -4,85 +4,81 @@ and what the site knows.
 
 import difflib
 import math
-import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
+from msgspec import Meta
 
 from edge.core.config import CameraConfig, Config, check_config
+from edge.core.config.geometry import Vector
 from edge.core.errors import ConfigError
-from edge.core.toml_fields import choice, from_table, limited, required
-from edge.core.toml_text import as_toml
+from edge.core.typed import Strict, as_toml, convert, parse_toml
 
 FIRMWARE_CONFIG = Path(__file__).parents[2] / "firmware_config"
-INTERFACES = ("usb", "i2s-stereo", "i2s-tdm")
 CAPTURE_PCM, PLAYBACK_PCM = "posekernel_capture", "posekernel_playback"  # what alsa/*.conf define
 FRAME_SIZE = (640, 480)
 
 T = TypeVar("T")
+Interface = Literal["usb", "i2s-stereo", "i2s-tdm"]
+Metre = Annotated[float, Meta(ge=-1.0, le=1.0)]
 Positions = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Citation:
+class Citation(Strict, frozen=True):
     """Where numbers come from; the facts name its id."""
 
-    id: str = required()
-    cite: str = required()
+    id: str
+    cite: str
 
 
-@dataclass(frozen=True)
-class Whole:
+class Whole(Strict, frozen=True):
     """A whole number, whence it comes, and whether it was measured on the real device."""
 
-    value: int = required()
-    source: str = required()
-    verified: bool = required()
+    value: int
+    source: str
+    verified: bool
 
 
-@dataclass(frozen=True)
-class Span:
+class Span(Strict, frozen=True):
     """Two numbers: a band [Hz], or a camera's field of view [degrees], across and down."""
 
-    value: tuple[float, float] = required()
-    source: str = required()
-    verified: bool = required()
+    value: tuple[float, float]
+    source: str
+    verified: bool
 
 
-@dataclass(frozen=True)
-class MicProfile:
+class MicProfile(Strict, frozen=True):
     """A microphone. position_m: in the array's plane, x right and y up as one looks at its face."""
 
-    channel: int = required(0, 63)
-    position_m: tuple[float, float] = required(-1.0, 1.0)
-    source: str = required()
-    verified: bool = required()
+    channel: Annotated[int, Meta(ge=0, le=63)]
+    position_m: tuple[Metre, Metre]
+    source: str
+    verified: bool
 
 
-@dataclass(frozen=True)
-class ArrayProfile:
+class ArrayProfile(Strict, frozen=True):
     """A microphone array. clock: "separate" where playback needs another card. required: config
     keys that only the site knows.
     """
 
-    title: str = required()
-    card: str = required()
-    channels: Whole = required()
-    playback_channels: Whole = required()
-    reference_channel: Whole = required()
-    sample_rate_hz: Whole = required()
-    highest_rate_hz: Whole = required()
-    band_hz: Span = required()
-    alsa_period_frames: Whole = required()
-    sources: tuple[Citation, ...] = required()
-    interface: str = choice("usb", INTERFACES)
-    format: str = choice("S16_LE", ("S16_LE", "S32_LE"))
-    clock: str = choice("shared", ("shared", "separate"))
+    title: str
+    card: str
+    channels: Whole
+    playback_channels: Whole
+    reference_channel: Whole
+    sample_rate_hz: Whole
+    highest_rate_hz: Whole
+    band_hz: Span
+    alsa_period_frames: Whole
+    sources: tuple[Citation, ...]
+    interface: Interface = "usb"
+    format: Literal["S16_LE", "S32_LE"] = "S16_LE"
+    clock: Literal["shared", "separate"] = "shared"
     usb_id: str = ""
     driver: str = ""
     mics: tuple[MicProfile, ...] = ()
@@ -90,37 +86,34 @@ class ArrayProfile:
     quirks: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Refusal:
+class Refusal(Strict, frozen=True):
     """Arrays of this interface do not work on the board, for this reason."""
 
-    interface: str = required()
-    reason: str = required()
-    source: str = required()
-    verified: bool = required()
+    interface: str
+    reason: str
+    source: str
+    verified: bool
 
 
-@dataclass(frozen=True)
-class BoardProfile:
+class BoardProfile(Strict, frozen=True):
     """A computer. camera_device: may hold {width}, {height} and {fps}. packages: of its
     distribution.
     """
 
-    title: str = required()
-    camera_backend: str = required()
-    camera_device: str = required()
-    camera_fov_deg: Span = required()
-    fps: Whole = required()
-    keypoints_model: str = required()
-    interfaces: tuple[str, ...] = required()
-    sources: tuple[Citation, ...] = required()
+    title: str
+    camera_backend: str
+    camera_device: str
+    camera_fov_deg: Span
+    fps: Whole
+    keypoints_model: str
+    interfaces: tuple[str, ...]
+    sources: tuple[Citation, ...]
     packages: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
     refusals: tuple[Refusal, ...] = ()
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(Strict, frozen=True):
     """Where things are, camera frame [m]. array_m: its centre. mount: its face to the room, or flat
     with the face up.
 
@@ -128,10 +121,10 @@ class Place:
     (facing) or forward (flat).
     """
 
-    speaker_m: tuple[float, float, float] = required(-100.0, 100.0)
-    array_m: tuple[float, float, float] = (0.0, 0.06, 0.0)
-    mount: str = choice("facing", ("facing", "flat"))
-    turn_deg: float = limited(0.0, -360.0, 360.0)
+    speaker_m: Vector
+    array_m: Vector = (0.0, 0.06, 0.0)
+    mount: Literal["facing", "flat"] = "facing"
+    turn_deg: Annotated[float, Meta(ge=-360.0, le=360.0)] = 0.0
 
 
 def names(kind: str) -> list[str]:
@@ -179,9 +172,8 @@ def render_config(array_name: str, board_name: str, settings: Sequence[str]) -> 
         raise ConfigError(
             f"place: found {place_table!r}, but its keys are needed, for example --set place.speaker_m=[0.1,0.06,0]"
         )
-    from_table(
-        CameraConfig, asked.get("camera", {}), "camera"
-    )  # the focal length is worked out from it
+    # The focal length is worked out from it.
+    convert(asked.get("camera", {}), CameraConfig, "camera")
     missing = [key for key in ("device.id", *array.required) if _look_up(asked, key) is None]
     if "speaker_m" not in place_table:
         missing.append("place.speaker_m")
@@ -189,9 +181,9 @@ def render_config(array_name: str, board_name: str, settings: Sequence[str]) -> 
         raise ConfigError(
             f"{', '.join(missing)}: missing; only the site knows, give --set {missing[0]}=..."
         )
-    place = from_table(Place, place_table, "place")
+    place = convert(place_table, Place, "place")
     table = _merged(_known(array_name, array, board, place, asked), asked)
-    check_config(from_table(Config, table))
+    check_config(convert(table, Config))
     return as_toml(table, _heading(array_name, array, board_name, board))
 
 
@@ -265,8 +257,8 @@ def _load(kind: str, name: str, cls: type[T]) -> T:
         hint = f" (did you mean {near[0]!r}?)" if near else ""
         raise ConfigError(f"{kind[:-1]} {name!r}{hint}: unknown, allowed: {', '.join(names(kind))}")
     try:
-        return from_table(cls, tomllib.loads(path.read_text(encoding="utf-8")))
-    except (ConfigError, tomllib.TOMLDecodeError) as e:
+        return convert(parse_toml(path.read_text(encoding="utf-8")), cls)
+    except ConfigError as e:
         raise ConfigError(f"{path}: {e}") from e
 
 
@@ -276,7 +268,7 @@ def _check_sources(
     more: tuple[MicProfile, ...] | tuple[Refusal, ...],
 ) -> None:
     known = {s.id for s in profile.sources}
-    facts = [f for f in vars(profile).values() if isinstance(f, Whole | Span)]
+    facts = [f for f in msgspec.structs.asdict(profile).values() if isinstance(f, Whole | Span)]
     if unknown := sorted({f.source for f in (*facts, *more)} - known):
         raise ConfigError(f"{name}: no source of id {', '.join(unknown)}; add [[sources]] with it")
 
@@ -301,13 +293,9 @@ def _parse_settings(settings: Sequence[str]) -> dict[str, Any]:
 
 def _value(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        return parse_toml(f"value = {text}")["value"]
+    except ConfigError:  # a text without quotes
         return text
-    except RecursionError as e:
-        raise ConfigError(
-            f"--set: found brackets nested too deeply in {text[:40]!r}, a plain value is needed"
-        ) from e
 
 
 def _look_up(table: dict[str, Any], key: str) -> Any:

@@ -6,8 +6,10 @@ import logging
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, replace
 from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
 
 from edge.core.config import (
     Config,
@@ -165,7 +167,10 @@ def calibrate_command(args: argparse.Namespace) -> int:
     done = calibrate(wanted, lambda text: print(text, file=sys.stderr))
     if args.json:
         print(
-            json.dumps({"source": done.source, "steps": [asdict(s) for s in done.steps]}, indent=1)
+            json.dumps(
+                {"source": done.source, "steps": [msgspec.to_builtins(s) for s in done.steps]},
+                indent=1,
+            )
         )
     else:
         print(f"source: {done.source}\n{table(done.steps)}")

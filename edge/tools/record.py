@@ -3,11 +3,12 @@
 import logging
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from msgspec.structs import replace
 
 from edge.core.config import Config
 from edge.core.contracts import AudioPeriod

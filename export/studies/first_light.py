@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from edge.core.config import Config, DeviceConfig, LifterConfig, SourceConfig
+from edge.core.config.estimation import LifterKind
 from edge.core.errors import SessionError
 from edge.core.pose import MID_HIP, PoseEstimate
 from edge.sensor.loops import offline_poses
@@ -61,7 +63,7 @@ class CameraRow:
 
 
 def measure_cameras(
-    video: Path, lifter: str, *, seed: int = 1, sir_db: float = 13.0
+    video: Path, lifter: LifterKind, *, seed: int = 1, sir_db: float = 13.0
 ) -> Iterator[CameraRow]:
     """Simulate the sound of each camera of the video and replay it five times: a row for each.
 
@@ -76,9 +78,12 @@ def measure_cameras(
 
 def measure_camera(camera: int, session: Path, lifter: LifterConfig) -> CameraRow:
     """Replay one session with three height priors, with sound and muted."""
-    with_sound = [_replay(session, replace(lifter, height_prior_m=h), mute=False) for h in PRIORS_M]
+    with_sound = [
+        _replay(session, msgspec.structs.replace(lifter, height_prior_m=h), mute=False)
+        for h in PRIORS_M
+    ]
     muted = [
-        _replay(session, replace(lifter, height_prior_m=h), mute=True)
+        _replay(session, msgspec.structs.replace(lifter, height_prior_m=h), mute=True)
         for h in (PRIORS_M[0], PRIORS_M[2])
     ]
     middle = with_sound[1]

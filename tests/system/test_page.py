@@ -9,13 +9,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from edge.core.config import Config, DeviceConfig, MqttConfig, WebConfig, ZoneConfig
 from edge.core.pose import LiftedPose

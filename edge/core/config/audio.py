@@ -1,20 +1,21 @@
 """Sections [excitation] and [audio]: what is played, and through which sound card."""
 
-from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from edge.core.toml_fields import choice, limited
+from msgspec import Meta
+
+from edge.core.typed import Strict
 
 
-@dataclass(frozen=True)
-class ExcitationConfig:
+class ExcitationConfig(Strict, frozen=True):
     """The periodic signal. level_dbfs: peak, dB of full scale; the cap protects ears and
     loudspeakers.
     """
 
-    sample_rate_hz: int = limited(16000, 8000, 96000)
+    sample_rate_hz: Annotated[int, Meta(ge=8000, le=96000)] = 16000
     band_hz: tuple[float, float] = (2000.0, 7500.0)
-    period_s: float = limited(0.1, 0.05, 0.5)
-    level_dbfs: float = limited(-20.0, -60.0, -6.0)
+    period_s: Annotated[float, Meta(ge=0.05, le=0.5)] = 0.1
+    level_dbfs: Annotated[float, Meta(ge=-60.0, le=-6.0)] = -20.0
 
     @property
     def period_samples(self) -> int:
@@ -22,8 +23,7 @@ class ExcitationConfig:
         return round(self.sample_rate_hz * self.period_s)
 
 
-@dataclass(frozen=True)
-class AudioConfig:
+class AudioConfig(Strict, frozen=True):
     """ALSA devices and channel map. reference_channel: the loopback, -1 where the array has none.
 
     The buffer, alsa_period_frames * alsa_periods, is what a busy moment may last without a loss:
@@ -32,10 +32,10 @@ class AudioConfig:
 
     capture: str = "default"
     playback: str = "default"
-    channels: int = limited(6, 1, 64)
+    channels: Annotated[int, Meta(ge=1, le=64)] = 6
     mic_channels: tuple[int, ...] = (1, 2, 3, 4)
-    reference_channel: int = limited(5, -1, 63)
-    playback_channels: int = limited(1, 1, 8)
-    format: str = choice("S16_LE", ("S16_LE", "S32_LE"))
-    alsa_period_frames: int = limited(320, 32, 16384)
-    alsa_periods: int = limited(25, 2, 64)
+    reference_channel: Annotated[int, Meta(ge=-1, le=63)] = 5
+    playback_channels: Annotated[int, Meta(ge=1, le=8)] = 1
+    format: Literal["S16_LE", "S32_LE"] = "S16_LE"
+    alsa_period_frames: Annotated[int, Meta(ge=32, le=16384)] = 320
+    alsa_periods: Annotated[int, Meta(ge=2, le=64)] = 25

@@ -1,19 +1,20 @@
 """Section [camera]: where images come from."""
 
-from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from edge.core.toml_fields import choice, limited
+from msgspec import Meta
+
+from edge.core.typed import Strict
 
 
-@dataclass(frozen=True)
-class CameraConfig:
+class CameraConfig(Strict, frozen=True):
     """Camera back-end. device: /dev/video0 (v4l2), a pipeline (gstreamer), a path (file), a number
     (picamera2).
     """
 
-    backend: str = choice("picamera2", ("picamera2", "v4l2", "gstreamer", "file"))
+    backend: Literal["picamera2", "v4l2", "gstreamer", "file"] = "picamera2"
     device: str = ""
-    width: int = limited(640, 64, 8192)
-    height: int = limited(480, 64, 8192)
-    fps: float = limited(15.0, 0.0, 240.0)
+    width: Annotated[int, Meta(ge=64, le=8192)] = 640
+    height: Annotated[int, Meta(ge=64, le=8192)] = 480
+    fps: Annotated[float, Meta(ge=0.0, le=240.0)] = 15.0
     loop: bool = False

@@ -15,10 +15,6 @@ def check_config(config: Config) -> None:
         raise ConfigError(
             f"device.id: found {config.device.id!r}, allowed: 1 to 64 letters, digits, - and _ (it is an MQTT topic level)"
         )
-    if config.mqtt.protocol not in (5, 311):
-        raise ConfigError(
-            f"mqtt.protocol: found {config.mqtt.protocol}, allowed: 5 or 311 (MQTT 3.1.1)"
-        )
     for key, topic in (
         ("base_topic", config.mqtt.base_topic),
         ("discovery_prefix", config.mqtt.discovery_prefix),

@@ -1,7 +1,6 @@
 """The whole configuration, and what follows from it."""
 
 import os
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,29 +15,28 @@ from edge.core.config.messaging import MqttConfig, TelemetryConfig, WebConfig
 from edge.core.config.quiet_hours import SensingConfig
 from edge.core.errors import ConfigError
 from edge.core.rig import Camera, Rig, speed_of_sound
-from edge.core.toml_fields import required
+from edge.core.typed import Strict
 
 
-@dataclass(frozen=True)
-class Config:
+class Config(Strict, frozen=True):
     """The whole file. rig is None only with a replay source, whose session brings its own."""
 
-    device: DeviceConfig = required()
-    source: SourceConfig = field(default_factory=SourceConfig)
-    excitation: ExcitationConfig = field(default_factory=ExcitationConfig)
-    audio: AudioConfig = field(default_factory=AudioConfig)
-    camera: CameraConfig = field(default_factory=CameraConfig)
+    device: DeviceConfig
+    source: SourceConfig = SourceConfig()
+    excitation: ExcitationConfig = ExcitationConfig()
+    audio: AudioConfig = AudioConfig()
+    camera: CameraConfig = CameraConfig()
     rig: RigConfig | None = None
-    calibration: CalibrationConfig = field(default_factory=CalibrationConfig)
-    background: BackgroundConfig = field(default_factory=BackgroundConfig)
-    keypoints: KeypointsConfig = field(default_factory=KeypointsConfig)
-    lifter: LifterConfig = field(default_factory=LifterConfig)
-    track: TrackConfig = field(default_factory=TrackConfig)
-    sensing: SensingConfig = field(default_factory=SensingConfig)
-    mqtt: MqttConfig = field(default_factory=MqttConfig)
-    telemetry: TelemetryConfig = field(default_factory=TelemetryConfig)
-    web: WebConfig = field(default_factory=WebConfig)
-    runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
+    calibration: CalibrationConfig = CalibrationConfig()
+    background: BackgroundConfig = BackgroundConfig()
+    keypoints: KeypointsConfig = KeypointsConfig()
+    lifter: LifterConfig = LifterConfig()
+    track: TrackConfig = TrackConfig()
+    sensing: SensingConfig = SensingConfig()
+    mqtt: MqttConfig = MqttConfig()
+    telemetry: TelemetryConfig = TelemetryConfig()
+    web: WebConfig = WebConfig()
+    runtime: RuntimeConfig = RuntimeConfig()
     zones: tuple[ZoneConfig, ...] = ()
 
 

@@ -1,37 +1,36 @@
 """Sections [device], [source] and [runtime]: who the sensor is and how it runs."""
 
-from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from edge.core.toml_fields import choice, limited, required
+from msgspec import Meta
+
+from edge.core.typed import Strict
 
 
-@dataclass(frozen=True)
-class DeviceConfig:
+class DeviceConfig(Strict, frozen=True):
     """Who we are: the id is the MQTT topic level."""
 
-    id: str = required()
+    id: str
 
 
-@dataclass(frozen=True)
-class SourceConfig:
+class SourceConfig(Strict, frozen=True):
     """Where sound and images come from. path, realtime, loop: for replay only."""
 
-    kind: str = choice("device", ("device", "replay"))
+    kind: Literal["device", "replay"] = "device"
     path: str = ""
     realtime: bool = True
     loop: bool = False
 
 
-@dataclass(frozen=True)
-class RuntimeConfig:
+class RuntimeConfig(Strict, frozen=True):
     """max_skew_ms: a sound period farther from the image than this is not used for it.
 
     state_dir: what must survive a restart; "" = systemd's StateDirectory, else
     ~/.local/state/posekernel. tflite: the runtime of the networks, "auto" = see execution.py.
     """
 
-    max_skew_ms: float = limited(150.0, 10.0, 2000.0)
-    window_s: float = limited(0.04, 0.01, 0.2)
+    max_skew_ms: Annotated[float, Meta(ge=10.0, le=2000.0)] = 150.0
+    window_s: Annotated[float, Meta(ge=0.01, le=0.2)] = 0.04
     state_dir: str = ""
-    log_level: str = choice("INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
-    tflite: str = choice("auto", ("auto", "ai-edge-litert", "tflite-runtime"))
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    tflite: Literal["auto", "ai-edge-litert", "tflite-runtime"] = "auto"

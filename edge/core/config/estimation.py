@@ -1,36 +1,35 @@
 """Sections [background], [keypoints], [lifter] and [track]: from sound and image to a pose."""
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from edge.core.toml_fields import choice, limited
+from msgspec import Meta
 
-Threads = int | Literal["auto"]
+from edge.core.typed import Strict
+
+LifterKind = Literal["ray", "volume", "geometric"]
+Threads = Annotated[int, Meta(ge=1, le=16)] | Literal["auto"]
 
 
-@dataclass(frozen=True)
-class BackgroundConfig:
+class BackgroundConfig(Strict, frozen=True):
     """The empty room. snapshot: file (.npz) that keeps it over restarts, "" = learn anew at each
     start.
     """
 
-    adapt_s: float = limited(15.0, 0.1, 600.0)
-    leak_s: float = limited(300.0, 10.0, 1e6)
+    adapt_s: Annotated[float, Meta(ge=0.1, le=600.0)] = 15.0
+    leak_s: Annotated[float, Meta(ge=10.0, le=1e6)] = 300.0
     track_drift: bool = True
     snapshot: str = ""
 
 
-@dataclass(frozen=True)
-class KeypointsConfig:
+class KeypointsConfig(Strict, frozen=True):
     """BlazePose. min_confidence: below it nobody is seen. threads: "auto" = see execution.py."""
 
-    model: Literal["lite", "full"] = choice("full", ("lite", "full"))
-    threads: Threads = limited("auto", 1, 16)
-    min_confidence: float = limited(0.5, 0.05, 0.99)
+    model: Literal["lite", "full"] = "full"
+    threads: Threads = "auto"
+    min_confidence: Annotated[float, Meta(ge=0.05, le=0.99)] = 0.5
 
 
-@dataclass(frozen=True)
-class LifterConfig:
+class LifterConfig(Strict, frozen=True):
     """Distance and scale. kind: "ray" and "volume" are the trained networks; "geometric" needs no
     training.
 
@@ -42,22 +41,21 @@ class LifterConfig:
     max_range_m: half path searched. variant, threads: of the networks, "auto" = see execution.py.
     """
 
-    kind: str = choice("ray", ("ray", "volume", "geometric"))
-    variant: str = choice("auto", ("auto", "int8", "float"))
-    threads: Threads = limited("auto", 1, 16)
-    height_prior_m: float = limited(1.70, 0.5, 2.3)
-    height_sigma_m: float = limited(0.3, 0.01, 1.0)
-    min_sir_db: float = limited(3.0, -10.0, 40.0)
-    max_range_m: float = limited(6.0, 1.0, 20.0)
+    kind: LifterKind = "ray"
+    variant: Literal["auto", "int8", "float"] = "auto"
+    threads: Threads = "auto"
+    height_prior_m: Annotated[float, Meta(ge=0.5, le=2.3)] = 1.70
+    height_sigma_m: Annotated[float, Meta(ge=0.01, le=1.0)] = 0.3
+    min_sir_db: Annotated[float, Meta(ge=-10.0, le=40.0)] = 3.0
+    max_range_m: Annotated[float, Meta(ge=1.0, le=20.0)] = 6.0
 
 
-@dataclass(frozen=True)
-class TrackConfig:
+class TrackConfig(Strict, frozen=True):
     """One-Euro smoothing. cutoff_hz: at rest; beta: cut-off gained per m/s; timeout_s: a new person
     after this gap.
     """
 
     enabled: bool = True
-    cutoff_hz: float = limited(1.0, 0.05, 50.0)
-    beta: float = limited(2.0, 0.0, 100.0)
-    timeout_s: float = limited(1.0, 0.1, 60.0)
+    cutoff_hz: Annotated[float, Meta(ge=0.05, le=50.0)] = 1.0
+    beta: Annotated[float, Meta(ge=0.0, le=100.0)] = 2.0
+    timeout_s: Annotated[float, Meta(ge=0.1, le=60.0)] = 1.0

@@ -3,24 +3,26 @@
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import combinations
+from typing import Annotated
+
+from msgspec import Meta
 
 from edge.core.errors import ConfigError
-from edge.core.toml_fields import required
+from edge.core.typed import Strict
 
-Point = tuple[float, float]
+Coordinate = Annotated[float, Meta(ge=-100.0, le=100.0)]
+Point = tuple[Coordinate, Coordinate]
 
 MAX_CORNERS = 64
 LEAST_AREA_M2 = 0.05
 
 
-@dataclass(frozen=True)
-class ZoneConfig:
+class ZoneConfig(Strict, frozen=True):
     """A polygon on the floor, its corners in the room frame [m], in either sense of rotation."""
 
-    name: str = required()
-    polygon: tuple[Point, ...] = required(-100.0, 100.0)
+    name: str
+    polygon: tuple[Point, ...]
 
     @property
     def key(self) -> str:

@@ -1,41 +1,41 @@
 """Sections [rig] and [calibration]: where loudspeaker, microphones and camera are."""
 
-from dataclasses import dataclass
+from typing import Annotated
 
-from edge.core.toml_fields import limited, required
+from msgspec import Meta
 
-Vector = tuple[float, float, float]
+from edge.core.typed import Strict
+
+Coordinate = Annotated[float, Meta(ge=-100.0, le=100.0)]
+Vector = tuple[Coordinate, Coordinate, Coordinate]
 
 
-@dataclass(frozen=True)
-class RigCameraConfig:
+class RigCameraConfig(Strict, frozen=True):
     """Camera intrinsics [px], OpenCV distortion and mounting. height_m: 0 where it was not
     measured.
     """
 
-    fx: float = required(10.0, 1e5)
-    fy: float = required(10.0, 1e5)
-    cx: float = required(-1e5, 1e5)
-    cy: float = required(-1e5, 1e5)
+    fx: Annotated[float, Meta(ge=10.0, le=1e5)]
+    fy: Annotated[float, Meta(ge=10.0, le=1e5)]
+    cx: Annotated[float, Meta(ge=-1e5, le=1e5)]
+    cy: Annotated[float, Meta(ge=-1e5, le=1e5)]
     distortion: tuple[float, float, float, float, float] = (0.0, 0.0, 0.0, 0.0, 0.0)
-    height_m: float = limited(0.0, 0.0, 20.0)
-    tilt_deg: float = limited(0.0, -90.0, 90.0)
-    roll_deg: float = limited(0.0, -180.0, 180.0)
+    height_m: Annotated[float, Meta(ge=0.0, le=20.0)] = 0.0
+    tilt_deg: Annotated[float, Meta(ge=-90.0, le=90.0)] = 0.0
+    roll_deg: Annotated[float, Meta(ge=-180.0, le=180.0)] = 0.0
 
 
-@dataclass(frozen=True)
-class RigConfig:
+class RigConfig(Strict, frozen=True):
     """Positions in the camera frame [m]. pairs: empty = every microphone with every speaker."""
 
-    camera: RigCameraConfig = required()
-    speakers_m: tuple[Vector, ...] = required(-100.0, 100.0)
-    mics_m: tuple[Vector, ...] = required(-100.0, 100.0)
+    camera: RigCameraConfig
+    speakers_m: tuple[Vector, ...]
+    mics_m: tuple[Vector, ...]
     pairs: tuple[tuple[int, int], ...] = ()
-    temperature_c: float = limited(20.0, -30.0, 60.0)
+    temperature_c: Annotated[float, Meta(ge=-30.0, le=60.0)] = 20.0
 
 
-@dataclass(frozen=True)
-class CalibrationConfig:
+class CalibrationConfig(Strict, frozen=True):
     """file: what `posekernel calibrate` wrote, "" = not calibrated. array: name of the microphone
     array, to tell arrays apart.
     """

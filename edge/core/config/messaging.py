@@ -1,12 +1,13 @@
 """Sections [mqtt], [web] and [telemetry]: what is published, and how."""
 
-from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from edge.core.toml_fields import choice, limited
+from msgspec import Meta
+
+from edge.core.typed import Strict
 
 
-@dataclass(frozen=True)
-class MqttConfig:
+class MqttConfig(Strict, frozen=True):
     """Broker. password_file: the password's only home besides the environment variable
     POSEKERNEL_MQTT_PASSWORD.
 
@@ -20,8 +21,8 @@ class MqttConfig:
 
     enabled: bool = True
     host: str = "localhost"
-    port: int = limited(1883, 1, 65535)
-    protocol: int = limited(5, 5, 311)
+    port: Annotated[int, Meta(ge=1, le=65535)] = 1883
+    protocol: Literal[5, 311] = 5
     username: str = ""
     password_file: str = ""
     tls: bool = False
@@ -29,31 +30,29 @@ class MqttConfig:
     client_cert: str = ""
     client_key: str = ""
     base_topic: str = "posekernel"
-    keepalive_s: int = limited(30, 5, 3600)
+    keepalive_s: Annotated[int, Meta(ge=5, le=3600)] = 30
     discovery: bool = True
     discovery_prefix: str = "homeassistant"
-    session_s: int = limited(3600, 0, 604800)
+    session_s: Annotated[int, Meta(ge=0, le=604800)] = 3600
     outbox: str = ""
-    outbox_events: int = limited(1000, 10, 100000)
-    pose_rate_hz: float = limited(0.0, 0.0, 100.0)
-    envelope_rate_hz: float = limited(2.0, 0.0, 2.0)
-    format: str = choice("json", ("json", "cbor"))
+    outbox_events: Annotated[int, Meta(ge=10, le=100000)] = 1000
+    pose_rate_hz: Annotated[float, Meta(ge=0.0, le=100.0)] = 0.0
+    envelope_rate_hz: Annotated[float, Meta(ge=0.0, le=2.0)] = 2.0
+    format: Literal["json", "cbor"] = "json"
 
 
-@dataclass(frozen=True)
-class WebConfig:
+class WebConfig(Strict, frozen=True):
     """The live page. port: 0 = any free one. websocket_url: the broker's WebSockets listener, as
     the browser reaches it.
     """
 
     enabled: bool = False
     host: str = "127.0.0.1"
-    port: int = limited(8080, 0, 65535)
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8080
     websocket_url: str = ""
 
 
-@dataclass(frozen=True)
-class TelemetryConfig:
+class TelemetryConfig(Strict, frozen=True):
     """The sensor's health. interval_s: between two messages."""
 
-    interval_s: float = limited(30.0, 1.0, 3600.0)
+    interval_s: Annotated[float, Meta(ge=1.0, le=3600.0)] = 30.0

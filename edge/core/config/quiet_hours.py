@@ -3,9 +3,11 @@
 import re
 from dataclasses import dataclass
 from datetime import time
-from typing import Self
+from typing import Annotated, Literal, Self
 
-from edge.core.toml_fields import choice, limited
+from msgspec import Meta
+
+from edge.core.typed import Strict
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,7 @@ class QuietHours:
         return {"from": f"{self.start:%H:%M}", "to": f"{self.end:%H:%M}"}
 
 
-@dataclass(frozen=True)
-class SensingConfig:
+class SensingConfig(Strict, frozen=True):
     """When the loudspeaker sounds; commands may change it later.
 
     ping: "when_seen" sounds only while the camera sees somebody, and every keep_alive_s for a
@@ -54,8 +55,8 @@ class SensingConfig:
     which it is silent and poses go on without sound.
     """
 
-    ping: str = choice("when_seen", ("when_seen", "always"))
-    keep_alive_s: float = limited(60.0, 10.0, 3600.0)
+    ping: Literal["when_seen", "always"] = "when_seen"
+    keep_alive_s: Annotated[float, Meta(ge=10.0, le=3600.0)] = 60.0
     quiet_from: str = ""
     quiet_to: str = ""
 

@@ -2,46 +2,46 @@
 best here, else by default.
 """
 
-import json
 import logging
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Annotated, Literal, cast
+
+import msgspec
+from msgspec import Meta
 
 from edge.core.config import Config, state_folder
 from edge.core.errors import ConfigError, ModelError
 from edge.core.files import write_whole
-from edge.core.inference.tflite import RUNTIMES, load_runtime
-from edge.core.toml_fields import choice, from_table, limited, required
+from edge.core.inference.tflite import Runtime, load_runtime
+from edge.core.typed import Strict, convert, parse_json
 
 FILE = "board.json"
-FORMAT, VERSION = "posekernel-board", 1
 KEYPOINTS_THREADS, LIFTER_THREADS = 2, 1
 Variant = Literal["int8", "float"]
+Count = Annotated[int, Meta(ge=1, le=16)]
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class LifterChoice:
+class LifterChoice(Strict, frozen=True):
     """One lifter's fusion network at its fastest."""
 
-    variant: str = field(metadata={"options": ("int8", "float")})
-    threads: int = required(1, 16)
+    variant: Variant
+    threads: Count
 
 
-@dataclass(frozen=True)
-class BoardChoice:
+class BoardChoice(Strict, frozen=True):
     """What `posekernel bench --save` found best on `board`."""
 
     board: str
-    runtime: str = field(metadata={"options": RUNTIMES})
-    keypoints_threads: int = required(1, 16)
-    ray: LifterChoice = required()
-    volume: LifterChoice = required()
-    format: str = choice(FORMAT, (FORMAT,))
-    version: int = limited(VERSION, VERSION, VERSION)
+    runtime: Runtime
+    keypoints_threads: Count
+    ray: LifterChoice
+    volume: LifterChoice
+    format: Literal["posekernel-board"] = "posekernel-board"
+    version: Literal[1] = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def execution(config: Config) -> Execution:
     kind, lifter = config.lifter.kind, config.lifter
     asked = (config.runtime.tflite, config.keypoints.threads, lifter.threads, lifter.variant)
     saved, origin = _saved(choice_file(config)) if "auto" in asked else (None, "as configured")
-    runtime = config.runtime.tflite
+    runtime: str = config.runtime.tflite
     if runtime == "auto":
         runtime = saved.runtime if saved else _first_installed()
     best = (
@@ -104,7 +104,7 @@ def save_choice(path: Path, best: BoardChoice) -> None:
     """Write the choice, whole or not at all. Raises ConfigError where it cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, f"{json.dumps(asdict(best), indent=1)}\n".encode())
+        write_whole(path, msgspec.json.format(msgspec.json.encode(best), indent=1) + b"\n")
     except OSError as e:
         raise ConfigError(
             f"{path}: the board's choice cannot be saved there ({e.strerror}); set runtime.state_dir to a folder of your own"
@@ -138,17 +138,13 @@ def _first_installed() -> str:
 def _saved(path: Path) -> tuple[BoardChoice | None, str]:
     """The choice for this board, and in words where it came from."""
     try:
-        found = from_table(BoardChoice, json.loads(path.read_text(encoding="utf-8")), "choice")
+        found = convert(parse_json(path.read_bytes()), BoardChoice, "choice")
         if found.board != board_name():
             raise ValueError(f"it was made on {found.board}, this is {board_name()}")
         load_runtime(found.runtime)
     except FileNotFoundError:
         return None, "defaults; `posekernel bench --save` measures what is best here"
-    except (
-        OSError,
-        ValueError,
-        RecursionError,
-    ) as e:  # ValueError: also JSON, Unicode, ConfigError and ModelError
+    except (OSError, ValueError) as e:  # ValueError: also ConfigError and ModelError
         log.warning(
             "%s: not used (%s); `posekernel bench --save` writes it anew",
             path,

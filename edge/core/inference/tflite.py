@@ -6,7 +6,7 @@ import hashlib
 import importlib
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,8 @@ _MODULES = {
     "ai-edge-litert": "ai_edge_litert.interpreter",
     "tflite-runtime": "tflite_runtime.interpreter",
 }
-RUNTIMES = tuple(_MODULES)  # the preferred one first
+Runtime = Literal["ai-edge-litert", "tflite-runtime"]
+RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)  # the preferred one first
 
 
 class Model:

@@ -49,7 +49,7 @@ class EmbeddedBroker:
 
     def __init__(self, kind: Kind | None = None) -> None:
         self.kind: Kind = kind or ("mosquitto" if find_mosquitto() else "amqtt")
-        self.protocol = 5 if self.kind == "mosquitto" else 311
+        self.protocol: Literal[5, 311] = 5 if self.kind == "mosquitto" else 311
         self.port = 0
         self.websocket_port = 0
         self._server: _Server | None = None

@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 from edge.core.config import Config
-from edge.core.inference.execution import BoardChoice, LifterChoice, board_name
+from edge.core.inference.execution import BoardChoice, LifterChoice, Variant, board_name
 from edge.core.inference.tflite import RUNTIMES
 from edge.tools.bench.networks import FORMS, NetworkTime
 
@@ -46,7 +47,7 @@ def choose(
 
 
 def _lifter_choice(best: NetworkTime) -> LifterChoice:
-    return LifterChoice(best.network.rsplit(" ", 1)[1], best.threads)
+    return LifterChoice(cast(Variant, best.network.rsplit(" ", 1)[1]), best.threads)
 
 
 def _best(rows: Iterable[NetworkTime]) -> NetworkTime:

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from edge.core.config import Config
 from edge.core.inference.execution import BoardChoice
 from edge.tools.bench.choose import choose
@@ -59,7 +61,7 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready."""
-        return asdict(self)
+        return asdict(self) | {"choice": msgspec.to_builtins(self.choice)}
 
 
 def bench_all(config: Config, say: Callable[[str], None]) -> Report:

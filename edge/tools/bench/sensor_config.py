@@ -2,13 +2,14 @@
 configuration.
 """
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from edge.core.config import Config, DeviceConfig, SourceConfig, load_config
 from edge.core.inference.execution import execution
-from edge.core.toml_text import as_toml
+from edge.core.typed import as_toml
 from edge.sources.session.reader import DEMO_SESSION
 
 DEVICE = "bench"
@@ -29,7 +30,7 @@ def network_tables(config: Config) -> Tables:
     """Tables that make another process run this configuration's networks as they run here."""
     how = execution(config)
     return {
-        "keypoints": asdict(config.keypoints) | {"threads": how.keypoints_threads},
+        "keypoints": msgspec.to_builtins(config.keypoints) | {"threads": how.keypoints_threads},
         "lifter": {
             "kind": config.lifter.kind,
             "threads": how.lifter_threads,

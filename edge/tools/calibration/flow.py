@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from edge.core.calibration_file import (
@@ -98,27 +99,27 @@ def calibrate(wanted: Wanted, say: Say) -> Calibration:
         first = replace(first, map=_configured_map(config, first))
     device = config.device.id if config is not None else ""
     result = new_calibration(first, device, config.calibration.array if config is not None else "")
-    result = replace(result, sound=_sound_part(takes, sound), steps=sound.steps)
+    result = msgspec.structs.replace(result, sound=_sound_part(takes, sound), steps=sound.steps)
     channels, wide = _response(wanted, first, sound, say)
     result = _with(result, judge_response(channels, _span(wide)))
     assert result.sound is not None
     low, high = channels.carried_hz
-    part = replace(
+    part = msgspec.structs.replace(
         result.sound, carried_hz=(round(low, 1), round(high, 1)), measured_hz=_span(wide)
     )
-    result = replace(result, sound=part, response=_response_part(channels))
+    result = msgspec.structs.replace(result, sound=part, response=_response_part(channels))
     room, step = _room(wanted, len(takes) > 1, say)
-    result = _with(replace(result, room=room), step)
+    result = _with(msgspec.structs.replace(result, room=room), step)
     rig = first.rig
     size = rig.camera.width, rig.camera.height
     if images is not None:
         intrinsics, step = calibrate_intrinsics(images, wanted.pattern, size)
-        result = _with(replace(result, intrinsics=intrinsics), step)
+        result = _with(msgspec.structs.replace(result, intrinsics=intrinsics), step)
     result = _kept(result, wanted.out)
     camera = calibrated_camera(result, rig.camera)
     if floor is not None:
         mounting, step = mounting_from_board(floor, wanted.pattern, camera)
-        result = _with(replace(result, mounting=mounting or result.mounting), step)
+        result = _with(msgspec.structs.replace(result, mounting=mounting or result.mounting), step)
     if wanted.walk is not None:
         result = _walk(wanted, result, camera, sound)
     return result
@@ -271,9 +272,9 @@ def _walk(wanted: Wanted, result: Calibration, camera: Camera, sound: SoundResul
         source.close()
     if result.mounting is None or wanted.floor is None:
         mounting, step = mounting_from_walk(watched.walked, camera, wanted.person_m)
-        result = _with(replace(result, mounting=mounting or result.mounting), step)
+        result = _with(msgspec.structs.replace(result, mounting=mounting or result.mounting), step)
     scale, step = check_scale(watched.walked, calibrated_camera(result, camera))
-    return _with(replace(result, scale=scale), step)
+    return _with(msgspec.structs.replace(result, scale=scale), step)
 
 
 def _quiet(config: Config | None, path: Path | None) -> Config:
@@ -287,7 +288,7 @@ def _quiet(config: Config | None, path: Path | None) -> Config:
         else SourceConfig("replay", str(path), realtime=False)
     )
     background = BackgroundConfig(track_drift=base.background.track_drift)
-    return replace(
+    return msgspec.structs.replace(
         base,
         source=source,
         background=background,
@@ -316,16 +317,18 @@ def _kept(new: Calibration, out: Path | None) -> Calibration:
     }
     have = {s.name for s in new.steps}
     steps = [
-        replace(s, found=f"{s.found} [{old.created}]")
+        msgspec.structs.replace(s, found=f"{s.found} [{old.created}]")
         for s in old.steps
         if s.name in parts and s.name not in have
     ]
-    return replace(new, **parts, steps=(*new.steps, *steps))  # type: ignore[arg-type]
+    return msgspec.structs.replace(new, **parts, steps=(*new.steps, *steps))
 
 
 def _with(result: Calibration, step: Step) -> Calibration:
     """With this step, in place of one of the same name."""
-    return replace(result, steps=(*(s for s in result.steps if s.name != step.name), step))
+    return msgspec.structs.replace(
+        result, steps=(*(s for s in result.steps if s.name != step.name), step)
+    )
 
 
 def _span(take: SoundTake) -> tuple[float, float]:

@@ -8,13 +8,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from edge import __version__
 from edge.core.arrays import FloatArray
-from edge.core.calibration_file import FORMAT, Calibration, RigPart, Vector
+from edge.core.calibration_file import FORMAT, Calibration, RigPart
 from edge.core.config import Config, make_rig
+from edge.core.config.geometry import Vector
 from edge.core.contracts import ChannelMap, SourceKind
 from edge.core.errors import ConfigError, DeviceError, EndOfStreamError, SessionError
 from edge.core.rig import Rig
@@ -117,7 +119,9 @@ def record_all(
     DeviceError.
     """
     audio, rig = config.audio, make_rig(config)
-    everything = replace(audio, mic_channels=tuple(range(audio.channels)), reference_channel=-1)
+    everything = msgspec.structs.replace(
+        audio, mic_channels=tuple(range(audio.channels)), reference_channel=-1
+    )
     # All channels in one place: periods are then cut on whichever hears the excitation best.
     centre = rig.mics.mean(axis=0)
     at_centre = np.tile(centre, (audio.channels, 1))

@@ -4,11 +4,12 @@ with its reason.
 
 import subprocess
 import tomllib
-from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from edge.__main__ import main
 from edge.core.config import load_config, make_rig
@@ -115,7 +116,9 @@ def test_every_number_names_a_source_and_none_is_called_measured() -> None:
     for kind, load in (("arrays", load_array), ("boards", load_board)):
         for name in names(kind):
             profile = load(name)
-            facts = [f for f in vars(profile).values() if isinstance(f, Whole | Span)]
+            facts = [
+                f for f in msgspec.structs.asdict(profile).values() if isinstance(f, Whole | Span)
+            ]
             facts += [*getattr(profile, "mics", ()), *getattr(profile, "refusals", ())]
             known = {s.id for s in profile.sources}
             assert len(facts) >= 2

@@ -9,12 +9,12 @@ import sys
 import threading
 import time
 from collections import deque
-from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from edge.core.config import (
     BackgroundConfig,

@@ -4,11 +4,11 @@ import sys
 import threading
 import time
 import types
-from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from edge.core.config import CameraConfig
 from edge.core.errors import DeviceError, EndOfStreamError

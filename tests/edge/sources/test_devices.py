@@ -5,11 +5,12 @@ a session folder.
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from edge.core.config import AudioConfig, ExcitationConfig
 from edge.core.contracts import AudioPeriod, AudioSource

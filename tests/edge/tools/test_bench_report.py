@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from edge.__main__ import main
@@ -273,7 +274,7 @@ def test_progress_is_one_line_each_where_nobody_watches(capsys: pytest.CaptureFi
 
 
 def test_the_measured_sensor_runs_the_networks_of_the_configuration(tmp_path: Path) -> None:
-    config = replace(
+    config = msgspec.structs.replace(
         bench_config(None), lifter=LifterConfig(kind="volume", variant="float", threads=2)
     )
     written = load_config(

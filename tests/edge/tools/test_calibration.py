@@ -6,6 +6,7 @@ import tomllib
 from dataclasses import replace
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 
@@ -57,13 +58,13 @@ def take():
 
 @pytest.fixture
 def calibration(take):
-    return replace(
+    return msgspec.structs.replace(
         new_calibration(take, "hall", "respeaker-usb-v2"), sound=SOUND, mounting=MOUNTING
     )
 
 
 def test_the_file_says_again_what_was_measured(tmp_path, calibration):
-    whole = replace(
+    whole = msgspec.structs.replace(
         calibration,
         steps=(Step("clock", "ok", "both alike"), Step("room", "open", "too short", "wait")),
     )
@@ -129,7 +130,7 @@ def test_doctor_tells_how_good_the_calibration_is(tmp_path, calibration):
 
     assert row(calibration).outcome == "ok"
     weak = row(
-        replace(
+        msgspec.structs.replace(
             calibration,
             steps=(Step("clock", "ok", "both alike"), Step("room", "open", "too short", "wait")),
         )
@@ -164,7 +165,9 @@ def test_run_takes_a_calibration_of_its_rig(tmp_path, calibration, capsys):
     ],
 )
 def test_what_does_not_fit_is_said(take, calibration, change, reason):
-    other = replace(calibration, rig=replace(calibration.rig, **change))
+    other = msgspec.structs.replace(
+        calibration, rig=msgspec.structs.replace(calibration.rig, **change)
+    )
     assert re.search(reason, misfit(other, "", take.rig, take.excitation, take.map, "simulated"))
 
 
@@ -172,14 +175,16 @@ def test_a_fault_a_simulation_and_a_band_that_is_not_carried_are_refused(take, c
     fits = lambda c, kind="simulated", x=take.excitation: misfit(c, "", take.rig, x, take.map, kind)  # noqa: E731
     assert fits(calibration) == ""
     assert "real device" in fits(calibration, "device")
-    bad = replace(
+    bad = msgspec.structs.replace(
         calibration, steps=(Step("order", "fault", "channels 1 and 2 are swapped", "", "swapped"),)
     )
     assert "channels 1 and 2 are swapped" in fits(bad)
-    dull = replace(calibration, sound=replace(SOUND, carried_hz=(2000.0, 4000.0)))
+    dull = msgspec.structs.replace(
+        calibration, sound=msgspec.structs.replace(SOUND, carried_hz=(2000.0, 4000.0))
+    )
     assert "carries 2000 to 4000 Hz" in fits(dull)
     lens = IntrinsicsPart(1, 1, 500.0, 500.0, 1.0, 1.0, (0.0, 0.0, 0.0, 0.0, 0.0), 0.1, 9, 0.9)
-    assert "1 x 1 pixels" in fits(replace(calibration, intrinsics=lens))
+    assert "1 x 1 pixels" in fits(msgspec.structs.replace(calibration, intrinsics=lens))
 
 
 def test_what_was_measured_is_applied(tmp_path, take, calibration):
@@ -196,7 +201,7 @@ def test_what_was_measured_is_applied(tmp_path, take, calibration):
         9,
         0.9,
     )
-    write_calibration(tmp_path / "c.toml", replace(calibration, intrinsics=lens))
+    write_calibration(tmp_path / "c.toml", msgspec.structs.replace(calibration, intrinsics=lens))
     config = Config(DeviceConfig("hall"), calibration=CalibrationConfig(str(tmp_path / "c.toml")))
     rig, correction = apply_calibration(config, take.rig, take.excitation, take.map, "simulated")
     assert (rig.camera.height_m, rig.camera.tilt_deg, rig.camera.roll_deg) == (1.4, 12.0, -1.0)

@@ -4,11 +4,11 @@ import json
 import queue
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as paho
+from msgspec.structs import replace
 from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.core.config import MqttConfig

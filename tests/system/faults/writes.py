@@ -21,6 +21,7 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from edge.core.calibration_file import (
@@ -92,7 +93,7 @@ def _read_config(folder: Path) -> int | None:
 
 def _calibration(folder: Path) -> Write:
     return lambda n: write_calibration(
-        folder / "calibration.toml", dataclasses.replace(_CALIBRATION, created=str(n))
+        folder / "calibration.toml", msgspec.structs.replace(_CALIBRATION, created=str(n))
     )
 
 

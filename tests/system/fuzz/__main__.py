@@ -17,7 +17,7 @@ PARSERS = [
     *(
         "edge.output.messages.commands",
         "edge.core.config",
-        "edge.core.toml_fields",
+        "edge.core.typed",
         "edge.output.page.server",
         "edge.output.messages.homeassistant",
     ),

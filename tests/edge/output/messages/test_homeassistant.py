@@ -17,7 +17,7 @@ import pytest
 from edge.__main__ import SCHEMAS, main
 from edge.core.config import MqttConfig, ZoneConfig, check_zones
 from edge.core.pose import POSTURES
-from edge.core.toml_fields import from_table
+from edge.core.typed import convert
 from edge.output.messages.homeassistant import discovery_message, discovery_topic, removing
 from edge.output.messages.payloads import (
     EventKind,
@@ -263,7 +263,7 @@ def entity_ids(value: Any) -> set[str]:
 
 def test_the_readmes_automations_name_entities_that_there_are() -> None:
     zones = tuple(
-        from_table(ZoneConfig, z) for z in tomllib.loads(readme_block("toml", "[[zones]]"))["zones"]
+        convert(z, ZoneConfig) for z in tomllib.loads(readme_block("toml", "[[zones]]"))["zones"]
     )
     check_zones(zones)
     message = discovery_message(CONFIG, "livingroom", version="0.1.0", source="device", zones=zones)

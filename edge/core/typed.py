@@ -1,0 +1,198 @@
+"""Typed data from outside: TOML and JSON into frozen structs, each mistake as one sentence.
+
+A struct is the only description of what it reads: its types, defaults and, in `Meta`, its limits.
+"""
+
+import difflib
+import json
+import math
+import re
+import tomllib
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+import msgspec
+import tomli_w
+from msgspec import inspect
+
+from edge.core.errors import ConfigError
+
+T = TypeVar("T")
+
+
+class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A struct that refuses a key it does not know."""
+
+
+def convert(raw: Any, kind: type[T], path: str = "") -> T:
+    """Data as TOML or JSON gives it -> `kind`, a struct. path: dotted name of the data, for errors.
+
+    Raises ConfigError that names the key, what was found and what is allowed.
+    """
+    try:
+        for key, value in _not_finite(raw, path):
+            raise ConfigError(f"{key}: found {value}, but a finite number is needed")
+        return msgspec.convert(raw, kind)
+    except msgspec.ValidationError as e:
+        raise ConfigError(_explain(e, raw, kind, path)) from None
+    except (RecursionError, OverflowError) as e:
+        raise ConfigError(f"{path or 'the file'}: nested too deeply, or a number too large") from e
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """The table of a TOML text. Raises ConfigError."""
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as e:
+        raise ConfigError(f"not valid TOML: {e}") from e
+
+
+def parse_json(data: bytes) -> Any:
+    """The value of a JSON text in UTF-8; 640.0 counts as the whole number 640. Raises ConfigError."""
+    try:
+        return _JSON.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
+        raise ConfigError(f"not JSON ({e})") from e
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value
+
+
+_JSON = msgspec.json.Decoder(float_hook=_number)
+
+
+def as_toml(data: dict[str, Any] | msgspec.Struct, heading: list[str]) -> str:
+    """Data as a TOML text for people. heading: lines of comment at the top. None is left out."""
+    text = tomli_w.dumps(_without_none(msgspec.to_builtins(data)))
+    # A position in one line, not in five. No text holds a line break of its own.
+    text = re.sub(
+        r"\[\n\s*((?:[-+.\w]+,\s+)+)\]", lambda m: f"[{' '.join(m[1].split())[:-1]}]", text
+    )
+    return "".join(f"# {line}".rstrip() + "\n" for line in heading) + "\n" * bool(heading) + text
+
+
+def _without_none(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {k: _without_none(v) for k, v in data.items() if v is not None}
+    return [_without_none(v) for v in data] if isinstance(data, list | tuple) else data
+
+
+def _not_finite(raw: Any, path: str) -> Iterator[tuple[str, float]]:
+    if isinstance(raw, float) and not math.isfinite(raw):
+        yield path, raw
+    elif isinstance(raw, dict):
+        for key, value in raw.items():
+            yield from _not_finite(value, _join(path, key))
+    elif isinstance(raw, list):
+        for k, value in enumerate(raw):
+            yield from _not_finite(value, f"{path}[{k}]")
+
+
+def _explain(error: msgspec.ValidationError, raw: Any, kind: Any, path: str) -> str:
+    """msgspec says where and what is wrong; this adds what was found there and what is allowed."""
+    text, _, place = str(error).partition(" - at `$")
+    node, value = inspect.type_info(kind), raw
+    for key, index in re.findall(r"\.(\w+)|\[(\d+|\.\.\.)\]", place):
+        node = _part(node, key or index)
+        path = _join(path, key) if key else f"{path}[{index}]"
+        value = msgspec.UNSET if index == "..." else value[key or int(index)]
+    if key := re.match(r"Object (?:contains unknown|missing required) field `(.*)`", text, re.S):
+        fields = {f.encode_name: f for f in _struct(node).fields}
+        name, at = key[1], _join(path, key[1])
+        if name in fields:
+            return f"{at}: missing, but needed ({_needed(fields[name].type)})"
+        near = difflib.get_close_matches(name, fields, n=1)
+        hint = f"; did you mean {near[0]}?" if near else "."
+        return f"{at}: no such key{hint} Allowed here: {', '.join(fields)}"
+    if value is msgspec.UNSET:
+        return f"{path}: {text}"
+    sentence = _sentence(node, value)
+    return f"{path or 'the file'}: {sentence}"
+
+
+def _part(node: inspect.Type, key: str) -> inspect.Type:
+    for each in _members(node):
+        if isinstance(each, inspect.StructType):
+            return next(f.type for f in each.fields if f.encode_name == key)
+        if isinstance(each, inspect.TupleType):
+            return each.item_types[int(key)]
+        if isinstance(each, inspect.VarTupleType | inspect.ListType):
+            return each.item_type
+        if isinstance(each, inspect.DictType):
+            return each.value_type
+    return inspect.AnyType()
+
+
+def _members(node: inspect.Type) -> list[inspect.Type]:
+    """The types of a union but null, else the type itself; descriptions are taken off."""
+    while isinstance(node, inspect.Metadata):
+        node = node.type
+    types = node.types if isinstance(node, inspect.UnionType) else (node,)
+    return [t for t in types if not isinstance(t, inspect.NoneType)]
+
+
+def _struct(node: inspect.Type) -> inspect.StructType:
+    return next(t for t in _members(node) if isinstance(t, inspect.StructType))
+
+
+def _sentence(node: inspect.Type, value: Any) -> str:
+    first, *others = _members(node)
+    words = [w for t in others if isinstance(t, inspect.LiteralType) for w in t.values]
+    return _found(first, value) + "".join(f", or {json.dumps(w)}" for w in words)
+
+
+def _found(node: inspect.Type, value: Any) -> str:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(node, inspect.LiteralType) and type(value) is type(node.values[0]):
+        near = difflib.get_close_matches(str(value), [str(v) for v in node.values], n=1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        return f"found {value!r:.40}{hint}, allowed: {', '.join(map(repr, node.values))}"
+    if (isinstance(node, inspect.IntType) and type(value) is int) or (
+        isinstance(node, inspect.FloatType) and number
+    ):
+        return f"found {value!r:.40}, allowed: {_range(node)}"
+    if isinstance(node, inspect.TupleType) and isinstance(value, list):
+        return f"found {len(value)} values, but {len(node.item_types)} are needed"
+    if isinstance(node, inspect.VarTupleType | inspect.ListType) and isinstance(value, list):
+        return f"found {len(value)} values, allowed: {node.min_length} to {node.max_length}"
+    if isinstance(node, inspect.StrType) and isinstance(value, str):
+        return f"found {value!r:.40}, but a text of another form is needed"
+    return f"found {_describe(value)}, but {_needed(node)} is needed"
+
+
+def _range(node: inspect.IntType | inspect.FloatType) -> str:
+    if node.ge is None:
+        return f"at most {node.le}"
+    return f"at least {node.ge}" if node.le is None else f"{node.ge} to {node.le}"
+
+
+def _needed(node: inspect.Type) -> str:
+    node = _members(node)[0]
+    if isinstance(node, inspect.LiteralType):
+        return "a text in quotes" if isinstance(node.values[0], str) else "a whole number"
+    names = {
+        inspect.BoolType: "true or false",
+        inspect.IntType: "a whole number",
+        inspect.FloatType: "a number",
+        inspect.StrType: "a text in quotes",
+        inspect.StructType: "a table",
+        inspect.DictType: "a table",
+    }
+    return names.get(type(node), "a list")
+
+
+def _describe(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    kinds = {bool: "truth value", int: "number", float: "number", str: "text"}
+    return f"the {kinds.get(type(value), type(value).__name__)} {value!r:.60}"
+
+
+def _join(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key
