@@ -13,21 +13,18 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import msgspec
 import numpy as np
 import scipy.fft
 
 from edge.core.arrays import Array, ComplexArray, FloatArray
 from edge.core.config import (
     Config,
-    DeviceConfig,
-    LifterConfig,
-    MqttConfig,
-    RuntimeConfig,
-    SourceConfig,
 )
 from edge.core.contracts import AudioPeriod, Frame
 from edge.core.errors import EndOfStreamError, ModelError
 from edge.core.inference.tflite import RUNTIMES, Model
+from edge.core.typed import convert
 from edge.lifting.lifter import MODELS
 from edge.lifting.network_lifter import NetworkLifter
 from edge.sensor.pipeline import Pipeline
@@ -106,15 +103,15 @@ def _compare(form: str, rounds: int, frames: int | None) -> list[PeerRow]:
 
 
 def _plan(form: str, variant: str = "auto", runtime: str = "auto") -> SensorPlan:
-    return make_plan(
-        Config(
-            device=DeviceConfig("bench-peers"),
-            source=SourceConfig("replay", str(DEMO_SESSION), realtime=False),
-            lifter=LifterConfig(kind=form, variant=variant, threads=1),
-            mqtt=MqttConfig(enabled=False),
-            runtime=RuntimeConfig(tflite=runtime),
-        )
-    )
+    source = {"kind": "replay", "path": str(DEMO_SESSION), "realtime": False}
+    tables = {
+        "device": {"id": "bench-peers"},
+        "source": source,
+        "lifter": {"kind": form, "variant": variant, "threads": 1},
+        "mqtt": {"enabled": False},
+        "runtime": {"tflite": runtime},
+    }
+    return make_plan(convert(tables, Config))
 
 
 def _pipeline(plan: SensorPlan) -> Pipeline:
@@ -124,7 +121,8 @@ def _pipeline(plan: SensorPlan) -> Pipeline:
 
 
 def _with_fusion(plan: SensorPlan, runtime: "type[_Torch | _OnnxRuntime]", form: str) -> Pipeline:
-    config = replace(plan.config, lifter=replace(plan.config.lifter, variant="float"))
+    lifter = msgspec.structs.replace(plan.config.lifter, variant="float")
+    config = msgspec.structs.replace(plan.config, lifter=lifter)
     network = runtime(f"lifter_{form}")
     pipeline = _pipeline(replace(plan, config=config))
     assert isinstance(pipeline.lift, NetworkLifter)
