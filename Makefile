@@ -77,7 +77,8 @@ homeassistant-venv:
 	  echo "installing Home Assistant (once)"; \
 	  "$$other" -m venv .venv-homeassistant && \
 	  .venv-homeassistant/bin/pip install -q --disable-pip-version-check \
-	    homeassistant==2025.1.4 paho-mqtt==1.6.1 || echo "It could not be installed: it is not asked"; \
+	    homeassistant==2025.1.4 paho-mqtt==1.6.1 || \
+	  echo "It could not be installed: it is not asked"; \
 	fi
 
 # The playbooks: half a minute of ansible-lint. Python 3.12 or newer.
