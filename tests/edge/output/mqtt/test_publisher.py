@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+import edge.output.mqtt.publisher
 from edge.core.config import MqttConfig
 from edge.output.mqtt.access import PASSWORD_VARIABLE
 from edge.output.mqtt.broker_visit import check
@@ -24,9 +25,10 @@ from tests.support import ROOT
 from tests.support.broker.mosquitto import Authority, Mosquitto, free_port, needs_mosquitto
 from tests.support.broker.relay import Relay
 from tests.support.broker.subscriber import SECRET, Subscriber, config_for, password_file
-from tests.support.waiting import until
+from tests.support.waiting import LIMIT_S, until
 
 pytestmark = needs_mosquitto
+WAITED_S = 4.0  # who waits for the network does so for 5 s and more
 POSE = {"schema": "posekernel.pose/1", "sequence": 1}
 
 
@@ -56,15 +58,12 @@ def publishing(config: MqttConfig, device_id: str = "hall") -> Iterator[MqttPubl
 def test_poses_and_status_arrive(broker: Mosquitto, protocol: int) -> None:
     with Subscriber(broker) as seen:
         with publishing(config_for(broker, protocol=protocol)) as publisher:
-            assert publisher.wait_connected(5.0)
+            assert publisher.wait_connected(LIMIT_S)
             assert publisher.last_error is None
+            online, _ = seen.next("posekernel/hall/status")
             for i in range(50):
                 assert publisher.publish_pose(POSE | {"sequence": i})
-                time.sleep(0.002)
-            online, _ = seen.next("posekernel/hall/status")
-            assert [seen.next("posekernel/hall/pose")[0]["sequence"] for _ in range(50)] == list(
-                range(50)
-            )
+                assert seen.next("posekernel/hall/pose")[0]["sequence"] == i
         offline, _ = seen.next("posekernel/hall/status")
     assert (online["state"], online["source"], online["schema"]) == (
         "online",
@@ -81,7 +80,7 @@ def test_poses_and_status_arrive(broker: Mosquitto, protocol: int) -> None:
 
 def test_status_is_retained_and_poses_are_not(broker: Mosquitto) -> None:
     with Subscriber(broker) as early, publishing(config_for(broker)) as publisher:
-        assert publisher.wait_connected(5.0)
+        assert publisher.wait_connected(LIMIT_S)
         publisher.publish_pose(POSE)
         early.next("posekernel/hall/pose")
         with Subscriber(broker) as late:
@@ -100,16 +99,24 @@ def test_base_topic(broker: Mosquitto) -> None:
         Subscriber(broker) as seen,
         publishing(config_for(broker, base_topic="site/3"), "d") as publisher,
     ):
-        assert publisher.wait_connected(5.0)
+        assert publisher.wait_connected(LIMIT_S)
         publisher.publish_pose(POSE)
         assert seen.next("site/3/d/pose")[0] == POSE
 
 
 def test_stream_resumes_after_the_broker_was_killed(
-    broker: Mosquitto, caplog: pytest.LogCaptureFixture
+    broker: Mosquitto, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.INFO, "edge")
     stop, offered, sent = threading.Event(), [0], [0]
+    pauses_s: list[float] = []
+    delay_s = edge.output.mqtt.publisher._delay_s
+
+    def noted(failures: int, longest_s: float) -> float:
+        pauses_s.append(delay_s(failures, longest_s))
+        return pauses_s[-1]
+
+    monkeypatch.setattr(edge.output.mqtt.publisher, "_delay_s", noted)
 
     def stream(publisher: MqttPublisher) -> None:
         while not stop.wait(0.02):
@@ -117,30 +124,29 @@ def test_stream_resumes_after_the_broker_was_killed(
             offered[0] += 1
 
     with publishing(config_for(broker)) as publisher:
-        assert publisher.wait_connected(5.0)
+        assert publisher.wait_connected(LIMIT_S)
         worker = threading.Thread(target=stream, args=(publisher,))
         worker.start()
         try:
-            for down_s in (0.1, 2.5):
+            for tries in (1, 4):
                 with Subscriber(broker, "posekernel/hall/pose") as seen:
                     seen.next("posekernel/hall/pose")
                 broker.kill()
-                assert until(lambda: not publisher.connected, 1.0)
+                assert until(lambda: not publisher.connected)
                 assert publisher.last_error is not None
-                time.sleep(down_s)
-                dropped = publisher.counters.dropped
-                assert dropped > 0
+                dropped, pauses = publisher.counters.dropped, len(pauses_s)
+                assert until(lambda: publisher.counters.dropped > dropped)
+                assert until(lambda: len(pauses_s) >= pauses + tries)
                 broker.start()
-                began = time.monotonic()
                 with Subscriber(broker, "posekernel/hall/pose") as seen:
-                    seen.next("posekernel/hall/pose", 3.0)
-                assert time.monotonic() - began < 3.0
+                    seen.next("posekernel/hall/pose")
         finally:
             stop.set()
             worker.join()
     assert publisher.counters.published == sent[0]
     assert publisher.counters.published + publisher.counters.dropped == offered[0]
     assert publisher.counters.connections == 3
+    assert max(pauses_s) <= 2.0, "the stream is to resume within 3 s"
     states = [r.message for r in caplog.records if r.name == "edge.output.mqtt.publisher"]
     assert len([s for s in states if s.startswith("connected")]) == 3
     assert all(a != b for a, b in itertools.pairwise(states)), "one line per change"
@@ -153,7 +159,7 @@ def test_offline_messages_are_dropped_not_queued() -> None:
         began = time.monotonic()
         for _ in range(2000):
             assert not publisher.publish_pose(POSE)
-        assert time.monotonic() - began < 1.0
+        assert time.monotonic() - began < WAITED_S
         assert not publisher.wait_connected(0.2)
         assert publisher.counters.dropped == 2000
         assert until(lambda: publisher.last_error)
@@ -164,7 +170,7 @@ def test_offline_messages_are_dropped_not_queued() -> None:
 def test_a_broker_that_stops_reading_costs_bounded_memory_and_no_time(broker: Mosquitto) -> None:
     big = POSE | {"padding": "x" * 100_000}
     with publishing(config_for(broker)) as publisher:
-        assert publisher.wait_connected(5.0)
+        assert publisher.wait_connected(LIMIT_S)
         broker.freeze()
         slowest = 0.0
         for _ in range(300):
@@ -175,17 +181,17 @@ def test_a_broker_that_stops_reading_costs_bounded_memory_and_no_time(broker: Mo
         assert publisher.counters.dropped > 0
         assert publisher._connection is not None
         assert publisher._connection.unsent <= MAX_IN_FLIGHT
-        assert slowest < 0.2
+        assert slowest < WAITED_S
         began = time.monotonic()
         publisher.close()
-        assert time.monotonic() - began < 1.0
+        assert time.monotonic() - began < WAITED_S
         broker.thaw()
 
 
 def test_unsent_messages_of_a_broken_connection_are_counted(broker: Mosquitto) -> None:
     big = POSE | {"padding": "x" * 100_000}
     with publishing(config_for(broker)) as publisher:
-        assert publisher.wait_connected(5.0)
+        assert publisher.wait_connected(LIMIT_S)
         broker.freeze()
         while publisher.publish_pose(big):
             time.sleep(0.001)
@@ -204,9 +210,9 @@ def test_a_broker_that_reads_slowly_makes_poses_few_and_not_old(broker: Mosquitt
         Subscriber(broker) as seen,
         publishing(config_for(broker, port=relay.port)) as publisher,
     ):
-        assert publisher.wait_connected(5.0)
+        assert publisher.wait_connected(LIMIT_S)
         relay.bytes_per_s = 10_000.0
-        deadline, said = time.monotonic() + 30.0, 0
+        deadline, said = time.monotonic() + LIMIT_S, 0
         while publisher.counters.dropped < 20 and time.monotonic() < deadline:
             publisher.publish_pose(POSE | {"sequence": said, "padding": "x" * 3_000})
             said += 1
@@ -225,16 +231,18 @@ def test_a_broker_that_reads_slowly_makes_poses_few_and_not_old(broker: Mosquitt
 
 
 @pytest.mark.parametrize("state", ["connected", "away", "silent"])
-def test_close_takes_less_than_a_second(broker: Mosquitto, state: str) -> None:
+def test_close_waits_for_nobody(broker: Mosquitto, state: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         ports = {"connected": broker.port, "away": free_port(), "silent": silent.getsockname()[1]}
         publisher = MqttPublisher(
             MqttConfig(host="127.0.0.1", port=ports[state]), "hall", source="simulated"
         )
-        assert publisher.wait_connected(1.0) == (state == "connected")
+        assert publisher.wait_connected(LIMIT_S if state == "connected" else 1.0) == (
+            state == "connected"
+        )
         began = time.monotonic()
         publisher.close()
-        assert time.monotonic() - began < 1.0
+        assert time.monotonic() - began < WAITED_S
         publisher.close()
         assert not publisher.publish_pose(POSE)
 
@@ -243,12 +251,12 @@ def test_last_will_when_the_process_is_killed(broker: Mosquitto) -> None:
     program = (
         "import sys, time; from edge.core.config import MqttConfig; from edge.output.mqtt.publisher import MqttPublisher\n"
         "p = MqttPublisher(MqttConfig(host='127.0.0.1', port=int(sys.argv[1])), 'hall', source='device')\n"
-        "assert p.wait_connected(5); time.sleep(60)"
+        "assert p.wait_connected(60); time.sleep(600)"
     )
     with Subscriber(broker) as seen:
         process = subprocess.Popen([sys.executable, "-c", program, str(broker.port)], cwd=ROOT)
         try:
-            assert seen.next("posekernel/hall/status", 20.0)[0]["state"] == "online"
+            assert seen.next("posekernel/hall/status")[0]["state"] == "online"
             process.send_signal(signal.SIGKILL)
             will, _ = seen.next("posekernel/hall/status")
         finally:
@@ -301,7 +309,7 @@ def test_wrong_password_is_mended_without_a_restart(tmp_path: Path) -> None:
     ):
         assert until(lambda: publisher.last_error)
         password_file(tmp_path)
-        assert publisher.wait_connected(5.0)
+        assert publisher.wait_connected(LIMIT_S)
         assert publisher.last_error is None
 
 
@@ -339,7 +347,7 @@ def test_secret_stays_secret(tmp_path: Path, caplog: pytest.LogCaptureFixture) -
         Subscriber(broker, "#", "node", SECRET) as seen,
     ):
         with publishing(replace(config, port=broker.port)) as publisher:
-            assert publisher.wait_connected(5.0)
+            assert publisher.wait_connected(LIMIT_S)
             texts += [repr(publisher), repr(publisher._connection)]
         texts += [payload.decode() for _, payload, _ in seen.drain()]
     texts += [r.getMessage() + str(r.args) + str(r.exc_text) for r in caplog.records]
@@ -359,7 +367,7 @@ def test_a_device_writes_only_below_its_own_id(tmp_path: Path) -> None:
         config = config_for(broker, username="node", password_file=password_file(tmp_path))
         assert check(config, "hall") is None
         with publishing(config) as publisher:
-            assert publisher.wait_connected(5.0)
+            assert publisher.wait_connected(LIMIT_S)
         seen.drain()
         problem = check(config, "kitchen")
         with publishing(config, "kitchen") as publisher:
@@ -383,7 +391,7 @@ def test_two_clients_with_one_id_are_told(
         ]
 
     with publishing(config_for(broker)), publishing(config_for(broker)):
-        assert until(told, 15.0)
+        assert until(told)
     assert "device.id" in told()[0]
 
 
@@ -392,12 +400,12 @@ def test_tls(tmp_path: Path, authority: Authority) -> None:
         config = config_for(broker, tls=True, ca_file=str(authority.certificate), username="node")
         config = replace(config, password_file=password_file(tmp_path))
         with publishing(config) as publisher:
-            assert publisher.wait_connected(5.0), publisher.last_error
+            assert publisher.wait_connected(LIMIT_S), publisher.last_error
             assert publisher.publish_pose(POSE)
             broker.kill()
             assert until(lambda: not publisher.connected)
             broker.start()
-            assert publisher.wait_connected(3.0)
+            assert publisher.wait_connected(LIMIT_S)
         assert publisher.counters.connections == 2
 
 
