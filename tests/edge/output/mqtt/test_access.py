@@ -16,7 +16,7 @@ from edge.output.mqtt.publisher import MqttPublisher
 from tests.support import ROOT
 from tests.support.broker.mosquitto import Authority, Mosquitto, needs_mosquitto
 from tests.support.broker.subscriber import password_file
-from tests.support.waiting import until
+from tests.support.waiting import LIMIT_S, until
 
 pytestmark = needs_mosquitto
 
@@ -102,7 +102,7 @@ def logged(config: Path, caplog: pytest.LogCaptureFixture) -> list[str]:
         caplog.at_level(logging.INFO, "edge"),
         MqttPublisher(loaded.mqtt, loaded.device.id, source="simulated") as publisher,
     ):
-        assert until(lambda: publisher.last_error, 10.0)
+        assert until(lambda: publisher.last_error)
         publisher.wait_connected(1.0)
     lines = [
         r.getMessage()
@@ -119,7 +119,7 @@ def test_the_right_device_gets_in_and_stays_below_its_own_id(
         assert doctors_sentence(site.config(broker), capsys) == ""
         loaded = load_config(site.config(broker))
         with MqttPublisher(loaded.mqtt, "hall", source="simulated") as publisher:
-            assert publisher.wait_connected(10.0), publisher.last_error
+            assert publisher.wait_connected(LIMIT_S), publisher.last_error
             publisher.publish_event({"n": 1})
             assert until(lambda: publisher.outbox.depth == 0)
             assert publisher.last_error is None

@@ -24,7 +24,7 @@ from export.studies.event_delivery import measure
 from tests.support import ROOT
 from tests.support.broker.mosquitto import Mosquitto, needs_mosquitto
 from tests.support.broker.subscriber import SECRET, Subscriber, config_for, password_file
-from tests.support.waiting import until
+from tests.support.waiting import LIMIT_S, until
 
 EVENT = "posekernel/hall/event"
 
@@ -88,8 +88,8 @@ def test_the_whole_program_delivers_after_a_kill_what_it_saw_before(tmp_path: Pa
         broker.kill()
         first = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
         try:
-            assert until((tmp_path / "hall.outbox").exists, 60.0)
-            assert until(lambda: Outbox(tmp_path / "hall.outbox").depth, 10.0)
+            assert until((tmp_path / "hall.outbox").exists)
+            assert until(lambda: Outbox(tmp_path / "hall.outbox").depth)
         finally:
             first.kill()
             first.wait()
@@ -97,7 +97,7 @@ def test_the_whole_program_delivers_after_a_kill_what_it_saw_before(tmp_path: Pa
         with Subscriber(broker, EVENT) as seen:
             second = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
             try:
-                before, after = seen.next(EVENT, 60.0)[0], seen.next(EVENT, 60.0)[0]
+                before, after = seen.next(EVENT)[0], seen.next(EVENT)[0]
             finally:
                 second.kill()
                 second.wait()
@@ -125,7 +125,7 @@ def test_a_new_outbox_that_another_process_is_just_making_is_not_damaged(tmp_pat
 @needs_mosquitto
 def test_at_most_sixteen_are_unacknowledged(tmp_path: Path) -> None:
     with Mosquitto(tmp_path / "b") as broker, publisher(broker, tmp_path / "o") as p:
-        assert p.wait_connected(5.0)
+        assert p.wait_connected(LIMIT_S)
         broker.freeze()
         for n in range(100):
             p.publish_event({"n": n})
@@ -145,7 +145,7 @@ def test_a_denied_event_waits_and_is_one_clear_sentence(
     with Mosquitto(tmp_path / "b", passwords={"node": SECRET}, acl=acl) as broker:
         access = {"username": "node", "password_file": password_file(tmp_path)}
         with publisher(broker, tmp_path / "o", **access) as p:
-            assert p.wait_connected(5.0)
+            assert p.wait_connected(LIMIT_S)
             p.publish_event({"n": 1})
             assert until(lambda: p.last_error)
             assert p.last_error is not None
@@ -172,7 +172,7 @@ def test_the_denial_of_one_message_is_not_that_of_a_later_one_with_its_number(
             assert until(lambda: denied.answered)
             assert connection._client is not None
             connection._client._last_mid -= 1  # after 65,535 messages they come again
-            connection.publish_acknowledged("posekernel/hall/status", b"{}", 5.0)
+            connection.publish_acknowledged("posekernel/hall/status", b"{}", LIMIT_S)
         finally:
             connection.close()
 

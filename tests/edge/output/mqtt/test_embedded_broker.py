@@ -4,7 +4,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import paho.mqtt.client as paho
@@ -18,6 +17,7 @@ from edge.output.mqtt.broker_visit import check
 from edge.output.mqtt.embedded_broker import EmbeddedBroker, Kind, find_mosquitto
 from edge.output.mqtt.publisher import MqttPublisher
 from tests.support import ROOT
+from tests.support.waiting import LIMIT_S, until
 
 KINDS = [
     pytest.param(
@@ -66,27 +66,23 @@ def test_poses_reach_subscribers(kind: Kind, transport: str) -> None:
         client.connect(broker.host, broker.port if transport == "tcp" else broker.websocket_port)
         client.loop_start()
         client.subscribe("posekernel/#", qos=1)
-        assert subscribed.wait(5.0)
+        assert subscribed.wait(LIMIT_S)
         config = MqttConfig(host=broker.host, port=broker.port, protocol=broker.protocol)
         assert check(config) is None
         with MqttPublisher(config, "demo", source="simulated") as publisher:
-            assert publisher.wait_connected(5.0), publisher.last_error
+            assert publisher.wait_connected(LIMIT_S), publisher.last_error
             assert publisher.publish_pose(POSE)
-            assert done.wait(5.0)
+            assert done.wait(LIMIT_S)
         client.disconnect()
         client.loop_stop()
     assert [topic for topic, _ in got[:2]] == ["posekernel/demo/status", "posekernel/demo/pose"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_stops_and_starts_quickly(kind: Kind) -> None:
-    began = time.monotonic()
+def test_starts_and_stops(kind: Kind) -> None:
     with EmbeddedBroker(kind) as broker:
         assert listens(broker.port)
         assert listens(broker.websocket_port)
-        assert time.monotonic() - began < 5.0
-        began = time.monotonic()
-    assert time.monotonic() - began < 3.0
     assert not listens(broker.port)
     assert not listens(broker.websocket_port)
     broker.close()
@@ -117,11 +113,10 @@ def test_no_orphan_when_the_parent_is_killed(how: signal.Signals) -> None:
     program = (
         "import time; from edge.output.mqtt.embedded_broker import EmbeddedBroker\n"
         "b = EmbeddedBroker('mosquitto'); b.start()\n"
-        "print(b._server._process.pid, flush=True); time.sleep(60)"
+        "print(b._server._process.pid, flush=True); time.sleep(600)"
     )
-    root = ROOT
     parent = subprocess.Popen(
-        [sys.executable, "-c", program], cwd=root, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
     assert parent.stdout is not None
     with parent.stdout:
@@ -129,10 +124,7 @@ def test_no_orphan_when_the_parent_is_killed(how: signal.Signals) -> None:
     assert alive(child)
     parent.send_signal(how)
     parent.wait()
-    deadline = time.monotonic() + 5.0
-    while alive(child) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    left = alive(child)
+    left = not until(lambda: not alive(child))
     if left:
         os.kill(child, signal.SIGKILL)
     assert not left

@@ -11,7 +11,7 @@ from edge.output.mqtt.publisher import MqttPublisher
 from export.studies.broker_load import measure_load
 from tests.support.broker.mosquitto import Mosquitto, needs_mosquitto
 from tests.support.broker.subscriber import Subscriber, config_for
-from tests.support.waiting import until
+from tests.support.waiting import LIMIT_S, until
 
 pytestmark = needs_mosquitto
 COMMAND = "posekernel/hall/cmd/sensing"
@@ -30,16 +30,16 @@ def test_a_command_waits_for_a_sensor_that_is_away(tmp_path: Path, session_s: in
     with Mosquitto(tmp_path / "b") as broker:
         config = config_for(broker, session_s=session_s)
         with MqttPublisher(config, "hall", source="simulated") as first:
-            assert first.wait_connected(5.0)
+            assert first.wait_connected(LIMIT_S)
             tell(broker)
-            assert first.commands.get(timeout=5.0).payload == b'{"on": false}'
+            assert first.commands.get(timeout=LIMIT_S).payload == b'{"on": false}'
         tell(broker, '{"on": true}')
         with MqttPublisher(config, "hall", source="simulated") as second:
-            assert second.wait_connected(5.0)
+            assert second.wait_connected(LIMIT_S)
             tell(broker, "{}", "posekernel/hall/cmd/recalibrate")
-            heard = [second.commands.get(timeout=5.0)]
+            heard = [second.commands.get(timeout=LIMIT_S)]
             if session_s:
-                heard.append(second.commands.get(timeout=5.0))
+                heard.append(second.commands.get(timeout=LIMIT_S))
     assert [h.topic.rpartition("/")[2] for h in heard] == ["sensing", "recalibrate"][-len(heard) :]
     assert len(heard) == (2 if session_s else 1)
 
@@ -51,12 +51,12 @@ def test_a_retained_command_is_known_as_one(tmp_path: Path, protocol: int) -> No
         with MqttPublisher(
             config_for(broker, protocol=protocol), "hall", source="simulated"
         ) as publisher:
-            assert publisher.commands.get(timeout=5.0).retained
+            assert publisher.commands.get(timeout=LIMIT_S).retained
             if (
                 protocol == 5
             ):  # with 3.1.1 a broker passes what it was just told on as if it were not retained
                 tell(broker, retain=True)
-                assert publisher.commands.get(timeout=5.0).retained
+                assert publisher.commands.get(timeout=LIMIT_S).retained
 
 
 def test_a_flood_of_commands_is_bounded_and_answers_are_not_commands(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_flood_of_commands_is_bounded_and_answers_are_not_commands(tmp_path: P
         Subscriber(broker, "posekernel/hall/cmd/result") as seen,
         MqttPublisher(config_for(broker, protocol=311), "hall", source="simulated") as publisher,
     ):
-        assert publisher.wait_connected(5.0)
+        assert publisher.wait_connected(LIMIT_S)
         publisher.publish_answer({"n": 1})
         assert seen.next("posekernel/hall/cmd/result")[0] == {"n": 1}
         for n in range(40):
@@ -80,12 +80,12 @@ def test_poses_are_limited_and_counted(tmp_path: Path) -> None:
         with MqttPublisher(
             config_for(broker, pose_rate_hz=10.0), "hall", source="simulated"
         ) as publisher:
-            assert publisher.wait_connected(5.0)
+            assert publisher.wait_connected(LIMIT_S)
             began = time.monotonic()
             sent = 0
             while (
                 sent < 3 or publisher.counters.limited <= 50
-            ) and time.monotonic() < began + 60.0:
+            ) and time.monotonic() < began + LIMIT_S:
                 sent += publisher.publish_pose({"sequence": 1})
                 time.sleep(0.002)
             elapsed = time.monotonic() - began

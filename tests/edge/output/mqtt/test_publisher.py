@@ -134,9 +134,9 @@ def test_stream_resumes_after_the_broker_was_killed(
                 broker.kill()
                 assert until(lambda: not publisher.connected)
                 assert publisher.last_error is not None
-                dropped, pauses = publisher.counters.dropped, len(pauses_s)
-                assert until(lambda: publisher.counters.dropped > dropped)
-                assert until(lambda: len(pauses_s) >= pauses + tries)
+                dropped, tried = publisher.counters.dropped, len(pauses_s)
+                assert until(lambda n=dropped: publisher.counters.dropped > n)
+                assert until(lambda n=tried + tries: len(pauses_s) >= n)
                 broker.start()
                 with Subscriber(broker, "posekernel/hall/pose") as seen:
                     seen.next("posekernel/hall/pose")
