@@ -1,8 +1,8 @@
-"""How a room's response drifts: gain g and offset d per pair, stretch a for all, y_p(t) = g_p
-h0_p(t + d_p + a t).
+"""How an empty-room response h0 drifts: y_p(t) = g_p h0_p(t + d_p + a t), with gain g and offset d
+per pair p, and one stretch a for all.
 
-Warming air stretches time, converters and clocks jitter, levels move. Gauss-Newton on analytic
-signals, a few steps per period.
+Warmer air stretches time, converters and clocks jitter, levels move. The fit is Gauss-Newton on
+analytic signals, a few steps per period.
 """
 
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from edge.core.arrays import Array, ComplexArray, IntArray
 from edge.core.jit import kernel
 from edge.sound.interpolation import Taps, interpolate_at, interpolation_taps
 
-# The interpolation's half width: nearer to the end the warped response would be made of what was
-# never recorded.
+# Half width of the interpolation: nearer to the end the warped response would be made of samples
+# that were never recorded.
 _EDGE_SAMPLES = 6
 
 
@@ -28,18 +28,18 @@ class Warp:
 
 
 @dataclass(frozen=True, eq=False)
-class Late:
-    """What a room's response gains beside being warped: gain + slope (stretch - at), each (P, T).
-    See aliased_tail.py.
+class LateChange:
+    """By how much late reverberation changes a room's response (late_reverberation.py), linear near
+    one stretch: value + slope (stretch - this one), each (P, T).
     """
 
-    gain: ComplexArray
+    value: ComplexArray
     slope: ComplexArray
-    at: float
+    stretch: float
 
-    def under(self, stretch: float) -> ComplexArray:
-        """(P, T), for a stretch near `at`."""
-        return self.gain + self.slope * np.float32(stretch - self.at)
+    def at(self, stretch: float) -> ComplexArray:
+        """(P, T), for a stretch near `self.stretch`."""
+        return self.value + self.slope * np.float32(stretch - self.stretch)
 
 
 def identity(pairs: int) -> Warp:
@@ -56,8 +56,8 @@ def inverse(warp: Warp) -> Warp:
 
 
 def warped(room: ComplexArray, warp: Warp) -> ComplexArray:
-    """The room's response (P, T) as it sounds under this drift: (P, T) complex64, NaN where it was
-    never recorded.
+    """The room's response (P, T) under this drift: (P, T) complex64, NaN where it was never
+    recorded.
     """
     out = np.empty_like(room)
     _warped(room, warp.gain, warp.offset, warp.stretch, interpolation_taps()[0], out)
@@ -70,15 +70,14 @@ def fit(
     length: IntArray,
     start: Warp,
     steps: int,
-    late: Late | None = None,
+    late: LateChange | None = None,
 ) -> Warp:
     """The drift that takes `room` to `live` (P, T) over the first `length` (P,) samples, found from
     `start`.
 
-    late: what the stretch does to the room beside stretching it.
-
-    Samples weigh in proportion to their time squared, against spherical spreading: otherwise the
-    direct sound, which tells nothing about the stretch, decides alone.
+    late: what the stretch changes beside stretching the room. Samples are weighted with their time
+    squared, against spherical spreading: otherwise the direct sound, which says nothing about the
+    stretch, would decide alone.
     """
     pairs = len(room)
     warp = start
@@ -86,7 +85,7 @@ def fit(
     taps = interpolation_taps()
     model, slope, at = room, np.empty((pairs, 0), np.complex64), 0.0
     if late is not None:
-        model, slope, at = room + late.gain, late.slope, late.at
+        model, slope, at = room + late.value, late.slope, late.stretch
     for _ in range(steps):
         drift = (warp.gain, warp.offset, warp.stretch)
         _products(live, model, *drift, slope, warp.stretch - at, length, taps[0], taps[1], products)
@@ -100,8 +99,8 @@ def fit(
 def fit_from_afar(
     live: ComplexArray, room: ComplexArray, length: IntArray, direct_samples: float, steps: int
 ) -> Warp:
-    """As `fit` with no start: far from the truth the phase is ambiguous late but not early, so the
-    part fitted grows.
+    """As `fit` without a start: far from the truth the phase is ambiguous late but not early, so the
+    fitted part grows.
 
     direct_samples: latest time of arrival of the direct sound [samples].
     """
@@ -179,30 +178,25 @@ def _products(
 
 @kernel
 def _solve(products: Array, step: Array) -> None:
-    """The step (2 P + 1,) that the inner products ask for: gain and offset of each pair, then the
-    stretch that all share.
+    """Gauss-Newton step (2 P + 1,): gain and offset of each pair, then the stretch.
 
-    A pair's two unknowns meet the others' in the stretch alone: they are eliminated pair by pair.
+    The pairs have only the stretch in common, so gain and offset are eliminated pair by pair.
     """
     pairs = products.shape[0]
     whole, right = 0.0, 0.0
     for p in range(pairs):
         whole += products[p, 2, 2]
         right += products[p, 2, 3]
-    whole = _firm(whole)
+    whole = _regularised(whole)
     for p in range(pairs):
         m = products[p]
-        a, b, d = _firm(m[0, 0]), m[0, 1], _firm(m[1, 1])
+        a, b, d = _regularised(m[0, 0]), m[0, 1], _regularised(m[1, 1])
         determinant = a * d - b * b
-        # What the pair would take per unit of stretch, and without any.
-        m[3, 0], m[3, 1] = (
-            (d * m[0, 2] - b * m[1, 2]) / determinant,
-            (a * m[1, 2] - b * m[0, 2]) / determinant,
-        )
-        step[2 * p], step[2 * p + 1] = (
-            (d * m[0, 3] - b * m[1, 3]) / determinant,
-            (a * m[1, 3] - b * m[0, 3]) / determinant,
-        )
+        # The pair's gain and offset per unit of stretch, and without any.
+        m[3, 0] = (d * m[0, 2] - b * m[1, 2]) / determinant
+        m[3, 1] = (a * m[1, 2] - b * m[0, 2]) / determinant
+        step[2 * p] = (d * m[0, 3] - b * m[1, 3]) / determinant
+        step[2 * p + 1] = (a * m[1, 3] - b * m[0, 3]) / determinant
         whole -= m[3, 0] * m[0, 2] + m[3, 1] * m[1, 2]
         right -= step[2 * p] * m[0, 2] + step[2 * p + 1] * m[1, 2]
     stretch = right / whole
@@ -213,6 +207,6 @@ def _solve(products: Array, step: Array) -> None:
 
 
 @kernel
-def _firm(diagonal: float) -> float:
-    """Kept away from 0, where nothing was heard."""
+def _regularised(diagonal: float) -> float:
+    """Not 0, also where nothing was heard."""
     return diagonal * (1.0 + 1e-9) if diagonal > 0.0 else diagonal + 1.0

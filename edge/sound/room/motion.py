@@ -1,21 +1,19 @@
-"""Whether somebody moves: echoes that come and go in range, which those of a room do not."""
+"""Whether somebody moves: then echoes come and go in range, which those of the room do not."""
 
 import numpy as np
-import numpy.typing as npt
 
-from edge.core.arrays import Array, ComplexArray, IntArray
+from edge.core.arrays import Array, BoolArray, ComplexArray, IntArray
 from edge.core.jit import kernel
 
-# A body's echo that moves by this range leaves the place where it was heard; breathing moves it by
-# a twentieth of that.
+# An echo that moves by this range has left its place; breathing moves it by a twentieth of that.
 MOTION_M = 0.1
 # The live echoes are compared with those of the last seconds.
 _MOTION_S = 5.0
 # A pooled level (not energy) that rises or falls by this ratio came or went: breathing and
 # interference change it by less.
 _CHANGE = 2.0
-# The change must be this many times the noise's level as well; noise alone changes a pooled level
-# by about half of its own.
+# The change must also be this many times the noise's level; noise alone changes a pooled level by
+# about half of its own.
 _ABOVE_NOISE = 2.5
 # Share of the audible energy that must come or go before the body counts as moving: more than a
 # hand, less than a walk.
@@ -23,8 +21,8 @@ _MOVED_SHARE = 0.2
 
 
 class Motion:
-    """Tells a body that moves in range from one that keeps its place and from noise, by levels,
-    which are deaf to phases.
+    """Tells a body that moves in range from one that keeps still and from noise, by levels without
+    phase.
     """
 
     def __init__(self, width_samples: int) -> None:
@@ -33,17 +31,17 @@ class Motion:
         self._before: Array | None = None
 
     def forget(self) -> None:
-        """Compare with nothing that was heard so far."""
+        """Start anew."""
         self._before = None
 
-    def stays(
+    def static_part(
         self, body: ComplexArray, heard_from: IntArray, elapsed_s: float
-    ) -> npt.NDArray[np.bool_] | None:
-        """What the body adds to one period (P, T) -> True where no echo came or went in the last
-        seconds; None: nobody moved.
+    ) -> BoolArray | None:
+        """Pose kernels of one period (P, T) -> True where no echo came or went in the last seconds;
+        None: nobody moved.
 
-        heard_from: (P,) first sample that can hold a body; before it, what is left of the direct
-        sound comes and goes.
+        heard_from: (P,) first sample that can hold a body; before it, the rest of the direct sound
+        comes and goes.
         """
         now = np.empty(body.shape)
         _pooled(body, self._width // 2, now)

@@ -1,5 +1,5 @@
-"""The file of a learned empty room (.npz): the room, when it was learned, and the rig and signal
-that it belongs to.
+"""The file of a learned empty room (.npz): the room, when it was learned, the rig and signal that it
+belongs to, and what is known of its late reverberation.
 """
 
 import io
@@ -11,18 +11,39 @@ import numpy as np
 from edge.core.arrays import Array, ComplexArray
 from edge.core.errors import ConfigError, OtherSignalError
 from edge.core.files import write_whole
+from edge.core.rig import Rig
+from edge.sound.room.late_reverberation import LateReverberation
 
 _FORMAT = "posekernel-background-1"
 _OF_THE_SIGNAL = ("sample_rate_hz", "band_hz", "window_samples", "period_s")
 _ADDED = ("period_s",)  # not in files of older releases
 
 
-def write(
+def identity(
+    rig: Rig,
+    sample_rate_hz: float,
+    band_hz: tuple[float, float],
+    window_samples: int,
+    period_s: float | None,
+) -> dict[str, Array]:
+    """What a saved room must have in common with the rig and the signal that load it."""
+    return {
+        "speakers_m": np.asarray(rig.speakers, np.float64),
+        "mics_m": np.asarray(rig.mics, np.float64),
+        "pairs": np.asarray(rig.pairs, np.float64),
+        "sample_rate_hz": np.array(sample_rate_hz),
+        "band_hz": np.array(band_hz, np.float64),
+        "window_samples": np.array(float(window_samples)),
+        "period_s": np.array(np.nan if period_s is None else period_s),
+    }
+
+
+def save(
     path: Path,
     room: ComplexArray,
     learned_utc_s: float,
-    fingerprint: dict[str, Array],
-    more: dict[str, Any],
+    identity: dict[str, Array],
+    late: LateReverberation | None,
 ) -> None:
     """Write it, whole or not at all. Raises ConfigError when it cannot be written; a file that was
     there before then stays.
@@ -31,8 +52,8 @@ def write(
         "format": _FORMAT,
         "room": room,
         "learned_utc_s": learned_utc_s,
-        **fingerprint,
-        **more,
+        **identity,
+        **({} if late is None else late.state()),
     }
     file = io.BytesIO()
     np.savez(file, **content)
@@ -44,10 +65,14 @@ def write(
         ) from e
 
 
-def read(
-    path: Path, shape: tuple[int, int], fingerprint: dict[str, Array]
-) -> tuple[ComplexArray, float, dict[str, Any]]:
-    """Room of this shape, UTC seconds at which it was learned, and all that is in the file.
+def load(
+    path: Path,
+    shape: tuple[int, int],
+    identity: dict[str, Array],
+    late: LateReverberation | None,
+) -> tuple[ComplexArray, float]:
+    """The room (P, T) of this shape and the UTC seconds at which it was learned; `late` gets what
+    the file knows of it.
 
     Raises ConfigError when it cannot be read or belongs to another rig, OtherSignalError to another
     signal.
@@ -57,46 +82,47 @@ def read(
             data = {name: np.asarray(file[name]) for name in file.files}
         if str(data["format"]) != _FORMAT:
             raise ValueError(f"its format is {data['format']}, {_FORMAT} is needed")
-        room, learned_utc_s = (
-            np.ascontiguousarray(data["room"], np.complex64),
-            float(data["learned_utc_s"]),
-        )
+        room = np.ascontiguousarray(data["room"], np.complex64)
+        learned_utc_s = float(data["learned_utc_s"])
     except Exception as e:  # numpy, zipfile and tokenize raise a dozen kinds on a damaged file
         raise ConfigError(
             f"{path}: not an empty room saved by posekernel ({e}); record one with nobody in view"
         ) from e
-    for name, needed in fingerprint.items():
+    for name, needed in identity.items():
         found = data.get(name)
         if found is None and name in _ADDED:
             continue
-        if (
-            found is None
-            or found.shape != needed.shape
-            or found.dtype.kind not in "biuf"
-            or not np.allclose(found, needed, atol=1e-6, equal_nan=True)
-        ):
+        if found is None or not _equal(found, needed):
             wrong = OtherSignalError if name in _OF_THE_SIGNAL else ConfigError
             raise wrong(
-                f"{path}: the saved empty room has {name} {_short(found)}, {_short(needed)} is needed; "
-                "remove the file: the room is learned anew while nobody is in view"
+                f"{path}: the saved empty room has {name} {_short(found)}, {_short(needed)} is "
+                "needed; remove the file: the room is learned anew while nobody is in view"
             )
     if room.shape != shape or not np.isfinite(room.view(np.float32)).all():
-        raise damaged(path)
-    return room, learned_utc_s, data
+        raise _damaged(path)
+    if late is not None:
+        try:
+            late.restore(data, room)
+        except ValueError as e:
+            raise _damaged(path, f" ({e})") from e
+    return room, learned_utc_s
 
 
-def damaged(path: Path, why: Exception | None = None) -> ConfigError:
-    """The error of a file whose content makes no sense."""
+def _equal(found: Array, needed: Array) -> bool:
+    return (
+        found.shape == needed.shape
+        and found.dtype.kind in "biuf"
+        and np.allclose(found, needed, atol=1e-6, equal_nan=True)
+    )
+
+
+def _damaged(path: Path, why: str = "") -> ConfigError:
     return ConfigError(
-        f"{path}: the saved empty room is damaged{f' ({why})' if why else ''}; record one with nobody in view"
+        f"{path}: the saved empty room is damaged{why}; record one with nobody in view"
     )
 
 
 def _short(a: Array | None) -> str:
-    return (
-        "none"
-        if a is None
-        else np.array2string(np.asarray(a), precision=4, threshold=12, edgeitems=2).replace(
-            "\n", ""
-        )
-    )
+    if a is None:
+        return "none"
+    return np.array2string(a, precision=4, threshold=12, edgeitems=2).replace("\n", "")

@@ -14,7 +14,7 @@ from edge.sensor.loops import offline_poses
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.plan import make_plan
 from edge.sound.room.background import FIRST_PERIODS, Background
-from edge.sound.room.late_reverberation import AliasedTail
+from edge.sound.room.late_reverberation import LateReverberation
 from edge.sources.session.reader import DEMO_SESSION
 from tests.support.signal_scene import db, hundreds_of_steps, ring
 
@@ -135,7 +135,7 @@ def test_nothing_is_learned_of_the_air_while_somebody_is_there():
             True,
             FIRST_ARRIVAL_S,
         )
-    assert made._tail.state() == {}
+    assert made._drift.late.state() == {}
 
 
 @hundreds_of_steps
@@ -282,12 +282,12 @@ def test_an_empty_room_is_followed_at_any_pace(apart_s):
 
 
 def test_a_silent_room_teaches_nothing_and_breaks_nothing():
-    tail = AliasedTail(2, 64, 160.0)
+    late = LateReverberation(2, 64, 160.0)
     silent = np.zeros((2, 64), np.complex64)
     for _ in range(3):
-        tail.observe(silent, silent, 0)
-    change = tail.change(1e-4)
-    assert change is None or not change.gain.any()
+        late.observe(silent, silent, 0)
+    change = late.change(1e-4)
+    assert change is None or not change.value.any()
 
 
 @pytest.mark.slow

@@ -3,7 +3,6 @@ All else is a finding.
 """
 
 import contextlib
-import dataclasses
 import io
 import json
 import shutil
@@ -25,8 +24,8 @@ from edge.output.messages.homeassistant import removing
 from edge.output.messages.payloads import encode
 from edge.output.mqtt.outbox import Outbox
 from edge.output.page.server import _Handler
-from edge.sound.room.background import Background
-from edge.sound.room.late_reverberation import AliasedTail
+from edge.sound.room import saved_room
+from edge.sound.room.late_reverberation import LateReverberation
 from edge.sources.session.dataset import _array
 from edge.sources.session.reader import (
     _load_array,
@@ -108,22 +107,10 @@ def faults(data: bytes) -> None:
         _load_faults(_file(data), 100)
 
 
-@dataclasses.dataclass
-class _Room(Background):
-    """Only what reading a saved room needs."""
-
-    def __init__(self) -> None:
-        self._shape, self._tail = (2, 8), AliasedTail(2, 8, 20.0)
-
-    def _fingerprint(self):  # type: ignore[no-untyped-def]
-        return {"rate": np.array([16000.0])}
-
-
 def background(data: bytes) -> None:
-    room = _Room()
-    room._motion = type("Motion", (), {"forget": lambda self: None})()
+    late = LateReverberation(2, 8, 20.0)
     with contextlib.suppress(PosekernelError):
-        room.load(_file(data))
+        saved_room.load(_file(data), (2, 8), {"rate": np.array([16000.0])}, late)
 
 
 class _Request:
