@@ -1,5 +1,5 @@
-"""A body of capsules around BODY_25 joints: the acoustic surface where joints are known but no mesh
-is fitted.
+"""A body of capsules around BODY_25 joints: the acoustic surface where joints are known and no mesh
+is.
 """
 
 import numpy as np
@@ -12,8 +12,8 @@ from export.acoustics.surface import Surface
 # Segment lengths over stature (Drillis and Contini 1966): how tall a person with these bones would
 # be.
 _STATURE_BONES = (
-    (1, 8, 0.288), (9, 10, 0.245), (12, 13, 0.245), (10, 11, 0.246), (13, 14, 0.246), (2, 3, 0.186), (5, 6, 0.186),
-    (3, 4, 0.146), (6, 7, 0.146),
+    (1, 8, 0.288), (9, 10, 0.245), (12, 13, 0.245), (10, 11, 0.246), (13, 14, 0.246),
+    (2, 3, 0.186), (5, 6, 0.186), (3, 4, 0.146), (6, 7, 0.146),
 )  # fmt: skip
 # Radii over stature, from the girths of a 1.75 m adult of medium build.
 _UPPER_ARM, _FOREARM, _HAND = 0.027, 0.021, 0.016
@@ -37,8 +37,8 @@ def capsules_from_joints(joints: npt.ArrayLike, build: float = 1.0) -> Array:
     """Capsules (C, 7) x0 y0 z0 x1 y1 z1 radius [m] around joints (15, 3) or (25, 3) in any
     right-handed frame.
 
-    build: girth relative to a medium build. Joints of limbs, head and feet may be NaN: limbs are
-    then left out, the head and the feet placed by the trunk and the shanks. Raises ValueError where
+    build: girth relative to a medium build. Joints of limbs, head and feet may be NaN: such limbs
+    are left out, head and feet are placed by the trunk and the shanks. Raises ValueError where
     shoulders or hips are unknown.
     """
     j = np.full((25, 3), np.nan)
@@ -86,10 +86,10 @@ def capsules_from_joints(joints: npt.ArrayLike, build: float = 1.0) -> Array:
 def capsule_surface(
     capsules: Array, spacing_m: float, rough_m: float, rng: np.random.Generator
 ) -> Surface:
-    """Outer surface of capsules (C, 7) as patches; what lies inside another capsule is dropped.
+    """Outer surface of capsules (C, 7) as patches, without those inside another capsule.
 
-    rough_m: RMS height of folds and bumps (clothing: 4-6 mm), a texture fixed to each capsule and
-    drawn from `rng`: the same generator state gives the same clothes in another pose.
+    rough_m: RMS height of folds and bumps (clothing: 4-6 mm), a texture fixed to each capsule. The
+    same state of `rng` gives the same clothes in another pose.
     """
     if spacing_m <= 0.0:
         raise ValueError(f"patch spacing is {spacing_m} m: it must be positive")
@@ -134,7 +134,7 @@ class _Body:
         self.capsules: list[Array] = []
 
     def add(self, start: Array, end: Array, radius: float, girth: bool = True) -> None:
-        """radius: over stature. Ends that are unknown add nothing."""
+        """radius: over stature. An unknown end adds nothing."""
         if np.isfinite(start).all() and np.isfinite(end).all():
             self.capsules.append(
                 np.array([*start, *end, radius * self.height * (self.build if girth else 1.0)])
@@ -184,7 +184,9 @@ def _unit(v: Array) -> Array:
 def _capsule_surface(
     caps: Array, spacing: float, amplitude: float, waves: Array, out: Array
 ) -> int:
-    """Rings around each capsule's axis, from pole to pole; each ring shifted by the golden angle."""
+    """Rings around each capsule's axis, from pole to pole; each ring shifted by the golden
+    angle.
+    """
     n = 0
     for k in range(caps.shape[0]):
         ux, uy, uz = caps[k, 3] - caps[k, 0], caps[k, 4] - caps[k, 1], caps[k, 5] - caps[k, 2]

@@ -1,8 +1,7 @@
-"""Which way loudspeakers send and microphones hear best: first-order patterns, the same at all
-frequencies of a band.
+"""Directivity of loudspeakers and microphones: first-order patterns, the same at all frequencies.
 
-Small drivers in a case lie between a sphere and a cardioid at 2-7.5 kHz. What depends on frequency
-alone is in the responses that `recording` draws.
+Small drivers in a case lie between a sphere and a cardioid at 2-7.5 kHz. The frequency response is
+drawn in `simulate.electronics`.
 """
 
 from dataclasses import dataclass
@@ -17,26 +16,26 @@ AIM_SPREAD = 0.5  # of a unit vector: about 30 degrees off where the camera look
 
 @dataclass(frozen=True, eq=False)
 class Directivity:
-    """speakers (S, 3), mics (M, 3): the axis of each, as long as its pattern is strong: 0 a sphere,
-    1 a cardioid.
+    """speakers (S, 3), mics (M, 3): the axis of each. Its length is the strength of the pattern: 0
+    is a sphere, 1 a cardioid.
     """
 
     speakers: Array
     mics: Array
 
     def turned(self, rotation: Array) -> "Directivity":
-        """The same in another frame: a -> rotation @ a."""
+        """The same in another frame, axis -> rotation @ axis."""
         return Directivity(self.speakers @ rotation.T, self.mics @ rotation.T)
 
 
 def omnidirectional(speakers: Array, mics: Array) -> Directivity:
-    """Spheres for devices (S, 3), (M, 3)."""
+    """Spheres, for speakers (S, 3) and microphones (M, 3)."""
     return Directivity(np.zeros((len(speakers), 3)), np.zeros((len(mics), 3)))
 
 
 def sample_directivity(rng: Rng, forward: Array, speakers: int, mics: int) -> Directivity:
-    """Speakers that roughly look along the unit vectors `forward`, (3,) or (speakers, 3), and the
-    microphones of one board.
+    """Random patterns of speakers that point roughly along the unit vectors `forward`, (3,) or
+    (speakers, 3), and of the microphones of one board.
     """
     aims = forward + AIM_SPREAD * rng.normal(size=(speakers, 3))
     sent = (
@@ -51,8 +50,8 @@ def sample_directivity(rng: Rng, forward: Array, speakers: int, mics: int) -> Di
 
 
 def pattern_gain(axis: Array, towards: Array) -> Array:
-    """Pressure relative to that on the axis (...,); axis (..., 3) as in `Directivity`, towards
-    (..., 3) of any length [m].
+    """Pressure (...,) relative to that on the axis. axis: (..., 3) as in `Directivity`. towards:
+    directions (..., 3) of any length.
     """
     strength = np.linalg.norm(axis, axis=-1)
     cosine = (axis * towards).sum(axis=-1) / np.maximum(np.linalg.norm(towards, axis=-1), 1e-9)

@@ -1,12 +1,12 @@
-"""What a body does to the reverberation beyond the paths that are computed one by one.
+"""What a body changes in the late reverberation: the paths with more wall reflections than are
+computed one by one.
 
-Sound that has met walls more often than that still meets the body: from an image of the loudspeaker
-at r1 it goes on to an image of the microphone at r2, as one arrival of amplitude g1 g2 / (r1 r2)
-sqrt(sigma / 4 pi), where sigma is the body's cross-section. Where each arrival comes and when is
-geometry; its sign and strength, which the body's shape decides, are drawn. An opaque body scatters
-its silhouette twice, once as echo and once as the shadow that interferes with what would have
-passed (the extinction paradox), so sigma is twice the silhouette; the few shadows are strong, hence
-the heavy tail of the draws.
+Each is one arrival, from an image of the loudspeaker at r1 to an image of the microphone at r2, of
+amplitude g1 g2 / (r1 r2) sqrt(sigma / 4 pi), where sigma is the body's scattering cross-section.
+Its time follows from geometry. Its sign and strength depend on the body's shape and are drawn. An
+opaque body removes twice its silhouette from the sound field, as echo and as shadow (the extinction
+paradox), so sigma is twice the silhouette. Shadows are few and strong, hence the heavy-tailed
+distribution.
 """
 
 import numpy as np
@@ -18,16 +18,15 @@ from export.acoustics.shoebox import Images, Room, wall_images
 from export.acoustics.surface import Float32Array
 
 LONGEST_PATH_M = 28.0  # 80 ms: with 60 dB of decay in 0.3 s what comes later is 16 dB down
-# arrivals kept per metre of path, 4 or more in the shortest pulse; the many late ones are thinned
-# to it
+# Arrivals kept per metre of path, at least 4 in the shortest pulse; the many late ones are thinned.
 DENSITY_PER_M = 150.0
 LEVEL_SPREAD_DB = 6.0
 _FREEDOM = 4.0  # of Student's t
 
 
 class LateTail:
-    """The tail of one room. Its random part is drawn once: the tail moves with the body and stands
-    still with it.
+    """The tail of one room. Its random part is drawn once, so it changes only when the body
+    moves.
     """
 
     def __init__(
@@ -40,10 +39,7 @@ class LateTail:
         longest_path_m: float = LONGEST_PATH_M,
     ) -> None:
         """after_order: reflections in all up to which paths are computed elsewhere. level_db: None
-        draws it, 0 +/- 6 dB.
-
-        The spread stands for what a shoebox with smooth walls does not know: how well its furniture
-        mixes the field.
+        draws it, 0 +/- 6 dB; the spread stands for how well furniture mixes the field.
         """
         images = _images_within(room, longest_path_m)
         distance = np.linalg.norm(images.of(room.centre) - room.centre, axis=1)
@@ -52,8 +48,7 @@ class LateTail:
         first, second, keep = [], [], []
         for i, r1 in enumerate(distance):
             count = int(np.searchsorted(distance, longest_path_m - r1))
-            # Two boxes' worth of images at r1 and r2 from the middle: density of r1 + r2, from 4 pi
-            # r^2 / V each.
+            # Images lie around the middle with a density of 4 pi r^2 / V; this is that of r1 + r2.
             density = 16.0 * np.pi**2 * (r1 + distance[:count]) ** 5 / (30.0 * room.volume_m3**2)
             chance = np.minimum(1.0, DENSITY_PER_M / np.maximum(density, 1e-9))
             late = (images.orders[:count] + images.orders[i] > after_order) & (
@@ -90,9 +85,9 @@ class LateTail:
     ) -> None:
         """Add the tail's impulses to `buffer` (M, L).
 
-        speaker (3,), mics (M, 3), anchors (A, 3): the room's own frame, m; each arrival goes by way
-        of one of the anchors, points of the body such as its joints. aims: axes (3,) of the speaker
-        and of the board of microphones, as in `Directivity`.
+        speaker (3,), mics (M, 3), anchors (A, 3): the room's own frame [m]. Each arrival passes one
+        of the anchors, points of the body such as its joints. aims: axes (3,) of the speaker and of
+        the microphones' board, as in `Directivity`.
         """
         anchor = anchors[(self._anchor * len(anchors)).astype(np.int64)]
         images = self._speaker_images.of(speaker)

@@ -1,12 +1,12 @@
-"""Physical optics in the time domain: what a lit surface sends to microphones, echo and shadow in
-one sum.
+"""Physical optics in the time domain: the sound that a surface scatters to microphones, echo and
+shadow in one sum.
 
 k(t) = 1/(2 pi c) d/dt  sum over lit patches of  cos(theta_rx) area / (r1 r2)  delta(t - (r1 + r2) /
 c)
 
-Delays are deposited with linear interpolation on an oversampled grid that is one excitation period
-long and wraps around, so a spectrum taken from it is that of the periodic steady state. Amplitudes
-are relative to the direct sound at 1 m.
+Arrivals are added with linear interpolation to an oversampled buffer that is one excitation period
+long and wraps around, so its spectrum is that of the periodic steady state. Amplitudes are relative
+to the direct sound at 1 m.
 """
 
 from dataclasses import dataclass
@@ -23,9 +23,7 @@ from export.acoustics.surface import Float32Array, Surface, visibility
 
 @dataclass(frozen=True)
 class PeriodGrid:
-    """The time grid of one excitation period. sample_rate_hz: Hz. period_samples: N. band_hz: where
-    responses are kept.
-    """
+    """The time grid of one excitation period of `period_samples` N. band_hz: of the responses."""
 
     sample_rate_hz: int
     period_samples: int
@@ -41,22 +39,22 @@ class PeriodGrid:
 
     @property
     def oversampling(self) -> int:
-        """Deposits per sample: sixteen per period of the highest frequency keep an arrival's
+        """Buffer entries per sample: sixteen per cycle of the highest frequency keep an arrival's
         interpolation error below 1 %.
         """
         return max(1, int(np.ceil(16.0 * self.band_hz[1] / self.sample_rate_hz)))
 
     @property
     def deposit_rate_hz(self) -> float:
-        """Rate of the deposit buffers [Hz]."""
+        """Rate of the buffers [Hz]."""
         return float(self.sample_rate_hz * self.oversampling)
 
     def patch_spacing_m(self, speed_of_sound_m_s: float) -> float:
-        """Patches no coarser than a third of the shortest wavelength [m]."""
+        """A third of the shortest wavelength [m]: patches must not be coarser."""
         return speed_of_sound_m_s / self.band_hz[1] / 3.0
 
     def buffer(self, channels: int) -> Float32Array:
-        """Empty deposits (channels, N * oversampling)."""
+        """An empty buffer (channels, N * oversampling)."""
         return np.zeros((channels, self.period_samples * self.oversampling), np.float32)
 
     @cached_property
@@ -66,8 +64,8 @@ class PeriodGrid:
 
     @cached_property
     def band_gain(self) -> Float32Array:
-        """1 inside the band, cosine-squared skirts outside it, 0 at the Nyquist frequency, (N // 2
-        + 1,).
+        """Gain (N // 2 + 1,): 1 inside the band, cosine-squared edges outside it, 0 at the Nyquist
+        frequency.
         """
         (lo, hi), f, nyquist = self.band_hz, self.frequencies_hz, self.sample_rate_hz / 2.0
         rise = np.clip((f - 0.5 * lo) / (0.5 * lo), 0.0, 1.0)
@@ -78,7 +76,7 @@ class PeriodGrid:
         return np.asarray(gain, np.float32)
 
     def impulse_spectrum(self, buffer: Float32Array) -> ComplexArray:
-        """Deposited impulses (..., N * oversampling) -> band-limited spectrum (..., N // 2 + 1)."""
+        """Buffer of impulses (..., N * oversampling) -> band-limited spectrum (..., N // 2 + 1)."""
         spectrum = scipy.fft.rfft(buffer, axis=-1)[..., : len(self.frequencies_hz)]
         interpolation = np.sinc(self.frequencies_hz / self.deposit_rate_hz) ** 2
         return np.asarray(
@@ -86,8 +84,8 @@ class PeriodGrid:
         )
 
     def scatter_spectrum(self, buffer: Float32Array, speed_of_sound_m_s: float) -> ComplexArray:
-        """Deposited patches -> band-limited spectrum: the derivative and 1/(2 pi c) of physical
-        optics on top.
+        """Buffer of patches -> band-limited spectrum, with the derivative and the 1/(2 pi c) of
+        physical optics.
         """
         factor = 1j * self.frequencies_hz / speed_of_sound_m_s
         return np.asarray(self.impulse_spectrum(buffer) * factor.astype(np.complex64), np.complex64)
@@ -99,15 +97,13 @@ class PeriodGrid:
 
 @dataclass(frozen=True, eq=False)
 class LitSurface:
-    """The patches that one source lights. patches: (L, 8) float32: position, normal, visible area /
-    r1, r1.
-    """
+    """The patches that one source lights: (L, 8) float32, position, normal, lit area / r1, r1."""
 
     patches: Float32Array
 
 
 def illuminate(surface: Surface, source: npt.ArrayLike, spacing_m: float) -> LitSurface:
-    """What a point source (3,) [m] lights of a surface whose patches are `spacing_m` apart."""
+    """The patches that a point source (3,) [m] lights; they are `spacing_m` apart."""
     seen = visibility(surface, source, spacing_m)
     patches = np.empty((len(seen), 8), np.float32)
     count = _illuminate(
@@ -150,10 +146,10 @@ def deposit_surface(
     echo_gain: float,
     buffer: Float32Array,
 ) -> None:
-    """Add what a lit surface sends to the microphones (M, 3) [m] to `buffer` (M, L), before d/dt.
+    """Add what a lit surface scatters to the microphones (M, 3) [m] to `buffer` (M, L), before
+    d/dt.
 
-    gain: of the path. echo_gain: pressure reflection of the surface; the shadow is that of an
-    opaque body whatever it absorbs.
+    gain: of the path. echo_gain: pressure reflection of the surface; it does not change the shadow.
     """
     if buffer.shape[0] != len(mics) or buffer.dtype != np.float32:
         raise ValueError(
@@ -200,8 +196,8 @@ def _deposit_surface(
 def deposit_arrivals(
     path_m: Array, weight: Array, deposits_per_m: float, buffer: Float32Array
 ) -> None:
-    """Add impulses to `buffer` (M, L): path lengths (M, K) [m], weights (M, K) or (K,), negative
-    lengths excluded.
+    """Add impulses to `buffer` (M, L): path lengths (M, K) [m], weights (M, K) or (K,). Negative
+    lengths are left out.
     """
     path = np.ascontiguousarray(path_m, np.float64)
     if buffer.shape[0] != path.shape[0]:
@@ -236,9 +232,7 @@ def free_field_response(
     speed_of_sound_m_s: float,
     echo_gain: float = 1.0,
 ) -> ComplexArray:
-    """What a body adds to the sound at microphones (M, 3) with no room around, as spectra (M, N //
-    2 + 1).
-    """
+    """Spectra (M, N // 2 + 1) of what a body adds at microphones (M, 3) [m] without a room."""
     lit = illuminate(surface, source, grid.patch_spacing_m(speed_of_sound_m_s))
     buffer = grid.buffer(len(mics))
     deposit_surface(lit, mics, grid.deposit_rate_hz / speed_of_sound_m_s, 1.0, echo_gain, buffer)

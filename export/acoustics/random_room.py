@@ -20,13 +20,13 @@ def random_room(
     absorption: tuple[float, float] = (0.08, 0.55),
     pieces: int = 3,
 ) -> Room:
-    """A furnished room around a camera and all that must be in it.
+    """A random furnished room around a camera.
 
     rotation: (3, 3) camera frame -> level frame (`Camera.room_rotation`). height_m: of the camera
-    above the floor. inside: (K, 3) camera-frame points that must lie at least 30 cm off every wall
-    (devices, the person's places); the way from the camera to them stays free of furniture. size_m:
-    across, along the view, up; +/- 10 %, and grown where the points need it. absorption: of energy,
-    range per wall.
+    above the floor. inside: (K, 3) camera-frame points (devices, places of the person) that lie at
+    least 30 cm from every wall, with no furniture between them and the camera. size_m: across,
+    along the view, up; varied by 10 %, and larger where the points need it. absorption: range of
+    the walls' energy absorption. pieces: of furniture.
     """
     yaw = rng.uniform(-0.25, 0.25)
     turn = np.array(
@@ -49,7 +49,7 @@ def random_room(
 
 
 def _furniture(rng: np.random.Generator, room: Room, points: Array, pieces: int) -> tuple[Box, ...]:
-    """Boxes along the walls that leave the straight ways from points[0] to all others free."""
+    """Boxes along the walls, none between points[0] and any other point."""
     ways = (points[0] + np.linspace(0.0, 1.0, 40)[:, None, None] * (points - points[0])).reshape(
         -1, 3
     )[:, :2]

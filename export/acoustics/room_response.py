@@ -24,11 +24,10 @@ def empty_response(
     duration_s: float | None = None,
     directivity: Directivity | None = None,
 ) -> ComplexArray:
-    """Spectra (S, M, N // 2 + 1) of the room with nobody in it, speakers (S, 3) and microphones (M,
-    3) in the camera frame.
+    """Spectra (S, M, N // 2 + 1) of the empty room. speakers (S, 3), mics (M, 3): camera frame [m].
 
-    duration_s: how long reflections are followed; None: until they have decayed by 60 dB, at most
-    half a second. directivity: camera frame, None for spheres.
+    duration_s: later reflections are left out; None: until they have decayed by 60 dB, at most half
+    a second. directivity: camera frame, None for spheres.
     """
     s, m = room.place_devices(speakers), room.place_devices(mics)
     aims = omnidirectional(s, m) if directivity is None else directivity.turned(room.rotation)
@@ -76,10 +75,10 @@ def body_response(
 ) -> ComplexArray:
     """Spectra (S, M, N // 2 + 1) of what a body changes in the room: occupied minus empty.
 
-    body, speakers (S, 3), microphones (M, 3), anchors: camera frame. Paths with up to `order`
-    reflections in all, before and after the body, are exact to physical optics: 13 for order 1, 85
-    for order 2. tail: the statistics of the later ones; it moves with `anchors` (A, 3), points of
-    the body such as its joints. directivity: camera frame, None for spheres.
+    body, speakers (S, 3), mics (M, 3), anchors: camera frame [m]. Paths with up to `order` wall
+    reflections, before and after the body together, are computed by physical optics: 13 for order
+    1, 85 for order 2. tail: has the later ones; it moves with `anchors` (A, 3), points of the body
+    such as its joints. directivity: camera frame, None for spheres.
     """
     s, m = room.place_devices(speakers), room.place_devices(mics)
     placed = body.moved(room.rotation, room.translation)
@@ -104,9 +103,9 @@ def _scattered(
     anchors: Array | None,
 ) -> ComplexArray:
     images, rate = wall_images(room, order), grid.deposit_rate_hz / speed_of_sound_m_s
-    ears = np.stack([images.of(mic) for mic in mics], axis=1)
-    # A body is narrow enough to be heard as its middle is; one board's microphones as their first.
-    heard = pattern_gain(images.signs * aims.mics[0], surface.centre - ears[:, 0])
+    receivers = np.stack([images.of(mic) for mic in mics], axis=1)
+    # The directivity is that of the body's middle and of the board's first microphone.
+    received = pattern_gain(images.signs * aims.mics[0], surface.centre - receivers[:, 0])
     spectra = np.empty((len(speakers), len(mics), len(grid.frequencies_hz)), np.complex64)
     for i, speaker in enumerate(speakers):
         buffer = grid.buffer(len(mics))
@@ -114,8 +113,8 @@ def _scattered(
         for a, source in enumerate(images.of(speaker)):
             lit = illuminate(surface, source, grid.patch_spacing_m(speed_of_sound_m_s))
             for b in np.nonzero(images.orders + images.orders[a] <= order)[0]:
-                gain = images.gains[a] * sent[a] * images.gains[b] * heard[b]
-                deposit_surface(lit, ears[b], rate, gain, echo_gain, buffer)
+                gain = images.gains[a] * sent[a] * images.gains[b] * received[b]
+                deposit_surface(lit, receivers[b], rate, gain, echo_gain, buffer)
         spectra[i] = grid.scatter_spectrum(buffer, speed_of_sound_m_s)
         if tail is not None and anchors is not None:
             late = grid.buffer(len(mics))
@@ -168,17 +167,17 @@ def _deposit_images(
                                 dx, dy, dz = mics[m, 0] - x, mics[m, 1] - y, mics[m, 2] - z
                                 d = np.sqrt(dx * dx + dy * dy + dz * dz)
                                 if d < reach:
-                                    # The image sends along the mirrored axis; the microphone hears
-                                    # from where the image is.
+                                    # The image sends along the mirrored axis; the sound arrives
+                                    # from the image.
                                     sent = (
                                         (1 - 2 * px) * ux * dx
                                         + (1 - 2 * py) * uy * dy
                                         + (1 - 2 * pz) * uz * dz
                                     )
                                     ax, ay, az = mic_aims[m, 0], mic_aims[m, 1], mic_aims[m, 2]
-                                    heard = -(ax * dx + ay * dy + az * dz) / d
+                                    received = -(ax * dx + ay * dy + az * dz) / d
                                     pattern = (1.0 + sent / d) / on_axis
-                                    pattern *= (1.0 + heard) / (
+                                    pattern *= (1.0 + received) / (
                                         1.0 + np.sqrt(ax * ax + ay * ay + az * az)
                                     )
                                     t = d * rate

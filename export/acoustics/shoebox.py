@@ -11,7 +11,7 @@ from export.acoustics.surface import Surface
 
 @dataclass(frozen=True)
 class Box:
-    """A piece of furniture on the floor. low, high: opposite corners, m, the room's own frame.
+    """A piece of furniture on the floor. low, high: opposite corners [m], the room's own frame.
     reflection: of pressure, 0..1.
     """
 
@@ -20,7 +20,7 @@ class Box:
     reflection: float
 
     def surface(self, spacing_m: float) -> Surface:
-        """Top and sides as patches; the bottom stands on the floor."""
+        """Top and sides as patches."""
         low, high = np.array(self.low), np.array(self.high)
         points, normals, areas = [], [], []
         for axis, end in ((0, 0), (0, 1), (1, 0), (1, 1), (2, 1)):
@@ -38,7 +38,7 @@ class Box:
 
 @dataclass(frozen=True, eq=False)
 class Room:
-    """A box of air with a camera in it. The room's own frame has a corner at the origin, z up.
+    """A box-shaped room with a camera in it. Its own frame has a corner at the origin, z up.
 
     size_m: (3,) m. reflections: (6,) of pressure at x = 0, x = size, y = 0, y = size, floor,
     ceiling. rotation (3, 3) and translation (3,) take the camera frame to the room's own.
@@ -70,19 +70,19 @@ class Room:
 
     @property
     def reverberation_s(self) -> float:
-        """Eyring's time for 60 dB of decay [s] at 20 deg C."""
+        """Reverberation time for 60 dB [s] at 20 deg C, after Eyring."""
         x, y, z = self.size_m
         areas = np.array([y * z, y * z, x * z, x * z, x * y, x * y])
         decay = -(areas * np.log(np.maximum(np.asarray(self.reflections) ** 2, 1e-6))).sum()
         return float(24.0 * np.log(10.0) * self.volume_m3 / (343.4 * decay))
 
     def place(self, points: npt.ArrayLike) -> Array:
-        """Camera-frame points (..., 3) -> the room's own frame, m."""
+        """Points (..., 3) [m] of the camera frame in the room's own frame."""
         return np.asarray(np.asarray(points, np.float64) @ self.rotation.T + self.translation)
 
     def place_devices(self, points: npt.ArrayLike) -> Array:
-        """The same for speakers or microphones (K, 3). Raises ValueError for one that is not inside
-        the room.
+        """The same for speakers or microphones (K, 3). Raises ValueError for one outside the
+        room.
         """
         placed = self.place(points)
         if (placed <= 0.0).any() or (placed >= self.size_m).any():
@@ -95,8 +95,8 @@ class Room:
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Mirror images of any point: signs * p + shifts, (I, 3). gains: (I,) of pressure. orders: (I,)
-    number of reflections.
+    """Mirror images of any point p: signs * p + shifts (I, 3). gains: (I,) of pressure. orders:
+    (I,) number of reflections.
     """
 
     signs: Array
@@ -109,12 +109,12 @@ class Images:
         return np.asarray(self.signs * point + self.shifts)
 
     def chosen(self, index: npt.NDArray[np.int64]) -> "Images":
-        """Some of them, by number."""
+        """Those at an index (K,)."""
         return Images(self.signs[index], self.shifts[index], self.gains[index], self.orders[index])
 
 
 def wall_images(room: Room, max_order: int) -> Images:
-    """All images up to a number of reflections; number 0 is the point itself."""
+    """All images up to a number of reflections; the first is the point itself."""
     reach = max_order // 2 + 1
     cell, parity = (
         a.ravel() for a in np.meshgrid(np.arange(-reach, reach + 1), [0, 1], indexing="ij")

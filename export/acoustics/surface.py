@@ -1,5 +1,5 @@
-"""Reflecting surfaces as patches: from triangle meshes, with roughness, and which patches a source
-lights.
+"""Reflecting surfaces as patches: from triangle meshes, with roughness, and how much of each patch
+a source lights.
 """
 
 from dataclasses import dataclass
@@ -13,18 +13,15 @@ from edge.core.jit import kernel
 
 Float32Array = npt.NDArray[np.float32]
 
-# In spacings. Voxels cut a surface unevenly, so they must be finer than a regular lattice's cells:
-# the echo of a body then errs by -23 dB over 2-7.5 kHz; with voxels of 1.35 spacings, as many as a
-# lattice has, by -10 dB.
+# In spacings. Voxels cut a surface unevenly, so they must be finer than the cells of a regular
+# lattice: the error of a body's echo is -23 dB over 2-7.5 kHz, with voxels of 1.35 spacings -10 dB.
 PIECE_SIZE, VOXEL_SIZE = 0.5, 1.0
 ROUGHNESS_WAVES = 12
-ROUGHNESS_LENGTH_M = (
-    0.08,
-    0.4,
-)  # wavelengths of folds and bumps: below 8 cm they turn to slopes that no cloth has
-# A curved body has no sharp terminator: the sound pressure on it fades where the source sets, over
-# cosines of about (2 / ka) ** (1/3) (Fock). This width, fitted to the exact sphere of 10-15 cm at
-# 4-16 kHz, halves the error of a sharp one.
+# Wavelengths of folds and bumps: below 8 cm they would be steeper than cloth.
+ROUGHNESS_LENGTH_M = (0.08, 0.4)
+# The pressure on a curved body fades gradually across the shadow boundary, over cosines of about
+# (2 / ka) ** (1/3) (Fock). This width, fitted to the exact sphere of 10-15 cm at 4-16 kHz, halves
+# the error of a sharp boundary.
 PENUMBRA_COSINE = 0.3
 PENUMBRA_DEPTH_M = 0.1
 DEPTH_SLOPE_LIMIT = 6.0
@@ -32,7 +29,7 @@ DEPTH_SLOPE_LIMIT = 6.0
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """A closed surface as patches. points: (K, 3) m. normals: (K, 3) unit, outward. areas: (K,)
+    """A closed surface as patches. points: (K, 3) m. normals: (K, 3), unit, outward. areas: (K,)
     m^2.
     """
 
@@ -67,8 +64,8 @@ class Surface:
 
     @property
     def cross_section_m2(self) -> float:
-        """Mean silhouette over all directions [m^2]: a quarter of the area (Cauchy), exact for
-        convex bodies.
+        """Mean silhouette over all directions [m^2]: a quarter of the area, exact for convex bodies
+        (Cauchy).
         """
         return float(self.areas.sum()) / 4.0
 
@@ -85,13 +82,12 @@ def join(surfaces: "list[Surface] | tuple[Surface, ...]") -> Surface:
 
 
 class MeshSampler:
-    """Patches of a triangle mesh that keep their identity while the mesh is posed.
+    """Patches of a triangle mesh that stay the same while the mesh is posed.
 
-    Faces are cut into congruent pieces; pieces that share a voxel and look the same way are merged
-    into one patch at their common centroid. That is a quadrature whose error falls with the square
-    of the spacing, where random points would leave noise as strong as the echo itself. Building one
-    takes 50-100 ms for a body, posing it 5 ms: make it once from the largest body of a bank, all of
-    whose meshes share their faces.
+    Faces are cut into congruent pieces. Pieces in one voxel that face the same octant are merged
+    into one patch at their common centroid. The error of this quadrature falls with the square of
+    the spacing; random points would leave noise as strong as the echo. Building one takes 50-100 ms
+    for a body, posing it 5 ms: make it once, from the largest body of a bank.
     """
 
     def __init__(
@@ -101,7 +97,7 @@ class MeshSampler:
         spacing_m: float,
         rng: np.random.Generator,
     ) -> None:
-        """vertices: (V, 3) m, the pose that decides the patches; faces: (F, 3); rng places the
+        """vertices: (V, 3) m, the pose that the patches are made in. faces: (F, 3). rng: places the
         voxel grid.
         """
         if spacing_m <= 0.0:
@@ -187,15 +183,15 @@ def _merge_pieces(
 def sample_mesh(
     vertices: Array, faces: npt.NDArray[np.int64], spacing_m: float, rng: np.random.Generator
 ) -> Surface:
-    """A triangle mesh (V, 3) m, (F, 3), faces counter-clockwise seen from outside, as patches about
-    `spacing_m` apart.
+    """Patches about `spacing_m` apart of a triangle mesh (V, 3) m, (F, 3), faces counter-clockwise
+    seen from outside.
     """
     return MeshSampler(vertices, faces, spacing_m, rng).surface(vertices)
 
 
 def roughen(surface: Surface, rms_m: float, rng: np.random.Generator) -> Surface:
-    """Folds and bumps of `rms_m` along the normals, normals tilted alike; a random texture fixed to
-    the surface's frame.
+    """The surface with random folds and bumps of `rms_m` along its normals, and the normals tilted
+    to match.
     """
     if rms_m == 0.0:
         return surface
@@ -256,11 +252,10 @@ def _roughen(
 
 
 def visibility(surface: Surface, source: npt.ArrayLike, spacing_m: float) -> Float32Array:
-    """How much of each patch the source lights, (K,) in 0..1: turned towards it and not behind
-    another patch.
+    """How much of each patch the source lights (K,), 0..1: facing it, and not behind another patch.
 
-    source: (3,) m, outside the surface. spacing_m: the surface's patch spacing; depths are compared
-    on a grid of twice that.
+    source: (3,) m, outside the surface. spacing_m: of the patches; depths are compared on a grid of
+    twice that.
     """
     if spacing_m <= 0.0:
         raise ValueError(f"patch spacing is {spacing_m} m: it must be positive")
@@ -283,9 +278,7 @@ def _visibility(
     cell: np.float32,
     out: Float32Array,
 ) -> None:
-    """A z-buffer in stereographic coordinates about the frame's z; `cell` is its pitch there (half
-    an angle).
-    """
+    """A z-buffer in stereographic coordinates about the frame's z axis; `cell` is its pitch."""
     count = points.shape[0]
     u, v = np.empty(count, np.float32), np.empty(count, np.float32)
     r, tolerance = np.empty(count, np.float32), np.empty(count, np.float32)
@@ -337,8 +330,8 @@ def _visibility(
             depth[b, a] = min(depth[b, a], r[i])
     for i in range(count):
         if out[i] > 0.0:
-            # The four cells around the patch, weighted by overlap: a silhouette fades over a cell
-            # instead of flickering.
+            # The four cells around the patch, weighted by overlap, so that silhouettes do not
+            # flicker.
             a, b = (u[i] - u_lo) * pitch + half, (v[i] - v_lo) * pitch + half
             ia, ib = int(a), int(b)
             fa, fb = a - np.float32(ia), b - np.float32(ib)

@@ -139,12 +139,16 @@ class NumpyVisionNet:
 
 
 def bounded_sigma(log_sigma: npt.ArrayLike) -> Array:
-    """1-sigma from its logarithm; wild 2D joints lead the networks where they were never trained."""
+    """1-sigma from its logarithm; wild 2D joints lead the networks where they were never
+    trained.
+    """
     return np.asarray(np.exp(np.clip(np.asarray(log_sigma, np.float64), *LOG_SIGMA)))
 
 
 def turn_to(direction: Array) -> Array:
-    """Smallest rotations (..., 3, 3) that take the optical axis to the directions (..., 3) (z > 0)."""
+    """Smallest rotations (..., 3, 3) that take the optical axis to the directions (..., 3) (z >
+    0).
+    """
     d = direction / np.linalg.norm(direction, axis=-1, keepdims=True)
     x, y, z = d[..., 0], d[..., 1], d[..., 2]
     k = 1.0 / (1.0 + z)

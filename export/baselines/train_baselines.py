@@ -41,12 +41,12 @@ from export.evaluate.evaluation import Predictor
 from export.evaluate.metrics import joint_errors
 from export.simulate.people import (
     People,
-    Scenes,
+    ViewedPeople,
     apply_errors,
     detected,
     detector_errors,
     sample_people,
-    sample_scenes,
+    view_people,
 )
 
 Say = Callable[[str], None]
@@ -164,7 +164,7 @@ def _population(people: People, seed: int) -> dict[str, npt.NDArray[Any]]:
     fit = np.linalg.lstsq(design, share, rcond=None)[0]
     spread = np.std(np.log(share / (design @ fit)), axis=0)
     ankle = np.quantile((j[:, (11, 14), 2].min(axis=1) / h), 0.3)
-    scenes = sample_scenes(people, len(j), np.random.default_rng([seed, 2]))
+    scenes = view_people(people, len(j), np.random.default_rng([seed, 2]))
     relative = scenes.joints[:, :N_JOINTS] - scenes.joints[:, MID_HIP : MID_HIP + 1]
     pose = relative.mean(axis=0)
     off = np.quantile(np.linalg.norm(relative - pose, axis=-1), SIGMA_COVERAGE, axis=0)
@@ -183,9 +183,9 @@ def _train_vision(
     torch = require_torch()
     rng = np.random.default_rng([config.seed, 3])
     say(f"detecting the joints of {config.detected} people")
-    errors = detector_errors(sample_scenes(people, config.detected, rng), rng)
+    errors = detector_errors(view_people(people, config.detected, rng), rng)
     inputs, _, _, _ = _vision_batch(
-        apply_errors(sample_scenes(people, config.detected, rng), errors, rng)
+        apply_errors(view_people(people, config.detected, rng), errors, rng)
     )
     w, r = config.vision_width, config.root_width
     lift = TrainableMlp(inputs, (w, w, w, w, OUTPUTS), config.seed)
@@ -199,8 +199,8 @@ def _train_vision(
         if step % REFILL == 0:
             # Half of them with the fitted detector's errors, half with errors of any size.
             half = REFILL * config.batch // 2
-            scenes = sample_scenes(people, half, rng) + apply_errors(
-                sample_scenes(people, half, rng), errors, rng
+            scenes = view_people(people, half, rng) + apply_errors(
+                view_people(people, half, rng), errors, rng
             )
             pool = [torch.from_numpy(a) for a in _vision_batch(scenes)]
         at = torch.from_numpy(rng.integers(len(pool[0]), size=config.batch))
@@ -236,7 +236,7 @@ def _train_vision(
     return lift.arrays("lift") | root.arrays("root")
 
 
-def _vision_batch(scenes: Scenes) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+def _vision_batch(scenes: ViewedPeople) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Inputs (N, F), 2D joints with the box's size (N, 15, 3), log depth over RootNet's (N,), shape
     at depth 1 (N, 15, 3).
     """
@@ -322,7 +322,7 @@ def _mirror_sound(features: Any, flip: Any) -> Any:
 def _scene_samples(people: People, config: BaselineTraining) -> list[tuple[Sample, Environment]]:
     """Held-out people as dataset samples without sound, to set the 1-sigma on."""
     rng = np.random.default_rng([config.seed, 4])
-    s = detected(sample_scenes(people, config.scenes_for_calibration, rng), rng)
+    s = detected(view_people(people, config.scenes_for_calibration, rng), rng)
     out = []
     for k in range(len(s.joints)):
         camera = Camera(

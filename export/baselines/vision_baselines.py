@@ -128,7 +128,9 @@ class TrueHeight(VisionOnly):
 
 
 class FloorContact(VisionOnly):
-    """The same fit, sized so that the lowest ankle stands on the floor below the calibrated camera."""
+    """The same fit, sized so that the lowest ankle stands on the floor below the calibrated
+    camera.
+    """
 
     name = "floor-contact"
 

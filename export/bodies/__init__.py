@@ -1,0 +1,15 @@
+"""People of all heights and builds: their bodies, poses and motions.
+
+skeleton       the bones of the body mesh, and poses as directions of limbs
+body           the body bank: sample a person, pose it, get skin and BODY_25 joints
+bodybank       makes the bank's files from their sources (run by hand)
+legs           feet on the floor, and a body's centre of mass
+poses          everyday poses, drawn for a given body
+pose_mixing    more training poses than were recorded
+mocap          motion capture clips as poses for any body
+acting         people who move: key poses joined by smooth motion, clips and walks
+fall_scripts   acted falls, and motions that are easily taken for one
+
+data/ has the bank and the clips, with their licences. Room axes: x right, y away from the camera, z
+up, metres.
+"""

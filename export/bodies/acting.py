@@ -1,8 +1,7 @@
-"""Simulated people who act: key poses joined by smooth motion, motion capture, and walks, at a
-steady rate of frames.
+"""People who move: key poses joined by smooth motion, motion capture and walks, at a steady rate.
 
-Room frame as everywhere: x right, y away from the camera, z up, on the floor. A pose that faces -y
-faces the camera.
+Room frame: x right, y away from the camera, z up, origin on the floor. A pose that faces -y faces
+the camera.
 """
 
 from dataclasses import dataclass, field, replace
@@ -24,10 +23,8 @@ SWAY_M = 0.008
 
 @dataclass(eq=False)
 class ActedTake:
-    """What was acted. joints: (N, 25, 3) BODY_25, room frame [m], at RATE_HZ. postures: (N,) what
-    it shows; "unknown" in between.
-
-    parts: (N,) what is being done. falls: frames at which somebody has ended on the floor.
+    """A take. joints: (N, 25, 3) BODY_25, room frame [m], at RATE_HZ. postures: (N,), "unknown" in
+    transitions. parts: (N,) name of what is being done. falls: frames at which a fall has ended.
     """
 
     name: str
@@ -39,7 +36,7 @@ class ActedTake:
 
 
 class Actor:
-    """One person who starts upright at a place and then does as told; what was done is in `take`."""
+    """A person who starts upright at a place (2,) [m]; each method adds a motion to `take`."""
 
     def __init__(
         self,
@@ -58,7 +55,7 @@ class Actor:
         self.posture: Posture = "standing"
 
     def hold(self, seconds: float) -> None:
-        """Stay as they are, swaying a little."""
+        """Keep the pose, swaying a little."""
         for _ in range(round(seconds * RATE_HZ)):
             self._show(self.pose, self.raised_m, self.place, self.posture)
 
@@ -72,11 +69,12 @@ class Actor:
         shift: Array | None = None,
         power: float = 0.0,
     ) -> None:
-        """Move into a pose. raised_m: what carries the lowest point. shift: (2,) of the mid-hip
-        [m]. power: 0 starts and ends gently, 2 gains speed to the end as a falling body does.
+        """Move into a pose. raised_m: height of what the lowest point rests on. shift: (2,) of the
+        mid-hip [m]. power: 0 starts and ends gently, 2 accelerates to the end as a falling body
+        does.
         """
         posed = replace(pose, root_height=float("nan"))
-        # A pose may bring its own clearance: somebody on a seat whose feet hang.
+        # A pose may have a clearance of its own: a seated person whose feet hang.
         raised_m += pose_body(self.body, pose).clearance_m
         start, start_raised, start_place = self.pose, self.raised_m, self.place
         end_place = start_place + (np.zeros(2) if shift is None else shift)
@@ -85,12 +83,12 @@ class Actor:
             t = k / steps
             w = t**power if power else t * t * (3.0 - 2.0 * t)
             between = _blend(start, posed, w)
-            told: Posture = posture if w > 0.9 else self.posture if w < 0.1 else "unknown"
+            label: Posture = posture if w > 0.9 else self.posture if w < 0.1 else "unknown"
             self._show(
                 between,
                 start_raised + w * (raised_m - start_raised),
                 start_place + w * (end_place - start_place),
-                told,
+                label,
             )
         self.pose, self.raised_m, self.place, self.posture = posed, raised_m, end_place, posture
 
@@ -99,7 +97,7 @@ class Actor:
         self.to(upright(self.body).turned(self.heading_rad), seconds, "standing", power=power)
 
     def walk(self, target: Array, speed_m_s: float = 0.9) -> None:
-        """Turn to a place on the floor and walk there."""
+        """Turn to a place (2,) [m] on the floor and walk there."""
         way = np.asarray(target, np.float64) - self.place
         distance = float(np.hypot(*way))
         if distance < 0.05:
@@ -121,7 +119,9 @@ class Actor:
         self.upright(0.5)
 
     def clip(self, name: str, *, backwards: bool, speed: float, ends: Posture) -> None:
-        """Play a captured motion from where they are, `speed` times as fast as it was captured."""
+        """Play a captured motion from the present place, `speed` times as fast as it was
+        captured.
+        """
         clip = load_clips()[name]
         upright_frame = len(clip) - 1 if backwards else 0
         length = len(clip) / clip.rate_hz / speed
@@ -150,7 +150,9 @@ class Actor:
         self._part = name
 
     def fallen(self) -> None:
-        """Note the frame since when the trunk has been on the floor, at the end of a hold there."""
+        """Note the frame since which the trunk has been on the floor; call it after a hold
+        there.
+        """
         trunk = np.array([joints[[1, 8], 2].mean() for joints in self.take.joints])
         higher = np.flatnonzero(trunk > np.median(trunk[-10:]) + 0.15)
         self.take.falls.append(int(higher[-1]) + 1)
@@ -163,7 +165,7 @@ class Actor:
         )
 
     def _clip_yaw(self, name: str, upright_frame: int) -> float:
-        """Takes the heading that the clip has in its upright frame out."""
+        """The yaw that removes the clip's heading in its upright frame."""
         forward = -clip_pose(load_clips()[name], upright_frame).pelvis[:, 1]
         return float(-np.arctan2(forward[0], -forward[1]))
 

@@ -1,9 +1,8 @@
 """People of all heights and builds as meshes: sample one, pose it, get its skin and its BODY_25
 joints in metres.
 
-The bank (export/bodies/data/bodies.npz) holds 300 bodies of the Anny model as one mesh and its
-shape components. A pose (export/bodies/skeleton.py) turns bones; linear blend skinning carries the
-skin and the keypoints along.
+The bank (data/bodies.npz) holds 300 bodies of the Anny model as one mesh and its shape components.
+A pose (`skeleton`) turns bones; linear blend skinning moves skin and keypoints with them.
 """
 
 from collections.abc import Mapping
@@ -23,13 +22,17 @@ Split = Literal["train", "val", "test"]
 
 # BODY_25 joints as means of the bank's keypoints.
 BODY_25_KEYPOINTS = (
-    ("nose",), ("left_shoulder", "right_shoulder"), ("right_shoulder",), ("right_elbow",), ("right_wrist",), ("left_shoulder",),
-    ("left_elbow",), ("left_wrist",), ("left_hip", "right_hip"), ("right_hip",), ("right_knee",), ("right_ankle",), ("left_hip",),
-    ("left_knee",), ("left_ankle",), ("right_eye",), ("left_eye",), ("right_ear",), ("left_ear",), ("left_big_toe",),
-    ("left_small_toe",), ("left_heel",), ("right_big_toe",), ("right_small_toe",), ("right_heel",),
+    ("nose",), ("left_shoulder", "right_shoulder"),
+    ("right_shoulder",), ("right_elbow",), ("right_wrist",),
+    ("left_shoulder",), ("left_elbow",), ("left_wrist",),
+    ("left_hip", "right_hip"), ("right_hip",), ("right_knee",), ("right_ankle",),
+    ("left_hip",), ("left_knee",), ("left_ankle",),
+    ("right_eye",), ("left_eye",), ("right_ear",), ("left_ear",),
+    ("left_big_toe",), ("left_small_toe",), ("left_heel",),
+    ("right_big_toe",), ("right_small_toe",), ("right_heel",),
 )  # fmt: skip
 TOE_JOINTS = (22, 19)  # big toes in BODY_25, right and left
-# A lowest point this near to the floor is taken as standing on it.
+# A lowest point closer to the floor than this stands on it.
 CONTACT_M = 0.06
 
 
@@ -61,7 +64,7 @@ class Bank:
 class Body:
     """One person at rest: upright, arms half raised, facing -y, feet on z = 0.
 
-    index: the bank's body that it mostly is (its split follows from it). height_m: standing height.
+    index: of the bank's body with the largest share, which decides the split. height_m: standing.
     phenotypes: muscle, weight, proportions, height, age, gender in 0..1. vertices (V, 3), joints
     (B, 3), anchors (A, 3) [m].
     """
@@ -85,8 +88,8 @@ class PosedBody:
     """A person in the room: vertices (V, 3), faces (F, 3) seen counter-clockwise from outside,
     joints (25, 3) BODY_25 [m].
 
-    Room axes (z up); mid-hip above the origin and lowest point at clearance_m above the floor,
-    unless moved.
+    Room axes, z up. The mid-hip is above the origin and the lowest point clearance_m above the
+    floor, unless moved.
     """
 
     vertices: FloatArray
@@ -97,7 +100,7 @@ class PosedBody:
     clearance_m: float = 0.0
 
     def moved(self, offset: npt.ArrayLike) -> "PosedBody":
-        """The same person shifted by (3,) metres."""
+        """The same person moved by (3,) [m]."""
         d = np.asarray(offset, np.float32)
         return replace(
             self,
@@ -141,8 +144,8 @@ def load_bank() -> Bank:
 
 
 def body_split(split: Split | None) -> IntArray:
-    """Indices of the bank's bodies in a split (None: all): every tenth by height is val, every
-    tenth is test.
+    """Indices of the bank's bodies in a split (None: all). In the order of heights, one of ten is
+    val and one test.
     """
     heights = load_bank().height_m
     if split is None:
@@ -154,7 +157,9 @@ def body_split(split: Split | None) -> IntArray:
 
 
 def make_body(shares: Mapping[int, float], height_m: float | None = None) -> Body:
-    """A weighted mean of bank bodies ({index: share}), scaled to a height [m] (None: as it comes)."""
+    """A weighted mean of bank bodies ({index: share}), scaled to a height [m] (None: not
+    scaled).
+    """
     bank = load_bank()
     index = np.array(list(shares), np.int64)
     share = np.array(list(shares.values()))
@@ -182,11 +187,11 @@ def make_body(shares: Mapping[int, float], height_m: float | None = None) -> Bod
 def sample_body(
     rng: np.random.Generator, split: Split | None = None, height_m: float | None = None
 ) -> Body:
-    """A random person of a split: three in five adults of 1.5 to 1.95 m, the rest anywhere from 1.1
-    to 2.0 m.
+    """A random person of a split: three in five are adults of 1.5 to 1.95 m, the others 1.1 to 2.0
+    m tall.
 
-    Two bank bodies of about that height are mixed and scaled to it, so that builds and ages vary
-    beyond the 300.
+    Two bank bodies of about that height are mixed and scaled to it, so there are more than 300
+    builds.
     """
     if height_m is None:
         lo, hi = (
@@ -204,10 +209,7 @@ def sample_body(
 
 
 def pose_body(body: Body, pose: Pose) -> PosedBody:
-    """Put a body into a pose, feet (or whatever is lowest) on the floor, mid-hip above the origin.
-
-    About 1 ms.
-    """
+    """Put a body into a pose, its lowest point on the floor, mid-hip above the origin; 1 ms."""
     bank = load_bank()
     turn = bone_rotations(body.joints, _big_toes(body), pose)
     shift = np.empty((len(PARENTS), 3))

@@ -1,9 +1,7 @@
-"""Make export/data from its sources: a small mesh with shape components, and the motion capture on
-one skeleton at 30 Hz.
+"""Makes the files in data/ from their sources: a small mesh with shape components, and motion
+capture on one skeleton at 30 Hz.
 
-Run once, by hand, when a source changes (needs `pip install fast-simplification==0.2.0`): `python
--m export.bodies.bodybank --bank anny_bank.npz --deepmimic deepmimic_joints.npz --climb
-climb_joints.npz --out export/data`
+Run by hand when a source changes; data/README.md has the command.
 """
 
 import argparse
@@ -24,27 +22,32 @@ from export.bodies.skeleton import BONES
 Source = Mapping[str, npt.NDArray[Any]]
 
 MOCAP_JOINTS = (
-    "hips", "chest", "neck", "head", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist",
-    "right_hip", "right_knee", "right_ankle", "right_toe", "left_hip", "left_knee", "left_ankle", "left_toe",
+    "hips", "chest", "neck", "head",
+    "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist",
+    "right_hip", "right_knee", "right_ankle", "right_toe",
+    "left_hip", "left_knee", "left_ankle", "left_toe",
 )  # fmt: skip
 MOCAP_RATE_HZ = 30.0
 DEEPMIMIC = {
-    "hips": "root", "chest": "chest", "neck": "neck", "head": "head", "right_shoulder": "r_shoulder", "right_elbow": "r_elbow",
-    "right_wrist": "r_wrist", "left_shoulder": "l_shoulder", "left_elbow": "l_elbow", "left_wrist": "l_wrist",
-    "right_hip": "r_hip", "right_knee": "r_knee", "right_ankle": "r_ankle", "left_hip": "l_hip", "left_knee": "l_knee",
-    "left_ankle": "l_ankle",
+    "hips": "root", "chest": "chest", "neck": "neck", "head": "head",
+    "right_shoulder": "r_shoulder", "right_elbow": "r_elbow", "right_wrist": "r_wrist",
+    "left_shoulder": "l_shoulder", "left_elbow": "l_elbow", "left_wrist": "l_wrist",
+    "right_hip": "r_hip", "right_knee": "r_knee", "right_ankle": "r_ankle",
+    "left_hip": "l_hip", "left_knee": "l_knee", "left_ankle": "l_ankle",
 }  # fmt: skip
 CLIMB = {
-    "hips": "Hips", "chest": "Spine1", "neck": "Neck", "head": "Head", "right_shoulder": "RightArm",
-    "right_elbow": "RightForeArm", "right_wrist": "RightHand", "left_shoulder": "LeftArm", "left_elbow": "LeftForeArm",
-    "left_wrist": "LeftHand",
-    "right_hip": "RightUpLeg", "right_knee": "RightLeg", "right_ankle": "RightFoot", "right_toe": "RightToeBase",
-    "left_hip": "LeftUpLeg", "left_knee": "LeftLeg", "left_ankle": "LeftFoot", "left_toe": "LeftToeBase",
+    "hips": "Hips", "chest": "Spine1", "neck": "Neck", "head": "Head",
+    "right_shoulder": "RightArm", "right_elbow": "RightForeArm", "right_wrist": "RightHand",
+    "left_shoulder": "LeftArm", "left_elbow": "LeftForeArm", "left_wrist": "LeftHand",
+    "right_hip": "RightUpLeg", "right_knee": "RightLeg",
+    "right_ankle": "RightFoot", "right_toe": "RightToeBase",
+    "left_hip": "LeftUpLeg", "left_knee": "LeftLeg",
+    "left_ankle": "LeftFoot", "left_toe": "LeftToeBase",
 }  # fmt: skip
 
 
 def merged_bone(name: str) -> int:
-    """Index in BONES of the bone that stands for a bone of the source."""
+    """Index in BONES of the bone into which a bone of the source is merged."""
     stem, _, side = name.partition(".")
     if stem.startswith("toe"):
         stem = "toes"
@@ -60,7 +63,7 @@ def merged_bone(name: str) -> int:
 
 
 def body_surface(faces: npt.NDArray[np.int64], vertices: Array) -> npt.NDArray[np.int64]:
-    """Faces of the skin and the eyes; drops the tongue, which no sound reaches."""
+    """Faces of skin and eyes, without the tongue, which no sound reaches."""
     n = len(vertices)
     edges = np.concatenate([faces[:, :2], faces[:, 1:]])
     _, part = connected_components(
@@ -74,8 +77,8 @@ def body_surface(faces: npt.NDArray[np.int64], vertices: Array) -> npt.NDArray[n
 def roughened(vertices: Array, faces: npt.NDArray[np.int64], rng: np.random.Generator) -> Array:
     """Vertices moved along their normals by a fifth of the local edge length.
 
-    Quadric decimation leaves 16 cm triangles on smooth limbs, which bend badly; on a rough surface
-    it keeps them even.
+    Quadric decimation would leave 16 cm triangles on smooth limbs, which bend badly; on a rough
+    surface they come out even.
     """
     normals, edge, count = np.zeros_like(vertices), np.zeros(len(vertices)), np.zeros(len(vertices))
     tri = vertices[faces]
@@ -106,8 +109,7 @@ def closest_points(
     d20, d21 = (ap * ab).sum(-1), (ap * ac).sum(-1)
     det = np.maximum(d00 * d11 - d01 * d01, 1e-18)
     v, w = (d11 * d20 - d01 * d21) / det, (d00 * d21 - d01 * d20) / det
-    # Clipping to the triangle is not the exact nearest point outside of it, but lies on the surface
-    # and is near enough.
+    # Clipping does not give the exact nearest point, but one on the surface and near enough.
     bary = np.clip(np.stack([1 - v - w, v, w], -1), 0, None)
     bary /= bary.sum(-1, keepdims=True)
     best = np.argmin(
@@ -134,7 +136,7 @@ def quantised(a: Array) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.float32]]
 
 
 def compact_bodies(bank: Source, vertices: int, components: int) -> dict[str, npt.NDArray[Any]]:
-    """The compact bank: what export/bodies/body.py reads."""
+    """The compact bank that `body.load_bank` reads."""
     coefficients = bank["body_coeffs"].astype(np.float64)
     blend = bank["blendshapes"].astype(np.float32).reshape(len(bank["blendshapes"]), -1)
     all_vertices = (coefficients.astype(np.float32) @ blend).reshape(
@@ -156,8 +158,7 @@ def compact_bodies(bank: Source, vertices: int, components: int) -> dict[str, np
     top = np.take_along_axis(small_weights, order, 1)
     top = top / top.sum(1, keepdims=True)
 
-    # A keypoint is a weighted mean of skinned vertices, so per bone only one weighted point
-    # matters: exact, and much smaller.
+    # A keypoint is a weighted mean of skinned vertices, so one weighted point per bone is enough.
     bones, keypoints, shares, sums = [], [], [], []
     for k, (a, b) in enumerate(zip(bank["kp_ptr"][:-1], bank["kp_ptr"][1:], strict=True)):
         w = bank["kp_w"][a:b, None] * weights[bank["kp_idx"][a:b]]
@@ -178,7 +179,7 @@ def compact_bodies(bank: Source, vertices: int, components: int) -> dict[str, np
             for j in range(len(BONES))
         ]
     )
-    for side in ("L", "R"):  # several toes merge: their common joint is that of the middle one
+    for side in ("L", "R"):  # merged toes turn about the joint of the middle one
         heads[BONES.index(f"toes.{side}")] = list(bank["bones"]).index(f"toe3-1.{side}")
         heads[BONES.index(f"hand.{side}")] = list(bank["bones"]).index(f"wrist.{side}")
     joints = bank["body_rest_poses"][:, :, :3, 3][:, heads].astype(np.float64)
@@ -222,8 +223,8 @@ def compact_bodies(bank: Source, vertices: int, components: int) -> dict[str, np
 
 
 def compact_mocap(deepmimic: Source, climb: Source) -> dict[str, npt.NDArray[Any]]:
-    """Every clip as (frames, joints, 3) float16 relative to the hips, hips (frames, 3) float32; z
-    up, metres, 30 Hz.
+    """Every clip: joints (frames, joints, 3) float16 relative to the hips, and hips (frames, 3)
+    float32; z up, metres, 30 Hz.
     """
     clips: dict[str, npt.NDArray[Any]] = {
         "joints": np.array(MOCAP_JOINTS),
@@ -240,8 +241,7 @@ def compact_mocap(deepmimic: Source, climb: Source) -> dict[str, npt.NDArray[Any
         if name == "joints":
             continue
         x = _named(climb[name], [str(n) for n in climb["joints"]], CLIMB)
-        # Toe joints lie about 2 cm above the sole; a clip that stands on its floor sometimes shows
-        # where that is.
+        # The lowest toe joint of the clip is about 2 cm above the floor.
         x[..., 2] -= (
             np.nanmin(x[:, [MOCAP_JOINTS.index("right_toe"), MOCAP_JOINTS.index("left_toe")], 2])
             - 0.02

@@ -1,6 +1,4 @@
-"""What is acted out to try the fall detector: falls of several kinds, and what is easily taken for
-one.
-"""
+"""Scripts to test the fall detector: falls of several kinds, and motions that look like one."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,16 +12,15 @@ from export.bodies.poses import sample_pose, upright
 from export.bodies.skeleton import Pose, axis_rotation, unit
 
 X = np.array([1.0, 0.0, 0.0])
-AREA = np.array(
-    [[-0.6, 3.0], [0.6, 4.0]]
-)  # where it happens, room frame [m]: whoever falls there stays in view
+# Where the takes happen, room frame [m]: a person who falls there stays in view.
+AREA = np.array([[-0.6, 3.0], [0.6, 4.0]])
 LIE_S = 8.0
-TRUNK_RADIUS = 0.09  # of somebody who lies, in parts of the standing height
-SPEEDS = (1.0, 1.7)  # of get-ups played backwards, over that of the capture
+TRUNK_RADIUS = 0.09  # over the standing height
+SPEEDS = (1.0, 1.7)  # of get-ups played backwards, over the captured speed
 
 
 def fall_take(kind: str, rng: Rng) -> ActedTake:
-    """One fall (of FALLS): somebody stands or walks, falls, lies, and gets up again."""
+    """A fall of a kind of FALLS: the person stands or walks, falls, lies, and gets up."""
     actor = _actor(kind, rng)
     if rng.random() < 0.5:
         actor.walk(_place(rng))
@@ -40,7 +37,7 @@ def fall_take(kind: str, rng: Rng) -> ActedTake:
 
 
 def negative_take(kind: str, rng: Rng) -> ActedTake:
-    """Half a minute or so of something that is no fall (of NEGATIVES)."""
+    """About half a minute of a kind of NEGATIVES, which are no falls."""
     actor = _actor(kind, rng)
     actor.hold(2.0)
     for _ in range(2):
@@ -75,8 +72,8 @@ def _lie(
     shift: Array | None = None,
     power: float = 0.0,
 ) -> None:
-    """Come to lie, the trunk on what carries it: an arm under it or a cushion does not hold it up
-    for long.
+    """Lie down, with the trunk on what carries it: neither an arm below it nor a cushion holds it
+    up for long.
     """
     pose = sample_pose(
         rng, actor.body, "lie", heading_rad=actor.heading_rad + float(rng.uniform(-0.6, 0.6))

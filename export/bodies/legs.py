@@ -1,5 +1,5 @@
-"""Feet on the floor: where legs must point, and where a body's weight is. Bodies here face -y;
-right before left.
+"""Leg directions that put the feet on the floor, and a body's centre of mass. Bodies face -y; right
+before left.
 """
 
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ HEAD_MASS, TRUNK_MASS, SEGMENT_MASS = 0.081, 0.497, np.array([0.028, 0.022, 0.1,
 
 @dataclass(frozen=True)
 class Foot:
-    """Where a foot goes: ankle outwards of its hip and along y (forward negative) [m], yaw
-    outwards, heel lift [deg], height.
+    """Place of a foot. out: of the ankle, outwards from its hip [m]. y: forward is negative [m].
+    yaw_deg: outwards. heel_deg: lift of the heel. lift_m: of the whole foot.
     """
 
     out: float = 0.0
@@ -32,8 +32,8 @@ class Foot:
 def place_legs(
     body: Body, pelvis: Array, feet: tuple[Foot, Foot], share: float, place: Array
 ) -> tuple[Array, Array]:
-    """Thigh, shank and foot directions (2, 3, 3) and ankles (2, 3) relative to the mid-hip, feet
-    around place (2,).
+    """Thigh, shank and foot directions (2, 3, 3) and ankles (2, 3) relative to the mid-hip. share:
+    hip height over the greatest possible. place: (2,) around which the feet stand [m].
     """
     hip, thigh, shank = leg_lengths(body)
     ankle0 = body.joints[LEG["R"] + 4][2]
@@ -50,8 +50,7 @@ def place_legs(
             foot.y + place[1],
             ankle0 + rise + foot.lift_m,
         )
-    # The lower of the heights at which each straight leg still reaches its foot; a leg in swing
-    # does not bind.
+    # The lower of the heights at which each straight leg still reaches its foot.
     apart = np.linalg.norm(ankles[:, :2] - starts[:, :2], axis=1)
     straight = (
         np.sqrt(np.maximum((0.9985 * (thigh + shank)) ** 2 - apart**2, (0.3 * thigh) ** 2))

@@ -1,8 +1,6 @@
-"""Motion capture as poses: joint positions of a recorded person become segment directions for any
-body.
+"""Motion capture as poses: recorded joint positions become limb directions for any body.
 
-The clips (export/bodies/data/mocap.npz) share one skeleton; DeepMimic's has no toes, so its feet
-are inferred.
+The clips (data/mocap.npz) share one skeleton. DeepMimic's has no toes: its feet are inferred.
 """
 
 from dataclasses import dataclass
@@ -25,8 +23,7 @@ from export.bodies.skeleton import (
     unit,
 )
 
-# Clips that share a motion stay together: nothing in val or test is a variant of something in
-# train.
+# Clips of one motion stay in one split.
 VAL_CLIPS = ("jump", "punch", "crawl", "climb_1")
 TEST_CLIPS = (
     "walk",
@@ -91,7 +88,7 @@ def clip_split(split: Split | None) -> tuple[str, ...]:
 
 
 def clip_pose(clip: Clip, frame: int) -> Pose:
-    """The pose of one frame, in the recording's own heading, at its true height above the floor."""
+    """The pose of one frame, with the recorded heading and height above the floor."""
     j = {n: clip.joints[frame, i] for i, n in enumerate(clip.names)}
     pelvis = frame_from(j["left_hip"] - j["right_hip"], j["chest"] - j["hips"])
     chest = frame_from(j["left_shoulder"] - j["right_shoulder"], j["neck"] - j["chest"])
@@ -115,16 +112,16 @@ def clip_pose(clip: Clip, frame: int) -> Pose:
             )
     hips_z = float(j["right_hip"][2] + j["left_hip"][2]) / 2
     return Pose(
-        kind="mocap", pelvis=pelvis, chest=chest, head=head, segments=segments, clip=clip.name, frame=frame,
-        root_height=hips_z / (leg * (1 + ANKLE_SHARE)),
+        kind="mocap", pelvis=pelvis, chest=chest, head=head, segments=segments,
+        clip=clip.name, frame=frame, root_height=hips_z / (leg * (1 + ANKLE_SHARE)),
     )  # fmt: skip
 
 
 def inferred_foot(pelvis: Array, thigh: Array, shank: Array, ankle_height: float) -> Array:
-    """Direction (3,) from ankle to toes when only the ankle was captured.
+    """Direction (3,) from ankle to toes where only the ankle was captured.
 
-    The relaxed foot makes about 115 degrees with the shank; near the floor it lies flat, and it
-    never goes through the floor. ankle_height: in leg lengths.
+    The relaxed foot makes about 115 degrees with the shank. Near the floor it is flat, and it never
+    goes through it. ankle_height: in leg lengths.
     """
     bent = smooth_step(angle_deg(thigh, shank), 10.0, 35.0)
     lateral = bent * unit(cross(thigh, shank)) + (1 - bent) * pelvis[:, 0]
@@ -158,8 +155,8 @@ def _head(chest: Array, up: Array, neutral_nod: float) -> Array:
 
 @lru_cache(maxsize=64)
 def _neutral_nod(clip: Clip) -> float:
-    """How far the neck-head line leans forward when the person looks ahead; skeletons differ in
-    where they put the head.
+    """Forward lean [rad] of the neck-head line of a person who looks ahead; skeletons differ in
+    it.
     """
     if not clip.name.startswith("climb"):
         return 0.0

@@ -1,8 +1,8 @@
-"""More poses to train on than were recorded: one person's legs under another's upper body, all
-limbs a little elsewhere.
+"""Training poses beyond the recorded ones: the upper body of another pose, and limbs turned a
+little.
 
-The motion clips of the training split are twelve, half of their frames of one climb: a network that
-knows only these takes other people's arms for theirs.
+The training split has twelve motion clips, and half of their frames are of one climb. A network
+trained on these alone does worse on other people's arms.
 """
 
 from dataclasses import replace
@@ -18,9 +18,7 @@ LIMB_DEG = np.array([9.0, 9.0, 5.0, 5.0, 0.0])  # upper arm, forearm, thigh, sha
 
 
 def with_upper_body(pose: Pose, other: Pose) -> Pose:
-    """This pose with the other's chest, arms and head, which keep their place relative to the
-    pelvis.
-    """
+    """This pose with the other's chest, arms and head, unchanged relative to the pelvis."""
     carry = pose.pelvis @ other.pelvis.T
     segments = pose.segments.copy()
     segments[:, :2] = other.segments[:, :2] @ carry.T
@@ -28,7 +26,7 @@ def with_upper_body(pose: Pose, other: Pose) -> Pose:
 
 
 def loosened(pose: Pose, rng: Rng) -> Pose:
-    """The pose with its spine, its head and each limb turned a little."""
+    """The pose with spine, head and each limb turned by a few random degrees."""
     bent = _turn(rng, SPINE_DEG)
     segments = pose.segments.copy()
     segments[:, :2] = segments[:, :2] @ bent.T
@@ -45,5 +43,5 @@ def loosened(pose: Pose, rng: Rng) -> Pose:
 
 
 def _turn(rng: Rng, degrees: float) -> Array:
-    """A rotation (3, 3) about any axis."""
+    """A rotation (3, 3) about a random axis."""
     return axis_rotation(unit(rng.normal(size=3)), float(np.radians(rng.normal(0.0, degrees))))

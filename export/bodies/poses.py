@@ -1,9 +1,8 @@
 """Everyday poses with random variation, and motion capture frames, for one given body.
 
-Poses are built facing -y and then turned. Feet are placed by two-bone inverse kinematics on the
-body's own legs, under its centre of mass; under that of another upper body, in training, they need
-not be. Angles in this file are degrees where a number is drawn, radians once they are in a variable
-named _rad.
+Poses are built facing -y and then turned. Feet are placed by two-bone inverse kinematics below the
+body's centre of mass; with a mixed-in upper body (training only) they may be elsewhere. Angles are
+in degrees, in variables named _rad in radians.
 """
 
 from collections.abc import Callable
@@ -28,12 +27,12 @@ from export.bodies.skeleton import LEG, Pose, axis_rotation
 
 # How often each kind is drawn.
 KIND_WEIGHTS = {
-    "stand": 0.18, "walk": 0.14, "sit": 0.14, "lie": 0.05, "bend": 0.06, "reach": 0.09, "crouch": 0.06, "turn_away": 0.08,
-    "mocap": 0.20,
+    "stand": 0.18, "walk": 0.14, "sit": 0.14, "lie": 0.05, "bend": 0.06, "reach": 0.09,
+    "crouch": 0.06, "turn_away": 0.08, "mocap": 0.20,
 }  # fmt: skip
 KINDS = tuple(KIND_WEIGHTS)
-# Of the training split, shares of poses that get another one's upper body, half of these a recorded
-# one's, and that are loosened.
+# Shares of the training split's poses that get another pose's upper body, half of these a recorded
+# one's, and of those whose limbs are loosened.
 MIXED, LOOSENED = 0.4, 0.5
 SEAT_M = (0.38, 0.5)
 X, Y, Z = np.eye(3)
@@ -48,11 +47,11 @@ def sample_pose(
     split: Split | None = None,
     heading_rad: float | None = None,
 ) -> Pose:
-    """A random pose of a kind (None: by KIND_WEIGHTS; one of KINDS) for this body.
+    """A random pose of a kind of KINDS (None: drawn by KIND_WEIGHTS) for this body.
 
-    split: which motion clips may be used; "train" also gets poses that were never recorded
-    (pose_mixing.py). heading_rad: 0 faces -y; None draws any, except that "turn_away" faces +y to
-    75 deg. Raises ValueError on an unknown kind.
+    split: of the motion clips; "train" also mixes poses (`pose_mixing`). heading_rad: 0 faces -y;
+    None draws any, and for "turn_away" one within 75 deg of +y. Raises ValueError for an unknown
+    kind.
     """
     if kind is None:
         kind = str(rng.choice(KINDS, p=np.array(list(KIND_WEIGHTS.values()))))
@@ -93,7 +92,7 @@ def _mocap(rng: Rng, split: Split | None) -> Pose:
     clip = clips[str(rng.choice(names, p=weight / weight.sum()))]
     pose = clip_pose(clip, int(rng.integers(len(clip))))
     look = axis_rotation(Z, np.radians(np.clip(rng.normal(0, 18), -45, 45)))
-    # Recorded headings are not uniform, so take the heading out before ours goes in.
+    # Recorded headings are not uniform: remove them.
     forward = -pose.pelvis[:, 1]
     return replace(pose, head=pose.head @ look).turned(float(-np.arctan2(forward[0], -forward[1])))
 
@@ -320,8 +319,8 @@ def _crouch(rng: Rng, body: Body) -> Pose:
 
 
 BUILDERS: dict[str, Callable[[Rng, Body], Pose]] = {
-    "stand": _stand, "walk": _walk, "sit": _sit, "lie": _lie, "bend": _bend, "reach": _reach, "crouch": _crouch,
-    "turn_away": _turn_away,
+    "stand": _stand, "walk": _walk, "sit": _sit, "lie": _lie, "bend": _bend, "reach": _reach,
+    "crouch": _crouch, "turn_away": _turn_away,
 }  # fmt: skip
 
 
@@ -335,8 +334,8 @@ def _balanced(
     feet: tuple[Foot, Foot],
     share: float,
 ) -> Pose:
-    """Stand on both feet with the centre of mass over them; share: hip height as a share of what
-    the legs allow.
+    """Stand on both feet with the centre of mass over them. share: hip height over the greatest
+    possible.
     """
     under = rng.normal(0, 0.015, 2) * body.height_m
     place = np.zeros(2)
@@ -369,9 +368,7 @@ def _arm_direction(sign: float, raised_deg: float, around_deg: float) -> Array:
 
 
 def _arms(rng: Rng, chest: Array) -> Array:
-    """Upper arms and forearms (2, 2, 3) in one of the usual idle positions; often the same on both
-    sides.
-    """
+    """Upper arms and forearms (2, 2, 3) in one of ARM_STYLES, often the same on both sides."""
     style = str(rng.choice(ARM_STYLES))
     out = np.empty((2, 2, 3))
     for side, sign in enumerate(SIGN):
@@ -396,7 +393,7 @@ def _idle_arm(rng: Rng, style: str, sign: float) -> Array:
 
 
 def _head(rng: Rng, chest: Array) -> Array:
-    """The head looks roughly where the chest faces, but stays more upright than the back."""
+    """A head that faces roughly as the chest does, but is more upright than the back."""
     forward, up = -chest[:, 1], chest[:, 2]
     lean = float(np.degrees(np.arctan2(np.hypot(up[0], up[1]), up[2])))
     lateral = chest[:, 0]

@@ -2,8 +2,8 @@
 every bone.
 
 Room axes: x right, y forward, z up, metres. At rest a body stands upright with its arms half raised
-and faces -y, so its left side is at +x. A pose says where segments point in the room, not by how
-much a given body must rotate: it fits every body.
+and faces -y, so its left side is at +x. A pose holds directions in the room, not rotations of one
+body's bones, so it fits every body.
 """
 
 import math
@@ -15,7 +15,8 @@ from edge.core.arrays import Array
 
 SIDES = ("R", "L")
 BONES = (
-    "pelvis", "spine05", "spine04", "spine03", "spine02", "spine01", "neck01", "neck02", "neck03", "head",
+    "pelvis", "spine05", "spine04", "spine03", "spine02", "spine01",
+    "neck01", "neck02", "neck03", "head",
     "clavicle.R", "upperarm01.R", "upperarm02.R", "lowerarm01.R", "lowerarm02.R", "hand.R",
     "clavicle.L", "upperarm01.L", "upperarm02.L", "lowerarm01.L", "lowerarm02.L", "hand.L",
     "upperleg01.R", "upperleg02.R", "lowerleg01.R", "lowerleg02.R", "foot.R", "toes.R",
@@ -31,15 +32,13 @@ PARENTS = (
 ARM = {"R": 10, "L": 16}
 LEG = {"R": 22, "L": 28}
 CHEST, HEAD = 5, 9
-# Share of the rotation from pelvis to chest, and from chest to head, that each vertebral bone has
-# taken.
+# Share of the rotation from pelvis to chest, and from chest to head, that each bone has.
 SPINE_SHARE = (0.2, 0.45, 0.7, 0.9, 1.0)
 NECK_SHARE = (0.35, 0.6, 0.85, 1.0)
 
 SEGMENTS = ("upper_arm", "forearm", "thigh", "shank", "foot")
 UPPER_ARM, FOREARM, THIGH, SHANK, FOOT = range(5)
-# A foot with its sole flat points from the ankle this much below the horizontal, towards the toe
-# joints.
+# Pitch [rad] of the line from ankle to toe joints of a flat foot.
 FLAT_FOOT_PITCH = -0.349
 
 
@@ -100,7 +99,7 @@ def unit(v: Array) -> Array:
 
 
 def cross(a: Array, b: Array) -> Array:
-    """Cross product of two vectors (3,); numpy's own costs ten times as much on single vectors."""
+    """Cross product of two vectors (3,); numpy's takes ten times as long for single vectors."""
     ax, ay, az = a.tolist()
     bx, by, bz = b.tolist()
     return np.array([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx])
@@ -153,16 +152,14 @@ def partial_rotation(r: Array, share: float) -> Array:
 
 
 def frame_from(lateral: Array, up: Array) -> Array:
-    """Rotation (3, 3) that takes (x, z) at rest to these directions; the lateral one (towards the
-    left side) is kept exactly.
-    """
+    """Rotation (3, 3) that takes x at rest to `lateral` (towards the left side) and z near `up`."""
     x = unit(lateral)
     y = unit(cross(up, x))
     return np.stack([x, y, cross(x, y)], axis=1)
 
 
 def twist_angle(a: Array, b: Array, axis: Array) -> float:
-    """Angle [rad] about a unit axis that brings the part of a across the axis onto that of b."""
+    """Angle [rad] about a unit axis from a to b, both projected across the axis."""
     return math.atan2(axis @ cross(a, b), a @ b - (a @ axis) * (b @ axis))
 
 
@@ -212,14 +209,14 @@ def _arm(rest: Array, chest: Array, segments: Array, pronation: float) -> Array:
         unit(rest[3] - rest[1]),
         unit(rest[5] - rest[3]),
     )
-    # The collar bone follows the arm: about a quarter of its elevation above the rest pose, a
-    # little slump below it.
+    # The clavicle follows the arm: by a quarter of its elevation above the rest pose, by a tenth
+    # below it.
     raised = angle_deg(upper, -chest[:, 2]) - 50.0
     follow = np.radians(0.25 * max(raised, 0.0) + 0.1 * max(-raised, 0.0))
     towards = cross(chest @ clavicle0, upper)
     clavicle = axis_rotation(unit(towards), follow) @ chest if towards @ towards > 1e-6 else chest
     plain = swing(chest @ upper0, upper) @ chest
-    # The plane of the elbow tells the twist of the upper arm, but only when the elbow is bent.
+    # A bent elbow gives the twist of the upper arm.
     bent = angle_deg(upper, fore)
     twist = np.clip(
         twist_angle(plain @ cross(upper0, fore0), cross(upper, fore), upper), -1.75, 1.75
@@ -243,8 +240,7 @@ def _arm(rest: Array, chest: Array, segments: Array, pronation: float) -> Array:
 def _leg(rest: Array, toe: Array, pelvis: Array, segments: Array, level: bool) -> Array:
     thigh, shank, foot = segments[THIGH], segments[SHANK], segments[FOOT]
     thigh0, shank0 = unit(rest[2] - rest[0]), unit(rest[4] - rest[2])
-    # A flat sole defines the foot's axis: ankles differ in height, so the line to the toe alone
-    # would tilt it.
+    # The foot's axis is that of a flat sole: ankles differ in height.
     ahead = unit(np.array([toe[0] - rest[4, 0], toe[1] - rest[4, 1], 0.0]))
     foot0 = np.array(
         [
@@ -275,9 +271,7 @@ def _leg(rest: Array, toe: Array, pelvis: Array, segments: Array, level: bool) -
 
 
 def _levelled(ankle: Array, foot: Array) -> Array:
-    """Roll a foot about its own axis until its lateral axis is horizontal, as far as an ankle
-    allows.
-    """
+    """Roll a foot about its axis towards a horizontal lateral axis, as far as an ankle allows."""
     lateral = unit(cross(np.array([0.0, 0.0, 1.0]), foot))
     lateral = -lateral if lateral @ ankle[:, 0] < 0 else lateral
     roll = twist_angle(ankle[:, 0], lateral, foot)

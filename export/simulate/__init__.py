@@ -1,0 +1,17 @@
+"""What a sensor would record of people in a room.
+
+scenes            a random camera, rig, room and people, from a split and a seed
+conditions        how hard the people of a dataset are to detect and to hear
+rigs              random microphone arrays with a loudspeaker
+detector_errors   a model of the errors of BlazePose's 2D joints
+people            people before cameras without sound: training samples for the image networks
+electronics       loudspeaker, microphones, converters and clock: responses become raw channels
+room_sound        what the microphones receive in a room, empty or with a person
+samples           scenes become samples in the dataset format
+dataset_runs      whole datasets on many processes, resumable
+sessions          poses become a session, as the sensor would have recorded it
+calibrated_video  a Qualisys calibration and its videos
+video_session     a session from such a video: real frames, simulated sound
+
+data/ has the fitted detector model.
+"""

@@ -1,5 +1,5 @@
-"""A video of calibrated cameras: Qualisys calibration -> `edge.core.rig.Camera` and where each
-camera stands in the world.
+"""Videos of calibrated cameras: a Qualisys calibration becomes `edge.core.rig.Camera`s and their
+places in the world.
 """
 
 import xml.etree.ElementTree as ET
@@ -45,8 +45,8 @@ def load_calibration(
     """Read a Qualisys .qca.txt file.
 
     frame_sizes: serial -> (width, height) of its video, where that differs from the calibrated
-    sensor: the sensor's picture was then scaled to the frame's width and centred between horizontal
-    bars. Raises SessionError.
+    sensor's; the sensor's image is then scaled to the frame's width, with bars above and below.
+    Raises SessionError.
     """
     try:
         elements = list(ET.parse(path).getroot().iter("camera"))

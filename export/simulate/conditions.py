@@ -1,4 +1,4 @@
-"""How hard the people of a dataset are to see and to hear: what the rows of a table differ in."""
+"""Conditions of a dataset: how hard its people are to detect and to hear."""
 
 from dataclasses import dataclass
 
@@ -16,13 +16,13 @@ OUTSIDE_CONFIDENCE = 0.05
 
 @dataclass(frozen=True)
 class Conditions:
-    """tilt_deg: range of the camera's tilt, its roll is of the same kind. partly_seen: share of
-    people partly out of view.
+    """tilt_deg: range of the camera's tilt; a camera that may tilt rolls a little, too.
+    partly_seen: share of people partly out of view.
 
-    sir_db: range of the body over noise. noise_px: of the 2D joints; None: the errors fitted to a
-    real detector. hidden: number of the first 15 joints that something covers, those farthest to
-    one side. fresh: share of the rooms whose sensor was just set up: it has never heard its room in
-    other air.
+    sir_db: range of the body over noise. noise_px: of the 2D joints; None: errors of the fitted
+    detector model. hidden: number of the first 15 joints that are occluded, those farthest to one
+    side. fresh: share of rooms whose sensor was just set up, so that it has recorded its empty room
+    at one temperature only.
     """
 
     tilt_deg: tuple[float, float] = (0.0, 0.0)
@@ -34,12 +34,12 @@ class Conditions:
 
     @property
     def level(self) -> bool:
-        """The camera looks straight ahead."""
+        """The camera is level."""
         return self.tilt_deg == (0.0, 0.0)
 
     def observe(self, rng: Rng, joints: Array, camera: Camera) -> Array:
         """Keypoints (25, 3) u, v [px] and confidence of a person with these joints (25, 3) [m],
-        camera frame; NaN is hidden.
+        camera frame; NaN where occluded.
         """
         if self.noise_px is None:
             pixels = load_detector().observe(rng, joints, camera)
@@ -53,11 +53,11 @@ class Conditions:
         return pixels
 
     def keypoints(self, rng: Rng, joints: Array, camera: Camera) -> Keypoints:
-        """The same of one person, as the keypoint network gives them; it tells no relative depths."""
+        """The same as `Keypoints`, without relative depths."""
         return Keypoints(self.observe(rng, joints, camera), np.full((JOINTS, 3), np.nan), 1, 1.0)
 
 
-# field: what a sensor meets. The others differ from plain in one thing each.
+# field: as in a home. The others differ from plain in one thing each.
 CONDITIONS = {
     "field": Conditions(
         tilt_deg=(0.0, 20.0), partly_seen=0.2, sir_db=(-5.0, 25.0), noise_px=None, fresh=0.2
@@ -73,7 +73,7 @@ CONDITIONS = {
 def joints_in_view(
     camera: Camera, joints: Array
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    """Which joints (..., 3) [m] of the camera frame lie within the image."""
+    """Which joints (..., 3) [m], camera frame, lie within the image: (...,)."""
     seen = joints[..., 2] > 0.3
     pixels = camera.project(np.where(seen[..., None], joints, [0.0, 0.0, 1.0]))
     inside = (pixels > EDGE_PX).all(axis=-1) & (

@@ -1,9 +1,8 @@
-"""Many environments, each once: which there are, where they go, who makes them. Killed at any time,
-a run goes on where it was.
+"""Whole datasets: the plan of their environments, the folder they are written to, and the processes
+that make them. A run that was killed continues where it stopped.
 
-An environment is complete when its marker exists, which comes last; a local one appears under its
-name all at once. Environments follow from their plan alone, so it does not matter who makes one,
-or whether it was begun before.
+An environment is complete when its marker exists, which is written last; a local one is renamed
+into place as a whole. An environment depends on its plan alone, not on the process that makes it.
 """
 
 import json
@@ -31,8 +30,8 @@ from export.simulate.samples import EnvironmentPlan, simulate_environment
 BENCH_FAMILY = "compact-6"
 MARKER = "complete.json"
 STAGING = ".staging"
-RETRIES = 3  # of an environment whose Dask worker went away
-# One thread a process: several would fight over the cores, and matrices here are small.
+RETRIES = 3  # of an environment whose Dask worker was lost
+# One thread a process: the matrices are small, and several threads would compete for the cores.
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
 )
@@ -40,10 +39,8 @@ ONE_THREAD = dict.fromkeys(
 
 @dataclass(frozen=True)
 class DatasetPlan:
-    """A dataset to simulate. samples: in all. per_room: people seen by each rig in its room.
-    family: of rigs.
-
-    conditions: one of `conditions.CONDITIONS`.
+    """A dataset to simulate. samples: in all. per_room: people in each room. family: of rigs.
+    clean: also write responses without noise. conditions: one of `conditions.CONDITIONS`.
     """
 
     split: Split
@@ -72,7 +69,7 @@ class DatasetPlan:
             )
 
     def environments(self) -> list[EnvironmentPlan]:
-        """Every environment, the last with what is left of the samples."""
+        """Every environment; the last one has the remaining samples."""
         starts = range(0, self.samples, self.per_room)
         return [
             EnvironmentPlan(
@@ -92,7 +89,7 @@ class Store:
     """A dataset's folder: a local path or any URL that fsspec knows."""
 
     def __init__(self, url: str) -> None:
-        """Raises ConfigError where the URL means nothing."""
+        """Raises ConfigError where nothing can be written to the URL, or fsspec is missing."""
         self.url = url
         fsspec = optional("fsspec", "a dataset's store")
         local = optional("fsspec.implementations.local", "a dataset's store")
@@ -106,7 +103,9 @@ class Store:
         self._local = isinstance(self._fs, local.LocalFileSystem)
 
     def complete(self, plan: EnvironmentPlan) -> bool:
-        """This environment is there. Raises ConfigError where another one has its place."""
+        """Whether this environment is there. Raises ConfigError where another one is in its
+        place.
+        """
         path = f"{self._folder(plan)}/{MARKER}"
         try:
             found = json.loads(self._fs.cat_file(path))
@@ -117,8 +116,7 @@ class Store:
                 f"{path}: not valid JSON ({e}); remove the environment's folder and run again"
             ) from e
         wanted = asdict(plan)
-        # The last environment of a shorter run has fewer people: it is made again when the dataset
-        # grows.
+        # The last environment of a shorter run has fewer people: a longer run makes it again.
         other = sorted(k for k in wanted if k != "people" and found.get(k) != wanted[k])
         if other:
             raise ConfigError(
@@ -134,9 +132,7 @@ class Store:
         plan: EnvironmentPlan,
         simulate: Callable[[EnvironmentPlan, Path], int] = simulate_environment,
     ) -> int:
-        """Simulate one environment and put it in its place, unless it is there; the number of its
-        samples.
-        """
+        """Simulate one environment unless it is there; returns the number of its samples."""
         if self.complete(plan):
             return plan.people
         with self._staging(plan) as folder:
@@ -161,7 +157,7 @@ class Store:
 
     def _put(self, folder: Path, plan: EnvironmentPlan) -> None:
         target = self._folder(plan)
-        if self.complete(plan):  # another process was faster: what it put there is the same
+        if self.complete(plan):  # by another process, with the same content
             return
         if self._fs.exists(target):
             self._fs.rm(target, recursive=True)
@@ -179,23 +175,23 @@ class Store:
         self._fs.pipe_file(f"{target}/{MARKER}", marker)
 
     def sweep(self) -> None:
-        """Remove what killed processes left behind; nobody else may be writing."""
+        """Remove what killed processes left behind; no other process may be writing."""
         if self._local:
             shutil.rmtree(Path(self._root) / STAGING, ignore_errors=True)
 
 
 def make_environment(url: str, plan: EnvironmentPlan) -> int:
-    """What a worker does. Returns the number of samples."""
+    """Make one environment of the dataset at `url`; returns the number of its samples."""
     return Store(url).make(plan)
 
 
 def make_all(
     store: Store, plans: list[EnvironmentPlan], workers: int = 1, scheduler: str | None = None
 ) -> Iterator[int]:
-    """Make environments on local processes or on a Dask cluster; yields the samples of each as it
-    is done.
+    """Make environments on local processes or on a Dask cluster (`scheduler`); yields the number of
+    samples of each as it is done.
 
-    Raises ConfigError, DeviceError where workers or the cluster are gone for good.
+    Raises ConfigError, DeviceError where the workers or the cluster are lost.
     """
     if scheduler:
         yield from _on_cluster(scheduler, store.url, plans)
@@ -240,7 +236,7 @@ def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def _end_with_parent() -> None:
-    """A worker whose parent was killed would wait for work for ever."""
+    """End this worker when its parent is killed: it would wait for work for ever."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 
@@ -252,7 +248,7 @@ def _end_with_parent() -> None:
 
 
 def _on_cluster(address: str, url: str, plans: list[EnvironmentPlan]) -> Iterator[int]:
-    """Every environment on some worker of a Dask cluster; one whose worker died is made by another."""
+    """Make environments on a Dask cluster, those of a lost worker on another one."""
     distributed = optional("distributed", "--scheduler")
     try:
         client: Any = distributed.Client(address, timeout="5s")
@@ -268,7 +264,7 @@ def _on_cluster(address: str, url: str, plans: list[EnvironmentPlan]) -> Iterato
 
 
 def measure_rate(workers: int, samples: int, per_room: int = 20) -> float:
-    """Samples per second that processes make once they are warm; each makes `samples`."""
+    """Samples per second of processes that have started up; each makes `samples`."""
     rooms = max(1, samples // per_room) * workers
     with tempfile.TemporaryDirectory() as folder, worker_pool(workers) as pool:
         warm = [EnvironmentPlan("val", 0, 10**6 + k, 2, BENCH_FAMILY) for k in range(3 * workers)]

@@ -1,8 +1,7 @@
-"""What a 2D pose detector makes of a person: biased, heavy-tailed, correlated errors, confidences,
-sides taken for each other.
+"""A model of a 2D pose detector's errors: biased, heavy-tailed and correlated, with confidences and
+swapped sides.
 
-The numbers (export/simulate/data/detector.json) are fitted to BlazePose on the calibrated video by
-`posekernel-export fit-detector`.
+Its numbers (data/detector.json) are fitted to BlazePose by `posekernel-export fit-detector`.
 """
 
 import json
@@ -26,10 +25,9 @@ NEVER_SEEN = (20, 23)  # small toes: BlazePose has none
 MIRROR = np.concatenate([FIRST_15, [16, 15, 18, 17, 22, 23, 24, 19, 20, 21]])
 # Left and right change names for the arms and shoulders, or for the legs and hips.
 SWAPPED_PARTS = ((2, 3, 4, 5, 6, 7), (9, 10, 11, 12, 13, 14, 19, 20, 21, 22, 23, 24))
-FAR_SIDE_M = (
-    0.12  # farther from the camera than its mirror image by this much: the body is in between
-)
-# How a joint is seen: freely, behind the body, behind something else, outside the image.
+# A joint this much farther from the camera than its mirror image is behind the body.
+FAR_SIDE_M = 0.12
+# Visibility of a joint: free, behind the body, behind something else, outside the image.
 NEAR, FAR, COVERED, OUTSIDE = range(4)
 GROUPS = ("near", "far", "covered", "outside")
 QUANTILES = np.linspace(0.0, 1.0, 11)
@@ -37,15 +35,14 @@ QUANTILES = np.linspace(0.0, 1.0, 11)
 
 @dataclass(frozen=True, eq=False)
 class DetectorModel:
-    """Errors in units of the person's size, the diagonal of the box around the true joints in the
-    image.
+    """Errors are in units of the person's size: the diagonal of the box around the true joints.
 
-    bias (25, 2): mean error right and down, left and right joints alike. scale (4, 25): of
-    Student's t, by GROUPS. freedom (4,): degrees of freedom of it. correlation (25, 25): of the
-    errors of two joints. confidence (4, 25, 11): its quantiles. trust: how far a low confidence
-    goes with a large error, 0..1. swap (2,): chance that left and right change names in each of
-    SWAPPED_PARTS of somebody seen from front or back, swap_side: in both, from the side. covered:
-    chance that something stands before a person.
+    bias (25, 2): mean error right and down, the same for left and right joints. scale (4, 25): of
+    Student's t, by GROUPS. freedom (4,): its degrees of freedom. correlation (25, 25): of two
+    joints' errors. confidence (4, 25, 11): its quantiles. trust: correlation of low confidence with
+    large errors, 0..1. swap (2,): probability that left and right are swapped in each of
+    SWAPPED_PARTS, in a view from front or back. swap_side: in both parts, in a side view. covered:
+    probability that something occludes a part of the person.
     """
 
     bias: Array
@@ -59,7 +56,7 @@ class DetectorModel:
     covered: float
 
     def save(self, path: Path, source: dict[str, Any]) -> None:
-        """Write as JSON with a note on what it was fitted to."""
+        """Write as JSON. source: a note on what it was fitted to."""
         numbers = {
             k: np.round(v, 4).tolist() if isinstance(v, np.ndarray) else round(v, 4)
             for k, v in vars(self).items()
@@ -79,12 +76,11 @@ class DetectorModel:
             np.where(joints[:, 2:] > 0.1, joints, joints + np.array([0.0, 0.0, 1.0]))
         )
         size = person_size(true)
-        group = seen_how(true, joints, camera)
+        group = visibility(true, joints, camera)
         group[(group != OUTSIDE) & self._covers(rng, true)] = COVERED
         each = np.arange(JOINTS)
         freedom = self.freedom[group]
-        # A confidence that knows of the error: both follow from normal numbers that are correlated
-        # (a Gaussian copula).
+        # Confidence and error are correlated by a Gaussian copula.
         tail = np.sqrt(freedom / rng.chisquare(freedom))
         normal = np.linalg.cholesky(self.correlation + 1e-6 * np.eye(JOINTS)) @ rng.normal(
             size=(JOINTS, 2)
@@ -99,7 +95,7 @@ class DetectorModel:
         confidence = np.array(
             [np.interp(x, QUANTILES, curve) for x, curve in zip(levels, curves, strict=True)]
         )
-        side = bool(from_the_side(true, size))
+        side = bool(side_view(true, size))
         chance = np.full(2, float(rng.random() < self.swap_side)) if side else self.swap
         for part in (p for p, c in zip(SWAPPED_PARTS, chance, strict=True) if rng.random() < c):
             pixels[list(part)], confidence[list(part)] = (
@@ -110,7 +106,7 @@ class DetectorModel:
         return np.column_stack([pixels, confidence])
 
     def _covers(self, rng: Rng, true: Array) -> BoolArray:
-        """Which joints a table, a sofa or a door frame hides: what lies below or beside an edge
+        """Which joints a table, a sofa or a door frame occludes: those below or beside an edge
         through the person.
         """
         if rng.random() >= self.covered:
@@ -130,7 +126,7 @@ def person_size(pixels: Array) -> Array:
     )
 
 
-def seen_how(pixels: Array, joints: Array, camera: Camera) -> npt.NDArray[np.int64]:
+def visibility(pixels: Array, joints: Array, camera: Camera) -> npt.NDArray[np.int64]:
     """NEAR, FAR or OUTSIDE for each joint (..., 25)."""
     z = joints[..., 2]
     far = z - z[..., MIRROR] > FAR_SIDE_M
@@ -140,8 +136,8 @@ def seen_how(pixels: Array, joints: Array, camera: Camera) -> npt.NDArray[np.int
     return np.asarray(np.where(outside, OUTSIDE, np.where(far, FAR, NEAR)), np.int64)
 
 
-def from_the_side(pixels: Array, size: Array) -> BoolArray:
-    """Shoulders and hips (..., 25, 2) are too narrow in the image to tell front from back."""
+def side_view(pixels: Array, size: Array) -> BoolArray:
+    """Shoulders and hips of pixels (..., 25, 2) are too narrow for a view from front or back."""
     across = pixels[..., [2, 9], :] - pixels[..., [5, 12], :]
     return np.asarray(np.linalg.norm(across, axis=-1).mean(axis=-1) < 0.06 * size)
 

@@ -1,5 +1,5 @@
-"""From a room's response to what a sound card delivers: loudspeaker, microphones, converters,
-clock, noise, raw channels.
+"""From a room's response to the raw channels of a sound card: loudspeaker, microphones, converters,
+clock and noise.
 
 Everything is in the periodic steady state: one period of the recording is the circular convolution
 of one period of the excitation with the room's response wrapped to one period.
@@ -22,8 +22,8 @@ RUMBLE_HZ = 400.0  # below it room noise rises by 6 dB per octave
 
 @dataclass(frozen=True)
 class ChannelLayout:
-    """The raw channels of an array, counted from 0. Channels that are neither carry the
-    microphones' mean, a processed signal.
+    """The raw channels of an array, counted from 0. The others carry a processed signal, here the
+    mean of the microphones.
     """
 
     channels: int
@@ -47,14 +47,14 @@ RESPEAKER_USB_V2 = ChannelLayout(channels=6, mic_channels=(1, 2, 3, 4), referenc
 
 @dataclass(frozen=True, eq=False)
 class Electronics:
-    """What lies between the numbers and the air.
+    """Everything between digital samples and air.
 
     speaker_response (S, F), mic_response (M, F): complex gain at the period's frequencies. gain:
-    full scales per unit of sound pressure (direct sound at 1 m = 1 for a full-scale signal).
-    delay_samples: playback to capture, all channels alike, may be fractional. noise_rms: full
-    scales, each microphone. air_jitter_s: RMS of the microphones' delay from period to period.
-    third_harmonic: amplitude of the cubic distortion at the excitation's peak. skew_ppm: of the
-    capture clock against playback.
+    full scales per unit of sound pressure (direct sound of a full-scale signal at 1 m = 1).
+    delay_samples: from playback to capture, the same for all channels, may be fractional.
+    noise_rms: full scales, of each microphone. air_jitter_s: RMS of the delay from period to
+    period. third_harmonic: amplitude of the cubic distortion at the excitation's peak. skew_ppm: of
+    the capture clock against the playback clock.
     """
 
     speaker_response: ComplexArray
@@ -124,7 +124,7 @@ class Recorder:
 
 
 def flat_electronics(excitation: Excitation, speakers: int, mics: int) -> Electronics:
-    """Perfect converters: nothing between the numbers and the air."""
+    """Perfect electronics: gain 1 at all frequencies, no delay, no noise."""
     bins = excitation.period_samples // 2 + 1
     return Electronics(np.ones((speakers, bins), np.complex64), np.ones((mics, bins), np.complex64))
 
@@ -132,8 +132,8 @@ def flat_electronics(excitation: Excitation, speakers: int, mics: int) -> Electr
 def random_response(
     rng: np.random.Generator, frequencies_hz: Array, ripple_db: float
 ) -> ComplexArray:
-    """A transducer's minimum-phase response (F,) whose level wanders by `ripple_db` RMS over
-    octaves, mean 0 dB.
+    """A random minimum-phase response (F,) of a transducer: its level varies by `ripple_db` RMS
+    over octaves, mean 0 dB.
     """
     octave = np.log2(np.maximum(frequencies_hz, 50.0) / 50.0)
     rate, phase = rng.uniform(0.1, 1.2, 6), rng.uniform(0.0, 2.0 * np.pi, 6)
@@ -179,11 +179,11 @@ def peak_level(
 def noise_for_sir(
     excitation: Excitation, body: ComplexArray, first_arrival_s: float, sir_db: float
 ) -> float:
-    """Noise RMS (unit: sound pressure of the response) that leaves the body `sir_db` above it after
+    """Noise RMS [sound pressure of the response] at which the body is `sir_db` above it after
     deconvolution of one period.
 
-    body: (M, F) what the body adds at each microphone. Compared within 0.3 m before and 0.7 m of
-    half path after the first arrival [s], where the body's own echo is.
+    body: (M, F), of the microphones. The echo is measured from 0.3 m before to 0.7 m after the
+    first arrival [s], in half path lengths.
     """
     n, rate = excitation.period_samples, excitation.sample_rate_hz
     window = band_window(np.fft.rfftfreq(n, 1.0 / rate), excitation.band_hz)

@@ -1,4 +1,4 @@
-"""People before random cameras, joints only: endless training samples for what needs no sound."""
+"""People before random cameras, joints only: training samples for networks that use no sound."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
@@ -22,11 +22,11 @@ CAMERA_HEIGHT_M = (0.5, 2.2)
 TILT_DEG = (-6.0, 22.0)
 HALF_VIEW = (0.5, 0.8)  # tangent of half the field of view across; three quarters of it down
 LEAST_IN_VIEW, LEAST_DETECTED = 8, 5  # of the first 15 joints
-FOCAL_PX = 520.0  # of the camera the detector model sees through
+FOCAL_PX = 520.0  # of the detector model's camera
 NOISE = (0.003, 0.01)  # of a 2D joint, at unit depth: 1.5 to 5 px at 500 px focal length
 NOISE_PER_SIZE = (0.0, 0.03)  # and as a part of the person's size in the image
 OUTLIERS, OUTLIER_FACTOR = 0.04, 5.0
-OCCLUDED = 0.35  # share of the scenes in which some joints are hidden
+OCCLUDED = 0.35  # share of people with some joints occluded
 GROUPS = (
     (2, 3, 4),
     (5, 6, 7),
@@ -51,12 +51,10 @@ class People:
 
 
 @dataclass(frozen=True, eq=False)
-class Scenes:
+class ViewedPeople:
     """People before cameras. joints: (N, 25, 3) camera frame [m]. rays: (N, 25, 3) of the noisy 2D
-    joints at z = 1.
-
-    seen: (N, 25) which of them the detector gives. height_m: (N,). camera_height_m, tilt_deg,
-    roll_deg: (N,). half_view: (N,) tangent of half the field of view across.
+    joints, at z = 1. seen: (N, 25) which of them were detected. height_m, camera_height_m,
+    tilt_deg, roll_deg: (N,). half_view: (N,) tangent of half the horizontal field of view.
     """
 
     joints: Array
@@ -68,13 +66,13 @@ class Scenes:
     roll_deg: Array
     half_view: Array
 
-    def pick(self, which: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "Scenes":
-        """Some of the scenes, by mask or index (N,)."""
-        return Scenes(*(getattr(self, f.name)[which] for f in fields(self)))
+    def pick(self, which: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "ViewedPeople":
+        """Some of them, by mask or index (N,)."""
+        return ViewedPeople(*(getattr(self, f.name)[which] for f in fields(self)))
 
-    def __add__(self, other: "Scenes") -> "Scenes":
-        """These scenes, then the others."""
-        return Scenes(
+    def __add__(self, other: "ViewedPeople") -> "ViewedPeople":
+        """These, then the others."""
+        return ViewedPeople(
             *(np.concatenate([getattr(self, f.name), getattr(other, f.name)]) for f in fields(self))
         )
 
@@ -86,7 +84,7 @@ def sample_people(
     progress: Callable[[Iterable[Any], int], Iterable[Any]] = lambda items, total: items,
 ) -> People:
     """Random bodies of a split in random poses of its motion clips; about 200 a second. progress:
-    wraps the bodies.
+    wraps the loop over bodies.
     """
     rng = np.random.default_rng([seed, 1])
     joints, heights = [], []
@@ -99,42 +97,42 @@ def sample_people(
     return People(np.array(joints[:count], np.float64), np.array(heights[:count]))
 
 
-def sample_scenes(people: People, count: int, rng: Rng) -> Scenes:
-    """Put random people before random cameras, at least LEAST_IN_VIEW joints in view, and detect
-    their joints with errors.
+def view_people(people: People, count: int, rng: Rng) -> ViewedPeople:
+    """Random people before random cameras, with at least LEAST_IN_VIEW joints in view and noisy 2D
+    joints.
     """
-    scenes = _draw(people, count, rng)
-    while len(scenes.joints) < count:
-        scenes = scenes + _draw(people, count, rng)
-    return scenes.pick(np.arange(count))
+    views = _draw(people, count, rng)
+    while len(views.joints) < count:
+        views = views + _draw(people, count, rng)
+    return views.pick(np.arange(count))
 
 
-def detected(scenes: Scenes, rng: Rng) -> Scenes:
-    """The same scenes as the fitted detector model sees them; those of whom too few joints are left
-    go. About 1000 a second.
+def detected(views: ViewedPeople, rng: Rng) -> ViewedPeople:
+    """The same people with 2D joints of the fitted detector model, without those of whom it finds
+    too few joints. About 1000 a second.
     """
     model = load_detector()
-    rays, seen = np.empty_like(scenes.rays), np.empty_like(scenes.seen)
-    for k, joints in enumerate(scenes.joints):
-        width = 2.0 * FOCAL_PX * scenes.half_view[k]
+    rays, seen = np.empty_like(views.rays), np.empty_like(views.seen)
+    for k, joints in enumerate(views.joints):
+        width = 2.0 * FOCAL_PX * views.half_view[k]
         camera = Camera(
             round(width), round(0.75 * width), FOCAL_PX, FOCAL_PX, width / 2, 0.375 * width
         )
         pixels = model.observe(rng, joints, camera)
         rays[k], seen[k] = seen_rays(pixels, camera)
-    return replace(scenes, rays=rays, seen=seen).pick(
+    return replace(views, rays=rays, seen=seen).pick(
         seen[:, :N_JOINTS].sum(axis=1) >= LEAST_DETECTED
     )
 
 
 @dataclass(frozen=True, eq=False)
 class DetectorErrors:
-    """What the detector model did to some scenes, to be done to others: it is too slow to be asked
+    """Errors of the detector model in K views, to be drawn for others: the model itself is too slow
     for each training sample.
 
-    offsets: (K, 25, 2) from the true joint over the person's size. seen: (K, 25). swapped: (K,)
-    left and right changed names. side: (K,) which side of the body was away from the camera: -1, 0,
-    1.
+    offsets: (K, 25, 2) from the true joint, over the person's size. seen: (K, 25). swapped: (K,)
+    left and right were swapped. side: (K,) side of the body away from the camera: right -1, left 1,
+    neither 0.
     """
 
     offsets: Array
@@ -143,15 +141,15 @@ class DetectorErrors:
     side: npt.NDArray[np.int64]
 
 
-def detector_errors(scenes: Scenes, rng: Rng) -> DetectorErrors:
-    """The errors that the detector model makes in these scenes."""
-    found = detected(scenes, rng)
+def detector_errors(views: ViewedPeople, rng: Rng) -> DetectorErrors:
+    """The errors that the detector model makes in these views."""
+    found = detected(views, rng)
     true = found.joints[..., :2] / found.joints[..., 2:]
     xy = found.rays[..., :2]
-    as_told, as_mirrored = (
+    direct, mirrored = (
         np.nanmedian(np.linalg.norm(p - true, axis=-1), axis=1) for p in (xy, xy[:, MIRROR])
     )
-    swapped = np.asarray(as_mirrored < as_told)
+    swapped = np.asarray(mirrored < direct)
     flip = swapped[:, None]
     offsets = np.where(flip[..., None], xy[:, MIRROR], xy) - true
     seen = np.where(flip, found.seen[:, MIRROR], found.seen)
@@ -163,35 +161,35 @@ def detector_errors(scenes: Scenes, rng: Rng) -> DetectorErrors:
     )
 
 
-def apply_errors(scenes: Scenes, errors: DetectorErrors, rng: Rng) -> Scenes:
-    """The scenes' 2D joints with errors drawn from `errors` instead of their own; who is left with
-    too few joints goes.
+def apply_errors(views: ViewedPeople, errors: DetectorErrors, rng: Rng) -> ViewedPeople:
+    """The same people with errors drawn from `errors`, without those who are left with too few
+    joints.
     """
-    side = _far_side(scenes.joints)
+    side = _far_side(views.joints)
     pick = np.zeros(len(side), np.int64)
     for k in (-1, 0, 1):
         candidates = np.flatnonzero(errors.side == k)
         if len(candidates):
             pick[side == k] = rng.choice(candidates, int((side == k).sum()))
-    true = scenes.joints[..., :2] / scenes.joints[..., 2:]
+    true = views.joints[..., :2] / views.joints[..., 2:]
     xy = true + errors.offsets[pick] * person_size(true)[:, None, None]
-    inside = (np.abs(true) < scenes.half_view[:, None, None] * np.array([1.0, 0.75])).all(axis=-1)
+    inside = (np.abs(true) < views.half_view[:, None, None] * np.array([1.0, 0.75])).all(axis=-1)
     seen = errors.seen[pick] & inside
     flip = errors.swapped[pick][:, None]
     xy, seen = np.where(flip[..., None], xy[:, MIRROR], xy), np.where(flip, seen[:, MIRROR], seen)
     rays = np.concatenate([xy, np.ones_like(xy[..., :1])], axis=-1)
-    return replace(scenes, rays=rays, seen=seen).pick(
+    return replace(views, rays=rays, seen=seen).pick(
         seen[:, :N_JOINTS].sum(axis=1) >= LEAST_DETECTED
     )
 
 
 def _far_side(joints: Array) -> npt.NDArray[np.int64]:
-    """Which side (N,) is farther from the camera: right -1, left 1, neither 0."""
+    """Side of the body (N,) that is farther from the camera: right -1, left 1, neither 0."""
     depth = (joints[:, [5, 12], 2] - joints[:, [2, 9], 2]).mean(axis=1)
     return np.asarray(np.sign(depth) * (np.abs(depth) > FAR_SIDE_M), np.int64)
 
 
-def _draw(people: People, n: int, rng: Rng) -> Scenes:
+def _draw(people: People, n: int, rng: Rng) -> ViewedPeople:
     pick = rng.integers(len(people.joints), size=n)
     yaw, forward = rng.uniform(0, 2 * np.pi, n), rng.uniform(*DISTANCE_M, n)
     half = rng.uniform(*HALF_VIEW, n)
@@ -237,14 +235,14 @@ def _draw(people: People, n: int, rng: Rng) -> Scenes:
     seen = in_view & ~_occluded(n, rng)
     rays = np.concatenate([xy, np.ones_like(xy[..., :1])], axis=-1)
     ok &= seen[:, :N_JOINTS].sum(axis=1) >= LEAST_DETECTED
-    scenes = Scenes(
+    views = ViewedPeople(
         joints, rays, seen, people.height_m[pick], height, np.degrees(tilt), np.degrees(roll), half
     )
-    return scenes.pick(ok)
+    return views.pick(ok)
 
 
 def _occluded(n: int, rng: Rng) -> npt.NDArray[np.bool_]:
-    """Which joints (n, 25) are hidden: limbs at a time, and single ones."""
+    """Which joints (n, 25) are occluded: whole limbs, and single ones."""
     out = np.zeros((n, 25), bool)
     for group in GROUPS:
         out[:, group] |= (rng.random(n) < 0.18)[:, None]

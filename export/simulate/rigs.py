@@ -1,8 +1,7 @@
-"""Rigs to simulate: microphone arrays with a speaker beside or apart, the paper's four pairs, and
-anything in between.
+"""Random rigs: microphone arrays with a loudspeaker beside or apart from them, and the four pairs
+of the paper.
 
-Each is drawn twice: where the devices really are, which the acoustics use, and where somebody
-measured them, which is written.
+Each has its devices' true positions, for the acoustics, and the measured ones, which are written.
 """
 
 from dataclasses import dataclass, replace
@@ -23,9 +22,7 @@ RING = np.radians(60.0 * np.arange(6))
 @dataclass(frozen=True, eq=False)
 class SimulatedArray:
     """A microphone array. mics_m: (M, 2) right and down in its own plane. rates_hz: of capture,
-    each as likely as the others.
-
-    reference: a loopback of the playback is among its channels.
+    equally likely. reference: it has a loopback channel of the playback.
     """
 
     mics_m: Array
@@ -57,11 +54,10 @@ ARRAYS = {
         False,
     ),
 }
-COMPACT_WEIGHTS = (0.2, 0.15, 0.5, 0.15, 0.0)  # the last only by its name
+COMPACT_WEIGHTS = (0.2, 0.15, 0.5, 0.15, 0.0)  # the last one only by name
 PUBLIC, RANDOM, COMPACT_6, COMPACT_2 = "public", "random", "compact-6", "compact-2"
 ONLY = {COMPACT_6: "respeaker-6-mic-circular", COMPACT_2: "respeaker-2-mic-hat"}
-# Compact arrays at 16 kHz, by the band they play: the product's, all that a small loudspeaker can,
-# the low part of it.
+# Compact arrays at 16 kHz, by the band of the excitation: the default, a wider and a lower one.
 PRODUCT_BAND_HZ = (2000.0, 7500.0)
 COMPACT_BANDS_HZ = {
     "compact": PRODUCT_BAND_HZ,
@@ -94,11 +90,10 @@ COLOCATED_M = 0.02
 
 @dataclass(frozen=True, eq=False)
 class SimulatedRig:
-    """A rig as it stands and as it is written.
+    """A rig with its true and its measured positions.
 
-    true, measured: the same devices. temperature_c: of the air at the start; the measured rig's
-    speed of sound has the thermometer's error in it. layout: raw channels of its sound card.
-    directivity: camera frame.
+    temperature_c: of the air at the start; the measured rig's speed of sound has the thermometer's
+    error. layout: raw channels of the sound card. directivity: camera frame.
     """
 
     name: str
@@ -111,7 +106,7 @@ class SimulatedRig:
 
 
 def sample_rig(rng: Rng, camera: Camera, family: str) -> SimulatedRig:
-    """A rig of a family around a camera that stands at `camera.height_m`. Raises ConfigError for an
+    """A rig of a family of FAMILIES near a camera at `camera.height_m`. Raises ConfigError for an
     unknown family.
     """
     if family not in FAMILIES:
@@ -141,9 +136,7 @@ def _band(rng: Rng, rate: int) -> tuple[float, float]:
 
 
 def _random(rng: Rng, camera: Camera, temperature_c: float) -> SimulatedRig:
-    """One speaker, one to eight microphones anywhere within a random aperture, any band from 1 kHz
-    up.
-    """
+    """One speaker, one to eight microphones within a random aperture, and any band above 1 kHz."""
     mics = rng.uniform(-0.5, 0.5, (int(rng.integers(1, 9)), 2)) * np.exp(
         rng.uniform(np.log(0.05), np.log(0.8))
     )
@@ -166,8 +159,8 @@ def _mounted(
     band: tuple[float, float],
     temperature_c: float,
 ) -> SimulatedRig:
-    """An array near the camera, upright or (one in five) lying flat, its speaker 8-25 cm or 0.4-1.5
-    m away.
+    """An array near the camera, upright or (one in five) flat, its speaker 8-25 cm or 0.4-1.5 m
+    away.
     """
     flat = rng.random() < 0.2
     turn = np.radians(rng.choice([0.0, 90.0, 180.0, 270.0]) + rng.normal(0.0, 3.0))
@@ -199,13 +192,13 @@ def _mounted(
     pairs = np.stack([np.zeros(len(mics), np.int64), np.arange(len(mics))], axis=1)
     true = Rig(speakers, mics, pairs, camera, speed_of_sound(temperature_c))
     moved = _rigidly_misplaced(rng, mics)
-    heard = THERMOMETER_ERROR_C * rng.normal()
+    error_c = THERMOMETER_ERROR_C * rng.normal()
     measured = replace(
         true,
         speakers=speakers + rng.normal(0.0, PLACE_ERROR_M, speakers.shape),
         mics=moved + rng.normal(0.0, MIC_ERROR_M, mics.shape),
         camera=_measured_camera(rng, camera),
-        speed_of_sound_m_s=speed_of_sound(temperature_c + heard),
+        speed_of_sound_m_s=speed_of_sound(temperature_c + error_c),
     )
     layout = ChannelLayout(
         len(mics) + 2, tuple(range(1, len(mics) + 1)), len(mics) + 1 if reference else None
@@ -217,10 +210,9 @@ def _mounted(
 
 
 def _public(rng: Rng, camera: Camera, temperature_c: float) -> SimulatedRig:
-    """The paper's layout: four speakers with a microphone each, around the place where the person
-    is, 96 kHz.
+    """The paper's layout: four speakers with a microphone each, around the person, at 96 kHz.
 
-    Each pair is written as one point, as the public dataset does.
+    Each pair is written as one point, as in the public dataset.
     """
     height = float(camera.height_m or 0.0)
     side = np.array([[-1.0, 0.2], [1.0, 0.2], [-1.0, 1.0], [1.0, 1.0]]) * [
@@ -254,8 +246,8 @@ def _public(rng: Rng, camera: Camera, temperature_c: float) -> SimulatedRig:
 
 
 def _rigidly_misplaced(rng: Rng, mics: Array) -> Array:
-    """An array measured as a whole: its own geometry is known, its place to millimetres and its
-    attitude to a degree.
+    """Microphones (M, 3) moved and turned as a whole: an array's place is known to millimetres, its
+    orientation to a degree.
     """
     axis = np.radians(TURN_ERROR_DEG) * rng.normal(size=3) / np.sqrt(3.0)
     centre = mics.mean(axis=0)
@@ -264,7 +256,7 @@ def _rigidly_misplaced(rng: Rng, mics: Array) -> Array:
 
 
 def _measured_camera(rng: Rng, camera: Camera) -> Camera:
-    """Height to 1.5 cm, tilt to 0.5 deg, focal length to 0.3 %."""
+    """The camera with errors of 1.5 cm in height, 0.5 deg in tilt, 0.3 % in focal length."""
     scale = 1.0 + rng.normal(0.0, 0.003)
     return replace(
         camera,

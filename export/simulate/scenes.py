@@ -1,8 +1,6 @@
-"""Random scenes: a camera and a rig in a furnished room, and the people who are seen there one
-after the other.
+"""Random scenes: a camera and a rig in a furnished room, and people in it one after the other.
 
-A scene follows from (split, seed, index) alone. No two splits share a room, a body or a motion
-clip.
+A scene depends on (split, seed, index) alone. No two splits share a room, a body or a motion clip.
 """
 
 from dataclasses import dataclass, replace
@@ -26,29 +24,29 @@ DISTANCE_M = (1.6, 4.5)
 HIPS_M = 0.9
 LEAST_SEEN = 8  # of the first 15 joints
 TRIES = 60  # places tried for one pose before another is drawn
-# By how much the air warms or cools while people are watched, as a power of ten of deg C: the empty
-# room was learned seconds to minutes ago. Reverberation that outlasts a period comes with the next
-# one's early part and drifts like what is late: no stretch of the empty response undoes that, so
-# 0.3 deg C already leave as much interference as echo where it reverberates.
+# Drift of the air temperature since the empty room was learned, seconds to minutes ago, as a power
+# of ten of deg C. Reverberation later than a period falls into the early part of the next one but
+# drifts as late sound does. No stretch of the empty response undoes that, so in reverberant rooms
+# 0.3 deg C leave as much interference as echo.
 DRIFT_LOG_C = (-2.5, -0.5)
 HOPELESS = 400
-PICKY = 4  # poses tried before a room is taken to be too tight for what was wanted
+PICKY = 4  # poses tried before a room counts as too tight for the wanted view
 # Of a room: (least, most) across, along the view, up [m]; of its walls' absorption.
 SIZE_M = ((2.6, 7.0), (3.0, 8.0), (2.25, 3.1))
 CAMERA_TO_WALL_M = 0.35
 
 
 class SimulationError(PosekernelError, RuntimeError):
-    """A scene that cannot be made."""
+    """No such scene can be made."""
 
 
 @dataclass(frozen=True, eq=False)
 class ScenePerson:
-    """One sample to be: somebody in a pose, camera frame. heading_deg: 0 faces the camera's way
-    back, to the left positive.
+    """A person in a pose; vertices and joints in the camera frame [m]. heading_deg: 0 faces the
+    camera, to the left is positive.
 
-    sir_db: body over noise. warmth_c: of the air since the empty room was learned. echo_gain: what
-    the clothes leave of the echo. roughness_m: RMS of folds and bumps.
+    sir_db: body over noise. warmth_c: warming of the air since the empty room was learned.
+    echo_gain: pressure reflection of the clothes. roughness_m: RMS of folds and bumps.
     """
 
     posed: PosedBody
@@ -75,10 +73,8 @@ class Scene:
 def make_scene(
     split: Split, seed: int, index: int, people: int, family: str, conditions: str = "field"
 ) -> Scene:
-    """Scene number `index`: the same whatever else is made. family: one of `rigs.FAMILIES`. Raises
-    ConfigError.
-
-    conditions: one of `conditions.CONDITIONS`.
+    """Scene number `index`. family: one of `rigs.FAMILIES`. conditions: one of
+    `conditions.CONDITIONS`. Raises ConfigError, SimulationError.
     """
     given = CONDITIONS[conditions]
     rng = scene_rng(split, seed, index, 0)
@@ -112,17 +108,17 @@ def make_scene(
 
 
 def scene_rng(split: Split, seed: int, index: int, purpose: int) -> Rng:
-    """The generator of one purpose of one scene."""
+    """The random generator for one purpose in one scene."""
     return np.random.default_rng([SPLITS.index(split), seed, index, purpose])
 
 
 def sample_camera(
     rng: Rng, farthest_m: float, conditions: Conditions = CONDITIONS["field"]
 ) -> Camera:
-    """A camera on a shelf or wall that people at up to this distance can be seen by.
+    """A camera on a shelf or wall with people at up to this distance in view.
 
-    The profiles' 640 x 480 with a spread of focal lengths; the hips of somebody who stands far off
-    are near the image's middle.
+    640 x 480 pixels with varied focal lengths; the hips of a standing person at that distance are
+    near the image's middle.
     """
     height = rng.uniform(*(LEVEL_HEIGHT_M if conditions.level else CAMERA_HEIGHT_M))
     focal = FOCAL_PX * np.exp(rng.normal(0.0, 0.1))
@@ -139,7 +135,7 @@ def sample_camera(
 
 
 def _corners(points: Array) -> Array:
-    """Of the box around points (K, 3): the corners of its bottom and one of its top (5, 3)."""
+    """Corners of the bottom and one of the top (5, 3) of the box around points (K, 3)."""
     low, high = points.min(axis=0), points.max(axis=0)
     return np.array(
         [
@@ -161,7 +157,7 @@ def _person(
         body = sample_body(rng, split)
         posed = pose_body(body, sample_pose(rng, body, split=split))
         joints = posed.joints.astype(np.float64)
-        # In the end the room grows, for nobody fits into what of it is in view.
+        # After many tries the room may grow.
         distance = rng.uniform(
             DISTANCE_M[0], farthest if attempt < HOPELESS // 2 else DISTANCE_M[1], TRIES
         )

@@ -1,6 +1,4 @@
-"""A recorded session that never happened: posed bodies in a simulated room, as raw channels of a
-real array's layout.
-"""
+"""Simulated sessions: posed bodies in a room, as the raw channels of a real array."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -41,12 +39,12 @@ GREY = 96
 
 @dataclass(frozen=True)
 class RecordingConditions:
-    """What a session is simulated under; ranges are drawn from by the session's seed.
+    """Conditions of a session.
 
     sir_db: body over noise after deconvolution of one period, median over the poses. temperature_c:
-    of the air, and its drift. wall_order: reflections up to which body paths are exact.
-    position_error_m: RMS of what is measured wrongly in the rig. echo_gain: range of what clothing
-    leaves of the echo's pressure (3-6 dB of absorption less to bare skin).
+    of the air at the start. wall_order: reflections up to which body paths are exact.
+    position_error_m: RMS error of the positions in the rig. echo_gain: range of the pressure
+    reflection of clothes (1 is bare skin).
     """
 
     sir_db: float = 13.0
@@ -72,8 +70,7 @@ def array_rig(
 ) -> Rig:
     """A rig with an upright array under a camera of known height, tilt and roll.
 
-    mics_m (M, 2), speaker_m (2,): right and down in the array's plane, which stands vertical and
-    faces the room.
+    mics_m (M, 2), speaker_m (2,): right and down in the array's plane, which is vertical [m].
     """
     plane = np.concatenate([np.atleast_2d(speaker_m), mics_m])
     level = np.stack([plane[:, 0], np.zeros(len(plane)), -plane[:, 1] - below_camera_m], axis=1)
@@ -83,7 +80,7 @@ def array_rig(
 
 
 def clothed_capsules(excitation: ExcitationConfig, speed_of_sound_m_s: float, seed: int) -> Body:
-    """Capsule bodies in one set of clothes for BODY_25 joints, fine enough for the excitation's
+    """Capsule bodies for BODY_25 joints, all in the same clothes, fine enough for the excitation's
     band.
     """
     spacing = speed_of_sound_m_s / excitation.band_hz[1] / 3.0
@@ -109,13 +106,13 @@ def simulate_session(
     licence: str = "",
     description: str = "",
 ) -> Room:
-    """Write a session: grey frames of an empty room first, then one period and one frame for each
+    """Write a session: grey frames of the empty room first, then one period and one frame for each
     pose. Returns the room.
 
-    poses: (K, 25, 3) BODY_25 joints, camera frame, m, NaN where unknown. frames: K images (H, W, 3)
-    uint8 RGB of the rig's camera; each shows the middle of its period. room: None draws a furnished
-    one around the camera and all poses. body: joints -> Surface in the camera frame; None: capsules
-    in one set of clothes. The same seed gives the same sound. Raises SessionError.
+    poses: (K, 25, 3) BODY_25 joints, camera frame [m], NaN where unknown. frames: K images (H, W,
+    3) uint8 RGB, each of the middle of its period. empty_s: of the empty room. room: None draws a
+    furnished one around the camera and all poses. body: joints -> surface in the camera frame;
+    None: capsules. The same seed gives the same sound. Raises SessionError.
     """
     k = conditions or RecordingConditions()
     if poses.ndim != 3 or poses.shape[1:] != (25, 3) or len(poses) == 0:
@@ -192,7 +189,7 @@ def simulate_session(
 
 
 def _as_mounted(rig: Rig, error_m: float, rng: np.random.Generator) -> Rig:
-    """Where devices really are; the rig says what somebody measured."""
+    """The rig with the true positions of its devices, off the measured ones by `error_m` RMS."""
     return replace(
         rig,
         speakers=rig.speakers + rng.normal(0.0, error_m, rig.speakers.shape),
@@ -209,7 +206,7 @@ def _electronics(
     empty: ComplexArray,
     rng: np.random.Generator,
 ) -> Electronics:
-    """Without noise, at a gain for a peak of -9 dBFS in the empty room."""
+    """Electronics without noise, with a gain for a peak of -9 dBFS in the empty room."""
     speakers, mics = random_transducers(
         rng,
         grid.frequencies_hz,

@@ -38,8 +38,10 @@ def write_session(
     sir_db: float = 13.0,
     empty_s: float = 2.0,
 ) -> int:
-    """Write the session of one camera of the calibrated video; returns the number of poses. Raises
-    SessionError.
+    """Write the session of one camera of the calibrated video; returns the number of poses.
+
+    video: folder with Calib.qca.txt, camNN.mp4 and joints3d_heavy.npz. width: of the frames [px].
+    sir_db, empty_s: see `simulate_session`. Raises SessionError.
     """
     serial = f"cam{camera:02d}"
     movie = video / f"{serial}.mp4"

@@ -30,9 +30,9 @@ from export.simulate.detector_errors import (
     QUANTILES,
     SWAPPED_PARTS,
     DetectorModel,
-    from_the_side,
     person_size,
-    seen_how,
+    side_view,
+    visibility,
 )
 
 REFERENCE_STEP = 2
@@ -115,7 +115,7 @@ def fit_detector(video: Path, models: Path) -> tuple[DetectorModel, dict[str, in
     for view, keypoints, true, joints, camera in observations(video, models):
         size = person_size(true)
         pixels, confidence = keypoints[:, :2], keypoints[:, 2]
-        side = bool(from_the_side(true, size))
+        side = bool(side_view(true, size))
         swapped = []
         for part in map(list, SWAPPED_PARTS):
             there, other = (
@@ -127,7 +127,7 @@ def fit_detector(video: Path, models: Path) -> tuple[DetectorModel, dict[str, in
                 pixels[part], confidence[part] = pixels[MIRROR][part], confidence[MIRROR][part]
         if view == 0 and not side:
             swaps.append(swapped)
-        group = seen_how(np.nan_to_num(true, nan=1.0), np.nan_to_num(joints, nan=1.0), camera)
+        group = visibility(np.nan_to_num(true, nan=1.0), np.nan_to_num(joints, nan=1.0), camera)
         axis, share, painted = VIEWS[view]
         if painted and axis is not None:
             low, high = np.nanmin(true[:, axis]), np.nanmax(true[:, axis])

@@ -12,7 +12,7 @@ from edge.core.pose import N_JOINTS
 from edge.lifting.person_view import PersonView, make_view
 from edge.lifting.ray_form import RayForm
 from edge.lifting.volume_form import VolumeForm
-from export.simulate.people import LEAST_DETECTED, DetectorErrors, Scenes, apply_errors
+from export.simulate.people import LEAST_DETECTED, DetectorErrors, ViewedPeople, apply_errors
 from export.train.ray_network import VisionNet
 from export.train.training_samples import Augmentation, Observed, SampleSound, detect
 
@@ -69,14 +69,16 @@ def observed_view(observed: Sequence[Observed]) -> PersonView:
 
 
 def see(vision: VisionNet, view: PersonView) -> tuple[np.ndarray, np.ndarray]:
-    """What the image alone believes of a batch: normalised log depths (B, 15), places (B, 15, 2)."""
+    """What the image alone believes of a batch: normalised log depths (B, 15), places (B, 15,
+    2).
+    """
     with torch.no_grad():
         out = vision(torch.from_numpy(view.features)).numpy()
     return out[:, :N_JOINTS], out[:, N_JOINTS:].reshape(-1, N_JOINTS, 2)
 
 
 def vision_batch(
-    scenes: Scenes, errors: DetectorErrors, a: Augmentation, rng: Rng
+    scenes: ViewedPeople, errors: DetectorErrors, a: Augmentation, rng: Rng
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """People before cameras -> features (B, FEATURES), centre (B, 2), size (B,), truth in the
     person's frame (B, 15, 3) [m].
@@ -111,7 +113,7 @@ def vision_batch(
     )
 
 
-def _noisy(scenes: Scenes, a: Augmentation, rng: Rng) -> Scenes:
+def _noisy(scenes: ViewedPeople, a: Augmentation, rng: Rng) -> ViewedPeople:
     """The scenes' 2D joints with noise and some hidden, as long as enough are left."""
     rays, seen = scenes.rays.copy(), scenes.seen.copy()
     rays[:, :N_JOINTS], more = detect(scenes.joints[:, :N_JOINTS], a, rng)

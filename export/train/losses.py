@@ -64,7 +64,9 @@ def _decoded_volume(heat: Tensor, residual: Tensor, b: Batch, c: TrainConfig) ->
 
 
 def _surprise(logits: Tensor, target: Tensor) -> Tensor:
-    """Cross-entropy (scalar) of distributions over dimension 1; the target need not add up to one."""
+    """Cross-entropy (scalar) of distributions over dimension 1; the target need not add up to
+    one.
+    """
     target = target + 1e-6
     target = target / target.sum(dim=1, keepdim=True)
     return -(target * logits.log_softmax(dim=1)).sum(dim=1).mean()

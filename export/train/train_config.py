@@ -108,7 +108,9 @@ def named_config(name: str) -> TrainConfig:
 
 
 def with_settings(config: TrainConfig, settings: Sequence[str]) -> TrainConfig:
-    """The config with some of its numbers changed, as "ray.spec.compact_m=0". Raises ConfigError."""
+    """The config with some of its numbers changed, as "ray.spec.compact_m=0". Raises
+    ConfigError.
+    """
     data = config.as_dict()
     for setting in settings:
         path, _, text = setting.partition("=")

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from edge.core.errors import ConfigError, ModelError
-from export.simulate.people import detector_errors, sample_people, sample_scenes
+from export.simulate.people import detector_errors, sample_people, view_people
 from export.train.batches import Batch, fusion_batch, vision_batch
 from export.train.conversion.shipped import SUFFIXES, load_shipped, refit_norms
 from export.train.curves import plot_curves
@@ -92,7 +92,9 @@ def train(
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint: config, weights of vision and fusion, score, folded (False). Raises ModelError."""
+    """A checkpoint: config, weights of vision and fusion, score, folded (False). Raises
+    ModelError.
+    """
     data = _read(path, "a checkpoint", "`posekernel-export train` makes one")
     missing = {"config", "vision", "fusion"} - set(data)
     if missing:
@@ -163,10 +165,8 @@ def _train_vision(config: TrainConfig, net: VisionNet, say: Say, progress: Progr
         sample_people(t.held_out, config.seed + 1, "val"),
     )
     rng = np.random.default_rng([config.seed, 11])
-    errors = detector_errors(sample_scenes(people, t.errors, rng), rng)
-    held_out = vision_batch(
-        sample_scenes(others, t.held_out, rng), errors, config.augmentation, rng
-    )
+    errors = detector_errors(view_people(people, t.errors, rng), rng)
+    held_out = vision_batch(view_people(others, t.held_out, rng), errors, config.augmentation, rng)
     average: VisionNet = deepcopy(net)
     average.eval()
     optimizer = torch.optim.AdamW(net.parameters(), t.rate, weight_decay=1e-3)
@@ -174,7 +174,7 @@ def _train_vision(config: TrainConfig, net: VisionNet, say: Say, progress: Progr
     for step in range(t.steps):
         set_rate(optimizer, t.rate, step, step / t.steps, config.warm_up)
         features, centre, size, truth = vision_batch(
-            sample_scenes(people, t.batch, rng), errors, config.augmentation, rng
+            view_people(people, t.batch, rng), errors, config.augmentation, rng
         )
         loss = metres_loss(_seen_points(net(features), centre, size), truth)
         descend(optimizer, net, loss)

@@ -263,7 +263,9 @@ def detect(joints: Array, a: Augmentation, rng: Rng) -> tuple[Array, BoolArray]:
 
 
 def mounting(camera: Camera, a: Augmentation, rng: Rng) -> tuple[Array, Array]:
-    """Which way is down (3,) and the camera's height, with the errors of measuring it, or unknown."""
+    """Which way is down (3,) and the camera's height, with the errors of measuring it, or
+    unknown.
+    """
     if camera.height_m is None or rng.random() >= a.height_known:
         return np.array([0.0, 1.0, 0.0]), np.array(np.nan)
     tilt, roll = (

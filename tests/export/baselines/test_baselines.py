@@ -28,7 +28,7 @@ from export.simulate.people import (
     detected,
     detector_errors,
     sample_people,
-    sample_scenes,
+    view_people,
 )
 from tests.support.bodies import CAMERA, compact_rig, seen, standing
 
@@ -225,7 +225,7 @@ def test_turn_to_is_the_smallest_rotation() -> None:
 
 def test_people_stand_before_their_cameras() -> None:
     people = sample_people(6, 0, "val")
-    s = sample_scenes(people, 40, np.random.default_rng(0))
+    s = view_people(people, 40, np.random.default_rng(0))
     assert s.joints.shape == (40, 25, 3)
     assert (s.joints[..., 2] > 0.3).all()
     off = s.joints[..., :2] / s.joints[..., 2:] - s.rays[..., :2]
@@ -238,7 +238,7 @@ def test_people_stand_before_their_cameras() -> None:
 def test_the_detectors_errors_carry_over_to_other_scenes() -> None:
     rng = np.random.default_rng(0)
     people = sample_people(30, 0, "val")
-    scenes, others = sample_scenes(people, 300, rng), sample_scenes(people, 300, rng)
+    scenes, others = view_people(people, 300, rng), view_people(people, 300, rng)
     errors = detector_errors(scenes, rng)
     direct, carried = detected(others, rng), apply_errors(others, errors, rng)
     typical = []
