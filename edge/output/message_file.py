@@ -26,7 +26,8 @@ class MessageFile:
             self._file: io.BufferedIOBase = io.BytesIO() if path is None else path.open("wb")
         except OSError as e:
             raise ConfigError(
-                f"{path}: cannot be written ({e.strerror}); name a file in a folder that you may write to"
+                f"{path}: cannot be written ({e.strerror}); name a file in a folder that you may "
+                "write to"
             ) from e
         self._write(page)
 

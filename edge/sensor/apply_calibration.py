@@ -1,5 +1,5 @@
-"""A calibration file at work: refused where it does not fit the rig, else the camera's mounting and
-the electronics' errors.
+"""Applies a calibration file: checks that it fits the rig, and gives the camera's intrinsics and
+mounting and the corrections for deconvolution.
 """
 
 from dataclasses import replace
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edge.core.arrays import Array
 from edge.core.calibration_file import Calibration, load_calibration
 from edge.core.config import Config
 from edge.core.contracts import ChannelMap, SourceKind
@@ -17,15 +18,14 @@ from edge.sound.excitation import Excitation
 
 SAME_MIC_M = 0.002
 SAME_SPEAKER_M = 0.02
-# Share of the excitation's band that the hardware must carry.
-CARRIED_SHARE = 0.7
+CARRIED_SHARE = 0.7  # of the excitation's band that the hardware must carry
 
 
 def apply_calibration(
     config: Config, rig: Rig, excitation: Excitation, map: ChannelMap, kind: SourceKind
 ) -> tuple[Rig, Correction]:
-    """The rig and what deconvolution must correct, with calibration.file if there is one. Raises
-    ConfigError.
+    """The rig with the calibration applied, and what deconvolution must correct; unchanged without
+    calibration.file. Raises ConfigError.
 
     map: the source's raw channels. kind: where the data will come from.
     """
@@ -35,13 +35,14 @@ def apply_calibration(
     calibration = load_calibration(path)
     if problem := misfit(calibration, config.calibration.array, rig, excitation, map, kind):
         raise ConfigError(
-            f"{path}: {problem}; calibrate this rig (posekernel calibrate), or clear calibration.file"
+            f"{path}: {problem}; calibrate this rig (posekernel calibrate), "
+            "or clear calibration.file"
         )
     rig = replace(rig, camera=calibrated_camera(calibration, rig.camera))
     if config.zones and rig.camera.height_m is None:
         raise ConfigError(
-            f"zones: they lie on the floor, but neither rig.camera.height_m nor {path} tells the camera's height; "
-            "measure it, or calibrate with --walk or --floor"
+            f"zones: they lie on the floor, but neither rig.camera.height_m nor {path} tells the "
+            "camera's height; measure it, or calibrate with --walk or --floor"
         )
     if calibration.sound is None:
         return rig, Correction()
@@ -61,7 +62,8 @@ def misfit(
     if array and c.rig.array and array != c.rig.array:
         return f"it is for the array {c.rig.array}, but calibration.array is {array}"
     if c.rig.sample_rate_hz != excitation.sample_rate_hz:
-        return f"it was made at {c.rig.sample_rate_hz} Hz, but the sample rate is {excitation.sample_rate_hz} Hz"
+        rates = c.rig.sample_rate_hz, excitation.sample_rate_hz
+        return f"it was made at {rates[0]} Hz, but the sample rate is {rates[1]} Hz"
     if len(c.rig.mics_m) != len(rig.mics):
         return f"it is for {len(c.rig.mics_m)} microphones, but the rig has {len(rig.mics)}"
     said = (c.rig.channels, c.rig.mic_channels, c.rig.reference_channel)
@@ -69,8 +71,8 @@ def misfit(
     # `posekernel record` keeps only the channels that are used: a recording's numbers are its own.
     if kind != "recorded" and said != have:
         return (
-            f"it is for microphones on channels {list(said[1])} and the loopback on {said[2]} of {said[0]} channels, but here "
-            f"they are {list(have[1])} and {have[2]} of {have[0]}"
+            f"it is for microphones on channels {list(said[1])} and the loopback on {said[2]} of "
+            f"{said[0]} channels, but here they are {list(have[1])} and {have[2]} of {have[0]}"
         )
     if (moved := _farthest(np.array(c.rig.mics_m), rig.mics)) > SAME_MIC_M:
         return f"a microphone is {1000 * moved:.0f} mm from where it was then, by rig.mics_m"
@@ -84,10 +86,16 @@ def misfit(
         (low, high), (first, last) = excitation.band_hz, c.sound.carried_hz
         share = max(0.0, min(high, last) - max(low, first)) / (high - low)
         if share < CARRIED_SHARE:
-            return f"the hardware carries {first:.0f} to {last:.0f} Hz, but excitation.band_hz is [{low:g}, {high:g}]"
+            return (
+                f"the hardware carries {first:.0f} to {last:.0f} Hz, "
+                f"but excitation.band_hz is [{low:g}, {high:g}]"
+            )
     i = c.intrinsics
     if i is not None and (i.width, i.height) != (rig.camera.width, rig.camera.height):
-        return f"its camera gave {i.width} x {i.height} pixels, but here it gives {rig.camera.width} x {rig.camera.height}"
+        return (
+            f"its camera gave {i.width} x {i.height} pixels, "
+            f"but here it gives {rig.camera.width} x {rig.camera.height}"
+        )
     return ""
 
 
@@ -100,8 +108,6 @@ def calibrated_camera(c: Calibration, camera: Camera) -> Camera:
     return camera
 
 
-def _farthest(
-    a: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
-    b: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
-) -> float:
+def _farthest(a: Array, b: Array) -> float:
+    """Largest distance [m] between points (N, 3) of the same row."""
     return float(np.linalg.norm(a - b, axis=1).max())

@@ -1,6 +1,4 @@
-"""What a person at the terminal sees: one line per pose, a progress line, or one JSON object per
-line.
-"""
+"""Output at the terminal: a line per pose and a progress line, or one JSON object per line."""
 
 import json
 import sys
@@ -16,7 +14,7 @@ _LINES_PER_S = 4.0
 
 
 class Console:
-    """Prints poses as they come, at most four lines a second; with json_lines every one, as JSON."""
+    """Prints poses as they come, at most four lines a second; with json_lines all, as JSON."""
 
     def __init__(
         self, json_lines: bool, out: TextIO | None = None, progress: TextIO | None = None
@@ -53,7 +51,10 @@ class Console:
             return
         share = f" of {total_s:.0f} s" if total_s else " s"
         sound = 100.0 * counters.poses_from_sound / max(counters.poses, 1)
-        text = f"  {elapsed_s:5.0f}{share}  {counters.poses} poses, {sound:.0f} % scaled by sound, {counters.frames_dropped} dropped"
+        text = (
+            f"  {elapsed_s:5.0f}{share}  {counters.poses} poses, {sound:.0f} % scaled by sound, "
+            f"{counters.frames_dropped} dropped"
+        )
         self._progress.write("\r" + text.ljust(78))
         self._progress.flush()
         self._bar = True

@@ -119,11 +119,8 @@ class Control:
         match command.name:
             case "sensing":
                 on = arguments["on"]
-                done = (
-                    "sensing is on"
-                    if on
-                    else "sensing is off: the loudspeaker is silent, camera and microphones are closed"
-                )
+                off = "the loudspeaker is silent, camera and microphones are closed"
+                done = "sensing is on" if on else f"sensing is off: {off}"
                 return self._change(done, sensing=on)
             case "mute":
                 done = (
@@ -162,5 +159,6 @@ class Control:
             if snapshot:
                 Path(snapshot).unlink(missing_ok=True)
         except OSError as e:
-            return f"{done}, but a restart may bring the old one back: {snapshot} cannot be removed ({e.strerror})"
+            why = f"{snapshot} cannot be removed ({e.strerror})"
+            return f"{done}, but a restart may bring the old one back: {why}"
         return done

@@ -115,8 +115,8 @@ class Sensing:
             self._source = None
 
     def change(self, **changes: Any) -> str | None:
-        """Change some fields of Permissions at once; returns why they cannot be kept over a restart,
-        or None.
+        """Change some fields of Permissions at once. Returns why that cannot be kept over a
+        restart, or None.
         """
         with self._changed:
             self._permissions = replace(self._permissions, **changes)

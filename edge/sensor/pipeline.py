@@ -33,7 +33,7 @@ SETTLE_S = 1.0  # after a pause the loudspeaker needs this long until its sound 
 
 @dataclass(frozen=True, slots=True)
 class PeriodResponses:
-    """Responses (P, T) complex64 of one good period and the time of its middle (CLOCK_MONOTONIC)."""
+    """Responses (P, T) of one good period, and the CLOCK_MONOTONIC of its middle."""
 
     index: int
     middle_ns: int

@@ -1,6 +1,4 @@
-"""What a configuration makes of its source: geometry, excitation and corrections, before anything is
-opened.
-"""
+"""A configuration's source, geometry, excitation and corrections, before anything is opened."""
 
 from dataclasses import dataclass
 from pathlib import Path

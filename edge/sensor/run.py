@@ -17,7 +17,8 @@ from edge.core.pose import PoseEstimate
 from edge.lifting.lifter import MODELS
 from edge.output.message_file import MessageFile
 from edge.output.messages.payloads import pose_message
-from edge.output.mqtt.publisher import MqttCounters, MqttPublisher
+from edge.output.mqtt.publisher import MqttPublisher
+from edge.output.mqtt.stream import MqttCounters
 from edge.output.outlets import Outlets
 from edge.output.page.server import WebServer
 from edge.sensor.console import Console
@@ -116,8 +117,8 @@ def run(
 
 @dataclass(slots=True)
 class RunningSensor:
-    """The source while sensing is on, and its poses. `with` opens it first, where sensing is on, and
-    closes it in the end.
+    """The source, open while sensing is on, and its poses. `with` opens it, if sensing is on, and
+    closes it at the end.
     """
 
     plan: SensorPlan

@@ -1,5 +1,5 @@
-"""systemd's notification protocol (sd_notify) without dependencies, and a watchdog that knows
-whether the stages still move.
+"""systemd's notification protocol (sd_notify), and a heartbeat for its watchdog that stops when a
+stage hangs.
 """
 
 import logging
@@ -15,10 +15,9 @@ log = logging.getLogger(__name__)
 
 
 def notify(state: str, environment: Mapping[str, str] = os.environ) -> bool:
-    """Tell systemd, e.g. "READY=1" or "STATUS=...", assignments separated by newlines.
+    """Send systemd e.g. "READY=1" or "STATUS=...", assignments separated by newlines.
 
-    False when nobody listens: started without systemd (no NOTIFY_SOCKET), or the message could not
-    be delivered.
+    False without systemd (no NOTIFY_SOCKET), or if the message could not be delivered.
     """
     address = environment.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):
@@ -42,12 +41,12 @@ def watchdog_s(environment: Mapping[str, str] = os.environ) -> float | None:
 
 
 class Heartbeat:
-    """Pings systemd's watchdog only while every stage has reported within its own deadline; a stage
-    that hangs gets us restarted.
+    """Pings systemd's watchdog while every stage reports within its own deadline, so that systemd
+    restarts a sensor of which a stage hangs.
 
-    `Heartbeat(sound=2.0, image=5.0)` names the stages and their deadlines in seconds, counted from now on. Each calls
-    `beat(name)` from any thread. `start` tells systemd that we are ready and pings on a thread; `close` that we are stopping.
-    Without systemd it only keeps the time: `late` works all the same.
+    `Heartbeat(sound=2.0, image=5.0)` names the stages and their deadlines in seconds, counted from
+    now on. Each calls `beat(name)` from any thread. `start` notifies systemd that the sensor is
+    ready and pings on a thread, `close` that it stops. Without systemd only `late` is of use.
     """
 
     def __init__(
@@ -56,7 +55,7 @@ class Heartbeat:
         self._clock = clock
         self._deadlines_s = dict(deadlines_s)
         self._seen = dict.fromkeys(deadlines_s, clock())
-        self._told: tuple[str, ...] | None = None
+        self._last_late: tuple[str, ...] | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -73,7 +72,7 @@ class Heartbeat:
         self.close()
 
     def beat(self, stage: str) -> None:
-        """The stage is alive. Raises KeyError for one that was not named."""
+        """The stage has reported. Raises KeyError for one that was not named."""
         if stage not in self._seen:
             raise KeyError(stage)
         self._seen[stage] = self._clock()
@@ -88,19 +87,19 @@ class Heartbeat:
         )
 
     def tick(self) -> tuple[str, ...]:
-        """Ping systemd if all is well, and tell it and the log once when that changes; returns the
-        late stages.
+        """Ping systemd if no stage is late; set its status and log once when that changes. Returns
+        the late stages.
         """
         late = self.late()
         if not late:
             notify("WATCHDOG=1")
-        if late != self._told:
+        if late != self._last_late:
             if late:
                 log.error("no sign of life from %s", ", ".join(late))
-            elif self._told:
+            elif self._last_late:
                 log.info("all stages report again")
             notify("STATUS=" + (f"no sign of life from {', '.join(late)}" if late else "running"))
-            self._told = late
+            self._last_late = late
         return late
 
     def start(self) -> None:

@@ -1,6 +1,4 @@
-"""The sensor's health as a message: what the machine, the devices, the pipeline and the connection
-are doing.
-"""
+"""The sensor's health as a message: machine, devices, pipeline and connection."""
 
 import hashlib
 import os
@@ -15,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 import edge
+from edge.core.arrays import Array
 from edge.core.config import Config
 from edge.core.contracts import Source
 from edge.core.inference.execution import Execution
@@ -24,19 +23,14 @@ from edge.output.mqtt.publisher import MqttPublisher
 from edge.sensor.pipeline import Pipeline
 
 TELEMETRY_SCHEMA = "posekernel.telemetry/1"
-_ZONES = (
-    "cpu-thermal",
-    "cpu_thermal",
-    "soc-thermal",
-    "CPU-therm",
-    "x86_pkg_temp",
-)  # Raspberry Pi, Jetson, PC; else the hottest
+# Raspberry Pi, Jetson, PC; else the hottest.
+_ZONES = ("cpu-thermal", "cpu_thermal", "soc-thermal", "CPU-therm", "x86_pkg_temp")
 _LATENCIES = 4096
 
 
 @dataclass(slots=True)
 class DeviceTotals:
-    """Counters of every source that was open so far, as each opening begins its own anew."""
+    """Counters summed over all sources that were open: each begins at 0."""
 
     xruns: int = 0
     gaps: int = 0
@@ -46,7 +40,7 @@ class DeviceTotals:
     images_dropped: int = 0
 
     def with_source(self, source: Source | None) -> "DeviceTotals":
-        """The totals and what `source` counted."""
+        """These totals plus the counters of `source`."""
         if source is None:
             return self
         sound, frames = source.audio.counters, source.frames.counters
@@ -57,8 +51,8 @@ class DeviceTotals:
 
 
 class Telemetry:
-    """Feed it each pose's latency and tell it which source is open; `message` tells the state since
-    the message before.
+    """Needs each pose's latency and the source that is open; `message` gives the state, with rates
+    since the previous message.
     """
 
     def __init__(self, config: Config, kind: str, pipeline: Pipeline, models: Path) -> None:
@@ -75,30 +69,26 @@ class Telemetry:
         self._before = (time.monotonic(), time.process_time(), 0)
 
     def pose(self, latency_ms: float) -> None:
-        """A pose was made, so long after its image."""
+        """A pose was made this long after its image [ms]."""
         self._latencies.append(latency_ms)
 
     def opened(self, source: Source) -> None:
-        """This source runs now."""
+        """This source is open now."""
         self._source = source
 
     def closed(self) -> None:
-        """It does not any more."""
+        """The source was closed."""
         self._totals, self._source = self._totals.with_source(self._source), None
 
     @property
     def totals(self) -> DeviceTotals:
-        """Of all sources, the open one included."""
+        """Of all sources, including the open one."""
         return self._totals.with_source(self._source)
 
     def message(self, publisher: MqttPublisher) -> Message:
         """The state as a JSON-ready dict; rates, CPU and latency are since the last call."""
-        now_s, cpu_s, counters, devices = (
-            time.monotonic(),
-            time.process_time(),
-            self._pipeline.counters,
-            self.totals,
-        )
+        now_s, cpu_s = time.monotonic(), time.process_time()
+        counters, devices = self._pipeline.counters, self.totals
         then_s, cpu_then_s, poses_then = self._before
         self._before = (now_s, cpu_s, counters.poses)
         elapsed_s = max(now_s - then_s, 1e-3)
@@ -118,12 +108,8 @@ class Telemetry:
             "cpu_percent": round(100.0 * (cpu_s - cpu_then_s) / elapsed_s, 1),
             "memory_mb": _memory_mb(),
             "poses_per_s": round((counters.poses - poses_then) / elapsed_s, 2),
-            "latency_p50_ms": round(float(np.quantile(latencies, 0.5)), 1)
-            if len(latencies)
-            else None,
-            "latency_p95_ms": round(float(np.quantile(latencies, 0.95)), 1)
-            if len(latencies)
-            else None,
+            "latency_p50_ms": _quantile(latencies, 0.5),
+            "latency_p95_ms": _quantile(latencies, 0.95),
             "frames": counters.frames,
             "frames_dropped": counters.frames_dropped + devices.images_dropped,
             "periods": counters.periods,
@@ -147,6 +133,10 @@ class Telemetry:
         }
 
 
+def _quantile(values: Array, share: float) -> float | None:
+    return round(float(np.quantile(values, share)), 1) if len(values) else None
+
+
 def used_models(config: Config, execution: Execution, folder: Path) -> list[Path]:
     """The model files that this configuration runs."""
     names = ["pose_detection.tflite", f"pose_landmark_{config.keypoints.model}.tflite"]
@@ -155,7 +145,7 @@ def used_models(config: Config, execution: Execution, folder: Path) -> list[Path
 
 
 def soc_temperature_c(zones: Path = Path("/sys/class/thermal")) -> float | None:
-    """Temperature of the processor in degrees Celsius; None where the machine does not tell."""
+    """Temperature of the processor [degrees Celsius]; None where it cannot be read."""
     found: dict[str, float] = {}
     for zone in sorted(zones.glob("thermal_zone*")):
         try:
@@ -205,7 +195,8 @@ def as_sentence(totals: DeviceTotals, pipeline: Pipeline) -> str:
     """The counters of a run, for the log."""
     c, d = pipeline.counters, totals
     return (
-        f"{c.frames} frames seen, {c.frames_dropped + d.images_dropped} dropped, {c.periods} sound periods "
+        f"{c.frames} frames seen, {c.frames_dropped + d.images_dropped} dropped, "
+        f"{c.periods} sound periods "
         f"({c.periods_faulty} faulty, {d.sound_dropped} lost), {d.xruns} xruns, {d.gaps} gaps, "
         f"reopened: sound {d.sound_reopened}, camera {d.camera_reopened}"
     )

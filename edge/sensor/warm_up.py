@@ -12,7 +12,7 @@ _ECHOES = 2  # of them, at the end
 
 
 def warm_up(pipeline: Pipeline) -> None:
-    """Send noise and a stick figure through every stage; changes nothing that the pipeline keeps."""
+    """Send noise and a stick figure through every stage; what the pipeline remembers stays."""
     rng = np.random.default_rng(0)
     rig, camera = pipeline.rig, pipeline.rig.camera
     background = pipeline.new_background(adapt_s=1.0, leak_s=300.0, track_drift=True)

@@ -1,5 +1,5 @@
-"""Getting into an MQTT broker: password, TLS, and one clear sentence for every way to be kept out,
-never with a secret in it.
+"""Access to an MQTT broker: password, TLS, and one clear sentence for each refusal, without any
+secret in it.
 """
 
 import os
@@ -15,17 +15,12 @@ from edge.core.errors import BrokerError
 PASSWORD_VARIABLE = "POSEKERNEL_MQTT_PASSWORD"
 CONNECT_TIMEOUT_S = 5.0
 _UNSUPPORTED_PROTOCOL = 132
-_REFUSES_US = (
-    133,
-    134,
-    135,
-    138,
-    140,
-)  # client id, user or password, not authorised, banned, authentication method
+# Client id, user or password, not authorised, banned, authentication method.
+_REFUSES_CLIENT = (133, 134, 135, 138, 140)
 
 
 class RefusedError(BrokerError):
-    """The broker is there and says no: trying again soon cannot help."""
+    """The broker is there and refuses: trying again soon cannot help."""
 
 
 def read_password(config: MqttConfig) -> str | None:
@@ -38,11 +33,13 @@ def read_password(config: MqttConfig) -> str | None:
         return Path(config.password_file).read_text(encoding="utf-8").rstrip("\r\n")
     except OSError as e:
         raise RefusedError(
-            f"mqtt.password_file: cannot read {config.password_file} ({e.strerror}); create it, mode 0600"
+            f"mqtt.password_file: cannot read {config.password_file} ({e.strerror}); create it, "
+            "mode 0600"
         ) from e
     except UnicodeDecodeError:
         raise RefusedError(
-            f"mqtt.password_file: {config.password_file} is not UTF-8 text; write the password on one line"
+            f"mqtt.password_file: {config.password_file} is not UTF-8 text; "
+            "write the password on one line"
         ) from None
 
 
@@ -59,12 +56,12 @@ def tls_context(config: MqttConfig) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if config.client_cert:
         try:
-            # A password callback, because OpenSSL would otherwise ask for an encrypted key's at the
-            # terminal.
+            # Without a password callback OpenSSL would ask at the terminal for an encrypted key's.
             context.load_cert_chain(config.client_cert, config.client_key, password=lambda: "")
         except (OSError, ValueError) as e:
             raise RefusedError(
-                f"mqtt.client_cert, mqtt.client_key: cannot use {config.client_cert} with {config.client_key} ({_cause(e)}); "
+                f"mqtt.client_cert, mqtt.client_key: cannot use {config.client_cert} with "
+                f"{config.client_key} ({_cause(e)}); "
                 "a PEM certificate and its own, unencrypted key are needed"
             ) from e
     return context
@@ -76,8 +73,10 @@ def explain_connect(error: OSError | ValueError, config: MqttConfig) -> BrokerEr
     match error:
         case ssl.SSLCertVerificationError():
             return RefusedError(
-                f"{broker}: its certificate is not trusted ({error.verify_message.rstrip('.')}); set mqtt.ca_file to the "
-                "authority that signed it, mqtt.host to a name in it, and check this machine's clock"
+                f"{broker}: its certificate is not trusted ({error.verify_message.rstrip('.')}); "
+                "set mqtt.ca_file to the "
+                "authority that signed it, mqtt.host to a name in it, "
+                "and check this machine's clock"
             )
         case ssl.SSLEOFError() | ConnectionResetError():
             return explain_early_end(config)
@@ -85,11 +84,13 @@ def explain_connect(error: OSError | ValueError, config: MqttConfig) -> BrokerEr
             reason="WRONG_VERSION_NUMBER" | "RECORD_LAYER_FAILURE" | "PACKET_LENGTH_TOO_LONG"
         ):
             return RefusedError(
-                f"{broker} does not speak TLS there; set mqtt.port to its TLS port (usually 8883) or mqtt.tls = false"
+                f"{broker} does not speak TLS there; set mqtt.port to its TLS port (usually 8883) "
+                "or mqtt.tls = false"
             )
         case ssl.SSLError():
             return RefusedError(
-                f"{broker}: TLS failed ({_cause(error)}); check mqtt.ca_file, client_cert and the broker's log"
+                f"{broker}: TLS failed ({_cause(error)}); check mqtt.ca_file, "
+                "client_cert and the broker's log"
             )
         case ConnectionRefusedError():
             return BrokerError(
@@ -101,30 +102,35 @@ def explain_connect(error: OSError | ValueError, config: MqttConfig) -> BrokerEr
             )
         case TimeoutError():
             return BrokerError(
-                f"{broker}: no answer within {CONNECT_TIMEOUT_S:g} s; check mqtt.host, mqtt.port and the network"
+                f"{broker}: no answer within {CONNECT_TIMEOUT_S:g} s; check mqtt.host, "
+                "mqtt.port and the network"
             )
         case _:
             return BrokerError(
-                f"{broker}: cannot connect ({_cause(error)}); check mqtt.host, mqtt.port and the network"
+                f"{broker}: cannot connect ({_cause(error)}); check mqtt.host, "
+                "mqtt.port and the network"
             )
 
 
 def explain_refusal(reason: ReasonCode, config: MqttConfig) -> BrokerError:
-    """The sentence for a CONNACK that says no."""
+    """The sentence for a CONNACK that refuses."""
     broker = where(config)
     if reason.value == _UNSUPPORTED_PROTOCOL:
         return RefusedError(
-            f"{broker} does not speak MQTT {config.protocol}; set mqtt.protocol = {311 if config.protocol == 5 else 5}"
+            f"{broker} does not speak MQTT {config.protocol}; set mqtt.protocol = "
+            f"{311 if config.protocol == 5 else 5}"
         )
-    if reason.value not in _REFUSES_US:
+    if reason.value not in _REFUSES_CLIENT:
         return BrokerError(f"{broker} refused the connection ({reason}); check the broker's log")
     if not config.username:
         return RefusedError(
-            f"{broker} refused an anonymous client ({reason}); set mqtt.username and mqtt.password_file"
+            f"{broker} refused an anonymous client ({reason}); set mqtt.username and "
+            "mqtt.password_file"
         )
     home = config.password_file or f"the environment variable {PASSWORD_VARIABLE}"
     return RefusedError(
-        f"{broker} refused user {config.username!r} ({reason}); check mqtt.username, the password in {home} "
+        f"{broker} refused user {config.username!r} ({reason}); check mqtt.username, "
+        f"the password in {home} "
         "and what the broker allows this user"
     )
 
@@ -138,20 +144,24 @@ def explain_early_end(config: MqttConfig) -> BrokerError:
         )
     if alert:
         return RefusedError(
-            f"{broker} rejects our client certificate {config.client_cert} ({alert}); mend mqtt.client_cert"
+            f"{broker} rejects our client certificate {config.client_cert} ({alert}); "
+            "mend mqtt.client_cert"
         )
     if config.tls:
         remedy = "check that mqtt.port is its TLS port"
     else:
-        remedy = "if it is a TLS port set mqtt.tls = true; if the broker knows only MQTT 3.1.1 set mqtt.protocol = 311"
+        remedy = (
+            "if it is a TLS port set mqtt.tls = true; "
+            "if the broker knows only MQTT 3.1.1 set mqtt.protocol = 311"
+        )
     return BrokerError(f"{broker} closed the connection before it answered; {remedy}")
 
 
 def _tls_alert(config: MqttConfig) -> str:
-    """What the broker says to our client certificate, "" for nothing.
+    """The broker's TLS alert about our client certificate, "" for none.
 
-    With TLS 1.3 it says so after the handshake. Who writes first, as paho does, may lose the
-    answer: so this only listens.
+    With TLS 1.3 it comes after the handshake, and a client that writes first, as paho does, may
+    lose it. So this connects again and only reads.
     """
     try:
         with (
@@ -173,7 +183,7 @@ def where(config: MqttConfig) -> str:
 
 
 def who(config: MqttConfig) -> str:
-    """Whom the broker sees in us, for a sentence."""
+    """Our user name at the broker, for a sentence."""
     return f"user {config.username!r}" if config.username else "an anonymous client"
 
 

@@ -34,17 +34,17 @@ from edge.output.mqtt.access import (
     who,
 )
 
+ACK_TIMEOUT_S = 5.0
 MAX_IN_FLIGHT = 32
-# of the oldest stream message that has not left: what comes behind it would be told too late
-MAX_WAIT_S = 2.0
-_MAX_UNSENT_BYTES = 4096  # in the kernel, whose own limit holds minutes of poses
-MAX_INCOMING_BYTES = 65536  # a broker with MQTT 5 keeps anything larger from us
+MAX_WAIT_S = 2.0  # of the oldest unsent stream message: what follows it would arrive too late
+_MAX_UNSENT_BYTES = 4096  # in the kernel, whose default would hold minutes of poses
+MAX_INCOMING_BYTES = 65536  # an MQTT 5 broker does not deliver larger messages
 _UNSPECIFIED, _TAKEN_OVER = 128, 142
 
 
 @dataclass(frozen=True, slots=True)
 class ReceivedMessage:
-    """A message that came in. retained: the broker had kept it, nobody said it just now."""
+    """A message that came in. retained: the broker had kept it; it was not published just now."""
 
     topic: str
     payload: bytes
@@ -52,7 +52,7 @@ class ReceivedMessage:
 
 
 class Posted:
-    """A QoS 1 message that was handed over and not waited for."""
+    """A QoS 1 message that was handed over without waiting for its acknowledgement."""
 
     def __init__(self, info: paho.MQTTMessageInfo, denied: dict[int, str]) -> None:
         self._info, self._denied = info, denied
@@ -64,17 +64,16 @@ class Posted:
 
     @property
     def denial(self) -> str | None:
-        """Why the broker denied it, once answered; to be asked once."""
+        """Why the broker denied it, once answered, else None. Reading it forgets it."""
         return self._denied.pop(self._info.mid, None)
 
 
 class Connection:
     """One connection; never reused after its end. `open` it, `publish`, `close` it.
 
-    lost: set when the connection ended for whatever cause; then on_lost was called, from paho's
-    thread. on_message gets what comes in on the subscribed topics, from the same thread: it must
-    only note it. session_s: how long the broker keeps subscriptions and what they missed while we
-    are away (MQTT 5).
+    lost: set when the connection has ended, for whatever cause. on_lost: then called by paho's
+    thread. on_message: called by the same thread with what comes in; it must not block. session_s:
+    how long the broker keeps subscriptions, and messages for them, after the end (MQTT 5).
     """
 
     def __init__(
@@ -127,7 +126,8 @@ class Connection:
         client.loop_start()
         if not self._answered.wait(CONNECT_TIMEOUT_S):
             raise BrokerError(
-                f"{where(config)} accepted the connection but did not answer within {CONNECT_TIMEOUT_S:g} s; "
+                f"{where(config)} accepted the connection but did not answer within "
+                f"{CONNECT_TIMEOUT_S:g} s; "
                 "check that mqtt.port is an MQTT port and that the broker is well"
             )
         if self._refusal is not None:
@@ -176,17 +176,19 @@ class Connection:
         denial = self._denied.pop(info.mid, None)
         if denial is not None:
             raise RefusedError(
-                f"{where(config)} does not let {who(config)} publish to {topic} ({denial}); allow it in the broker's ACL"
+                f"{where(config)} does not let {who(config)} publish to {topic} ({denial}); "
+                "allow it in the broker's ACL"
             )
         if self.lost.is_set():
             raise self.ending()
         if info.rc != paho.MQTT_ERR_SUCCESS or not info.is_published():
             raise BrokerError(
-                f"{where(config)} did not acknowledge {topic} within {timeout_s:g} s; check the broker's log"
+                f"{where(config)} did not acknowledge {topic} within {timeout_s:g} s; "
+                "check the broker's log"
             )
 
     def post(self, topic: str, payload: bytes, *, retain: bool = False) -> Posted:
-        """Hand over a message at QoS 1 without waiting. Raises BrokerError when it was not taken."""
+        """Hand over a message at QoS 1 without waiting. Raises BrokerError if it was not taken."""
         if self._client is None or self.lost.is_set():
             raise self.ending()
         info = self._client.publish(topic, payload, qos=1, retain=retain)
@@ -195,8 +197,8 @@ class Connection:
         return Posted(info, self._denied)
 
     def subscribe(self, *topics: str, own: bool = False) -> None:
-        """Ask for topics at QoS 1, without waiting. With MQTT 5 what is retained is heard as such,
-        and our own only if `own`.
+        """Subscribe at QoS 1, without waiting. With MQTT 5 retained messages are marked as such,
+        and our own messages come only if `own`.
         """
         if self._client is None or not topics:
             return
@@ -212,13 +214,14 @@ class Connection:
         return sum(not info.is_published() for _, info in self._pending)
 
     def ending(self, again: bool = False) -> BrokerError:
-        """Why the connection ended. again: it keeps ending soon after it was made, as when two
-        clients use one id.
+        """Why the connection ended. again: it keeps ending soon after it was made, as happens when
+        two clients use one id.
         """
         broker = where(self._config)
         if again or (self._end is not None and self._end.value == _TAKEN_OVER):
             return RefusedError(
-                f"{broker} keeps closing the connection: another client probably uses the id {self._client_id!r}; "
+                f"{broker} keeps closing the connection: another client probably uses the id "
+                f"{self._client_id!r}; "
                 "give each device its own device.id"
             )
         cause = (
@@ -227,7 +230,7 @@ class Connection:
         return BrokerError(f"{broker}: connection lost{cause}; check that it runs, and the network")
 
     def close(self, timeout_s: float = 0.2) -> None:
-        """Say goodbye, or cut the line when the broker does not listen; safe to call twice."""
+        """Disconnect, or close the socket when the broker does not respond; safe to call twice."""
         client, self._client = self._client, None
         if client is None:
             return
@@ -262,7 +265,7 @@ class Connection:
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
         client.on_publish = self._published
-        client.on_message = self._hear
+        client.on_message = self._received
         return client
 
     def _connected(
@@ -284,7 +287,7 @@ class Connection:
         if self._on_lost is not None:
             self._on_lost()
 
-    def _hear(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
+    def _received(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
         if self._on_message is not None:
             self._on_message(ReceivedMessage(message.topic, bytes(message.payload), message.retain))
 
@@ -296,6 +299,4 @@ class Connection:
         if reason.is_failure:
             self._denied[mid] = str(reason)
         else:
-            self._denied.pop(
-                mid, None
-            )  # of an earlier message with this number, whose denial nobody asked for
+            self._denied.pop(mid, None)  # an unread denial of an earlier message with this number

@@ -1,5 +1,5 @@
-"""From the outbox to the broker: in order, a bounded number at a time, gone from the outbox only
-once acknowledged.
+"""Delivers the outbox to the broker: in order, a bounded number at a time; an event leaves the
+outbox only when the broker has acknowledged it.
 """
 
 import time
@@ -8,65 +8,63 @@ from collections import deque
 from edge.output.mqtt.connection import Connection, Posted
 from edge.output.mqtt.outbox import Outbox
 
-MAX_UNANSWERED = 16
+MAX_UNACKNOWLEDGED = 16
 POLL_S = 0.02
-_DENIED_S = 30.0  # until a denied event is tried again: the access list may have been mended
+_DENIED_S = 30.0  # until a denied event is tried again: the access list may have been changed
 
 
 class Delivery:
-    """Sends one outbox to one topic. Used by one thread; `begin` anew with each connection, then
-    `step` until it is lost.
+    """Sends one outbox to one topic, on one thread: `begin` with each connection, then `step` until
+    it is lost.
     """
 
     def __init__(self, outbox: Outbox, topic: str) -> None:
         self.outbox = outbox
         self._topic = topic
-        self._unanswered: deque[tuple[int, Posted]] = deque()
-        self._sent = 0
-        self._quiet_until_s = 0.0
+        self._sent_events: deque[tuple[int, Posted]] = deque()
+        self._last_sent = 0
+        self._paused_until_s = 0.0
 
     def begin(self) -> None:
         """A new connection: whatever was not acknowledged goes again, oldest first."""
-        self._unanswered.clear()
-        self._sent = 0
-        self._quiet_until_s = 0.0
+        self._sent_events.clear()
+        self._last_sent = 0
+        self._paused_until_s = 0.0
 
     def step(self, connection: Connection) -> str | None:
-        """Take the answers that came and hand over what waits. A text when the broker denied an
-        event: its reason.
-
-        Raises BrokerError when the connection is lost.
+        """Remove what was acknowledged and hand over what is pending. Returns the broker's reason
+        when it denied an event. Raises BrokerError when the connection is lost.
         """
-        denial = self._take_answers()
+        denial = self._take_acknowledgements()
         if denial is not None:
-            # It and what follows stay in order in the outbox.
-            self._unanswered.clear()
-            self._sent = 0
-            self._quiet_until_s = time.monotonic() + _DENIED_S
-        room = MAX_UNANSWERED - len(self._unanswered)
-        if room > 0 and time.monotonic() >= self._quiet_until_s:
-            for sequence, payload in self.outbox.pending(self._sent, room):
-                self._unanswered.append((sequence, connection.post(self._topic, payload)))
-                self._sent = sequence
+            # The denied event and those after it stay in the outbox, in order.
+            self._sent_events.clear()
+            self._last_sent = 0
+            self._paused_until_s = time.monotonic() + _DENIED_S
+        room = MAX_UNACKNOWLEDGED - len(self._sent_events)
+        if room > 0 and time.monotonic() >= self._paused_until_s:
+            for sequence, payload in self.outbox.pending(self._last_sent, room):
+                self._sent_events.append((sequence, connection.post(self._topic, payload)))
+                self._last_sent = sequence
         return denial
 
     @property
-    def busy(self) -> bool:
-        """Some events were handed over and not yet acknowledged."""
-        return bool(self._unanswered)
+    def unacknowledged(self) -> int:
+        """Number of events handed over and not yet acknowledged."""
+        return len(self._sent_events)
 
     def wait_s(self) -> float | None:
-        """How long nothing needs to be done, None for: until something new happens."""
-        if self._unanswered:
+        """Seconds until the next step; None: when an event is added."""
+        if self._sent_events:
             return POLL_S
-        quiet_s = self._quiet_until_s - time.monotonic()
-        return quiet_s if quiet_s > 0 else None
+        paused_s = self._paused_until_s - time.monotonic()
+        return paused_s if paused_s > 0 else None
 
-    def _take_answers(self) -> str | None:
+    def _take_acknowledgements(self) -> str | None:
         delivered: list[int] = []
         denial = None
-        while self._unanswered and denial is None and self._unanswered[0][1].answered:
-            sequence, posted = self._unanswered.popleft()
+        while self._sent_events and denial is None and self._sent_events[0][1].answered:
+            sequence, posted = self._sent_events.popleft()
             denial = posted.denial
             if denial is None:
                 delivered.append(sequence)

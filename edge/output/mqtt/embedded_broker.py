@@ -1,5 +1,5 @@
-"""An MQTT broker of our own for `demo`, on loopback only and open to all there: mosquitto, or else
-amqtt in this process.
+"""The MQTT broker of `demo`, on loopback only and open to everyone there: mosquitto, or else amqtt
+in this process.
 """
 
 import asyncio
@@ -21,11 +21,11 @@ from edge.core.errors import BrokerError
 Kind = Literal["mosquitto", "amqtt"]
 HOST = "127.0.0.1"
 _START_TIMEOUT_S = 10.0
-_ATTEMPTS = 3  # another program may take a port between our looking and the broker's listening
+_ATTEMPTS = 3  # another program may take the free port before the broker does
 
-# Runs mosquitto so that it cannot outlive us, not even kill -9. A program of its own, because code
-# between fork and exec (subprocess's preexec_fn) may deadlock in a process with threads. Argument
-# 1: our process id; then the command.
+# Runs mosquitto such that it ends with this process, even by kill -9. A program of its own, because
+# code between fork and exec (subprocess's preexec_fn) may deadlock in a process with threads.
+# Argument 1: our process id; then the command.
 _TIED_TO_PARENT = """
 import ctypes, os, signal, sys
 PR_SET_PDEATHSIG = 1
@@ -39,10 +39,10 @@ class EmbeddedBroker:
     """`with EmbeddedBroker() as broker:` serves MQTT at broker.host, broker.port and over
     WebSockets at broker.websocket_port.
 
-    kind: "mosquitto" where it is installed, else "amqtt"; given, it must be that one. protocol:
-    what to set MqttConfig.protocol to (amqtt knows MQTT 3.1.1 only). Nothing is kept on disk; no
-    process remains when ours ends, in whatever way; open it from a thread that lives as long.
-    Raises BrokerError when neither is installed or it does not start.
+    kind: which one; None: "mosquitto" where it is installed, else "amqtt". protocol: for
+    MqttConfig.protocol (amqtt knows MQTT 3.1.1 only). Nothing is kept on disk, and no process
+    remains however ours ends. The thread that opens it must live as long as the broker. Raises
+    BrokerError when none is installed or it does not start.
     """
 
     host = HOST
@@ -90,9 +90,7 @@ class EmbeddedBroker:
 
 
 def find_mosquitto() -> str | None:
-    """The path of mosquitto's program, which distributions put where only root's PATH reaches; None
-    where it is not installed.
-    """
+    """Path of the mosquitto program, also outside a user's PATH; None where there is none."""
     return shutil.which("mosquitto") or shutil.which(
         "mosquitto", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
     )
@@ -103,7 +101,7 @@ class _Server(Protocol):
         """Whether both ports listen."""
 
     def trouble(self) -> str | None:
-        """What ended it, None while it runs or starts."""
+        """Why it ended, None while it runs or starts."""
 
     def stop(self) -> None:
         """End it; safe to call twice."""
@@ -120,8 +118,7 @@ class _Mosquitto:
             f"listener {port} {HOST}",
             f"listener {websocket_port} {HOST}",
             "protocol websockets",
-            # without it mosquitto 2.0's WebSockets listen on every interface, whatever the address
-            # above
+            # Without this mosquitto 2.0's WebSockets ignore the address and listen everywhere.
             "socket_domain ipv4",
             "allow_anonymous true",
             "persistence false",
@@ -179,7 +176,8 @@ class _Amqtt:
             import amqtt.broker  # noqa: F401
         except ImportError as e:
             raise BrokerError(
-                "no MQTT broker is installed; sudo apt install mosquitto, or pip install 'posekernel[demo]' for amqtt"
+                "no MQTT broker is installed; sudo apt install mosquitto, "
+                "or pip install 'posekernel[demo]' for amqtt"
             ) from e
         self._ports = (port, websocket_port)
         self._trouble: str | None = None
@@ -252,10 +250,12 @@ def _wait_ready(server: _Server) -> None:
         trouble = server.trouble()
         if trouble is not None:
             raise BrokerError(
-                f"the embedded MQTT broker did not start ({trouble}); see its message, or run one of your own"
+                f"the embedded MQTT broker did not start ({trouble}); "
+                "see its message, or run one of your own"
             )
         if time.monotonic() > deadline:
             raise BrokerError(
-                f"the embedded MQTT broker does not listen after {_START_TIMEOUT_S:g} s; the machine is overloaded"
+                f"the embedded MQTT broker does not listen after {_START_TIMEOUT_S:g} s; "
+                "the machine is overloaded"
             )
         time.sleep(0.01)

@@ -1,6 +1,4 @@
-"""Events that wait for the broker: numbered, on disk before they count as said, and in order, over
-restarts and power cuts.
-"""
+"""Events waiting for the broker: numbered, in order, and on disk, over restarts and power cuts."""
 
 import logging
 import os
@@ -44,27 +42,26 @@ class Outbox:
     """A queue of events in an SQLite file (WAL, synchronous = FULL), made with the first event.
     Thread-safe; raises nothing.
 
-    Each event gets the next `sequence`, over restarts, too. A new file begins at the time in
-    microseconds, so that a device that lost its file does not say old numbers again. Beyond
-    `capacity` the oldest is dropped and counted. A damaged file is moved aside and a new one begun.
-    While the disk is full or cannot be written events are kept in memory, and their numbers jump to
-    the time: the file, which does not know them, gives its own next after a restart. path None: in
+    Each event gets the next `sequence`, over restarts, too. A new file starts at the time in
+    microseconds, so that a device that lost its file does not repeat old numbers. Beyond `capacity`
+    the oldest is dropped and counted. A damaged file is moved aside and a new one begun. While the
+    disk is full or cannot be written, events are kept in memory and numbered from the time, because
+    after a restart the file would give out the numbers that follow its own last. path None: in
     memory.
     """
 
     def __init__(self, path: Path | None, capacity: int = 1000) -> None:
         self.dropped = 0
-        self.trouble = ""  # why events are in memory only at present, "" when all is well
+        self.trouble = ""  # why events are only in memory at present, "" when they are on disk
         self._path = path
         self._capacity = capacity
         self._lock = threading.Lock()
         self._file: sqlite3.Connection | None = None
         self._memory: deque[Stored] = deque()  # not in the file; newer than what is
-        self._gone: set[int] = set()  # in the file, but done with: the file could not be written
+        self._gone: set[int] = set()  # delivered, but still in the file: it could not be written
         self._last = 0  # 0: not known yet
-        if path is not None and os.path.exists(
-            path
-        ):  # Path.exists raises where a folder may not be searched
+        # Path.exists would raise where a folder may not be searched.
+        if path is not None and os.path.exists(path):
             with self._lock:
                 self._attempt(lambda file: None)
 
@@ -88,13 +85,16 @@ class Outbox:
             return self._last
 
     def pending(self, after: int, limit: int) -> list[Stored]:
-        """The oldest events beyond sequence `after`, as (sequence, payload), oldest first, at most
+        """The oldest events after sequence `after` as (sequence, payload), oldest first, at most
         `limit`.
         """
         with self._lock:
             found: list[Stored] = []
             if self._file is not None:
-                query = "SELECT sequence, CAST(payload AS BLOB) FROM event WHERE sequence > ? ORDER BY sequence LIMIT ?"
+                query = (
+                    "SELECT sequence, CAST(payload AS BLOB) FROM event "
+                    "WHERE sequence > ? ORDER BY sequence LIMIT ?"
+                )
                 rows = self._attempt(
                     lambda file: file.execute(query, (after, limit + len(self._gone))).fetchall()
                 )
@@ -134,8 +134,8 @@ class Outbox:
         self._memory.append((sequence, encode(message)))
 
     def _attempt(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
-        """Do `work` on the file, opening it first where needed. None when that fails; the trouble
-        is logged once, until `_store` does its work again: a full disk can still be read.
+        """Do `work` on the file, opening it first if needed. None when that fails, which is logged
+        once until `_store` succeeds again: a full disk can still be read.
         """
         for again in (True, False):
             try:
@@ -146,7 +146,8 @@ class Outbox:
             except (sqlite3.DatabaseError, UnicodeDecodeError, OSError, MemoryError) as e:
                 if not _damaged(e):
                     self._report(
-                        f"{self._path}: events cannot be kept on disk ({e}); free or mend it, they wait in memory until then"
+                        f"{self._path}: events cannot be kept on disk ({e}); "
+                        "free or mend it, they wait in memory until then"
                     )
                     return None
                 self._close()
@@ -190,8 +191,8 @@ class Outbox:
         self._file = file
 
     def _store(self, file: sqlite3.Connection) -> None:
-        """One transaction: what waits in memory goes in, what is done with goes out, and no more
-        than the capacity stays.
+        """In one transaction: insert what waits in memory, delete what was delivered, and keep no
+        more than the capacity.
         """
         file.execute("BEGIN IMMEDIATE")
         try:
@@ -222,7 +223,7 @@ class Outbox:
         self.dropped += count
 
     def _move_aside(self, error: BaseException) -> bool:
-        """Put a damaged file away under a name of its own; False when even that fails."""
+        """Rename a damaged file; False when even that fails."""
         assert self._path is not None
         why = " ".join(str(error).split())
         aside = self._path.with_name(
@@ -234,7 +235,8 @@ class Outbox:
                 self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
         except OSError as e:
             self._report(
-                f"{self._path}: damaged ({why}), and cannot be moved away ({e.strerror}); events wait in memory"
+                f"{self._path}: damaged ({why}), and cannot be moved away ({e.strerror}); "
+                "events wait in memory"
             )
             return False
         log.error(
@@ -259,7 +261,7 @@ class Outbox:
 
 
 def _damaged(error: BaseException) -> bool:
-    """Whether the file itself is at fault, and not the disk, the memory, or who else has it open."""
+    """Whether the file itself is damaged; else the cause is the disk, memory, or another user."""
     if isinstance(error, UnicodeDecodeError):  # SQLite quotes what it could not read
         return True
     code = getattr(error, "sqlite_errorcode", None)
@@ -270,7 +272,6 @@ def _damaged(error: BaseException) -> bool:
     return code & 0xFF not in _AROUND_THE_FILE
 
 
-def _now_us() -> (
-    int
-):  # finer than any run of events, so that a new number is always above the old ones
+def _now_us() -> int:
+    """Microseconds pass faster than events come, so such a number exceeds all earlier ones."""
     return time.time_ns() // 1_000

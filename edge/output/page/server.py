@@ -112,7 +112,8 @@ class WebServer:
             self._server = _Server((web.host, web.port), _Handler)
         except (OSError, OverflowError) as e:
             raise ConfigError(
-                f"web.host, web.port: cannot listen at {web.host}:{web.port} ({getattr(e, 'strerror', None) or e}); "
+                f"web.host, web.port: cannot listen at {web.host}:{web.port} "
+                f"({getattr(e, 'strerror', None) or e}); "
                 "set web.port to a free one, or 0 for any"
             ) from e
         self._server.files = files
@@ -255,7 +256,8 @@ class _Handler(BaseHTTPRequestHandler):
             return True
         self.send_error(
             HTTPStatus.MISDIRECTED_REQUEST,
-            explain="the Host header does not name this page; open it at the address that posekernel printed",
+            explain="the Host header does not name this page; "
+            "open it at the address that posekernel printed",
         )
         return False
 
@@ -320,7 +322,8 @@ def _headers(websocket_url: str | None) -> dict[str, str]:
     return {
         "Content-Security-Policy": (
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-            f"connect-src 'self'{broker}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+            f"connect-src 'self'{broker}; base-uri 'none'; form-action 'none'; "
+            "frame-ancestors 'none'"
         ),
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",

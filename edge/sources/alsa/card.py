@@ -111,7 +111,8 @@ def _open_pcm(
     except alsaaudio.ALSAAudioError as e:
         listing = "arecord -L" if kind == "capture" else "aplay -L"
         raise DeviceError(
-            f"audio.{kind} {device!r} cannot be opened ({e}): check the name against `{listing}`, the cable, "
+            f"audio.{kind} {device!r} cannot be opened ({e}): check the name against `{listing}`, "
+            "the cable, "
             "and that no other program uses it"
         ) from e
     info = pcm.info()

@@ -69,7 +69,8 @@ class AlsaAudio:
         n, rate = excitation.period_samples, excitation.sample_rate_hz
         if audio.playback_channels < len(rig.speakers):
             raise DeviceError(
-                f"audio.playback_channels is {audio.playback_channels}, but the rig has {len(rig.speakers)} speakers: "
+                f"audio.playback_channels is {audio.playback_channels}, "
+                f"but the rig has {len(rig.speakers)} speakers: "
                 "one channel per speaker is needed"
             )
         self._signal = _playback_signal(excitation, len(rig.speakers), audio)

@@ -53,7 +53,8 @@ class V4l2Backend:
         if not path.exists():
             found = ", ".join(sorted(str(p) for p in Path("/dev").glob("video*"))) or "none"
             raise DeviceError(
-                f"camera {path} does not exist (video devices found: {found}): plug it in or correct camera.device"
+                f"camera {path} does not exist (video devices found: {found}): "
+                "plug it in or correct camera.device"
             )
         number = os.path.realpath(path).removeprefix("/dev/video")
         if not number.isdigit():
@@ -63,7 +64,8 @@ class V4l2Backend:
         self._capture = cv2.VideoCapture(int(number), cv2.CAP_V4L2)
         if not self._capture.isOpened():
             raise DeviceError(
-                f"camera {path} did not open: another program may be using it, or this user is not in the group 'video'"
+                f"camera {path} did not open: another program may be using it, "
+                "or this user is not in the group 'video'"
             )
         self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, config.width)
@@ -95,8 +97,10 @@ class GStreamerBackend:
         self._config = config
         if not cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
             raise DeviceError(
-                f"OpenCV {cv2.__version__} here is built without GStreamer, which camera.backend = 'gstreamer' needs: use "
-                "JetPack's (apt install python3-opencv, and a venv with --system-site-packages without opencv-python-headless)"
+                f"OpenCV {cv2.__version__} here is built without GStreamer, "
+                "which camera.backend = 'gstreamer' needs: use "
+                "JetPack's (apt install python3-opencv, and a venv with --system-site-packages "
+                "without opencv-python-headless)"
             )
         if "appsink" not in config.device:
             raise DeviceError(
@@ -127,18 +131,21 @@ class Picamera2Backend:
             from picamera2 import Picamera2
         except ImportError as e:
             raise DeviceError(
-                "picamera2 is not installed, which camera.backend = 'picamera2' needs: apt install python3-picamera2, and a venv "
+                "picamera2 is not installed, which camera.backend = 'picamera2' needs: "
+                "apt install python3-picamera2, and a venv "
                 "with --system-site-packages"
             ) from e
         # it and its parts are built for the system's numpy; another one breaks them in any way
         except Exception as e:
             raise DeviceError(
-                f"picamera2 is installed but does not load ({type(e).__name__}: {e}): in the virtual environment run "
+                f"picamera2 is installed but does not load ({type(e).__name__}: {e}): "
+                "in the virtual environment run "
                 "pip install 'numpy<2', or pip install --force-reinstall simplejpeg"
             ) from e
         if config.device and not config.device.isdigit():
             raise DeviceError(
-                f"camera.device is {config.device!r}: picamera2 needs the camera's number, usually 0"
+                f"camera.device is {config.device!r}: picamera2 needs the camera's number, "
+                "usually 0"
             )
         self._config = config
         self._name = f"picamera2 camera {config.device or 0}"
@@ -159,7 +166,8 @@ class Picamera2Backend:
         except (RuntimeError, ValueError, OSError) as e:
             self._camera.close()
             raise DeviceError(
-                f"{self._name} refused {config.width}x{config.height} at {config.fps:g} fps ({e}): choose a mode of its sensor"
+                f"{self._name} refused {config.width}x{config.height} at {config.fps:g} fps ({e}): "
+                "choose a mode of its sensor"
             ) from e
 
     def grab(self) -> tuple[int, Image]:
@@ -240,7 +248,8 @@ class FileBackend:
         ok, self._pending = self._capture.read() if self._capture.isOpened() else (False, None)
         if not ok:
             raise DeviceError(
-                f"video file {self._path!r} holds no image: it is damaged, or in a format this OpenCV does not read"
+                f"video file {self._path!r} holds no image: it is damaged, "
+                "or in a format this OpenCV does not read"
             )
         _check_size(self._pending.shape, self._config)
 
@@ -262,7 +271,8 @@ def _check_size(shape: tuple[int, ...], config: CameraConfig) -> None:
     height, width = shape[:2]
     if (width, height) != (config.width, config.height):
         raise DeviceError(
-            f"the camera gives {width}x{height} images, camera.width x camera.height is {config.width}x{config.height}: choose a "
+            f"the camera gives {width}x{height} images, camera.width x camera.height is "
+            f"{config.width}x{config.height}: choose a "
             "mode that the camera has, or correct them and the intrinsics of rig.camera"
         )
 

@@ -92,7 +92,8 @@ def load_environment(path: Path) -> Environment:
         rate, band = PUBLIC_RATE_HZ, PUBLIC_BAND_HZ
     else:
         raise SessionError(
-            f"{path}: neither rig.json nor audio_sensor_loc.npy; a folder environmentN of the dataset format is needed"
+            f"{path}: neither rig.json nor audio_sensor_loc.npy; a folder environmentN of the "
+            "dataset format is needed"
         )
     names = sorted((p.name for p in path.iterdir() if p.is_dir()), key=lambda n: _natural(Path(n)))
     return Environment(path, rig, rate, band, names)
@@ -129,7 +130,8 @@ def read_sample(path: Path, rig: Rig) -> Sample:
     )
     if clean is not None and clean.shape != rir.shape:
         raise SessionError(
-            f"{path}/rir_clean.npy: shape {clean.shape}, but that of rir.npy, {rir.shape}, is needed"
+            f"{path}/rir_clean.npy: shape {clean.shape}, but that of rir.npy, {rir.shape}, "
+            "is needed"
         )
     return Sample(path.name, rir.astype(np.float32), joints, keys, info, clean)
 
@@ -191,7 +193,8 @@ def _body_25(gnd: npt.NDArray[Any], path: Path) -> Array:
     joints[missing] = np.nan
     if missing[:15].sum() > 7:
         raise SessionError(
-            f"{path}/gnd.npy: {missing[:15].sum()} of the first 15 joints are missing, at most 7 may be"
+            f"{path}/gnd.npy: {missing[:15].sum()} of the first 15 joints are missing, "
+            "at most 7 may be"
         )
     return _metres(joints)
 

@@ -29,7 +29,8 @@ class FrameReader:
             self.name, self.count = "frames/", len(self._files)
         elif movie.exists():
             raise SessionError(
-                f"{movie}: not a readable video ({movie.stat().st_size} bytes); copy or record it again"
+                f"{movie}: not a readable video ({movie.stat().st_size} bytes); "
+                "copy or record it again"
             )
         else:
             raise SessionError(
@@ -50,7 +51,8 @@ class FrameReader:
             ok = image is not None
         if not ok:
             raise SessionError(
-                f"{self._path / self.name}: image {self._next} of {self.count} cannot be decoded; copy it again"
+                f"{self._path / self.name}: image {self._next} of {self.count} cannot be decoded; "
+                "copy it again"
             )
         self._next += 1
         return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)

@@ -87,7 +87,8 @@ def load_session(path: Path) -> Session:
     head = _read_json(file)
     if head.get("format") != FORMAT or head.get("version") != VERSION:
         raise SessionError(
-            f"{file}: format {head.get('format')!r} version {head.get('version')!r}, but {FORMAT!r} version {VERSION} is needed"
+            f"{file}: format {head.get('format')!r} version {head.get('version')!r}, "
+            f"but {FORMAT!r} version {VERSION} is needed"
         )
     try:
         excitation = _excitation(head["excitation"])
@@ -124,11 +125,13 @@ def load_session(path: Path) -> Session:
         )
     if not all(0 <= c < channels for c in used):
         raise SessionError(
-            f"{file}: mic_channels {list(mics)}, reference_channel {reference} exceed {channels} channels"
+            f"{file}: mic_channels {list(mics)}, reference_channel {reference} exceed {channels} "
+            "channels"
         )
     if len(set(used)) != len(used):
         raise SessionError(
-            f"{file}: mic_channels {list(mics)}, reference_channel {reference}, but each channel can be used only once"
+            f"{file}: mic_channels {list(mics)}, reference_channel {reference}, "
+            "but each channel can be used only once"
         )
     if len(mics) != len(rig.mics):
         raise SessionError(
@@ -222,7 +225,8 @@ def _load_audio(
     audio = _load_array(path / "audio.npy", np.int16, (None, channels), mapped=True)
     if complete and len(audio) != len(times) * n:
         raise SessionError(
-            f"{path / 'audio.npy'}: {len(audio)} frames, but {len(times)} periods of {n} frames are listed in audio_times.npy"
+            f"{path / 'audio.npy'}: {len(audio)} frames, but {len(times)} periods of {n} frames "
+            "are listed in audio_times.npy"
         )
     periods = min(len(times), len(audio) // n)
     if periods == 0:
@@ -251,7 +255,8 @@ def _load_frame_times(
         reader.close()
     if (width, height) != (camera.width, camera.height):
         raise SessionError(
-            f"{path / reader.name}: images of {width} x {height} pixels, but rig.camera in session.json is for {camera.width} x "
+            f"{path / reader.name}: images of {width} x {height} pixels, "
+            f"but rig.camera in session.json is for {camera.width} x "
             f"{camera.height}: put the calibration of these images there"
         )
     if complete and reader.count != len(times):
@@ -271,7 +276,8 @@ def _check_overlap(session: Session) -> None:
     frames, start, end = session.frame_times_ns, int(session.audio_times_ns[0]), session.span_ns
     if len(frames) and not (frames[0] < end and frames[-1] >= start):
         raise SessionError(
-            f"{session.path / 'frame_times.npy'}: images from {frames[0] / 1e9:g} to {frames[-1] / 1e9:g} s, but sound from "
+            f"{session.path / 'frame_times.npy'}: images from {frames[0] / 1e9:g} to "
+            f"{frames[-1] / 1e9:g} s, but sound from "
             f"{start / 1e9:g} to {end / 1e9:g} s: both need one clock; record the session again"
         )
 
@@ -306,6 +312,7 @@ def _load_truth(file: Path) -> Truth | None:
         return None
     if t_ns.dtype.kind not in "iu" or joints.dtype.kind != "f":
         raise SessionError(
-            f"{file}: t_ns holds {t_ns.dtype}, joints {joints.dtype}, but integers (ns) and floats (m) are needed"
+            f"{file}: t_ns holds {t_ns.dtype}, joints {joints.dtype}, but integers (ns) "
+            "and floats (m) are needed"
         )
     return Truth(t_ns.astype(np.int64), joints.astype(np.float64))

@@ -137,7 +137,8 @@ class ReplayFrames:
         """
         if len(self._session.frame_times_ns) == 0:
             raise SessionError(
-                f"{self._session.path / 'frame_times.npy'}: lists no image; record the session with a camera"
+                f"{self._session.path / 'frame_times.npy'}: lists no image; "
+                "record the session with a camera"
             )
         with self._reading:
             return self._read(timeout_s)

@@ -172,7 +172,8 @@ class SessionWriter:
         """
         if raw.shape != (self._n, self._channels) or raw.dtype != np.int16:
             raise SessionError(
-                f"a period is {raw.dtype} {raw.shape}, but int16 ({self._n}, {self._channels}) is needed"
+                f"a period is {raw.dtype} {raw.shape}, but int16 ({self._n}, {self._channels}) "
+                "is needed"
             )
         with self._writing():
             if fault:
@@ -189,7 +190,8 @@ class SessionWriter:
         size = (image.shape[1], image.shape[0])
         if self._size not in (None, size):
             raise SessionError(
-                f"an image is {size[0]} x {size[1]}, but the first was {self._size}: one size is needed"
+                f"an image is {size[0]} x {size[1]}, but the first was {self._size}: "
+                "one size is needed"
             )
         bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
         with self._writing():
@@ -242,14 +244,16 @@ class SessionWriter:
         # Sound and times would no longer belong together.
         if self._failed and not self._closed:
             raise SessionError(
-                f"{self._path}: an earlier write failed; what was written before loads, the rest needs a new folder"
+                f"{self._path}: an earlier write failed; what was written before loads, "
+                "the rest needs a new folder"
             )
         try:
             yield
         except OSError as e:
             self._failed = True
             raise SessionError(
-                f"{self._path}: cannot be written ({e}); free space or use another disk; what was written before loads"
+                f"{self._path}: cannot be written ({e}); free space or use another disk; "
+                "what was written before loads"
             ) from e
 
     def _open_video(self, size: tuple[int, int]) -> Any:
@@ -260,7 +264,8 @@ class SessionWriter:
         if not video.isOpened():
             self._failed = True
             raise SessionError(
-                f"{self._path / 'frames.mp4'}: cannot be opened as mp4v video; free space on the disk, or install opencv-python"
+                f"{self._path / 'frames.mp4'}: cannot be opened as mp4v video; "
+                "free space on the disk, or install opencv-python"
             )
         return video
 

@@ -129,8 +129,8 @@ def test_at_most_sixteen_are_unacknowledged(tmp_path: Path) -> None:
         broker.freeze()
         for n in range(100):
             p.publish_event({"n": n})
-        assert until(lambda: p._delivery.busy)
-        assert not until(lambda: len(p._delivery._unanswered) > 16, 0.5)
+        assert until(lambda: p._traffic.delivery.unacknowledged)
+        assert not until(lambda: p._traffic.delivery.unacknowledged > 16, 0.5)
         assert p.outbox.depth == 100
         broker.thaw()
         assert until(lambda: p.outbox.depth == 0)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-import edge.output.mqtt.publisher
+import edge.output.mqtt.link
 from edge.core.config import MqttConfig
 from edge.output.mqtt.access import PASSWORD_VARIABLE
 from edge.output.mqtt.broker_visit import check
@@ -110,13 +110,13 @@ def test_stream_resumes_after_the_broker_was_killed(
     caplog.set_level(logging.INFO, "edge")
     stop, offered, sent = threading.Event(), [0], [0]
     pauses_s: list[float] = []
-    delay_s = edge.output.mqtt.publisher._delay_s
+    delay_s = edge.output.mqtt.link._delay_s
 
     def noted(failures: int, longest_s: float) -> float:
         pauses_s.append(delay_s(failures, longest_s))
         return pauses_s[-1]
 
-    monkeypatch.setattr(edge.output.mqtt.publisher, "_delay_s", noted)
+    monkeypatch.setattr(edge.output.mqtt.link, "_delay_s", noted)
 
     def stream(publisher: MqttPublisher) -> None:
         while not stop.wait(0.02):
@@ -147,7 +147,7 @@ def test_stream_resumes_after_the_broker_was_killed(
     assert publisher.counters.published + publisher.counters.dropped == offered[0]
     assert publisher.counters.connections == 3
     assert max(pauses_s) <= 2.0, "the stream is to resume within 3 s"
-    states = [r.message for r in caplog.records if r.name == "edge.output.mqtt.publisher"]
+    states = [r.message for r in caplog.records if r.name == "edge.output.mqtt.link"]
     assert len([s for s in states if s.startswith("connected")]) == 3
     assert all(a != b for a, b in itertools.pairwise(states)), "one line per change"
     assert len(states) <= 12
@@ -179,8 +179,7 @@ def test_a_broker_that_stops_reading_costs_bounded_memory_and_no_time(broker: Mo
             slowest = max(slowest, time.monotonic() - began)
             time.sleep(0.001)
         assert publisher.counters.dropped > 0
-        assert publisher._connection is not None
-        assert publisher._connection.unsent <= MAX_IN_FLIGHT
+        assert 0 < publisher._stream.unsent <= MAX_IN_FLIGHT
         assert slowest < WAITED_S
         began = time.monotonic()
         publisher.close()
@@ -195,8 +194,7 @@ def test_unsent_messages_of_a_broken_connection_are_counted(broker: Mosquitto) -
         broker.freeze()
         while publisher.publish_pose(big):
             time.sleep(0.001)
-        assert publisher._connection is not None
-        unsent = publisher._connection.unsent
+        unsent = publisher._stream.unsent
         broker.kill()
         assert until(lambda: not publisher.connected)
         assert unsent > 0
@@ -220,7 +218,7 @@ def test_a_broker_that_reads_slowly_makes_poses_few_and_not_old(broker: Mosquitt
         assert publisher.counters.dropped >= 20
         relay.bytes_per_s = None
         assert until(
-            lambda: publisher._connection is not None and publisher._connection.unsent == 0
+            lambda: publisher._stream._connection is not None and publisher._stream.unsent == 0
         )
         assert publisher.publish_pose(POSE | {"sequence": said})
         arrived: list[int] = []
@@ -348,7 +346,7 @@ def test_secret_stays_secret(tmp_path: Path, caplog: pytest.LogCaptureFixture) -
     ):
         with publishing(replace(config, port=broker.port)) as publisher:
             assert publisher.wait_connected(LIMIT_S)
-            texts += [repr(publisher), repr(publisher._connection)]
+            texts += [repr(publisher), repr(publisher._stream._connection)]
         texts += [payload.decode() for _, payload, _ in seen.drain()]
     texts += [r.getMessage() + str(r.args) + str(r.exc_text) for r in caplog.records]
     assert len(texts) > 8

@@ -1,0 +1,92 @@
+"""Topics of which the broker keeps the newest payload, and the announcement to Home Assistant."""
+
+import threading
+from collections.abc import Sequence
+
+import edge
+from edge.core.config import MqttConfig, ZoneConfig
+from edge.output.messages.homeassistant import (
+    BIRTH,
+    birth_topic,
+    discovery_message,
+    discovery_topic,
+    removing,
+)
+from edge.output.messages.payloads import encode
+from edge.output.mqtt.connection import ReceivedMessage
+
+
+class RetainedTopics:
+    """The newest payload by topic, and which of them the broker may lack. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._payloads: dict[str, bytes] = {}
+        self._pending: set[str] = set()
+        self._lock = threading.Lock()
+
+    def set(self, topic: str, payload: bytes) -> None:
+        """Have this topic sent; the newest payload wins."""
+        with self._lock:
+            self._payloads[topic] = payload
+            self._pending.add(topic)
+
+    def send_all_again(self) -> None:
+        """Every topic is pending: a broker may have forgotten them, or changed its access list."""
+        with self._lock:
+            self._pending = set(self._payloads)
+
+    def take_pending(self) -> list[tuple[str, bytes]]:
+        """Topics and payloads to send now, by topic; they count as sent."""
+        with self._lock:
+            found = [(topic, self._payloads[topic]) for topic in sorted(self._pending)]
+            self._pending.clear()
+            return found
+
+
+class Announcement:
+    """Announces the device to Home Assistant with each connection and whenever it starts (birth
+    message), and removes entities that only an earlier run announced, such as those of old zones.
+    """
+
+    def __init__(
+        self, config: MqttConfig, device_id: str, *, source: str, zones: Sequence[ZoneConfig]
+    ) -> None:
+        self._topic, self._birth_topic = discovery_topic(config, device_id), birth_topic(config)
+        self._message = discovery_message(
+            config, device_id, version=edge.__version__, source=source, zones=zones
+        )
+        self._payload = encode(self._message)
+        self._birth = threading.Event()
+        self._earlier: bytes | None = None  # what the broker retains of an earlier run
+
+    @property
+    def subscriptions(self) -> list[str]:
+        """Topics to listen to."""
+        return [self._birth_topic, self._topic]
+
+    def receive(self, message: ReceivedMessage) -> bool:
+        """Note a message; False where it is not for us. Called by paho's thread: takes no lock."""
+        if message.topic == self._birth_topic and message.payload == BIRTH:
+            self._birth.set()
+        elif message.topic == self._topic:
+            self._earlier = message.payload
+        else:
+            return False
+        return True
+
+    def begin(self, retained: RetainedTopics) -> None:
+        """Announce on a new connection."""
+        self._birth.clear()
+        retained.set(self._topic, self._payload)
+
+    def update(self, retained: RetainedTopics) -> None:
+        """Act on what was received since the last call."""
+        if self._birth.is_set():
+            self._birth.clear()
+            retained.send_all_again()
+        earlier, self._earlier = self._earlier, None
+        if earlier is not None:
+            payload = encode(removing(self._message, earlier))
+            if payload != self._payload:
+                self._payload = payload
+                retained.set(self._topic, payload)
