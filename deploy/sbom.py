@@ -1,7 +1,8 @@
 """The software bill of materials (CycloneDX JSON) and the table of licences of what runs on a
 device.
 
-`make sbom` calls this with cyclonedx-py's inventory of a virtual environment that holds the runtime alone.
+`make sbom` calls this with cyclonedx-py's inventory of a virtual environment that holds only the
+runtime.
 usage: python deploy/sbom.py INVENTORY.json SITE_PACKAGES SBOM.json TABLE.md
 """
 
@@ -49,7 +50,7 @@ BUNDLED_LICENCES = {
     "libswscale": "LGPL-2.1-or-later",
     "libvpx": "BSD-3-Clause",
 }
-# path, what it is, type, licence, where its licence lies
+# path, what it is, type, licence, folder or file of the licence text
 VENDORED = (
     (
         "edge/models/pose_detection.tflite",
@@ -243,11 +244,12 @@ def bill(inventory: dict[str, Any], site_packages: Path) -> dict[str, Any]:
 def table(sbom: dict[str, Any]) -> str:
     """The bill as a Markdown table."""
     lines = [
-        "# Licences of what runs on a device, and of what the repository holds of others",
+        "# Licences of what runs on a device, and of vendored files",
         "",
-        "Written with `deploy/sbom.json` by `make sbom`; checked by `tests/system/test_sbom.py`. Indented: shared libraries inside the",
-        "x86-64 wheel (those of other machines may differ). Not listed: Python, what Debian brings (ALSA, picamera2), and what a",
-        "wheel has linked in statically: its own licence files name that.",
+        "`make sbom` writes this table and `deploy/sbom.json`; `tests/system/test_sbom.py` checks them.",
+        "Indented rows are shared libraries inside the x86-64 wheel; wheels of other machines may differ.",
+        "Not listed: Python, Debian's own packages (ALSA, picamera2), and what a wheel has linked in",
+        "statically, which its own licence files name.",
         "",
         "| package | version | licence |",
         "|---|---|---|",
