@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge.__main__ import SCHEMAS
 from edge.core.pose import Activity, LiftedPose, PoseEstimate
 from edge.output.messages.payloads import Message, encode
+from edge.tools.commands.schema import SCHEMAS
 
 
 def an_estimate(**changes: object) -> PoseEstimate:

@@ -23,10 +23,10 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.__main__ import SCHEMAS
 from edge.output.page.server import FILES
 from edge.sources.session.frame_reader import FrameReader
 from edge.sources.session.reader import DEMO_SESSION, load_session
+from edge.tools.commands.schema import SCHEMAS
 from tests.support import ROOT
 from tests.support.broker.mosquitto import Mosquitto, free_port, needs_mosquitto
 from tests.support.broker.subscriber import Subscriber

@@ -43,7 +43,8 @@ def load_report(path: Path) -> dict[str, Any]:
     )
     if found != (FORMAT, VERSION):
         raise BenchError(
-            f"{path}: found format {found[0]!r} version {found[1]!r}, {FORMAT!r} version {VERSION} is needed; {remedy}"
+            f"{path}: found format {found[0]!r} version {found[1]!r}, "
+            f"{FORMAT!r} version {VERSION} is needed; {remedy}"
         )
     try:
         figures(report)
@@ -93,10 +94,9 @@ def comparison_text(old: dict[str, Any], new: dict[str, Any]) -> str:
     changes, alone = compare(old, new)
     width = max((len(c.name) for c in changes), default=0)
     lines = [f"{'':{width}} {'old':>10} {'new':>10} {'ratio':>7}"]
-    lines += [
-        f"{c.name:{width}} {c.old:10.3f} {c.new:10.3f} {c.ratio:7.2f}{'  slower' if c.slower else ''}"
-        for c in changes
-    ]
+    for c in changes:
+        mark = "  slower" if c.slower else ""
+        lines.append(f"{c.name:{width}} {c.old:10.3f} {c.new:10.3f} {c.ratio:7.2f}{mark}")
     if alone:
         lines.append(f"in one of them only: {'; '.join(alone)}")
     if old["machine"]["board"] != new["machine"]["board"]:

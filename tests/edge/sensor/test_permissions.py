@@ -19,13 +19,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge.__main__ import SCHEMAS, main
+from edge.__main__ import main
 from edge.core.config import Config, DeviceConfig, SensingConfig
 from edge.sensor.loops import offline_poses
 from edge.sensor.permissions import KEEP_ALIVE_PING_S, SEEN_S, Sensing
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.telemetry import soc_temperature_c
 from edge.sources.session.reader import DEMO_SESSION, load_session
+from edge.tools.commands.schema import SCHEMAS
 from tests.support import ROOT
 from tests.support.alsa_device import AlsaTestDevice
 from tests.support.broker.mosquitto import Mosquitto, needs_mosquitto

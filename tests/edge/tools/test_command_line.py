@@ -4,6 +4,8 @@ nothing is lost.
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -181,3 +183,18 @@ def test_doctor_reports_everything_and_the_worst_decides(
     assert "ERROR    session" in text
     assert "ERROR    broker" in text
     assert "nothing listens there" in text
+
+
+def test_doctor_survives_a_package_that_cannot_be_loaded() -> None:
+    without = "import sys; sys.modules['cv2'] = None; from edge.__main__ import main; "
+    done = subprocess.run(
+        [sys.executable, "-c", f"{without}sys.exit(main(['doctor']))"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "OK       numpy" in done.stdout
+    assert "ERROR    posekernel" in done.stdout
+    assert "cv2" in done.stdout
+    assert "Traceback" not in done.stderr

@@ -38,7 +38,7 @@ from edge.sensor.permissions import Sensing
 from edge.sound.room.background import FIRST_PERIODS, Background
 from edge.sources.session.reader import load_session
 from edge.sources.session.writer import SessionWriter
-from edge.tools.app import config_command
+from edge.tools.commands.config import make as make_config
 
 LONGEST_S = 0.03
 _RIG = Rig(
@@ -81,7 +81,7 @@ def _config(folder: Path) -> Write:
                 "place.speaker_m=[0.10, 0.06, 0.0]",
                 "mqtt.host=broker.local",
             ]
-            config_command("respeaker-usb-v2", "raspberry-pi-5", site, folder / "config.toml", None)
+            make_config("respeaker-usb-v2", "raspberry-pi-5", site, folder / "config.toml")
 
     return write
 

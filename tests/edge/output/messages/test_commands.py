@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.__main__ import SCHEMAS
 from edge.core.config import BackgroundConfig, Config, DeviceConfig, QuietHours
 from edge.output.messages.commands import (
     MAX_BYTES,
@@ -26,6 +25,7 @@ from edge.output.messages.payloads import Message
 from edge.output.mqtt.connection import ReceivedMessage
 from edge.sensor.control import Control
 from edge.sensor.permissions import Sensing
+from edge.tools.commands.schema import SCHEMAS
 
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
 NIGHT = QuietHours.parse("22:00", "07:00")

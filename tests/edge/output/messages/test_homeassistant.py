@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from edge.__main__ import SCHEMAS, main
+from edge.__main__ import main
 from edge.core.config import MqttConfig, ZoneConfig, check_zones
 from edge.core.pose import POSTURES
 from edge.core.typed import convert
@@ -28,6 +28,7 @@ from edge.output.messages.payloads import (
     summary_message,
 )
 from edge.output.mqtt.publisher import MqttPublisher
+from edge.tools.commands.schema import SCHEMAS
 from tests.support import ROOT
 from tests.support.broker.mosquitto import Mosquitto, needs_mosquitto
 from tests.support.broker.subscriber import Subscriber

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.__main__ import SCHEMAS, main
+from edge.__main__ import main
 from edge.core.pose import JOINTS
 from edge.output.messages.echo_profile import BINS, envelope_message
 from edge.output.messages.payloads import (
@@ -20,6 +20,7 @@ from edge.output.messages.payloads import (
     status_message,
     summary_message,
 )
+from edge.tools.commands.schema import SCHEMAS
 from tests.support.messages import an_estimate, problems, schema
 
 AXIS = np.linspace(0.5, 6.0, BINS + 1)

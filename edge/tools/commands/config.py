@@ -1,0 +1,68 @@
+"""`posekernel config`: a configuration for an array and a board; or check one; or list both."""
+
+import argparse
+from pathlib import Path
+
+from edge.core.errors import ConfigError
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "config", help="make a configuration for an array and a board, or check one"
+    )
+    wanted = parser.add_mutually_exclusive_group(required=True)
+    wanted.add_argument("--array", help="microphone array; an unknown name lists them")
+    wanted.add_argument(
+        "--check", type=Path, metavar="F", help="only say whether F is a good configuration"
+    )
+    wanted.add_argument(
+        "--list", action="store_true", help="all arrays and boards, and which do not go together"
+    )
+    parser.add_argument("--board", help="with --array: the computer; an unknown name lists them")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="e.g. device.id=hall, place.speaker_m=[0.1,0,0]",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="F", help="write it there instead of printing it"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 when made, checked or listed. Raises ConfigError."""
+    from edge.core.config import load_config
+    from edge.core.profiles import pairs
+
+    if args.check is not None:
+        load_config(args.check)
+        print(f"{args.check}: good")
+    elif args.list:
+        for array, board, reason in pairs():
+            print(f"{array:<26} {board:<18} {reason or 'ok'}")
+    else:
+        make(args.array, args.board, args.set, args.out)
+    return 0
+
+
+def make(array: str, board: str | None, settings: list[str], out: Path | None) -> None:
+    """Write the configuration to `out`, None: print it. Raises ConfigError."""
+    from edge.core.files import write_whole
+    from edge.core.profiles import names, render_config
+
+    if board is None:
+        raise ConfigError(f"--board: missing, allowed: {', '.join(names('boards'))}")
+    text = render_config(array, board, settings)
+    if out is None:
+        print(text, end="")
+        return
+    try:
+        write_whole(out, text.encode())
+    except OSError as e:
+        raise ConfigError(
+            f"{out}: cannot be written ({e.strerror}); give --out a place that you may write to"
+        ) from e

@@ -1,0 +1,61 @@
+"""`posekernel demo`: the shipped simulated session, over and over, into an embedded broker."""
+
+import argparse
+import tempfile
+
+from edge.tools.commands.options import add_output
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declare the command."""
+    parser = commands.add_parser("demo", help="replay the shipped session into an embedded broker")
+    add_output(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Until a signal or --seconds. Raises PosekernelError."""
+    from edge.core.config import (
+        Config,
+        DeviceConfig,
+        MqttConfig,
+        RuntimeConfig,
+        SourceConfig,
+        WebConfig,
+        ZoneConfig,
+    )
+    from edge.output.mqtt.embedded_broker import EmbeddedBroker
+    from edge.sensor.console import Console
+    from edge.sensor.run import run as run_sensor
+    from edge.sources.session.reader import DEMO_SESSION
+
+    zones = (
+        ZoneConfig("Beam", ((-0.7, 2.3), (0.7, 2.3), (0.7, 3.9), (-0.7, 3.9))),
+        ZoneConfig("In front of it", ((-0.7, 1.2), (0.7, 1.2), (0.7, 2.0), (-0.7, 2.0))),
+    )
+    console = Console(args.json)
+    with (
+        EmbeddedBroker() as broker,
+        tempfile.TemporaryDirectory(prefix="posekernel-demo-") as state,
+    ):
+        console.say(
+            f"broker: {broker.kind} at mqtt://{broker.host}:{broker.port}, "
+            "topic posekernel/demo/pose; Ctrl-C stops"
+        )
+        websocket_url = f"ws://{broker.host}:{broker.websocket_port}/"
+        config = Config(
+            device=DeviceConfig("demo"),
+            source=SourceConfig("replay", str(DEMO_SESSION), realtime=True, loop=True),
+            mqtt=MqttConfig(
+                host=broker.host, port=broker.port, protocol=broker.protocol, discovery=False
+            ),
+            web=WebConfig(enabled=True, port=0, websocket_url=websocket_url),
+            runtime=RuntimeConfig(state_dir=state),
+            zones=zones,
+        )
+        done = run_sensor(config, console, args.seconds)
+    console.say(
+        f"{done.poses} poses, {done.from_sound} scaled by sound; "
+        f"{done.published} messages published, {done.dropped} dropped"
+    )
+    return 0

@@ -1,0 +1,39 @@
+"""`posekernel doctor`: what is wrong here, and how to mend it."""
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declare the command."""
+    parser = commands.add_parser("doctor", help="tell what is wrong here and how to mend it")
+    parser.add_argument("--config", type=Path)
+    parser.add_argument(
+        "--no-hardware", action="store_true", help="leave sound card and camera alone"
+    )
+    parser.add_argument(
+        "--self-test",
+        action="store_true",
+        help="measure the poses of the shipped session against its truth",
+    )
+    parser.add_argument("--json", action="store_true")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """1 where a finding is an error, else 0."""
+    from edge.tools.doctor.finding import Finding, table
+    from edge.tools.doctor.packages import packages, python
+
+    findings = [python(), *packages()]
+    try:
+        from edge.tools.doctor.checks import examine
+    except ImportError as e:
+        remedy = "mend the packages above: without them nothing else can be checked"
+        findings.append(Finding("posekernel", "error", f"cannot be loaded: {e}", remedy))
+    else:
+        findings += examine(args.config, not args.no_hardware, args.self_test)
+    print(json.dumps([asdict(f) for f in findings], indent=1) if args.json else table(findings))
+    return int(any(f.outcome == "error" for f in findings))

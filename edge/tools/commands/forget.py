@@ -1,0 +1,28 @@
+"""`posekernel forget`: clear what the broker retains of a removed sensor, so that Home Assistant
+removes it, too.
+"""
+
+import argparse
+from pathlib import Path
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "forget",
+        help="clear a removed sensor's retained messages from the broker and Home Assistant",
+    )
+    parser.add_argument("--config", type=Path, required=True)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 when cleared. Raises PosekernelError."""
+    from edge.core.config import load_config
+    from edge.output.mqtt.broker_visit import forget
+
+    config = load_config(args.config)
+    forget(config.mqtt, config.device.id)
+    broker = f"{config.mqtt.host}:{config.mqtt.port}"
+    print(f"{config.device.id}: retained messages cleared at {broker}")
+    return 0

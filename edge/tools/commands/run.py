@@ -1,0 +1,37 @@
+"""`posekernel run`: the sensor that a configuration describes."""
+
+import argparse
+import logging
+from pathlib import Path
+
+from edge.sensor.process import start_again
+from edge.tools.commands.options import add_output
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declare the command."""
+    parser = commands.add_parser("run", help="run the sensor that a configuration describes")
+    parser.add_argument("--config", type=Path, required=True, help="TOML file (see README)")
+    add_output(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Until a signal, the source's end or --seconds. Raises PosekernelError."""
+    from edge.core.config import load_config
+    from edge.sensor.console import Console
+    from edge.sensor.run import run as run_sensor
+
+    config = load_config(args.config)
+    while True:
+        logging.getLogger().setLevel(config.runtime.log_level)
+        done = run_sensor(
+            config,
+            Console(args.json),
+            args.seconds,
+            read_again=lambda: load_config(args.config),
+            compiled=start_again if args.own_process else None,
+        )
+        if done.reloaded is None:
+            return 0
+        config = done.reloaded

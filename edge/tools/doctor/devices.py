@@ -1,0 +1,89 @@
+"""Checks of what the sensor reads and writes: session, sound card, camera, broker."""
+
+from pathlib import Path
+
+from edge.core.config import Config
+from edge.core.errors import DeviceError
+from edge.output.mqtt.broker_visit import check
+from edge.sensor.permissions import Sensing, control_file
+from edge.sensor.plan import make_plan
+from edge.sources.alsa.stream import AlsaAudio
+from edge.sources.camera.grabber import open_camera
+from edge.sources.session.reader import load_session
+from edge.tools.doctor.finding import Finding, Scope, attempt
+
+
+def session(scope: Scope) -> list[Finding]:
+    """Whether the session of a replay can be read."""
+    config = scope.config
+    if config is None or config.source.kind != "replay":
+        return []
+    return [attempt("session", lambda: _session(config))]
+
+
+def sound_card_and_camera(scope: Scope) -> list[Finding]:
+    """Whether the devices give sound and images; not tried while sensing is off or silent."""
+    config = scope.config
+    if config is None or config.source.kind == "replay" or not scope.hardware:
+        return []
+    if why := Sensing(config, control_file(config)).silent_because:
+        remedy = "ask again when sensing is on and not silent"
+        return [Finding("sound card, camera", "warning", f"not tried: {why}", remedy)]
+    return [
+        attempt("sound card", lambda: _sound(config)),
+        attempt("camera", lambda: _camera(config)),
+    ]
+
+
+def broker(scope: Scope) -> list[Finding]:
+    """Whether the broker answers and lets the sensor publish."""
+    config = scope.config
+    if config is None or not config.mqtt.enabled:
+        return []
+    problem = check(config.mqtt, config.device.id)
+    if problem is not None:
+        return [Finding("broker", "error", problem, "poses are computed all the same")]
+    return [Finding("broker", "ok", f"{config.mqtt.host}:{config.mqtt.port}")]
+
+
+def _session(config: Config) -> str:
+    session = load_session(Path(config.source.path))
+    return (
+        f"{config.source.path}: {session.source}, {session.periods} periods, "
+        f"{len(session.frame_times_ns)} frames"
+    )
+
+
+def _sound(config: Config) -> str:
+    plan, capture = make_plan(config), config.audio.capture
+    audio = AlsaAudio(config.audio, plan.excitation, plan.rig)
+    try:
+        faults = [p.fault for _ in range(20) if (p := audio.read(0.25)) is not None]
+    finally:
+        audio.close()
+    if not faults:
+        why = audio.counters.last_error or "no period was completed"
+        raise DeviceError(
+            f"{capture} gave no sound within 5 s ({why}); check the cable and `arecord -L`"
+        )
+    good = faults.count("")
+    if not good:
+        raise DeviceError(
+            f"{capture}: no good period ({faults[-1]}); "
+            "check loudspeaker, level and reference_channel"
+        )
+    return f"{capture}: {good} of {len(faults)} periods good"
+
+
+def _camera(config: Config) -> str:
+    camera = open_camera(config.camera)
+    try:
+        frame = camera.read(5.0)
+    finally:
+        camera.close()
+    if frame is None:
+        raise DeviceError(
+            f"{config.camera.backend} opened, but no image came within 5 s; "
+            "check the cable and other users of the camera"
+        )
+    return f"{config.camera.backend}: {frame.image.shape[1]}x{frame.image.shape[0]}"

@@ -1,0 +1,67 @@
+"""What a check found, and what it may look at."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from edge.core.errors import PosekernelError
+
+if TYPE_CHECKING:
+    from edge.core.config import Config
+
+Outcome = Literal["ok", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found. remedy: what to do, "" when all is well."""
+
+    check: str
+    outcome: Outcome
+    found: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What to check. path: of the configuration, None where none was given. config: what is in it,
+    None where it cannot be read. hardware: sound card and camera may be opened. self_test: measure
+    the poses of the shipped session.
+    """
+
+    path: Path | None
+    config: "Config | None"
+    hardware: bool = True
+    self_test: bool = False
+
+
+# One check; no findings where it does not apply.
+Check = Callable[[Scope], list[Finding]]
+
+
+def attempt(check: str, work: Callable[[], str]) -> Finding:
+    """The finding of work that either says what it found or raises."""
+    try:
+        return Finding(check, "ok", work())
+    except PosekernelError as e:
+        found, _, remedy = str(e).partition("; ")
+        return Finding(check, "error", found, remedy or "see the message")
+    except Exception as e:  # one broken driver must not hide the other findings
+        return Finding(
+            check,
+            "error",
+            f"{type(e).__name__}: {e}",
+            "this is a fault of a driver or of posekernel: report it",
+        )
+
+
+def table(findings: Sequence[Finding]) -> str:
+    """The findings as aligned text; remedies on lines of their own."""
+    width = max(len(f.check) for f in findings)
+    lines = []
+    for f in findings:
+        lines.append(f"{f.outcome.upper():<8} {f.check:<{width}}  {f.found}")
+        if f.remedy:
+            lines.append(f"{'':<8} {'':<{width}}  -> {f.remedy}")
+    return "\n".join(lines)

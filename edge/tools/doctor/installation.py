@@ -1,0 +1,44 @@
+"""Checks of what ships: models, the compiler's cache, the poses."""
+
+import os
+from functools import partial
+from pathlib import Path
+
+from edge.core.config import KeypointsConfig, LifterConfig
+from edge.core.inference.tflite import Model
+from edge.lifting.lifter import MODELS
+from edge.tools.doctor.finding import Finding, Scope, attempt
+from edge.tools.self_test import self_test
+
+
+def models(_: Scope) -> list[Finding]:
+    """Whether every network can be loaded."""
+    findings = [
+        attempt(f"model {path.name}", partial(_load, path))
+        for path in sorted(MODELS.glob("*.tflite"))
+    ]
+    return findings or [Finding("models", "error", f"none in {MODELS}", "reinstall posekernel")]
+
+
+def _load(path: Path) -> str:
+    return f"loads with {Model(path, 1).runtime}"
+
+
+def compiler_cache(_: Scope) -> list[Finding]:
+    """Whether compiled kernels can be kept."""
+    cache = os.environ.get("NUMBA_CACHE_DIR") or Path(__file__).parents[2] / "__pycache__"
+    where = Path(cache)
+    if os.access(where if where.exists() else where.parent, os.W_OK):
+        return [Finding("compiler cache", "ok", str(where))]
+    remedy = "set NUMBA_CACHE_DIR to a writable folder: start-up is slow"
+    return [Finding("compiler cache", "warning", f"{where} is not writable", remedy)]
+
+
+def poses(scope: Scope) -> list[Finding]:
+    """Whether the shipped session still gives good poses, where that was asked for."""
+    if not scope.self_test or (scope.config is None and scope.path is not None):
+        return []
+    keypoints, lifter = KeypointsConfig(), LifterConfig()
+    if scope.config is not None:
+        keypoints, lifter = scope.config.keypoints, scope.config.lifter
+    return [attempt("poses", lambda: self_test(keypoints, lifter))]

@@ -1,0 +1,70 @@
+"""Checks of the configuration, and of the files that it names."""
+
+import os
+from pathlib import Path
+
+from edge.core.calibration_file import load_calibration
+from edge.core.config import load_config, state_folder
+from edge.core.errors import PosekernelError
+from edge.core.inference.execution import execution
+from edge.sensor.plan import make_plan
+from edge.tools.doctor.finding import Finding, Scope, attempt
+
+
+def configuration(scope: Scope) -> list[Finding]:
+    """Whether the configuration can be used."""
+    if scope.path is None:
+        remedy = "give --config F to check the devices and the broker too"
+        return [Finding("config", "warning", "none given", remedy)]
+    try:
+        load_config(scope.path)
+    except PosekernelError as e:
+        return [Finding("config", "error", str(e), "mend the named key")]
+    return [Finding("config", "ok", str(scope.path))]
+
+
+def networks(scope: Scope) -> list[Finding]:
+    """How the networks will run here."""
+    if scope.config is None:
+        return []
+    return [Finding("networks", "ok", execution(scope.config).as_sentence())]
+
+
+def calibration(scope: Scope) -> list[Finding]:
+    """Whether there is a calibration, whether it fits the rig, and what is weak in it."""
+    config = scope.config
+    if config is None or not (config.calibration.file or config.source.kind == "device"):
+        return []
+    if not config.calibration.file:
+        found = "none: channels, delay and camera are as the configuration says"
+        remedy = "posekernel calibrate --config F --out C, then set calibration.file to C"
+        return [Finding("calibration", "warning", found, remedy)]
+    path = Path(config.calibration.file)
+
+    def fits() -> str:
+        make_plan(config)
+        return f"{path} of {load_calibration(path).created} fits this rig"
+
+    finding = attempt("calibration", fits)
+    if finding.outcome == "error":
+        return [finding]
+    weak = [f"{s.name} {s.outcome}" for s in load_calibration(path).steps if s.outcome != "ok"]
+    if weak:
+        found = f"{finding.found}, but: {', '.join(weak)}"
+        remedy = f"do what its steps advise (they stand in {path}), and calibrate again"
+        return [Finding("calibration", "warning", found, remedy)]
+    return [finding]
+
+
+def state(scope: Scope) -> list[Finding]:
+    """Whether events and commands can be kept on disk."""
+    if scope.config is None or not scope.config.mqtt.enabled:
+        return []
+    folder = probe = state_folder(scope.config)
+    while not probe.exists():
+        probe = probe.parent
+    if probe.is_dir() and os.access(probe, os.W_OK):
+        return [Finding("state folder", "ok", str(folder))]
+    remedy = "set runtime.state_dir: otherwise a restart forgets events and commands"
+    found = f"{folder} cannot be written by this user"
+    return [Finding("state folder", "warning", found, remedy)]
