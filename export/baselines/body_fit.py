@@ -1,8 +1,8 @@
-"""A parametric body fit to the 2D joints: limb lengths of a person of a given height, joints near
-their rays.
+"""A parametric body fitted to 2D joints: limbs have the lengths of a person of a given height,
+joints are near their rays.
 
-The lifting network's shape gives the depth signs and the start; Gauss-Newton then moves each
-joint's depth along its ray, and a little off it, until the limbs have their lengths.
+It starts from the lifting network's shape, which also decides the signs of the depths. Gauss-Newton
+moves joints along their rays, and a little off them, until the limbs have their lengths.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from export.baselines.image_network import BaselinePose
 from export.baselines.mlp import Weights
 
 BONE_A, BONE_B = np.array(BONES).T
-OFF_RAY = 0.3  # a joint leaves its ray this much less easily than it moves along it
+OFF_RAY = 0.3  # 1-sigma of a joint's shift off its ray, over that along it
 ITERATIONS = 8
 
 
@@ -24,9 +24,9 @@ class Population:
     """Proportions of people, from the training split of the body bank.
 
     height_m, log_height_sigma: mean standing height and the spread of its logarithm. length, slope:
-    (14,) of each of BONES: its length over the height is length + slope (height - height_m).
-    log_sigma: (14,) spread of its logarithm at a given height. ankle: height of the ankle joint
-    over the floor, over standing height.
+    (14,) of BONES: length over height is length + slope (height - height_m). log_sigma: (14,)
+    spread of its logarithm at a given height. ankle: height of the ankle joint above the floor,
+    over standing height.
     """
 
     height_m: float
@@ -66,7 +66,7 @@ def population_from(weights: Weights) -> Population:
 
 
 def fit_body(lifted: BaselinePose, population: Population, height_m: float) -> Array:
-    """Joints (15, 3) [m], camera frame, of a person of this height who projects onto the joints."""
+    """Joints (15, 3) [m], camera frame, of a person of this height with these 2D joints."""
     lengths = population.bone_lengths(height_m)
     start = lifted.shape
     found = np.linalg.norm(start[BONE_A] - start[BONE_B], axis=1)
@@ -94,10 +94,9 @@ def fit_body(lifted: BaselinePose, population: Population, height_m: float) -> A
 
 
 def _prior(joints: Array, sigma: Array) -> Array:
-    """Precision (46, 46) of the joints' shifts and the scale's logarithm: joints stay where the
-    scaled start has them.
+    """Precision (46, 46) of the joints' shifts and of the logarithm of the scale.
 
-    sigma: (15,) of each joint along its ray, as a part of its depth.
+    sigma: (15,) of each joint along its ray, over its depth.
     """
     away = np.linalg.norm(joints, axis=1)
     rays = joints / away[:, None]

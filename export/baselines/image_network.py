@@ -1,7 +1,7 @@
-"""What the learned image baselines see and say: 2D joints in a camera turned to the person, shape
-and depth out of them.
+"""Inputs and outputs of the learned image baselines: 2D joints in a camera turned to the person,
+and shape and depth.
 
-All of it is also used in training, batched, so that both share every line.
+Training uses the same code, in batches.
 """
 
 from dataclasses import dataclass, fields
@@ -21,19 +21,18 @@ LEAST_SEEN = 4
 # shift of the 2D joint; logs of the 1-sigma of the log depth and of each joint's place around the
 # mid-hip (in mid-hip depths).
 OUTPUTS = 1 + 3 * N_JOINTS + 1 + N_JOINTS
-NEARER_OR_FARTHER = 0.8  # most that a joint's log depth differs from the mid-hip's
+NEARER_OR_FARTHER = 0.8  # greatest difference of a joint's log depth from the mid-hip's
 LOG_SIGMA = (-5.0, 0.5)
 PERSON_M = 2.0  # RootNet's side of the person's box
 
 
 @dataclass(frozen=True, eq=False)
 class TurnedView:
-    """2D joints as a camera sees them that is turned so that the middle of the person's box lies on
-    its axis.
+    """2D joints in a camera turned so that the middle of the person's box lies on its axis.
 
-    turn: (..., 3, 3) takes its frame to the camera frame. xy: (..., 25, 2) over `size`, 0 where not
-    seen. size: (...,) half the longer side of the box at unit depth. seen: (..., 25). box: (..., 2)
-    width and height of the box over `size`.
+    turn: (..., 3, 3) from its frame to the camera frame. xy: (..., 25, 2) over `size`, 0 where not
+    detected. size: (...,) half the longer side of the box at unit depth. seen: (..., 25). box:
+    (..., 2) width and height of the box over `size`.
     """
 
     turn: Array
@@ -48,8 +47,8 @@ class TurnedView:
 
     @property
     def features(self) -> Array:
-        """Inputs of the networks (..., 81): joints, which are seen, where the person is in the
-        image, how large.
+        """Inputs of the networks (..., 81): joints, which were detected, direction and size of the
+        box.
         """
         flat = (*self.size.shape, -1)
         return np.concatenate(
@@ -73,8 +72,8 @@ class TurnedView:
 
 
 def view_from(rays: Array, seen: npt.NDArray[np.bool_]) -> TurnedView:
-    """Rays at z = 1 (..., 25, 3), NaN allowed where not `seen` (..., 25); at least one joint must
-    be seen.
+    """The view of rays at z = 1 (..., 25, 3), which may be NaN where not `seen` (..., 25); at least
+    one joint must be seen.
     """
     xy = np.where(seen[..., None], rays[..., :2], np.nan)
     low, high = np.nanmin(xy, axis=-2), np.nanmax(xy, axis=-2)
@@ -89,8 +88,8 @@ def view_from(rays: Array, seen: npt.NDArray[np.bool_]) -> TurnedView:
 
 
 def sample_view(sample: Sample, rig: Rig) -> TurnedView | None:
-    """The view of a sample's keypoints, or None when fewer than LEAST_SEEN of the first 15 joints
-    are seen.
+    """The view of a sample's keypoints; None where fewer than LEAST_SEEN of the first 15 joints
+    were detected.
     """
     rays, seen = seen_rays(sample.keypoints.pixels, rig.camera)
     if seen[:N_JOINTS].sum() < LEAST_SEEN:
@@ -100,8 +99,7 @@ def sample_view(sample: Sample, rig: Rig) -> TurnedView | None:
 
 @dataclass(frozen=True, eq=False)
 class BaselinePose:
-    """What the lifting network says. shape: (15, 3) camera frame, its mid-hip at depth 1 in the
-    turned camera.
+    """A lifted pose. shape: (15, 3) camera frame, with its mid-hip at depth 1 in the turned camera.
 
     depth_m: of the mid-hip along the turned axis. depth_sigma: 1-sigma of its logarithm.
     shape_sigma: (15,) 1-sigma of each joint around the mid-hip, in mid-hip depths.
@@ -114,7 +112,7 @@ class BaselinePose:
 
 
 class NumpyVisionNet:
-    """The trained network that lifts 2D joints."""
+    """The trained lifting network."""
 
     def __init__(self, weights: Weights) -> None:
         self._net: Mlp = mlp_from(weights, "lift")
@@ -128,8 +126,7 @@ class NumpyVisionNet:
         turned = np.concatenate(
             [(view.xy[:N_JOINTS] + relative[:, 1:]) * view.size * z[:, None], z[:, None]], axis=1
         )
-        # The shape's own mid-hip depth is 1 by definition: z[8] is trained towards it, and the
-        # scale takes up the rest.
+        # z[8] is trained towards 1; the scale absorbs the rest.
         return BaselinePose(
             turned @ view.turn.T,
             float(np.exp(depth + view.root_net_depth)),

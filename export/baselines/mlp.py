@@ -1,4 +1,4 @@
-"""Small fully connected networks at inference, in numpy: the baselines need no framework to run."""
+"""Inference of small fully connected networks in numpy."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ LEAK = 0.1  # slope of the leaky rectifier below zero
 
 @dataclass(frozen=True, eq=False)
 class Mlp:
-    """Inputs (I,) standardised, then layers with leaky rectifiers between them, each of equal width
-    added to its input.
+    """Standardised inputs (I,), then layers with leaky rectifiers between them; a layer as wide as
+    the one before is added to its input.
 
     mean, scale: (I,). layers: of (weight (out, in), bias (out,)).
     """

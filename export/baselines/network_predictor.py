@@ -1,4 +1,4 @@
-"""Trained lifters as predictors, whole or with something taken away: MODEL.tflite or
+"""Trained networks as predictors, also with an input changed: MODEL.tflite or
 MODEL.tflite:VARIANT[+VARIANT...].
 """
 
@@ -14,15 +14,15 @@ from edge.sound.pose_kernel import Kernels, make_kernels
 from edge.sources.session.dataset import Environment, Sample
 from export.baselines.sound_baselines import sample_kernels
 
-# silent: no sound. shuffled: the sound of somebody in another room. nobody: what was heard beside
-# the body, as if the image showed a picture of somebody. reversed: the pairs the other way round.
-# no-height: the camera's height and tilt unknown. K-pairs: only the first K.
+# silent: no sound. shuffled: the sound of another room. nobody: the sound without the body's part,
+# as if the image showed a picture of a person. reversed: pairs in reverse order. no-height: the
+# camera's height and tilt unknown. K-pairs: only the first K.
 VARIANTS = ("silent", "shuffled", "nobody", "reversed", "no-height", "K-pairs")
 _PAIRS = re.compile(r"(\d+)-pairs?")
 
 
 class NetworkPredictor:
-    """The runtime's network lifter, as the device runs it, but for the variant."""
+    """The runtime's network lifter, with the variant's changes to its input."""
 
     def __init__(self, model: Path, variant: str = "") -> None:
         """Raises ConfigError for an unknown variant, ModelError where the model cannot be read."""
@@ -34,11 +34,11 @@ class NetworkPredictor:
                     "number) is needed"
                 )
         self.lift = NetworkLifter(model)
-        self._heard: dict[tuple[object, ...], list[tuple[Path, Kernels]]] = {}
+        self._recent: dict[tuple[object, ...], list[tuple[Path, Kernels]]] = {}
 
     def __call__(self, sample: Sample, environment: Environment) -> LiftedPose | None:
-        """See `Predictor`. Raises SessionError where there is no sound to shuffle yet, or none
-        without the body.
+        """See `Predictor`. Raises SessionError where the variant lacks its sound: no other room
+        yet, or no response without the body.
         """
         kernels: Kernels | None = sample_kernels(sample, environment)
         rig = environment.rig
@@ -65,13 +65,13 @@ class NetworkPredictor:
 
     def _others(self, kernels: Kernels, environment: Environment) -> Kernels:
         """The latest sound of another room with as many pairs."""
-        heard = self._heard.setdefault(
+        recent = self._recent.setdefault(
             (kernels.analytic.shape, kernels.sample_rate_hz, kernels.band_hz), []
         )
-        others = [k for path, k in heard if path != environment.path]
+        others = [k for path, k in recent if path != environment.path]
         # One per room is enough: the last room's latest.
-        heard[:] = [
-            *[(p, k) for p, k in heard if p != environment.path][-1:],
+        recent[:] = [
+            *[(p, k) for p, k in recent if p != environment.path][-1:],
             (environment.path, kernels),
         ]
         if not others:
@@ -84,7 +84,7 @@ class NetworkPredictor:
 def _without_body(sample: Sample, environment: Environment) -> Kernels:
     if sample.clean is None:
         raise SessionError(
-            f"{environment.path}/{sample.name}: has no rir_clean.npy, so what was heard beside "
+            f"{environment.path}/{sample.name}: has no rir_clean.npy, so what was recent beside "
             "the body is not known; "
             "`posekernel-export simulate --keep-clean` keeps it"
         )

@@ -1,6 +1,4 @@
-"""What can be evaluated: the contract of a lifter over dataset samples, and the registry of the
-names that `--lifter` takes.
-"""
+"""Every lifter by the name that `--lifter` takes."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,5 +1,5 @@
-"""Baselines that only listen, a learned one and multilateration, and the runtime's geometric lifter
-beside them.
+"""Baselines from sound alone, learned regression and multilateration, and the runtime's geometric
+lifter.
 """
 
 from dataclasses import replace
@@ -22,33 +22,31 @@ from export.baselines.image_network import NumpyVisionNet, sample_view
 from export.baselines.mlp import Weights, load_weights, mlp_from
 from export.baselines.vision_baselines import calibration
 
-# Directions (x/z, y/z) and log-spaced ranges at which the learned baseline hears: what a camera
-# with 70 degrees sees.
+# Directions (x/z, y/z) and log-spaced ranges of the learned baseline's inputs: the view of a camera
+# of 70 degrees.
 ACROSS = np.linspace(-0.6, 0.6, 7)
 DOWN = np.array([-0.1, 0.25])
 RANGES_M = np.geomspace(0.8, 6.4, 48)
 SUBSTEPS = 3  # readings per range bin
-FAINT = 1e-4  # of the mean power: what is weaker looks the same
+FAINT = 1e-4  # floor of the power, over the mean
 
-# Multilateration: the search grid, and what it trusts.
+# Multilateration: the search grid and its tolerances.
 GRID_ACROSS, GRID_DOWN = np.linspace(-0.7, 0.7, 15), np.linspace(-0.3, 0.5, 9)
 GRID_RANGES_M = np.arange(0.7, 6.3, 0.05)
-# of the strongest arrival, once compensated for spreading: of 0.05 to 0.5 the best with and without
-# noise
+# Of the strongest arrival, compensated for spreading; the best of 0.05 to 0.5.
 THRESHOLD = 0.1
-NEAREST_M = 0.7  # half path before which nobody stands: the direct sound rings there
+NEAREST_M = 0.7  # least half path of a person's echo: the direct sound rings before it
 PATH_SIGMA_M = 0.06
 DIRECTION_SIGMA = 0.35  # people are in view: the prior on x/z and y/z
-# the first arrival comes from the body's front (METHOD: strongest echo about 16 cm before the
-# joints)
+# The first arrival is from the body's front, about 16 cm before the joints.
 FRONT_M = 0.16
 
 
 class Geometric:
     """The runtime's own lifter without training.
 
-    On the device BlazePose gives it the body's shape up to scale. Dataset folders hold 2D joints
-    only, so here the shape comes from the learned lifting of vision-only, its scale thrown away.
+    On the device it gets the body's shape up to scale from BlazePose. Dataset folders hold 2D
+    joints only, so here the shape is that of vision-only, without its scale.
     """
 
     name = "geometric"
@@ -70,9 +68,7 @@ class Geometric:
 
 
 class FirstArrival:
-    """Multilateration from each pair's first arrival over a threshold; the mean pose is put where
-    it leads.
-    """
+    """Multilateration from the first arrival of each pair; the mean pose is put there."""
 
     name = "first-arrival"
 
@@ -84,7 +80,7 @@ class FirstArrival:
         """See `Predictor`. Raises SessionError where the responses are too short for it."""
         kernels = sample_kernels(sample, environment)
         root = locate(first_arrivals_s(kernels, environment.rig), environment.rig)
-        return _standing_there(root, self._calibration * 0.3, self._weights)
+        return _mean_pose_at(root, self._calibration * 0.3, self._weights)
 
 
 class AudioOnly:
@@ -108,7 +104,7 @@ class AudioOnly:
             / np.linalg.norm(direction)
             * float(np.exp(np.clip(out[2], np.log(0.3), np.log(12.0))))
         )
-        return _standing_there(
+        return _mean_pose_at(
             root, self._calibration * float(np.exp(np.clip(out[3], -5.0, 2.0))), self._weights
         )
 
@@ -122,29 +118,28 @@ def sample_kernels(sample: Sample, environment: Environment) -> Kernels:
 
 
 def sound_features(kernels: Kernels, rig: Rig) -> npt.NDArray[np.float32]:
-    """Pooled log echo power on directions x ranges, mean over pairs and phase-keeping: (2 *
+    """Pooled log echo power on directions x ranges, incoherent and coherent mean over pairs: (2 *
     directions * ranges,) float32.
 
-    The size depends on neither the number of pairs nor where they are. Spreading is compensated and
-    the gain taken out.
+    Its size does not depend on the pairs. Spreading is compensated, the gain is normalised.
     """
-    points, spread = _listening_points()
+    points, spread = _feature_points()
     arrival = rig.arrival_s(points)
-    loud = np.mean(
+    incoherent = np.mean(
         gather_points(kernels.envelope, arrival, kernels.sample_rate_hz).astype(np.float64) ** 2,
         axis=0,
     )
     coherent = gather_points_coherent(kernels.analytic, arrival, kernels.sample_rate_hz)
-    kept = np.abs(coherent.astype(np.complex128) / len(arrival)) ** 2
-    power = np.stack([loud, kept]) * spread
+    in_phase = np.abs(coherent.astype(np.complex128) / len(arrival)) ** 2
+    power = np.stack([incoherent, in_phase]) * spread
     power = power.reshape(2, len(ACROSS) * len(DOWN), len(RANGES_M), SUBSTEPS).mean(axis=-1)
     level = max(float(power[0].mean()), 1e-30)
     return np.asarray(np.log10(power.reshape(-1) / level + FAINT), np.float32)
 
 
 def first_arrivals_s(kernels: Kernels, rig: Rig) -> Array:
-    """Time (P,) [s] at which each pair's envelope first exceeds THRESHOLD of its strongest, level
-    times distance.
+    """Time (P,) [s] at which each pair's envelope times distance first exceeds THRESHOLD of its
+    maximum.
 
     Raises SessionError where the window ends before NEAREST_M.
     """
@@ -168,12 +163,12 @@ def first_arrivals_s(kernels: Kernels, rig: Rig) -> Array:
 
 
 def locate(arrival_s: Array, rig: Rig) -> Array:
-    """Where (3,) [m] the person is whose front gives these first arrivals (P,) [s]; half a room
-    before the camera is searched.
+    """Position (3,) [m] of the person whose front gives these first arrivals (P,) [s], on a grid
+    before the camera.
     """
     points, direction = _search_grid()
     miss = (rig.arrival_s(points) - arrival_s[:, None]) * rig.speed_of_sound_m_s / PATH_SIGMA_M
-    # A pair that took noise or a wall path for the person must not drag the others along.
+    # A robust cost: a pair may have taken noise or a wall path for the person.
     cost = (
         np.log1p(0.5 * miss**2).sum(axis=0) + 0.5 * (direction**2).sum(axis=1) / DIRECTION_SIGMA**2
     )
@@ -182,8 +177,8 @@ def locate(arrival_s: Array, rig: Rig) -> Array:
 
 
 @lru_cache(maxsize=1)
-def _listening_points() -> tuple[Array, Array]:
-    """Points (K, 3) [m] and the spreading loss of power that they compensate (K,)."""
+def _feature_points() -> tuple[Array, Array]:
+    """Points (K, 3) [m] and the factors on the power that compensate spreading (K,)."""
     step = np.log(RANGES_M[1] / RANGES_M[0])
     fine = np.exp(
         np.log(RANGES_M)[:, None] + step * (np.arange(SUBSTEPS) - (SUBSTEPS - 1) / 2) / SUBSTEPS
@@ -208,7 +203,7 @@ def _directions(across: Array, down: Array) -> Array:
     return np.asarray(d / np.linalg.norm(d, axis=1, keepdims=True))
 
 
-def _standing_there(root: Array, sigma_m: float, weights: Weights) -> LiftedPose:
+def _mean_pose_at(root: Array, sigma_m: float, weights: Weights) -> LiftedPose:
     """The population's mean pose with its mid-hip at root (3,) [m], known to sigma_m."""
     mean, spread = (
         weights["population/mean_pose"].astype(np.float64),

@@ -1,9 +1,8 @@
-"""Trains the learned baselines and gathers what the others need to know of people; the result ships
+"""Trains the learned baselines and measures people's proportions for the others; the result ships
 as data/baselines.npz.
 
-The image's networks draw endless people before random cameras; the sound's network learns from a
-dataset folder. PyTorch is used here and nowhere else: at inference the networks run in numpy
-(`mlp`).
+The image networks are trained on random people before random cameras, the sound network on a
+dataset folder. At inference they run in numpy (`mlp`).
 """
 
 from collections.abc import Callable, Iterable
@@ -53,15 +52,16 @@ Say = Callable[[str], None]
 
 HELD_OUT = 10  # one room in this many is for validation
 LEAST_SAMPLES = 50
-WITHIN_VIEW = 0.4  # least depth of a person's joint over the distance
+WITHIN_VIEW = 0.4  # least depth of a joint over the mid-hip's distance
 REFILL = 16  # batches drawn at once
 CAMERA = Camera(2000, 1500, 1000.0, 1000.0, 1000.0, 750.0)
 
 
 @dataclass(frozen=True)
 class BaselineTraining:
-    """Sizes and seeds. people: posed people drawn from the bank. detected: views of them by the
-    detector model. steps: of the image's networks and of the sound's."""
+    """Sizes and seeds. people: drawn from the body bank. detected: views of them with the detector
+    model's errors. vision_steps, sound_steps: of the image networks and of the sound network.
+    """
 
     seed: int = 1
     people: int = 12000
@@ -95,10 +95,10 @@ def train_baselines(
     scenes = _scene_samples(
         sample_people(config.scenes_for_calibration, config.seed + 1, "val"), config
     )
-    for seeing in (VisionOnly, DepthRegression, AssumedHeight, TrueHeight, FloorContact):
-        factors[seeing.name] = sigma_factor(seeing(out), scenes)
-    for hearing in (AudioOnly, FirstArrival):
-        factors[hearing.name] = sigma_factor(hearing(out), sounds.held_out)
+    for image in (VisionOnly, DepthRegression, AssumedHeight, TrueHeight, FloorContact):
+        factors[image.name] = sigma_factor(image(out), scenes)
+    for sound in (AudioOnly, FirstArrival):
+        factors[sound.name] = sigma_factor(sound(out), sounds.held_out)
     weights |= {
         f"calibration/{name}": np.array(factor, np.float32) for name, factor in factors.items()
     }
@@ -107,7 +107,9 @@ def train_baselines(
 
 
 def sigma_factor(predictor: Predictor, samples: Iterable[tuple[Sample, Environment]]) -> float:
-    """Factor on a predictor's 1-sigma that makes it hold SIGMA_COVERAGE of the joints' errors."""
+    """Factor on a predictor's 1-sigma with which SIGMA_COVERAGE of the joints' errors are within
+    it.
+    """
     ratios = []
     for sample, environment in samples:
         pose = predictor(sample, environment)
@@ -118,8 +120,8 @@ def sigma_factor(predictor: Predictor, samples: Iterable[tuple[Sample, Environme
 
 @dataclass(frozen=True, eq=False)
 class Sounds:
-    """What the sound's network learns from. features (N, F), roots (N, 3) [m], is_held_out (N,);
-    held_out: those samples.
+    """Data of the sound network. features (N, F), roots (N, 3) [m], is_held_out (N,). held_out:
+    those samples.
     """
 
     features: FloatArray
@@ -135,7 +137,7 @@ def _load_sounds(dataset: Path, say: Say) -> Sounds:
         for i, sample in enumerate(environment):
             if np.isnan(sample.joints[MID_HIP]).any():
                 continue
-            # With one room there is no other to hold out, so samples are.
+            # Of a single room, hold out samples instead.
             held.append((k if len(environments) > 1 else i) % HELD_OUT == 0)
             features.append(sound_features(sample_kernels(sample, environment), environment.rig))
             roots.append(sample.joints[MID_HIP])
@@ -197,7 +199,7 @@ def _train_vision(
     running = np.zeros(3)
     for step in range(config.vision_steps):
         if step % REFILL == 0:
-            # Half of them with the fitted detector's errors, half with errors of any size.
+            # Half of them with the detector model's errors, half with noise of any size.
             half = REFILL * config.batch // 2
             scenes = view_people(people, half, rng) + apply_errors(
                 view_people(people, half, rng), errors, rng
@@ -242,8 +244,7 @@ def _vision_batch(scenes: ViewedPeople) -> tuple[FloatArray, FloatArray, FloatAr
     """
     view = view_from(scenes.rays, scenes.seen)
     turned = scenes.joints[:, :N_JOINTS] @ view.turn
-    # A wild joint can stretch the box until the person is beside its middle: nothing is to be
-    # learned from those.
+    # Leave out people beside the middle of a box that an outlier has stretched.
     before = turned[..., 2].min(axis=1) > WITHIN_VIEW * np.linalg.norm(turned[:, MID_HIP], axis=1)
     view, turned = view.pick(before), turned[before]
     depth = turned[:, MID_HIP, 2]
@@ -255,9 +256,8 @@ def _vision_batch(scenes: ViewedPeople) -> tuple[FloatArray, FloatArray, FloatAr
 
 
 def _train_sound(sounds: Sounds, config: BaselineTraining, say: Say) -> dict[str, npt.NDArray[Any]]:
-    """The network "sound": direction x/z, y/z and log distance of the mid-hip, log of its 1-sigma.
-
-    It stops where it was best in the held-out rooms.
+    """The network "sound": direction x/z, y/z and log distance of the mid-hip, log of its 1-sigma;
+    the step that was best in the held-out rooms.
     """
     torch = require_torch()
     learn = ~sounds.is_held_out
@@ -312,7 +312,7 @@ def _placed_root(out: Any) -> Any:
 
 
 def _mirror_sound(features: Any, flip: Any) -> Any:
-    """The features of the mirrored room: directions across exchanged."""
+    """Features of the mirrored room: horizontal directions reversed."""
     torch = require_torch()
     shape = (-1, 2, len(DOWN), len(ACROSS), len(RANGES_M))
     mirrored = features.reshape(shape).flip(3).reshape(features.shape)
@@ -320,7 +320,7 @@ def _mirror_sound(features: Any, flip: Any) -> Any:
 
 
 def _scene_samples(people: People, config: BaselineTraining) -> list[tuple[Sample, Environment]]:
-    """Held-out people as dataset samples without sound, to set the 1-sigma on."""
+    """Held-out people as dataset samples without sound, for the 1-sigma factors."""
     rng = np.random.default_rng([config.seed, 4])
     s = detected(view_people(people, config.scenes_for_calibration, rng), rng)
     out = []

@@ -1,6 +1,4 @@
-"""The small networks of `mlp` with gradients. The one module of the baselines that touches PyTorch,
-and only when it trains.
-"""
+"""The small networks of `mlp` in PyTorch, for training."""
 
 from typing import Any
 
@@ -39,7 +37,7 @@ class TrainableMlp:
             before = width
 
     def start_at(self, outputs: list[float]) -> None:
-        """Begin with these outputs (O,), whatever comes in."""
+        """Start with these outputs (O,) for any input."""
         torch = require_torch()
         with torch.no_grad():
             self._layers[-1][1].copy_(torch.tensor(outputs))
@@ -73,8 +71,8 @@ class TrainableMlp:
 
 
 def pinball(error: Any, log_sigma: Any) -> Any:
-    """Least where exp(log_sigma) holds SIGMA_COVERAGE of the errors; the error itself is not
-    trained by it.
+    """Pinball loss: least where SIGMA_COVERAGE of the errors are below exp(log_sigma); no gradient
+    to the error.
     """
     torch = require_torch()
     off = error.detach() - log_sigma.exp()

@@ -1,8 +1,7 @@
-"""Baselines that only look: a body of assumed or known height, floor contact, depth regression,
-learned absolute lifting.
+"""Baselines from the image alone: a body of assumed or known height, floor contact, depth
+regression and learned absolute lifting.
 
-Sound plays no part in them; `scale_source` is "height" throughout, whatever the image's scale was
-taken from.
+`scale_source` is "height" for all of them.
 """
 
 from pathlib import Path
@@ -25,8 +24,7 @@ from export.baselines.image_network import (
 from export.baselines.mlp import Weights, load_weights, mlp_from
 
 CAMERA_HEIGHT_SIGMA_M = 0.02
-# 1-sigma of how far over the floor the lowest ankle is beyond a standing person's: heels, steps,
-# cushions.
+# 1-sigma of the lowest ankle's height above that of a standing person: heels, steps, cushions.
 LIFTED_FOOT_M = 0.06
 
 
@@ -66,8 +64,8 @@ class VisionOnly:
 
 
 class DepthRegression(VisionOnly):
-    """RootNet's form: depth of the root from the box and the 2D joints, by its own network; the
-    shape hangs from it.
+    """RootNet's form: a network of its own estimates the depth of the mid-hip from the box and the
+    2D joints.
     """
 
     name = "depth-regression"
@@ -87,7 +85,7 @@ class DepthRegression(VisionOnly):
 
 
 class AssumedHeight(VisionOnly):
-    """Everybody is as tall as the population's mean; a parametric body fit does the rest."""
+    """A parametric body fit with the mean height of the population."""
 
     name = "assumed-height"
 
@@ -101,7 +99,7 @@ class AssumedHeight(VisionOnly):
 
 
 class TrueHeight(VisionOnly):
-    """The same fit told the person's true height: info.json's, or what the true limbs add up to. An
+    """The same fit with the person's true height, from info.json or from the true joints. An
     oracle.
     """
 
@@ -111,10 +109,10 @@ class TrueHeight(VisionOnly):
         self, lifted: BaselinePose, view: TurnedView, sample: Sample, environment: Environment
     ) -> tuple[Array, float]:
         """See `VisionOnly.place`."""
-        told = sample.info.get("height_m")
+        known = sample.info.get("height_m")
         height = (
-            float(told)
-            if isinstance(told, int | float)
+            float(known)
+            if isinstance(known, int | float)
             else self.population.height_of(sample.joints[:N_JOINTS])
         )
         if not np.isfinite(height):
@@ -152,15 +150,11 @@ class FloorContact(VisionOnly):
         return joints * float(np.exp(weight * np.log(scale))), float(np.sqrt(weight) * log_sigma)
 
     def _floor_scale(self, joints: Array, camera: Camera, height_m: float) -> tuple[float, float]:
-        """Factor that puts the body's lowest joint where it stands, and the 1-sigma of its
-        logarithm.
-        """
+        """Factor that puts the lowest joint on the floor, and the 1-sigma of its logarithm."""
         below = -(joints @ camera.room_rotation.T)[:, 2]
-        # Under the lowest joint comes the rest of a foot, which grows with the body.
+        # Below the lowest joint is the rest of the foot, which grows with the body.
         reach = float(below.max()) + self.population.ankle * self.population.height_m
-        if (
-            reach < 0.1 * height_m
-        ):  # the whole body is seen above the camera: the floor says nothing
+        if reach < 0.1 * height_m:  # the whole body is above the camera
             return 1.0, 1e3
         scale = height_m / reach
         return scale, float(np.hypot(CAMERA_HEIGHT_SIGMA_M, LIFTED_FOOT_M)) / (
@@ -169,7 +163,5 @@ class FloorContact(VisionOnly):
 
 
 def calibration(weights: Weights, name: str) -> float:
-    """Factor on the 1-sigma of the baseline of that name, fitted in training; 1 while training fits
-    it.
-    """
+    """Factor on the 1-sigma of a baseline, fitted in training; 1 where there is none yet."""
     return float(weights.get(f"calibration/{name}", np.ones((), np.float32)))

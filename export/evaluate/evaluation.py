@@ -1,5 +1,5 @@
-"""Runs a lifter over a dataset folder and sums up its errors: overall, per distance, pose, room,
-microphones, interference.
+"""Runs a lifter over a dataset folder and summarises its errors: overall and by distance, pose,
+room, microphones and interference.
 """
 
 import math
@@ -41,7 +41,7 @@ class Predictor(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """What a lifter said, NaN where it gave no pose.
+    """Poses of a lifter, NaN where it gave none.
 
     sample: (N,) "environmentN/K". joints: (N, 15, 3) camera frame [m]. sigma: (N, 15) [m].
     scale_source: (N,) sound, height or none.
@@ -71,10 +71,10 @@ class Predictions:
 class Evaluation:
     """One lifter on one dataset.
 
-    truth: (N, 15, 3) [m]. errors: of `sample_errors`, each (N,). facts: numbers per sample (N,),
-    NaN = unknown: distance_m, sir_db. overall: summary of all samples; groups: by grouping, then by
-    label. sigma_rank: Spearman's correlation of the mean 1-sigma with the mean error. no_pose:
-    samples the lifter gave no pose for, skipped: damaged samples, both name -> reason.
+    truth: (N, 15, 3) [m]. errors: of `sample_errors`, each (N,). facts: distance_m and sir_db (N,),
+    NaN where unknown. overall: summary of all samples. groups: summaries by grouping, then by
+    label. sigma_rank: Spearman's correlation of the mean 1-sigma with the mean error. no_pose,
+    skipped: samples without a pose and damaged samples, name -> reason.
     """
 
     lifter: str
@@ -115,10 +115,10 @@ def evaluate(
     limit: int | None = None,
     progress: Callable[[Iterable[Any], int], Iterable[Any]] = lambda samples, total: samples,
 ) -> Evaluation:
-    """Run `predictor` over every sample at `path` (or `limit` of them, evenly spread).
+    """Run `predictor` over every sample at `path`, or over `limit` of them, evenly spread.
 
-    progress: wraps the samples, is told how many there are. Raises ConfigError where there is no
-    dataset, SessionError where not one sample of it can be used.
+    progress: wraps the samples, given their number. Raises ConfigError where there is no dataset,
+    SessionError where none of its samples can be used.
     """
     environments = require_environments(path)
     total = _spread(environments, limit)
@@ -168,8 +168,8 @@ def evaluate(
 
 
 def sample_facts(sample: Sample) -> dict[str, float]:
-    """Numbers that errors are plotted against: true distance of the mid-hip (or of the known
-    joints' middle), interference.
+    """True distance of the mid-hip (or of the mean of the known joints) and signal to
+    interference.
     """
     known = np.asarray(np.isfinite(sample.joints[:N_JOINTS]).all(axis=1))
     middle = (
@@ -185,7 +185,7 @@ def sample_facts(sample: Sample) -> dict[str, float]:
 def sample_labels(
     sample: Sample, environment: Environment, facts: Mapping[str, float]
 ) -> dict[str, str]:
-    """The group of a sample in every grouping; "unknown" where its info.json does not say."""
+    """The label of a sample in every grouping; "unknown" where info.json lacks it."""
     return {
         "distance": _band(facts["distance_m"], DISTANCE_EDGES_M, "m"),
         "pose": str(sample.info.get("pose", UNKNOWN)),
@@ -215,7 +215,7 @@ def _groups(
 
 
 def _spread(environments: list[Environment], limit: int | None) -> int:
-    """Keep `limit` samples, evenly spread over all environments; returns how many are left."""
+    """Keep `limit` samples, evenly spread over all environments; returns their number."""
     all_names = [(e, name) for e in environments for name in e.names]
     if limit is not None and limit < len(all_names):
         kept = [all_names[k] for k in np.linspace(0, len(all_names) - 1, limit).round().astype(int)]
@@ -226,7 +226,7 @@ def _spread(environments: list[Environment], limit: int | None) -> int:
 
 
 def _in_view(sample: Sample, camera: Camera) -> str:
-    """All or only some of the first 15 joints lie within the image."""
+    """Whether all or some of the first 15 joints lie within the image."""
     joints = sample.joints[:N_JOINTS]
     known = joints[np.isfinite(joints).all(axis=1)]
     before = known[known[:, 2] > NEAREST_M]

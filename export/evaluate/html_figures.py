@@ -71,7 +71,7 @@ def histograms(evaluation: Evaluation) -> bytes:
 
 
 def joints_and_sigma(evaluation: Evaluation) -> bytes:
-    """Median error of each joint, and how far errors and their 1-sigma agree."""
+    """Median error of each joint, and errors against their predicted 1-sigma."""
     error, sigma = (
         joint_errors(evaluation.predictions.joints, evaluation.truth),
         evaluation.predictions.sigma,

@@ -1,6 +1,4 @@
-"""An evaluation as one HTML file: tables, plots and drawn cases, with nothing to fetch from
-elsewhere.
-"""
+"""An evaluation as one self-contained HTML file: tables, plots and drawn poses."""
 
 import base64
 from html import escape
@@ -13,9 +11,14 @@ from export.evaluate.metrics import MEASURES
 from export.evaluate.text_tables import BY_NAME, COLUMNS, MOST_ROOMS, format_interval, worst_rooms
 
 STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; border-bottom: 1px solid #ccc; }
-table { border-collapse: collapse; margin: 0.5rem 0; } td, th { padding: 0.2rem 0.8rem; text-align: right; white-space: nowrap; }
+body {
+  font: 15px/1.5 system-ui, sans-serif; color: #222;
+  max-width: 72rem; margin: 2rem auto; padding: 0 1rem;
+}
+h1 { font-size: 1.5rem; }
+h2 { font-size: 1.15rem; margin-top: 2rem; border-bottom: 1px solid #ccc; }
+table { border-collapse: collapse; margin: 0.5rem 0; }
+td, th { padding: 0.2rem 0.8rem; text-align: right; white-space: nowrap; }
 td:first-child, th:first-child { text-align: left; } tr:nth-child(even) { background: #f4f4f4; }
 th { border-bottom: 1px solid #888; }
 .scroll { overflow-x: auto; } img { max-width: 100%; } .small { color: #666; font-size: 0.9rem; }
@@ -108,7 +111,7 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 
 def _image(png: bytes | None, alt: str) -> str:
     if png is None:
-        return f'<p class="small">No {escape(alt)}: the samples do not say.</p>'
+        return f'<p class="small">No {escape(alt)}: the samples lack the numbers.</p>'
     return (
         f'<p><img alt="{escape(alt)}" '
         f'src="data:image/png;base64,{base64.b64encode(png).decode()}"></p>'

@@ -1,9 +1,9 @@
 """Errors of 3D poses and their summaries with bootstrap intervals. Plain numpy; every length is in
 metres.
 
-A joint that the truth does not have is left out. A sample without a pose (all predicted joints NaN)
-has no distance errors, but all its joints count as misses in PCK: refusing the hard samples does
-not pay.
+A joint that is missing in the truth is left out. A sample without a pose (all predicted joints NaN)
+has no distance errors, but all its joints count as misses in PCK, so that a lifter gains nothing by
+refusing hard samples.
 """
 
 from collections.abc import Mapping
@@ -26,9 +26,7 @@ CHUNK = 4_000_000  # drawn indices held at once
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A statistic and its 95 % interval; NaN where no sample has the quantity. samples: how many
-    had it.
-    """
+    """A statistic and its 95 % interval; NaN where no sample has the quantity. samples: with it."""
 
     value: float
     low: float
@@ -38,7 +36,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A summary that is reported. errors: key of `sample_errors`. unit: m, or share (0..1)."""
+    """A reported statistic. errors: key of `sample_errors`. unit: m, or share (0..1)."""
 
     name: str
     errors: str
@@ -77,14 +75,14 @@ MEASURES = (
 
 
 def joint_errors(joints: Array, truth: Array) -> Array:
-    """Distance of every joint (N, J, 3) from its true place -> (N, J); NaN where either is unknown."""
+    """Distance of every joint (N, J, 3) from its true place -> (N, J); NaN where either is
+    unknown.
+    """
     return np.asarray(np.linalg.norm(joints - truth, axis=-1))
 
 
 def root_aligned_errors(joints: Array, truth: Array, root: int = MID_HIP) -> Array:
-    """The same after shifting both so that their roots coincide: (N, J); NaN rows where a root is
-    unknown.
-    """
+    """The same with both roots at the origin; NaN rows where a root is unknown."""
     return joint_errors(joints - joints[:, root : root + 1], truth - truth[:, root : root + 1])
 
 
@@ -202,7 +200,7 @@ def _apply(values: Array, statistic: Statistic) -> Array:
 
 
 def _row_mean(values: Array) -> Array:
-    """Mean (N,) of the finite entries of each row; NaN for a row without any."""
+    """Mean (N,) of the finite values of each row; NaN for a row without any."""
     ok = np.isfinite(values)
     count = ok.sum(axis=1)
     total = np.where(ok, values, 0.0).sum(axis=1)
@@ -210,7 +208,7 @@ def _row_mean(values: Array) -> Array:
 
 
 def _ranks(values: Array) -> Array:
-    """Ranks (N,), ties share their mean rank."""
+    """Ranks (N,); ties get their mean rank."""
     _, inverse, count = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(count)
     return np.asarray((last - (count - 1) / 2.0)[inverse])

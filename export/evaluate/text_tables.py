@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from export.evaluate.evaluation import Evaluation, Summary
 from export.evaluate.metrics import MEASURES, Interval, Measure
 
-# What a line has room for; the rest is in the JSON and in the report.
+# The measures in a line of text; the JSON and the report have all.
 COLUMNS = (
     "mpjpe_median",
     "mpjpe_mean",
@@ -15,7 +15,7 @@ COLUMNS = (
     "within_sigma",
 )
 BY_NAME = {m.name: m for m in MEASURES}
-MOST_ROOMS = 12  # listing more rooms than this tells nobody anything
+MOST_ROOMS = 12  # listed one by one
 
 
 def format_interval(interval: Interval, measure: Measure) -> str:
@@ -30,7 +30,7 @@ def format_interval(interval: Interval, measure: Measure) -> str:
 
 
 def format_evaluation(evaluation: Evaluation) -> str:
-    """One lifter: every measure overall, then the main ones per group; what was skipped, by name."""
+    """One lifter: every measure overall, the main ones by group, and the skipped samples."""
     e = evaluation
     lines = [
         f"{e.lifter} on {e.dataset}: {len(e.truth)} samples, {len(e.no_pose)} without a pose, "
@@ -55,7 +55,9 @@ def format_evaluation(evaluation: Evaluation) -> str:
 
 
 def format_comparison(evaluations: Sequence[Evaluation]) -> str:
-    """Several lifters on one dataset as a Markdown table; cm, per cent, 95 % intervals in brackets."""
+    """Several lifters on one dataset as a Markdown table; cm, per cent, 95 % intervals in
+    brackets.
+    """
     titles = [BY_NAME[c].title + (" (cm)" if BY_NAME[c].unit == "m" else " (%)") for c in COLUMNS]
     lines = [
         "| lifter | poses | " + " | ".join(titles) + " | scale from sound (%) |",

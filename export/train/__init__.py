@@ -1,0 +1,17 @@
+"""Trains the networks `ray` and `volume` with PyTorch (extra: train).
+
+train_config       the numbers of a run
+training           a run from start to end, resumable
+vision_training    its first part: the vision network, which needs no sound
+training_samples   a dataset folder in memory, and samples of it
+augmentation       random changes to a sample
+batches            samples become tensors, by the runtime's own input code
+ray_network        the vision network and `ray`
+volume_network     `volume`
+losses             what training minimises, and the decoded joints
+optimisation       steps of the optimizer
+checkpoints        files of a run
+team               several processes, as one
+curves             training curves as a picture
+conversion         a checkpoint becomes the .tflite files that ship, and back
+"""

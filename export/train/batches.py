@@ -1,4 +1,4 @@
-"""Samples -> tensors, through the runtime's own input code."""
+"""Samples become tensors, by the runtime's own input code."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,8 +13,9 @@ from edge.lifting.person_view import PersonView, make_view
 from edge.lifting.ray_form import RayForm
 from edge.lifting.volume_form import VolumeForm
 from export.simulate.people import LEAST_DETECTED, DetectorErrors, ViewedPeople, apply_errors
+from export.train.augmentation import Augmentation, detect
 from export.train.ray_network import VisionNet
-from export.train.training_samples import Augmentation, Observed, SampleSound, detect
+from export.train.training_samples import Observed, SampleSound
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,10 +7,8 @@ grown meanwhile. With torchrun each process takes its share of every batch.
 """
 
 import json
-import math
-import pickle
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -20,19 +18,20 @@ import torch
 from torch import Tensor, nn
 
 from edge.core.errors import ConfigError, ModelError
-from export.simulate.people import detector_errors, sample_people, view_people
-from export.train.batches import Batch, fusion_batch, vision_batch
+from export.extras import Progress
+from export.train.batches import Batch, fusion_batch
+from export.train.checkpoints import load_checkpoint, vision_weights
 from export.train.conversion.shipped import SUFFIXES, load_shipped, refit_norms
 from export.train.curves import plot_curves
-from export.train.losses import fusion_loss, metres_loss, mpjpe, predict
-from export.train.ray_network import VisionNet, parameters, person_points
+from export.train.losses import fusion_loss, mpjpe, predict
+from export.train.optimisation import descend, follow, set_rate
+from export.train.ray_network import VisionNet, parameters
 from export.train.team import Team
 from export.train.train_config import TrainConfig, config_from
 from export.train.training_samples import SoundSet, folders
+from export.train.vision_training import trained_vision
 
 Say = Callable[[str], None]
-Progress = Callable[[Iterable[Any], int], Iterable[Any]]
-Weights = dict[str, Tensor]
 
 SAVE_EVERY_S = 120.0
 REFITTED = 4  # batches that the batch normalisations of a shipped model are fitted to
@@ -75,11 +74,11 @@ def train(
         else None
     )
     if team.first:
-        seeing = _trained_vision(config, run, given, say, progress)
+        seeing = trained_vision(config, run, given, say, progress)
         (run / "config.json").write_text(json.dumps(config.as_dict(), indent=1))
     team.wait()
     if not team.first:
-        seeing = _trained_vision(config, run, given, say, progress)
+        seeing = trained_vision(config, run, given, say, progress)
     training, validation = (
         SoundSet(folders(data, "train"), progress),
         SoundSet(folders(data, "val"), progress),
@@ -89,108 +88,6 @@ def train(
             f"{len(training)} samples to train on, {len(validation)} of unseen rooms to validate on"
         )
     return _FusionTraining(config, run, seeing, training, validation, start, team, say).run(minutes)
-
-
-def load_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint: config, weights of vision and fusion, score, folded (False). Raises
-    ModelError.
-    """
-    data = _read(path, "a checkpoint", "`posekernel-export train` makes one")
-    missing = {"config", "vision", "fusion"} - set(data)
-    if missing:
-        raise ModelError(
-            f"{path}: a checkpoint needs {', '.join(sorted(missing))}; `posekernel-export "
-            "train` makes one"
-        )
-    return dict(data) | {"folded": False}
-
-
-def load_networks(path: Path) -> tuple[TrainConfig, VisionNet, nn.Module, dict[str, Any]]:
-    """Config and networks of a checkpoint, ready to run, and all else in it. Raises ModelError."""
-    data = load_checkpoint(path)
-    config = config_from(data["config"])
-    vision, fusion = VisionNet(config.vision), config.make_network()
-    vision.load_state_dict(data["vision"])
-    fusion.load_state_dict(data["fusion"])
-    return config, vision.eval(), fusion.eval(), data
-
-
-def vision_weights(path: Path) -> Weights:
-    """Weights of the network that sees: vision.pt of a run. Raises ModelError."""
-    weights: Weights = _read(path, "the network that sees", "vision.pt of a run is one")
-    return weights
-
-
-def _read(path: Path, kind: str, remedy: str) -> Any:
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as e:
-        raise ModelError(f"{path}: not readable as {kind} ({type(e).__name__}); {remedy}") from e
-
-
-def _trained_vision(
-    config: TrainConfig, run: Path, given: Weights | None, say: Say, progress: Progress
-) -> VisionNet:
-    """The run's own, the given one, or a new one; from then on the run's own."""
-    net, stored = VisionNet(config.vision), run / "vision.pt"
-    weights = vision_weights(stored) if stored.is_file() else given
-    if weights is None:
-        net = _train_vision(config, net, say, progress)
-    else:
-        try:
-            net.load_state_dict(weights)
-        except (RuntimeError, TypeError, AttributeError) as e:
-            raise ModelError(
-                f"{stored if stored.is_file() else '--vision'}: not the network that sees of "
-                "this configuration "
-                f"({str(e).splitlines()[0]}); choose another --out or --vision"
-            ) from e
-        if given is not None and any(
-            not torch.equal(given[name], value) for name, value in weights.items() if name in given
-        ):
-            raise ConfigError(
-                f"{stored}: the run began with another network that sees than is given now; "
-                "choose another --out"
-            )
-    if not stored.is_file():
-        torch.save(net.state_dict(), stored)
-    net.eval()
-    return net
-
-
-def _train_vision(config: TrainConfig, net: VisionNet, say: Say, progress: Progress) -> VisionNet:
-    t = config.vision_training
-    people, others = (
-        sample_people(t.people, config.seed, "train", progress),
-        sample_people(t.held_out, config.seed + 1, "val"),
-    )
-    rng = np.random.default_rng([config.seed, 11])
-    errors = detector_errors(view_people(people, t.errors, rng), rng)
-    held_out = vision_batch(view_people(others, t.held_out, rng), errors, config.augmentation, rng)
-    average: VisionNet = deepcopy(net)
-    average.eval()
-    optimizer = torch.optim.AdamW(net.parameters(), t.rate, weight_decay=1e-3)
-    began = time.monotonic()
-    for step in range(t.steps):
-        set_rate(optimizer, t.rate, step, step / t.steps, config.warm_up)
-        features, centre, size, truth = vision_batch(
-            view_people(people, t.batch, rng), errors, config.augmentation, rng
-        )
-        loss = metres_loss(_seen_points(net(features), centre, size), truth)
-        descend(optimizer, net, loss)
-        follow(average, net, min(config.ema, (step + 1) / (step + 10)))
-        if (step + 1) % max(1, t.steps // 12) == 0:
-            with torch.no_grad():
-                error = mpjpe(
-                    _seen_points(average(held_out[0]), held_out[1], held_out[2]), held_out[3]
-                )
-            left = (time.monotonic() - began) / (step + 1) * (t.steps - step - 1)
-            say(
-                f"vision {step + 1}/{t.steps}: loss {loss.item():.3f}, unseen people "
-                f"{100 * error.median():.1f} cm median, "
-                f"{100 * error.mean():.1f} mean, {left / 60:.1f} min left"
-            )
-    return average
 
 
 class _FusionTraining:
@@ -365,45 +262,6 @@ def validate(net: nn.Module, vision: VisionNet, config: TrainConfig, samples: So
         with torch.no_grad():
             errors.append(mpjpe(predict(net, b, config), b.joints))
     return torch.cat(errors)
-
-
-def set_rate(
-    optimizer: torch.optim.Optimizer, highest: float, step: int, done: float, warm_up: int
-) -> None:
-    """Linear warm-up, then half a cosine down to a hundredth."""
-    rate = (
-        highest
-        * min(1.0, (step + 1) / warm_up)
-        * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * done)))
-    )
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-
-
-def descend(
-    optimizer: torch.optim.Optimizer, net: nn.Module, loss: Tensor, team: Team | None = None
-) -> None:
-    """One step downhill along the team's mean gradient, clipped."""
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    if team is not None:
-        team.share_gradients(net)
-    nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-    optimizer.step()
-
-
-def follow(average: nn.Module, net: nn.Module, keep: float) -> None:
-    """Exponential moving average of all weights and of the normalisation's statistics."""
-    with torch.no_grad():
-        for a, b in zip(average.state_dict().values(), net.state_dict().values(), strict=True):
-            if a.is_floating_point():
-                a.lerp_(b, 1.0 - keep)
-            else:
-                a.copy_(b)
-
-
-def _seen_points(out: Tensor, centre: Tensor, size: Tensor) -> Tensor:
-    return person_points(out[:, :15], out[:, 15:].reshape(len(out), 15, 2), centre, size)
 
 
 def _chunks(items: list[int], size: int) -> Iterator[list[int]]:

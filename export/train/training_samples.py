@@ -12,67 +12,22 @@ import numpy as np
 from edge.core.arrays import Array, BoolArray, ComplexArray, Rng
 from edge.core.errors import SessionError
 from edge.core.pose import MID_HIP, N_JOINTS
-from edge.core.rig import Camera, Rig
+from edge.core.rig import Rig
 from edge.lifting.mirror import FLIP, MIRROR, mirrored, mirrored_rig
 from edge.lifting.person_view import LEAST_SEEN, seen_rays
 from edge.sound.pose_kernel import Kernels, analytic_signal, make_kernels
 from edge.sources.session.dataset import Environment, require_environments
-
-# Joints that are hidden together: an arm, a leg, the head, the lower or the upper body.
-GROUPS = (
-    (2, 3, 4),
-    (5, 6, 7),
-    (10, 11),
-    (13, 14),
-    (0,),
-    (4,),
-    (7,),
-    (11,),
-    (14,),
-    (10, 11, 13, 14),
-    (0, 2, 3, 4),
-    (0, 5, 6, 7),
+from export.train.augmentation import (
+    Augmentation,
+    detect,
+    drop_pairs,
+    mounting,
+    part_of_band,
+    scaled_rig,
 )
+
 WINDOW_S = 0.04
 NEAR_M = 0.7  # interference is measured against the echo within this half path of the mid-hip
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """Ranges that each training sample is drawn from.
-
-    detector: share of the samples with the 2D joints as simulated; the others get noise of `noise`
-    (at unit depth, so 0.002 is 1 pixel at a focal length of 500), some joints `outlier_factor`
-    times that. hidden: share of the samples with joints hidden. sir_db: body over interference;
-    clear: share at `clear_sir_db`. silent, foreign, drowned: shares without sound, with somebody
-    else's sound, and with interference only. drop_pairs: share that loses some pairs. height_known:
-    share with the camera's height and tilt. height_error_m, tilt_error_deg, sound_speed_error:
-    1-sigma of what is measured wrongly. world_scale: that of the logarithm by which a world with
-    sound grows: the image and, with sound as much faster, the kernels stay the same. narrow: share
-    heard in a part of the band only, at least narrowest_hz wide.
-    """
-
-    detector: float = 0.5
-    noise: tuple[float, float] = (0.002, 0.01)
-    outliers: float = 0.03
-    outlier_factor: float = 4.0
-    hidden: float = 0.4
-    hidden_most: int = 6
-    sir_db: tuple[float, float] = (0.0, 20.0)
-    clear: float = 0.1
-    clear_sir_db: float = 30.0
-    silent: float = 0.08
-    foreign: float = 0.1
-    drowned: float = 0.05
-    drop_pairs: float = 0.4
-    height_known: float = 0.6
-    height_error_m: float = 0.02
-    tilt_error_deg: float = 0.7
-    sound_speed_error: float = 0.002
-    pair_gain_db: float = 1.0
-    world_scale: float = 0.05
-    narrow: float = 0.5
-    narrowest_hz: float = 2000.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,65 +190,6 @@ def folders(data: Path, split: str) -> list[Path]:
     return sorted(
         p for p in data.glob(f"{split}*") if p.name == split or p.name.startswith(f"{split}-")
     ) or [data / split]
-
-
-def scaled_rig(rig: Rig, scale: float) -> Rig:
-    """The rig of a world `scale` times as large, in which sound is as much faster: every time of
-    arrival stays.
-    """
-    c = rig.speed_of_sound_m_s * scale
-    return replace(rig, speakers=rig.speakers * scale, mics=rig.mics * scale, speed_of_sound_m_s=c)
-
-
-def detect(joints: Array, a: Augmentation, rng: Rng) -> tuple[Array, BoolArray]:
-    """2D joints as a detector might give them: rays (..., 15, 3) and which are seen (..., 15)."""
-    shape = joints.shape[:-1]
-    sigma = rng.uniform(*a.noise, (*shape[:-1], 1)) * np.where(
-        rng.random(shape) < a.outliers, a.outlier_factor, 1.0
-    )
-    rays = joints / joints[..., 2:]
-    rays[..., :2] += rng.normal(size=(*shape, 2)) * sigma[..., None]
-    flat = np.ones((int(np.prod(shape[:-1])), N_JOINTS), bool)
-    for row in flat:
-        if rng.random() < a.hidden:
-            for group in rng.permutation(len(GROUPS))[: rng.integers(1, 4)]:
-                if (~row).sum() + len(GROUPS[group]) <= a.hidden_most:
-                    row[list(GROUPS[group])] = False
-    return rays, flat.reshape(shape)
-
-
-def mounting(camera: Camera, a: Augmentation, rng: Rng) -> tuple[Array, Array]:
-    """Which way is down (3,) and the camera's height, with the errors of measuring it, or
-    unknown.
-    """
-    if camera.height_m is None or rng.random() >= a.height_known:
-        return np.array([0.0, 1.0, 0.0]), np.array(np.nan)
-    tilt, roll = (
-        camera.tilt_deg + rng.normal(0.0, a.tilt_error_deg),
-        camera.roll_deg + rng.normal(0.0, a.tilt_error_deg),
-    )
-    measured = replace(camera, tilt_deg=tilt, roll_deg=roll)
-    return -measured.room_rotation[2], np.array(camera.height_m + rng.normal(0.0, a.height_error_m))
-
-
-def part_of_band(band_hz: tuple[float, float], a: Augmentation, rng: Rng) -> tuple[float, float]:
-    """A band within a band: its pulses are longer, as of a rig that plays less."""
-    low, high = band_hz
-    if rng.random() >= a.narrow or high - low <= a.narrowest_hz:
-        return band_hz
-    width = rng.uniform(a.narrowest_hz, high - low)
-    start = rng.uniform(low, high - width)
-    return start, start + width
-
-
-def drop_pairs(
-    analytic: ComplexArray, rig: Rig, a: Augmentation, rng: Rng
-) -> tuple[ComplexArray, Rig]:
-    """Some of the pairs, at least one."""
-    if len(analytic) == 1 or rng.random() >= a.drop_pairs:
-        return analytic, rig
-    keep = np.sort(rng.permutation(len(analytic))[: rng.integers(1, len(analytic))])
-    return analytic[keep], replace(rig, pairs=rig.pairs[keep])
 
 
 def _stored(environment: Environment) -> Iterable[Stored]:

@@ -48,12 +48,12 @@ class Run:
         return [d[f] - true for f, true in self.truth.items() if f in d]
 
 
-@pytest.fixture(scope="module")
-def sessions(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
-    folder = tmp_path_factory.mktemp("sessions")
-    for camera in CAMERAS:
-        write_session(VIDEO, camera, folder / f"cam{camera}", empty_s=EMPTY_S)
-    return {camera: folder / f"cam{camera}" for camera in CAMERAS}
+@pytest.fixture(scope="module", params=CAMERAS)
+def session(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Session:
+    """The simulated session of one camera."""
+    path = tmp_path_factory.mktemp("session") / "cam"
+    write_session(VIDEO, request.param, path, empty_s=EMPTY_S)
+    return load_session(path)
 
 
 @pytest.fixture(scope="module")
@@ -129,15 +129,12 @@ def median_shift(a: Run, b: Run) -> float:
     return float(np.median([db[f] - da[f] for f in da if f in db]))
 
 
-@pytest.mark.parametrize("camera", CAMERAS)
 def test_real_frames_and_alsa_give_the_distance_by_sound(
-    camera: int,
-    sessions: dict[int, Path],
+    session: Session,
     broker: Mosquitto,
     alsa_card: Callable[..., AlsaTestDevice],
     tmp_path: Path,
 ) -> None:
-    session = load_session(sessions[camera])
     rate = session.excitation.sample_rate_hz
     card = alsa_card(np.asarray(session.audio), rate)
     run = run_device(session, card, broker, tmp_path)
@@ -159,16 +156,13 @@ def test_real_frames_and_alsa_give_the_distance_by_sound(
         assert np.median(np.abs(geometric.errors())) <= 0.15
 
 
-@pytest.mark.parametrize("camera", CAMERAS)
 def test_muted_the_height_decides_and_the_output_says_so(
-    camera: int,
-    sessions: dict[int, Path],
+    session: Session,
     broker: Mosquitto,
     alsa_card: Callable[..., AlsaTestDevice],
     tmp_path: Path,
 ) -> None:
-    session = load_session(sessions[camera])
-    hiss = np.random.default_rng(camera).normal(0.0, 3.0, session.audio.shape)
+    hiss = np.random.default_rng(1).normal(0.0, 3.0, session.audio.shape)
     hiss[:, session.reference_channel] = 0.0
     card = alsa_card(hiss.astype(np.int16), session.excitation.sample_rate_hz)
     short, tall = run_short_and_tall(session, card, broker, tmp_path)

@@ -29,7 +29,9 @@ from edge.lifting.person_view import FEATURES, keypoint_view  # noqa: E402
 from edge.lifting.ray_form import CHANNELS  # noqa: E402
 from edge.lifting.volume_form import VolumeForm, frustum_sound, pairs_for  # noqa: E402
 from export.commands.networks.train import CONFIG_NAMES  # noqa: E402
+from export.train.augmentation import Augmentation, scaled_rig  # noqa: E402
 from export.train.batches import fusion_batch, observed_view, see  # noqa: E402
+from export.train.checkpoints import load_networks  # noqa: E402
 from export.train.conversion.shipped import load_shipped, refit_norms  # noqa: E402
 from export.train.losses import predict  # noqa: E402
 from export.train.ray_network import RayConfig, RayNet, VisionConfig, VisionNet  # noqa: E402
@@ -40,8 +42,8 @@ from export.train.train_config import (  # noqa: E402
     named_config,
     with_settings,
 )
-from export.train.training import load_networks, train  # noqa: E402
-from export.train.training_samples import Augmentation, SoundSet, scaled_rig  # noqa: E402
+from export.train.training import train  # noqa: E402
+from export.train.training_samples import SoundSet  # noqa: E402
 from export.train.volume_network import VolumeConfig, VolumeNet  # noqa: E402
 from tests.export.train.tiny import TINY  # noqa: E402
 from tests.support.lifter_scene import CAMERA, RATE, echoes, make_rig, seen, standing  # noqa: E402
@@ -369,7 +371,7 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
 
 
 def test_sigma_factors_bring_two_errors_in_three_within_one_sigma() -> None:
-    from export.train.conversion.quantize import WITHIN_SIGMA, with_sigma_factors
+    from export.train.conversion.checks import WITHIN_SIGMA, with_sigma_factors
 
     rng = np.random.default_rng(0)
     seen = rng.random((400, 15)) < 0.8
