@@ -16,6 +16,8 @@ import numpy.typing as npt
 from edge.core.arrays import Array, Image
 from edge.core.inference.tflite import Model
 
+Window = tuple[int, int, int]  # x, y, side [px]
+
 _SIDE = 224
 _STRIDES = (8, 16, 32, 32, 32)
 _ANCHORS_PER_CELL = 2
@@ -29,8 +31,9 @@ _SAME_SIZE = 1.6
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A rotated square of the image. x, y: centre [px]. side: [px]. angle: [rad], clockwise on the
-    screen; 0 is upright.
+    """A rotated square of the image.
+
+    x, y: centre [px]. side: [px]. angle: [rad], clockwise on the screen; 0 is upright.
     """
 
     x: float
@@ -45,9 +48,8 @@ class Region:
         """
         (x, y), (tx, ty) = np.asarray(centre, np.float64), np.asarray(top, np.float64)
         dx, dy = tx - x, ty - y
-        return cls(
-            float(x), float(y), float(2 * _ROI_SCALE * np.hypot(dx, dy)), float(np.arctan2(dx, -dy))
-        )
+        side, angle = 2 * _ROI_SCALE * np.hypot(dx, dy), np.arctan2(dx, -dy)
+        return cls(float(x), float(y), float(side), float(angle))
 
     def to_image(self, side: int) -> Array:
         """Affine map (2, 3) from a crop of `side` pixels to the image."""
@@ -83,11 +85,9 @@ class PersonDetector:
         self._min_logit = float(np.log(min_score / (1 - min_score)))
         self._anchors = _anchors()
 
-    def __call__(
-        self, image: Image, window: tuple[int, int, int] | None = None
-    ) -> list[DetectedPerson]:
-        """People in `image` (H, W, 3) RGB, the most prominent first. window: (x, y, side) px to
-        look at, None = all of it.
+    def __call__(self, image: Image, window: Window | None = None) -> list[DetectedPerson]:
+        """People in `image` (H, W, 3) RGB, the most prominent first. window: to look at; None = all
+        of it.
         """
         height, width = image.shape[:2]
         if window is None:
@@ -103,22 +103,18 @@ class PersonDetector:
         decoded = boxes[0, candidates].astype(np.float64) / _SIDE
         decoded[:, :2] += self._anchors[candidates]
         decoded[:, 4:] += np.tile(self._anchors[candidates], 4)
-        probability = 1 / (
-            1 + np.exp(-np.clip(scores[0, candidates, 0].astype(np.float64), -100, 100))
-        )
-        people = [
-            DetectedPerson(
-                score, Region.around(points[4:6] * side + (x, y), points[6:8] * side + (x, y))
-            )
-            for score, points in _weighted_nms(decoded, probability)
-        ]
+        logits = np.clip(scores[0, candidates, 0].astype(np.float64), -100, 100)
+        people = []
+        for score, points in _weighted_nms(decoded, 1 / (1 + np.exp(-logits))):
+            centre, top = points[4:6] * side + (x, y), points[6:8] * side + (x, y)
+            people.append(DetectedPerson(score, Region.around(centre, top)))
         return _distinct(people)
 
 
-def search_windows(width: int, height: int) -> list[tuple[int, int, int]]:
-    """Overlapping square windows (x, y, side) [px] that together cover the image at two scales.
+def search_windows(width: int, height: int) -> list[Window]:
+    """Overlapping square windows that together cover the image at two scales.
 
-    A small or distant person that the detector misses in the whole image, shrunk to 224 pixels, is
+    A small or distant person whom the detector misses in the whole image, shrunk to 224 pixels, is
     large enough in one of these.
     """
     short = min(width, height)
@@ -133,21 +129,17 @@ def search_windows(width: int, height: int) -> list[tuple[int, int, int]]:
     return windows
 
 
-def window_around(region: Region, width: int, height: int) -> tuple[int, int, int]:
-    """The square window (x, y, side) [px] inside the image that is centred on a region and a little
-    larger, where it fits.
-    """
+def window_around(region: Region, width: int, height: int) -> Window:
+    """A square window inside the image, centred on a region and a little larger, where it fits."""
     side = int(min(1.5 * region.side, width, height))
-    return (
-        int(np.clip(region.x - side / 2, 0, width - side)),
-        int(np.clip(region.y - side / 2, 0, height - side)),
-        side,
-    )
+    x = int(np.clip(region.x - side / 2, 0, width - side))
+    y = int(np.clip(region.y - side / 2, 0, height - side))
+    return x, y, side
 
 
 def _anchors() -> Array:
-    """Anchor centres (2254, 2), x and y in fractions of the input; neighbouring layers of one
-    stride share their cells.
+    """Anchor centres (2254, 2), x and y in fractions of the input; layers of one stride share their
+    cells.
     """
     layers = []
     for stride in sorted(set(_STRIDES)):
@@ -180,17 +172,13 @@ def _weighted_nms(decoded: Array, scores: Array) -> list[tuple[float, Array]]:
     merged = []
     while len(remaining):
         best = remaining[0]
-        overlap = (
-            (np.minimum(high[remaining], high[best]) - np.maximum(low[remaining], low[best]))
-            .clip(0)
-            .prod(1)
-        )
+        span = np.minimum(high[remaining], high[best]) - np.maximum(low[remaining], low[best])
+        overlap = span.clip(0).prod(1)
         same = overlap > _SAME_FACE_IOU * (area[remaining] + area[best] - overlap)
         same[0] = True
         cluster = remaining[same]
-        merged.append(
-            (float(scores[best]), np.average(decoded[cluster], axis=0, weights=scores[cluster]))
-        )
+        mean = np.average(decoded[cluster], axis=0, weights=scores[cluster])
+        merged.append((float(scores[best]), mean))
         remaining = remaining[~same]
     return merged
 

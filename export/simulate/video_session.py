@@ -10,7 +10,7 @@ import numpy as np
 from edge.core.config import ExcitationConfig
 from edge.core.errors import SessionError
 from edge.core.rig import Camera
-from edge.sight.keypoints import to_body25
+from edge.sight.landmarks import to_body25
 from export.simulate.calibrated_video import frame_size, load_calibration, read_frames
 from export.simulate.electronics import RESPEAKER_USB_V2
 from export.simulate.sessions import (

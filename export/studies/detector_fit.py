@@ -17,7 +17,8 @@ from scipy import stats
 from edge.core.arrays import Array, Image
 from edge.core.errors import SessionError
 from edge.core.rig import Camera
-from edge.sight.keypoints import BlazePose, to_body25
+from edge.sight.keypoints import BlazePose
+from edge.sight.landmarks import to_body25
 from export.simulate.calibrated_video import frame_size, load_calibration, read_frames
 from export.simulate.detector_errors import (
     COVERED,

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edge.sight.keypoints import to_body25
+from edge.sight.landmarks import to_body25
 from export.simulate.calibrated_video import (
     CalibratedCamera,
     frame_size,

@@ -11,7 +11,8 @@ import pytest
 import edge
 from edge.core.errors import ModelError
 from edge.core.pose import BODY_25, MID_HIP
-from edge.sight.keypoints import BlazePose, _refine, _Sides, to_body25
+from edge.sight.keypoints import BlazePose
+from edge.sight.landmarks import _refine, to_body25
 from edge.sight.person_detector import (
     PersonDetector,
     Region,
@@ -19,6 +20,7 @@ from edge.sight.person_detector import (
     search_windows,
     window_around,
 )
+from edge.sight.sides import Sides
 from tests.support import calibrated_video as video
 
 MODELS = Path(edge.__file__).parent / "models"
@@ -206,7 +208,7 @@ def test_a_frame_taken_back_to_front_is_turned_back_until_the_network_insists() 
         for n in BODY_25
     ]
     turned, turned_relative = joints[mirror], relative[mirror] * (1, 1, -1)
-    sides = _Sides()
+    sides = Sides()
     for _ in range(5):
         assert sides.keep(joints, relative, 300.0)[0] is joints
     for _ in range(5):
@@ -218,7 +220,7 @@ def test_a_frame_taken_back_to_front_is_turned_back_until_the_network_insists() 
 
 
 def test_a_person_who_turns_round_is_believed() -> None:
-    sides = _Sides()
+    sides = Sides()
     for turn in np.linspace(0, np.pi, 16):
         joints = np.zeros((25, 3))
         joints[[2, 9], 0], joints[[5, 12], 0] = -30 * np.cos(turn), 30 * np.cos(turn)
