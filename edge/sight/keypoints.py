@@ -1,4 +1,4 @@
-"""Frame -> 2D joints (25, 3) and a shape prior: BlazePose, following one person from frame to frame."""
+"""Frame -> 2D joints (25, 3) and a shape prior: BlazePose, following one person over time."""
 
 from pathlib import Path
 from typing import Literal
@@ -82,7 +82,7 @@ class BlazePose:
         return self._acquire(image)
 
     def _acquire(self, image: Image) -> Keypoints | None:
-        """Look for people in the whole image, and in one of the search windows if there are none."""
+        """Look for people in the whole image, and in one search window if there are none."""
         people = self._detector(image) or self._detector(image, self._windows.next(image))
         self._since_detection = 0
         self._people = len(people)

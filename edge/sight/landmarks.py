@@ -17,8 +17,11 @@ _LANDMARKS = 33
 _CENTRE, _TOP = 33, 34  # auxiliary landmarks: middle and top of the body circle
 # BlazePose landmarks whose mean is each BODY_25 joint; it has no small toes.
 _SOURCES: tuple[tuple[int, ...], ...] = (
-    (0,), (11, 12), (12,), (14,), (16,), (11,), (13,), (15,), (23, 24), (24,), (26,), (28,), (23,), (25,), (27,),
-    (5,), (2,), (8,), (7,), (31,), (), (29,), (32,), (), (30,),
+    (0,), (11, 12),  # nose, neck
+    (12,), (14,), (16,), (11,), (13,), (15,),  # right and left shoulder, elbow, wrist
+    (23, 24), (24,), (26,), (28,), (23,), (25,), (27,),  # mid-hip, hips, knees, ankles
+    (5,), (2,), (8,), (7,),  # eyes, ears
+    (31,), (), (29,), (32,), (), (30,),  # feet: big toe, small toe, heel, left first
 )  # fmt: skip
 _HEATMAP_KERNEL = 7
 _HEATMAP_SURE = 0.5

@@ -165,7 +165,7 @@ def _letterbox(image: Image) -> npt.NDArray[np.float32]:
 
 
 def _weighted_nms(decoded: Array, scores: Array) -> list[tuple[float, Array]]:
-    """Merge overlapping candidates, each cluster to its score-weighted mean under its best score."""
+    """Merge overlapping candidates: of each cluster its best score and its score-weighted mean."""
     xy, size = decoded[:, :2], np.abs(decoded[:, 2:4])
     low, high, area = xy - size / 2, xy + size / 2, size.prod(1)
     remaining = np.argsort(-scores)

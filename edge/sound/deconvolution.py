@@ -1,5 +1,5 @@
-"""Recording -> analytic impulse responses: exact circular deconvolution by the excitation or by a
-loopback reference.
+"""Recording -> analytic impulse responses: exact circular deconvolution by the excitation, or by a
+loopback recording of it.
 """
 
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ from edge.core.rig import Rig
 from edge.sound.excitation import Excitation, band_window
 
 TIKHONOV = 1e-4
-# Responses need no more samples than their band: its upper end, over their sample rate, is at most
-# this (interpolation.py), and their envelope is read linearly between samples, a centimetre of
-# range apart.
+# Responses are decimated as far as their band allows: its upper end over their sample rate is at
+# most HIGHEST (interpolation.py), and their envelope is read linearly between samples, which
+# LOWEST_RATE_HZ puts a centimetre of range apart.
 HIGHEST = 0.49
 LOWEST_RATE_HZ = 16_000.0
-# Below this power, relative to the excitation's, a reference counts as silence: a muted loudspeaker
+# Below this power, relative to the excitation's, a reference counts as silent: a muted loudspeaker
 # must give nothing, not noise.
 _SILENT_REFERENCE = 1e-6
-# Rows that the transforms take at once. Two or three that are left over take longer, one by one,
-# than four with silence in them.
+# Rows that the transforms take at once. Two or three left over take longer, one by one, than a
+# batch of four that is filled up with silence.
 _BATCH = 4
 
 
@@ -65,19 +65,17 @@ def _reference_inverse(
 def _decimation(
     period_samples: int, rate_hz: int, band_hz: tuple[float, float], speakers: int
 ) -> int:
-    """The recording's rate over the responses': a divisor of the period that leaves every speaker's
-    lag whole.
-    """
+    """Factor by which responses are decimated: it divides the period and every speaker's lag."""
     most = int(rate_hz / max(band_hz[1] / HIGHEST, LOWEST_RATE_HZ))
     return max((k for k in range(1, most + 1) if period_samples % (k * speakers) == 0), default=1)
 
 
 @dataclass(frozen=True)
 class Correction:
-    """What calibration found of the electronics. delay_s: from the loopback to the air, used only
-    where a reference is given.
+    """What calibration found out about the electronics.
 
-    gains: of each microphone relative to the others, divided out; () leaves them as they are.
+    delay_s: from the loopback to the air, used only where a reference is given. gains: of each
+    microphone relative to the others, divided out; () leaves them as they are.
     """
 
     delay_s: float = 0.0
@@ -92,9 +90,8 @@ class Deconvolver:
     peaks at exactly 1. So a path of gain a has envelope peak a. With S speakers, speaker s is read
     from lag s * N // S on: the window must fit into N // S samples.
 
-    Responses come at `sample_rate_hz`, the recording's rate over a whole number: of 2-7.5 kHz at 48
-    kHz every third sample tells all, and what follows has a third of the work. T =
-    `window_samples`, counted at that rate.
+    Responses come at `sample_rate_hz`, the recording's rate divided by a whole number: for 2-7.5
+    kHz recorded at 48 kHz every third sample is enough. T = `window_samples`, at that rate.
 
     It keeps its working memory: one thread at a time.
     """
@@ -107,21 +104,22 @@ class Deconvolver:
         correction: Correction | None = None,
     ) -> None:
         """window_s: length of the response from emission on [s]. Raises ConfigError where it does
-        not fit the period.
+        not fit into the period, or `correction` not to the rig.
         """
         correction = correction or Correction()
         n, rate, speakers = excitation.period_samples, excitation.sample_rate_hz, len(rig.speakers)
         self.period_samples = n
-        fewer = _decimation(n, rate, excitation.band_hz, speakers)
-        self._periodic = n // fewer
-        self.sample_rate_hz = rate / fewer
+        decimation = _decimation(n, rate, excitation.band_hz, speakers)
+        self._periodic = n // decimation
+        self.sample_rate_hz = rate / decimation
         self.window_samples = round(window_s * self.sample_rate_hz)
         self.band_hz = excitation.band_hz
         self.mics = len(rig.mics)
         if not 1 <= self.window_samples <= self._periodic // speakers:
             raise ConfigError(
-                f"a response window of {window_s:g} s does not fit: {speakers} speaker(s) share a period of {n / rate:g} s, so "
-                f"at most {n // speakers / rate:g} s is possible; lengthen excitation.period_s or shorten the window"
+                f"a response window of {window_s:g} s does not fit: {speakers} speaker(s) share a "
+                f"period of {n / rate:g} s, so at most {n // speakers / rate:g} s is possible; "
+                "lengthen excitation.period_s or shorten the window"
             )
         self._mic = np.ascontiguousarray(rig.pairs[:, 1])
         self._lag = np.ascontiguousarray(rig.pairs[:, 0] * self._periodic // speakers)
@@ -135,18 +133,17 @@ class Deconvolver:
         self._floor = np.float32(_SILENT_REFERENCE * power.max())
         regularised = np.conj(spectrum) / (power + TIKHONOV * power.max())
         # The length cancels the inverse FFT's; the sum is the envelope's peak for a unit path.
-        gain = (
-            window[bins] * self._periodic / np.sum(window[bins] * np.real(regularised * spectrum))
-        )
+        peak = np.sum(window[bins] * np.real(regularised * spectrum))
+        gain = window[bins] * self._periodic / peak
         late = np.exp(2j * np.pi * (correction.delay_s * rate / n) * bins)
         self._reference_gain = (gain * late).astype(np.complex64)
         if correction.gains and len(correction.gains) != self.mics:
             raise ConfigError(
-                f"{len(correction.gains)} gains are given, but the rig has {self.mics} microphones: calibrate again"
+                f"{len(correction.gains)} gains are given, but the rig has {self.mics} "
+                "microphones: calibrate again"
             )
-        self._mic_gain = (
-            np.array(correction.gains, np.float32)[:, None] if correction.gains else None
-        )
+        gains = np.array(correction.gains, np.float32)[:, None]
+        self._mic_gain = gains if correction.gains else None
         self._inverse = (gain * regularised).astype(np.complex64)
 
         rows = self.mics if self.mics % _BATCH < 2 else -(-self.mics // _BATCH) * _BATCH
@@ -162,10 +159,11 @@ class Deconvolver:
         """Analytic impulse responses (P, T) complex64 of one period (M, N) at `sample_rate_hz`,
         time 0 = emission.
 
-        reference: (N,) loopback of the playback, same clock: it replaces the excitation, so the
-        delay, level and colour that both channels share cancel, and `delay_samples`, which is part
-        of that delay, is not used. A silent reference gives responses near zero. Without one,
-        `delay_samples` (may be fractional) is taken out. Raises ConfigError on a wrong shape.
+        reference: (N,) loopback of the playback, same clock. It replaces the excitation, so that
+        delay, level and frequency response that both channels share cancel, and `delay_samples`,
+        which is part of that delay, is not used. A silent reference gives responses near zero.
+        Without one, `delay_samples` (may be fractional) is taken out. Raises ConfigError on a wrong
+        shape.
         """
         heard = self._heard[: self.mics]
         heard[:] = self._checked(samples, (self.mics, self.period_samples), "samples")
@@ -189,6 +187,7 @@ class Deconvolver:
     def _checked(self, a: FloatArray, shape: tuple[int, ...], name: str) -> FloatArray:
         if a.shape != shape:
             raise ConfigError(
-                f"{name} has shape {a.shape}, {shape} is needed: the recording's channels or period do not fit rig and excitation"
+                f"{name} has shape {a.shape}, {shape} is needed: the recording's channels or "
+                "period do not fit rig and excitation"
             )
         return np.ascontiguousarray(a, np.float32)

@@ -1,5 +1,5 @@
-"""The periodic signal that the loudspeaker plays: flat spectrum in the band, Schroeder phases, no
-gap between periods.
+"""The excitation: the periodic signal that the loudspeaker plays without a gap, flat in its band,
+with Schroeder phases.
 """
 
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from edge.core.errors import ConfigError
 MAX_LEVEL_DBFS = -6.0
 MAX_SAMPLE_RATE_HZ = 96_000
 MIN_SAMPLE_RATE_HZ = 8_000
-# Share of the bandwidth that each raised-cosine edge takes: 0.15 puts the ringing of a 2-7.5 kHz
-# pulse at -97 dB 2 m behind it.
+# Share of the bandwidth that each raised-cosine edge takes: with 0.15, a 2-7.5 kHz pulse has rung
+# down to -97 dB 2 m behind it.
 EDGE_FRACTION = 0.15
 _MIN_BINS = 16
 
@@ -70,14 +70,14 @@ def make_excitation(
     """
     _check(sample_rate_hz, band_hz, period_s, level_dbfs)
     n = round(period_s * sample_rate_hz)
-    # Raised cosine in power: then the deconvolution, which restores the raised cosine, raises no
-    # noise and bends no edge.
+    # Raised cosine in power: deconvolution restores the raised cosine in amplitude, and so neither
+    # raises noise at the edges nor bends them.
     amplitude = np.sqrt(band_window(np.fft.rfftfreq(n, 1.0 / sample_rate_hz), band_hz))
     bins = int(np.count_nonzero(amplitude))
     if bins < _MIN_BINS:
         raise ConfigError(
-            f"a band of {band_hz[0]:g}-{band_hz[1]:g} Hz and a period of {period_s:g} s hold only {bins} spectral lines, "
-            f"{_MIN_BINS} are needed: widen the band or lengthen the period"
+            f"a band of {band_hz[0]:g}-{band_hz[1]:g} Hz and a period of {period_s:g} s hold only "
+            f"{bins} spectral lines, {_MIN_BINS} are needed: widen the band or lengthen the period"
         )
     # Schroeder (1970): the group delay runs through the period in proportion to the power below
     # each line.
@@ -86,14 +86,13 @@ def make_excitation(
     x = np.fft.irfft(amplitude * np.exp(1j * phase), n)
     samples = (x * (10.0 ** (level_dbfs / 20.0) / np.abs(x).max())).astype(np.float32)
     spectrum = np.fft.rfft(samples.astype(np.float64)).astype(np.complex64)
-    return Excitation(
-        int(sample_rate_hz), (float(band_hz[0]), float(band_hz[1])), samples, spectrum
-    )
+    band = (float(band_hz[0]), float(band_hz[1]))
+    return Excitation(int(sample_rate_hz), band, samples, spectrum)
 
 
 def speaker_signals(excitation: Excitation, speakers: int) -> FloatArray:
-    """What each loudspeaker plays: (S, N) float32, speaker s delayed circularly by s * N // S
-    samples. Raises ConfigError.
+    """The signal of each loudspeaker (S, N) float32, that of speaker s delayed circularly by
+    s * N // S samples. Raises ConfigError.
     """
     if speakers < 1:
         raise ConfigError(f"{speakers} speakers: at least one is needed")
@@ -106,13 +105,14 @@ def _check(
 ) -> None:
     if not MIN_SAMPLE_RATE_HZ <= sample_rate_hz <= MAX_SAMPLE_RATE_HZ:
         raise ConfigError(
-            f"excitation.sample_rate_hz is {sample_rate_hz}: {MIN_SAMPLE_RATE_HZ} to {MAX_SAMPLE_RATE_HZ} Hz is possible"
+            f"excitation.sample_rate_hz is {sample_rate_hz}: {MIN_SAMPLE_RATE_HZ} to "
+            f"{MAX_SAMPLE_RATE_HZ} Hz is possible"
         )
     lo, hi = band_hz
     if not 0.0 < lo < hi <= sample_rate_hz / 2:
         raise ConfigError(
-            f"excitation.band_hz is [{lo:g}, {hi:g}]: 0 < low < high <= {sample_rate_hz / 2:g} Hz, half the sample rate, "
-            "is needed"
+            f"excitation.band_hz is [{lo:g}, {hi:g}]: 0 < low < high <= {sample_rate_hz / 2:g} Hz, "
+            "half the sample rate, is needed"
         )
     if not 0.005 <= period_s <= 2.0:
         raise ConfigError(
@@ -120,5 +120,6 @@ def _check(
         )
     if not -90.0 <= level_dbfs <= MAX_LEVEL_DBFS:
         raise ConfigError(
-            f"excitation.level_dbfs is {level_dbfs:g}: -90 to {MAX_LEVEL_DBFS:g} dBFS is allowed; turn the amplifier up instead"
+            f"excitation.level_dbfs is {level_dbfs:g}: -90 to {MAX_LEVEL_DBFS:g} dBFS is allowed; "
+            "turn the amplifier up instead"
         )

@@ -1,13 +1,13 @@
 """Band-limited interpolation of analytic signals between their samples: a tabulated windowed sinc.
 
-One-sided signals fill the frequencies from 0 to half the sample rate, so the kernel is centred on a
-quarter of the rate and has the other half of the spectrum for its transition. The Nyquist bin,
-where a delay has no phase, is outside: every band edge is 0 there. Error for a pure tone: below -73
-dB at any frequency up to 0.49 of the sample rate.
+Analytic signals fill the frequencies from 0 to half the sample rate, so the interpolation kernel is
+centred on a quarter of the rate and has the other half of the spectrum for its transition. The
+Nyquist bin, where a delay has no phase, is outside: every band edge is 0 there. Error for a pure
+tone: below -73 dB at any frequency up to 0.49 of the sample rate.
 
-The centring is a turn: the weights are those of a real kernel, each turned back by a quarter more
-than the last and all of them forth by the position's fraction. So real weights are tabulated, and
-two sums of them, a quarter turn apart, are turned once.
+Centring modulates the kernel: from tap to tap its phase turns by a quarter. So real weights are
+tabulated, the sums over even and odd taps, which are a quarter turn apart, are kept apart, and the
+result is turned once, by the position's fraction.
 """
 
 import functools
@@ -31,8 +31,9 @@ def interpolation_taps() -> Taps:
     """(2, 513, 14) float32: weights of the 12 samples around a position and their slopes per
     sample, at 513 fractions 0..1.
 
-    The sign of the half turns is in the weights; cosine and sine of the turn follow them. With V
-    what the weights give and D what the slopes give, the derivative per sample is D + i pi / 2 V.
+    The sign of the half turns is in the weights; cosine and sine of the final turn follow them.
+    With V the result of the weights and D that of the slopes, the derivative per sample is
+    D + i pi / 2 V.
     """
     fraction = np.arange(_PHASES + 1)[:, None] / _PHASES
     back = np.arange(_TAPS) - (_TAPS // 2 - 1)
@@ -62,8 +63,8 @@ def interpolate_at(row: ComplexArray, position: float, taps: Taps) -> np.complex
     weight = np.float32(phase - index)
     last = taps.shape[1] - 2
     first = start - (last // 2 - 1)
-    # Turned back by even and by odd numbers of quarters. Views of rows would cost more than the
-    # sums.
+    # Taps that are turned by even and by odd numbers of quarters. Views of rows would cost more
+    # than the sums.
     even_re = even_im = odd_re = odd_im = np.float32(0.0)
     if first >= 0 and first + last <= row.shape[0]:
         for k in range(0, last, 2):

@@ -1,5 +1,5 @@
-"""The pose kernel, the impulse response that the body induces: analytic signal, envelope, pooling
-along range.
+"""The pose kernel, the impulse response that the body induces: analytic signal, envelope, and
+pooling along range.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Kernels:
     """Pose kernels of all pairs, time 0 = emission.
 
     analytic: (P, T) complex64, band-limited, one-sided. envelope: (P, T) float32, its magnitude; a
-    unit path peaks at 1.
+    path of unit gain peaks at 1.
     """
 
     analytic: ComplexArray
@@ -30,9 +30,7 @@ class Kernels:
 def make_kernels(
     analytic: ComplexArray, sample_rate_hz: float, band_hz: tuple[float, float]
 ) -> Kernels:
-    """Analytic pose kernels (P, T) -> the same with their envelopes. Raises ConfigError on another
-    shape.
-    """
+    """Analytic pose kernels (P, T) and their envelopes. Raises ConfigError on another shape."""
     h = np.ascontiguousarray(analytic, np.complex64)
     if h.ndim != 2:
         raise ConfigError(f"analytic pose kernels have shape {h.shape}: (pairs, samples) is needed")
@@ -47,8 +45,8 @@ def analytic_signal(
     """Real impulse responses (P, T) of a dataset folder -> analytic signals (P, T) complex64,
     limited to the band [Hz].
 
-    The filter is 1 in the band and falls off outside it, so the real part of what Deconvolver gives
-    comes back unchanged (but for what the window cut off), at the same level. Raises ConfigError.
+    The filter is 1 in the band and falls off outside it, so that the real part of `Deconvolver`'s
+    responses gives them back, at the same level, except at the window's ends. Raises ConfigError.
     """
     h = np.asarray(rir, np.float64)
     if h.ndim != 2 or not np.isfinite(h).all():
@@ -58,7 +56,8 @@ def analytic_signal(
     lo, hi = band_hz
     if not 0.0 < lo < hi <= sample_rate_hz / 2:
         raise ConfigError(
-            f"a band of {lo:g}-{hi:g} Hz does not fit a sample rate of {sample_rate_hz:g} Hz: set band_hz in rig.json"
+            f"a band of {lo:g}-{hi:g} Hz does not fit a sample rate of {sample_rate_hz:g} Hz: set "
+            "band_hz in rig.json"
         )
     n = 2 * h.shape[1]
     f = np.fft.fftfreq(n, 1.0 / sample_rate_hz)
@@ -72,16 +71,16 @@ def pool(
     envelope: FloatArray, sample_rate_hz: float, half_width_m: float, speed_of_sound_m_s: float
 ) -> FloatArray:
     """Root mean square of the envelope (P, T) over +/- half_width_m of range (half the path) around
-    each sample.
+    each sample; at the ends, over the samples that there are.
 
-    Half a voxel keeps a coarse grid from missing a pulse between two voxels. At the ends the mean
-    is over what is there.
+    With half a grid step, a coarse grid does not miss a pulse between two points. Raises
+    ConfigError on a negative width.
     """
     e = np.ascontiguousarray(envelope, np.float32)
     half = round(2.0 * half_width_m / speed_of_sound_m_s * sample_rate_hz)
     if half < 0:
         raise ConfigError(
-            f"a pooling half width of {half_width_m:g} m was asked: 0 or more is needed"
+            f"a pooling half width of {half_width_m:g} m was asked for: 0 or more is needed"
         )
     out = np.empty_like(e)
     _pool(e, half, out)
@@ -101,8 +100,8 @@ def _pool(envelope: FloatArray, half: int, out: FloatArray) -> None:
     share = np.empty(samples, np.float64)
     for t in range(samples):
         share[t] = 1.0 / (min(t + half + 1, samples) - max(t - half, 0))
-    # Sums from the first sample on, level for `half` samples before and behind: the loop below
-    # needs no case for the ends.
+    # Cumulative sums, constant for `half` samples before and behind, so that the loop below needs
+    # no case for the ends.
     power = np.zeros(samples + 1 + 2 * half, np.float64)
     above = power[2 * half + 1 :]
     for p in range(envelope.shape[0]):

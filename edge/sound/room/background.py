@@ -2,8 +2,8 @@
 
 The learned room is fitted to each live response on the part before a body can be heard, and follows
 its drift from period to period (drift_tracker.py). While nobody is seen it is learned fast. While
-somebody is, only echoes that stay where they are although the body moves leak in slowly (motion.py):
-a body that keeps still, breathing or in noise, must not become part of the room.
+somebody is, only echoes that stay where they are although the body moves leak in slowly
+(motion.py): a body that keeps still, breathing or in noise, must not become part of the room.
 
 The first FIRST_PERIODS periods that agree while `person` is False are the empty room at once.
 Somebody who keeps still out of the camera's view then becomes part of it until it is learned anew,

@@ -99,8 +99,8 @@ def fit(
 def fit_from_afar(
     live: ComplexArray, room: ComplexArray, length: IntArray, direct_samples: float, steps: int
 ) -> Warp:
-    """As `fit` without a start: far from the truth the phase is ambiguous late but not early, so the
-    fitted part grows.
+    """As `fit` without a start: far from the truth the phase is ambiguous late but not early, so
+    the fitted part grows.
 
     direct_samples: latest time of arrival of the direct sound [samples].
     """

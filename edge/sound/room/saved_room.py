@@ -1,5 +1,5 @@
-"""The file of a learned empty room (.npz): the room, when it was learned, the rig and signal that it
-belongs to, and what is known of its late reverberation.
+"""The file of a learned empty room (.npz): the room, when it was learned, the rig and signal that
+it belongs to, and what is known about its late reverberation.
 """
 
 import io

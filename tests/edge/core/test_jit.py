@@ -14,9 +14,8 @@ SUBSET = (
     "sound/test_deconvolution.py::test_reference_takes_out_delay_level_and_colour",
     "sound/test_pose_kernel.py::test_envelope_is_the_magnitude",
     "sound/test_pose_kernel.py::test_pool_equals_reference",
-    "sound/test_volume.py::test_gather_of_a_pulse_equals_reference",
-    "sound/test_volume.py::test_points_equal_reference",
-    "sound/test_volume.py::test_coherent_points_interpolate_tones_of_any_band",
+    "sound/test_arrivals.py::test_points_equal_reference",
+    "sound/test_arrivals.py::test_coherent_points_interpolate_tones_of_any_band",
 )
 
 
