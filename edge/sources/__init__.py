@@ -1,0 +1,5 @@
+"""Where sound and images come from; each fulfils the contracts in `edge.core.contracts`.
+
+`alsa` plays the excitation and records a microphone array, `camera` reads a camera, and `session`
+reads and writes recordings of both, which can be replayed in their place.
+"""

@@ -1,4 +1,4 @@
-"""Finds the excitation in a recording: where its period starts, how strongly it is heard."""
+"""Finds the excitation in a recording: where its period starts, and its level."""
 
 from dataclasses import dataclass
 
@@ -14,8 +14,8 @@ from edge.sound.excitation import Excitation
 # million periods.
 _DETECTION = 20.0
 _NEWTON_STEPS = 4
-# Share of a new delay in the running one: five periods smooth the noise, yet follow a drift of 1
-# ppm to 0.03 samples.
+# Weight of a new delay in the running mean: five periods smooth the noise, and follow a drift of
+# 1 ppm to 0.03 samples.
 _DELAY_GAIN = 0.2
 _DELAY_JUMP = 0.25
 
@@ -31,16 +31,15 @@ class Alignment:
 
 
 class Aligner:
-    """Circular matched filter over one period, on the reference channel or on the direct sound of
-    every pair.
+    """Circular matched filter over one period, in the band, on the reference channel or on the
+    direct sound of all pairs.
 
-    Works in the band only. On microphones the correlations are advanced by each pair's direct
-    arrival and speaker shift, then their powers are added: the lag that remains is the delay from
-    playback to capture.
+    On microphones the correlations are advanced by each pair's direct arrival and speaker shift and
+    their powers added: the lag that remains is the delay from playback to capture.
     """
 
     def __init__(self, excitation: Excitation, rig: Rig | None = None):
-        """Without a rig, `find` expects the reference channel, which carries speaker 0."""
+        """rig: None where `find` gets the reference channel, which carries speaker 0."""
         n, rate = excitation.period_samples, excitation.sample_rate_hz
         spectrum = np.fft.rfft(excitation.samples.astype(np.float64))
         strength = np.abs(spectrum)
@@ -62,8 +61,8 @@ class Aligner:
         self._n = n
 
     def find(self, signals: FloatArray) -> Alignment | None:
-        """signals: (M, N), or (1, N) for the reference; one period from anywhere. None where the
-        excitation is not heard.
+        """signals: (M, N), or (1, N) for the reference: one period, wherever it starts. None where
+        the excitation is not found.
         """
         cross = scipy.fft.rfft(signals, axis=1)[self._rows, self._slice] * self._filter
         full = np.zeros((len(cross), self._n), np.complex64)
@@ -77,8 +76,8 @@ class Aligner:
         return Alignment((lag + 0.5) % self._n - 0.5, 10 * float(np.log10(level)))
 
     def _refine(self, cross: npt.NDArray[np.complex64], lag: float) -> float:
-        """Newton's method on the power of the band-limited correlation: its maximum between the
-        samples.
+        """The maximum of the band-limited correlation's power between the samples, by Newton's
+        method.
         """
         start = lag
         for _ in range(_NEWTON_STEPS):
@@ -93,19 +92,17 @@ class Aligner:
 
 
 class DelayTracker:
-    """The fractional delay left after cutting: constant on one clock, so it is smoothed over a few
-    periods.
-    """
+    """The fractional delay left after cutting. On one clock it is constant, so it is smoothed."""
 
     def __init__(self) -> None:
         self.samples: float | None = None
 
     def reset(self) -> None:
-        """Forget: the next period is cut anew."""
+        """Forget the delay: the next period is cut anew."""
         self.samples = None
 
     def update(self, measured: float) -> float:
-        """Take one period's delay [samples]; the smoothed delay. A jump is believed at once."""
+        """Add one period's delay [samples]; returns the smoothed one. A jump is taken at once."""
         if self.samples is None or abs(measured - self.samples) > _DELAY_JUMP:
             self.samples = measured
         else:

@@ -1,4 +1,4 @@
-"""Opens a sound card through pyalsaaudio, and refuses what it silently changes."""
+"""Opens a sound card through pyalsaaudio; refuses one that silently changes the format."""
 
 import logging
 import select
@@ -31,7 +31,7 @@ def alsa_module() -> ModuleType:
 
 @dataclass(slots=True)
 class SoundCard:
-    """Both directions while they are open; capture does not block. failed: why playback ended, for
+    """Both directions of an open card; capture does not block. failed: why playback ended, set for
     the capture thread.
     """
 
@@ -47,8 +47,8 @@ class SoundCard:
         return int(info["period_size"]), int(info["buffer_size"])
 
     def wait_captured(self, timeout_s: float) -> bool:
-        """Wait for an ALSA period of the capture; False when none is there, for whatever cause: the
-        next read tells.
+        """Wait for an ALSA period of the capture; False when none came. The next read gives the
+        cause.
         """
         descriptors = self.capture.polldescriptors()
         poll = select.poll()
@@ -58,8 +58,8 @@ class SoundCard:
         return bool(found and self.capture.polldescriptors_revents(found) & select.POLLIN)
 
     def first_frame_ns(self, frames: int) -> int:
-        """CLOCK_MONOTONIC of the first of `frames` just read. htimestamp() is garbage on an xrun,
-        hence the check.
+        """CLOCK_MONOTONIC of the first of `frames` just read. Checked, as htimestamp() is garbage
+        after an xrun.
         """
         seconds, ns, waiting = self.capture.htimestamp()
         now, t = time.monotonic_ns(), seconds * 1_000_000_000 + ns
@@ -69,7 +69,7 @@ class SoundCard:
 
     def close(self) -> None:
         """Silence at once, release both."""
-        # Without drop() closing would first play what is queued.
+        # Without drop() the queued sound would be played first.
         for end in (self.playback.drop, self.playback.close, self.capture.close):
             try:
                 end()
@@ -94,8 +94,8 @@ def open_card(audio: AudioConfig, rate: int) -> SoundCard:
 def _open_pcm(
     alsaaudio: ModuleType, kind: str, device: str, channels: int, rate: int, audio: AudioConfig
 ) -> Any:
-    """Open and check: the constructor silently accepts another channel count, rate or format.
-    Raises DeviceError.
+    """Open and check: the constructor accepts another channel count, rate or format without an
+    error. Raises DeviceError.
     """
     try:
         pcm = alsaaudio.PCM(

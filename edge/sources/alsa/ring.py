@@ -1,5 +1,5 @@
-"""What the capture thread hands over: the last seconds of raw frames, where they do not join, and
-when they were heard.
+"""The last seconds of raw frames from the capture thread, where frames are missing, and when they
+were recorded.
 """
 
 import threading
@@ -11,17 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 _NS_PER_S = 1_000_000_000
-# Share of a block's time stamp in the running clock: averages the jitter of some 30 blocks, below a
-# second.
-_CLOCK_GAIN = 32
+_CLOCK_GAIN = 32  # blocks over which the jitter of time stamps is averaged: below a second
 
 
 @dataclass(eq=False, slots=True)
 class Segment:
-    """Frames from `start` on that follow each other without loss. cause: why it began; spliced:
-    frames are missing before it.
-
-    zero_ns: CLOCK_MONOTONIC that frame 0 would have had, None until the first block came.
+    """Frames from `start` on without a loss. cause: why it began; spliced: frames are missing before
+    it. zero_ns: CLOCK_MONOTONIC that frame 0 would have had, None before the first block.
     """
 
     start: int
@@ -32,8 +28,8 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Frames cut from the ring. frames: (n, C) raw. segment: the one they begin in. broken: the
-    last that begins inside them.
+    """Frames cut from the ring. frames: (n, C) raw. t_ns: CLOCK_MONOTONIC of the first. segment: in
+    which they begin. broken: the last segment that begins inside them.
     """
 
     frames: npt.NDArray[Any]
@@ -43,9 +39,7 @@ class Stretch:
 
 
 class CaptureRing:
-    """A ring of raw frames with one writer and one reader; frames are counted from the start and
-    never renumbered.
-    """
+    """A ring of raw frames with one writer and one reader; frames are numbered from the start."""
 
     def __init__(self, capacity: int, channels: int, dtype: npt.DTypeLike, rate: int):
         self._frames = np.zeros((capacity, channels), dtype)
@@ -55,7 +49,7 @@ class CaptureRing:
         self._change = threading.Condition()
 
     def append(self, block: npt.NDArray[Any], t_ns: int) -> None:
-        """Add frames (n, C), n up to the capacity; t_ns is when the first was heard."""
+        """Add frames (n, C), n up to the capacity. t_ns: CLOCK_MONOTONIC of the first."""
         with self._change:
             segment = self._segments[-1]
             zero = t_ns - self._written * _NS_PER_S // self._rate
@@ -72,12 +66,12 @@ class CaptureRing:
             self._change.notify_all()
 
     def begin(self, cause: str) -> None:
-        """Frames are missing between what was added and what comes next."""
+        """Frames are missing between the last block and the next."""
         with self._change:
             self._segments.append(Segment(self._written, cause, True))
 
     def mark(self, cause: str) -> None:
-        """About now the playback broke off; the recording itself goes on."""
+        """The playback was interrupted about now; the recording goes on."""
         with self._change:
             self._segments.append(Segment(self._written, cause, False, self._segments[-1].zero_ns))
 
@@ -87,8 +81,8 @@ class CaptureRing:
             self._change.notify_all()
 
     def wait(self, frame: int, deadline_s: float, stop: threading.Event) -> bool:
-        """True when all frames before `frame` are there; False at `deadline_s` (time.monotonic) or
-        when `stop` is set.
+        """Wait for all frames before `frame`; False at `deadline_s` (time.monotonic) or when `stop`
+        is set.
         """
         with self._change:
             while self._written < frame and not stop.is_set():
@@ -104,8 +98,8 @@ class CaptureRing:
             return max(0, self._written - len(self._frames))
 
     def cut(self, start: int, n: int) -> Stretch | None:
-        """Copy frames [start, start + n), all written before; None where they are overwritten
-        already.
+        """Copy frames [start, start + n), which must have been written; None where they were
+        overwritten.
         """
         with self._change:
             if start < self._written - len(self._frames):

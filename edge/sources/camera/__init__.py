@@ -1,0 +1,6 @@
+"""Cameras as sources of frames.
+
+`grabber` keeps the newest image of any back-end and opens it again when it fails. `backend` is what
+a back-end does, and each has a file: `picamera` (Raspberry Pi), `v4l2` (USB and CSI), `gstreamer`
+(Jetson) and `video_file`.
+"""

@@ -1,8 +1,5 @@
-"""Camera -> frames with monotonic times: a grab thread keeps the newest image and survives a camera
-that goes away or freezes.
-
-Back-ends are chosen by name (`CameraConfig.backend`) and live in `camera_backends.py`; none
-replaces another.
+"""Camera -> frames with monotonic times: a thread keeps the newest image and opens the camera again
+when it goes away or freezes.
 """
 
 import logging
@@ -16,33 +13,44 @@ from edge.core.arrays import Image
 from edge.core.config import CameraConfig
 from edge.core.contracts import CameraCounters, Frame
 from edge.core.errors import DeviceError, EndOfStreamError
-from edge.sources.camera.backends import Backend, open_backend
+from edge.sources.camera.backend import Backend
+from edge.sources.camera.gstreamer import GStreamerBackend
+from edge.sources.camera.picamera import Picamera2Backend
+from edge.sources.camera.v4l2 import V4l2Backend
+from edge.sources.camera.video_file import FileBackend
 
 _STALE_S = 2.0
 _FIRST_FRAME_S = 6.0  # sensors and GStreamer pipelines take seconds to start
 _BACK_OFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _LOOK_S = 0.1
+_BACKENDS: dict[str, Callable[[CameraConfig], Backend]] = {
+    "picamera2": Picamera2Backend,
+    "v4l2": V4l2Backend,
+    "gstreamer": GStreamerBackend,
+    "file": FileBackend,
+}
 
 log = logging.getLogger(__name__)
 
 
 def open_camera(config: CameraConfig) -> "GrabbedCamera":
-    """Open the camera that `config` names. Raises DeviceError where it is absent, refuses, or its
-    back-end is not installed.
+    """Open the camera with the back-end that `config` names, and never another. Raises DeviceError
+    where it is absent, refuses, or its back-end is not installed.
     """
-    return GrabbedCamera(lambda: open_backend(config), live=config.backend != "file")
+    make = _BACKENDS[config.backend]
+    return GrabbedCamera(lambda: make(config), live=config.backend != "file")
 
 
 class GrabbedCamera:
     """FrameSource over a back-end: the newest frame wins, older unread ones count as dropped.
 
     A back-end that fails, or gives no frame for `stale_s` (`first_frame_s` after opening), is
-    closed and opened again, after pauses of `back_off_s` that grow until it gives frames. A file's
-    end is an end: EndOfStreamError.
+    closed and opened again, after pauses of `back_off_s` that grow until it gives frames. At a
+    file's end `read` raises EndOfStreamError.
 
-    live: an image that equals the one before, to the last bit, is no frame: a sensor's noise never
-    repeats, a frozen driver's buffer and black frames do, and a pose from them would be invented. A
-    file may hold such images and is believed.
+    live: an image equal to the one before, to the last bit, does not count as a frame. A sensor's
+    noise never repeats; a frozen driver's buffer does, and a pose from it would be invented. A file
+    may hold equal images.
     """
 
     def __init__(
@@ -80,8 +88,8 @@ class GrabbedCamera:
             return frame
 
     def close(self) -> None:
-        """Release the camera; safe to call twice. A grab that hangs in a driver is left to its own
-        daemon thread.
+        """Release the camera; safe to call twice. A grab that hangs in a driver is left behind on
+        its daemon thread.
         """
         with self._changed:
             self._closed.set()
@@ -125,9 +133,7 @@ class GrabbedCamera:
         self._grabber.stop()
         if self._grabber.frames:
             self._tries = 0
-        if (
-            self._tries == 0
-        ):  # said once: a room may be pitch dark, and its images all alike, for a night
+        if self._tries == 0:  # only once: in a dark room all images may be equal for a whole night
             log.warning("camera: %s; it is opened again", why)
         while not self._closed.wait(self._back_off_s[min(self._tries, len(self._back_off_s) - 1)]):
             self._tries += 1
@@ -144,8 +150,8 @@ class GrabbedCamera:
 
 
 class _Grabber:
-    """One opened back-end and the thread that owns it, so that a grab which never returns takes
-    only this thread with it.
+    """One opened back-end and the thread that owns it: a grab that never returns blocks only this
+    thread.
     """
 
     def __init__(self, backend: Backend, keep: Callable[[int, Image], bool]) -> None:
@@ -165,9 +171,7 @@ class _Grabber:
         return time.monotonic() - self._last_s
 
     def stop(self) -> None:
-        """Let go of the back-end as soon as the grab in progress returns; waits for that only
-        briefly.
-        """
+        """Release the back-end once the grab in progress returns; waits only briefly for that."""
         self._stop.set()
         self._thread.join(timeout=0.4)
 
@@ -185,7 +189,7 @@ class _Grabber:
                     self.repeats += 1
         except (DeviceError, EndOfStreamError) as e:
             self.failure = e
-        except Exception as e:  # a driver's binding may raise anything; it must not end the stream
+        except Exception as e:  # a binding may raise anything, and must not end the stream
             self.failure = DeviceError(f"the camera's back-end failed: {e!r}")
         finally:
             self._backend.close()

@@ -1,11 +1,10 @@
-"""The dataset's folder format, read and written here only (PoseKernelLifter's public layout and our
-extension of it).
+"""The dataset's folder format: PoseKernelLifter's public layout and our extension of it.
 
 environmentN/audio_sensor_loc.npy (4, 3): co-located speaker and microphone pairs [m], camera frame;
-or environmentN/rig.json. environmentN/rir_empty.npy (P, T), optional. environmentN/K/rir.npy (P,
-T): impulse responses, empty room removed. environmentN/K/gnd.npy (25..49, 3): joints, camera frame,
-BODY_25 first. K/keypoints.npy (25, 3), K/info.json and K/rir_clean.npy (P, T), the same as rir.npy
-without noise, optional.
+or environmentN/rig.json. environmentN/rir_empty.npy (P, T), optional. environmentN/K/rir.npy
+(P, T): impulse responses, empty room removed. environmentN/K/gnd.npy (25..49, 3): joints, camera
+frame, BODY_25 first. Optional: K/keypoints.npy (25, 3), K/info.json, and K/rir_clean.npy (P, T),
+which is rir.npy without noise.
 """
 
 import json
@@ -22,8 +21,8 @@ from edge.core.errors import ConfigError, SessionError
 from edge.core.pose import BODY_25, Keypoints
 from edge.core.rig import Camera, Rig, load_rig, rig_to_dict, speed_of_sound
 
-# The public folders name neither camera, rate nor band: a level VGA camera, the paper's 96 kHz, and
-# all but the lowest band.
+# The public folders state neither camera, rate nor band: these are a level VGA camera, the paper's
+# 96 kHz, and all but the lowest band.
 PUBLIC_CAMERA = Camera(640, 480, 520.0, 520.0, 320.0, 240.0)
 PUBLIC_RATE_HZ = 96000.0
 PUBLIC_BAND_HZ = (1000.0, 40000.0)
@@ -33,9 +32,8 @@ DETECTOR_NOISE_PX = 3.0
 @dataclass(frozen=True, eq=False)
 class Sample:
     """One pose. rir: (P, T) float32, empty room removed. joints: (25, 3) camera frame [m], NaN =
-    missing. info: free.
-
-    clean: (P, T) float32, rir without its noise, of simulated samples that kept it.
+    missing. info: anything. clean: (P, T) float32, rir without noise, where a simulated sample has
+    it.
     """
 
     name: str
@@ -48,8 +46,8 @@ class Sample:
 
 @dataclass(slots=True)
 class Environment:
-    """One room's folder. skipped: samples that could not be used, by name, with the reason; filled
-    while iterating.
+    """One room's folder. skipped: name -> reason of samples that cannot be used, filled while
+    iterating.
     """
 
     path: Path
@@ -151,9 +149,7 @@ def write_environment(
 
 
 def write_sample(environment: Path, sample: Sample) -> None:
-    """Write one sample below `environment`; rir.npy comes last, so that a folder without it was cut
-    off.
-    """
+    """Write one sample below `environment`; rir.npy last, so that a folder without it is incomplete."""
     path = environment / sample.name
     path.mkdir(parents=True, exist_ok=True)
     np.save(path / "gnd.npy", sample.joints.astype(np.float32))
@@ -200,14 +196,12 @@ def _body_25(gnd: npt.NDArray[Any], path: Path) -> Array:
 
 
 def _metres(points: Array) -> Array:
-    """A room is metres large: numbers in the hundreds are millimetres."""
+    """Values in the hundreds are millimetres: no room is that large in metres."""
     return points / 1000.0 if np.nanmax(np.abs(points)) > 100.0 else points
 
 
 def _project(joints: Array, camera: Camera, path: Path) -> Array:
-    """2D joints by projection with the detector's noise; the same noise every time the sample is
-    read.
-    """
+    """2D joints by projection with a detector's noise, the same each time the sample is read."""
     pixels = np.zeros((25, 3))
     seen = np.isfinite(joints).all(axis=1) & (np.nan_to_num(joints[:, 2]) > 0.1)
     if not seen.any():

@@ -1,9 +1,8 @@
-"""The session folder: raw sound, images, rig and truth of a recorded or simulated scene. Reads and
-checks it.
+"""Loads and checks a session folder.
 
-session.json (see `Session`); audio.npy (L, C) int16, L = periods * N; audio_times.npy (periods,)
-int64 ns, session clock; audio_faults.json {"period": "cause"}; frames.mp4 or frames/%06d.jpg;
-frame_times.npy (F,) int64 ns, same clock; truth.npz (optional): t_ns (K,) int64, joints (K, 25, 3)
+session.json: see `Session`. audio.npy: (L, C) int16, L = periods * N. audio_times.npy: (periods,)
+int64 ns, session clock. audio_faults.json: {"period": "cause"}. frames.mp4 or frames/%06d.jpg.
+frame_times.npy: (F,) int64 ns, same clock. truth.npz (optional): t_ns (K,) int64, joints (K, 25, 3)
 camera frame, metres, NaN = unknown.
 """
 
@@ -40,8 +39,8 @@ class Session:
     """A checked session. Sound stays on disk (memory-mapped); images are read by `FrameReader`.
 
     audio: (periods * N, C) int16. audio_times_ns: (periods,). frame_times_ns: (F,). faults: period
-    -> cause. empty_until_s: nobody is in the room before. notes: what a user should know, such as a
-    recording that was broken off.
+    -> cause. empty_until_s: nobody is in the room before. notes: for the user, such as that the
+    recording was interrupted.
     """
 
     path: Path

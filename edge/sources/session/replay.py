@@ -1,4 +1,4 @@
-"""The contracts of a source, fulfilled from a session: in real time, or as fast as it is read."""
+"""A session as a source, in real time or as fast as it is read."""
 
 import threading
 import time
@@ -12,16 +12,15 @@ from edge.sources.alsa.alignment import Aligner, DelayTracker
 from edge.sources.session.frame_reader import FrameReader
 from edge.sources.session.reader import Session, load_session
 
-# A reader this far behind loses the oldest, as with a sound card.
-_PATIENCE_NS = 2_000_000_000
+_PATIENCE_NS = 2_000_000_000  # a reader further behind loses the oldest, as with a sound card
 
 
 def open_replay(session: Session | Path, *, realtime: bool, loop: bool = False) -> Source:
     """Sound and images of a session; its clock starts now on CLOCK_MONOTONIC.
 
-    realtime: nothing comes before its time, and a slow reader loses items, as with devices;
-    otherwise every read returns the next item at once and none is lost. loop: start over at the
-    end, never ending. Raises SessionError.
+    realtime: nothing comes before its time, and a slow reader loses items, as with devices; else
+    each read returns the next item at once and none is lost. loop: start over at the end, without
+    end. Raises SessionError.
     """
     if not isinstance(session, Session):
         session = load_session(session)
@@ -37,18 +36,14 @@ def open_replay(session: Session | Path, *, realtime: bool, loop: bool = False) 
 
 
 class ReplayAudio:
-    """AudioSource of a session. Faults of the recording are repeated; a period without the
-    excitation is "no reference".
+    """AudioSource of a session. Keeps the recording's faults; a period in which the excitation is
+    not found is "no reference".
     """
 
     def __init__(self, session: Session, start_ns: int, realtime: bool, loop: bool):
         self.counters = AudioCounters()
-        self._session, self._start_ns, self._realtime, self._loop = (
-            session,
-            start_ns,
-            realtime,
-            loop,
-        )
+        self._session, self._start_ns = session, start_ns
+        self._realtime, self._loop = realtime, loop
         self._aligner = Aligner(
             session.excitation, session.rig if session.reference_channel is None else None
         )
@@ -72,13 +67,13 @@ class ReplayAudio:
         return period
 
     def set_muted(self, muted: bool) -> None:
-        """Does nothing: a recording sounds as it was recorded, and no loudspeaker plays."""
+        """Does nothing: no loudspeaker plays, and the recording is what it is."""
 
     def set_gain(self, gain: float) -> None:
         """Does nothing, for the same reason."""
 
     def close(self) -> None:
-        """Nothing is held; reads end from now on."""
+        """Nothing is open; later reads raise EndOfStreamError."""
         self._closed = True
 
     def _check_end(self) -> None:
@@ -120,7 +115,7 @@ class ReplayFrames:
         self.counters = CameraCounters()
         self._session, self._start_ns, self._realtime = session, start_ns, realtime
         times = session.frame_times_ns
-        # When looping, sound sets the length of a turn: both must stay together.
+        # When looping, the sound's length is that of a turn, so that both stay in step.
         self._count = int(np.searchsorted(times, session.span_ns)) if loop else len(times)
         self._loop = loop and self._count > 0
         self._turn, self._next = 0, 0
@@ -144,7 +139,7 @@ class ReplayFrames:
             return self._read(timeout_s)
 
     def close(self) -> None:
-        """Close the video, once a read in progress is done; reads end from now on."""
+        """Close the video once a read in progress is done; later reads raise EndOfStreamError."""
         self._closed = True
         with self._reading:
             if self._reader is not None:

@@ -1,5 +1,5 @@
-"""Writes a session folder, piece by piece: killed or out of disk at any moment, what was written
-until then can be loaded.
+"""Writes a session folder piece by piece: if the process is killed or the disk full, what was
+written until then can be loaded.
 """
 
 import io
@@ -23,15 +23,12 @@ from edge.core.rig import Rig, rig_to_dict
 
 FORMAT, VERSION = "posekernel-session", 1
 FULL_SCALE = 32768
-# Room for any length: the header is rewritten in place when rows are added.
-_HEADER_BYTES = 128
+_HEADER_BYTES = 128  # enough for any length: it is rewritten in place when rows are added
 _JPEG_QUALITY = 92
 
 
 class _GrowingArray:
-    """An .npy file that is valid after every `append`: first the rows, then the header that counts
-    them.
-    """
+    """An .npy file that is valid after each `append`: the rows are written before their count."""
 
     def __init__(self, file: Path, dtype: npt.DTypeLike, row: tuple[int, ...] = ()):
         self._dtype, self._row = np.dtype(dtype), row
@@ -57,9 +54,7 @@ class _GrowingArray:
 
 
 class _GrowingObject:
-    """A JSON object of strings that is valid after every `add`: the closing brace is overwritten by
-    the next entry.
-    """
+    """A JSON object of strings that is valid after each `add`, which overwrites the closing brace."""
 
     def __init__(self, file: Path):
         self._file: IO[bytes] = file.open("wb", buffering=0)
@@ -71,7 +66,7 @@ class _GrowingObject:
         try:
             _write_all(self._file, self._end, entry + b"}")
         except OSError:
-            # Half an entry is no JSON: end the object where it ended before.
+            # Half an entry is not JSON: close the object where it was closed before.
             self._file.truncate(self._end)
             _write_all(self._file, self._end, b"}")
             raise
@@ -82,13 +77,13 @@ class _GrowingObject:
 
 
 class SessionWriter:
-    """Context manager that writes one session. Times are any clock in ns; the session's clock
+    """Context manager that writes one session. Times are on any clock [ns]; the session's clock
     starts at `start_ns`.
 
-    Images go to frames.mp4, which can be read only once it is complete; until then each is kept in
-    frames/ as well. Leaving the context, also by EndOfStreamError, completes the session. Any other
-    exception, a failed write or a kill leaves one that loads up to there with a note. Every write
-    raises SessionError where the disk does not take it.
+    Images are written to frames.mp4, which can be read only once it is complete; until then each is
+    kept in frames/ as well. Leaving the context, also by EndOfStreamError, completes the session.
+    After any other exception, a failed write or a kill it loads up to there, with a note. A write
+    that fails raises SessionError.
     """
 
     def __init__(
@@ -107,7 +102,7 @@ class SessionWriter:
         fps: float = 15.0,
         start_ns: int = 0,
     ):
-        """Makes the folder. Raises SessionError where it holds files already or cannot be written."""
+        """Create the folder. Raises SessionError if it is not empty or cannot be written."""
         self._path, self._fps, self._start_ns = Path(path), fps, start_ns
         self._n, self._channels = excitation.period_samples, channels
         self._head: dict[str, Any] = {
@@ -162,13 +157,13 @@ class SessionWriter:
         if kind is None or issubclass(kind, EndOfStreamError):
             self.close()
         else:
-            # The exception on its way tells more than what closing may meet because of it.
+            # The present exception says more than one that follows from it.
             with suppress(SessionError):
                 self._finish(complete=False)
 
     def add_period(self, raw: npt.NDArray[np.int16], t_ns: int, fault: str = "") -> None:
-        """raw: (N, C) int16, one excitation-aligned period of all capture channels. fault: why it
-        must not be used.
+        """raw: (N, C) int16, one excitation-aligned period of all capture channels. t_ns: of its
+        first sample. fault: why it must not be used.
         """
         if raw.shape != (self._n, self._channels) or raw.dtype != np.int16:
             raise SessionError(
@@ -218,9 +213,7 @@ class SessionWriter:
             write_whole(self._path / "truth.npz", file.getvalue())
 
     def close(self) -> None:
-        """Complete the session where every write succeeded; safe to call twice. Raises
-        SessionError.
-        """
+        """Complete the session if every write succeeded; safe to call twice. Raises SessionError."""
         self._finish(complete=not self._failed)
 
     def _finish(self, complete: bool) -> None:
@@ -238,10 +231,8 @@ class SessionWriter:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """Turns what the disk refuses into a SessionError, and remembers that the session is not
-        whole.
-        """
-        # Sound and times would no longer belong together.
+        """Turns an OSError into a SessionError, and keeps in mind that the session is not whole."""
+        # Sound and times may no longer match.
         if self._failed and not self._closed:
             raise SessionError(
                 f"{self._path}: an earlier write failed; what was written before loads, "
@@ -270,9 +261,7 @@ class SessionWriter:
         return video
 
     def _keep_one_copy(self, complete: bool) -> None:
-        """Remove frames/ when the video surely holds every image; where it may not, frames/ is what
-        counts.
-        """
+        """Remove frames/ if the video holds every image, else the video."""
         video = cv2.VideoCapture(str(self._path / "frames.mp4"))
         whole = (
             complete
@@ -293,7 +282,7 @@ class SessionWriter:
 
 
 def _write_all(file: IO[bytes], at: int, data: bytes) -> None:
-    """All of `data` from byte `at` on: an unbuffered write may take only a part. Raises OSError."""
+    """Write all of `data` at byte `at`: an unbuffered write may take only a part. Raises OSError."""
     file.seek(at)
     view = memoryview(data)
     while view:

@@ -4,6 +4,7 @@ import sys
 import threading
 import time
 import types
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,9 +14,10 @@ from msgspec.structs import replace
 from edge.core.config import CameraConfig
 from edge.core.contracts import Frame
 from edge.core.errors import DeviceError, EndOfStreamError
-from edge.sources.camera import backends as camera_backends
 from edge.sources.camera import grabber
 from edge.sources.camera.grabber import GrabbedCamera, open_camera
+from edge.sources.camera.picamera import Picamera2Backend
+from edge.sources.camera.v4l2 import V4l2Backend
 from tests.support.waiting import LIMIT_S, until
 
 FPS = 50.0
@@ -150,8 +152,8 @@ class FakeCapture:
 
 def test_v4l2_takes_the_drivers_time_and_gives_rgb(monkeypatch, tmp_path) -> None:
     monkeypatch.setattr(cv2, "VideoCapture", FakeCapture)
-    monkeypatch.setattr(camera_backends.Path, "exists", lambda _: True)
-    backend = camera_backends.V4l2Backend(CameraConfig(backend="v4l2", device="7"))
+    monkeypatch.setattr(Path, "exists", lambda _: True)
+    backend = V4l2Backend(CameraConfig(backend="v4l2", device="7"))
     t_ns, image = backend.grab()
     assert t_ns == int(FakeCapture.taken_ms[-1] * 1e6)
     assert image[0, 0].tolist() == [0, 0, 255]
@@ -228,9 +230,7 @@ def test_fake_picamera2_gives_mid_exposure_times_on_the_monotonic_clock(monkeypa
     now_ns, hour_ns = 7_000_000_000_000, 3_600_000_000_000
     monkeypatch.setattr(time, "monotonic_ns", lambda: now_ns)
     monkeypatch.setattr(time, "clock_gettime_ns", {time.CLOCK_BOOTTIME: now_ns + hour_ns}.get)
-    backend = camera_backends.open_backend(
-        CameraConfig(backend="picamera2", width=320, height=240, fps=30.0)
-    )
+    backend = Picamera2Backend(CameraConfig(backend="picamera2", width=320, height=240, fps=30.0))
     t_ns, image = backend.grab()
     assert now_ns - t_ns == 5_000_000 + 4_000_000
     assert image.shape == (240, 320, 3)
