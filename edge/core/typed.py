@@ -7,6 +7,7 @@ import difflib
 import json
 import math
 import re
+import sys
 import tomllib
 from collections.abc import Iterator
 from typing import Any, TypeVar
@@ -35,8 +36,8 @@ def convert(raw: Any, kind: type[T], path: str = "") -> T:
         return msgspec.convert(raw, kind)
     except msgspec.ValidationError as e:
         raise ConfigError(_explain(e, raw, kind, path)) from None
-    except (RecursionError, OverflowError) as e:
-        raise ConfigError(f"{path or 'the file'}: nested too deeply, or a number too large") from e
+    except RecursionError as e:
+        raise ConfigError(f"{path or 'the file'}: nested too deeply") from e
 
 
 def parse_toml(text: str) -> dict[str, Any]:
@@ -92,29 +93,37 @@ def _not_finite(raw: Any, path: str) -> Iterator[tuple[str, float]]:
 
 def _explain(error: msgspec.ValidationError, raw: Any, kind: Any, path: str) -> str:
     """msgspec says where and what is wrong; this adds what was found there and what is allowed."""
-    text, _, place = str(error).partition(" - at `$")
+    if isinstance(error.__cause__, ConfigError):  # of a __post_init__, a sentence already
+        return str(error.__cause__)
+    place = str(error).rpartition(" - at `$")[2] if " - at `$" in str(error) else ""
     node, value = inspect.type_info(kind), raw
-    for key, index in re.findall(r"\.(\w+)|\[(\d+|\.\.\.)\]", place):
-        node = _part(node, key or index)
-        path = _join(path, key) if key else f"{path}[{index}]"
-        value = msgspec.UNSET if index == "..." else value[key or int(index)]
-    if key := re.match(r"Object (?:contains unknown|missing required) field `(.*)`", text, re.S):
-        fields = {f.encode_name: f for f in _struct(node).fields}
-        name, at = key[1], _join(path, key[1])
-        if name in fields:
-            return f"{at}: missing, but needed ({_needed(fields[name].type)})"
-        near = difflib.get_close_matches(name, fields, n=1)
-        hint = f"; did you mean {near[0]}?" if near else "."
-        return f"{at}: no such key{hint} Allowed here: {', '.join(fields)}"
-    if value is msgspec.UNSET:
-        return f"{path}: {text}"
-    sentence = _sentence(node, value)
-    return f"{path or 'the file'}: {sentence}"
+    try:
+        for key, index in re.findall(r"\.(\w+)|\[(\d+)\]", place):
+            node = _part(node, key or index)
+            path = _join(path, key) if key else f"{path}[{index}]"
+            value = value[key or int(index)]
+        if str(error).startswith("Object "):
+            return _wrong_key(_struct(node), value, path)
+        return f"{path or 'the file'}: {_sentence(node, value)}"
+    except (LookupError, StopIteration, TypeError):  # in a dict, or a key that looks like a place
+        return f"{path or 'the file'}: {' '.join(str(error).split()):.120}"
+
+
+def _wrong_key(node: inspect.StructType | inspect.DataclassType, value: Any, path: str) -> str:
+    fields = {f.encode_name: f for f in node.fields}
+    for key in value:
+        if key not in fields and getattr(node, "forbid_unknown_fields", False):
+            near = difflib.get_close_matches(key, fields, n=1)
+            hint = f"; did you mean {near[0]}?" if near else "."
+            return f"{_join(path, key)}: no such key{hint} Allowed here: {', '.join(fields)}"
+    missing = next(f for name, f in fields.items() if f.required and name not in value)
+    at = _join(path, missing.encode_name)
+    return f"{at}: missing, but needed ({_needed(missing.type)})"
 
 
 def _part(node: inspect.Type, key: str) -> inspect.Type:
     for each in _members(node):
-        if isinstance(each, inspect.StructType):
+        if isinstance(each, inspect.StructType | inspect.DataclassType):
             return next(f.type for f in each.fields if f.encode_name == key)
         if isinstance(each, inspect.TupleType):
             return each.item_types[int(key)]
@@ -126,20 +135,25 @@ def _part(node: inspect.Type, key: str) -> inspect.Type:
 
 
 def _members(node: inspect.Type) -> list[inspect.Type]:
-    """The types of a union but null, else the type itself; descriptions are taken off."""
+    """The types of a union, else the type itself, null last; descriptions are taken off."""
     while isinstance(node, inspect.Metadata):
         node = node.type
     types = node.types if isinstance(node, inspect.UnionType) else (node,)
-    return [t for t in types if not isinstance(t, inspect.NoneType)]
+    return sorted(types, key=lambda t: isinstance(t, inspect.NoneType))
 
 
-def _struct(node: inspect.Type) -> inspect.StructType:
-    return next(t for t in _members(node) if isinstance(t, inspect.StructType))
+def _struct(node: inspect.Type) -> inspect.StructType | inspect.DataclassType:
+    tables = (inspect.StructType, inspect.DataclassType)
+    return next(t for t in _members(node) if isinstance(t, tables))
 
 
 def _sentence(node: inspect.Type, value: Any) -> str:
-    first, *others = _members(node)
-    words = [w for t in others if isinstance(t, inspect.LiteralType) for w in t.values]
+    members = _members(node)
+    words = [w for t in members[1:] if isinstance(t, inspect.LiteralType) for w in t.values]
+    if isinstance(members[-1], inspect.NoneType) and _needed(members[0]) != "a table":
+        words.append(None)
+    # Of int | float the wider one.
+    first = next((t for t in members if isinstance(t, inspect.FloatType)), members[0])
     return _found(first, value) + "".join(f", or {json.dumps(w)}" for w in words)
 
 
@@ -158,14 +172,15 @@ def _found(node: inspect.Type, value: Any) -> str:
     if isinstance(node, inspect.VarTupleType | inspect.ListType) and isinstance(value, list):
         return f"found {len(value)} values, allowed: {node.min_length} to {node.max_length}"
     if isinstance(node, inspect.StrType) and isinstance(value, str):
-        return f"found {value!r:.40}, but a text of another form is needed"
+        form = f"{node.min_length or 0} to {node.max_length} characters"
+        form = "another form" if node.max_length is None else form
+        return f"found {value!r:.40}, but a text of {form} is needed"
     return f"found {_describe(value)}, but {_needed(node)} is needed"
 
 
 def _range(node: inspect.IntType | inspect.FloatType) -> str:
-    if node.ge is None:
-        return f"at most {node.le}"
-    return f"at least {node.ge}" if node.le is None else f"{node.ge} to {node.le}"
+    low = -sys.float_info.max if node.ge is None else node.ge
+    return f"at least {low}" if node.le is None else f"{low} to {node.le}"
 
 
 def _needed(node: inspect.Type) -> str:
@@ -178,6 +193,7 @@ def _needed(node: inspect.Type) -> str:
         inspect.FloatType: "a number",
         inspect.StrType: "a text in quotes",
         inspect.StructType: "a table",
+        inspect.DataclassType: "a table",
         inspect.DictType: "a table",
     }
     return names.get(type(node), "a list")
@@ -195,4 +211,5 @@ def _describe(value: Any) -> str:
 
 
 def _join(path: str, key: str) -> str:
+    key = key if key.isprintable() and len(key) <= 40 else f"{json.dumps(key):.40}..."
     return f"{path}.{key}" if path else key

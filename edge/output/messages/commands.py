@@ -1,25 +1,123 @@
-"""What may be asked of a running sensor over MQTT: checks a command, word by word, and words the
-answer. Pure functions.
-"""
+"""What may be asked of a running sensor over MQTT: reads and checks a command, words the answer."""
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
 
 from edge.core.config import QuietHours
+from edge.core.errors import ConfigError
+from edge.core.typed import Strict, convert, parse_json
 from edge.output.messages.payloads import Message, timestamp
 
 RESULT_SCHEMA = "posekernel.command_result/1"
 MAX_BYTES = 4096
 MIN_LEVEL_DBFS = -60.0
+MAX_LEVEL_DBFS = -6.0
 _MAX_ID = 64
 
 Arguments = dict[str, Any]
+Id = Annotated[
+    str,
+    Meta(
+        min_length=1, max_length=_MAX_ID, description="Chosen by the sender; the answer repeats it."
+    ),
+]
+TimeOfDay = Annotated[
+    str,
+    Meta(
+        description="Local time of day of the device.",
+        extra_json_schema={"pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"},
+    ),
+]
+Level = Annotated[
+    int | float | None,
+    Meta(extra_json_schema={"minimum": MIN_LEVEL_DBFS, "maximum": MAX_LEVEL_DBFS}),
+]
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Request(Strict, frozen=True, kw_only=True):
+    """A command's payload."""
+
+    id: Id | UnsetType = UNSET
+
+    def arguments(self, max_level_dbfs: float) -> Arguments:
+        """What it asks for, checked and converted. Raises ValueError with a sentence."""
+        return {k: v for k, v in msgspec.structs.asdict(self).items() if k != "id"}
+
+
+class SensingRequest(Request, frozen=True):
+    """Off: at once the loudspeaker is silent and camera and microphones are closed. Survives a
+    restart.
+    """
+
+    on: bool
+
+
+class MuteRequest(Request, frozen=True):
+    """On: the loudspeaker is silent, poses go on with a scale from the assumed height. Survives a
+    restart.
+    """
+
+    on: bool
+
+
+class LevelRequest(Request, frozen=True):
+    """Peak level of the sound; null goes back to the configured level, which is also the highest
+    allowed. Survives a restart.
+    """
+
+    level_dbfs: Level
+
+    def arguments(self, max_level_dbfs: float) -> Arguments:
+        """level_dbfs: float, or None for the configured one."""
+        level = self.level_dbfs
+        if level is None:
+            return {"level_dbfs": None}
+        if not MIN_LEVEL_DBFS <= level <= max_level_dbfs:
+            raise ValueError(
+                f"level_dbfs: found {level!r:.40}, allowed: {MIN_LEVEL_DBFS:g} to "
+                f"{max_level_dbfs:g} (excitation.level_dbfs in the configuration)"
+            )
+        return {"level_dbfs": float(level)}
+
+
+class QuietHoursRequest(Request, frozen=True, rename={"start": "from", "end": "to"}):
+    """Daily hours in which the loudspeaker is silent; null: none. Survives a restart."""
+
+    start: TimeOfDay
+    end: TimeOfDay
+
+    def arguments(self, max_level_dbfs: float) -> Arguments:
+        """hours: QuietHours, or None."""
+        try:
+            return {"hours": QuietHours.parse(self.start, self.end)}
+        except ValueError as e:
+            raise ValueError(f"from, to: {str(e)[:200]}") from None
+
+
+class RecalibrateRequest(Request, frozen=True):
+    """Learn the empty room anew, once nobody is in view."""
+
+
+class ReloadRequest(Request, frozen=True):
+    """Read the configuration file again and start over with it; a wrong file is refused and nothing
+    changes.
+    """
+
+
+COMMANDS: dict[str, tuple[type[Request], str]] = {  # by name, with an example
+    "sensing": (SensingRequest, '{"on": false}'),
+    "mute": (MuteRequest, '{"on": true}'),
+    "level": (LevelRequest, '{"level_dbfs": -30}'),
+    "quiet_hours": (QuietHoursRequest, '{"from": "22:00", "to": "07:00"}'),
+    "recalibrate": (RecalibrateRequest, "{}"),
+    "reload": (ReloadRequest, "{}"),
+}
+
+
+class Command(msgspec.Struct, frozen=True):
     """A valid command. request: its sender's id, None without. arguments: checked and converted."""
 
     name: str
@@ -42,44 +140,36 @@ def parse_command(name: str, payload: bytes, *, retained: bool, max_level_dbfs: 
 
     max_level_dbfs: the configured level; a command may only go below it.
     """
-    check = _COMMANDS.get(name)
-    if check is None:
+    if name not in COMMANDS:
         raise CommandError(
-            f"there is no command {name[:_MAX_ID]!r}; known: {', '.join(sorted(_COMMANDS))}"
+            f"there is no command {name[:_MAX_ID]!r}; known: {', '.join(sorted(COMMANDS))}"
         )
     if retained:
         raise CommandError(
-            "a retained command is refused, as it would come again at every start; publish it without retain"
+            "a retained command is refused, as it would come again at every start; publish it "
+            "without retain"
         )
     if len(payload) > MAX_BYTES:
         raise CommandError(
             f"found {len(payload)} bytes, but at most {MAX_BYTES} are needed for any command"
         )
+    kind, example = COMMANDS[name]
     found = _json(payload)
     if found is None and name == "quiet_hours":
         return Command(name, None, {"hours": None})
     if not isinstance(found, dict):
-        raise CommandError(
-            f"found {_short(found)}, but a JSON object is needed, such as {_EXAMPLES[name]}"
-        )
-    request = found.pop("id", None)
-    if request is not None and not (
-        isinstance(request, str) and 0 < len(request) <= _MAX_ID and _is_unicode(request)
-    ):
-        raise CommandError(
-            f"id: found {_short(request)}, but a text of 1 to {_MAX_ID} characters is needed"
-        )
+        short = json.dumps(found)[:60]
+        raise CommandError(f"found {short}, but a JSON object is needed, such as {example}")
+    if found.get("id") is None:
+        found.pop("id", None)
+    request = _request(found)
     try:
-        needed = set(json.loads(_EXAMPLES[name]))
-        if missing := sorted(needed - set(found)):
-            raise CommandError(f"{missing[0]}: missing, but needed, as in {_EXAMPLES[name]}")
-        if unknown := sorted(set(found) - needed):
-            raise CommandError(
-                f"{_short(unknown[0])}: not known here; {name} takes {_EXAMPLES[name]} and an id"
-            )
-        return Command(name, request, check(found, max_level_dbfs))
-    except CommandError as e:
+        arguments = convert(found, kind).arguments(max_level_dbfs)
+    except ConfigError as e:
+        raise CommandError(f"{e}; {name} takes {example} and an id", request) from None
+    except ValueError as e:
         raise CommandError(str(e), request) from None
+    return Command(name, request, arguments)
 
 
 def result_message(
@@ -100,75 +190,17 @@ def result_message(
 
 
 def _json(payload: bytes) -> Any:
-    def no_constant(text: str) -> None:
-        raise ValueError(f"{text} is not JSON")
-
     if not payload:
         raise CommandError(
             "found an empty payload, but JSON is needed; {} where a command takes nothing"
         )
     try:
-        return json.loads(payload.decode(), parse_constant=no_constant)
-    except (ValueError, RecursionError) as e:
-        raise CommandError(f"not JSON ({str(e)[:80]}); publish a JSON object in UTF-8") from None
+        return parse_json(payload)
+    except ConfigError as e:
+        raise CommandError(f"{e}; publish a JSON object in UTF-8") from None
 
 
-def _on(found: Mapping[str, Any], _cap: float) -> Arguments:
-    if not isinstance(found["on"], bool):
-        raise CommandError(f"on: found {_short(found['on'])}, but true or false is needed")
-    return {"on": found["on"]}
-
-
-def _nothing(_found: Mapping[str, Any], _cap: float) -> Arguments:
-    return {}
-
-
-def _hours(found: Mapping[str, Any], _cap: float) -> Arguments:
-    try:
-        return {"hours": QuietHours.parse(found["from"], found["to"])}
-    except ValueError as e:
-        raise CommandError(f"from, to: {str(e)[:200]}") from None
-
-
-def _level(found: Mapping[str, Any], cap: float) -> Arguments:
-    level = found["level_dbfs"]
-    if level is None:
-        return {"level_dbfs": None}
-    if isinstance(level, bool) or not isinstance(level, int | float):
-        raise CommandError(
-            f"level_dbfs: found {_short(level)}, but a number is needed, or null for the configured level"
-        )
-    if not MIN_LEVEL_DBFS <= level <= cap:
-        raise CommandError(
-            f"level_dbfs: found {_short(level)}, allowed: {MIN_LEVEL_DBFS:g} to {cap:g} (excitation.level_dbfs in the "
-            "configuration)"
-        )
-    return {"level_dbfs": float(level)}
-
-
-_COMMANDS: dict[str, Callable[[Mapping[str, Any], float], Arguments]] = {
-    "sensing": _on,
-    "mute": _on,
-    "level": _level,
-    "quiet_hours": _hours,
-    "recalibrate": _nothing,
-    "reload": _nothing,
-}
-_EXAMPLES = {
-    "sensing": '{"on": false}',
-    "mute": '{"on": true}',
-    "level": '{"level_dbfs": -30}',
-    "quiet_hours": '{"from": "22:00", "to": "07:00"}',
-    "recalibrate": "{}",
-    "reload": "{}",
-}
-
-
-def _is_unicode(text: str) -> bool:
-    """JSON may hold half a surrogate pair, which no answer could repeat in UTF-8."""
-    return not any("\ud800" <= c <= "\udfff" for c in text)
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+def _request(found: dict[str, Any]) -> str | None:
+    """The sender's id, None where there is no usable one: the answer must not repeat another."""
+    request = found.get("id")
+    return request if isinstance(request, str) and 0 < len(request) <= _MAX_ID else None

@@ -63,13 +63,13 @@ GOOD = [
 ]
 BAD = [
     ("sensing", {}, "on: missing"),
-    ("sensing", {"on": 1}, "on: found 1, but true or false is needed"),
-    ("sensing", {"on": "off"}, 'on: found "off"'),
-    ("sensing", {"on": True, "off": 1}, '"off": not known here'),
+    ("sensing", {"on": 1}, "on: found the number 1, but true or false is needed"),
+    ("sensing", {"on": "off"}, "on: found the text 'off', but true or false is needed"),
+    ("sensing", {"on": True, "off": 1}, "off: no such key. Allowed here: on, id"),
     ("sensing", [True], "a JSON object is needed"),
     ("sensing", None, "a JSON object is needed"),
     ("mute", {"on": None}, "on: found null"),
-    ("level", {"level_dbfs": "-30"}, "a number is needed"),
+    ("level", {"level_dbfs": "-30"}, "a number is needed, or null"),
     ("level", {"level_dbfs": True}, "a number is needed"),
     ("level", {"level_dbfs": -61}, "allowed: -60 to -20"),
     ("level", {"level_dbfs": 10**400}, "allowed: -60 to -20"),
@@ -78,12 +78,12 @@ BAD = [
     ("quiet_hours", {"from": "22:00"}, "to: missing"),
     ("quiet_hours", {"from": "24:00", "to": "07:00"}, "found '24:00', but a time of day"),
     ("quiet_hours", {"from": "7:00", "to": "08:00"}, "found '7:00'"),
-    ("quiet_hours", {"from": 22, "to": 7}, "found 22"),
-    ("recalibrate", {"now": True}, '"now": not known here'),
+    ("quiet_hours", {"from": 22, "to": 7}, "from: found the number 22, but a text"),
+    ("recalibrate", {"now": True}, "now: no such key"),
     ("reload", "", "a JSON object is needed"),
-    ("reload", {"id": 7}, "id: found 7"),
+    ("reload", {"id": 7}, "id: found the number 7"),
     ("reload", {"id": "x" * 65}, "id: found"),
-    ("reload", {"id": ""}, "id: found"),
+    ("reload", {"id": ""}, "id: found '', but a text of 1 to 64"),
 ]
 
 
@@ -124,7 +124,7 @@ def test_a_refusal_keeps_the_request() -> None:
         (b"[" * 4000, "not JSON"),
         (b"9" * 4096, "found 999"),
         (b" " * MAX_BYTES + b"{}", "4098 bytes"),
-        (b'{"on": true, "id": "\\ud800"}', 'id: found "\\ud800"'),
+        (b'{"on": true, "id": "\\ud800"}', "not JSON"),
     ],
 )
 def test_what_is_not_a_small_piece_of_json(payload: bytes, why: str) -> None:
