@@ -4,21 +4,25 @@ Camera frame: x right, y down, z forward, metres, origin at the camera's centre.
 right, y forward, z up, origin on the floor below the camera.
 """
 
-import json
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import cv2
+import msgspec
 import numpy as np
 import numpy.typing as npt
+from msgspec import Meta
 
 from edge.core.arrays import Array
 from edge.core.errors import ConfigError
+from edge.core.typed import convert, parse_json
 
-# Of a count or an index: what every array library takes.
-_LARGEST = 2**31 - 1
+Vector = tuple[float, float, float]
+# What every array library takes.
+Index = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Size = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 
 
 def speed_of_sound(temperature_c: float) -> float:
@@ -37,8 +41,8 @@ class Camera:
     behind it; upright things then lean anticlockwise in the image. Raises ConfigError.
     """
 
-    width: int
-    height: int
+    width: Size
+    height: Size
     fx: float
     fy: float
     cx: float
@@ -203,6 +207,28 @@ class Rig:
         return replace(self, speed_of_sound_m_s=speed_of_sound(temperature_c))
 
 
+class RigFile(msgspec.Struct, frozen=True):
+    """rig.json, and the rig in a session.json; other keys are ignored."""
+
+    sample_rate_hz: float
+    band_hz: tuple[float, float]
+    speed_of_sound_m_s: float
+    speakers_m: tuple[Vector, ...]
+    mics_m: tuple[Vector, ...]
+    pairs: tuple[tuple[Index, Index], ...]
+    camera: Camera
+
+    def as_rig(self) -> Rig:
+        """The rig. Raises ConfigError where its parts do not fit each other."""
+        return Rig(
+            speakers=np.array(self.speakers_m, np.float64).reshape(-1, 3),
+            mics=np.array(self.mics_m, np.float64).reshape(-1, 3),
+            pairs=np.array(self.pairs, np.int64).reshape(-1, 2),
+            camera=self.camera,
+            speed_of_sound_m_s=self.speed_of_sound_m_s,
+        )
+
+
 def rig_to_dict(rig: Rig, sample_rate_hz: float, band_hz: tuple[float, float]) -> dict[str, Any]:
     """The dataset format's rig.json as a dict."""
     cam = rig.camera
@@ -230,61 +256,25 @@ def rig_to_dict(rig: Rig, sample_rate_hz: float, band_hz: tuple[float, float]) -
     }
 
 
-def rig_from_dict(data: dict[str, Any], origin: str) -> tuple[Rig, float, tuple[float, float]]:
+def rig_from_dict(data: Any, origin: str) -> tuple[Rig, float, tuple[float, float]]:
     """rig.json's content -> (rig, sample_rate_hz, band_hz). `origin` names the file in errors.
     Raises ConfigError.
     """
     try:
-        cam = dict(data["camera"])
-        camera = Camera(
-            width=whole_number(cam["width"], "rig.camera.width"),
-            height=whole_number(cam["height"], "rig.camera.height"),
-            fx=float(cam["fx"]),
-            fy=float(cam["fy"]),
-            cx=float(cam["cx"]),
-            cy=float(cam["cy"]),
-            distortion=_five(cam.get("distortion", [0.0] * 5)),
-            height_m=None if cam.get("height_m") is None else float(cam["height_m"]),
-            tilt_deg=float(cam.get("tilt_deg", 0.0)),
-            roll_deg=float(cam.get("roll_deg", 0.0)),
-        )
-        rig = Rig(
-            speakers=np.array(data["speakers_m"], np.float64),
-            mics=np.array(data["mics_m"], np.float64),
-            pairs=np.array(
-                [[whole_number(i, "rig.pairs") for i in pair] for pair in data["pairs"]], np.int64
-            ),
-            camera=camera,
-            speed_of_sound_m_s=float(data["speed_of_sound_m_s"]),
-        )
-        lo, hi = data["band_hz"]
-        return rig, float(data["sample_rate_hz"]), (float(lo), float(hi))
+        file = convert(data, RigFile, "rig")
+        return file.as_rig(), file.sample_rate_hz, file.band_hz
     except ConfigError as e:
         raise ConfigError(f"{origin}: {e}") from e
-    except KeyError as e:
-        raise ConfigError(f"{origin}: {e.args[0]} is missing") from e
-    except (TypeError, ValueError, AttributeError, OverflowError) as e:
-        raise ConfigError(f"{origin}: not a rig description ({e})") from e
-
-
-def whole_number(value: Any, name: str) -> int:
-    """A JSON value as the int that it is (640 or 640.0, nothing to round). Raises ConfigError that
-    calls it `name`.
-    """
-    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-    if isinstance(value, bool) or not whole or abs(value) > _LARGEST:
-        raise ConfigError(f"{name}: found {value!r:.40}, but a whole number is needed")
-    return int(value)
 
 
 def load_rig(path: Path) -> tuple[Rig, float, tuple[float, float]]:
     """Read a rig.json -> (rig, sample_rate_hz, band_hz). Raises ConfigError."""
     try:
-        data = json.loads(path.read_text())
-    except (OSError, ValueError) as e:
-        raise ConfigError(f"{path}: cannot be read as JSON ({e})") from e
-    if not isinstance(data, dict):
-        raise ConfigError(f"{path}: a JSON object is needed, found {type(data).__name__}")
+        data = parse_json(path.read_bytes())
+    except OSError as e:
+        raise ConfigError(f"{path}: cannot be read ({e.strerror})") from e
+    except ConfigError as e:
+        raise ConfigError(f"{path}: {e}") from e
     return rig_from_dict(data, str(path))
 
 
@@ -292,8 +282,3 @@ def _distances(devices: Array, points: Array) -> Array:
     """Distance (D, ...) of points (..., 3) from each of the devices (D, 3)."""
     d = points[None] - devices.reshape(len(devices), *(1,) * (points.ndim - 1), 3)
     return np.asarray(np.sqrt(d[..., 0] ** 2 + d[..., 1] ** 2 + d[..., 2] ** 2))
-
-
-def _five(values: Any) -> tuple[float, float, float, float, float]:
-    a, b, c, d, e = (float(v) for v in values)
-    return a, b, c, d, e

@@ -7,7 +7,6 @@ import difflib
 import json
 import math
 import re
-import sys
 import tomllib
 from collections.abc import Iterator
 from typing import Any, TypeVar
@@ -19,6 +18,7 @@ from msgspec import inspect
 from edge.core.errors import ConfigError
 
 T = TypeVar("T")
+_TABLE = "a table of keys"  # in JSON an object
 
 
 class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,7 +53,9 @@ def parse_json(data: bytes) -> Any:
     try:
         return _JSON.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
-        raise ConfigError(f"not JSON ({e})") from e
+        constant = re.search(rb"\b(NaN|-?Infinity)\b", data)
+        found = f"{constant[0].decode()} in it" if constant else str(e)
+        raise ConfigError(f"not JSON ({found.removeprefix('JSON is malformed: ')})") from e
 
 
 def _number(text: str) -> float:
@@ -150,7 +152,7 @@ def _struct(node: inspect.Type) -> inspect.StructType | inspect.DataclassType:
 def _sentence(node: inspect.Type, value: Any) -> str:
     members = _members(node)
     words = [w for t in members[1:] if isinstance(t, inspect.LiteralType) for w in t.values]
-    if isinstance(members[-1], inspect.NoneType) and _needed(members[0]) != "a table":
+    if isinstance(members[-1], inspect.NoneType) and _needed(members[0]) != _TABLE:
         words.append(None)
     # Of int | float the wider one.
     first = next((t for t in members if isinstance(t, inspect.FloatType)), members[0])
@@ -179,8 +181,8 @@ def _found(node: inspect.Type, value: Any) -> str:
 
 
 def _range(node: inspect.IntType | inspect.FloatType) -> str:
-    low = -sys.float_info.max if node.ge is None else node.ge
-    return f"at least {low}" if node.le is None else f"{low} to {node.le}"
+    low, high = node.ge, node.le
+    return f"{'-1e308' if low is None else low} to {'1e308' if high is None else high}"
 
 
 def _needed(node: inspect.Type) -> str:
@@ -192,9 +194,9 @@ def _needed(node: inspect.Type) -> str:
         inspect.IntType: "a whole number",
         inspect.FloatType: "a number",
         inspect.StrType: "a text in quotes",
-        inspect.StructType: "a table",
-        inspect.DataclassType: "a table",
-        inspect.DictType: "a table",
+        inspect.StructType: _TABLE,
+        inspect.DataclassType: _TABLE,
+        inspect.DictType: _TABLE,
     }
     return names.get(type(node), "a list")
 
@@ -203,7 +205,7 @@ def _describe(value: Any) -> str:
     if value is None:
         return "null"
     if isinstance(value, dict):
-        return "a table"
+        return _TABLE
     if isinstance(value, list):
         return f"a list of {len(value)}"
     kinds = {bool: "truth value", int: "number", float: "number", str: "text"}

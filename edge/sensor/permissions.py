@@ -15,6 +15,7 @@ from msgspec import UNSET, UnsetType
 from edge.core.config import Config, QuietHours, state_folder
 from edge.core.contracts import Source
 from edge.core.files import write_whole
+from edge.core.typed import convert, parse_json
 from edge.output.messages.commands import MIN_LEVEL_DBFS
 from edge.output.messages.payloads import Message, timestamp
 from edge.sensor.pipeline import Pipeline
@@ -212,7 +213,7 @@ def _load(path: Path, default: Permissions) -> Permissions:
     then stays off.
     """
     try:
-        kept = msgspec.json.decode(path.read_bytes(), type=_Kept)
+        kept = convert(parse_json(path.read_bytes()), _Kept)
         level = default.level_dbfs
         if kept.level_dbfs is not UNSET:
             level = min(kept.level_dbfs, level)
@@ -225,7 +226,7 @@ def _load(path: Path, default: Permissions) -> Permissions:
             quiet = QuietHours.parse(kept.quiet_hours.start, kept.quiet_hours.end)
     except FileNotFoundError:
         return default
-    except (OSError, ValueError, msgspec.MsgspecError, RecursionError) as e:
+    except (OSError, ValueError) as e:
         log.error(
             "%s: cannot be used (%s); sensing stays off, as it may have been, until the command "
             "`sensing` or until the file is removed",

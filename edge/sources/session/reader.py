@@ -6,7 +6,6 @@ frame_times.npy: (F,) int64 ns, same clock. truth.npz (optional): t_ns (K,) int6
 camera frame, metres, NaN = unknown.
 """
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -15,15 +14,16 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.core.errors import ConfigError, EndOfStreamError, SessionError
-from edge.core.rig import Camera, Rig, rig_from_dict, whole_number
+from edge.core.rig import Camera, Rig
+from edge.core.typed import convert, parse_json
 from edge.sound.excitation import Excitation, make_excitation
 from edge.sources.session.frame_reader import FrameReader
-from edge.sources.session.writer import FORMAT, FULL_SCALE, VERSION
+from edge.sources.session.head import SessionFile, contradiction
+from edge.sources.session.writer import FORMAT, VERSION
 
 DEMO_SESSION = Path(__file__).parents[2] / "sessions" / "demo"  # ships with the package
 
 _CUT = "the recording was broken off"
-_LONGEST_S = 1e9
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,83 +83,42 @@ def load_session(path: Path) -> Session:
     if not path.is_dir():
         raise SessionError(f"{path}: no such folder; a session is a folder with session.json in it")
     file = path / "session.json"
-    head = _read_json(file)
-    if head.get("format") != FORMAT or head.get("version") != VERSION:
+    raw = _read_json(file)
+    if (raw.get("format"), raw.get("version")) != (FORMAT, VERSION):
         raise SessionError(
-            f"{file}: format {head.get('format')!r} version {head.get('version')!r}, "
-            f"but {FORMAT!r} version {VERSION} is needed"
+            f"{file}: format {raw.get('format')!r} version {raw.get('version')!r}, but {FORMAT!r} "
+            f"version {VERSION} is needed"
         )
     try:
-        excitation = _excitation(head["excitation"])
-        rig, rate, band = rig_from_dict(head["rig"], str(file))
-        n, channels, full_scale = (
-            whole_number(head[key], key) for key in ("period_samples", "channels", "full_scale")
-        )
-        mics = tuple(whole_number(c, "mic_channels") for c in head["mic_channels"])
-        reference = head["reference_channel"]
-        used = mics if reference is None else (*mics, whole_number(reference, "reference_channel"))
-        reference = None if reference is None else used[-1]
-        source, empty_until_s = head["source"], float(head["empty_until_s"])
-        texts = {key: str(head[key]) for key in ("created", "description", "licence")}
-    except KeyError as e:
-        raise SessionError(f"{file}: {e.args[0]} is missing") from e
+        head = convert(raw, SessionFile)
+        rig = head.rig.as_rig()
+        x = head.excitation
+        excitation = make_excitation(x.sample_rate_hz, x.band_hz, x.period_s, x.level_dbfs)
     except ConfigError as e:
-        raise SessionError(str(e) if str(e).startswith(str(file)) else f"{file}: {e}") from e
-    except (TypeError, ValueError, AttributeError, OverflowError) as e:
-        raise SessionError(f"{file}: a value has the wrong type ({e})") from e
-    if source not in ("simulated", "recorded"):
-        raise SessionError(f'{file}: source is {source!r}, but "simulated" or "recorded" is needed')
-    if n != excitation.period_samples:
-        raise SessionError(
-            f"{file}: period_samples is {n}, but the excitation has {excitation.period_samples}"
-        )
-    if (rate, band) != (excitation.sample_rate_hz, excitation.band_hz):
-        raise SessionError(
-            f"{file}: rig is for {rate:g} Hz and a band of {list(band)} Hz, but the excitation has "
-            f"{excitation.sample_rate_hz} Hz and {list(excitation.band_hz)} Hz: they must agree"
-        )
-    if full_scale != FULL_SCALE:
-        raise SessionError(
-            f"{file}: full_scale is {full_scale}, but {FULL_SCALE} (16 bit) is needed"
-        )
-    if not all(0 <= c < channels for c in used):
-        raise SessionError(
-            f"{file}: mic_channels {list(mics)}, reference_channel {reference} exceed {channels} "
-            "channels"
-        )
-    if len(set(used)) != len(used):
-        raise SessionError(
-            f"{file}: mic_channels {list(mics)}, reference_channel {reference}, "
-            "but each channel can be used only once"
-        )
-    if len(mics) != len(rig.mics):
-        raise SessionError(
-            f"{file}: {len(mics)} mic_channels, but the rig has {len(rig.mics)} microphones"
-        )
-    if not 0 <= empty_until_s <= _LONGEST_S:
-        raise SessionError(
-            f"{file}: empty_until_s is {empty_until_s}, but a time in seconds is needed"
-        )
+        raise SessionError(f"{file}: {e}") from e
+    if problem := contradiction(head, excitation):
+        raise SessionError(f"{file}: {problem}")
     notes: list[str] = []
-    complete = head.get("complete", True) is not False
-    audio, audio_times = _load_audio(path, n, channels, complete, notes)
-    frame_times = _load_frame_times(path, rig.camera, complete, notes)
+    audio, audio_times = _load_audio(path, head.period_samples, head.channels, head.complete, notes)
+    frame_times = _load_frame_times(path, rig.camera, head.complete, notes)
     session = Session(
         path=path,
-        source=source,
-        channels=channels,
-        mic_channels=mics,
-        reference_channel=reference,
+        source=head.source,
+        created=head.created,
+        description=head.description,
+        licence=head.licence,
+        channels=head.channels,
+        mic_channels=head.mic_channels,
+        reference_channel=head.reference_channel,
         excitation=excitation,
         rig=rig,
-        empty_until_s=empty_until_s,
+        empty_until_s=head.empty_until_s,
         audio=audio,
         audio_times_ns=audio_times,
         faults=_load_faults(path / "audio_faults.json", len(audio_times)),
         frame_times_ns=frame_times,
         truth=_load_truth(path / "truth.npz"),
         notes=notes,
-        **texts,
     )
     _check_overlap(session)
     return session
@@ -167,24 +126,16 @@ def load_session(path: Path) -> Session:
 
 def _read_json(file: Path) -> dict[str, Any]:
     try:
-        data = json.loads(file.read_text())
+        data = parse_json(file.read_bytes())
     except FileNotFoundError as e:
         raise SessionError(f"{file}: no such file; a session folder needs it") from e
-    except (OSError, ValueError, RecursionError) as e:
-        raise SessionError(f"{file}: cannot be read as JSON ({e})") from e
+    except OSError as e:
+        raise SessionError(f"{file}: cannot be read ({e.strerror})") from e
+    except ConfigError as e:
+        raise SessionError(f"{file}: {e}; copy the session again") from e
     if not isinstance(data, dict):
         raise SessionError(f"{file}: a JSON object is needed, found {type(data).__name__}")
     return data
-
-
-def _excitation(data: dict[str, Any]) -> Excitation:
-    low, high = data["band_hz"]
-    return make_excitation(
-        whole_number(data["sample_rate_hz"], "excitation.sample_rate_hz"),
-        (low, high),
-        float(data["period_s"]),
-        float(data["level_dbfs"]),
-    )
 
 
 def _load_array(

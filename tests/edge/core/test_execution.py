@@ -93,7 +93,7 @@ def valid() -> dict[str, object]:
     [
         ("", "not JSON"),
         ("{" * 100_000, "."),
-        ("[1]", "a table is needed"),
+        ("[1]", "a table of keys is needed"),
         ("\xff", "."),
         (json.dumps(valid() | {"format": "other"}), "choice.format"),
         (json.dumps(valid() | {"version": 2}), "choice.version"),

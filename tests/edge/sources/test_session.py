@@ -159,37 +159,46 @@ def edit_camera(folder: Path, **change: object) -> None:
     )
 
 
+def rewrite(folder: Path, old: str, new: str) -> None:
+    text = (folder / "session.json").read_text()
+    assert old in text
+    (folder / "session.json").write_text(text.replace(old, new))
+
+
 DAMAGES = {
     "no folder": (lambda f: shutil.rmtree(f), "no such folder"),
     "no session.json": (lambda f: (f / "session.json").unlink(), r"session\.json: no such file"),
-    "cut json": (lambda f: cut(f / "session.json", 0.5), r"session\.json: cannot be read as JSON"),
+    "cut json": (lambda f: cut(f / "session.json", 0.5), r"session\.json: not JSON"),
     "json list": (lambda f: (f / "session.json").write_text("[]"), "a JSON object is needed, found list"),
     "other version": (lambda f: edit(f, version=9), "version 9, but 'posekernel-session' version 1 is needed"),
-    "missing key": (lambda f: edit(f, mic_channels=None), r"session\.json: mic_channels is missing"),
-    "missing rig": (lambda f: edit(f, rig={}), r"session\.json: camera is missing"),
-    "bad type": (lambda f: edit(f, mic_channels=2), r"session\.json: a value has the wrong type"),
-    "not a number": (lambda f: edit(f, channels="many"), r"session\.json: channels: found 'many', but a whole number"),
-    "infinite channels": (lambda f: edit(f, channels=1e999), r"session\.json: channels: found inf, but a whole number"),
-    "infinite full scale": (lambda f: edit(f, full_scale=1e999), r"session\.json: full_scale: found inf, but a whole number"),
+    "missing key": (lambda f: edit(f, mic_channels=None), r"session\.json: mic_channels: missing, but needed"),
+    "missing rig": (lambda f: edit(f, rig={}), r"session\.json: rig.sample_rate_hz: missing, but needed"),
+    "bad type": (lambda f: edit(f, mic_channels=2), r"session\.json: mic_channels: found the number 2, but a list is needed"),
+    "not a number": (lambda f: edit(f, channels="many"), r"session\.json: channels: found the text 'many', but a whole number"),
+    "infinite channels": (lambda f: edit(f, channels=1e999), r"session\.json: not JSON \(Infinity in it\)"),
+    "infinite full scale": (lambda f: edit(f, full_scale=1e999), r"session\.json: not JSON \(Infinity in it\)"),
     "infinite rate": (
-        lambda f: edit_in(f, "excitation", sample_rate_hz=1e999), r"session\.json: excitation\.sample_rate_hz: found inf",
+        lambda f: edit_in(f, "excitation", sample_rate_hz=1e999), r"session\.json: not JSON \(Infinity in it\)",
     ),
-    "endless silence": (lambda f: edit(f, empty_until_s=1e300), r"empty_until_s is 1e\+300"),
-    "half a channel": (lambda f: edit(f, mic_channels=[0.5, 1]), r"mic_channels: found 0\.5, but a whole number"),
+    "a number too large": (
+        lambda f: rewrite(f, '"channels": 3', '"channels": 1e999'), r"session\.json: channels: found inf, but a finite number",
+    ),
+    "endless silence": (lambda f: edit(f, empty_until_s=1e300), r"empty_until_s: found 1e\+300, allowed: 0\.0 to"),
+    "half a channel": (lambda f: edit(f, mic_channels=[0.5, 1]), r"mic_channels\[0\]: found the number 0\.5, but a whole number"),
     "channel twice": (lambda f: edit(f, mic_channels=[1, 1]), "each channel can be used only once"),
     "reference is a microphone": (lambda f: edit(f, reference_channel=2), "each channel can be used only once"),
-    "infinite width": (lambda f: edit_camera(f, width=1e999), r"session\.json: rig\.camera\.width: found inf, but a whole"),
+    "infinite width": (lambda f: edit_camera(f, width=1e999), r"session\.json: not JSON \(Infinity in it\)"),
     "no focal length": (lambda f: edit_camera(f, fx=0), r"session\.json: rig\.camera\.fx: found 0\.0, but a finite number"),
-    "focal length NaN": (lambda f: edit_camera(f, fx=float("nan")), r"rig\.camera\.fx: found nan"),
-    "huge focal length": (lambda f: edit_camera(f, fx=10**400), r"session\.json: not a rig description"),
-    "huge pair": (lambda f: edit_in(f, "rig", pairs=[[0, 10**30]]), r"rig\.pairs: found 10+, but a whole number"),
-    "half a pair": (lambda f: edit_in(f, "rig", pairs=[[0, 0.5]]), r"rig\.pairs: found 0\.5, but a whole number"),
+    "focal length NaN": (lambda f: edit_camera(f, fx=float("nan")), r"session\.json: not JSON \(NaN in it\)"),
+    "huge focal length": (lambda f: edit_camera(f, fx=10**400), r"session\.json: rig\.camera\.fx: found 10+, allowed"),
+    "huge pair": (lambda f: edit_in(f, "rig", pairs=[[0, 10**30]]), r"rig\.pairs\[0\]\[1\]: found 10+, allowed: 0 to 2147483647"),
+    "half a pair": (lambda f: edit_in(f, "rig", pairs=[[0, 0.5]]), r"rig\.pairs\[0\]\[1\]: found the number 0\.5, but a whole number"),
     "other image size": (
         lambda f: edit_camera(f, width=48, height=64), r"frames\.mp4: images of 64 x 48 pixels, .* is for 48 x 64: put the cal",
     ),
     "rig of another rate": (lambda f: edit_in(f, "rig", sample_rate_hz=48000), "rig is for 48000 Hz .* 16000 Hz .* agree"),
     "rig of another band": (lambda f: edit_in(f, "rig", band_hz=[2000, 7000]), r"a band of \[2000\.0, 7000\.0\] Hz, .* agree"),
-    "bad source": (lambda f: edit(f, source="device"), '"simulated" or "recorded" is needed'),
+    "bad source": (lambda f: edit(f, source="device"), "source: found 'device', allowed: 'recorded', 'simulated'"),
     "channel beyond": (lambda f: edit(f, mic_channels=[0, 9]), "exceed 3 channels"),
     "microphone count": (lambda f: edit(f, mic_channels=[0]), "1 mic_channels, but the rig has 2 microphones"),
     "other channels": (lambda f: edit(f, channels=4), r"audio\.npy: holds int16 \(32000, 3\), but int16 \(any, 4\) is needed"),
