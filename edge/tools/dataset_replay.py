@@ -1,5 +1,5 @@
-"""Replays a dataset folder: pose kernels and 2D joints come ready-made, so only the lifter runs,
-sample by sample.
+"""Replays a dataset folder, sample by sample: it holds pose kernels and 2D joints, so that only the
+lifter runs.
 """
 
 from pathlib import Path
@@ -21,8 +21,9 @@ def is_dataset(path: Path) -> bool:
 
 
 def replay_dataset(path: Path, config: Config, console: Console) -> int:
-    """Lift every sample and print it with its error; damaged samples are named and counted. Returns
-    the number of poses.
+    """Lift every sample and print it with its error; damaged samples are named and counted.
+
+    Returns the number of poses. Raises ConfigError where there is no environment.
     """
     lift = GeometricLifter(config.lifter)
     poses, errors, skipped = 0, [], 0

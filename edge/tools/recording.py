@@ -1,4 +1,4 @@
-"""Records a real rig: raw sound and images, as `replay` and the training read them."""
+"""Records raw sound and images of a real rig into a session folder."""
 
 import logging
 import time
@@ -44,7 +44,8 @@ def record_session(path: Path, config: Config, seconds: float) -> Recorded:
     """
     if config.source.kind != "device":
         raise ConfigError(
-            f"source.kind: found {config.source.kind!r}, but only the sound and images of a device can be recorded"
+            f"source.kind: found {config.source.kind!r}, "
+            "but only the sound and images of a device can be recorded"
         )
     sensing = Sensing(config, control_file(config))
     if sensing.silent_because is not None:

@@ -1,5 +1,5 @@
-"""Whether this installation still computes good poses: the shipped session through the whole
-pipeline, against its truth.
+"""Whether this installation computes good poses: the shipped session through the whole pipeline,
+against its truth.
 """
 
 import threading
@@ -21,11 +21,10 @@ from edge.sensor.plan import make_plan
 from edge.sources.session.reader import DEMO_SESSION
 from edge.sources.session.truth import truth_error_m
 
-# a quarter more than the median of the models that ship: 12.4 cm with `volume`, 11.7 with `ray`
+# A quarter more than the median of the models that ship: 12.4 cm with `volume`, 11.7 with `ray`.
 MOST_ERROR_M = 0.16
-LEAST_SHARE = (
-    0.8  # poses of the frames that show somebody, and of these poses those that are scaled by sound
-)
+# Of the frames with a person those that give a pose; of the poses those that are scaled by sound.
+LEAST_SHARE = 0.8
 
 
 def shipped_poses(
@@ -33,7 +32,7 @@ def shipped_poses(
 ) -> tuple[list[PoseEstimate], int, float]:
     """Poses of the shipped session, how many frames show somebody, and the median error [m].
 
-    lifter: only its kind is used: what a site expects of its people says nothing of these.
+    lifter: only its kind is used; the other settings belong to a site.
     """
     source = SourceConfig("replay", str(DEMO_SESSION), realtime=False)
     plan = make_plan(
@@ -60,7 +59,10 @@ def self_test(keypoints: KeypointsConfig, lifter: LifterConfig) -> str:
     """Say how good the poses are. Raises ModelError where they are worse than a good release's."""
     poses, shown, error_m = shipped_poses(keypoints, lifter)
     by_sound = sum(p.pose.scale_source == "sound" for p in poses)
-    found = f"{len(poses)} poses in {shown} frames, {by_sound} scaled by sound, median error {100 * error_m:.1f} cm"
+    found = (
+        f"{len(poses)} poses in {shown} frames, {by_sound} scaled by sound, "
+        f"median error {100 * error_m:.1f} cm"
+    )
     if (
         len(poses) >= LEAST_SHARE * shown
         and by_sound >= LEAST_SHARE * len(poses)
@@ -68,6 +70,6 @@ def self_test(keypoints: KeypointsConfig, lifter: LifterConfig) -> str:
     ):
         return found
     raise ModelError(
-        f"{found}, but {LEAST_SHARE * shown:.0f} poses, {100 * LEAST_SHARE:.0f} % of them by sound, and at most "
-        f"{100 * MOST_ERROR_M:g} cm are needed; install another release"
+        f"{found}, but {LEAST_SHARE * shown:.0f} poses, {100 * LEAST_SHARE:.0f} % of them by "
+        f"sound, and at most {100 * MOST_ERROR_M:g} cm are needed; install another release"
     )

@@ -10,7 +10,7 @@ from edge.core.contracts import ChannelMap
 from edge.core.rig import Rig
 from edge.sound.excitation import make_excitation
 from edge.sources.session.writer import FULL_SCALE
-from edge.tools.calibration.sound_check import SoundResult, examine_sound
+from edge.tools.calibration.array_check import SoundResult, examine_sound
 from edge.tools.calibration.takes import SoundTake
 from export.acoustics.physical_optics import PeriodGrid
 from export.acoustics.random_room import random_room

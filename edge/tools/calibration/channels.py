@@ -9,17 +9,21 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.core.arrays import Array, Complex128Array
-from edge.tools.calibration.clock_drift import band_bins
+from edge.core.calibration_file import ResponsePart, Step
+from edge.core.contracts import ChannelMap
+from edge.tools.calibration.sample_clock import band_bins
 from edge.tools.calibration.takes import SoundTake
 
-# What is left of a loopback when a delayed copy of the excitation is taken out; a microphone beside
-# the loudspeaker keeps -24 dB.
+# A loopback is below this when a delayed copy of the excitation is subtracted; a microphone beside
+# the loudspeaker is at -24 dB.
 LOOPBACK_RESIDUAL_DB = -32.0
 # A microphone so far below the others is dead: its neighbours' crosstalk is all that it carries.
 DEAD_LEVEL_DB = -26.0
 DEAD_SNR_DB = 0.0
 CARRIED_SNR_DB = 10.0
 CARRIED_LEVEL_DB = -30.0
+SNR_LIMIT_DB = 15.0
+NEAR_ULTRASOUND_HZ = (17000.0, 21000.0)
 _UPSAMPLING = 8
 
 
@@ -59,6 +63,13 @@ class Channels:
             if best[1] > best[0]
             else (0.0, 0.0)
         )
+
+    @property
+    def response(self) -> ResponsePart:
+        """For the calibration file."""
+        bands = tuple((round(float(low), 1), round(float(high), 1)) for low, high in self.bands_hz)
+        levels = tuple(tuple(round(float(x), 1) for x in row) for row in self.response_db)
+        return ResponsePart(bands, levels)
 
 
 def examine_channels(take: SoundTake, mean: Complex128Array, noise: Array) -> Channels:
@@ -120,3 +131,76 @@ def _third_octaves(
             / (np.mean(noise[:, inside] ** 2, axis=1) + 1e-30)
         )
     return bands, response - response.mean(axis=1, keepdims=True), snr
+
+
+def judge_channels(channels: Channels, map: ChannelMap) -> list[Step]:
+    """Dead channels, levels, and which channel is the loopback."""
+    return [_judge_microphones(channels, map), _judge_loopback(channels, map)]
+
+
+def _judge_microphones(channels: Channels, map: ChannelMap) -> Step:
+    levels = ", ".join(f"{channels.level_db[c]:.0f}" for c in map.mics)
+    if channels.dead:
+        numbers = [map.mics[m] for m in channels.dead]
+        found = (
+            f"{numbered(numbers)} {'is' if len(numbers) == 1 else 'are'} dead "
+            f"(microphones' levels: {levels} dBFS)"
+        )
+        remedy = "check the cable, the firmware and audio.mic_channels"
+        return Step("channels", "fault", found, remedy, "dead")
+    weakest = min(float(channels.snr_db[c]) for c in map.mics)
+    found = (
+        f"all {len(map.mics)} microphones hear the loudspeaker "
+        f"({levels} dBFS, at least {weakest:.0f} dB over noise)"
+    )
+    if weakest < SNR_LIMIT_DB:
+        remedy = "turn the loudspeaker up, or calibrate when it is quieter"
+        return Step("channels", "warning", found, remedy)
+    return Step("channels", "ok", found)
+
+
+def _judge_loopback(channels: Channels, map: ChannelMap) -> Step:
+    found, configured = channels.loopback, map.reference
+    if configured is None and found is None:
+        text = "no channel is a loopback: the time of emission is unknown, only differences of"
+        return Step("reference", "ok", f"{text} distance are")
+    if configured is None:
+        text = f"channel {found} is a loopback that the configuration does not use"
+        remedy = f"set audio.reference_channel = {found}: then distances do not depend on"
+        return Step("reference", "warning", text, f"{remedy} the converters' delay")
+    residual_db = channels.residual_db[configured]
+    if found == configured or residual_db < LOOPBACK_RESIDUAL_DB:
+        text = f"channel {configured} is the loopback ({residual_db:.0f} dB of anything else)"
+        return Step("reference", "ok", text)
+    if found is None:
+        text = f"channel {configured} is no loopback: {residual_db:.0f} dB of it are not the"
+        remedy = "set audio.reference_channel = -1, or flash the firmware that has one"
+        return Step("reference", "fault", f"{text} excitation", remedy, "reference")
+    text = f"the loopback is channel {found}, not {configured}"
+    remedy = f"set audio.reference_channel = {found}"
+    return Step("reference", "fault", text, remedy, "reference")
+
+
+def judge_response(channels: Channels, measured_hz: tuple[float, float]) -> Step:
+    """What band the hardware carries, and whether near-ultrasound is in it."""
+    low, high = channels.carried_hz
+    from_hz, to_hz = measured_hz
+    if high == 0.0:
+        found = f"no third octave between {from_hz:.0f} and {to_hz:.0f} Hz is carried by every"
+        remedy = "turn the loudspeaker up, or see what covers the microphones"
+        return Step("response", "fault", f"{found} microphone", remedy, "response")
+    found = (
+        f"every microphone carries {low:.0f} to {high:.0f} Hz "
+        f"(measured {from_hz:.0f} to {to_hz:.0f} Hz)"
+    )
+    if high >= NEAR_ULTRASOUND_HZ[1]:
+        return Step("response", "ok", f"{found}: near-ultrasound is allowed")
+    why = "was not measured" if to_hz < NEAR_ULTRASOUND_HZ[1] else "is not carried"
+    return Step("response", "ok", f"{found}: near-ultrasound {why}, and such a band is refused")
+
+
+def numbered(channels: list[int]) -> str:
+    """As "channel 3" or "channels 1, 2 and 4"."""
+    if len(channels) == 1:
+        return f"channel {channels[0]}"
+    return "channels " + ", ".join(map(str, channels[:-1])) + f" and {channels[-1]}"

@@ -4,19 +4,14 @@ real device.
 
 import time
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from edge import __version__
 from edge.core.arrays import FloatArray
-from edge.core.calibration_file import FORMAT, Calibration, RigPart
 from edge.core.config import Config, make_rig
-from edge.core.config.geometry import Vector
 from edge.core.contracts import ChannelMap, SourceKind
 from edge.core.errors import ConfigError, DeviceError, EndOfStreamError, SessionError
 from edge.core.rig import Rig
@@ -32,10 +27,10 @@ _SILENCE_S = 5.0
 
 @dataclass(frozen=True, eq=False)
 class SoundTake:
-    """raw: (K, C, N) float32, full scale 1, one excitation-aligned period each. starts: (K,) first
-    sample of each period, counted by the capture clock; None where cuts moved unseen, as in a
-    recording of a device. rig: places as somebody measured them, camera frame; only its speakers
-    differ from take to take.
+    """One recording of all channels. raw: (K, C, N) float32, full scale 1, periods of N samples
+    that begin with the excitation. starts: (K,) first sample of each period, counted by the capture
+    clock; None where it is not known, as in a recorded session. rig: positions as measured by hand,
+    camera frame; only its speakers differ from take to take.
     """
 
     raw: FloatArray
@@ -48,8 +43,9 @@ class SoundTake:
 
 
 def take_from_session(path: Path) -> SoundTake:
-    """All good periods of a recorded session, the person-free part where it has one. Raises
-    SessionError.
+    """All good periods of a recorded session, or those of its empty part where it has one.
+
+    Raises SessionError.
     """
     session = load_session(path)
     return _take(session, _usable(session))
@@ -62,43 +58,44 @@ def _usable(session: Session) -> list[int]:
     chosen = empty if len(empty) >= LEAST_PERIODS else good
     if len(chosen) < LEAST_PERIODS:
         raise SessionError(
-            f"{session.path}: {len(chosen)} good periods, but {LEAST_PERIODS} are needed; record at least "
-            f"{LEAST_PERIODS * session.period_ns / 1e9 + 1:.0f} s"
+            f"{session.path}: {len(chosen)} good periods, but {LEAST_PERIODS} are needed; "
+            f"record at least {LEAST_PERIODS * session.period_ns / 1e9 + 1:.0f} s"
         )
     return chosen
 
 
 def _take(session: Session, periods: list[int]) -> SoundTake:
     n, rate = session.excitation.period_samples, session.excitation.sample_rate_hz
-    raw = np.stack([session.audio[k * n : (k + 1) * n].T for k in periods]).astype(
-        np.float32
-    ) / np.float32(32768)
-    # A device's periods are cut anew when they drift, and the times of a recording are too coarse
-    # to show by how much.
-    simulated = session.source == "simulated"
-    starts = (
-        np.round(session.audio_times_ns[periods] * (rate / 1e9)).astype(np.int64)
-        if simulated
-        else None
-    )
+    raw = np.stack([session.audio[k * n : (k + 1) * n].T for k in periods]).astype(np.float32)
+    starts = None
+    # A device cuts its periods anew when they drift; the times in its recording are too coarse to
+    # show by how much.
+    if session.source == "simulated":
+        starts = np.round(session.audio_times_ns[periods] * (rate / 1e9)).astype(np.int64)
     channel_map = ChannelMap(session.channels, session.mic_channels, session.reference_channel)
     return SoundTake(
-        raw, starts, session.rig, session.excitation, channel_map, session.source, session.path.name
+        raw / np.float32(32768),
+        starts,
+        session.rig,
+        session.excitation,
+        channel_map,
+        session.source,
+        session.path.name,
     )
 
 
 def take_from_device(
     config: Config, speaker_m: tuple[float, float, float] | None, seconds: float
 ) -> SoundTake:
-    """Play and record on the real device. speaker_m: where the loudspeaker stands now, None: as
-    configured.
+    """Play and record on the real device; all channels, also those that are not configured.
 
-    Every channel is kept, also those that the configuration does not use. Raises ConfigError or
+    speaker_m: where the loudspeaker stands now, None: as configured. Raises ConfigError or
     DeviceError.
     """
     if config.source.kind != "device":
         raise ConfigError(
-            f'source.kind: found {config.source.kind!r}, but only a "device" can be calibrated; or give --session'
+            f'source.kind: found {config.source.kind!r}, but only a "device" can be calibrated; '
+            "or give --session"
         )
     rig, x, audio = make_rig(config), config.excitation, config.audio
     if speaker_m is not None:
@@ -115,14 +112,15 @@ def take_from_device(
 def record_all(
     config: Config, excitation: Excitation, seconds: float
 ) -> tuple[FloatArray, npt.NDArray[np.int64]]:
-    """Good periods (K, C, N) of every capture channel and their first samples (K,). Raises
-    DeviceError.
+    """Good periods (K, C, N) of every capture channel and their first samples (K,).
+
+    Raises DeviceError.
     """
     audio, rig = config.audio, make_rig(config)
     everything = msgspec.structs.replace(
         audio, mic_channels=tuple(range(audio.channels)), reference_channel=-1
     )
-    # All channels in one place: periods are then cut on whichever hears the excitation best.
+    # With all channels in one place, periods are cut on the channel that hears best.
     centre = rig.mics.mean(axis=0)
     at_centre = np.tile(centre, (audio.channels, 1))
     pairs = np.stack([np.zeros(audio.channels, np.int64), np.arange(audio.channels)], axis=1)
@@ -156,26 +154,8 @@ def record_all(
     if len(periods) < LEAST_PERIODS:
         why = device.counters.last_error or last_fault or "no sound came"
         raise DeviceError(
-            f"{audio.capture}: {len(periods)} good periods in {seconds + _SILENCE_S:g} s ({why}), but {LEAST_PERIODS} are "
-            "needed; check cables, loudspeaker and level (posekernel doctor)"
+            f"{audio.capture}: {len(periods)} good periods in {seconds + _SILENCE_S:g} s ({why}), "
+            f"but {LEAST_PERIODS} are needed; "
+            "check cables, loudspeaker and level (posekernel doctor)"
         )
     return np.stack(periods), np.array(starts, np.int64)
-
-
-def new_calibration(take: SoundTake, device: str, array: str) -> Calibration:
-    """An empty one for the rig of a take, dated now."""
-    rig = RigPart(
-        sample_rate_hz=take.excitation.sample_rate_hz,
-        channels=take.map.channels,
-        mic_channels=take.map.mics,
-        reference_channel=-1 if take.map.reference is None else take.map.reference,
-        speakers_m=_vectors(take.rig.speakers),
-        mics_m=_vectors(take.rig.mics),
-        array=array,
-    )
-    created = datetime.now(UTC).isoformat(timespec="seconds")
-    return Calibration(FORMAT, created, __version__, take.source, device, rig)
-
-
-def _vectors(points: np.ndarray[Any, Any]) -> tuple[Vector, ...]:
-    return tuple((round(float(x), 5), round(float(y), 5), round(float(z), 5)) for x, y, z in points)

@@ -1,9 +1,9 @@
-"""One person walks about: height, tilt and roll of the camera from the ankles on the floor, and the
-scale from sound against it.
+"""One person walks about: height, tilt and roll of the camera, and the scale from sound.
 
-A walker's neck stays a constant length above the ankles, along the vertical. Where that holds for
-all places in the image, the image alone tells tilt, roll and the ratio of that length to the
-camera's height; a known length of either kind makes it metres.
+The neck of a person who walks stays at a constant height above the ankles, along the vertical. From
+all places in the image together follow tilt, roll and the ratio of that height to the camera's; one
+of the two heights, when it is known, gives metres. The distance by sound is then compared with that
+of the ankles on the floor.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from edge.core.pose import Keypoints, LiftedPose
 from edge.core.rig import Camera, Rig
 from edge.lifting.lifter import Lifter
 from edge.sound.pose_kernel import Kernels
-from edge.tools.calibration.board import tilt_and_roll
+from edge.tools.calibration.charuco import mounted, tilt_and_roll
 
 NECK, RIGHT_ANKLE, LEFT_ANKLE = 1, 11, 14
 ANKLE_M = 0.08  # of the ankle joint above the sole
@@ -33,9 +33,9 @@ SCALE_LIMIT, SPREAD_LIMIT = 0.06, 0.15
 
 @dataclass(frozen=True, eq=False)
 class Walked:
-    """Of the frames with both ankles and the neck in view: neck and the ankles' middle (K, 2) [px].
+    """Frames that show neck and both ankles. neck, ankles: (K, 2) [px], the middle of the ankles.
 
-    by_sound_m: (K,) the middle's distance from the camera, NaN where sound gave no scale.
+    by_sound_m: (K,) distance of that middle from the camera, NaN where sound gave no scale.
     """
 
     neck: Array
@@ -44,7 +44,7 @@ class Walked:
 
 
 class WatchedLifter:
-    """A lifter that remembers what it was given and what it made of it."""
+    """A lifter that keeps what it was given and its result."""
 
     def __init__(self, lifter: Lifter) -> None:
         self._lift = lifter
@@ -79,19 +79,18 @@ class WatchedLifter:
 def mounting_from_walk(
     walked: Walked, camera: Camera, person_m: float | None
 ) -> tuple[MountingPart | None, Step]:
-    """person_m: standing height of who walked, in shoes; None: camera.height_m was measured with a
-    tape and is kept.
+    """Height, tilt and roll; None where they cannot be told.
+
+    person_m: standing height of the person, in shoes; None: camera.height_m was measured and is
+    kept.
     """
     if person_m is None and camera.height_m is None:
-        return None, Step(
-            "mounting",
-            "open",
-            "neither the walker's nor the camera's height is known",
-            "give --person-height",
-        )
+        found = "neither the walker's nor the camera's height is known"
+        return None, Step("mounting", "open", found, "give --person-height")
     if len(walked.neck) < LEAST_POSES:
-        found = f"{len(walked.neck)} frames show one person from neck to ankles, but {LEAST_POSES} are needed"
-        return None, Step("mounting", "open", found, "walk about where the camera sees you whole")
+        found = f"{len(walked.neck)} frames show one person from neck to ankles"
+        remedy = "walk about where the camera sees you whole"
+        return None, Step("mounting", "open", f"{found}, but {LEAST_POSES} are needed", remedy)
     neck, feet = camera.rays(walked.neck), camera.rays(walked.ankles)
 
     def misfit(x: Array) -> Array:
@@ -112,70 +111,58 @@ def mounting_from_walk(
     below = np.maximum(-feet @ up, 1e-3)
     depth = feet[:, 2] / below
     measured = camera.height_m
-    height = (
-        float(measured or 0.0)
-        if person_m is None
-        else (NECK_SHARE * person_m - ANKLE_M) / ratio + ANKLE_M
-    )
+    if person_m is None:
+        height = float(measured or 0.0)
+    else:
+        height = (NECK_SHARE * person_m - ANKLE_M) / ratio + ANKLE_M
     tilt, roll = tilt_and_roll(up)
     part = MountingPart(round(height, 4), round(tilt, 3), round(roll, 3), round(error, 3), "walk")
-    text = f"camera {height:.2f} m above the floor, tilted {tilt:.1f} degrees down, rolled {roll:.1f} degrees ({error:.1f} px left)"
+    found = f"{mounted(height, tilt, roll)} ({error:.1f} px left)"
     if np.quantile(depth, 0.95) < LEAST_DEPTH_RATIO * np.quantile(depth, 0.05):
-        return None, Step(
-            "mounting",
-            "open",
-            f"{text}, but all at one distance",
-            "walk towards the camera and away from it, too",
-        )
+        remedy = "walk towards the camera and away from it, too"
+        return None, Step("mounting", "open", f"{found}, but all at one distance", remedy)
     if error > ERROR_LIMIT_PX:
         # Not written: a wrong height is worse than the configuration's.
-        remedy = "walk upright and slowly on the floor, feet in view; calibrate the intrinsics first (--board)"
-        return None, Step("mounting", "open", f"{text}: that is no walk on a floor", remedy)
-    if (
-        person_m is not None
-        and measured is not None
-        and abs(height / measured - 1.0) > HEIGHT_LIMIT
-    ):
-        text += f", but rig.camera.height_m is {measured:.2f} m"
-        return part, Step("mounting", "warning", text, "measure the camera's height again")
-    return part, Step("mounting", "ok", text)
+        remedy = "walk upright and slowly on the floor, feet in view; calibrate the intrinsics"
+        found = f"{found}: that is no walk on a floor"
+        return None, Step("mounting", "open", found, f"{remedy} first (--board)")
+    if person_m is not None and measured and abs(height / measured - 1.0) > HEIGHT_LIMIT:
+        found = f"{found}, but rig.camera.height_m is {measured:.2f} m"
+        return part, Step("mounting", "warning", found, "measure the camera's height again")
+    return part, Step("mounting", "ok", found)
 
 
 def check_scale(walked: Walked, camera: Camera) -> tuple[ScalePart | None, Step]:
-    """Distances by sound over distances by the ankles on the floor. camera: with its height and
-    tilt.
+    """Distances by sound over distances by the ankles on the floor.
+
+    camera: with its height and tilt.
     """
     if camera.height_m is None:
-        return None, Step(
-            "scale",
-            "open",
-            "the camera's height is not known",
-            "give --person-height, or measure rig.camera.height_m",
-        )
+        remedy = "give --person-height, or measure rig.camera.height_m"
+        return None, Step("scale", "open", "the camera's height is not known", remedy)
     rays = camera.rays(walked.ankles).reshape(-1, 3)
     below = -(rays @ camera.room_rotation[2])
     known = np.isfinite(walked.by_sound_m) & (below > 0.05)
     if known.sum() < LEAST_POSES:
-        found = f"sound gave the scale in {known.sum()} of {len(known)} frames, but {LEAST_POSES} are needed"
-        return None, Step(
-            "scale",
-            "open",
-            found,
-            "leave the room first so that it is learned, then walk; see the step room",
-        )
+        found = f"sound gave the scale in {known.sum()} of {len(known)} frames"
+        remedy = "leave the room first so that it is learned, then walk; see the step room"
+        return None, Step("scale", "open", f"{found}, but {LEAST_POSES} are needed", remedy)
     by_floor = np.linalg.norm(rays[known], axis=1) * (camera.height_m - ANKLE_M) / below[known]
     ratios = walked.by_sound_m[known] / by_floor
     low, middle, high = np.quantile(ratios, (0.16, 0.5, 0.84))
     part = ScalePart(round(float(middle), 4), round(float(high - low) / 2.0, 4), int(known.sum()))
     left_cm = 100.0 * float(np.median(np.abs(walked.by_sound_m[known] - by_floor)))
-    found = f"sound over floor contact {middle:.3f} +- {part.spread:.3f} in {part.poses} poses, {left_cm:.0f} cm apart in the median"
+    found = (
+        f"sound over floor contact {middle:.3f} +- {part.spread:.3f} in {part.poses} poses, "
+        f"{left_cm:.0f} cm apart in the median"
+    )
     if abs(middle - 1.0) > SCALE_LIMIT:
-        remedy = "one of them is wrong: see the steps delay and mounting, rig.speakers_m, rig.mics_m and rig.temperature_c"
+        remedy = "one of them is wrong: see the steps delay and mounting, rig.speakers_m,"
+        remedy += " rig.mics_m and rig.temperature_c"
         return part, Step("scale", "warning", found, remedy)
     if part.spread > SPREAD_LIMIT:
-        return part, Step(
-            "scale", "warning", found, "walk slowly, alone, with the whole body in view"
-        )
+        remedy = "walk slowly, alone, with the whole body in view"
+        return part, Step("scale", "warning", found, remedy)
     return part, Step("scale", "ok", found)
 
 

@@ -96,11 +96,11 @@ def run(args: argparse.Namespace) -> int:
 
     from edge.core.calibration_file import write_calibration
     from edge.core.config import load_config
-    from edge.tools.calibration.board import PRINT_DPI, Board
-    from edge.tools.calibration.flow import Wanted, calibrate
-    from edge.tools.calibration.steps import table
+    from edge.tools.calibration.charuco import PRINT_DPI, CharucoBoard
+    from edge.tools.calibration.flow import CalibrationRequest, calibrate
+    from edge.tools.outcome_table import outcome_table
 
-    board = Board(square_m=args.square_mm / 1000.0)
+    board = CharucoBoard(square_m=args.square_mm / 1000.0)
     if args.print_board is not None:
         board.save(args.print_board)
         print(
@@ -116,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(
             f"{out}: no file can be written there; give --out FILE in a folder that exists"
         )
-    wanted = Wanted(
+    request = CalibrationRequest(
         config=config,
         sessions=tuple(args.session),
         seconds=args.seconds,
@@ -127,12 +127,13 @@ def run(args: argparse.Namespace) -> int:
         pattern=board,
         out=out,
     )
-    done = calibrate(wanted, lambda text: print(text, file=sys.stderr))
+    done = calibrate(request, lambda text: print(text, file=sys.stderr))
     if args.json:
         told = {"source": done.source, "steps": msgspec.to_builtins(done.steps)}
         print(json.dumps(told, indent=1))
     else:
-        print(f"source: {done.source}\n{table(done.steps)}")
+        rows = [(s.outcome, s.name, s.found, s.remedy) for s in done.steps]
+        print(f"source: {done.source}\n{outcome_table(rows)}")
     if out is not None:
         write_calibration(out, done)
         print(f"{out}: written", file=sys.stderr)

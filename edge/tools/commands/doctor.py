@@ -24,8 +24,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def run(args: argparse.Namespace) -> int:
     """1 where a finding is an error, else 0."""
-    from edge.tools.doctor.finding import Finding, table
+    from edge.tools.doctor.finding import Finding
     from edge.tools.doctor.packages import packages, python
+    from edge.tools.outcome_table import outcome_table
 
     findings = [python(), *packages()]
     try:
@@ -35,5 +36,8 @@ def run(args: argparse.Namespace) -> int:
         findings.append(Finding("posekernel", "error", f"cannot be loaded: {e}", remedy))
     else:
         findings += examine(args.config, not args.no_hardware, args.self_test)
-    print(json.dumps([asdict(f) for f in findings], indent=1) if args.json else table(findings))
+    if args.json:
+        print(json.dumps([asdict(f) for f in findings], indent=1))
+    else:
+        print(outcome_table([(f.outcome, f.check, f.found, f.remedy) for f in findings]))
     return int(any(f.outcome == "error" for f in findings))

@@ -1,6 +1,6 @@
 """What a check found, and what it may look at."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -54,14 +54,3 @@ def attempt(check: str, work: Callable[[], str]) -> Finding:
             f"{type(e).__name__}: {e}",
             "this is a fault of a driver or of posekernel: report it",
         )
-
-
-def table(findings: Sequence[Finding]) -> str:
-    """The findings as aligned text; remedies on lines of their own."""
-    width = max(len(f.check) for f in findings)
-    lines = []
-    for f in findings:
-        lines.append(f"{f.outcome.upper():<8} {f.check:<{width}}  {f.found}")
-        if f.remedy:
-            lines.append(f"{'':<8} {'':<{width}}  -> {f.remedy}")
-    return "\n".join(lines)

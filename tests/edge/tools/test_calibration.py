@@ -30,9 +30,15 @@ from edge.sound.excitation import make_excitation
 from edge.sound.room.background import Background
 from edge.sources.session.reader import DEMO_SESSION
 from edge.tools.calibration import flow
-from edge.tools.calibration.board import Board, calibrate_intrinsics, mounting_from_board
-from edge.tools.calibration.empty_room import Watched, learn_room
-from edge.tools.calibration.takes import new_calibration, take_from_session
+from edge.tools.calibration.charuco import (
+    CharucoBoard,
+    calibrate_intrinsics,
+    mounting_from_board,
+)
+from edge.tools.calibration.flow import new_calibration
+from edge.tools.calibration.places import ask_place
+from edge.tools.calibration.room_residual import WatchedRoom, learn_room
+from edge.tools.calibration.takes import take_from_session
 from edge.tools.calibration.walk import WatchedLifter, check_scale, mounting_from_walk
 from edge.tools.doctor.checks import examine
 
@@ -59,7 +65,7 @@ def take():
 @pytest.fixture
 def calibration(take):
     return msgspec.structs.replace(
-        new_calibration(take, "hall", "respeaker-usb-v2"), sound=SOUND, mounting=MOUNTING
+        new_calibration(take, take.map, "hall", "respeaker-usb-v2"), sound=SOUND, mounting=MOUNTING
     )
 
 
@@ -236,13 +242,13 @@ def test_delay_and_gains_are_taken_out():
 
 
 CAMERA = Camera(640, 480, 520.0, 524.0, 326.0, 236.0, (-0.1, 0.03, 0.0, 0.0, 0.0), 1.3, 25.0, 2.0)
-BOARD = Board()
+BOARD = CharucoBoard()
 
 
 def photograph(turn, shift, board=BOARD, camera=CAMERA):
     """The printed board in the camera frame, through the lens: every pixel's ray meets the paper."""
     square = 60
-    paper = board.made().generateImage(
+    paper = board.opencv().generateImage(
         ((board.columns + 1) * square, (board.rows + 1) * square), marginSize=square // 2
     )
     v, u = np.mgrid[0 : camera.height, 0 : camera.width]
@@ -286,7 +292,7 @@ def test_mounting_from_the_board_on_the_floor():
     # Board axes on the floor: x right, y towards the camera, so that its z points down.
     rotation = CAMERA.room_rotation.T @ np.array([[1.0, 0, 0], [0, -1.0, 0], [0, 0, -1.0]])
     turn = cv2.Rodrigues(rotation)[0].ravel()
-    board = Board(square_m=0.1)
+    board = CharucoBoard(square_m=0.1)
     part, step = mounting_from_board(
         photograph(turn, CAMERA.from_room([-0.4, 1.8, 0.0]), board), board, CAMERA
     )
@@ -377,7 +383,7 @@ def hear_room(noise, person_from=None, periods=60):
         PeriodResponses(k, k * 10**8, (room + hiss()).astype(np.complex64)) for k in range(periods)
     ]
     person = np.arange(periods) >= (periods if person_from is None else person_from)
-    watched = Watched(heard, np.arange(periods) * 10**8, person)
+    watched = WatchedRoom(heard, np.arange(periods) * 10**8, person)
     return learn_room(watched, Background(rig, 16000.0, (2000.0, 7500.0), 640))
 
 
@@ -418,13 +424,13 @@ def test_what_is_missing_is_said_before_anything_is_recorded(
 def test_a_place_is_three_numbers_and_the_end_of_input_ends_the_asking(monkeypatch):
     answers = iter(["here", "0.6, nan, 0.1", "0.6, -0.05 0.1"])
     monkeypatch.setattr("builtins.input", lambda question: next(answers))
-    assert flow._ask_place(np.array([0.6, 0.0, 0.1])) == (0.6, -0.05, 0.1)
+    assert ask_place(np.array([0.6, 0.0, 0.1])) == (0.6, -0.05, 0.1)
 
     def closed(question):
         raise EOFError
 
     monkeypatch.setattr("builtins.input", closed)
-    assert flow._ask_place(np.array([0.6, 0.0, 0.1])) is None
+    assert ask_place(np.array([0.6, 0.0, 0.1])) is None
 
 
 def test_a_height_that_is_no_number_is_refused(capsys):

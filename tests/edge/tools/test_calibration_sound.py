@@ -10,8 +10,8 @@ from edge.__main__ import main
 from edge.core.calibration_file import load_calibration
 from edge.core.contracts import ChannelMap
 from edge.sources.session.writer import FULL_SCALE, SessionWriter
-from edge.tools.calibration.clock_drift import mean_spectra, measure_clock
-from edge.tools.calibration.sound_check import examine_sound
+from edge.tools.calibration.array_check import examine_sound
+from edge.tools.calibration.sample_clock import mean_spectra, measure_clock
 from edge.tools.calibration.takes import SoundTake, take_from_session
 from export.__main__ import main as export_main
 from export.studies.calibration_cases import (

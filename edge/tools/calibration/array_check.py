@@ -1,5 +1,5 @@
-"""The sound part of a calibration: takes of one or several loudspeaker places -> measurements and
-steps.
+"""The sound part of a calibration: takes of one or several places of the loudspeaker to
+measurements and steps.
 """
 
 from collections.abc import Sequence
@@ -8,24 +8,25 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.core.arrays import Array
-from edge.core.calibration_file import Step
+from edge.core.calibration_file import SoundPart, Step
 from edge.core.errors import ConfigError
 from edge.tools.calibration.array_geometry import Geometry, check_geometry
-from edge.tools.calibration.channels import Channels, examine_channels
-from edge.tools.calibration.clock_drift import ClockDrift, mean_spectra, measure_clock
-from edge.tools.calibration.direct_sound import DirectSound, align, direct_sound, own_delay
-from edge.tools.calibration.steps import LEVEL_LIMIT_DB, judge_channels, judge_clock, judge_geometry
+from edge.tools.calibration.channels import Channels, examine_channels, judge_channels
+from edge.tools.calibration.geometry_steps import judge_geometry
+from edge.tools.calibration.sample_clock import ClockDrift, judge_clock, mean_spectra, measure_clock
 from edge.tools.calibration.takes import SoundTake
+from edge.tools.calibration.time_of_flight import DirectSound, align, direct_sound, own_delay
 
 LEAST_MICS = 3
+LEVEL_LIMIT_DB = 6.0
 
 
 @dataclass(frozen=True, eq=False)
 class SoundResult:
-    """geometry: None where a microphone is dead or there are too few.
+    """What the takes show. geometry: None where a microphone is dead or there are too few.
 
     gain_db: (M,) of the microphones relative to their median. delay_s: from the loopback to the
-    air, 0 where unknown. own_delay_s: its part that the loudspeaker's own resonances explain.
+    air, 0 where unknown. own_delay_s: the part of it that the loudspeaker's own resonances explain.
     """
 
     clock: ClockDrift
@@ -38,20 +39,41 @@ class SoundResult:
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """What was found wrong, by name."""
+        """Names of the faults."""
         return tuple(s.fault for s in self.steps if s.fault)
 
     @property
     def next_sites_m(self) -> Array | None:
-        """Where the loudspeaker should go next to decide what is open (S, 3), best first; None when
-        all is decided.
+        """Places (S, 3) for the loudspeaker that decide what is open, best first; None when all is
+        decided.
         """
         return None if self.geometry is None else self.geometry.next_sites_m
 
+    def as_part(self, takes: Sequence[SoundTake]) -> SoundPart:
+        """For the calibration file; carried_hz and measured_hz are still unknown."""
+        g, mics = self.geometry, list(takes[0].map.mics)
+        return SoundPart(
+            drift_ppm=round(float(np.nan_to_num(self.clock.drift_ppm)), 3),
+            delay_s=round(self.delay_s, 8),
+            gain_db=_rounded(self.gain_db),
+            deviation_mm=() if g is None else _rounded(g.deviation_mm),
+            level_dbfs=_rounded(self.channels.level_db[mics]),
+            carried_hz=(0.0, 0.0),
+            measured_hz=(0.0, 0.0),
+            distance_mm=() if g is None else _rounded(1e3 * g.measured_m[0], 1),
+            profile_mm=() if g is None else _rounded(1e3 * g.profile_m[0], 1),
+            places=len(takes),
+        )
+
+
+def _rounded(values: Array, digits: int = 2) -> tuple[float, ...]:
+    return tuple(round(float(v), digits) for v in values)
+
 
 def examine_sound(takes: Sequence[SoundTake]) -> SoundResult:
-    """takes: one per place of the loudspeaker, the configured place first. Raises ConfigError where
-    they do not fit together.
+    """Measure and judge. takes: one per place of the loudspeaker, the configured place first.
+
+    Raises ConfigError where they do not fit together.
     """
     first = takes[0]
     if any(
@@ -70,20 +92,18 @@ def examine_sound(takes: Sequence[SoundTake]) -> SoundResult:
     channels = examine_channels(first, mean, noise)
     steps = [*judge_channels(channels, first.map), judge_clock(clock)]
     gain_db = np.zeros(len(first.map.mics))
+    unchecked = ""
     if channels.dead:
-        steps.append(
-            Step(
-                "places", "warning", "not checked: a channel is dead", "mend it and calibrate again"
-            )
-        )
+        unchecked, remedy = "a channel is dead", "mend it and calibrate again"
+    elif len(gain_db) < LEAST_MICS:
+        unchecked = f"order and places need {LEAST_MICS} microphones, the rig has {len(gain_db)}"
+        remedy = "measure them with a rule"
+    if unchecked:
+        steps.append(Step("places", "warning", f"not checked: {unchecked}", remedy))
         return SoundResult(clock, channels, None, gain_db, 0.0, 0.0, tuple(steps))
-    if len(gain_db) < LEAST_MICS:
-        found = f"not checked: order and places need {LEAST_MICS} microphones, the rig has {len(gain_db)}"
-        steps.append(Step("places", "warning", found, "measure them with a rule"))
-        return SoundResult(clock, channels, None, gain_db, 0.0, 0.0, tuple(steps))
-    reference = (
-        channels.loopback if first.map.reference is None or channels.loopback is not None else None
-    )
+    reference = None
+    if first.map.reference is None or channels.loopback is not None:
+        reference = channels.loopback
     heard: list[DirectSound] = []
     speakers: list[Array] = []
     powers: list[Array] = []
@@ -108,7 +128,7 @@ def examine_sound(takes: Sequence[SoundTake]) -> SoundResult:
 
 
 def _gains_db(heard: list[DirectSound], g: Geometry) -> Array:
-    """Level of each channel's direct sound, its distance taken out, relative to the median, mean
+    """Level of each channel's direct sound, corrected for distance, relative to the median; mean
     over the places.
     """
     channel_of = np.argsort(g.order)
@@ -124,13 +144,7 @@ def _judge_gains(gain_db: Array, mics: tuple[int, ...]) -> Step:
     table = ", ".join(f"{g:+.1f}" for g in gain_db)
     worst = int(np.argmax(np.abs(gain_db)))
     if abs(gain_db[worst]) > LEVEL_LIMIT_DB:
-        found = (
-            f"channel {mics[worst]} is {gain_db[worst]:+.1f} dB from the others (all: {table} dB)"
-        )
-        return Step(
-            "levels",
-            "warning",
-            found,
-            "see whether something covers that microphone; posekernel run evens it out",
-        )
+        found = f"channel {mics[worst]} is {gain_db[worst]:+.1f} dB from the others"
+        remedy = "see whether something covers that microphone; posekernel run evens it out"
+        return Step("levels", "warning", f"{found} (all: {table} dB)", remedy)
     return Step("levels", "ok", f"microphones alike: {table} dB")

@@ -1,5 +1,5 @@
-"""The empty room, learned only from periods while the camera saw nobody, and how well it can be
-taken out again.
+"""The empty room, learned only while the camera sees nobody, and what is left of it when it is
+subtracted.
 """
 
 import time
@@ -13,15 +13,15 @@ from edge.core.contracts import Source
 from edge.core.errors import EndOfStreamError
 from edge.sensor.pipeline import UNSEEN_S, PeriodResponses, Pipeline
 from edge.sound.room.background import FIRST_PERIODS, Background
-from edge.tools.calibration.steps import ROOM_LIMIT_DB
 
 LEAST_PERIODS = 2 * FIRST_PERIODS
+ROOM_LIMIT_DB = -15.0
 
 
 @dataclass(frozen=True, eq=False)
-class Watched:
-    """What a source gave: good periods, and when which frame (time of its exposure) showed
-    somebody.
+class WatchedRoom:
+    """What a source gave. heard: good periods. frame_times_ns: (F,) of the frames' exposures.
+    person: (F,) whether that frame shows a person.
     """
 
     heard: list[PeriodResponses]
@@ -29,7 +29,7 @@ class Watched:
     person: npt.NDArray[np.bool_]
 
 
-def watch(source: Source, pipeline: Pipeline, seconds: float) -> Watched:
+def watch(source: Source, pipeline: Pipeline, seconds: float) -> WatchedRoom:
     """Listen and look for `seconds`, or until a recording ends. Raises what the source raises."""
     heard: list[PeriodResponses] = []
     times: list[int] = []
@@ -52,46 +52,42 @@ def watch(source: Source, pipeline: Pipeline, seconds: float) -> Watched:
                 person.append(pipeline.see(frame).keypoints is not None)
         except EndOfStreamError:
             images = False
-    return Watched(heard, np.array(times, np.int64), np.array(person, bool))
+    return WatchedRoom(heard, np.array(times, np.int64), np.array(person, bool))
 
 
-def learn_room(watched: Watched, background: Background) -> tuple[RoomPart | None, Step]:
-    """Let the background learn the empty periods; how much is left of their second half when only
-    the first was learned.
+def learn_room(watched: WatchedRoom, background: Background) -> tuple[RoomPart | None, Step]:
+    """Let the background learn the first half of the empty periods, and measure what is left of the
+    second half.
     """
     empty = [h for h in watched.heard if _nobody(watched, h.middle_ns)]
     if len(empty) < LEAST_PERIODS:
-        found = f"the camera saw nobody during {len(empty)} periods of sound, but {LEAST_PERIODS} are needed"
-        return None, Step(
-            "room", "open", found, "leave the room for half a minute while it records"
-        )
+        found = f"the camera saw nobody during {len(empty)} periods of sound"
+        remedy = "leave the room for half a minute while it records"
+        return None, Step("room", "open", f"{found}, but {LEAST_PERIODS} are needed", remedy)
     half = len(empty) // 2
     left: list[float] = []
     for number, h in enumerate(empty):
-        # From the second half on as with somebody in view: nothing more is learned, only the drift
-        # is followed.
+        # The second half counts as with a person in view: only the drift is followed.
         kernels = background.step(h.responses, h.middle_ns, number >= half)
         if number >= half and kernels is not None:
             left.append(float(np.sum(np.abs(kernels) ** 2) / np.sum(np.abs(h.responses) ** 2)))
     if len(left) < half // 2:
-        found = f"{half - len(left)} of {half} periods do not look like the room that the first {half} showed"
-        return None, Step(
-            "room", "fault", found, "see what moves or sounds in the room, and record again", "room"
-        )
+        found = f"{half - len(left)} of {half} periods do not look like the room that the first"
+        remedy = "see what moves or sounds in the room, and record again"
+        return None, Step("room", "fault", f"{found} {half} showed", remedy, "room")
     left_db = 10.0 * float(np.log10(np.median(left) + 1e-30))
     part = RoomPart(left_db, len(empty))
-    found = f"the empty room is left at {left_db:.0f} dB when it is taken out (learned from {half} periods, nobody in view)"
+    found = (
+        f"the empty room is left at {left_db:.0f} dB when it is taken out "
+        f"(learned from {half} periods, nobody in view)"
+    )
     if left_db > ROOM_LIMIT_DB:
-        return part, Step(
-            "room",
-            "warning",
-            found,
-            "stop what moves or hums (fan, curtain, clock drift), and record again",
-        )
+        remedy = "stop what moves or hums (fan, curtain, clock drift), and record again"
+        return part, Step("room", "warning", found, remedy)
     return part, Step("room", "ok", found)
 
 
-def _nobody(watched: Watched, t_ns: int) -> bool:
+def _nobody(watched: WatchedRoom, t_ns: int) -> bool:
     """The camera looked within UNSEEN_S of t_ns, before and after, and saw nobody."""
     near = np.abs(watched.frame_times_ns - t_ns) <= UNSEEN_S * 1e9
     return bool(near.any() and not watched.person[near].any())

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.core.arrays import Array, Complex128Array
-from edge.tools.calibration.clock_drift import band_bins
+from edge.tools.calibration.sample_clock import band_bins
 from edge.tools.calibration.takes import SoundTake
 
 _UPSAMPLING = 8

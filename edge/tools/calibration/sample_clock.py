@@ -9,8 +9,11 @@ import numpy.typing as npt
 import scipy.fft
 
 from edge.core.arrays import Array, Complex128Array
+from edge.core.calibration_file import Step
 from edge.tools.calibration.takes import SoundTake
 
+# Some ppm are followed by cutting periods anew; 20 spoil the subtraction of the empty room.
+DRIFT_LIMIT_PPM = 5.0
 # The largest step from one period to the next that is looked for.
 _REACH_SAMPLES = 4.0
 _STEP_SAMPLES = 0.05
@@ -32,7 +35,7 @@ class ClockDrift:
 
 
 def band_bins(take: SoundTake) -> npt.NDArray[np.int64]:
-    """Numbers of the spectral lines that the excitation holds, at least a tenth of its strongest."""
+    """Bins (B,) in which the excitation has at least a tenth of its largest magnitude."""
     strength = np.abs(take.excitation.spectrum)
     return np.flatnonzero(strength > 0.1 * strength.max())
 
@@ -65,6 +68,18 @@ def measure_clock(take: SoundTake) -> ClockDrift:
     span = float(turns[joined].sum() * n)
     sigma = float(np.sqrt(2.0) * max(residual.std(), 1e-4) / span)
     return ClockDrift(1e6 * drift, 1e6 * sigma, np.concatenate([[0.0], np.cumsum(steps)]))
+
+
+def judge_clock(clock: ClockDrift) -> Step:
+    """Whether playback and capture share one clock."""
+    if not np.isfinite(clock.drift_ppm):
+        found = "the recording has too many pauses to tell"
+        return Step("clock", "open", found, "record again in one piece")
+    found = f"playback and capture differ by {clock.drift_ppm:.1f} +- {clock.sigma_ppm:.1f} ppm"
+    if abs(clock.drift_ppm) > max(DRIFT_LIMIT_PPM, 4.0 * clock.sigma_ppm):
+        remedy = "play through the array's own output: both must run on one clock"
+        return Step("clock", "fault", found, remedy, "clock")
+    return Step("clock", "ok", found)
 
 
 def mean_spectra(take: SoundTake, clock: ClockDrift) -> tuple[Complex128Array, Array]:
