@@ -1,5 +1,5 @@
-"""Many simulated sensors on one broker: what it carries, what it costs, what is lost. Each
-publishes as a real one does.
+"""Many simulated sensors on one broker: rate, load and losses. Each publishes as a real sensor
+does.
 """
 
 import multiprocessing
@@ -31,10 +31,10 @@ _SENT = re.compile(rb'"sent_ns":(\d+)')
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """offered: poses that the sensors had. sent: handed to their connections. received: at the
+    """offered: poses that the sensors made. sent: handed to their connections. received: by the
     subscriber. Events likewise.
 
-    broker_cpu, sensors_cpu: percent of one core. Latencies from handing over to the subscriber, ms.
+    broker_cpu, sensors_cpu: per cent of one core. Latencies are from publishing to the subscriber.
     """
 
     devices: int
@@ -93,16 +93,15 @@ def measure_load(folder: Path, *, devices: int, rate_hz: float, seconds: float) 
             _memory_mb(broker.pid),
         )
         try:
-            said = [results.get(timeout=_PATIENCE_S) for _ in sizes]
+            reports = [results.get(timeout=_PATIENCE_S) for _ in sizes]
             done.set()
             received, events_received, latencies_ms = results.get(timeout=_PATIENCE_S)
         except queue.Empty:
             raise BrokerError("a process of the measurement ended early; see its message") from None
         for process in (*sensors, watcher):
             process.join(10.0)
-    offered, sent, events, cpu_s, payload = (
-        sum(s[0] for s in said), sum(s[1] for s in said), sum(s[2] for s in said), sum(s[3] for s in said), said[0][4],
-    )  # fmt: skip
+    offered, sent, events, cpu_s = (sum(column) for column in list(zip(*reports, strict=True))[:4])
+    payload = reports[0][4]
     return Load(
         devices=devices,
         seconds=elapsed_s,
@@ -130,7 +129,9 @@ def _sense(
     stop: Event,
     results: Any,
 ) -> None:
-    """One process with `count` sensors; puts (offered, sent, events, CPU seconds, payload bytes)."""
+    """One process with `count` sensors; puts (offered, sent, events, CPU seconds, payload bytes)
+    into `results`.
+    """
     config = MqttConfig(host="127.0.0.1", port=port, discovery=False)
     publishers = [
         MqttPublisher(config, f"load{first + k}", source="simulated") for k in range(count)
@@ -167,11 +168,11 @@ def _sense(
 
 
 def _watch(port: int, watching: Event, done: Event, results: Any) -> None:
-    """The one subscriber to everything; puts (poses, events, latencies in ms)."""
+    """The subscriber to everything; puts (poses, events, latencies in ms) into `results`."""
     latencies: list[float] = []
     events: set[tuple[str, bytes]] = set()
 
-    def hear(_client: Any, _data: Any, m: paho.MQTTMessage) -> None:
+    def receive(_client: Any, _data: Any, m: paho.MQTTMessage) -> None:
         if m.topic.endswith("/pose"):
             sent = _SENT.search(m.payload)
             assert sent is not None
@@ -181,7 +182,7 @@ def _watch(port: int, watching: Event, done: Event, results: Any) -> None:
 
     client = paho.Client(CallbackAPIVersion.VERSION2)
     client.on_subscribe = lambda *_: watching.set()
-    client.on_message = hear
+    client.on_message = receive
     client.connect("127.0.0.1", port)
     client.subscribe([("posekernel/+/pose", 0), ("posekernel/+/event", 1)])
     client.loop_start()

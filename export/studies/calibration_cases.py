@@ -1,4 +1,4 @@
-"""Simulated arrays with faults put in, and what calibration makes of them."""
+"""Simulated arrays with faults, and what calibration finds in them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -34,13 +34,11 @@ WALL_M = 0.1
 
 @dataclass(frozen=True, eq=False)
 class CaseOutcome:
-    """What calibration made of a case.
+    """What calibration found in a case.
 
-    named: every fault that it told, in its order. blamed: whether it named the right channels.
-    open: it could not decide.
-
-    places: of the loudspeaker, as many as calibration asked for. error: of the measured quantity,
-    in the fault's unit (mm, ppm, cm), NaN where there is none.
+    named: every fault that it reported, in order. blamed: it named the right channels. open: it
+    could not decide. places: of the loudspeaker, as many as calibration asked for. error: of the
+    measured quantity, in the fault's unit (mm, ppm, cm), NaN where there is none.
     """
 
     number: int
@@ -54,7 +52,7 @@ class CaseOutcome:
 
     @property
     def right(self) -> bool:
-        """The fault, its channels, and nothing else."""
+        """Whether the fault, its channels and nothing else were named."""
         return (
             self.named == (() if self.fault == NONE else (self.fault,))
             and self.blamed
@@ -64,11 +62,9 @@ class CaseOutcome:
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A rig in a room, with at most one fault. fault: one of FAULTS or NONE. mics: those swapped,
-    or the one dead or off.
-
-    shift_m: (M, 3) where the microphones really are, less the rig's truth. delay_s: of the
-    loudspeaker.
+    """A rig in a room, with at most one fault. fault: one of FAULTS or NONE. mics: the swapped
+    ones, or the dead or misplaced one. shift_m: (M, 3) of the microphones from the rig's positions.
+    delay_s: of the loudspeaker.
     """
 
     number: int
@@ -90,7 +86,7 @@ def make_case(seed: int, number: int, fault: str, family: str) -> Case:
     while fault == "delay" and rig.layout.reference_channel is None:
         rig = sample_rig(rng, camera, family)
     true = rig.true
-    # The engineer must be able to walk around the array with the loudspeaker.
+    # There must be space to carry the loudspeaker around the array.
     around = true.mics.mean(axis=0) + ROOM_TO_MOVE_M * np.array(
         [[1, 0, 0], [-1, 0, 0], [0, 0, 1], [0, 0, -1]]
     )
@@ -123,7 +119,7 @@ def make_case(seed: int, number: int, fault: str, family: str) -> Case:
 
 
 def calibrate_case(case: Case) -> CaseOutcome:
-    """Record, and move the loudspeaker for as long as calibration asks for it."""
+    """Record and calibrate, moving the loudspeaker while calibration asks for it."""
     takes = [record(case, None)]
     result = examine_sound(takes)
     while result.next_sites_m is not None and len(takes) < MOST_PLACES:
@@ -184,7 +180,7 @@ def _electronics(rng: Rng, rig: SimulatedRig, fault: str, delay_s: float) -> Ele
 
 
 def record(case: Case, sites_m: Array | None) -> SoundTake:
-    """What the array records. sites_m: (S, 3) where the loudspeaker is told to go, best first;
+    """A recording of the array. sites_m: (S, 3) proposed places of the loudspeaker, best first;
     None: its own place.
     """
     rig, x, rng = case.rig, case.rig.excitation, case.rng
@@ -238,7 +234,7 @@ def record(case: Case, sites_m: Array | None) -> SoundTake:
 
 
 def _reachable(room: Room, sites_m: Array) -> Array:
-    """The first of the asked places (S, 3) that no wall, floor or ceiling is in the way of."""
+    """The first of the proposed places (S, 3) inside the room."""
     inside = room.place(sites_m)
     free = ((inside > WALL_M) & (inside < room.size_m - WALL_M)).all(axis=1)
     return np.asarray(sites_m[int(np.argmax(free))])

@@ -1,10 +1,10 @@
 """Fits the 2D detector's error model to BlazePose's real errors on a calibrated video with
 reference joints.
 
-Every frame is shown as it is, cut off below or beside, and with something painted before the
-person, so that the errors of joints outside the image and of covered ones are real errors, too. The
-reference is triangulated from four views by a larger network of the same family: errors that all
-views share do not show.
+Every frame is used as it is, cropped, and with an occluder painted over a part of the person, so
+that errors of joints outside the image and of occluded joints are measured, too. The reference is
+triangulated from four views by a larger network of the same family: errors common to all views do
+not show.
 """
 
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ from export.simulate.detector_errors import (
 )
 
 REFERENCE_STEP = 2
-# What is shown: (which axis is cut, share of the person that stays, cut or covered).
+# Versions of a frame: axis that is cut, share of the person that remains, painted over or not.
 VIEWS = (
     (None, 1.0, False),
     (1, 0.55, False),
@@ -47,13 +47,13 @@ VIEWS = (
     (1, 0.75, True),
     (0, 0.65, True),
 )
-COVERED_SHARE = 0.15  # assumed: nothing in the video stands before the person
+COVERED_SHARE = 0.15  # assumed: nothing in the video occludes the person
 SWAP_SIDE = 0.05  # assumed: nobody in the video is seen exactly from the side
-SWAP_MARGIN = 0.6  # the other naming must leave less than this of the error
+SWAP_MARGIN = 0.6  # swapped sides must leave less than this of the error
 # a person whose free joints err by more than this in the median was not found: the sensor says so,
 # nothing is lifted
 FAILED = 0.1
-LEAST = 40  # errors needed to fit a joint on its own
+LEAST = 40  # errors needed to fit a joint by itself
 
 
 def observations(video: Path, models: Path) -> Iterator[tuple[int, Array, Array, Array, Camera]]:
@@ -83,17 +83,21 @@ def observations(video: Path, models: Path) -> Iterator[tuple[int, Array, Array,
             for index, image in enumerate(
                 read_frames(video / f"{calibrated.serial}.mp4", REFERENCE_STEP)
             ):
-                shown, size = _shown(image, true[min(index, len(true) - 1)], axis, share, painted)
-                seen = detect(shown)
+                changed, size = _version(
+                    image, true[min(index, len(true) - 1)], axis, share, painted
+                )
+                seen = detect(changed)
                 if seen is not None and index < len(true):
                     cut = Camera(*size, camera.fx, camera.fy, camera.cx, camera.cy)
                     yield view, seen.pixels, true[index], joints[index], cut
 
 
-def _shown(
+def _version(
     image: Image, true: Array, axis: int | None, share: float, painted: bool
 ) -> tuple[Image, tuple[int, int]]:
-    """The image cut off, or painted grey, beyond a share of the person; and its width and height."""
+    """The image cropped, or painted grey, beyond a share of the person; and its width and
+    height.
+    """
     height, width = image.shape[:2]
     if axis is None:
         return image, (width, height)
@@ -108,7 +112,7 @@ def _shown(
 
 
 def fit_detector(video: Path, models: Path) -> tuple[DetectorModel, dict[str, int]]:
-    """The model, and how many errors of each group it rests on. Raises SessionError."""
+    """The model, and the number of errors of each group. Raises SessionError."""
     errors: list[Array] = []
     groups: list[npt.NDArray[np.int64]] = []
     confidences: list[Array] = []
@@ -177,15 +181,15 @@ def _fit(
             own = np.concatenate([residual[at, j] for at, j in both])
             own = own[np.isfinite(own).all(axis=1)]
             scale[g, joint] = _spread(own) if len(own) >= LEAST else common
-            sure = np.concatenate([confidences[at, j] for at, j in both])
-            sure = (
-                sure
-                if len(sure) >= LEAST
+            known = np.concatenate([confidences[at, j] for at, j in both])
+            known = (
+                known
+                if len(known) >= LEAST
                 else confidences[:, [j for j in range(JOINTS) if j not in NEVER_SEEN]][
                     groups[:, [j for j in range(JOINTS) if j not in NEVER_SEEN]] == g
                 ]
             )
-            curves[g, joint] = np.quantile(sure, QUANTILES)
+            curves[g, joint] = np.quantile(known, QUANTILES)
         where = groups == g
         standard = residual / np.maximum(scale[g], 1e-6)[None, :, None]
         standard = standard[where]
@@ -210,7 +214,7 @@ def _fit(
 
 
 def _spread(errors: Array) -> float:
-    """Robust standard deviation of one component of errors (K, 2) around 0."""
+    """Robust standard deviation of the components of errors (K, 2) around 0."""
     return float(np.median(np.abs(errors)) / stats.norm.ppf(0.75))
 
 
@@ -226,8 +230,8 @@ def _freedom(standard: Array) -> float:
 
 
 def _correlation(residual: Array, groups: npt.NDArray[np.int64]) -> Array:
-    """Correlation (25, 25) of freely seen joints' errors by Kendall's tau, which tails do not move;
-    both components pooled.
+    """Correlation (25, 25) of the errors of free joints, from Kendall's tau, which is robust to
+    tails; mean of both components.
     """
     out = np.eye(JOINTS)
     known = [j for j in range(JOINTS) if j not in NEVER_SEEN]
@@ -255,9 +259,7 @@ def _correlation(residual: Array, groups: npt.NDArray[np.int64]) -> Array:
 def _trust(
     residual: Array, groups: npt.NDArray[np.int64], confidences: Array, scale: Array
 ) -> float:
-    """Minus the rank correlation of confidence and error of each joint that is not hidden,
-    averaged.
-    """
+    """Minus the rank correlation of confidence and error, mean over the joints in view."""
     found = []
     for g in (NEAR, FAR):
         for j in range(JOINTS):

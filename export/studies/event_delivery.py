@@ -1,5 +1,5 @@
-"""Does every event arrive? A real broker and a publishing process are killed over and over; a
-subscriber compares.
+"""Whether every event arrives while a real broker and the publishing process are killed again and
+again.
 """
 
 import json
@@ -28,10 +28,10 @@ _PATIENCE_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of it. accepted: events that publish_event took. received: different ones that
-    arrived. missing: accepted, but never arrived. gaps: sequences left out between the first and
-    the last. disorder: first arrivals below an earlier one. resume_s: from the broker's listening
-    again to the first pose at the subscriber.
+    """The result. accepted: events that publish_event accepted. received: different ones that
+    arrived. missing: accepted, but never arrived. gaps: missing sequence numbers between the first
+    and the last. disorder: first arrivals after one with a higher number. resume_s: from when the
+    broker listens again to the first pose at the subscriber.
     """
 
     seconds: float
@@ -48,8 +48,8 @@ class Outcome:
 
 
 class KillableBroker:
-    """A mosquitto of our own; durable: it saves each change, so that a session and what waits in it
-    outlive a SIGKILL.
+    """A mosquitto that can be killed. durable: it saves each change, so that sessions and their
+    queues survive.
     """
 
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
@@ -110,15 +110,15 @@ class KillableBroker:
         return self._process.pid
 
     def kill(self) -> None:
-        """SIGKILL, as a power cut."""
+        """Send SIGKILL."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
 
 
 class Receiver:
-    """A subscriber with a persistent session. sequences: of the events, in the order of arrival,
-    duplicates included.
+    """A subscriber with a persistent session. sequences: numbers of the events in order of arrival,
+    with duplicates.
     """
 
     def __init__(self, port: int) -> None:
@@ -130,7 +130,7 @@ class Receiver:
         client.on_connect = lambda c, *_: c.subscribe(
             [(f"posekernel/{DEVICE}/event", 1), (f"posekernel/{DEVICE}/pose", 0)]
         )
-        client.on_message = self._hear
+        client.on_message = self._receive
         client.reconnect_delay_set(0.05, 0.1)  # type: ignore[arg-type]  # paho sleeps for whatever it gets
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho annotates only parts
         properties.SessionExpiryInterval = 3600
@@ -138,11 +138,11 @@ class Receiver:
         client.loop_start()
 
     def close(self) -> None:
-        """Leave."""
+        """Disconnect."""
         self.client.disconnect()
         self.client.loop_stop()
 
-    def _hear(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
+    def _receive(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
         if message.topic.endswith("/event"):
             self.sequences.append(int(json.loads(message.payload)["sequence"]))
         else:
@@ -150,7 +150,7 @@ class Receiver:
 
 
 class Device:
-    """The publishing process, which finds its outbox again after each kill."""
+    """The publishing process; its outbox is on disk."""
 
     def __init__(self, folder: Path, port: int, events_per_s: float) -> None:
         self._journal = folder / "journal"
@@ -175,7 +175,7 @@ class Device:
             self._process.wait()
 
     def accepted(self) -> list[int]:
-        """Sequences of all events that were taken so far."""
+        """Sequence numbers of all events accepted so far."""
         # A kill may leave half a line: that event is not counted as accepted.
         text = self._journal.read_text() if self._journal.exists() else ""
         return [int(line) for line in text[: text.rfind("\n") + 1].split()]
@@ -191,9 +191,9 @@ def measure(
     seed: int = 1,
 ) -> Outcome:
     """Kill the broker `kills` times and the device `restarts` times within `seconds`, then wait
-    until all has arrived.
+    until all events have arrived.
 
-    The times are random, the broker stays away for 0.05 to 1.5 s. Raises BrokerError.
+    The times are random; the broker stays away for 0.05 to 1.5 s. Raises BrokerError.
     """
     rng = random.Random(seed)
     spacing = seconds / (kills + 1)

@@ -1,8 +1,7 @@
-"""The delivering half of a sensor, to be killed: `python -m export.studies.event_publisher PORT
+"""Publishes events and poses until it is killed: `python -m export.studies.event_publisher PORT
 OUTBOX JOURNAL EVENTS_PER_S`.
 
-It publishes events and poses until it is ended. Each event that was accepted gets a line in the
-journal: its sequence.
+The sequence number of each accepted event is a line of the journal.
 """
 
 import sys

@@ -1,6 +1,4 @@
-"""How well falls are told from everything else: acted takes through the sensor's own tracking,
-activity and events, counted.
-"""
+"""How often falls are detected: acted takes through the sensor's tracking and events."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -22,15 +20,13 @@ from export.studies.lifter_errors import LifterErrors
 IN_TIME_S = 2.0
 EXPECTED = tuple(
     n for n in NEGATIVES if "floor" not in n
-)  # what must raise nothing; the others are reported beside it
+)  # must give no event; the others are reported separately
 
 
 @dataclass(eq=False)
 class FallOutcome:
-    """What the sensor made of one take. falls, cleared: times [s] of these events.
-
-    postures: poses by acted and told posture. errors_m, rooted_m: MPJPE of each pose given, and
-    that after root alignment.
+    """The sensor's events in one take. falls, cleared: their times [s]. postures: poses by acted
+    and reported posture. errors_m, rooted_m: MPJPE of each pose, and after root alignment.
     """
 
     take: ActedTake
@@ -47,13 +43,13 @@ class FallOutcome:
 
     @property
     def fall_s(self) -> float:
-        """When the person has ended on the floor."""
+        """End of the fall [s]."""
         return self.take.falls[0] / RATE_HZ
 
     @property
     def delay_s(self) -> float | None:
-        """From then to the first fall event; negative where it came before the very end, None where
-        it never came.
+        """From the end of the fall to the first fall event [s]; negative where it came earlier,
+        None where it never came.
         """
         return (
             self.falls[0] - self.fall_s
@@ -63,12 +59,12 @@ class FallOutcome:
 
 
 def sense(take: ActedTake, rng: np.random.Generator) -> FallOutcome:
-    """The take as a sensor with a random place and calibration tells it."""
+    """Run the take through a sensor with a random place and calibration."""
     height, tilt = rng.uniform(1.0, 2.2), 0.0
     tilt = float(np.degrees(np.arctan2(height - 0.8, 3.0)) + rng.normal(0.0, 2.0))
     camera = Camera(640, 480, 380.0, 380.0, 320.0, 240.0, height_m=height, tilt_deg=tilt)
     errors = LifterErrors(camera, rng, hidden_legs=bool(rng.random() < 0.15))
-    track, recognise, told, now = (
+    track, recognise, outcome, now = (
         Tracker(TrackConfig()),
         ActivityTracker(),
         FallOutcome(take),
@@ -77,7 +73,8 @@ def sense(take: ActedTake, rng: np.random.Generator) -> FallOutcome:
 
     def note(message: Message) -> None:
         if message["kind"] in ("fall", "fall_cleared"):
-            (told.falls if message["kind"] == "fall" else told.cleared).append(now[0])
+            times = outcome.falls if message["kind"] == "fall" else outcome.cleared
+            times.append(now[0])
 
     events = EventKeeper("acted", "simulated", note, clock=lambda: now[0])
     for k, (joints, posture) in enumerate(zip(take.joints, take.postures, strict=True)):
@@ -86,26 +83,26 @@ def sense(take: ActedTake, rng: np.random.Generator) -> FallOutcome:
         pose = errors(joints, 1.0 / RATE_HZ, lying)
         if pose is not None:
             true = camera.from_room(joints[:15])
-            told.errors_m.append(float(np.linalg.norm(pose.joints - true, axis=1).mean()))
-            told.rooted_m.append(
+            outcome.errors_m.append(float(np.linalg.norm(pose.joints - true, axis=1).mean()))
+            outcome.rooted_m.append(
                 float(np.linalg.norm(pose.joints - pose.joints[8] - true + true[8], axis=1).mean())
             )
             smoothed = track(pose, t_ns)
             room = errors.believed.to_room(smoothed.joints)
             activity = recognise(smoothed, room, t_ns)
-            told.postures[(posture, activity.posture)] += 1
+            outcome.postures[(posture, activity.posture)] += 1
             events.pose(
                 PoseEstimate(
                     k + 1, k, t_ns, t_ns, smoothed, room, 1, None, 0.0, "simulated", activity
                 )
             )
         events.tick()
-    return told
+    return outcome
 
 
 def act_all(seed: int, falls_each: int, minutes: float) -> Iterator[FallOutcome]:
-    """falls_each falls of every kind, then at least `minutes` of the EXPECTED negatives in all,
-    evenly, and the others alike.
+    """`falls_each` falls of every kind, then at least `minutes` of the EXPECTED negatives in all,
+    and the others as long as one of these.
     """
     for k, kind in enumerate(FALLS):
         for n in range(falls_each):
@@ -115,22 +112,22 @@ def act_all(seed: int, falls_each: int, minutes: float) -> Iterator[FallOutcome]
         seconds, n = 0.0, 0
         while seconds < 60.0 * minutes / len(EXPECTED):
             rng = np.random.default_rng([seed, 100 + k, n])
-            told = sense(negative_take(kind, rng), rng)
-            seconds, n = seconds + told.seconds, n + 1
-            yield told
+            outcome = sense(negative_take(kind, rng), rng)
+            seconds, n = seconds + outcome.seconds, n + 1
+            yield outcome
 
 
-def fall_table(told: list[FallOutcome]) -> str:
-    """Falls by kind as a Markdown table: told within IN_TIME_S, later, missed, told twice, told
-    before, and the delay.
+def fall_table(outcomes: list[FallOutcome]) -> str:
+    """Falls by kind as a Markdown table: reported within IN_TIME_S, later or never, more than once,
+    and the delay.
     """
     lines = [
-        "| fall | acted | told in time | late | missed | more than once | delay, median (most) "
-        "| told as over |",
+        "| fall | acted | in time | late | missed | more than once | delay, median (most) "
+        "| reported as over |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for kind in [*FALLS, "all"]:
-        rows = [t for t in told if t.take.falls and kind in (t.take.name, "all")]
+        rows = [t for t in outcomes if t.take.falls and kind in (t.take.name, "all")]
         delays = [d for t in rows if (d := t.delay_s) is not None]
         in_time = sum(d <= IN_TIME_S for d in delays)
         middle = f"{np.median(delays):.1f} ({max(delays):.1f}) s" if delays else "-"
@@ -143,8 +140,8 @@ def fall_table(told: list[FallOutcome]) -> str:
     return "\n".join(lines)
 
 
-def negative_table(told: list[FallOutcome]) -> str:
-    """What is no fall, by kind, as a Markdown table: minutes, takes and false events."""
+def negative_table(outcomes: list[FallOutcome]) -> str:
+    """The negatives by kind as a Markdown table: takes, minutes and false events."""
     lines = ["| no fall | takes | minutes | fall events |", "|---|---|---|---|"]
     groups = {
         **{k: (k,) for k in EXPECTED},
@@ -152,7 +149,7 @@ def negative_table(told: list[FallOutcome]) -> str:
         **{k: (k,) for k in NEGATIVES if k not in EXPECTED},
     }
     for name, kinds in groups.items():
-        rows = [t for t in told if t.take.name in kinds]
+        rows = [t for t in outcomes if t.take.name in kinds]
         minutes = sum(t.seconds for t in rows) / 60.0
         lines.append(
             f"| {name} | {len(rows)} | {minutes:.1f} | {sum(len(t.falls) for t in rows)} |"
@@ -160,14 +157,17 @@ def negative_table(told: list[FallOutcome]) -> str:
     return "\n".join(lines)
 
 
-def confusion_table(told: list[FallOutcome]) -> str:
-    """Takes with and without a fall against takes in which the sensor told one in time, and not."""
-    falls, others = [t for t in told if t.take.falls], [t for t in told if t.take.name in EXPECTED]
+def confusion_table(outcomes: list[FallOutcome]) -> str:
+    """Takes with and without a fall against takes with an event in time, as a Markdown table."""
+    falls, others = (
+        [t for t in outcomes if t.take.falls],
+        [t for t in outcomes if t.take.name in EXPECTED],
+    )
     right = sum(t.delay_s is not None and t.delay_s <= IN_TIME_S for t in falls)
     false = sum(bool(t.falls) for t in others)
     return "\n".join(
         [
-            "| takes | fall told within 2 s | not told within 2 s |",
+            "| takes | fall reported within 2 s | not within 2 s |",
             "|---|---|---|",
             f"| {len(falls)} with a fall | {right} | {len(falls) - right} |",
             f"| {len(others)} without | {false} | {len(others) - false} |",
@@ -175,11 +175,11 @@ def confusion_table(told: list[FallOutcome]) -> str:
     )
 
 
-def posture_table(told: list[FallOutcome]) -> str:
-    """Acted posture (rows) against the told one (columns), per cent of poses; the moments in
-    between are left out.
+def posture_table(outcomes: list[FallOutcome]) -> str:
+    """Acted posture (rows) against the reported one (columns) in per cent of poses, without
+    transitions.
     """
-    total: Counter[tuple[Posture, Posture]] = sum((t.postures for t in told), Counter())
+    total: Counter[tuple[Posture, Posture]] = sum((t.postures for t in outcomes), Counter())
     lines = ["| acted | poses | " + " | ".join(POSTURES) + " |", "|---" * (len(POSTURES) + 2) + "|"]
     for acted in POSTURES[:-1]:
         row = [total[(acted, said)] for said in POSTURES]
@@ -188,44 +188,50 @@ def posture_table(told: list[FallOutcome]) -> str:
     return "\n".join(lines)
 
 
-def fall_report(told: list[FallOutcome], command: str) -> str:
-    """The whole report as Markdown; command: what made it."""
+def fall_report(outcomes: list[FallOutcome], command: str) -> str:
+    """The report as Markdown. command: that made it."""
     errors, rooted = (
-        100.0 * np.concatenate([getattr(t, name) for t in told])
+        100.0 * np.concatenate([getattr(t, name) for t in outcomes])
         for name in ("errors_m", "rooted_m")
     )
-    minutes = sum(t.seconds for t in told if t.take.name in EXPECTED) / 60.0
-    return f"""# Falls, acted out
+    minutes = sum(t.seconds for t in outcomes if t.take.name in EXPECTED) / 60.0
+    return f"""\
+# Falls, acted out
 
-Simulated people of 1.1 to 2.0 m fall, and do {minutes:.0f} minutes of what is easily taken for a fall; each take has a person, a
-camera (1.0 to 2.2 m high, its calibration off by 1 degree and 2 cm) and errors of its own. The joints get errors as large as an
-earlier `ray` network's (9.4 cm median in the field), correlated between joints and in time, larger for whoever lies: here
+Simulated people of 1.1 to 2.0 m fall, and do {minutes:.0f} minutes of what is easily taken for a
+fall. Each take has a person, a camera (1.0 to 2.2 m high, its calibration off by 1 degree and 2 cm)
+and errors of its own. The joints get errors as large as an earlier `ray` network's (9.4 cm median
+in the field), correlated between joints and in time, larger for people who lie: here
 {np.median(errors):.1f} cm median, {errors.mean():.1f} cm mean over {len(errors)} poses,
-{np.median(rooted):.1f} cm root-aligned. One pose in 40 is plainly
-wrong, one in 30 is missing, and there are gaps of up to 1.5 s. From there on it is the sensor's own code, at 10 poses a second:
-track, activity, events.
+{np.median(rooted):.1f} cm root-aligned. One pose in 40 is plainly wrong, one in 30 is missing, and
+there are gaps of up to 1.5 s. The rest is the sensor's own code, at 10 poses a second: track,
+activity, events.
 
     {command} --out export/studies/results/falls.md
 
-The thresholds were set on the seeds 1 to 4 (40 falls each), 1001 and 2002 (100 each): there 349 of 360 falls are told in time, 9
-late, 2 not, and none of the harmless motions as one. These tables are of a seed that they have not seen.
+The thresholds were set on the seeds 1 to 4 (40 falls each), 1001 and 2002 (100 each): of these 360
+falls 349 are reported in time, 9 late and 2 never, and none of the harmless motions as a fall. The
+tables below are of another seed.
 
-{confusion_table(told)}
+{confusion_table(outcomes)}
 
-A fall counts as told in time when its event comes within {IN_TIME_S:g} s of the moment since when the trunk stays on the floor.
+A fall is reported in time when its event comes within {IN_TIME_S:g} s after the trunk has come to
+stay on the floor.
 
-{fall_table(told)}
+{fall_table(outcomes)}
 
-"told as over": `fall_cleared` came after the person had got up.
+"reported as over": `fall_cleared` came after the person had got up.
 
-{negative_table(told)}
+{negative_table(outcomes)}
 
-Below "all of these" stands what the detector is not meant to get right every time: who lies down on the floor within 2.5 s from
-their knees or faster looks like a fall. Not acted: falls that end out of view or behind furniture (nothing is told where the
-trunk is not seen), falls that end sitting (not told), two people at once.
+Below "all of these" is what the detector need not get right every time: a person who lies down on
+the floor from their knees within 2.5 s looks like a fall. Not acted: falls that end out of view or
+behind furniture (nothing is reported where the trunk is out of sight), falls that end sitting (not
+reported), two people at once.
 
 ## Postures
 
-Acted (rows) and told (columns), per cent of the poses; transitions are left out, but not the half second that telling takes.
+Acted (rows) and reported (columns), per cent of the poses. Transitions are left out, but not the
+half second of delay.
 
-{posture_table(told)}"""
+{posture_table(outcomes)}"""

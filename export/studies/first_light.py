@@ -105,7 +105,9 @@ Poses = dict[int, tuple[PoseEstimate, float, float, float]]
 
 
 def _replay(session: Path, lifter: LifterConfig, mute: bool) -> Poses:
-    """By frame: the pose, its mid-hip distance, the true one [m], the mean error of the joints [m]."""
+    """By frame: the pose, its mid-hip distance, the true one, and the mean error of the joints
+    [m].
+    """
     config = Config(
         DeviceConfig("first-light"),
         SourceConfig("replay", str(session), realtime=False),

@@ -1,5 +1,5 @@
-"""Levels of echo, clutter and late sound in a dataset folder, beside those of this simulator for
-the same rig and poses.
+"""Levels of echo, clutter and late sound in a dataset folder and in this simulator, for the same
+rigs and poses.
 """
 
 from collections.abc import Iterator
@@ -21,10 +21,8 @@ from export.acoustics.room_response import body_response, empty_response
 from export.simulate.samples import TAIL_LIMITS_DB, TAIL_MEAN_DB, TAIL_SPREAD_DB, WALL_ORDER
 
 PERIOD_S = 0.25
-FRONT_M, BEHIND_M = (
-    0.4,
-    0.1,
-)  # the echo: from the body's front to just behind the mid-hip, half path
+# The echo: from the body's front to just behind the mid-hip, half path.
+FRONT_M, BEHIND_M = 0.4, 0.1
 LATE_M = 0.5
 LATE_STARTS_M = (0.2, 0.7, 1.2, 1.7)
 ROWS = (
@@ -54,8 +52,8 @@ class Levels:
 
 
 def measured_levels(path: Path) -> Levels:
-    """Of every sample at `path`. Raises SessionError where an empty room's response or every sample
-    is missing.
+    """Levels of every sample at `path`. Raises SessionError where the empty room's response is
+    missing, or every sample.
     """
     rows = []
     for environment in require_environments(path):
@@ -73,10 +71,10 @@ def measured_levels(path: Path) -> Levels:
 def simulated_levels(
     path: Path, rooms: int, seed: int, room_size_m: tuple[float, float, float]
 ) -> Levels:
-    """The same for this simulator: the rigs and poses of `path` in random rooms of about that size,
-    bodies as capsules.
+    """Levels of this simulator: the rigs and poses of `path` in random rooms of about that size,
+    with capsule bodies.
 
-    Without noise, transducers and drift: only physics is compared.
+    There are no noise, transducers or drift: only acoustics is compared.
     """
     return Levels(
         np.array(
@@ -176,7 +174,7 @@ def levels_of(kernel: Array, empty: Array, joints: Array, environment: Environme
 
 
 def level_table(found: Levels, simulated: Levels) -> str:
-    """Both side by side as a Markdown table."""
+    """Both as a Markdown table."""
     lines = [
         "| dB | folder: median (10-90 %) | simulator: median (10-90 %) | difference of medians |",
         "|---|---|---|---|",

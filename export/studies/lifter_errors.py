@@ -1,6 +1,6 @@
-"""Poses as the sensor's lifter would give them, without simulating its sound: true joints with
-errors like those that it was measured to make when it had 9.4 cm in the field, correlated between
-joints and in time, with joints and people missed.
+"""Poses as of the sensor's lifter, without simulated sound: true joints with errors as measured
+when it had 9.4 cm in the field, correlated between joints and in time, with missed joints and
+people.
 """
 
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ DEPTH_M, ACROSS_M = 0.052, 0.030  # 1-sigma of a joint, along and across its ray
 JOINT_FACTOR = np.array(
     [1.0, 0.8, 0.8, 1.1, 1.5, 0.8, 1.1, 1.5, 0.7, 0.75, 1.0, 1.3, 0.75, 1.0, 1.3]
 )
-GROUPS = np.array([0, 1, 1, 2, 2, 1, 3, 3, 1, 1, 4, 4, 1, 5, 5])  # joints that err together
+GROUPS = np.array([0, 1, 1, 2, 2, 1, 3, 3, 1, 1, 4, 4, 1, 5, 5])  # joints with a common error
 LYING_FACTOR = 1.5
-TROUBLE_SIGMA = 0.45  # log-normal: how much better or worse it goes for seconds at a time
-SLOW_S = 1.5  # half of the errors' power lasts that long; the rest is new in each pose
-WRONG = 0.025  # share of poses that are plainly wrong
+TROUBLE_SIGMA = 0.45  # log-normal: factor on the errors that varies over seconds
+SLOW_S = 1.5  # correlation time of half of the errors' power; the rest is independent
+WRONG = 0.025  # share of plainly wrong poses
 MISSED = 0.03  # share of single poses missing, and per second the chance of a longer gap
 GAP_S = (0.3, 1.5)
 LEAST_SEEN = 6
@@ -32,7 +32,7 @@ TILT_SIGMA_DEG, HEIGHT_SIGMA_M = 1.0, 0.02  # of the calibration of the camera
 
 @dataclass(slots=True)
 class _Slow:
-    """A value that wanders: stationary, of variance 1."""
+    """A stationary random process of variance 1."""
 
     value: Array
 
@@ -43,9 +43,7 @@ class _Slow:
 
 
 class LifterErrors:
-    """One camera's errors over time. camera: the true one; `believed` is what calibration made of
-    it.
-    """
+    """One camera's errors over time. camera: the true one. believed: the calibrated one."""
 
     def __init__(self, camera: Camera, rng: np.random.Generator, hidden_legs: bool = False) -> None:
         self.camera = camera
@@ -59,11 +57,11 @@ class LifterErrors:
         self._range, self._trouble = _Slow(rng.normal(size=1)), _Slow(rng.normal(size=1))
         self._own, self._shared = _Slow(rng.normal(size=(15, 3))), _Slow(rng.normal(size=(6, 3)))
         self._assumed = float(rng.normal(0.0, ASSUMED_SIGMA))
-        self._heard, self._missing_s = True, 0.0
+        self._by_sound, self._missing_s = True, 0.0
 
     def __call__(self, room: Array, dt_s: float, lying: bool) -> LiftedPose | None:
-        """The pose (15 joints, camera frame) that comes of true joints (25, 3) in the room frame;
-        None where nobody is found.
+        """The pose (15 joints, camera frame) for true joints (25, 3), room frame [m]; None where
+        nobody is detected.
         """
         rng = self._rng
         true = self.camera.from_room(room[:15])
@@ -104,15 +102,15 @@ class LifterErrors:
 
     def _scale(self, dt_s: float, trouble: float) -> tuple[float, ScaleSource]:
         rng = self._rng
-        if rng.random() < dt_s / (1.0 if not self._heard else 13.0):
-            self._heard = not self._heard
+        if rng.random() < dt_s / (1.0 if not self._by_sound else 13.0):
+            self._by_sound = not self._by_sound
         wander = float(self._range.step(rng, dt_s, SLOW_S)[0])
-        if self._heard:
+        if self._by_sound:
             return float(np.exp(RANGE_SIGMA * trouble * wander)), "sound"
         return float(np.exp(self._assumed + RANGE_SIGMA * wander)), "height"
 
     def _wrong(self, joints: Array) -> Array:
-        """Front taken for back, a wall's echo taken for the body's, or a limb somewhere else."""
+        """Front and back confused, a wall's echo taken for the body's, or limbs displaced."""
         rng, kind = self._rng, self._rng.integers(3)
         if kind == 0:
             return np.asarray(joints * [1.0, 1.0, -1.0] + [0.0, 0.0, 2.0 * joints[8, 2]])

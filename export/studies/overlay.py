@@ -33,8 +33,8 @@ def write_overlay(sessions: Sequence[Path], out: Path, columns: int, height: int
 
 
 def session_row(path: Path, columns: int, height: int) -> Image:
-    """Replay one session and draw `columns` of its poses side by side, (height, W, 3). Raises
-    SessionError when it has none.
+    """Replay one session and draw `columns` of its poses side by side (height, W, 3). Raises
+    SessionError where it has none.
     """
     config = Config(
         device=DeviceConfig("overlay"), source=SourceConfig("replay", str(path), realtime=False)
@@ -70,9 +70,7 @@ def session_row(path: Path, columns: int, height: int) -> Image:
 
 
 def draw(image: Image, estimate: PoseEstimate, camera: Camera, error_m: float | None) -> Image:
-    """Project the metric joints back into the image and write what the pose says of itself; draws
-    into `image`.
-    """
+    """Draw the metric joints into `image`, with the pose's distance, 1-sigma and scale source."""
     pose = estimate.pose
     points = np.round(camera.project(pose.joints)).astype(int)
     scale = max(1, image.shape[0] // 400)

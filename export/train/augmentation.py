@@ -29,15 +29,16 @@ GROUPS = (
 class Augmentation:
     """Ranges that each training sample is drawn from.
 
-    detector: share of the samples with the 2D joints as simulated; the others get noise of `noise`
-    (at unit depth, so 0.002 is 1 pixel at a focal length of 500), some joints `outlier_factor`
-    times that. hidden: share of the samples with joints hidden. sir_db: body over interference;
-    clear: share at `clear_sir_db`. silent, foreign, drowned: shares without sound, with somebody
-    else's sound, and with interference only. drop_pairs: share that loses some pairs. height_known:
-    share with the camera's height and tilt. height_error_m, tilt_error_deg, sound_speed_error:
-    1-sigma of what is measured wrongly. world_scale: that of the logarithm by which a world with
-    sound grows: the image and, with sound as much faster, the kernels stay the same. narrow: share
-    heard in a part of the band only, at least narrowest_hz wide.
+    detector: share with the simulated 2D joints; the others get noise of `noise` (at unit depth:
+    0.002 is 1 pixel at a focal length of 500), a share `outliers` of the joints `outlier_factor`
+    times that. hidden: share with hidden joints, at most hidden_most. sir_db: body over
+    interference; clear: share at `clear_sir_db`. silent, foreign, drowned: shares without sound,
+    with another person's sound, and with interference only. drop_pairs: share that loses some
+    pairs. height_known: share with the camera's height and tilt. height_error_m, tilt_error_deg,
+    sound_speed_error: 1-sigma of their measurement. pair_gain_db: 1-sigma of a pair's gain.
+    world_scale: 1-sigma of the logarithm of a scale of the whole scene; with the speed of sound
+    scaled alike, image and kernels stay the same. narrow: share with a part of the band only, at
+    least narrowest_hz wide.
     """
 
     detector: float = 0.5
@@ -64,15 +65,15 @@ class Augmentation:
 
 
 def scaled_rig(rig: Rig, scale: float) -> Rig:
-    """The rig of a world `scale` times as large, in which sound is as much faster: every time of
-    arrival stays.
+    """The rig of a scene `scale` times as large, with as much faster sound: times of arrival stay
+    the same.
     """
     c = rig.speed_of_sound_m_s * scale
     return replace(rig, speakers=rig.speakers * scale, mics=rig.mics * scale, speed_of_sound_m_s=c)
 
 
 def detect(joints: Array, a: Augmentation, rng: Rng) -> tuple[Array, BoolArray]:
-    """2D joints as a detector might give them: rays (..., 15, 3) and which are seen (..., 15)."""
+    """Noisy 2D joints: rays (..., 15, 3) and which are detected (..., 15)."""
     shape = joints.shape[:-1]
     sigma = rng.uniform(*a.noise, (*shape[:-1], 1)) * np.where(
         rng.random(shape) < a.outliers, a.outlier_factor, 1.0
@@ -89,7 +90,7 @@ def detect(joints: Array, a: Augmentation, rng: Rng) -> tuple[Array, BoolArray]:
 
 
 def mounting(camera: Camera, a: Augmentation, rng: Rng) -> tuple[Array, Array]:
-    """Which way is down (3,) and the camera's height, with the errors of measuring it, or
+    """Direction of gravity (3,) and the camera's height, with measurement errors; NaN where
     unknown.
     """
     if camera.height_m is None or rng.random() >= a.height_known:
@@ -103,7 +104,7 @@ def mounting(camera: Camera, a: Augmentation, rng: Rng) -> tuple[Array, Array]:
 
 
 def part_of_band(band_hz: tuple[float, float], a: Augmentation, rng: Rng) -> tuple[float, float]:
-    """A band within a band: its pulses are longer, as of a rig that plays less."""
+    """A random part of a band."""
     low, high = band_hz
     if rng.random() >= a.narrow or high - low <= a.narrowest_hz:
         return band_hz
@@ -115,7 +116,7 @@ def part_of_band(band_hz: tuple[float, float], a: Augmentation, rng: Rng) -> tup
 def drop_pairs(
     analytic: ComplexArray, rig: Rig, a: Augmentation, rng: Rng
 ) -> tuple[ComplexArray, Rig]:
-    """Some of the pairs, at least one."""
+    """A random subset of the pairs, at least one."""
     if len(analytic) == 1 or rng.random() >= a.drop_pairs:
         return analytic, rig
     keep = np.sort(rng.permutation(len(analytic))[: rng.integers(1, len(analytic))])

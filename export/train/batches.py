@@ -20,11 +20,9 @@ from export.train.training_samples import Observed, SampleSound
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """inputs: of the network; sound first, context last. log_depth (B, 15), xy (B, 15, 2), centre
-    (B, 2), size (B,) of the view.
-
-    joints: (B, 15, 3) truth in the
-    person's frame [m]. true_sound: (B,) 1 where the kernels are this person's.
+    """inputs: of the network, from sound to context. log_depth (B, 15), xy (B, 15, 2): the image's
+    estimate. centre (B, 2), size (B,): of the view. joints: (B, 15, 3) truth in the person's frame
+    [m]. true_sound: (B,) 1 where the kernels are this person's.
     """
 
     inputs: tuple[Tensor, ...]
@@ -39,9 +37,9 @@ class Batch:
 def fusion_batch(
     samples: Sequence[SampleSound], vision: VisionNet, spec: RayForm | VolumeForm
 ) -> tuple[Batch, PersonView]:
-    """A batch for the network that has this kind of grid, and the views it was made from."""
+    """A batch of the network with this spec, and the views it was made from."""
     view = observed_view([s.observed for s in samples])
-    log_depth, xy = see(vision, view)
+    log_depth, xy = vision_estimate(vision, view)
     inputs = [
         spec.inputs(view.one(i), log_depth[i], xy[i], s.kernels, s.rig)
         for i, s in enumerate(samples)
@@ -60,7 +58,7 @@ def fusion_batch(
 
 
 def observed_view(observed: Sequence[Observed]) -> PersonView:
-    """One view of all (N,)."""
+    """One view of N samples."""
     return make_view(
         np.stack([o.rays for o in observed]),
         np.stack([o.seen for o in observed]),
@@ -69,41 +67,39 @@ def observed_view(observed: Sequence[Observed]) -> PersonView:
     )
 
 
-def see(vision: VisionNet, view: PersonView) -> tuple[np.ndarray, np.ndarray]:
-    """What the image alone believes of a batch: normalised log depths (B, 15), places (B, 15,
-    2).
-    """
+def vision_estimate(vision: VisionNet, view: PersonView) -> tuple[np.ndarray, np.ndarray]:
+    """The vision network's estimate: normalised log depths (B, 15), places (B, 15, 2)."""
     with torch.no_grad():
         out = vision(torch.from_numpy(view.features)).numpy()
     return out[:, :N_JOINTS], out[:, N_JOINTS:].reshape(-1, N_JOINTS, 2)
 
 
 def vision_batch(
-    scenes: ViewedPeople, errors: DetectorErrors, a: Augmentation, rng: Rng
+    people: ViewedPeople, errors: DetectorErrors, a: Augmentation, rng: Rng
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """People before cameras -> features (B, FEATURES), centre (B, 2), size (B,), truth in the
     person's frame (B, 15, 3) [m].
 
-    errors: of the fitted detector, for a part of the scenes; of those, some are left out for want
-    of joints.
+    errors: of the detector model, for a share of the people; some of those are left out for too few
+    joints.
     """
-    theirs = rng.random(len(scenes.joints)) < a.detector
-    scenes = apply_errors(scenes.pick(theirs), errors, rng) + _noisy(scenes.pick(~theirs), a, rng)
+    fitted = rng.random(len(people.joints)) < a.detector
+    people = apply_errors(people.pick(fitted), errors, rng) + _noisy(people.pick(~fitted), a, rng)
     joints, rays, seen = (
-        scenes.joints[:, :N_JOINTS],
-        scenes.rays[:, :N_JOINTS],
-        scenes.seen[:, :N_JOINTS],
+        people.joints[:, :N_JOINTS],
+        people.rays[:, :N_JOINTS],
+        people.seen[:, :N_JOINTS],
     )
     known = rng.random(len(joints)) < a.height_known
-    tilt = np.radians(scenes.tilt_deg + rng.normal(0.0, a.tilt_error_deg, len(joints)))
-    roll = np.radians(scenes.roll_deg + rng.normal(0.0, a.tilt_error_deg, len(joints)))
+    tilt = np.radians(people.tilt_deg + rng.normal(0.0, a.tilt_error_deg, len(joints)))
+    roll = np.radians(people.roll_deg + rng.normal(0.0, a.tilt_error_deg, len(joints)))
     # As Camera.room_rotation, one per scene.
     down = np.stack(
         [np.sin(roll) * np.cos(tilt), np.cos(roll) * np.cos(tilt), np.sin(tilt)], axis=1
     )
     down = np.where(known[:, None], down, [0.0, 1.0, 0.0])
     height = np.where(
-        known, scenes.camera_height_m + rng.normal(0.0, a.height_error_m, len(joints)), np.nan
+        known, people.camera_height_m + rng.normal(0.0, a.height_error_m, len(joints)), np.nan
     )
     view = make_view(np.where(seen[..., None], rays, [0.0, 0.0, 1.0]), seen, down, height)
     return (
@@ -114,15 +110,15 @@ def vision_batch(
     )
 
 
-def _noisy(scenes: ViewedPeople, a: Augmentation, rng: Rng) -> ViewedPeople:
-    """The scenes' 2D joints with noise and some hidden, as long as enough are left."""
-    rays, seen = scenes.rays.copy(), scenes.seen.copy()
-    rays[:, :N_JOINTS], more = detect(scenes.joints[:, :N_JOINTS], a, rng)
+def _noisy(people: ViewedPeople, a: Augmentation, rng: Rng) -> ViewedPeople:
+    """The same people with noisy 2D joints, some of them hidden where enough are left."""
+    rays, seen = people.rays.copy(), people.seen.copy()
+    rays[:, :N_JOINTS], more = detect(people.joints[:, :N_JOINTS], a, rng)
     both = seen[:, :N_JOINTS] & more
     seen[:, :N_JOINTS] = np.where(
         (both.sum(axis=1) < LEAST_DETECTED)[:, None], seen[:, :N_JOINTS], both
     )
-    return replace(scenes, rays=rays, seen=seen)
+    return replace(people, rays=rays, seen=seen)
 
 
 def _tensor(a: np.ndarray) -> Tensor:

@@ -15,7 +15,7 @@ Weights = dict[str, Tensor]
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint: config, weights of vision and fusion, score, folded (False). Raises
+    """A checkpoint: config, weights of vision and fusion, score; folded is False. Raises
     ModelError.
     """
     data = _read(path, "a checkpoint", "`posekernel-export train` makes one")
@@ -39,8 +39,8 @@ def load_networks(path: Path) -> tuple[TrainConfig, VisionNet, nn.Module, dict[s
 
 
 def vision_weights(path: Path) -> Weights:
-    """Weights of the network that sees: vision.pt of a run. Raises ModelError."""
-    weights: Weights = _read(path, "the network that sees", "vision.pt of a run is one")
+    """Weights of a vision network, vision.pt of a run. Raises ModelError."""
+    weights: Weights = _read(path, "a vision network", "vision.pt of a run is one")
     return weights
 
 

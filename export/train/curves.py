@@ -1,4 +1,4 @@
-"""Training curves as a picture."""
+"""Training curves as an image."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 
 
 def plot_curves(log: Sequence[Mapping[str, float]], path: Path) -> None:
-    """Loss and error on unseen rooms over the steps. log: rows with step, loss, median, mean
-    (metres).
+    """Plot the training loss and the error on unseen rooms. log: rows with step, loss, median, mean
+    [m].
     """
     figure = Figure(figsize=(7.0, 4.0), layout="constrained")
     axes = figure.subplots()

@@ -1,4 +1,4 @@
-"""What training makes small."""
+"""The losses of the fusion networks, and their decoded joints."""
 
 import torch
 from torch import Tensor, nn
@@ -11,11 +11,11 @@ from export.train.volume_network import decode_volume, volume_target, with_volum
 
 
 def fusion_loss(net: nn.Module, b: Batch, c: TrainConfig) -> tuple[Tensor, float]:
-    """The whole loss of a batch, and the part of it that is metres."""
-    decoded, surprise = _volume(net, b, c) if c.form == "volume" else _ray(net, b, c)
+    """The loss of a batch, and its part in metres."""
+    decoded, cross_entropy = _volume(net, b, c) if c.form == "volume" else _ray(net, b, c)
     metres = metres_loss(decoded.joints, b.joints)
     sound = nn.functional.binary_cross_entropy_with_logits(decoded.sound_logit, b.true_sound)
-    return metres + c.ce * surprise + c.nll * sigma_loss(
+    return metres + c.ce * cross_entropy + c.nll * sigma_loss(
         decoded, b.joints
     ) + c.sound * sound, metres.item()
 
@@ -34,7 +34,7 @@ def _ray(net: nn.Module, b: Batch, c: TrainConfig) -> tuple[Decoded, Tensor]:
     offsets = torch.from_numpy(c.ray.spec.offsets).to(logits)[:, None]
     truth = (b.joints[..., 2] * b.size[:, None]).log() - b.log_depth
     target = (-0.5 * ((offsets - truth[:, None]) / c.ce_width) ** 2).exp()
-    return _decoded_ray(logits, residual, b, c), _surprise(with_prior(c.ray, logits), target)
+    return _decoded_ray(logits, residual, b, c), _cross_entropy(with_prior(c.ray, logits), target)
 
 
 def _decoded_ray(logits: Tensor, residual: Tensor, b: Batch, c: TrainConfig) -> Decoded:
@@ -45,7 +45,7 @@ def _decoded_ray(logits: Tensor, residual: Tensor, b: Batch, c: TrainConfig) -> 
 
 
 def _volume(net: nn.Module, b: Batch, c: TrainConfig) -> tuple[Decoded, Tensor]:
-    """Every stage's heatmap is held to the joints, the last decides where they are."""
+    """Every stage's heatmap has a loss; the last one is decoded."""
     heats, residual = net.stages(*b.inputs)
     decoded = _decoded_volume(heats[-1], residual, b, c)
     z = b.joints[..., 2]
@@ -53,9 +53,9 @@ def _volume(net: nn.Module, b: Batch, c: TrainConfig) -> tuple[Decoded, Tensor]:
     target = volume_target(
         c.volume, (z * b.size[:, None]).log() - b.log_depth[:, MID_HIP, None], place
     )
-    beliefs = [with_volume_prior(c.volume, heat, b.log_depth, b.xy).flatten(1, 3) for heat in heats]
+    logits = [with_volume_prior(c.volume, heat, b.log_depth, b.xy).flatten(1, 3) for heat in heats]
     return decoded, torch.stack(
-        [_surprise(belief, target.flatten(1, 3)) for belief in beliefs]
+        [_cross_entropy(each, target.flatten(1, 3)) for each in logits]
     ).mean()
 
 
@@ -63,25 +63,23 @@ def _decoded_volume(heat: Tensor, residual: Tensor, b: Batch, c: TrainConfig) ->
     return decode_volume(c.volume, heat, residual, b.log_depth, b.xy, b.centre, b.size)
 
 
-def _surprise(logits: Tensor, target: Tensor) -> Tensor:
-    """Cross-entropy (scalar) of distributions over dimension 1; the target need not add up to
-    one.
-    """
+def _cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    """Mean cross-entropy over dimension 1; the target need not be normalised."""
     target = target + 1e-6
     target = target / target.sum(dim=1, keepdim=True)
     return -(target * logits.log_softmax(dim=1)).sum(dim=1).mean()
 
 
 def metres_loss(joints: Tensor, truth: Tensor) -> Tensor:
-    """Mean absolute error of the joints, and half of that relative to the mid-hip [m]."""
+    """Mean absolute error of the joints plus half of that relative to the mid-hip [m]."""
     root = slice(8, 9)
     relative = (joints - joints[:, root]) - (truth - truth[:, root])
     return (joints - truth).abs().mean() + 0.5 * relative.abs().mean()
 
 
 def sigma_loss(decoded: Decoded, truth: Tensor) -> Tensor:
-    """Gaussian negative log likelihood of the errors along depth and across it; it moves the
-    1-sigma only.
+    """Gaussian negative log likelihood of the errors along depth and across it; its gradient
+    reaches the 1-sigma only.
     """
     error = (decoded.joints.detach() - truth) ** 2
     depth, plane = error[..., 2], 0.5 * error[..., :2].sum(dim=-1)
@@ -93,5 +91,5 @@ def sigma_loss(decoded: Decoded, truth: Tensor) -> Tensor:
 
 
 def mpjpe(joints: Tensor, truth: Tensor) -> Tensor:
-    """Mean over the joints of their distance from the truth (B,) [m]."""
+    """Mean distance (B,) [m] of the joints from the truth."""
     return (joints - truth).norm(dim=-1).mean(dim=1)

@@ -11,7 +11,7 @@ from export.train.team import Team
 def set_rate(
     optimizer: torch.optim.Optimizer, highest: float, step: int, done: float, warm_up: int
 ) -> None:
-    """Linear warm-up, then half a cosine down to a hundredth."""
+    """Set the learning rate: linear warm-up, then half a cosine down to a hundredth. done: 0..1."""
     rate = (
         highest
         * min(1.0, (step + 1) / warm_up)
@@ -24,7 +24,7 @@ def set_rate(
 def descend(
     optimizer: torch.optim.Optimizer, net: nn.Module, loss: Tensor, team: Team | None = None
 ) -> None:
-    """One step downhill along the team's mean gradient, clipped."""
+    """One step along the team's mean gradient, clipped."""
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     if team is not None:
@@ -34,7 +34,7 @@ def descend(
 
 
 def follow(average: nn.Module, net: nn.Module, keep: float) -> None:
-    """Exponential moving average of all weights and of the normalisation's statistics."""
+    """Update the exponential moving average of all weights and statistics."""
     with torch.no_grad():
         for a, b in zip(average.state_dict().values(), net.state_dict().values(), strict=True):
             if a.is_floating_point():

@@ -1,7 +1,6 @@
-"""The fusion networks: vision alone, and `ray`, a 1D network over depth with the joints as
-channels. Nothing but the networks.
+"""The vision network, and `ray`: a 1D network over depth with the joints as channels.
 
-Built from what TFLite runs in int8: Conv2d, Linear, ReLU. Batch normalisation follows a convolution
+All layers run in int8 in TFLite: Conv2d, Linear, ReLU. Batch normalisation follows a convolution
 and folds into it.
 """
 
@@ -30,8 +29,8 @@ class VisionConfig:
 
 @dataclass(frozen=True)
 class RayConfig:
-    """The ray network. width: channels; hidden: of what it is told beside the rays; dilations: one
-    layer each.
+    """The ray network. width: channels. hidden: width of the context branch. dilations: a layer
+    each.
     """
 
     spec: RayForm = field(default_factory=RayForm)
@@ -43,7 +42,7 @@ class RayConfig:
 
 
 class VisionNet(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
-    """2D joints -> what the image alone believes."""
+    """2D joints -> the image's estimate of the joints."""
 
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
@@ -72,7 +71,7 @@ class VisionNet(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
 
 
 class RayNet(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
-    """Sound along the joints' rays and what the image tells -> where on its ray each joint lies."""
+    """Sound along the joints' rays and the image's context -> each joint's place on its ray."""
 
     def __init__(self, config: RayConfig) -> None:
         super().__init__()
@@ -112,8 +111,8 @@ class RayNet(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
 
 
 def _convolution(c_in: int, c_out: int, kernel: int, dilation: int) -> nn.Sequential:
-    """Over depth, which lies along the image's width: the other way round trains three times
-    slower.
+    """Over depth, along the width of the 2D convolution; along its height training takes three
+    times as long.
     """
     padding = (0, kernel // 2 * dilation)
     conv = nn.Conv2d(c_in, c_out, (1, kernel), padding=padding, dilation=(1, dilation), bias=False)
@@ -172,18 +171,18 @@ def assemble(
 
 
 def with_prior(config: RayConfig, logits: Tensor) -> Tensor:
-    """Logits (B, bins, 15) with the log prior of the image's estimate."""
+    """Logits (B, bins, 15) plus the log prior around the image's estimate."""
     offsets = torch.from_numpy(config.spec.offsets).to(logits)
     return logits - 0.5 * (offsets[:, None] / config.decoding.prior_spread) ** 2
 
 
 def parameters(net: nn.Module) -> int:
-    """Number of trained numbers."""
+    """Number of trained weights."""
     return sum(p.numel() for p in net.parameters())
 
 
 def ray_config_from(data: dict[str, Any]) -> RayConfig:
-    """A config out of `dataclasses.asdict`."""
+    """The config of `dataclasses.asdict`."""
     d = dict(data)
     spec = dict(d.pop("spec"))
     return RayConfig(

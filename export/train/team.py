@@ -1,4 +1,4 @@
-"""Several processes that train one network: started by torchrun, or just this one."""
+"""Several processes that train one network, started by torchrun; or this one alone."""
 
 import os
 from datetime import timedelta
@@ -6,16 +6,14 @@ from datetime import timedelta
 import torch
 from torch import distributed, nn
 
-PATIENCE = timedelta(hours=12)  # the others wait while the first trains what sees only
+PATIENCE = timedelta(hours=12)  # the others wait while the first trains the vision network
 
 
 class Team:
-    """The processes of this run. rank: 0 is the one that validates, saves and speaks. size: how
-    many there are.
-    """
+    """The processes of this run. rank: number 0 validates, saves and prints. size: their number."""
 
     def __init__(self) -> None:
-        """Meets the others that torchrun's environment tells of; alone without it."""
+        """Join the processes that torchrun's environment names, if any."""
         self.size, self.rank = (
             int(os.environ.get("WORLD_SIZE", "1")),
             int(os.environ.get("RANK", "0")),
@@ -25,16 +23,16 @@ class Team:
 
     @property
     def first(self) -> bool:
-        """Whether this process speaks for all."""
+        """Whether this is the first process."""
         return self.rank == 0
 
     def wait(self) -> None:
-        """Until all have come here."""
+        """Wait for all processes."""
         if self.size > 1:
             distributed.barrier()
 
     def agreed(self, value: float) -> float:
-        """The first process' value, for all."""
+        """The first process's value."""
         if self.size == 1:
             return value
         shared = torch.tensor(value, dtype=torch.float64)
@@ -42,13 +40,13 @@ class Team:
         return float(shared)
 
     def share_weights(self, net: nn.Module) -> None:
-        """Everybody goes on with the first process' weights and statistics."""
+        """Copy the first process's weights and statistics to all."""
         if self.size > 1:
             for tensor in net.state_dict().values():
                 distributed.broadcast(tensor, 0)
 
     def share_gradients(self, net: nn.Module) -> None:
-        """Everybody's mean gradient, in one message."""
+        """Average the gradients of all processes."""
         if self.size == 1:
             return
         gradients = [p.grad for p in net.parameters() if p.grad is not None]

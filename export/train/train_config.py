@@ -1,4 +1,4 @@
-"""What a training run is made of; it travels in the checkpoint."""
+"""The numbers of a training run; checkpoints contain them."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -15,10 +15,8 @@ from export.train.volume_network import VolumeConfig, VolumeNet, volume_config_f
 
 @dataclass(frozen=True)
 class VisionTraining:
-    """Of the network that sees only. people: posed people drawn from the body bank, no sound
-    needed.
-
-    errors: scenes whose errors of the fitted detector are drawn from for the others.
+    """Training of the vision network. people: posed people from the body bank. errors: views whose
+    errors of the detector model are drawn for the others. rate: highest learning rate.
     """
 
     people: int = 60000
@@ -31,12 +29,12 @@ class VisionTraining:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """A run. form: of the network, ray or volume. steps: of `batch` samples. validate: every so
-    many steps, on at most `held_out` samples of unseen rooms.
-
-    patience: validations without a better one before it stops. ema: of the weights, per step. rate:
-    the highest learning rate. ce, nll, sound: weights of the losses on depth bins, 1-sigma, and on
-    telling whether there is sound, beside metres.
+    """A run. form: ray or volume. steps: of `batch` samples. validate: every so many steps, on at
+    most `held_out` samples of unseen rooms. patience: validations without improvement before it
+    stops. ema: factor of the weights' moving average, per step. rate: highest learning rate. ce,
+    ce_width: weight of the cross-entropy over depth bins, and width of its target. nll, sound:
+    weights of the likelihood of the errors and of the classification of sound; the loss in metres
+    has weight 1.
     """
 
     form: str = "ray"
@@ -62,11 +60,11 @@ class TrainConfig:
 
     @property
     def fusion(self) -> RayConfig | VolumeConfig:
-        """The config of the network that is trained."""
+        """The config of the fusion network."""
         return self.volume if self.form == "volume" else self.ray
 
     def make_network(self) -> nn.Module:
-        """A new one."""
+        """A new fusion network."""
         return VolumeNet(self.volume) if self.form == "volume" else RayNet(self.ray)
 
     def as_dict(self) -> dict[str, Any]:
@@ -87,7 +85,7 @@ CONFIGS = {
     "debug": _DEBUG,
     "debug-volume": replace(_DEBUG, form="volume", steps=60, validate=30, batch=32),
     "small": TrainConfig(steps=17000, ema=0.999, validate=500, patience=20),
-    # A step takes six times as long, half as many samples make up for half of it.
+    # A step takes six times as long, so half as many samples.
     "volume": TrainConfig(form="volume", steps=4000, batch=32, validate=250, held_out=300),
     "full": TrainConfig(
         steps=60000,
@@ -108,9 +106,7 @@ def named_config(name: str) -> TrainConfig:
 
 
 def with_settings(config: TrainConfig, settings: Sequence[str]) -> TrainConfig:
-    """The config with some of its numbers changed, as "ray.spec.compact_m=0". Raises
-    ConfigError.
-    """
+    """The config with some numbers changed, as "ray.spec.compact_m=0". Raises ConfigError."""
     data = config.as_dict()
     for setting in settings:
         path, _, text = setting.partition("=")
@@ -134,7 +130,7 @@ def with_settings(config: TrainConfig, settings: Sequence[str]) -> TrainConfig:
 
 
 def config_from(data: dict[str, Any]) -> TrainConfig:
-    """A config out of `TrainConfig.as_dict`."""
+    """The config of `TrainConfig.as_dict`."""
     d = dict(data)
     augmentation: dict[str, Any] = {
         k: tuple(v) if isinstance(v, list) else v for k, v in d.pop("augmentation").items()

@@ -1,9 +1,8 @@
-"""Trains the fusion network: first what sees only, on endless people before cameras, then what
-hears, on a dataset folder.
+"""Trains the vision network on random people before cameras, then a fusion network on a dataset.
 
-A run is a folder: config.json, vision.pt, last.pt (all that is needed to go on), best.pt,
-log.jsonl, curves.png. Starting it again goes on where it stopped, also with a dataset that has
-grown meanwhile. With torchrun each process takes its share of every batch.
+A run is a folder: config.json, vision.pt, last.pt (the state to resume from), best.pt, log.jsonl,
+curves.png. Starting it again resumes it, also with a larger dataset. With torchrun each process
+takes its share of every batch.
 """
 
 import json
@@ -48,14 +47,13 @@ def train(
     say: Say = print,
     progress: Progress = lambda items, total: items,
 ) -> Path:
-    """Train from DATA/train and all else that begins like it, validate on DATA/val likewise;
-    returns the best checkpoint.
+    """Train on DATA/train and DATA/train-NAME, validate on DATA/val likewise; returns the best
+    checkpoint.
 
-    finetune: checkpoint or card of a shipped model to start from instead of nothing. vision:
-    vision.pt of another run to see with, instead of a new one or that of `finetune`. minutes: the
-    learning rate has come down by then even if not all steps are done. Raises ConfigError, also
-    where RUN began with another network that sees, SessionError where there is nothing to train on,
-    ModelError for a checkpoint that does not fit.
+    finetune: checkpoint or card of a shipped model to start from. vision: vision.pt of another run,
+    used instead of a new vision network or that of `finetune`. minutes: end the learning rate's
+    schedule by then. Raises ConfigError, also where RUN began with another vision network,
+    SessionError where there is nothing to train on, ModelError for a checkpoint that does not fit.
     """
     team = Team()
     run.mkdir(parents=True, exist_ok=True)
@@ -74,11 +72,11 @@ def train(
         else None
     )
     if team.first:
-        seeing = trained_vision(config, run, given, say, progress)
+        vision_net = trained_vision(config, run, given, say, progress)
         (run / "config.json").write_text(json.dumps(config.as_dict(), indent=1))
     team.wait()
     if not team.first:
-        seeing = trained_vision(config, run, given, say, progress)
+        vision_net = trained_vision(config, run, given, say, progress)
     training, validation = (
         SoundSet(folders(data, "train"), progress),
         SoundSet(folders(data, "val"), progress),
@@ -87,11 +85,13 @@ def train(
         say(
             f"{len(training)} samples to train on, {len(validation)} of unseen rooms to validate on"
         )
-    return _FusionTraining(config, run, seeing, training, validation, start, team, say).run(minutes)
+    return _FusionTraining(config, run, vision_net, training, validation, start, team, say).run(
+        minutes
+    )
 
 
 class _FusionTraining:
-    """The second part of a run and all its state."""
+    """The second part of a run, and its state."""
 
     def __init__(
         self,
@@ -169,11 +169,11 @@ class _FusionTraining:
         )
         mine = range(self.team.rank, c.batch, self.team.size)
         rngs = [np.random.default_rng([c.seed, 14, step, k]) for k in mine]
-        heard = [
+        samples = [
             self.training.augmented(int(chosen[k]), c.augmentation, rng)
             for k, rng in zip(mine, rngs, strict=True)
         ]
-        return fusion_batch(heard, self.vision, c.fusion.spec)[0]
+        return fusion_batch(samples, self.vision, c.fusion.spec)[0]
 
     def _validate(self, running: float, done: float) -> None:
         errors = validate(self.average, self.vision, self.config, self.validation)
@@ -254,7 +254,7 @@ class _FusionTraining:
 
 
 def validate(net: nn.Module, vision: VisionNet, config: TrainConfig, samples: SoundSet) -> Tensor:
-    """Mean joint error (N,) [m] of at most held_out samples as recorded, evenly spread."""
+    """Mean joint error (N,) [m] of at most held_out samples, evenly spread."""
     chosen = np.unique(np.linspace(0, len(samples) - 1, config.held_out).round().astype(int))
     errors = []
     for part in _chunks(chosen.tolist(), config.batch):

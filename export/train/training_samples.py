@@ -1,6 +1,4 @@
-"""Training samples: what a dataset folder holds, in memory, and the augmentation that makes new
-samples of it.
-"""
+"""Dataset folders in memory, and training samples of them, as recorded or augmented."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -32,9 +30,8 @@ NEAR_M = 0.7  # interference is measured against the echo within this half path 
 
 @dataclass(frozen=True, eq=False)
 class Observed:
-    """2D joints of people, as `make_view` needs them.
-
-    rays: (..., 15, 3) at z = 1. seen: (..., 15). down: (..., 3). height_m: (...,), NaN = unknown.
+    """2D joints, as `make_view` needs them. rays: (..., 15, 3) at z = 1. seen: (..., 15). down:
+    (..., 3), gravity. height_m: (...,) of the camera, NaN where unknown.
     """
 
     rays: Array
@@ -46,7 +43,7 @@ class Observed:
 @dataclass(frozen=True, eq=False)
 class SampleSound:
     """One training sample. joints: (15, 3) camera frame [m]. kernels: None without sound.
-    true_sound: they are this body's.
+    true_sound: the kernels are of this body.
     """
 
     joints: Array
@@ -65,9 +62,9 @@ class SampleSound:
 
 
 @dataclass(frozen=True, eq=False)
-class Stored:
-    """A sample of a dataset in memory. clean: kernels (P, T) without interference; interference:
-    (P, T), what was added.
+class StoredSample:
+    """A sample of a dataset in memory. clean: kernels (P, T) without interference. interference:
+    (P, T) of the recording, None where unknown.
     """
 
     name: str
@@ -83,19 +80,19 @@ class Stored:
 
 
 class SoundSet:
-    """All samples of dataset folders."""
+    """All samples of some dataset folders."""
 
     def __init__(
         self,
         paths: Sequence[Path],
         progress: Callable[[Iterable[Any], int], Iterable[Any]] = lambda items, total: items,
     ) -> None:
-        """Raises ConfigError where there is no dataset, SessionError where no sample of it can be
-        used.
+        """Raises ConfigError where there is no dataset, SessionError where none of its samples can
+        be used.
         """
         environments = [e for path in paths for e in require_environments(path)]
         total = sum(len(e.names) for e in environments)
-        self.samples: list[Stored] = []
+        self.samples: list[StoredSample] = []
         for stored in progress((s for e in environments for s in _stored(e)), total):
             if np.isfinite(stored.joints).all() and stored.seen.sum() >= LEAST_SEEN:
                 self.samples.append(stored)
@@ -110,17 +107,15 @@ class SoundSet:
         return len(self.samples)
 
     def recorded(self, index: int) -> SampleSound:
-        """A sample as the dataset has it, as it is evaluated."""
+        """A sample as it is in the dataset."""
         s = self.samples[index]
         kernels = s.clean if s.interference is None else s.clean + s.interference
         return SampleSound(
-            s.joints, _as_seen(s), make_kernels(kernels, s.sample_rate_hz, s.band_hz), s.rig, True
+            s.joints, _observed(s), make_kernels(kernels, s.sample_rate_hz, s.band_hz), s.rig, True
         )
 
     def augmented(self, index: int, a: Augmentation, rng: Rng) -> SampleSound:
-        """A new sample: other noise, 2D joints, pairs, and half of the time the world's mirror
-        image.
-        """
+        """A sample with new noise, 2D joints and pairs, and in half of the cases mirrored."""
         s = self.samples[index]
         joints, rays, seen, rig = s.joints, s.rays, s.seen, s.rig
         if rng.random() < 0.5:
@@ -167,10 +162,8 @@ class SoundSet:
         kernels = make_kernels(analytic, s.sample_rate_hz, band)
         return SampleSound(joints, observed, kernels, rig, not (foreign or drowned))
 
-    def _interference(self, s: Stored, other: Stored, rng: Rng) -> ComplexArray:
-        """White noise in the band and what really was left of a recording beside the body, in any
-        proportion.
-        """
+    def _interference(self, s: StoredSample, other: StoredSample, rng: Rng) -> ComplexArray:
+        """White noise in the band mixed with a recording's interference, in random proportion."""
         p, t = s.clean.shape
         white = _band_noise(s.sample_rate_hz, s.band_hz)
         starts = rng.integers(len(white) - t, size=p)
@@ -186,13 +179,13 @@ class SoundSet:
 
 
 def folders(data: Path, split: str) -> list[Path]:
-    """Datasets of a split in DATA: SPLIT itself and SPLIT-whatever, other rigs or conditions."""
+    """Datasets of a split in DATA: SPLIT and SPLIT-NAME, which have other rigs or conditions."""
     return sorted(
         p for p in data.glob(f"{split}*") if p.name == split or p.name.startswith(f"{split}-")
     ) or [data / split]
 
 
-def _stored(environment: Environment) -> Iterable[Stored]:
+def _stored(environment: Environment) -> Iterable[StoredSample]:
     rate, band = environment.sample_rate_hz, environment.band_hz
     down = int(WINDOW_S * rate)
     for sample in environment:
@@ -202,7 +195,7 @@ def _stored(environment: Environment) -> Iterable[Stored]:
         )
         rays, seen = seen_rays(sample.keypoints.pixels[:N_JOINTS], environment.rig.camera)
         sir = sample.info.get("sir_db")
-        yield Stored(
+        yield StoredSample(
             name=f"{environment.path.name}/{sample.name}",
             joints=sample.joints[:N_JOINTS],
             rays=rays,
@@ -216,14 +209,14 @@ def _stored(environment: Environment) -> Iterable[Stored]:
         )
 
 
-def _as_seen(s: Stored) -> Observed:
+def _observed(s: StoredSample) -> Observed:
     camera = s.rig.camera
     height = np.nan if camera.height_m is None else camera.height_m
     return Observed(s.rays, s.seen, -camera.room_rotation[2], np.array(height))
 
 
-def _alike(a: Stored, b: Stored) -> bool:
-    """Whether b's sound fits into a's rig."""
+def _alike(a: StoredSample, b: StoredSample) -> bool:
+    """Whether b's kernels fit a's rig."""
     return (
         a.clean.shape == b.clean.shape
         and a.sample_rate_hz == b.sample_rate_hz
@@ -231,7 +224,7 @@ def _alike(a: Stored, b: Stored) -> bool:
     )
 
 
-def _near(joints: Array, rig: Rig, s: Stored) -> slice:
+def _near(joints: Array, rig: Rig, s: StoredSample) -> slice:
     """Samples around the mid-hip's mean time of arrival."""
     arrival = float(rig.arrival_s(joints[MID_HIP]).mean())
     half = 2.0 * NEAR_M / rig.speed_of_sound_m_s
@@ -252,7 +245,7 @@ _NOISE: dict[tuple[float, tuple[float, float]], ComplexArray] = {}
 def _band_noise(
     rate_hz: float, band_hz: tuple[float, float], samples: int = 1 << 17
 ) -> ComplexArray:
-    """Long analytic white noise (samples,) in a band; slices of it are as good as new."""
+    """Analytic white noise (samples,) in a band, long enough to take slices of."""
     key = (rate_hz, band_hz)
     if key not in _NOISE:
         _NOISE[key] = analytic_signal(

@@ -25,7 +25,9 @@ Say = Callable[[str], None]
 def trained_vision(
     config: TrainConfig, run: Path, given: Weights | None, say: Say, progress: Progress
 ) -> VisionNet:
-    """The run's own, the given one, or a new one; from then on the run's own."""
+    """The vision network of a run: its own, else the given one, else a new one; stored in the
+    run.
+    """
     net, stored = VisionNet(config.vision), run / "vision.pt"
     weights = vision_weights(stored) if stored.is_file() else given
     if weights is None:
@@ -35,15 +37,15 @@ def trained_vision(
             net.load_state_dict(weights)
         except (RuntimeError, TypeError, AttributeError) as e:
             raise ModelError(
-                f"{stored if stored.is_file() else '--vision'}: not the network that sees of "
-                "this configuration "
+                f"{stored if stored.is_file() else '--vision'}: not the vision network of this "
+                "configuration "
                 f"({str(e).splitlines()[0]}); choose another --out or --vision"
             ) from e
         if given is not None and any(
             not torch.equal(given[name], value) for name, value in weights.items() if name in given
         ):
             raise ConfigError(
-                f"{stored}: the run began with another network that sees than is given now; "
+                f"{stored}: the run began with another vision network than the given one; "
                 "choose another --out"
             )
     if not stored.is_file():
@@ -53,39 +55,39 @@ def trained_vision(
 
 
 def _train_vision(config: TrainConfig, net: VisionNet, say: Say, progress: Progress) -> VisionNet:
-    t = config.vision_training
-    people, others = (
-        sample_people(t.people, config.seed, "train", progress),
-        sample_people(t.held_out, config.seed + 1, "val"),
+    settings = config.vision_training
+    people, unseen = (
+        sample_people(settings.people, config.seed, "train", progress),
+        sample_people(settings.held_out, config.seed + 1, "val"),
     )
     rng = np.random.default_rng([config.seed, 11])
-    errors = detector_errors(view_people(people, t.errors, rng), rng)
-    held_out = vision_batch(view_people(others, t.held_out, rng), errors, config.augmentation, rng)
+    errors = detector_errors(view_people(people, settings.errors, rng), rng)
+    held_out = vision_batch(
+        view_people(unseen, settings.held_out, rng), errors, config.augmentation, rng
+    )
     average: VisionNet = deepcopy(net)
     average.eval()
-    optimizer = torch.optim.AdamW(net.parameters(), t.rate, weight_decay=1e-3)
+    optimizer = torch.optim.AdamW(net.parameters(), settings.rate, weight_decay=1e-3)
     began = time.monotonic()
-    for step in range(t.steps):
-        set_rate(optimizer, t.rate, step, step / t.steps, config.warm_up)
+    for step in range(settings.steps):
+        set_rate(optimizer, settings.rate, step, step / settings.steps, config.warm_up)
         features, centre, size, truth = vision_batch(
-            view_people(people, t.batch, rng), errors, config.augmentation, rng
+            view_people(people, settings.batch, rng), errors, config.augmentation, rng
         )
-        loss = metres_loss(_seen_points(net(features), centre, size), truth)
+        loss = metres_loss(_points(net(features), centre, size), truth)
         descend(optimizer, net, loss)
         follow(average, net, min(config.ema, (step + 1) / (step + 10)))
-        if (step + 1) % max(1, t.steps // 12) == 0:
+        if (step + 1) % max(1, settings.steps // 12) == 0:
             with torch.no_grad():
-                error = mpjpe(
-                    _seen_points(average(held_out[0]), held_out[1], held_out[2]), held_out[3]
-                )
-            left = (time.monotonic() - began) / (step + 1) * (t.steps - step - 1)
+                error = mpjpe(_points(average(held_out[0]), held_out[1], held_out[2]), held_out[3])
+            left = (time.monotonic() - began) / (step + 1) * (settings.steps - step - 1)
             say(
-                f"vision {step + 1}/{t.steps}: loss {loss.item():.3f}, unseen people "
+                f"vision {step + 1}/{settings.steps}: loss {loss.item():.3f}, unseen people "
                 f"{100 * error.median():.1f} cm median, "
                 f"{100 * error.mean():.1f} mean, {left / 60:.1f} min left"
             )
     return average
 
 
-def _seen_points(out: Tensor, centre: Tensor, size: Tensor) -> Tensor:
+def _points(out: Tensor, centre: Tensor, size: Tensor) -> Tensor:
     return person_points(out[:, :15], out[:, 15:].reshape(len(out), 15, 2), centre, size)

@@ -1,9 +1,7 @@
-"""The `volume` network, the method's reference form: a multi-stage 3D CNN out of (2+1)D
-convolutions. Nothing but the network.
+"""The `volume` network, the method's reference form: a multi-stage 3D CNN of (2+1)D convolutions.
 
-TFLite has no int8 kernel for 3D convolution, hence one over the directions and one over depth. Both
-keep the channels last in memory, where the change from one to the other is a change of view, not a
-copy.
+TFLite has no int8 kernel for 3D convolution, hence one over the directions and one over depth.
+Channels stay last in memory, so that no copy is needed between the two.
 """
 
 from dataclasses import dataclass, field
@@ -21,8 +19,8 @@ from export.train.ray_network import Decoded, assemble
 
 @dataclass(frozen=True)
 class VolumeConfig:
-    """audio: channels of the encoder that all pairs share. width: of the stages. hidden: of what it
-    is told beside.
+    """audio: channels of the encoder that all pairs share. width: of the stages. hidden: width of
+    the context branch.
     """
 
     spec: VolumeForm = field(default_factory=VolumeForm)
@@ -63,9 +61,9 @@ class Factored(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
 
 
 class Encoder(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
-    """What each pair hears, along depth, where a body's echo has its shape.
+    """The encoder of each pair, along depth.
 
-    One layer: what is done for every pair costs an int8 file most, however few channels it has.
+    It has one layer: layers over all pairs cost most time in an int8 file, even with few channels.
     """
 
     def __init__(self, channels: int, kernel: int) -> None:
@@ -74,15 +72,15 @@ class Encoder(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
         self.along_norm = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (B, P, D, S, S) -> the greatest of all pairs (B, D, S, S, C)."""
+        """x (B, P, D, S, S) -> the maximum over the pairs (B, D, S, S, C)."""
         b, p, d, s, _ = x.shape
         h = self.along_norm(self.along(x.reshape(b * p, 1, d, s * s)))
         h = torch.relu(h).permute(0, 2, 3, 1)
-        return _greatest(h.reshape(b, p, d * s * s, -1)).reshape(b, d, s, s, -1)
+        return _maximum(h.reshape(b, p, d * s * s, -1)).reshape(b, d, s, s, -1)
 
 
 class VolumeNet(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
-    """Sound and heatmaps on the grid and what the image tells -> a heatmap over the grid for each
+    """Sound and heatmaps on the grid and the image's context -> a heatmap over the grid for each
     joint.
     """
 
@@ -108,19 +106,17 @@ class VolumeNet(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
     def stages(self, sound: Tensor, image: Tensor, context: Tensor) -> tuple[list[Tensor], Tensor]:
         """Each stage's logits (B, D, S, S, 15), and the residuals. Inputs as of `forward`."""
         b, _, d, s, _ = sound.shape
-        heard = self.encoder(sound) + self.position
+        audio = self.encoder(sound) + self.position
         c = self.context(context)
         bias = self.bias(c).reshape(b, -1, 2, self.config.width)
         heats: list[Tensor] = []
-        h = heard
+        h = audio
         for stage in range(self.config.stages):
-            known = [heard, image] if stage == 0 else [heard, image, torch.relu(heats[-1])]
+            known = [audio, image] if stage == 0 else [audio, image, torch.relu(heats[-1])]
             h = self.mixing[stage](torch.cat(known, dim=-1), bias[:, stage, 0])
             h = self.refining[stage](h, bias[:, stage, 1])
             heats.append(self.heat[stage](h))
-        pooled = _greatest(_greatest(h.reshape(b * d, s * s, 1, -1)).reshape(b, d, 1, -1)).flatten(
-            1
-        )
+        pooled = _maximum(_maximum(h.reshape(b * d, s * s, 1, -1)).reshape(b, d, 1, -1)).flatten(1)
         return heats, self.residual(torch.cat([pooled, c], dim=1))
 
     def forward(self, sound: Tensor, image: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
@@ -131,15 +127,15 @@ class VolumeNet(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
         return heats[-1], residual
 
 
-def _greatest(x: Tensor) -> Tensor:
-    """(B, N, M, C) -> (B, 1, M, C), the maximum over N. As a pooling, which TFLite does in int8,
-    unlike a reduction.
+def _maximum(x: Tensor) -> Tensor:
+    """Maximum over N: (B, N, M, C) -> (B, 1, M, C). A pooling, which TFLite runs in int8, unlike a
+    reduction.
     """
     return nn.functional.max_pool2d(x.permute(0, 3, 1, 2), (x.shape[1], 1)).permute(0, 2, 3, 1)
 
 
 def with_volume_prior(config: VolumeConfig, heat: Tensor, log_depth: Tensor, xy: Tensor) -> Tensor:
-    """Logits (B, D, S, S, 15) with the log prior of the image's estimate."""
+    """Logits (B, D, S, S, 15) plus the log prior around the image's estimate."""
     along, right, down = _offsets(config, log_depth, xy)
     spread = config.spec.place_spread * config.spec.cell
     deep = (along / config.decoding.prior_spread) ** 2
@@ -148,8 +144,8 @@ def with_volume_prior(config: VolumeConfig, heat: Tensor, log_depth: Tensor, xy:
 
 
 def volume_target(config: VolumeConfig, relative: Tensor, xy: Tensor) -> Tensor:
-    """Heatmaps (B, D, S, S, 15) of true joints: log depth relative to the image's mid-hip (B, 15),
-    place (B, 15, 2).
+    """Target heatmaps (B, D, S, S, 15) of true joints: log depth relative to the image's mid-hip
+    (B, 15), place (B, 15, 2).
     """
     spec = config.spec
     along = torch.from_numpy(spec.offsets).to(xy)[:, None] - relative[:, None]
@@ -185,8 +181,8 @@ def decode_volume(
 
 
 def _offsets(config: VolumeConfig, log_depth: Tensor, xy: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """From the image's estimate of each joint to the bins (B, D, 15) and to the cells right and
-    down of it (B, S, 15).
+    """Offsets from the image's estimate of each joint to the bins (B, D, 15), and to the cells to
+    the right and down (B, S, 15).
     """
     bins = torch.from_numpy(config.spec.offsets).to(xy)[:, None]
     along = log_depth[:, None, MID_HIP, None] + bins - log_depth[:, None]
@@ -195,7 +191,7 @@ def _offsets(config: VolumeConfig, log_depth: Tensor, xy: Tensor) -> tuple[Tenso
 
 
 def volume_config_from(data: dict[str, Any]) -> VolumeConfig:
-    """A config out of `dataclasses.asdict`."""
+    """The config of `dataclasses.asdict`."""
     d = dict(data)
     spec = dict(d.pop("spec"))
     return VolumeConfig(

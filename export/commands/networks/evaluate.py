@@ -1,6 +1,4 @@
-"""`posekernel-export evaluate`: errors of one lifter, or of several side by side, on a dataset
-folder.
-"""
+"""`posekernel-export evaluate`: errors of one or several lifters on a dataset folder."""
 
 import argparse
 import json
@@ -21,12 +19,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     """Declare the command."""
     parser = commands.add_parser(
         "evaluate",
-        help="measure a lifter on a dataset folder",
-        description="Runs a lifter over every sample of a folder in the dataset format and "
-        "prints its errors with 95 % bootstrap "
-        "intervals: overall and per distance, pose, room, number of microphones and signal to "
-        "interference. Damaged samples are "
-        f"named and counted. Lifters: {', '.join(PREDICTORS)}.",
+        help="measure lifters on a dataset folder",
+        description="Runs a lifter over every sample of a dataset folder and prints its errors "
+        "with 95 % bootstrap intervals: overall and by distance, pose, room, number of microphones "
+        "and signal to interference. Damaged samples are named and counted. Lifters: "
+        f"{', '.join(PREDICTORS)}.",
     )
     parser.add_argument(
         "dataset", type=Path, metavar="DIR", help="folder with environmentN folders, or one of them"
@@ -35,13 +32,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--lifter",
         required=True,
         metavar="NAME",
-        help="a name, MODEL.tflite, several of them with commas between for a table, or all "
-        "(every name)",
+        help="a name, MODEL.tflite, several of them separated by commas for a table, or all",
     )
     parser.add_argument(
         "--json",
         action="store_true",
-        help="print one JSON object (with several lifters a list of them)",
+        help="print a JSON object (a list of them for several lifters)",
     )
     parser.add_argument(
         "--predictions",
@@ -53,7 +49,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--report",
         type=Path,
         metavar="OUT.html",
-        help="write a report with plots that opens from disk",
+        help="write an HTML report with plots",
     )
     parser.add_argument(
         "--limit", type=int, metavar="N", help="only N samples, evenly spread over the folder"

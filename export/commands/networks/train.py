@@ -13,19 +13,21 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser = commands.add_parser(
         "train",
         help="train the fusion network",
-        description="Trains on DIR/train and stops early on DIR/val, whose rooms and people are "
-        "others. The same command goes on "
-        "where it was stopped.",
+        description="Trains on DIR/train and stops early on DIR/val, which has other rooms and "
+        "people. The same command resumes a run that was stopped.",
     )
     parser.add_argument(
-        "--config", choices=CONFIG_NAMES, default="small", help="size of the run (default small)"
+        "--config",
+        choices=CONFIG_NAMES,
+        default="small",
+        help="configuration of the run (default small)",
     )
     parser.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="KEY=X",
-        help="change a number of it: ray.width=64 (may be given again)",
+        help="change a number of the configuration: ray.width=64 (may be repeated)",
     )
     parser.add_argument(
         "--data", type=Path, required=True, metavar="DIR", help="dataset with train and val"
@@ -35,7 +37,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         type=Path,
         required=True,
         metavar="RUN",
-        help="folder of the run, new or to go on with",
+        help="folder of the run, new or to resume",
     )
     parser.add_argument(
         "--finetune",
@@ -47,13 +49,13 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--vision",
         type=Path,
         metavar="F",
-        help="vision.pt of another run: see with its network, train no other",
+        help="vision.pt of another run: use its vision network, train none",
     )
     parser.add_argument(
         "--minutes",
         type=float,
         metavar="M",
-        help="end the learning rate's descent by then (default: all steps)",
+        help="end the learning rate's schedule by then (default: all steps)",
     )
     parser.add_argument(
         "--threads", type=int, default=1, metavar="N", help="CPU threads (default 1)"

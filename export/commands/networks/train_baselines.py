@@ -13,12 +13,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     """Declare the command."""
     parser = commands.add_parser(
         "train-baselines",
-        help="train the baselines that learn",
+        help="train the learned baselines",
         description="Trains vision-only, depth-regression and audio-only, measures people's "
-        "proportions for the body fits, sets "
-        "every baseline's 1-sigma, and writes all of it to one file. The image's networks draw "
-        "their own people; the sound's "
-        "learns from the dataset. Needs PyTorch (extra: train).",
+        "proportions for the body fits, sets every baseline's 1-sigma, and writes all to one file. "
+        "The image networks use random people, the sound network the dataset. Needs PyTorch "
+        "(extra: train).",
     )
     parser.add_argument(
         "dataset", type=Path, metavar="DIR", help="training split in the dataset format"
@@ -34,14 +33,14 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--seed",
         type=int,
         default=BaselineTraining.seed,
-        help=f"of everything drawn (default {BaselineTraining.seed})",
+        help=f"of all random numbers (default {BaselineTraining.seed})",
     )
     parser.add_argument(
         "--steps",
         type=int,
         default=BaselineTraining.vision_steps,
         metavar="N",
-        help=f"of the image's networks (default {BaselineTraining.vision_steps})",
+        help=f"of the image networks (default {BaselineTraining.vision_steps})",
     )
     parser.set_defaults(run=run)
 

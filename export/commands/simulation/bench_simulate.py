@@ -25,7 +25,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the rate for each number of workers and its ratio to the first; start-up is left out."""
+    """Print the rate for each number of workers and its ratio to the first; start-up is left
+    out.
+    """
     first = 0.0
     for workers in args.workers:
         rate = measure_rate(workers, args.samples)

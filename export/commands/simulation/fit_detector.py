@@ -15,10 +15,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser = commands.add_parser(
         "fit-detector",
         help="fit the 2D detector's error model",
-        description="Runs BlazePose on a calibrated video with reference joints, whole, cut off "
-        "and partly painted over, and "
-        "fits bias, spread, tails, correlation, confidence and swapped sides of its errors. "
-        "About two minutes.",
+        description="Runs BlazePose on a calibrated video with reference joints, on whole, "
+        "cropped and partly occluded frames, and fits the bias, spread, tails, correlation, "
+        "confidence and swapped sides of its errors. Takes two minutes.",
     )
     parser.add_argument(
         "--video",

@@ -14,9 +14,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser = commands.add_parser(
         "session",
         help="simulate the sound of a calibrated video and write a session folder",
-        description="Plays a calibrated video at one frame per excitation period and simulates "
-        "what a ReSpeaker USB Mic Array "
-        "v2.0 under one of its cameras would have recorded in a furnished room.",
+        description="Takes the frames of a calibrated video, one per excitation period, and "
+        "simulates what a ReSpeaker USB Mic Array v2.0 below one of its cameras would have "
+        "recorded in a furnished room.",
     )
     parser.add_argument(
         "--video",
@@ -34,7 +34,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         type=int,
         default=540,
         metavar="PX",
-        help="images are scaled down to it (default 540)",
+        help="width of the frames (default 540)",
     )
     parser.add_argument(
         "--seed", type=int, default=1, help="of room, clothes and noise (default 1)"
@@ -51,7 +51,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         type=float,
         default=2.0,
         metavar="S",
-        help="seconds with nobody in the room first (default 2)",
+        help="seconds of the empty room at the start (default 2)",
     )
     parser.set_defaults(run=run)
 

@@ -16,14 +16,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "simulate",
         help="simulate a dataset",
         description="Writes a dataset of simulated samples: people in furnished rooms, recorded "
-        "by random rigs and passed "
-        "through the sensor's own front end. Run again after an interruption, or with more "
-        "samples, it goes on where it was. "
-        "The same settings give the same files, whatever the number of workers.",
+        "by random rigs and processed by the sensor's own front end. The same command resumes a "
+        "run, also with more samples. The same settings give the same files, whatever the number "
+        "of workers.",
     )
-    parser.add_argument(
-        "--samples", type=int, required=True, metavar="N", help="number of samples in all"
-    )
+    parser.add_argument("--samples", type=int, required=True, metavar="N", help="number of samples")
     parser.add_argument(
         "--out", required=True, metavar="D", help="folder or any URL that fsspec can write to"
     )
@@ -34,7 +31,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--split",
         choices=SPLITS,
         default="train",
-        help="whose rooms, bodies and motion clips (default train)",
+        help="of rooms, bodies and motion clips (default train)",
     )
     parser.add_argument(
         "--rig",
@@ -60,9 +57,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         metavar="W",
         help="local processes (default: cores)",
     )
-    parser.add_argument(
-        "--scheduler", metavar="ADDRESS", help="of a Dask cluster that does the work instead"
-    )
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster to use instead")
     parser.add_argument(
         "--keep-clean",
         action="store_true",
@@ -97,9 +92,7 @@ def run(args: argparse.Namespace) -> int:
             bar.update(count)
             made += count
     unusable = (
-        f" ({wanted - made} people stood where the sensor hears nothing of them)"
-        if made < wanted
-        else ""
+        f" ({wanted - made} people left out, who gave no usable period)" if made < wanted else ""
     )
     print(
         f"{args.out}: {plan.samples - wanted + made} samples of split {plan.split}, {made} of "

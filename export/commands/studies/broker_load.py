@@ -12,7 +12,7 @@ from export.studies.broker_load import Load, measure_load
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declare the command."""
     parser = commands.add_parser(
-        "broker-load", help="many simulated sensors on one mosquitto: messages/s, CPU, loss"
+        "broker-load", help="measure many sensors on one broker: messages/s, CPU, losses"
     )
     parser.add_argument(
         "--devices", type=int, default=200, metavar="N", help="sensors (default 200)"
@@ -23,10 +23,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         nargs="+",
         default=[1.0, 2.0, 5.0, 10.0],
         metavar="HZ",
-        help="poses/s of each",
+        help="poses/s of each sensor",
     )
     parser.add_argument("--seconds", type=float, default=20.0, help="for each rate (default 20)")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="markdown file to write")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="also write the table to this Markdown file"
+    )
     parser.set_defaults(run=run)
 
 
@@ -58,12 +60,14 @@ def run(args: argparse.Namespace) -> int:
     return int(lost > 0)
 
 
-_INTRODUCTION = """# Many sensors on one broker
+_INTRODUCTION = """\
+# Many sensors on one broker
 
-One mosquitto, the sensors' own publishing code (50 sensors a process), one subscriber to every pose and event, all on one
-machine: sensors, broker and subscriber share its cores, so the rate at which poses are lost is the machine's, not mosquitto's
-alone. Poses go at QoS 0 and may be lost under load; events (one in a hundred poses) at QoS 1 may not. Offered is what the sensors
-could make in time; lost is what was handed to a connection and did not arrive.
+One mosquitto, the sensors' own publishing code (50 sensors a process) and one subscriber to every
+pose and event, all on one machine. They share its cores, so the rate at which poses are lost is
+that of the machine, not of mosquitto alone. Poses have QoS 0 and may be lost under load; events
+(one in a hundred poses) have QoS 1 and may not. Offered: what the sensors made in time. Lost:
+handed to a connection, but not received.
 """
 _HEADER = (
     "| poses/s each | offered/s | received/s | lost | events | events lost | broker CPU | "

@@ -1,6 +1,4 @@
-"""`posekernel-export calibration-cases`: arrays with faults put in, and whether calibration names
-them.
-"""
+"""`posekernel-export calibration-cases`: which faults of simulated arrays calibration finds."""
 
 import argparse
 from pathlib import Path
@@ -15,21 +13,18 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     """Declare the command."""
     parser = commands.add_parser(
         "calibration-cases",
-        help="put faults into simulated arrays, and count which of them calibration names",
-        description="Random arrays in random furnished rooms, recorded as `posekernel "
-        "calibrate` records them: with two channels "
-        "swapped, one dead, a microphone 10 mm off, a capture clock 200 ppm off, a late "
-        "loudspeaker, or nothing wrong. "
-        "Calibration may ask for the loudspeaker to be moved, as it asks an engineer. Prints "
-        "what was put in against what was "
-        "named.",
+        help="count which faults of simulated arrays calibration finds",
+        description="Random arrays in random furnished rooms, recorded as by `posekernel "
+        "calibrate`: with two channels swapped, one channel dead, a microphone 10 mm off, a "
+        "capture clock 200 ppm off, a late loudspeaker, or no fault. Calibration may ask for the "
+        "loudspeaker to be moved. Prints the actual faults against the named ones.",
     )
     parser.add_argument(
         "--cases",
         type=int,
         default=200,
         metavar="N",
-        help="with a fault, and as many without (default 200)",
+        help="number with a fault, and as many without (default 200)",
     )
     parser.add_argument(
         "--rig", default="compact", choices=FAMILIES, help="family of arrays (default compact)"
@@ -38,7 +33,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--seed", type=int, default=1001, help="of arrays, rooms, noise and faults (default 1001)"
     )
     parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="write the report there as Markdown, too"
+        "--out", type=Path, metavar="FILE", help="also write the report to this Markdown file"
     )
     parser.set_defaults(run=run)
 

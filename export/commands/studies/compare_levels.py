@@ -1,5 +1,5 @@
-"""`posekernel-export compare-levels`: how loud echo, clutter and late sound are in a folder and in
-this simulator.
+"""`posekernel-export compare-levels`: levels of echo, clutter and late sound in a dataset folder
+and in this simulator.
 """
 
 import argparse
@@ -13,10 +13,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser = commands.add_parser(
         "compare-levels",
         help="compare levels of a dataset folder with the simulator's",
-        description="Prints a table of echo, clutter before subtraction and late energy of a "
-        "folder in the dataset format that "
-        "has rir_empty.npy, beside this simulator's for the same rig and poses in random rooms "
-        "of about the same size.",
+        description="Prints the levels of echo, clutter before subtraction and late sound of a "
+        "dataset folder with rir_empty.npy, and those of this simulator for the same rig and "
+        "poses in random rooms of about the same size.",
     )
     parser.add_argument("dir", type=Path, metavar="DIR", help="folder in the dataset format")
     parser.add_argument(

@@ -13,10 +13,10 @@ from export.studies.event_delivery import Outcome, measure
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declare the command."""
     parser = commands.add_parser(
-        "delivery", help="kill a real broker and the publishing process; count what arrives"
+        "delivery", help="count the events that arrive while broker and sensor are killed"
     )
     parser.add_argument(
-        "--kills", type=int, default=20, metavar="N", help="of the broker (default 20)"
+        "--kills", type=int, default=20, metavar="N", help="kills of the broker (default 20)"
     )
     parser.add_argument(
         "--restarts",
@@ -25,16 +25,22 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         metavar="N",
         help="kills of the publishing process (default 5)",
     )
-    parser.add_argument("--seconds", type=float, default=120.0, help="length (default 120)")
+    parser.add_argument(
+        "--seconds", type=float, default=120.0, help="length of the measurement (default 120)"
+    )
     parser.add_argument(
         "--events-per-s",
         type=float,
         default=20.0,
         metavar="R",
-        help="and as many poses (default 20)",
+        help="events, and as many poses (default 20)",
     )
-    parser.add_argument("--seed", type=int, default=1, help="of the times of the kills (default 1)")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="markdown file to write")
+    parser.add_argument(
+        "--seed", type=int, default=1, help="seed of the times of the kills (default 1)"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="also write the table to this Markdown file"
+    )
     parser.set_defaults(run=run)
 
 
@@ -64,11 +70,13 @@ def run(args: argparse.Namespace) -> int:
     return int(outcome.missing > 0 or outcome.gaps > 0 or outcome.disorder > 0)
 
 
-_INTRODUCTION = """# Delivery of events while the broker and the sensor are killed
+_INTRODUCTION = """\
+# Delivery of events while the broker and the sensor are killed
 
-A mosquitto that saves each change, a process that publishes events through the sensor's own outbox and connection, and a
-subscriber with a persistent session. Broker and publisher are killed with SIGKILL at random times; the broker stays away for 0.05
-to 1.5 s. An event counts as accepted once `publish_event` has returned. One kill more than asked for ends the run.
+A mosquitto that saves each change, a process that publishes events through the sensor's own outbox
+and connection, and a subscriber with a persistent session. Broker and publisher are killed with
+SIGKILL at random times; the broker stays away for 0.05 to 1.5 s. An event counts as accepted once
+`publish_event` has returned. One more kill than asked for ends the run.
 """
 
 

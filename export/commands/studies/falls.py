@@ -1,6 +1,4 @@
-"""`posekernel-export falls`: falls and what is easily taken for one, acted out before the sensor's
-own code, and counted.
-"""
+"""`posekernel-export falls`: how often the sensor's own code is right about acted falls."""
 
 import argparse
 from pathlib import Path
@@ -13,29 +11,28 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     """Declare the command."""
     parser = commands.add_parser(
         "falls",
-        help="act out falls and harmless motions, and count what the sensor makes of them",
-        description="Simulated people of all sizes fall (motion capture get-ups played "
-        "backwards, and other ways), sit, lie "
-        "down, bend, crouch, kneel and walk out of view; their joints get the lifter's errors "
-        "and go through the sensor's own "
-        "tracking, activity and event code at 10 poses a second. Prints what was told in time, "
-        "late, not, and wrongly.",
+        help="count what the sensor reports of acted falls and harmless motions",
+        description="Simulated people of all sizes fall (motion capture of getting up, played "
+        "backwards, and in other ways), sit, lie down, bend, crouch, kneel and walk out of view. "
+        "Their joints get a lifter's errors and go through the sensor's own tracking, activity and "
+        "events at 10 poses a second. Prints the falls reported in time, late or never, and the "
+        "false ones.",
     )
     parser.add_argument(
-        "--falls", type=int, default=20, metavar="N", help="of each kind (default 20)"
+        "--falls", type=int, default=20, metavar="N", help="falls of each kind (default 20)"
     )
     parser.add_argument(
         "--minutes",
         type=float,
         default=30.0,
         metavar="M",
-        help="of what is no fall, at least (default 30)",
+        help="of harmless motions, at least (default 30)",
     )
     parser.add_argument(
         "--seed", type=int, default=3003, help="of people, motions and errors (default 3003)"
     )
     parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="write the report there as Markdown, too"
+        "--out", type=Path, metavar="FILE", help="also write the report to this Markdown file"
     )
     parser.set_defaults(run=run)
 

@@ -11,7 +11,7 @@ from export.studies.first_light import TABLE_HEAD, measure_cameras
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declare the command."""
     parser = commands.add_parser(
-        "first-light", help="distance errors on the calibrated video, by sound and muted"
+        "first-light", help="measure distance errors on a calibrated video, with sound and muted"
     )
     parser.add_argument(
         "--video",

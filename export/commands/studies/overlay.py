@@ -8,9 +8,7 @@ from export.studies.overlay import write_overlay
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declare the command."""
-    parser = commands.add_parser(
-        "overlay", help="draw the poses of sessions over their frames, into one picture"
-    )
+    parser = commands.add_parser("overlay", help="draw the poses of sessions over their frames")
     parser.add_argument(
         "sessions", type=Path, nargs="+", metavar="SESSION", help="session folders, one row each"
     )

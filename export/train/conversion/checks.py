@@ -37,9 +37,7 @@ SHARED_TOLERANCE_M = 0.03  # median distance of the joints of the two files
 
 @dataclass(frozen=True, eq=False)
 class Checked:
-    """Samples in batches of one and the truth: inputs of the fusion network, views, image
-    estimates, truth (N, 15, 3) [m].
-    """
+    """N samples to check with: batch, views and truth (N, 15, 3) [m]."""
 
     batch: Batch
     views: PersonView
@@ -49,7 +47,7 @@ class Checked:
         return len(self.truth)
 
     def inputs(self, index: int) -> Inputs:
-        """Of the fusion network, one sample."""
+        """Inputs of the fusion network for one sample."""
         return tuple(x[index : index + 1].numpy() for x in self.batch.inputs)
 
     def lifted(
@@ -60,22 +58,25 @@ class Checked:
         config: TrainConfig,
         d: Decoding,
     ) -> DecodedPose:
-        """The decoded outputs of one sample."""
+        """The pose decoded from one sample's outputs."""
         depth, xy = self.batch.log_depth[index].numpy(), self.batch.xy[index].numpy()
         return config.fusion.spec.decode((logits, residual), depth, xy, self.views.one(index), d)
 
 
 def checked_samples(
-    heard: Sequence[SampleSound], vision: VisionNet, config: TrainConfig
+    samples: Sequence[SampleSound], vision: VisionNet, config: TrainConfig
 ) -> Checked:
-    batch, views = fusion_batch(heard, vision, config.fusion.spec)
-    return Checked(batch, views, np.stack([h.joints for h in heard]))
+    """Samples to check a network of this config with."""
+    batch, views = fusion_batch(samples, vision, config.fusion.spec)
+    return Checked(batch, views, np.stack([s.joints for s in samples]))
 
 
 def check_float(
     fusion: nn.Module, vision: VisionNet, files: dict[str, Path], samples: Checked
 ) -> float:
-    """Largest difference of the float file from PyTorch, relative to the largest output."""
+    """Largest difference of the float file from PyTorch, over the largest output. Raises
+    ModelError.
+    """
     model, seeing, worst = Model(files["float"]), Model(files["vision"]), 0.0
     for i in range(min(CHECKED, len(samples))):
         inputs = samples.inputs(i)
@@ -103,7 +104,7 @@ def _lifted(
     config: TrainConfig,
     decoding: Decoding,
 ) -> DecodedPose:
-    """One sample as the runtime lifts it, with its mirror image."""
+    """One sample lifted as by the runtime, with its mirror image."""
     both = (
         x.lifted(index, *_first(model.run(*x.inputs(index))), config, decoding)
         for x in (samples, images)
@@ -118,7 +119,7 @@ def check_int8(
     config: TrainConfig,
     decoding: Decoding,
 ) -> dict[str, float]:
-    """Median errors of both files [m] and how far apart their joints are."""
+    """Median errors of both files [m] and the distance of their joints. Raises ModelError."""
     joints = {}
     for form in ("float", "int8"):
         model = Model(files[form])
@@ -154,22 +155,22 @@ def check_int8(
 def calibrated(
     path: Path, samples: Checked, images: Checked, config: TrainConfig
 ) -> tuple[Decoding, float]:
-    """The decoding with factors that make WITHIN_SIGMA of the errors lie within 1 sigma, and the
+    """The decoding with factors for which WITHIN_SIGMA of the errors are within 1 sigma, and the
     threshold of sound.
 
-    path: the int8 file, which devices run by default; the float one is a point less often within.
+    path: the int8 file, which devices run by default.
     """
     plain, model = config.fusion.decoding, Model(path)
-    ratios, sure = np.empty((3, *samples.views.seen.shape)), []
+    ratios, certainty = np.empty((3, *samples.views.seen.shape)), []
     for i in range(len(samples)):
         lifted = _lifted(model, i, samples, images, config, plain)
         error = (lifted.joints - samples.truth[i]) @ samples.views.turn[i]
-        sure.append(lifted.sound)
+        certainty.append(lifted.sound)
         ratios[0, i] = np.abs(error[:, 2]) / lifted.depth_sigma
         ratios[1, i] = np.abs(error[:, :2]).mean(axis=1) / lifted.plane_sigma
         ratios[2, i] = np.linalg.norm(error, axis=1) / lifted.sigma
     return with_sigma_factors(plain, ratios, samples.views.seen), max(
-        0.5, round(float(np.quantile(sure, UNSURE)), 3)
+        0.5, round(float(np.quantile(certainty, UNSURE)), 3)
     )
 
 
@@ -192,8 +193,8 @@ def with_sigma_factors(plain: Decoding, ratios: Array, seen: npt.NDArray[np.bool
 
 
 def times_ms(fusion: nn.Module, files: dict[str, Path], samples: Checked) -> dict[str, float]:
-    """Median time of the fusion network in PyTorch and in both files, one thread each, taken in
-    turns [ms].
+    """Median time [ms] of the fusion network in PyTorch and in both files, interleaved, one thread
+    each.
     """
     inputs = samples.inputs(0)
     tensors = [torch.from_numpy(x) for x in inputs]

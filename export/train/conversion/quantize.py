@@ -47,9 +47,8 @@ def quantize(
     """Write NAME.tflite, NAME_int8.tflite, NAME.json, lifter_vision.tflite, and their lines in
     SHA256SUMS; returns the card.
 
-    data: dataset; DATA/val calibrates. The network that sees is one file for all forms. Raises
-    ModelError where a file does not do what PyTorch does, and where another form in OUT sees with
-    another network.
+    data: dataset; DATA/val calibrates. All forms share one vision network. Raises ModelError where
+    a file differs from PyTorch, and where another form in OUT has another vision network.
     """
     config, vision, fusion, stored = load_networks(checkpoint)
     name = name or f"lifter_{config.form}"
@@ -61,17 +60,19 @@ def quantize(
         "int8": out / f"{name}{INT8}.tflite",
     }
     sums = out / "SHA256SUMS"
-    _forget(sums, [p.name for p in files.values()])
+    _remove_sums(sums, [p.name for p in files.values()])
     shared = [p for p in out.glob("lifter_*.json") if p.stem != name]
-    heard = [samples.recorded(i) for i in _spread(len(samples), LIFTED)]
-    recorded = checked_samples(heard, vision, config)
-    images = checked_samples([h.mirrored() for h in heard], vision, config)
-    calibration = checked_samples(_mixed(samples, config.augmentation, config.seed), vision, config)
+    recordings = [samples.recorded(i) for i in _spread(len(samples), LIFTED)]
+    recorded = checked_samples(recordings, vision, config)
+    images = checked_samples([h.mirrored() for h in recordings], vision, config)
+    calibration = checked_samples(
+        _augmented(samples, config.augmentation, config.seed), vision, config
+    )
     to_float(vision, (torch.zeros(1, FEATURES),), files["vision"])
     for other in shared:
         if json.loads(other.read_text())["files"]["vision"]["sha256"] != _sha256(files["vision"]):
             raise ModelError(
-                f"{other}: sees with another network than {checkpoint}: train both with one "
+                f"{other}: has another vision network than {checkpoint}: train both with one "
                 "--vision, or use another --out"
             )
     to_float(fusion, [x[:1] for x in recorded.batch.inputs], files["float"])
@@ -109,12 +110,14 @@ def quantize(
     }
     path = out / f"{name}.json"
     path.write_text(json.dumps(card, indent=1) + "\n")
-    _remember(sums, [*files.values(), path])
+    _add_sums(sums, [*files.values(), path])
     return path
 
 
-def _mixed(samples: SoundSet, augmentation: Augmentation, seed: int) -> list[SampleSound]:
-    """What the int8 file must have room for: all that training shows, silence and few pairs too."""
+def _augmented(samples: SoundSet, augmentation: Augmentation, seed: int) -> list[SampleSound]:
+    """Samples for the ranges of the int8 file: augmented as in training, with silence and few
+    pairs.
+    """
     rng = np.random.default_rng([seed, 13])
     chosen = rng.integers(len(samples), size=CALIBRATION)
     return [samples.augmented(int(i), augmentation, rng) for i in chosen]
@@ -131,15 +134,15 @@ def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _forget(sums: Path, names: Sequence[str]) -> None:
-    """Take files out of SHA256SUMS: while they are made anew they do not fit it."""
+def _remove_sums(sums: Path, names: Sequence[str]) -> None:
+    """Remove files from SHA256SUMS while they are written."""
     if sums.is_file():
         kept = [line for line in sums.read_text().splitlines() if line.split()[-1] not in names]
         sums.write_text("".join(line + "\n" for line in kept))
 
 
-def _remember(sums: Path, files: Sequence[Path]) -> None:
-    _forget(sums, [p.name for p in files])
+def _add_sums(sums: Path, files: Sequence[Path]) -> None:
+    _remove_sums(sums, [p.name for p in files])
     with sums.open("a") as file:
         file.writelines(f"{_sha256(p)}  {p.name}\n" for p in files)
 

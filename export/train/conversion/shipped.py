@@ -1,8 +1,7 @@
-"""A shipped model -> a checkpoint to go on from: weights out of its float .tflite files, all else
-out of its card.
+"""A shipped model as a checkpoint: weights from its float .tflite files, the config from its card.
 
-A converted network has its layers in the order in which they run and its batch normalisations
-folded into the convolutions before them. The int8 file does not serve: its weights are rounded.
+A converted network has its layers in the order in which they run, and batch normalisations folded
+into the convolutions before them. The int8 file cannot be used: its weights are rounded.
 """
 
 import json
@@ -33,14 +32,15 @@ Floats = npt.NDArray[Any]  # float32
 
 
 def load_shipped(path: Path) -> dict[str, Any]:
-    """config, vision, fusion as in a checkpoint. path: a card, NAME.json, or NAME.tflite beside it.
+    """config, vision and fusion as in a checkpoint. path: a card, NAME.json, or NAME.tflite beside
+    it.
 
-    The networks give what the files give, to TOLERANCE, or ModelError is raised; also where a file
-    is missing or damaged. folded is True: batch normalisations know nothing of what passes through
-    them and need `refit_norms` before training.
+    Raises ModelError where the networks differ from the files by more than TOLERANCE, or a file is
+    missing or damaged. folded is True: the batch normalisations have no statistics and need
+    `refit_norms` before training.
     """
     card = card_path(path) if path.suffix == ".tflite" else path
-    seen_by = load_card(card).vision
+    vision_file = load_card(card).vision
     data = json.loads(card.read_text())
     try:
         training = {
@@ -51,11 +51,11 @@ def load_shipped(path: Path) -> dict[str, Any]:
         config, fusion_file = config_from(training), card.with_name(data["files"]["float"]["name"])
     except (KeyError, TypeError) as e:
         raise ModelError(
-            f"{card}: does not tell how it was trained ({type(e).__name__}: {e}); take a card "
+            f"{card}: has no training configuration ({type(e).__name__}: {e}); take a card "
             "of this version"
         ) from e
     vision, fusion = VisionNet(config.vision), config.make_network()
-    _restore(vision, card.with_name(seen_by), _examples(config)[-1:])
+    _restore(vision, card.with_name(vision_file), _examples(config)[-1:])
     _restore(fusion, fusion_file, _examples(config)[:-1])
     return {
         "config": config.as_dict(),
@@ -66,8 +66,8 @@ def load_shipped(path: Path) -> dict[str, Any]:
 
 
 def refit_norms(net: nn.Module, batches: Sequence[tuple[Tensor, ...]]) -> None:
-    """Give every batch normalisation the statistics of these inputs, and a scale and shift with
-    which nothing changes.
+    """Set every batch normalisation to the statistics of these inputs, without changing the
+    network's output.
     """
     norms = [m for m in net.modules() if isinstance(m, nn.BatchNorm2d)]
     passed: dict[nn.Module, list[Tensor]] = {norm: [] for norm in norms}
@@ -100,7 +100,7 @@ def _moments(x: Tensor) -> Tensor:
 
 
 def _examples(config: TrainConfig) -> list[Tensor]:
-    """Inputs of the fusion network, then of the network that sees, of one person."""
+    """Random inputs of the fusion network, then of the vision network, for one person."""
     draw = torch.Generator().manual_seed(1)
     shapes: list[tuple[int, ...]]
     if config.form == "volume":
@@ -114,7 +114,7 @@ def _examples(config: TrainConfig) -> list[Tensor]:
 
 
 def _restore(net: nn.Module, path: Path, inputs: Sequence[Tensor]) -> None:
-    """Put the file's weights into a network. inputs: an example, for the order of its layers and
+    """Load the file's weights into a network. inputs: an example, for the order of the layers and
     the comparison.
     """
     model = Model(path)  # also checks that the file is whole
@@ -171,9 +171,7 @@ def _in_order(
 
 
 def _stored(path: Path) -> tuple[list[tuple[Floats, Floats]], list[Floats]]:
-    """Weights and biases of the file's layers in their order, and all constants that are added to
-    something large.
-    """
+    """Weights and biases of the file's layers in order, and all arrays that are added."""
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
@@ -196,7 +194,7 @@ def _stored(path: Path) -> tuple[list[tuple[Floats, Floats]], list[Floats]]:
 
 
 def _constant(model: Any, graph: Any, index: int) -> Floats | None:
-    """A tensor's values where the file has them as float32."""
+    """A tensor's values; None where the file has none in float32."""
     if index < 0:  # left out
         return None
     tensor = graph.tensors[index]
@@ -207,7 +205,7 @@ def _constant(model: Any, graph: Any, index: int) -> Floats | None:
 
 
 def _oriented(weight: Floats, layer: nn.Module) -> Floats:
-    """Weights as PyTorch has them: of a convolution the outputs, inputs, then rows and columns."""
+    """Weights in PyTorch's order: of a convolution outputs, inputs, rows, columns."""
     if isinstance(layer, nn.Linear):
         return weight
     if layer.in_channels == 1:  # stored as a depthwise convolution: one, rows, columns, outputs
@@ -218,7 +216,7 @@ def _oriented(weight: Floats, layer: nn.Module) -> Floats:
 
 
 def _channels_as(constant: Floats, position: Tensor) -> Floats:
-    """A constant of the file, channels last, in the order of the network's own."""
+    """A constant of the file, channels last, in the order of the network's parameter."""
     if constant.shape == (1, *position.shape):
         return np.asarray(constant[0])
     return constant.transpose(0, 3, 1, 2) if constant.ndim == 4 else constant

@@ -33,26 +33,26 @@ def a_take(kind: str, seed: int) -> ActedTake:
 
 
 @pytest.mark.parametrize("kind", FALLS)
-def test_a_fall_ends_on_the_floor_and_is_told_in_time(kind: str) -> None:
+def test_a_fall_ends_on_the_floor_and_is_reported_in_time(kind: str) -> None:
     take = a_take(kind, 1)
     (end,) = take.falls
     trunk = np.array([j[[1, 8], 2].mean() for j in take.joints])
     assert trunk[: end - 40].max() > 0.3 * take.body.height_m
     assert trunk[end : end + 30].max() < 0.4
-    told = sense(take, np.random.default_rng(5))
-    assert len(told.falls) == 1
-    assert told.delay_s is not None
-    assert told.delay_s <= IN_TIME_S
+    outcome = sense(take, np.random.default_rng(5))
+    assert len(outcome.falls) == 1
+    assert outcome.delay_s is not None
+    assert outcome.delay_s <= IN_TIME_S
 
 
 @pytest.mark.parametrize(
     "kind", ["sits down", "lies down on a sofa or bed", "kneels", "walks out of view"]
 )
-def test_what_is_no_fall_is_not_told_as_one(kind: str) -> None:
+def test_what_is_no_fall_is_not_reported_as_one(kind: str) -> None:
     assert kind in EXPECTED
-    told = sense(a_take(kind, 2), np.random.default_rng(6))
-    assert told.falls == []
-    assert sum(told.postures.values()) > 0.5 * len(told.take.joints)
+    outcome = sense(a_take(kind, 2), np.random.default_rng(6))
+    assert outcome.falls == []
+    assert sum(outcome.postures.values()) > 0.5 * len(outcome.take.joints)
 
 
 def test_lying_on_a_sofa_is_acted_at_its_height() -> None:
@@ -115,18 +115,18 @@ def test_tables_count_right_late_missed_and_false() -> None:
     body = sample_body(np.random.default_rng(0), height_m=1.7)
     kind, other = next(iter(FALLS)), EXPECTED[0]
 
-    def told(name: str, events: list[float], falls: list[int]) -> FallOutcome:
+    def outcome(name: str, events: list[float], falls: list[int]) -> FallOutcome:
         return FallOutcome(
             ActedTake(name, body, [np.zeros((25, 3))] * 600, falls=falls), falls=events
         )
 
     rows = [
-        told(kind, [11.0], [100]),
-        told(kind, [12.5], [100]),
-        told(kind, [], [100]),
-        told(kind, [11.0, 20.0], [100]),
+        outcome(kind, [11.0], [100]),
+        outcome(kind, [12.5], [100]),
+        outcome(kind, [], [100]),
+        outcome(kind, [11.0, 20.0], [100]),
     ]
-    rows += [told(other, [], []), told(other, [3.0], [])]
+    rows += [outcome(other, [], []), outcome(other, [3.0], [])]
     assert f"| {kind} | 4 | 2 | 1 | 1 | 1 |" in fall_table(rows)
     assert f"| {other} | 2 | 2.0 | 1 |" in negative_table(rows)
     assert "| 4 with a fall | 2 | 2 |" in confusion_table(rows)

@@ -30,7 +30,7 @@ from edge.lifting.ray_form import CHANNELS  # noqa: E402
 from edge.lifting.volume_form import VolumeForm, frustum_sound, pairs_for  # noqa: E402
 from export.commands.networks.train import CONFIG_NAMES  # noqa: E402
 from export.train.augmentation import Augmentation, scaled_rig  # noqa: E402
-from export.train.batches import fusion_batch, observed_view, see  # noqa: E402
+from export.train.batches import fusion_batch, observed_view, vision_estimate  # noqa: E402
 from export.train.checkpoints import load_networks  # noqa: E402
 from export.train.conversion.shipped import load_shipped, refit_norms  # noqa: E402
 from export.train.losses import predict  # noqa: E402
@@ -87,13 +87,13 @@ def test_a_batch_is_what_the_device_computes(dataset: Path, form: str) -> None:
     samples, vision = SoundSet([dataset / "train"]), VisionNet(VisionConfig(16, 1)).eval()
     batch, _ = fusion_batch([samples.recorded(i) for i in range(3)], vision, spec)
     for i in range(3):
-        stored, heard = samples.samples[i], samples.recorded(i)
-        view = keypoint_view(seen(stored.joints, CAMERA), heard.rig)
+        stored, sample = samples.samples[i], samples.recorded(i)
+        view = keypoint_view(seen(stored.joints, CAMERA), sample.rig)
         assert view is not None
-        depth, xy = (x[0] for x in see(vision, observed_view([heard.observed])))
+        depth, xy = (x[0] for x in vision_estimate(vision, observed_view([sample.observed])))
         for got, wanted in zip(
             batch.inputs,
-            spec.inputs(view, depth, xy, heard.kernels, heard.rig),
+            spec.inputs(view, depth, xy, sample.kernels, sample.rig),
             strict=True,
         ):
             np.testing.assert_allclose(got[i].numpy(), wanted, atol=2e-3)
@@ -194,15 +194,15 @@ def test_interference_is_as_strong_as_asked(dataset: Path) -> None:
     for sir_db in (0.0, 12.0):
         ratios = []
         for k in range(20):
-            heard = samples.augmented(
+            sample = samples.augmented(
                 2, replace(plain, sir_db=(sir_db, sir_db)), np.random.default_rng(k)
             )
             clean = samples.samples[2].clean
-            arrival = float(heard.rig.arrival_s(heard.joints[8]).mean())
+            arrival = float(sample.rig.arrival_s(sample.joints[8]).mean())
             near = slice(
                 int((arrival - 0.7 * 2 / 343) * RATE), int((arrival + 0.7 * 2 / 343) * RATE)
             )
-            noise = heard.kernels.analytic - clean
+            noise = sample.kernels.analytic - clean
             ratios.append(
                 10
                 * np.log10(
@@ -285,7 +285,7 @@ def test_finetuning_sees_with_the_network_that_it_is_given(
     _, vision, _, _ = load_networks(best)
     for a, b in zip(other.parameters(), vision.parameters(), strict=True):
         torch.testing.assert_close(a, b)
-    with pytest.raises(ConfigError, match="began with another network that sees"):
+    with pytest.raises(ConfigError, match="began with another vision network"):
         train(settings, dataset, tmp_path / "run", finetune=trained, say=lambda line: None)
 
 
@@ -296,7 +296,7 @@ def test_what_cannot_see_is_named_and_leaves_the_run_alone(
     (tmp_path / "damaged.pt").write_bytes(b"PK nothing")
     settings = replace(TINY, steps=1, validate=1)
     for name in ("narrow.pt", "damaged.pt", "absent.pt"):
-        with pytest.raises(ModelError, match="network that sees"):
+        with pytest.raises(ModelError, match="vision network"):
             train(
                 settings, dataset, tmp_path / "run", vision=tmp_path / name, say=lambda line: None
             )
@@ -343,13 +343,13 @@ def test_a_finetuned_model_begins_at_the_shipped_one(
         say=lambda line: None,
     )
     config, vision, fusion, _ = load_networks(best)
-    heard = SoundSet([dataset / "val"]).recorded(0)
-    batch, view = fusion_batch([heard], vision, config.fusion.spec)
+    sample = SoundSet([dataset / "val"]).recorded(0)
+    batch, view = fusion_batch([sample], vision, config.fusion.spec)
     lifter = NetworkLifter(shipped.with_suffix(".tflite"))
     depth, place = lifter.see(view.one(0))
     np.testing.assert_allclose(batch.log_depth[0], depth, atol=1e-4)
     np.testing.assert_allclose(batch.xy[0], place, atol=1e-4)
-    as_shipped = lifter.lift(view.one(0), heard.kernels, heard.rig).joints
+    as_shipped = lifter.lift(view.one(0), sample.kernels, sample.rig).joints
     joints = predict(fusion, batch, config)[0].detach().numpy() @ view.turn[0].T
     # One step moves the statistics of the normalisation a little, the rate of nothing no weight.
     assert np.linalg.norm(joints - as_shipped, axis=1).max() < 0.02
