@@ -1,6 +1,4 @@
-"""What a sensor says, as a file: one JSON message per line. The live page plays it, and so can
-anything that reads messages.
-"""
+"""A sensor's messages as a file, one JSON object per line, which the live page can play."""
 
 import io
 from pathlib import Path
@@ -12,11 +10,10 @@ from edge.output.messages.payloads import Message, encode
 
 
 class MessageFile:
-    """`with MessageFile(path, page) as file:` takes the stream and the events that a broker would
-    get; path None: in memory.
+    """`with MessageFile(path, page) as file:` writes the stream and the events that a broker would
+    get; path None: in memory. Raises ConfigError where the file cannot be written.
 
-    The first line is the description of the sensor that the page needs (`page_description`).
-    Retained topics are left out: they repeat. Raises ConfigError where the file cannot be written.
+    page: the first line, from `page_description`. Retained topics are left out: they repeat others.
     """
 
     def __init__(self, path: Path | None, page: Message) -> None:
@@ -51,9 +48,7 @@ class MessageFile:
         return self._path.read_bytes()
 
     def publish_pose(self, message: Message) -> bool:
-        """One pose. How late it was is left out: a recording is read faster or slower than it
-        happened.
-        """
+        """One pose, without its latency: a recording is read faster or slower than it happened."""
         return self._write(message | {"latency_ms": None})
 
     def publish_stream(self, name: str, message: Message) -> bool:
@@ -68,7 +63,7 @@ class MessageFile:
         return self._events
 
     def publish_retained(self, name: str, message: Message) -> None:
-        """Does nothing."""
+        """Does nothing, see above."""
 
     def _write(self, message: Message) -> bool:
         try:

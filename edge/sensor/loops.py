@@ -28,8 +28,8 @@ def offline_poses(
 
     Ends when `stop` is set or the source ends. beat: as in `live_poses`.
     """
-    heard: deque[PeriodResponses] = deque(maxlen=8)
-    audio_ended, heard_until_ns = False, 0
+    periods: deque[PeriodResponses] = deque(maxlen=8)
+    audio_ended, read_until_ns = False, 0
     max_skew_ns = pipeline.config.runtime.max_skew_ms * 1e6
     while not stop.is_set():
         try:
@@ -39,7 +39,7 @@ def offline_poses(
         beat("image")
         if frame is None:
             continue
-        while not audio_ended and heard_until_ns < frame.t_ns + pipeline.period_ns:
+        while not audio_ended and read_until_ns < frame.t_ns + pipeline.period_ns:
             try:
                 period = source.audio.read(_POLL_S)
             except EndOfStreamError:
@@ -47,11 +47,11 @@ def offline_poses(
                 break
             beat("sound")
             if period is not None:
-                heard_until_ns = period.t_ns + pipeline.period_ns
-                if (h := pipeline.hear(period)) is not None:
-                    heard.append(h)
+                read_until_ns = period.t_ns + pipeline.period_ns
+                if (responses := pipeline.hear(period)) is not None:
+                    periods.append(responses)
         seen = pipeline.see(frame)
-        estimate = pipeline.fuse(seen, nearest(heard, frame.t_ns, max_skew_ns), source.kind)
+        estimate = pipeline.fuse(seen, nearest(periods, frame.t_ns, max_skew_ns), source.kind)
         if estimate is not None:
             yield estimate
 
@@ -76,8 +76,8 @@ def live_poses(
                 if inputs.ended.is_set():
                     break
                 continue
-            heard = nearest(inputs.heard, seen.frame.t_ns, max_skew_ns)
-            estimate = pipeline.fuse(seen, heard, source.kind)
+            sound = nearest(inputs.periods, seen.frame.t_ns, max_skew_ns)
+            estimate = pipeline.fuse(seen, sound, source.kind)
             if estimate is not None:
                 yield estimate
     finally:
@@ -90,7 +90,7 @@ class _Inputs:
     """The threads that read both devices. Either's end, or an error, ends both."""
 
     def __init__(self, pipeline: Pipeline, source: Source, beat: Callable[[str], None]) -> None:
-        self.heard: deque[PeriodResponses] = deque(maxlen=32)
+        self.periods: deque[PeriodResponses] = deque(maxlen=32)
         self.frames: queue.Queue[Seen] = queue.Queue(maxsize=2)
         self.ended = threading.Event()
         self.errors: list[BaseException] = []
@@ -123,8 +123,8 @@ class _Inputs:
     def _read_sound(self) -> None:
         period = self._source.audio.read(_POLL_S)
         self._beat("sound")
-        if period is not None and (heard := self._pipeline.hear(period)) is not None:
-            self.heard.append(heard)
+        if period is not None and (responses := self._pipeline.hear(period)):
+            self.periods.append(responses)
 
     def _read_image(self) -> None:
         frame = self._source.frames.read(_POLL_S)
@@ -146,7 +146,9 @@ class _Inputs:
                     pass
 
 
-def nearest(heard: deque[PeriodResponses], t_ns: int, max_skew_ns: float) -> PeriodResponses | None:
+def nearest(
+    periods: deque[PeriodResponses], t_ns: int, max_skew_ns: float
+) -> PeriodResponses | None:
     """The period whose middle is closest to t_ns [ns]; None where none is within max_skew_ns."""
-    best = min(list(heard), key=lambda h: abs(h.middle_ns - t_ns), default=None)
+    best = min(list(periods), key=lambda p: abs(p.middle_ns - t_ns), default=None)
     return best if best is not None and abs(best.middle_ns - t_ns) <= max_skew_ns else None

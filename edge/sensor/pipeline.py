@@ -173,10 +173,10 @@ class Pipeline:
         return Seen(frame, keypoints)
 
     def fuse(
-        self, seen: Seen, heard: PeriodResponses | None, kind: SourceKind
+        self, seen: Seen, sound: PeriodResponses | None, kind: SourceKind
     ) -> PoseEstimate | None:
-        """One frame and the period heard with it -> a pose in metres, None when nobody is seen."""
-        kernels = self._subtract_room(seen, heard)
+        """One frame and its period of sound -> a pose in metres, or None when nobody is seen."""
+        kernels = self._subtract_room(seen, sound)
         if seen.keypoints is None:
             return None
         lifted = self.lift(seen.keypoints, kernels, self.rig)
@@ -197,13 +197,13 @@ class Pipeline:
             pose=smoothed,
             joints_room=room,
             people=seen.keypoints.people,
-            skew_ms=None if heard is None else (heard.middle_ns - seen.frame.t_ns) / 1e6,
+            skew_ms=None if sound is None else (sound.middle_ns - seen.frame.t_ns) / 1e6,
             latency_ms=(now_ns - seen.frame.t_ns) / 1e6,
             source=kind,
             activity=activity,
         )
 
-    def _subtract_room(self, seen: Seen, heard: PeriodResponses | None) -> Kernels | None:
+    def _subtract_room(self, seen: Seen, sound: PeriodResponses | None) -> Kernels | None:
         """Pose kernels of this frame; the empty room is learned only while the camera has seen
         nobody for UNSEEN_S.
         """
@@ -214,16 +214,16 @@ class Pipeline:
         if seen.keypoints is not None or self._last_person_ns is None:
             self._last_person_ns = seen.frame.t_ns
         person = seen.frame.t_ns - self._last_person_ns < UNSEEN_S * 1e9
-        if heard is None:
+        if sound is None:
             return None
-        if self.kernels is not None and heard.index == self.kernels[0].index:
+        if self.kernels is not None and sound.index == self.kernels[0].index:
             return self.kernels[1]
         gate = None
         if seen.keypoints is not None:
             gate = first_arrival_s(seen.keypoints, self.rig, self.config.lifter)
-        difference = self.background.step(heard.responses, heard.middle_ns, person, gate)
+        difference = self.background.step(sound.responses, sound.middle_ns, person, gate)
         kernels = None
         if difference is not None:
             kernels = make_kernels(difference, self.deconvolve.sample_rate_hz, self.band_hz)
-        self.kernels = (heard, kernels)
+        self.kernels = (sound, kernels)
         return kernels

@@ -25,7 +25,8 @@ from edge.output.messages.echo_profile import BINS, envelope_message
 from edge.output.messages.payloads import EventKind, Message, event_message, pose_message
 from edge.output.mqtt.embedded_broker import EmbeddedBroker, find_mosquitto
 from edge.output.mqtt.publisher import MqttPublisher
-from edge.output.page.server import WebServer, page_description
+from edge.output.page.description import page_description
+from edge.output.page.server import WebServer
 from edge.sources.session.reader import DEMO_SESSION
 from tests.support import ROOT
 from tests.support.bodies import standing

@@ -114,7 +114,7 @@ class Link:
             # Subscribe before the online status: its readers may send commands at once, and by its
             # acknowledgement an earlier announcement has been received.
             connection.subscribe(*self._traffic.subscriptions)
-            self._say("online", "", connection, ACK_TIMEOUT_S)
+            self._publish_status("online", "", connection, ACK_TIMEOUT_S)
             began = time.monotonic()
             self._report(None)
             self._traffic.begin()
@@ -130,7 +130,7 @@ class Link:
             if not connection.lost.is_set():
                 self._traffic.finish(connection, _GOODBYE_S / 2)
                 try:
-                    self._say("offline", "stopped", connection, _GOODBYE_S)
+                    self._publish_status("offline", "stopped", connection, _GOODBYE_S)
                 except BrokerError as e:
                     log.warning("offline status not delivered: %s", e)
         finally:
@@ -148,7 +148,9 @@ class Link:
             self._wake.wait(wait_s)
             self._wake.clear()
 
-    def _say(self, state: State, reason: str, connection: Connection, timeout_s: float) -> None:
+    def _publish_status(
+        self, state: State, reason: str, connection: Connection, timeout_s: float
+    ) -> None:
         payload = self._status(state, reason, False)
         connection.publish_acknowledged(self._status_topic, payload, timeout_s)
 

@@ -95,7 +95,7 @@ class Duplex:
             target=self._play, args=(card, playing), name="alsa-playback", daemon=True
         )
         playing.set()
-        heard = False
+        recorded = False
         alive_s = time.monotonic()
         try:
             while not self.closed.is_set() and not card.failed:
@@ -117,10 +117,10 @@ class Duplex:
                         np.frombuffer(data, self._signal.dtype).reshape(-1, self._audio.channels),
                         t_ns,
                     )
-                    if not heard:
+                    if not recorded:
                         # Capture first: on some arrays the order decides which channel is which.
                         player.start()
-                    heard = True
+                    recorded = True
             self._counters.last_error = card.failed or self._counters.last_error
         except self._alsa.ALSAAudioError as e:
             self._counters.last_error = f"{self._audio.capture} was lost ({e})"
@@ -129,7 +129,7 @@ class Duplex:
             if player.ident is not None:
                 player.join(0.5)
             card.close()
-        return heard
+        return recorded
 
     def _play(self, card: SoundCard, playing: threading.Event) -> None:
         """The playback thread: keep the card's buffer full."""

@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 _NS_PER_S = 1_000_000_000
-_CLOCK_GAIN = 32  # blocks over which the jitter of time stamps is averaged: below a second
+_CLOCK_GAIN = 32  # blocks over which the jitter of time stamps is averaged: under 1 s
 
 
 @dataclass(eq=False, slots=True)
 class Segment:
-    """Frames from `start` on without a loss. cause: why it began; spliced: frames are missing before
-    it. zero_ns: CLOCK_MONOTONIC that frame 0 would have had, None before the first block.
+    """Frames from `start` on without a loss. cause: why it began; spliced: frames are missing
+    before it. zero_ns: CLOCK_MONOTONIC that frame 0 would have had, None before the first block.
     """
 
     start: int

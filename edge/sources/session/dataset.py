@@ -149,7 +149,7 @@ def write_environment(
 
 
 def write_sample(environment: Path, sample: Sample) -> None:
-    """Write one sample below `environment`; rir.npy last, so that a folder without it is incomplete."""
+    """Write one sample below `environment`; rir.npy last: a folder without it is incomplete."""
     path = environment / sample.name
     path.mkdir(parents=True, exist_ok=True)
     np.save(path / "gnd.npy", sample.joints.astype(np.float32))

@@ -54,7 +54,7 @@ class _GrowingArray:
 
 
 class _GrowingObject:
-    """A JSON object of strings that is valid after each `add`, which overwrites the closing brace."""
+    """A JSON object of strings that is valid after each `add` (it overwrites the last brace)."""
 
     def __init__(self, file: Path):
         self._file: IO[bytes] = file.open("wb", buffering=0)
@@ -213,7 +213,7 @@ class SessionWriter:
             write_whole(self._path / "truth.npz", file.getvalue())
 
     def close(self) -> None:
-        """Complete the session if every write succeeded; safe to call twice. Raises SessionError."""
+        """Complete the session if all writes succeeded; safe to call twice. Raises SessionError."""
         self._finish(complete=not self._failed)
 
     def _finish(self, complete: bool) -> None:
@@ -231,7 +231,7 @@ class SessionWriter:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """Turns an OSError into a SessionError, and keeps in mind that the session is not whole."""
+        """Turns an OSError into a SessionError, and notes that the session is not whole."""
         # Sound and times may no longer match.
         if self._failed and not self._closed:
             raise SessionError(
@@ -282,7 +282,7 @@ class SessionWriter:
 
 
 def _write_all(file: IO[bytes], at: int, data: bytes) -> None:
-    """Write all of `data` at byte `at`: an unbuffered write may take only a part. Raises OSError."""
+    """Write all of `data` at byte `at`; an unbuffered write may take a part. Raises OSError."""
     file.seek(at)
     view = memoryview(data)
     while view:

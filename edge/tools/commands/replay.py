@@ -91,7 +91,8 @@ def _with_messages(args: argparse.Namespace, config: "Config") -> None:
 
     from edge.core.config import WebConfig
     from edge.output.message_file import MessageFile
-    from edge.output.page.server import WebServer, page_description
+    from edge.output.page.description import page_description
+    from edge.output.page.server import WebServer
     from edge.sensor.console import Console
     from edge.sensor.process import stop_on_signals
     from edge.sensor.run import run as run_sensor

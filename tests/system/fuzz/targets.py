@@ -23,7 +23,8 @@ from edge.output.messages.commands import CommandError, parse_command, result_me
 from edge.output.messages.homeassistant import removing
 from edge.output.messages.payloads import encode
 from edge.output.mqtt.outbox import Outbox
-from edge.output.page.server import _Handler
+from edge.output.page.bounded_http import Handler
+from edge.output.page.own_hosts import OwnHosts
 from edge.sound.room import saved_room
 from edge.sound.room.late_reverberation import LateReverberation
 from edge.sources.session.dataset import _array
@@ -134,12 +135,11 @@ class _Request:
 class _Server:
     files = {"/": (b"page", "text/html"), "/config.json": (b"{}", "application/json")}  # noqa: RUF012
     headers = {"X-Content-Type-Options": "nosniff"}  # noqa: RUF012
-    hosts = frozenset({"localhost"})
-    takes_any_address = True
+    hosts = OwnHosts("localhost", 80, any_address=True)
 
 
 def http(data: bytes) -> None:
-    _Handler(_Request(data), ("127.0.0.1", 1), _Server())  # type: ignore[arg-type]
+    Handler(_Request(data), ("127.0.0.1", 1), _Server())  # type: ignore[arg-type]
 
 
 def outbox(data: bytes) -> None:

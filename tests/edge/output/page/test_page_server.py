@@ -16,14 +16,12 @@ import pytest
 from edge.core.config import Config, DeviceConfig, MqttConfig, WebConfig, ZoneConfig, check_config
 from edge.core.errors import ConfigError
 from edge.core.rig import Camera, Rig
-from edge.output.page import server as web_server
+from edge.output.page import bounded_http
+from edge.output.page.bounded_http import CONNECTIONS, REQUEST_BYTES, REQUEST_S
+from edge.output.page.description import page_description
 from edge.output.page.server import (
-    _CONNECTIONS,
-    _REQUEST_BYTES,
-    _REQUEST_S,
     FILES,
     WebServer,
-    page_description,
 )
 from tests.support.waiting import LIMIT_S, until
 
@@ -196,7 +194,7 @@ def test_beyond_loopback_addresses_and_the_machines_own_names_are_answered(
 
 def test_a_request_of_any_shape_is_bounded_in_size(server: WebServer) -> None:
     for start in ("", "GET /", f"GET / HTTP/1.1\r\nHost: localhost:{server.port}\r\nX: "):
-        answer = said(server, start + "a" * (_REQUEST_BYTES - len(start)))
+        answer = said(server, start + "a" * (REQUEST_BYTES - len(start)))
         assert answer.startswith(b"HTTP/1.1 431"), start
     many = "GET / HTTP/1.1\r\n" + "X: y\r\n" * 101
     assert said(server, many).startswith(b"HTTP/1.1 431")
@@ -207,7 +205,7 @@ def test_a_client_that_drips_is_let_go_in_time(monkeypatch: pytest.MonkeyPatch, 
     """Each byte comes well within the limit, the request never does; before it, or not, a whole one
     over the same connection.
     """
-    monkeypatch.setattr(web_server, "_REQUEST_S", 0.6)
+    monkeypatch.setattr(bounded_http, "REQUEST_S", 0.6)
     began = time.monotonic()
     with WebServer(CONFIG, RIG) as server, connect(server) as s:
         s.sendall(start.format(server.port).encode())
@@ -229,7 +227,7 @@ def test_a_client_that_drips_is_let_go_in_time(monkeypatch: pytest.MonkeyPatch, 
 def test_an_answer_that_is_taken_in_drips_is_dropped_in_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(web_server, "_REQUEST_S", 0.6)
+    monkeypatch.setattr(bounded_http, "REQUEST_S", 0.6)
     large = bytes(32 << 20)  # more than the sockets' buffers hold
     with WebServer(CONFIG, RIG, recording=large) as server:
         idle = threading.active_count()  # the answer has a thread of its own
@@ -244,12 +242,12 @@ def test_an_answer_that_is_taken_in_drips_is_dropped_in_time(
 
 def test_connections_beyond_the_limit_are_closed_at_once_and_places_come_back() -> None:
     with WebServer(CONFIG, RIG) as server, ExitStack() as held:
-        idle = [held.enter_context(connect(server)) for _ in range(_CONNECTIONS)]
+        idle = [held.enter_context(connect(server)) for _ in range(CONNECTIONS)]
         for _ in range(8):
             with connect(server) as refused:
                 began = time.monotonic()
                 assert refused.recv(1) == b""
-                assert time.monotonic() - began < _REQUEST_S
+                assert time.monotonic() - began < REQUEST_S
         idle[0].close()
         end = time.monotonic() + LIMIT_S
         while True:  # the place is given back after the close is seen
