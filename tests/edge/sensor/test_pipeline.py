@@ -184,10 +184,11 @@ def test_a_saved_room_of_another_sampling_is_learned_anew(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     pipeline, plan = make(realtime=False)
-    heard = pipeline.deconvolve
-    other = Background(plan.rig, 3 * heard.sample_rate_hz, heard.band_hz, 3 * heard.window_samples)
+    deconvolve = pipeline.deconvolve
+    samples = 3 * deconvolve.window_samples
+    other = Background(plan.rig, 3 * deconvolve.sample_rate_hz, deconvolve.band_hz, samples)
     rng = np.random.default_rng(0)
-    room = rng.normal(size=(len(plan.rig.pairs), other.window_samples)).astype(np.complex64)
+    room = rng.normal(size=(len(plan.rig.pairs), samples)).astype(np.complex64)
     for k in range(FIRST_PERIODS):
         other.step(room, k * 10**8, False)
     saved = tmp_path / "room.npz"
