@@ -1,60 +1,55 @@
 """Falls: somebody who was up lies on the floor moments later; and when they are up again.
 
-It asks where the trunk is and how fast it came there, not how the body looks while it falls: that
-moment is short and its poses are the worst. A bed or a sofa is too high, a knee or a bending back
-too steep, and a mat is reached too slowly. Evidence adds up: the faster the trunk came down and the
-lower it lies, the sooner a fall is told.
+What counts is where the trunk is and how fast it came there, not how the body looks while it falls:
+that moment is short and its poses are the worst. On a bed or a sofa the trunk is too high, kneeling
+or bending it is too steep, and to a mat it goes too slowly. Evidence adds up: the faster the trunk
+came down and the lower it lies, the sooner a fall is reported.
 """
 
 from collections import deque
 from dataclasses import dataclass
 from typing import Literal
 
-from edge.behaviour.posture import TYPICAL_HEIGHT_M
+from edge.behaviour.activity import TYPICAL_HEIGHT_M
 from edge.core.pose import Activity
 
-FLOOR_M, FLOOR_SHARE = (
-    0.38,
-    0.24,
-)  # on the floor the trunk is lower than this, and than this part of the standing height
+# On the floor the trunk is lower than this [m], and than this part of the standing height.
+FLOOR_M = 0.38
+FLOOR_SHARE = 0.24
 OFF_FLOOR_M = 0.1  # higher than that by this: no longer on the floor
-# of the trunk's higher end in its height: on the floor one end may be propped up, on a sofa none is
-# low
+# Weight of the trunk's higher end in its height: on the floor one end may be propped up, on a sofa
+# neither is low.
 UPPER_SHARE = 0.3
-FLAT, STEEP = (
-    0.16,
-    0.24,
-)  # shoulders above the hips, in parts of the standing height: less is flat, more is not
-# of evidence: time on the floor, each moment times the share by which the trunk is below the limit
+# Shoulders above the hips, in parts of the standing height: less is flat, more is not.
+FLAT = 0.16
+STEEP = 0.24
+# Evidence for a fall is time on the floor, weighted with the share by which the trunk is below the
+# limit. So much is enough:
 ENOUGH_S = 0.2
-FAST_S, FAST_M, ARRIVE_S = (
-    0.15,
-    0.3,
-    0.7,
-)  # so much evidence, in full or in part, for coming down so far in the last moment
-LEAST_S, JUDGE_S = (
-    0.3,
-    2.5,
-)  # on the floor for so long at least; and at most, what comes later was no fall
+# So much is given, in full or in part, for a trunk that came down by FAST_M in the last ARRIVE_S.
+FAST_S = 0.15
+FAST_M = 0.3
+ARRIVE_S = 0.7
+LEAST_S = 0.3  # on the floor for at least so long
+JUDGE_S = 2.5  # later evidence is not of a fall
 LEAST_DROP = 0.25  # of the trunk, in parts of the standing height; from a chair it is 0.3
-LONGEST_FALL_S = (
-    2.5  # a slower way down is lying down; moments in which the person is not seen do not count
-)
-FELL_SHARE = (
-    0.2  # the fall begins where the trunk was last within this share of the drop from the top
-)
-LONGEST_GAP_S = 10.0  # unseen for longer: what was before does not count
-FARTHEST_M = (
-    2.5  # the floor is reached within this from where the fall began; else it is somebody else
-)
-UP_HIP_M, UP_CHEST_M = 0.40, 0.70  # higher than both: up again, on a seat at least
+# A slower way down is lying down. Moments in which the person is not seen do not count.
+LONGEST_FALL_S = 2.5
+# The fall begins where the trunk was last within this share of the drop from the top.
+FELL_SHARE = 0.2
+LONGEST_GAP_S = 10.0  # unseen for longer: earlier poses do not count
+# The floor is reached within this distance from where the fall began; else it is somebody else.
+FARTHEST_M = 2.5
+# Both higher than this for so long: up again, on a seat at least.
+UP_HIP_M = 0.40
+UP_CHEST_M = 0.70
 UP_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Fall:
-    """How somebody fell: the trunk's drop [m], the time it took [s]; steadiness: share of the poses
-    since that are down, 0..1.
+    """drop_m: of the trunk. duration_s: of the drop. steadiness: share of the poses since that are
+    on the floor, 0..1.
     """
 
     drop_m: float
@@ -64,7 +59,7 @@ class Fall:
 
 @dataclass(frozen=True, slots=True)
 class _Trunk:
-    """Height of the trunk [m] and the place on the floor. t_s runs only while the person is seen."""
+    """height_m: of the trunk. place: on the floor [m]. t_s: runs only while the person is seen."""
 
     t_s: float
     height_m: float
@@ -72,25 +67,23 @@ class _Trunk:
 
 
 class FallDetector:
-    """Fed with each activity, it tells a fall and its end once each. A fall lasts until somebody,
-    alone, is seen up again.
-    """
+    """Reports each fall and its end once. A fall lasts until somebody, alone, is seen up again."""
 
     def __init__(self) -> None:
         self.fallen = False
         self._t_s: float | None = None
         self._seen_s = 0.0  # time in which the person was seen
         self._past: deque[_Trunk] = deque()
-        self._down_s: float | None = None  # since when on the floor, by the clock of seen time
-        self._looks = [0, 0]  # since then: on the floor, all
+        self._down_s: float | None = None  # since when on the floor, in seen time
+        self._poses = [0, 0]  # since then: on the floor, all
         self._evidence_s = 0.0
         self._up_s: float | None = None
 
     def __call__(
         self, activity: Activity, people: int, t_s: float
     ) -> Fall | Literal["cleared"] | None:
-        """The newest activity at t_s [s]; a Fall when one was just recognised, "cleared" when the
-        fallen is up again.
+        """Take the activity at t_s [s]; a Fall when one was just recognised, "cleared" when the
+        fallen person is up again, else None.
         """
         hip, chest, place = activity.hip_height_m, activity.chest_height_m, activity.floor_m
         if hip is None or chest is None or place is None:
@@ -104,12 +97,11 @@ class FallDetector:
         if self.fallen and self._is_up_again(hip, chest, people):
             self._down_s, self.fallen = None, False
             return "cleared"
-        return self._judge(
-            trunk, step_s, chest - hip, activity.standing_height_m or TYPICAL_HEIGHT_M
-        )
+        standing_m = activity.standing_height_m or TYPICAL_HEIGHT_M
+        return self._judge(trunk, step_s, chest - hip, standing_m)
 
     def _advance(self, t_s: float) -> float:
-        """The time [s] since the last activity, as far as the person was seen in it."""
+        """Time since the last activity [s], as far as the person was seen."""
         gap_s = 0.0 if self._t_s is None else t_s - self._t_s
         self._t_s = t_s
         if not 0.0 <= gap_s < LONGEST_GAP_S:
@@ -126,23 +118,19 @@ class FallDetector:
         floor_m = min(FLOOR_M, FLOOR_SHARE * standing_m)
         on_floor = trunk.height_m < floor_m and slope_m < FLAT * standing_m
         if self._down_s is None:
-            if on_floor:
-                self._down_s, self._looks = self._seen_s, [0, 0]
-                self._evidence_s = FAST_S * min(self._came_down_m() / FAST_M, 1.0)
-            else:
+            if not on_floor:
                 return None
+            self._down_s, self._poses = self._seen_s, [0, 0]
+            self._evidence_s = FAST_S * min(self._came_down_m() / FAST_M, 1.0)
         elif trunk.height_m > floor_m + OFF_FLOOR_M or slope_m > STEEP * standing_m:
             self._down_s = None
             return None
-        self._looks[0] += on_floor
-        self._looks[1] += 1
+        self._poses[0] += on_floor
+        self._poses[1] += 1
         if on_floor:
             self._evidence_s += step_s * (1.0 - trunk.height_m / floor_m)
-        if (
-            self.fallen
-            or self._evidence_s < ENOUGH_S
-            or not LEAST_S <= self._seen_s - self._down_s <= JUDGE_S
-        ):
+        in_time = LEAST_S <= self._seen_s - self._down_s <= JUDGE_S
+        if self.fallen or self._evidence_s < ENOUGH_S or not in_time:
             return None
         fall = self._fall(trunk, self._down_s, LEAST_DROP * standing_m)
         self.fallen = fall is not None
@@ -160,15 +148,13 @@ class FallDetector:
         if drop < least_drop_m:
             return None
         start = next(t for t in reversed(before) if t.height_m >= top.height_m - FELL_SHARE * drop)
-        apart = (
-            (start.place[0] - trunk.place[0]) ** 2 + (start.place[1] - trunk.place[1]) ** 2
-        ) ** 0.5
-        if apart > FARTHEST_M:
+        dx, dy = start.place[0] - trunk.place[0], start.place[1] - trunk.place[1]
+        if (dx**2 + dy**2) ** 0.5 > FARTHEST_M:
             return None
-        return Fall(drop, down_s - start.t_s, self._looks[0] / self._looks[1])
+        return Fall(drop, down_s - start.t_s, self._poses[0] / self._poses[1])
 
     def _is_up_again(self, hip: float, chest: float, people: int) -> bool:
-        """Of two people in view the one who is posed may be a helper."""
+        """With two people in view, the one whose pose is known may be a helper."""
         if not (hip > UP_HIP_M and chest > UP_CHEST_M and people == 1):
             self._up_s = None
             return False

@@ -1,28 +1,27 @@
-"""Where the floor is, learned from the feet of whoever stands on it: calibrated heights and tilts
-are off.
+"""Where the floor is, learned from the feet of whoever stands on it.
 
-A degree of tilt moves the floor 3 m away by 5 cm, half of what tells a mattress from the floor.
+Calibrated heights and tilts have errors: a degree of tilt moves the floor 3 m away by 5 cm, half of
+the difference between a mattress and the floor.
 """
 
 from collections import deque
 
 import numpy as np
 
-FOOT_SHARE = 0.045  # the lower ankle is so high above the floor, in parts of the standing height
-STRAIGHT_LEGS = (
-    0.38  # hips higher above the lower ankle than this part of the standing height: on their feet
-)
+FOOT_SHARE = 0.045  # height of the lower ankle above the floor, in parts of the standing height
+# Hips higher above the lower ankle than this part of the standing height: on their feet.
+STRAIGHT_LEGS = 0.38
 UPRIGHT_COSINE = 0.87  # of 30 degrees
 FARTHEST_M = 0.2  # no calibration is so far off: rather a platform, or legs that are not seen
-MEMORY_S, SPACING_S = 60.0, 0.2  # so much time on their feet counts, in looks so far apart
-TRUST_S = (
-    3.0  # after so much of it half of what the feet say is believed; errors of poses last seconds
-)
+MEMORY_S = 60.0  # so much time on their feet counts, ...
+SPACING_S = 0.2  # ... in observations so far apart
+# After so much of it half of the observed offset is trusted; errors of poses last for seconds.
+TRUST_S = 3.0
 
 
 class FloorLevel:
     """Height of the real floor in the room frame [m], in `offset_m`: 0 until somebody stands or
-    walks. One for one camera.
+    walks. One for each camera.
     """
 
     def __init__(self) -> None:
@@ -33,10 +32,10 @@ class FloorLevel:
     def __call__(
         self, hip_m: float, foot_m: float, upright: float, standing_m: float, t_s: float
     ) -> float:
-        """Take one look in at t_s [s]; returns offset_m.
+        """Take one pose in at t_s [s]; returns offset_m.
 
-        hip_m, foot_m: heights of hips and lower ankle in the room frame, NaN where not seen;
-        upright: cosine of the trunk's lean; standing_m: the height of the person.
+        hip_m, foot_m: heights of hips and lower ankle in the room frame, NaN where not seen.
+        upright: cosine of the trunk's lean. standing_m: the person's standing height.
         """
         on_feet = hip_m - foot_m > STRAIGHT_LEGS * standing_m and upright > UPRIGHT_COSINE
         if not on_feet or 0.0 < self._next_s - t_s <= SPACING_S:  # not after a step of the clock
@@ -44,6 +43,6 @@ class FloorLevel:
         self._next_s = t_s + SPACING_S
         self._feet.append(foot_m - FOOT_SHARE * standing_m)
         known_s = len(self._feet) * SPACING_S
-        said = float(np.median(self._feet)) * known_s / (known_s + TRUST_S)
-        self.offset_m = min(max(said, -FARTHEST_M), FARTHEST_M)
+        offset = float(np.median(self._feet)) * known_s / (known_s + TRUST_S)
+        self.offset_m = min(max(offset, -FARTHEST_M), FARTHEST_M)
         return self.offset_m

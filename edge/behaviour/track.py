@@ -2,7 +2,7 @@
 pose around it.
 
 The distance is filtered on its own because its error is common to all joints and its 1-sigma is
-known: a frame whose scale was only assumed moves the track less than one that was heard.
+known: a frame whose scale was only assumed moves the track less than one with sound.
 """
 
 from dataclasses import replace
@@ -13,12 +13,11 @@ from edge.core.arrays import Array
 from edge.core.config import TrackConfig
 from edge.core.pose import MID_HIP, LiftedPose
 
-COMMON_SHARE = (
-    0.8  # of a heard pose's 1-sigma that does not average out: room, body and offset stay the same
-)
-WALK_M_PER_SQRT_S = (
-    0.5  # random walk of the distance: somebody who starts to walk is followed within a few frames
-)
+# Share of the 1-sigma of a pose with sound that does not average out: it comes from room and body,
+# which stay the same.
+COMMON_SHARE = 0.8
+# Random walk of the distance: somebody who starts to walk is followed within a few frames.
+WALK_M_PER_SQRT_S = 0.5
 
 
 class OneEuro:
@@ -47,7 +46,7 @@ class OneEuro:
 
 class Tracker:
     """Smooths one person's poses; starts anew after a gap, a time step backwards, or a jump to
-    somebody else.
+    another person.
     """
 
     def __init__(self, config: TrackConfig) -> None:
@@ -59,7 +58,7 @@ class Tracker:
         self._last: LiftedPose | None = None
 
     def __call__(self, pose: LiftedPose, t_ns: int) -> LiftedPose:
-        """Smoothed pose at CLOCK_MONOTONIC t_ns; the 1-sigma of joints shrinks with the distance's."""
+        """Smoothed pose at CLOCK_MONOTONIC t_ns; 1-sigma of joints shrinks with the distance's."""
         if not self.config.enabled:
             return pose
         dt_s = (t_ns - self._t_ns) * 1e-9
@@ -81,9 +80,9 @@ class Tracker:
         smoothed = float(np.exp(self._log_distance))
         joints = self._shape(pose.joints / distance * smoothed, max(dt_s, 1e-3))
         joints *= smoothed / np.linalg.norm(joints[MID_HIP])
-        # Averaging removes what differs from frame to frame. An assumed height errs the same way in
-        # every frame, and so do a body's shape and the place on it where the echo begins: that part
-        # stays however long one looks.
+        # Averaging removes errors that differ from frame to frame. An assumed height is wrong by
+        # the same in every frame, and so are the body's shape and the place on it where the echo
+        # begins: that part stays however long the person is seen.
         common = pose.sigma if pose.scale_source == "height" else COMMON_SHARE * pose.sigma
         removed = max(variance - self._variance, 0.0) * smoothed**2
         self._last = replace(
@@ -92,7 +91,7 @@ class Tracker:
         return self._last
 
     def _is_someone_else(self, pose: LiftedPose, dt_s: float) -> bool:
-        """True when the person stands elsewhere in the image than anybody could have gone to."""
+        """True when nobody could have walked from the last place in the image to this one."""
         if self._last is None:
             return False
         old = self._last.joints[MID_HIP] / self._last.mid_hip_distance_m

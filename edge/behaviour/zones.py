@@ -1,4 +1,4 @@
-"""Zones: named polygons on the floor, and who is in them without flicker at their edges."""
+"""Which zones (named polygons on the floor) a person is in, without flicker at their edges."""
 
 from collections.abc import Sequence
 
@@ -9,25 +9,26 @@ from edge.core.config import ZoneConfig
 
 Point = tuple[float, float]
 
-ENTER_S, LEAVE_S = 0.5, 1.0  # inside, or outside, for so long before it counts
-LEAVE_M = (
-    0.25  # farther than this outside: a chair at the edge of its zone is not left by leaning over
-)
+# Inside, or outside, for so long before it counts.
+ENTER_S = 0.5
+LEAVE_S = 1.0
+# Outside is farther away than this: who leans over in a chair at the zone's edge has not left.
+LEAVE_M = 0.25
 
 
 class ZoneOccupancy:
-    """In which zones one person is; fed with places on the floor, in the order of time."""
+    """Follows one person from place to place."""
 
     def __init__(self, zones: Sequence[ZoneConfig]) -> None:
         self._zones = [(zone.name, np.array(zone.polygon, np.float64)) for zone in zones]
         self._inside = [False] * len(zones)
-        self._since_s: list[float | None] = [None] * len(
-            zones
-        )  # since when the other state was seen, without a break
+        # Since when the other state was seen without a break.
+        self._since_s: list[float | None] = [None] * len(zones)
 
     def __call__(self, place: Point, t_s: float) -> tuple[str, ...]:
-        """Names of the zones that the person at `place` is in at the time t_s, in the order of the
-        configuration.
+        """Names of the zones that the person is in, in the order of the configuration.
+
+        place: on the floor, room frame [m]. t_s: later than before [s].
         """
         for k, (_, polygon) in enumerate(self._zones):
             outside_m = outside(polygon, place)
@@ -50,9 +51,7 @@ class ZoneOccupancy:
 
 
 def outside(polygon: npt.NDArray[np.float64], place: Point) -> float:
-    """Distance [m] of a place from a polygon (N, 2); negative inside, where it is that to the
-    nearest edge.
-    """
+    """Distance [m] of a place from the nearest edge of a polygon (N, 2), negative inside."""
     p, a, b = np.array(place), polygon, np.roll(polygon, -1, axis=0)
     edge = b - a
     along = np.clip(((p - a) * edge).sum(axis=1) / (edge**2).sum(axis=1), 0.0, 1.0)

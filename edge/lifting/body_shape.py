@@ -1,15 +1,14 @@
 """2D joints (and BlazePose's shape prior) -> the body's shape up to one scale factor.
 
-What one image can tell: every joint's ray, and how deep the joints lie relative to each other for a
-body of a given size. The scale itself is `lifter.py`'s matter.
+One image gives every joint's ray, and the joints' relative depths for a body of a given size. The
+lifter finds the scale.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from edge.core.arrays import Array
+from edge.core.arrays import Array, BoolArray
 from edge.core.pose import MID_HIP, N_JOINTS, SEEN, Keypoints
 from edge.core.rig import Camera
 from edge.core.stature import BONE_RATIOS, standing_height
@@ -17,11 +16,11 @@ from edge.core.stature import BONE_RATIOS, standing_height
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A body of standing height `height_m` that projects onto the seen joints; all bodies s *
-    joints do so too.
+    """A body of standing height `height_m` that projects onto the seen joints; so does every body
+    s * joints.
 
-    joints: (15, 3) camera frame [m]. confidence: (15,) 0..1. relative_sigma: depth uncertainty
-    between joints, as a part of the body's height.
+    joints: (15, 3) camera frame [m]. confidence: (15,) 0..1. relative_sigma: 1-sigma of relative
+    depths, as a share of the body's height.
     """
 
     joints: Array
@@ -48,10 +47,10 @@ def make_shape(keypoints: Keypoints, camera: Camera) -> Shape | None:
 
 
 def _from_relative(
-    rays: Array, confidence: Array, seen: npt.NDArray[np.bool_], relative: Array
+    rays: Array, confidence: Array, seen: BoolArray, relative: Array
 ) -> Shape | None:
     """Place the hip-centred shape prior so that it projects onto the joints, then move each joint
-    onto its own ray.
+    onto its ray.
     """
     centre = np.average(rays[seen], axis=0, weights=confidence[seen])
     local = relative @ _rotation_to(centre).T
@@ -72,18 +71,13 @@ def _from_relative(
     return Shape(placed, confidence, height, 0.04) if np.isfinite(height) else None
 
 
-def _flat(rays: Array, confidence: Array, seen: npt.NDArray[np.bool_]) -> Shape | None:
-    """No shape prior: all joints at one depth, set by the least foreshortened limbs of a body 1.7 m
-    tall.
+def _flat(rays: Array, confidence: Array, seen: BoolArray) -> Shape | None:
+    """Without a shape prior: all joints at one depth, set by the least foreshortened limbs of a
+    body 1.7 m tall.
     """
     height = 1.7
-    depths = np.array(
-        [
-            height * ratio / np.linalg.norm(rays[a] - rays[b])
-            for a, b, ratio in BONE_RATIOS
-            if seen[a] and seen[b]
-        ]
-    )
+    bones = [(a, b, ratio) for a, b, ratio in BONE_RATIOS if seen[a] and seen[b]]
+    depths = [height * ratio / np.linalg.norm(rays[a] - rays[b]) for a, b, ratio in bones]
     if len(depths) == 0:
         return None
     z = float(np.quantile(depths, 0.25))
@@ -93,7 +87,7 @@ def _flat(rays: Array, confidence: Array, seen: npt.NDArray[np.bool_]) -> Shape 
 
 
 def _rotation_to(direction: Array) -> Array:
-    """Smallest rotation (3, 3) that turns the optical axis (0, 0, 1) to `direction`."""
+    """Smallest rotation (3, 3) from the optical axis (0, 0, 1) to `direction`."""
     d = direction / np.linalg.norm(direction)
     v = np.array([-d[1], d[0], 0.0])
     cross = np.array([[0.0, -v[2], v[1]], [v[2], 0.0, -v[0]], [-v[1], v[0], 0.0]])

@@ -2,9 +2,9 @@
 echo.
 
 All bodies s * shape project onto the same 2D joints. The pose kernels are read along the ray to the
-torso; every range bin weighs for noise or for an echo of unknown level, and the likelihood of every
-onset, noise before it and echo behind, is weighted with a broad prior on the standing height. The
-strongest echo is not used: behind the onset it is often a wall path.
+torso. Each range bin is evidence for noise or for an echo of unknown level; the likelihood of an
+onset, with noise before it and echo behind, is combined with a broad prior on the standing height.
+The strongest echo is not used: behind the onset it is often a wall path.
 """
 
 from dataclasses import dataclass
@@ -20,36 +20,36 @@ from edge.sound.arrivals import gather_points, gather_points_coherent
 from edge.sound.pose_kernel import Kernels
 
 TORSO = (1, 2, 5, 8, 9, 12)
-# up to this spread of speakers and microphones the phase of the echo is common to all pairs
+# Up to this extent of the rig the phase of an echo is common to all pairs.
 COMPACT_M = 0.3
-SEARCH = (
-    0.65,
-    1.5,
-)  # part and multiple of the assumed-height distance that is searched for the onset
+# The onset is searched for between these multiples of the distance that the assumed height gives.
+SEARCH = (0.65, 1.5)
 BIN_M = 0.03  # the resolution of the default band: neighbouring bins are nearly independent
 # The constants below were set on 100 simulated people in furnished rooms at 0-20 dB signal to
-# interference. The torso's middle lies this far [m] behind the onset; the louder the echo [dB], the
-# earlier its rise stands out.
-FRONT = (np.array([0.0, 6.0, 12.0, 20.0]), np.array([0.16, 0.25, 0.33, 0.42]))
+# interference. The torso's middle lies FRONT_M behind the onset for an echo of ECHO_DB: the louder
+# the echo, the earlier its rise stands out.
+ECHO_DB = np.array([0.0, 6.0, 12.0, 20.0])
+FRONT_M = np.array([0.16, 0.25, 0.33, 0.42])
 LEVEL_M = 0.3  # the echo's level is taken over this much range
 LEVEL_RANGE = 1e4  # an echo may be this much stronger than the noise
 FAINT = 0.75  # share of the bins behind the onset that hold no more than noise
 OUTLIER = 0.1  # share of the bins before the onset that hold more than noise
-# the noise's floor over the gate's mean power: residuals and the body's rim are not the onset
+# Least noise over the gate's mean power: residuals and the body's rim are not the onset.
 DYNAMIC_RANGE = 0.01
-SHAPE_SIGMA = (
-    0.06  # relative error of the shape's size: limb lengths differ between people of one height
-)
+# Relative error of the shape's size: limb lengths differ between people of one height.
+SHAPE_SIGMA = 0.06
 BODY_M = 0.05  # 1-sigma of where on the body the echo begins
-# Before a torso's middle: its echo lies within NEAR_M, and what is heard between these two is none
-# of it.
-NEAR_M, QUIET_M = 0.45, (1.6, 0.7)
+# Ranges before a torso's middle: its echo lies within NEAR_M, noise alone between these two.
+NEAR_M = 0.45
+QUIET_M = (1.6, 0.7)
 
 
 @dataclass(frozen=True, slots=True)
 class Onset:
-    """The echo's onset along the torso's ray. scale, log_sigma: posterior of the shape's scale
-    factor.
+    """The echo's onset along the torso's ray.
+
+    scale, log_sigma: median of the shape's scale factor and 1-sigma of its logarithm. range_m: half
+    path of the onset. sir_db: echo over noise.
     """
 
     scale: float
@@ -59,7 +59,7 @@ class Onset:
 
 
 class GeometricLifter:
-    """The lifter that needs no training; also the fallback and a baseline for those that do."""
+    """The `Lifter` that needs no training; also a baseline for those that do."""
 
     def __init__(self, config: LifterConfig) -> None:
         self.config = config
@@ -72,14 +72,11 @@ class GeometricLifter:
         if shape is None:
             return None
         prior = self.config.height_prior_m / shape.height_m
-        prior_sigma = float(
-            np.hypot(self.config.height_sigma_m / self.config.height_prior_m, SHAPE_SIGMA)
-        )
-        onset = (
-            None
-            if kernels is None
-            else find_onset(shape, kernels, rig, prior, prior_sigma, self.config.max_range_m)
-        )
+        height_sigma = self.config.height_sigma_m / self.config.height_prior_m
+        prior_sigma = float(np.hypot(height_sigma, SHAPE_SIGMA))
+        onset = None
+        if kernels is not None:
+            onset = find_onset(shape, kernels, rig, prior, prior_sigma, self.config.max_range_m)
         if onset is None or onset.sir_db < self.config.min_sir_db:
             sir_db = float("nan") if onset is None else onset.sir_db
             return _scaled(shape, prior, prior_sigma, "height", sir_db, float("nan"))
@@ -87,8 +84,8 @@ class GeometricLifter:
 
 
 def first_arrival_s(keypoints: Keypoints, rig: Rig, config: LifterConfig) -> Array | None:
-    """Earliest time (P,) [s] at which this person's echo can arrive, from the image and the height
-    prior; None if unknown.
+    """Earliest time of arrival (P,) [s] of this person's echo, from the image and the height prior;
+    None if unknown.
     """
     shape = make_shape(keypoints, rig.camera)
     if shape is None:
@@ -105,30 +102,29 @@ def find_onset(
     prior_log_sigma: float,
     max_range_m: float,
 ) -> Onset | None:
-    """Posterior of the shape's scale from the pose kernels. prior, prior_log_sigma: of the scale
-    factor (log-normal).
+    """The scale of the shape from the pose kernels; None where the search range does not fit into
+    their window.
 
-    Returns None where the search range does not fit into the kernels' window.
+    prior, prior_log_sigma: of the scale factor (log-normal). max_range_m: of the onset.
     """
     torso = shape.joints[list(TORSO)].mean(axis=0)
     unit_m = float(np.linalg.norm(torso))
-    window_m = kernels.analytic.shape[1] / kernels.sample_rate_hz * rig.speed_of_sound_m_s / 2.0
+    window_m = _window_m(kernels, rig)
     lowest = max(0.7, SEARCH[0] * prior * unit_m)
     highest = min(max_range_m, SEARCH[1] * prior * unit_m, window_m - 0.1)
     ranges = np.arange(max(0.35, lowest - 1.0), min(highest, window_m), BIN_M)
-    search = ranges >= lowest - FRONT[1][0]
+    search = ranges >= lowest - FRONT_M[0]
     if search.sum() < 8:
         return None
     power = _echo_power(kernels, rig, torso / unit_m, ranges)
     quiet = power[~search] if (~search).sum() >= 8 else power[:8]
     noise = max(float(quiet.mean()), DYNAMIC_RANGE * float(power[search].mean())) + 1e-30
     evidence = _echo_evidence(power / noise)
-    log_likelihood = np.cumsum(evidence[::-1])[::-1][
-        search
-    ]  # of an onset at the near edge of each bin
+    # Of an onset at the near edge of each bin.
+    log_likelihood = np.cumsum(evidence[::-1])[::-1][search]
     bins = round(LEVEL_M / BIN_M)
     level_db = 10.0 * np.log10([power[k : k + bins].mean() / noise for k in np.nonzero(search)[0]])
-    scales = (ranges[search] + np.interp(level_db, *FRONT)) / unit_m
+    scales = (ranges[search] + np.interp(level_db, ECHO_DB, FRONT_M)) / unit_m
     log_prior = -0.5 * (np.log(scales / prior) / prior_log_sigma) ** 2 - np.log(scales)
     posterior = np.exp((z := log_likelihood + log_prior) - z.max())
     posterior /= posterior.sum()
@@ -141,20 +137,13 @@ def find_onset(
 
 
 def echo_before(torso: Array, kernels: Kernels, rig: Rig) -> tuple[float, float]:
-    """Echo over what was heard nearer by [dB] and the half path of its rise [m], for a torso (3,)
-    [m] that is placed already.
-
-    NaN both where the torso is so near, or the window so short, that there is nothing to compare
-    with.
+    """Echo over the noise at shorter range [dB] and the half path of its rise [m], for a torso (3,)
+    [m] whose place is known; both NaN where the torso is too near or the window too short.
     """
     distance = float(np.linalg.norm(torso))
     ranges = np.arange(max(0.35, distance - QUIET_M[0]), distance, BIN_M)
     quiet, near = ranges < distance - QUIET_M[1], ranges >= distance - NEAR_M
-    if (
-        quiet.sum() < 8
-        or distance
-        > kernels.analytic.shape[1] / kernels.sample_rate_hz * rig.speed_of_sound_m_s / 2.0
-    ):
+    if quiet.sum() < 8 or distance > _window_m(kernels, rig):
         return float("nan"), float("nan")
     power = _echo_power(kernels, rig, torso / distance, ranges)
     noise, echo = float(power[quiet].mean()) + 1e-30, power[near]
@@ -163,11 +152,10 @@ def echo_before(torso: Array, kernels: Kernels, rig: Rig) -> tuple[float, float]
 
 
 def _echo_evidence(power: Array) -> Array:
-    """Log of how much more likely each power (over the noise's mean) is as an echo of unknown level
-    than as noise.
+    """Log likelihood ratio, echo over noise, of each power (over the noise's mean).
 
-    Noise: exponential, but for a share OUTLIER of anything. Echo: exponential, its level
-    log-uniform over LEVEL_RANGE, but for the share FAINT.
+    Noise: exponential, but a share OUTLIER is distributed like echoes. Echo: exponential with a
+    level log-uniform over LEVEL_RANGE, but a share FAINT is distributed like noise.
     """
     x = np.maximum(power, 1e-6)
     echo = FAINT * np.exp(-x) + (1.0 - FAINT) * -np.expm1(-x) / (x * np.log(LEVEL_RANGE))
@@ -175,21 +163,25 @@ def _echo_evidence(power: Array) -> Array:
 
 
 def _echo_power(kernels: Kernels, rig: Rig, direction: Array, ranges: Array) -> Array:
-    """Mean echo power (R,) in bins of BIN_M from `ranges` (R,) on along a ray.
+    """Mean power (R,) in bins of BIN_M from `ranges` (R,) on along a ray.
 
-    Over a compact array half of it is phase-keeping, which looks towards the person only. Spreading
-    is not compensated: the noise, against which the echo is judged, does not spread.
+    Of a compact array half of it is from the phase-keeping sum, which looks towards the person
+    only. Spreading is not compensated: the noise, which the echo is compared with, does not spread.
     """
     fine = (ranges[:, None] + np.arange(0.0, BIN_M, 0.01)).reshape(-1)
     arrival = rig.arrival_s(direction * fine[:, None])
-    power = np.mean(
-        gather_points(kernels.envelope, arrival, kernels.sample_rate_hz).astype(np.float64) ** 2,
-        axis=0,
-    )
+    rate = kernels.sample_rate_hz
+    envelope = gather_points(kernels.envelope, arrival, rate).astype(np.float64)
+    power = np.mean(envelope**2, axis=0)
     if rig.extent_m < COMPACT_M:
-        coherent = gather_points_coherent(kernels.analytic, arrival, kernels.sample_rate_hz)
+        coherent = gather_points_coherent(kernels.analytic, arrival, rate)
         power = 0.5 * power + 0.5 * np.abs(coherent.astype(np.complex128) / len(arrival)) ** 2
     return np.asarray(power.reshape(len(ranges), -1).mean(axis=1))
+
+
+def _window_m(kernels: Kernels, rig: Rig) -> float:
+    """Largest half path in the kernels' window [m]."""
+    return float(kernels.analytic.shape[1] / kernels.sample_rate_hz * rig.speed_of_sound_m_s / 2.0)
 
 
 def _scaled(

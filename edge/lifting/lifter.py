@@ -1,5 +1,6 @@
-"""The contract of a lifter, and the one that a configuration asks for. Only the models that ship are
-opened; nothing falls back to another kind.
+"""The contract of a lifter, and the one that a configuration asks for.
+
+Only models that ship are opened; nothing falls back to another kind.
 """
 
 from pathlib import Path
@@ -48,8 +49,8 @@ def lifter_file(kind: str, variant: Variant) -> str:
 
 
 def lifter_files(kind: str, variant: Variant) -> list[str]:
-    """All model files that this lifter runs: its own, and the network that sees. Raises ModelError
-    where there is no card.
+    """All model files that this lifter runs: fusion and vision network. Raises ModelError where
+    there is no card.
     """
     if kind == "geometric":
         return []

@@ -1,4 +1,4 @@
-"""The world's mirror image: left is right, and every time of arrival stays."""
+"""The mirror image of person and rig: left is right, and times of arrival stay the same."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ def mirrored(points: Array) -> Array:
 
 
 def mirrored_rig(rig: Rig) -> Rig:
-    """The rig of the mirror image; its camera is told by its mounting only."""
+    """The rig of the mirror image. Of its camera only the mounting is valid."""
     return replace(
         rig,
         speakers=rig.speakers * FLIP,

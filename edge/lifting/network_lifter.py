@@ -21,12 +21,10 @@ from edge.sound.pose_kernel import Kernels
 
 
 class NetworkLifter:
-    """A `Lifter` that runs the trained networks. model: the float or the int8 .tflite; its card
-    lies beside it.
-    """
+    """A `Lifter` that runs the trained networks."""
 
     def __init__(self, model: Path, threads: int = 1, runtime: str = "") -> None:
-        """runtime: see `Model`.
+        """model: the float or the int8 .tflite; its card lies beside it. runtime: see `Model`.
 
         Raises ModelError where a file is missing, corrupt, not of this version, or not the one that
         the card describes.
@@ -35,7 +33,8 @@ class NetworkLifter:
         if model.name not in self.card.sha256:
             known = ", ".join(sorted(self.card.sha256))
             raise ModelError(
-                f"{card_path(model)}: describes {known}, but not {model.name}: install card and model together"
+                f"{card_path(model)}: describes {known}, but not {model.name}: install card and "
+                "model together"
             )
         self._vision, self._fusion = (
             Model(model.with_name(name), threads, runtime, self.card.sha256[name])
@@ -45,23 +44,22 @@ class NetworkLifter:
     def __call__(
         self, keypoints: Keypoints, kernels: Kernels | None, rig: Rig
     ) -> LiftedPose | None:
-        """See `Lifter`. Without kernels the image alone answers, with the 1-sigma that this has.
+        """See `Lifter`. Without kernels the image alone sets the scale, and sigma is larger.
 
-        The person is lifted twice, the second time as in a mirror: PCK at 15 cm is half a point
-        higher for twice the time.
+        The person is lifted twice, the second time mirrored, and the mean is taken: PCK at 15 cm is
+        half a point higher for twice the time.
         """
         view, other = keypoint_view(keypoints, rig), keypoint_view(keypoints, rig, mirror=True)
         if view is None or other is None:
             return None
-        lifted = self.lift(view, kernels, rig).with_mirror_image(
-            self.lift(other, kernels, mirrored_rig(rig))
-        )
+        lifted = self.lift(view, kernels, rig)
+        lifted = lifted.with_mirror_image(self.lift(other, kernels, mirrored_rig(rig)))
         by_sound = kernels is not None and lifted.sound >= self.card.sound_threshold
         confidence = np.where(view.seen, keypoints.pixels[:N_JOINTS, 2], 0.0)
-        torso = lifted.joints[list(TORSO)].mean(axis=0)
-        sir_db, range_m = (
-            (float("nan"),) * 2 if kernels is None else echo_before(torso, kernels, rig)
-        )
+        sir_db = range_m = float("nan")
+        if kernels is not None:
+            torso = lifted.joints[list(TORSO)].mean(axis=0)
+            sir_db, range_m = echo_before(torso, kernels, rig)
         source: ScaleSource = "sound" if by_sound else "height"
         return LiftedPose(
             joints=lifted.joints,
@@ -74,27 +72,25 @@ class NetworkLifter:
         )
 
     def lift(self, view: PersonView, kernels: Kernels | None, rig: Rig) -> DecodedPose:
-        """All that the networks say of one person."""
+        """One person through both networks."""
         log_depth, xy = self.see(view)
-        return self.answer(
-            self.card.form.inputs(view, log_depth, xy, kernels, rig), log_depth, xy, view
-        )
+        inputs = self.card.form.inputs(view, log_depth, xy, kernels, rig)
+        return self.fuse(inputs, log_depth, xy, view)
 
-    def answer(
+    def fuse(
         self,
         inputs: tuple[FloatArray, ...],
         log_depth: npt.ArrayLike,
         xy: npt.ArrayLike,
         view: PersonView,
     ) -> DecodedPose:
-        """What the network that hears makes of its inputs (`Form.inputs`)."""
+        """The fusion network on its inputs (`Form.inputs`)."""
         logits, residual = self._fusion.run(*(x[None] for x in inputs))
-        return self.card.form.decode(
-            (logits[0], residual[0]), log_depth, xy, view, self.card.decoding
-        )
+        outputs = logits[0], residual[0]
+        return self.card.form.decode(outputs, log_depth, xy, view, self.card.decoding)
 
-    def see(self, view: PersonView) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """What the image alone believes: normalised log depth (15,) and place (15, 2) of the
+    def see(self, view: PersonView) -> tuple[FloatArray, FloatArray]:
+        """The vision network's estimate: normalised log depth (15,) and place (15, 2) of the
         joints.
         """
         (out,) = self._vision.run(view.features[None])

@@ -47,7 +47,7 @@ class PersonView:
         return PersonView(*(getattr(self, f.name)[index] for f in fields(self)))
 
     def points(self, log_depth: npt.ArrayLike, xy: npt.ArrayLike) -> Array:
-        """Normalised log depth (..., 15) and place (..., 15, 2) -> camera frame (..., 15, 3) [m]."""
+        """Normalised log depth (..., 15), place (..., 15, 2) -> camera frame (..., 15, 3) [m]."""
         z = np.exp(np.asarray(log_depth, np.float64)) / self.size[..., None]
         plane = self.centre[..., None, :] + np.asarray(xy, np.float64) * self.size[..., None, None]
         own = np.concatenate([plane * z[..., None], z[..., None]], axis=-1)

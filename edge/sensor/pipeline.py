@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.behaviour.posture import ActivityTracker
+from edge.behaviour.activity import ActivityTracker
 from edge.behaviour.track import Tracker
 from edge.core.arrays import ComplexArray
 from edge.core.config import Config

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edge.behaviour.posture import ActivityTracker
+from edge.behaviour.activity import ActivityTracker
 from edge.behaviour.track import Tracker
 from edge.core.config import TrackConfig
 from edge.core.pose import POSTURES, PoseEstimate, Posture

@@ -5,7 +5,7 @@ for what is done with their poses.
 import numpy as np
 import numpy.typing as npt
 
-from edge.behaviour.posture import ActivityTracker
+from edge.behaviour.activity import ActivityTracker
 from edge.core.arrays import Array
 from edge.core.pose import Activity, Keypoints, LiftedPose, ScaleSource
 from edge.core.rig import Camera, Rig

@@ -5,8 +5,8 @@ for every height.
 import numpy as np
 import pytest
 
+from edge.behaviour.activity import ActivityTracker
 from edge.behaviour.floor import FARTHEST_M, MEMORY_S, FloorLevel
-from edge.behaviour.posture import ActivityTracker
 from edge.core.arrays import Array
 from tests.support.bodies import figure, lying, noisy, seated, watch
 

@@ -5,7 +5,7 @@ joints that are not seen.
 import numpy as np
 import pytest
 
-from edge.behaviour.posture import HOLD_S, VISIT_S, WINDOW_S, ActivityTracker
+from edge.behaviour.activity import HOLD_S, VISIT_S, WINDOW_S, ActivityTracker
 from edge.core.arrays import Array
 from edge.core.config import ZoneConfig
 from edge.core.pose import Activity, Posture

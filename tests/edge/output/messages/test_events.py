@@ -10,8 +10,8 @@ import cbor2
 import numpy as np
 import pytest
 
+from edge.behaviour.activity import ActivityTracker
 from edge.behaviour.fall import LONGEST_GAP_S, UP_S, UPPER_SHARE
-from edge.behaviour.posture import ActivityTracker
 from edge.core.arrays import Array
 from edge.core.config import Config, DeviceConfig, MqttConfig, SourceConfig, ZoneConfig
 from edge.core.pose import Activity, LiftedPose, PoseEstimate
