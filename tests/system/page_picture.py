@@ -15,7 +15,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from tests.support.chromium import Chromium, Page
+from tests.system.chromium import Chromium, Page
 
 LIVE = "posekernel.state.connection === 'connected' && posekernel.state.pose !== null"
 SEEN = (1180, 800)  # CSS pixels: the page has no scroll bar from there on
