@@ -2,7 +2,8 @@
 
 import logging
 import time
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,16 +12,16 @@ import numpy.typing as npt
 from msgspec.structs import replace
 
 from edge.core.config import Config
-from edge.core.contracts import AudioPeriod
+from edge.core.contracts import AudioPeriod, Source
 from edge.core.errors import ConfigError, EndOfStreamError
 from edge.output.messages.commands import CommandError, parse_command, result_message
 from edge.output.mqtt.publisher import MqttPublisher
 from edge.sensor.permissions import Sensing, control_file
-from edge.sensor.plan import make_plan
+from edge.sensor.plan import SensorPlan, make_plan
 from edge.sensor.process import stop_on_signals
 from edge.sources.session.writer import FULL_SCALE, SessionWriter
 
-_TELL_S = 3.0
+_CONNECT_S = 3.0
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +36,11 @@ class Recorded:
 
 def record_session(path: Path, config: Config, seconds: float) -> Recorded:
     """Record `seconds` (or until SIGINT, SIGTERM) from the configured devices into a new folder.
-    Raises PosekernelError.
 
     Channels: the microphones in the rig's order, then the reference where there is one. Faulty
-    periods are kept and named. While it records, the device's retained status on the broker says
-    so. Sensing off, mute and quiet hours hold here, too; the command that switches sensing off ends
-    the recording.
+    periods are kept and named. During the recording the device's retained status on the broker has
+    `recording` set. Sensing off, mute and quiet hours apply; the command that switches sensing off
+    ends the recording. Raises PosekernelError.
     """
     if config.source.kind != "device":
         raise ConfigError(
@@ -55,72 +55,79 @@ def record_session(path: Path, config: Config, seconds: float) -> Recorded:
     config = replace(
         config, excitation=replace(config.excitation, level_dbfs=sensing.permissions.level_dbfs)
     )
-    mics, reference = len(config.audio.mic_channels), config.audio.reference_channel >= 0
-    with stop_on_signals() as stop, ExitStack() as closing:
+    with stop_on_signals() as stop, ExitStack() as stack:
         plan = make_plan(config)
-        told = None
+        publisher = None
         if config.mqtt.enabled:
-            told = closing.enter_context(
+            publisher = stack.enter_context(
                 MqttPublisher(config.mqtt, config.device.id, source=plan.kind, recording=True)
             )
-            if not told.wait_connected(_TELL_S):
-                log.warning(
-                    "nobody is told on MQTT that this records: %s",
-                    told.last_error or "the broker does not answer",
-                )
-        source = plan.open()
-        periods = frames = 0
+            if not publisher.wait_connected(_CONNECT_S):
+                why = publisher.last_error or "the broker does not answer"
+                log.warning("nobody is told on MQTT that this records: %s", why)
+        source = stack.enter_context(closing(plan.open()))
+        writer = stack.enter_context(_writer(path, plan))
         end = time.monotonic() + seconds
-        try:
-            with SessionWriter(
-                path,
-                source="recorded",
-                rig=plan.rig,
-                excitation=config.excitation,
-                channels=mics + reference,
-                mic_channels=tuple(range(mics)),
-                reference_channel=mics if reference else None,
-                description=f"{config.device.id}, {config.audio.capture}",
-                licence="private",
-                empty_until_s=0.0,
-                fps=max(config.camera.fps, 1.0),
-                start_ns=time.monotonic_ns(),
-            ) as writer:
-                while (
-                    not stop.is_set()
-                    and time.monotonic() < end
-                    and not _switched_off(config, told, sensing)
-                ):
-                    # Sound comes in fixed steps, images when they will: the shorter wait keeps both
-                    # from queueing up.
-                    period = source.audio.read(0.02)
-                    if period is not None:
-                        writer.add_period(_raw(period), period.t_ns, period.fault)
-                        periods += 1
-                    frame = source.frames.read(0.02)
-                    if frame is not None:
-                        writer.add_frame(frame.image, frame.t_ns)
-                        frames += 1
-        except EndOfStreamError:
-            pass
-        finally:
-            source.close()
+
+        def ended() -> bool:
+            return (
+                stop.is_set()
+                or time.monotonic() >= end
+                or (publisher is not None and _switched_off(config, publisher, sensing))
+            )
+
+        return _copy(source, writer, ended)
+
+
+def _copy(source: Source, writer: SessionWriter, ended: Callable[[], bool]) -> Recorded:
+    """Write what the source gives until it ends or `ended` says so."""
+    periods = frames = 0
+    with suppress(EndOfStreamError):
+        while not ended():
+            # Sound and images come at their own rates: short waits keep both from queueing up.
+            period = source.audio.read(0.02)
+            if period is not None:
+                writer.add_period(_raw(period), period.t_ns, period.fault)
+                periods += 1
+            frame = source.frames.read(0.02)
+            if frame is not None:
+                writer.add_frame(frame.image, frame.t_ns)
+                frames += 1
     return Recorded(periods, frames)
 
 
-def _switched_off(config: Config, told: MqttPublisher | None, sensing: Sensing) -> bool:
+def _writer(path: Path, plan: SensorPlan) -> SessionWriter:
+    config, mics = plan.config, len(plan.config.audio.mic_channels)
+    reference = config.audio.reference_channel >= 0
+    return SessionWriter(
+        path,
+        source="recorded",
+        rig=plan.rig,
+        excitation=config.excitation,
+        channels=mics + reference,
+        mic_channels=tuple(range(mics)),
+        reference_channel=mics if reference else None,
+        description=f"{config.device.id}, {config.audio.capture}",
+        licence="private",
+        empty_until_s=0.0,
+        fps=max(config.camera.fps, 1.0),
+        start_ns=time.monotonic_ns(),
+    )
+
+
+def _switched_off(config: Config, publisher: MqttPublisher, sensing: Sensing) -> bool:
     """Answer the commands that came; whether one of them switched sensing off. The others have to
     wait for the sensor itself.
     """
-    while told is not None and not told.commands.empty():
-        heard = told.commands.get()
-        name, request = heard.topic.rpartition("/")[2], None
+    while not publisher.commands.empty():
+        received = publisher.commands.get()
+        name, request = received.topic.rpartition("/")[2], None
         ok, text = False, "this device records at present and takes no command but sensing off"
         try:
             command = parse_command(
                 name,
-                heard.payload,
-                retained=heard.retained,
+                received.payload,
+                retained=received.retained,
                 max_level_dbfs=config.excitation.level_dbfs,
             )
             request = command.request
@@ -129,7 +136,7 @@ def _switched_off(config: Config, told: MqttPublisher | None, sensing: Sensing) 
                 ok, text = True, "the recording is ended and sensing is off"
         except CommandError as e:
             request, text = e.request, str(e)
-        told.publish_answer(
+        publisher.publish_answer(
             result_message(config.device.id, name, request, ok, text, utc_ns=time.time_ns())
         )
         if ok:
@@ -138,9 +145,8 @@ def _switched_off(config: Config, told: MqttPublisher | None, sensing: Sensing) 
 
 
 def _raw(period: AudioPeriod) -> npt.NDArray[np.int16]:
-    rows = (
-        period.samples
-        if period.reference is None
-        else np.vstack([period.samples, period.reference])
-    )
+    """Samples (N, C) as recorded, the reference last."""
+    rows = period.samples
+    if period.reference is not None:
+        rows = np.vstack([rows, period.reference])
     return np.asarray(np.clip(np.round(rows.T * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1), np.int16)
