@@ -1,11 +1,7 @@
-"""The command line as a new user meets it: every mistake is one sentence and exit code 2, and
-nothing is lost.
-"""
+"""The command line as a new user meets it: every mistake is one sentence and exit code 2."""
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -168,33 +164,3 @@ def test_replay_of_a_dataset_names_damaged_samples(
     ]
     assert "skipped environment1/1" in err
     assert "2 samples, 1 skipped" in err
-
-
-def test_doctor_reports_everything_and_the_worst_decides(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    assert main(["doctor", "--json"]) == 0
-    found = {f["check"]: f for f in json.loads(capsys.readouterr().out)}
-    assert found["model pose_landmark_full.tflite"]["outcome"] == "ok"
-    config = tmp_path / "config.toml"
-    config.write_text(REPLAY.format(path=tmp_path / "none", port=free_port()))
-    assert main(["doctor", "--config", str(config)]) == 1
-    text = capsys.readouterr().out
-    assert "ERROR    session" in text
-    assert "ERROR    broker" in text
-    assert "nothing listens there" in text
-
-
-def test_doctor_survives_a_package_that_cannot_be_loaded() -> None:
-    without = "import sys; sys.modules['cv2'] = None; from edge.__main__ import main; "
-    done = subprocess.run(
-        [sys.executable, "-c", f"{without}sys.exit(main(['doctor']))"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert "OK       numpy" in done.stdout
-    assert "ERROR    posekernel" in done.stdout
-    assert "cv2" in done.stdout
-    assert "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""The self-test passes what ships, and refuses a model that loads and runs as well but sees worse."""
+"""The self-test passes the shipped models, and refuses one that runs but gives worse poses."""
 
 import shutil
 from pathlib import Path

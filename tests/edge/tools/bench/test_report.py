@@ -1,6 +1,4 @@
-"""`posekernel bench` as a whole: what is measured is really run, and what is told of it follows
-from the figures.
-"""
+"""`posekernel bench`: it measures a real run, and its verdict follows from the figures."""
 
 import json
 import math
@@ -144,9 +142,8 @@ def test_the_choice_takes_more_threads_or_the_float_file_only_where_they_pay() -
 def test_the_verdict_names_rate_and_limit() -> None:
     rows = report().stages
     good = judge(rows, 70.0, 15.0)
-    assert (
-        good.sentence
-        == "keeps up: 70.0 poses/s against the 15 frames/s of your config; limited by keypoints (full)"
+    assert good.sentence == (
+        "keeps up: 70.0 poses/s against the 15 frames/s of your config; limited by keypoints (full)"
     )
     bad = judge(rows, 9.0, 15.0)
     assert not bad.keeps_up
@@ -266,7 +263,9 @@ def test_wrong_arguments_are_named(
     assert why in capsys.readouterr().err
 
 
-def test_progress_is_one_line_each_where_nobody_watches(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_is_a_line_for_each_step_without_a_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     progress = bench._Progress()
     progress.say("stages")
     progress.done()

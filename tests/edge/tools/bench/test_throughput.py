@@ -1,4 +1,4 @@
-"""The parts of `posekernel bench` that start whole sensors: what they report was really measured."""
+"""What `posekernel bench` says of whole sensors was really measured."""
 
 import pytest
 

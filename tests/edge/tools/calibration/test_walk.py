@@ -1,0 +1,70 @@
+"""Mounting and scale from a person who walks."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edge.core.pose import Keypoints, LiftedPose
+from edge.core.rig import Camera, Rig
+from edge.tools.calibration.walk import WatchedLifter, check_scale, mounting_from_walk
+
+
+def walk_about(camera, person_m=1.78, scale=1.0, seed=0):
+    """What the watched lifter keeps of somebody who walks: 2 px of noise, a nodding gait, a scale
+    from sound.
+    """
+    rng = np.random.default_rng(seed)
+
+    def lift(keypoints, kernels, rig):
+        return LiftedPose(joints, np.ones(15), np.ones(15), "sound", 10.0)
+
+    watched = WatchedLifter(lift)
+    rig = Rig(np.zeros((1, 3)), np.ones((1, 3)), np.zeros((1, 2), int), camera, 343.0)
+    for _ in range(60):
+        place = np.array([rng.uniform(-0.8, 0.8), rng.uniform(2.2, 5.0), 0.0])
+        room = np.tile(place, (15, 1))
+        room[1] = place + np.array(
+            [*rng.normal(0.0, 0.02, 2), 0.82 * person_m + rng.normal(0.0, 0.01)]
+        )
+        room[[11, 14]] = place + np.array([[0.1, 0.0, 0.08], [-0.1, 0.0, 0.08]])
+        pixels = np.full((25, 3), 0.9)
+        pixels[:15, :2] = camera.project(camera.from_room(room)) + rng.normal(0.0, 2.0, (15, 2))
+        joints = camera.from_room(room) * scale * rng.normal(1.0, 0.04)
+        watched(Keypoints(pixels, np.full((25, 3), np.nan), 1, 1.0), None, rig)
+    return watched.walked
+
+
+@pytest.mark.parametrize("tilt", [0.0, 15.0])
+def test_mounting_and_scale_from_a_walk(tilt):
+    camera = Camera(640, 480, 520.0, 520.0, 320.0, 240.0, (0.0,) * 5, 1.5, tilt, -2.0)
+    unknown = replace(camera, height_m=None, tilt_deg=0.0, roll_deg=0.0)
+    part, step = mounting_from_walk(walk_about(camera), unknown, 1.78)
+    assert part is not None, step.found
+    assert step.outcome == "ok"
+    assert part.height_m == pytest.approx(1.5, abs=0.08)
+    assert part.tilt_deg == pytest.approx(tilt, abs=1.5)
+    assert part.roll_deg == pytest.approx(-2.0, abs=1.5)
+    scale, step = check_scale(walk_about(camera), camera)
+    assert scale is not None
+    assert scale.ratio == pytest.approx(1.0, abs=0.03)
+    assert step.outcome == "ok"
+    assert check_scale(walk_about(camera, scale=1.12), camera)[1].outcome == "warning"
+
+
+def test_a_walk_that_tells_too_little_stays_open():
+    camera = Camera(640, 480, 520.0, 520.0, 320.0, 240.0, height_m=1.5)
+    walked = walk_about(camera)
+    assert mounting_from_walk(walked, replace(camera, height_m=None), None)[1].outcome == "open"
+    few = replace(
+        walked, neck=walked.neck[:3], ankles=walked.ankles[:3], by_sound_m=walked.by_sound_m[:3]
+    )
+    assert mounting_from_walk(few, camera, 1.78)[1].outcome == "open"
+    rng = np.random.default_rng(3)
+    jumping = replace(walked, ankles=walked.ankles + rng.normal(0.0, 40.0, walked.ankles.shape))
+    part, step = mounting_from_walk(jumping, camera, 1.78)
+    assert part is None
+    assert "no walk on a floor" in step.found
+    mute = replace(walked, by_sound_m=np.full(60, np.nan))
+    assert check_scale(mute, camera)[1].outcome == "open"
+    assert mounting_from_walk(walked, replace(camera, height_m=2.2), 1.78)[1].outcome == "warning"
