@@ -1,6 +1,7 @@
 """Sound in a room with a person in it, as spectra of one excitation period.
 
-surface           patches of a body or a piece of furniture, and which of them a source lights
+surface           patches of a body or a piece of furniture
+visibility        how much of each patch a source lights
 capsules          a body made of capsules around BODY_25 joints
 directivity       patterns of loudspeakers and microphones
 physical_optics   echo and shadow of lit patches, on the time grid of one period

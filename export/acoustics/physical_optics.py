@@ -18,7 +18,8 @@ import scipy.fft
 
 from edge.core.arrays import Array, ComplexArray
 from edge.core.jit import kernel
-from export.acoustics.surface import Float32Array, Surface, visibility
+from export.acoustics.surface import Float32Array, Surface
+from export.acoustics.visibility import visibility
 
 
 @dataclass(frozen=True)

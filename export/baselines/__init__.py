@@ -7,7 +7,7 @@ sound_baselines     sound alone: first arrival, learned regression; and the geom
 body_fit            a body of known height, fitted to the 2D joints
 image_network       inputs and outputs of the learned image baselines
 mlp, trainable      small networks in numpy, and the same in PyTorch
-train_baselines     trains them
+train_baselines     trains them all, with image_training and sound_training
 
 data/ has their weights.
 """

@@ -1,5 +1,6 @@
 """The small networks of `mlp` in PyTorch, for training."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,24 @@ SIGMA_COVERAGE = 0.683  # share of the errors that 1 sigma shall hold
 def require_torch() -> Any:
     """The torch module. Raises ConfigError where it is not installed."""
     return optional("torch", "training", "train")
+
+
+@dataclass(frozen=True)
+class BaselineTraining:
+    """Sizes and seeds. people: drawn from the body bank. detected: views of them with the detector
+    model's errors. vision_steps, sound_steps: of the image networks and of the sound network.
+    """
+
+    seed: int = 1
+    people: int = 12000
+    detected: int = 10000
+    vision_steps: int = 8000
+    vision_width: int = 320
+    root_width: int = 128
+    sound_steps: int = 3000
+    sound_width: int = 96
+    batch: int = 512
+    scenes_for_calibration: int = 400
 
 
 class TrainableMlp:

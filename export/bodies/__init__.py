@@ -4,7 +4,8 @@ skeleton       the bones of the body mesh, and poses as directions of limbs
 body           the body bank: sample a person, pose it, get skin and BODY_25 joints
 bodybank       makes the bank's files from their sources (run by hand)
 legs           feet on the floor, and a body's centre of mass
-poses          everyday poses, drawn for a given body
+poses          random poses of all kinds, for a given body
+everyday_poses builders of standing, walking, sitting and so on
 pose_mixing    more training poses than were recorded
 mocap          motion capture clips as poses for any body
 acting         people who move: key poses joined by smooth motion, clips and walks

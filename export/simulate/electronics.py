@@ -110,9 +110,9 @@ class Recorder:
         spectrum = np.einsum("sf,smf->mf", self._emitted, response) * (e.gain * e.mic_response)
         spectrum *= np.exp(-2j * np.pi * self._frequencies * (delay_s + jitter_s))
         noise = scipy.fft.rfft(self._rng.normal(0.0, e.noise_rms, (mics, n))) * self._noise_shape
-        heard = scipy.fft.irfft(spectrum + noise, n)
-        raw = np.repeat(heard.mean(axis=0)[:, None], self._layout.channels, axis=1)
-        raw[:, list(self._layout.mic_channels)] = heard.T
+        received = scipy.fft.irfft(spectrum + noise, n)
+        raw = np.repeat(received.mean(axis=0)[:, None], self._layout.channels, axis=1)
+        raw[:, list(self._layout.mic_channels)] = received.T
         if self._layout.reference_channel is not None:
             loopback = scipy.fft.irfft(
                 self._reference * np.exp(-2j * np.pi * self._frequencies * delay_s), n

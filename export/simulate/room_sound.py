@@ -1,6 +1,4 @@
-"""What microphones in a room receive: the empty room and somebody in it, in air of any
-temperature.
-"""
+"""Sound at the microphones in a room, empty or with a person, in air of any temperature."""
 
 from edge.core.arrays import Array, ComplexArray
 from edge.core.rig import Rig, speed_of_sound
@@ -49,7 +47,7 @@ class RoomSound:
         )
 
     def empty(self, temperature_c: float) -> ComplexArray:
-        """The room with nobody in it."""
+        """The empty room."""
         return self._empty.at(speed_of_sound(temperature_c))
 
     def body(

@@ -260,7 +260,7 @@ def _sample(
     rng: Rng,
     plan: EnvironmentPlan,
 ) -> Sample | None:
-    """None where the background takes the person for a fault whatever the noise: the device gives
+    """None where the background rejects the person at any level of noise: the device gives
     no kernel there.
     """
     camera = sound.scene.rig.true.camera

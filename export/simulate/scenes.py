@@ -184,5 +184,5 @@ def _person(
             roughness_m=float(rng.uniform(0.003, 0.006)),
         )
     raise SimulationError(
-        f"no place was found in {HOPELESS} tries where {camera} sees enough of a person"
+        f"no place was found in {HOPELESS} tries where {camera} has enough of a person in view"
     )

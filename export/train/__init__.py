@@ -12,6 +12,5 @@ losses             what training minimises, and the decoded joints
 optimisation       steps of the optimizer
 checkpoints        files of a run
 team               several processes, as one
-curves             training curves as a picture
 conversion         a checkpoint becomes the .tflite files that ship, and back
 """

@@ -7,13 +7,14 @@ takes its share of every batch.
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from edge.core.errors import ConfigError, ModelError
@@ -21,7 +22,6 @@ from export.extras import Progress
 from export.train.batches import Batch, fusion_batch
 from export.train.checkpoints import load_checkpoint, vision_weights
 from export.train.conversion.shipped import SUFFIXES, load_shipped, refit_norms
-from export.train.curves import plot_curves
 from export.train.losses import fusion_loss, mpjpe, predict
 from export.train.optimisation import descend, follow, set_rate
 from export.train.ray_network import VisionNet, parameters
@@ -197,7 +197,7 @@ class _FusionTraining:
         )
         with (self.folder / "log.jsonl").open("a") as file:
             file.write(json.dumps(self.log[-1]) + "\n")
-        plot_curves(self.log, self.folder / "curves.png")
+        _plot_curves(self.log, self.folder / "curves.png")
         if better:
             self._write("best.pt", {"fusion": self.average.state_dict(), "score": score})
 
@@ -267,3 +267,22 @@ def validate(net: nn.Module, vision: VisionNet, config: TrainConfig, samples: So
 def _chunks(items: list[int], size: int) -> Iterator[list[int]]:
     for k in range(0, len(items), size):
         yield items[k : k + size]
+
+
+def _plot_curves(log: Sequence[Mapping[str, float]], path: Path) -> None:
+    """Plot the training loss and the error on unseen rooms. log: rows with step, loss, median, mean
+    [m].
+    """
+    figure = Figure(figsize=(7.0, 4.0), layout="constrained")
+    axes = figure.subplots()
+    steps = [row["step"] for row in log]
+    for key, label in (
+        ("loss", "training loss"),
+        ("mean", "unseen rooms, mean"),
+        ("median", "unseen rooms, median"),
+    ):
+        axes.plot(steps, [100.0 * row[key] for row in log], label=label)
+    axes.set(xlabel="step", ylabel="cm", ylim=(0.0, None))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(path, dpi=100)

@@ -4,7 +4,8 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from export.baselines.train_baselines import BaselineTraining, train_baselines
+from export.baselines.train_baselines import train_baselines
+from export.baselines.trainable import BaselineTraining
 
 DEFAULT_OUT = Path("export/baselines/data/baselines.npz")
 

@@ -77,7 +77,7 @@ def check_float(
     """Largest difference of the float file from PyTorch, over the largest output. Raises
     ModelError.
     """
-    model, seeing, worst = Model(files["float"]), Model(files["vision"]), 0.0
+    model, vision_model, worst = Model(files["float"]), Model(files["vision"]), 0.0
     for i in range(min(CHECKED, len(samples))):
         inputs = samples.inputs(i)
         features = samples.views.features[i : i + 1]
@@ -86,7 +86,9 @@ def check_float(
                 *fusion(*(torch.from_numpy(x) for x in inputs)),
                 vision(torch.from_numpy(features)),
             ]
-        for got, want in zip([*model.run(*inputs), *seeing.run(features)], expected, strict=True):
+        for got, want in zip(
+            [*model.run(*inputs), *vision_model.run(features)], expected, strict=True
+        ):
             worst = max(worst, float(np.abs(got - want.numpy()).max() / want.abs().max()))
     if not worst <= FLOAT_TOLERANCE:
         raise ModelError(

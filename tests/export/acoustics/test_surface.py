@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from export.acoustics.capsules import body_surface, capsule_surface, capsules_from_joints, stature
-from export.acoustics.surface import MeshSampler, Surface, roughen, sample_mesh, visibility
+from export.acoustics.surface import MeshSampler, Surface, roughen, sample_mesh
+from export.acoustics.visibility import visibility
 from tests.support.bodies import STANDING
 from tests.support.reference import icosphere
 

@@ -12,8 +12,8 @@ from edge.core.pose import LiftedPose
 from edge.sources.session.dataset import Environment, Sample
 from export.baselines.mlp import mlp_from
 from export.baselines.predictors import PREDICTORS
-from export.baselines.train_baselines import BaselineTraining, sigma_factor, train_baselines
-from export.baselines.trainable import SIGMA_COVERAGE, TrainableMlp, pinball
+from export.baselines.train_baselines import sigma_factor, train_baselines
+from export.baselines.trainable import SIGMA_COVERAGE, BaselineTraining, TrainableMlp, pinball
 from tests.support.bodies import compact_rig, seen, standing
 from tests.support.datasets import make_dataset
 
