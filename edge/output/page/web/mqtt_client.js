@@ -1,15 +1,21 @@
-// MQTT 3.1.1 over WebSockets, as much of it as a page that only listens needs: connect, subscribe, QoS 0, ping, come back.
+// MQTT 3.1.1 over WebSockets for a page that only subscribes: connect, subscribe, QoS 0, ping.
 // OASIS standard "MQTT Version 3.1.1", sections 2 and 3.
+//
+// Not a library: mqtt.js has 342 kB, five times the whole page, Eclipse Paho's client is of 2018, and
+// u8-mqtt (13 kB, version 0.6) would replace only the 60 lines of packets. Reconnecting, time limits
+// and the login, which are most of this file, would stay.
 
 const CONNECT = 1, CONNACK = 2, PUBLISH = 3, SUBSCRIBE = 8, SUBACK = 9, PINGREQ = 12, PINGRESP = 13;
 const REFUSED_LOGIN = new Set([4, 5]);
 const KEEPALIVE_S = 10;
 const ANSWER_MS = 5000;
-const FIRST_DELAY_MS = 250, MAX_DELAY_MS = 2000; // the stream is to resume within 3 s of the broker's return
+const FIRST_DELAY_MS = 250, MAX_DELAY_MS = 2000; // resume within 3 s of the broker's return
 
 /**
  * Stays subscribed to `topics` until close(). Handlers:
- * message(topic, Uint8Array), state("connecting" | "connected" | "lost" | "refused", reason), login() -> Promise of {username, password}.
+ * message(topic, Uint8Array),
+ * state("connecting" | "connected" | "lost" | "refused", reason),
+ * login() -> Promise of {username, password}.
  */
 export class MqttClient {
   constructor(url, topics, handlers) {
@@ -37,8 +43,12 @@ export class MqttClient {
     const socket = this.socket = new WebSocket(this.url, "mqtt");
     socket.binaryType = "arraybuffer";
     socket.onopen = () => this.#send(connectPacket(this.credentials));
-    socket.onmessage = (event) => { if (socket === this.socket) this.#receive(new Uint8Array(event.data)); };
-    socket.onclose = () => { if (socket === this.socket) this.#ended(); };
+    socket.onmessage = (event) => {
+      if (socket === this.socket) this.#receive(new Uint8Array(event.data));
+    };
+    socket.onclose = () => {
+      if (socket === this.socket) this.#ended();
+    };
     this.#expectAnswer();
   }
 
@@ -57,7 +67,7 @@ export class MqttClient {
     clearInterval(this.pinger);
   }
 
-  /** End this connection now: a browser may wait minutes for the closing handshake of a broker that is gone. */
+  /** Ends this connection now: a browser may wait minutes for the closing handshake. */
   #drop(reason) {
     const socket = this.socket;
     this.reason = reason;
@@ -76,7 +86,8 @@ export class MqttClient {
       return;
     }
     this.handlers.state("lost", this.reason || "the broker is not there");
-    const delay = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** this.failures++) * (0.5 + Math.random() / 2);
+    const longest = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** this.failures++);
+    const delay = longest * (0.5 + Math.random() / 2);
     this.retry = setTimeout(() => this.#open(), delay);
   }
 
@@ -115,13 +126,15 @@ export class MqttClient {
       this.failures = 0;
       this.pinger = setInterval(() => this.#ping(), KEEPALIVE_S * 500);
       const denied = body.slice(2).includes(0x80);
-      this.handlers.state("connected", denied ? "the broker does not let this user read every topic" : "");
+      const reason = denied ? "the broker does not let this user read every topic" : "";
+      this.handlers.state("connected", reason);
     } else if (type === PINGRESP) {
       this.#answered();
     } else if (type === PUBLISH) {
       const topicLength = (body[0] << 8) | body[1];
       const payloadAt = 2 + topicLength + ((flags & 0b0110) ? 2 : 0);
-      this.handlers.message(new TextDecoder().decode(body.subarray(2, 2 + topicLength)), body.subarray(payloadAt));
+      const topic = new TextDecoder().decode(body.subarray(2, 2 + topicLength));
+      this.handlers.message(topic, body.subarray(payloadAt));
     }
   }
 
@@ -141,7 +154,8 @@ export function readPacket(bytes, at) {
     if (digit & 0x80) continue;
     const start = at + 2 + i, end = start + length;
     if (end > bytes.length) return null;
-    return { type: bytes[at] >> 4, flags: bytes[at] & 15, body: bytes.subarray(start, end), end };
+    const body = bytes.subarray(start, end);
+    return { type: bytes[at] >> 4, flags: bytes[at] & 15, body, end };
   }
   throw new Error("MQTT: malformed length");
 }
@@ -150,7 +164,8 @@ function connectPacket(credentials) {
   const id = `page-${crypto.getRandomValues(new Uint32Array(2)).join("-")}`;
   const cleanSession = 0x02, hasUser = credentials ? 0xc0 : 0;
   const head = [...text("MQTT"), 4, cleanSession | hasUser, KEEPALIVE_S >> 8, KEEPALIVE_S & 255];
-  const login = credentials ? [...text(credentials.username), ...text(credentials.password)] : [];
+  const login = credentials
+    ? [...text(credentials.username), ...text(credentials.password)] : [];
   return packet(CONNECT << 4, [...head, ...text(id), ...login]);
 }
 
