@@ -205,7 +205,7 @@ class _Kept(msgspec.Struct, forbid_unknown_fields=True):
     sensing: bool = True
     mute: bool = False
     level_dbfs: float | UnsetType = UNSET
-    quiet_hours: _Hours | None | UnsetType = UNSET
+    quiet_hours: _Hours | UnsetType | None = UNSET
 
 
 def _load(path: Path, default: Permissions) -> Permissions:

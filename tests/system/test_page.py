@@ -279,7 +279,8 @@ def test_numbers_are_those_of_the_message(browser: Chromium, kind: str) -> None:
             1000.0 / np.mean(np.diff(arrivals)), rel=0.3
         )
         marks = page.js(
-            "[...document.querySelectorAll('#axis path.echo')].map(e => e.getBBox().x + e.getBBox().width / 2)"
+            "[...document.querySelectorAll('#axis path.echo')].map(e => e.getBBox().x + "
+            "e.getBBox().width / 2)"
         )
         left, right = page.js("[18, document.querySelector('#axis').clientWidth - 18]")
         assert (marks[0] - left) / (right - left) * 6.0 == pytest.approx(2.75, abs=0.02)
@@ -327,7 +328,8 @@ def test_the_page_survives_a_broker_restart(hall: tuple[Sensor, Page], broker: M
     for end in (broker.kill, broker.stop):
         end()
         page.wait(
-            "document.querySelector('#connection').dataset.state !== 'live' && posekernel.state.pose === null"
+            "document.querySelector('#connection').dataset.state !== 'live' && "
+            "posekernel.state.pose === null"
         )
         assert "Reconnecting" in page.text("#connection")
         assert page.text("#distance") == "–"
@@ -391,7 +393,8 @@ def test_keys_mouse_and_buttons_move_the_view(hall: tuple[Sensor, Page]) -> None
         page.press("Tab")
         stops.append(
             page.js(
-                "document.activeElement.id || document.activeElement.dataset.view || document.activeElement.className"
+                "document.activeElement.id || document.activeElement.dataset.view || "
+                "document.activeElement.className"
             )
         )
     assert stops == ["skip", "room", "room", "front", "side", "top", "play", "scrub"]
@@ -430,7 +433,8 @@ def test_the_last_minute_can_be_paused_and_scrubbed(hall: tuple[Sensor, Page]) -
     page.wait(f"posekernel.state.received > {received + 4}")
     assert page.js("posekernel.state.pose?.sequence") == paused
     page.js(
-        "{ const s = document.querySelector('#scrub'); s.value = -1; s.dispatchEvent(new Event('input')); }"
+        "{ const s = document.querySelector('#scrub'); s.value = -1; "
+        "s.dispatchEvent(new Event('input')); }"
     )
     page.wait(f"posekernel.state.pose?.sequence < {paused}")
     assert page.text("#moment") == "−1.0 s"
@@ -448,15 +452,18 @@ def test_zones_events_and_falls_are_shown(hall: tuple[Sensor, Page]) -> None:
     def events() -> list[str]:
         return str(
             page.js(
-                "[...document.querySelectorAll('#event-list span')].map(e => e.textContent).join('|')"
+                "[...document.querySelectorAll('#event-list span')].map(e => "
+                "e.textContent).join('|')"
             )
         ).split("|")
 
     # The floor of an occupied zone has the zone's colour, seen from above.
     page.js("document.querySelector('[data-view=top]').click()")
     tint = (
-        "(() => { const p = posekernel.room.orbit.project([0.9, 2.6, 0]), c = document.querySelector('#room').getContext('2d');"
-        " if (!p) return null; const [r, g] = c.getImageData(Math.round(p.x), Math.round(p.y), 1, 1).data; return r - g; })()"
+        "(() => { const p = posekernel.room.orbit.project([0.9, 2.6, 0]);"
+        " const c = document.querySelector('#room').getContext('2d');"
+        " if (!p) return null; const [r, g] = c.getImageData(Math.round(p.x), Math.round(p.y), 1, "
+        "1).data; return r - g; })()"
     )
     page.wait(f"posekernel.room.orbit.up?.[1] > 0.99 && {tint} > 10")
     sensor.publisher.publish_event(an_event("zone_entered", "sofa"))
@@ -480,7 +487,8 @@ def test_zones_events_and_falls_are_shown(hall: tuple[Sensor, Page]) -> None:
 @needs_mosquitto
 def test_silence_and_recording_are_shown(browser: Chromium, broker: Mosquitto) -> None:
     control = {
-        "schema": "posekernel.control/1", "id": "hall", "timestamp": "2026-01-01T00:00:00.000Z", "sensing": True, "mute": False,
+        "schema": "posekernel.control/1", "id": "hall", "timestamp": "2026-01-01T00:00:00.000Z",
+        "sensing": True, "mute": False,
         "level_dbfs": -20.0, "quiet_hours": None, "speaker": "on", "silent_because": None,
     }  # fmt: skip
     with sensing(broker, recording=True) as sensor, browser.open(sensor.url) as page:
@@ -625,14 +633,16 @@ def test_replay_shows_a_session_without_a_broker(browser: Chromium) -> None:
         with browser.open(url) as page:
             page.wait("posekernel.state.pose?.sequence > 3")  # it plays by itself
             page.js(
-                "{ const s = document.querySelector('#scrub'); s.value = s.max; s.dispatchEvent(new Event('input')); }"
+                "{ const s = document.querySelector('#scrub'); s.value = s.max; "
+                "s.dispatchEvent(new Event('input')); }"
             )
             page.wait("posekernel.state.pose?.sequence === 50")
             assert page.js("posekernel.state.envelope") is not None
             assert page.text("#connection-text") == "Playing demo"
             assert page.text("#latency") == "–"
             page.js(
-                "{ const s = document.querySelector('#scrub'); s.value = 2; s.dispatchEvent(new Event('input')); }"
+                "{ const s = document.querySelector('#scrub'); s.value = 2; "
+                "s.dispatchEvent(new Event('input')); }"
             )
             assert 10 <= page.js("posekernel.state.pose?.sequence") <= 25
             assert page.js("document.querySelector('#live').hidden")
@@ -658,7 +668,8 @@ def test_it_fits_the_screen(
         assert page.js("document.querySelector('#room').clientHeight") >= 150
         for selector in ("button", "dd", "h2", "#distance", "#connection", "#scrub"):
             right = page.js(
-                f"Math.max(...[...document.querySelectorAll('main {selector}')].map(e => e.getBoundingClientRect().right))"
+                f"Math.max(...[...document.querySelectorAll('main {selector}')].map(e => "
+                "e.getBoundingClientRect().right))"
             )
             assert right is None or right <= width, selector
         assert (
@@ -703,9 +714,13 @@ def test_a_broker_with_passwords_asks_the_visitor(browser: Chromium, tmp_path: P
             if password == "wrong":
                 # Emptied when sent: open and empty, it asks again.
                 page.wait(
-                    "document.querySelector('#login').open && document.querySelector('#password').value === ''"
+                    "document.querySelector('#login').open && "
+                    "document.querySelector('#password').value === ''"
                 )
         page.wait(LIVE)
-        kept = "document.documentElement.outerHTML + JSON.stringify([localStorage, sessionStorage, document.cookie])"
+        kept = (
+            "document.documentElement.outerHTML + "
+            "JSON.stringify([localStorage, sessionStorage, document.cookie])"
+        )
         assert "corr3ct" not in page.js(kept)
         assert page.js("document.querySelector('#password').value") == ""

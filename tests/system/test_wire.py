@@ -38,8 +38,16 @@ CHUNK = 16  # bytes: any run of twice as many raw bytes holds a whole one
 LONGEST_LIST = 96  # bins of the echo profile, mean over the microphones
 LONGEST_MESSAGE = 16_384
 BYTES_PER_S = 150_000  # the raw sound alone would be 192,000
-SCHEMA_OF = {"pose": "pose", "summary": "summary", "event": "event", "status": "status", "control": "control",
-             "envelope": "envelope", "telemetry": "telemetry", "cmd/result": "command_result"}  # fmt: skip
+SCHEMA_OF = {
+    "pose": "pose",
+    "summary": "summary",
+    "event": "event",
+    "status": "status",
+    "control": "control",
+    "envelope": "envelope",
+    "telemetry": "telemetry",
+    "cmd/result": "command_result",
+}
 
 
 class Tap:

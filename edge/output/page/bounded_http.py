@@ -42,22 +42,25 @@ class BoundedServer(ThreadingHTTPServer):
         super().__init__(address, Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
+        """Close a connection beyond the limit; else answer it on a thread."""
         if not self._free.acquire(blocking=False):
             self.shutdown_request(request)
             return
         try:
             super().process_request(request, client_address)
-        except BaseException:  # no thread was started that would give the place back
+        except BaseException:  # no thread was started that would free the place
             self._free.release()
             raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Answer, and then free the connection's place."""
         try:
             super().process_request_thread(request, client_address)
         finally:
             self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that go away or are too slow are nothing to report."""
         log.debug("web: request of %s ended early", client_address, exc_info=True)
 
 
@@ -101,12 +104,14 @@ class Handler(BaseHTTPRequestHandler):
     error_message_format = "%(message)s: %(explain)s\n"
 
     def setup(self) -> None:
+        """Read through the limits."""
         super().setup()
         self.rfile.close()
         self._incoming = _Incoming(self.connection)
         self.rfile = io.BufferedReader(self._incoming)
 
     def handle_one_request(self) -> None:
+        """Each request has its own limits."""
         self._incoming.begin()
         self.command = self.requestline = self.request_version = ""
         try:
@@ -161,4 +166,5 @@ class Handler(BaseHTTPRequestHandler):
         super().end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:
+        """One debug line per request."""
         log.debug("web: " + format, *args)

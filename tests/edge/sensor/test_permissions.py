@@ -131,7 +131,8 @@ def sensor(
             .replace("fps = 0", "fps = 0\nloop = true")
             .replace("[mqtt]\n", "[mqtt]\ndiscovery = false\n")
         )
-        text += f'[sensing]\nping = "always"\n[telemetry]\ninterval_s = 1\n[runtime]\nstate_dir = "{tmp_path}/state"\n'
+        text += '[sensing]\nping = "always"\n[telemetry]\ninterval_s = 1\n'
+        text += f'[runtime]\nstate_dir = "{tmp_path}/state"\n'
         config.write_text(text)
         sensor = Sensor(config, seen)
         try:

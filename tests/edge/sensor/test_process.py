@@ -44,7 +44,8 @@ from edge.sensor.process import return_free
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
 def resident_mb():
-    return int(next(line for line in open("/proc/self/status") if line.startswith("VmRSS")).split()[1]) / 1024
+    rows = dict(line.split(":", 1) for line in open("/proc/self/status"))
+    return int(rows["VmRSS"].split()[0]) / 1024
 blocks = [libc.malloc(60_000) for _ in range(1000)]
 for block in blocks:
     ctypes.memset(block, 1, 60_000)
@@ -111,7 +112,8 @@ def test_what_devices_held_in_circles_goes_at_once() -> None:
 def test_the_very_first_start_runs_again_without_the_compiler(tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     config.write_text(
-        f'[device]\nid = "a"\n[source]\nkind = "replay"\npath = "{DEMO_SESSION}"\nrealtime = false\n[mqtt]\nenabled = false\n'
+        f'[device]\nid = "a"\n[source]\nkind = "replay"\npath = "{DEMO_SESSION}"\nrealtime = '
+        "false\n[mqtt]\nenabled = false\n"
     )
     command = [sys.executable, "-m", "edge", "run", "--config", str(config), "--json"]
     environment = {

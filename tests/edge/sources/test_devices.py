@@ -132,9 +132,14 @@ class Sources:
     def _open_session(self, xrun_at: int, silent: bool, loop: bool) -> Opened:
         heard = recording(LATENCY - round(LATENCY), silent=silent)
         with SessionWriter(
-            self.folder / "session", source="simulated", rig=RIG, excitation=X, channels=CHANNELS, mic_channels=MICS,
+            self.folder / "session",
+            source="simulated",
+            rig=RIG,
+            excitation=X,
+            channels=CHANNELS,
+            mic_channels=MICS,
             reference_channel=REFERENCE if self.reference else None,
-        ) as writer:  # fmt: skip
+        ) as writer:
             for k in range(PERIODS):
                 fault = "capture xrun" if xrun_at and k == xrun_at // N else ""
                 writer.add_period(heard[k * N : (k + 1) * N], k * N * 1_000_000_000 // RATE, fault)

@@ -62,9 +62,18 @@ def fill(writer: SessionWriter, periods: int = PERIODS, frames: int = FRAMES) ->
 
 def make(path: Path) -> SessionWriter:
     return SessionWriter(
-        path, source="recorded", rig=RIG, excitation=X, channels=CHANNELS, mic_channels=(2, 0), reference_channel=None,
-        description="a test", licence="CC0", empty_until_s=0.5, start_ns=START_NS,
-    )  # fmt: skip
+        path,
+        source="recorded",
+        rig=RIG,
+        excitation=X,
+        channels=CHANNELS,
+        mic_channels=(2, 0),
+        reference_channel=None,
+        description="a test",
+        licence="CC0",
+        empty_until_s=0.5,
+        start_ns=START_NS,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -169,45 +178,130 @@ DAMAGES = {
     "no folder": (lambda f: shutil.rmtree(f), "no such folder"),
     "no session.json": (lambda f: (f / "session.json").unlink(), r"session\.json: no such file"),
     "cut json": (lambda f: cut(f / "session.json", 0.5), r"session\.json: not JSON"),
-    "json list": (lambda f: (f / "session.json").write_text("[]"), "a JSON object is needed, found list"),
-    "other version": (lambda f: edit(f, version=9), "version 9, but 'posekernel-session' version 1 is needed"),
-    "missing key": (lambda f: edit(f, mic_channels=None), r"session\.json: mic_channels: missing, but needed"),
-    "missing rig": (lambda f: edit(f, rig={}), r"session\.json: rig.sample_rate_hz: missing, but needed"),
-    "bad type": (lambda f: edit(f, mic_channels=2), r"session\.json: mic_channels: found the number 2, but a list is needed"),
-    "not a number": (lambda f: edit(f, channels="many"), r"session\.json: channels: found the text 'many', but a whole number"),
-    "infinite channels": (lambda f: edit(f, channels=1e999), r"session\.json: not JSON \(Infinity in it\)"),
-    "infinite full scale": (lambda f: edit(f, full_scale=1e999), r"session\.json: not JSON \(Infinity in it\)"),
+    "json list": (
+        lambda f: (f / "session.json").write_text("[]"),
+        "a JSON object is needed, found list",
+    ),
+    "other version": (
+        lambda f: edit(f, version=9),
+        "version 9, but 'posekernel-session' version 1 is needed",
+    ),
+    "missing key": (
+        lambda f: edit(f, mic_channels=None),
+        r"session\.json: mic_channels: missing, but needed",
+    ),
+    "missing rig": (
+        lambda f: edit(f, rig={}),
+        r"session\.json: rig.sample_rate_hz: missing, but needed",
+    ),
+    "bad type": (
+        lambda f: edit(f, mic_channels=2),
+        r"session\.json: mic_channels: found the number 2, but a list is needed",
+    ),
+    "not a number": (
+        lambda f: edit(f, channels="many"),
+        r"session\.json: channels: found the text 'many', but a whole number",
+    ),
+    "infinite channels": (
+        lambda f: edit(f, channels=1e999),
+        r"session\.json: not JSON \(Infinity in it\)",
+    ),
+    "infinite full scale": (
+        lambda f: edit(f, full_scale=1e999),
+        r"session\.json: not JSON \(Infinity in it\)",
+    ),
     "infinite rate": (
-        lambda f: edit_in(f, "excitation", sample_rate_hz=1e999), r"session\.json: not JSON \(Infinity in it\)",
+        lambda f: edit_in(f, "excitation", sample_rate_hz=1e999),
+        r"session\.json: not JSON \(Infinity in it\)",
     ),
     "a number too large": (
-        lambda f: rewrite(f, '"channels": 3', '"channels": 1e999'), r"session\.json: channels: found inf, but a finite number",
+        lambda f: rewrite(f, '"channels": 3', '"channels": 1e999'),
+        r"session\.json: channels: found inf, but a finite number",
     ),
-    "endless silence": (lambda f: edit(f, empty_until_s=1e300), r"empty_until_s: found 1e\+300, allowed: 0\.0 to"),
-    "half a channel": (lambda f: edit(f, mic_channels=[0.5, 1]), r"mic_channels\[0\]: found the number 0\.5, but a whole number"),
+    "endless silence": (
+        lambda f: edit(f, empty_until_s=1e300),
+        r"empty_until_s: found 1e\+300, allowed: 0\.0 to",
+    ),
+    "half a channel": (
+        lambda f: edit(f, mic_channels=[0.5, 1]),
+        r"mic_channels\[0\]: found the number 0\.5, but a whole number",
+    ),
     "channel twice": (lambda f: edit(f, mic_channels=[1, 1]), "each channel can be used only once"),
-    "reference is a microphone": (lambda f: edit(f, reference_channel=2), "each channel can be used only once"),
-    "infinite width": (lambda f: edit_camera(f, width=1e999), r"session\.json: not JSON \(Infinity in it\)"),
-    "no focal length": (lambda f: edit_camera(f, fx=0), r"session\.json: rig\.camera\.fx: found 0\.0, but a finite number"),
-    "focal length NaN": (lambda f: edit_camera(f, fx=float("nan")), r"session\.json: not JSON \(NaN in it\)"),
-    "huge focal length": (lambda f: edit_camera(f, fx=10**400), r"session\.json: rig\.camera\.fx: found 10+, allowed"),
-    "huge pair": (lambda f: edit_in(f, "rig", pairs=[[0, 10**30]]), r"rig\.pairs\[0\]\[1\]: found 10+, allowed: 0 to 2147483647"),
-    "half a pair": (lambda f: edit_in(f, "rig", pairs=[[0, 0.5]]), r"rig\.pairs\[0\]\[1\]: found the number 0\.5, but a whole number"),
-    "other image size": (
-        lambda f: edit_camera(f, width=48, height=64), r"frames\.mp4: images of 64 x 48 pixels, .* is for 48 x 64: put the cal",
+    "reference is a microphone": (
+        lambda f: edit(f, reference_channel=2),
+        "each channel can be used only once",
     ),
-    "rig of another rate": (lambda f: edit_in(f, "rig", sample_rate_hz=48000), "rig is for 48000 Hz .* 16000 Hz .* agree"),
-    "rig of another band": (lambda f: edit_in(f, "rig", band_hz=[2000, 7000]), r"a band of \[2000\.0, 7000\.0\] Hz, .* agree"),
-    "bad source": (lambda f: edit(f, source="device"), "source: found 'device', allowed: 'recorded', 'simulated'"),
+    "infinite width": (
+        lambda f: edit_camera(f, width=1e999),
+        r"session\.json: not JSON \(Infinity in it\)",
+    ),
+    "no focal length": (
+        lambda f: edit_camera(f, fx=0),
+        r"session\.json: rig\.camera\.fx: found 0\.0, but a finite number",
+    ),
+    "focal length NaN": (
+        lambda f: edit_camera(f, fx=float("nan")),
+        r"session\.json: not JSON \(NaN in it\)",
+    ),
+    "huge focal length": (
+        lambda f: edit_camera(f, fx=10**400),
+        r"session\.json: rig\.camera\.fx: found 10+, allowed",
+    ),
+    "huge pair": (
+        lambda f: edit_in(f, "rig", pairs=[[0, 10**30]]),
+        r"rig\.pairs\[0\]\[1\]: found 10+, allowed: 0 to 2147483647",
+    ),
+    "half a pair": (
+        lambda f: edit_in(f, "rig", pairs=[[0, 0.5]]),
+        r"rig\.pairs\[0\]\[1\]: found the number 0\.5, but a whole number",
+    ),
+    "other image size": (
+        lambda f: edit_camera(f, width=48, height=64),
+        r"frames\.mp4: images of 64 x 48 pixels, .* is for 48 x 64: put the cal",
+    ),
+    "rig of another rate": (
+        lambda f: edit_in(f, "rig", sample_rate_hz=48000),
+        "rig is for 48000 Hz .* 16000 Hz .* agree",
+    ),
+    "rig of another band": (
+        lambda f: edit_in(f, "rig", band_hz=[2000, 7000]),
+        r"a band of \[2000\.0, 7000\.0\] Hz, .* agree",
+    ),
+    "bad source": (
+        lambda f: edit(f, source="device"),
+        "source: found 'device', allowed: 'recorded', 'simulated'",
+    ),
     "channel beyond": (lambda f: edit(f, mic_channels=[0, 9]), "exceed 3 channels"),
-    "microphone count": (lambda f: edit(f, mic_channels=[0]), "1 mic_channels, but the rig has 2 microphones"),
-    "other channels": (lambda f: edit(f, channels=4), r"audio\.npy: holds int16 \(32000, 3\), but int16 \(any, 4\) is needed"),
+    "microphone count": (
+        lambda f: edit(f, mic_channels=[0]),
+        "1 mic_channels, but the rig has 2 microphones",
+    ),
+    "other channels": (
+        lambda f: edit(f, channels=4),
+        r"audio\.npy: holds int16 \(32000, 3\), but int16 \(any, 4\) is needed",
+    ),
     "other rate": (
-        lambda f: edit(f, excitation={"sample_rate_hz": 48000, "band_hz": [2000, 7500], "period_s": 0.05, "level_dbfs": -20}),
+        lambda f: edit(
+            f,
+            excitation={
+                "sample_rate_hz": 48000,
+                "band_hz": [2000, 7500],
+                "period_s": 0.05,
+                "level_dbfs": -20,
+            },
+        ),
         "period_samples is 800, but the excitation has 2400",
     ),
     "too loud": (
-        lambda f: edit(f, excitation={"sample_rate_hz": 16000, "band_hz": [2000, 7500], "period_s": 0.05, "level_dbfs": 0}),
+        lambda f: edit(
+            f,
+            excitation={
+                "sample_rate_hz": 16000,
+                "band_hz": [2000, 7500],
+                "period_s": 0.05,
+                "level_dbfs": 0,
+            },
+        ),
         r"session\.json: excitation\.level_dbfs",
     ),
     "cut audio": (lambda f: cut(f / "audio.npy", 0.7), r"audio\.npy: truncated"),
@@ -217,32 +311,46 @@ DAMAGES = {
         lambda f: np.save(f / "audio.npy", np.zeros((5 * N, CHANNELS), np.int16)),
         r"audio\.npy: 4000 frames, but 40 periods of 800 frames",
     ),
-    "float audio": (lambda f: np.save(f / "audio.npy", np.zeros((PERIODS * N, 3))), "holds float64"),
-    "audio times": (lambda f: np.save(f / "audio_times.npy", np.zeros(PERIODS, np.int64)), "times do not grow"),
-    "faults": (lambda f: (f / "audio_faults.json").write_text('{"x": "gap"}'), r"audio_faults\.json: keys"),
+    "float audio": (
+        lambda f: np.save(f / "audio.npy", np.zeros((PERIODS * N, 3))),
+        "holds float64",
+    ),
+    "audio times": (
+        lambda f: np.save(f / "audio_times.npy", np.zeros(PERIODS, np.int64)),
+        "times do not grow",
+    ),
+    "faults": (
+        lambda f: (f / "audio_faults.json").write_text('{"x": "gap"}'),
+        r"audio_faults\.json: keys",
+    ),
     "cut video": (lambda f: cut(f / "frames.mp4", 0.6), r"frames\.mp4: not a readable video"),
     "no video": (lambda f: (f / "frames.mp4").unlink(), r"neither frames\.mp4 nor frames/"),
     "frame times": (
-        lambda f: np.save(f / "frame_times.npy", np.arange(31)), r"frames\.mp4: 30 images, but frame_times\.npy lists 31",
+        lambda f: np.save(f / "frame_times.npy", np.arange(31)),
+        r"frames\.mp4: 30 images, but frame_times\.npy lists 31",
     ),
     "images after the sound": (
         lambda f: np.save(f / "frame_times.npy", np.arange(FRAMES) + 10**10),
         r"frame_times\.npy: images from 10 to 10 s, but sound from 0 to 2 s",
     ),
     "images before the sound": (
-        lambda f: np.save(f / "frame_times.npy", np.arange(FRAMES) - 10**10), "images from -10 to -10 s, but sound from 0 to 2 s",
+        lambda f: np.save(f / "frame_times.npy", np.arange(FRAMES) - 10**10),
+        "images from -10 to -10 s, but sound from 0 to 2 s",
     ),
     "archive of times": (
-        lambda f: (f / "truth.npz").replace(f / "audio_times.npy"), r"audio_times\.npy: holds an archive, but one \.npy array",
+        lambda f: (f / "truth.npz").replace(f / "audio_times.npy"),
+        r"audio_times\.npy: holds an archive, but one \.npy array",
     ),
     "text truth": (
-        lambda f: np.savez(f / "truth.npz", t_ns=np.array(["now"]), joints=np.zeros((1, 25, 3))), r"truth\.npz: t_ns holds <U3",
+        lambda f: np.savez(f / "truth.npz", t_ns=np.array(["now"]), joints=np.zeros((1, 25, 3))),
+        r"truth\.npz: t_ns holds <U3",
     ),
     "cut truth": (lambda f: cut(f / "truth.npz", 0.5), r"truth\.npz: truncated"),
     "other truth": (
-        lambda f: np.savez(f / "truth.npz", t_ns=np.zeros(2), joints=np.zeros((2, 15, 3))), r"\(K, 25, 3\) are needed",
+        lambda f: np.savez(f / "truth.npz", t_ns=np.zeros(2), joints=np.zeros((2, 15, 3))),
+        r"\(K, 25, 3\) are needed",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

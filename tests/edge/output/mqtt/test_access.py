@@ -48,9 +48,13 @@ class Site:
         self, certificate: tuple[Path, Path] | None = None, *, clients: bool = False
     ) -> Mosquitto:
         return Mosquitto(
-            self.folder / f"b{len(list(self.folder.iterdir()))}", passwords=PASSWORDS, acl=ACL, tls=self.ours,
-            certificate=certificate, require_certificate=clients,
-        )  # fmt: skip
+            self.folder / f"b{len(list(self.folder.iterdir()))}",
+            passwords=PASSWORDS,
+            acl=ACL,
+            tls=self.ours,
+            certificate=certificate,
+            require_certificate=clients,
+        )
 
     def config(
         self,
@@ -152,13 +156,15 @@ def test_each_trouble_is_one_sentence_in_doctor_and_log(
             extra=extra,
         )
         sentence, lines = doctors_sentence(config, capsys), logged(config, caplog)
+    untrusted = f"{where}: its certificate is not trusted"
+    rejected = f"{where} rejects our client certificate"
     expected = {
-        "password": f"{where} refused user 'hall' (Not authorized); check mqtt.username, the password in",
-        "expired": f"{where}: its certificate is not trusted (certificate has expired); set mqtt.ca_file",
-        "foreign": f"{where}: its certificate is not trusted (",
+        "password": f"{where} refused user 'hall' (Not authorized); check mqtt.username, ",
+        "expired": f"{untrusted} (certificate has expired); set mqtt.ca_file",
+        "foreign": f"{untrusted} (",
         "topic": f"{where} does not let user 'hall' publish to posekernel/kitchen/",
-        "client expired": f"{where} rejects our client certificate {site.ours.folder / 'late.crt'} (certificate expired); mend",
-        "client foreign": f"{where} rejects our client certificate {site.foreign.folder / 'stranger.crt'} (unknown ca); mend",
+        "client expired": f"{rejected} {site.ours.folder / 'late.crt'} (certificate expired); mend",
+        "client foreign": f"{rejected} {site.foreign.folder / 'stranger.crt'} (unknown ca); mend",
     }[trouble]
     assert sentence.startswith(expected)
     assert "\n" not in sentence
@@ -175,5 +181,6 @@ def test_a_sensor_that_may_not_hear_commands_is_told_by_doctor(
     with site.broker() as broker:
         sentence = doctors_sentence(site.config(broker, device="deaf", user="deaf"), capsys)
     assert sentence.endswith(
-        "does not let user 'deaf' read posekernel/deaf/cmd/#, so no command will arrive; allow it in the broker's ACL"
+        "does not let user 'deaf' read posekernel/deaf/cmd/#, so no command will arrive; "
+        "allow it in the broker's ACL"
     )

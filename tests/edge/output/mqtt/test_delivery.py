@@ -81,8 +81,10 @@ def test_the_whole_program_delivers_after_a_kill_what_it_saw_before(tmp_path: Pa
     with Mosquitto(tmp_path / "b") as broker:
         config = tmp_path / "config.toml"
         config.write_text(
-            f'[device]\nid = "hall"\n[source]\nkind = "replay"\npath = "{DEMO_SESSION}"\nloop = true\n'
-            f'[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\n[runtime]\nstate_dir = "{tmp_path}"\n'
+            f'[device]\nid = "hall"\n'
+            f'[source]\nkind = "replay"\npath = "{DEMO_SESSION}"\nloop = true\n'
+            f'[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\n'
+            f'[runtime]\nstate_dir = "{tmp_path}"\n'
         )
         command = [sys.executable, "-m", "edge", "run", "--config", str(config)]
         broker.kill()

@@ -247,8 +247,11 @@ def test_close_waits_for_nobody(broker: Mosquitto, state: str) -> None:
 
 def test_last_will_when_the_process_is_killed(broker: Mosquitto) -> None:
     program = (
-        "import sys, time; from edge.core.config import MqttConfig; from edge.output.mqtt.publisher import MqttPublisher\n"
-        "p = MqttPublisher(MqttConfig(host='127.0.0.1', port=int(sys.argv[1])), 'hall', source='device')\n"
+        "import sys, time\n"
+        "from edge.core.config import MqttConfig\n"
+        "from edge.output.mqtt.publisher import MqttPublisher\n"
+        "config = MqttConfig(host='127.0.0.1', port=int(sys.argv[1]))\n"
+        "p = MqttPublisher(config, 'hall', source='device')\n"
         "assert p.wait_connected(60); time.sleep(600)"
     )
     with Subscriber(broker) as seen:
@@ -323,7 +326,8 @@ def test_unreadable_password_file(broker: Mosquitto, tmp_path: Path) -> None:
     problem = check(config_for(broker, username="node", password_file=str(tmp_path / "absent")))
     assert (
         problem
-        == f"mqtt.password_file: cannot read {tmp_path}/absent (No such file or directory); create it, mode 0600"
+        == f"mqtt.password_file: cannot read {tmp_path}/absent (No such file or directory); "
+        "create it, mode 0600"
     )
 
 
@@ -482,7 +486,8 @@ def test_broker_that_is_not_there() -> None:
     port = free_port()
     problem = check(MqttConfig(host="127.0.0.1", port=port))
     assert problem == (
-        f"MQTT broker at 127.0.0.1:{port}: nothing listens there; start the broker or set mqtt.host and mqtt.port"
+        f"MQTT broker at 127.0.0.1:{port}: nothing listens there; "
+        "start the broker or set mqtt.host and mqtt.port"
     )
     problem = check(MqttConfig(host="no-such-host.invalid"))
     assert problem is not None

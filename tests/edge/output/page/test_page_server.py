@@ -104,8 +104,9 @@ def test_the_page_names_only_files_that_are_served(server: WebServer) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/../pyproject.toml", "/../web_server.py", "/%2e%2e/web_server.py", "/..%2fweb_server.py", "/web/index.html",
-        "//etc/passwd", "/etc/passwd", "http://127.0.0.1/index.html", "index.html","//[",
+        "/../pyproject.toml", "/../server.py", "/%2e%2e/server.py", "/..%2fserver.py",
+        "/web/index.html", "//etc/passwd", "/etc/passwd", "http://127.0.0.1/index.html",
+        "index.html", "//[",
         "/./index.html", "/index.html/", "/..", "/.", "/index.html%00", "/config.toml",
         "/" + "a" * 5000,
     ],
@@ -131,7 +132,8 @@ def test_a_body_does_not_pass_for_the_next_request(server: WebServer) -> None:
     inner = f"GET /config.json HTTP/1.1\r\nHost: localhost:{server.port}\r\n\r\n"
     answer = said(
         server,
-        f"HEAD / HTTP/1.1\r\nHost: localhost:{server.port}\r\nContent-Length: {len(inner)}\r\n\r\n{inner}",
+        f"HEAD / HTTP/1.1\r\nHost: localhost:{server.port}\r\n"
+        f"Content-Length: {len(inner)}\r\n\r\n{inner}",
     )
     assert answer.count(b"HTTP/1.1 200") == 1
     assert b"posekernel.page" not in answer
@@ -145,8 +147,10 @@ def test_on_loopback_the_loopback_names_are_answered(server: WebServer, host: st
 @pytest.mark.parametrize(
     "hosts",
     [
-        (), ("",), ("evil.example:{0}",), ("localhost",), ("localhost:1",), ("127.0.0.1.evil.example:{0}",), ("192.168.1.5:{0}",),
-        (":{0}",), ("localhost:{0}", "localhost:{0}"), ("localhost:{0}", "evil.example:{0}"), ("evil@localhost:{0}",),
+        (), ("",), ("evil.example:{0}",), ("localhost",), ("localhost:1",),
+        ("127.0.0.1.evil.example:{0}",), ("192.168.1.5:{0}",), (":{0}",),
+        ("localhost:{0}", "localhost:{0}"), ("localhost:{0}", "evil.example:{0}"),
+        ("evil@localhost:{0}",),
     ],
 )  # fmt: skip
 def test_a_name_that_was_pointed_at_loopback_is_refused(
