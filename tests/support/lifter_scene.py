@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from edge.core.pose import Keypoints
 from edge.core.rig import Camera, Rig
-from edge.lifting.person_view import ANKLE_M
+from edge.lifting.person_view import ANKLE_M, PersonView
 from edge.sound.pose_kernel import Kernels, analytic_signal, make_kernels
 from tests.support.bodies import compact_rig
 
@@ -75,6 +75,12 @@ def seen(joints: np.ndarray, camera: Camera) -> Keypoints:
     pixels[:15, :2] = camera.project(joints)
     pixels[:15, 2] = 0.9
     return Keypoints(pixels, np.full((25, 3), np.nan), 1, 1.0)
+
+
+def normalised(joints: np.ndarray, view: PersonView) -> tuple[np.ndarray, np.ndarray]:
+    """The inverse of `PersonView.points`: log depth (15,) and place (15, 2)."""
+    own = joints @ view.turn
+    return np.log(own[:, 2] * view.size), (own[:, :2] / own[:, 2:] - view.centre) / view.size
 
 
 def echoes(points: np.ndarray, rig: Rig, window: int = 640) -> Kernels:

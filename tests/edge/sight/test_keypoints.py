@@ -1,6 +1,4 @@
-"""BlazePose on real frames, against joints triangulated from four calibrated cameras; and its parts
-against slow references.
-"""
+"""BlazePose on real frames, against joints triangulated from four calibrated cameras."""
 
 from pathlib import Path
 
@@ -10,17 +8,9 @@ import pytest
 
 import edge
 from edge.core.errors import ModelError
-from edge.core.pose import BODY_25, MID_HIP
+from edge.core.pose import MID_HIP
 from edge.sight.keypoints import BlazePose
-from edge.sight.landmarks import _refine, to_body25
-from edge.sight.person_detector import (
-    PersonDetector,
-    Region,
-    _anchors,
-    search_windows,
-    window_around,
-)
-from edge.sight.sides import Sides
+from edge.sight.person_detector import PersonDetector, search_windows
 from tests.support import calibrated_video as video
 
 MODELS = Path(edge.__file__).parent / "models"
@@ -142,100 +132,6 @@ def test_a_small_distant_person_is_found_in_a_window() -> None:
     u, v = keypoints.pixels[MID_HIP, :2]
     assert 900 < u < 900 + small.shape[1]
     assert 200 < v < 200 + small.shape[0]
-
-
-def test_windows_cover_the_image_and_stay_inside() -> None:
-    for width, height in ((640, 480), (1080, 1920), (500, 500)):
-        covered = np.zeros((height, width), int)
-        for x, y, side in search_windows(width, height):
-            assert x >= 0
-            assert y >= 0
-            assert x + side <= width
-            assert y + side <= height
-            covered[y : y + side, x : x + side] += 1
-        assert covered.min() >= 1
-    x, y, side = window_around(Region(630.0, 10.0, 200.0, 0.0), 640, 480)
-    assert (x, y, side) == (340, 0, 300)
-
-
-def test_region_turns_with_the_person() -> None:
-    region = Region.around([100.0, 50.0], [140.0, 50.0])  # head to the right
-    assert region.angle == pytest.approx(np.pi / 2)
-    assert region.side == pytest.approx(2 * 1.25 * 40)
-    to_image = region.to_image(256)
-    np.testing.assert_allclose(to_image @ [128, 128, 1], [100, 50])
-    np.testing.assert_allclose(
-        to_image @ [128, 0, 1], [150, 50], atol=1e-9
-    )  # the crop's top is where the head is
-
-
-def test_anchors() -> None:
-    anchors = _anchors()
-    assert anchors.shape == (2254, 2)
-    np.testing.assert_allclose(anchors[:3] * 28, [[0.5, 0.5], [0.5, 0.5], [1.5, 0.5]])
-    np.testing.assert_allclose(anchors[-6:] * 7, [[6.5, 6.5]] * 6)
-
-
-def test_refinement_equals_the_obvious_loop() -> None:
-    rng = np.random.default_rng(1)
-    heatmaps = rng.normal(-1, 2, (64, 64, 7)).astype(np.float32)
-    points = rng.uniform(-8, 264, (7, 2))
-    points[0] = (0.0, 255.0)
-    heatmaps[:, :, 3] = -9.0
-    expected = points.copy()
-    for i, (u, v) in enumerate(points):
-        cx, cy = int(np.trunc(u / 4)), int(np.trunc(v / 4))
-        if not (0 <= cx < 64 and 0 <= cy < 64):
-            continue
-        cells = [
-            (x, y)
-            for x in range(cx - 3, cx + 4)
-            for y in range(cy - 3, cy + 4)
-            if 0 <= x < 64 and 0 <= y < 64
-        ]
-        weights = np.array([1 / (1 + np.exp(-float(heatmaps[y, x, i]))) for x, y in cells])
-        if weights.max() >= 0.5:
-            expected[i] = 4 * (weights[:, None] * cells).sum(0) / weights.sum()
-    np.testing.assert_allclose(_refine(points, heatmaps), expected, atol=1e-6)
-    assert (expected[3] == points[3]).all()
-
-
-def test_a_frame_taken_back_to_front_is_turned_back_until_the_network_insists() -> None:
-    joints, relative = np.zeros((25, 3)), np.random.default_rng(0).normal(size=(25, 3))
-    joints[[2, 9], 0], joints[[5, 12], 0] = -30.0, 30.0
-    mirror = [
-        BODY_25.index(n.replace("right", "?").replace("left", "right").replace("?", "left"))
-        for n in BODY_25
-    ]
-    turned, turned_relative = joints[mirror], relative[mirror] * (1, 1, -1)
-    sides = Sides()
-    for _ in range(5):
-        assert sides.keep(joints, relative, 300.0)[0] is joints
-    for _ in range(5):
-        kept, kept_relative = sides.keep(turned, turned_relative, 300.0)
-        np.testing.assert_array_equal(kept, joints)
-        np.testing.assert_array_equal(kept_relative, relative)
-    assert sides.keep(turned, turned_relative, 300.0)[0] is turned
-    assert sides.keep(turned, turned_relative, 300.0)[0] is turned
-
-
-def test_a_person_who_turns_round_is_believed() -> None:
-    sides = Sides()
-    for turn in np.linspace(0, np.pi, 16):
-        joints = np.zeros((25, 3))
-        joints[[2, 9], 0], joints[[5, 12], 0] = -30 * np.cos(turn), 30 * np.cos(turn)
-        np.testing.assert_array_equal(sides.keep(joints, joints, 300.0)[0], joints)
-
-
-def test_body25_is_made_of_blazepose_landmarks() -> None:
-    landmarks = np.arange(33.0)[:, None] * (1.0, 10.0)
-    joints = dict(zip(BODY_25, to_body25(landmarks), strict=True))
-    assert joints["neck"][0] == 11.5
-    assert joints["mid_hip"][1] == 235.0
-    assert [
-        joints[n][0] for n in ("right_wrist", "left_ankle", "left_eye", "right_ear", "left_heel")
-    ] == [16, 27, 2, 8, 29]
-    assert np.isnan(joints["left_small_toe"]).all()
 
 
 def test_a_folder_without_models_is_refused(tmp_path) -> None:

@@ -27,7 +27,6 @@ from edge.lifting.network_form import CONTEXT  # noqa: E402
 from edge.lifting.network_lifter import NetworkLifter  # noqa: E402
 from edge.lifting.person_view import FEATURES, keypoint_view  # noqa: E402
 from edge.lifting.ray_form import CHANNELS  # noqa: E402
-from edge.lifting.volume_form import VolumeForm, frustum_sound, pairs_for  # noqa: E402
 from export.commands.networks.train import CONFIG_NAMES  # noqa: E402
 from export.train.augmentation import Augmentation, scaled_rig  # noqa: E402
 from export.train.batches import fusion_batch, observed_view, vision_estimate  # noqa: E402
@@ -123,23 +122,6 @@ def test_tensors_decode_as_on_the_device(dataset: Path, form: str) -> None:
             c.fusion.decoding,
         )
         np.testing.assert_allclose(joints[i] @ views.turn[i].T, device.joints, atol=1e-3)
-
-
-def test_the_volume_hears_the_person_where_the_echo_says(dataset: Path) -> None:
-    """The loudest bin is where the person is, whatever the image believed, and the order of pairs
-    does not matter.
-    """
-    spec, rig = VolumeForm(bins=48), make_rig(CAMERA)
-    joints = standing(2.6, CAMERA)
-    view = keypoint_view(seen(joints, CAMERA), rig)
-    assert view is not None
-    true = np.full(15, np.log(np.linalg.norm(joints[8]) * view.size))
-    for wrong in (-0.15, 0.0, 0.2):
-        sound = frustum_sound(echoes(joints, rig), rig, view, true + wrong, spec)
-        middle = sound[:, :, 4:6, 4:6].mean(axis=(0, 2, 3))
-        assert spec.offsets[int(middle.argmax())] == pytest.approx(-wrong, abs=0.08)
-    assert sorted(pairs_for(8, 6)) == list(pairs_for(8, 6))
-    assert set(pairs_for(2, 6)) == {0, 1}
 
 
 def test_the_volume_network_knows_no_order_of_pairs() -> None:

@@ -1,0 +1,58 @@
+"""Sound in the frustum's cells, and what both forms make of outputs that say nothing."""
+
+import numpy as np
+import pytest
+
+from edge.lifting.decoded_pose import RESIDUALS, Decoding
+from edge.lifting.network_form import CONTEXT, Form
+from edge.lifting.person_view import PersonView, keypoint_view
+from edge.lifting.ray_form import RayForm
+from edge.lifting.volume_form import VolumeForm, frustum_sound, pairs_for
+from tests.support.lifter_scene import CAMERA, echoes, make_rig, normalised, seen, standing
+
+JOINTS, RIG = standing(2.6, CAMERA), make_rig(CAMERA)
+
+
+def view() -> PersonView:
+    found = keypoint_view(seen(JOINTS, CAMERA), RIG)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("off", [-0.15, 0.0, 0.2])
+def test_the_loudest_bin_is_where_the_person_is_whatever_the_estimate(off: float) -> None:
+    form = VolumeForm(bins=48)
+    true = np.full(15, np.log(np.linalg.norm(JOINTS[8]) * view().size))
+    sound = frustum_sound(echoes(JOINTS, RIG), RIG, view(), true + off, form)
+    middle = sound[:, :, 4:6, 4:6].mean(axis=(0, 2, 3))
+    assert form.offsets[int(middle.argmax())] == pytest.approx(-off, abs=0.08)
+
+
+def test_pairs_are_spread_evenly_or_repeated() -> None:
+    assert sorted(pairs_for(8, 6)) == list(pairs_for(8, 6))
+    assert set(pairs_for(2, 6)) == {0, 1}
+
+
+@pytest.mark.parametrize(
+    ("form", "cells"), [(RayForm(), (64,)), (VolumeForm(bins=33, side=11), (33, 11, 11))]
+)
+def test_outputs_of_zero_give_the_vision_networks_estimate(
+    form: Form, cells: tuple[int, ...]
+) -> None:
+    depth, xy = normalised(JOINTS, view())
+    zeros = np.zeros((*cells, 15)), np.zeros(RESIDUALS)
+    pose = form.decode(zeros, depth, xy, view(), Decoding())
+    across = np.abs(xy).max(axis=1) < 2.0  # nearer to the edge, the grid ends
+    np.testing.assert_allclose(pose.joints[across], JOINTS[across], atol=0.05)
+    assert pose.sound == 0.5
+    assert (pose.sigma > 0.0).all()
+
+
+@pytest.mark.parametrize("form", [RayForm(), VolumeForm()])
+def test_without_kernels_the_sound_is_zero(form: Form) -> None:
+    depth, xy = normalised(JOINTS, view())
+    inputs = form.inputs(view(), depth, xy, None, RIG)
+    with_sound = form.inputs(view(), depth, xy, echoes(JOINTS, RIG), RIG)
+    assert [x.shape for x in inputs] == [x.shape for x in with_sound]
+    assert (inputs[0] == 0.0).all()
+    assert inputs[-1].shape == (CONTEXT,)
