@@ -1,0 +1,1 @@
+"""Recordings -> pose kernels. README.md tells how, and which file does what."""

@@ -1,5 +1,5 @@
-"""Deconvolution: a known impulse response comes back, whatever the delay, the colour, or the number
-of speakers.
+"""Deconvolution: a known impulse response comes back, whatever the delay, the frequency response,
+or the number of speakers.
 """
 
 import numpy as np
@@ -15,13 +15,19 @@ from tests.support import reference
 from tests.support.signal_scene import BAND, CAMERA, PERIOD, RATE, WINDOW, C, db, ring
 
 EXCITATION = make_excitation(RATE, BAND, PERIOD / RATE, -12.0)
-FEWER = 3  # 2-7.5 kHz fit into 16 kHz
+DECIMATION = 3  # 2-7.5 kHz fit into 16 kHz
 DELAYS = [[14.3, 300.7, 321.25, 900.0 + m] for m in range(6)]
 GAINS = [[8.0, -1.0, 0.5, 0.1] for _ in range(6)]
 
 
 def true_response(
-    delays=DELAYS, gains=GAINS, rate=RATE, period=PERIOD, window=WINDOW, band=BAND, fewer=FEWER
+    delays=DELAYS,
+    gains=GAINS,
+    rate=RATE,
+    period=PERIOD,
+    window=WINDOW,
+    band=BAND,
+    decimation=DECIMATION,
 ):
     return np.array(
         [
@@ -31,7 +37,7 @@ def true_response(
             )
             for delay, gain in zip(delays, gains, strict=True)
         ]
-    )[:, ::fewer]
+    )[:, ::decimation]
 
 
 def error_db(found, true):
@@ -58,9 +64,9 @@ def test_known_impulse_response_comes_back(rate, band, period):
     delays = [[0.4e-3 * rate, 6.27e-3 * rate + m, 20e-3 * rate] for m in range(6)]
     gains = [[8.0, -1.0, 0.1]] * 6
     found = deconvolve(reference.record(excitation.samples, delays, gains).astype(np.float32))
-    fewer = round(rate / deconvolve.sample_rate_hz)
-    window = fewer * deconvolve.window_samples
-    true = true_response(delays, gains, rate, excitation.period_samples, window, band, fewer)
+    decimation = round(rate / deconvolve.sample_rate_hz)
+    window = decimation * deconvolve.window_samples
+    true = true_response(delays, gains, rate, excitation.period_samples, window, band, decimation)
     assert found.dtype == np.complex64
     assert error_db(found, true) < -75.0
 
@@ -69,22 +75,16 @@ def test_equals_reference():
     rig = ring()
     y = recording() + np.random.default_rng(0).normal(0, 0.1, (6, PERIOD)).astype(np.float32)
     slow = reference.deconvolve(y, EXCITATION.samples, BAND, RATE, WINDOW, rig.pairs[:, 1], [0] * 6)
-    assert error_db(Deconvolver(EXCITATION, rig)(y), slow[:, ::FEWER]) < -100.0
+    assert error_db(Deconvolver(EXCITATION, rig)(y), slow[:, ::DECIMATION]) < -100.0
 
 
 @pytest.mark.parametrize(
     ("rate", "band", "period", "speakers", "given"),
     [
         (48_000, BAND, 0.1, 1, 16_000),
-        (48_000, (2_000.0, 8_000.0), 0.1, 1, 24_000),  # 16 kHz are too few to read between samples
-        (
-            48_000,
-            BAND,
-            0.1,
-            7,
-            48_000,
-        ),  # 4800 samples are no multiple of 7: the lags would not be whole
-        (16_000, (1_000.0, 3_000.0), 0.1, 1, 16_000),  # the envelope needs so many
+        (48_000, (2_000.0, 8_000.0), 0.1, 1, 24_000),  # 16 kHz: too low for interpolation
+        (48_000, BAND, 0.1, 7, 48_000),  # 7 speakers: no lag is a whole number of samples
+        (16_000, (1_000.0, 3_000.0), 0.1, 1, 16_000),  # the least for the envelope
         (96_000, (1_000.0, 3_000.0), 0.1, 2, 16_000),
         (44_100, BAND, 0.1, 1, 22_050),
     ],
@@ -108,7 +108,7 @@ def test_periods_one_by_one_equal_one_long_recording():
     streamed = np.mean([deconvolve(p) for p in periods], axis=0)
     batch = reference.deconvolve(
         periods.mean(axis=0), EXCITATION.samples, BAND, RATE, WINDOW, range(6), [0] * 6
-    )[:, ::FEWER]
+    )[:, ::DECIMATION]
     assert np.abs(streamed - batch).max() < 1e-5 * np.abs(batch).max()
 
 
@@ -116,9 +116,9 @@ def test_periods_one_by_one_equal_one_long_recording():
 @given(st.floats(0.0, 1_800.0), st.floats(0.01, 10.0))
 def test_a_path_of_gain_a_has_envelope_peak_a(delay, gain):
     y = reference.record(EXCITATION.samples, [[delay]] * 6, [[gain]] * 6).astype(np.float32)
-    envelope = np.abs(Deconvolver(EXCITATION, ring())(y, delay_samples=delay % FEWER))
+    envelope = np.abs(Deconvolver(EXCITATION, ring())(y, delay_samples=delay % DECIMATION))
     assert envelope.max() == pytest.approx(gain, rel=1e-4)
-    assert envelope[0].argmax() == delay // FEWER
+    assert envelope[0].argmax() == delay // DECIMATION
 
 
 def test_playback_delay_is_taken_out():
@@ -129,8 +129,8 @@ def test_playback_delay_is_taken_out():
 
 
 def test_reference_takes_out_delay_level_and_colour():
-    """Played through a resonant amplifier and 7.4 samples late: the loopback hears the same and it
-    cancels.
+    """Played through a resonant amplifier and 7.4 samples late: the loopback records the same, and
+    it cancels.
     """
     frequency = np.fft.rfftfreq(PERIOD, 1 / RATE)
     colour = (
@@ -152,7 +152,7 @@ def test_silent_reference_gives_silence():
     assert np.abs(deconvolve(noise[:6], np.zeros(PERIOD, np.float32))).max() == 0.0
 
 
-def test_speakers_are_told_apart_by_their_shift():
+def test_speakers_are_separated_by_their_shift():
     speakers = np.array([[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.5, 0.0]])
     mics = np.array([[0.0, 0.0, 0.0], [0.3, 0.0, 0.0]])
     pairs = np.array([[s, m] for s in range(3) for m in range(2)])
@@ -164,11 +164,11 @@ def test_speakers_are_told_apart_by_their_shift():
     ).astype(np.float32)
     deconvolve = Deconvolver(EXCITATION, rig, 0.033)
     shifted = (delays + 1600.0 * np.arange(3)[:, None]).T
-    heard = true_response(shifted, gains.T, window=PERIOD, fewer=1)
-    fewer = round(RATE / deconvolve.sample_rate_hz)
+    heard = true_response(shifted, gains.T, window=PERIOD, decimation=1)
+    decimation = round(RATE / deconvolve.sample_rate_hz)
     true = np.array(
         [
-            heard[m, 1600 * s : 1600 * s + fewer * deconvolve.window_samples : fewer]
+            heard[m, 1600 * s : 1600 * s + decimation * deconvolve.window_samples : decimation]
             for s, m in pairs
         ]
     )

@@ -1,6 +1,4 @@
-"""The empty room: learned, followed through ten minutes of drift, never learned with a body in it,
-saved and checked.
-"""
+"""The empty room: learned without a body in it, followed through ten minutes of drift, saved."""
 
 import errno
 import os
@@ -43,10 +41,8 @@ def responses(lengths_m, gains, c, jitter_s=0.0):
     delay = lengths_m / c + jitter_s
     spectrum = np.zeros((6, PERIOD), complex)
     # exp(-i w tau) on an even frequency grid is a geometric series: one exponential per path.
-    value, turn = (
-        gains * np.exp(-2j * np.pi * 10.0 * BINS[0] * delay),
-        np.exp(-2j * np.pi * 10.0 * delay),
-    )
+    value = gains * np.exp(-2j * np.pi * 10.0 * BINS[0] * delay)
+    turn = np.exp(-2j * np.pi * 10.0 * delay)
     for k, w in zip(BINS, WINDOW_OF_BAND, strict=True):
         spectrum[:, k] = w * value.sum(axis=1)
         value = value * turn
@@ -61,9 +57,10 @@ def walls():
     ]
     count = min(len(lengths) for lengths, _ in paths)
     order = [np.argsort(lengths)[:count] for lengths, _ in paths]
-    return np.array([p[0][o] for p, o in zip(paths, order, strict=True)]), np.array(
-        [p[1][o] for p, o in zip(paths, order, strict=True)]
+    lengths, gains = (
+        np.array([p[k][o] for p, o in zip(paths, order, strict=True)]) for k in (0, 1)
     )
+    return lengths, gains
 
 
 def body(shift_m=0.0, breath_m=0.0):
@@ -150,7 +147,7 @@ def sir_db(found, true):
 
 
 def stand_for_ten_minutes(room, rng):
-    """Somebody stands there the whole time -> signal to interference (K,) dB, at equal intervals."""
+    """Somebody stands there all the time -> signal to interference (K,) [dB], equally spaced."""
     out = []
     for t in np.linspace(0.0, 600.0, 11 if UNCOMPILED else 61):
         k = responses(*BODY, speed_of_sound(20.0 + 1.5 * t / 600.0))
@@ -165,14 +162,15 @@ def test_drifting_room_keeps_the_signal_above_the_interference(leak_s):
     sir = stand_for_ten_minutes(learned(rng, leak_s=leak_s), rng)
     at_3_min = sir[len(sir) * 3 // 10]
     print(
-        f"signal to interference, leak {leak_s} s: {sir[0]:.1f} at once, {at_3_min:.1f} at 3 min, {sir[-1]:.1f} dB at 10 min"
+        f"signal to interference, leak {leak_s} s: {sir[0]:.1f} at once, "
+        f"{at_3_min:.1f} at 3 min, {sir[-1]:.1f} dB at 10 min"
     )
     assert sir.min() > 5.0
     assert sir[-1] > 10.0
 
 
 def test_without_tracking_the_same_room_drowns_the_signal():
-    """The test above can fail: it is the tracking that holds."""
+    """The test above can fail: it is the tracking that helps."""
     rng = np.random.default_rng(0)
     assert stand_for_ten_minutes(learned(rng, leak_s=np.inf, track_drift=False), rng)[-1] < -10.0
 
@@ -222,8 +220,8 @@ def test_follows_a_new_chair_within_adapt_s_only_while_nobody_is_seen():
 @hundreds_of_steps
 @pytest.mark.parametrize(("moves", "low", "high"), [(False, 0.85, 1.1), (True, -0.1, 0.45)])
 def test_leak_takes_in_a_chair_beside_a_moving_body_but_never_a_still_body(moves, low, high):
-    """300 s at a leak of 100 s: what stays while the rest moves is the room's; what all stays may
-    be a person.
+    """300 s at a leak of 100 s: what keeps still while the rest moves is the room's; where all
+    keeps still, it may be a person.
     """
     rng = np.random.default_rng(4)
     room = learned(rng, leak_s=100.0)

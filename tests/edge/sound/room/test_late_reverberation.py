@@ -1,6 +1,4 @@
-"""Reverberation that outlasts the period: told apart by how it drifts, of use to whoever stands
-there, never a burden.
-"""
+"""Reverberation that outlasts the period: separated by its drift, which helps and never harms."""
 
 import threading
 
@@ -79,7 +77,7 @@ def learned(room, rng, swing_c=0.3, heard=24, **options):
 
 
 def left_db(made, room, rng, warmer_c, t_s=100.0):
-    """What is left of the empty room where a body would be heard, over what there was before [dB]."""
+    """Residual of the empty room over the room itself, where a body would be heard [dB]."""
     heard = room.at(STARTED_C + warmer_c, rng)
     left = made.step(heard, round(t_s * 1e9), True, FIRST_ARRIVAL_S)
     return db(np.linalg.norm(left[:, BODY]) / np.linalg.norm(heard[:, BODY]))
@@ -93,18 +91,19 @@ def test_a_sensor_that_has_heard_its_air_swing_leaves_far_less_of_the_room(warme
     fresh = left_db(learned(room, rng, heard=0), room, rng, warmer_c)
     settled = left_db(learned(room, rng), room, rng, warmer_c)
     print(
-        f"{warmer_c:+} deg C: stretch only {without:.1f}, fresh {fresh:.1f}, settled {settled:.1f} dB"
+        f"{warmer_c:+} deg C: stretch only {without:.1f}, fresh {fresh:.1f}, "
+        f"settled {settled:.1f} dB"
     )
     assert fresh == pytest.approx(without, abs=0.5)
     assert settled < without - 6.0
 
 
 @hundreds_of_steps
-def test_it_hears_so_by_itself_while_nobody_is_there():
+def test_it_learns_by_itself_while_nobody_is_there():
     """Sound for a moment every six seconds; the air warms by a third of a degree and cools again;
     then somebody comes.
 
-    Right after each silence what is late is missing: that must teach nothing.
+    Right after each silence late reverberation is missing: nothing must be learned from that.
     """
     rng, room, dry = np.random.default_rng(1), Room(0.4), Room(0.4)
     dry.gain[dry.delay_s > PERIOD_S] = 0.0
@@ -120,7 +119,7 @@ def test_it_hears_so_by_itself_while_nobody_is_there():
         found, other = (
             left_db(m, room, rng, warmer_c, 440.0 + 1e2 * warmer_c) for m in (by_itself, without)
         )
-    print(f"with what it heard {found:.1f}, without {other:.1f} dB")
+    print(f"with what it learned {found:.1f}, without {other:.1f} dB")
     assert found < other - 5.0
 
 
@@ -140,8 +139,8 @@ def test_nothing_is_learned_of_the_air_while_somebody_is_there():
 
 @hundreds_of_steps
 def test_a_chair_that_was_moved_does_no_harm():
-    """The early part changes while the air warms: what was learned before, and what comes after,
-    must stay of use.
+    """The early part changes while the air warms: what was learned before must stay useful, and
+    learning go on.
     """
     rng, room = np.random.default_rng(3), Room(0.4)
     moved = Room(0.4)
@@ -159,7 +158,7 @@ def test_a_chair_that_was_moved_does_no_harm():
 
 @pytest.mark.slow
 @hundreds_of_steps
-def test_what_was_learned_lives_through_many_hours_and_degrees():
+def test_what_was_learned_lasts_for_many_hours_and_degrees():
     rng, room = np.random.default_rng(4), Room(0.4)
     made = learned(room, rng)
     for k in range(400):  # 2.5 degrees up, and a new hour whenever the stretch has come too far
@@ -231,8 +230,8 @@ def test_a_microphone_that_is_off_for_a_moment_spoils_nothing(tmp_path):
 @pytest.mark.slow
 @hundreds_of_steps
 @pytest.mark.parametrize("warmer_c", [2.0, -4.0])
-def test_a_night_without_sound_is_got_over(warmer_c):
-    """Switched off, the sensor misses degrees: what it knows must still hold, or at least do no
+def test_a_night_without_sound_does_no_harm(warmer_c):
+    """Switched off, the sensor misses degrees: what it learned must still help, or at least do no
     harm.
     """
     rng, room = np.random.default_rng(8), Room(0.4)
@@ -293,7 +292,7 @@ def test_a_silent_room_teaches_nothing_and_breaks_nothing():
 @pytest.mark.slow
 @hundreds_of_steps
 def test_still_air_for_ever_teaches_nothing():
-    """Of the shipped session's empty room, whose air stands still: late parts that are found in
+    """The empty room of the shipped session, whose temperature is constant: late parts found in
     noise must not grow.
     """
     plan = make_plan(
