@@ -20,6 +20,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from edge.core.errors import BrokerError
 from edge.output.mqtt.embedded_broker import EmbeddedBroker
 from edge.sources.session.reader import DEMO_SESSION
+from edge.tools.bench.measure import Positive
 from edge.tools.bench.sensor_config import (
     DEVICE,
     Tables,
@@ -34,10 +35,10 @@ _WARM_UP = 20  # poses
 
 @dataclass(frozen=True)
 class LatencyRow:
-    """Milliseconds. share: of what this is, percent of the poses that have it."""
+    """One delay [ms]. share: percent of the poses for which it is known."""
 
     name: str
-    median_ms: float
+    median_ms: Positive
     p95_ms: float
     longest_ms: float
     share: float
@@ -45,8 +46,9 @@ class LatencyRow:
 
 @dataclass(frozen=True)
 class LatencyResult:
-    """What `posekernel bench --stage latency` measured. rate_hz: poses that arrived per second.
-    broker: which one it was.
+    """What `posekernel bench --stage latency` measured.
+
+    rate_hz: poses that arrived per second. broker: which program it was.
     """
 
     poses: int
@@ -56,13 +58,12 @@ class LatencyResult:
 
 
 def bench_latency(seconds: float = 30.0, networks: Tables | None = None) -> LatencyResult:
-    """Replay the shipped session in real time through a sensor process and a broker; look at each
-    pose as it arrives.
+    """Replay the shipped session in real time through a sensor process and a broker; how old is each
+    pose when it arrives?
 
-    The clock starts at the middle of the exposure, and at the middle of the sound period, on
-    CLOCK_MONOTONIC, which the processes of one machine share. What a real camera and sound card add
-    before they hand over is not in it. networks: the sensor's, from `network_tables`. Raises
-    BrokerError.
+    Its age counts from the middle of the exposure, and from the middle of the sound period, on
+    CLOCK_MONOTONIC, which the processes of one machine share. The delay inside a real camera or
+    sound card is not part of it. networks: see `network_tables`. Raises BrokerError.
     """
     arrived: queue.Queue[tuple[int, dict[str, Any]]] = queue.Queue()
     with (
@@ -122,28 +123,29 @@ def _subscribe(
 
 
 def _rows(poses: list[tuple[int, dict[str, Any]]]) -> tuple[LatencyRow, ...]:
-    image = [(at - m["monotonic_ns"]) / 1e6 for at, m in poses]
-    # The skew is the middle of the sound period against the image.
-    echo = [
-        i - m["skew_ms"] for i, (_, m) in zip(image, poses, strict=True) if m["skew_ms"] is not None
+    """poses: when each arrived (CLOCK_MONOTONIC, ns), and its message."""
+    image_ms = [(at - m["monotonic_ns"]) / 1e6 for at, m in poses]
+    messages = [m for _, m in poses]
+    # The skew is the middle of the sound period less that of the exposure.
+    sound_ms = [
+        age - m["skew_ms"]
+        for age, m in zip(image_ms, messages, strict=True)
+        if m["skew_ms"] is not None
     ]
-    transport = [i - m["latency_ms"] for i, (_, m) in zip(image, poses, strict=True)]
-    named = (
-        ("from the middle of the exposure", image),
-        ("from the middle of the echo's period", echo),
-    )
-    return tuple(
-        _row(name, values, len(poses))
-        for name, values in (*named, ("from the finished pose (encoding and broker)", transport))
-    )
+    sent_ms = [age - m["latency_ms"] for age, m in zip(image_ms, messages, strict=True)]
+    ages = {
+        "from the middle of the exposure": image_ms,
+        "from the middle of the echo's period": sound_ms,
+        "from the finished pose (encoding and broker)": sent_ms,
+    }
+    return tuple(_row(name, values, len(poses)) for name, values in ages.items() if values)
 
 
 def _row(name: str, values: list[float], poses: int) -> LatencyRow:
-    v = np.array(values or [np.nan])
     return LatencyRow(
         name,
-        float(np.median(v)),
-        float(np.quantile(v, 0.95)),
-        float(v.max()),
-        100.0 * len(values) / max(poses, 1),
+        median_ms=float(np.median(values)),
+        p95_ms=float(np.quantile(values, 0.95)),
+        longest_ms=max(values),
+        share=100.0 * len(values) / poses,
     )

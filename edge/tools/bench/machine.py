@@ -4,7 +4,7 @@ import importlib.metadata
 import os
 import platform
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import edge
 from edge.core.inference.execution import board_name
@@ -21,8 +21,22 @@ PACKAGES = (
 )
 
 
-def describe_machine() -> dict[str, Any]:
-    """Board or processor, memory, kernel, Python, versions of what computes; JSON-ready."""
+class Machine(TypedDict):
+    """Board or processor, memory, system, and the versions of the packages that compute."""
+
+    board: str
+    architecture: str
+    memory_mb: int
+    kernel: str
+    distribution: str | None
+    python: str
+    posekernel: str
+    packages: dict[str, str]
+    load_average: float
+
+
+def describe_machine() -> Machine:
+    """This machine."""
     return {
         "board": board_name(),
         "architecture": platform.machine(),
@@ -37,7 +51,7 @@ def describe_machine() -> dict[str, Any]:
 
 
 def conditions() -> dict[str, Any]:
-    """Temperature and throttling now; None where the machine does not tell."""
+    """Temperature and throttling now; None where the machine does not report them."""
     flags = throttled_flags()
     return {
         "temperature_c": soc_temperature_c(),

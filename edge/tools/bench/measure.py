@@ -5,9 +5,13 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from msgspec import Meta
+
+# Checked where a report is read: --compare divides by it.
+Positive = Annotated[float, Meta(ge=1e-9)]
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,7 @@ class StageTime:
 
     name: str
     frames: int
-    median_ms: float
+    median_ms: Positive
     p95_ms: float
     mean_ms: float
     cpu_ms: float

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from edge.core.config import Config
 from edge.core.inference.execution import BoardChoice
 from edge.tools.bench.choose import choose
 from edge.tools.bench.latency import LatencyResult, bench_latency
-from edge.tools.bench.machine import conditions, describe_machine
+from edge.tools.bench.machine import Machine, conditions, describe_machine
 from edge.tools.bench.measure import StageTime
 from edge.tools.bench.networks import NetworkTime, bench_keypoints, bench_lifters
 from edge.tools.bench.sensor_config import Tables, network_tables
@@ -45,7 +45,7 @@ class Report:
 
     created: str
     seconds: float
-    machine: dict[str, Any]
+    machine: Machine
     before: dict[str, Any]
     after: dict[str, Any]
     networks_run: str
@@ -61,7 +61,7 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready."""
-        return asdict(self) | {"choice": msgspec.to_builtins(self.choice)}
+        return dict(msgspec.to_builtins(self))
 
 
 def bench_all(config: Config, say: Callable[[str], None]) -> Report:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edge.core.errors import BenchError
 from edge.sources.session.reader import DEMO_SESSION
+from edge.tools.bench.measure import Positive
 from edge.tools.bench.sensor_config import Tables, bench_config, network_tables, write_config
 
 
@@ -23,10 +24,10 @@ class ReplayResult:
     """
 
     poses: int
-    first_pose_s: float
-    rate_hz: float
+    first_pose_s: Positive
+    rate_hz: Positive
     cpu_ms: float
-    peak_rss_mb: float
+    peak_rss_mb: Positive
 
 
 def bench_replay(session: Path = DEMO_SESSION, networks: Tables | None = None) -> ReplayResult:

@@ -81,7 +81,7 @@ def _everything(args: argparse.Namespace) -> int:
     print(json.dumps(data, allow_nan=False) if args.json else report_text(report))
     if old is not None:
         # JSON stays the only thing on stdout.
-        print("\n" + comparison_text(old, data), file=sys.stderr if args.json else sys.stdout)
+        print("\n" + comparison_text(old, report), file=sys.stderr if args.json else sys.stdout)
     if args.save:
         path = choice_file(config)
         save_choice(path, report.choice)

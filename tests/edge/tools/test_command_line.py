@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +53,13 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     for command in ("run", "demo", "replay", "record", "doctor", "bench"):
         assert command in text
+
+
+def test_help_loads_nothing_heavy() -> None:
+    heavy = "[m for m in ('numpy', 'cv2', 'numba', 'msgspec') if m in sys.modules]"
+    script = f"import sys; from edge.__main__ import make_parser; make_parser(); print({heavy})"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
 
 
 def test_config_mistakes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -173,15 +173,15 @@ def test_comparison_flags_what_is_slower(tmp_path: Path) -> None:
     )
     path = tmp_path / "old.json"
     path.write_text(json.dumps(old.as_dict(), allow_nan=False))
-    changes, alone = compare(load_report(path), new.as_dict())
+    changes, alone = compare(load_report(path), new)
     slower = {c.name: round(c.ratio, 2) for c in changes if c.slower}
     assert slower == {"run: keypoints (full) [ms]": 1.21, "replay: a pose [ms]": 1.4}
     assert alone == [f"run: {FRONT_END} [ms]"]
-    text = comparison_text(load_report(path), new.as_dict())
+    text = comparison_text(load_report(path), new)
     assert text.count("  slower") == 2
     assert "another machine" not in text
     assert "another machine" in comparison_text(
-        load_report(path), new.as_dict() | {"machine": {"board": "Other"}}
+        load_report(path), replace(new, machine={**new.machine, "board": "Other"})
     )
 
 
@@ -199,13 +199,13 @@ def test_comparison_flags_what_is_slower(tmp_path: Path) -> None:
         (json.dumps(report().as_dict() | {"stages": 3}), "damaged"),
         (
             json.dumps(report().as_dict() | {"stages": [{"name": "b", "median_ms": math.nan}]}),
-            "damaged",
+            "NaN in it",
         ),
         (
             json.dumps(
-                report().as_dict() | {"replay": {"rate_hz": 0, "first_pose_s": 1, "peak_rss_mb": 1}}
+                report().as_dict() | {"replay": report().as_dict()["replay"] | {"rate_hz": 0}}
             ),
-            "damaged",
+            "replay.rate_hz",
         ),
     ],
 )
