@@ -8,6 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from edge.core.arrays import Array
+from edge.core.contracts import SourceKind
 
 ScaleSource = Literal["sound", "height"]
 Posture = Literal["standing", "walking", "sitting", "lying", "bending", "unknown"]
@@ -106,5 +107,5 @@ class PoseEstimate:
     people: int
     skew_ms: float | None
     latency_ms: float
-    source: str
+    source: SourceKind
     activity: Activity = Activity()

@@ -6,7 +6,8 @@ from types import TracebackType
 from typing import Self
 
 from edge.core.errors import ConfigError
-from edge.output.messages.payloads import Message, encode
+from edge.output.messages.fields import Message
+from edge.output.messages.payloads import encode
 
 
 class MessageFile:

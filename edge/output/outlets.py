@@ -9,7 +9,7 @@ from edge.core.pose import PoseEstimate
 from edge.output.message_file import MessageFile
 from edge.output.messages.echo_profile import EnvelopeKeeper
 from edge.output.messages.events import EventKeeper
-from edge.output.messages.payloads import Message
+from edge.output.messages.fields import Message
 from edge.output.messages.summary import SummaryKeeper
 from edge.output.mqtt.publisher import MqttPublisher
 from edge.sound.pose_kernel import Kernels

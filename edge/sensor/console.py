@@ -7,7 +7,7 @@ from typing import Any, TextIO
 
 from edge.core.pose import PoseEstimate
 from edge.core.stature import standing_height
-from edge.output.messages.payloads import Message
+from edge.output.messages.fields import Message
 from edge.sensor.pipeline import Counters
 
 _LINES_PER_S = 4.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, time
 from pathlib import Path
 from time import monotonic, monotonic_ns, time_ns
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -17,16 +17,14 @@ from edge.core.contracts import Source
 from edge.core.files import write_whole
 from edge.core.typed import convert, parse_json
 from edge.output.messages.commands import MIN_LEVEL_DBFS
-from edge.output.messages.payloads import Message, timestamp
+from edge.output.messages.device_messages import ControlMessage, HoursOfDay, Silence, Speaker
+from edge.output.messages.fields import Message, timestamp
 from edge.sensor.pipeline import Pipeline
 
-CONTROL_SCHEMA = "posekernel.control/1"
 SEEN_S = 5.0  # a person counts as present for this long after the camera last saw them
 KEEP_ALIVE_PING_S = 2.0
 
 log = logging.getLogger(__name__)
-
-Speaker = Literal["on", "standby", "off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ class Sensing:
         self._source: Source | None = None
         self._pipeline: Pipeline | None = None
         self._began_s = clock()
-        self._published: dict[str, Any] = {}
+        self._published: ControlMessage | None = None
         self._permissions = _load(path, configured(config))
 
     @property
@@ -85,14 +83,14 @@ class Sensing:
         return self._permissions
 
     @property
-    def silent_because(self) -> str | None:
+    def silent_because(self) -> Silence | None:
         """Why a source that opens now must not sound; None where it may."""
         return self._speaker()[1]
 
     def announce(self, publish: Callable[[Message], None]) -> None:
         """Publish the state through `publish`, now and whenever it changes."""
         with self._changed:
-            self._publish, self._published = publish, {}
+            self._publish, self._published = publish, None
             self._apply()
 
     def wait_until_on(self, timeout_s: float) -> bool:
@@ -147,7 +145,7 @@ class Sensing:
             source.audio.set_muted(muted)
         self._announce(speaker, because)
 
-    def _speaker(self) -> tuple[Speaker, str | None]:
+    def _speaker(self) -> tuple[Speaker, Silence | None]:
         """The loudspeaker's state, and why it must be silent where it must."""
         now = self._permissions
         if not now.sensing:
@@ -173,30 +171,27 @@ class Sensing:
         elapsed_s = self._clock() - self._began_s
         return elapsed_s % self._config.sensing.keep_alive_s < KEEP_ALIVE_PING_S
 
-    def _announce(self, speaker: Speaker, because: str | None) -> None:
+    def _announce(self, speaker: Speaker, because: Silence | None) -> None:
         now = self._permissions
-        state = {
-            "sensing": now.sensing,
-            "mute": now.mute,
-            "level_dbfs": now.level_dbfs,
-            "quiet_hours": None if now.quiet_hours is None else now.quiet_hours.as_dict(),
-            "speaker": speaker,
-            "silent_because": because,
-        }
-        if self._publish is None or state == self._published:
+        message = ControlMessage(
+            id=self._config.device.id,
+            timestamp="",
+            sensing=now.sensing,
+            mute=now.mute,
+            level_dbfs=now.level_dbfs,
+            quiet_hours=_hours(now.quiet_hours),
+            speaker=speaker,
+            silent_because=because,
+        )
+        if self._publish is None or message == self._published:
             return
-        self._published = state
-        head = {
-            "schema": CONTROL_SCHEMA,
-            "id": self._config.device.id,
-            "timestamp": timestamp(time_ns()),
-        }
-        self._publish(head | state)
+        self._published = message
+        sent = msgspec.structs.replace(message, timestamp=timestamp(time_ns()))
+        self._publish(sent.as_message())
 
 
-class _Hours(msgspec.Struct, rename={"start": "from", "end": "to"}):
-    start: str
-    end: str
+def _hours(hours: QuietHours | None) -> HoursOfDay | None:
+    return None if hours is None else HoursOfDay(f"{hours.start:%H:%M}", f"{hours.end:%H:%M}")
 
 
 class _Kept(msgspec.Struct, forbid_unknown_fields=True):
@@ -205,7 +200,7 @@ class _Kept(msgspec.Struct, forbid_unknown_fields=True):
     sensing: bool = True
     mute: bool = False
     level_dbfs: float | UnsetType = UNSET
-    quiet_hours: _Hours | UnsetType | None = UNSET
+    quiet_hours: HoursOfDay | UnsetType | None = UNSET
 
 
 def _load(path: Path, default: Permissions) -> Permissions:
@@ -243,9 +238,7 @@ def _save(path: Path, now: Permissions, default: Permissions) -> str | None:
     if now.level_dbfs != default.level_dbfs:
         kept.level_dbfs = now.level_dbfs
     if now.quiet_hours != default.quiet_hours:
-        kept.quiet_hours = None
-        if now.quiet_hours is not None:
-            kept.quiet_hours = _Hours(*now.quiet_hours.as_dict().values())
+        kept.quiet_hours = _hours(now.quiet_hours)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Not for others to read: it tells when a home is quiet.

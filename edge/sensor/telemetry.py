@@ -15,14 +15,14 @@ import numpy as np
 import edge
 from edge.core.arrays import Array
 from edge.core.config import Config
-from edge.core.contracts import Source
+from edge.core.contracts import Source, SourceKind
 from edge.core.inference.execution import Execution
 from edge.lifting.lifter import lifter_files
-from edge.output.messages.payloads import Message, timestamp
+from edge.output.messages.device_messages import ModelFile, TelemetryMessage, ThreadCounts
+from edge.output.messages.fields import Message, timestamp
 from edge.output.mqtt.publisher import MqttPublisher
 from edge.sensor.pipeline import Pipeline
 
-TELEMETRY_SCHEMA = "posekernel.telemetry/1"
 # Raspberry Pi, Jetson, PC; else the hottest.
 _ZONES = ("cpu-thermal", "cpu_thermal", "soc-thermal", "CPU-therm", "x86_pkg_temp")
 _LATENCIES = 4096
@@ -55,10 +55,10 @@ class Telemetry:
     since the previous message.
     """
 
-    def __init__(self, config: Config, kind: str, pipeline: Pipeline, models: Path) -> None:
+    def __init__(self, config: Config, kind: SourceKind, pipeline: Pipeline, models: Path) -> None:
         self._config, self._kind, self._pipeline = config, kind, pipeline
         self._models = [
-            {"name": p.name, "sha256": _sha256(p)}
+            ModelFile(p.name, _sha256(p))
             for p in used_models(config, pipeline.execution, models)
             if p.exists()
         ]
@@ -94,43 +94,39 @@ class Telemetry:
         elapsed_s = max(now_s - then_s, 1e-3)
         latencies = np.array([self._latencies.popleft() for _ in range(len(self._latencies))])
         flags = throttled_flags()
-        sent = publisher.counters
-        return {
-            "schema": TELEMETRY_SCHEMA,
-            "id": self._config.device.id,
-            "timestamp": timestamp(time.time_ns()),
-            "source": self._kind,
-            "version": edge.__version__,
-            "uptime_s": round(now_s - self._began_s, 1),
-            "temperature_c": soc_temperature_c(),
-            "throttled": None if flags is None else bool(flags & 0xF),
-            "throttled_flags": flags,
-            "cpu_percent": round(100.0 * (cpu_s - cpu_then_s) / elapsed_s, 1),
-            "memory_mb": _memory_mb(),
-            "poses_per_s": round((counters.poses - poses_then) / elapsed_s, 2),
-            "latency_p50_ms": _quantile(latencies, 0.5),
-            "latency_p95_ms": _quantile(latencies, 0.95),
-            "frames": counters.frames,
-            "frames_dropped": counters.frames_dropped + devices.images_dropped,
-            "periods": counters.periods,
-            "periods_faulty": counters.periods_faulty,
-            "periods_lost": devices.sound_dropped,
-            "xruns": devices.xruns,
-            "gaps": devices.gaps,
-            "sound_reopened": devices.sound_reopened,
-            "camera_reopened": devices.camera_reopened,
-            "outbox_waiting": publisher.outbox.depth,
-            "outbox_dropped": publisher.outbox.dropped,
-            "stream_dropped": sent.dropped + sent.lost,
-            "connections": sent.connections,
-            "lifter": self._config.lifter.kind,
-            "runtime": self._pipeline.execution.runtime,
-            "threads": {
-                "keypoints": self._pipeline.execution.keypoints_threads,
-                "lifter": self._pipeline.execution.lifter_threads,
-            },
-            "models": self._models,
-        }
+        sent, execution = publisher.counters, self._pipeline.execution
+        return TelemetryMessage(
+            id=self._config.device.id,
+            timestamp=timestamp(time.time_ns()),
+            source=self._kind,
+            version=edge.__version__,
+            uptime_s=round(now_s - self._began_s, 1),
+            temperature_c=soc_temperature_c(),
+            throttled=None if flags is None else bool(flags & 0xF),
+            throttled_flags=flags,
+            cpu_percent=round(100.0 * (cpu_s - cpu_then_s) / elapsed_s, 1),
+            memory_mb=_memory_mb(),
+            poses_per_s=round((counters.poses - poses_then) / elapsed_s, 2),
+            latency_p50_ms=_quantile(latencies, 0.5),
+            latency_p95_ms=_quantile(latencies, 0.95),
+            frames=counters.frames,
+            frames_dropped=counters.frames_dropped + devices.images_dropped,
+            periods=counters.periods,
+            periods_faulty=counters.periods_faulty,
+            periods_lost=devices.sound_dropped,
+            xruns=devices.xruns,
+            gaps=devices.gaps,
+            sound_reopened=devices.sound_reopened,
+            camera_reopened=devices.camera_reopened,
+            outbox_waiting=publisher.outbox.depth,
+            outbox_dropped=publisher.outbox.dropped,
+            stream_dropped=sent.dropped + sent.lost,
+            connections=sent.connections,
+            lifter=self._config.lifter.kind,
+            runtime=execution.runtime,
+            threads=ThreadCounts(execution.keypoints_threads, execution.lifter_threads),
+            models=self._models,
+        ).as_message()
 
 
 def _quantile(values: Array, share: float) -> float | None:

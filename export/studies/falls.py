@@ -12,7 +12,7 @@ from edge.core.config import TrackConfig
 from edge.core.pose import POSTURES, PoseEstimate, Posture
 from edge.core.rig import Camera
 from edge.output.messages.events import EventKeeper
-from edge.output.messages.payloads import Message
+from edge.output.messages.fields import Message
 from export.bodies.acting import RATE_HZ, ActedTake
 from export.bodies.fall_scripts import FALLS, NEGATIVES, fall_take, negative_take
 from export.studies.lifter_errors import LifterErrors

@@ -15,11 +15,12 @@ from typing import Any
 import jsonschema
 import pytest
 
+from edge.output.messages.schemas import schema
 from tests.support import ROOT
 from tests.support.broker.mosquitto import free_port
 
 ROLE = ROOT / "deploy" / "roles" / "hub"
-SCHEMA = json.loads((ROOT / "edge" / "schemas" / "telemetry.json").read_text())
+SCHEMA = schema("telemetry")
 NOT_IN_THE_TABLE = {"schema", "timestamp", "models", "threads"}
 NOW = datetime.now(UTC).replace(microsecond=0)
 PROGRAMS = Path("/usr/lib/postgresql")

@@ -1,14 +1,14 @@
 """A pose to publish, and what a published schema says of a message."""
 
 import json
-from typing import Any
 
 import numpy as np
 import pytest
 
 from edge.core.pose import Activity, LiftedPose, PoseEstimate
-from edge.output.messages.payloads import Message, encode
-from edge.tools.commands.schema import SCHEMAS
+from edge.output.messages.fields import Message
+from edge.output.messages.payloads import encode
+from edge.output.messages.schemas import schema
 
 
 def an_estimate(**changes: object) -> PoseEstimate:
@@ -23,12 +23,6 @@ def an_estimate(**changes: object) -> PoseEstimate:
         "activity": Activity("sitting", (0.1234, 2.0), -179.6, 0.126, 0.51239, 1.02, 1.7349, ("sofa",)),
     }  # fmt: skip
     return PoseEstimate(**(values | changes))  # type: ignore[arg-type]
-
-
-def schema(name: str) -> dict[str, Any]:
-    """A published JSON Schema."""
-    loaded: dict[str, Any] = json.loads((SCHEMAS / f"{name}.json").read_text())
-    return loaded
 
 
 def problems(name: str, message: Message) -> list[str]:

@@ -22,7 +22,9 @@ from edge.core.pose import LiftedPose
 from edge.core.rig import Camera, Rig
 from edge.output.message_file import MessageFile
 from edge.output.messages.echo_profile import BINS, envelope_message
-from edge.output.messages.payloads import EventKind, Message, event_message, pose_message
+from edge.output.messages.fields import Message
+from edge.output.messages.payloads import event_message, pose_message
+from edge.output.messages.person_messages import EventKind
 from edge.output.mqtt.embedded_broker import EmbeddedBroker, find_mosquitto
 from edge.output.mqtt.publisher import MqttPublisher
 from edge.output.page.description import page_description

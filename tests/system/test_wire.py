@@ -23,10 +23,10 @@ import cv2
 import numpy as np
 import pytest
 
+from edge.output.messages.schemas import schema
 from edge.output.page.server import FILES
 from edge.sources.session.frame_reader import FrameReader
 from edge.sources.session.reader import DEMO_SESSION, load_session
-from edge.tools.commands.schema import SCHEMAS
 from tests.support import ROOT
 from tests.support.broker.mosquitto import Mosquitto, free_port, needs_mosquitto
 from tests.support.broker.subscriber import Subscriber
@@ -289,9 +289,9 @@ state_dir = "{tmp_path}/state"
         assert longest_list(message) <= LONGEST_LIST, topic
         if topic == "homeassistant/device/posekernel_hall/config":
             continue
-        schema = json.loads((SCHEMAS / f"{SCHEMA_OF[name]}.json").read_text())
-        jsonschema.validate(message, schema)
-        assert set(message) == set(schema["properties"]), topic
+        wanted = schema(SCHEMA_OF[name])
+        jsonschema.validate(message, wanted)
+        assert set(message) == set(wanted["properties"]), topic
     assert kinds <= {1, 3, 4, 8, 12, 14}  # CONNECT, PUBLISH, PUBACK, SUBSCRIBE, PINGREQ, DISCONNECT
     assert topics == {*SCHEMA_OF, "homeassistant/device/posekernel_hall/config"}
 

@@ -9,26 +9,18 @@ from msgspec import UNSET, Meta, UnsetType
 from edge.core.config import QuietHours
 from edge.core.errors import ConfigError
 from edge.core.typed import Strict, convert, parse_json
-from edge.output.messages.payloads import Message, timestamp
+from edge.output.messages.fields import Id, Message, Published, Time, TimeOfDay, timestamp
 
-RESULT_SCHEMA = "posekernel.command_result/1"
 MAX_BYTES = 4096
 MIN_LEVEL_DBFS = -60.0
 MAX_LEVEL_DBFS = -6.0
 _MAX_ID = 64
 
 Arguments = dict[str, Any]
-Id = Annotated[
+RequestId = Annotated[
     str,
     Meta(
         min_length=1, max_length=_MAX_ID, description="Chosen by the sender; the answer repeats it."
-    ),
-]
-TimeOfDay = Annotated[
-    str,
-    Meta(
-        description="Local time of day of the device.",
-        extra_json_schema={"pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"},
     ),
 ]
 Level = Annotated[
@@ -40,7 +32,7 @@ Level = Annotated[
 class Request(Strict, frozen=True, kw_only=True):
     """A command's payload."""
 
-    id: Id | UnsetType = UNSET
+    id: RequestId | UnsetType = UNSET
 
     def arguments(self, max_level_dbfs: float) -> Arguments:
         """What it asks for, checked and converted. Raises ValueError with a sentence."""
@@ -172,21 +164,48 @@ def parse_command(name: str, payload: bytes, *, retained: bool, max_level_dbfs: 
     return Command(name, request, arguments)
 
 
+class CommandResultMessage(Published, frozen=True, tag="posekernel.command_result/1"):
+    """The answer to one command, published to <base topic>/<device id>/cmd/result, QoS 1, not
+    retained. Readers must ignore properties they do not know.
+    """
+
+    id: Id
+    timestamp: Annotated[Time, Meta(description="UTC, ISO 8601, ms.")]
+    command: Annotated[
+        str,
+        Meta(
+            max_length=64,
+            description="The last level of the command's topic, cut to 64 characters.",
+        ),
+    ]
+    request: Annotated[
+        Annotated[str, Meta(max_length=64)] | None,
+        Meta(description="The id that the sender gave; null without."),
+    ]
+    ok: Annotated[bool, Meta(description="Whether it was carried out.")]
+    text: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="One sentence: what was done, or what was found and what is needed.",
+        ),
+    ]
+
+
 def result_message(
     device_id: str, command: str, request: str | None, ok: bool, text: str, *, utc_ns: int
 ) -> Message:
     """The answer as a JSON-ready dict. text: one sentence: what was done, or what was found and is
     needed.
     """
-    return {
-        "schema": RESULT_SCHEMA,
-        "id": device_id,
-        "timestamp": timestamp(utc_ns),
-        "command": command[:_MAX_ID],
-        "request": request,
-        "ok": ok,
-        "text": text,
-    }
+    return CommandResultMessage(
+        id=device_id,
+        timestamp=timestamp(utc_ns),
+        command=command[:_MAX_ID],
+        request=request,
+        ok=ok,
+        text=text,
+    ).as_message()
 
 
 def _json(payload: bytes) -> Any:

@@ -4,15 +4,17 @@ to look at.
 
 import time
 from collections.abc import Callable
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Meta
 
 from edge.core.config import Config
-from edge.output.messages.payloads import Message, timestamp
+from edge.core.contracts import SourceKind
+from edge.output.messages.fields import ClockNs, Id, Message, Published, Source, Time, timestamp
 from edge.sound.pose_kernel import Kernels
 
-ENVELOPE_SCHEMA = "posekernel.envelope/1"
 BINS = 96
 NEAREST_M = 0.5
 _FLOOR_DB = -160.0  # of silence
@@ -48,7 +50,7 @@ class EnvelopeKeeper:
     def __init__(
         self,
         config: Config,
-        source: str,
+        source: SourceKind,
         newest_kernels: Callable[[], tuple[int, Kernels] | None],
         speed_of_sound_m_s: float,
         publish: Callable[[Message], object],
@@ -86,25 +88,52 @@ class EnvelopeKeeper:
         )
 
 
+class EnvelopeMessage(Published, frozen=True, tag="posekernel.envelope/1"):
+    """Echo strength against distance, the empty room taken away, for people to look at: at most
+    mqtt.envelope_rate_hz times a second at <base topic>/<device id>/envelope, QoS 0, JSON, not
+    retained, and only while there is new sound. Readers must ignore properties they do not know.
+    """
+
+    id: Id
+    timestamp: Annotated[Time, Meta(description="Middle of the sound: UTC, ISO 8601, ms.")]
+    monotonic_ns: ClockNs
+    source: Source
+    first_m: Annotated[
+        float,
+        Meta(gt=0.0, description="Middle of the first bin: half the path of the sound [m]."),
+    ]
+    step_m: Annotated[
+        float, Meta(gt=0.0, description="Width of a bin, and distance of their middles [m].")
+    ]
+    level_db: Annotated[
+        list[float],
+        Meta(
+            min_length=BINS,
+            max_length=BINS,
+            description="Mean power over all pairs in each bin [dB]; 0 dB: a path that returns "
+            "what was played at full strength.",
+        ),
+    ]
+
+
 def envelope_message(
     device_id: str,
     edges_m: npt.NDArray[np.float64],
     level_db: npt.NDArray[np.float64],
     *,
-    source: str,
+    source: SourceKind,
     utc_ns: int,
     t_ns: int,
 ) -> Message:
     """Levels (BINS,) between even edges (BINS + 1,) as a JSON-ready dict. t_ns: CLOCK_MONOTONIC of
     the sound's middle.
     """
-    return {
-        "schema": ENVELOPE_SCHEMA,
-        "id": device_id,
-        "timestamp": timestamp(utc_ns),
-        "monotonic_ns": int(t_ns),
-        "source": source,
-        "first_m": round(float(edges_m[0] + edges_m[1]) / 2.0, 4),
-        "step_m": round(float(edges_m[1] - edges_m[0]), 6),
-        "level_db": [round(float(v), 1) + 0.0 for v in level_db],
-    }
+    return EnvelopeMessage(
+        id=device_id,
+        timestamp=timestamp(utc_ns),
+        monotonic_ns=int(t_ns),
+        source=source,
+        first_m=round(float(edges_m[0] + edges_m[1]) / 2.0, 4),
+        step_m=round(float(edges_m[1] - edges_m[0]), 6),
+        level_db=[round(float(v), 1) + 0.0 for v in level_db],
+    ).as_message()

@@ -8,8 +8,11 @@ from collections.abc import Callable
 
 from edge.behaviour.fall import Fall, FallDetector
 from edge.behaviour.posture import CHEST, HIPS
+from edge.core.contracts import SourceKind
 from edge.core.pose import PoseEstimate
-from edge.output.messages.payloads import EventKind, Message, event_message
+from edge.output.messages.fields import Message
+from edge.output.messages.payloads import event_message
+from edge.output.messages.person_messages import EventKind
 from edge.output.messages.summary import ABSENT_S
 
 
@@ -23,7 +26,7 @@ class EventKeeper:
     def __init__(
         self,
         device_id: str,
-        source: str,
+        source: SourceKind,
         emit: Callable[[Message], object],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

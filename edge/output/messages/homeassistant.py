@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from edge.core.config import MqttConfig, ZoneConfig
 from edge.core.pose import POSTURES, ScaleSource
-from edge.output.messages.payloads import Message
+from edge.output.messages.fields import Message
 from edge.output.messages.summary import REFRESH_S
 
 BIRTH = b"online"

@@ -1,25 +1,25 @@
-"""Poses and state as versioned JSON messages; pure functions, no connection (that is `mqtt.py`)."""
+"""What the sensor knows -> messages, and messages -> bytes. Pure functions."""
 
 import json
 import math
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 import cbor2
 
+from edge.core.contracts import SourceKind
 from edge.core.pose import JOINTS, Activity, PoseEstimate
-
-POSE_SCHEMA = "posekernel.pose/1"
-STATUS_SCHEMA = "posekernel.status/1"
-SUMMARY_SCHEMA = "posekernel.summary/1"
-EVENT_SCHEMA = "posekernel.event/1"
-State = Literal["online", "offline"]
-EventKind = Literal[
-    "fall", "fall_cleared", "person_entered", "person_left", "zone_entered", "zone_left"
-]
-Message = dict[str, Any]
+from edge.output.messages.device_messages import State, StatusMessage
+from edge.output.messages.fields import Message, timestamp
+from edge.output.messages.person_messages import (
+    EventKind,
+    EventMessage,
+    FallEvidence,
+    JointEntry,
+    PoseMessage,
+    SummaryMessage,
+)
 
 
 def pose_message(estimate: PoseEstimate, device_id: str) -> Message:
@@ -32,45 +32,49 @@ def pose_message(estimate: PoseEstimate, device_id: str) -> Message:
     """
     pose, room, activity = estimate.pose, estimate.joints_room, estimate.activity
     joints = [
-        {
-            "name": name,
-            "camera": _position(pose.joints[i]),
-            "room": None if room is None else _position(room[i]),
-            "sigma_m": _rounded(pose.sigma[i], 3),
-            "confidence": _rounded(pose.confidence[i], 2),
-        }
+        JointEntry(
+            name=name,
+            camera=_place(pose.joints[i], 3),
+            room=None if room is None else _place(room[i], 3),
+            sigma_m=_rounded(pose.sigma[i], 3),
+            confidence=_rounded(pose.confidence[i], 2),
+        )
         for i, name in enumerate(JOINTS)
     ]
-    return {
-        "schema": POSE_SCHEMA,
-        "id": device_id,
-        "sequence": int(estimate.sequence),
-        "frame": int(estimate.frame),
-        "timestamp": timestamp(estimate.utc_ns),
-        "monotonic_ns": int(estimate.t_ns),
-        "source": estimate.source,
-        "people": int(estimate.people),
-        "scale_source": pose.scale_source,
-        "sound_confidence": _rounded(pose.sound_confidence, 2),
-        "sir_db": _rounded(pose.sir_db, 1),
-        "echo_range_m": _rounded(pose.echo_range_m, 3),
-        "skew_ms": _rounded(estimate.skew_ms, 1),
-        "latency_ms": _rounded(estimate.latency_ms, 1),
-        "mid_hip_distance_m": _rounded(pose.mid_hip_distance_m, 3),
-        "posture": activity.posture,
-        "floor_m": _floor(activity.floor_m, 3),
-        "heading_deg": _rounded(activity.heading_deg, 0),
-        "speed_m_s": _rounded(activity.speed_m_s, 2),
-        "mid_hip_height_m": _rounded(activity.hip_height_m, 3),
-        "standing_height_m": _rounded(activity.standing_height_m, 2),
-        "zones": list(activity.zones),
-        "frames": ["camera"] if room is None else ["camera", "room"],
-        "joints": joints,
-    }
+    return PoseMessage(
+        id=device_id,
+        sequence=int(estimate.sequence),
+        frame=int(estimate.frame),
+        timestamp=timestamp(estimate.utc_ns),
+        monotonic_ns=int(estimate.t_ns),
+        source=estimate.source,
+        people=int(estimate.people),
+        scale_source=pose.scale_source,
+        sound_confidence=_rounded(pose.sound_confidence, 2),
+        sir_db=_rounded(pose.sir_db, 1),
+        echo_range_m=_rounded(pose.echo_range_m, 3),
+        skew_ms=_rounded(estimate.skew_ms, 1),
+        latency_ms=_rounded(estimate.latency_ms, 1),
+        mid_hip_distance_m=_rounded(pose.mid_hip_distance_m, 3),
+        posture=activity.posture,
+        floor_m=_place(activity.floor_m, 3),
+        heading_deg=_rounded(activity.heading_deg, 0),
+        speed_m_s=_rounded(activity.speed_m_s, 2),
+        mid_hip_height_m=_rounded(activity.hip_height_m, 3),
+        standing_height_m=_rounded(activity.standing_height_m, 2),
+        zones=list(activity.zones),
+        frames=["camera"] if room is None else ["camera", "room"],
+        joints=joints,
+    ).as_message()
 
 
 def summary_message(
-    device_id: str, estimate: PoseEstimate | None, *, source: str, utc_ns: int, looking: bool = True
+    device_id: str,
+    estimate: PoseEstimate | None,
+    *,
+    source: SourceKind,
+    utc_ns: int,
+    looking: bool = True,
 ) -> Message:
     """The retained state of the room as a JSON-ready dict, for automations. estimate: the newest
     pose, None for nobody in view.
@@ -80,28 +84,27 @@ def summary_message(
     """
     pose = None if estimate is None else estimate.pose
     activity = Activity() if estimate is None else estimate.activity
-    return {
-        "schema": SUMMARY_SCHEMA,
-        "id": device_id,
-        "timestamp": timestamp(utc_ns),
-        "source": source,
-        "people": (0 if looking else None) if estimate is None else int(estimate.people),
-        "occupancy": (False if looking else None) if estimate is None else True,
-        "mid_hip_distance_m": None if pose is None else _rounded(pose.mid_hip_distance_m, 2),
-        "height_m": _rounded(activity.standing_height_m, 2),
-        "posture": None if pose is None else activity.posture,
-        "floor_m": _floor(activity.floor_m, 2),
-        "zones": list(activity.zones) if looking else None,
-        "scale_source": None if pose is None else pose.scale_source,
-        "confidence": None if pose is None else _rounded(float(pose.confidence.mean()), 2),
-    }
+    return SummaryMessage(
+        id=device_id,
+        timestamp=timestamp(utc_ns),
+        source=source,
+        people=(0 if looking else None) if estimate is None else int(estimate.people),
+        occupancy=(False if looking else None) if estimate is None else True,
+        mid_hip_distance_m=None if pose is None else _rounded(pose.mid_hip_distance_m, 2),
+        height_m=_rounded(activity.standing_height_m, 2),
+        posture=None if pose is None else activity.posture,
+        floor_m=_place(activity.floor_m, 2),
+        zones=list(activity.zones) if looking else None,
+        scale_source=None if pose is None else pose.scale_source,
+        confidence=None if pose is None else _rounded(float(pose.confidence.mean()), 2),
+    ).as_message()
 
 
 def event_message(
     device_id: str,
     kind: EventKind,
     *,
-    source: str,
+    source: SourceKind,
     utc_ns: int,
     monotonic_ns: int,
     zone: str | None = None,
@@ -114,21 +117,22 @@ def event_message(
 
     zone: name, for zone events. fall: drop of the trunk's middle [m] and the time it took [s].
     """
-    return {
-        "schema": EVENT_SCHEMA,
-        "id": device_id,
-        "sequence": None,
-        "timestamp": timestamp(utc_ns),
-        "monotonic_ns": int(monotonic_ns),
-        "source": source,
-        "kind": kind,
-        "zone": zone,
-        "floor_m": _floor(floor_m, 2),
-        "confidence": _rounded(confidence, 2),
-        "fall": None
-        if fall is None
-        else {"height_drop_m": _rounded(fall[0], 2), "duration_s": _rounded(fall[1], 1)},
-    }
+    evidence = None
+    if fall is not None:
+        evidence = FallEvidence(round(float(fall[0]), 2), round(float(fall[1]), 1))
+    message = EventMessage(
+        id=device_id,
+        sequence=0,
+        timestamp=timestamp(utc_ns),
+        monotonic_ns=int(monotonic_ns),
+        source=source,
+        kind=kind,
+        zone=zone,
+        floor_m=_place(floor_m, 2),
+        confidence=_rounded(confidence, 2),
+        fall=evidence,
+    ).as_message()
+    return message | {"sequence": None}
 
 
 def status_message(
@@ -137,7 +141,7 @@ def status_message(
     reason: str = "",
     *,
     version: str,
-    source: str,
+    source: SourceKind,
     recording: bool = False,
     utc_ns: int | None = None,
 ) -> Message:
@@ -147,16 +151,15 @@ def status_message(
     recording: raw sound and images are being written. utc_ns: when it became so; None in a last
     will, which is written before its moment is known.
     """
-    return {
-        "schema": STATUS_SCHEMA,
-        "id": device_id,
-        "state": state,
-        "reason": reason,
-        "timestamp": None if utc_ns is None else timestamp(utc_ns),
-        "version": version,
-        "source": source,
-        "recording": recording,
-    }
+    return StatusMessage(
+        id=device_id,
+        state=state,
+        reason=reason,
+        timestamp=None if utc_ns is None else timestamp(utc_ns),
+        version=version,
+        source=source,
+        recording=recording,
+    ).as_message()
 
 
 def encode(message: Mapping[str, Any]) -> bytes:
@@ -179,12 +182,6 @@ ENCODERS: dict[str, Callable[[Mapping[str, Any]], bytes]] = {
 }  # by mqtt.format
 
 
-def timestamp(utc_ns: int) -> str:
-    """Nanoseconds since 1970 UTC -> ISO 8601 with milliseconds (rounded down) and Z."""
-    seconds, ns = divmod(int(utc_ns), 1_000_000_000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ns // 1_000_000:03d}Z"
-
-
 def _rounded(value: float | None, digits: int) -> float | None:
     if value is None or not math.isfinite(value):
         return None
@@ -200,10 +197,9 @@ def _single(value: Any) -> Any:
     return struct.unpack("f", struct.pack("f", value))[0] if isinstance(value, float) else value
 
 
-def _floor(place: tuple[float, float] | None, digits: int) -> list[float | None] | None:
-    return None if place is None else [_rounded(v, digits) for v in place]
-
-
-def _position(xyz: Sequence[float]) -> list[float | None] | None:
-    rounded = [_rounded(v, 3) for v in xyz]
-    return None if None in rounded else rounded
+def _place(place: Sequence[float] | None, digits: int) -> list[float] | None:
+    """None where the place, or a part of it, is not known."""
+    if place is None:
+        return None
+    known = [math.isfinite(v) for v in place]
+    return [round(float(v), digits) + 0.0 for v in place] if all(known) else None

@@ -8,8 +8,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from edge.core.contracts import SourceKind
 from edge.core.pose import PoseEstimate
-from edge.output.messages.payloads import Message, summary_message
+from edge.output.messages.fields import Message
+from edge.output.messages.payloads import summary_message
 
 ABSENT_S = 3.0  # unseen for so long: the room counts as empty; shorter gaps are the detector's
 # said again unchanged, so that a reader can tell a quiet room from a sensor that no longer looks
@@ -28,7 +30,7 @@ class SummaryKeeper:
     def __init__(
         self,
         device_id: str,
-        source: str,
+        source: SourceKind,
         publish: Callable[[Message], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from edge.core.config import MqttConfig
 from edge.core.errors import BrokerError
-from edge.output.messages.payloads import State
+from edge.output.messages.device_messages import State
 from edge.output.mqtt.access import RefusedError
 from edge.output.mqtt.connection import ACK_TIMEOUT_S, Connection, ReceivedMessage
 from edge.output.mqtt.stream import Stream

@@ -12,7 +12,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from edge.output.messages.payloads import Message, encode
+from edge.output.messages.fields import Message
+from edge.output.messages.payloads import encode
 
 _LOCKED_S = 2.0
 _MOST = 2**62

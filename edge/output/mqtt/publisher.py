@@ -9,7 +9,10 @@ from typing import Self
 
 import edge
 from edge.core.config import MqttConfig, ZoneConfig
-from edge.output.messages.payloads import ENCODERS, Message, State, encode, status_message
+from edge.core.contracts import SourceKind
+from edge.output.messages.device_messages import State
+from edge.output.messages.fields import Message
+from edge.output.messages.payloads import ENCODERS, encode, status_message
 from edge.output.mqtt.command_queue import CommandQueue
 from edge.output.mqtt.connection import ReceivedMessage
 from edge.output.mqtt.link import Link
@@ -37,7 +40,7 @@ class MqttPublisher:
         config: MqttConfig,
         device_id: str,
         *,
-        source: str,
+        source: SourceKind,
         zones: Sequence[ZoneConfig] = (),
         outbox_path: Path | None = None,
         recording: bool = False,
@@ -147,7 +150,7 @@ class MqttPublisher:
 
 
 def _status(
-    device_id: str, source: str, recording: bool, state: State, reason: str, will: bool
+    device_id: str, source: SourceKind, recording: bool, state: State, reason: str, will: bool
 ) -> bytes:
     return encode(
         status_message(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import edge
 from edge.core.config import MqttConfig, ZoneConfig
+from edge.core.contracts import SourceKind
 from edge.output.messages.homeassistant import (
     BIRTH,
     birth_topic,
@@ -49,7 +50,7 @@ class Announcement:
     """
 
     def __init__(
-        self, config: MqttConfig, device_id: str, *, source: str, zones: Sequence[ZoneConfig]
+        self, config: MqttConfig, device_id: str, *, source: SourceKind, zones: Sequence[ZoneConfig]
     ) -> None:
         self._topic, self._birth_topic = discovery_topic(config, device_id), birth_topic(config)
         self._message = discovery_message(

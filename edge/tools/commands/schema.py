@@ -2,28 +2,21 @@
 
 import argparse
 import json
-from pathlib import Path
 
-SCHEMAS = Path(__file__).parents[2] / "output" / "messages" / "schemas"
+from edge.output.messages import MESSAGES
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declare the command."""
     parser = commands.add_parser("schema", help="print the JSON Schema of a message")
-    parser.add_argument(
-        "message",
-        choices=sorted(p.stem for p in SCHEMAS.glob("*.json")),
-        nargs="?",
-        help="default: all, by name",
-    )
+    parser.add_argument("message", choices=MESSAGES, nargs="?", help="default: all, by name")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print it; 0."""
-    schemas = {
-        path.stem: json.loads(path.read_text(encoding="utf-8"))
-        for path in sorted(SCHEMAS.glob("*.json"))
-    }
-    print(json.dumps(schemas if args.message is None else schemas[args.message], indent=2))
+    from edge.output.messages.schemas import schema
+
+    one, every = args.message, {name: schema(name) for name in MESSAGES}
+    print(json.dumps(every if one is None else every[one], indent=2))
     return 0

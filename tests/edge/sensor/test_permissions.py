@@ -21,12 +21,12 @@ import pytest
 
 from edge.__main__ import main
 from edge.core.config import Config, DeviceConfig, SensingConfig
+from edge.output.messages.schemas import schema
 from edge.sensor.loops import offline_poses
 from edge.sensor.permissions import KEEP_ALIVE_PING_S, SEEN_S, Sensing
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.telemetry import soc_temperature_c
 from edge.sources.session.reader import DEMO_SESSION, load_session
-from edge.tools.commands.schema import SCHEMAS
 from tests.support import ROOT
 from tests.support.alsa_device import AlsaTestDevice
 from tests.support.broker.mosquitto import Mosquitto, needs_mosquitto
@@ -38,7 +38,7 @@ jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not install
 
 
 def valid(name: str, message: dict[str, Any]) -> dict[str, Any]:
-    jsonschema.validate(message, json.loads((SCHEMAS / f"{name}.json").read_text()))
+    jsonschema.validate(message, schema(name))
     return message
 
 

@@ -21,11 +21,11 @@ from edge.output.messages.commands import (
     parse_command,
     result_message,
 )
-from edge.output.messages.payloads import Message
+from edge.output.messages.fields import Message
+from edge.output.messages.schemas import schema
 from edge.output.mqtt.connection import ReceivedMessage
 from edge.sensor.control import Control
 from edge.sensor.permissions import Sensing
-from edge.tools.commands.schema import SCHEMAS
 
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
 NIGHT = QuietHours.parse("22:00", "07:00")
@@ -46,8 +46,8 @@ def refused(name: str, payload: str | bytes, *, retained: bool = False) -> Comma
 
 
 def schema_takes(name: str, payload: Any) -> bool:
-    schema = json.loads((SCHEMAS / "command.json").read_text())
-    one = {"$schema": schema["$schema"], "$ref": f"#/$defs/{name}", "$defs": schema["$defs"]}
+    commands = schema("command")
+    one = {"$schema": commands["$schema"], "$ref": f"#/$defs/{name}", "$defs": commands["$defs"]}
     return bool(jsonschema.Draft202012Validator(one).is_valid(payload))
 
 
@@ -151,13 +151,13 @@ def test_nothing_else_comes_out_of_anything(name: str, payload: bytes) -> None:
 
 
 def test_answers_fit_their_schema() -> None:
-    schema = json.loads((SCHEMAS / "command_result.json").read_text())
+    result = schema("command_result")
     for message in (
         result_message("hall", "sensing", "a7", True, "sensing is on", utc_ns=0),
         result_message("hall", "x" * 500, None, False, "there is no such command", utc_ns=0),
     ):
-        jsonschema.validate(message, schema)
-        assert set(message) == set(schema["properties"])
+        jsonschema.validate(message, result)
+        assert set(message) == set(result["properties"])
 
 
 def test_recalibration_says_what_it_could_not_remove(tmp_path: Path) -> None:

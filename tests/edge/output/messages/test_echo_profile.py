@@ -5,7 +5,7 @@ import pytest
 
 from edge.core.config import Config, DeviceConfig, LifterConfig, MqttConfig
 from edge.output.messages.echo_profile import BINS, EnvelopeKeeper, echo_profile
-from edge.output.messages.payloads import Message
+from edge.output.messages.fields import Message
 from edge.sound.pose_kernel import Kernels, make_kernels
 from tests.support.messages import problems
 

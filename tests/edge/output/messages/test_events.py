@@ -16,7 +16,7 @@ from edge.core.arrays import Array
 from edge.core.config import Config, DeviceConfig, MqttConfig, SourceConfig, ZoneConfig
 from edge.core.pose import Activity, LiftedPose, PoseEstimate
 from edge.output.messages.events import EventKeeper
-from edge.output.messages.payloads import Message
+from edge.output.messages.fields import Message
 from edge.output.messages.summary import ABSENT_S
 from edge.sensor.console import Console
 from edge.sensor.run import run

@@ -18,17 +18,12 @@ from edge.__main__ import main
 from edge.core.config import MqttConfig, ZoneConfig, check_zones
 from edge.core.pose import POSTURES
 from edge.core.typed import convert
+from edge.output.messages.fields import Message
 from edge.output.messages.homeassistant import discovery_message, discovery_topic, removing
-from edge.output.messages.payloads import (
-    EventKind,
-    Message,
-    encode,
-    event_message,
-    status_message,
-    summary_message,
-)
+from edge.output.messages.payloads import encode, event_message, status_message, summary_message
+from edge.output.messages.person_messages import EventKind
+from edge.output.messages.schemas import schema
 from edge.output.mqtt.publisher import MqttPublisher
-from edge.tools.commands.schema import SCHEMAS
 from tests.support import ROOT
 from tests.support.broker.mosquitto import Mosquitto, needs_mosquitto
 from tests.support.broker.subscriber import Subscriber
@@ -179,7 +174,7 @@ def test_the_fall_event_has_its_evidence_and_other_events_are_none() -> None:
 
 def test_switches_and_buttons_speak_the_sensors_language() -> None:
     components = announcement()["components"]
-    command = json.loads((SCHEMAS / "command.json").read_text())
+    command = schema("command")
     validator = pytest.importorskip(
         "jsonschema", reason="jsonschema is not installed"
     ).Draft202012Validator
@@ -199,7 +194,7 @@ def test_switches_and_buttons_speak_the_sensors_language() -> None:
 
 
 def test_diagnostics_read_what_the_schemas_promise() -> None:
-    promised = json.loads((SCHEMAS / "telemetry.json").read_text())["properties"]
+    promised = schema("telemetry")["properties"]
     message = dict.fromkeys(promised) | {
         "temperature_c": 51.5,
         "poses_per_s": 9.9,

@@ -9,13 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.core.pose import JOINTS, Activity, LiftedPose
-from edge.output.messages.payloads import (
-    encode,
-    encode_cbor,
-    pose_message,
-    status_message,
-    timestamp,
-)
+from edge.output.messages.fields import timestamp
+from edge.output.messages.payloads import encode, encode_cbor, pose_message, status_message
 from tests.support.messages import an_estimate
 
 

@@ -4,24 +4,24 @@ messages that are wrong.
 
 import copy
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from edge.__main__ import main
 from edge.core.pose import JOINTS
+from edge.output.messages import MESSAGES
 from edge.output.messages.echo_profile import BINS, envelope_message
+from edge.output.messages.fields import Message
 from edge.output.messages.payloads import (
-    EventKind,
-    Message,
     event_message,
     pose_message,
     status_message,
     summary_message,
 )
-from edge.tools.commands.schema import SCHEMAS
-from tests.support.messages import an_estimate, problems, schema
+from edge.output.messages.person_messages import EventKind
+from edge.output.messages.schemas import PUBLISHED, schema
+from tests.support.messages import an_estimate, problems
 
 AXIS = np.linspace(0.5, 6.0, BINS + 1)
 
@@ -138,7 +138,8 @@ def test_the_command_prints_them(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema"]) == 0
     assert (
         set(json.loads(capsys.readouterr().out))
-        == {p.stem for p in Path(SCHEMAS).glob("*.json")}
+        == set(MESSAGES)
+        == {"command", *PUBLISHED}
         == {
             "command",
             "command_result",

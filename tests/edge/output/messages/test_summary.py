@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edge.core.pose import Activity, LiftedPose, PoseEstimate, ScaleSource
-from edge.output.messages.payloads import Message
+from edge.output.messages.fields import Message
 from edge.output.messages.summary import ABSENT_S, REFRESH_S, SummaryKeeper
 
 HEIGHT_M = 1.75

@@ -1,0 +1,168 @@
+"""The messages about the device itself: status, control, telemetry."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from edge.output.messages.fields import (
+    Amount,
+    Count,
+    Id,
+    Positive,
+    Published,
+    Source,
+    Time,
+    TimeOfDay,
+    Version,
+)
+
+State = Literal["online", "offline"]
+Speaker = Literal["on", "standby", "off"]
+Silence = Literal["sensing off", "mute", "quiet hours"]
+Decibel = Annotated[float, Meta(ge=-60.0, le=-6.0)]
+
+
+class StatusMessage(Published, frozen=True, tag="posekernel.status/1"):
+    """State of one device, retained at <base topic>/<device id>/status, QoS 1; also its last will.
+    Readers must ignore properties they do not know.
+    """
+
+    id: Id
+    state: State
+    reason: Annotated[str, Meta(description="Why it is offline; empty while online.")]
+    timestamp: Annotated[
+        Time | None,
+        Meta(
+            description="When it became so: UTC, ISO 8601, ms. Null in a last will, which is "
+            "written in advance."
+        ),
+    ]
+    version: Version
+    source: Source
+    recording: Annotated[
+        bool,
+        Meta(
+            description="Raw sound and images of the room are being written on the device "
+            "(posekernel record)."
+        ),
+    ]
+
+
+class HoursOfDay(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"start": "from", "end": "to"}
+):
+    """From one local time of day to another."""
+
+    start: TimeOfDay
+    end: TimeOfDay
+
+
+class ControlMessage(Published, frozen=True, tag="posekernel.control/1"):
+    """What one device is allowed to do at present, retained at <base topic>/<device id>/control,
+    QoS 1. Readers must ignore properties they do not know.
+    """
+
+    id: Id
+    timestamp: Annotated[Time, Meta(description="When it was sent: UTC, ISO 8601, ms.")]
+    sensing: Annotated[
+        bool,
+        Meta(description="False: camera and microphones are closed, the loudspeaker is silent."),
+    ]
+    mute: Annotated[bool, Meta(description="True: the loudspeaker is silent until told otherwise.")]
+    level_dbfs: Annotated[Decibel, Meta(description="Peak level of the sound, dB of full scale.")]
+    quiet_hours: Annotated[
+        HoursOfDay | None,
+        Meta(
+            description="Daily hours in which the loudspeaker is silent, local time of the "
+            "device; null: none."
+        ),
+    ]
+    speaker: Annotated[
+        Speaker,
+        Meta(description="standby: nobody is seen, it sounds only for a moment now and then."),
+    ]
+    silent_because: Annotated[
+        Silence | None, Meta(description="Why the speaker is off; null while it is not.")
+    ]
+
+
+class ThreadCounts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Threads of each network."""
+
+    keypoints: Positive
+    lifter: Positive
+
+
+class ModelFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A model file in use."""
+
+    name: str
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class TelemetryMessage(Published, frozen=True, tag="posekernel.telemetry/1"):
+    """Health of one device, every telemetry.interval_s at <base topic>/<device id>/telemetry, QoS 0,
+    not retained. Counts only grow while the program runs. Readers must ignore properties they do
+    not know.
+    """
+
+    id: Id
+    timestamp: Annotated[Time, Meta(description="UTC, ISO 8601, ms.")]
+    source: Source
+    version: Version
+    uptime_s: Annotated[Amount, Meta(description="Since the program started.")]
+    temperature_c: Annotated[
+        float | None, Meta(description="Of the processor; null where the machine does not tell.")
+    ]
+    throttled: Annotated[
+        bool | None,
+        Meta(
+            description="The Raspberry Pi lacks voltage or is throttled now; null on other machines."
+        ),
+    ]
+    throttled_flags: Annotated[
+        Count | None,
+        Meta(description="The Raspberry Pi's get_throttled word; null on other machines."),
+    ]
+    cpu_percent: Annotated[Amount, Meta(description="Of one core, since the last message.")]
+    memory_mb: Annotated[Amount | None, Meta(description="Resident memory, megabytes.")]
+    poses_per_s: Annotated[Amount, Meta(description="Since the last message.")]
+    latency_p50_ms: Annotated[
+        float | None,
+        Meta(
+            description="From the middle of the exposure to the finished pose, median since the "
+            "last message; null without poses."
+        ),
+    ]
+    latency_p95_ms: Annotated[float | None, Meta(description="The same, 95th percentile.")]
+    frames: Annotated[Count, Meta(description="Images looked at.")]
+    frames_dropped: Annotated[
+        Count,
+        Meta(description="Images that a newer one replaced before they were looked at or lifted."),
+    ]
+    periods: Annotated[Count, Meta(description="Sound periods.")]
+    periods_faulty: Annotated[
+        Count, Meta(description="Of these not usable, intended silence aside.")
+    ]
+    periods_lost: Annotated[Count, Meta(description="Sound periods that came too fast to be read.")]
+    xruns: Annotated[Count, Meta(description="Of the sound card.")]
+    gaps: Annotated[
+        Count, Meta(description="In the recording, that the sound card did not report.")
+    ]
+    sound_reopened: Annotated[
+        Count, Meta(description="Times that the sound card was lost and came back.")
+    ]
+    camera_reopened: Annotated[
+        Count, Meta(description="Times that the camera was lost and came back.")
+    ]
+    outbox_waiting: Annotated[Count, Meta(description="Events that wait for the broker.")]
+    outbox_dropped: Annotated[Count, Meta(description="Events dropped as too many waited.")]
+    stream_dropped: Annotated[
+        Count, Meta(description="Stream messages that the broker did not get.")
+    ]
+    connections: Annotated[Count, Meta(description="Connections made to the broker.")]
+    lifter: Annotated[str, Meta(description="Kind of lifter.")]
+    runtime: Annotated[str, Meta(description="TFLite runtime of the networks.")]
+    threads: Annotated[ThreadCounts, Meta(description="That the networks may use.")]
+    models: Annotated[list[ModelFile], Meta(description="Model files in use.")]

@@ -1,0 +1,60 @@
+"""What the published messages have in common. Each message is a struct: its keys in their order, with
+meaning, unit and range. Whoever publishes fills it in; `schemas` makes its JSON Schema.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from edge.core.contracts import SourceKind
+
+Message = dict[str, Any]
+
+Id = Annotated[
+    str, Meta(pattern="^[A-Za-z0-9_-]{1,64}$", description="The device's id, a topic level.")
+]
+Time = Annotated[
+    str,
+    Meta(
+        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$",
+        extra_json_schema={"format": "date-time"},
+    ),
+]
+Source = Annotated[
+    SourceKind,
+    Meta(
+        description="Where sound and images come from. Anything but device is not what happens "
+        "now in front of the sensor."
+    ),
+]
+ClockNs = Annotated[int, Meta(description="The same instant on the device's monotonic clock [ns].")]
+Version = Annotated[str, Meta(description="Of posekernel on the device.")]
+Positive = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=0)]
+Amount = Annotated[float, Meta(ge=0.0)]
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+
+TimeOfDay = Annotated[
+    str,
+    Meta(
+        description="Local time of day of the device.",
+        extra_json_schema={"pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"},
+    ),
+]
+
+
+class Published(msgspec.Struct, frozen=True, tag_field="schema"):
+    """A message; `schema`, its first key, tells which and of what version."""
+
+    def as_message(self) -> Message:
+        """A JSON-ready dict, its keys in the struct's order."""
+        message: Message = msgspec.to_builtins(self)
+        return message
+
+
+def timestamp(utc_ns: int) -> str:
+    """Nanoseconds since 1970 UTC -> ISO 8601 with milliseconds (rounded down) and Z."""
+    seconds, ns = divmod(int(utc_ns), 1_000_000_000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ns // 1_000_000:03d}Z"

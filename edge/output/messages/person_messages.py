@@ -1,0 +1,242 @@
+"""The messages about people: pose, summary, event."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from edge.core.pose import JOINTS, Posture, ScaleSource
+from edge.output.messages.fields import (
+    Amount,
+    ClockNs,
+    Count,
+    Id,
+    Positive,
+    Published,
+    Share,
+    Source,
+    Time,
+)
+
+EventKind = Literal[
+    "fall", "fall_cleared", "person_entered", "person_left", "zone_entered", "zone_left"
+]
+FloorPlace = Annotated[list[float], Meta(min_length=2, max_length=2)]
+Position = Annotated[list[float], Meta(min_length=3, max_length=3, description="x, y, z [m].")]
+BodyHeight = Annotated[
+    Amount | None,
+    Meta(
+        description="Standing height that sound measured, median of the newest poses [m]; null "
+        "while sound has measured none."
+    ),
+]
+
+
+class JointEntry(msgspec.Struct, frozen=True):
+    """One joint of a pose."""
+
+    name: str
+    camera: Annotated[Position | None, Meta(description="Position in the camera frame.")]
+    room: Annotated[
+        Position | None,
+        Meta(
+            description="Position in the room frame; null where the camera's height is not known."
+        ),
+    ]
+    sigma_m: Annotated[Amount | None, Meta(description="1-sigma of the position [m].")]
+    confidence: Annotated[Share | None, Meta(description="Of having seen this joint.")]
+
+
+class PoseMessage(Published, frozen=True, tag="posekernel.pose/1"):
+    """One person's pose, published to <base topic>/<device id>/pose at QoS 0, as JSON or, with
+    mqtt.format = "cbor", as CBOR. Unknown values are null. Readers must ignore properties they do
+    not know.
+    """
+
+    id: Id
+    sequence: Annotated[Positive, Meta(description="Counts the poses of one run from 1.")]
+    frame: Annotated[Count, Meta(description="Index of the image.")]
+    timestamp: Annotated[Time, Meta(description="When the image was taken: UTC, ISO 8601, ms.")]
+    monotonic_ns: ClockNs
+    source: Source
+    people: Annotated[
+        Positive, Meta(description="Persons in view; the most prominent one is posed.")
+    ]
+    scale_source: Annotated[
+        ScaleSource,
+        Meta(description="What fixed distance and scale: sound, or only an assumed height."),
+    ]
+    sound_confidence: Annotated[
+        Share | None,
+        Meta(
+            description="That the echo is of this body, where the image shows it; null where no "
+            "sound was used or the lifter cannot tell."
+        ),
+    ]
+    sir_db: Annotated[float | None, Meta(description="Echo over interference [dB].")]
+    echo_range_m: Annotated[
+        Amount | None, Meta(description="Half the path of the echo's onset [m].")
+    ]
+    skew_ms: Annotated[
+        float | None,
+        Meta(description="Middle of the sound used minus image [ms]; null when no sound was used."),
+    ]
+    latency_ms: Annotated[float | None, Meta(description="From the image to this result [ms].")]
+    mid_hip_distance_m: Annotated[Amount | None, Meta(description="From the camera, straight [m].")]
+    posture: Annotated[
+        Posture,
+        Meta(
+            description="bending is also crouching and kneeling; unknown where the camera's "
+            "height or too much of the body is."
+        ),
+    ]
+    floor_m: Annotated[
+        FloorPlace | None,
+        Meta(
+            description="x, y of the floor below the mid-hip, room frame [m]; null where the "
+            "camera's height is not known."
+        ),
+    ]
+    heading_deg: Annotated[
+        Annotated[float, Meta(ge=-180.0, le=180.0)] | None,
+        Meta(
+            description="Where the chest faces, seen from above [degrees], counter-clockwise from "
+            "the room's y axis (away from the camera)."
+        ),
+    ]
+    speed_m_s: Annotated[Amount | None, Meta(description="Over the floor [m/s].")]
+    mid_hip_height_m: Annotated[
+        float | None,
+        Meta(description="Of the mid-hip above the floor, median of half a second [m]."),
+    ]
+    standing_height_m: BodyHeight
+    zones: Annotated[list[str], Meta(description="Names of the zones that the person is in.")]
+    frames: Annotated[
+        list[str],
+        Meta(
+            description="Frames of reference that the joints are given in. camera: x right, y "
+            "down, z forward, origin at the camera. room: x right, y forward, z up, origin on the "
+            "floor below the camera.",
+            extra_json_schema={"enum": [["camera"], ["camera", "room"]]},
+        ),
+    ]
+    joints: Annotated[
+        list[JointEntry],
+        Meta(
+            min_length=len(JOINTS),
+            max_length=len(JOINTS),
+            extra_json_schema={
+                "prefixItems": [
+                    {"$ref": "#/$defs/JointEntry", "properties": {"name": {"const": name}}}
+                    for name in JOINTS
+                ]
+            },
+        ),
+    ]
+
+
+class SummaryMessage(Published, frozen=True, tag="posekernel.summary/1"):
+    """The room in few words for automations, retained at <base topic>/<device id>/summary, QoS 1:
+    on change beyond dead-bands, and once a minute. Unknown values are null. Readers must ignore
+    properties they do not know.
+    """
+
+    id: Id
+    timestamp: Annotated[Time, Meta(description="When it was sent: UTC, ISO 8601, ms.")]
+    source: Source
+    people: Annotated[Count | None, Meta(description="Persons in view; null while sensing is off.")]
+    occupancy: Annotated[
+        bool | None,
+        Meta(
+            description="Whether anybody is in view; null while sensing is off or the camera "
+            "cannot be opened: nobody looks then."
+        ),
+    ]
+    mid_hip_distance_m: Annotated[
+        Amount | None, Meta(description="From the camera, straight [m]; steps of 0.1 m.")
+    ]
+    height_m: BodyHeight
+    posture: Annotated[
+        Posture | None,
+        Meta(
+            description="bending is also crouching and kneeling; null while nobody is in view or "
+            "sensing is off."
+        ),
+    ]
+    floor_m: Annotated[
+        FloorPlace | None,
+        Meta(
+            description="x, y of the floor below the mid-hip, room frame [m]; steps of 0.2 m; "
+            "null where the camera's height is not known."
+        ),
+    ]
+    zones: Annotated[
+        list[str] | None,
+        Meta(description="Names of the zones that the person is in; null while sensing is off."),
+    ]
+    scale_source: Annotated[
+        ScaleSource | None,
+        Meta(description="What fixed the distance: sound, or only an assumed height."),
+    ]
+    confidence: Annotated[Share | None, Meta(description="Mean over the joints.")]
+
+
+class FallEvidence(msgspec.Struct, frozen=True):
+    """height_drop_m: of the trunk's middle. duration_s: that it took."""
+
+    height_drop_m: Amount
+    duration_s: Amount
+
+
+class EventMessage(Published, frozen=True, tag="posekernel.event/1"):
+    """Something that happened, published to <base topic>/<device id>/event at QoS 1: at least once,
+    in the order of sequence. Unknown values are null. Readers must ignore properties they do not
+    know.
+    """
+
+    id: Id
+    sequence: Annotated[
+        Positive,
+        Meta(
+            description="Grows by one from event to event of a device, restarts included, and "
+            "jumps when the device's disk cannot be written; the same again is the same event "
+            "again."
+        ),
+    ]
+    timestamp: Annotated[Time, Meta(description="When it was noticed: UTC, ISO 8601, ms.")]
+    monotonic_ns: ClockNs
+    source: Source
+    kind: Annotated[
+        EventKind,
+        Meta(
+            description="fall: somebody who was up lies on the floor. fall_cleared: somebody, "
+            "alone in view, is up again. Entering and leaving come in pairs, except across a "
+            "restart of the sensor: whoever is in view then enters again without having left, and "
+            "whoever left in between is not reported. While sensing is off nobody is reported to "
+            "leave. What holds now is in the summary."
+        ),
+    ]
+    zone: Annotated[
+        str | None, Meta(description="Name of the zone; null for what is not about one.")
+    ]
+    floor_m: Annotated[
+        FloorPlace | None,
+        Meta(
+            description="x, y of the floor below the mid-hip when last seen, room frame [m]; null "
+            "where the camera's height is not known."
+        ),
+    ]
+    confidence: Annotated[
+        Share | None,
+        Meta(
+            description="Mean over the trunk's joints; for a fall, times the share of the poses "
+            "since that show the person on the floor."
+        ),
+    ]
+    fall: Annotated[
+        FallEvidence | None,
+        Meta(
+            description="Evidence of a fall: drop of the trunk's middle [m], and the time it took "
+            "[s]."
+        ),
+    ]
