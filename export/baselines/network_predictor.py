@@ -84,7 +84,7 @@ class NetworkPredictor:
 def _without_body(sample: Sample, environment: Environment) -> Kernels:
     if sample.clean is None:
         raise SessionError(
-            f"{environment.path}/{sample.name}: has no rir_clean.npy, so what was recent beside "
+            f"{environment.path}/{sample.name}: has no rir_clean.npy, so the sound without "
             "the body is not known; "
             "`posekernel-export simulate --keep-clean` keeps it"
         )

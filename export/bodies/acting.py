@@ -146,7 +146,7 @@ class Actor:
         self.posture = ends
 
     def part(self, name: str) -> None:
-        """Name what follows."""
+        """Name the following part of the take."""
         self._part = name
 
     def fallen(self) -> None:

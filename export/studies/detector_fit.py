@@ -50,8 +50,7 @@ VIEWS = (
 COVERED_SHARE = 0.15  # assumed: nothing in the video occludes the person
 SWAP_SIDE = 0.05  # assumed: nobody in the video is seen exactly from the side
 SWAP_MARGIN = 0.6  # swapped sides must leave less than this of the error
-# a person whose free joints err by more than this in the median was not found: the sensor says so,
-# nothing is lifted
+# With a larger median error of the free joints the person counts as not detected.
 FAILED = 0.1
 LEAST = 40  # errors needed to fit a joint by itself
 
@@ -164,8 +163,7 @@ def _fit(
             [errors[groups[:, j] == NEAR, j] for j in {joint, int(MIRROR[joint])}]
         )
         if joint not in NEVER_SEEN:
-            # The person in the video was seen from four sides only: what is right or left of a
-            # joint is chance.
+            # With four views of one person the horizontal bias would be chance.
             bias[joint, 1] = np.nanmedian(near[:, 1])
     residual = errors - bias
     scale, freedom = np.zeros((len(GROUPS), JOINTS)), np.zeros(len(GROUPS))

@@ -131,7 +131,7 @@ class Receiver:
             [(f"posekernel/{DEVICE}/event", 1), (f"posekernel/{DEVICE}/pose", 0)]
         )
         client.on_message = self._receive
-        client.reconnect_delay_set(0.05, 0.1)  # type: ignore[arg-type]  # paho sleeps for whatever it gets
+        client.reconnect_delay_set(0.05, 0.1)  # type: ignore[arg-type]  # paho sleeps for any float
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho annotates only parts
         properties.SessionExpiryInterval = 3600
         client.connect("127.0.0.1", port, clean_start=False, properties=properties)
@@ -225,7 +225,7 @@ def measure(
             time.sleep(max(0.0, began_s + seconds - time.monotonic()))
             device.kill()
             elapsed_s = time.monotonic() - began_s
-            device.start()  # what waits in the outbox leaves with the next start
+            device.start()  # publishes what is left in the outbox
             accepted = device.accepted()
             _wait(lambda: set(accepted) <= set(receiver.sequences))
         finally:

@@ -11,8 +11,8 @@ from edge.core.arrays import Array
 from edge.core.pose import LiftedPose, ScaleSource
 from edge.core.rig import Camera
 
-# Chosen so that median and mean over poses are those of the `ray` lifter; `posekernel-export falls`
-# prints what comes out.
+# Chosen for the median and mean over poses of the `ray` lifter, which `posekernel-export falls`
+# prints.
 RANGE_SIGMA = 0.025  # relative, common to all joints
 ASSUMED_SIGMA = 0.047  # without a usable echo, camera height known: 7 % of the time
 DEPTH_M, ACROSS_M = 0.052, 0.030  # 1-sigma of a joint, along and across its ray

@@ -161,8 +161,8 @@ class _FusionTraining:
         return self.folder / "best.pt"
 
     def _batch(self, step: int) -> Batch:
-        # Seeded by step and place in the batch: resumed or on several processes, a run draws what
-        # an unbroken one would have.
+        # Seeded by step and place in the batch: neither an interruption nor the number of processes
+        # changes what is drawn.
         c = self.config
         chosen = np.random.default_rng([c.seed, 12, step]).integers(
             len(self.training), size=c.batch

@@ -54,8 +54,7 @@ class Factored(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
         h = h.permute(0, 2, 3, 1).reshape(b, d, s * s, -1).permute(0, 3, 1, 2)
         h = self.along_norm(self.along(h)).permute(0, 2, 3, 1)
         if bias is not None:
-            # After the change of view: before it the converter would turn the whole volume round
-            # for this sum, and back.
+            # After the permutation: before it the converter would transpose the volume twice.
             h = h + bias[:, None, None]
         return torch.relu(h).reshape(b, d, s, s, -1)
 

@@ -149,7 +149,7 @@ def _restore(net: nn.Module, path: Path, inputs: Sequence[Tensor]) -> None:
     apart = max(float(np.abs(a - b.numpy()).max() / np.abs(a).max()) for a, b in pairs)
     if not apart <= TOLERANCE:
         raise ModelError(
-            f"{path}: the network read out of it differs by {apart:.2g} of the largest output: "
+            f"{path}: the network from it differs by {apart:.2g} of the largest output: "
             f"{_remedy(path)}"
         )
 

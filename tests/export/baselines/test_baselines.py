@@ -230,9 +230,13 @@ def test_people_stand_before_their_cameras() -> None:
     assert (s.joints[..., 2] > 0.3).all()
     off = s.joints[..., :2] / s.joints[..., 2:] - s.rays[..., :2]
     assert 0.002 < np.median(np.linalg.norm(off[s.seen], axis=-1)) < 0.03
-    below = (replace(CAMERA, height_m=float(s.camera_height_m[k]), tilt_deg=float(s.tilt_deg[k]), roll_deg=float(s.roll_deg[k]))
-             .to_room(s.joints[k])[:, 2].min() for k in range(40))  # fmt: skip
-    np.testing.assert_allclose(list(below), 0.05, atol=0.12)
+    below = []
+    for height, tilt, roll, joints in zip(
+        s.camera_height_m, s.tilt_deg, s.roll_deg, s.joints, strict=True
+    ):
+        camera = replace(CAMERA, height_m=float(height), tilt_deg=float(tilt), roll_deg=float(roll))
+        below.append(camera.to_room(joints)[:, 2].min())
+    np.testing.assert_allclose(below, 0.05, atol=0.12)
 
 
 def test_the_detectors_errors_carry_over_to_other_scenes() -> None:

@@ -1,4 +1,4 @@
-"""A dataset on a real Dask cluster whose worker is killed midway: nothing is lost, nothing doubled."""
+"""A dataset on a real Dask cluster whose worker is killed: nothing is lost, nothing doubled."""
 
 import json
 import os
