@@ -2,6 +2,6 @@
 
 quantize      writes float and int8 .tflite files and their card
 tflite_files  the converters
-checks        the files against PyTorch, each other and the truth; calibration of the 1-sigma
+file_checks   the files against PyTorch, each other and the truth; calibration of the 1-sigma
 shipped       weights of a shipped model, to train on from
 """

@@ -17,7 +17,7 @@ from edge.lifting.model_card import FORMAT, INT8, VERSION
 from edge.lifting.person_view import FEATURES
 from export.train.augmentation import Augmentation
 from export.train.checkpoints import load_networks
-from export.train.conversion.checks import (
+from export.train.conversion.file_checks import (
     calibrated,
     check_float,
     check_int8,

@@ -27,7 +27,7 @@ def a_room(wall: float = 0.0, index: int = 0) -> Room:
     return Room(np.array([5.0, 6.0, 2.7]), reflections, np.eye(3), np.array([2.5, 1.0, 1.2]))
 
 
-def test_a_cardioid_is_deaf_behind_and_one_on_its_axis():
+def test_a_cardioid_has_gain_zero_behind_and_one_on_its_axis():
     axis = np.array([0.0, 0.0, 1.0])
     assert pattern_gain(
         axis, np.array([[0.0, 0.0, 3.0], [0.0, 0.0, -2.0], [1.0, 0.0, 0.0]])
@@ -46,7 +46,7 @@ def test_drawn_patterns_look_forward_and_are_weak():
 
 
 @pytest.mark.parametrize("wall", range(6))
-def test_a_mirrored_path_leaves_and_comes_as_geometry_says(wall):
+def test_a_mirrored_path_has_the_directions_of_the_geometry(wall):
     """One wall only: the direct path and one reflection, each weighed by where it leaves the
     speaker and meets the microphone.
     """

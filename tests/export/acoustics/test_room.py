@@ -1,4 +1,4 @@
-"""Rooms: reflections are where geometry puts them, and the body changes them as a body would."""
+"""Rooms: reflections agree with geometry, and bodies change them as measured."""
 
 import numpy as np
 import pytest
@@ -71,7 +71,7 @@ def test_a_reflecting_floor_gives_one_image_below_it():
     assert np.abs(got - expected).max() < 0.02 * np.abs(expected).max()
 
 
-def test_reverberation_decays_as_eyring_says():
+def test_reverberation_decays_as_eyring_predicts():
     room = plain_room(0.9)
     assert 0.2 < room.reverberation_s < 0.8
     grid = PeriodGrid(16000, 16000, (2000.0, 7500.0))
@@ -88,7 +88,7 @@ def test_furniture_echoes_from_its_front():
     assert np.argmax(e) / 16000 * C / 2 == pytest.approx(3.0, abs=0.04)
 
 
-def test_a_small_body_answers_where_geometry_says():
+def test_a_small_body_echoes_at_the_geometric_time():
     ball = capsule_surface(
         np.array([[0.4, 0.1, 2.5, 0.4, 0.1, 2.501, 0.06]]), 0.006, 0.0, np.random.default_rng(0)
     )

@@ -1,4 +1,4 @@
-"""Surfaces: areas, normals and what a source sees of them."""
+"""Surfaces: areas, normals and visibility."""
 
 import numpy as np
 import pytest

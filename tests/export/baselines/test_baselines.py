@@ -1,6 +1,4 @@
-"""The baselines against people whose height and place are known, and their parts against what they
-must not depend on.
-"""
+"""The baselines against people of known height and place, and their parts against their inputs."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -52,7 +50,7 @@ def impulses(rig: Rig, point: Array, samples: int = 640) -> npt.NDArray[np.float
 
 
 def case(height_m: float) -> tuple[Sample, Environment]:
-    """Somebody from the bank's test split who stands 3 m away, looking at the camera."""
+    """A person of the bank's test split who stands 3 m away and faces the camera."""
     rig, body = compact_rig(), sample_body(np.random.default_rng(1), "test", height_m)
     joints = CAMERA.from_room(pose_body(body, upright(body)).joints + np.array([0.2, 3.0, 0.0]))
     rir = impulses(rig, joints[MID_HIP] * (1 - 0.16 / np.linalg.norm(joints[MID_HIP])))
@@ -77,7 +75,7 @@ def test_assumed_height_puts_short_people_too_far_and_an_oracle_does_not() -> No
         assert abs(distance_error(told, height)) < 0.25
 
 
-def test_the_oracle_takes_the_height_from_the_joints_where_nobody_tells() -> None:
+def test_the_oracle_takes_an_unknown_height_from_the_joints() -> None:
     sample, environment = case(1.9)
     pose = make_predictor("true-height")(replace(sample, info={}), environment)
     assert pose is not None
@@ -86,7 +84,7 @@ def test_the_oracle_takes_the_height_from_the_joints_where_nobody_tells() -> Non
     )
 
 
-def test_floor_contact_does_not_care_how_tall_somebody_is() -> None:
+def test_floor_contact_does_not_depend_on_body_height() -> None:
     floor = make_predictor("floor-contact")
     assert max(abs(distance_error(floor, height)) for height in (1.5, 1.7, 1.9)) < 0.3
     sample, environment = case(1.7)
@@ -98,7 +96,7 @@ def test_floor_contact_does_not_care_how_tall_somebody_is() -> None:
 @pytest.mark.parametrize(
     "name", ["assumed-height", "depth-regression", "floor-contact", "true-height", "vision-only"]
 )
-def test_looking_baselines_keep_to_the_image_and_hear_nothing(name: str) -> None:
+def test_image_baselines_do_not_depend_on_sound(name: str) -> None:
     sample, environment = case(1.7)
     predictor = make_predictor(name)
     pose = predictor(sample, environment)
@@ -160,7 +158,7 @@ def test_multilateration_finds_a_small_thing_between_spread_pairs(
     assert np.linalg.norm(front - point) < 0.2
 
 
-def test_one_pair_that_hears_a_wall_does_not_drag_the_others() -> None:
+def test_one_pair_with_a_wall_path_does_not_move_the_result() -> None:
     point = np.array([0.3, 0.1, 2.5])
     arrival = SPREAD_RIG.arrival_s(point[None])[:, 0]
     arrival[2] += 2 * 1.5 / 343.4

@@ -1,4 +1,4 @@
-"""A trained lifter with something taken away, as the tables of results have it."""
+"""A trained lifter with an input changed, as in the tables of results."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -44,20 +44,20 @@ def lifted(variant: str, s: Sample) -> LiftedPose:
     return pose
 
 
-def test_whole_it_hears_the_person() -> None:
+def test_without_a_variant_the_scale_comes_from_sound() -> None:
     # One true recording in twenty is not sure enough, by the threshold's own choice.
     poses = [lifted("", sample(2.6, seed)) for seed in range(6)]
     assert sum(pose.scale_source == "sound" for pose in poses) >= 5
     assert all(0.5 < pose.sound_confidence <= 1.0 for pose in poses)
 
 
-def test_silent_has_no_sound_and_says_so() -> None:
+def test_silent_has_no_sound_and_reports_it() -> None:
     pose = lifted("silent", sample(2.6))
     assert pose.scale_source == "height"
     assert np.isnan(pose.sound_confidence)
 
 
-def test_a_picture_of_somebody_is_not_heard() -> None:
+def test_a_picture_of_a_person_gets_no_scale_from_sound() -> None:
     """Only the hiss is left: the pose is what the image alone believes, wherever the person that
     was taken out had been.
     """
@@ -69,7 +69,7 @@ def test_a_picture_of_somebody_is_not_heard() -> None:
     )
 
 
-def test_nobody_needs_responses_without_noise() -> None:
+def test_the_variant_nobody_needs_responses_without_noise() -> None:
     with pytest.raises(SessionError, match=r"environment1/0: has no rir_clean\.npy"):
         lifted("nobody", sample(2.6, clean=False))
 

@@ -1,5 +1,5 @@
-"""Training of the baselines in its smallest form; what it writes must run without PyTorch and give
-the same numbers.
+"""Training of the baselines in its smallest form; its output must run without PyTorch, to the same
+result.
 """
 
 from pathlib import Path
@@ -56,7 +56,7 @@ def test_training_writes_weights_that_every_baseline_runs_with(tmp_path: Path) -
 
 
 @pytest.mark.train
-def test_too_little_to_train_on_is_said_before_the_work_begins(tmp_path: Path) -> None:
+def test_too_little_to_train_on_is_reported_before_the_work_begins(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="PyTorch is not installed")
     with pytest.raises(SessionError, match="4 usable samples, at least 50"):
         train_baselines(

@@ -133,7 +133,7 @@ def test_skinning_matches_the_plain_sum():
         skin(v[:10], bone, weight, turn, shift)
 
 
-def test_splits_share_nobody_and_all_have_short_and_tall():
+def test_splits_share_no_body_and_all_have_short_and_tall():
     parts = {s: set(body_split(s).tolist()) for s in ("train", "val", "test")}
     assert sum(len(p) for p in parts.values()) == len(set().union(*parts.values())) == 300
     for members in parts.values():

@@ -251,7 +251,7 @@ def test_loosened_limbs_keep_their_length_and_hardly_move():
     assert np.max(turned) < 25.0
 
 
-def test_only_training_gets_poses_that_nobody_took(monkeypatch):
+def test_only_training_gets_mixed_poses(monkeypatch):
     body = sample_body(np.random.default_rng(6))
     recorded = [
         clip_pose(load_clips()[name], k)

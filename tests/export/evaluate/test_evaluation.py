@@ -1,6 +1,4 @@
-"""The evaluation on tiny datasets: what it counts, what it says of damage, what it writes, what it
-refuses.
-"""
+"""The evaluation on tiny datasets: its counts, its handling of damaged samples, and its output."""
 
 import json
 import re

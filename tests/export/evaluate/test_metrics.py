@@ -115,7 +115,7 @@ def test_statistics_by_hand() -> None:
     assert nothing.samples == 0
 
 
-def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
+def test_the_interval_covers_the_truth_at_its_nominal_rate() -> None:
     rng = np.random.default_rng(1)
     covered = []
     for _ in range(200):

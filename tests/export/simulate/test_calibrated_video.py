@@ -1,4 +1,4 @@
-"""The calibration loader against what is known of the scene."""
+"""The calibration loader against known facts of the scene."""
 
 import numpy as np
 import pytest

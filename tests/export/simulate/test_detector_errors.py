@@ -1,5 +1,5 @@
-"""The 2D detector's error model: its statistics are those it was fitted with, and the fit finds
-what was put in.
+"""The 2D detector's error model: drawn errors have the fitted statistics, and the fit recovers a
+model.
 """
 
 from dataclasses import replace

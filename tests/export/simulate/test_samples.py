@@ -1,6 +1,4 @@
-"""Simulated datasets: physics of the samples, the same files for the same seed, and runs that go on
-where they were.
-"""
+"""Simulated datasets: physics of the samples, equal files for equal seeds, and resumed runs."""
 
 import json
 import os
@@ -98,7 +96,7 @@ def test_the_same_plan_gives_the_same_files(environment, tmp_path):
     assert files(tmp_path / "again") == files(environment)
 
 
-def test_the_echo_comes_when_geometry_says(samples):
+def test_the_echo_arrives_at_the_geometric_time(samples):
     loaded, found = samples
     rate, c = loaded.sample_rate_hz, loaded.rig.speed_of_sound_m_s
     for s in found:
@@ -110,7 +108,7 @@ def test_the_echo_comes_when_geometry_says(samples):
         assert envelope[echo].max() > 2.5 * np.sqrt(np.mean(envelope[before] ** 2))
 
 
-def test_noise_is_as_strong_as_said(samples):
+def test_noise_has_the_stated_level(samples):
     loaded, found = samples
     rate, c = loaded.sample_rate_hz, loaded.rig.speed_of_sound_m_s
     for s in found:

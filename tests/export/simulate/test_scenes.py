@@ -1,6 +1,4 @@
-"""Scenes and rigs: the same for the same seed, nothing shared between splits, people where a camera
-can see them.
-"""
+"""Scenes and rigs: the same for the same seed, nothing shared between splits, people in view."""
 
 import numpy as np
 import pytest

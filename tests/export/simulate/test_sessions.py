@@ -1,4 +1,4 @@
-"""Simulated recordings: edge's own front end finds in them what was put in."""
+"""Simulated sessions: edge's own front end measures what was simulated."""
 
 import json
 
@@ -79,7 +79,7 @@ def test_the_front_end_gives_back_the_response_that_was_put_in(use_reference):
     )  # 16 bits at -20 dBFS: -50 dB or better
 
 
-def test_two_speakers_are_told_apart_by_their_lag():
+def test_two_speakers_are_separated_by_their_lag():
     mics = np.array([[0.0, 0.0, 0.0], [0.5, 0.0, 0.0]])
     rig = Rig(
         mics + np.array([0.0, 0.1, 0.0]), mics, np.array([[0, 0], [1, 1], [0, 1]]), CAMERA, 343.4

@@ -1,5 +1,5 @@
-"""Acted falls and harmless motions: the acting is what it says, its errors are the lifter's, and a
-few takes in full.
+"""Acted falls and harmless motions: takes are as described, errors are the lifter's, falls are
+reported.
 """
 
 from pathlib import Path
@@ -102,7 +102,7 @@ def test_errors_are_as_large_as_the_lifters_and_last() -> None:
     assert np.corrcoef(np.clip(shifted, -0.1, 0.1), np.clip(following, -0.1, 0.1))[0, 1] > 0.3
 
 
-def test_nobody_is_found_out_of_view() -> None:
+def test_people_out_of_view_are_not_detected() -> None:
     rng = np.random.default_rng(3)
     camera = Camera(640, 480, 380.0, 380.0, 320.0, 240.0, height_m=1.4, tilt_deg=10.0)
     actor = Actor("test", sample_body(rng, height_m=1.7), rng, np.array([4.0, 3.0]))
@@ -134,7 +134,7 @@ def test_tables_count_right_late_missed_and_false() -> None:
     assert set(EXPECTED) < set(NEGATIVES)
 
 
-def test_the_command_says_how_to_make_its_report_again(
+def test_the_report_contains_its_command(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     asked = []

@@ -124,7 +124,7 @@ def test_tensors_decode_as_on_the_device(dataset: Path, form: str) -> None:
         np.testing.assert_allclose(joints[i] @ views.turn[i].T, device.joints, atol=1e-3)
 
 
-def test_the_volume_network_knows_no_order_of_pairs() -> None:
+def test_the_volume_network_does_not_depend_on_the_order_of_pairs() -> None:
     torch.manual_seed(0)
     net = VolumeNet(TINY.volume).eval()
     s = TINY.volume.spec
@@ -250,7 +250,7 @@ def test_finetuning_starts_from_the_checkpoint(
         torch.testing.assert_close(a, b)
 
 
-def test_finetuning_sees_with_the_network_that_it_is_given(
+def test_finetuning_uses_the_given_vision_network(
     dataset: Path, trained: Path, tmp_path: Path
 ) -> None:
     other = VisionNet(TINY.vision)
@@ -271,7 +271,7 @@ def test_finetuning_sees_with_the_network_that_it_is_given(
         train(settings, dataset, tmp_path / "run", finetune=trained, say=lambda line: None)
 
 
-def test_what_cannot_see_is_named_and_leaves_the_run_alone(
+def test_a_wrong_vision_network_is_named_and_leaves_the_run_alone(
     dataset: Path, trained: Path, tmp_path: Path
 ) -> None:
     torch.save(VisionNet(VisionConfig(width=8, blocks=1)).state_dict(), tmp_path / "narrow.pt")
@@ -353,7 +353,7 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
 
 
 def test_sigma_factors_bring_two_errors_in_three_within_one_sigma() -> None:
-    from export.train.conversion.checks import WITHIN_SIGMA, with_sigma_factors
+    from export.train.conversion.file_checks import WITHIN_SIGMA, with_sigma_factors
 
     rng = np.random.default_rng(0)
     seen = rng.random((400, 15)) < 0.8
