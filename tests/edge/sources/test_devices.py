@@ -17,10 +17,12 @@ from edge.core.contracts import AudioPeriod, AudioSource
 from edge.core.errors import DeviceError, EndOfStreamError, PosekernelError
 from edge.core.rig import Camera, Rig
 from edge.sound.excitation import make_excitation
+from edge.sources.alsa import stream
 from edge.sources.alsa.stream import AlsaAudio, list_devices
 from edge.sources.session.replay import open_replay
 from edge.sources.session.writer import SessionWriter
 from tests.support.alsa_device import AlsaTestDevice
+from tests.support.waiting import LIMIT_S, until
 
 RATE, LEVEL, BAND = 16000, -12.0, (2000.0, 7500.0)
 X = ExcitationConfig(sample_rate_hz=RATE, band_hz=BAND, period_s=0.05, level_dbfs=LEVEL)
@@ -69,8 +71,8 @@ class Opened:
     def read(self, count: int) -> list[AudioPeriod]:
         periods = []
         for _ in range(count):
-            period = self.source.read(5.0)
-            assert period is not None, f"no period within 5 s: {self.source.counters}"
+            period = self.source.read(LIMIT_S)
+            assert period is not None, f"no period: {self.source.counters}"
             periods.append(period)
         return periods
 
@@ -79,6 +81,12 @@ class Opened:
             if not (period := self.read(1)[0]).fault:
                 return period
         raise AssertionError(f"no good period among {limit}: {self.source.counters}")
+
+    def wait_written(self) -> None:
+        """Wait for a write to the loudspeaker that was prepared after this call."""
+        for _ in range(2):  # the first may have been prepared before
+            before = len(self.card.played())
+            assert until(lambda n=before: len(self.card.played()) > n)
 
     def position(self, period: AudioPeriod) -> int:
         """First frame of the period in what was put in; the samples must be there bit by bit."""
@@ -204,7 +212,7 @@ def test_times_grow_with_the_rate_and_are_the_monotonic_clock(source):
     for _ in range(12):
         times.append(opened.read(1)[0].t_ns)
         late_s = (time.monotonic_ns() - times[-1]) / 1e9 - X.period_s
-        assert -0.002 < late_s < 0.5
+        assert -0.002 < late_s < LIMIT_S
     assert np.diff(times) / 1e9 == pytest.approx(np.full(11, X.period_s), abs=0.002)
     assert (times[-1] - times[0]) / 1e9 == pytest.approx(11 * X.period_s, abs=0.002)
 
@@ -227,7 +235,13 @@ def test_an_xrun_costs_at_most_two_periods_and_is_counted(sources):
     assert lost_s < 2 * X.period_s
 
 
-def test_a_playback_xrun_costs_at_most_two_good_periods(source):
+def holds_silence(period: AudioPeriod) -> bool:
+    """Whether nothing was played for 1 ms."""
+    sounds = np.flatnonzero(np.concatenate([[1.0], period.reference, [1.0]]))
+    return bool(np.diff(sounds).max() > RATE // 1000)
+
+
+def test_a_playback_xrun_costs_at_most_one_good_period(source):
     source.need_card("nothing is played")
     opened = source.open(playback_xrun_at=round(12.4 * N), loopback=REFERENCE)
     opened.read_until_good()
@@ -235,7 +249,8 @@ def test_a_playback_xrun_costs_at_most_two_good_periods(source):
     assert opened.source.counters.xruns == 1
     faults = [p.fault for p in periods if p.fault]
     assert "playback xrun" in faults
-    assert len(faults) <= 2
+    # Beside those that hold the silence itself, which is longer on a machine that has much to do.
+    assert len(faults) <= 1 + sum(holds_silence(p) for p in periods)
     for p in periods:
         if not p.fault:
             assert np.corrcoef(p.reference, EXCITATION.samples)[0, 1] > 0.99
@@ -261,7 +276,7 @@ def test_a_lost_device_is_opened_again(sources):
     opened = sources.open()
     opened.read_until_good()
     opened.card.unplug()
-    time.sleep(0.3)
+    assert until(lambda: opened.source.counters.last_error)
     while opened.source.read(0.1) is not None:
         pass
     assert "No such device" in opened.source.counters.last_error
@@ -291,16 +306,12 @@ def test_a_stream_that_ends_without_an_error_is_opened_again(source):
     opened = source.open()
     opened.read_until_good()
     with opened.card.faulty("stuck"):
-        deadline = time.monotonic() + 30.0
-        while not opened.source.counters.reopened and time.monotonic() < deadline:
-            opened.source.read(0.1)
+        assert until(lambda: [opened.source.read(0.1)] and opened.source.counters.reopened)
         assert "gave no sound for 2 s, and no error" in opened.source.counters.last_error
     assert not opened.read_until_good(30).fault
     with opened.card.faulty("stuck"):
-        time.sleep(0.5)
-        start = time.monotonic()
         opened.source.close()
-        assert time.monotonic() - start < 1.0
+        assert until(lambda: not opened.source._thread.is_alive())
 
 
 @pytest.mark.parametrize(
@@ -338,26 +349,24 @@ def test_an_absent_device_is_one_clear_sentence(source, tmp_path):
         AlsaAudio(replace(source.audio, capture="nowhere"), EXCITATION, RIG)
 
 
-def test_close_is_quick_and_repeatable(source):
+def test_close_is_repeatable(source):
     opened = source.open()
     opened.read(2)
-    start = time.monotonic()
     opened.source.close()
     opened.source.close()
-    assert time.monotonic() - start < 1.0
     with pytest.raises((DeviceError, EndOfStreamError)):
         opened.source.read(0.1)
 
 
-def test_close_while_the_device_is_lost(source):
+def test_close_while_the_device_is_lost_does_not_wait_for_the_next_try(source, monkeypatch):
     source.need_card("a file cannot be unplugged")
+    monkeypatch.setattr(stream, "_BACKOFF_S", (2.0 * LIMIT_S, 2.0 * LIMIT_S))
     opened = source.open()
     opened.read(1)
     opened.card.unplug()
-    time.sleep(1.0)
-    start = time.monotonic()
+    assert until(lambda: opened.source.counters.last_error)
     opened.source.close()
-    assert time.monotonic() - start < 0.5
+    assert until(lambda: not opened.source._thread.is_alive())
 
 
 def test_without_the_excitation_periods_come_in_time_with_a_fault(sources):
@@ -374,7 +383,7 @@ def test_mute_silences_and_unmute_brings_the_sound_back(source):
     opened = source.open(loopback=REFERENCE)
     opened.read_until_good()
     opened.source.set_muted(True)
-    time.sleep(0.05)
+    opened.wait_written()
     before = len(opened.card.played())
     muted = opened.read(12)
     assert {p.fault for p in muted[-6:]} == {"no reference"}
@@ -390,6 +399,7 @@ def test_a_lower_level_is_played_and_leaves_the_responses_as_they_were(sources):
     opened = sources.open(**({"loopback": REFERENCE} if sources.reference else {}))
     before = opened.read_until_good()
     opened.source.set_gain(0.1)
+    opened.wait_written()
     opened.read(3)
     at = len(opened.card.played())
     after = opened.read_until_good()
@@ -413,7 +423,7 @@ def test_it_opens_muted(source):
     audio = AlsaAudio(config, EXCITATION, RIG, muted=True)
     source.opened.append(audio)
     for _ in range(6):
-        assert audio.read(5.0) is not None
+        assert audio.read(LIMIT_S) is not None
     assert len(card.played()) > N
     assert not card.played().any()
 
@@ -443,7 +453,8 @@ def test_a_finite_source_ends(source):
     if source.kind == "alsa":
         pytest.skip("alsa: a sound card never ends")
     opened = source.open(loop=False)
-    assert opened.source.read(0.0) is None, "in real time nothing comes before its time"
+    early = opened.source.read(0.0)
+    assert early is None or early.t_ns <= time.monotonic_ns(), "nothing comes before its time"
     fast = open_replay(source.folder / "session", realtime=False).audio
     for k in range(PERIODS):
         assert fast.read(0.0).index == k
@@ -454,7 +465,7 @@ def test_a_finite_source_ends(source):
 def test_a_slow_reader_loses_the_oldest_and_is_told(source):
     opened = source.open()
     opened.read_until_good()
-    time.sleep(2.6)
+    time.sleep(4.0)  # twice what is kept
     period = opened.read(1)[0]
     assert opened.source.counters.dropped >= 5
     assert period.index >= opened.source.counters.dropped
