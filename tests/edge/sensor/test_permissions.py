@@ -32,7 +32,7 @@ from tests.support.alsa_device import AlsaTestDevice
 from tests.support.broker.mosquitto import Mosquitto, needs_mosquitto
 from tests.support.broker.subscriber import Subscriber
 from tests.support.config_files import GOOD, write_config
-from tests.support.waiting import until
+from tests.support.waiting import LIMIT_S, until
 
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
 
@@ -77,7 +77,7 @@ class Sensor:
                     subscriber.messages.get_nowait()
 
     def next(self, topic: str) -> dict[str, Any]:
-        return self.seen[topic].next(f"posekernel/hall/{topic}", 60.0)[0]
+        return self.seen[topic].next(f"posekernel/hall/{topic}")[0]
 
     def pose(self) -> dict[str, Any]:
         return self.next("pose")
@@ -159,8 +159,8 @@ def test_commands_silence_and_blind_a_running_sensor(sensor: tuple[Sensor, AlsaT
     answer = run.command("sensing", {"on": False, "id": "a7"})
     assert (answer["ok"], answer["request"], answer["command"]) == (True, "a7", "sensing")
     heard_until = len(card.played()) + 320  # one ALSA period may be on its way
-    assert until(lambda: not run.holds("frames.mp4"), 10.0)
-    assert until(lambda: not run.holds("played.raw"), 10.0)
+    assert until(lambda: not run.holds("frames.mp4"))
+    assert until(lambda: not run.holds("played.raw"))
     assert not card.played()[heard_until:].any()
     run.control(sensing=False, speaker="off", silent_because="sensing off")
     assert run.summary(occupancy=None)["people"] is None, "nobody looks: that is not an empty room"
@@ -189,7 +189,7 @@ def test_commands_silence_and_blind_a_running_sensor(sensor: tuple[Sensor, AlsaT
     run.control(mute=True, speaker="off", silent_because="mute")
     assert run.pose_from("height")
     muted_from = len(card.played())
-    assert until(lambda: len(card.played()) > muted_from + 8000, 20.0)
+    assert until(lambda: len(card.played()) > muted_from + 8000)
     assert not card.played()[muted_from:].any()
     assert run.command("mute", {"on": False})["ok"]
     assert until(lambda: loud(card.played()[muted_from:]) > 0)
@@ -200,7 +200,7 @@ def test_commands_silence_and_blind_a_running_sensor(sensor: tuple[Sensor, AlsaT
     assert run.command("quiet_hours", hours)["ok"]
     run.control(quiet_hours=hours, speaker="off", silent_because="quiet hours")
     quiet_from = len(card.played()) + 800
-    assert until(lambda: len(card.played()) > quiet_from + 8000, 20.0)
+    assert until(lambda: len(card.played()) > quiet_from + 8000)
     assert not card.played()[quiet_from:].any()
     assert run.command("quiet_hours", None)["ok"]
     run.control(quiet_hours=None, speaker="on")
@@ -210,7 +210,7 @@ def test_commands_silence_and_blind_a_running_sensor(sensor: tuple[Sensor, AlsaT
     assert run.command("level", {"level_dbfs": -40})["ok"]
     run.control(level_dbfs=-40.0)
     lower_from = len(card.played()) + 3200
-    assert until(lambda: len(card.played()) > lower_from + 8000, 20.0)
+    assert until(lambda: len(card.played()) > lower_from + 8000)
     assert loud(card.played()[lower_from:]) == pytest.approx(32767 * 10 ** (-40 / 20), rel=0.02)
 
     # What is not carried out.
@@ -237,7 +237,7 @@ def test_commands_silence_and_blind_a_running_sensor(sensor: tuple[Sensor, AlsaT
     run.pose()
     assert run.process.poll() is None
     run.process.send_signal(signal.SIGTERM)
-    assert run.process.wait(20.0) == 0
+    assert run.process.wait(LIMIT_S) == 0
 
 
 # ---- the decisions
@@ -427,16 +427,16 @@ def test_nobody_is_recorded_unknowingly(
         seconds = ["--seconds", "1" if ending == "in time" else "60"]
         process = subprocess.Popen([sys.executable, "-m", "edge", *command, *seconds], cwd=ROOT)
         try:
-            began = valid("status", status.next("posekernel/hall/status", 30.0)[0])
+            began = valid("status", status.next("posekernel/hall/status")[0])
             assert (began["state"], began["recording"]) == ("online", True)
             if ending == "killed":
                 process.kill()
             elif ending == "sensing off":
-                assert until(lambda: (tmp_path / "out").exists(), 20.0)
+                assert until(lambda: (tmp_path / "out").exists())
                 status.client.publish("posekernel/hall/cmd/sensing", b'{"on": false}', qos=1)
-            ended = valid("status", status.next("posekernel/hall/status", 30.0)[0])
+            ended = valid("status", status.next("posekernel/hall/status")[0])
             assert (ended["state"], ended["recording"]) == ("offline", False)
-            assert process.wait(20.0) == (-signal.SIGKILL if ending == "killed" else 0)
+            assert process.wait(LIMIT_S) == (-signal.SIGKILL if ending == "killed" else 0)
         finally:
             process.kill()
             process.wait()

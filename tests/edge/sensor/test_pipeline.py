@@ -36,6 +36,7 @@ from edge.sensor.warm_up import warm_up
 from edge.sound.room.background import FIRST_PERIODS, Background
 from edge.sources.session.reader import DEMO_SESSION
 from edge.sources.session.truth import truth_error_m
+from tests.support.waiting import LIMIT_S
 
 PERIOD_NS = 100_000_000
 
@@ -233,8 +234,13 @@ def test_both_threads_tell_that_they_are_alive() -> None:
     pipeline, plan = make(realtime=True)
     beats: set[str] = set()
     stop = threading.Event()
-    threading.Timer(1.0, stop.set).start()
-    list(live_poses(pipeline, plan.open(), stop, beats.add))
+
+    def beat(stage: str) -> None:
+        beats.add(stage)
+        if len(beats) == 2:
+            stop.set()
+
+    list(live_poses(pipeline, plan.open(), stop, beat))
     assert beats == {"sound", "image"}
 
 
@@ -251,5 +257,5 @@ def test_a_signal_ends_the_demo_soon(how: signal.Signals) -> None:
     line = process.stdout.readline()
     assert json.loads(line)["source"] == "simulated"
     process.send_signal(how)
-    process.communicate(timeout=10)  # 2 s, on a machine five times slower
+    process.communicate(timeout=LIMIT_S)  # by itself it never ends
     assert process.returncode == 0
