@@ -22,8 +22,8 @@ def _own_state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 
 @pytest.fixture
 def alsa_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AlsaTestDevice]:
-    """Make a sound card of files (arguments: see make_alsa_device, without the folder) that this
-    process and its children see.
+    """Make a patient sound card of files (arguments: see make_alsa_device, without the folder) that
+    this process and its children see.
     """
     pytest.importorskip("alsaaudio", reason="pyalsaaudio is not installed")
     cards = 0
@@ -32,7 +32,7 @@ def alsa_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
         nonlocal cards
         cards += 1
         try:
-            card = make_alsa_device(tmp_path / f"card{cards}", *args, **kwargs)  # type: ignore[arg-type]
+            card = make_alsa_device(tmp_path / f"card{cards}", *args, patient=True, **kwargs)  # type: ignore[arg-type]
         except NoToolchainError as e:
             pytest.skip(str(e))
         for name, value in card.env.items():

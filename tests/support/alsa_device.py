@@ -89,18 +89,22 @@ def make_alsa_device(
     xrun_at: int = 0,
     playback_xrun_at: int = 0,
     lost_at: int = 0,
+    patient: bool = False,
 ) -> AlsaTestDevice:
     """A card in `folder` (made when absent) that hears `recording` (L, C) int16, over and over when
     `loop`.
 
     one_clock: the recording runs on while the device is closed. loopback: capture channel that
     hears what is played. xrun_at, playback_xrun_at: frame of one xrun. lost_at: frame at which the
-    capture device disappears, once; it can be opened again at once. 0 = never. Raises
-    NoToolchainError.
+    capture device disappears, once; it can be opened again at once. 0 = never. patient: no xrun comes but those asked for,
+    however late the process is. Raises NoToolchainError.
     """
     (folder / "faults").mkdir(parents=True, exist_ok=True)
     np.ascontiguousarray(recording, np.int16).tofile(folder / "heard.raw")
-    common = f'    type posetest\n    rate {rate}\n    unplugged "{folder}/unplugged"\n'
+    common = (
+        f'    type posetest\n    rate {rate}\n    unplugged "{folder}/unplugged"\n'
+        f"    patient {'true' if patient else 'false'}\n"
+    )
     capture = f'    channels {recording.shape[1]}\n    infile "{folder}/heard.raw"\n    loop {"true" if loop else "false"}\n'
     capture += f"    one_clock {'true' if one_clock else 'false'}\n"
     if loopback is not None:

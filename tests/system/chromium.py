@@ -12,6 +12,8 @@ from typing import Any, Self
 
 from websockets.sync.client import connect
 
+from tests.support.waiting import LIMIT_S
+
 BINARY = (
     shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 )
@@ -27,7 +29,7 @@ _FLAGS = (
     "--no-first-run",
     "--remote-debugging-port=0",
 )
-_ANSWER_S = 20.0
+_ANSWER_S = LIMIT_S
 
 
 class Chromium:
@@ -42,7 +44,7 @@ class Chromium:
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         ready = folder / "DevToolsActivePort"
-        deadline = time.monotonic() + 60.0
+        deadline = time.monotonic() + LIMIT_S
         while not (ready.exists() and ready.read_text().count("\n") == 1):
             assert self._process.poll() is None, "Chromium ended at once"
             assert time.monotonic() < deadline, "Chromium does not start"
@@ -145,7 +147,7 @@ class Page:
         assert "exceptionDetails" not in result, result["exceptionDetails"]
         return result["result"].get("value")
 
-    def wait(self, condition: str, timeout_s: float = 10.0) -> float:
+    def wait(self, condition: str, timeout_s: float = LIMIT_S) -> float:
         """Wait until a JavaScript condition holds; returns the seconds that it took."""
         began = time.monotonic()
         while not self.js(f"Boolean({condition})"):

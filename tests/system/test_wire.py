@@ -30,7 +30,7 @@ from edge.sources.session.reader import DEMO_SESSION, load_session
 from tests.support import ROOT
 from tests.support.broker.mosquitto import Mosquitto, free_port, needs_mosquitto
 from tests.support.broker.subscriber import Subscriber
-from tests.support.waiting import until
+from tests.support.waiting import LIMIT_S, until
 
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
 
@@ -248,7 +248,7 @@ state_dir = "{tmp_path}/state"
             stdout=subprocess.DEVNULL,
         )
         try:
-            seen.next("posekernel/hall/pose", 60.0)
+            seen.next("posekernel/hall/pose")
             began = time.monotonic()
             pages = fetch_everything(web_port)
             for name, payload in (
@@ -260,13 +260,13 @@ state_dir = "{tmp_path}/state"
                 seen.client.publish(f"posekernel/hall/cmd/{name}", payload, qos=1)
             ends: set[str] = set()
             for _ in range(40):
-                seen.next("posekernel/hall/pose", 30.0)
+                seen.next("posekernel/hall/pose")
                 ends |= remote_ends(process.pid)
-            heard.next("posekernel/hall/envelope", 60.0)  # once the empty room is learned
+            heard.next("posekernel/hall/envelope")  # once the empty room is learned
             elapsed = time.monotonic() - began
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(20.0)
+            process.wait(LIMIT_S)
         assert until(lambda: len(tap.sent) == 1)
     sent = bytes(tap.sent[0])
 
@@ -324,7 +324,7 @@ def fetch_everything(port: int) -> dict[str, tuple[int, bytes]]:
     ]
     found = {}
     for path in paths:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10.0)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT_S)
         connection.request("GET", path)
         answer = connection.getresponse()
         found[path] = answer.status, answer.read()

@@ -11,6 +11,8 @@
  *   one_clock BOOL        infile runs on while the device is closed, from the process's first start
  *   outfile PATH          what was played, appended
  *   loopback N            capture channel N hears playback channel 0 of this process instead of infile
+ *   patient BOOL          the cards' time stands still while this process is late, so that no xrun comes but those
+ *                         asked for, which last XRUN_NS at most: a busy machine makes no difference
  *   xrun_at FRAME         one xrun, when FRAME is reached (once per handle; 0 = never)
  *   lost_at FRAME         the device disappears at FRAME (0 = never)
  *   lost_marker PATH      made when lost_at strikes; while the file exists lost_at strikes no more
@@ -38,15 +40,16 @@
 #define NS_PER_S 1000000000LL
 #define LOOPBACK_FRAMES (1 << 19)
 #define GAP_FRAMES 437
+#define XRUN_NS 10000000LL
 
 typedef struct {
 	snd_pcm_ioplug_t io;
 	char *outfile, *lost_marker, *unplugged, *faults;
 	long channels, rate, xrun_at, lost_at, loopback;
-	int out_fd, loop, one_clock;
+	int out_fd, loop, one_clock, patient;
 	int16_t *recording;
 	int64_t recording_frames;
-	int running, started_ever, xrun_done, lost;
+	int running, started_ever, xrun_done, frozen, lost;
 	int64_t epoch_ns;   /* the handle's first start */
 	int64_t start_ns;   /* this start */
 	int64_t start_frame; /* frames between them */
@@ -58,11 +61,47 @@ static pthread_mutex_t loopback_lock = PTHREAD_MUTEX_INITIALIZER;
 static int16_t loopback[LOOPBACK_FRAMES];
 static int64_t loopback_epoch_ns, capture_epoch_ns;
 
-static int64_t now_ns(void)
+/* The cards' time: CLOCK_MONOTONIC less all the time for which they stood still. */
+static pthread_mutex_t clock_lock = PTHREAD_MUTEX_INITIALIZER;
+static int64_t held_ns, frozen_ns; /* frozen_ns: an xrun began then, 0 = none */
+
+static int64_t monotonic_ns(void)
 {
 	struct timespec t;
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return t.tv_sec * NS_PER_S + t.tv_nsec;
+}
+
+static int64_t longer_than_xrun_ns(int64_t now)
+{
+	return frozen_ns && now - frozen_ns > XRUN_NS ? now - frozen_ns - XRUN_NS : 0;
+}
+
+static int64_t now_ns(void)
+{
+	pthread_mutex_lock(&clock_lock);
+	int64_t now = monotonic_ns(), card = now - held_ns - longer_than_xrun_ns(now);
+	pthread_mutex_unlock(&clock_lock);
+	return card;
+}
+
+static void hold(int64_t ns)
+{
+	pthread_mutex_lock(&clock_lock);
+	held_ns += ns;
+	pthread_mutex_unlock(&clock_lock);
+}
+
+static void freeze(posetest_t *p, int begins)
+{
+	if (!p->patient || p->frozen == begins)
+		return;
+	p->frozen = begins;
+	pthread_mutex_lock(&clock_lock);
+	int64_t now = monotonic_ns();
+	held_ns += longer_than_xrun_ns(now);
+	frozen_ns = begins ? now : 0;
+	pthread_mutex_unlock(&clock_lock);
 }
 
 static int64_t frames_between(const posetest_t *p, int64_t from_ns, int64_t to_ns)
@@ -112,6 +151,7 @@ static int posetest_start(snd_pcm_ioplug_t *io)
 	posetest_t *p = io->private_data;
 	if (p->lost)
 		return -ENODEV;
+	freeze(p, 0);
 	if (is_capture(io))
 		begin(p);
 	if (!p->started_ever) {
@@ -187,7 +227,14 @@ static snd_pcm_sframes_t posetest_pointer(snd_pcm_ioplug_t *io)
 		return lose(io);
 	if (p->xrun_at && !p->xrun_done && p->started_ever && frame >= p->xrun_at) {
 		p->xrun_done = 1;
+		freeze(p, 1);
 		return -EPIPE;
+	}
+	/* The latest position that is no xrun, and not a whole buffer from any that was given before. */
+	int64_t last = is_capture(io) ? moved + (int64_t)(io->buffer_size - io->period_size) : moved - 1;
+	if (p->patient && position > last && io->state == SND_PCM_STATE_RUNNING) {
+		hold((position - last) * NS_PER_S / p->rate);
+		position = last;
 	}
 	if (is_capture(io)) {
 		if (position - moved > (int64_t)io->buffer_size)
@@ -301,6 +348,7 @@ static void release(posetest_t *p)
 
 static int posetest_close(snd_pcm_ioplug_t *io)
 {
+	freeze(io->private_data, 0);
 	release(io->private_data);
 	return 0;
 }
@@ -369,6 +417,8 @@ static int configure(posetest_t *p, snd_config_t *conf, char **infile)
 			p->loop = snd_config_get_bool(node) > 0;
 		else if (!strcmp(id, "one_clock"))
 			p->one_clock = snd_config_get_bool(node) > 0;
+		else if (!strcmp(id, "patient"))
+			p->patient = snd_config_get_bool(node) > 0;
 		else if (!strcmp(id, "infile"))
 			error = text(node, infile);
 		else if (!strcmp(id, "outfile"))

@@ -15,6 +15,8 @@ from typing import Self
 
 import pytest
 
+from tests.support.waiting import LIMIT_S
+
 BINARY = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
 PASSWD = shutil.which("mosquitto_passwd")
 needs_mosquitto = pytest.mark.skipif(
@@ -148,7 +150,7 @@ class Mosquitto:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        deadline = time.monotonic() + 5.0
+        deadline = time.monotonic() + LIMIT_S
         while time.monotonic() < deadline:
             with socket.socket() as s:
                 if s.connect_ex((self.host, self.port)) == 0:
@@ -181,7 +183,7 @@ class Mosquitto:
             return
         self._process.send_signal(how)
         self._process.send_signal(signal.SIGCONT)
-        self._process.wait(5.0)
+        self._process.wait(LIMIT_S)
         self._process = None
 
 
