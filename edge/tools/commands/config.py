@@ -52,7 +52,8 @@ def run(args: argparse.Namespace) -> int:
 def make(array: str, board: str | None, settings: list[str], out: Path | None) -> None:
     """Write the configuration to `out`, None: print it. Raises ConfigError."""
     from edge.core.files import write_whole
-    from edge.core.profiles import names, render_config
+    from edge.core.profiles import names
+    from edge.tools.new_config import render_config
 
     if board is None:
         raise ConfigError(f"--board: missing, allowed: {', '.join(names('boards'))}")

@@ -16,7 +16,6 @@ import numpy as np
 from edge.core.calibration_file import load_calibration
 from edge.core.config import ExcitationConfig, load_config
 from edge.core.errors import ConfigError, ModelError, PosekernelError, SessionError
-from edge.core.profiles import _parse_settings
 from edge.core.rig import Camera, Rig
 from edge.lifting.model_card import load_card
 from edge.output.messages.commands import CommandError, parse_command, result_message
@@ -36,6 +35,7 @@ from edge.sources.session.reader import (
 )
 from edge.sources.session.replay import open_replay
 from edge.sources.session.writer import SessionWriter
+from edge.tools.new_config import _parse_settings
 from tests.support import ROOT
 
 Target = Callable[[bytes], None]
