@@ -14,17 +14,17 @@ from edge.core.typed import Strict, as_toml, convert, parse_toml
 
 FORMAT: Literal["posekernel-calibration-1"] = "posekernel-calibration-1"
 
-Channel = Annotated[int, Meta(ge=0, le=63)]
-Level = Annotated[float, Meta(ge=-400.0, le=400.0)]  # dB
-Frequency = Annotated[float, Meta(ge=0.0, le=1e6)]  # Hz
-Band = tuple[Frequency, Frequency]
-Distance = Annotated[float, Meta(ge=-1e6, le=1e6)]  # mm
-Pixels = Annotated[int, Meta(ge=1, le=100_000)]
-Focal = Annotated[float, Meta(ge=10.0, le=1e5)]  # pixels
-Centre = Annotated[float, Meta(ge=-1e5, le=1e5)]  # pixels
-Coefficient = Annotated[float, Meta(ge=-1e4, le=1e4)]
-Error = Annotated[float, Meta(ge=0.0, le=1e4)]  # pixels
-Count = Annotated[int, Meta(ge=1, le=10_000_000)]
+_Channel = Annotated[int, Meta(ge=0, le=63)]
+_Level = Annotated[float, Meta(ge=-400.0, le=400.0)]  # dB
+_Frequency = Annotated[float, Meta(ge=0.0, le=1e6)]  # Hz
+_Band = tuple[_Frequency, _Frequency]
+_Distance = Annotated[float, Meta(ge=-1e6, le=1e6)]  # mm
+_Pixels = Annotated[int, Meta(ge=1, le=100_000)]
+_Focal = Annotated[float, Meta(ge=10.0, le=1e5)]  # pixels
+_Centre = Annotated[float, Meta(ge=-1e5, le=1e5)]  # pixels
+_Coefficient = Annotated[float, Meta(ge=-1e4, le=1e4)]
+_Error = Annotated[float, Meta(ge=0.0, le=1e4)]  # pixels
+_Count = Annotated[int, Meta(ge=1, le=10_000_000)]
 # open: not decided with what was recorded.
 Outcome = Literal["ok", "warning", "open", "fault"]
 
@@ -36,7 +36,7 @@ class RigPart(Strict, frozen=True):
 
     sample_rate_hz: Annotated[int, Meta(ge=1, le=1_000_000)]
     channels: Annotated[int, Meta(ge=1, le=64)]
-    mic_channels: tuple[Channel, ...]
+    mic_channels: tuple[_Channel, ...]
     reference_channel: Annotated[int, Meta(ge=-1, le=63)]
     speakers_m: tuple[Vector, ...]
     mics_m: tuple[Vector, ...]
@@ -55,21 +55,21 @@ class SoundPart(Strict, frozen=True):
 
     drift_ppm: Annotated[float, Meta(ge=-1e6, le=1e6)]
     delay_s: Annotated[float, Meta(ge=-0.5, le=0.5)]
-    gain_db: tuple[Level, ...]
-    deviation_mm: tuple[Distance, ...]
-    level_dbfs: tuple[Level, ...]
-    carried_hz: Band
-    measured_hz: Band
-    distance_mm: tuple[Distance, ...]
-    profile_mm: tuple[Distance, ...]
+    gain_db: tuple[_Level, ...]
+    deviation_mm: tuple[_Distance, ...]
+    level_dbfs: tuple[_Level, ...]
+    carried_hz: _Band
+    measured_hz: _Band
+    distance_mm: tuple[_Distance, ...]
+    profile_mm: tuple[_Distance, ...]
     places: Annotated[int, Meta(ge=1, le=1000)]
 
 
 class ResponsePart(Strict, frozen=True):
     """Level of each microphone in third octaves [dB], relative to its own mean."""
 
-    bands_hz: tuple[Band, ...]
-    level_db: tuple[tuple[Level, ...], ...]
+    bands_hz: tuple[_Band, ...]
+    level_db: tuple[tuple[_Level, ...], ...]
 
 
 class RoomPart(Strict, frozen=True):
@@ -77,7 +77,7 @@ class RoomPart(Strict, frozen=True):
     was learned from.
     """
 
-    left_db: Level
+    left_db: _Level
     periods: Annotated[int, Meta(ge=0, le=10_000_000)]
 
 
@@ -86,14 +86,14 @@ class IntrinsicsPart(Strict, frozen=True):
     where the board was seen.
     """
 
-    width: Pixels
-    height: Pixels
-    fx: Focal
-    fy: Focal
-    cx: Centre
-    cy: Centre
-    distortion: tuple[Coefficient, Coefficient, Coefficient, Coefficient, Coefficient]
-    error_px: Error
+    width: _Pixels
+    height: _Pixels
+    fx: _Focal
+    fy: _Focal
+    cx: _Centre
+    cy: _Centre
+    distortion: tuple[_Coefficient, _Coefficient, _Coefficient, _Coefficient, _Coefficient]
+    error_px: _Error
     images: Annotated[int, Meta(ge=1, le=100_000)]
     covered: Annotated[float, Meta(ge=0.0, le=1.0)]
 
@@ -104,7 +104,7 @@ class MountingPart(Strict, frozen=True):
     height_m: Annotated[float, Meta(ge=0.0, le=20.0)]
     tilt_deg: Annotated[float, Meta(ge=-90.0, le=90.0)]
     roll_deg: Annotated[float, Meta(ge=-180.0, le=180.0)]
-    error_px: Error
+    error_px: _Error
     method: Literal["walk", "board"] = "walk"
 
 
@@ -115,7 +115,7 @@ class ScalePart(Strict, frozen=True):
 
     ratio: Annotated[float, Meta(ge=0.0, le=100.0)]
     spread: Annotated[float, Meta(ge=0.0, le=100.0)]
-    poses: Count
+    poses: _Count
 
 
 class Step(Strict, frozen=True):

@@ -14,8 +14,8 @@ from edge.core.typed import Strict, convert, parse_toml
 FIRMWARE_CONFIG = Path(__file__).parents[2] / "firmware_config"
 
 T = TypeVar("T")
-Interface = Literal["usb", "i2s-stereo", "i2s-tdm"]
-Metre = Annotated[float, Meta(ge=-1.0, le=1.0)]
+_Interface = Literal["usb", "i2s-stereo", "i2s-tdm"]
+_Metre = Annotated[float, Meta(ge=-1.0, le=1.0)]
 
 
 class Citation(Strict, frozen=True):
@@ -45,7 +45,7 @@ class MicProfile(Strict, frozen=True):
     """A microphone. position_m: in the array's plane, x right and y up as one looks at its face."""
 
     channel: Annotated[int, Meta(ge=0, le=63)]
-    position_m: tuple[Metre, Metre]
+    position_m: tuple[_Metre, _Metre]
     source: str
     verified: bool
 
@@ -65,7 +65,7 @@ class ArrayProfile(Strict, frozen=True):
     band_hz: Span
     alsa_period_frames: Whole
     sources: tuple[Citation, ...]
-    interface: Interface = "usb"
+    interface: _Interface = "usb"
     format: Literal["S16_LE", "S32_LE"] = "S16_LE"
     clock: Literal["shared", "separate"] = "shared"
     usb_id: str = ""

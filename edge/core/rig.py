@@ -19,10 +19,10 @@ from edge.core.arrays import Array
 from edge.core.errors import ConfigError
 from edge.core.typed import convert, parse_json
 
-Vector = tuple[float, float, float]
+_Vector = tuple[float, float, float]
 # What every array library takes.
 Index = Annotated[int, Meta(ge=0, le=2**31 - 1)]
-Size = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+_Size = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 
 
 def speed_of_sound(temperature_c: float) -> float:
@@ -41,8 +41,8 @@ class Camera:
     behind it; upright things then lean anticlockwise in the image. Raises ConfigError.
     """
 
-    width: Size
-    height: Size
+    width: _Size
+    height: _Size
     fx: float
     fy: float
     cx: float
@@ -213,8 +213,8 @@ class RigFile(msgspec.Struct, frozen=True):
     sample_rate_hz: float
     band_hz: tuple[float, float]
     speed_of_sound_m_s: float
-    speakers_m: tuple[Vector, ...]
-    mics_m: tuple[Vector, ...]
+    speakers_m: tuple[_Vector, ...]
+    mics_m: tuple[_Vector, ...]
     pairs: tuple[tuple[Index, Index], ...]
     camera: Camera
 

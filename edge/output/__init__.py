@@ -1,6 +1,3 @@
-"""Everything that leaves a sensor.
-
-`messages` makes poses, events and state into JSON; `mqtt` publishes it and receives commands;
-`page` is the live page and its server; `message_file` writes the same messages to a file. `outlets`
-sends one pose to all of them.
+"""What leaves the sensor: `messages`, to an MQTT broker by `mqtt`, to a browser by `page`, to a file
+by `message_file`; `outlets` are all of them together.
 """

@@ -11,8 +11,8 @@ from msgspec import Meta
 from edge.core.errors import ConfigError
 from edge.core.typed import Strict
 
-Coordinate = Annotated[float, Meta(ge=-100.0, le=100.0)]
-Point = tuple[Coordinate, Coordinate]
+_Coordinate = Annotated[float, Meta(ge=-100.0, le=100.0)]
+Point = tuple[_Coordinate, _Coordinate]
 
 MAX_CORNERS = 64
 LEAST_AREA_M2 = 0.05

@@ -6,8 +6,8 @@ from msgspec import Meta
 
 from edge.core.typed import Strict
 
-Coordinate = Annotated[float, Meta(ge=-100.0, le=100.0)]
-Vector = tuple[Coordinate, Coordinate, Coordinate]
+_Coordinate = Annotated[float, Meta(ge=-100.0, le=100.0)]
+Vector = tuple[_Coordinate, _Coordinate, _Coordinate]
 
 
 class RigCameraConfig(Strict, frozen=True):

@@ -20,7 +20,7 @@ from edge.core.typed import Strict, convert, parse_json
 FILE = "board.json"
 KEYPOINTS_THREADS, LIFTER_THREADS = 2, 1
 Variant = Literal["int8", "float"]
-Count = Annotated[int, Meta(ge=1, le=16)]
+_Threads = Annotated[int, Meta(ge=1, le=16)]
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class LifterChoice(Strict, frozen=True):
     """One lifter's fusion network at its fastest."""
 
     variant: Variant
-    threads: Count
+    threads: _Threads
 
 
 class BoardChoice(Strict, frozen=True):
@@ -37,7 +37,7 @@ class BoardChoice(Strict, frozen=True):
 
     board: str
     runtime: Runtime
-    keypoints_threads: Count
+    keypoints_threads: _Threads
     ray: LifterChoice
     volume: LifterChoice
     format: Literal["posekernel-board"] = "posekernel-board"

@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 from edge.core.config import QuietHours
 from edge.core.errors import ConfigError
 from edge.core.typed import Strict, convert, parse_json
-from edge.output.messages.fields import Id, Message, Published, Time, TimeOfDay, timestamp
+from edge.output.messages.fields import DeviceId, Message, Published, TimeOfDay, UtcTime, timestamp
 
 MAX_BYTES = 4096
 MIN_LEVEL_DBFS = -60.0
@@ -169,8 +169,8 @@ class CommandResultMessage(Published, frozen=True, tag="posekernel.command_resul
     retained. Readers must ignore properties they do not know.
     """
 
-    id: Id
-    timestamp: Annotated[Time, Meta(description="UTC, ISO 8601, ms.")]
+    id: DeviceId
+    timestamp: Annotated[UtcTime, Meta(description="UTC, ISO 8601, ms.")]
     command: Annotated[
         str,
         Meta(

@@ -8,12 +8,12 @@ from msgspec import Meta
 from edge.output.messages.fields import (
     Amount,
     Count,
-    Id,
+    DataSource,
+    DeviceId,
     Positive,
     Published,
-    Source,
-    Time,
     TimeOfDay,
+    UtcTime,
     Version,
 )
 
@@ -28,18 +28,18 @@ class StatusMessage(Published, frozen=True, tag="posekernel.status/1"):
     Readers must ignore properties they do not know.
     """
 
-    id: Id
+    id: DeviceId
     state: State
     reason: Annotated[str, Meta(description="Why it is offline; empty while online.")]
     timestamp: Annotated[
-        Time | None,
+        UtcTime | None,
         Meta(
             description="When it became so: UTC, ISO 8601, ms. Null in a last will, which is "
             "written in advance."
         ),
     ]
     version: Version
-    source: Source
+    source: DataSource
     recording: Annotated[
         bool,
         Meta(
@@ -63,8 +63,8 @@ class ControlMessage(Published, frozen=True, tag="posekernel.control/1"):
     QoS 1. Readers must ignore properties they do not know.
     """
 
-    id: Id
-    timestamp: Annotated[Time, Meta(description="When it was sent: UTC, ISO 8601, ms.")]
+    id: DeviceId
+    timestamp: Annotated[UtcTime, Meta(description="When it was sent: UTC, ISO 8601, ms.")]
     sensing: Annotated[
         bool,
         Meta(description="False: camera and microphones are closed, the loudspeaker is silent."),
@@ -107,9 +107,9 @@ class TelemetryMessage(Published, frozen=True, tag="posekernel.telemetry/1"):
     not know.
     """
 
-    id: Id
-    timestamp: Annotated[Time, Meta(description="UTC, ISO 8601, ms.")]
-    source: Source
+    id: DeviceId
+    timestamp: Annotated[UtcTime, Meta(description="UTC, ISO 8601, ms.")]
+    source: DataSource
     version: Version
     uptime_s: Annotated[Amount, Meta(description="Since the program started.")]
     temperature_c: Annotated[

@@ -12,7 +12,15 @@ from msgspec import Meta
 
 from edge.core.config import Config
 from edge.core.contracts import SourceKind
-from edge.output.messages.fields import ClockNs, Id, Message, Published, Source, Time, timestamp
+from edge.output.messages.fields import (
+    ClockNs,
+    DataSource,
+    DeviceId,
+    Message,
+    Published,
+    UtcTime,
+    timestamp,
+)
 from edge.sound.pose_kernel import Kernels
 
 BINS = 96
@@ -94,10 +102,10 @@ class EnvelopeMessage(Published, frozen=True, tag="posekernel.envelope/1"):
     retained, and only while there is new sound. Readers must ignore properties they do not know.
     """
 
-    id: Id
-    timestamp: Annotated[Time, Meta(description="Middle of the sound: UTC, ISO 8601, ms.")]
+    id: DeviceId
+    timestamp: Annotated[UtcTime, Meta(description="Middle of the sound: UTC, ISO 8601, ms.")]
     monotonic_ns: ClockNs
-    source: Source
+    source: DataSource
     first_m: Annotated[
         float,
         Meta(gt=0.0, description="Middle of the first bin: half the path of the sound [m]."),

@@ -12,17 +12,17 @@ from edge.core.contracts import SourceKind
 
 Message = dict[str, Any]
 
-Id = Annotated[
+DeviceId = Annotated[
     str, Meta(pattern="^[A-Za-z0-9_-]{1,64}$", description="The device's id, a topic level.")
 ]
-Time = Annotated[
+UtcTime = Annotated[
     str,
     Meta(
         pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$",
         extra_json_schema={"format": "date-time"},
     ),
 ]
-Source = Annotated[
+DataSource = Annotated[
     SourceKind,
     Meta(
         description="Where sound and images come from. Anything but device is not what happens "

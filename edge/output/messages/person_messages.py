@@ -10,12 +10,12 @@ from edge.output.messages.fields import (
     Amount,
     ClockNs,
     Count,
-    Id,
+    DataSource,
+    DeviceId,
     Positive,
     Published,
     Share,
-    Source,
-    Time,
+    UtcTime,
 )
 
 EventKind = Literal[
@@ -53,12 +53,12 @@ class PoseMessage(Published, frozen=True, tag="posekernel.pose/1"):
     not know.
     """
 
-    id: Id
+    id: DeviceId
     sequence: Annotated[Positive, Meta(description="Counts the poses of one run from 1.")]
     frame: Annotated[Count, Meta(description="Index of the image.")]
-    timestamp: Annotated[Time, Meta(description="When the image was taken: UTC, ISO 8601, ms.")]
+    timestamp: Annotated[UtcTime, Meta(description="When the image was taken: UTC, ISO 8601, ms.")]
     monotonic_ns: ClockNs
-    source: Source
+    source: DataSource
     people: Annotated[
         Positive, Meta(description="Persons in view; the most prominent one is posed.")
     ]
@@ -141,9 +141,9 @@ class SummaryMessage(Published, frozen=True, tag="posekernel.summary/1"):
     properties they do not know.
     """
 
-    id: Id
-    timestamp: Annotated[Time, Meta(description="When it was sent: UTC, ISO 8601, ms.")]
-    source: Source
+    id: DeviceId
+    timestamp: Annotated[UtcTime, Meta(description="When it was sent: UTC, ISO 8601, ms.")]
+    source: DataSource
     people: Annotated[Count | None, Meta(description="Persons in view; null while sensing is off.")]
     occupancy: Annotated[
         bool | None,
@@ -194,7 +194,7 @@ class EventMessage(Published, frozen=True, tag="posekernel.event/1"):
     know.
     """
 
-    id: Id
+    id: DeviceId
     sequence: Annotated[
         Positive,
         Meta(
@@ -203,9 +203,9 @@ class EventMessage(Published, frozen=True, tag="posekernel.event/1"):
             "again."
         ),
     ]
-    timestamp: Annotated[Time, Meta(description="When it was noticed: UTC, ISO 8601, ms.")]
+    timestamp: Annotated[UtcTime, Meta(description="When it was noticed: UTC, ISO 8601, ms.")]
     monotonic_ns: ClockNs
-    source: Source
+    source: DataSource
     kind: Annotated[
         EventKind,
         Meta(

@@ -11,6 +11,7 @@ import pytest
 from edge.__main__ import main
 from edge.core.pose import JOINTS
 from edge.output.messages import MESSAGES
+from edge.output.messages.commands import result_message
 from edge.output.messages.echo_profile import BINS, envelope_message
 from edge.output.messages.fields import Message
 from edge.output.messages.payloads import (
@@ -130,6 +131,88 @@ def test_joints_keep_their_order() -> None:
     assert [j["name"] for j in message["joints"]] == list(JOINTS)
     message["joints"][2], message["joints"][5] = message["joints"][5], message["joints"][2]
     assert problems("pose", message)
+
+
+# Version 1 of each message: every key in its order, and which of PROBES it takes.
+PROBES: dict[str, object] = {
+    "n": None, "b": True, "i": 7, "-": -7, "f": 0.5, "t": "x", "l": [], "o": {},
+}  # fmt: skip
+VERSION_1 = {
+    "pose": "schema: id:t sequence:i frame:i timestamp: monotonic_ns:i- source: people:i "
+    "scale_source: sound_confidence:nf sir_db:ni-f echo_range_m:nif skew_ms:ni-f latency_ms:ni-f "
+    "mid_hip_distance_m:nif posture: floor_m:n heading_deg:ni-f speed_m_s:nif "
+    "mid_hip_height_m:ni-f standing_height_m:nif zones:l frames: joints:",
+    "status": "schema: id:t state: reason:t timestamp:n version:t source: recording:b",
+    "envelope": "schema: id:t timestamp: monotonic_ns:i- source: first_m:if step_m:if level_db:",
+    "event": "schema: id:t sequence:i timestamp: monotonic_ns:i- source: kind: zone:n floor_m:n "
+    "confidence:nf fall:n",
+    "summary": "schema: id:t timestamp: source: people:i occupancy:b mid_hip_distance_m:nif "
+    "height_m:nif posture:n floor_m:n zones:l scale_source: confidence:nf",
+    "command_result": "schema: id:t timestamp: command:t request:nt ok:b text:t",
+    "control": "schema: id:t timestamp: sensing:b mute:b level_dbfs:- quiet_hours:n speaker: "
+    "silent_because:n",
+    "telemetry": "schema: id:t timestamp: source: version:t uptime_s:if temperature_c:ni-f "
+    "throttled:nb throttled_flags:ni cpu_percent:if memory_mb:nif poses_per_s:if "
+    "latency_p50_ms:ni-f latency_p95_ms:ni-f frames:i frames_dropped:i periods:i "
+    "periods_faulty:i periods_lost:i xruns:i gaps:i sound_reopened:i camera_reopened:i "
+    "outbox_waiting:i outbox_dropped:i stream_dropped:i connections:i lifter:t runtime:t "
+    "threads: models:l",
+}
+HEAD = {"id": "hall", "timestamp": "2026-01-01T00:00:00.000Z"}
+ONE_OF_EACH: dict[str, Message] = {
+    **dict(reversed(GOOD)),
+    "summary": summary_message("hall", an_estimate(), source="device", utc_ns=0),
+    "command_result": result_message("hall", "mute", None, True, "mute is off", utc_ns=0),
+    "control": {
+        "schema": "posekernel.control/1", **HEAD, "sensing": True, "mute": False,
+        "level_dbfs": -20.0, "quiet_hours": {"from": "22:00", "to": "07:00"}, "speaker": "on",
+        "silent_because": None,
+    },
+    "telemetry": {
+        "schema": "posekernel.telemetry/1", **HEAD, "source": "device", "version": "0.1.0",
+        **dict.fromkeys(schema("telemetry")["required"][5:-4], 3), "throttled": None,
+        "lifter": "ray", "runtime": "x", "threads": {"keypoints": 1, "lifter": 1},
+        "models": [{"name": "a", "sha256": 64 * "a"}],
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", VERSION_1)
+def test_version_1_keeps_its_keys_and_what_they_take(name: str) -> None:
+    message = ONE_OF_EACH[name]
+    assert problems(name, message) == []
+    found = (
+        f"{key}:" + "".join(k for k, x in PROBES.items() if not problems(name, message | {key: x}))
+        for key in message
+    )
+    assert " ".join(found) == VERSION_1[name]
+    assert list(message) == list(schema(name)["properties"]) == schema(name)["required"]
+    assert problems(name, message | {"new": 1}) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "wrong"),
+    [
+        ("pose", "joints", [{"name": "nose"}]),
+        ("pose", "floor_m", [1.0]),
+        ("pose", "heading_deg", 181.0),
+        ("pose", "frames", ["room"]),
+        ("event", "fall", {"height_drop_m": 1.0}),
+        ("event", "sequence", 0),
+        ("control", "quiet_hours", {"from": "22:00"}),
+        ("control", "quiet_hours", {"from": "22:00", "to": "24:00"}),
+        ("control", "quiet_hours", {"from": "22:00", "to": "07:00", "on": True}),
+        ("control", "silent_because", "mute"),
+        ("control", "level_dbfs", -5.0),
+        ("telemetry", "threads", {"keypoints": 0, "lifter": 1}),
+        ("telemetry", "threads", {"keypoints": 1, "lifter": 1, "more": 1}),
+        ("telemetry", "models", [{"name": "a", "sha256": "b"}]),
+        ("summary", "confidence", 1.1),
+        ("command_result", "text", ""),
+    ],
+)
+def test_wrong_parts_are_refused(name: str, key: str, wrong: object) -> None:
+    assert problems(name, ONE_OF_EACH[name] | {key: wrong})
 
 
 def test_the_command_prints_them(capsys: pytest.CaptureFixture[str]) -> None:
