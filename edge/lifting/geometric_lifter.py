@@ -165,7 +165,7 @@ def _echo_evidence(power: Array) -> Array:
 def _echo_power(kernels: Kernels, rig: Rig, direction: Array, ranges: Array) -> Array:
     """Mean power (R,) in bins of BIN_M from `ranges` (R,) on along a ray.
 
-    Of a compact array half of it is from the phase-keeping sum, which looks towards the person
+    Of a compact array, half of it is the power of the coherent sum, which looks towards the person
     only. Spreading is not compensated: the noise, which the echo is compared with, does not spread.
     """
     fine = (ranges[:, None] + np.arange(0.0, BIN_M, 0.01)).reshape(-1)

@@ -95,7 +95,7 @@ def ray_sound(
     CHANNELS.
 
     log_depth: (15,), xy: (15, 2) normalised, the vision network's estimate. Mean and maximum over
-    pairs of the log envelope (`echo_levels`), and the magnitude of the phase-keeping sum over
+    pairs of the log envelope (`echo_levels`), and the magnitude of the coherent sum over
     pairs, 0 where the rig is too wide for one. The order of the pairs does not matter.
     """
     depth = np.asarray(log_depth, np.float64) + form.offsets[:, None]

@@ -35,9 +35,11 @@ def gather_points(
 def gather_points_coherent(
     analytic: ComplexArray, arrival_s: npt.ArrayLike, sample_rate_hz: float
 ) -> ComplexArray:
-    """Phase-keeping sum over pairs of analytic kernels (P, T) at times of arrival (P, K) [s]: (K,)
-    complex64. Band-limited interpolation (interpolation.py); 0 outside the window. Raises
-    ConfigError where P differs.
+    """Coherent (phase-keeping) sum over pairs of analytic kernels (P, T) at times of arrival (P, K)
+    [s]: (K,) complex64.
+
+    Band-limited interpolation (interpolation.py); 0 outside the window. Raises ConfigError where P
+    differs.
     """
     arrival = np.asarray(arrival_s, np.float64)
     _check(analytic.shape, arrival)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.fft
 
-from edge.core.arrays import ComplexArray, FloatArray, IntArray
+from edge.core.arrays import Array, Complex128Array, ComplexArray, FloatArray, IntArray
 from edge.core.errors import ConfigError
 from edge.core.jit import kernel
 from edge.core.rig import Rig
@@ -29,7 +29,7 @@ _BATCH = 4
 
 @kernel
 def _deconvolve(
-    heard: FloatArray,
+    recording: FloatArray,
     inverse: ComplexArray,
     first_bin: int,
     one_sided: ComplexArray,
@@ -37,8 +37,8 @@ def _deconvolve(
     lag: IntArray,
     out: ComplexArray,
 ) -> None:
-    spectrum = scipy.fft.rfft(heard)
-    for m in range(heard.shape[0]):
+    spectrum = scipy.fft.rfft(recording)
+    for m in range(recording.shape[0]):
         bins, row = spectrum[m, first_bin:], one_sided[m, first_bin:]
         for k in range(inverse.shape[0]):
             row[k] = bins[k] * inverse[k]
@@ -68,6 +68,15 @@ def _decimation(
     """Factor by which responses are decimated: it divides the period and every speaker's lag."""
     most = int(rate_hz / max(band_hz[1] / HIGHEST, LOWEST_RATE_HZ))
     return max((k for k in range(1, most + 1) if period_samples % (k * speakers) == 0), default=1)
+
+
+def _unit_gain(window: Array, response: Complex128Array, samples: int) -> Array:
+    """The band's window, scaled so that the envelope of a unit path peaks at 1.
+
+    response: of excitation and inverse together, one-sided. samples: of the period, which the
+    inverse transform divides by.
+    """
+    return np.asarray(window * samples / np.sum(window * np.real(response)))
 
 
 @dataclass(frozen=True)
@@ -124,19 +133,6 @@ class Deconvolver:
         self._mic = np.ascontiguousarray(rig.pairs[:, 1])
         self._lag = np.ascontiguousarray(rig.pairs[:, 0] * self._periodic // speakers)
 
-        window = band_window(np.fft.rfftfreq(n, 1.0 / rate), excitation.band_hz)
-        bins = np.flatnonzero(window)
-        self._first_bin = int(bins[0])
-        self._bins = bins
-        spectrum = excitation.spectrum[bins].astype(np.complex128)
-        power = np.abs(spectrum) ** 2
-        self._floor = np.float32(_SILENT_REFERENCE * power.max())
-        regularised = np.conj(spectrum) / (power + TIKHONOV * power.max())
-        # The length cancels the inverse FFT's; the sum is the envelope's peak for a unit path.
-        peak = np.sum(window[bins] * np.real(regularised * spectrum))
-        gain = window[bins] * self._periodic / peak
-        late = np.exp(2j * np.pi * (correction.delay_s * rate / n) * bins)
-        self._reference_gain = (gain * late).astype(np.complex64)
         if correction.gains and len(correction.gains) != self.mics:
             raise ConfigError(
                 f"{len(correction.gains)} gains are given, but the rig has {self.mics} "
@@ -144,10 +140,21 @@ class Deconvolver:
             )
         gains = np.array(correction.gains, np.float32)[:, None]
         self._mic_gain = gains if correction.gains else None
-        self._inverse = (gain * regularised).astype(np.complex64)
+
+        window = band_window(np.fft.rfftfreq(n, 1.0 / rate), excitation.band_hz)
+        self._bins = np.flatnonzero(window)
+        self._first_bin = int(self._bins[0])
+        spectrum = excitation.spectrum[self._bins].astype(np.complex128)
+        power = np.abs(spectrum) ** 2
+        self._floor = np.float32(_SILENT_REFERENCE * power.max())
+        inverse = np.conj(spectrum) / (power + TIKHONOV * power.max())
+        gain = _unit_gain(window[self._bins], inverse * spectrum, self._periodic)
+        self._inverse = (gain * inverse).astype(np.complex64)
+        late = np.exp(2j * np.pi * (correction.delay_s * rate / n) * self._bins)
+        self._reference_gain = (gain * late).astype(np.complex64)
 
         rows = self.mics if self.mics % _BATCH < 2 else -(-self.mics // _BATCH) * _BATCH
-        self._heard = np.zeros((rows, n), np.float32)
+        self._recording = np.zeros((rows, n), np.float32)
         self._one_sided = np.zeros((rows, self._periodic), np.complex64)
 
     def __call__(
@@ -165,10 +172,10 @@ class Deconvolver:
         Without one, `delay_samples` (may be fractional) is taken out. Raises ConfigError on a wrong
         shape.
         """
-        heard = self._heard[: self.mics]
-        heard[:] = self._checked(samples, (self.mics, self.period_samples), "samples")
+        recording = self._recording[: self.mics]
+        recording[:] = self._checked(samples, (self.mics, self.period_samples), "samples")
         if self._mic_gain is not None:
-            heard /= self._mic_gain
+            recording /= self._mic_gain
         if reference is not None:
             x = self._checked(reference, (self.period_samples,), "reference")
             inverse = np.empty_like(self._inverse)
@@ -180,7 +187,7 @@ class Deconvolver:
             inverse = self._inverse
         out = np.empty((len(self._mic), self.window_samples), np.complex64)
         _deconvolve(
-            self._heard, inverse, self._first_bin, self._one_sided, self._mic, self._lag, out
+            self._recording, inverse, self._first_bin, self._one_sided, self._mic, self._lag, out
         )
         return out
 

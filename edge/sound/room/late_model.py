@@ -4,7 +4,7 @@ it. See late_reverberation.py for the idea.
 P pairs, T frequencies, K = LATE parts: the k-th arrives k periods late.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.fft
@@ -19,6 +19,9 @@ _DAMPING = 0.75
 # agree on smaller turns, they are no evidence: otherwise late parts are found in noise, the stretch
 # is fitted to these, and both grow for ever.
 _LEAST_TURN_RAD = 0.1
+# Up to this turn [rad], root mean square, the change of late parts is taken to be linear in the
+# stretch.
+_LINEAR_RAD = 0.3
 
 
 class LateModel:
@@ -37,29 +40,39 @@ class LateModel:
         """Phase factors (T, K)."""
         return np.asarray(np.exp(1j * self.phases * stretch))
 
-    def rms_phase(self, late: Complex128Array) -> float:
-        """Root mean square phase of late parts (P, T, K), rad per unit of stretch."""
-        power = (late.real**2 + late.imag**2).sum(axis=0)
-        return float(np.sqrt((power * self.phases**2).sum() / max(float(power.sum()), 1e-30)))
 
-    def drifted(self, late: Complex128Array, warp: Warp) -> Complex128Array:
-        """Late parts (P, T, K) under a drift."""
-        return _warped_spectra(self.turn(warp.stretch) * late, warp)
+@dataclass(frozen=True, eq=False)
+class LateParts:
+    """The late parts of one room's responses. spectra: (P, T, K). rms_phase: rad per unit of
+    stretch, root mean square over the spectra.
+    """
 
-    def change(self, late: Complex128Array, stretch: float) -> LateChange:
-        """By how much late parts (P, T, K) change when they are stretched."""
-        pairs, samples, _ = late.shape
+    model: LateModel
+    spectra: Complex128Array
+    rms_phase: float
+
+    def drifted(self, warp: Warp) -> "LateParts":
+        """The late parts under a drift."""
+        return replace(self, spectra=drifted(self.model, self.spectra, warp))
+
+    def change(self, stretch: float) -> LateChange:
+        """By how much they change when they are stretched."""
+        pairs, samples, _ = self.spectra.shape
         spectra = np.zeros((2, pairs, samples), np.complex64)
         half = samples // 2  # of an analytic signal: the rest is empty
-        turn = self.turn(stretch)[:half].astype(np.complex64)
-        known = late[:, :half].astype(np.complex64)
-        phases = 1j * self.phases[:half].astype(np.float32)
+        turn = self.model.turn(stretch)[:half].astype(np.complex64)
+        known = self.spectra[:, :half].astype(np.complex64)
+        phases = 1j * self.model.phases[:half].astype(np.float32)
         for out, factor in zip(spectra, (turn - np.float32(1.0), phases * turn), strict=True):
             out[:, :half] = known[..., 0] * factor[:, 0]
             for k in range(1, LATE):
                 out[:, :half] += known[..., k] * factor[:, k]
         value, slope = scipy.fft.ifft(spectra, axis=2)
         return LateChange(value, slope, stretch)
+
+    def holds(self, change: LateChange, stretch: float) -> bool:
+        """Whether a change is linear in the stretch up to this one; also where that is NaN."""
+        return not abs(stretch - change.stretch) * self.rms_phase > _LINEAR_RAD
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,15 +94,18 @@ class NormalEquations:
         """The equations for the late parts under this drift."""
         turn = model.turn(warp.stretch)
         gram = turn[:, :, None] * self.gram * turn.conj()[:, None, :]
-        return NormalEquations(gram, model.drifted(self.right, warp))
+        return NormalEquations(gram, drifted(model, self.right, warp))
 
-    def solution(self) -> Complex128Array | None:
-        """The late parts (P, T, K); None without any response."""
+    def solution(self, model: LateModel) -> LateParts | None:
+        """The late parts; None without any response."""
         if not self.gram.any():
             return None
         right = np.moveaxis(self.right, 0, -1)
         solved = np.linalg.solve(self.gram + _DAMPING * np.eye(LATE), right)
-        return np.asarray(np.moveaxis(solved, -1, 0))
+        late = np.asarray(np.moveaxis(solved, -1, 0))
+        power = (late.real**2 + late.imag**2).sum(axis=0)
+        mean = (power * model.phases**2).sum() / max(float(power.sum()), 1e-30)
+        return LateParts(model, late, float(np.sqrt(mean)))
 
 
 def no_equations(pairs: int, samples: int) -> NormalEquations:
@@ -128,8 +144,8 @@ class ResponseSums:
         return NormalEquations(gram, self._right - mean.conj() * self._spectra[..., None])
 
 
-def _warped_spectra(spectra: Complex128Array, warp: Warp) -> Complex128Array:
-    """Spectra (P, T, K) of responses under a drift."""
-    rows = scipy.fft.ifft(spectra, axis=1).astype(np.complex64)
+def drifted(model: LateModel, late: Complex128Array, warp: Warp) -> Complex128Array:
+    """Spectra (P, T, K) of late parts under a drift."""
+    rows = scipy.fft.ifft(model.turn(warp.stretch) * late, axis=1).astype(np.complex64)
     parts = [np.nan_to_num(warped(np.ascontiguousarray(rows[..., k]), warp)) for k in range(LATE)]
     return np.asarray(scipy.fft.fft(np.stack(parts, axis=-1), axis=1), complex)

@@ -15,49 +15,31 @@ from typing import Any
 
 import numpy as np
 
-from edge.core.arrays import Complex128Array, ComplexArray
-from edge.sound.room.drift import LateChange, Warp, fit, fit_from_afar, identity, inverse, warped
-from edge.sound.room.late_model import LateModel, NormalEquations, ResponseSums, no_equations
+from edge.core.arrays import ComplexArray
+from edge.sound.room.drift import LateChange, Warp, inverse, warped
+from edge.sound.room.interval import SAME_ROOM, Interval
+from edge.sound.room.late_model import LateModel, LateParts, NormalEquations, no_equations
 
-_ROUNDS, _FIT_STEPS = 3, 2
 _INTERVAL_NS = 3_600_000_000_000
 _MEMORY_NS = 24 * _INTERVAL_NS  # older responses weigh less, by e in this time
 _FARTHEST = 3e-3  # stretch within an interval; half a degree is 0.9e-3
-# Up to this turn [rad], root mean square over the late parts, their change is taken to be linear in
-# the stretch.
-_LINEAR_RAD = 0.3
-# Misfit over response, both weighted with time against spreading. Above the first it is another
-# room, from which nothing is learned; where it leaps by the second, and above the third, which is
-# more than noise and drift leave, so many times in a row, something was moved.
-_SAME_ROOM = 0.5
+# Something was moved where the misfit rises by this factor, and above this value, which is more
+# than noise and drift leave, so many times in a row.
 _LEAP = 2.0
 _LEAST_LEAP = 0.15
 _LEAPS = 3
-_GAINS = (0.3, 3.0)  # since the interval began: beyond, a microphone is off
 _STATE = ("tail_gram", "tail_heard")  # names in saved files
-
-
-class _Interval:
-    """Responses that share an early part. first: (P, T), the one that all others are relative to.
-    warp, misfit: of the latest. leaps: of the misfit, in a row.
-    """
-
-    def __init__(self, first: ComplexArray, began_ns: int | None) -> None:
-        """began_ns: None = with the next response."""
-        self.first, self.began_ns = first, began_ns
-        self.warp, self.misfit, self.leaps = identity(len(first)), 1.0, 0
-        self.sums = ResponseSums(*first.shape)
 
 
 @dataclass(eq=False)
 class _Anchor:
     """The room that the caller knows, seen from the interval. warp: its drift since the interval
-    began; late: (P, T, K) of that room, None where it is unknown or this is another room.
+    began; late: of that room, None where unknown or where this is another room.
     """
 
     warp: Warp
     same_room: bool
-    late: Complex128Array | None
+    late: LateParts | None
     change: LateChange | None = None
 
 
@@ -77,9 +59,8 @@ class LateReverberation:
     def forget(self) -> None:
         """Start from nothing."""
         self._before = no_equations(*self._shape)  # of intervals before this one
-        self._interval: _Interval | None = None
-        self._late: Complex128Array | None = None  # (P, T, K), at the interval's first response
-        self._rms_phase = 0.0  # of _late, rad per unit of stretch
+        self._interval: Interval | None = None
+        self._late: LateParts | None = None  # of the interval's first response
         self._room: ComplexArray | None = None
         self._anchor: _Anchor | None = None  # of _room, once it is needed
 
@@ -90,13 +71,13 @@ class LateReverberation:
         t_ns: time on any steady clock.
         """
         if self._interval is None:
-            self._interval = _Interval(room.copy(), t_ns)
+            self._interval = Interval(room.copy(), t_ns)
         if self._interval.began_ns is None:
             self._interval.began_ns = t_ns
         self._room, self._anchor = room, None
-        warp, misfit = self._drift(self._interval, response)
+        warp, misfit = self._interval.drift(response, self._late)
         over = abs(warp.stretch) > _FARTHEST or t_ns - self._interval.began_ns > _INTERVAL_NS
-        if misfit > _SAME_ROOM and not over:
+        if misfit > SAME_ROOM and not over:
             return
         leapt = misfit > max(_LEAST_LEAP, _LEAP * self._interval.misfit)
         self._interval.leaps = self._interval.leaps + 1 if leapt else 0
@@ -104,10 +85,10 @@ class LateReverberation:
             return
         if leapt or over:
             # The average still is of the room as it was before something moved.
-            first = response if leapt and misfit < _SAME_ROOM else room
+            first = response if leapt and misfit < SAME_ROOM else room
             self._interval = self._next_interval(self._interval, first, t_ns)
-            warp, misfit = self._drift(self._interval, response)
-            if misfit > _SAME_ROOM:
+            warp, misfit = self._interval.drift(response, self._late)
+            if misfit > SAME_ROOM:
                 return
         self._interval.misfit, self._interval.warp = misfit, warp
         undrifted = np.nan_to_num(warped(response, inverse(warp)))
@@ -121,8 +102,9 @@ class LateReverberation:
         if self._late is None:
             return None
         anchor = self._anchored()
-        if anchor.late is not None and self._far(anchor.change, stretch):
-            anchor.change = self._model.change(anchor.late, stretch)
+        late, change = anchor.late, anchor.change
+        if late is not None and (change is None or not late.holds(change, stretch)):
+            anchor.change = late.change(stretch)
         return anchor.change
 
     def state(self) -> dict[str, Any]:
@@ -150,17 +132,17 @@ class LateReverberation:
                     f"{name} is {a.dtype} {a.shape}, finite complex {needed.shape} is needed"
                 )
         self._before = NormalEquations(found[0].astype(complex), found[1].astype(complex))
-        self._interval, self._room = _Interval(room.copy(), None), room
+        self._interval, self._room = Interval(room.copy(), None), room
         with np.errstate(all="ignore"):
             self._solve()
             solved = self._late is not None and bool(
-                np.isfinite(self._late.astype(np.complex64)).all()
+                np.isfinite(self._late.spectra.astype(np.complex64)).all()
             )
         if not solved:
             self.forget()
             raise ValueError(f"{_STATE[0]} and {_STATE[1]} have no solution")
 
-    def _next_interval(self, ended: _Interval, first: ComplexArray, t_ns: int) -> _Interval:
+    def _next_interval(self, ended: Interval, first: ComplexArray, t_ns: int) -> Interval:
         """Keep what the interval taught, relative to the next one's first response."""
         anchor = self._anchored()
         if anchor.same_room:
@@ -169,7 +151,7 @@ class LateReverberation:
             self._before = kept.weighted(np.exp(-age_ns / _MEMORY_NS))
         else:
             self.forget()
-        self._interval, self._room, self._anchor = _Interval(first.copy(), t_ns), first, None
+        self._interval, self._room, self._anchor = Interval(first.copy(), t_ns), first, None
         self._solve()
         return self._interval
 
@@ -179,53 +161,14 @@ class LateReverberation:
         return self._before if now is None else self._before.plus(now)
 
     def _solve(self) -> None:
-        late = self._equations().solution()
-        if late is not None:
-            self._late, self._rms_phase = late, self._model.rms_phase(late)
+        self._late = self._equations().solution(self._model) or self._late
 
     def _anchored(self) -> _Anchor:
         if self._anchor is None:
             assert self._interval is not None
             assert self._room is not None
-            warp, misfit = self._drift(self._interval, self._room)
-            same, late = misfit < _SAME_ROOM, None
-            if self._late is not None and same:
-                late = self._model.drifted(self._late, warp)
+            warp, misfit = self._interval.drift(self._room, self._late)
+            same = misfit < SAME_ROOM
+            late = self._late.drifted(warp) if self._late is not None and same else None
             self._anchor = _Anchor(warp, same, late)
         return self._anchor
-
-    def _drift(self, interval: _Interval, response: ComplexArray) -> tuple[Warp, float]:
-        """The drift from the interval's first response to this one, and its misfit, 0..1."""
-        warp, misfit = self._fit(interval, response, interval.warp)
-        if misfit > _SAME_ROOM / 2.0:  # the air may be degrees warmer since the last response
-            whole = np.full(len(response), response.shape[1], np.int64)
-            direct = float(np.abs(interval.first).argmax(axis=1).max())
-            start = fit_from_afar(response, interval.first, whole, direct, _FIT_STEPS)
-            other, smaller = self._fit(interval, response, start)
-            if smaller < misfit:
-                warp, misfit = other, smaller
-        return (warp, misfit) if misfit < 1.0 else (identity(len(response)), 1.0)
-
-    def _fit(self, interval: _Interval, response: ComplexArray, start: Warp) -> tuple[Warp, float]:
-        """The drift found from `start`, and its misfit."""
-        whole = np.full(len(response), response.shape[1], np.int64)
-        warp, change = start, None
-        for _ in range(_ROUNDS):
-            change = None if self._late is None else self._model.change(self._late, warp.stretch)
-            warp = fit(response, interval.first, whole, warp, _FIT_STEPS, change)
-            if change is None or not self._far(change, warp.stretch):
-                break
-        within = np.all((warp.gain > _GAINS[0]) & (warp.gain < _GAINS[1]))
-        if not (np.isfinite(warp.stretch) and within):
-            return warp, 1.0
-        first = interval.first if change is None else interval.first + change.at(warp.stretch)
-        expected = warped(first, warp)
-        known = np.isfinite(expected)
-        if known.mean() <= 0.9:
-            return warp, 1.0
-        time = np.arange(response.shape[1])
-        left = np.linalg.norm(np.where(known, response - expected, np.complex64(0.0)) * time)
-        return warp, float(left) / max(float(np.linalg.norm(response * time)), 1e-30)
-
-    def _far(self, change: LateChange | None, stretch: float) -> bool:
-        return change is None or abs(stretch - change.stretch) * self._rms_phase > _LINEAR_RAD

@@ -33,21 +33,21 @@ POSES: list[tuple[Posture, dict[str, float]]] = [
 @pytest.mark.parametrize("height_m", [1.15, 1.7, 1.98])
 @pytest.mark.parametrize(("posture", "shape"), POSES)
 def test_postures_of_all_sizes(posture: Posture, shape: dict[str, float], height_m: float) -> None:
-    told = watch(ActivityTracker(), [figure(height_m, **shape)] * 20)  # type: ignore[arg-type]
-    assert told[-1].posture == posture
-    assert told[-1].standing_height_m == pytest.approx(height_m, abs=0.02)
+    activities = watch(ActivityTracker(), [figure(height_m, **shape)] * 20)  # type: ignore[arg-type]
+    assert activities[-1].posture == posture
+    assert activities[-1].standing_height_m == pytest.approx(height_m, abs=0.02)
 
 
 @pytest.mark.parametrize(("posture", "shape"), POSES)
 def test_postures_with_the_lifters_noise(posture: Posture, shape: dict[str, float]) -> None:
-    told = watch(ActivityTracker(), noisy([figure(1.7, **shape)] * 200, 0.06))[20:]  # type: ignore[arg-type]
-    assert np.mean([a.posture == posture for a in told]) > 0.9
+    activities = watch(ActivityTracker(), noisy([figure(1.7, **shape)] * 200, 0.06))[20:]  # type: ignore[arg-type]
+    assert np.mean([a.posture == posture for a in activities]) > 0.9
 
 
 @pytest.mark.parametrize("heading_deg", [-170.0, -90.0, 0.0, 45.0, 135.0])
 def test_heading(heading_deg: float) -> None:
-    told = watch(ActivityTracker(), noisy([figure(heading_deg=heading_deg)] * 50, 0.02))
-    off = (np.array([a.heading_deg for a in told[20:]]) - heading_deg + 180.0) % 360.0 - 180.0
+    activities = watch(ActivityTracker(), noisy([figure(heading_deg=heading_deg)] * 50, 0.02))
+    off = (np.array([a.heading_deg for a in activities[20:]]) - heading_deg + 180.0) % 360.0 - 180.0
     assert np.abs(off).max() < 25.0
     assert np.abs(off.mean()) < 6.0
 
@@ -63,25 +63,27 @@ def test_walking_has_a_speed_and_a_direction(speed_m_s: float) -> None:
         figure(place=tuple(np.array([-1.0, 2.0]) + k * step), heading_deg=-np.degrees(0.5))
         for k in range(40)
     ]
-    told = watch(ActivityTracker(), noisy(poses, 0.03))
-    assert {a.posture for a in told[12:]} == {"walking"}
-    assert np.mean([a.speed_m_s for a in told[12:]]) == pytest.approx(speed_m_s, rel=0.1)
-    assert np.mean([a.heading_deg for a in told[20:]]) == pytest.approx(-np.degrees(0.5), abs=6.0)
-    stopped = watch_on(told, noisy([poses[-1]] * 40, 0.03, seed=1), poses)
+    activities = watch(ActivityTracker(), noisy(poses, 0.03))
+    assert {a.posture for a in activities[12:]} == {"walking"}
+    assert np.mean([a.speed_m_s for a in activities[12:]]) == pytest.approx(speed_m_s, rel=0.1)
+    assert np.mean([a.heading_deg for a in activities[20:]]) == pytest.approx(
+        -np.degrees(0.5), abs=6.0
+    )
+    stopped = watch_on(activities, noisy([poses[-1]] * 40, 0.03, seed=1), poses)
     assert stopped[-1].posture == "standing"
     assert stopped[-1].speed_m_s == pytest.approx(0.0, abs=0.2)
 
 
-def watch_on(told: list[Activity], more: list[Array], before: list[Array]) -> list[Activity]:
+def watch_on(activities: list[Activity], more: list[Array], before: list[Array]) -> list[Activity]:
     """The same person goes on to do something else."""
-    return watch(ActivityTracker(), [*before, *more])[len(told) :]
+    return watch(ActivityTracker(), [*before, *more])[len(activities) :]
 
 
-def test_one_wrong_pose_changes_nothing_and_a_new_posture_is_told_within_a_second() -> None:
+def test_one_wrong_pose_changes_nothing_and_a_new_posture_is_reported_within_a_second() -> None:
     wrong = [lying() if k % 6 == 5 else figure() for k in range(60)]
     assert {a.posture for a in watch(ActivityTracker(), wrong)[1:]} <= {"standing", "walking"}
-    told = watch(ActivityTracker(), [figure()] * 20 + [seated()] * 20)
-    first = [a.posture for a in told].index("sitting")
+    activities = watch(ActivityTracker(), [figure()] * 20 + [seated()] * 20)
+    first = [a.posture for a in activities].index("sitting")
     assert 20 < first <= 20 + round((WINDOW_S + HOLD_S) * 10) + 1
 
 
@@ -98,7 +100,7 @@ def test_without_a_room_frame_only_the_height_is_known() -> None:
     assert last.standing_height_m == pytest.approx(1.8, abs=0.02)
 
 
-def test_an_assumed_height_is_not_told_as_a_measured_one() -> None:
+def test_an_assumed_height_is_not_reported_as_a_measured_one() -> None:
     assert (
         watch(ActivityTracker(), [figure()] * 10, scale_source="height")[-1].standing_height_m
         is None
@@ -107,8 +109,10 @@ def test_an_assumed_height_is_not_told_as_a_measured_one() -> None:
 
 def test_height_is_steady_and_belongs_to_one_visit() -> None:
     tracker = ActivityTracker()
-    told = watch(tracker, [figure(1.75 * size) for size in [1.0] * 15 + [1.3] * 5 + [1.0] * 10])
-    assert max(a.standing_height_m or 0.0 for a in told) == pytest.approx(1.75, abs=0.02)
+    activities = watch(
+        tracker, [figure(1.75 * size) for size in [1.0] * 15 + [1.3] * 5 + [1.0] * 10]
+    )
+    assert max(a.standing_height_m or 0.0 for a in activities) == pytest.approx(1.75, abs=0.02)
     (later,) = watch(tracker, [figure(1.1)], start_s=4.0 + VISIT_S)
     assert later.standing_height_m == pytest.approx(1.1, abs=0.02)
 
@@ -134,9 +138,9 @@ def test_a_step_backwards_in_time_starts_anew() -> None:
 
 def test_zones_follow_the_smoothed_place() -> None:
     zone = ZoneConfig("Sofa", ((-0.5, 2.5), (0.5, 2.5), (0.5, 3.5), (-0.5, 3.5)))
-    told = watch(
+    activities = watch(
         ActivityTracker([zone]), noisy([figure()] * 30 + [figure(place=(1.5, 3.0))] * 30, 0.05)
     )
-    assert told[0].zones == ()
-    assert told[25].zones == ("Sofa",)
-    assert told[-1].zones == ()
+    assert activities[0].zones == ()
+    assert activities[25].zones == ("Sofa",)
+    assert activities[-1].zones == ()

@@ -20,9 +20,9 @@ def raised(poses: list[Array], by: float = 1.0) -> list[Array]:
 
 def lie_height_m(tracker: ActivityTracker, before: list[Array]) -> float:
     """Of the hips, 0.12 m above the true floor, of somebody who lies after all that."""
-    told = watch(tracker, noisy([*before, *raised([lying()] * 10)], 0.04))[-1]
-    assert told.hip_height_m is not None
-    return told.hip_height_m
+    activity = watch(tracker, noisy([*before, *raised([lying()] * 10)], 0.04))[-1]
+    assert activity.hip_height_m is not None
+    return activity.hip_height_m
 
 
 def test_standing_shows_where_the_floor_is() -> None:
@@ -58,15 +58,15 @@ def test_feet_that_are_not_seen_show_nothing() -> None:
     tracker, hidden = ActivityTracker(), np.full(15, 0.9)
     hidden[[11, 14]] = 0.1
     watch(tracker, raised([figure()] * 300), confidence=hidden)
-    (told,) = watch(tracker, raised([lying()]), start_s=40.0)
-    assert told.hip_height_m == pytest.approx(0.24, abs=0.01)
+    (activity,) = watch(tracker, raised([lying()]), start_s=40.0)
+    assert activity.hip_height_m == pytest.approx(0.24, abs=0.01)
 
 
 def test_it_is_the_cameras_and_outlasts_a_visit() -> None:
     tracker = ActivityTracker()
     watch(tracker, raised([figure()] * 300))
-    (told,) = watch(tracker, raised([lying()]), start_s=100.0)
-    assert told.hip_height_m == pytest.approx(0.12, abs=0.03)
+    (activity,) = watch(tracker, raised([lying()]), start_s=100.0)
+    assert activity.hip_height_m == pytest.approx(0.12, abs=0.03)
 
 
 def level(feet_m: list[float], start_s: float = 1.0, floor: FloorLevel | None = None) -> FloorLevel:

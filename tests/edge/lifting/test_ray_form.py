@@ -57,7 +57,7 @@ def test_an_echo_shows_at_its_depth(name: str, offset: float) -> None:
     assert found == pytest.approx(offset, abs=1.5 * (FORM.offsets[1] - FORM.offsets[0]))
 
 
-def test_the_phase_keeping_sum_prefers_the_right_direction() -> None:
+def test_the_coherent_sum_prefers_the_right_direction() -> None:
     """A reflector at the same distance but 50 degrees aside is as loud in the envelopes, not in
     phase.
     """
@@ -106,7 +106,7 @@ def test_silence_before_the_echo_looks_as_with_a_little_noise() -> None:
     assert before[5.0] > before[20.0] + 0.3  # what is really there still shows
 
 
-def test_a_wide_rig_has_no_phase_keeping_channel() -> None:
+def test_a_wide_rig_has_no_coherent_channel() -> None:
     rig = make_rig(CAMERA, mics=4, spread_m=1.0)
     heard = sound(echoes(JOINTS, rig), rig)
     assert (channel(heard, "coherent") == 0.0).all()

@@ -50,7 +50,7 @@ def test_reflector_is_the_strongest_voxel_or_its_neighbour_with_spread_pairs(poi
 
 @pytest.mark.parametrize("bearing_deg", [-25.0, 0.0, 8.0, 30.0])
 @pytest.mark.parametrize("axis", [0, 1])
-def test_phase_keeping_sum_finds_the_bearing(bearing_deg, axis):
+def test_coherent_sum_finds_the_bearing(bearing_deg, axis):
     """With noise 9 dB below the peak of the pulse in each microphone; median of nine tries."""
     rig, rng = ring(), np.random.default_rng(3)
     angles = np.radians(np.linspace(-45, 45, 361))
