@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import product
 from typing import Any
 
 import msgspec
@@ -23,6 +24,7 @@ from edge.core.config import (
 )
 from edge.core.contracts import AudioPeriod, Frame
 from edge.core.errors import EndOfStreamError, ModelError
+from edge.core.inference.execution import execution
 from edge.core.inference.tflite import RUNTIMES, Model
 from edge.core.typed import convert
 from edge.lifting.lifter import MODELS
@@ -67,12 +69,12 @@ def bench_peers(rounds: int = 3, frames: int | None = None) -> tuple[PeerRow, ..
 
 def _compare(form: str, rounds: int, frames: int | None) -> list[PeerRow]:
     plan = _plan(form)
+    how = execution(plan.config)
     makers: dict[str, Callable[[], Pipeline]] = {OURS: partial(_pipeline, plan)}
-    for runtime in RUNTIMES:
-        for variant in ("int8", "float"):
-            makers[f"networks in {runtime}, {variant}"] = partial(
-                _pipeline, _plan(form, variant, runtime)
-            )
+    for runtime, variant in product(RUNTIMES, ("int8", "float")):
+        if (runtime, variant) != (how.runtime, how.variant):
+            other = _plan(form, variant, runtime)
+            makers[f"networks in {runtime}, {variant}"] = partial(_pipeline, other)
     makers |= {
         "fusion network in PyTorch": partial(_with_fusion, plan, _Torch, form),
         "fusion network in ONNX Runtime": partial(_with_fusion, plan, _OnnxRuntime, form),

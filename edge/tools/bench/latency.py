@@ -58,8 +58,8 @@ class LatencyResult:
 
 
 def bench_latency(seconds: float = 30.0, networks: Tables | None = None) -> LatencyResult:
-    """Replay the shipped session in real time through a sensor process and a broker; how old is each
-    pose when it arrives?
+    """Replay the shipped session in real time through a sensor process and a broker, and take the
+    age of each pose as it arrives.
 
     Its age counts from the middle of the exposure, and from the middle of the sound period, on
     CLOCK_MONOTONIC, which the processes of one machine share. The delay inside a real camera or

@@ -101,10 +101,8 @@ def examine_sound(takes: Sequence[SoundTake]) -> SoundResult:
     if unchecked:
         steps.append(Step("places", "warning", f"not checked: {unchecked}", remedy))
         return SoundResult(clock, channels, None, gain_db, 0.0, 0.0, tuple(steps))
-    reference = None
-    if first.map.reference is None or channels.loopback is not None:
-        reference = channels.loopback
-    heard: list[DirectSound] = []
+    reference = channels.loopback
+    directs: list[DirectSound] = []
     speakers: list[Array] = []
     powers: list[Array] = []
     for take in takes:
@@ -114,20 +112,20 @@ def examine_sound(takes: Sequence[SoundTake]) -> SoundResult:
             power = np.abs(spectra[list(take.map.mics)] / own) ** 2
             powers.append(np.mean(power / power.mean(axis=1, keepdims=True), axis=0))
         for s, speaker in enumerate(take.rig.speakers):
-            heard.append(direct_sound(take, spectra[list(take.map.mics)], own, s))
+            directs.append(direct_sound(take, spectra[list(take.map.mics)], own, s))
             speakers.append(speaker)
-    arrivals, template = align(heard)
+    arrivals, template = align(directs)
     geometry = check_geometry(arrivals, first.rig, np.array(speakers), reference is not None)
     own_s = own_delay(first, np.mean(powers, axis=0), template) if powers else 0.0
     own_m = own_s * first.rig.speed_of_sound_m_s
     steps += judge_geometry(geometry, first.map, reference is not None, own_m)
-    gain_db = _gains_db(heard, geometry)
+    gain_db = _gains_db(directs, geometry)
     steps.append(_judge_gains(gain_db, first.map.mics))
     delay_s = 0.0 if reference is None else geometry.constant_m / first.rig.speed_of_sound_m_s
     return SoundResult(clock, channels, geometry, gain_db, delay_s, own_s, tuple(steps))
 
 
-def _gains_db(heard: list[DirectSound], g: Geometry) -> Array:
+def _gains_db(directs: list[DirectSound], g: Geometry) -> Array:
     """Level of each channel's direct sound, corrected for distance, relative to the median; mean
     over the places.
     """
@@ -135,7 +133,7 @@ def _gains_db(heard: list[DirectSound], g: Geometry) -> Array:
     distance = np.empty_like(g.profile_m)
     distance[:, channel_of] = g.profile_m
     level = np.array(
-        [20.0 * np.log10(np.linalg.norm(h.spectra, axis=1) + 1e-12) for h in heard]
+        [20.0 * np.log10(np.linalg.norm(d.spectra, axis=1) + 1e-12) for d in directs]
     ) + 20.0 * np.log10(distance)
     return np.asarray(np.mean(level - np.median(level, axis=1, keepdims=True), axis=0))
 

@@ -1,13 +1,12 @@
-"""Order of the channels and places of the microphones, from the distances that the direct sound
-went.
+"""Order of the channels and positions of the microphones, from the direct sound's distances.
 
-What can be known: with one loudspeaker place and no loopback only *differences* of distance are
-observable; with a loopback the delay of the electronics is still common to all microphones. So that
-constant is estimated together with everything that a tape measure leaves open (places of
-loudspeaker and array, the array's attitude, the air's temperature, each microphone's own delay),
-each with its usual error. What these errors cannot explain is a fault. A fault that they could
-explain is invisible in these places of the loudspeaker: `Geometry` says so and where to put it
-next.
+Without a loopback only *differences* of distance are observable; with one, an unknown delay of the
+electronics is still common to all microphones. This constant is estimated by generalised least
+squares together with the other usual errors, each with its standard deviation: positions of
+loudspeaker and array, the array's orientation, the speed of sound, each microphone's own delay and
+position. A deviation that these errors do not explain is a fault. A fault that they could explain
+is not visible from the present places of the loudspeaker; `Geometry` says so, and where to put the
+loudspeaker next.
 """
 
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ import numpy as np
 from edge.core.arrays import Array
 from edge.core.rig import Rig
 
-# Usual errors, 1 sigma, of what was measured with a tape or stands in a data sheet.
+# Usual errors (1 sigma) of positions by a tape measure and of data sheets.
 SPEAKER_M = 0.006
 ARRAY_M = 0.004
 ATTITUDE_RAD = np.radians(1.2)
@@ -28,28 +27,27 @@ SPEED_SHARE = 0.008
 ARRIVAL_M = 0.0007
 UNKNOWN_M = 3.0
 
-FAULT_M = 0.01  # what must not hide
-LIKELY_M = 0.03  # 1 sigma of a wrong place
-_EVIDENCE = 26.0  # of a fault over none, in units of chi square
-_VISIBLE = 50.0  # chi square that a fault must add to be called visible
-_ALL_ORDERS = 7  # up to so many microphones every order is tried
-_SITES = 24  # places around the array that the next one is chosen from
+FAULT_M = 0.01  # a displacement that must be found
+LIKELY_M = 0.03  # prior 1 sigma of a displaced microphone
+_EVIDENCE = 26.0  # decrease of chi square that makes a fault
+_VISIBLE = 50.0  # increase of chi square at which a fault counts as visible
+_ALL_ORDERS = 7  # up to so many microphones every permutation is tried
+_SITES = 24  # candidates for the next place of the loudspeaker, around the array
 _SITE_M = 0.6
 
 
 @dataclass(frozen=True, eq=False)
 class Geometry:
-    """order: order[i] is the microphone of the profile that channel i really is.
+    """What the distances show. order: order[i] is the profile's microphone on channel i.
 
-    off: the microphone whose place is wrong, -1: the whole array (its spacing), None: none. off_m:
-    by how much [m].
+    off: the displaced microphone, -1: all of them (their spacing), None: none. off_m: by how much.
 
-    measured_m, profile_m: (K, M) distances, by microphone of the profile. constant_m: the common
-    delay as a distance. deviation_mm: (M,) mean of measured less profile, what the usual errors
-    explain taken out. order_visible, place_visible: would a swap, or a place wrong by FAULT_M, have
-    been seen?
-
-    next_sites_m: (S, 3) where the loudspeaker should go to see it, best first.
+    measured_m, profile_m: (K, M) distances from K places of the loudspeaker to the profile's M
+    microphones. constant_m, constant_sigma_m: the common delay as a distance. deviation_mm: (M,)
+    mean of measured less profile that the usual errors do not explain. chi2, freedom: of the fit.
+    order_visible, place_visible: whether any swap, or any displacement by FAULT_M, would have been
+    seen. next_sites_m: (S, 3) places for the loudspeaker that show it, best first; None where both
+    are visible.
     """
 
     order: tuple[int, ...]
@@ -68,13 +66,15 @@ class Geometry:
 
     @property
     def in_order(self) -> bool:
-        """Every channel is the microphone that the profile says."""
+        """Whether every channel is the microphone of the profile."""
         return self.order == tuple(range(len(self.order)))
 
 
 class _Model:
-    """Linear model of what the usual errors do to the distances (K * M,) from speakers (K, 3) to
-    microphones (M, 3).
+    """Linear model of the effect of the usual errors on the distances (K * M,) from speakers (K, 3)
+    to microphones (M, 3).
+
+    one_constant: the unknown delay is the same for all places of the loudspeaker.
     """
 
     def __init__(self, speakers: Array, mics: Array, one_constant: bool) -> None:
@@ -116,42 +116,43 @@ class _Model:
         self._centre, self._mics = centre, mics
 
     def moved(self, mic: int) -> Array:
-        """Effect (K * M, 3) of one microphone's displacement along each axis."""
+        """Effect (K * M, 3) of a displacement of one microphone by 1 m along each axis."""
         effect = np.zeros((*self.shape, 3))
         effect[:, mic] = self._unit[:, mic]
         return effect.reshape(-1, 3)
 
     def spread(self) -> Array:
-        """Effect (K * M, 1) of an array that is larger by one metre of radius."""
+        """Effect (K * M, 1) of an array whose mean radius is 1 m larger."""
         out = self._mics - self._centre
         out = out / max(float(np.linalg.norm(out, axis=1).mean()), 1e-6)
         return np.asarray(np.sum(self._unit * out[None], axis=2).reshape(-1, 1))
 
     def gain(self, residual: Array, effect: Array) -> tuple[float, Array]:
-        """By how much chi square falls when a free amount of this effect (K * M, D) is allowed, and
-        the likely amount (D,).
+        """Decrease of chi square when any amount of this effect (K * M, D) is allowed, and the
+        most likely amount (D,).
         """
         weighted = effect.T @ self.inverse
         information = weighted @ effect
         known = weighted @ residual
         free = np.linalg.pinv(information, rcond=1e-6, hermitian=True) @ known
-        # Of the amount only what is known: across the array's plane distances hardly change.
+        # With a prior: distances hardly depend on a displacement across the array's plane.
         amount = np.linalg.solve(information + np.eye(len(known)) / LIKELY_M**2, known)
         return float(free @ known), np.asarray(amount)
 
     def least_visible(self, effect: Array, plane: Array) -> float:
-        """Smallest chi square that FAULT_M of this effect adds over all directions in the plane (3,
-        2).
+        """Smallest increase of chi square by FAULT_M of this effect, over all directions in the
+        plane (3, 2).
         """
         effect = effect @ plane if effect.shape[1] == 3 else effect
         return float(np.linalg.eigvalsh(effect.T @ self.inverse @ effect).min() * FAULT_M**2)
 
 
 def check_geometry(arrivals_s: Array, rig: Rig, speakers: Array, known_emission: bool) -> Geometry:
-    """arrivals_s: (K, M) of the direct sound. speakers: (K, 3) their places as measured, camera
-    frame.
+    """Order and positions of the microphones from times of arrival.
 
-    known_emission: arrivals count from the loopback, so that one constant holds for all places.
+    arrivals_s: (K, M) of the direct sound. speakers: (K, 3) places of the loudspeaker as measured,
+    camera frame. known_emission: arrivals count from the loopback, so that one constant holds for
+    all places.
     """
     mics = rig.mics
     measured = arrivals_s * rig.speed_of_sound_m_s
@@ -187,8 +188,8 @@ def check_geometry(arrivals_s: Array, rig: Rig, speakers: Array, known_emission:
 
 
 def _orders(count: int) -> list[tuple[int, ...]]:
-    """Orders to try, the profile's first: all of a few microphones, else swaps of two and shifts of
-    all.
+    """Permutations to try, the profile's order first: all of them for few microphones, else swaps
+    of two and rotations.
     """
     if count <= _ALL_ORDERS:
         return list(permutations(range(count)))
@@ -202,7 +203,7 @@ def _orders(count: int) -> list[tuple[int, ...]]:
 
 
 def _reordered(measured: Array, order: tuple[int, ...]) -> Array:
-    """Column i is what the channel order[i] heard."""
+    """(K, M) with column i from channel order[i]."""
     return np.asarray(measured[:, list(order)])
 
 
@@ -219,8 +220,8 @@ def _wrong_place(model: _Model, residual: Array) -> tuple[int | None, float]:
 
 
 def _constant(model: _Model, residual: Array, known_emission: bool) -> tuple[Array, float, Array]:
-    """The constant of each place (K,) [m] and its sigma, and what all usual errors explain (K *
-    M,).
+    """The constant of each place (K,) [m], its sigma, and the part of the residual (K * M,) that
+    the usual errors explain.
     """
     amounts = model.effects.T @ (model.inverse @ residual)
     column = np.argmax(np.abs(model.effects).sum(axis=0)) if known_emission else None
@@ -237,7 +238,7 @@ def _constant(model: _Model, residual: Array, known_emission: bool) -> tuple[Arr
 
 
 def _visibility(model: _Model, mics: Array) -> tuple[float, float]:
-    """Smallest chi square that any swap of two adds, and that any place wrong by FAULT_M adds."""
+    """Smallest increase of chi square by a swap of two, and by a displacement of FAULT_M."""
     plane = _plane(mics)
     swaps = []
     for i, j in combinations(range(len(mics)), 2):
@@ -250,13 +251,13 @@ def _visibility(model: _Model, mics: Array) -> tuple[float, float]:
 
 
 def _plane(mics: Array) -> Array:
-    """Two directions (3, 2) that the microphones spread over most."""
+    """The plane (3, 2) of the microphones: their first two principal axes."""
     return np.asarray(np.linalg.svd(mics - mics.mean(axis=0))[2][:2].T)
 
 
 def _next_sites(speakers: Array, mics: Array, known_emission: bool) -> Array:
-    """Places (S, 3) around the array, in its plane; first what shows most together with what was
-    measured.
+    """Places (S, 3) around the array, in its plane, for the next take; the most informative
+    first.
     """
     plane, centre = _plane(mics), mics.mean(axis=0)
     angles = 2.0 * np.pi * np.arange(_SITES) / _SITES

@@ -1,6 +1,4 @@
-"""What every raw channel is: the loopback, a microphone that hears, or nothing; and what it carries
-at each frequency.
-"""
+"""What every raw channel is: the loopback, a microphone or a dead one; its frequency response."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,7 +15,7 @@ from edge.tools.calibration.takes import SoundTake
 # A loopback is below this when a delayed copy of the excitation is subtracted; a microphone beside
 # the loudspeaker is at -24 dB.
 LOOPBACK_RESIDUAL_DB = -32.0
-# A microphone so far below the others is dead: its neighbours' crosstalk is all that it carries.
+# A microphone so far below the others is dead: it carries only crosstalk of its neighbours.
 DEAD_LEVEL_DB = -26.0
 DEAD_SNR_DB = 0.0
 CARRIED_SNR_DB = 10.0
@@ -29,10 +27,11 @@ _UPSAMPLING = 8
 
 @dataclass(frozen=True, eq=False)
 class Channels:
-    """residual_db: (C,) what is not a delayed copy of the excitation. level_db: (C,) in the band,
-    dB of full scale. snr_db: (C,) of one period. loopback: the channel that is a copy of the
-    excitation, None without one. dead: microphones, by number in the rig. bands_hz (B, 2),
-    response_db (M, B) relative to each microphone's mean, band_snr_db (M, B): third octaves.
+    """C raw channels and the M microphones among them. residual_db: (C,) the part of a channel that
+    is no delayed copy of the excitation. level_db: (C,) in the band, dB of full scale. snr_db: (C,)
+    of one period. loopback: the channel that is a copy of the excitation, None without one. dead:
+    microphones, by number in the rig. bands_hz (B, 2), response_db (M, B) relative to each
+    microphone's mean, band_snr_db (M, B): third octaves.
     """
 
     residual_db: Array
@@ -46,8 +45,8 @@ class Channels:
 
     @property
     def carried_hz(self) -> tuple[float, float]:
-        """The widest run of third octaves that every living microphone carries, Hz; (0, 0) when
-        there is none.
+        """The widest band [Hz] of third octaves that every microphone carries, but for dead ones;
+        (0, 0) when there is none.
         """
         alive = [m for m in range(len(self.response_db)) if m not in self.dead]
         good = (self.band_snr_db[alive] > CARRIED_SNR_DB) & (
@@ -73,7 +72,7 @@ class Channels:
 
 
 def examine_channels(take: SoundTake, mean: Complex128Array, noise: Array) -> Channels:
-    """mean, noise: (C, B) as `mean_spectra` gives them."""
+    """Measure all channels. mean, noise: (C, B) from `mean_spectra`."""
     n, bins = take.excitation.period_samples, band_bins(take)
     x = np.asarray(take.excitation.spectrum[bins], np.complex128)
     residual = np.array([_residual_db(y, x, bins, n) for y in mean])
@@ -95,9 +94,7 @@ def examine_channels(take: SoundTake, mean: Complex128Array, noise: Array) -> Ch
 def _residual_db(
     y: Complex128Array, x: Complex128Array, bins: npt.NDArray[np.int64], n: int
 ) -> float:
-    """Level [dB] of what is left of y when the best delayed and scaled copy of x is taken out,
-    relative to y.
-    """
+    """Level [dB] relative to y of y less the best delayed and scaled copy of x."""
     if not np.any(y):
         return 0.0
     cross = np.zeros(_UPSAMPLING * n, np.complex128)

@@ -1,4 +1,4 @@
-"""Whether playback and capture run on one clock: how far the excitation moves from period to
+"""Whether playback and capture run on one sample clock: the drift of the excitation from period to
 period.
 """
 
@@ -14,19 +14,18 @@ from edge.tools.calibration.takes import SoundTake
 
 # Some ppm are followed by cutting periods anew; 20 spoil the subtraction of the empty room.
 DRIFT_LIMIT_PPM = 5.0
-# The largest step from one period to the next that is looked for.
+# The search range of the drift from one period to the next.
 _REACH_SAMPLES = 4.0
 _STEP_SAMPLES = 0.05
-# Periods farther apart were not recorded in one piece.
+# A longer pause, in periods, separates two recordings.
 _LONGEST_PAUSE = 3
 
 
 @dataclass(frozen=True, eq=False)
 class ClockDrift:
-    """drift_ppm: the capture clock against playback, positive when what is heard comes ever later.
-    sigma_ppm: 1 sigma of it.
-
-    moved: (K,) samples by which each period came later than the first.
+    """drift_ppm: by how much the capture clock is faster than that of playback; the sound then
+    comes later and later. sigma_ppm: its 1 sigma. moved: (K,) delay of each period against the
+    first [samples].
     """
 
     drift_ppm: float
@@ -41,9 +40,7 @@ def band_bins(take: SoundTake) -> npt.NDArray[np.int64]:
 
 
 def measure_clock(take: SoundTake) -> ClockDrift:
-    """Drift over the take from all channels that hear the excitation; without `starts`, up to half
-    a sample per period.
-    """
+    """Drift over the take, from all channels; without `starts` at most half a sample per period."""
     n, bins = take.excitation.period_samples, band_bins(take)
     spectra = scipy.fft.rfft(take.raw, axis=-1)[:, :, bins]
     omega = 2.0 * np.pi * bins / n
@@ -51,7 +48,7 @@ def measure_clock(take: SoundTake) -> ClockDrift:
     lags = np.arange(-_REACH_SAMPLES, _REACH_SAMPLES + 1e-9, _STEP_SAMPLES)
     steer = np.exp(1j * omega[:, None] * lags)
     steps = np.array([_peak(score, lags) for score in np.real(cross @ steer)])
-    # A period that was cut elsewhere starts elsewhere: by what the cut moved, the sound moved back.
+    # The sound in a period moves back by as much as its first sample moved on.
     starts = np.arange(len(steps) + 1) * n if take.starts is None else take.starts
     moves = steps - np.round(steps) if take.starts is None else steps
     pauses = np.diff(starts)
@@ -62,7 +59,7 @@ def measure_clock(take: SoundTake) -> ClockDrift:
     per_sample = later[joined] / (turns[joined] * n)
     if len(per_sample) < 2:
         return ClockDrift(float("nan"), float("inf"), np.concatenate([[0.0], np.cumsum(steps)]))
-    # Of the sum of the steps: errors of neighbouring steps cancel.
+    # From the sum of the steps, in which the errors of neighbouring steps cancel.
     drift = float(per_sample @ (turns[joined] / turns[joined].sum()))
     residual = moved - np.polyval(np.polyfit(starts, moved, 1), starts)
     span = float(turns[joined].sum() * n)
@@ -83,8 +80,8 @@ def judge_clock(clock: ClockDrift) -> Step:
 
 
 def mean_spectra(take: SoundTake, clock: ClockDrift) -> tuple[Complex128Array, Array]:
-    """Spectra (C, B) of the periods' mean in the band, drift taken out, and the noise's RMS (C, B)
-    in one period's spectrum.
+    """Spectra (C, B) of the mean period without drift, and the RMS (C, B) of the noise in the
+    spectrum of one period.
     """
     n, bins = take.excitation.period_samples, band_bins(take)
     spectra = scipy.fft.rfft(take.raw.astype(np.float64), axis=-1)[:, :, bins]
@@ -95,7 +92,7 @@ def mean_spectra(take: SoundTake, clock: ClockDrift) -> tuple[Complex128Array, A
 
 
 def _peak(power: Array, lags: Array) -> float:
-    """Place of the maximum, by a parabola through its neighbours."""
+    """Lag of the maximum, interpolated by a parabola."""
     i = int(np.clip(np.argmax(power), 1, len(power) - 2))
     a, b, c = power[i - 1 : i + 2]
     bend = a - 2.0 * b + c

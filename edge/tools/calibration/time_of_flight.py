@@ -1,9 +1,8 @@
-"""Times of the direct sound to a small fraction of a sample, from the phases of the response around
-its first arrival.
+"""Times of flight of the direct sound to a small fraction of a sample.
 
-All microphones hear one loudspeaker, so its colour is common: their arrivals are found against one
-template, the mean of the aligned direct sounds of all places. The template's own delay is part of
-the constant that geometry.py estimates.
+All microphones receive the sound of one loudspeaker, so its spectrum is common to them: their
+arrivals are found by correlation with one template, the mean of the aligned direct sounds of all
+places. The delay of the template itself is part of the constant that array_geometry.py estimates.
 """
 
 from dataclasses import dataclass
@@ -16,14 +15,14 @@ from edge.tools.calibration.sample_clock import band_bins
 from edge.tools.calibration.takes import SoundTake
 
 _UPSAMPLING = 8
-# An earlier arrival counts as the direct sound when it is this strong beside the strongest, and no
-# farther before it.
+# An earlier arrival is the direct sound when it has this share of the strongest one's amplitude and
+# comes at most so long before it.
 _FIRST_SHARE = 0.35
 _LOOK_BACK_S = 0.012
-# Half length of what is cut out around the direct sound, in inverse bandwidths.
+# Half length of the window around the direct sound, in inverse bandwidths.
 _GATE = 2.0
 _ROUNDS = 4
-# Half of a sixth of an octave, as a ratio: averages the room's modes, leaves the loudspeaker's
+# A twelfth of an octave to both sides: averages the room's modes, keeps the loudspeaker's
 # resonances.
 _NEAR = 2.0 ** (1.0 / 12.0)
 _SLACK_M = 0.03
@@ -31,10 +30,10 @@ _SLACK_M = 0.03
 
 @dataclass(frozen=True, eq=False)
 class DirectSound:
-    """One loudspeaker's responses, cut out around the direct sound.
+    """The responses to one loudspeaker in a window around the direct sound.
 
-    spectra: (M, B) with each microphone's coarse arrival taken out. coarse_s: (M,). frequencies_hz:
-    (B,).
+    spectra: (M, B) relative to each microphone's coarse arrival. coarse_s: (M,) that arrival.
+    frequencies_hz: (B,).
     """
 
     spectra: Complex128Array
@@ -45,8 +44,10 @@ class DirectSound:
 def direct_sound(
     take: SoundTake, spectra: Complex128Array, reference: Complex128Array | None, speaker: int
 ) -> DirectSound:
-    """spectra: (M, B) of the microphones, reference: (B,) of the loopback, None: the excitation
-    itself (then the time of emission is unknown).
+    """Cut the direct sound of one loudspeaker out of the responses.
+
+    spectra: (M, B) of the microphones. reference: (B,) of the loopback; None: the excitation itself
+    (then the time of emission is unknown).
     """
     n, rate, bins = take.excitation.period_samples, take.excitation.sample_rate_hz, band_bins(take)
     x = (
@@ -78,13 +79,14 @@ def direct_sound(
 
 
 def own_delay(take: SoundTake, power: Array, direct: Complex128Array) -> float:
-    """By how much [s] the loudspeaker's own resonances delay its sound: that of the minimum-phase
-    system of the same level.
+    """Delay [s] by the loudspeaker's own resonances: that of the minimum-phase system with the same
+    magnitude response.
 
     power: (B,) of the responses in the band, mean over microphones and places. direct: (B,) the
-    template of the direct sound. A driver is minimum-phase, so its level tells its phase (Bode
-    1945), while a delay of the electronics leaves no trace in the level; neither does a crossover's
-    all-pass, which counts with the electronics. What lies outside the band counts as flat.
+    template of the direct sound. A driver is minimum-phase, so that its phase follows from its
+    magnitude (Bode 1945). A delay of the electronics does not change the magnitude, nor does the
+    all-pass of a crossover, which counts as electronics. Outside the band the response is taken to
+    be flat.
     """
     n, rate, bins = take.excitation.period_samples, take.excitation.sample_rate_hz, band_bins(take)
     total = np.concatenate([[0.0], np.cumsum(power)])
@@ -93,8 +95,8 @@ def own_delay(take: SoundTake, power: Array, direct: Complex128Array) -> float:
     cepstrum = np.fft.irfft(np.interp(np.arange(n // 2 + 1), bins, level - level.mean()), n)
     cepstrum[1 : (n + 1) // 2] *= 2.0
     cepstrum[n // 2 + 1 :] = 0.0
-    # Compared as wholes: a resonance gives a pulse several crests, and the highest of them may not
-    # be the first.
+    # By correlation: a resonance gives the pulse several peaks, and the highest may not be the
+    # first.
     match = np.abs(
         _pulses((np.exp(np.fft.rfft(cepstrum))[bins] * np.conj(direct))[None], bins, n)[0]
     )
@@ -106,14 +108,14 @@ def _pulses(spectra: Complex128Array, bins: npt.NDArray[np.int64], n: int) -> Co
     """Analytic signals (M, _UPSAMPLING * n) of spectra (M, B)."""
     position = (np.arange(len(bins)) + 0.5) / len(bins)
     fine = np.zeros((len(spectra), _UPSAMPLING * n), np.complex128)
-    # Hann: side lobes of the direct sound would hide what is earlier.
+    # Hann window: side lobes of a strong echo would hide the direct sound.
     fine[:, bins] = spectra * np.sin(np.pi * position) ** 2
     return np.asarray(np.fft.ifft(fine, axis=1))
 
 
 def _first_arrival(envelopes: Array, step_s: float, aperture_s: float) -> int:
-    """Index of the direct sound in the mean of the envelopes (M, T), a little blurred so that all
-    microphones meet.
+    """Index of the direct sound in the mean power of the envelopes (M, T), smoothed over the
+    array's aperture.
     """
     blur = max(1, round(aperture_s / step_s))
     kernel = np.ones(blur) / blur
@@ -133,10 +135,10 @@ def _first_arrival(envelopes: Array, step_s: float, aperture_s: float) -> int:
     return int((strongest - back + index) % len(smooth))
 
 
-def align(heard: list[DirectSound]) -> tuple[Array, Complex128Array]:
+def align(directs: list[DirectSound]) -> tuple[Array, Complex128Array]:
     """Arrivals (K, M) [s] of all places against one template, and that template (B,)."""
-    f = heard[0].frequencies_hz
-    rows = np.concatenate([h.spectra for h in heard])
+    f = directs[0].frequencies_hz
+    rows = np.concatenate([d.spectra for d in directs])
     rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-30)
     delay = np.zeros(len(rows))
     grid = np.arange(-60e-6, 60.1e-6, 1e-6)
@@ -148,7 +150,7 @@ def align(heard: list[DirectSound]) -> tuple[Array, Complex128Array]:
             [_best(score, grid) for score in np.real((np.conj(template) * shifted) @ steer)]
         )
         template = np.mean(rows * np.exp(2j * np.pi * f * delay[:, None]), axis=0)
-    return np.stack([h.coarse_s for h in heard]) + delay.reshape(len(heard), -1), template
+    return np.stack([d.coarse_s for d in directs]) + delay.reshape(len(directs), -1), template
 
 
 def _best(score: Array, grid: Array) -> float:
