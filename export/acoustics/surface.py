@@ -174,15 +174,6 @@ def _merge_pieces(
         sums[p, 6] += area
 
 
-def sample_mesh(
-    vertices: Array, faces: npt.NDArray[np.int64], spacing_m: float, rng: np.random.Generator
-) -> Surface:
-    """Patches about `spacing_m` apart of a triangle mesh (V, 3) m, (F, 3), faces counter-clockwise
-    seen from outside.
-    """
-    return MeshSampler(vertices, faces, spacing_m, rng).surface(vertices)
-
-
 def roughen(surface: Surface, rms_m: float, rng: np.random.Generator) -> Surface:
     """The surface with random folds and bumps of `rms_m` along its normals, and the normals tilted
     to match.

@@ -133,11 +133,6 @@ def swing(a: Array, b: Array) -> Array:
     return axis_rotation(n / s, math.atan2(s, c))
 
 
-def rotation_angle(r: Array) -> float:
-    """Angle [rad] of a rotation (3, 3)."""
-    return math.acos(min(max((float(np.trace(r)) - 1) / 2, -1.0), 1.0))
-
-
 def partial_rotation(r: Array, share: float) -> Array:
     """The rotation (3, 3) about the same axis by a share of its angle."""
     w = np.array([r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1]])

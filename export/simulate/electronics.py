@@ -123,12 +123,6 @@ class Recorder:
         return np.asarray(np.clip(np.rint(raw * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1), np.int16)
 
 
-def flat_electronics(excitation: Excitation, speakers: int, mics: int) -> Electronics:
-    """Perfect electronics: gain 1 at all frequencies, no delay, no noise."""
-    bins = excitation.period_samples // 2 + 1
-    return Electronics(np.ones((speakers, bins), np.complex64), np.ones((mics, bins), np.complex64))
-
-
 def random_response(
     rng: np.random.Generator, frequencies_hz: Array, ripple_db: float
 ) -> ComplexArray:

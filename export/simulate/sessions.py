@@ -26,12 +26,12 @@ from export.simulate.electronics import (
     peak_level,
     random_transducers,
 )
+from export.simulate.rigs import ARRAYS
 from export.simulate.room_sound import RoomSound
 
 Body = Callable[[Array], Surface]
 
-# ODAS' file for the ReSpeaker USB Mic Array v2.0, metres; x right, y down as seen by the array.
-RESPEAKER_USB_V2_MICS = np.array([[-0.032, 0.0], [0.0, -0.032], [0.032, 0.0], [0.0, 0.032]])
+RESPEAKER_USB_V2_MICS = ARRAYS["respeaker-usb-v2"].mics_m
 LOUDEST = 10.0 ** (-9.0 / 20.0)
 LONGEST_DECAY_S = 0.5
 GREY = 96

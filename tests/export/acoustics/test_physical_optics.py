@@ -5,7 +5,7 @@ import pytest
 from scipy.special import eval_legendre, spherical_jn, spherical_yn
 
 from export.acoustics.physical_optics import PeriodGrid, deposit_arrivals, free_field_response
-from export.acoustics.surface import Surface, sample_mesh
+from export.acoustics.surface import MeshSampler, Surface
 from tests.support.reference import icosphere
 
 pytestmark = pytest.mark.export
@@ -68,7 +68,9 @@ def test_a_mesh_scatters_like_the_sphere_it_approximates():
         np.array([[0.04, 0.05, 0.01]]),
     )
     vertices, faces = icosphere(0.15, 5)
-    mesh = sample_mesh(vertices + centre, faces, grid.patch_spacing_m(C), np.random.default_rng(0))
+    mesh = MeshSampler(
+        vertices + centre, faces, grid.patch_spacing_m(C), np.random.default_rng(0)
+    ).surface(vertices + centre)
     lattice = sphere(0.15, centre, grid.patch_spacing_m(C))
     got, expected = (free_field_response(s, source, mic, grid, C) for s in (mesh, lattice))
     assert np.sum(np.abs(got - expected) ** 2) < 0.02 * np.sum(np.abs(expected) ** 2)

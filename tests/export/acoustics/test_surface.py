@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from export.acoustics.capsules import body_surface, capsule_surface, capsules_from_joints, stature
-from export.acoustics.surface import MeshSampler, Surface, roughen, sample_mesh
+from export.acoustics.surface import MeshSampler, Surface, roughen
 from export.acoustics.visibility import visibility
 from tests.support.bodies import STANDING
 from tests.support.reference import icosphere
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.export
 @pytest.mark.parametrize("splits", [1, 3, 5])  # coarser and finer than the spacing
 def test_mesh_patches_keep_area_and_spacing(splits):
     vertices, faces = icosphere(0.3, splits)
-    s = sample_mesh(vertices, faces, 0.02, np.random.default_rng(0))
+    s = MeshSampler(vertices, faces, 0.02, np.random.default_rng(0)).surface(vertices)
     corners = vertices[faces]
     area = (
         np.linalg.norm(
@@ -77,7 +77,7 @@ def test_a_hidden_sphere_is_dark_and_one_beside_is_lit():
 
 def test_roughness_has_the_asked_height_and_keeps_normals_unit():
     vertices, faces = icosphere(0.5, 3)
-    smooth = sample_mesh(vertices, faces, 0.015, np.random.default_rng(0))
+    smooth = MeshSampler(vertices, faces, 0.015, np.random.default_rng(0)).surface(vertices)
     heights = []
     for seed in range(8):
         rough = roughen(smooth, 0.005, np.random.default_rng(seed))

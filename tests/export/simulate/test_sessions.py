@@ -9,7 +9,7 @@ from edge.core.config import ExcitationConfig
 from edge.core.errors import SessionError
 from edge.core.rig import Camera, Rig
 from edge.sound.deconvolution import Deconvolver
-from edge.sound.excitation import band_window, make_excitation
+from edge.sound.excitation import Excitation, band_window, make_excitation
 from edge.sources.session.reader import load_session
 from export.__main__ import main
 from export.acoustics.capsules import body_surface
@@ -21,7 +21,6 @@ from export.simulate.electronics import (
     ChannelLayout,
     Electronics,
     Recorder,
-    flat_electronics,
     noise_for_sir,
     random_response,
 )
@@ -40,6 +39,12 @@ SIGNAL = make_excitation(CONFIG.sample_rate_hz, CONFIG.band_hz, CONFIG.period_s,
 GRID = PeriodGrid(16000, 1600, CONFIG.band_hz)
 SMALL = Camera(64, 48, 52.0, 52.0, 32.0, 24.0, height_m=1.2, tilt_deg=10.0)
 VIDEO = "tests/data/video"
+
+
+def flat_electronics(excitation: Excitation, speakers: int, mics: int) -> Electronics:
+    """Gain 1 at all frequencies, no delay, no noise."""
+    bins = excitation.period_samples // 2 + 1
+    return Electronics(np.ones((speakers, bins), np.complex64), np.ones((mics, bins), np.complex64))
 
 
 def arrivals(paths_m, c=343.4):
