@@ -320,13 +320,13 @@ def test_a_stream_that_ends_without_an_error_is_opened_again(source):
     ids=["capture", "playback"],
 )
 def test_another_channel_count_is_refused(source, change, found, needed):
-    source.need_card("its channels are checked in test_session.py")
+    source.need_card("its channels are checked in test_session_reader.py")
     with pytest.raises(DeviceError, match=rf"gives {found}, but {needed} is needed: set audio\."):
         source.open(audio=replace(source.audio, **change))
 
 
 def test_another_rate_is_refused(source):
-    source.need_card("its rate is checked in test_session.py")
+    source.need_card("its rate is checked in test_session_reader.py")
     card = source.alsa_card(recording(0.0), 48000, playback_channels=2)
     with pytest.raises(
         DeviceError, match=r"gives 48000 Hz, but 16000 is needed: set excitation.sample_rate_hz"

@@ -1,6 +1,6 @@
 // Fuzzes the page's reader of message files: `node tests/system/fuzz/messages.mjs [EXECUTIONS [SEED]]`. Mutated files of messages must be read,
 // or refused with one sentence that names the file; what is read must have finite times in order.
-import { readRecording } from "../../edge/web/recording.js";
+import { readRecording } from "../../../edge/output/page/web/recording.js";
 
 const joint = { x: 0.1, y: 0.2, z: 2.5 };
 const LINES = [
