@@ -1,6 +1,4 @@
-"""Reflecting surfaces as patches: from triangle meshes, with roughness, and how much of each patch
-a source lights.
-"""
+"""Reflecting surfaces as patches: from triangle meshes, with roughness."""
 
 from dataclasses import dataclass
 from functools import cached_property

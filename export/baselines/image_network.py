@@ -136,9 +136,7 @@ class NumpyVisionNet:
 
 
 def bounded_sigma(log_sigma: npt.ArrayLike) -> Array:
-    """1-sigma from its logarithm; wild 2D joints lead the networks where they were never
-    trained.
-    """
+    """1-sigma from its logarithm, clipped: outliers among 2D joints are beyond the training data."""
     return np.asarray(np.exp(np.clip(np.asarray(log_sigma, np.float64), *LOG_SIGMA)))
 
 

@@ -126,9 +126,7 @@ class TrueHeight(VisionOnly):
 
 
 class FloorContact(VisionOnly):
-    """The same fit, sized so that the lowest ankle stands on the floor below the calibrated
-    camera.
-    """
+    """The same fit, scaled so that the lowest ankle is on the floor below the camera."""
 
     name = "floor-contact"
 

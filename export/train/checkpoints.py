@@ -1,4 +1,4 @@
-"""Checkpoints of a run: what is in them, and the networks out of them."""
+"""Checkpoints of a run, and their networks."""
 
 import pickle
 from pathlib import Path

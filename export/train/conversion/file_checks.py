@@ -177,8 +177,10 @@ def calibrated(
 
 
 def with_sigma_factors(plain: Decoding, ratios: Array, seen: npt.NDArray[np.bool_]) -> Decoding:
-    """ratios: (3, ...) errors along depth, across it and in all over their 1-sigma under `plain`;
-    seen: (...,).
+    """`plain` with factors for which WITHIN_SIGMA of the errors are within 1 sigma.
+
+    ratios: (3, ...) errors along depth, across it and in all, over their 1-sigma under `plain`.
+    seen: (...,) which joints the image shows.
     """
     depth, plane, joint = (float(np.quantile(r[seen], WITHIN_SIGMA)) for r in ratios)
     hidden = ratios[2][~seen]

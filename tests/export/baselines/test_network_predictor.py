@@ -58,9 +58,7 @@ def test_silent_has_no_sound_and_reports_it() -> None:
 
 
 def test_a_picture_of_a_person_gets_no_scale_from_sound() -> None:
-    """Only the hiss is left: the pose is what the image alone believes, wherever the person that
-    was taken out had been.
-    """
+    """Only noise is left: the pose is the image's estimate, wherever the removed person was."""
     people = [sample(distance, seed=k) for k, distance in enumerate((2.0, 2.6, 3.2, 3.8))]
     poses = [lifted("nobody", s) for s in people]
     assert [p.scale_source for p in poses].count("height") >= 3
