@@ -53,11 +53,10 @@ VISION = "edge/models/lifter_vision.tflite"
 
 def crashing() -> dict[str, bytes]:
     """What makes a release that passes every check and then crashes in service."""
-    program = (DEPLOY.parent / "edge" / "app.py").read_bytes()
-    return {
-        "edge/tools/app.py": program
-        + b"\n\ndef run_command(*_: object) -> int:\n    raise RuntimeError('made to crash')\n"
-    }
+    name = "edge/tools/commands/run.py"
+    program = (DEPLOY.parent / name).read_bytes()
+    crash = b"\n\ndef run(_: object) -> int:\n    raise RuntimeError('made to crash')\n"
+    return {name: program + crash}
 
 
 def make_wheelhouse() -> None:

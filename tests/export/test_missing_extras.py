@@ -13,7 +13,7 @@ pytestmark = pytest.mark.export
 ROOT = Path(__file__).parents[2]
 EXTRAS = (
     *("tqdm", "matplotlib", "fsspec", "dask", "distributed", "torch", "litert_torch"),
-    *("ai_edge_quantizer", "pyroomacoustics", "onnx", "onnxruntime"),
+    *("ai_edge_quantizer", "onnx", "onnxruntime"),
 )
 
 

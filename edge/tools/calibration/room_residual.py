@@ -20,18 +20,18 @@ ROOM_LIMIT_DB = -15.0
 
 @dataclass(frozen=True, eq=False)
 class WatchedRoom:
-    """What a source gave. heard: good periods. frame_times_ns: (F,) of the frames' exposures.
+    """What a source gave. periods: good ones. frame_times_ns: (F,) of the frames' exposures.
     person: (F,) whether that frame shows a person.
     """
 
-    heard: list[PeriodResponses]
+    periods: list[PeriodResponses]
     frame_times_ns: npt.NDArray[np.int64]
     person: npt.NDArray[np.bool_]
 
 
 def watch(source: Source, pipeline: Pipeline, seconds: float) -> WatchedRoom:
     """Listen and look for `seconds`, or until a recording ends. Raises what the source raises."""
-    heard: list[PeriodResponses] = []
+    periods: list[PeriodResponses] = []
     times: list[int] = []
     person: list[bool] = []
     sound, images, end = True, True, time.monotonic() + seconds
@@ -43,7 +43,7 @@ def watch(source: Source, pipeline: Pipeline, seconds: float) -> WatchedRoom:
                 and (period := source.audio.read(0.02)) is not None
                 and (h := pipeline.hear(period)) is not None
             ):
-                heard.append(h)
+                periods.append(h)
         except EndOfStreamError:
             sound = False
         try:
@@ -52,14 +52,14 @@ def watch(source: Source, pipeline: Pipeline, seconds: float) -> WatchedRoom:
                 person.append(pipeline.see(frame).keypoints is not None)
         except EndOfStreamError:
             images = False
-    return WatchedRoom(heard, np.array(times, np.int64), np.array(person, bool))
+    return WatchedRoom(periods, np.array(times, np.int64), np.array(person, bool))
 
 
 def learn_room(watched: WatchedRoom, background: Background) -> tuple[RoomPart | None, Step]:
     """Let the background learn the first half of the empty periods, and measure what is left of the
     second half.
     """
-    empty = [h for h in watched.heard if _nobody(watched, h.middle_ns)]
+    empty = [h for h in watched.periods if _nobody(watched, h.middle_ns)]
     if len(empty) < LEAST_PERIODS:
         found = f"the camera saw nobody during {len(empty)} periods of sound"
         remedy = "leave the room for half a minute while it records"

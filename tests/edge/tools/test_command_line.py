@@ -128,8 +128,8 @@ def test_poses_go_on_without_a_broker(
     assert len(poses) == 50
     assert {p["source"] for p in poses} == {"simulated"}
     assert np.median([p["error_m"] for p in poses]) < 0.2
-    told = [r for r in caplog.records if "nothing listens there" in r.getMessage()]
-    assert len(told) == 1
+    reported = [r for r in caplog.records if "nothing listens there" in r.getMessage()]
+    assert len(reported) == 1
 
 
 def test_the_messages_of_a_replay_fill_a_file(

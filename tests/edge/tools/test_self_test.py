@@ -32,6 +32,6 @@ def test_a_worse_model_is_an_error(
     monkeypatch.setattr(lifters, "MODELS", models)
     assert main(["doctor"]) == 0
     assert main(["doctor", "--self-test"]) == 1
-    said = capsys.readouterr().out
-    assert "ERROR    poses" in said
-    assert "at most 16 cm are needed" in said
+    printed = capsys.readouterr().out
+    assert "ERROR    poses" in printed
+    assert "at most 16 cm are needed" in printed

@@ -1,4 +1,4 @@
-"""Simulated arrays with faults put in: calibration names them, and nothing else."""
+"""Simulated arrays with faults: calibration names each fault, and no other."""
 
 import json
 from dataclasses import replace
@@ -56,16 +56,16 @@ def write_session(folder, case: Case, take: SoundTake):
 
 @pytest.mark.parametrize("fault", [*FAULTS, NONE])
 def test_each_fault_is_named_and_no_other(fault):
-    told = calibrate_case(make_case(22, 1, fault, "compact"))
-    assert told.named == (() if fault == NONE else (fault,))
-    assert told.blamed
-    assert not told.open
+    outcome = calibrate_case(make_case(22, 1, fault, "compact"))
+    assert outcome.named == (() if fault == NONE else (fault,))
+    assert outcome.blamed
+    assert not outcome.open
     if fault == "geometry":
-        assert abs(told.error) < 6.0  # mm
+        assert abs(outcome.error) < 6.0  # mm
     if fault == "clock":
-        assert abs(told.error) < 2.0  # ppm
+        assert abs(outcome.error) < 2.0  # ppm
     if fault == "delay":
-        assert abs(told.error) < 3.0  # cm
+        assert abs(outcome.error) < 3.0  # cm
 
 
 def test_one_place_leaves_open_what_it_cannot_show_and_says_where_to_go(good):
@@ -115,10 +115,10 @@ def test_a_loudspeakers_own_resonance_is_no_delay_of_the_electronics(late_s):
     assert "posekernel run takes" in step.remedy
 
 
-def test_without_the_loopback_only_differences_are_told(good):
+def test_without_a_loopback_only_differences_are_known(good):
     _, takes = good
-    deaf = [replace(t, map=ChannelMap(5, t.map.mics, None), raw=t.raw[:, :5]) for t in takes]
-    result = examine_sound(deaf)
+    without = [replace(t, map=ChannelMap(5, t.map.mics, None), raw=t.raw[:, :5]) for t in takes]
+    result = examine_sound(without)
     assert result.delay_s == 0.0
     assert "only differences" in next(s.found for s in result.steps if s.name == "reference")
     assert "delay" not in {s.name for s in result.steps}
@@ -133,7 +133,7 @@ def test_a_loopback_on_another_channel_is_found(good):
     assert step.remedy == "set audio.reference_channel = 0"
 
 
-def test_drift_is_told_through_cuts_and_averaging_undoes_it():
+def test_drift_is_measured_across_cuts_and_removed_from_the_mean():
     case = make_case(23, 2, "clock", "respeaker-usb-v2")
     take = record(case, None)
     skew = case.electronics.skew_ppm
@@ -160,9 +160,9 @@ def test_the_command_calibrates_sessions_and_writes_a_file(good, tmp_path, capsy
     sessions = [a for f in folders for a in ("--session", str(f))]
     # The sessions hold no images, so nobody can say that the room was empty: that step stays open.
     assert main(["calibrate", *sessions, "--out", str(out), "--json"]) == 1
-    told = json.loads(capsys.readouterr().out)
-    assert told["source"] == "simulated"
-    assert {s["name"] for s in told["steps"] if s["outcome"] != "ok"} == {"room"}
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["source"] == "simulated"
+    assert {s["name"] for s in printed["steps"] if s["outcome"] != "ok"} == {"room"}
     calibration = load_calibration(out)
     assert calibration.source == "simulated"
     assert calibration.sound.places == len(takes)
@@ -173,12 +173,12 @@ def test_the_command_calibrates_sessions_and_writes_a_file(good, tmp_path, capsy
 
 
 def test_the_report_counts_what_is_wrong():
-    told = [
+    outcomes = [
         CaseOutcome(0, "a", "swapped", ("swapped",), True, 4, False, float("nan")),
         CaseOutcome(1, "a", "clock", ("clock", "geometry"), True, 4, False, 0.1),
         CaseOutcome(2, "a", NONE, (), True, 6, True, float("nan")),
     ]
-    text = calibration_report(told, "command")
+    text = calibration_report(outcomes, "command")
     assert "1 of 2 faulty arrays" in text
     assert "0 of 1 good ones" in text
     assert "| two channels swapped | 1 | 1 |" in text

@@ -26,7 +26,7 @@ from edge.tools.calibration.places import ask_place
         (["--out", "none/c.toml"], "give --out FILE in a folder that exists"),
     ],
 )
-def test_what_is_missing_is_said_before_anything_is_recorded(
+def test_a_wrong_path_is_reported_before_anything_is_recorded(
     arguments, said, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
@@ -35,7 +35,7 @@ def test_what_is_missing_is_said_before_anything_is_recorded(
     assert said in capsys.readouterr().err
 
 
-def test_a_place_is_three_numbers_and_the_end_of_input_ends_the_asking(monkeypatch):
+def test_a_place_is_three_numbers_and_end_of_input_means_no_more(monkeypatch):
     answers = iter(["here", "0.6, nan, 0.1", "0.6, -0.05 0.1"])
     monkeypatch.setattr("builtins.input", lambda question: next(answers))
     assert ask_place(np.array([0.6, 0.0, 0.1])) == (0.6, -0.05, 0.1)
@@ -105,9 +105,9 @@ cy = 240
         main(["calibrate", "--config", str(config), "--seconds", "2", "--out", str(out), "--json"])
         == 1
     )
-    told = json.loads(capsys.readouterr().out)
-    steps = {s["name"]: s for s in told["steps"]}
-    assert told["source"] == "device"
+    result = json.loads(capsys.readouterr().out)
+    steps = {s["name"]: s for s in result["steps"]}
+    assert result["source"] == "device"
     assert steps["channels"]["outcome"] == "ok"
     assert steps["reference"]["outcome"] == "ok", steps["reference"]
     assert steps["clock"]["outcome"] == "ok"

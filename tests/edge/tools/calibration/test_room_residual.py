@@ -8,7 +8,7 @@ from edge.sound.room.background import Background
 from edge.tools.calibration.room_residual import WatchedRoom, learn_room
 
 
-def hear_room(noise, person_from=None, periods=60):
+def learned(noise, person_from=None, periods=60):
     """Periods of one room, 0.1 s apart; somebody is seen from a number on."""
     rng = np.random.default_rng(1)
     rig = Rig(
@@ -22,25 +22,25 @@ def hear_room(noise, person_from=None, periods=60):
         -np.arange(640) / 150
     )
     hiss = lambda: noise * (rng.normal(size=(1, 640)) + 1j * rng.normal(size=(1, 640)))  # noqa: E731
-    heard = [
+    measured = [
         PeriodResponses(k, k * 10**8, (room + hiss()).astype(np.complex64)) for k in range(periods)
     ]
     person = np.arange(periods) >= (periods if person_from is None else person_from)
-    watched = WatchedRoom(heard, np.arange(periods) * 10**8, person)
+    watched = WatchedRoom(measured, np.arange(periods) * 10**8, person)
     return learn_room(watched, Background(rig, 16000.0, (2000.0, 7500.0), 640))
 
 
 def test_the_empty_room_is_learned_while_nobody_is_seen():
-    part, step = hear_room(0.001)
+    part, step = learned(0.001)
     assert step.outcome == "ok"
     assert part.periods == 60
     assert part.left_db < -40
-    loud, step = hear_room(0.2)
+    loud, step = learned(0.2)
     assert loud is not None
     assert loud.left_db > part.left_db + 20
     assert step.outcome == "warning"
-    part, _ = hear_room(0.001, person_from=40)
+    part, _ = learned(0.001, person_from=40)
     assert part.periods == 30  # and none within a second of somebody
-    part, step = hear_room(0.001, person_from=0)
+    part, step = learned(0.001, person_from=0)
     assert part is None
     assert step.outcome == "open"
