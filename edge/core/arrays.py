@@ -1,4 +1,4 @@
-"""Names for the array types of numpy that the code passes around; shapes stand in each docstring."""
+"""Names for numpy's array types. Shapes stand in the docstrings."""
 
 import numpy as np
 import numpy.typing as npt

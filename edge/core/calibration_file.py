@@ -179,7 +179,8 @@ def write_calibration(path: Path, calibration: Calibration) -> None:
         heading.append("Set calibration.file in the configuration to this file to use it.")
     if undecided:
         heading.append(
-            f"Not decided yet: {', '.join(undecided)}; do what their steps advise, and calibrate again."
+            f"Not decided yet: {', '.join(undecided)}; do what their steps advise, and calibrate "
+            "again."
         )
     try:
         write_whole(path, as_toml(calibration, heading).encode())

@@ -1,8 +1,7 @@
-"""The contracts between a source and the pipeline: audio periods, camera frames, and the two
-devices that give them.
+"""What a source gives the pipeline: audio periods and camera frames.
 
-`alsa.py`, `camera.py` and `replay.py` fulfil them. A source is opened by name (`source.kind`); nothing here or elsewhere falls
-back from one to another.
+The packages `alsa`, `camera` and `session` fulfil these contracts. The configuration names the
+source (`source.kind`); nothing falls back from one to another.
 """
 
 from dataclasses import dataclass, field
@@ -18,7 +17,9 @@ SourceKind = Literal["device", "simulated", "recorded"]
 
 @dataclass(frozen=True)
 class ChannelMap:
-    """Which raw channel is what. reference: the loopback, None where the array has none."""
+    """What each raw channel holds. mics: microphones' channels in the rig's order. reference: the
+    loopback, None where the array has none.
+    """
 
     channels: int
     mics: tuple[int, ...]
@@ -27,14 +28,14 @@ class ChannelMap:
 
 @dataclass(frozen=True, slots=True)
 class AudioPeriod:
-    """One period of the excitation as heard: sample 0 is the excitation's sample 0, less
+    """One recorded period of the excitation: sample 0 is the excitation's sample 0, less
     `delay_samples`.
 
     t_ns: CLOCK_MONOTONIC of sample 0 (replay: the session's own clock, shifted to now). samples:
     (M, N) float32, full scale = 1, microphones in the rig's order. reference: (N,) float32, the
     loopback channel, or None where the array has none. delay_samples: fractional
     playback-to-capture delay still contained in `samples`; deconvolution takes it out. frame:
-    number of sample 0 by the capture clock, None where it is not known. fault: "" for a good
+    number of sample 0 by the capture clock, None where unknown. fault: "" for a good
     period; otherwise why it must not be used ("xrun", "gap", "no reference", ...).
     """
 
@@ -120,7 +121,7 @@ class FrameSource(Protocol):
 
 @dataclass(slots=True)
 class Source:
-    """Both devices of one rig and where their data comes from, which every message repeats."""
+    """Both devices of one rig. kind: where their data comes from, which every message repeats."""
 
     kind: SourceKind
     audio: AudioSource

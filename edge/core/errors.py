@@ -1,6 +1,4 @@
-"""Everything a user can do wrong, and everything a device can do to us: one root, each also the
-builtin it refines.
-"""
+"""The errors of users and of devices: one root, and each is also a builtin error."""
 
 
 class PosekernelError(Exception):
@@ -14,7 +12,7 @@ class ConfigError(PosekernelError, ValueError):
 
 
 class OtherSignalError(ConfigError):
-    """A saved empty room of another sample rate, band or window: good, but of no use here."""
+    """A saved empty room of another sample rate, band or window: intact, but of no use here."""
 
 
 class DeviceError(PosekernelError, OSError):
@@ -34,7 +32,7 @@ class BrokerError(PosekernelError, ConnectionError):
 
 
 class BenchError(PosekernelError, ValueError):
-    """A measurement that failed, or a file that holds none of ours."""
+    """A measurement that failed, or a file that holds no report of one."""
 
 
 class EndOfStreamError(PosekernelError, EOFError):

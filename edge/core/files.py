@@ -1,4 +1,4 @@
-"""Files that are old or new, never half, whenever the process is killed or the power fails."""
+"""Writes files whole or not at all, also when the process is killed or the power fails."""
 
 import os
 from contextlib import suppress
@@ -6,11 +6,10 @@ from pathlib import Path
 
 
 def write_whole(path: Path, content: bytes, mode: int = 0o666) -> None:
-    """Put `content` in the place of `path`, on disk on return. Raises OSError; a file that was
-    there before then stays.
+    """Replace `path` by `content`, on disk on return. Raises OSError; the old file then stays.
 
-    A file that is replaced hands on its owner and rights, a new one gets `mode`, less the umask.
-    What a killed process leaves, one hidden file beside it, the next write takes.
+    The new file keeps the owner and rights of the old one; without one it gets `mode` less the
+    umask. A killed process may leave one hidden file beside it, which the next write replaces.
     """
     target = Path(os.path.realpath(path))  # a link stays a link
     part = target.with_name(f".{target.name}.part")

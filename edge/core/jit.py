@@ -1,5 +1,5 @@
-"""The one way in which loops are compiled: numba, cached on disk, without the GIL, one thread (more
-were 5-10x slower).
+"""How loops are compiled: numba, cached on disk, without the GIL, on one thread (more were 5-10
+times slower).
 """
 
 from collections.abc import Callable
@@ -13,9 +13,7 @@ _kernels: list[Any] = []
 
 
 def kernel(function: Function) -> Function:
-    """Compile a loop over arrays. What it is given must have been checked and allocated by its
-    public twin.
-    """
+    """Compile a loop over arrays. The public function that calls it checks and allocates."""
     compiled: Function = njit(cache=True, nogil=True)(function)
     _kernels.append(compiled)
     return compiled

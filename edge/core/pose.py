@@ -15,9 +15,10 @@ Posture = Literal["standing", "walking", "sitting", "lying", "bending", "unknown
 POSTURES: tuple[Posture, ...] = get_args(Posture)
 
 BODY_25 = (
-    "nose", "neck", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist", "mid_hip",
-    "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle", "right_eye", "left_eye", "right_ear",
-    "left_ear", "left_big_toe", "left_small_toe", "left_heel", "right_big_toe", "right_small_toe", "right_heel",
+    "nose", "neck", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow",
+    "left_wrist", "mid_hip", "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee",
+    "left_ankle", "right_eye", "left_eye", "right_ear", "left_ear", "left_big_toe",
+    "left_small_toe", "left_heel", "right_big_toe", "right_small_toe", "right_heel",
 )  # fmt: skip
 JOINTS = BODY_25[:15]
 N_JOINTS = len(JOINTS)
@@ -26,13 +27,14 @@ MID_HIP = 8
 MIRROR = (0, 1, 5, 6, 7, 2, 3, 4, 8, 12, 13, 14, 9, 10, 11, 16, 15, 18, 17, 22, 23, 24, 19, 20, 21)
 SEEN = 0.3  # a joint below this confidence counts as not seen
 BONES = (
-    (0, 1), (1, 2), (2, 3), (3, 4), (1, 5), (5, 6), (6, 7), (1, 8), (8, 9), (9, 10), (10, 11), (8, 12), (12, 13), (13, 14),
+    (0, 1), (1, 2), (2, 3), (3, 4), (1, 5), (5, 6), (6, 7), (1, 8), (8, 9), (9, 10), (10, 11),
+    (8, 12), (12, 13), (13, 14),
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Keypoints:
-    """What the camera alone knows of the lifted person.
+    """What the image alone shows of the person that is lifted.
 
     pixels: (25, 3) u, v [px] and confidence 0..1, BODY_25 order. relative: (25, 3) hip-centred
     camera-axes shape prior [m], up to scale (limb lengths are up to 25 % off); NaN rows where
@@ -51,8 +53,8 @@ class LiftedPose:
 
     joints: (15, 3) camera frame. sigma: (15,) 1-sigma of the joint's position [m]. confidence:
     (15,) 0..1. scale_source: what gave the scale. sir_db: echo over interference in the gate.
-    echo_range_m: half path of the onset or NaN. sound_confidence: 0..1 that what was heard is this
-    body, there; NaN where the lifter cannot tell or heard nothing.
+    echo_range_m: half path of the onset or NaN. sound_confidence: 0..1 that the echo is of this
+    body at this place; NaN where the lifter cannot tell or had no sound.
     """
 
     joints: Array
@@ -91,7 +93,7 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class PoseEstimate:
-    """A pose with when and whence: all that `publish` needs.
+    """A pose with its time and origin: all that its message needs.
 
     t_ns: CLOCK_MONOTONIC of the image. utc_ns: the same instant on the wall clock. skew_ms: audio
     period's middle minus image. joints_room: (15, 3) or None where the camera's height is unknown.

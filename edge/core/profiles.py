@@ -19,14 +19,14 @@ _Metre = Annotated[float, Meta(ge=-1.0, le=1.0)]
 
 
 class Citation(Strict, frozen=True):
-    """Where numbers come from; the facts name its id."""
+    """A publication that numbers come from; they name its id."""
 
     id: str
     cite: str
 
 
 class Whole(Strict, frozen=True):
-    """A whole number, whence it comes, and whether it was measured on the real device."""
+    """A whole number. source: id of a citation. verified: measured on the real device."""
 
     value: int
     source: str

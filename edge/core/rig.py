@@ -53,25 +53,13 @@ class Camera:
     roll_deg: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("width", "height", "fx", "fy"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                raise ConfigError(
-                    f"rig.camera.{name}: found {value}, but a finite number of pixels above 0 is needed"
-                )
-        for name in ("cx", "cy", "tilt_deg", "roll_deg"):
-            if not math.isfinite(getattr(self, name)):
-                raise ConfigError(
-                    f"rig.camera.{name}: found {getattr(self, name)}, but a finite number is needed"
-                )
-        if not all(math.isfinite(k) for k in self.distortion):
-            raise ConfigError(
-                f"rig.camera.distortion: found {list(self.distortion)}, but finite numbers are needed"
-            )
-        if self.height_m is not None and not math.isfinite(self.height_m):
-            raise ConfigError(
-                f"rig.camera.height_m: found {self.height_m}, but a finite number of metres or null is needed"
-            )
+        for name, value in vars(self).items():
+            numbers = value if isinstance(value, tuple) else () if value is None else (value,)
+            positive = name in ("width", "height", "fx", "fy")
+            if not all(math.isfinite(n) and (n > 0 or not positive) for n in numbers):
+                needed = "finite numbers are" if isinstance(value, tuple) else "a finite number is"
+                needed = "a finite number of pixels above 0 is" if positive else needed
+                raise ConfigError(f"rig.camera.{name}: found {value}, but {needed} needed")
 
     @property
     def matrix(self) -> Array:
@@ -96,8 +84,8 @@ class Camera:
         return np.concatenate([xy, np.ones_like(xy[..., :1])], axis=-1)
 
     def near_image(self, pixels: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-        """Which pixels (..., 2) are less than half an image outside the image (...,); a detected
-        joint that is not is a slip.
+        """Which pixels (..., 2) are inside the image or less than half an image outside it (...,).
+        Where a joint is found farther off, the detector is wrong.
         """
         off = np.asarray(pixels, np.float64) / np.array([self.width, self.height]) - 0.5
         return np.asarray((np.abs(off) < 1.0).all(axis=-1))
@@ -122,25 +110,20 @@ class Camera:
         """Camera-frame points (..., 3) -> room frame (..., 3), metres. Raises ConfigError without a
         camera height.
         """
-        if self.height_m is None:
-            raise ConfigError(
-                "rig.camera.height_m is not set, but the room frame needs it: measure it or run calibration"
-            )
-        return np.asarray(
-            np.asarray(points, np.float64) @ self.room_rotation.T
-            + np.array([0.0, 0.0, self.height_m])
-        )
+        return np.asarray(np.asarray(points, np.float64) @ self.room_rotation.T + self._above_floor)
 
     def from_room(self, points: npt.ArrayLike) -> Array:
         """Room-frame points (..., 3) -> camera frame (..., 3), metres."""
+        return np.asarray((np.asarray(points, np.float64) - self._above_floor) @ self.room_rotation)
+
+    @property
+    def _above_floor(self) -> Array:
         if self.height_m is None:
             raise ConfigError(
-                "rig.camera.height_m is not set, but the room frame needs it: measure it or run calibration"
+                "rig.camera.height_m is not set, but the room frame needs it: measure it or run "
+                "calibration"
             )
-        return np.asarray(
-            (np.asarray(points, np.float64) - np.array([0.0, 0.0, self.height_m]))
-            @ self.room_rotation
-        )
+        return np.array([0.0, 0.0, self.height_m])
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,12 +144,14 @@ class Rig:
         for name, a in (("speakers_m", self.speakers), ("mics_m", self.mics)):
             if a.ndim != 2 or a.shape[1:] != (3,) or len(a) == 0 or not np.isfinite(a).all():
                 raise ConfigError(
-                    f"rig.{name} has shape {a.shape}: a non-empty list of finite [x, y, z] in metres is needed"
+                    f"rig.{name} has shape {a.shape}: a non-empty list of finite [x, y, z] in "
+                    "metres is needed"
                 )
         p = self.pairs
         if p.ndim != 2 or p.shape[1:] != (2,) or len(p) == 0:
             raise ConfigError(
-                f"rig.pairs has shape {p.shape}: a non-empty list of [speaker, microphone] is needed"
+                f"rig.pairs has shape {p.shape}: a non-empty list of [speaker, microphone] is "
+                "needed"
             )
         if (
             (p < 0).any()
@@ -174,12 +159,14 @@ class Rig:
             or (p[:, 1] >= len(self.mics)).any()
         ):
             raise ConfigError(
-                f"rig.pairs names a speaker or microphone that is not there: {len(self.speakers)} speakers and "
-                f"{len(self.mics)} microphones are listed, and counting starts at 0"
+                "rig.pairs names a speaker or microphone that is not there: "
+                f"{len(self.speakers)} speakers and {len(self.mics)} microphones are listed, and "
+                "counting starts at 0"
             )
         if not 250.0 < self.speed_of_sound_m_s < 450.0:
             raise ConfigError(
-                f"speed of sound is {self.speed_of_sound_m_s} m/s: 250 to 450 m/s is possible in air"
+                f"speed of sound is {self.speed_of_sound_m_s} m/s: 250 to 450 m/s is possible in "
+                "air"
             )
 
     @property

@@ -49,7 +49,7 @@ def parse_toml(text: str) -> dict[str, Any]:
 
 
 def parse_json(data: bytes) -> Any:
-    """The value of a JSON text in UTF-8; 640.0 counts as the whole number 640. Raises ConfigError."""
+    """The value of a JSON text in UTF-8; 640.0 is the whole number 640. Raises ConfigError."""
     try:
         return _JSON.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:

@@ -45,7 +45,8 @@ def render_config(array_name: str, board_name: str, settings: Sequence[str]) -> 
     place_table = asked.pop("place", {})
     if not isinstance(place_table, dict):
         raise ConfigError(
-            f"place: found {place_table!r}, but its keys are needed, for example --set place.speaker_m=[0.1,0.06,0]"
+            f"place: found {place_table!r}, but its keys are needed, for example "
+            "--set place.speaker_m=[0.1,0.06,0]"
         )
     # The focal length is worked out from it.
     convert(asked.get("camera", {}), CameraConfig, "camera")
@@ -175,7 +176,8 @@ def _heading(
 ) -> list[str]:
     unmeasured = not all(m.verified for m in array.mics)
     return [
-        f"Made by `posekernel config --array {array_name} --board {board_name}`: {array.title} on {board.title}.",
+        f"Made by `posekernel config --array {array_name} --board {board_name}`: {array.title} on "
+        f"{board.title}.",
         *(
             ["Microphone positions are from publications, not measured on this device."]
             if unmeasured

@@ -26,8 +26,8 @@ class ExcitationConfig(Strict, frozen=True):
 class AudioConfig(Strict, frozen=True):
     """ALSA devices and channel map. reference_channel: the loopback, -1 where the array has none.
 
-    The buffer, alsa_period_frames * alsa_periods, is what a busy moment may last without a loss:
-    half a second by default.
+    The buffer holds alsa_period_frames * alsa_periods frames, half a second by default. A program
+    that is held up for longer loses sound.
     """
 
     capture: str = "default"

@@ -8,13 +8,15 @@ from edge.core.typed import Strict
 
 
 class DeviceConfig(Strict, frozen=True):
-    """Who we are: the id is the MQTT topic level."""
+    """id: the sensor's name and its level in MQTT topics."""
 
     id: str
 
 
 class SourceConfig(Strict, frozen=True):
-    """Where sound and images come from. path, realtime, loop: for replay only."""
+    """Where sound and images come from. path: a session's folder. path, realtime, loop: for replay
+    only.
+    """
 
     kind: Literal["device", "replay"] = "device"
     path: str = ""
@@ -23,10 +25,12 @@ class SourceConfig(Strict, frozen=True):
 
 
 class RuntimeConfig(Strict, frozen=True):
-    """max_skew_ms: a sound period farther from the image than this is not used for it.
+    """max_skew_ms: a sound period farther from the image than this is not used for it. window_s:
+    length of the impulse responses.
 
-    state_dir: what must survive a restart; "" = systemd's StateDirectory, else
-    ~/.local/state/posekernel. tflite: the runtime of the networks, "auto" = see execution.py.
+    state_dir: folder of what must survive a restart; "" = systemd's StateDirectory, else
+    ~/.local/state/posekernel. tflite: runtime of the networks; "auto" = what `posekernel bench
+    --save` found, else the first that is installed.
     """
 
     max_skew_ms: Annotated[float, Meta(ge=10.0, le=2000.0)] = 150.0

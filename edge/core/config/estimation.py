@@ -11,8 +11,9 @@ Threads = Annotated[int, Meta(ge=1, le=16)] | Literal["auto"]
 
 
 class BackgroundConfig(Strict, frozen=True):
-    """The empty room. snapshot: file (.npz) that keeps it over restarts, "" = learn anew at each
-    start.
+    """The empty room's response. adapt_s: time constant while nobody is seen; leak_s: while
+    somebody is. track_drift: follow temperature and timing. snapshot: file (.npz) that keeps it
+    over restarts, "" = learn anew at each start.
     """
 
     adapt_s: Annotated[float, Meta(ge=0.1, le=600.0)] = 15.0
@@ -22,7 +23,7 @@ class BackgroundConfig(Strict, frozen=True):
 
 
 class KeypointsConfig(Strict, frozen=True):
-    """BlazePose. min_confidence: below it nobody is seen. threads: "auto" = see execution.py."""
+    """BlazePose. min_confidence: below it nobody is seen. threads: "auto" = as bench found."""
 
     model: Literal["lite", "full"] = "full"
     threads: Threads = "auto"
@@ -33,12 +34,11 @@ class LifterConfig(Strict, frozen=True):
     """Distance and scale. kind: "ray" and "volume" are the trained networks; "geometric" needs no
     training.
 
-    height_prior_m, height_sigma_m: standing height of the people expected here. The networks know
-    what they have learned of people, and the camera's height where it is given: to them these are
-    where an echo is first looked for.
+    height_prior_m, height_sigma_m: standing height of the people expected here, mean and 1-sigma.
+    For the networks they only say where to look for the echo first.
 
     min_sir_db: below it the echo is not trusted and the scale comes from the height prior.
-    max_range_m: half path searched. variant, threads: of the networks, "auto" = see execution.py.
+    max_range_m: half path searched. variant, threads: of the networks, "auto" = as bench found.
     """
 
     kind: LifterKind = "ray"

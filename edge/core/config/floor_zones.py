@@ -19,7 +19,7 @@ LEAST_AREA_M2 = 0.05
 
 
 class ZoneConfig(Strict, frozen=True):
-    """A polygon on the floor, its corners in the room frame [m], in either sense of rotation."""
+    """A polygon on the floor: its corners in the room frame [m], clockwise or not."""
 
     name: str
     polygon: tuple[Point, ...]
@@ -39,7 +39,8 @@ def check_zones(zones: Sequence[ZoneConfig]) -> None:
     for k, zone in enumerate(zones):
         if not zone.key or len(zone.name) > 40 or not zone.name.isprintable():
             raise ConfigError(
-                f"zones[{k}].name: found {zone.name!r}, allowed: at most 40 characters with at least one letter a to z or digit"
+                f"zones[{k}].name: found {zone.name!r}, allowed: at most 40 characters with at "
+                "least one letter a to z or digit"
             )
         if zone.key in seen:
             raise ConfigError(
@@ -57,18 +58,21 @@ def _check_polygon(corners: Sequence[Point], where: str) -> None:
     for k in range(n):
         if corners[k] == corners[(k + 1) % n]:
             raise ConfigError(
-                f"{where}: corner {list(corners[k])} stands twice in a row; leave one out (the polygon closes itself)"
+                f"{where}: corner {list(corners[k])} stands twice in a row; leave one out (the "
+                "polygon closes itself)"
             )
     edges = [(corners[k], corners[(k + 1) % n]) for k in range(n)]
     for i, j in combinations(range(n), 2):
         if _cross(*edges[i], *edges[j], neighbours=(j - i) in (1, n - 1)):
             raise ConfigError(
-                f"{where}: the sides {_side(edges[i])} and {_side(edges[j])} cross; list the corners in order around it"
+                f"{where}: the sides {_side(edges[i])} and {_side(edges[j])} cross; list the "
+                "corners in order around it"
             )
     area = 0.5 * abs(sum(a[0] * b[1] - b[0] * a[1] for a, b in edges))
     if area < LEAST_AREA_M2:
         raise ConfigError(
-            f"{where}: found an area of {area:.3f} m2, at least {LEAST_AREA_M2} is needed (corners are in metres)"
+            f"{where}: found an area of {area:.3f} m2, at least {LEAST_AREA_M2} is needed "
+            "(corners are in metres)"
         )
 
 

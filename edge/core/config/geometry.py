@@ -11,8 +11,9 @@ Vector = tuple[_Coordinate, _Coordinate, _Coordinate]
 
 
 class RigCameraConfig(Strict, frozen=True):
-    """Camera intrinsics [px], OpenCV distortion and mounting. height_m: 0 where it was not
-    measured.
+    """Camera intrinsics [px], OpenCV distortion and mounting. height_m: above the floor, 0 where it
+    was not measured. tilt_deg: positive looks down. roll_deg: positive is turned clockwise, seen
+    from behind the camera.
     """
 
     fx: Annotated[float, Meta(ge=10.0, le=1e5)]
@@ -26,7 +27,9 @@ class RigCameraConfig(Strict, frozen=True):
 
 
 class RigConfig(Strict, frozen=True):
-    """Positions in the camera frame [m]. pairs: empty = every microphone with every speaker."""
+    """Positions in the camera frame [m]. pairs: [speaker, microphone], empty = all. temperature_c:
+    of the air.
+    """
 
     camera: RigCameraConfig
     speakers_m: tuple[Vector, ...]

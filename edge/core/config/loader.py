@@ -9,7 +9,7 @@ from edge.core.typed import convert, parse_toml
 
 
 def load_config(path: Path) -> Config:
-    """Read and check a configuration file. Raises ConfigError with one sentence that names the key."""
+    """Read and check a configuration file. Raises ConfigError that names the file and the key."""
     try:
         config = convert(parse_toml(path.read_text()), Config)
         check_config(config)

@@ -8,14 +8,14 @@ from edge.core.typed import Strict
 
 
 class MqttConfig(Strict, frozen=True):
-    """Broker. password_file: the password's only home besides the environment variable
-    POSEKERNEL_MQTT_PASSWORD.
+    """The broker. password_file: holds the password; the environment variable
+    POSEKERNEL_MQTT_PASSWORD is the other place for it. protocol: 5, or 311 for MQTT 3.1.1.
 
     discovery: announce the sensor to Home Assistant, below discovery_prefix (Home Assistant's own
     setting of that name). format: of the pose stream; the live page reads JSON only. pose_rate_hz:
-    no more poses a second are sent, 0 = all. envelope_rate_hz: echo profiles a second, which the
-    live page draws, 0 = none. session_s: how long the broker keeps commands for a device that is
-    away (MQTT 5). outbox: file for events that wait for the broker, "" = <id>.outbox in
+    most poses a second that are sent, 0 = all. envelope_rate_hz: echo profiles a second for the
+    live page, 0 = none. session_s: how long the broker keeps commands for a device that is away
+    (MQTT 5). outbox: file for events that wait for the broker, "" = <id>.outbox in
     runtime.state_dir; outbox_events: how many, before the oldest is dropped.
     """
 

@@ -12,27 +12,26 @@ from edge.core.typed import Strict
 
 @dataclass(frozen=True, slots=True)
 class QuietHours:
-    """From `start` up to, not including, `end`, local time; over midnight when `end` comes first."""
+    """Local times from `start` up to, not including, `end`; over midnight when `end` is first."""
 
     start: time
     end: time
 
     @classmethod
-    def parse(cls, start: object, end: object) -> Self:
+    def parse(cls, start: str, end: str) -> Self:
         """Two texts such as "22:00". Raises ValueError with a sentence: what was found, what is
         needed.
         """
         found = []
         for text in (start, end):
-            match = (
-                re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)", text) if isinstance(text, str) else None
-            )
+            match = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)", text)
             if match is None:
                 raise ValueError(f'found {text!r}, but a time of day such as "22:00" is needed')
             found.append(time(int(match[1]), int(match[2])))
         if found[0] == found[1]:
             raise ValueError(
-                f"found {start!r} twice, but quiet hours need two different times; mute for silence all day"
+                f"found {start!r} twice, but quiet hours need two different times; mute for "
+                "silence all day"
             )
         return cls(found[0], found[1])
 
@@ -41,10 +40,6 @@ class QuietHours:
         if self.start < self.end:
             return self.start <= now < self.end
         return now >= self.start or now < self.end
-
-    def as_dict(self) -> dict[str, str]:
-        """As messages and files hold it."""
-        return {"from": f"{self.start:%H:%M}", "to": f"{self.end:%H:%M}"}
 
 
 class SensingConfig(Strict, frozen=True):
@@ -63,8 +58,6 @@ class SensingConfig(Strict, frozen=True):
     @property
     def quiet_hours(self) -> QuietHours | None:
         """The two times together, None without. Raises ValueError with a sentence."""
-        return (
-            QuietHours.parse(self.quiet_from, self.quiet_to)
-            if self.quiet_from or self.quiet_to
-            else None
-        )
+        if not self.quiet_from and not self.quiet_to:
+            return None
+        return QuietHours.parse(self.quiet_from, self.quiet_to)

@@ -1,5 +1,5 @@
-"""How the networks run on this board: as configured; for "auto" as `posekernel bench --save` found
-best here, else by default.
+"""How the networks run on this board: runtime, threads and variant as configured; for "auto" as
+`posekernel bench --save` found best, else by default.
 """
 
 import logging
@@ -61,8 +61,8 @@ class Execution:
     def as_sentence(self) -> str:
         """For the log and doctor."""
         return (
-            f"{self.runtime or 'no TFLite runtime'}, keypoints on {self.keypoints_threads} threads, lifter {self.variant} on "
-            f"{self.lifter_threads}; {self.origin}"
+            f"{self.runtime or 'no TFLite runtime'}, keypoints on {self.keypoints_threads} "
+            f"threads, lifter {self.variant} on {self.lifter_threads}; {self.origin}"
         )
 
 
@@ -107,7 +107,8 @@ def save_choice(path: Path, best: BoardChoice) -> None:
         write_whole(path, msgspec.json.format(msgspec.json.encode(best), indent=1) + b"\n")
     except OSError as e:
         raise ConfigError(
-            f"{path}: the board's choice cannot be saved there ({e.strerror}); set runtime.state_dir to a folder of your own"
+            f"{path}: the board's choice cannot be saved there ({e.strerror}); set "
+            "runtime.state_dir to a folder of your own"
         ) from e
 
 

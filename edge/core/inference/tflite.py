@@ -45,8 +45,8 @@ class Model:
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as e:
             raise ModelError(
-                f"{path}: found {len(content)} bytes that {self.runtime} cannot load ({_one_line(e)}), "
-                "a complete TFLite model is needed: install the file again"
+                f"{path}: found {len(content)} bytes that {self.runtime} cannot load "
+                f"({_one_line(e)}), a complete TFLite model is needed: install the file again"
             ) from e
         self._inputs = sorted(self._interpreter.get_input_details(), key=_natural_name)
         self._outputs = sorted(self._interpreter.get_output_details(), key=_natural_name)
@@ -69,7 +69,8 @@ class Model:
         """
         if len(inputs) != len(self._inputs):
             raise ModelError(
-                f"{self.path}: found {len(inputs)} input arrays, the model needs {len(self._inputs)}"
+                f"{self.path}: found {len(inputs)} input arrays, the model needs "
+                f"{len(self._inputs)}"
             )
         for detail, x in zip(self._inputs, inputs, strict=True):
             if x.shape != _shape(detail) or x.dtype != detail["dtype"]:
@@ -93,10 +94,12 @@ def load_runtime(name: str = "") -> tuple[str, Any]:
             pass
     if name:
         raise ModelError(
-            f"the TFLite runtime {name} is not installed here, or not for this numpy: pip install {name}"
+            f"the TFLite runtime {name} is not installed here, or not for this numpy: pip install "
+            f"{name}"
         )
     raise ModelError(
-        "no TFLite runtime is installed: pip install ai-edge-litert, or on Python 3.11 without a wheel for it, tflite-runtime"
+        "no TFLite runtime is installed: pip install ai-edge-litert, or on Python 3.11 without a "
+        "wheel for it, tflite-runtime"
     )
 
 
@@ -105,14 +108,15 @@ def _read_checked(path: Path, carded: str | None) -> bytes:
         content = path.read_bytes()
     except OSError as e:
         raise ModelError(
-            f"{path}: the model cannot be read ({e.strerror}): check the path or install the file again"
+            f"{path}: the model cannot be read ({e.strerror}): check the path or install the file "
+            "again"
         ) from e
     found = hashlib.sha256(content).hexdigest()
     for by, needed in (("SHA256SUMS", _listed_sum(path)), ("its card", carded)):
         if needed is not None and found != needed:
             raise ModelError(
-                f"{path}: found SHA-256 {found[:16]}..., {by} needs {needed[:16]}...: the file is damaged "
-                "or of another version, install it again"
+                f"{path}: found SHA-256 {found[:16]}..., {by} needs {needed[:16]}...: the file is "
+                "damaged or of another version, install it again"
             )
     return content
 

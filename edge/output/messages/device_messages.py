@@ -102,9 +102,9 @@ class ModelFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TelemetryMessage(Published, frozen=True, tag="posekernel.telemetry/1"):
-    """Health of one device, every telemetry.interval_s at <base topic>/<device id>/telemetry, QoS 0,
-    not retained. Counts only grow while the program runs. Readers must ignore properties they do
-    not know.
+    """Health of one device, every telemetry.interval_s at <base topic>/<device id>/telemetry, QoS
+    0, not retained. Counts only grow while the program runs. Readers must ignore properties they
+    do not know.
     """
 
     id: DeviceId
@@ -118,7 +118,8 @@ class TelemetryMessage(Published, frozen=True, tag="posekernel.telemetry/1"):
     throttled: Annotated[
         bool | None,
         Meta(
-            description="The Raspberry Pi lacks voltage or is throttled now; null on other machines."
+            description="The Raspberry Pi lacks voltage or is throttled now; null on other "
+            "machines."
         ),
     ]
     throttled_flags: Annotated[

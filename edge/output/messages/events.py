@@ -17,10 +17,11 @@ from edge.output.messages.summary import ABSENT_S
 
 
 class EventKeeper:
-    """Feed it every pose and, regularly, `tick`; it calls `emit` with each event. Thread-safe.
+    """Call `pose` with every pose and `tick` several times a second; it calls `emit` with each
+    event. Thread-safe.
 
-    emit fills in `sequence`. Entering and leaving are in pairs: whoever leaves has left every zone
-    first.
+    emit fills in `sequence`. Entering and leaving come in pairs: a person who leaves has left every
+    zone before.
     """
 
     def __init__(
@@ -45,17 +46,17 @@ class EventKeeper:
         with self._lock:
             present, self._seen_s, self._last = self._seen_s is not None, self._clock(), estimate
             if not present:
-                self._tell("person_entered")
+                self._report("person_entered")
             self._move(estimate.activity.zones)
             happened = self._falls(estimate.activity, estimate.people, estimate.t_ns * 1e-9)
             if isinstance(happened, Fall):
-                self._tell("fall", fall=happened)
+                self._report("fall", fall=happened)
             elif happened == "cleared":
-                self._tell("fall_cleared")
+                self._report("fall_cleared")
 
     def tick(self, looking: bool = True) -> None:
-        """Time passes. Notices that nobody has been seen for a while. looking: whether the camera
-        is read; else nobody can be seen to leave.
+        """Notice that nobody has been seen for a while. looking: whether the camera is read; while
+        it is not, nobody counts as gone.
         """
         with self._lock:
             if self._seen_s is not None and not looking:
@@ -64,21 +65,21 @@ class EventKeeper:
                 return
             self._seen_s = None
             self._move(())
-            self._tell("person_left")
+            self._report("person_left")
 
     def _move(self, zones: tuple[str, ...]) -> None:
         for name in self._zones:
             if name not in zones:
-                self._tell("zone_left", zone=name)
+                self._report("zone_left", zone=name)
         for name in zones:
             if name not in self._zones:
-                self._tell("zone_entered", zone=name)
+                self._report("zone_entered", zone=name)
         self._zones = zones
 
-    def _tell(self, kind: EventKind, zone: str | None = None, fall: Fall | None = None) -> None:
+    def _report(self, kind: EventKind, zone: str | None = None, fall: Fall | None = None) -> None:
         estimate = self._last
         assert estimate is not None
-        # A pose has its own time; that somebody is gone is noticed now.
+        # A pose has its own time; that somebody has left is noticed now.
         t_ns = round(self._clock() * 1e9) if self._seen_s is None else estimate.t_ns
         self._emit(
             event_message(

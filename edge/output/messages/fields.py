@@ -1,5 +1,7 @@
-"""What the published messages have in common. Each message is a struct: its keys in their order, with
-meaning, unit and range. Whoever publishes fills it in; `schemas` makes its JSON Schema.
+"""What the published messages have in common.
+
+Each message is a struct: its keys in their order, with meaning, unit and range. The sensor fills it
+in; `schemas` makes its JSON Schema.
 """
 
 from datetime import UTC, datetime

@@ -1,5 +1,4 @@
-"""The sensor as Home Assistant's MQTT device discovery describes it; pure functions, no connection
-(that is `mqtt.py`).
+"""The sensor as Home Assistant's MQTT device discovery describes it. Pure functions.
 
 https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload; Home Assistant 2024.11
 and newer.
@@ -9,112 +8,95 @@ import json
 from collections.abc import Sequence
 from typing import Any, get_args
 
+import msgspec
+
 from edge.core.config import MqttConfig, ZoneConfig
+from edge.core.errors import ConfigError
 from edge.core.pose import POSTURES, ScaleSource
+from edge.core.typed import convert, parse_json
 from edge.output.messages.fields import Message
 from edge.output.messages.summary import REFRESH_S
 
 BIRTH = b"online"
 _EXPIRE_S = int(3 * REFRESH_S)
 Component = dict[str, Any]
-# A summary holds null for what is unknown, which Home Assistant reads as the state "unknown".
+
+
+def _component(platform: str, name: str, template: str, **more: Any) -> Component:
+    return {"platform": platform, "name": name, **more, "value_template": f"{{{{ {template} }}}}"}
+
+
+def _sensor(name: str, value: str, **more: Any) -> Component:
+    return _component("sensor", name, f"value_json.{value}", **more)
+
+
+def _binary(name: str, value: str, **more: Any) -> Component:
+    """null, which stands for unknown in our messages, becomes Home Assistant's state "unknown"."""
+    template = f"None if value_json.{value} is none else 'ON' if value_json.{value} else 'OFF'"
+    return _component("binary_sensor", name, template, **more)
+
+
+def _switch(name: str, command: str, **more: Any) -> Component:
+    return _component(
+        "switch",
+        name,
+        f"'ON' if value_json.{command} else 'OFF'",
+        **more,
+        command_topic=f"cmd/{command}",
+        payload_on='{"on":true}',
+        payload_off='{"on":false}',
+        state_on="ON",
+        state_off="OFF",
+    )
+
+
+_MEASURED = {"state_class": "measurement"}
+_METRES = {"device_class": "distance", **_MEASURED, "unit_of_measurement": "m"}
+_DIAGNOSTIC = {"entity_category": "diagnostic"}
 _SUMMARY: dict[str, Component] = {
-    "occupancy": {
-        "platform": "binary_sensor",
-        "name": "Occupancy",
-        "device_class": "occupancy",
-        "value_template": "{{ None if value_json.occupancy is none else 'ON' if value_json.occupancy else 'OFF' }}",
-    },
-    "people": {
-        "platform": "sensor",
-        "name": "People",
-        "icon": "mdi:account-multiple",
-        "state_class": "measurement",
-        "value_template": "{{ value_json.people }}",
-    },
-    "distance": {
-        "platform": "sensor",
-        "name": "Distance",
-        "device_class": "distance",
-        "state_class": "measurement",
-        "unit_of_measurement": "m",
-        "suggested_display_precision": 1,
-        "value_template": "{{ value_json.mid_hip_distance_m }}",
-    },
-    "posture": {
-        "platform": "sensor",
-        "name": "Posture",
-        "icon": "mdi:human",
-        "device_class": "enum",
-        "options": list(POSTURES),
-        "value_template": "{{ value_json.posture }}",
-    },
-    "height": {
-        "platform": "sensor",
-        "name": "Body height",
-        "device_class": "distance",
-        "state_class": "measurement",
-        "unit_of_measurement": "m",
-        "suggested_display_precision": 2,
-        "value_template": "{{ value_json.height_m }}",
-    },
-    "scale_source": {
-        "platform": "sensor",
-        "name": "Scale source",
-        "device_class": "enum",
-        "options": list(get_args(ScaleSource)),
-        "entity_category": "diagnostic",
-        "value_template": "{{ value_json.scale_source }}",
-    },
-    "confidence": {
-        "platform": "sensor",
-        "name": "Confidence",
-        "icon": "mdi:percent-outline",
-        "state_class": "measurement",
-        "unit_of_measurement": "%",
-        "entity_category": "diagnostic",
-        "value_template": "{{ None if value_json.confidence is none else (100 * value_json.confidence) | round }}",
-    },
+    "occupancy": _binary("Occupancy", "occupancy", device_class="occupancy"),
+    "people": _sensor("People", "people", icon="mdi:account-multiple", **_MEASURED),
+    "distance": _sensor("Distance", "mid_hip_distance_m", **_METRES, suggested_display_precision=1),
+    "posture": _sensor(
+        "Posture", "posture", icon="mdi:human", device_class="enum", options=list(POSTURES)
+    ),
+    "height": _sensor("Body height", "height_m", **_METRES, suggested_display_precision=2),
+    "scale_source": _sensor(
+        "Scale source",
+        "scale_source",
+        device_class="enum",
+        options=list(get_args(ScaleSource)),
+        **_DIAGNOSTIC,
+    ),
+    "confidence": _component(
+        "sensor",
+        "Confidence",
+        "None if value_json.confidence is none else (100 * value_json.confidence) | round",
+        icon="mdi:percent-outline",
+        **_MEASURED,
+        unit_of_measurement="%",
+        **_DIAGNOSTIC,
+    ),
 }
 
 # By the topic below the device's own that they read; buttons read none.
 _OTHERS: dict[str, dict[str, Component]] = {
     "event": {
-        "fall": {
-            "platform": "event",
-            "name": "Fall",
-            "icon": "mdi:human-wheelchair",
-            "event_types": ["fall", "fall_cleared"],
-            # Home Assistant ignores an empty payload: the topic carries other kinds, too.
-            "value_template": "{{ dict(event_type=value_json.kind, sequence=value_json.sequence, "
-            "confidence=value_json.confidence, floor_m=value_json.floor_m, evidence=value_json.fall) | to_json "
-            "if value_json.kind in ('fall', 'fall_cleared') else '' }}",
-        },
+        # Home Assistant ignores an empty payload: the topic carries other kinds, too.
+        "fall": _component(
+            "event",
+            "Fall",
+            "dict(event_type=value_json.kind, sequence=value_json.sequence, "
+            "confidence=value_json.confidence, floor_m=value_json.floor_m, "
+            "evidence=value_json.fall) | to_json "
+            "if value_json.kind in ('fall', 'fall_cleared') else ''",
+            icon="mdi:human-wheelchair",
+            event_types=["fall", "fall_cleared"],
+        ),
     },
     "control": {
-        "sensing": {
-            "platform": "switch",
-            "name": "Sensing",
-            "icon": "mdi:eye",
-            "command_topic": "cmd/sensing",
-            "payload_on": '{"on":true}',
-            "payload_off": '{"on":false}',
-            "state_on": "ON",
-            "state_off": "OFF",
-            "value_template": "{{ 'ON' if value_json.sensing else 'OFF' }}",
-        },
-        "mute": {
-            "platform": "switch",
-            "name": "Mute",
-            "icon": "mdi:volume-off",
-            "entity_category": "config",
-            "command_topic": "cmd/mute",
-            "payload_on": '{"on":true}',
-            "payload_off": '{"on":false}',
-            "state_on": "ON",
-            "state_off": "OFF",
-            "value_template": "{{ 'ON' if value_json.mute else 'OFF' }}",
-        },
+        "sensing": _switch("Sensing", "sensing", icon="mdi:eye"),
+        "mute": _switch("Mute", "mute", icon="mdi:volume-off", entity_category="config"),
     },
     "": {
         "recalibrate": {
@@ -127,55 +109,41 @@ _OTHERS: dict[str, dict[str, Component]] = {
         },
     },
     "status": {
-        "recording": {
-            "platform": "binary_sensor",
-            "name": "Recording",
-            "icon": "mdi:record-rec",
-            "entity_category": "diagnostic",
-            "value_template": "{{ 'ON' if value_json.recording else 'OFF' }}",
-        },
+        "recording": _component(
+            "binary_sensor",
+            "Recording",
+            "'ON' if value_json.recording else 'OFF'",
+            icon="mdi:record-rec",
+            **_DIAGNOSTIC,
+        ),
     },
     "telemetry": {
-        "temperature": {
-            "platform": "sensor",
-            "name": "Processor temperature",
-            "device_class": "temperature",
-            "state_class": "measurement",
-            "unit_of_measurement": "°C",
-            "entity_category": "diagnostic",
-            "value_template": "{{ value_json.temperature_c }}",
-        },
-        "throttled": {
-            "platform": "binary_sensor",
-            "name": "Throttled",
-            "device_class": "problem",
-            "entity_category": "diagnostic",
-            "value_template": "{{ None if value_json.throttled is none else 'ON' if value_json.throttled else 'OFF' }}",
-        },
-        "poses_per_s": {
-            "platform": "sensor",
-            "name": "Poses per second",
-            "icon": "mdi:speedometer",
-            "state_class": "measurement",
-            "entity_category": "diagnostic",
-            "value_template": "{{ value_json.poses_per_s }}",
-        },
-        "frames_dropped": {
-            "platform": "sensor",
-            "name": "Frames dropped",
-            "icon": "mdi:filmstrip-off",
-            "state_class": "total_increasing",
-            "entity_category": "diagnostic",
-            "value_template": "{{ value_json.frames_dropped }}",
-        },
-        "xruns": {
-            "platform": "sensor",
-            "name": "Sound overruns",
-            "icon": "mdi:waveform",
-            "state_class": "total_increasing",
-            "entity_category": "diagnostic",
-            "value_template": "{{ value_json.xruns }}",
-        },
+        "temperature": _sensor(
+            "Processor temperature",
+            "temperature_c",
+            device_class="temperature",
+            **_MEASURED,
+            unit_of_measurement="°C",
+            **_DIAGNOSTIC,
+        ),
+        "throttled": _binary("Throttled", "throttled", device_class="problem", **_DIAGNOSTIC),
+        "poses_per_s": _sensor(
+            "Poses per second", "poses_per_s", icon="mdi:speedometer", **_MEASURED, **_DIAGNOSTIC
+        ),
+        "frames_dropped": _sensor(
+            "Frames dropped",
+            "frames_dropped",
+            icon="mdi:filmstrip-off",
+            state_class="total_increasing",
+            **_DIAGNOSTIC,
+        ),
+        "xruns": _sensor(
+            "Sound overruns",
+            "xruns",
+            icon="mdi:waveform",
+            state_class="total_increasing",
+            **_DIAGNOSTIC,
+        ),
     },
 }
 
@@ -188,7 +156,7 @@ def discovery_topic(config: MqttConfig, device_id: str) -> str:
 
 
 def birth_topic(config: MqttConfig) -> str:
-    """Where Home Assistant says BIRTH when it has started and wants every device announced again."""
+    """Where Home Assistant publishes BIRTH when it has started, to have every device announced."""
     return f"{config.discovery_prefix}/status"
 
 
@@ -200,8 +168,8 @@ def discovery_message(
     source: str,
     zones: Sequence[ZoneConfig] = (),
 ) -> Message:
-    """The announcement as a JSON-ready dict. source: kind of source; any but "device" is told in
-    the model's name.
+    """The announcement as a JSON-ready dict. source: kind of source; the model's name says it
+    unless it is "device".
     """
     topic, serial = f"{config.base_topic}/{device_id}", _serial(device_id)
     components = {
@@ -232,23 +200,28 @@ def discovery_message(
     }
 
 
-def removing(announcement: Message, before: bytes) -> Message:
-    """The announcement, which also removes what an earlier one (as the broker keeps it) had and it
-    has not.
+class _Platform(msgspec.Struct, frozen=True):
+    platform: str
 
-    Home Assistant removes a component that comes with its platform only. What was removed stays
-    listed so: Home Assistant may have been away. A `before` that is none of ours changes nothing.
+
+class _Announced(msgspec.Struct, frozen=True):
+    components: dict[str, _Platform]
+
+
+def removing(announcement: Message, before: bytes) -> Message:
+    """The announcement, which also removes the components that only an earlier one had.
+
+    before: the earlier one as the broker keeps it; anything else changes nothing. Home Assistant
+    removes a component that has only its platform. It stays listed so: Home Assistant may have been
+    away.
     """
     try:
-        old = json.loads(before)["components"].items()
-        gone = {
-            str(key): {"platform": str(c["platform"])}
-            for key, c in old
-            if key not in announcement["components"]
-        }
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        old = convert(parse_json(before), _Announced).components
+    except ConfigError:
         return announcement
-    return {**announcement, "components": announcement["components"] | gone}
+    here = announcement["components"]
+    gone = {key: {"platform": c.platform} for key, c in old.items() if key not in here}
+    return announcement | {"components": here | gone}
 
 
 def _zone_components(zones: Sequence[ZoneConfig]) -> dict[str, Component]:

@@ -23,12 +23,8 @@ from edge.output.messages.person_messages import (
 
 
 def pose_message(estimate: PoseEstimate, device_id: str) -> Message:
-    """One pose as a JSON-ready dict. Metres to the millimetre; a value that is not finite, or not
-    known, is None.
-
-    frames names the frames of reference that the joints are given in: camera (x right, y down, z
-    forward, origin at the camera) and, where the camera's height is known, room (x right, y
-    forward, z up, origin on the floor below the camera).
+    """One pose as a JSON-ready dict. Metres to the millimetre; what is not finite or unknown is
+    None. The room frame is there where the camera's height is known.
     """
     pose, room, activity = estimate.pose, estimate.joints_room, estimate.activity
     joints = [

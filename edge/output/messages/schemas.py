@@ -43,7 +43,9 @@ def schema(name: str) -> Schema:
     _, parts = msgspec.json.schema_components([kind], ref_template=_REF)
     own = parts.pop(kind.__name__)
     described = {"description": _text(kind), "type": "object"}
-    rest = {"required": own["required"], "properties": own["properties"], "$defs": parts}
+    rest = {"required": own["required"], "properties": own["properties"]}
+    if parts:
+        rest["$defs"] = parts
     return head | described | rest | _RULES.get(name, {})
 
 
@@ -60,12 +62,9 @@ def _text(kind: type) -> str:
     return " ".join(inspect.cleandoc(kind.__doc__ or "").split())
 
 
-def _when(condition: Schema, then: Schema, otherwise: Schema) -> Schema:
-    return {
-        "if": {"properties": condition},
-        "then": {"properties": then},
-        "else": {"properties": otherwise},
-    }
+def _when(condition: Schema, then: Schema, otherwise: Schema | None = None) -> Schema:
+    rule = {"if": {"properties": condition}, "then": {"properties": then}}
+    return rule if otherwise is None else rule | {"else": {"properties": otherwise}}
 
 
 _NULL = {"type": "null"}
@@ -98,11 +97,10 @@ _RULES: dict[str, Schema] = {
                 },
                 dict.fromkeys(_UNSEEN, _NULL),
             ),
-            _when({"occupancy": _NULL}, {"people": _NULL, "zones": _NULL}, {}),
+            _when({"occupancy": _NULL}, {"people": _NULL, "zones": _NULL}),
             _when(
                 {"occupancy": {"const": False}},
                 {"people": {"const": 0}, "zones": {"type": "array", "maxItems": 0}},
-                {},
             ),
         ]
     },

@@ -22,7 +22,7 @@ def test_a_new_file_gets_the_rights_asked_for(tmp_path: Path) -> None:
 
 
 def test_a_replaced_file_keeps_its_rights(tmp_path: Path) -> None:
-    """A sensor of another user must still be able to read the configuration that root writes anew."""
+    """A sensor of another user can still read the configuration that root writes anew."""
     file = tmp_path / "config.toml"
     file.write_bytes(b"old")
     file.chmod(0o640)

@@ -1,4 +1,4 @@
-"""Compiled loops: without the compiler they mean the same; a run compiles nothing once it is warm."""
+"""Compiled loops: the same without the compiler; a warm run compiles nothing."""
 
 import os
 import subprocess
@@ -51,7 +51,8 @@ from edge.core.config import Config, DeviceConfig, SourceConfig
 from edge.core.jit import compiled_here
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.plan import make_plan
-config = Config(device=DeviceConfig("test"), source=SourceConfig("replay", str(DEMO_SESSION), realtime=False))
+source = SourceConfig("replay", str(DEMO_SESSION), realtime=False)
+config = Config(device=DeviceConfig("test"), source=source)
 plan = make_plan(config)
 pipeline = Pipeline(config, plan.rig, plan.excitation)
 warm_up(pipeline)

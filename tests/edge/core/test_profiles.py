@@ -41,7 +41,10 @@ def test_alsa_reads_the_arrays_file_and_looks_for_its_card(
     array = load_array(name)
     assert text.count(f"card {array.card or 'Device'}\n") == (1 if array.clock == "separate" else 2)
     (tmp_path / "alsa.conf").write_text(f"</usr/share/alsa/alsa.conf>\n{text}")
-    script = "import alsaaudio, sys\ntry: alsaaudio.PCM(device=sys.argv[1])\nexcept alsaaudio.ALSAAudioError as e: print(e)\n"
+    script = (
+        "import alsaaudio, sys\ntry: alsaaudio.PCM(device=sys.argv[1])\n"
+        "except alsaaudio.ALSAAudioError as e: print(e)\n"
+    )
     del alsaaudio
     for pcm, expected in (
         ("posekernel_capture", "No such device"),

@@ -33,21 +33,30 @@ class Root(Strict, frozen=True):
         ({"leaf": 3}, "leaf: found the number 3, but a table of keys is needed"),
         ({"leaf": {"number": 11}}, "leaf.number: found 11, allowed: 0.0 to 10.0"),
         ({"leaf": {"number": "1"}}, "leaf.number: found the text '1', but a number is needed"),
-        ({"leaf": {"number": float("nan")}}, "leaf.number: found nan, but a finite number is needed"),
-        ({"leaf": {"word": "gren"}}, "leaf.word: found 'gren' (did you mean 'green'?), allowed: 'green', 'red'"),
+        ({"leaf": {"number": float("nan")}}, "leaf.number: found nan, but a finite number is"),
+        (
+            {"leaf": {"word": "gren"}},
+            "leaf.word: found 'gren' (did you mean 'green'?), allowed: 'green', 'red'",
+        ),
         ({"leaf": {"word": 1}}, "leaf.word: found the number 1, but a text in quotes is needed"),
         ({"leaf": {"either": 0}}, 'leaf.either: found 0, allowed: 1 to 1e308, or "auto"'),
         ({"leaf": {"points": [[0, 1], [2]]}}, "leaf.points[1]: found 1 values, but 2 are needed"),
         ({"leaf": {"points": 1}}, "leaf.points: found the number 1, but a list is needed"),
         ({"leaf": {"name": ""}}, "leaf.name: found '', but a text of 1 to 8 characters is needed"),
-        ({"leaf": {"maybe": 0.5}}, "leaf.maybe: found the number 0.5, but a whole number is needed, or null"),
-        ({"leaf": {"nmae": ""}}, "leaf.nmae: no such key; did you mean name? Allowed here: number, word,"),
+        (
+            {"leaf": {"maybe": 0.5}},
+            "leaf.maybe: found the number 0.5, but a whole number is needed, or null",
+        ),
+        (
+            {"leaf": {"nmae": ""}},
+            "leaf.nmae: no such key; did you mean name? Allowed here: number, word,",
+        ),
         ({"leaf": {}, "leaves": [{}, {"number": -1}]}, "leaves[1].number: found -1, allowed"),
         ({"leaf": {}, "by_name": {"a": {"number": -1}}}, "`$.by_name[...].number`"),
         ({"leaf": {}, "x` - at `$.leaf": 1}, "x` - at `$.leaf"),
         ({"leaf": {}, "a\nb" + 99 * "c": 1}, "no such key"),
     ],
-)  # fmt: skip
+)
 def test_a_mistake_is_one_sentence(raw: Any, sentence: str) -> None:
     with pytest.raises(ConfigError) as caught:
         convert(raw, Root)

@@ -70,7 +70,8 @@ KNEELING, ON_THE_FLOOR = (
     figure(hip=0.07, thigh_deg=90.0, shank_deg=88.0),
 )
 LIES_DOWN = [
-    *between(figure(), KNEELING, 2.0), *[KNEELING] * 10, *between(KNEELING, ON_THE_FLOOR, 1.5), *[ON_THE_FLOOR] * 10,
+    *between(figure(), KNEELING, 2.0), *[KNEELING] * 10,
+    *between(KNEELING, ON_THE_FLOOR, 1.5), *[ON_THE_FLOOR] * 10,
     *between(ON_THE_FLOOR, lying(), 2.0),
 ]  # fmt: skip
 
@@ -131,8 +132,8 @@ def test_zones_are_entered_and_left_in_pairs() -> None:
     room.now_s += ABSENT_S
     room.keeper.tick()
     assert [(m["kind"], m["zone"]) for m in room.told] == [
-        ("person_entered", None), ("zone_entered", "Sofa"), ("zone_entered", "Rug"), ("zone_left", "Sofa"), ("zone_left", "Rug"),
-        ("person_left", None),
+        ("person_entered", None), ("zone_entered", "Sofa"), ("zone_entered", "Rug"),
+        ("zone_left", "Sofa"), ("zone_left", "Rug"), ("person_left", None),
     ]  # fmt: skip
 
 

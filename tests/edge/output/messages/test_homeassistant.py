@@ -123,13 +123,15 @@ def test_templates_read_the_summary() -> None:
     activity = replace(an_estimate().activity, zones=('Küche "hinten" }}',))
     there = summary_message("hall", an_estimate(activity=activity), source="device", utc_ns=0)
     assert states("summary", there) == {
-        "occupancy": "ON", "people": "2", "distance": str(there["mid_hip_distance_m"]), "posture": "sitting", "height": "1.73",
-        "scale_source": "sound", "confidence": "88.0", "zone_sofa": "OFF", "zone_kuche_hinten": "ON",
+        "occupancy": "ON", "people": "2", "distance": str(there["mid_hip_distance_m"]),
+        "posture": "sitting", "height": "1.73", "scale_source": "sound", "confidence": "88.0",
+        "zone_sofa": "OFF", "zone_kuche_hinten": "ON",
     }  # fmt: skip
     # "None" is what Home Assistant takes for unknown.
     assert states("summary", summary_message("hall", None, source="device", utc_ns=0)) == {
-        "occupancy": "OFF", "people": "0", "distance": "None", "posture": "None", "height": "None", "scale_source": "None",
-        "confidence": "None", "zone_sofa": "OFF", "zone_kuche_hinten": "OFF",
+        "occupancy": "OFF", "people": "0", "distance": "None", "posture": "None",
+        "height": "None", "scale_source": "None", "confidence": "None", "zone_sofa": "OFF",
+        "zone_kuche_hinten": "OFF",
     }  # fmt: skip
     blind = states(
         "summary", summary_message("hall", None, source="device", utc_ns=0, looking=False)
@@ -202,7 +204,8 @@ def test_diagnostics_read_what_the_schemas_promise() -> None:
         "xruns": 0,
     }
     assert states("telemetry", message) == {
-        "temperature": "51.5", "throttled": "None", "poses_per_s": "9.9", "frames_dropped": "2", "xruns": "0",
+        "temperature": "51.5", "throttled": "None", "poses_per_s": "9.9",
+        "frames_dropped": "2", "xruns": "0",
     }  # fmt: skip
     assert states("telemetry", message | {"throttled": True})["throttled"] == "ON"
     status = status_message("hall", "online", version="0.1.0", source="device", recording=True)
@@ -439,7 +442,8 @@ def test_forget_removes_every_trace(
             seen.next("posekernel/hall/summary")
     config = tmp_path / "config.toml"
     config.write_text(
-        f'[device]\nid = "hall"\n[source]\nkind = "replay"\npath = "none"\n[mqtt]\nhost = "{broker.host}"\nport = {broker.port}\n'
+        '[device]\nid = "hall"\n[source]\nkind = "replay"\npath = "none"\n'
+        f'[mqtt]\nhost = "{broker.host}"\nport = {broker.port}\n'
     )
     assert main(["forget", "--config", str(config)]) == 0
     assert "hall" in capsys.readouterr().out

@@ -45,7 +45,8 @@ def test_pose_message_is_exactly_this() -> None:
     }
     assert [j["name"] for j in joints] == list(JOINTS)
     assert joints[0] == {
-        "name": "nose", "camera": [-0.5, -0.42, -0.341], "room": [0.5, 0.58, 0.659], "sigma_m": 0.041, "confidence": 0.88,
+        "name": "nose", "camera": [-0.5, -0.42, -0.341], "room": [0.5, 0.58, 0.659],
+        "sigma_m": 0.041, "confidence": 0.88,
     }  # fmt: skip
 
 
@@ -164,8 +165,9 @@ def test_timestamp(utc_ns: int, text: str) -> None:
 def test_status_message() -> None:
     will = status_message("hall", "offline", "connection lost", version="0.1.0", source="device")
     assert will == {
-        "schema": "posekernel.status/1", "id": "hall", "state": "offline", "reason": "connection lost", "timestamp": None,
-        "version": "0.1.0", "source": "device", "recording": False,
+        "schema": "posekernel.status/1", "id": "hall", "state": "offline",
+        "reason": "connection lost", "timestamp": None, "version": "0.1.0", "source": "device",
+        "recording": False,
     }  # fmt: skip
     online = status_message("hall", "online", version="0.1.0", source="device", utc_ns=0)
     assert (online["state"], online["reason"], online["timestamp"]) == (
