@@ -66,13 +66,13 @@ def misfit(
         return f"it was made at {rates[0]} Hz, but the sample rate is {rates[1]} Hz"
     if len(c.rig.mics_m) != len(rig.mics):
         return f"it is for {len(c.rig.mics_m)} microphones, but the rig has {len(rig.mics)}"
-    said = (c.rig.channels, c.rig.mic_channels, c.rig.reference_channel)
-    have = (map.channels, map.mics, -1 if map.reference is None else map.reference)
+    then = (c.rig.channels, c.rig.mic_channels, c.rig.reference_channel)
+    here = (map.channels, map.mics, -1 if map.reference is None else map.reference)
     # `posekernel record` keeps only the channels that are used: a recording's numbers are its own.
-    if kind != "recorded" and said != have:
+    if kind != "recorded" and then != here:
         return (
-            f"it is for microphones on channels {list(said[1])} and the loopback on {said[2]} of "
-            f"{said[0]} channels, but here they are {list(have[1])} and {have[2]} of {have[0]}"
+            f"it is for microphones on channels {list(then[1])} and the loopback on {then[2]} of "
+            f"{then[0]} channels, but here they are {list(here[1])} and {here[2]} of {here[0]}"
         )
     if (moved := _farthest(np.array(c.rig.mics_m), rig.mics)) > SAME_MIC_M:
         return f"a microphone is {1000 * moved:.0f} mm from where it was then, by rig.mics_m"

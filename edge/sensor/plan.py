@@ -9,7 +9,7 @@ from edge.core.rig import Rig
 from edge.sensor.apply_calibration import apply_calibration
 from edge.sound.deconvolution import Correction
 from edge.sound.excitation import Excitation, make_excitation
-from edge.sources.alsa.stream import AlsaAudio
+from edge.sources.alsa.source import AlsaAudio
 from edge.sources.camera.grabber import open_camera
 from edge.sources.session.reader import Session, load_session
 from edge.sources.session.replay import open_replay

@@ -1,6 +1,6 @@
 """MQTT: what a sensor publishes, and the commands it receives.
 
-`publisher` is what other packages use. It is made of `link` (connects, and again after a break),
+`publisher` is what other packages use. It is made of `client` (connects, and again after a break),
 `stream` (QoS 0: sent at once or dropped), `traffic` (QoS 1: `retained` topics, answers, and events
 through `outbox` and `delivery`) and `command_queue`. `connection` is one connection of paho, and
 `access` its password, TLS and refusals in words. Apart from a running sensor: `broker_visit` checks

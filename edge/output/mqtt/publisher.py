@@ -13,9 +13,9 @@ from edge.core.contracts import SourceKind
 from edge.output.messages.device_messages import State
 from edge.output.messages.fields import Message
 from edge.output.messages.payloads import ENCODERS, encode, status_message
+from edge.output.mqtt.client import BrokerClient
 from edge.output.mqtt.command_queue import CommandQueue
 from edge.output.mqtt.connection import ReceivedMessage
-from edge.output.mqtt.link import Link
 from edge.output.mqtt.outbox import Outbox
 from edge.output.mqtt.retained import Announcement
 from edge.output.mqtt.stream import MqttCounters, Stream
@@ -54,7 +54,7 @@ class MqttPublisher:
             self._announcement = Announcement(config, device_id, source=source, zones=zones)
         self._stream = Stream(config.pose_rate_hz)
         self._traffic = Traffic(config, self._topic, self.outbox, self._announcement)
-        self._link = Link(
+        self._client = BrokerClient(
             config,
             f"posekernel-{device_id}",
             self.topic("status"),
@@ -63,7 +63,7 @@ class MqttPublisher:
             self._traffic,
             self._receive,
         )
-        self._link.start()
+        self._client.start()
 
     def __enter__(self) -> Self:
         return self
@@ -84,16 +84,16 @@ class MqttPublisher:
     @property
     def last_error(self) -> str | None:
         """The present problem in one sentence; None while connected."""
-        return self._link.last_error
+        return self._client.last_error
 
     @property
     def connected(self) -> bool:
         """Whether the broker took the online status and the connection still holds."""
-        return self._link.connected.is_set()
+        return self._client.connected.is_set()
 
     def wait_connected(self, timeout_s: float) -> bool:
         """Wait until connected; False when that did not happen in time (see `last_error`)."""
-        return self._link.connected.wait(timeout_s)
+        return self._client.connected.wait(timeout_s)
 
     def topic(self, name: str) -> str:
         """The full topic of one of this device's message kinds ("pose", "status")."""
@@ -116,7 +116,7 @@ class MqttPublisher:
     def publish_answer(self, message: Message) -> None:
         """Answer a command on cmd/result (QoS 1); while the broker is away the newest few wait."""
         self._traffic.answers.append(encode(message))
-        self._link.wake()
+        self._client.wake()
 
     def publish_event(self, message: Message) -> int:
         """Number an event and deliver it at least once and in order, now or when the broker is
@@ -126,25 +126,25 @@ class MqttPublisher:
         restarts.
         """
         sequence = self.outbox.add(message)
-        self._link.wake()
+        self._client.wake()
         return sequence
 
     def publish_retained(self, name: str, message: Message) -> None:
         """Set a retained topic of this device (QoS 1), now or once connected; the newest wins."""
         self._traffic.retained.set(self.topic(name), encode(message))
-        self._link.wake()
+        self._client.wake()
 
     def close(self) -> None:
         """Publish the offline status and disconnect, in under a second whatever the broker does;
         safe to call twice.
         """
-        self._link.close()
+        self._client.close()
         self.outbox.close()
 
     def _receive(self, message: ReceivedMessage) -> None:
         """Called by paho's thread: only notes."""
         if self._announcement is not None and self._announcement.receive(message):
-            self._link.wake()
+            self._client.wake()
         else:
             self.commands.receive(message)
 

@@ -1,5 +1,5 @@
 """A microphone array and a loudspeaker through ALSA, on one clock.
 
-`stream` is the source: it cuts the recording into periods of the excitation (`alignment`) and
-judges them. `duplex` plays and records on two threads, into `ring`; `card` opens the devices.
+`source` is the `AudioSource`: it cuts the recording into periods of the excitation (`alignment`)
+and judges them. `duplex` plays and records on two threads, into `ring`; `card` opens the devices.
 """

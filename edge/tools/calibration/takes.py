@@ -16,7 +16,7 @@ from edge.core.contracts import ChannelMap, SourceKind
 from edge.core.errors import ConfigError, DeviceError, EndOfStreamError, SessionError
 from edge.core.rig import Rig
 from edge.sound.excitation import Excitation, make_excitation
-from edge.sources.alsa.stream import AlsaAudio
+from edge.sources.alsa.source import AlsaAudio
 from edge.sources.session.reader import Session, load_session
 
 # Shorter recordings do not average enough, and tell no drift.

@@ -7,7 +7,7 @@ from edge.core.errors import DeviceError
 from edge.output.mqtt.broker_visit import check
 from edge.sensor.permissions import Sensing, control_file
 from edge.sensor.plan import make_plan
-from edge.sources.alsa.stream import AlsaAudio
+from edge.sources.alsa.source import AlsaAudio
 from edge.sources.camera.grabber import open_camera
 from edge.sources.session.reader import load_session
 from edge.tools.doctor.finding import Finding, Scope, attempt

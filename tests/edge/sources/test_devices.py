@@ -17,8 +17,8 @@ from edge.core.contracts import AudioPeriod, AudioSource
 from edge.core.errors import DeviceError, EndOfStreamError, PosekernelError
 from edge.core.rig import Camera, Rig
 from edge.sound.excitation import make_excitation
-from edge.sources.alsa import stream
-from edge.sources.alsa.stream import AlsaAudio, list_devices
+from edge.sources.alsa import duplex
+from edge.sources.alsa.source import AlsaAudio, list_devices
 from edge.sources.session.replay import open_replay
 from edge.sources.session.writer import SessionWriter
 from tests.support.alsa_device import AlsaTestDevice
@@ -360,7 +360,7 @@ def test_close_is_repeatable(source):
 
 def test_close_while_the_device_is_lost_does_not_wait_for_the_next_try(source, monkeypatch):
     source.need_card("a file cannot be unplugged")
-    monkeypatch.setattr(stream, "_BACKOFF_S", (2.0 * LIMIT_S, 2.0 * LIMIT_S))
+    monkeypatch.setattr(duplex, "_BACK_OFF_S", (2.0 * LIMIT_S, 2.0 * LIMIT_S))
     opened = source.open()
     opened.read(1)
     opened.card.unplug()

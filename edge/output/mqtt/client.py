@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 Status = Callable[[State, str, bool], bytes]  # state, reason, whether it is the last will
 
 
-class Link:
+class BrokerClient:
     """One connection after the other, on a thread of its own, from `start` to `close`.
 
     status_topic: gets "online", "offline" at the end, and "offline" as last will (QoS 1, retained).

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-import edge.output.mqtt.link
+import edge.output.mqtt.client
 from edge.core.config import MqttConfig
 from edge.output.mqtt.broker_visit import check
 from edge.output.mqtt.publisher import MqttPublisher
@@ -51,13 +51,13 @@ def test_stream_resumes_after_the_broker_was_killed(
     caplog.set_level(logging.INFO, "edge")
     stop, offered, sent = threading.Event(), [0], [0]
     pauses_s: list[float] = []
-    delay_s = edge.output.mqtt.link._delay_s
+    delay_s = edge.output.mqtt.client._delay_s
 
     def noted(failures: int, longest_s: float) -> float:
         pauses_s.append(delay_s(failures, longest_s))
         return pauses_s[-1]
 
-    monkeypatch.setattr(edge.output.mqtt.link, "_delay_s", noted)
+    monkeypatch.setattr(edge.output.mqtt.client, "_delay_s", noted)
 
     def stream(publisher: MqttPublisher) -> None:
         while not stop.wait(0.02):
@@ -88,7 +88,7 @@ def test_stream_resumes_after_the_broker_was_killed(
     assert publisher.counters.published + publisher.counters.dropped == offered[0]
     assert publisher.counters.connections == 3
     assert max(pauses_s) <= 2.0, "the stream is to resume within 3 s"
-    states = [r.message for r in caplog.records if r.name == "edge.output.mqtt.link"]
+    states = [r.message for r in caplog.records if r.name == "edge.output.mqtt.client"]
     assert len([s for s in states if s.startswith("connected")]) == 3
     assert all(a != b for a, b in itertools.pairwise(states)), "one line per change"
     assert len(states) <= 12
