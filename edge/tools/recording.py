@@ -64,7 +64,7 @@ def record_session(path: Path, config: Config, seconds: float) -> Recorded:
             )
             if not publisher.wait_connected(_CONNECT_S):
                 why = publisher.last_error or "the broker does not answer"
-                log.warning("nobody is told on MQTT that this records: %s", why)
+                log.warning("MQTT cannot announce that this device records: %s", why)
         source = stack.enter_context(closing(plan.open()))
         writer = stack.enter_context(_writer(path, plan))
         end = time.monotonic() + seconds

@@ -13,7 +13,7 @@ from edge.core.errors import BenchError
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declare the command."""
     parser = commands.add_parser(
-        "bench", help="tell in two minutes whether this machine keeps up, and what limits it"
+        "bench", help="measure in two minutes whether this machine keeps up, and what limits it"
     )
     parser.add_argument(
         "--stage", choices=("networks", "replay", "latency"), help="measure this only, at length"
@@ -21,7 +21,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "--config",
         type=Path,
-        help="whose frame rate and networks are meant (default: the defaults)",
+        help="configuration with the frame rate and networks to measure (default: the defaults)",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
     parser.add_argument(
@@ -33,7 +33,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="write it there, too: F.json or F.md",
     )
     parser.add_argument(
-        "--compare", type=Path, metavar="OLD.json", help="tell what changed since an earlier --out"
+        "--compare", type=Path, metavar="OLD.json", help="show what changed since an earlier --out"
     )
     parser.add_argument(
         "--save",

@@ -9,9 +9,9 @@ from edge.core.errors import ConfigError
 from edge.tools.commands.options import positive
 
 _DESCRIPTION = """\
-Checks the array, its clock, what band it carries and the empty room; with --board the lens, with
---floor or --walk the camera's height and tilt, with --walk the scale from sound against the floor.
-The outcome of a step is one of
+Checks the array, its sample clock, its frequency band and the empty room. --board calibrates the
+lens, --floor or --walk the camera's height and tilt; --walk also compares the scale from sound with
+the floor. The outcome of a step is one of
   OK       good enough
   WARNING  usable, but better mended
   OPEN     not decided: do what the arrow says, and calibrate again
@@ -32,7 +32,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--config", type=Path, help="of the real device; with --session: whose recordings these are"
+        "--config",
+        type=Path,
+        help="of the real device; with --session: of the device that recorded them",
     )
     parser.add_argument(
         "--session",
@@ -66,7 +68,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--person-height",
         type=positive,
         metavar="M",
-        help="standing height of who walks, in shoes [m]",
+        help="standing height of the person who walks, in shoes [m]",
     )
     parser.add_argument(
         "--square-mm",

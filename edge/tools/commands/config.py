@@ -14,7 +14,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     wanted = parser.add_mutually_exclusive_group(required=True)
     wanted.add_argument("--array", help="microphone array; an unknown name lists them")
     wanted.add_argument(
-        "--check", type=Path, metavar="F", help="only say whether F is a good configuration"
+        "--check", type=Path, metavar="F", help="only check whether F is a good configuration"
     )
     wanted.add_argument(
         "--list", action="store_true", help="all arrays and boards, and which do not go together"

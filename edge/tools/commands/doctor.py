@@ -8,7 +8,7 @@ from pathlib import Path
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declare the command."""
-    parser = commands.add_parser("doctor", help="tell what is wrong here and how to mend it")
+    parser = commands.add_parser("doctor", help="find what is wrong here and how to mend it")
     parser.add_argument("--config", type=Path)
     parser.add_argument(
         "--no-hardware", action="store_true", help="leave sound card and camera alone"
