@@ -311,7 +311,7 @@ def test_a_stream_that_ends_without_an_error_is_opened_again(source):
     assert not opened.read_until_good(30).fault
     with opened.card.faulty("stuck"):
         opened.source.close()
-        assert until(lambda: not opened.source._thread.is_alive())
+        assert until(lambda: not opened.source._duplex._thread.is_alive())
 
 
 @pytest.mark.parametrize(
@@ -366,7 +366,7 @@ def test_close_while_the_device_is_lost_does_not_wait_for_the_next_try(source, m
     opened.card.unplug()
     assert until(lambda: opened.source.counters.last_error)
     opened.source.close()
-    assert until(lambda: not opened.source._thread.is_alive())
+    assert until(lambda: not opened.source._duplex._thread.is_alive())
 
 
 def test_without_the_excitation_periods_come_in_time_with_a_fault(sources):
