@@ -20,7 +20,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from edge.core.errors import BrokerError
 from edge.output.mqtt.embedded_broker import EmbeddedBroker
 from edge.sources.session.reader import DEMO_SESSION
-from edge.tools.bench.measure import Positive
+from edge.tools.bench.measure import AboveZero
 from edge.tools.bench.sensor_config import (
     DEVICE,
     Tables,
@@ -38,7 +38,7 @@ class LatencyRow:
     """One delay [ms]. share: percent of the poses for which it is known."""
 
     name: str
-    median_ms: Positive
+    median_ms: AboveZero
     p95_ms: float
     longest_ms: float
     share: float

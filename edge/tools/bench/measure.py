@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Meta
 
 # Checked where a report is read: --compare divides by it.
-Positive = Annotated[float, Meta(ge=1e-9)]
+AboveZero = Annotated[float, Meta(ge=1e-9)]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class StageTime:
 
     name: str
     frames: int
-    median_ms: Positive
+    median_ms: AboveZero
     p95_ms: float
     mean_ms: float
     cpu_ms: float

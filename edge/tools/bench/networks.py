@@ -14,7 +14,7 @@ from edge.core.inference.tflite import RUNTIMES, load_runtime
 from edge.lifting.lifter import MODELS, lifter_file
 from edge.lifting.network_lifter import NetworkLifter
 from edge.sight.keypoints import BlazePose
-from edge.tools.bench.measure import Positive
+from edge.tools.bench.measure import AboveZero
 from edge.tools.bench.stages import NetworkInputs
 
 _WARM_UP = 3
@@ -32,7 +32,7 @@ class NetworkTime:
     network: str
     runtime: str
     threads: int
-    median_ms: Positive
+    median_ms: AboveZero
     p95_ms: float
     ratio: float
     cpu_ms: float

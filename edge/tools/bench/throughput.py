@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edge.core.errors import BenchError
 from edge.sources.session.reader import DEMO_SESSION
-from edge.tools.bench.measure import Positive
+from edge.tools.bench.measure import AboveZero
 from edge.tools.bench.sensor_config import Tables, bench_config, network_tables, write_config
 
 
@@ -24,10 +24,10 @@ class ReplayResult:
     """
 
     poses: int
-    first_pose_s: Positive
-    rate_hz: Positive
+    first_pose_s: AboveZero
+    rate_hz: AboveZero
     cpu_ms: float
-    peak_rss_mb: Positive
+    peak_rss_mb: AboveZero
 
 
 def bench_replay(session: Path = DEMO_SESSION, networks: Tables | None = None) -> ReplayResult:

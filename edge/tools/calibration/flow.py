@@ -63,7 +63,6 @@ from edge.tools.calibration.walk import WatchedLifter, check_scale, mounting_fro
 MOST_PLACES = 6
 WIDE_HZ = (300.0, 23000.0)
 ROOM_SECONDS = 30.0
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ class CalibrationRequest:
     out: Path | None = None
 
 
-def calibrate(request: CalibrationRequest, say: Say) -> Calibration:
+def calibrate(request: CalibrationRequest, say: Callable[[str], None]) -> Calibration:
     """Everything that was asked for; other camera parts are kept from an earlier file of this rig.
 
     say: called with what to do next at the device. Raises PosekernelError.
@@ -148,7 +147,9 @@ def _new(request: CalibrationRequest, take: SoundTake) -> Calibration:
     return new_calibration(take, map, config.device.id, config.calibration.array)
 
 
-def _sound(request: CalibrationRequest, say: Say) -> tuple[list[SoundTake], SoundResult]:
+def _sound(
+    request: CalibrationRequest, say: Callable[[str], None]
+) -> tuple[list[SoundTake], SoundResult]:
     if request.sessions:
         takes = [take_from_session(path) for path in request.sessions]
         return takes, examine_sound(takes)
@@ -187,7 +188,7 @@ def _configured_map(config: Config, take: SoundTake) -> ChannelMap:
 
 
 def _response(
-    request: CalibrationRequest, first: SoundTake, sound: SoundResult, say: Say
+    request: CalibrationRequest, first: SoundTake, sound: SoundResult, say: Callable[[str], None]
 ) -> tuple[Channels, SoundTake]:
     """On the device over all frequencies that it can play, else over the recording's own band."""
     if request.sessions or request.config is None:
@@ -201,7 +202,9 @@ def _response(
     return examine_channels(wide, *mean_spectra(wide, measure_clock(wide))), wide
 
 
-def _room(request: CalibrationRequest, moved: bool, say: Say) -> tuple[RoomPart | None, Step]:
+def _room(
+    request: CalibrationRequest, moved: bool, say: Callable[[str], None]
+) -> tuple[RoomPart | None, Step]:
     path = request.walk or next(iter(request.sessions), None)
     if path is None and moved and at_terminal():
         ask("Put the loudspeaker back to its own place, leave the room, and press Enter. ")

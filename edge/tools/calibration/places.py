@@ -5,8 +5,7 @@ import sys
 import numpy as np
 
 from edge.core.arrays import Array
-
-Place = tuple[float, float, float]
+from edge.core.config.geometry import Vector
 
 
 def at_terminal() -> bool:
@@ -14,7 +13,7 @@ def at_terminal() -> bool:
     return sys.stdin.isatty()
 
 
-def ask_place(proposed: Array) -> Place | None:
+def ask_place(proposed: Array) -> Vector | None:
     """Where the loudspeaker stands now, camera frame [m]; None: no more places.
 
     proposed: (3,) where it should go.

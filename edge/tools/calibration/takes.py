@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from edge.core.arrays import FloatArray
 from edge.core.config import Config, make_rig
+from edge.core.config.geometry import Vector
 from edge.core.contracts import ChannelMap, SourceKind
 from edge.core.errors import ConfigError, DeviceError, EndOfStreamError, SessionError
 from edge.core.rig import Rig
@@ -84,9 +85,7 @@ def _take(session: Session, periods: list[int]) -> SoundTake:
     )
 
 
-def take_from_device(
-    config: Config, speaker_m: tuple[float, float, float] | None, seconds: float
-) -> SoundTake:
+def take_from_device(config: Config, speaker_m: Vector | None, seconds: float) -> SoundTake:
     """Play and record on the real device; all channels, also those that are not configured.
 
     speaker_m: where the loudspeaker stands now, None: as configured. Raises ConfigError or

@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
 
     findings = [python(), *packages()]
     try:
-        from edge.tools.doctor.checks import examine
+        from edge.tools.doctor.examination import examine
     except ImportError as e:
         remedy = "mend the packages above: without them nothing else can be checked"
         findings.append(Finding("posekernel", "error", f"cannot be loaded: {e}", remedy))

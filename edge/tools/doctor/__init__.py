@@ -1,1 +1,1 @@
-"""`posekernel doctor`: checks.py lists all checks in their order; a module a group of checks."""
+"""`posekernel doctor`: examination.py lists all checks in order; a module a group of checks."""

@@ -10,7 +10,7 @@ from edge.core.errors import PosekernelError
 if TYPE_CHECKING:
     from edge.core.config import Config
 
-Outcome = Literal["ok", "warning", "error"]
+Severity = Literal["ok", "warning", "error"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Finding:
     """What one check found. remedy: what to do, "" when all is well."""
 
     check: str
-    outcome: Outcome
+    outcome: Severity
     found: str
     remedy: str = ""
 

@@ -25,7 +25,7 @@ from edge.sound.excitation import make_excitation
 from edge.sources.session.reader import DEMO_SESSION
 from edge.tools.calibration.flow import new_calibration
 from edge.tools.calibration.takes import take_from_session
-from edge.tools.doctor.checks import examine
+from edge.tools.doctor.examination import examine
 
 SOUND = SoundPart(
     drift_ppm=0.1,
