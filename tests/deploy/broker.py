@@ -68,7 +68,8 @@ class Broker:
             )
         with (folder / "posekernel.conf").open("a") as config:
             config.write(
-                f"\nuser root\npersistence true\npersistence_location {folder}/\nlog_dest file {folder}/log\nlog_type all\n"
+                f"\nuser root\npersistence true\npersistence_location {folder}/\n"
+                f"log_dest file {folder}/log\nlog_type all\n"
             )
         self.start()
 
@@ -98,8 +99,9 @@ class Broker:
         authority: Authority | None = None,
     ) -> bool:
         """Whether a device's message is taken; None: one without a certificate."""
-        arguments = ["mosquitto_pub", "-V", "mqttv5", "-h", "127.0.0.1", "-p", str(self.port), "-q", "1", "-t", topic,
-                     "-s" if payload else "-n", "--cafile", str(self.authority.certificate)]  # fmt: skip
+        arguments = ["mosquitto_pub", "-V", "mqttv5", "-h", "127.0.0.1", "-p", str(self.port)]
+        arguments += ["-q", "1", "-t", topic, "-s" if payload else "-n"]
+        arguments += ["--cafile", str(self.authority.certificate)]
         if device is not None:
             certificate, key = (authority or self.authority).issue(device)
             arguments += ["--cert", str(certificate), "--key", str(key)]

@@ -100,7 +100,8 @@ class Postgres:
 
     def start(self) -> None:
         self._run("pg_ctl", "-D", str(self.folder / "data"), "-w", "-l", str(self.folder / "log"),
-                  "-o", f"-c listen_addresses=127.0.0.1 -p {self.port} -k {self.folder}", "start")  # fmt: skip
+                  "-o", f"-c listen_addresses=127.0.0.1 -p {self.port} -k {self.folder}",
+                  "start")  # fmt: skip
 
     def stop(self) -> None:
         self._run("pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "stop")

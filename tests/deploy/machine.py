@@ -19,8 +19,11 @@ BARE = "systemd,systemd-sysv,dbus,openssh-server,sudo,udev,python3,python3-apt,c
 PATIENCE_S = 300.0
 # A control group of its own: machines that are started from one would share their units' groups,
 # and end each other's processes.
-_HIERARCHIES = [p for p in map(Path, ("/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified"))
-                if (p / "cgroup.procs").exists()]  # fmt: skip
+_HIERARCHIES = [
+    p
+    for p in (Path("/sys/fs/cgroup", below) for below in ("", "systemd", "unified"))
+    if (p / "cgroup.procs").exists()
+]
 _REBOOTED = 133  # how systemd-nspawn --keep-unit ends when its machine wants to start again
 
 
@@ -104,7 +107,8 @@ class Machine:
         join = "".join(f"echo $$ > {group}/cgroup.procs && " for group in self._groups)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                ["sh", "-c", f'{join}exec "$@"', "sh", "systemd-nspawn", "--quiet", "--register=no", "--keep-unit",
+                ["sh", "-c", f'{join}exec "$@"', "sh", "systemd-nspawn", "--quiet",
+                 "--register=no", "--keep-unit",
                  "--console=pipe", f"--machine={self.name}", f"--directory={self.tree}", "--boot"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
@@ -167,7 +171,8 @@ def inventory(folder: Path, machines: list[Machine], variables: Mapping[str, obj
             "ansible_port": m.port,
             "ansible_user": "root",
             "ansible_ssh_private_key_file": str(m.key),
-            "ansible_ssh_common_args": "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null",
+            "ansible_ssh_common_args": "-o StrictHostKeyChecking=no "
+            "-o UserKnownHostsFile=/dev/null",
         }
         for m in machines
     }

@@ -72,7 +72,8 @@ def make_wheelhouse() -> None:
 def hear(broker: Mosquitto, topic: str) -> dict[str, Any]:
     """The next message of a topic."""
     done = subprocess.run(
-        ["mosquitto_sub", "-V", "mqttv5", "-h", broker.host, "-p", str(broker.port), "-t", topic, "-C", "1", "-W", "300"],
+        ["mosquitto_sub", "-V", "mqttv5", "-h", broker.host, "-p", str(broker.port), "-t", topic,
+         "-C", "1", "-W", "300"],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     return dict(json.loads(done.stdout))

@@ -31,7 +31,8 @@ def render(folder: Path, version: str, **variables: Any) -> dict[str, Any]:
     files = [ROLE / "defaults" / "main.yml", ROLE / "vars" / "main.yml", folder / "variables.json"]
     done = subprocess.run(
         [ANSIBLE, "hub", "-i", "hub,", "-c", "local", *(a for f in files for a in ("-e", f"@{f}")),
-         "-m", "ansible.builtin.template", "-a", f"src={ROLE}/templates/telegraf.conf.j2 dest={target} mode=0600"],
+         "-m", "ansible.builtin.template",
+         "-a", f"src={ROLE}/templates/telegraf.conf.j2 dest={target} mode=0600"],
         env=os.environ | {"LC_ALL": "C.UTF-8"}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

@@ -50,7 +50,8 @@ def test_a_person_reads_with_a_password_and_writes_nothing(broker: Broker) -> No
         str(broker.authority.certificate),
     ]
     operator = ["-u", "operator", "-P", "secret"]
-    sent = subprocess.run(["mosquitto_pub", *to, *operator, "-q", "1", "-t", "posekernel/hall/pose", "-m", "x"],
+    sent = subprocess.run(["mosquitto_pub", *to, *operator, "-q", "1", "-t",
+                          "posekernel/hall/pose", "-m", "x"],
                           capture_output=True, text=True, check=False)  # fmt: skip
     assert "not authorized" in (sent.stdout + sent.stderr).lower()
     wrong = subprocess.run(
@@ -59,7 +60,8 @@ def test_a_person_reads_with_a_password_and_writes_nothing(broker: Broker) -> No
         check=False,
     )
     assert wrong.returncode not in (0, 27)  # 27: nothing came in time, so it was let in
-    reader = subprocess.Popen(["mosquitto_sub", *to, *operator, "-t", "posekernel/#", "-C", "1", "-W", "30"],
+    reader = subprocess.Popen(["mosquitto_sub", *to, *operator, "-t", "posekernel/#", "-C", "1",
+                              "-W", "30"],
                               stdout=subprocess.PIPE, text=True)  # fmt: skip
     deadline = time.monotonic() + 30.0
     while reader.poll() is None:

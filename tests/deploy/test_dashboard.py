@@ -42,7 +42,8 @@ def insert(server: Postgres, sent: dict[str, Any]) -> None:
 
 def test_the_table_has_a_column_for_every_property_and_no_other(database: Postgres) -> None:
     columns = database.sql(
-        "SELECT column_name FROM information_schema.columns WHERE table_name = 'posekernel_telemetry'"
+        "SELECT column_name FROM information_schema.columns "
+        "WHERE table_name = 'posekernel_telemetry'"
     )
     assert {c[0] for c in columns} == set(SCHEMA["properties"]) - NOT_IN_THE_TABLE | {"time"}
 
@@ -60,7 +61,8 @@ def test_a_table_of_an_earlier_release_gets_its_new_column(database: Postgres) -
     sql = (ROLE / "files" / "posekernel-telemetry.sql").read_text()
     database.sql("DROP VIEW posekernel_now; ALTER TABLE posekernel_telemetry DROP COLUMN runtime")
     database.sql(
-        "CREATE VIEW posekernel_now AS SELECT DISTINCT ON (id) *, 0 AS silent_s FROM posekernel_telemetry"
+        "CREATE VIEW posekernel_now AS "
+        "SELECT DISTINCT ON (id) *, 0 AS silent_s FROM posekernel_telemetry"
     )
     database.sql(sql)
     assert database.sql("SELECT runtime FROM posekernel_now", user="grafana") == [[""], [""]]

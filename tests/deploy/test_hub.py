@@ -18,7 +18,8 @@ from tests.deploy.playbooks import VARIABLES, play
 PACKAGE = os.environ.get("POSEKERNEL_TELEGRAF_DEB", "")
 pytestmark = pytest.mark.skipif(
     not PACKAGE,
-    reason="no package of Telegraf, which Debian lacks: set POSEKERNEL_TELEGRAF_DEB to its maker's or Ubuntu's file",
+    reason="no package of Telegraf, which Debian lacks: set POSEKERNEL_TELEGRAF_DEB to its maker's "
+    "or Ubuntu's file",
 )
 HUB = {
     **VARIABLES,
@@ -36,14 +37,16 @@ HUB = {
     "hub_grafana_repository": "",
 }
 GRAFANA = {
-    "DEBIAN/control": "Package: grafana\nVersion: 0\nArchitecture: all\nMaintainer: test\nDescription: stand-in\n",
+    "DEBIAN/control": "Package: grafana\nVersion: 0\nArchitecture: all\nMaintainer: test\n"
+    "Description: stand-in\n",
     "DEBIAN/postinst": "#!/bin/sh\nuseradd --system grafana\n",
     "etc/grafana/grafana.ini": "[server]\n;http_addr =\n;http_port = 3000\n",
     "etc/grafana/provisioning/datasources/.keep": "",
     "etc/grafana/provisioning/dashboards/.keep": "",
     "var/lib/grafana/api/health": "{}",
     "lib/systemd/system/grafana-server.service": "[Service]\nWorkingDirectory=/var/lib/grafana\n"
-    "ExecStart=/usr/bin/python3 -m http.server -b 127.0.0.1 3000\n[Install]\nWantedBy=multi-user.target\n",
+    "ExecStart=/usr/bin/python3 -m http.server -b 127.0.0.1 3000\n"
+    "[Install]\nWantedBy=multi-user.target\n",
 }
 
 
@@ -79,8 +82,10 @@ def sent_and_there(hub: Machine, version: str) -> bool:
     """Whether a message, sent as a sensor does, is what the dashboard then shows."""
     told = json.dumps(message("hub", 5 + int(version) / 10, version=version))
     tls = "/etc/posekernel/tls"
-    hub.run(f"mosquitto_pub -h localhost -p 8883 --cafile {tls}/ca.crt --cert {tls}/device.crt --key {tls}/device.key "
-            f"-t posekernel/hub/telemetry -m '{told}'")  # fmt: skip
+    hub.run(
+        f"mosquitto_pub -h localhost -p 8883 --cafile {tls}/ca.crt --cert {tls}/device.crt "
+        f"--key {tls}/device.key -t posekernel/hub/telemetry -m '{told}'"
+    )
     ask = as_grafana_asks(panels()["Sensors"]).replace("'hall', 'attic'", "'hub'")
     shown = (
         f'PGPASSWORD="for the dashboard" psql -h localhost -U grafana -d posekernel -XtAc "{ask}"'

@@ -102,7 +102,8 @@ def test_a_hung_process_is_killed_by_the_watchdog_and_runs_again(
         if "Watchdog timeout" in str(x.get("MESSAGE"))
     ]
     print(
-        f"the watchdog acted {found[-1] - stopped:.2f} s after the stop; its deadline is {WATCHDOG_S} s"
+        f"the watchdog acted {found[-1] - stopped:.2f} s after the stop; "
+        f"its deadline is {WATCHDOG_S} s"
     )
     assert 0.0 < found[-1] - stopped < WATCHDOG_S + 5.0
 
@@ -180,7 +181,8 @@ def test_a_reboot_keeps_everything(hall: Machine, converged: Path) -> None:
     wait_for("the service after the reboot", lambda: hall.show("ActiveState") == "active")
     assert (
         hall.run(
-            f"sha256sum {CONFIG} /etc/systemd/system/posekernel.service /etc/posekernel/tls/device.crt"
+            f"sha256sum {CONFIG} /etc/systemd/system/posekernel.service "
+            "/etc/posekernel/tls/device.crt"
         )
         == before
     )

@@ -27,7 +27,8 @@ pytestmark = [
 ]
 needs_telegraf = pytest.mark.skipif(
     BINARY is None,
-    reason="no telegraf: it is not in Debian; set POSEKERNEL_TELEGRAF to one from its maker or Ubuntu",
+    reason="no telegraf: it is not in Debian; set POSEKERNEL_TELEGRAF to one from its maker or "
+    "Ubuntu",
 )
 PASSWORDS = {
     "hub_broker_password": 'a "$HOME" \\ of secrets',
@@ -61,8 +62,10 @@ class Hub:
     def _sensor(self, name: str) -> MqttPublisher:
         """The sensor's own connection, with its certificate."""
         certificate, key = self.authority.issue(name)
-        config = MqttConfig(host="localhost", port=self.broker.port, tls=True, ca_file=str(self._folder / "ca.crt"),
-                            client_cert=str(certificate), client_key=str(key), discovery=False)  # fmt: skip
+        config = MqttConfig(host="localhost", port=self.broker.port, tls=True,
+                            ca_file=str(self._folder / "ca.crt"),
+                            client_cert=str(certificate), client_key=str(key),
+                            discovery=False)  # fmt: skip
         return self._sensors.enter_context(MqttPublisher(config, name, source="simulated"))
 
     def close(self) -> None:
@@ -133,7 +136,8 @@ def test_every_column_is_taken_with_its_type_and_nothing_else(tmp_path: Path) ->
     fields = told["processors"]["converter"][0]["fields"]
     with postgres() as database:
         columns = dict(database.sql(
-            "SELECT column_name, data_type FROM information_schema.columns WHERE table_name = 'posekernel_telemetry'"
+            "SELECT column_name, data_type FROM information_schema.columns "
+            "WHERE table_name = 'posekernel_telemetry'"
         ))  # fmt: skip
     assert columns.pop("time") == "timestamp with time zone"
     assert set(columns) == {"id", *taken["included_keys"]}
@@ -141,7 +145,8 @@ def test_every_column_is_taken_with_its_type_and_nothing_else(tmp_path: Path) ->
         kind: {name for name, of in columns.items() if of == kind} for kind in set(columns.values())
     }
     assert by_type == {
-        "text": {"id", *taken["tags"]}, "boolean": set(fields["boolean"]), "double precision": set(fields["float"])
+        "text": {"id", *taken["tags"]}, "boolean": set(fields["boolean"]),
+        "double precision": set(fields["float"]),
     }  # fmt: skip
 
 

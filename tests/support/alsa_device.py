@@ -96,29 +96,45 @@ def make_alsa_device(
 
     one_clock: the recording runs on while the device is closed. loopback: capture channel that
     hears what is played. xrun_at, playback_xrun_at: frame of one xrun. lost_at: frame at which the
-    capture device disappears, once; it can be opened again at once. 0 = never. patient: no xrun comes but those asked for,
-    however late the process is. Raises NoToolchainError.
+    capture device disappears once; it can be opened again at once. 0 = never. patient: no xrun but
+    those asked for, however late the process is. Raises NoToolchainError.
     """
     (folder / "faults").mkdir(parents=True, exist_ok=True)
     np.ascontiguousarray(recording, np.int16).tofile(folder / "heard.raw")
-    common = (
-        f'    type posetest\n    rate {rate}\n    unplugged "{folder}/unplugged"\n'
-        f"    patient {'true' if patient else 'false'}\n"
-    )
-    capture = f'    channels {recording.shape[1]}\n    infile "{folder}/heard.raw"\n    loop {"true" if loop else "false"}\n'
-    capture += f"    one_clock {'true' if one_clock else 'false'}\n"
-    if loopback is not None:
-        capture += f"    loopback {loopback}\n"
-    capture += f'    xrun_at {xrun_at}\n    lost_at {lost_at}\n    lost_marker "{folder}/lost"\n    faults "{folder}/faults"\n'
-    playback = f'    channels {playback_channels}\n    outfile "{folder}/played.raw"\n    xrun_at {playback_xrun_at}\n'
+    common = f"""
+    type posetest
+    rate {rate}
+    patient {_word(patient)}
+    unplugged "{folder}/unplugged"
+"""
+    capture = f"""{common}
+    channels {recording.shape[1]}
+    infile "{folder}/heard.raw"
+    loop {_word(loop)}
+    one_clock {_word(one_clock)}
+    loopback {-1 if loopback is None else loopback}
+    xrun_at {xrun_at}
+    lost_at {lost_at}
+    lost_marker "{folder}/lost"
+    faults "{folder}/faults"
+"""
+    playback = f"""{common}
+    channels {playback_channels}
+    outfile "{folder}/played.raw"
+    xrun_at {playback_xrun_at}
+"""
     device = AlsaTestDevice(folder, playback_channels)
     device.config.write_text(
         (f"<{SYSTEM_CONFIG}>\n" if SYSTEM_CONFIG.exists() else "")
         + f'pcm_type.posetest {{ lib "{plugin_library()}" }}\n'
-        + f"pcm.{device.capture} {{\n{common}{capture}}}\n"
-        + f"pcm.{device.playback} {{\n{common}{playback}}}\n"
+        + f"pcm.{device.capture} {{{capture}}}\n"
+        + f"pcm.{device.playback} {{{playback}}}\n"
     )
     return device
+
+
+def _word(value: bool) -> str:
+    return "true" if value else "false"
 
 
 def use(device: AlsaTestDevice) -> None:

@@ -14,13 +14,17 @@ from edge.output.messages.schemas import schema
 def an_estimate(**changes: object) -> PoseEstimate:
     joints = np.linspace(-0.5, 3.0, 45).reshape(15, 3)
     pose = LiftedPose(
-        joints=joints, sigma=np.full(15, 0.0412), confidence=np.full(15, 0.876), scale_source="sound", sir_db=7.3456,
+        joints=joints, sigma=np.full(15, 0.0412), confidence=np.full(15, 0.876),
+        scale_source="sound", sir_db=7.3456,
         echo_range_m=2.71828, sound_confidence=0.98765,
     )  # fmt: skip
     values: dict[str, object] = {
-        "sequence": 7, "frame": 9, "t_ns": 123_456_789_012, "utc_ns": 1_767_225_600_987_654_321, "pose": pose,
-        "joints_room": joints + 1.0, "people": 2, "skew_ms": -12.34, "latency_ms": 81.27, "source": "recorded",
-        "activity": Activity("sitting", (0.1234, 2.0), -179.6, 0.126, 0.51239, 1.02, 1.7349, ("sofa",)),
+        "sequence": 7, "frame": 9, "t_ns": 123_456_789_012, "utc_ns": 1_767_225_600_987_654_321,
+        "pose": pose, "joints_room": joints + 1.0, "people": 2, "skew_ms": -12.34,
+        "latency_ms": 81.27, "source": "recorded",
+        "activity": Activity(
+            "sitting", (0.1234, 2.0), -179.6, 0.126, 0.51239, 1.02, 1.7349, ("sofa",)
+        ),
     }  # fmt: skip
     return PoseEstimate(**(values | changes))  # type: ignore[arg-type]
 

@@ -82,7 +82,7 @@ def gather(envelope, position):
 
 
 def shoebox_paths(size, reflection, source, microphone, longest_m):
-    """Image sources of a shoebox: lengths (K,) [m] and gains (K,), each reflection factor / length."""
+    """Image sources of a shoebox: lengths (K,) [m], and gains (K,): reflection factor / length."""
     lengths, gains = [], []
     span = [range(-int(longest_m / (2 * s)) - 1, int(longest_m / (2 * s)) + 2) for s in size]
     for order in np.array(np.meshgrid(*span, indexing="ij")).reshape(3, -1).T:
@@ -100,12 +100,17 @@ def shoebox_paths(size, reflection, source, microphone, longest_m):
 
 
 def icosphere(radius, splits):
+    """Vertices (V, 3) and faces (F, 3) of a sphere: an icosahedron whose faces are split in 4."""
     p = (1 + 5**0.5) / 2
-    v = np.array([[-1, p, 0], [1, p, 0], [-1, -p, 0], [1, -p, 0], [0, -1, p], [0, 1, p], [0, -1, -p], [0, 1, -p],
-                  [p, 0, -1], [p, 0, 1], [-p, 0, -1], [-p, 0, 1]])  # fmt: skip
-    f = np.array([[0, 11, 5], [0, 5, 1], [0, 1, 7], [0, 7, 10], [0, 10, 11], [1, 5, 9], [5, 11, 4], [11, 10, 2], [10, 7, 6],
-                  [7, 1, 8], [3, 9, 4], [3, 4, 2], [3, 2, 6], [3, 6, 8], [3, 8, 9], [4, 9, 5], [2, 4, 11], [6, 2, 10],
-                  [8, 6, 7], [9, 8, 1]])  # fmt: skip
+    v = np.array([
+        [-1, p, 0], [1, p, 0], [-1, -p, 0], [1, -p, 0], [0, -1, p], [0, 1, p], [0, -1, -p],
+        [0, 1, -p], [p, 0, -1], [p, 0, 1], [-p, 0, -1], [-p, 0, 1],
+    ])  # fmt: skip
+    f = np.array([
+        [0, 11, 5], [0, 5, 1], [0, 1, 7], [0, 7, 10], [0, 10, 11], [1, 5, 9], [5, 11, 4],
+        [11, 10, 2], [10, 7, 6], [7, 1, 8], [3, 9, 4], [3, 4, 2], [3, 2, 6], [3, 6, 8], [3, 8, 9],
+        [4, 9, 5], [2, 4, 11], [6, 2, 10], [8, 6, 7], [9, 8, 1],
+    ])  # fmt: skip
     for _ in range(splits):
         mid = [(v[f[:, a]] + v[f[:, b]]) / 2 for a, b in ((0, 1), (1, 2), (2, 0))]
         n, k = len(v), len(f)

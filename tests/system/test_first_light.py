@@ -116,7 +116,7 @@ def run_device(
 def run_short_and_tall(
     session: Session, card: AlsaTestDevice, broker: Mosquitto, folder: Path
 ) -> tuple[Run, Run]:
-    """The same device with the geometric lifter, told to expect people of 1.55 m, then of 1.85 m."""
+    """The device with the geometric lifter, expecting people of 1.55 m, then of 1.85 m."""
     short, tall = (
         run_device(session, card, broker, folder, "geometric", height_m)
         for height_m in (1.55, 1.85)

@@ -41,8 +41,12 @@ class Authority:
     @classmethod
     def create(cls, folder: Path) -> Self:
         folder.mkdir(parents=True)
-        _openssl("req", "-new", "-x509", "-days", "30", *_KEY, "-keyout", folder / "ca.key", "-out", folder / "ca.crt",
-                 "-subj", f"/CN=posekernel test {folder.name}", "-addext", "keyUsage=critical,keyCertSign,cRLSign")  # fmt: skip
+        _openssl(
+            *("req", "-new", "-x509", "-days", "30", *_KEY),
+            *("-keyout", folder / "ca.key", "-out", folder / "ca.crt"),
+            *("-subj", f"/CN=posekernel test {folder.name}"),
+            *("-addext", "keyUsage=critical,keyCertSign,cRLSign"),
+        )
         return cls(folder)
 
     @property
@@ -61,8 +65,11 @@ class Authority:
             f"subjectAltName={alternative_names}\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
         )  # Python 3.13 verifies strictly
         _openssl("req", "-new", *_KEY, "-keyout", key, "-out", request, "-subj", f"/CN={name}")
-        _openssl("x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self.folder / "ca.key", "-CAcreateserial",
-                 "-days", str(days), "-out", certificate, "-extfile", extensions)  # fmt: skip
+        _openssl(
+            *("x509", "-req", "-in", request, "-CA", self.certificate),
+            *("-CAkey", self.folder / "ca.key", "-CAcreateserial"),
+            *("-days", str(days), "-out", certificate, "-extfile", extensions),
+        )
         return certificate, key
 
 

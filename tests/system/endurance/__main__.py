@@ -14,7 +14,8 @@ from tests.system.endurance.sensor import Sensor
 from tests.system.endurance.watch import watch
 
 WORDS = {
-    "card": "in real time, the sound through libasound and a card made of files, the images from a video at its own rate",
+    "card": "in real time, the sound through libasound and a card made of files, the images from a "
+    "video at its own rate",
     "accelerated": "as fast as it goes, replayed",
 }
 
@@ -42,18 +43,21 @@ def main() -> int:
         [
             "# A sensor watched for hours",
             "",
-            f"The shipped session over and over, {WORDS[args.source]}, default lifter, live page on. Every {args.trouble_min:g} "
-            "minutes, in turns, the broker is killed and started again, or sensing is off for five seconds (all devices closed "
-            f"and opened). {platform.machine()}, {os.cpu_count()} cores, other work beside it.",
+            f"The shipped session over and over, {WORDS[args.source]}, default lifter, live page "
+            f"on. Every {args.trouble_min:g} minutes, in turns, the broker is killed and started "
+            "again, or sensing is off for five seconds (all devices closed and opened). "
+            f"{platform.machine()}, {os.cpu_count()} cores, other work beside it.",
             "",
-            f"    python -m tests.system.endurance --minutes {args.minutes:g} --source {args.source} --trouble-min {args.trouble_min:g}",
+            f"    python -m tests.system.endurance --minutes {args.minutes:g} "
+            f"--source {args.source} --trouble-min {args.trouble_min:g}",
             "",
             table(samples),
             "",
             "The columns from `frames dropped` on count what came in that part.",
             "",
             *(f"- {'kept' if p.kept else '**missed**'}: {p.text}" for p in kept),
-            f"- stopped {stopped_s:.2f} s after SIGTERM; lines of level ERROR in the log: {len(errors)}",
+            f"- stopped {stopped_s:.2f} s after SIGTERM; lines of level ERROR in the log: "
+            f"{len(errors)}",
             "",
         ]
     )

@@ -41,7 +41,8 @@ def promises(samples: list[Sample]) -> list[Promise]:
         Promise(f"descriptors: {descriptors:+.0f}", descriptors <= 0),
         Promise(f"threads: {threads:+.0f}", threads <= 0),
         Promise(
-            f"longest time between two pings of the watchdog: {gap_s:.1f} s (deadline {WATCHDOG_S:g} s)",
+            f"longest time between two pings of the watchdog: {gap_s:.1f} s "
+            f"(deadline {WATCHDOG_S:g} s)",
             gap_s < WATCHDOG_S,
         ),
         Promise(
@@ -56,8 +57,9 @@ def promises(samples: list[Sample]) -> list[Promise]:
 def table(samples: list[Sample]) -> str:
     """Markdown: what the sensor was like in each part of the run."""
     lines = [
-        "| minutes | memory (MB) | descriptors | threads | poses/s | by sound (%) | echo over interference (dB) | "
-        "latency 95 % (ms) | watchdog gap (s) | frames dropped | faulty periods | xruns | connections |",
+        "| minutes | memory (MB) | descriptors | threads | poses/s | by sound (%) | "
+        "echo over interference (dB) | latency 95 % (ms) | watchdog gap (s) | frames dropped | "
+        "faulty periods | xruns | connections |",
         "|" + "---|" * 13,
     ]
     end_s = samples[-1].seconds
@@ -78,9 +80,11 @@ def table(samples: list[Sample]) -> str:
         before = told
         by_sound = np.mean([p["scale_source"] == "sound" for p in poses]) if poses else float("nan")
         lines.append(
-            f"| {lo / 60:.0f}-{hi / 60:.0f} | {_median(part, 'memory_mb'):.1f} | {_median(part, 'descriptors'):.0f} | "
-            f"{_median(part, 'threads'):.0f} | {len(poses) / (hi - lo):.2f} | {100 * by_sound:.0f} | "
-            f"{np.median(sir) if sir else float('nan'):.1f} | {np.quantile(late, 0.95) if late else float('nan'):.0f} | "
+            f"| {lo / 60:.0f}-{hi / 60:.0f} | {_median(part, 'memory_mb'):.1f} | "
+            f"{_median(part, 'descriptors'):.0f} | {_median(part, 'threads'):.0f} | "
+            f"{len(poses) / (hi - lo):.2f} | {100 * by_sound:.0f} | "
+            f"{np.median(sir) if sir else float('nan'):.1f} | "
+            f"{np.quantile(late, 0.95) if late else float('nan'):.0f} | "
             f"{max(s.watchdog_gap_s for s in part):.1f} | "
             + " | ".join(str(c) for c in counts)
             + " |"

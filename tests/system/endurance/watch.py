@@ -114,7 +114,8 @@ def watch(sensor: Sensor, minutes: float, every_min: float) -> list[Sample]:
         if len(samples) % 60 == 0:
             s = samples[-1]
             print(
-                f"{s.seconds / 60:.0f} min: {s.memory_mb:.1f} MB, {s.descriptors} descriptors, {s.threads} threads",
+                f"{s.seconds / 60:.0f} min: {s.memory_mb:.1f} MB, {s.descriptors} descriptors, "
+                f"{s.threads} threads",
                 flush=True,
             )
         time.sleep(max(0.0, SAMPLE_S - (time.monotonic() - began_s - now_s)))

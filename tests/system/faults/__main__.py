@@ -1,4 +1,4 @@
-"""`python -m tests.system.faults --out FILE.md [ROW ...]`: inject every fault and write the table."""
+"""`python -m tests.system.faults --out FILE.md [ROW ...]`: inject each fault, write the table."""
 
 import argparse
 import math
@@ -40,7 +40,10 @@ def main() -> int:
                 )
         print(lines[-1], flush=True)
     if args.out is not None:
-        head = "# Faults\n\nOne process of `posekernel run` on a test sound card, a film and mosquitto, two cores.\n"
+        head = (
+            "# Faults\n\nOne process of `posekernel run` on a test sound card, a film and "
+            "mosquitto, two cores.\n"
+        )
         args.out.write_text(
             head
             + "`python -m tests.system.faults --out export/studies/results/faults.md`\n\n"

@@ -148,11 +148,24 @@ def device(
     ):
         kept = state or folder / "state"
         config = folder / "config.toml"
-        text = f'[device]\nid = "hall"\n{device_settings(session, card, looped=True)}'
-        text += f'[mqtt]\nhost = "127.0.0.1"\nport = {relay.port if relayed else broker.port}\ndiscovery = false\n'
-        text += f'[sensing]\nping = "always"\n[telemetry]\ninterval_s = 1\n[runtime]\nstate_dir = "{kept}"\n'
-        text += f'[[zones]]\nname = "Right"\npolygon = {WALKED_THROUGH}\n'
-        config.write_text(text)
+        config.write_text(f"""
+[device]
+id = "hall"
+{device_settings(session, card, looped=True)}
+[mqtt]
+host = "127.0.0.1"
+port = {relay.port if relayed else broker.port}
+discovery = false
+[sensing]
+ping = "always"
+[telemetry]
+interval_s = 1
+[runtime]
+state_dir = "{kept}"
+[[zones]]
+name = "Right"
+polygon = {WALKED_THROUGH}
+""")
         made = Device(folder, card, broker, relay, seen.client, config, env or {})
         done = threading.Event()
 

@@ -25,8 +25,8 @@ def _refused(folder: Path, damaged: Path, settings: str = "", program: Path = ED
     config = folder / "config.toml"
     if damaged != config:
         config.write_text(
-            f'[device]\nid = "hall"\n[source]\nkind = "replay"\npath = "{DEMO_SESSION}"\n[mqtt]\nenabled = false\n'
-            f'[runtime]\nstate_dir = "{folder}/state"\n{settings}'
+            f'[device]\nid = "hall"\n[source]\nkind = "replay"\npath = "{DEMO_SESSION}"\n'
+            f'[mqtt]\nenabled = false\n[runtime]\nstate_dir = "{folder}/state"\n{settings}'
         )
     before = damaged.read_bytes()
     command = [sys.executable, "-m", "edge", "run", "--config", str(config)]

@@ -178,7 +178,8 @@ def _session(folder: Path) -> Write:
     """A new session at each start: n counts its periods, and begins where the one before ended."""
     count = len(list(folder.iterdir()))
     writer = SessionWriter(
-        folder / f"{count:06d}", source="recorded", rig=_RIG, excitation=_X, channels=2, mic_channels=(0, 1),
+        folder / f"{count:06d}", source="recorded", rig=_RIG, excitation=_X, channels=2,
+        mic_channels=(0, 1),
         reference_channel=None,
     )  # fmt: skip
     before = _read_session(folder) or 0

@@ -170,7 +170,8 @@ def outbox(data: bytes) -> None:
         box.close()
 
 
-_PARTS = ("session.json", "audio.npy", "audio_times.npy", "frame_times.npy", "audio_faults.json", "truth.npz", "frames.mp4",
+_PARTS = ("session.json", "audio.npy", "audio_times.npy", "frame_times.npy", "audio_faults.json",
+          "truth.npz", "frames.mp4",
           "frames/000000.jpg", "frames/000001.jpg")  # fmt: skip
 
 
@@ -198,7 +199,8 @@ def session(data: bytes) -> None:
 
 TARGETS: dict[str, Target] = {
     f.__name__: f
-    for f in (command, config, calibration, settings, discovery, card, npy, truth, faults, background, http, outbox, session)
+    for f in (command, config, calibration, settings, discovery, card, npy, truth, faults,
+              background, http, outbox, session)
 }  # fmt: skip
 
 
@@ -227,10 +229,13 @@ def seeds() -> dict[str, list[bytes]]:
     )
     return {
         "command": [
-            b'\0{"on": false, "id": "a"}', b'\2{"level_dbfs": -30}', b'\3{"from": "22:00", "to": "07:00"}', b"\3null", b"\4{}"
+            b'\0{"on": false, "id": "a"}', b'\2{"level_dbfs": -30}',
+            b'\3{"from": "22:00", "to": "07:00"}', b"\3null", b"\4{}"
         ],
         "config": [(root / "firmware_config" / "example.toml").read_bytes()],
-        "calibration": [b'format = "posekernel.calibration/1"\ncreated = "x"\n[rig]\nmics = [[0, 0, 0]]\n'],
+        "calibration": [
+            b'format = "posekernel.calibration/1"\ncreated = "x"\n[rig]\nmics = [[0, 0, 0]]\n'
+        ],
         "settings": [b"device.id=kitchen\nweb.port=1"],
         "discovery": [json.dumps({"components": {"b": {"platform": "sensor"}}}).encode()],
         "card": [(root / "edge" / "models" / "lifter_ray.json").read_bytes()],
@@ -240,7 +245,10 @@ def seeds() -> dict[str, list[bytes]]:
         "background": [room, settled],
         "outbox": _outboxes(),
         "session": _sessions(),
-        "http": [b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"HEAD /config.json?x=1 HTTP/1.0\r\nHost: [::1]:80\r\n\r\n"],
+        "http": [
+            b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            b"HEAD /config.json?x=1 HTTP/1.0\r\nHost: [::1]:80\r\n\r\n",
+        ],
     }  # fmt: skip
 
 
