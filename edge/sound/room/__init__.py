@@ -5,6 +5,6 @@ room, and the earliest time of arrival of a body (P,) [s]. Out: pose kernels (P,
 the empty room is known.
 
 background.Background is the whole flow. It asks candidate for the first empty room, schedule when
-to learn, drift_tracker (over drift and late_reverberation, interval and late_model) how the room must sound now, and motion
-which echoes keep still; saved_room is its file.
+to learn, motion which echoes keep still, and drift_tracker how the room must sound now. That fits
+drift, and late_reverberation (over interval and late_model). saved_room is the file.
 """

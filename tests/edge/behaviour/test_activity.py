@@ -75,7 +75,7 @@ def test_walking_has_a_speed_and_a_direction(speed_m_s: float) -> None:
 
 
 def watch_on(activities: list[Activity], more: list[Array], before: list[Array]) -> list[Activity]:
-    """The same person goes on to do something else."""
+    """The activities after the same person goes on to do something else."""
     return watch(ActivityTracker(), [*before, *more])[len(activities) :]
 
 

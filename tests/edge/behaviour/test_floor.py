@@ -1,6 +1,4 @@
-"""The floor's height as feet show it: learned slowly, by whoever stands, within bounds, and used
-for every height.
-"""
+"""The floor's height, learned slowly from the feet of those who stand, and used for all heights."""
 
 import numpy as np
 import pytest
@@ -10,16 +8,16 @@ from edge.behaviour.floor import FARTHEST_M, MEMORY_S, FloorLevel
 from edge.core.arrays import Array
 from tests.support.bodies import figure, lying, noisy, seated, watch
 
-RAISED = np.array([0.0, 0.0, 0.12])  # by so much the calibration is wrong
+RAISED = np.array([0.0, 0.0, 0.12])  # the error of the calibration [m]
 
 
 def raised(poses: list[Array], by: float = 1.0) -> list[Array]:
-    """As a camera sees it that believes to stand higher than it does."""
+    """As seen by a camera whose calibrated height is too large."""
     return [p + by * RAISED for p in poses]
 
 
 def lie_height_m(tracker: ActivityTracker, before: list[Array]) -> float:
-    """Of the hips, 0.12 m above the true floor, of somebody who lies after all that."""
+    """Reported height of the hips, really 0.12 m, of somebody who lies down afterwards."""
     activity = watch(tracker, noisy([*before, *raised([lying()] * 10)], 0.04))[-1]
     assert activity.hip_height_m is not None
     return activity.hip_height_m
@@ -36,7 +34,7 @@ def test_standing_shows_where_the_floor_is() -> None:
     )
 
 
-def test_a_moment_is_not_believed_in_full() -> None:
+def test_a_moment_counts_in_part() -> None:
     assert 0.16 < lie_height_m(ActivityTracker(), raised([figure()] * 30)) < 0.21
 
 
@@ -70,7 +68,7 @@ def test_it_is_the_cameras_and_outlasts_a_visit() -> None:
 
 
 def level(feet_m: list[float], start_s: float = 1.0, floor: FloorLevel | None = None) -> FloorLevel:
-    """After feet at these heights of somebody who stands, a tenth of a second each. 1.7 m tall."""
+    """The floor after somebody 1.7 m tall stood with feet at these heights, 0.1 s each."""
     floor = floor or FloorLevel()
     for k, foot_m in enumerate(feet_m):
         floor(foot_m + 0.82, foot_m, 1.0, 1.7, start_s + 0.1 * k)
@@ -82,7 +80,7 @@ def test_it_stays_within_bounds() -> None:
     assert level([-1.0] * 2000).offset_m == -FARTHEST_M
 
 
-def test_wrong_looks_do_not_move_it() -> None:
+def test_wrong_poses_do_not_move_it() -> None:
     steady = level([0.09] * 300).offset_m
     wild = level([0.8 if k % 3 == 0 else 0.09 for k in range(300)]).offset_m
     assert wild == pytest.approx(steady, abs=0.01)

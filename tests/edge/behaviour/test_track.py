@@ -1,4 +1,4 @@
-"""Smoothing is causal, quick to follow and honest about its 1-sigma."""
+"""Smoothing is causal, follows quickly, and its 1-sigma is true."""
 
 from dataclasses import replace
 

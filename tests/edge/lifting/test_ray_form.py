@@ -78,10 +78,11 @@ def test_the_coherent_sum_prefers_the_right_direction() -> None:
 
 def test_the_order_of_pairs_and_their_repetition_do_not_matter() -> None:
     kernels = echoes(JOINTS, RIG)
+    once = sound(kernels)
     for order in (np.array([3, 1, 5, 0, 2, 4]), np.tile(np.arange(6), 2)):
         other = make_kernels(kernels.analytic[order], RATE, BAND)
         again = sound(other, replace(RIG, pairs=RIG.pairs[order]))
-        np.testing.assert_allclose(again, sound(kernels), atol=1e-4)
+        np.testing.assert_allclose(again, once, atol=1e-4)
 
 
 def test_the_level_of_the_echo_does_not_matter() -> None:
