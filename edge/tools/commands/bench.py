@@ -4,7 +4,6 @@ import argparse
 import json
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 from edge.core.errors import BenchError
@@ -92,6 +91,8 @@ def _everything(args: argparse.Namespace) -> int:
 
 
 def _networks(args: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
     from edge.tools.bench.networks import bench_keypoints, bench_lifters
     from edge.tools.bench.sensor_config import bench_config
     from edge.tools.bench.stages import bench_stages
@@ -104,6 +105,8 @@ def _networks(args: argparse.Namespace) -> int:
 
 
 def _replay(args: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
     from edge.tools.bench.sensor_config import bench_config, network_tables
     from edge.tools.bench.throughput import bench_replay
 
@@ -120,6 +123,8 @@ def _replay(args: argparse.Namespace) -> int:
 
 
 def _latency(args: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
     from edge.tools.bench.latency import bench_latency
     from edge.tools.bench.sensor_config import bench_config, network_tables
 

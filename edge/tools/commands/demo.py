@@ -1,7 +1,6 @@
 """`posekernel demo`: the shipped simulated session, over and over, into an embedded broker."""
 
 import argparse
-import tempfile
 
 from edge.tools.commands.options import add_output
 
@@ -15,6 +14,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def run(args: argparse.Namespace) -> int:
     """Until a signal or --seconds. Raises PosekernelError."""
+    import tempfile
+
     from edge.core.config import (
         Config,
         DeviceConfig,

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 
@@ -24,6 +23,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def run(args: argparse.Namespace) -> int:
     """1 where a finding is an error, else 0."""
+    from dataclasses import asdict
+
     from edge.tools.doctor.finding import Finding
     from edge.tools.doctor.packages import packages, python
     from edge.tools.outcome_table import outcome_table

@@ -248,6 +248,20 @@ def test_the_command_writes_compares_draws_and_saves(
     assert execution(bench_config(None)).origin.startswith("measured best here")
 
 
+def test_the_networks_alone_are_a_table_or_json(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.tools.bench.stages.bench_stages", lambda _: ([], None))
+    monkeypatch.setattr("edge.tools.bench.networks.bench_keypoints", lambda _: KEYPOINTS)
+    monkeypatch.setattr("edge.tools.bench.networks.bench_lifters", lambda _: LIFTERS)
+    assert main(["bench", "--stage", "networks"]) == 0
+    shown = capsys.readouterr().out
+    assert all(r.network in shown for r in (*KEYPOINTS, *LIFTERS))
+    assert main(["bench", "--stage", "networks", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [r["median_ms"] for r in rows] == [r.median_ms for r in (*KEYPOINTS, *LIFTERS)]
+
+
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
