@@ -5,7 +5,6 @@ the checks across sections, and the loader.
 from edge.core.config.audio import AudioConfig, ExcitationConfig
 from edge.core.config.camera import CameraConfig
 from edge.core.config.checks import check_config
-from edge.core.config.configuration import Config, make_rig, state_folder
 from edge.core.config.device import DeviceConfig, RuntimeConfig, SourceConfig
 from edge.core.config.estimation import BackgroundConfig, KeypointsConfig, LifterConfig, TrackConfig
 from edge.core.config.floor_zones import ZoneConfig, check_zones
@@ -13,6 +12,7 @@ from edge.core.config.geometry import CalibrationConfig, RigCameraConfig, RigCon
 from edge.core.config.loader import load_config
 from edge.core.config.messaging import MqttConfig, TelemetryConfig, WebConfig
 from edge.core.config.quiet_hours import QuietHours, SensingConfig
+from edge.core.config.sections import Config, make_rig, state_folder
 
 __all__ = [
     "AudioConfig",

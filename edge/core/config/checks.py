@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 
 from edge.core.config.audio import AudioConfig, ExcitationConfig
-from edge.core.config.configuration import Config, make_rig
 from edge.core.config.floor_zones import check_zones
 from edge.core.config.geometry import RigConfig
 from edge.core.config.messaging import MqttConfig, WebConfig
+from edge.core.config.sections import Config, make_rig
 from edge.core.errors import ConfigError
 from edge.core.rig import speed_of_sound
 

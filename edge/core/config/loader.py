@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from edge.core.config.checks import check_config
-from edge.core.config.configuration import Config
+from edge.core.config.sections import Config
 from edge.core.errors import ConfigError
 from edge.core.typed import convert, parse_toml
 

@@ -1,4 +1,4 @@
-"""The whole configuration, and what follows from it."""
+"""All sections together, and what follows from them."""
 
 import os
 from pathlib import Path
