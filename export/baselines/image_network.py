@@ -136,7 +136,7 @@ class NumpyVisionNet:
 
 
 def bounded_sigma(log_sigma: npt.ArrayLike) -> Array:
-    """1-sigma from its logarithm, clipped: outliers among 2D joints are beyond the training data."""
+    """1-sigma from its logarithm, clipped: outliers are beyond the training data."""
     return np.asarray(np.exp(np.clip(np.asarray(log_sigma, np.float64), *LOG_SIGMA)))
 
 
