@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.support import ROOT
 
 PACKAGES = ("edge", "export", "tests")
+MOST_MODULES = 12
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -28,3 +29,13 @@ def test_no_file_imports_a_test_file() -> None:
         if name.startswith("tests.") and any(n.startswith("test_") for n in name.split("."))
     ]
     assert not found, "\n".join(found)
+
+
+def test_no_folder_holds_more_modules_than_one_can_look_over() -> None:
+    found = {}
+    for package in PACKAGES:
+        for init in (ROOT / package).rglob("__init__.py"):
+            modules = [m.name for m in init.parent.glob("*.py") if m != init]
+            if len(modules) > MOST_MODULES:
+                found[str(init.parent.relative_to(ROOT))] = len(modules)
+    assert not found

@@ -1,0 +1,1 @@
+"""The playbooks on Debian with real systemd: `make test-deploy`."""

@@ -2,6 +2,7 @@
 the field is.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -162,8 +163,6 @@ class Machine:
 
 def inventory(folder: Path, machines: list[Machine], variables: Mapping[str, object]) -> Path:
     """An inventory of sensors with these variables for all."""
-    import json
-
     folder.mkdir(parents=True, exist_ok=True)
     hosts = {
         m.name: {

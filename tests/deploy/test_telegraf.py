@@ -14,9 +14,18 @@ import pytest
 from edge.core.config import MqttConfig
 from edge.output.mqtt.publisher import MqttPublisher
 from tests.deploy.broker import Broker
-from tests.deploy.hub import Postgres, message, panels_return_it, postgres, telemetry
+from tests.deploy.hub import (
+    ANSIBLE,
+    BINARY,
+    Postgres,
+    Telegraf,
+    message,
+    panels_return_it,
+    postgres,
+    render,
+    telemetry,
+)
 from tests.deploy.machine import wait_for
-from tests.deploy.telegraf import ANSIBLE, BINARY, Telegraf, render
 from tests.support.broker.mosquitto import Authority, needs_mosquitto
 
 pytestmark = [

@@ -1,0 +1,1 @@
+"""Tests of the sensor, in the order of its packages."""

@@ -1,0 +1,1 @@
+"""Tests of simulation, evaluation and training."""

@@ -1,0 +1,1 @@
+"""Configuration, geometry, files, compilation and inference."""

@@ -1,0 +1,1 @@
+"""From keypoints and pose kernels to metric 3D poses."""

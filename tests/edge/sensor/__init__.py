@@ -1,0 +1,1 @@
+"""The running sensor: pipeline, control, permissions, process."""

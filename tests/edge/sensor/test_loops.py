@@ -9,7 +9,7 @@ import pytest
 
 from edge.sensor.loops import live_poses, nearest
 from edge.sensor.pipeline import PeriodResponses
-from tests.support.demo_pipeline import make_pipeline
+from tests.edge.sensor.demo_pipeline import make_pipeline
 
 PERIOD_NS = 100_000_000
 

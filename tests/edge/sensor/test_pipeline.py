@@ -23,7 +23,7 @@ from edge.sensor.plan import SensorPlan, make_plan
 from edge.sound.room.background import FIRST_PERIODS, Background
 from edge.sources.session.reader import DEMO_SESSION
 from edge.sources.session.truth import truth_error_m
-from tests.support.demo_pipeline import make_pipeline
+from tests.edge.sensor.demo_pipeline import make_pipeline
 
 PERIOD_NS = 100_000_000
 

@@ -1,0 +1,1 @@
+"""Cameras, sound cards and recorded sessions."""

@@ -1,0 +1,1 @@
+"""Sound in rooms and on bodies."""

@@ -1,0 +1,1 @@
+"""What the lifters are compared with."""

@@ -1,6 +1,7 @@
 """The baselines against people of known height and place, and their parts against their inputs."""
 
 from dataclasses import replace
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -271,8 +272,6 @@ def test_unreadable_and_incomplete_weights_say_how_to_make_them(tmp_path: Path) 
 
 
 def test_shipped_weights_are_small() -> None:
-    from importlib import resources
-
     assert (
         Path(str(resources.files("export.baselines") / "data" / "baselines.npz")).stat().st_size
         < 3e6

@@ -1,0 +1,1 @@
+"""Body shapes and poses."""

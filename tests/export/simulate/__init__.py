@@ -1,0 +1,1 @@
+"""Simulated samples and sessions."""

@@ -1,0 +1,1 @@
+"""The empty room: background, drift and late reverberation."""
