@@ -2,7 +2,7 @@
 outputs.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -17,6 +17,8 @@ from edge.lifting.volume_form import VolumeForm
 
 FORMAT, VERSION = "posekernel-lifter", 1
 INT8 = "_int8"
+
+Kind = TypeVar("Kind")
 
 T = TypeVar("T")
 
@@ -67,24 +69,23 @@ def load_card(path: Path) -> ModelCard:
     """Read a card. Raises ModelError."""
     try:
         raw = parse_json(path.read_bytes())
-        found = (raw.get("format"), raw.get("version")) if isinstance(raw, dict) else (None, None)
-        if found != (FORMAT, VERSION):
+        release = convert(raw, _Release)
+        if (release.format, release.version) != (FORMAT, VERSION):
             raise ModelError(
-                f"{path}: found format {found[0]} version {found[1]}, {FORMAT} "
+                f"{path}: found format {release.format} version {release.version}, {FORMAT} "
                 f"version {VERSION} is needed: install model and program of the same release"
             )
-        card = convert(raw, CardJson)
-        files = {file.name: file.sha256 for file in card.files.values()}
+        card = convert(raw, _Card)
         if "vision" not in card.files:
             raise ConfigError("files.vision: missing, but needed")
-        if any(Path(name).name != name for name in files):
+        if any(Path(file.name).name != file.name for file in card.files.values()):
             raise ConfigError("its files do not lie beside it")
-        kind: type[RayForm] | type[VolumeForm] = {"ray": RayForm, "volume": VolumeForm}[card.form]
+        form: type[RayForm] | type[VolumeForm] = {"ray": RayForm, "volume": VolumeForm}[card.form]
         return ModelCard(
             vision=card.files["vision"].name,
-            sha256=files,
-            form=_exactly(kind, card.config.spec, "config.spec"),
-            decoding=_exactly(Decoding, card.config.decoding, "config.decoding"),
+            sha256={file.name: file.sha256 for file in card.files.values()},
+            form=_exactly(card.config.spec, form, "config.spec"),
+            decoding=_exactly(card.config.decoding, Decoding, "config.decoding"),
             sound_threshold=card.config.sound_threshold,
         )
     except OSError as e:
@@ -95,8 +96,33 @@ def load_card(path: Path) -> ModelCard:
         raise ModelError(f"{path}: not a lifter's card ({e}): install the file again") from e
 
 
-def _exactly(kind: type[T], numbers: dict[str, Any], path: str) -> T:
-    """A dataclass of numbers. Those of a newer program must not be ignored."""
-    if unknown := set(numbers) - set(kind.__annotations__):
-        raise ConfigError(f"{path}.{min(unknown)}: no such key")
+class _Release(msgspec.Struct, frozen=True):
+    format: str
+    version: int
+
+
+class _File(msgspec.Struct, frozen=True):
+    name: str
+    sha256: str
+
+
+class _Config(msgspec.Struct, frozen=True):
+    spec: dict[str, Any]
+    decoding: dict[str, Any]
+    sound_threshold: float
+
+
+class _Card(msgspec.Struct, frozen=True):
+    """What is read of the file; the rest is for people."""
+
+    form: Literal["ray", "volume"]
+    files: dict[str, _File]
+    config: _Config
+
+
+def _exactly(numbers: dict[str, Any], kind: type[Kind], path: str) -> Kind:
+    """A dataclass out of its `dataclasses.asdict`. Raises ConfigError, also for other keys."""
+    known = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # a dataclass
+    if other := [key for key in numbers if key not in known]:
+        raise ConfigError(f"{path}.{other[0]}: no such key. Allowed here: {', '.join(known)}")
     return convert(numbers, kind, path)

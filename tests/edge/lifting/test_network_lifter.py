@@ -207,7 +207,9 @@ def test_nothing_of_the_training_is_loaded() -> None:
     [
         (None, "cannot be read"),
         ("{", "not a lifter's card"),
+        ("[1]", "found a list of 1"),
         ('{"format": "posekernel-lifter", "version": 9}', "version 9"),
+        ('{"format": "posekernel-lifter", "version": 1, "form": "rays"}', "did you mean 'ray'"),
     ],
 )
 def test_a_wrong_card_is_named(tmp_path: Path, content: str | None, message: str) -> None:
