@@ -58,7 +58,7 @@ class Sensor:
         return any(link.endswith(f"/{name}") for link in links)
 
     def forget(self) -> None:
-        """What was said before does not count any more."""
+        """Drop the messages received so far."""
         for subscriber in self.seen.values():
             with suppress(queue.Empty):
                 while True:

@@ -20,14 +20,14 @@ jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not install
 
 class Bench:
     """A Sensing with a clock, a time of day and a camera that the test sets, over devices that
-    record what they are told.
+    record the calls.
     """
 
     def __init__(self, folder: Path, **sensing: Any) -> None:
         self.now, self.day = 1000.0, time(12, 0)
         self.muted: bool | None = None
         self.gain, self.camera_open = 1.0, True
-        self.told: list[dict[str, Any]] = []
+        self.published: list[dict[str, Any]] = []
         audio = SimpleNamespace(
             set_muted=lambda m: setattr(self, "muted", m),
             set_gain=lambda g: setattr(self, "gain", g),
@@ -42,7 +42,7 @@ class Bench:
         self.sensing = Sensing(
             self.config, self.path, clock=lambda: self.now, local_time=lambda: self.day
         )
-        self.sensing.announce(self.told.append)
+        self.sensing.announce(self.published.append)
         self.off = self.sensing.attach(self.source, self.pipeline)
 
     def at(self, seconds: float, *, seen: bool = False) -> bool | None:
@@ -65,8 +65,8 @@ def test_it_sounds_while_somebody_is_seen_and_now_and_then(tmp_path: Path) -> No
     assert [bench.at(s) for s in (60.1, 60.1 + KEEP_ALIVE_PING_S, 121.0)] == [False, True, False]
     assert [bench.at(s, seen=True) for s in (30.0, 150.0)] == [False, False]
     assert not bench.pipeline.silent
-    assert {m["speaker"] for m in bench.told} == {"standby", "on"}
-    for m in bench.told:
+    assert {m["speaker"] for m in bench.published} == {"standby", "on"}
+    for m in bench.published:
         assert problems("control", m) == []
     assert SEEN_S > 1.0
 

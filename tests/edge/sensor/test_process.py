@@ -1,4 +1,4 @@
-"""What a process holds of memory: threads, closed devices and the compiler leave some behind."""
+"""Memory that threads, closed devices and the compiler would leave behind."""
 
 import gc
 import os
@@ -122,7 +122,7 @@ def test_the_very_first_start_runs_again_without_the_compiler(tmp_path: Path) ->
         "XDG_STATE_HOME": str(tmp_path),
     }
     environment.pop("NUMBA_DISABLE_JIT", None)
-    told = []
+    counts = []
     for _ in range(2):
         done = subprocess.run(
             command,
@@ -134,5 +134,5 @@ def test_the_very_first_start_runs_again_without_the_compiler(tmp_path: Path) ->
         )
         assert done.returncode == 0, done.stderr
         assert len(done.stdout.splitlines()) == 50
-        told.append((done.stderr.count("starting again"), done.stderr.count("preparing;")))
-    assert told == [(1, 2), (0, 1)]
+        counts.append((done.stderr.count("starting again"), done.stderr.count("preparing;")))
+    assert counts == [(1, 2), (0, 1)]

@@ -113,7 +113,7 @@ def test_pings_only_while_every_stage_reports(
     assert heart.tick() == ("sound",)
     assert systemd.rest() == ["STATUS=no sign of life from sound"]
     assert heart.tick() == ("sound",)
-    assert systemd.rest() == [], "told once, and no ping"
+    assert systemd.rest() == [], "notified once, and no ping"
 
     clock.now += 6.0
     heart.beat("sound")
@@ -146,9 +146,9 @@ def test_thread_pings_until_a_stage_hangs(
             assert [systemd.next() for _ in range(4)] == ["WATCHDOG=1"] * 4
             assert heart.late() == ()
         clock.now += 0.6
-        while (told := systemd.next()) == "WATCHDOG=1":
+        while (status := systemd.next()) == "WATCHDOG=1":
             pass
-        assert told == "STATUS=no sign of life from sound"
+        assert status == "STATUS=no sign of life from sound"
         threading.Event().wait(0.3)
         assert systemd.rest() == []
     assert systemd.rest() == ["STOPPING=1"]

@@ -1,4 +1,4 @@
-"""The folder format: our extension and the public layout, and what is said of damaged samples."""
+"""The dataset format: our extension, the public layout, and errors for damaged samples."""
 
 from pathlib import Path
 

@@ -468,7 +468,7 @@ def test_a_finite_source_ends(source):
         fast.read(0.0)
 
 
-def test_a_slow_reader_loses_the_oldest_and_is_told(source):
+def test_a_slow_reader_loses_the_oldest_and_it_is_counted(source):
     opened = source.open()
     opened.read_until_good()
     time.sleep(4.0)  # twice what is kept

@@ -1,4 +1,4 @@
-// The live page: messages of one sensor, from the broker or from a recording -> the room, the echo, the numbers.
+// The live page: shows the messages of one sensor, from the broker or from a recording.
 
 import { $, NONE, say } from "./dom.js";
 import { EchoPlot } from "./echo_plot.js";
@@ -24,7 +24,7 @@ const timeline = new Timeline({ play: $("play"), scrub: $("scrub"), moment: $("m
 let site = null;
 let spoken = 0;
 
-window.posekernel = { state, room }; // for a look from the browser's console, and for the tests
+window.posekernel = { state, room }; // for the browser's console, and for the tests
 
 for (const button of document.querySelectorAll("[data-view]")) button.addEventListener("click", () => room.orbit.set(button.dataset.view));
 $("open").addEventListener("click", () => $("file").click());
@@ -62,7 +62,7 @@ async function start() {
   }
 }
 
-/** Text of a file beside the page; the page's Content-Security-Policy lets it come from nowhere else. */
+/** Text of a file beside the page: the Content-Security-Policy allows no other place. */
 async function load(name) {
   const answer = await fetch(name, { cache: "no-store" });
   if (!answer.ok) throw new Error(`status ${answer.status}`);

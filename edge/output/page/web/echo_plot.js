@@ -1,4 +1,4 @@
-// The echo against distance: the profile of the sound, the echo's onset, and the hips with plus and minus one sigma, over one ruler.
+// The echo against distance: the profile of the sound, the echo's onset, and the hips +/- 1 sigma.
 
 import { element } from "./dom.js";
 
@@ -15,7 +15,7 @@ export class EchoPlot {
     new ResizeObserver(() => this.#draw()).observe(svg);
   }
 
-  /** max_m: end of the ruler. profiles: whether profiles are to be expected, which need more room. */
+  /** max_m: end of the ruler. profiles: whether profiles will come, which need more room. */
   set(max_m, profiles) {
     this.max = Math.max(1, Math.ceil(max_m));
     this.#grow(profiles);
@@ -23,7 +23,10 @@ export class EchoPlot {
     this.#draw();
   }
 
-  /** mark: {hips, sigma, echo, scale} in metres (each but scale may be null), or null for nobody. profile: envelope message or null. */
+  /**
+   * mark: {hips, sigma, echo [m], scale}, each but scale may be null; or null for nobody.
+   * profile: envelope message or null.
+   */
   show(mark, profile) {
     [this.mark, this.profile] = [mark, profile];
     if (profile !== null) {
@@ -39,7 +42,7 @@ export class EchoPlot {
     document.documentElement.classList.toggle("profiles", tall);
   }
 
-  /** The scale widens at once and narrows only when much of it is unused, so that it does not jump. */
+  /** The scale widens at once, and narrows only when much of it is unused, to avoid jumps. */
   #fit(levels) {
     const low = STEP_DB * Math.floor((Math.min(...levels) - 2) / STEP_DB), high = STEP_DB * Math.ceil((Math.max(...levels) + 2) / STEP_DB);
     const old = this.scale ?? [low, high];

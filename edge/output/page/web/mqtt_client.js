@@ -1,9 +1,9 @@
 // MQTT 3.1.1 over WebSockets for a page that only subscribes: connect, subscribe, QoS 0, ping.
 // OASIS standard "MQTT Version 3.1.1", sections 2 and 3.
 //
-// Not a library: mqtt.js has 342 kB, five times the whole page, Eclipse Paho's client is of 2018, and
-// u8-mqtt (13 kB, version 0.6) would replace only the 60 lines of packets. Reconnecting, time limits
-// and the login, which are most of this file, would stay.
+// Not a library: mqtt.js has 342 kB, five times the whole page, Eclipse Paho's client is of 2018,
+// and u8-mqtt (13 kB, version 0.6) would replace only the 60 lines of packets. Reconnecting, time
+// limits and the login, which are most of this file, would stay.
 
 const CONNECT = 1, CONNACK = 2, PUBLISH = 3, SUBSCRIBE = 8, SUBACK = 9, PINGREQ = 12, PINGRESP = 13;
 const REFUSED_LOGIN = new Set([4, 5]);

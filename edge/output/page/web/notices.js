@@ -1,4 +1,4 @@
-// What the sensor is allowed to do and what happened: notices in the header, and the list of events.
+// Notices in the header, and the list of events.
 
 import { $, element, say } from "./dom.js";
 
@@ -17,7 +17,10 @@ export function addEvent(events, event) {
   return true;
 }
 
-/** events: messages, oldest first. since_ns: show seconds from here (CLOCK_MONOTONIC) instead of the time of day; null: time of day. */
+/**
+ * events: messages, oldest first. since_ns: show seconds since then (CLOCK_MONOTONIC); null: show
+ * the time of day.
+ */
 export function showEvents(events, since_ns) {
   const rows = events.slice(-SHOWN).reverse();
   const key = `${since_ns} ${rows.map((e) => e.sequence)}`;
@@ -31,7 +34,10 @@ export function showEvents(events, since_ns) {
   }));
 }
 
-/** The header: recording, sound off and why, and a fall that is not over. status, control: messages or null. */
+/**
+ * The header: recording, why sound is off, and a fall that is not over. status, control: messages
+ * or null.
+ */
 export function showNotices(status, control, events) {
   const fall = events.findLast((e) => e.kind === "fall" || e.kind === "fall_cleared");
   const because = control?.silent_because;

@@ -5,7 +5,10 @@ const FIELD_OF_VIEW = (40 * Math.PI) / 180;
 const LIMITS = { elevation: [-0.1, Math.PI / 2 - 0.01], distance: [1.5, 14] };
 const STEP = Math.PI / 24;
 
-/** Angles in radians, distance in metres. azimuth 0 looks along +y (from the sensor into the room), positive walks to the right. */
+/**
+ * Angles in radians, distance in metres. azimuth 0 looks along +y, from the sensor into the room;
+ * positive moves to the right.
+ */
 export const VIEWS = {
   room: { azimuth: 0.72, elevation: 0.3, distance: 6.6 },
   front: { azimuth: 0, elevation: 0.12, distance: 6.6 },

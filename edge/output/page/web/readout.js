@@ -4,7 +4,10 @@ import { $, NONE, number, say } from "./dom.js";
 
 const IDS = ["distance", "posture", "speed", "zone", "height", "echo", "echo-range", "latency", "rate"];
 
-/** message: pose, or null for nobody. people: text for the number of people then. rate: poses a second, null where unknown. */
+/**
+ * message: pose, or null for nobody. people: the number of people to show then, as text.
+ * rate: poses a second, null where unknown.
+ */
 export function showNumbers(message, rate, people) {
   if (message === null) {
     for (const id of IDS) say(id, NONE);

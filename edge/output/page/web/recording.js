@@ -4,7 +4,10 @@ const KINDS = new Map([["posekernel.pose/1", "pose"], ["posekernel.envelope/1", 
 const PAGE = "posekernel.page/1";
 const JOINTS = 15;
 
-/** text -> {name, site, length_s, pose, envelope, event}; lists of {at [ms], message}. site may be null. Throws Error with a sentence. */
+/**
+ * text -> {name, site, length_s, pose, envelope, event}; the last three are lists of
+ * {at [ms], message}. site may be null. Throws Error with a sentence.
+ */
 export function readRecording(text, name) {
   const found = { pose: [], envelope: [], event: [] };
   let site = null;

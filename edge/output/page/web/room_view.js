@@ -1,4 +1,5 @@
-// Draws the room on a 2D canvas: floor grid, sensor, person. The room frame is x right, y forward, z up, in metres.
+// Draws the room on a 2D canvas: floor grid, sensor, person. Room frame: x right, y forward, z up,
+// metres.
 
 import { Orbit } from "./orbit.js";
 
@@ -43,7 +44,10 @@ export class RoomView {
     this.invalidate();
   }
 
-  /** pose: {joints: [[x, y, z] | null] * 15, sigma, confidence, echoRange, scale, zones, time_s} or null for nobody. */
+  /**
+   * pose: {joints: [[x, y, z] | null] * 15, sigma, confidence, echoRange, scale, zones, time_s},
+   * or null for nobody.
+   */
   setPose(pose) {
     if (pose === null || this.shown === null || this.still || Math.abs(pose.time_s - this.pose?.time_s) > 1) this.shown = null;
     if (pose === null || pose.time_s < (this.trail.at(-1)?.time_s ?? 0)) this.trail = [];

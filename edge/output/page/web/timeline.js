@@ -1,12 +1,13 @@
-// What is shown when: the stream with its last minute, or a recording; to pause, scrub and play. Nothing is stored beyond this page.
+// What is shown when: the stream with its last minute, or a recording; to pause, scrub and play.
+// Nothing is stored beyond this page.
 
 const MINUTE_MS = 60000;
 const STALE_MS = { pose: 2000, envelope: 5000 }; // longer than this without one: nobody is in view, nothing is heard
 const TICK_MS = 80;
 
 /**
- * show({pose, envelope, events, live}): what is to be seen now; a message or null each. events: those of a recording so far, null
- * without one. controls: {play, scrub, moment, live} elements.
+ * show({pose, envelope, events, live}): what to show now; a message or null each. events: those of
+ * a recording so far, null without one. controls: {play, scrub, moment, live} elements.
  */
 export class Timeline {
   constructor(controls, show) {
@@ -37,13 +38,13 @@ export class Timeline {
     this.#render(now);
   }
 
-  /** Somebody authoritative says that nobody is there. */
+  /** The sensor states that nobody is there. */
   clear() {
     this.cleared = performance.now();
     if (this.mode === "live") this.#render(this.cleared);
   }
 
-  /** Play a recording (see recording.js) from its beginning, or stand at it. */
+  /** Open a recording (see recording.js) at its beginning, and play it or not. */
   open(recording, playing) {
     this.recording = recording;
     this.at = this.origin = 0;

@@ -175,7 +175,7 @@ def test_each_trouble_is_one_sentence_in_doctor_and_log(
     assert "corr3ct-h0rse" not in sentence + lines[0]
 
 
-def test_a_sensor_that_may_not_hear_commands_is_told_by_doctor(
+def test_doctor_names_a_sensor_that_may_not_receive_commands(
     site: Site, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with site.broker() as broker:

@@ -139,10 +139,10 @@ def test_last_will_when_the_process_is_killed(broker: Mosquitto) -> None:
         assert late.next("posekernel/hall/status") == (will, True)
 
 
-def test_two_clients_with_one_id_are_told(
+def test_two_clients_with_one_id_are_reported(
     broker: Mosquitto, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def told() -> list[str]:
+    def reports() -> list[str]:
         return [
             r.getMessage()
             for r in caplog.records
@@ -150,8 +150,8 @@ def test_two_clients_with_one_id_are_told(
         ]
 
     with publishing(config_for(broker)), publishing(config_for(broker)):
-        assert until(told)
-    assert "device.id" in told()[0]
+        assert until(reports)
+    assert "device.id" in reports()[0]
 
 
 def test_broker_that_is_not_there() -> None:

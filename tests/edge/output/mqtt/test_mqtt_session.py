@@ -17,7 +17,7 @@ pytestmark = needs_mosquitto
 COMMAND = "posekernel/hall/cmd/sensing"
 
 
-def tell(
+def command(
     broker: Mosquitto, payload: str = '{"on": false}', topic: str = COMMAND, retain: bool = False
 ) -> None:
     paho.mqtt.publish.single(
@@ -31,12 +31,12 @@ def test_a_command_waits_for_a_sensor_that_is_away(tmp_path: Path, session_s: in
         config = config_for(broker, session_s=session_s)
         with MqttPublisher(config, "hall", source="simulated") as first:
             assert first.wait_connected(LIMIT_S)
-            tell(broker)
+            command(broker)
             assert first.commands.get(timeout=LIMIT_S).payload == b'{"on": false}'
-        tell(broker, '{"on": true}')
+        command(broker, '{"on": true}')
         with MqttPublisher(config, "hall", source="simulated") as second:
             assert second.wait_connected(LIMIT_S)
-            tell(broker, "{}", "posekernel/hall/cmd/recalibrate")
+            command(broker, "{}", "posekernel/hall/cmd/recalibrate")
             heard = [second.commands.get(timeout=LIMIT_S)]
             if session_s:
                 heard.append(second.commands.get(timeout=LIMIT_S))
@@ -47,15 +47,13 @@ def test_a_command_waits_for_a_sensor_that_is_away(tmp_path: Path, session_s: in
 @pytest.mark.parametrize("protocol", [5, 311])
 def test_a_retained_command_is_known_as_one(tmp_path: Path, protocol: int) -> None:
     with Mosquitto(tmp_path / "b") as broker:
-        tell(broker, retain=True)
+        command(broker, retain=True)
         with MqttPublisher(
             config_for(broker, protocol=protocol), "hall", source="simulated"
         ) as publisher:
             assert publisher.commands.get(timeout=LIMIT_S).retained
-            if (
-                protocol == 5
-            ):  # with 3.1.1 a broker passes what it was just told on as if it were not retained
-                tell(broker, retain=True)
+            if protocol == 5:  # a 3.1.1 broker delivers it to present subscribers as not retained
+                command(broker, retain=True)
                 assert publisher.commands.get(timeout=LIMIT_S).retained
 
 
@@ -69,7 +67,7 @@ def test_a_flood_of_commands_is_bounded_and_answers_are_not_commands(tmp_path: P
         publisher.publish_answer({"n": 1})
         assert seen.next("posekernel/hall/cmd/result")[0] == {"n": 1}
         for n in range(40):
-            tell(broker, json.dumps({"n": n}))
+            command(broker, json.dumps({"n": n}))
         assert until(lambda: publisher.commands.qsize() == 16)
         assert publisher.connected
         assert json.loads(publisher.commands.get().payload) == {"n": 0}

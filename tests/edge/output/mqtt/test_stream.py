@@ -91,19 +91,19 @@ def test_a_broker_that_reads_slowly_makes_poses_few_and_not_old(broker: Mosquitt
     ):
         assert publisher.wait_connected(LIMIT_S)
         relay.bytes_per_s = 10_000.0
-        deadline, said = time.monotonic() + LIMIT_S, 0
+        deadline, sent = time.monotonic() + LIMIT_S, 0
         while publisher.counters.dropped < 20 and time.monotonic() < deadline:
-            publisher.publish_pose(POSE | {"sequence": said, "padding": "x" * 3_000})
-            said += 1
+            publisher.publish_pose(POSE | {"sequence": sent, "padding": "x" * 3_000})
+            sent += 1
             time.sleep(0.02)
         assert publisher.counters.dropped >= 20
         relay.bytes_per_s = None
         assert until(
             lambda: publisher._stream._connection is not None and publisher._stream.unsent == 0
         )
-        assert publisher.publish_pose(POSE | {"sequence": said})
+        assert publisher.publish_pose(POSE | {"sequence": sent})
         arrived: list[int] = []
-        while said not in arrived:
+        while sent not in arrived:
             arrived.append(seen.next("posekernel/hall/pose")[0]["sequence"])
         assert arrived == sorted(arrived)
-        assert len(arrived) <= said - 20 + 1
+        assert len(arrived) <= sent - 20 + 1

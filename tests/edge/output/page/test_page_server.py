@@ -63,7 +63,7 @@ def rest(s: socket.socket) -> bytes:
     return b"".join(iter(lambda: s.recv(65536), b""))
 
 
-def said(server: WebServer, request: str) -> bytes:
+def raw_answer(server: WebServer, request: str) -> bytes:
     """The answer to bytes that http.client would tidy."""
     with connect(server) as s:
         s.sendall(request.encode())
@@ -72,7 +72,7 @@ def said(server: WebServer, request: str) -> bytes:
 
 def with_host(server: WebServer, *hosts: str) -> bytes:
     lines = "".join(f"Host: {host}\r\n" for host in hosts)
-    return said(server, f"GET /config.json HTTP/1.1\r\n{lines}Connection: close\r\n\r\n")
+    return raw_answer(server, f"GET /config.json HTTP/1.1\r\n{lines}Connection: close\r\n\r\n")
 
 
 def test_every_file_of_the_page_is_served_with_its_type(server: WebServer) -> None:
@@ -112,7 +112,7 @@ def test_the_page_names_only_files_that_are_served(server: WebServer) -> None:
     ],
 )  # fmt: skip
 def test_nothing_else_exists(server: WebServer, path: str) -> None:
-    answer = said(
+    answer = raw_answer(
         server, f"GET {path} HTTP/1.1\r\nHost: localhost:{server.port}\r\nConnection: close\r\n\r\n"
     )
     assert answer.startswith(b"HTTP/1.1 404")
@@ -130,7 +130,7 @@ def test_it_can_only_be_read(server: WebServer, method: str) -> None:
 
 def test_a_body_does_not_pass_for_the_next_request(server: WebServer) -> None:
     inner = f"GET /config.json HTTP/1.1\r\nHost: localhost:{server.port}\r\n\r\n"
-    answer = said(
+    answer = raw_answer(
         server,
         f"HEAD / HTTP/1.1\r\nHost: localhost:{server.port}\r\n"
         f"Content-Length: {len(inner)}\r\n\r\n{inner}",
@@ -198,10 +198,10 @@ def test_beyond_loopback_addresses_and_the_machines_own_names_are_answered(
 
 def test_a_request_of_any_shape_is_bounded_in_size(server: WebServer) -> None:
     for start in ("", "GET /", f"GET / HTTP/1.1\r\nHost: localhost:{server.port}\r\nX: "):
-        answer = said(server, start + "a" * (REQUEST_BYTES - len(start)))
+        answer = raw_answer(server, start + "a" * (REQUEST_BYTES - len(start)))
         assert answer.startswith(b"HTTP/1.1 431"), start
     many = "GET / HTTP/1.1\r\n" + "X: y\r\n" * 101
-    assert said(server, many).startswith(b"HTTP/1.1 431")
+    assert raw_answer(server, many).startswith(b"HTTP/1.1 431")
 
 
 @pytest.mark.parametrize("start", ["", "GET / HTTP/1.1\r\nHost: localhost:{0}\r\n\r\n"])
@@ -372,7 +372,7 @@ def test_colours_hold_wcag_contrast(scheme: int) -> None:
             assert contrast(colours[mark], colours[ground]) >= 3.0, (mark, ground)
 
 
-def test_zones_are_told_and_a_recording_is_served_instead_of_a_broker() -> None:
+def test_zones_are_described_and_a_recording_is_served_instead_of_a_broker() -> None:
     zone = ZoneConfig("Sofa", ((-1.0, 2.0), (1.0, 2.0), (1.0, 3.0)))
     config = Config(device=DeviceConfig("hall"), web=WebConfig(port=0), zones=(zone,))
     with WebServer(config, RIG, recording=b'{"schema":"posekernel.page/1"}\n') as s:
