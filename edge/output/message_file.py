@@ -2,7 +2,6 @@
 
 import io
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from edge.core.errors import ConfigError
@@ -32,12 +31,7 @@ class MessageFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._file.close()
 
     def content(self) -> bytes:

@@ -202,11 +202,7 @@ def assert_on_this_host(page: Page) -> None:
 def test_the_demo_shows_a_moving_skeleton(browser: Chromium, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "edge", "demo", "--seconds", "900"]
     demo = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
     assert demo.stdout is not None
     try:
@@ -624,11 +620,7 @@ def test_a_recording_waits_for_a_visitor_who_wants_no_motion_and_comes_from_this
 def test_replay_shows_a_session_without_a_broker(browser: Chromium) -> None:
     command = [sys.executable, "-m", "edge", "replay", str(DEMO_SESSION), "--web"]
     replay = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
     assert replay.stdout is not None
     try:

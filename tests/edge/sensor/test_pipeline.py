@@ -9,12 +9,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from edge.core.config import (
-    BackgroundConfig,
-    Config,
-    DeviceConfig,
-    SourceConfig,
-)
+from edge.core.config import BackgroundConfig, Config, DeviceConfig, SourceConfig
 from edge.core.contracts import AudioPeriod
 from edge.core.pose import PoseEstimate
 from edge.sensor.loops import offline_poses

@@ -11,13 +11,7 @@ from typing import Self
 import pytest
 from msgspec.structs import replace
 
-from edge.core.config import (
-    BackgroundConfig,
-    Config,
-    DeviceConfig,
-    MqttConfig,
-    SourceConfig,
-)
+from edge.core.config import BackgroundConfig, Config, DeviceConfig, MqttConfig, SourceConfig
 from edge.output.mqtt.connection import ReceivedMessage
 from edge.sensor.console import Console
 from edge.sensor.control import Control

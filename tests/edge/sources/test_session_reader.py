@@ -1,7 +1,9 @@
 """Reading a session: what was written comes back, and all damage is named."""
 
 import json
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -72,201 +74,189 @@ def test_images_may_be_a_folder(folder):
     ] * FRAMES
 
 
-def cut(file: Path, share: float) -> None:
-    data = file.read_bytes()
-    file.write_bytes(data[: int(share * len(data))])
+Damage = Callable[[Path], object]  # of a session's folder
 
 
-def edit(folder: Path, **change: object) -> None:
-    file = folder / "session.json"
-    head = json.loads(file.read_text())
-    for key, value in change.items():
-        if value is None:
-            del head[key]
-        else:
-            head[key] = value
-    file.write_text(json.dumps(head))
+def shortened(name: str, share: float) -> Damage:
+    """Keep this share of a file."""
+    return lambda f: os.truncate(f / name, int(share * (f / name).stat().st_size))
 
 
-def edit_in(folder: Path, part: str, **change: object) -> None:
-    edit(folder, **{part: json.loads((folder / "session.json").read_text())[part] | change})
+def removed(name: str) -> Damage:
+    return lambda f: (f / name).unlink()
 
 
-def edit_camera(folder: Path, **change: object) -> None:
-    edit_in(
-        folder,
-        "rig",
-        camera=json.loads((folder / "session.json").read_text())["rig"]["camera"] | change,
-    )
+def saved(name: str, array: np.ndarray) -> Damage:
+    return lambda f: np.save(f / name, array)
 
 
-def rewrite(folder: Path, old: str, new: str) -> None:
-    text = (folder / "session.json").read_text()
-    assert old in text
-    (folder / "session.json").write_text(text.replace(old, new))
+def rewritten(old: str, new: str) -> Damage:
+    """Replace a text in session.json."""
+
+    def rewrite(folder: Path) -> None:
+        text = (folder / "session.json").read_text()
+        assert old in text
+        (folder / "session.json").write_text(text.replace(old, new))
+
+    return rewrite
+
+
+def edited_in(*parts: str, **change: object) -> Damage:
+    """Set keys of session.json, below `parts`; None removes one."""
+
+    def edit(folder: Path) -> None:
+        file = folder / "session.json"
+        head = table = json.loads(file.read_text())
+        for part in parts:
+            table = table[part]
+        table.update(change)
+        for key in [key for key, value in change.items() if value is None]:
+            del table[key]
+        file.write_text(json.dumps(head))
+
+    return edit
+
+
+def edited(**change: object) -> Damage:
+    return edited_in(**change)
+
+
+def edited_camera(**change: object) -> Damage:
+    return edited_in("rig", "camera", **change)
 
 
 DAMAGES = {
     "no folder": (lambda f: shutil.rmtree(f), "no such folder"),
-    "no session.json": (lambda f: (f / "session.json").unlink(), r"session\.json: no such file"),
-    "cut json": (lambda f: cut(f / "session.json", 0.5), r"session\.json: not JSON"),
+    "no session.json": (removed("session.json"), r"session\.json: no such file"),
+    "cut json": (shortened("session.json", 0.5), r"session\.json: not JSON"),
     "json list": (
         lambda f: (f / "session.json").write_text("[]"),
         "a JSON object is needed, found list",
     ),
-    "other version": (
-        lambda f: edit(f, version=9),
-        "version 9, but 'posekernel-session' version 1 is needed",
-    ),
-    "missing key": (
-        lambda f: edit(f, mic_channels=None),
-        r"session\.json: mic_channels: missing, but needed",
-    ),
-    "missing rig": (
-        lambda f: edit(f, rig={}),
-        r"session\.json: rig.sample_rate_hz: missing, but needed",
-    ),
+    "other version": (edited(version=9), "version 9, but 'posekernel-session' version 1 is needed"),
+    "missing key": (edited(mic_channels=None), r"session\.json: mic_channels: missing, but needed"),
+    "missing rig": (edited(rig={}), r"session\.json: rig.sample_rate_hz: missing, but needed"),
     "bad type": (
-        lambda f: edit(f, mic_channels=2),
+        edited(mic_channels=2),
         r"session\.json: mic_channels: found the number 2, but a list is needed",
     ),
     "not a number": (
-        lambda f: edit(f, channels="many"),
+        edited(channels="many"),
         r"session\.json: channels: found the text 'many', but a whole number",
     ),
-    "infinite channels": (
-        lambda f: edit(f, channels=1e999),
-        r"session\.json: not JSON \(Infinity in it\)",
-    ),
+    "infinite channels": (edited(channels=1e999), r"session\.json: not JSON \(Infinity in it\)"),
     "infinite full scale": (
-        lambda f: edit(f, full_scale=1e999),
+        edited(full_scale=1e999),
         r"session\.json: not JSON \(Infinity in it\)",
     ),
     "infinite rate": (
-        lambda f: edit_in(f, "excitation", sample_rate_hz=1e999),
+        edited_in("excitation", sample_rate_hz=1e999),
         r"session\.json: not JSON \(Infinity in it\)",
     ),
     "a number too large": (
-        lambda f: rewrite(f, '"channels": 3', '"channels": 1e999'),
+        rewritten('"channels": 3', '"channels": 1e999'),
         r"session\.json: channels: found inf, but a finite number",
     ),
     "endless silence": (
-        lambda f: edit(f, empty_until_s=1e300),
+        edited(empty_until_s=1e300),
         r"empty_until_s: found 1e\+300, allowed: 0\.0 to",
     ),
     "half a channel": (
-        lambda f: edit(f, mic_channels=[0.5, 1]),
+        edited(mic_channels=[0.5, 1]),
         r"mic_channels\[0\]: found the number 0\.5, but a whole number",
     ),
-    "channel twice": (lambda f: edit(f, mic_channels=[1, 1]), "each channel can be used only once"),
+    "channel twice": (edited(mic_channels=[1, 1]), "each channel can be used only once"),
     "reference is a microphone": (
-        lambda f: edit(f, reference_channel=2),
+        edited(reference_channel=2),
         "each channel can be used only once",
     ),
-    "infinite width": (
-        lambda f: edit_camera(f, width=1e999),
-        r"session\.json: not JSON \(Infinity in it\)",
-    ),
+    "infinite width": (edited_camera(width=1e999), r"session\.json: not JSON \(Infinity in it\)"),
     "no focal length": (
-        lambda f: edit_camera(f, fx=0),
+        edited_camera(fx=0),
         r"session\.json: rig\.camera\.fx: found 0\.0, but a finite number",
     ),
-    "focal length NaN": (
-        lambda f: edit_camera(f, fx=float("nan")),
-        r"session\.json: not JSON \(NaN in it\)",
-    ),
+    "focal length NaN": (edited_camera(fx=float("nan")), r"session\.json: not JSON \(NaN in it\)"),
     "huge focal length": (
-        lambda f: edit_camera(f, fx=10**400),
+        edited_camera(fx=10**400),
         r"session\.json: rig\.camera\.fx: found 10+, allowed",
     ),
     "huge pair": (
-        lambda f: edit_in(f, "rig", pairs=[[0, 10**30]]),
+        edited_in("rig", pairs=[[0, 10**30]]),
         r"rig\.pairs\[0\]\[1\]: found 10+, allowed: 0 to 2147483647",
     ),
     "half a pair": (
-        lambda f: edit_in(f, "rig", pairs=[[0, 0.5]]),
+        edited_in("rig", pairs=[[0, 0.5]]),
         r"rig\.pairs\[0\]\[1\]: found the number 0\.5, but a whole number",
     ),
     "other image size": (
-        lambda f: edit_camera(f, width=48, height=64),
+        edited_camera(width=48, height=64),
         r"frames\.mp4: images of 64 x 48 pixels, .* is for 48 x 64: put the cal",
     ),
     "rig of another rate": (
-        lambda f: edit_in(f, "rig", sample_rate_hz=48000),
+        edited_in("rig", sample_rate_hz=48000),
         "rig is for 48000 Hz .* 16000 Hz .* agree",
     ),
     "rig of another band": (
-        lambda f: edit_in(f, "rig", band_hz=[2000, 7000]),
+        edited_in("rig", band_hz=[2000, 7000]),
         r"a band of \[2000\.0, 7000\.0\] Hz, .* agree",
     ),
     "bad source": (
-        lambda f: edit(f, source="device"),
+        edited(source="device"),
         "source: found 'device', allowed: 'recorded', 'simulated'",
     ),
-    "channel beyond": (lambda f: edit(f, mic_channels=[0, 9]), "exceed 3 channels"),
-    "microphone count": (
-        lambda f: edit(f, mic_channels=[0]),
-        "1 mic_channels, but the rig has 2 microphones",
-    ),
+    "channel beyond": (edited(mic_channels=[0, 9]), "exceed 3 channels"),
+    "microphone count": (edited(mic_channels=[0]), "1 mic_channels, but the rig has 2 microphones"),
     "other channels": (
-        lambda f: edit(f, channels=4),
+        edited(channels=4),
         r"audio\.npy: holds int16 \(32000, 3\), but int16 \(any, 4\) is needed",
     ),
     "other rate": (
-        lambda f: edit(
-            f,
+        edited(
             excitation={
                 "sample_rate_hz": 48000,
                 "band_hz": [2000, 7500],
                 "period_s": 0.05,
                 "level_dbfs": -20,
-            },
+            }
         ),
         "period_samples is 800, but the excitation has 2400",
     ),
     "too loud": (
-        lambda f: edit(
-            f,
+        edited(
             excitation={
                 "sample_rate_hz": 16000,
                 "band_hz": [2000, 7500],
                 "period_s": 0.05,
                 "level_dbfs": 0,
-            },
+            }
         ),
         r"session\.json: excitation\.level_dbfs",
     ),
-    "cut audio": (lambda f: cut(f / "audio.npy", 0.7), r"audio\.npy: truncated"),
-    "empty audio": (lambda f: cut(f / "audio.npy", 0.0), r"audio\.npy: truncated .*0 bytes"),
-    "no audio": (lambda f: (f / "audio.npy").unlink(), r"audio\.npy: no such file"),
+    "cut audio": (shortened("audio.npy", 0.7), r"audio\.npy: truncated"),
+    "empty audio": (shortened("audio.npy", 0.0), r"audio\.npy: truncated .*0 bytes"),
+    "no audio": (removed("audio.npy"), r"audio\.npy: no such file"),
     "short audio": (
-        lambda f: np.save(f / "audio.npy", np.zeros((5 * N, CHANNELS), np.int16)),
+        saved("audio.npy", np.zeros((5 * N, CHANNELS), np.int16)),
         r"audio\.npy: 4000 frames, but 40 periods of 800 frames",
     ),
-    "float audio": (
-        lambda f: np.save(f / "audio.npy", np.zeros((PERIODS * N, 3))),
-        "holds float64",
-    ),
-    "audio times": (
-        lambda f: np.save(f / "audio_times.npy", np.zeros(PERIODS, np.int64)),
-        "times do not grow",
-    ),
+    "float audio": (saved("audio.npy", np.zeros((PERIODS * N, 3))), "holds float64"),
+    "audio times": (saved("audio_times.npy", np.zeros(PERIODS, np.int64)), "times do not grow"),
     "faults": (
         lambda f: (f / "audio_faults.json").write_text('{"x": "gap"}'),
         r"audio_faults\.json: keys",
     ),
-    "cut video": (lambda f: cut(f / "frames.mp4", 0.6), r"frames\.mp4: not a readable video"),
-    "no video": (lambda f: (f / "frames.mp4").unlink(), r"neither frames\.mp4 nor frames/"),
+    "cut video": (shortened("frames.mp4", 0.6), r"frames\.mp4: not a readable video"),
+    "no video": (removed("frames.mp4"), r"neither frames\.mp4 nor frames/"),
     "frame times": (
-        lambda f: np.save(f / "frame_times.npy", np.arange(31)),
+        saved("frame_times.npy", np.arange(31)),
         r"frames\.mp4: 30 images, but frame_times\.npy lists 31",
     ),
     "images after the sound": (
-        lambda f: np.save(f / "frame_times.npy", np.arange(FRAMES) + 10**10),
+        saved("frame_times.npy", np.arange(FRAMES) + 10**10),
         r"frame_times\.npy: images from 10 to 10 s, but sound from 0 to 2 s",
     ),
     "images before the sound": (
-        lambda f: np.save(f / "frame_times.npy", np.arange(FRAMES) - 10**10),
+        saved("frame_times.npy", np.arange(FRAMES) - 10**10),
         "images from -10 to -10 s, but sound from 0 to 2 s",
     ),
     "archive of times": (
@@ -277,7 +267,7 @@ DAMAGES = {
         lambda f: np.savez(f / "truth.npz", t_ns=np.array(["now"]), joints=np.zeros((1, 25, 3))),
         r"truth\.npz: t_ns holds <U3",
     ),
-    "cut truth": (lambda f: cut(f / "truth.npz", 0.5), r"truth\.npz: truncated"),
+    "cut truth": (shortened("truth.npz", 0.5), r"truth\.npz: truncated"),
     "other truth": (
         lambda f: np.savez(f / "truth.npz", t_ns=np.zeros(2), joints=np.zeros((2, 15, 3))),
         r"\(K, 25, 3\) are needed",

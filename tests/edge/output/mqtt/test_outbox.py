@@ -131,11 +131,7 @@ print(json.dumps([first, big, full, during, last, outbox.trouble]))
 """
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[1] == resource.RLIM_INFINITY
     done = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        check=True,
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True
     )
     first, big, full, during, last, after = json.loads(done.stdout)
     everything = [*first, *big, last]
@@ -164,11 +160,7 @@ print(json.dumps([given, outbox.trouble]), flush=True)
 os._exit(0)
 """
     done = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        check=True,
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True
     )
     given, trouble = json.loads(done.stdout)
     assert "events cannot be kept on disk" in trouble

@@ -19,10 +19,7 @@ from edge.core.rig import Camera, Rig
 from edge.output.page import bounded_http
 from edge.output.page.bounded_http import CONNECTIONS, REQUEST_BYTES, REQUEST_S
 from edge.output.page.description import page_description
-from edge.output.page.server import (
-    FILES,
-    WebServer,
-)
+from edge.output.page.server import FILES, WebServer
 from tests.support.waiting import LIMIT_S, until
 
 RIG = Rig(
