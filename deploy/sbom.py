@@ -125,7 +125,8 @@ def declared(component: dict[str, Any]) -> str:
     name = canonicalize_name(component["name"])
     if name not in READ_LICENCES:
         sys.exit(
-            f"sbom: {name} names no SPDX licence: read the text in its wheel and add it to READ_LICENCES in deploy/sbom.py"
+            f"sbom: {name} names no SPDX licence: read the text in its wheel and add it to "
+            "READ_LICENCES in deploy/sbom.py"
         )
     return READ_LICENCES[name]
 
@@ -142,7 +143,8 @@ def bundled(name: str, version: str, site_packages: Path) -> list[dict[str, Any]
         ]
         if not matches:
             sys.exit(
-                f"sbom: {folder.name}/{file.name} is not in BUNDLED_LICENCES of deploy/sbom.py: find its licence and add it"
+                f"sbom: {folder.name}/{file.name} is not in BUNDLED_LICENCES of deploy/sbom.py: "
+                "find its licence and add it"
             )
         parts.update(matches)
     return [
@@ -197,7 +199,8 @@ def runtime(inventory: dict[str, Any]) -> tuple[list[str], dict[str, list[str]]]
     ]
     if len(direct) != len(names):
         sys.exit(
-            f"sbom: the environment holds {sorted(direct)}, needed are {sorted(names)}: remove .venv-sbom and try again"
+            f"sbom: the environment holds {sorted(direct)}, needed are {sorted(names)}: "
+            "remove .venv-sbom and try again"
         )
     edges = {entry["ref"]: entry.get("dependsOn", []) for entry in inventory["dependencies"]}
     reached: dict[str, list[str]] = {}
@@ -246,9 +249,12 @@ def table(sbom: dict[str, Any]) -> str:
     lines = [
         "# Licences of what runs on a device, and of vendored files",
         "",
-        "`make sbom` writes this table and `deploy/sbom.json`; `tests/system/test_sbom.py` checks them.",
-        "Indented rows are shared libraries inside the x86-64 wheel; wheels of other machines may differ.",
-        "Not listed: Python, Debian's own packages (ALSA, picamera2), and what a wheel has linked in",
+        "`make sbom` writes this table and `deploy/sbom.json`; `tests/system/test_sbom.py` checks "
+        "them.",
+        "Indented rows are shared libraries inside the x86-64 wheel; wheels of other machines may "
+        "differ.",
+        "Not listed: Python, Debian's own packages (ALSA, picamera2), and what a wheel has linked "
+        "in",
         "statically, which its own licence files name.",
         "",
         "| package | version | licence |",

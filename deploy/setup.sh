@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Makes a virtual environment with what one make target needs; installs system packages only when one is missing.
+# Makes a virtual environment with what one make target needs; installs system packages only when
+# one is missing.
 # usage: deploy/setup.sh VENV PYTHON demo|alsa|test|fuzz,test|peers|train|train,test|deploy
-# Done once per VENV and purpose: a stamp remembers the hash of everything that decides what is installed.
+# Done once per VENV and purpose: a stamp remembers the hash of everything that decides what is
+# installed.
 set -euo pipefail
 venv=$1 python=$2 purpose=$3
 cd "$(dirname "$0")/.."
@@ -12,22 +14,29 @@ hash=$(printf '%s' "$hash" | sha256sum | cut -d' ' -f1)
 [ "$(cat "$stamp" 2>/dev/null)" = "$hash" ] && exit 0
 
 # command or file that shows the package is there : Debian package
+alsa="gcc:gcc /usr/include/alsa/asoundlib.h:libasound2-dev"
 case $purpose in
   demo) needs="" ;;
-  alsa) needs="gcc:gcc /usr/include/alsa/asoundlib.h:libasound2-dev" ;;
+  alsa) needs=$alsa ;;
   peers|train|train,test) needs="" ;;
   deploy) needs="debootstrap:debootstrap systemd-nspawn:systemd-container ssh:openssh-client" ;;
-  test|fuzz,test) needs="gcc:gcc /usr/include/alsa/asoundlib.h:libasound2-dev /usr/sbin/mosquitto:mosquitto mosquitto_sub:mosquitto-clients openssl:openssl chromium:chromium" ;;
+  test|fuzz,test)
+    needs="$alsa /usr/sbin/mosquitto:mosquitto mosquitto_sub:mosquitto-clients"
+    needs="$needs openssl:openssl chromium:chromium"
+    ;;
   *) echo "setup.sh: unknown purpose $purpose" >&2; exit 2 ;;
 esac
-if [ "${purpose#*test}" != "$purpose" ] || [ "$purpose" = alsa ]; then  # pyalsaaudio is built from source
-  needs="$needs $("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h:python3-dev"
+# pyalsaaudio is built from source.
+if [ "${purpose#*test}" != "$purpose" ] || [ "$purpose" = alsa ]; then
+  headers=$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')
+  needs="$needs $headers/Python.h:python3-dev"
 fi
 "$python" -c 'import ensurepip, venv' 2>/dev/null || needs="$needs never-found:python3-venv"
 missing=""
 for need in $needs; do
   what=${need%%:*}
-  if [ "${what#/}" != "$what" ]; then [ -e "$what" ]; else command -v "$what" >/dev/null; fi || missing="$missing ${need#*:}"
+  if [ "${what#/}" != "$what" ]; then [ -e "$what" ]; else command -v "$what" >/dev/null; fi ||
+    missing="$missing ${need#*:}"
 done
 if [ -n "$missing" ]; then
   echo "installing system packages:$missing"
@@ -40,9 +49,11 @@ fi
 echo "setting up $venv for '$purpose' with $("$python" -V) (once)"
 "$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear "$venv"
 case $purpose in
-  peers) without='^numpy==\|^opencv\|^rocket\|^numba\|^llvmlite\|^ml_dtypes' ;;  # tflite-runtime needs an older numpy, and so on
+  # tflite-runtime needs an older numpy, and so on
+  peers) without='^numpy==\|^opencv\|^rocket\|^numba\|^llvmlite\|^ml_dtypes' ;;
   train*) without='^typing_extensions' ;;  # the converter needs an older one
   *) without='^$' ;;
 esac
-"$venv/bin/python" -m pip install -q --disable-pip-version-check -c <(grep -v "$without" deploy/constraints.txt) -e ".[$purpose]"
+"$venv/bin/python" -m pip install -q --disable-pip-version-check \
+  -c <(grep -v "$without" deploy/constraints.txt) -e ".[$purpose]"
 echo "$hash" > "$stamp"

@@ -22,7 +22,7 @@ class Leaf(Strict, frozen=True):
 class Root(Strict, frozen=True):
     leaf: Leaf
     leaves: tuple[Leaf, ...] = ()
-    by_name: dict[str, Leaf] = {}
+    by_name: dict[str, Leaf] = {}  # noqa: RUF012
 
 
 @pytest.mark.parametrize(
