@@ -9,7 +9,15 @@ from msgspec import UNSET, Meta, UnsetType
 from edge.core.config import QuietHours
 from edge.core.errors import ConfigError
 from edge.core.typed import Strict, convert, parse_json
-from edge.output.messages.fields import DeviceId, Message, Published, TimeOfDay, UtcTime, timestamp
+from edge.output.messages.fields import (
+    DeviceId,
+    Message,
+    Published,
+    TimeOfDay,
+    UtcTime,
+    note,
+    timestamp,
+)
 
 MAX_BYTES = 4096
 MIN_LEVEL_DBFS = -60.0
@@ -170,7 +178,7 @@ class CommandResultMessage(Published, frozen=True, tag="posekernel.command_resul
     """
 
     id: DeviceId
-    timestamp: Annotated[UtcTime, Meta(description="UTC, ISO 8601, ms.")]
+    timestamp: Annotated[UtcTime, note("UTC, ISO 8601, ms.")]
     command: Annotated[
         str,
         Meta(
@@ -180,9 +188,9 @@ class CommandResultMessage(Published, frozen=True, tag="posekernel.command_resul
     ]
     request: Annotated[
         Annotated[str, Meta(max_length=64)] | None,
-        Meta(description="The id that the sender gave; null without."),
+        note("The id that the sender gave; null without."),
     ]
-    ok: Annotated[bool, Meta(description="Whether it was carried out.")]
+    ok: Annotated[bool, note("Whether it was carried out.")]
     text: Annotated[
         str,
         Meta(

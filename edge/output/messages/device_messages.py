@@ -15,6 +15,7 @@ from edge.output.messages.fields import (
     TimeOfDay,
     UtcTime,
     Version,
+    note,
 )
 
 State = Literal["online", "offline"]
@@ -30,11 +31,11 @@ class StatusMessage(Published, frozen=True, tag="posekernel.status/1"):
 
     id: DeviceId
     state: State
-    reason: Annotated[str, Meta(description="Why it is offline; empty while online.")]
+    reason: Annotated[str, note("Why it is offline; empty while online.")]
     timestamp: Annotated[
         UtcTime | None,
-        Meta(
-            description="When it became so: UTC, ISO 8601, ms. Null in a last will, which is "
+        note(
+            "When it became so: UTC, ISO 8601, ms. Null in a last will, which is "
             "written in advance."
         ),
     ]
@@ -42,9 +43,8 @@ class StatusMessage(Published, frozen=True, tag="posekernel.status/1"):
     source: DataSource
     recording: Annotated[
         bool,
-        Meta(
-            description="Raw sound and images of the room are being written on the device "
-            "(posekernel record)."
+        note(
+            "Raw sound and images of the room are being written on the device (posekernel record)."
         ),
     ]
 
@@ -64,27 +64,22 @@ class ControlMessage(Published, frozen=True, tag="posekernel.control/1"):
     """
 
     id: DeviceId
-    timestamp: Annotated[UtcTime, Meta(description="When it was sent: UTC, ISO 8601, ms.")]
+    timestamp: Annotated[UtcTime, note("When it was sent: UTC, ISO 8601, ms.")]
     sensing: Annotated[
-        bool,
-        Meta(description="False: camera and microphones are closed, the loudspeaker is silent."),
+        bool, note("False: camera and microphones are closed, the loudspeaker is silent.")
     ]
-    mute: Annotated[bool, Meta(description="True: the loudspeaker is silent until told otherwise.")]
-    level_dbfs: Annotated[Decibel, Meta(description="Peak level of the sound, dB of full scale.")]
+    mute: Annotated[bool, note("True: the loudspeaker is silent until told otherwise.")]
+    level_dbfs: Annotated[Decibel, note("Peak level of the sound, dB of full scale.")]
     quiet_hours: Annotated[
         HoursOfDay | None,
-        Meta(
-            description="Daily hours in which the loudspeaker is silent, local time of the "
-            "device; null: none."
+        note(
+            "Daily hours in which the loudspeaker is silent, local time of the device; null: none."
         ),
     ]
     speaker: Annotated[
-        Speaker,
-        Meta(description="standby: nobody is seen, it sounds only for a moment now and then."),
+        Speaker, note("standby: nobody is seen, it sounds only for a moment now and then.")
     ]
-    silent_because: Annotated[
-        Silence | None, Meta(description="Why the speaker is off; null while it is not.")
-    ]
+    silent_because: Annotated[Silence | None, note("Why the speaker is off; null while it is not.")]
 
 
 class ThreadCounts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -108,62 +103,47 @@ class TelemetryMessage(Published, frozen=True, tag="posekernel.telemetry/1"):
     """
 
     id: DeviceId
-    timestamp: Annotated[UtcTime, Meta(description="UTC, ISO 8601, ms.")]
+    timestamp: Annotated[UtcTime, note("UTC, ISO 8601, ms.")]
     source: DataSource
     version: Version
-    uptime_s: Annotated[Amount, Meta(description="Since the program started.")]
+    uptime_s: Annotated[Amount, note("Since the program started.")]
     temperature_c: Annotated[
-        float | None, Meta(description="Of the processor; null where the machine does not tell.")
+        float | None, note("Of the processor; null where the machine does not tell.")
     ]
     throttled: Annotated[
         bool | None,
-        Meta(
-            description="The Raspberry Pi lacks voltage or is throttled now; null on other "
-            "machines."
-        ),
+        note("The Raspberry Pi lacks voltage or is throttled now; null on other machines."),
     ]
     throttled_flags: Annotated[
-        Count | None,
-        Meta(description="The Raspberry Pi's get_throttled word; null on other machines."),
+        Count | None, note("The Raspberry Pi's get_throttled word; null on other machines.")
     ]
-    cpu_percent: Annotated[Amount, Meta(description="Of one core, since the last message.")]
-    memory_mb: Annotated[Amount | None, Meta(description="Resident memory, megabytes.")]
-    poses_per_s: Annotated[Amount, Meta(description="Since the last message.")]
+    cpu_percent: Annotated[Amount, note("Of one core, since the last message.")]
+    memory_mb: Annotated[Amount | None, note("Resident memory, megabytes.")]
+    poses_per_s: Annotated[Amount, note("Since the last message.")]
     latency_p50_ms: Annotated[
         float | None,
-        Meta(
-            description="From the middle of the exposure to the finished pose, median since the "
+        note(
+            "From the middle of the exposure to the finished pose, median since the "
             "last message; null without poses."
         ),
     ]
-    latency_p95_ms: Annotated[float | None, Meta(description="The same, 95th percentile.")]
-    frames: Annotated[Count, Meta(description="Images looked at.")]
+    latency_p95_ms: Annotated[float | None, note("The same, 95th percentile.")]
+    frames: Annotated[Count, note("Images looked at.")]
     frames_dropped: Annotated[
-        Count,
-        Meta(description="Images that a newer one replaced before they were looked at or lifted."),
+        Count, note("Images that a newer one replaced before they were looked at or lifted.")
     ]
-    periods: Annotated[Count, Meta(description="Sound periods.")]
-    periods_faulty: Annotated[
-        Count, Meta(description="Of these not usable, intended silence aside.")
-    ]
-    periods_lost: Annotated[Count, Meta(description="Sound periods that came too fast to be read.")]
-    xruns: Annotated[Count, Meta(description="Of the sound card.")]
-    gaps: Annotated[
-        Count, Meta(description="In the recording, that the sound card did not report.")
-    ]
-    sound_reopened: Annotated[
-        Count, Meta(description="Times that the sound card was lost and came back.")
-    ]
-    camera_reopened: Annotated[
-        Count, Meta(description="Times that the camera was lost and came back.")
-    ]
-    outbox_waiting: Annotated[Count, Meta(description="Events that wait for the broker.")]
-    outbox_dropped: Annotated[Count, Meta(description="Events dropped as too many waited.")]
-    stream_dropped: Annotated[
-        Count, Meta(description="Stream messages that the broker did not get.")
-    ]
-    connections: Annotated[Count, Meta(description="Connections made to the broker.")]
-    lifter: Annotated[str, Meta(description="Kind of lifter.")]
-    runtime: Annotated[str, Meta(description="TFLite runtime of the networks.")]
-    threads: Annotated[ThreadCounts, Meta(description="That the networks may use.")]
-    models: Annotated[list[ModelFile], Meta(description="Model files in use.")]
+    periods: Annotated[Count, note("Sound periods.")]
+    periods_faulty: Annotated[Count, note("Of these not usable, intended silence aside.")]
+    periods_lost: Annotated[Count, note("Sound periods that came too fast to be read.")]
+    xruns: Annotated[Count, note("Of the sound card.")]
+    gaps: Annotated[Count, note("In the recording, that the sound card did not report.")]
+    sound_reopened: Annotated[Count, note("Times that the sound card was lost and came back.")]
+    camera_reopened: Annotated[Count, note("Times that the camera was lost and came back.")]
+    outbox_waiting: Annotated[Count, note("Events that wait for the broker.")]
+    outbox_dropped: Annotated[Count, note("Events dropped as too many waited.")]
+    stream_dropped: Annotated[Count, note("Stream messages that the broker did not get.")]
+    connections: Annotated[Count, note("Connections made to the broker.")]
+    lifter: Annotated[str, note("Kind of lifter.")]
+    runtime: Annotated[str, note("TFLite runtime of the networks.")]
+    threads: Annotated[ThreadCounts, note("That the networks may use.")]
+    models: Annotated[list[ModelFile], note("Model files in use.")]

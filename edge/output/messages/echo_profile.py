@@ -19,6 +19,7 @@ from edge.output.messages.fields import (
     Message,
     Published,
     UtcTime,
+    note,
     timestamp,
 )
 from edge.sound.pose_kernel import Kernels
@@ -103,12 +104,11 @@ class EnvelopeMessage(Published, frozen=True, tag="posekernel.envelope/1"):
     """
 
     id: DeviceId
-    timestamp: Annotated[UtcTime, Meta(description="Middle of the sound: UTC, ISO 8601, ms.")]
+    timestamp: Annotated[UtcTime, note("Middle of the sound: UTC, ISO 8601, ms.")]
     monotonic_ns: ClockNs
     source: DataSource
     first_m: Annotated[
-        float,
-        Meta(gt=0.0, description="Middle of the first bin: half the path of the sound [m]."),
+        float, Meta(gt=0.0, description="Middle of the first bin: half the path of the sound [m].")
     ]
     step_m: Annotated[
         float, Meta(gt=0.0, description="Width of a bin, and distance of their middles [m].")

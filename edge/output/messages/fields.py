@@ -47,6 +47,11 @@ TimeOfDay = Annotated[
 ]
 
 
+def note(text: str) -> Meta:
+    """What a key means, for the schema."""
+    return Meta(description=text)
+
+
 class Published(msgspec.Struct, frozen=True, tag_field="schema"):
     """A message; `schema`, its first key, tells which and of what version."""
 

@@ -16,6 +16,7 @@ from edge.output.messages.fields import (
     Published,
     Share,
     UtcTime,
+    note,
 )
 
 EventKind = Literal[
@@ -25,8 +26,8 @@ FloorPlace = Annotated[list[float], Meta(min_length=2, max_length=2)]
 Position = Annotated[list[float], Meta(min_length=3, max_length=3, description="x, y, z [m].")]
 BodyHeight = Annotated[
     Amount | None,
-    Meta(
-        description="Standing height that sound measured, median of the newest poses [m]; null "
+    note(
+        "Standing height that sound measured, median of the newest poses [m]; null "
         "while sound has measured none."
     ),
 ]
@@ -36,15 +37,13 @@ class JointEntry(msgspec.Struct, frozen=True):
     """One joint of a pose."""
 
     name: str
-    camera: Annotated[Position | None, Meta(description="Position in the camera frame.")]
+    camera: Annotated[Position | None, note("Position in the camera frame.")]
     room: Annotated[
         Position | None,
-        Meta(
-            description="Position in the room frame; null where the camera's height is not known."
-        ),
+        note("Position in the room frame; null where the camera's height is not known."),
     ]
-    sigma_m: Annotated[Amount | None, Meta(description="1-sigma of the position [m].")]
-    confidence: Annotated[Share | None, Meta(description="Of having seen this joint.")]
+    sigma_m: Annotated[Amount | None, note("1-sigma of the position [m].")]
+    confidence: Annotated[Share | None, note("Of having seen this joint.")]
 
 
 class PoseMessage(Published, frozen=True, tag="posekernel.pose/1"):
@@ -54,63 +53,57 @@ class PoseMessage(Published, frozen=True, tag="posekernel.pose/1"):
     """
 
     id: DeviceId
-    sequence: Annotated[Positive, Meta(description="Counts the poses of one run from 1.")]
-    frame: Annotated[Count, Meta(description="Index of the image.")]
-    timestamp: Annotated[UtcTime, Meta(description="When the image was taken: UTC, ISO 8601, ms.")]
+    sequence: Annotated[Positive, note("Counts the poses of one run from 1.")]
+    frame: Annotated[Count, note("Index of the image.")]
+    timestamp: Annotated[UtcTime, note("When the image was taken: UTC, ISO 8601, ms.")]
     monotonic_ns: ClockNs
     source: DataSource
-    people: Annotated[
-        Positive, Meta(description="Persons in view; the most prominent one is posed.")
-    ]
+    people: Annotated[Positive, note("Persons in view; the most prominent one is posed.")]
     scale_source: Annotated[
-        ScaleSource,
-        Meta(description="What fixed distance and scale: sound, or only an assumed height."),
+        ScaleSource, note("What fixed distance and scale: sound, or only an assumed height.")
     ]
     sound_confidence: Annotated[
         Share | None,
-        Meta(
-            description="That the echo is of this body, where the image shows it; null where no "
+        note(
+            "That the echo is of this body, where the image shows it; null where no "
             "sound was used or the lifter cannot tell."
         ),
     ]
-    sir_db: Annotated[float | None, Meta(description="Echo over interference [dB].")]
-    echo_range_m: Annotated[
-        Amount | None, Meta(description="Half the path of the echo's onset [m].")
-    ]
+    sir_db: Annotated[float | None, note("Echo over interference [dB].")]
+    echo_range_m: Annotated[Amount | None, note("Half the path of the echo's onset [m].")]
     skew_ms: Annotated[
         float | None,
-        Meta(description="Middle of the sound used minus image [ms]; null when no sound was used."),
+        note("Middle of the sound used minus image [ms]; null when no sound was used."),
     ]
-    latency_ms: Annotated[float | None, Meta(description="From the image to this result [ms].")]
-    mid_hip_distance_m: Annotated[Amount | None, Meta(description="From the camera, straight [m].")]
+    latency_ms: Annotated[float | None, note("From the image to this result [ms].")]
+    mid_hip_distance_m: Annotated[Amount | None, note("From the camera, straight [m].")]
     posture: Annotated[
         Posture,
-        Meta(
-            description="bending is also crouching and kneeling; unknown where the camera's "
+        note(
+            "bending is also crouching and kneeling; unknown where the camera's "
             "height or too much of the body is."
         ),
     ]
     floor_m: Annotated[
         FloorPlace | None,
-        Meta(
-            description="x, y of the floor below the mid-hip, room frame [m]; null where the "
+        note(
+            "x, y of the floor below the mid-hip, room frame [m]; null where the "
             "camera's height is not known."
         ),
     ]
     heading_deg: Annotated[
         Annotated[float, Meta(ge=-180.0, le=180.0)] | None,
-        Meta(
-            description="Where the chest faces, seen from above [degrees], counter-clockwise from "
+        note(
+            "Where the chest faces, seen from above [degrees], counter-clockwise from "
             "the room's y axis (away from the camera)."
         ),
     ]
-    speed_m_s: Annotated[Amount | None, Meta(description="Over the floor [m/s].")]
+    speed_m_s: Annotated[Amount | None, note("Over the floor [m/s].")]
     mid_hip_height_m: Annotated[
-        float | None,
-        Meta(description="Of the mid-hip above the floor, median of half a second [m]."),
+        float | None, note("Of the mid-hip above the floor, median of half a second [m].")
     ]
     standing_height_m: BodyHeight
-    zones: Annotated[list[str], Meta(description="Names of the zones that the person is in.")]
+    zones: Annotated[list[str], note("Names of the zones that the person is in.")]
     frames: Annotated[
         list[str],
         Meta(
@@ -142,43 +135,42 @@ class SummaryMessage(Published, frozen=True, tag="posekernel.summary/1"):
     """
 
     id: DeviceId
-    timestamp: Annotated[UtcTime, Meta(description="When it was sent: UTC, ISO 8601, ms.")]
+    timestamp: Annotated[UtcTime, note("When it was sent: UTC, ISO 8601, ms.")]
     source: DataSource
-    people: Annotated[Count | None, Meta(description="Persons in view; null while sensing is off.")]
+    people: Annotated[Count | None, note("Persons in view; null while sensing is off.")]
     occupancy: Annotated[
         bool | None,
-        Meta(
-            description="Whether anybody is in view; null while sensing is off or the camera "
+        note(
+            "Whether anybody is in view; null while sensing is off or the camera "
             "cannot be opened: nobody looks then."
         ),
     ]
     mid_hip_distance_m: Annotated[
-        Amount | None, Meta(description="From the camera, straight [m]; steps of 0.1 m.")
+        Amount | None, note("From the camera, straight [m]; steps of 0.1 m.")
     ]
     height_m: BodyHeight
     posture: Annotated[
         Posture | None,
-        Meta(
-            description="bending is also crouching and kneeling; null while nobody is in view or "
+        note(
+            "bending is also crouching and kneeling; null while nobody is in view or "
             "sensing is off."
         ),
     ]
     floor_m: Annotated[
         FloorPlace | None,
-        Meta(
-            description="x, y of the floor below the mid-hip, room frame [m]; steps of 0.2 m; "
+        note(
+            "x, y of the floor below the mid-hip, room frame [m]; steps of 0.2 m; "
             "null where the camera's height is not known."
         ),
     ]
     zones: Annotated[
         list[str] | None,
-        Meta(description="Names of the zones that the person is in; null while sensing is off."),
+        note("Names of the zones that the person is in; null while sensing is off."),
     ]
     scale_source: Annotated[
-        ScaleSource | None,
-        Meta(description="What fixed the distance: sound, or only an assumed height."),
+        ScaleSource | None, note("What fixed the distance: sound, or only an assumed height.")
     ]
-    confidence: Annotated[Share | None, Meta(description="Mean over the joints.")]
+    confidence: Annotated[Share | None, note("Mean over the joints.")]
 
 
 class FallEvidence(msgspec.Struct, frozen=True):
@@ -197,46 +189,41 @@ class EventMessage(Published, frozen=True, tag="posekernel.event/1"):
     id: DeviceId
     sequence: Annotated[
         Positive,
-        Meta(
-            description="Grows by one from event to event of a device, restarts included, and "
+        note(
+            "Grows by one from event to event of a device, restarts included, and "
             "jumps when the device's disk cannot be written; the same again is the same event "
             "again."
         ),
     ]
-    timestamp: Annotated[UtcTime, Meta(description="When it was noticed: UTC, ISO 8601, ms.")]
+    timestamp: Annotated[UtcTime, note("When it was noticed: UTC, ISO 8601, ms.")]
     monotonic_ns: ClockNs
     source: DataSource
     kind: Annotated[
         EventKind,
-        Meta(
-            description="fall: somebody who was up lies on the floor. fall_cleared: somebody, "
+        note(
+            "fall: somebody who was up lies on the floor. fall_cleared: somebody, "
             "alone in view, is up again. Entering and leaving come in pairs, except across a "
             "restart of the sensor: whoever is in view then enters again without having left, and "
             "whoever left in between is not reported. While sensing is off nobody is reported to "
             "leave. What holds now is in the summary."
         ),
     ]
-    zone: Annotated[
-        str | None, Meta(description="Name of the zone; null for what is not about one.")
-    ]
+    zone: Annotated[str | None, note("Name of the zone; null for what is not about one.")]
     floor_m: Annotated[
         FloorPlace | None,
-        Meta(
-            description="x, y of the floor below the mid-hip when last seen, room frame [m]; null "
+        note(
+            "x, y of the floor below the mid-hip when last seen, room frame [m]; null "
             "where the camera's height is not known."
         ),
     ]
     confidence: Annotated[
         Share | None,
-        Meta(
-            description="Mean over the trunk's joints; for a fall, times the share of the poses "
+        note(
+            "Mean over the trunk's joints; for a fall, times the share of the poses "
             "since that show the person on the floor."
         ),
     ]
     fall: Annotated[
         FallEvidence | None,
-        Meta(
-            description="Evidence of a fall: drop of the trunk's middle [m], and the time it took "
-            "[s]."
-        ),
+        note("Evidence of a fall: drop of the trunk's middle [m], and the time it took [s]."),
     ]
