@@ -25,8 +25,8 @@ from tests.support.broker.mosquitto import Mosquitto
 from tests.support.broker.relay import Relay
 from tests.support.broker.subscriber import Subscriber
 from tests.support.config_files import device_settings
+from tests.support.waiting import LIMIT_S
 
-START_S = 180.0  # on a machine that many share
 SOUND = "sound"
 # The demo: 5 s with a person, at 10 frames/s, then 2 s without.
 POSES_PER_S = 50 / 7
@@ -67,7 +67,7 @@ class Device:
                 stderr=log,
             )
 
-    def command(self, name: str, payload: str, timeout_s: float = START_S) -> dict[str, Any]:
+    def command(self, name: str, payload: str, timeout_s: float = LIMIT_S) -> dict[str, Any]:
         """Have the sensor carry out a command; its answer."""
         began = time.monotonic()
         self.client.publish(f"posekernel/hall/cmd/{name}", payload, qos=1)
@@ -88,7 +88,7 @@ class Device:
         topic: str,
         since_s: float,
         wanted: Callable[[dict[str, Any]], bool],
-        timeout_s: float = START_S,
+        timeout_s: float = LIMIT_S,
     ) -> float:
         """Arrival [monotonic s] of the first such message after since_s; AssertionError where none
         comes.
