@@ -158,10 +158,7 @@ class Deconvolver:
         self._one_sided = np.zeros((rows, self._periodic), np.complex64)
 
     def __call__(
-        self,
-        samples: FloatArray,
-        reference: FloatArray | None = None,
-        delay_samples: float = 0.0,
+        self, samples: FloatArray, reference: FloatArray | None = None, delay_samples: float = 0.0
     ) -> ComplexArray:
         """Analytic impulse responses (P, T) complex64 of one period (M, N) at `sample_rate_hz`,
         time 0 = emission.

@@ -6,13 +6,7 @@ import threading
 
 import numpy as np
 
-from edge.core.config import (
-    Config,
-    DeviceConfig,
-    KeypointsConfig,
-    LifterConfig,
-    SourceConfig,
-)
+from edge.core.config import Config, DeviceConfig, KeypointsConfig, LifterConfig, SourceConfig
 from edge.core.errors import ModelError
 from edge.core.pose import PoseEstimate
 from edge.sensor.loops import offline_poses

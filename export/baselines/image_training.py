@@ -10,13 +10,7 @@ from edge.core.arrays import FloatArray
 from edge.core.pose import MID_HIP, N_JOINTS
 from export.baselines.image_network import OUTPUTS, view_from
 from export.baselines.trainable import BaselineTraining, TrainableMlp, pinball, require_torch
-from export.simulate.people import (
-    People,
-    ViewedPeople,
-    apply_errors,
-    detector_errors,
-    view_people,
-)
+from export.simulate.people import People, ViewedPeople, apply_errors, detector_errors, view_people
 
 Say = Callable[[str], None]
 

@@ -12,13 +12,7 @@ from edge.core.arrays import Array, FloatArray
 from edge.core.errors import SessionError
 from edge.core.pose import MID_HIP
 from edge.sources.session.dataset import Environment, Sample, require_environments
-from export.baselines.sound_baselines import (
-    ACROSS,
-    DOWN,
-    RANGES_M,
-    sample_kernels,
-    sound_features,
-)
+from export.baselines.sound_baselines import ACROSS, DOWN, RANGES_M, sample_kernels, sound_features
 from export.baselines.trainable import BaselineTraining, TrainableMlp, pinball, require_torch
 
 Say = Callable[[str], None]

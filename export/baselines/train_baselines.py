@@ -29,12 +29,7 @@ from export.baselines.vision_baselines import (
 )
 from export.evaluate.evaluation import Predictor
 from export.evaluate.metrics import joint_errors
-from export.simulate.people import (
-    People,
-    detected,
-    sample_people,
-    view_people,
-)
+from export.simulate.people import People, detected, sample_people, view_people
 
 Say = Callable[[str], None]
 

@@ -160,10 +160,7 @@ def random_transducers(
 
 
 def peak_level(
-    excitation: Excitation,
-    layout: ChannelLayout,
-    electronics: Electronics,
-    response: ComplexArray,
+    excitation: Excitation, layout: ChannelLayout, electronics: Electronics, response: ComplexArray
 ) -> np.float32:
     """Highest level [full scales] at any microphone for a response (S, M, F), without noise."""
     recorder = Recorder(excitation, layout, electronics, np.random.default_rng(0))

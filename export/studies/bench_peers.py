@@ -19,9 +19,7 @@ import numpy as np
 import scipy.fft
 
 from edge.core.arrays import Array, ComplexArray, FloatArray
-from edge.core.config import (
-    Config,
-)
+from edge.core.config import Config
 from edge.core.contracts import AudioPeriod, Frame
 from edge.core.errors import EndOfStreamError, ModelError
 from edge.core.inference.execution import execution

@@ -130,10 +130,7 @@ def median_shift(a: Run, b: Run) -> float:
 
 
 def test_real_frames_and_alsa_give_the_distance_by_sound(
-    session: Session,
-    broker: Mosquitto,
-    alsa_card: Callable[..., AlsaTestDevice],
-    tmp_path: Path,
+    session: Session, broker: Mosquitto, alsa_card: Callable[..., AlsaTestDevice], tmp_path: Path
 ) -> None:
     rate = session.excitation.sample_rate_hz
     card = alsa_card(np.asarray(session.audio), rate)
@@ -157,10 +154,7 @@ def test_real_frames_and_alsa_give_the_distance_by_sound(
 
 
 def test_muted_the_height_decides_and_the_output_says_so(
-    session: Session,
-    broker: Mosquitto,
-    alsa_card: Callable[..., AlsaTestDevice],
-    tmp_path: Path,
+    session: Session, broker: Mosquitto, alsa_card: Callable[..., AlsaTestDevice], tmp_path: Path
 ) -> None:
     hiss = np.random.default_rng(1).normal(0.0, 3.0, session.audio.shape)
     hiss[:, session.reference_channel] = 0.0

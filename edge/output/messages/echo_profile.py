@@ -87,12 +87,7 @@ class EnvelopeKeeper:
         utc_ns = time.time_ns() - (time.monotonic_ns() - middle_ns)
         self._publish(
             envelope_message(
-                self._id,
-                self._edges_m,
-                level,
-                source=self._source,
-                utc_ns=utc_ns,
-                t_ns=middle_ns,
+                self._id, self._edges_m, level, source=self._source, utc_ns=utc_ns, t_ns=middle_ns
             )
         )
 

@@ -92,7 +92,7 @@ _OTHERS: dict[str, dict[str, Component]] = {
             "if value_json.kind in ('fall', 'fall_cleared') else ''",
             icon="mdi:human-wheelchair",
             event_types=["fall", "fall_cleared"],
-        ),
+        )
     },
     "control": {
         "sensing": _switch("Sensing", "sensing", icon="mdi:eye"),
@@ -106,7 +106,7 @@ _OTHERS: dict[str, dict[str, Component]] = {
             "entity_category": "config",
             "command_topic": "cmd/recalibrate",
             "payload_press": "{}",
-        },
+        }
     },
     "status": {
         "recording": _component(
@@ -115,7 +115,7 @@ _OTHERS: dict[str, dict[str, Component]] = {
             "'ON' if value_json.recording else 'OFF'",
             icon="mdi:record-rec",
             **_DIAGNOSTIC,
-        ),
+        )
     },
     "telemetry": {
         "temperature": _sensor(

@@ -66,10 +66,7 @@ def save(
 
 
 def load(
-    path: Path,
-    shape: tuple[int, int],
-    identity: dict[str, Array],
-    late: LateReverberation | None,
+    path: Path, shape: tuple[int, int], identity: dict[str, Array], late: LateReverberation | None
 ) -> tuple[ComplexArray, float]:
     """The room (P, T) of this shape and the UTC seconds at which it was learned; `late` gets what
     the file knows of it.

@@ -52,12 +52,7 @@ from edge.tools.calibration.charuco import (
 from edge.tools.calibration.places import ask, ask_place, at_terminal
 from edge.tools.calibration.room_residual import learn_room, watch
 from edge.tools.calibration.sample_clock import mean_spectra, measure_clock
-from edge.tools.calibration.takes import (
-    SoundTake,
-    record_all,
-    take_from_device,
-    take_from_session,
-)
+from edge.tools.calibration.takes import SoundTake, record_all, take_from_device, take_from_session
 from edge.tools.calibration.walk import WatchedLifter, check_scale, mounting_from_walk
 
 MOST_PLACES = 6

@@ -46,10 +46,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="write sample, joints, sigma, scale_source",
     )
     parser.add_argument(
-        "--report",
-        type=Path,
-        metavar="OUT.html",
-        help="write an HTML report with plots",
+        "--report", type=Path, metavar="OUT.html", help="write an HTML report with plots"
     )
     parser.add_argument(
         "--limit", type=int, metavar="N", help="only N samples, evenly spread over the folder"

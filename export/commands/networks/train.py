@@ -33,11 +33,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--data", type=Path, required=True, metavar="DIR", help="dataset with train and val"
     )
     parser.add_argument(
-        "--out",
-        type=Path,
-        required=True,
-        metavar="RUN",
-        help="folder of the run, new or to resume",
+        "--out", type=Path, required=True, metavar="RUN", help="folder of the run, new or to resume"
     )
     parser.add_argument(
         "--finetune",

@@ -30,11 +30,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="new folder")
     parser.add_argument(
-        "--width",
-        type=int,
-        default=540,
-        metavar="PX",
-        help="width of the frames (default 540)",
+        "--width", type=int, default=540, metavar="PX", help="width of the frames (default 540)"
     )
     parser.add_argument(
         "--seed", type=int, default=1, help="of room, clothes and noise (default 1)"

@@ -52,10 +52,7 @@ def test_alsa_reads_the_arrays_file_and_looks_for_its_card(
     ):
         monkeypatch.setenv("ALSA_CONFIG_PATH", str(tmp_path / "alsa.conf"))
         done = subprocess.run(
-            [sys.executable, "-c", script, pcm],
-            capture_output=True,
-            text=True,
-            check=True,
+            [sys.executable, "-c", script, pcm], capture_output=True, text=True, check=True
         )
         assert expected in done.stdout
 

@@ -12,12 +12,7 @@ from msgspec.structs import replace
 from edge.__main__ import main
 from edge.core.config import load_config, make_rig
 from edge.core.errors import ConfigError
-from edge.core.profiles import (
-    FIRMWARE_CONFIG,
-    load_array,
-    load_board,
-    pairs,
-)
+from edge.core.profiles import FIRMWARE_CONFIG, load_array, load_board, pairs
 from edge.tools.new_config import Place, mic_positions, render_config
 
 SITE = [

@@ -8,14 +8,7 @@ from export.bodies.legs import centre_of_mass, two_bone
 from export.bodies.mocap import clip_pose, clip_split, load_clips
 from export.bodies.pose_mixing import loosened, with_upper_body
 from export.bodies.poses import KINDS, sample_pose, upright
-from export.bodies.skeleton import (
-    Pose,
-    angle_deg,
-    axis_rotation,
-    partial_rotation,
-    swing,
-    unit,
-)
+from export.bodies.skeleton import Pose, angle_deg, axis_rotation, partial_rotation, swing, unit
 
 pytestmark = pytest.mark.export
 

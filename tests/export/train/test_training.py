@@ -34,13 +34,7 @@ from export.train.checkpoints import load_networks  # noqa: E402
 from export.train.conversion.shipped import load_shipped, refit_norms  # noqa: E402
 from export.train.losses import predict  # noqa: E402
 from export.train.ray_network import RayConfig, RayNet, VisionConfig, VisionNet  # noqa: E402
-from export.train.train_config import (  # noqa: E402
-    CONFIGS,
-    TrainConfig,
-    config_from,
-    named_config,
-    with_settings,
-)
+from export.train.train_config import CONFIGS, TrainConfig, config_from, named_config, with_settings  # noqa: E402
 from export.train.training import train  # noqa: E402
 from export.train.training_samples import SoundSet  # noqa: E402
 from export.train.volume_network import VolumeConfig, VolumeNet  # noqa: E402
@@ -91,9 +85,7 @@ def test_a_batch_is_what_the_device_computes(dataset: Path, form: str) -> None:
         assert view is not None
         depth, xy = (x[0] for x in vision_estimate(vision, observed_view([sample.observed])))
         for got, wanted in zip(
-            batch.inputs,
-            spec.inputs(view, depth, xy, sample.kernels, sample.rig),
-            strict=True,
+            batch.inputs, spec.inputs(view, depth, xy, sample.kernels, sample.rig), strict=True
         ):
             np.testing.assert_allclose(got[i].numpy(), wanted, atol=2e-3)
 
@@ -445,10 +437,7 @@ def test_two_processes_learn_as_one(dataset: Path, trained: Path, tmp_path: Path
             if processes == 1
             else ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
         )
-        environment = os.environ | {
-            "PYTHONPATH": str(ROOT),
-            "OMP_NUM_THREADS": "1",
-        }
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
         subprocess.run(
             [sys.executable, *launch, str(script)],
             check=True,

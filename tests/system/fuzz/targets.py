@@ -27,12 +27,7 @@ from edge.output.page.own_hosts import OwnHosts
 from edge.sound.room import saved_room
 from edge.sound.room.late_reverberation import LateReverberation
 from edge.sources.session.dataset import _array
-from edge.sources.session.reader import (
-    _load_array,
-    _load_faults,
-    _load_truth,
-    load_session,
-)
+from edge.sources.session.reader import _load_array, _load_faults, _load_truth, load_session
 from edge.sources.session.replay import open_replay
 from edge.sources.session.writer import SessionWriter
 from edge.tools.new_config import _parse_settings

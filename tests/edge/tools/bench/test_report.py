@@ -154,12 +154,7 @@ def test_the_verdict_names_rate_and_limit() -> None:
 def test_tables_hold_every_figure() -> None:
     r = report()
     for text in (report_text(r), report_markdown(r)):
-        for part in (
-            "keypoints (full)",
-            "lifter volume int8",
-            "poses/s",
-            r.verdict.sentence,
-        ):
+        for part in ("keypoints (full)", "lifter volume int8", "poses/s", r.verdict.sentence):
             assert part in text
     assert "| keypoints (full) | 70 | 14.000 |" in report_markdown(r)
 

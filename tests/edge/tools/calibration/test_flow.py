@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 
 from edge.__main__ import main
-from edge.core.calibration_file import (
-    load_calibration,
-)
+from edge.core.calibration_file import load_calibration
 from edge.sound.excitation import make_excitation
 from edge.sources.session.reader import DEMO_SESSION
 from edge.tools.calibration import flow
