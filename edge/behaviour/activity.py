@@ -43,6 +43,7 @@ class ActivityTracker:
     def __init__(self, zones: Sequence[ZoneConfig] = ()) -> None:
         self._zone_configs = tuple(zones)
         self._t_s = -np.inf
+        self._first_ns: int | None = None
         self._floor = FloorLevel()
         self._restart()
 
@@ -50,7 +51,10 @@ class ActivityTracker:
         """What the person does at CLOCK_MONOTONIC t_ns. room: the pose's joints (15, 3) in the room
         frame, None without one.
         """
-        t_s = t_ns * 1e-9
+        # Counted from the first pose: of the clock itself, rounding would decide which pose is the
+        # last within a window, and a replay would differ from run to run.
+        self._first_ns = t_ns if self._first_ns is None else self._first_ns
+        t_s = (t_ns - self._first_ns) * 1e-9
         if not 0.0 < t_s - self._t_s < VISIT_S:
             self._restart()
         dt_s, self._t_s = min(t_s - self._t_s, VISIT_S), t_s

@@ -144,3 +144,9 @@ def test_zones_follow_the_smoothed_place() -> None:
     assert activities[0].zones == ()
     assert activities[25].zones == ("Sofa",)
     assert activities[-1].zones == ()
+
+
+def test_activities_do_not_depend_on_what_the_clock_says() -> None:
+    walk = noisy([figure(1.7, lean_deg=2.0 * k) for k in range(40)], 0.03)
+    one = watch(ActivityTracker(), walk, start_s=1.0)
+    assert all(watch(ActivityTracker(), walk, start_s=s) == one for s in (7.7, 778.7, 123456.789))
