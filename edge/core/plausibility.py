@@ -57,10 +57,7 @@ def rig_problem(rig: Rig, *, one_card: bool) -> str:
 
 def camera_problem(camera: Camera) -> str:
     """Why a camera cannot be, by its intrinsics [px] and its mounting."""
-    for name, at, size in (
-        ("cx", camera.cx, camera.width),
-        ("cy", camera.cy, camera.height),
-    ):
+    for name, at, size in (("cx", camera.cx, camera.width), ("cy", camera.cy, camera.height)):
         if not 0.0 <= at <= size:
             return (
                 f"rig.camera.{name}: found {at:g}, but the image has {size} pixels there: these "
