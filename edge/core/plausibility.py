@@ -102,10 +102,14 @@ def electronics_problem(delay_s: float, gain_db: tuple[float, ...], mics: int) -
         return f"gain_db: found {len(gain_db)} values, but there are {mics} microphones"
     if gain_db and max(map(abs, gain_db)) > GAIN_DB:
         worst = max(gain_db, key=abs)
-        return f"gain_db: found {worst:g}, but microphones of one array differ by less than {GAIN_DB:g} dB"
+        return (
+            f"gain_db: found {worst:g}, but microphones of one array differ by less than "
+            f"{GAIN_DB:g} dB"
+        )
     if abs(delay_s) > ELECTRONIC_DELAY_S:
         return (
-            f"delay_s: found {delay_s:g}, but electronics delay by less than {ELECTRONIC_DELAY_S:g} s"
+            f"delay_s: found {delay_s:g}, but electronics delay by less than "
+            f"{ELECTRONIC_DELAY_S:g} s"
             + ("; milliseconds?" if abs(delay_s) < 1000 * ELECTRONIC_DELAY_S else "")
         )
     return ""

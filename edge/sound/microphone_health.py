@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from edge.core.arrays import Array, ComplexArray, FloatArray
+from edge.core.arrays import Array, ComplexArray, FloatArray, IntArray
 from edge.core.rig import Rig
 
 FaultKind = Literal[
@@ -22,7 +22,7 @@ _REMEMBERED, _AGREEING = 8, 0.75
 # A channel at its highest or lowest value for this share of a period is clipped: a sound that is
 # not reaches its extremes once or twice. A loud enough one, as silence has few values, too.
 _CLIPPED_SHARE, _CLIPPED_LEVEL = 0.005, 0.05
-# Two real microphones have noise of their own and hear other reflections; copies differ by rounding.
+# Real microphones have noise of their own and hear other reflections; copies differ by rounding.
 _COPY_RESIDUAL = 10.0 ** (-45.0 / 10.0)
 # Mains hum: the lines of 50 or 60 Hz and their multiples against the siblings' and full scale.
 _MAINS_HZ, _HUM_BELOW_HZ = (50.0, 60.0), 1000.0
@@ -215,7 +215,7 @@ def _exchanged(
 ) -> dict[tuple[int, FaultKind, int | None], str]:
     """The one exchange of two microphones that makes the arrivals fit, if it is plainly better."""
 
-    def misfit(order: Array) -> float:
+    def misfit(order: IntArray) -> float:
         late = arrival_s - expected_s[order]
         return float(np.sqrt(np.mean((late - np.median(late)) ** 2)))
 
