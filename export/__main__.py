@@ -6,22 +6,13 @@ import sys
 from edge import __version__
 from edge.core.errors import PosekernelError
 from export.commands.networks import evaluate, quantize, train, train_baselines
-from export.commands.simulation import bench_simulate, fit_detector, session, simulate
-from export.commands.studies import (
-    bench_peers,
-    broker_load,
-    calibration,
-    compare_levels,
-    delivery,
-    falls,
-    first_light,
-    overlay,
-)
+from export.commands.simulation import fit_detector, session, simulate
+from export.commands.studies import bench_peers, calibration, delivery, falls, first_light
 
 COMMANDS = (
-    *(simulate, bench_simulate, session, fit_detector),
+    *(simulate, session, fit_detector),
     *(train, quantize, train_baselines, evaluate),
-    *(first_light, overlay, falls, calibration, compare_levels, delivery, broker_load, bench_peers),
+    *(first_light, falls, calibration, delivery, bench_peers),
 )
 
 

@@ -2,7 +2,6 @@
 
 skeleton       the bones of the body mesh, and poses as directions of limbs
 body           the body bank: sample a person, pose it, get skin and BODY_25 joints
-bodybank       makes the bank's files from their sources (run by hand)
 legs           feet on the floor, and a body's centre of mass
 poses          random poses of all kinds, for a given body
 everyday_poses builders of standing, walking, sitting and so on

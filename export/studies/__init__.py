@@ -1,8 +1,6 @@
 """Single measurements behind the published tables, which are in results/.
 
 first_light         a real person's distance on a calibrated video, with simulated sound
-overlay             poses of a session, drawn over its frames
-levels              the simulator's levels against those of a dataset folder
 detector_fit        fits the 2D detector's error model (simulate/data)
 calibration_cases   arrays with faults, through `posekernel calibrate`
 calibration_report  their report
@@ -10,6 +8,5 @@ falls               acted falls through the sensor's tracking and events
 lifter_errors       poses with a lifter's errors, without simulated sound
 event_delivery      whether events arrive while broker and sensor are killed
 event_publisher     the process that is killed
-broker_load         many sensors on one broker
 bench_peers         a whole frame against other libraries
 """

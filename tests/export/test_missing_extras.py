@@ -12,7 +12,7 @@ pytestmark = pytest.mark.export
 
 ROOT = Path(__file__).parents[2]
 EXTRAS = (
-    *("tqdm", "matplotlib", "fsspec", "dask", "distributed", "torch", "litert_torch"),
+    *("tqdm", "matplotlib", "torch", "litert_torch"),
     *("ai_edge_quantizer", "onnx", "onnxruntime"),
 )
 
@@ -47,7 +47,7 @@ def test_the_help_needs_no_extra() -> None:
 @pytest.mark.parametrize(
     ("args", "package", "extra"),
     [
-        (["simulate", "--samples", "1", "--out", "x"], "fsspec", "export"),
+        (["simulate", "--samples", "1", "--out", "x"], "tqdm", "export"),
         (["evaluate", ".", "--lifter", "geometric", "--report", "x.html"], "matplotlib", "export"),
         (["falls", "--falls", "1"], "tqdm", "export"),
         (["calibration-cases", "--cases", "1"], "tqdm", "export"),

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from pathlib import Path
 
 from export.extras import progress_bar
 from export.simulate.conditions import CONDITIONS
@@ -22,7 +23,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     parser.add_argument("--samples", type=int, required=True, metavar="N", help="number of samples")
     parser.add_argument(
-        "--out", required=True, metavar="D", help="folder or any URL that fsspec can write to"
+        "--out", type=Path, required=True, metavar="D", help="folder of the dataset"
     )
     parser.add_argument(
         "--seed", type=int, default=1, metavar="S", help="of rooms, people and noise (default 1)"
@@ -57,7 +58,6 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         metavar="W",
         help="local processes (default: cores)",
     )
-    parser.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster to use instead")
     parser.add_argument(
         "--keep-clean",
         action="store_true",
@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
         smoothing=0.1,
     )
     with bar:
-        for count in make_all(store, missing, args.workers, args.scheduler):
+        for count in make_all(store, missing, args.workers):
             bar.update(count)
             made += count
     unusable = (

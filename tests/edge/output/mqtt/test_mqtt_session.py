@@ -8,7 +8,6 @@ import paho.mqtt.publish
 import pytest
 
 from edge.output.mqtt.publisher import MqttPublisher
-from export.studies.broker_load import measure_load
 from tests.support.broker.mosquitto import Mosquitto, needs_mosquitto
 from tests.support.broker.subscriber import Subscriber, config_for
 from tests.support.waiting import LIMIT_S, until
@@ -91,10 +90,3 @@ def test_poses_are_limited_and_counted(tmp_path: Path) -> None:
         assert publisher.counters.published == sent
         assert publisher.counters.limited > 50
         assert publisher.counters.dropped == 0
-
-
-@pytest.mark.export
-def test_a_few_sensors_lose_nothing(tmp_path: Path) -> None:
-    load = measure_load(tmp_path, devices=6, rate_hz=5.0, seconds=4.0)
-    assert load.offered == load.sent == load.received > 0
-    assert load.events == load.events_received > 0
