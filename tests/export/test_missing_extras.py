@@ -34,7 +34,7 @@ sys.exit(main(sys.argv[1:]))
 def run_plain(*args: str) -> subprocess.CompletedProcess[str]:
     """posekernel-export where no package of an extra can be imported."""
     return subprocess.run(
-        [sys.executable, "-c", PLAIN, *args], cwd=ROOT, capture_output=True, text=True, timeout=240
+        [sys.executable, "-c", PLAIN, *args], cwd=ROOT, capture_output=True, text=True, timeout=900
     )
 
 

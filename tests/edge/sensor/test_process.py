@@ -125,7 +125,7 @@ def test_the_very_first_start_runs_again_without_the_compiler(tmp_path: Path) ->
     counts = []
     for _ in range(2):
         done = subprocess.run(
-            command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300
+            command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=900
         )
         assert done.returncode == 0, done.stderr
         assert len(done.stdout.splitlines()) == 50

@@ -443,7 +443,7 @@ def test_two_processes_learn_as_one(dataset: Path, trained: Path, tmp_path: Path
             check=True,
             env=environment,
             capture_output=True,
-            timeout=240,
+            timeout=900,
         )
         curves.append([json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()])
     one, two = curves

@@ -36,7 +36,7 @@ def _refused(folder: Path, damaged: Path, settings: str = "", program: Path = ED
         env=os.environ,
         capture_output=True,
         text=True,
-        timeout=60.0,
+        timeout=600.0,
         check=False,
     )
     assert done.returncode == 2, f"it ended with {done.returncode}:\n{done.stderr}"

@@ -301,7 +301,7 @@ def check_with_home_assistant(message: Message | list[dict[str, Any]]) -> str:
         input=json.dumps(message),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=900,
     )
     assert done.returncode in (0, 1), done.stderr
     return done.stdout.strip()
