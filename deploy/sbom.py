@@ -214,9 +214,7 @@ def runtime(inventory: dict[str, Any]) -> tuple[list[str], dict[str, list[str]]]
 
 
 def bill(inventory: dict[str, Any], site_packages: Path) -> dict[str, Any]:
-    """The bill of materials; the same bytes for the same packages: no time, serial number, path of
-    a machine or address.
-    """
+    """The bill of materials; the same bytes for the same packages: no time, serial number, path."""
     direct, reached = runtime(inventory)
     root = inventory["metadata"]["component"]
     packages = []

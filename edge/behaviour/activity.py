@@ -36,9 +36,7 @@ HEIGHTS_TO_JUDGE = 15  # ... once so many heights are known
 
 
 class ActivityTracker:
-    """Follows one person; starts anew after a gap or a time step backwards, but keeps what it
-    learned about the floor.
-    """
+    """Follows one person; starts anew after a gap or a step back in time, but keeps the floor."""
 
     def __init__(self, zones: Sequence[ZoneConfig] = ()) -> None:
         self._zone_configs = tuple(zones)

@@ -20,9 +20,7 @@ TRUST_S = 3.0
 
 
 class FloorLevel:
-    """Height of the real floor in the room frame [m], in `offset_m`: 0 until somebody stands or
-    walks. One for each camera.
-    """
+    """The real floor's height in the room frame, `offset_m` [m]: 0 until somebody stands on it."""
 
     def __init__(self) -> None:
         self.offset_m = 0.0

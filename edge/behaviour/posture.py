@@ -51,9 +51,7 @@ IS_HEIGHT = np.array([1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 1.0])  # of Measures
 
 @dataclass(frozen=True, slots=True)
 class MeasuredPose:
-    """place: (2,) of the hips on the floor [m]. facing: (2,) unit vector on the floor, NaN where
-    not seen.
-    """
+    """place: (2,) of the hips on the floor [m]. facing: (2,) unit vector on the floor, or NaN."""
 
     t_s: float
     place: Array

@@ -21,9 +21,7 @@ WALK_M_PER_SQRT_S = 0.5
 
 
 class OneEuro:
-    """One-Euro filter (Casiez, Roussel, Vogel, CHI 2012) for an array of values that move together
-    in time.
-    """
+    """One-Euro filter (Casiez, Roussel, Vogel, CHI 2012) for values that move together in time."""
 
     def __init__(self, cutoff_hz: float, beta: float, derivative_cutoff_hz: float = 1.0) -> None:
         self.cutoff_hz, self.beta, self.derivative_cutoff_hz = cutoff_hz, beta, derivative_cutoff_hz
@@ -31,9 +29,7 @@ class OneEuro:
         self._speed: Array | None = None
 
     def __call__(self, value: Array, dt_s: float) -> Array:
-        """Next value (any shape, last axis a vector) after dt_s seconds -> smoothed value of the
-        same shape.
-        """
+        """Next value (any shape, last axis a vector) after dt_s seconds -> the smoothed value."""
         if self._value is None or self._speed is None:
             self._value, self._speed = value.copy(), np.zeros_like(value)
             return value.copy()
@@ -45,9 +41,7 @@ class OneEuro:
 
 
 class Tracker:
-    """Smooths one person's poses; starts anew after a gap, a time step backwards, or a jump to
-    another person.
-    """
+    """Smooths one person's poses; starts anew after a gap, a step back in time, or a jump."""
 
     def __init__(self, config: TrackConfig) -> None:
         self.config = config

@@ -1,6 +1,4 @@
-"""The calibration file: what was measured, when, with what, and on which rig. TOML that people can
-read.
-"""
+"""The calibration file: what was measured, when, with what, and on which rig, as readable TOML."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -30,9 +28,7 @@ Outcome = Literal["ok", "warning", "open", "fault"]
 
 
 class RigPart(Strict, frozen=True):
-    """The rig that a calibration belongs to. reference_channel: -1 without a loopback. Places:
-    camera frame [m].
-    """
+    """The calibrated rig. reference_channel: -1 without a loopback. Places: camera frame [m]."""
 
     sample_rate_hz: Annotated[int, Meta(ge=1, le=1_000_000)]
     channels: Annotated[int, Meta(ge=1, le=64)]
@@ -109,9 +105,7 @@ class MountingPart(Strict, frozen=True):
 
 
 class ScalePart(Strict, frozen=True):
-    """Scale from sound over scale from floor contact: median, spread (half of the central 68 %),
-    poses.
-    """
+    """Scale from sound over that from floor contact: median, spread (half of 68 %), poses."""
 
     ratio: Annotated[float, Meta(ge=0.0, le=100.0)]
     spread: Annotated[float, Meta(ge=0.0, le=100.0)]

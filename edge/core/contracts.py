@@ -17,9 +17,7 @@ SourceKind = Literal["device", "simulated", "recorded"]
 
 @dataclass(frozen=True)
 class ChannelMap:
-    """What each raw channel holds. mics: microphones' channels in the rig's order. reference: the
-    loopback, None where the array has none.
-    """
+    """Raw channels. mics: in the rig's order. reference: the loopback, None without one."""
 
     channels: int
     mics: tuple[int, ...]
@@ -50,9 +48,7 @@ class AudioPeriod:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One camera image. image: (H, W, 3) uint8, RGB. t_ns: CLOCK_MONOTONIC at mid-exposure as far
-    as the camera tells.
-    """
+    """One camera image. image: (H, W, 3) uint8, RGB. t_ns: CLOCK_MONOTONIC at mid-exposure."""
 
     index: int
     t_ns: int
@@ -82,24 +78,18 @@ class CameraCounters:
 
 
 class AudioSource(Protocol):
-    """Plays the excitation and gives back what the microphones heard, one period at a time, on one
-    clock.
-    """
+    """Plays the excitation and gives what the microphones heard, period by period, on one clock."""
 
     counters: AudioCounters
 
     def read(self, timeout_s: float) -> AudioPeriod | None:
-        """Next period; None when none came in time. Raises EndOfStreamError (finite sources) or
-        DeviceError (cannot open).
-        """
+        """Next period; None when none came in time. Raises EndOfStreamError or DeviceError."""
 
     def set_muted(self, muted: bool) -> None:
         """Silence the loudspeaker at once; recording goes on."""
 
     def set_gain(self, gain: float) -> None:
-        """Lower the loudspeaker at once to this share, 0.001..1, of the excitation; responses stay
-        as at 1.
-        """
+        """Lower the loudspeaker at once to this share, 0.001..1; responses stay as at 1."""
 
     def close(self) -> None:
         """Stop sound and release the device; safe to call twice."""
@@ -111,9 +101,7 @@ class FrameSource(Protocol):
     counters: CameraCounters
 
     def read(self, timeout_s: float) -> Frame | None:
-        """Next image; None when none came in time. Raises EndOfStreamError (files) or DeviceError
-        (cannot open).
-        """
+        """Next image; None when none came in time. Raises EndOfStreamError or DeviceError."""
 
     def close(self) -> None:
         """Release the camera; safe to call twice, and from another thread than the reader's."""

@@ -2,9 +2,7 @@
 
 
 class PosekernelError(Exception):
-    """Root of all errors that carry one sentence for the user: what was found, what was needed, the
-    remedy.
-    """
+    """Root of all errors that carry one sentence for the user: what was found, what is needed."""
 
 
 class ConfigError(PosekernelError, ValueError):

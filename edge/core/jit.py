@@ -1,6 +1,4 @@
-"""How loops are compiled: numba, cached on disk, without the GIL, on one thread (more were 5-10
-times slower).
-"""
+"""How loops are compiled: numba, cached on disk, without the GIL, on one thread (5-10x faster)."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar

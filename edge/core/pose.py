@@ -1,6 +1,4 @@
-"""Result types and skeleton tables. BODY_25 order throughout; the runtime estimates its first 15
-joints.
-"""
+"""Result types and skeleton tables. BODY_25 order; the runtime estimates its first 15 joints."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args

@@ -51,9 +51,7 @@ class MicProfile(Strict, frozen=True):
 
 
 class ArrayProfile(Strict, frozen=True):
-    """A microphone array. clock: "separate" where playback needs another card. required: config
-    keys that only the site knows.
-    """
+    """A microphone array. clock: "separate" for playback by another card. required: config keys."""
 
     title: str
     card: str

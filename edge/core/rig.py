@@ -26,9 +26,7 @@ _Size = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 
 
 def speed_of_sound(temperature_c: float) -> float:
-    """Speed of sound in air [m/s] at `temperature_c` [deg C]; linear, good to 0.1 % between -20 and
-    50 deg C.
-    """
+    """Speed of sound in air [m/s] at a temperature [deg C]; good to 0.1 % between -20 and 50."""
     return 331.3 + 0.606 * temperature_c
 
 
@@ -244,9 +242,7 @@ def rig_to_dict(rig: Rig, sample_rate_hz: float, band_hz: tuple[float, float]) -
 
 
 def rig_from_dict(data: Any, origin: str) -> tuple[Rig, float, tuple[float, float]]:
-    """rig.json's content -> (rig, sample_rate_hz, band_hz). `origin` names the file in errors.
-    Raises ConfigError.
-    """
+    """rig.json -> (rig, sample_rate_hz, band_hz). origin: file for errors. Raises ConfigError."""
     try:
         file = convert(data, RigFile, "rig")
         return file.as_rig(), file.sample_rate_hz, file.band_hz

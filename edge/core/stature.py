@@ -23,9 +23,7 @@ BONE_RATIOS = (
 
 
 def standing_height(joints: npt.ArrayLike, weight: npt.ArrayLike | None = None) -> float:
-    """Standing height [m] of the body with these (15, 3) joints [m], from its limb lengths; NaN
-    when none is known.
-    """
+    """Standing height [m] of a body with joints (15, 3) [m], from limb lengths; NaN if unknown."""
     p = np.asarray(joints, np.float64)
     w = np.ones(N_JOINTS) if weight is None else np.asarray(weight, np.float64)
     heights = np.array([np.linalg.norm(p[a] - p[b]) / ratio for a, b, ratio in BONE_RATIOS])

@@ -30,9 +30,7 @@ class Shape:
 
 
 def make_shape(keypoints: Keypoints, camera: Camera) -> Shape | None:
-    """Shape from what the camera sees, or None when fewer than four joints are seen (too few to
-    place a body).
-    """
+    """Shape from what the camera sees; None when fewer than four joints are seen."""
     pixels = keypoints.pixels[:N_JOINTS]
     confidence = np.where(camera.near_image(pixels[:, :2]), pixels[:, 2], 0.0)
     seen = confidence >= SEEN
@@ -49,9 +47,7 @@ def make_shape(keypoints: Keypoints, camera: Camera) -> Shape | None:
 def _from_relative(
     rays: Array, confidence: Array, seen: BoolArray, relative: Array
 ) -> Shape | None:
-    """Place the hip-centred shape prior so that it projects onto the joints, then move each joint
-    onto its ray.
-    """
+    """Project the hip-centred shape prior onto the joints, then move each joint onto its ray."""
     centre = np.average(rays[seen], axis=0, weights=confidence[seen])
     local = relative @ _rotation_to(centre).T
     # (x + tx) - u (z + tz) = 0 and the same for y, least squares in t.
@@ -72,9 +68,7 @@ def _from_relative(
 
 
 def _flat(rays: Array, confidence: Array, seen: BoolArray) -> Shape | None:
-    """Without a shape prior: all joints at one depth, set by the least foreshortened limbs of a
-    body 1.7 m tall.
-    """
+    """Without a prior: all joints at one depth, from the least foreshortened limbs at 1.7 m."""
     height = 1.7
     bones = [(a, b, ratio) for a, b, ratio in BONE_RATIOS if seen[a] and seen[b]]
     depths = [height * ratio / np.linalg.norm(rays[a] - rays[b]) for a, b, ratio in bones]

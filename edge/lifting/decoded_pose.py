@@ -1,6 +1,4 @@
-"""Network outputs -> joints in metres, their 1-sigma, and how sure it is that the scale comes from
-sound.
-"""
+"""Network outputs -> joints [m], their 1-sigma, and how sure it is that sound gives the scale."""
 
 from dataclasses import dataclass
 
@@ -52,9 +50,7 @@ class DecodedPose:
     sound: float
 
     def with_mirror_image(self, other: "DecodedPose") -> "DecodedPose":
-        """The mean of this pose and that of the mirror image: a network is not quite symmetric,
-        the mean is.
-        """
+        """The mean of this pose and its mirror image's: a network is not quite symmetric."""
         return DecodedPose(
             joints=0.5 * (self.joints + mirrored(other.joints)),
             depth_sigma=0.5 * (self.depth_sigma + other.depth_sigma[MIRROR]),
@@ -84,9 +80,7 @@ def assemble(
     view: PersonView,
     decoding: Decoding,
 ) -> DecodedPose:
-    """Log depth (15,) with its spread (15,) and place (15, 2), both normalised, and the residuals
-    (RESIDUALS,) -> metres.
-    """
+    """Normalised log depth and spread (15,), place (15, 2), residuals (RESIDUALS,) -> metres."""
     r = np.asarray(residual, np.float64)
     part = {name: r[s] for name, s in residual_slices().items()}
     depth = log_depth + DEPTH_STEP * part["depth"]

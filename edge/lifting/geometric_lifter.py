@@ -84,9 +84,7 @@ class GeometricLifter:
 
 
 def first_arrival_s(keypoints: Keypoints, rig: Rig, config: LifterConfig) -> Array | None:
-    """Earliest time of arrival (P,) [s] of this person's echo, from the image and the height prior;
-    None if unknown.
-    """
+    """Earliest arrival (P,) [s] of this person's echo, from image and height prior; or None."""
     shape = make_shape(keypoints, rig.camera)
     if shape is None:
         return None

@@ -31,9 +31,7 @@ class Lifter(Protocol):
 
 
 def make_lifter(config: LifterConfig, execution: Execution) -> Lifter:
-    """The lifter of `config.kind`, on its runtime. Raises ModelError where its model is missing or
-    damaged.
-    """
+    """The lifter of `config.kind`. Raises ModelError where its model is missing or damaged."""
     if config.kind == "geometric":
         return GeometricLifter(config)
     return NetworkLifter(
@@ -49,9 +47,7 @@ def lifter_file(kind: str, variant: Variant) -> str:
 
 
 def lifter_files(kind: str, variant: Variant) -> list[str]:
-    """All model files that this lifter runs: fusion and vision network. Raises ModelError where
-    there is no card.
-    """
+    """The model files that this lifter runs: fusion and vision network. Raises ModelError."""
     if kind == "geometric":
         return []
     name = lifter_file(kind, variant)

@@ -1,6 +1,4 @@
-"""A lifter's card, NAME.json beside its NAME.tflite: what the files are and how to read their
-outputs.
-"""
+"""A lifter's card, NAME.json beside NAME.tflite: what the files are and how to read outputs."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path

@@ -41,9 +41,7 @@ class Form(Protocol):
         kernels: Kernels | None,
         rig: Rig,
     ) -> tuple[FloatArray, ...]:
-        """Sound first, context (CONTEXT,) last, no batch dimension. Without kernels the sound is
-        all zeros.
-        """
+        """Sound first, context (CONTEXT,) last, no batch. Without kernels the sound is zeros."""
 
     def decode(
         self,
@@ -81,9 +79,7 @@ def network_context(
 
 
 def sound_features(rig: Rig | None, compact_m: float = COMPACT_M) -> FloatArray:
-    """Facts about the sound (SOUND_FEATURES,): is there any, can pairs be summed in phase, how many
-    are there. rig None: no sound.
-    """
+    """Facts (SOUND_FEATURES,): is there sound, pairs in phase, number. rig None: no sound."""
     if rig is None:
         return np.zeros(SOUND_FEATURES, np.float32)
     return np.array([1.0, rig.extent_m < compact_m, min(len(rig.pairs), 8) / 8.0], np.float32)
@@ -128,9 +124,7 @@ def mean_level(
 def clearest_floor(
     pooled: FloatArray, hip_arrival_s: Array, rate_hz: float, gate: tuple[float, float]
 ) -> np.float32:
-    """Envelope of the least interference: CLEAREST_DB below the echo's root mean square over pairs,
-    in the gate.
-    """
+    """Envelope of the least interference: CLEAREST_DB below the echo's RMS in the gate."""
     rows = zip(pooled, hip_arrival_s, strict=True)
     heard = np.concatenate([row[_gated(arrival, rate_hz, gate)] for row, arrival in rows])
     power = float(np.mean(heard * heard)) if heard.size else 0.0

@@ -1,6 +1,4 @@
-"""The trained lifter: 2D joints -> the vision network's estimate -> pose kernels around it -> the
-fusion network -> joints in metres.
-"""
+"""The trained lifter: 2D joints -> vision network -> kernels around it -> fusion -> metres."""
 
 from pathlib import Path
 
@@ -90,8 +88,6 @@ class NetworkLifter:
         return self.card.form.decode(outputs, log_depth, xy, view, self.card.decoding)
 
     def see(self, view: PersonView) -> tuple[FloatArray, FloatArray]:
-        """The vision network's estimate: normalised log depth (15,) and place (15, 2) of the
-        joints.
-        """
+        """The vision network's normalised log depth (15,) and place (15, 2) of the joints."""
         (out,) = self._vision.run(view.features[None])
         return out[0, :N_JOINTS], out[0, N_JOINTS:].reshape(N_JOINTS, 2)

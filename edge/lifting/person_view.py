@@ -137,9 +137,7 @@ def _turn(forward: Array, down: Array) -> Array:
 def _floor_depth(
     centre: Array, size: Array, xy: Array, seen: BoolArray, floor_direction: Array, height: Array
 ) -> tuple[Array, Array]:
-    """Log depth (..., 2) at which each ankle's ray meets the floor, relative to SIZE_LOG's guess,
-    and whether it is known.
-    """
+    """Log depth (..., 2) of each ankle's ray on the floor over SIZE_LOG's, and whether known."""
     ankles = list(ANKLES)
     plane = centre[..., None, :] + xy[..., ankles, :] * size[..., None, None]
     falls = (plane * floor_direction[..., None, :2]).sum(axis=-1) + floor_direction[..., None, 2]

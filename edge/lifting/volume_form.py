@@ -79,9 +79,7 @@ class VolumeForm:
         view: PersonView,
         decoding: Decoding,
     ) -> DecodedPose:
-        """See `Form`; logits (bins, side, side, 15). A joint is the mean place under network and
-        image.
-        """
+        """See `Form`; logits (bins, side, side, 15). A joint is the mean of network and image."""
         logits, residual = outputs
         depth, place = np.asarray(log_depth, np.float64), np.asarray(xy, np.float64)
         # (bins, 15) and (side, 15): of each bin and cell from the joint's estimate.
@@ -133,9 +131,7 @@ def pairs_for(available: int, wanted: int) -> IntArray:
 
 
 def frustum_image(log_depth: npt.ArrayLike, xy: npt.ArrayLike, form: VolumeForm) -> FloatArray:
-    """Heatmaps (..., bins, side, side, 15) float32 around the vision network's estimate, log_depth
-    (..., 15), xy (..., 15, 2).
-    """
+    """Heatmaps (..., bins, side, side, 15) around log_depth (..., 15), xy (..., 15, 2)."""
     depth, place = np.asarray(log_depth, np.float32), np.asarray(xy, np.float32)
     cells, bins = form.places.astype(np.float32)[:, None], form.offsets.astype(np.float32)[:, None]
     spread = np.float32(form.place_spread * form.cell)

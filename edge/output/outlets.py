@@ -53,9 +53,7 @@ class Outlets:
         self._events.pose(estimate)
 
     def tick(self, looking: bool) -> None:
-        """Call with each image: somebody may have left since the last pose. looking: whether the
-        camera is open.
-        """
+        """Call with each image: somebody may have left. looking: whether the camera is open."""
         self._summary.tick(looking)
         self._events.tick(looking)
         self._envelope.tick()

@@ -31,9 +31,7 @@ class Console:
         print(text, file=self._progress if self.json_lines else self._out, flush=True)
 
     def pose(self, estimate: PoseEstimate, message: Message, error_m: float | None = None) -> None:
-        """Show one pose. error_m: mean distance to the session's truth over the known joints, where
-        there is one.
-        """
+        """Show one pose. error_m: mean distance to the session's truth, where there is one."""
         if self.json_lines:
             extra: dict[str, Any] = {} if error_m is None else {"error_m": round(error_m, 3)}
             print(json.dumps(message | extra, separators=(",", ":")), file=self._out, flush=True)

@@ -54,9 +54,7 @@ class Control:
         self._thread.join(2.0)
 
     def answer(self, received: ReceivedMessage) -> tuple[str, str | None, bool, str]:
-        """Carry out one command; its name, its sender's id, whether it was done, and a sentence.
-        Raises nothing.
-        """
+        """Carry out one command; its name, sender's id, whether done, and a sentence."""
         name = received.topic.rpartition("/")[2]
         request = None
         try:

@@ -99,9 +99,7 @@ class Sensing:
             return self._changed.wait_for(lambda: self._permissions.sensing, timeout_s)
 
     def attach(self, source: Source, pipeline: Pipeline) -> threading.Event:
-        """Apply the permissions to this source from now on. The event is set when sensing goes off,
-        and stays set.
-        """
+        """Apply the permissions to this source. The event is set when sensing goes off."""
         with self._changed:
             self._source, self._pipeline, self._off = source, pipeline, threading.Event()
             self._began_s = self._clock()
@@ -114,9 +112,7 @@ class Sensing:
             self._source = None
 
     def change(self, **changes: Any) -> str | None:
-        """Change some fields of Permissions at once. Returns why that cannot be kept over a
-        restart, or None.
-        """
+        """Change some Permissions at once. Returns why they cannot outlast a restart, or None."""
         with self._changed:
             self._permissions = replace(self._permissions, **changes)
             self._apply()
@@ -204,9 +200,7 @@ class _Kept(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def _load(path: Path, default: Permissions) -> Permissions:
-    """The permissions with what the file changes. A file that cannot be used is logged, and sensing
-    then stays off.
-    """
+    """The permissions with what the file changes; sensing stays off if it is unusable."""
     try:
         kept = convert(parse_json(path.read_bytes()), _Kept)
         level = default.level_dbfs

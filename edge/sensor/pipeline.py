@@ -204,9 +204,7 @@ class Pipeline:
         )
 
     def _subtract_room(self, seen: Seen, sound: PeriodResponses | None) -> Kernels | None:
-        """Pose kernels of this frame; the empty room is learned only while the camera has seen
-        nobody for UNSEEN_S.
-        """
+        """Pose kernels of this frame; the empty room is learned after UNSEEN_S without anybody."""
         if self._relearn.is_set():
             self._relearn.clear()
             self.background.forget()

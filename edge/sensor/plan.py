@@ -17,9 +17,7 @@ from edge.sources.session.replay import open_replay
 
 @dataclass(frozen=True, slots=True)
 class SensorPlan:
-    """The source to open and how to read it. session: None for real devices. correction: from the
-    calibration.
-    """
+    """The source and how to read it. session: None for devices. correction: by calibration."""
 
     config: Config
     rig: Rig

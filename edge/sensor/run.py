@@ -117,9 +117,7 @@ def run(
 
 @dataclass(slots=True)
 class RunningSensor:
-    """The source, open while sensing is on, and its poses. `with` opens it, if sensing is on, and
-    closes it at the end.
-    """
+    """The source, open while sensing is on, and its poses. `with` opens and closes it."""
 
     plan: SensorPlan
     pipeline: Pipeline
@@ -198,9 +196,7 @@ class AnyOf:
 
 @dataclass(slots=True)
 class Reload:
-    """The command `reload`: checks the configuration anew and ends the run. new: what to start over
-    with.
-    """
+    """The command `reload`: checks the configuration and ends the run. new: to start with."""
 
     read_again: Callable[[], Config] | None
     stop: threading.Event

@@ -1,6 +1,4 @@
-"""systemd's notification protocol (sd_notify), and a heartbeat for its watchdog that stops when a
-stage hangs.
-"""
+"""systemd's notification protocol, and a watchdog heartbeat that stops when a stage hangs."""
 
 import logging
 import os
@@ -81,9 +79,7 @@ class Heartbeat:
         )
 
     def tick(self) -> tuple[str, ...]:
-        """Ping systemd if no stage is late; set its status and log once when that changes. Returns
-        the late stages.
-        """
+        """Ping systemd if no stage is late; log when that changes. Returns the late stages."""
         late = self.late()
         if not late:
             notify("WATCHDOG=1")
@@ -97,9 +93,7 @@ class Heartbeat:
         return late
 
     def start(self) -> None:
-        """Say READY=1, then tick at half the watchdog's interval (each second where there is none)
-        on a thread of its own.
-        """
+        """Say READY=1, then tick at half the watchdog's interval, else each second, on a thread."""
         notify("READY=1")
         interval_s = min(1.0, (watchdog_s() or 2.0) / 2)
         self._thread = threading.Thread(

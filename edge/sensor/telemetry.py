@@ -155,9 +155,7 @@ def soc_temperature_c(zones: Path = Path("/sys/class/thermal")) -> float | None:
 
 
 def throttled_flags() -> int | None:
-    """The Raspberry Pi's get_throttled word: bits 0-3 now, 16-19 since boot; None on other
-    machines.
-    """
+    """The Raspberry Pi's get_throttled word: bits 0-3 now, 16-19 since boot; else None."""
     tool = _vcgencmd()
     if tool is None:
         return None

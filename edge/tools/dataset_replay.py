@@ -1,6 +1,4 @@
-"""Replays a dataset folder, sample by sample: it holds pose kernels and 2D joints, so that only the
-lifter runs.
-"""
+"""Replays a dataset folder: it holds pose kernels and 2D joints, so only the lifter runs."""
 
 from pathlib import Path
 

@@ -1,6 +1,4 @@
-"""Whether this installation computes good poses: the shipped session through the whole pipeline,
-against its truth.
-"""
+"""Whether this installation computes good poses: the shipped session against its truth."""
 
 import threading
 

@@ -1,6 +1,4 @@
-"""The configuration file: one module for its related sections, each field with its unit and limits,
-the checks across sections, and the loader.
-"""
+"""The configuration file: related sections, checks across sections, and the loader."""
 
 from edge.core.config.audio import AudioConfig, ExcitationConfig
 from edge.core.config.camera import CameraConfig

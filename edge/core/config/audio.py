@@ -8,9 +8,7 @@ from edge.core.typed import Strict
 
 
 class ExcitationConfig(Strict, frozen=True):
-    """The periodic signal. level_dbfs: peak, dB of full scale; the cap protects ears and
-    loudspeakers.
-    """
+    """The periodic signal. level_dbfs: peak, dB of full scale, capped to protect the ears."""
 
     sample_rate_hz: Annotated[int, Meta(ge=8000, le=96000)] = 16000
     band_hz: tuple[float, float] = (2000.0, 7500.0)

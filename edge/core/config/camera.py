@@ -8,9 +8,7 @@ from edge.core.typed import Strict
 
 
 class CameraConfig(Strict, frozen=True):
-    """Camera back-end. device: /dev/video0 (v4l2), a pipeline (gstreamer), a path (file), a number
-    (picamera2).
-    """
+    """Back-end. device: /dev/video0 (v4l2), pipeline (gstreamer), path (file) or number."""
 
     backend: Literal["picamera2", "v4l2", "gstreamer", "file"] = "picamera2"
     device: str = ""

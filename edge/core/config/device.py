@@ -14,9 +14,7 @@ class DeviceConfig(Strict, frozen=True):
 
 
 class SourceConfig(Strict, frozen=True):
-    """Where sound and images come from. path: a session's folder. path, realtime, loop: for replay
-    only.
-    """
+    """Where sound and images come from. path (a session's folder), realtime, loop: for replay."""
 
     kind: Literal["device", "replay"] = "device"
     path: str = ""

@@ -51,9 +51,7 @@ class LifterConfig(Strict, frozen=True):
 
 
 class TrackConfig(Strict, frozen=True):
-    """One-Euro smoothing. cutoff_hz: at rest; beta: cut-off gained per m/s; timeout_s: a new person
-    after this gap.
-    """
+    """One-Euro smoothing. beta: cut-off gained per m/s. timeout_s: a new person after this gap."""
 
     enabled: bool = True
     cutoff_hz: Annotated[float, Meta(ge=0.05, le=50.0)] = 1.0

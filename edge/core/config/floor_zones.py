@@ -32,9 +32,7 @@ class ZoneConfig(Strict, frozen=True):
 
 
 def check_zones(zones: Sequence[ZoneConfig]) -> None:
-    """Raises ConfigError where a zone has no usable name or polygon, or two have names that are too
-    much alike.
-    """
+    """Raises ConfigError where a zone has no usable name or polygon, or two names are alike."""
     seen: dict[str, str] = {}
     for k, zone in enumerate(zones):
         if not zone.key or len(zone.name) > 40 or not zone.name.isprintable():

@@ -27,9 +27,7 @@ class RigCameraConfig(Strict, frozen=True):
 
 
 class RigConfig(Strict, frozen=True):
-    """Positions in the camera frame [m]. pairs: [speaker, microphone], empty = all. temperature_c:
-    of the air.
-    """
+    """Positions: camera frame [m]. pairs: [speaker, microphone], empty = all."""
 
     camera: RigCameraConfig
     speakers_m: tuple[Vector, ...]
@@ -39,9 +37,7 @@ class RigConfig(Strict, frozen=True):
 
 
 class CalibrationConfig(Strict, frozen=True):
-    """file: what `posekernel calibrate` wrote, "" = not calibrated. array: name of the microphone
-    array, to tell arrays apart.
-    """
+    """file: what `posekernel calibrate` wrote, "" = none. array: the microphone array's name."""
 
     file: str = ""
     array: str = ""

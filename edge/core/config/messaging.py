@@ -42,9 +42,7 @@ class MqttConfig(Strict, frozen=True):
 
 
 class WebConfig(Strict, frozen=True):
-    """The live page. port: 0 = any free one. websocket_url: the broker's WebSockets listener, as
-    the browser reaches it.
-    """
+    """The live page. port: 0 = any. websocket_url: the broker's, as the browser reaches it."""
 
     enabled: bool = False
     host: str = "127.0.0.1"

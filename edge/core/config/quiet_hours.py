@@ -19,9 +19,7 @@ class QuietHours:
 
     @classmethod
     def parse(cls, start: str, end: str) -> Self:
-        """Two texts such as "22:00". Raises ValueError with a sentence: what was found, what is
-        needed.
-        """
+        """Two texts such as "22:00". Raises ValueError: what was found, what is needed."""
         found = []
         for text in (start, end):
             match = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)", text)

@@ -67,9 +67,7 @@ class Execution:
 
 
 def execution(config: Config) -> Execution:
-    """How this configuration's networks run here. A saved choice that cannot serve is a warning in
-    the log, never an error.
-    """
+    """How the networks run here. A saved choice that cannot serve is a warning, never an error."""
     kind, lifter = config.lifter.kind, config.lifter
     asked = (config.runtime.tflite, config.keypoints.threads, lifter.threads, lifter.variant)
     saved, origin = _saved(choice_file(config)) if "auto" in asked else (None, "as configured")

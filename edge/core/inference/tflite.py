@@ -1,6 +1,4 @@
-"""The one adapter to the two TFLite runtimes: ai-edge-litert where it is installed, else
-tflite-runtime.
-"""
+"""The one adapter to both TFLite runtimes: ai-edge-litert if installed, else tflite-runtime."""
 
 import hashlib
 import importlib
@@ -84,9 +82,7 @@ class Model:
 
 
 def load_runtime(name: str = "") -> tuple[str, Any]:
-    """Name and Interpreter class of a runtime, "" for the first that is installed. Raises
-    ModelError where it is not there.
-    """
+    """Name and Interpreter class of a runtime, "" for the first installed. Raises ModelError."""
     for runtime in (name,) if name else RUNTIMES:
         try:
             return runtime, importlib.import_module(_MODULES[runtime]).Interpreter

@@ -1,6 +1,4 @@
-"""The echo against distance as a small message: the mean envelope of the pose kernels, for people
-to look at.
-"""
+"""The echo against distance as a small message: the kernels' mean envelope, for people to see."""
 
 import time
 from collections.abc import Callable
@@ -128,9 +126,7 @@ def envelope_message(
     utc_ns: int,
     t_ns: int,
 ) -> Message:
-    """Levels (BINS,) between even edges (BINS + 1,) as a JSON-ready dict. t_ns: CLOCK_MONOTONIC of
-    the sound's middle.
-    """
+    """Levels (BINS,) between edges (BINS + 1,), JSON-ready. t_ns: CLOCK_MONOTONIC of the sound."""
     return EnvelopeMessage(
         id=device_id,
         timestamp=timestamp(utc_ns),

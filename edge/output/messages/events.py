@@ -1,6 +1,4 @@
-"""What happens in the room, as events: somebody comes or goes, enters or leaves a zone, falls, or
-is up again.
-"""
+"""What happens in the room, as events: somebody comes, goes, enters a zone, falls, or is up."""
 
 import threading
 import time
@@ -55,9 +53,7 @@ class EventKeeper:
                 self._report("fall_cleared")
 
     def tick(self, looking: bool = True) -> None:
-        """Notice that nobody has been seen for a while. looking: whether the camera is read; while
-        it is not, nobody counts as gone.
-        """
+        """Notice that nobody has been seen for a while. looking: whether the camera is read."""
         with self._lock:
             if self._seen_s is not None and not looking:
                 self._seen_s = self._clock()

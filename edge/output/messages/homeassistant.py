@@ -149,9 +149,7 @@ _OTHERS: dict[str, dict[str, Component]] = {
 
 
 def discovery_topic(config: MqttConfig, device_id: str) -> str:
-    """Where the device is announced (retained); an empty payload there removes the device and all
-    its entities.
-    """
+    """Where the device is announced (retained); an empty payload there removes the device."""
     return f"{config.discovery_prefix}/device/{_serial(device_id)}/config"
 
 
@@ -168,9 +166,7 @@ def discovery_message(
     source: str,
     zones: Sequence[ZoneConfig] = (),
 ) -> Message:
-    """The announcement as a JSON-ready dict. source: kind of source; the model's name says it
-    unless it is "device".
-    """
+    """The announcement, JSON-ready. source: kind of source, in the model's name unless "device"."""
     topic, serial = f"{config.base_topic}/{device_id}", _serial(device_id)
     components = {
         key: {**c, "expire_after": _EXPIRE_S}

@@ -159,16 +159,12 @@ def status_message(
 
 
 def encode(message: Mapping[str, Any]) -> bytes:
-    """A message as compact UTF-8 JSON. Raises ValueError for NaN and infinities, which JSON does
-    not have.
-    """
+    """A message as compact UTF-8 JSON. Raises ValueError for NaN and infinities."""
     return json.dumps(message, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
 def encode_cbor(message: Mapping[str, Any]) -> bytes:
-    """The same message as CBOR (RFC 8949), a fifth smaller; numbers that are not whole are in
-    single precision.
-    """
+    """The same message as CBOR (RFC 8949), a fifth smaller; fractions in single precision."""
     return cbor2.dumps(_single(message), canonical=True)
 
 

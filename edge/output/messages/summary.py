@@ -1,6 +1,4 @@
-"""When the retained summary of the room changes: dead-bands, a rate limit, and noticing that nobody
-is left.
-"""
+"""When the retained summary of the room changes: dead-bands, rate limit, nobody left."""
 
 import math
 import threading

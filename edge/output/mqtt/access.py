@@ -1,6 +1,4 @@
-"""Access to an MQTT broker: password, TLS, and one clear sentence for each refusal, without any
-secret in it.
-"""
+"""Access to an MQTT broker: password, TLS, and one clear sentence for each refusal."""
 
 import os
 import socket
@@ -24,9 +22,7 @@ class RefusedError(BrokerError):
 
 
 def read_password(config: MqttConfig) -> str | None:
-    """The password from mqtt.password_file or else the environment; None where there is none.
-    Raises RefusedError.
-    """
+    """The password from mqtt.password_file or the environment, or None. Raises RefusedError."""
     if not config.password_file:
         return os.environ.get(PASSWORD_VARIABLE)
     try:
@@ -44,9 +40,7 @@ def read_password(config: MqttConfig) -> str | None:
 
 
 def tls_context(config: MqttConfig) -> ssl.SSLContext:
-    """TLS 1.2 or newer, broker verified against mqtt.ca_file or the system's authorities. Raises
-    RefusedError.
-    """
+    """TLS 1.2 or newer, broker verified by mqtt.ca_file or the system. Raises RefusedError."""
     try:
         context = ssl.create_default_context(cafile=config.ca_file or None)
     except OSError as e:

@@ -45,9 +45,7 @@ def check(config: MqttConfig, device_id: str | None = None) -> str | None:
 
 
 def forget(config: MqttConfig, device_id: str) -> None:
-    """Clear what the broker retains of a removed device; Home Assistant then removes it too. Raises
-    BrokerError.
-    """
+    """Clear what the broker and Home Assistant keep of a removed device. Raises BrokerError."""
     topics = [f"{config.base_topic}/{device_id}/{name}" for name in RETAINED]
     if config.discovery:
         # First: otherwise the entities would show as unavailable for a moment.

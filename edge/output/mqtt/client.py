@@ -97,9 +97,7 @@ class BrokerClient:
             )
 
     def _serve(self) -> None:
-        """One connection, from connecting to its end. Returns when closing; any other end raises
-        BrokerError.
-        """
+        """One connection, from connecting to its end. Any end but closing raises BrokerError."""
         connection = Connection(
             self._config,
             self._client_id,

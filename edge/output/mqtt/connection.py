@@ -156,9 +156,7 @@ class Connection:
     def publish_acknowledged(
         self, topic: str, payload: bytes, timeout_s: float, *, retain: bool = True
     ) -> None:
-        """Publish at QoS 1 and wait for the broker's acknowledgement. Raises BrokerError when it
-        denies or does not answer.
-        """
+        """Publish at QoS 1 and wait for the acknowledgement. Raises BrokerError without one."""
         config, client = self._config, self._client
         if client is None:
             raise BrokerError(f"{where(config)}: not connected")
@@ -214,9 +212,7 @@ class Connection:
         return sum(not info.is_published() for _, info in self._pending)
 
     def ending(self, again: bool = False) -> BrokerError:
-        """Why the connection ended. again: it keeps ending soon after it was made, as happens when
-        two clients use one id.
-        """
+        """Why the connection ended. again: it keeps ending soon, as with two clients of one id."""
         broker = where(self._config)
         if again or (self._end is not None and self._end.value == _TAKEN_OVER):
             return RefusedError(

@@ -14,9 +14,7 @@ _DENIED_S = 30.0  # until a denied event is tried again: the access list may hav
 
 
 class Delivery:
-    """Sends one outbox to one topic, on one thread: `begin` with each connection, then `step` until
-    it is lost.
-    """
+    """Sends one outbox to one topic on one thread: `begin` with each connection, then `step`."""
 
     def __init__(self, outbox: Outbox, topic: str) -> None:
         self.outbox = outbox

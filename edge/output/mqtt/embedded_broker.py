@@ -1,6 +1,4 @@
-"""The MQTT broker of `demo`, on loopback only and open to everyone there: mosquitto, or else amqtt
-in this process.
-"""
+"""The MQTT broker of `demo`, on loopback only, open to all: mosquitto, or amqtt in-process."""
 
 import asyncio
 import logging

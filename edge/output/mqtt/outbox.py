@@ -86,9 +86,7 @@ class Outbox:
             return self._last
 
     def pending(self, after: int, limit: int) -> list[Stored]:
-        """The oldest events after sequence `after` as (sequence, payload), oldest first, at most
-        `limit`.
-        """
+        """The oldest events after sequence `after`: (sequence, payload), at most `limit`."""
         with self._lock:
             found: list[Stored] = []
             if self._file is not None:
@@ -192,9 +190,7 @@ class Outbox:
         self._file = file
 
     def _store(self, file: sqlite3.Connection) -> None:
-        """In one transaction: insert what waits in memory, delete what was delivered, and keep no
-        more than the capacity.
-        """
+        """In one transaction: insert what waits, delete what was delivered, keep the capacity."""
         file.execute("BEGIN IMMEDIATE")
         try:
             file.executemany("INSERT OR REPLACE INTO event VALUES (?, ?)", self._memory)

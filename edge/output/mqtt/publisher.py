@@ -94,9 +94,7 @@ class MqttPublisher:
         return f"{self._topic}/{name}"
 
     def publish_pose(self, message: Message) -> bool:
-        """Send a pose at once or drop it; never waits for the network. Returns whether it was
-        handed over.
-        """
+        """Send a pose at once or drop it, without waiting. Returns whether it was handed over."""
         if not self._stream.pose_due():
             return False
         return self._stream.publish(self.topic("pose"), self._encode_pose(message))
@@ -129,9 +127,7 @@ class MqttPublisher:
         self._client.wake()
 
     def close(self) -> None:
-        """Publish the offline status and disconnect, in under a second whatever the broker does;
-        safe to call twice.
-        """
+        """Publish the offline status and disconnect within a second; safe to call twice."""
         self._client.close()
         self.outbox.close()
 

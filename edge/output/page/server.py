@@ -1,6 +1,4 @@
-"""The live page: static files and a description of the sensor. Poses come to it from the broker, or
-from a recording.
-"""
+"""The live page: static files and a description of the sensor. Poses come from the broker."""
 
 import ipaddress
 import json

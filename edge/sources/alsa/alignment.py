@@ -76,9 +76,7 @@ class Aligner:
         return Alignment((lag + 0.5) % self._n - 0.5, 10 * float(np.log10(level)))
 
     def _refine(self, cross: npt.NDArray[np.complex64], lag: float) -> float:
-        """The maximum of the band-limited correlation's power between the samples, by Newton's
-        method.
-        """
+        """The maximum of the correlation's power between the samples, by Newton's method."""
         start = lag
         for _ in range(_NEWTON_STEPS):
             terms = cross * np.exp(1j * self._omega * lag)

@@ -31,9 +31,7 @@ def alsa_module() -> ModuleType:
 
 @dataclass(slots=True)
 class SoundCard:
-    """Both directions of an open card; capture does not block. failed: why playback ended, set for
-    the capture thread.
-    """
+    """Both directions of an open card. failed: why playback ended, for the capture thread."""
 
     capture: Any
     playback: Any
@@ -47,9 +45,7 @@ class SoundCard:
         return int(info["period_size"]), int(info["buffer_size"])
 
     def wait_captured(self, timeout_s: float) -> bool:
-        """Wait for an ALSA period of the capture; False when none came. The next read gives the
-        cause.
-        """
+        """Wait for an ALSA period of the capture; False when none came: the next read says why."""
         descriptors = self.capture.polldescriptors()
         poll = select.poll()
         for fd, events in descriptors:
@@ -94,9 +90,7 @@ def open_card(audio: AudioConfig, rate: int) -> SoundCard:
 def _open_pcm(
     alsaaudio: ModuleType, kind: str, device: str, channels: int, rate: int, audio: AudioConfig
 ) -> Any:
-    """Open and check: the constructor accepts another channel count, rate or format without an
-    error. Raises DeviceError.
-    """
+    """Open and check: another format is accepted without an error. Raises DeviceError."""
     try:
         pcm = alsaaudio.PCM(
             type=alsaaudio.PCM_CAPTURE if kind == "capture" else alsaaudio.PCM_PLAYBACK,

@@ -87,9 +87,7 @@ class Duplex:
             wait_s = min(2 * wait_s, _BACK_OFF_S[1])
 
     def _record(self, card: SoundCard) -> bool:
-        """Copy blocks into the ring until `close` or the card's loss; closes the card. Returns
-        whether any sound came.
-        """
+        """Copy blocks into the ring until `close` or loss of the card. Returns whether any came."""
         playing = threading.Event()
         player = threading.Thread(
             target=self._play, args=(card, playing), name="alsa-playback", daemon=True
@@ -162,9 +160,7 @@ class Duplex:
 
 
 def _playback_signal(excitation: Excitation, speakers: int, audio: AudioConfig) -> Any:
-    """Interleaved integers (N, playback_channels). A single speaker plays on every channel, several
-    on a channel each.
-    """
+    """Interleaved integers (N, playback_channels). A single speaker plays on all of them."""
     signals = speaker_signals(excitation, speakers)
     out = np.zeros((excitation.period_samples, audio.playback_channels))
     out[:, :] = signals[0][:, None] if speakers == 1 else 0.0

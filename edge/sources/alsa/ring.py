@@ -1,6 +1,4 @@
-"""The last seconds of raw frames from the capture thread, where frames are missing, and when they
-were recorded.
-"""
+"""The last seconds of raw frames: which are missing, and when they were recorded."""
 
 import threading
 import time
@@ -81,9 +79,7 @@ class CaptureRing:
             self._change.notify_all()
 
     def wait(self, frame: int, deadline_s: float, stop: threading.Event) -> bool:
-        """Wait for all frames before `frame`; False at `deadline_s` (time.monotonic) or when `stop`
-        is set.
-        """
+        """Wait for all frames before `frame`; False at `deadline_s` (monotonic) or on `stop`."""
         with self._change:
             while self._written < frame and not stop.is_set():
                 remaining = deadline_s - time.monotonic()
@@ -98,9 +94,7 @@ class CaptureRing:
             return max(0, self._written - len(self._frames))
 
     def cut(self, start: int, n: int) -> Stretch | None:
-        """Copy frames [start, start + n), which must have been written; None where they were
-        overwritten.
-        """
+        """Copy frames [start, start + n), already written; None where they were overwritten."""
         with self._change:
             if start < self._written - len(self._frames):
                 return None

@@ -28,9 +28,7 @@ _STEADY_DB = 1.0
 
 
 def list_devices() -> list[str]:
-    """Names of the ALSA capture devices, as audio.capture takes them. Raises DeviceError without
-    pyalsaaudio.
-    """
+    """ALSA capture devices as audio.capture takes them. Raises DeviceError without pyalsaaudio."""
     alsaaudio = alsa_module()
     return sorted(alsaaudio.pcms(alsaaudio.PCM_CAPTURE))
 
@@ -69,9 +67,7 @@ class AlsaAudio:
         self._ring = self._duplex.ring
 
     def read(self, timeout_s: float) -> AudioPeriod | None:
-        """Next period; None when none came in time, as while a lost card is tried again. Raises
-        DeviceError when closed.
-        """
+        """Next period; None when none came in time. Raises DeviceError when closed."""
         deadline = time.monotonic() + timeout_s
         n = self._excitation.period_samples
         while self._ring.wait(self._cursor + n, deadline, self._duplex.closed):
@@ -102,15 +98,11 @@ class AlsaAudio:
         return None
 
     def set_muted(self, muted: bool) -> None:
-        """Silence the loudspeaker within one ALSA period, including what is queued; recording goes
-        on.
-        """
+        """Silence the loudspeaker within one ALSA period; recording goes on."""
         self._duplex.muted = muted
 
     def set_gain(self, gain: float) -> None:
-        """Play at this share, 0.001..1, of the excitation's level, within one ALSA period;
-        responses stay as at 1.
-        """
+        """Play at this share, 0.001..1, within one ALSA period; responses stay as at 1."""
         self._duplex.gain = min(max(gain, 1e-3), 1.0)
 
     def close(self) -> None:

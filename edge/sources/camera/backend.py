@@ -17,9 +17,7 @@ class Backend(Protocol):
     """One opened camera, used by one thread."""
 
     def grab(self) -> tuple[int, Image]:
-        """Wait for the next image: (CLOCK_MONOTONIC ns, (H, W, 3) uint8 RGB). Raises DeviceError,
-        or EndOfStreamError (files).
-        """
+        """Next image: (ns, (H, W, 3) uint8 RGB). Raises DeviceError, EndOfStreamError (files)."""
 
     def close(self) -> None:
         """Release the device."""
@@ -40,9 +38,7 @@ def to_rgb(bgr: Any, config: CameraConfig) -> Image:
 
 
 def check_size(shape: tuple[int, ...], config: CameraConfig) -> None:
-    """Raises DeviceError for an image of another size than configured: the intrinsics would be
-    wrong. shape: (H, W, ...).
-    """
+    """Raises DeviceError for an image of another size: the intrinsics would be wrong."""
     height, width = shape[:2]
     if (width, height) != (config.width, config.height):
         raise DeviceError(

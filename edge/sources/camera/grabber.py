@@ -75,9 +75,7 @@ class GrabbedCamera:
         self._watcher.start()
 
     def read(self, timeout_s: float) -> Frame | None:
-        """The newest frame not read yet; None when none came in time or after close. Raises
-        EndOfStreamError at a file's end.
-        """
+        """The newest unread frame; None when none came in time. Raises EndOfStreamError."""
         with self._changed:
             self._changed.wait_for(
                 lambda: self._newest is not None or self._ended or self._closed.is_set(), timeout_s
@@ -88,9 +86,7 @@ class GrabbedCamera:
             return frame
 
     def close(self) -> None:
-        """Release the camera; safe to call twice. A grab that hangs in a driver is left behind on
-        its daemon thread.
-        """
+        """Release the camera; safe to call twice. A hanging grab stays on its daemon thread."""
         with self._changed:
             self._closed.set()
             self._newest = None
@@ -150,9 +146,7 @@ class GrabbedCamera:
 
 
 class _Grabber:
-    """One opened back-end and the thread that owns it: a grab that never returns blocks only this
-    thread.
-    """
+    """One opened back-end and its thread: a grab that never returns blocks only that."""
 
     def __init__(self, backend: Backend, keep: Callable[[int, Image], bool]) -> None:
         self.done = threading.Event()

@@ -44,9 +44,7 @@ class V4l2Backend:
         check_opened(self._capture, config)
 
     def grab(self) -> tuple[int, Image]:
-        """Next image; its time is the driver's where that is CLOCK_MONOTONIC, as usual, else the
-        time of arrival.
-        """
+        """Next image; its time is the driver's if that is CLOCK_MONOTONIC, else of arrival."""
         bgr = read(self._capture, f"camera {self._name}")
         now_ns = time.monotonic_ns()
         driver_ns = int(self._capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6)

@@ -46,9 +46,7 @@ class Sample:
 
 @dataclass(slots=True)
 class Environment:
-    """One room's folder. skipped: name -> reason of samples that cannot be used, filled while
-    iterating.
-    """
+    """One room's folder. skipped: name -> reason of unusable samples, filled while iterating."""
 
     path: Path
     rig: Rig
@@ -66,16 +64,12 @@ class Environment:
 
 
 def find_environments(path: Path) -> list[Path]:
-    """Every folder at or directly below `path` that is an environment of the dataset format, in
-    natural order.
-    """
+    """Every environment of the dataset format at or directly below `path`, in natural order."""
     return [p for p in sorted([path, *path.glob("*/")], key=_natural) if _is_environment(p)]
 
 
 def load_environment(path: Path) -> Environment:
-    """Open environmentN. Raises SessionError where it is none, ConfigError where its rig.json is
-    wrong.
-    """
+    """Open environmentN. Raises SessionError where it is none, ConfigError for its rig.json."""
     if (path / "rig.json").is_file():
         rig, rate, band = load_rig(path / "rig.json")
     elif (path / "audio_sensor_loc.npy").is_file():

@@ -39,9 +39,7 @@ class FrameReader:
         self._path = path
 
     def read(self) -> npt.NDArray[np.uint8]:
-        """Next image (H, W, 3) RGB. Raises EndOfStreamError, or SessionError where it cannot be
-        decoded.
-        """
+        """Next image (H, W, 3) RGB. Raises EndOfStreamError, or SessionError if undecodable."""
         if self._next >= self.count:
             raise EndOfStreamError(f"{self._path}: all {self.count} images are read")
         if self._video is not None:

@@ -16,9 +16,7 @@ def true_joints(session: Session | None, estimate: PoseEstimate) -> Array | None
 
 
 def truth_error_m(session: Session | None, estimate: PoseEstimate) -> float | None:
-    """Mean distance [m] between estimated and true joints, over the joints whose truth is known;
-    None without truth.
-    """
+    """Mean distance [m] of the joints from the truth, where it is known; None without truth."""
     true = true_joints(session, estimate)
     if true is None:
         return None

@@ -1,6 +1,4 @@
-"""The sound part of a calibration: takes of one or several places of the loudspeaker to
-measurements and steps.
-"""
+"""The sound part of a calibration: from takes at the loudspeaker's places to measurements."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -126,9 +124,7 @@ def examine_sound(takes: Sequence[SoundTake]) -> SoundResult:
 
 
 def _gains_db(directs: list[DirectSound], g: Geometry) -> Array:
-    """Level of each channel's direct sound, corrected for distance, relative to the median; mean
-    over the places.
-    """
+    """Direct sound of each channel, corrected for distance, over the median; mean of places."""
     channel_of = np.argsort(g.order)
     distance = np.empty_like(g.profile_m)
     distance[:, channel_of] = g.profile_m

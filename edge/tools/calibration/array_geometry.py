@@ -128,9 +128,7 @@ class _Model:
         return np.asarray(np.sum(self._unit * out[None], axis=2).reshape(-1, 1))
 
     def gain(self, residual: Array, effect: Array) -> tuple[float, Array]:
-        """Decrease of chi square when any amount of this effect (K * M, D) is allowed, and the
-        most likely amount (D,).
-        """
+        """Decrease of chi square by any amount of this effect (K * M, D), and that amount (D,)."""
         weighted = effect.T @ self.inverse
         information = weighted @ effect
         known = weighted @ residual
@@ -140,9 +138,7 @@ class _Model:
         return float(free @ known), np.asarray(amount)
 
     def least_visible(self, effect: Array, plane: Array) -> float:
-        """Smallest increase of chi square by FAULT_M of this effect, over all directions in the
-        plane (3, 2).
-        """
+        """Smallest increase of chi square by FAULT_M of this effect, over directions (3, 2)."""
         effect = effect @ plane if effect.shape[1] == 3 else effect
         return float(np.linalg.eigvalsh(effect.T @ self.inverse @ effect).min() * FAULT_M**2)
 
@@ -256,9 +252,7 @@ def _plane(mics: Array) -> Array:
 
 
 def _next_sites(speakers: Array, mics: Array, known_emission: bool) -> Array:
-    """Places (S, 3) around the array, in its plane, for the next take; the most informative
-    first.
-    """
+    """Places (S, 3) around the array, in its plane, for the next take; the best first."""
     plane, centre = _plane(mics), mics.mean(axis=0)
     angles = 2.0 * np.pi * np.arange(_SITES) / _SITES
     sites = centre + _SITE_M * np.stack([np.cos(angles), np.sin(angles)], axis=1) @ plane.T

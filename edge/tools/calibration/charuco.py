@@ -1,6 +1,4 @@
-"""The camera: intrinsics from a printed ChArUco board; height, tilt and roll from that board on the
-floor.
-"""
+"""The camera: intrinsics from a printed ChArUco board; height, tilt, roll from the floor."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,9 +24,7 @@ _CELLS = 8  # across and down the image, to count the share that the board cover
 
 @dataclass(frozen=True)
 class CharucoBoard:
-    """A printed ChArUco board. columns, rows: number of squares. square_m: side of a square on the
-    paper [m].
-    """
+    """A printed ChArUco board. columns, rows: of squares. square_m: side of a square [m]."""
 
     columns: int = 7
     rows: int = 5

@@ -1,6 +1,4 @@
-"""A whole calibration: sound, response, empty room, camera and scale, one after the other, into one
-file.
-"""
+"""A whole calibration: sound, response, empty room, camera and scale, into one file."""
 
 import threading
 from collections.abc import Callable
@@ -248,9 +246,7 @@ def _walk(
 
 
 def _plain(config: Config | None, path: Path | None) -> Config:
-    """The configuration without broker, zones, calibration and saved room; it replays a session
-    where a path is given.
-    """
+    """The configuration without broker, zones, calibration and saved room; it may replay."""
     base = config or Config(device=DeviceConfig("calibrate"))
     source = SourceConfig("device")
     if path is not None:
@@ -266,9 +262,7 @@ def _plain(config: Config | None, path: Path | None) -> Config:
 
 
 def _with_earlier_camera(new: Calibration, out: Path | None) -> Calibration:
-    """With the camera's parts and steps of an earlier calibration of the same rig, where they were
-    not measured again.
-    """
+    """With the camera's parts and steps of an earlier calibration, where not measured again."""
     if out is None or not out.exists():
         return new
     try:

@@ -1,6 +1,4 @@
-"""The empty room, learned only while the camera sees nobody, and what is left of it when it is
-subtracted.
-"""
+"""The empty room, learned while nobody is seen, and what is left when it is subtracted."""
 
 import time
 from dataclasses import dataclass
@@ -56,9 +54,7 @@ def watch(source: Source, pipeline: Pipeline, seconds: float) -> WatchedRoom:
 
 
 def learn_room(watched: WatchedRoom, background: Background) -> tuple[RoomPart | None, Step]:
-    """Let the background learn the first half of the empty periods, and measure what is left of the
-    second half.
-    """
+    """Learn the first half of the empty periods; measure what is left of the second."""
     empty = [h for h in watched.periods if _nobody(watched, h.middle_ns)]
     if len(empty) < LEAST_PERIODS:
         found = f"the camera saw nobody during {len(empty)} periods of sound"

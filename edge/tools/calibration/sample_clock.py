@@ -1,6 +1,4 @@
-"""Whether playback and capture run on one sample clock: the drift of the excitation from period to
-period.
-"""
+"""Whether playback and capture share one sample clock: the drift from period to period."""
 
 from dataclasses import dataclass
 
@@ -80,9 +78,7 @@ def judge_clock(clock: ClockDrift) -> Step:
 
 
 def mean_spectra(take: SoundTake, clock: ClockDrift) -> tuple[Complex128Array, Array]:
-    """Spectra (C, B) of the mean period without drift, and the RMS (C, B) of the noise in the
-    spectrum of one period.
-    """
+    """Spectra (C, B) of the mean period without drift, and the RMS (C, B) of its noise."""
     n, bins = take.excitation.period_samples, band_bins(take)
     spectra = scipy.fft.rfft(take.raw.astype(np.float64), axis=-1)[:, :, bins]
     spectra *= np.exp(2j * np.pi / n * clock.moved[:, None, None] * bins)

@@ -1,6 +1,4 @@
-"""Raw sound of every channel while the loudspeaker stands in one place, from a session or from the
-real device.
-"""
+"""Raw sound of every channel while the loudspeaker stands in one place."""
 
 import time
 from dataclasses import dataclass, replace

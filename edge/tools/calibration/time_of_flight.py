@@ -114,9 +114,7 @@ def _pulses(spectra: Complex128Array, bins: npt.NDArray[np.int64], n: int) -> Co
 
 
 def _first_arrival(envelopes: Array, step_s: float, aperture_s: float) -> int:
-    """Index of the direct sound in the mean power of the envelopes (M, T), smoothed over the
-    array's aperture.
-    """
+    """Index of the direct sound in the mean power of envelopes (M, T), smoothed."""
     blur = max(1, round(aperture_s / step_s))
     kernel = np.ones(blur) / blur
     mean = np.mean(envelopes**2, axis=0)

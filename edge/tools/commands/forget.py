@@ -1,6 +1,4 @@
-"""`posekernel forget`: clear what the broker retains of a removed sensor, so that Home Assistant
-removes it, too.
-"""
+"""`posekernel forget`: clear what broker and Home Assistant keep of a removed sensor."""
 
 import argparse
 from pathlib import Path

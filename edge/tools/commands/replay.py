@@ -1,6 +1,4 @@
-"""`posekernel replay`: a session folder through the whole pipeline, a dataset folder through the
-lifter.
-"""
+"""`posekernel replay`: a session through the pipeline, a dataset through the lifter."""
 
 import argparse
 from pathlib import Path
