@@ -25,8 +25,6 @@ def optional(module: str, purpose: str, extra: str = "export") -> Any:
 def progress_bar(
     items: Iterable[T] | None = None, *, terminal_only: bool = True, **options: Any
 ) -> Any:
-    """tqdm's bar around `items`. terminal_only: none where stderr is a file. Raises ConfigError
-    where tqdm is missing.
-    """
+    """tqdm's bar. terminal_only: none where stderr is a file. Raises ConfigError without tqdm."""
     tqdm = optional("tqdm", "a progress bar").tqdm
     return tqdm(items, disable=terminal_only and not sys.stderr.isatty(), **options)

@@ -11,9 +11,7 @@ from tests.support.compiled import NoToolchainError
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Outboxes and settings of sensors under test, child processes included, stay out of the user's
-    home.
-    """
+    """Outboxes and settings of sensors under test stay out of the user's home."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         patch.delenv("STATE_DIRECTORY", raising=False)

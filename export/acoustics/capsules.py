@@ -1,6 +1,4 @@
-"""A body of capsules around BODY_25 joints: the acoustic surface where joints are known and no mesh
-is.
-"""
+"""A body of capsules around BODY_25 joints: the surface where joints are known and no mesh is."""
 
 import numpy as np
 import numpy.typing as npt
@@ -26,9 +24,7 @@ _ROUGH_WAVES = 6
 
 
 def stature(joints: Array) -> float:
-    """Standing height [m] of a person with these joints (J, 3), J >= 15, BODY_25 order; NaN joints
-    are left out.
-    """
+    """Standing height [m] of a person with joints (J, 3), J >= 15; NaN joints are left out."""
     heights = [np.linalg.norm(joints[a] - joints[b]) / share for a, b, share in _STATURE_BONES]
     return float(np.nanmedian(heights))
 
@@ -122,9 +118,7 @@ def body_surface(
     build: float = 1.0,
     rough_m: float = 0.005,
 ) -> Surface:
-    """A clothed capsule body around BODY_25 joints (15 or 25, 3) [m] as patches in the joints'
-    frame.
-    """
+    """A clothed capsule body around BODY_25 joints (15 or 25, 3) [m], in the joints' frame."""
     return capsule_surface(capsules_from_joints(joints, build), spacing_m, rough_m, rng)
 
 
@@ -184,9 +178,7 @@ def _unit(v: Array) -> Array:
 def _capsule_surface(
     caps: Array, spacing: float, amplitude: float, waves: Array, out: Array
 ) -> int:
-    """Rings around each capsule's axis, from pole to pole; each ring shifted by the golden
-    angle.
-    """
+    """Rings around each capsule's axis, pole to pole; each shifted by the golden angle."""
     n = 0
     for k in range(caps.shape[0]):
         ux, uy, uz = caps[k, 3] - caps[k, 0], caps[k, 4] - caps[k, 1], caps[k, 5] - caps[k, 2]

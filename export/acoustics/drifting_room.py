@@ -14,9 +14,7 @@ GUARD_SAMPLES = 256
 
 
 class DriftingRoom:
-    """The empty room's response as its air warms: every path keeps its length, so the whole
-    response is stretched in time.
-    """
+    """The empty room's response as its air warms: the paths keep their length, so it stretches."""
 
     def __init__(
         self,
@@ -28,9 +26,7 @@ class DriftingRoom:
         longest_decay_s: float,
         directivity: Directivity | None = None,
     ) -> None:
-        """speakers (S, 3), mics (M, 3): camera frame [m]. longest_decay_s: reflections later than
-        this are left out.
-        """
+        """speakers (S, 3), mics (M, 3): camera frame [m]. longest_decay_s: what is kept."""
         self._speed_m_s, self._n = speed_of_sound_m_s, grid.period_samples
         decay = min(room.reverberation_s, longest_decay_s)
         self._periods = int(np.ceil(decay * grid.sample_rate_hz / self._n)) + 1

@@ -25,9 +25,7 @@ _FREEDOM = 4.0  # of Student's t
 
 
 class LateTail:
-    """The tail of one room. Its random part is drawn once, so it changes only when the body
-    moves.
-    """
+    """The tail of one room. Its random part is drawn once: it changes when the body moves."""
 
     def __init__(
         self,

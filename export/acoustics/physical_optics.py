@@ -65,9 +65,7 @@ class PeriodGrid:
 
     @cached_property
     def band_gain(self) -> Float32Array:
-        """Gain (N // 2 + 1,): 1 inside the band, cosine-squared edges outside it, 0 at the Nyquist
-        frequency.
-        """
+        """Gain (N // 2 + 1,): 1 in the band, cosine-squared edges outside it, 0 at Nyquist."""
         (lo, hi), f, nyquist = self.band_hz, self.frequencies_hz, self.sample_rate_hz / 2.0
         rise = np.clip((f - 0.5 * lo) / (0.5 * lo), 0.0, 1.0)
         top = min(1.15 * hi, nyquist)

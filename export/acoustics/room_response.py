@@ -1,6 +1,4 @@
-"""Responses of a shoebox room: empty, by image sources and furniture, and what a body changes in
-it by way of the walls.
-"""
+"""Responses of a shoebox room: empty, and what a body changes in it by way of the walls."""
 
 import numpy as np
 

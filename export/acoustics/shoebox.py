@@ -81,9 +81,7 @@ class Room:
         return np.asarray(np.asarray(points, np.float64) @ self.rotation.T + self.translation)
 
     def place_devices(self, points: npt.ArrayLike) -> Array:
-        """The same for speakers or microphones (K, 3). Raises ValueError for one outside the
-        room.
-        """
+        """The same for speakers or microphones (K, 3). Raises ValueError for one outside."""
         placed = self.place(points)
         if (placed <= 0.0).any() or (placed >= self.size_m).any():
             raise ValueError(
@@ -95,9 +93,7 @@ class Room:
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Mirror images of any point p: signs * p + shifts (I, 3). gains: (I,) of pressure. orders:
-    (I,) number of reflections.
-    """
+    """Mirror images of a point p: signs * p + shifts (I, 3); their gains and orders (I,)."""
 
     signs: Array
     shifts: Array

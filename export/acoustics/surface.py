@@ -21,9 +21,7 @@ ROUGHNESS_LENGTH_M = (0.08, 0.4)
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """A closed surface as patches. points: (K, 3) m. normals: (K, 3), unit, outward. areas: (K,)
-    m^2.
-    """
+    """A closed surface as patches. points: (K, 3) m. normals: (K, 3), outward. areas: (K,) m^2."""
 
     points: Array
     normals: Array
@@ -56,9 +54,7 @@ class Surface:
 
     @property
     def cross_section_m2(self) -> float:
-        """Mean silhouette over all directions [m^2]: a quarter of the area, exact for convex bodies
-        (Cauchy).
-        """
+        """Mean silhouette over all directions [m^2]: a quarter of the area (Cauchy)."""
         return float(self.areas.sum()) / 4.0
 
 
@@ -173,9 +169,7 @@ def _merge_pieces(
 
 
 def roughen(surface: Surface, rms_m: float, rng: np.random.Generator) -> Surface:
-    """The surface with random folds and bumps of `rms_m` along its normals, and the normals tilted
-    to match.
-    """
+    """The surface with random folds of `rms_m` along its normals, and these tilted to match."""
     if rms_m == 0.0:
         return surface
     length = rng.uniform(*ROUGHNESS_LENGTH_M, ROUGHNESS_WAVES)
@@ -235,9 +229,7 @@ def _roughen(
 
 
 def _sub_triangle_centroids(cuts: int) -> Array:
-    """Barycentric centroids (cuts^2, 3) of the congruent pieces of a triangle whose edges are cut
-    `cuts` times.
-    """
+    """Barycentric centroids (cuts^2, 3) of a triangle's congruent pieces, `cuts` to an edge."""
     upward = [(i + 1 / 3, j + 1 / 3) for i in range(cuts) for j in range(cuts - i)]
     downward = [(i + 2 / 3, j + 2 / 3) for i in range(cuts) for j in range(cuts - i - 1)]
     a, b = np.array(upward + downward).T / cuts

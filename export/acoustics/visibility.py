@@ -113,9 +113,7 @@ def _visibility(
 
 
 def _frame_along(axis: Array) -> Array:
-    """Rotation (3, 3) whose rows are a right-handed frame with the unit vector `axis` last (Duff et
-    al. 2017).
-    """
+    """Rotation (3, 3), right-handed, whose last row is the unit vector `axis` (Duff 2017)."""
     x, y, z = axis.tolist()
     sign = 1.0 if z >= 0.0 else -1.0
     a = -1.0 / (sign + z)

@@ -47,9 +47,7 @@ class TurnedView:
 
     @property
     def features(self) -> Array:
-        """Inputs of the networks (..., 81): joints, which were detected, direction and size of the
-        box.
-        """
+        """Inputs of the networks (..., 81): joints, which were seen, direction and box size."""
         flat = (*self.size.shape, -1)
         return np.concatenate(
             [
@@ -88,9 +86,7 @@ def view_from(rays: Array, seen: npt.NDArray[np.bool_]) -> TurnedView:
 
 
 def sample_view(sample: Sample, rig: Rig) -> TurnedView | None:
-    """The view of a sample's keypoints; None where fewer than LEAST_SEEN of the first 15 joints
-    were detected.
-    """
+    """The view of keypoints; None where fewer than LEAST_SEEN of 15 joints were detected."""
     rays, seen = seen_rays(sample.keypoints.pixels, rig.camera)
     if seen[:N_JOINTS].sum() < LEAST_SEEN:
         return None
@@ -141,9 +137,7 @@ def bounded_sigma(log_sigma: npt.ArrayLike) -> Array:
 
 
 def turn_to(direction: Array) -> Array:
-    """Smallest rotations (..., 3, 3) that take the optical axis to the directions (..., 3) (z >
-    0).
-    """
+    """Smallest rotations (..., 3, 3) from the optical axis to directions (..., 3), z > 0."""
     d = direction / np.linalg.norm(direction, axis=-1, keepdims=True)
     x, y, z = d[..., 0], d[..., 1], d[..., 2]
     k = 1.0 / (1.0 + z)

@@ -41,9 +41,7 @@ class Mlp:
 
 
 def mlp_from(weights: Weights, name: str) -> Mlp:
-    """The network stored under "name/..." (see `train_baselines`). Raises ModelError where parts
-    are missing.
-    """
+    """The network stored under "name/...". Raises ModelError where parts are missing."""
     try:
         count = sum(key.startswith(f"{name}/weight") for key in weights)
         layers = tuple(
@@ -58,9 +56,7 @@ def mlp_from(weights: Weights, name: str) -> Mlp:
 
 
 def load_weights(path: Path | None = None) -> dict[str, FloatArray]:
-    """All arrays of a baselines.npz as float32 (None: the one that ships). Raises ModelError where
-    it cannot be read.
-    """
+    """All arrays of a baselines.npz as float32 (None: the shipped one). Raises ModelError."""
     where = path or Path(str(resources.files("export.baselines") / "data" / "baselines.npz"))
     try:
         with np.load(where, allow_pickle=False) as data:

@@ -1,6 +1,4 @@
-"""Trained networks as predictors, also with an input changed: MODEL.tflite or
-MODEL.tflite:VARIANT[+VARIANT...].
-"""
+"""Trained networks as predictors, also with an input changed: MODEL.tflite[:VARIANT+...]."""
 
 import re
 from dataclasses import replace

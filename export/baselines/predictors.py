@@ -29,9 +29,7 @@ PREDICTORS: dict[str, Callable[[Path | None], Predictor]] = {
 
 
 def make_predictor(name: str) -> Predictor:
-    """The lifter of a name. Raises ConfigError for an unknown one, ModelError where its weights
-    cannot be read.
-    """
+    """The lifter of a name. Raises ConfigError for an unknown one, ModelError for its weights."""
     if name in PREDICTORS:
         return PREDICTORS[name](None)
     known = ", ".join(PREDICTORS)

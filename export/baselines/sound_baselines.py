@@ -1,6 +1,4 @@
-"""Baselines from sound alone, learned regression and multilateration, and the runtime's geometric
-lifter.
-"""
+"""Baselines from sound alone: learned regression and multilateration; and `geometric`."""
 
 from dataclasses import replace
 from functools import lru_cache
@@ -110,9 +108,7 @@ class AudioOnly:
 
 
 def sample_kernels(sample: Sample, environment: Environment) -> Kernels:
-    """A sample's pose kernels, by the runtime's own code. Raises ConfigError where the band does
-    not fit the rate.
-    """
+    """A sample's pose kernels, by the runtime's code. Raises ConfigError for a wrong band."""
     rate, band = environment.sample_rate_hz, environment.band_hz
     return make_kernels(analytic_signal(sample.rir, rate, band), rate, band)
 
@@ -163,9 +159,7 @@ def first_arrivals_s(kernels: Kernels, rig: Rig) -> Array:
 
 
 def locate(arrival_s: Array, rig: Rig) -> Array:
-    """Position (3,) [m] of the person whose front gives these first arrivals (P,) [s], on a grid
-    before the camera.
-    """
+    """Position (3,) [m] of the person whose front gives first arrivals (P,) [s], on a grid."""
     points, direction = _search_grid()
     miss = (rig.arrival_s(points) - arrival_s[:, None]) * rig.speed_of_sound_m_s / PATH_SIGMA_M
     # A robust cost: a pair may have taken noise or a wall path for the person.

@@ -23,9 +23,7 @@ LEAST_SAMPLES = 50
 
 @dataclass(frozen=True, eq=False)
 class Sounds:
-    """Data of the sound network. features (N, F), roots (N, 3) [m], is_held_out (N,). held_out:
-    those samples.
-    """
+    """Data of the sound network. features (N, F), roots (N, 3) [m], is_held_out (N,)."""
 
     features: FloatArray
     roots: Array

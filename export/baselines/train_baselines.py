@@ -68,9 +68,7 @@ def train_baselines(
 
 
 def sigma_factor(predictor: Predictor, samples: Iterable[tuple[Sample, Environment]]) -> float:
-    """Factor on a predictor's 1-sigma with which SIGMA_COVERAGE of the joints' errors are within
-    it.
-    """
+    """Factor on a 1-sigma that puts SIGMA_COVERAGE of the joints' errors within it."""
     ratios = []
     for sample, environment in samples:
         pose = predictor(sample, environment)

@@ -79,9 +79,7 @@ class TrainableMlp:
         return x
 
     def arrays(self, name: str) -> dict[str, npt.NDArray[Any]]:
-        """What `mlp.mlp_from` reads, under "name/..."; weights as float16, which costs no accuracy
-        that matters here.
-        """
+        """What `mlp.mlp_from` reads, under "name/..."; weights as float16, which is enough."""
         out = {f"{name}/mean": self._mean.numpy(), f"{name}/scale": self._scale.numpy()}
         for k, (weight, bias) in enumerate(self._layers):
             out[f"{name}/weight{k}"] = weight.detach().numpy().astype(np.float16)
@@ -90,9 +88,7 @@ class TrainableMlp:
 
 
 def pinball(error: Any, log_sigma: Any) -> Any:
-    """Pinball loss: least where SIGMA_COVERAGE of the errors are below exp(log_sigma); no gradient
-    to the error.
-    """
+    """Pinball loss: SIGMA_COVERAGE of errors below exp(log_sigma); no gradient to the error."""
     torch = require_torch()
     off = error.detach() - log_sigma.exp()
     return torch.maximum(SIGMA_COVERAGE * off, (SIGMA_COVERAGE - 1.0) * off).mean()

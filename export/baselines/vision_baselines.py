@@ -57,16 +57,12 @@ class VisionOnly:
     def place(
         self, lifted: BaselinePose, view: TurnedView, sample: Sample, environment: Environment
     ) -> tuple[Array, float]:
-        """Joints (15, 3) [m] and the 1-sigma of the logarithm of their scale. May raise
-        PosekernelError.
-        """
+        """Joints (15, 3) [m] and the 1-sigma of their log scale. May raise PosekernelError."""
         return lifted.shape * lifted.depth_m, lifted.depth_sigma
 
 
 class DepthRegression(VisionOnly):
-    """RootNet's form: a network of its own estimates the depth of the mid-hip from the box and the
-    2D joints.
-    """
+    """RootNet's form: a network estimates the mid-hip's depth from box and 2D joints."""
 
     name = "depth-regression"
 
@@ -99,9 +95,7 @@ class AssumedHeight(VisionOnly):
 
 
 class TrueHeight(VisionOnly):
-    """The same fit with the person's true height, from info.json or from the true joints. An
-    oracle.
-    """
+    """The same fit with the true height, from info.json or the true joints. An oracle."""
 
     name = "true-height"
 

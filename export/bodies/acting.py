@@ -119,9 +119,7 @@ class Actor:
         self.upright(0.5)
 
     def clip(self, name: str, *, backwards: bool, speed: float, ends: Posture) -> None:
-        """Play a captured motion from the present place, `speed` times as fast as it was
-        captured.
-        """
+        """Play a captured motion from the present place, `speed` times as fast."""
         clip = load_clips()[name]
         upright_frame = len(clip) - 1 if backwards else 0
         length = len(clip) / clip.rate_hz / speed
@@ -150,9 +148,7 @@ class Actor:
         self._part = name
 
     def fallen(self) -> None:
-        """Note the frame since which the trunk has been on the floor; call it after a hold
-        there.
-        """
+        """Note the frame since which the trunk is on the floor; call it after a hold there."""
         trunk = np.array([joints[[1, 8], 2].mean() for joints in self.take.joints])
         higher = np.flatnonzero(trunk > np.median(trunk[-10:]) + 0.15)
         self.take.falls.append(int(higher[-1]) + 1)

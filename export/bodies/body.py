@@ -144,9 +144,7 @@ def load_bank() -> Bank:
 
 
 def body_split(split: Split | None) -> IntArray:
-    """Indices of the bank's bodies in a split (None: all). In the order of heights, one of ten is
-    val and one test.
-    """
+    """Indices of a split's bodies (None: all). By height, one of ten is val and one test."""
     heights = load_bank().height_m
     if split is None:
         return np.arange(len(heights))
@@ -157,9 +155,7 @@ def body_split(split: Split | None) -> IntArray:
 
 
 def make_body(shares: Mapping[int, float], height_m: float | None = None) -> Body:
-    """A weighted mean of bank bodies ({index: share}), scaled to a height [m] (None: not
-    scaled).
-    """
+    """A weighted mean of bank bodies ({index: share}), scaled to a height [m], if given."""
     bank = load_bank()
     index = np.array(list(shares), np.int64)
     share = np.array(list(shares.values()))
@@ -250,9 +246,7 @@ def _big_toes(body: Body) -> Array:
 def skin(
     vertices: FloatArray, bone: npt.NDArray[np.uint8], weight: FloatArray, turn: Array, shift: Array
 ) -> FloatArray:
-    """Linear blend skinning: vertices (V, 3) moved by the weighted mean (V, 4) of their bones' turn
-    (B, 3, 3) and shift.
-    """
+    """Linear blend skinning: vertices (V, 3) moved by the mean (V, 4) of turns (B, 3, 3)."""
     if bone.shape != weight.shape or len(bone) != len(vertices):
         raise ValueError(
             f"skin of {len(vertices)} vertices needs bones and weights of the same length, "

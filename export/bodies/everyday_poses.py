@@ -262,9 +262,7 @@ def _balanced(
     feet: tuple[Foot, Foot],
     share: float,
 ) -> Pose:
-    """Stand on both feet with the centre of mass over them. share: hip height over the greatest
-    possible.
-    """
+    """Stand on both feet with the centre of mass above. share: of the greatest hip height."""
     under = rng.normal(0, 0.015, 2) * body.height_m
     place = np.zeros(2)
     for _ in range(3):
@@ -288,9 +286,7 @@ def _turn(pitch_deg: float, roll_deg: float, yaw_deg: float) -> Array:
 
 
 def arm_direction(sign: float, raised_deg: float, around_deg: float) -> Array:
-    """Direction (3,) raised from hanging, in the plane at an angle from straight ahead (0) outwards
-    (90) to behind (180).
-    """
+    """Direction (3,) raised from hanging; angle: ahead (0), outwards (90), behind (180)."""
     e, a = np.radians(raised_deg), np.radians(around_deg)
     return np.array([sign * np.sin(e) * np.sin(a), -np.sin(e) * np.cos(a), -np.cos(e)])
 

@@ -72,9 +72,7 @@ def _lie(
     shift: Array | None = None,
     power: float = 0.0,
 ) -> None:
-    """Lie down, with the trunk on what carries it: neither an arm below it nor a cushion holds it
-    up for long.
-    """
+    """Lie down with the trunk on what carries it: no arm below, and no cushion for long."""
     pose = sample_pose(
         rng, actor.body, "lie", heading_rad=actor.heading_rad + float(rng.uniform(-0.6, 0.6))
     )

@@ -1,6 +1,4 @@
-"""Leg directions that put the feet on the floor, and a body's centre of mass. Bodies face -y; right
-before left.
-"""
+"""Legs that put the feet on the floor, and the centre of mass. Bodies face -y."""
 
 from dataclasses import dataclass
 

@@ -40,9 +40,7 @@ ANKLE_SHARE, FOOT_SHARE = 0.09, 0.24
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """One recording: joints (frames, 18, 3) [m], z up, NaN where the skeleton has no such joint;
-    frames per second.
-    """
+    """One recording: joints (frames, 18, 3) [m], z up, NaN where it has none; frames/s."""
 
     name: str
     joints: Array
@@ -155,9 +153,7 @@ def _head(chest: Array, up: Array, neutral_nod: float) -> Array:
 
 @lru_cache(maxsize=64)
 def _neutral_nod(clip: Clip) -> float:
-    """Forward lean [rad] of the neck-head line of a person who looks ahead; skeletons differ in
-    it.
-    """
+    """Forward lean [rad] of the neck-head line of a person who looks ahead."""
     if not clip.name.startswith("climb"):
         return 0.0
     up = clip.joints[:, clip.names.index("head")] - clip.joints[:, clip.names.index("neck")]

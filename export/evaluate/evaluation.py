@@ -168,9 +168,7 @@ def evaluate(
 
 
 def sample_facts(sample: Sample) -> dict[str, float]:
-    """True distance of the mid-hip (or of the mean of the known joints) and signal to
-    interference.
-    """
+    """True distance of the mid-hip (or the mean joint) and signal to interference."""
     known = np.asarray(np.isfinite(sample.joints[:N_JOINTS]).all(axis=1))
     middle = (
         sample.joints[MID_HIP] if known[MID_HIP] else sample.joints[:N_JOINTS][known].mean(axis=0)

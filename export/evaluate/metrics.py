@@ -75,9 +75,7 @@ MEASURES = (
 
 
 def joint_errors(joints: Array, truth: Array) -> Array:
-    """Distance of every joint (N, J, 3) from its true place -> (N, J); NaN where either is
-    unknown.
-    """
+    """Distance of joints (N, J, 3) from their true places -> (N, J); NaN where unknown."""
     return np.asarray(np.linalg.norm(joints - truth, axis=-1))
 
 
@@ -159,9 +157,7 @@ def summarise(
 def bootstrap(
     values: Array, statistic: Statistic, resamples: int = RESAMPLES, seed: int = 0
 ) -> Interval:
-    """Statistic of values (N,) and its 95 % percentile interval over resampled samples; NaN values
-    are left out.
-    """
+    """Statistic of values (N,) and its 95 % interval over resampled samples, without NaN."""
     v = np.asarray(values, np.float64)
     v = v[np.isfinite(v)]
     if len(v) == 0:
@@ -179,9 +175,7 @@ def bootstrap(
 
 
 def rank_correlation(a: Array, b: Array) -> float:
-    """Spearman's rank correlation of two (N,) arrays over the samples where both are finite; NaN
-    for fewer than three.
-    """
+    """Spearman's correlation of two (N,) arrays where both are finite; NaN for under three."""
     ok = np.isfinite(a) & np.isfinite(b)
     if ok.sum() < 3:
         return float("nan")

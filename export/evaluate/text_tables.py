@@ -55,9 +55,7 @@ def format_evaluation(evaluation: Evaluation) -> str:
 
 
 def format_comparison(evaluations: Sequence[Evaluation]) -> str:
-    """Several lifters on one dataset as a Markdown table; cm, per cent, 95 % intervals in
-    brackets.
-    """
+    """Several lifters on one dataset as a Markdown table; cm, per cent, 95 % intervals."""
     titles = [BY_NAME[c].title + (" (cm)" if BY_NAME[c].unit == "m" else " (%)") for c in COLUMNS]
     lines = [
         "| lifter | poses | " + " | ".join(titles) + " | scale from sound (%) |",

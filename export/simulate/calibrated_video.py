@@ -1,6 +1,4 @@
-"""Videos of calibrated cameras: a Qualisys calibration becomes `edge.core.rig.Camera`s and their
-places in the world.
-"""
+"""Videos of calibrated cameras: a Qualisys calibration becomes `Camera`s in the world."""
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
@@ -72,9 +70,7 @@ def frame_size(path: Path) -> tuple[int, int]:
 
 
 def read_frames(path: Path, step: int = 1) -> Iterator[npt.NDArray[np.uint8]]:
-    """Every `step`-th frame of a video, (H, W, 3) uint8, RGB, from the first on. Raises
-    SessionError.
-    """
+    """Every `step`-th frame of a video, (H, W, 3) uint8, RGB. Raises SessionError."""
     capture = _open(path)
     index = 0
     try:

@@ -94,9 +94,7 @@ class Store:
             ) from e
 
     def complete(self, plan: EnvironmentPlan) -> bool:
-        """Whether this environment is there. Raises ConfigError where another one is in its
-        place.
-        """
+        """Whether this environment is there. Raises ConfigError where another one is."""
         path = self._environment(plan) / MARKER
         try:
             found = json.loads(path.read_bytes())

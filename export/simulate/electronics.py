@@ -95,9 +95,7 @@ class Recorder:
         self._noise_shape = np.sqrt(1.0 + (RUMBLE_HZ / np.maximum(self._frequencies, 20.0)) ** 2)
 
     def microphones(self, response: ComplexArray) -> Float32Array:
-        """Microphone signals (M, N) in full scales for a response (S, M, F), without delay, noise
-        or clipping.
-        """
+        """Microphone signals (M, N) in full scales for a response (S, M, F), without noise."""
         spectrum = np.einsum("sf,smf->mf", self._emitted, response) * self._electronics.mic_response
         return np.asarray(scipy.fft.irfft(self._electronics.gain * spectrum, self._n), np.float32)
 
@@ -126,9 +124,7 @@ class Recorder:
 def random_response(
     rng: np.random.Generator, frequencies_hz: Array, ripple_db: float
 ) -> ComplexArray:
-    """A random minimum-phase response (F,) of a transducer: its level varies by `ripple_db` RMS
-    over octaves, mean 0 dB.
-    """
+    """A random minimum-phase response (F,) of a transducer: `ripple_db` RMS, mean 0 dB."""
     octave = np.log2(np.maximum(frequencies_hz, 50.0) / 50.0)
     rate, phase = rng.uniform(0.1, 1.2, 6), rng.uniform(0.0, 2.0 * np.pi, 6)
     level = (

@@ -98,9 +98,7 @@ def sample_people(
 
 
 def view_people(people: People, count: int, rng: Rng) -> ViewedPeople:
-    """Random people before random cameras, with at least LEAST_IN_VIEW joints in view and noisy 2D
-    joints.
-    """
+    """Random people with LEAST_IN_VIEW joints in view and noisy 2D joints."""
     views = _draw(people, count, rng)
     while len(views.joints) < count:
         views = views + _draw(people, count, rng)
@@ -162,9 +160,7 @@ def detector_errors(views: ViewedPeople, rng: Rng) -> DetectorErrors:
 
 
 def apply_errors(views: ViewedPeople, errors: DetectorErrors, rng: Rng) -> ViewedPeople:
-    """The same people with errors drawn from `errors`, without those who are left with too few
-    joints.
-    """
+    """The same people with drawn errors, without those left with too few joints."""
     side = _far_side(views.joints)
     pick = np.zeros(len(side), np.int64)
     for k in (-1, 0, 1):

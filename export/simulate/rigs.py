@@ -106,9 +106,7 @@ class SimulatedRig:
 
 
 def sample_rig(rng: Rng, camera: Camera, family: str) -> SimulatedRig:
-    """A rig of a family of FAMILIES near a camera at `camera.height_m`. Raises ConfigError for an
-    unknown family.
-    """
+    """A rig of a family of FAMILIES near a camera. Raises ConfigError for an unknown one."""
     if family not in FAMILIES:
         raise ConfigError(f"rig {family!r} is unknown: one of {', '.join(FAMILIES)} is needed")
     only = ONLY.get(family, family if family in ARRAYS else None)
@@ -159,9 +157,7 @@ def _mounted(
     band: tuple[float, float],
     temperature_c: float,
 ) -> SimulatedRig:
-    """An array near the camera, upright or (one in five) flat, its speaker 8-25 cm or 0.4-1.5 m
-    away.
-    """
+    """An array near the camera, upright or (one in five) flat, its speaker near or far."""
     flat = rng.random() < 0.2
     turn = np.radians(rng.choice([0.0, 90.0, 180.0, 270.0]) + rng.normal(0.0, 3.0))
     spin = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])

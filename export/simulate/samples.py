@@ -1,6 +1,4 @@
-"""From a scene to samples in the dataset format: sound in the room, its recording, and the
-runtime's own front end.
-"""
+"""From a scene to samples: sound in the room, its recording, the runtime's front end."""
 
 import copy
 from dataclasses import dataclass, replace
@@ -79,9 +77,7 @@ class EnvironmentPlan:
 
 
 class SceneSound:
-    """A scene's room, air and electronics, and the runtime's front end behind them. rate_hz: of its
-    responses.
-    """
+    """A scene's room, air and electronics, and the front end behind them. rate_hz: of it."""
 
     def __init__(self, scene: Scene, rng: Rng) -> None:
         """rng: electronics and tail."""
@@ -127,9 +123,7 @@ class SceneSound:
         return self.electronics.gain * noise_for_sir(self.signal, body[0], first, sir_db)
 
     def learn_empty(self, noise_rms: float, rng: Rng) -> Float32Array:
-        """Let the background learn the empty room; returns its response (P, T) as the front end
-        gives it.
-        """
+        """Let the background learn the empty room; returns its response (P, T)."""
         recorder = self._recorder(noise_rms / np.sqrt(EMPTY_AVERAGE), rng)
         spectrum = self._empty(0.0)
         periods = [self._responses(recorder.period(spectrum, k)) for k in range(FIRST_PERIODS)]
@@ -138,9 +132,7 @@ class SceneSound:
         return np.asarray(np.mean(periods, axis=0).real, np.float32)
 
     def learn_drift(self, noise_rms: float, rng: Rng) -> None:
-        """Let the background record the empty room as its air warms and cools within hours; after
-        `learn_empty`.
-        """
+        """Let the background record the empty room over hours; after `learn_empty`."""
         recorder = self._recorder(noise_rms / np.sqrt(EMPTY_AVERAGE), rng)
         swing_c = np.exp(rng.uniform(*np.log(SWING_C))) * rng.choice([-1.0, 1.0])
         for k, phase in enumerate(np.linspace(0.0, 2.0 * np.pi, SWING_PERIODS)):
@@ -260,9 +252,7 @@ def _sample(
     rng: Rng,
     plan: EnvironmentPlan,
 ) -> Sample | None:
-    """None where the background rejects the person at any level of noise: the device gives
-    no kernel there.
-    """
+    """None where the background rejects the person: the device gives no kernel there."""
     camera = sound.scene.rig.true.camera
     keypoints = CONDITIONS[plan.conditions].keypoints(rng, person.joints, camera)
     sir_db = person.sir_db

@@ -80,9 +80,7 @@ def array_rig(
 
 
 def clothed_capsules(excitation: ExcitationConfig, speed_of_sound_m_s: float, seed: int) -> Body:
-    """Capsule bodies for BODY_25 joints, all in the same clothes, fine enough for the excitation's
-    band.
-    """
+    """Capsule bodies for BODY_25 joints, in the same clothes, fine enough for the band."""
     spacing = speed_of_sound_m_s / excitation.band_hz[1] / 3.0
     rough = float(np.random.default_rng(seed).uniform(0.004, 0.006))
     return lambda joints: body_surface(

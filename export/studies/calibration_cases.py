@@ -180,9 +180,7 @@ def _electronics(rng: Rng, rig: SimulatedRig, fault: str, delay_s: float) -> Ele
 
 
 def record(case: Case, sites_m: Array | None) -> SoundTake:
-    """A recording of the array. sites_m: (S, 3) proposed places of the loudspeaker, best first;
-    None: its own place.
-    """
+    """A recording. sites_m: (S, 3) proposed loudspeaker places, best first; None: its own."""
     rig, x, rng = case.rig, case.rig.excitation, case.rng
     signal = make_excitation(x.sample_rate_hz, x.band_hz, x.period_s, x.level_dbfs)
     grid = PeriodGrid(x.sample_rate_hz, x.period_samples, x.band_hz)

@@ -94,9 +94,7 @@ def observations(video: Path, models: Path) -> Iterator[tuple[int, Array, Array,
 def _version(
     image: Image, true: Array, axis: int | None, share: float, painted: bool
 ) -> tuple[Image, tuple[int, int]]:
-    """The image cropped, or painted grey, beyond a share of the person; and its width and
-    height.
-    """
+    """The image cropped, or grey, beyond a share of the person; its width and height."""
     height, width = image.shape[:2]
     if axis is None:
         return image, (width, height)
@@ -217,9 +215,7 @@ def _spread(errors: Array) -> float:
 
 
 def _freedom(standard: Array) -> float:
-    """Degrees of freedom of Student's t with the same ratio of the 95th percentile to the median
-    (K, 2).
-    """
+    """Degrees of freedom of Student's t by the ratio of 95th percentile to median (K, 2)."""
     size = np.abs(standard)
     found = np.quantile(size, 0.95) / np.median(size)
     candidates = np.linspace(1.5, 30.0, 200)

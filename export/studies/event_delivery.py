@@ -1,6 +1,4 @@
-"""Whether every event arrives while a real broker and the publishing process are killed again and
-again.
-"""
+"""Whether every event arrives while broker and publisher are killed again and again."""
 
 import json
 import os
@@ -48,9 +46,7 @@ class Outcome:
 
 
 class KillableBroker:
-    """A mosquitto that can be killed. durable: it saves each change, so that sessions and their
-    queues survive.
-    """
+    """A mosquitto that can be killed. durable: it saves each change of its sessions."""
 
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
         found = find_mosquitto()
@@ -117,9 +113,7 @@ class KillableBroker:
 
 
 class Receiver:
-    """A subscriber with a persistent session. sequences: numbers of the events in order of arrival,
-    with duplicates.
-    """
+    """A subscriber with a persistent session. sequences: events as they came, with doubles."""
 
     def __init__(self, port: int) -> None:
         self.sequences: list[int] = []

@@ -48,9 +48,7 @@ class FallOutcome:
 
     @property
     def delay_s(self) -> float | None:
-        """From the end of the fall to the first fall event [s]; negative where it came earlier,
-        None where it never came.
-        """
+        """From the end of the fall to its first event [s]; negative if earlier, None if never."""
         return (
             self.falls[0] - self.fall_s
             if self.falls and self.falls[0] > self.fall_s - 4.0
@@ -118,9 +116,7 @@ def act_all(seed: int, falls_each: int, minutes: float) -> Iterator[FallOutcome]
 
 
 def fall_table(outcomes: list[FallOutcome]) -> str:
-    """Falls by kind as a Markdown table: reported within IN_TIME_S, later or never, more than once,
-    and the delay.
-    """
+    """Falls by kind as a Markdown table: reported in IN_TIME_S, later, never; the delay."""
     lines = [
         "| fall | acted | in time | late | missed | more than once | delay, median (most) "
         "| reported as over |",
@@ -176,9 +172,7 @@ def confusion_table(outcomes: list[FallOutcome]) -> str:
 
 
 def posture_table(outcomes: list[FallOutcome]) -> str:
-    """Acted posture (rows) against the reported one (columns) in per cent of poses, without
-    transitions.
-    """
+    """Acted posture (rows) against the reported one (columns), per cent of poses."""
     total: Counter[tuple[Posture, Posture]] = sum((t.postures for t in outcomes), Counter())
     lines = ["| acted | poses | " + " | ".join(POSTURES) + " |", "|---" * (len(POSTURES) + 2) + "|"]
     for acted in POSTURES[:-1]:

@@ -105,9 +105,7 @@ Poses = dict[int, tuple[PoseEstimate, float, float, float]]
 
 
 def _replay(session: Path, lifter: LifterConfig, mute: bool) -> Poses:
-    """By frame: the pose, its mid-hip distance, the true one, and the mean error of the joints
-    [m].
-    """
+    """By frame: the pose, its mid-hip distance, the true one, and the joint error [m]."""
     config = Config(
         DeviceConfig("first-light"),
         SourceConfig("replay", str(session), realtime=False),

@@ -60,9 +60,7 @@ class LifterErrors:
         self._by_sound, self._missing_s = True, 0.0
 
     def __call__(self, room: Array, dt_s: float, lying: bool) -> LiftedPose | None:
-        """The pose (15 joints, camera frame) for true joints (25, 3), room frame [m]; None where
-        nobody is detected.
-        """
+        """The pose (15 joints, camera frame) for true joints (25, 3) [m]; None if undetected."""
         rng = self._rng
         true = self.camera.from_room(room[:15])
         trouble = float(np.exp(TROUBLE_SIGMA * self._trouble.step(rng, dt_s, SLOW_S)[0])) * (

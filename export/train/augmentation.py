@@ -65,9 +65,7 @@ class Augmentation:
 
 
 def scaled_rig(rig: Rig, scale: float) -> Rig:
-    """The rig of a scene `scale` times as large, with as much faster sound: times of arrival stay
-    the same.
-    """
+    """The rig of a scene `scale` times as large, with faster sound: the same arrivals."""
     c = rig.speed_of_sound_m_s * scale
     return replace(rig, speakers=rig.speakers * scale, mics=rig.mics * scale, speed_of_sound_m_s=c)
 
@@ -90,9 +88,7 @@ def detect(joints: Array, a: Augmentation, rng: Rng) -> tuple[Array, BoolArray]:
 
 
 def mounting(camera: Camera, a: Augmentation, rng: Rng) -> tuple[Array, Array]:
-    """Direction of gravity (3,) and the camera's height, with measurement errors; NaN where
-    unknown.
-    """
+    """Gravity (3,) and the camera's height, with measurement errors; NaN where unknown."""
     if camera.height_m is None or rng.random() >= a.height_known:
         return np.array([0.0, 1.0, 0.0]), np.array(np.nan)
     tilt, roll = (

@@ -15,9 +15,7 @@ Weights = dict[str, Tensor]
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint: config, weights of vision and fusion, score; folded is False. Raises
-    ModelError.
-    """
+    """A checkpoint: config, weights of vision and fusion, score. Raises ModelError."""
     data = _read(path, "a checkpoint", "`posekernel-export train` makes one")
     missing = {"config", "vision", "fusion"} - set(data)
     if missing:

@@ -78,9 +78,7 @@ def metres_loss(joints: Tensor, truth: Tensor) -> Tensor:
 
 
 def sigma_loss(decoded: Decoded, truth: Tensor) -> Tensor:
-    """Gaussian negative log likelihood of the errors along depth and across it; its gradient
-    reaches the 1-sigma only.
-    """
+    """Gaussian negative log likelihood of the errors; its gradient reaches the 1-sigma only."""
     error = (decoded.joints.detach() - truth) ** 2
     depth, plane = error[..., 2], 0.5 * error[..., :2].sum(dim=-1)
     total = torch.zeros(())

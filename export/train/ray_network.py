@@ -29,9 +29,7 @@ class VisionConfig:
 
 @dataclass(frozen=True)
 class RayConfig:
-    """The ray network. width: channels. hidden: width of the context branch. dilations: a layer
-    each.
-    """
+    """width: channels. hidden: width of the context branch. dilations: a layer each."""
 
     spec: RayForm = field(default_factory=RayForm)
     decoding: Decoding = field(default_factory=Decoding)
@@ -57,9 +55,7 @@ class VisionNet(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
         nn.init.zeros_(self.head.bias)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, FEATURES) -> (B, 45): normalised log depths of the joints, then their places x, y,
-        joint after joint.
-        """
+        """(B, FEATURES) -> (B, 45): normalised log depths of the joints, then places x, y."""
         h = self.first(features)
         for block in self.blocks:
             h = h + block(h)
@@ -94,9 +90,7 @@ class RayNet(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
         nn.init.zeros_(self.film.bias)
 
     def forward(self, sound: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
-        """sound (B, bins, 45), context (B, CONTEXT) -> logits over the bins (B, bins, 15),
-        residuals (B, RESIDUALS).
-        """
+        """(B, bins, 45), (B, CONTEXT) -> logits (B, bins, 15), residuals (B, RESIDUALS)."""
         c = self.context(context)
         film = self.film(c).view(-1, 1 + 2 * len(self.layers), self.width, 1, 1)
         h = (
@@ -111,9 +105,7 @@ class RayNet(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
 
 
 def _convolution(c_in: int, c_out: int, kernel: int, dilation: int) -> nn.Sequential:
-    """Over depth, along the width of the 2D convolution; along its height training takes three
-    times as long.
-    """
+    """Over depth, along the width of the 2D convolution: three times faster to train."""
     padding = (0, kernel // 2 * dilation)
     conv = nn.Conv2d(c_in, c_out, (1, kernel), padding=padding, dilation=(1, dilation), bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(c_out))
@@ -132,18 +124,14 @@ class Decoded:
 
 
 def person_points(log_depth: Tensor, xy: Tensor, centre: Tensor, size: Tensor) -> Tensor:
-    """`View.points` for tensors, but in the person's frame: (B, 15), (B, 15, 2), (B, 2), (B,) ->
-    (B, 15, 3) [m].
-    """
+    """`View.points` in the person's frame: (B, 15), (B, 15, 2), (B, 2), (B,) -> (B, 15, 3)."""
     z = log_depth.exp() / size[:, None]
     plane = (centre[:, None] + xy * size[:, None, None]) * z[..., None]
     return torch.cat([plane, z[..., None]], dim=-1)
 
 
 def expected(logits: Tensor, offsets: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and spread (B, 15) of the offsets (bins, 15) or (B, bins, 15) under the logits (B, bins,
-    15).
-    """
+    """Mean and spread (B, 15) of offsets ([B,] bins, 15) under logits (B, bins, 15)."""
     p = logits.softmax(dim=1)
     shift = (p * offsets).sum(dim=1)
     return shift, ((p * offsets**2).sum(dim=1) - shift**2).clamp(min=0.0).sqrt()

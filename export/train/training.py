@@ -270,9 +270,7 @@ def _chunks(items: list[int], size: int) -> Iterator[list[int]]:
 
 
 def _plot_curves(log: Sequence[Mapping[str, float]], path: Path) -> None:
-    """Plot the training loss and the error on unseen rooms. log: rows with step, loss, median, mean
-    [m].
-    """
+    """Plot loss and error on unseen rooms. log: rows of step, loss, median, mean [m]."""
     figure = Figure(figsize=(7.0, 4.0), layout="constrained")
     axes = figure.subplots()
     steps = [row["step"] for row in log]

@@ -87,9 +87,7 @@ class SoundSet:
         paths: Sequence[Path],
         progress: Callable[[Iterable[Any], int], Iterable[Any]] = lambda items, total: items,
     ) -> None:
-        """Raises ConfigError where there is no dataset, SessionError where none of its samples can
-        be used.
-        """
+        """Raises ConfigError without a dataset, SessionError where no sample can be used."""
         environments = [e for path in paths for e in require_environments(path)]
         total = sum(len(e.names) for e in environments)
         self.samples: list[StoredSample] = []

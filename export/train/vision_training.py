@@ -25,9 +25,7 @@ Say = Callable[[str], None]
 def trained_vision(
     config: TrainConfig, run: Path, given: Weights | None, say: Say, progress: Progress
 ) -> VisionNet:
-    """The vision network of a run: its own, else the given one, else a new one; stored in the
-    run.
-    """
+    """The vision network of a run: its own, the given one, or a new one; stored."""
     net, stored = VisionNet(config.vision), run / "vision.pt"
     weights = vision_weights(stored) if stored.is_file() else given
     if weights is None:

@@ -19,9 +19,7 @@ from export.train.ray_network import Decoded, assemble
 
 @dataclass(frozen=True)
 class VolumeConfig:
-    """audio: channels of the encoder that all pairs share. width: of the stages. hidden: width of
-    the context branch.
-    """
+    """audio: channels of the shared encoder. width: of the stages. hidden: of the context."""
 
     spec: VolumeForm = field(default_factory=VolumeForm)
     decoding: Decoding = field(default_factory=Decoding)
@@ -33,9 +31,7 @@ class VolumeConfig:
 
 
 class Factored(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
-    """(2+1)D convolution: 3 x 3 over the directions, then along depth, each with normalisation and
-    ReLU.
-    """
+    """(2+1)D convolution: 3 x 3 over directions, then depth, normalised, ReLU."""
 
     def __init__(self, c_in: int, c_out: int, kernel: int) -> None:
         super().__init__()
@@ -45,9 +41,7 @@ class Factored(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
         self.along_norm = nn.BatchNorm2d(c_out)
 
     def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
-        """x (B, D, S, S, C) -> the same with other channels; bias (B, C) is added before the second
-        half.
-        """
+        """x (B, D, S, S, C) -> the same with other channels; bias (B, C) is added between."""
         b, d, s, _, c = x.shape
         h = x.reshape(b * d, s, s, c).permute(0, 3, 1, 2)
         h = torch.relu(self.across_norm(self.across(h)))
@@ -79,9 +73,7 @@ class Encoder(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
 
 
 class VolumeNet(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
-    """Sound and heatmaps on the grid and the image's context -> a heatmap over the grid for each
-    joint.
-    """
+    """Sound and heatmaps on the grid and the image's context -> a heatmap a joint."""
 
     def __init__(self, config: VolumeConfig) -> None:
         super().__init__()
@@ -127,9 +119,7 @@ class VolumeNet(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
 
 
 def _maximum(x: Tensor) -> Tensor:
-    """Maximum over N: (B, N, M, C) -> (B, 1, M, C). A pooling, which TFLite runs in int8, unlike a
-    reduction.
-    """
+    """Maximum over N: (B, N, M, C) -> (B, 1, M, C): a pooling, which int8 can run."""
     return nn.functional.max_pool2d(x.permute(0, 3, 1, 2), (x.shape[1], 1)).permute(0, 2, 3, 1)
 
 

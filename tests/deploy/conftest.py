@@ -1,6 +1,4 @@
-"""These tests boot Debian as root and take minutes: `make test-deploy` runs them, the ordinary run
-does not.
-"""
+"""These tests boot Debian as root and take minutes: only `make test-deploy` runs them."""
 
 import os
 from collections.abc import Iterator

@@ -66,9 +66,7 @@ def message(sensor: str, step: float, **changed: Any) -> dict[str, Any]:
 
 
 def telemetry() -> list[dict[str, Any]]:
-    """What `panels_return_it` expects: five minutes of two sensors, one of which starts anew and
-    makes no poses.
-    """
+    """What `panels_return_it` expects: five minutes of two sensors, one of which restarts."""
     nothing = {"latency_p50_ms": None, "latency_p95_ms": None}
     hall = [message("hall", step) for step in range(STEPS)]
     attic = [
@@ -79,9 +77,7 @@ def telemetry() -> list[dict[str, Any]]:
 
 
 class Postgres:
-    """A server of its own in a folder, on a socket and on loopback; `sql` runs a text and gives its
-    rows.
-    """
+    """A server in a folder, on a socket and on loopback; `sql` runs a text, gives rows."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.port = folder, free_port()

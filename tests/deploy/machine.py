@@ -1,6 +1,4 @@
-"""A bare Debian bookworm with real systemd, booted by systemd-nspawn, reached by ssh as a device in
-the field is.
-"""
+"""A bare Debian with real systemd, booted by systemd-nspawn, reached by ssh."""
 
 import json
 import os

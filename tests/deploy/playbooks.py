@@ -1,6 +1,4 @@
-"""The playbooks against machines of machine.py: variables, releases, runs of ansible-playbook, and
-what the broker heard.
-"""
+"""The playbooks against machines of machine.py, and what the broker heard."""
 
 import json
 import os

@@ -1,6 +1,4 @@
-"""The broker's configuration, as the role renders it, in a real mosquitto: who gets in, and who may
-say what.
-"""
+"""The role's broker configuration in a real mosquitto: who gets in and may say what."""
 
 import subprocess
 import time

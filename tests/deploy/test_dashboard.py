@@ -1,6 +1,4 @@
-"""The SQL of the hub on a real PostgreSQL, with telemetry that the sensor's schema accepts: every
-panel answers.
-"""
+"""The hub's SQL on a real PostgreSQL, with valid telemetry: every panel answers."""
 
 from collections.abc import Iterator
 from typing import Any

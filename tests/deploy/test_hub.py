@@ -1,6 +1,4 @@
-"""site.yml's hub on a bare Debian with real systemd: broker, PostgreSQL, a real Telegraf, and a
-stand-in for Grafana.
-"""
+"""site.yml's hub on a bare Debian: broker, PostgreSQL, Telegraf, a stand-in for Grafana."""
 
 import json
 import os

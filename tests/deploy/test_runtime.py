@@ -1,6 +1,4 @@
-"""The playbook against a bare Debian with real systemd: a running sensor, restarted when it hangs,
-never left with a bad file.
-"""
+"""The playbook on a bare Debian: a running sensor, restarted when it hangs."""
 
 import json
 import re

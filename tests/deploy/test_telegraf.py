@@ -1,6 +1,4 @@
-"""Sensors' telemetry through the broker role's mosquitto and a real Telegraf into PostgreSQL: the
-dashboard returns it.
-"""
+"""Telemetry through mosquitto and a real Telegraf into PostgreSQL's dashboard."""
 
 import json
 import time
@@ -257,9 +255,7 @@ def test_after_the_database_was_away_it_goes_on(hub: Hub) -> None:
 
 @needs_telegraf
 def test_what_is_sent_while_telegraf_is_away_is_not_lost(hub: Hub) -> None:
-    """The sensor sends at QoS 0: the hub's broker keeps that, too (broker_queue_qos0), even over
-    its own restart.
-    """
+    """The sensor sends at QoS 0: the hub's broker keeps that, too, even over a restart."""
     hub.telegraf.stop()
     hub.send(message("hall", 1, version="without-telegraf"))
     hub.send(message("attic", 1, version="without-telegraf"))

@@ -1,6 +1,4 @@
-"""update.yml on three devices: a bad release stops at the first, which is back on the old one by
-itself; a good one moves all.
-"""
+"""update.yml on three devices: a bad release stops at the first; a good one moves all."""
 
 import re
 from collections.abc import Iterator

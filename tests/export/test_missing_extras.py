@@ -1,6 +1,4 @@
-"""A plain install, without any extra: the command line works, and a command that needs more names
-the extra to install.
-"""
+"""A plain install works; a command that needs more names the extra to install."""
 
 import subprocess
 import sys

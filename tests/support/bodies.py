@@ -1,6 +1,4 @@
-"""People of known build without a simulator: in the camera frame for the lifters, in the room frame
-for what is done with their poses.
-"""
+"""People of known build without a simulator."""
 
 import numpy as np
 import numpy.typing as npt
@@ -28,9 +26,7 @@ CAMERA = Camera(640, 480, 520.0, 520.0, 320.0, 240.0, height_m=1.2)
 def standing(
     height_m: float = 1.7, position: tuple[float, float] = (0.0, 3.0), lean: float = 0.0
 ) -> npt.NDArray[np.float64]:
-    """BODY_25 joints (25, 3), camera frame of CAMERA, of somebody standing at floor position
-    (right, forward) [m].
-    """
+    """BODY_25 joints (25, 3), camera frame, of somebody at floor (right, forward) [m]."""
     h = height_m
     hip, shoulder = 0.491 * h, 0.779 * h  # heights of the joints: shank + thigh, + trunk
     side = {"shoulder": 0.11 * h, "hip": 0.055 * h}
@@ -57,9 +53,7 @@ def seen(
     noise_px: float = 0.0,
     with_shape: bool = True,
 ) -> Keypoints:
-    """What a perfect (or noisy) detector and shape prior give for these joints; the shape prior is
-    20 % too small.
-    """
+    """What a detector and a shape prior (20 % too small) give for these joints."""
     known = np.isfinite(joints[:, 0])
     pixels = np.zeros((25, 3))
     pixels[:, :2] = np.nan
@@ -100,9 +94,7 @@ def figure(
     thigh_deg: float = 0.0,
     shank_deg: float = 0.0,
 ) -> Array:
-    """Joints (15, 3) [m]. hip: its height in body heights. Angles forward of: upright (trunk),
-    straight down (thigh, shank).
-    """
+    """Joints (15, 3) [m]. hip: height in body heights. Angles forward of upright."""
     lean, thigh, shank = np.radians([lean_deg, thigh_deg, shank_deg])
     up = np.array([0.0, np.sin(lean), np.cos(lean)])
     knee = _THIGH * np.array([0.0, np.sin(thigh), -np.cos(thigh)])

@@ -31,9 +31,7 @@ def cameras() -> dict[str, CalibratedCamera]:
 
 
 def world_to_camera(serial: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Rotation (3, 3) and translation (3,) [m] from the world (z up, floor at z = 0) to a camera's
-    frame.
-    """
+    """Rotation (3, 3) and translation (3,) [m] from the world to a camera's frame."""
     return cameras()[serial].rotation, cameras()[serial].translation
 
 

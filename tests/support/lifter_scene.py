@@ -50,9 +50,7 @@ def hiss(seed: int) -> Kernels:
 
 
 def standing(distance_m: float, camera: Camera, across_m: float = 0.2) -> np.ndarray:
-    """Joints (15, 3) in the camera frame of somebody 1.7 m tall, facing the camera, both ankles
-    ANKLE_M above the floor.
-    """
+    """Joints (15, 3), camera frame, of somebody 1.7 m tall who faces the camera."""
     room = np.array([
         [0, 0.1, 1.55], [0, 0, 1.4], [-0.18, 0, 1.38], [-0.25, 0, 1.1], [-0.28, 0.05, 0.85],
         [0.18, 0, 1.38], [0.25, 0, 1.1], [0.28, 0.05, 0.85], [0, 0, 0.92], [-0.09, 0, 0.92],
@@ -85,9 +83,7 @@ def normalised(joints: np.ndarray, view: PersonView) -> tuple[np.ndarray, np.nda
 
 
 def echoes(points: np.ndarray, rig: Rig, window: int = 640) -> Kernels:
-    """Analytic kernels of point scatterers: band-limited impulses of amplitude 1 / (r1 r2), exact
-    at any delay.
-    """
+    """Analytic kernels of point scatterers: impulses of 1 / (r1 r2), exact delays."""
     frequency = np.fft.fftfreq(2 * window, 1.0 / RATE)
     gain = np.where((frequency > BAND[0]) & (frequency < BAND[1]), 1.0, 0.0)
     arrival = rig.arrival_s(points)

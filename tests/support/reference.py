@@ -1,6 +1,4 @@
-"""The slow, obvious versions of every signal kernel: loops and formulas only, float64, no shared
-code with the runtime.
-"""
+"""The slow, obvious versions of every signal kernel; no code of the runtime."""
 
 import math
 
@@ -19,9 +17,7 @@ def band_window(frequency_hz, band_hz, edge_fraction=0.15):
 
 
 def pulse(delay_samples, n, rate_hz, band_hz):
-    """Band-limited analytic unit pulse at a (fractional) delay, circular over n samples, envelope
-    peak 1.
-    """
+    """Band-limited analytic unit pulse at a delay, circular over n samples."""
     k = np.arange(n // 2 + 1)
     window = band_window(k * rate_hz / n, band_hz)
     spectrum = np.zeros(n, complex)
@@ -30,9 +26,7 @@ def pulse(delay_samples, n, rate_hz, band_hz):
 
 
 def record(signal, delays_samples, gains):
-    """What microphones hear of a periodic signal (N,): paths (M, K) with delays and gains -> (M,
-    N).
-    """
+    """What microphones hear of a periodic signal (N,): paths (M, K) -> (M, N)."""
     n = len(signal)
     spectrum = np.fft.rfft(np.asarray(signal, float))
     k = np.arange(len(spectrum))

@@ -14,9 +14,7 @@ from edge.core.inference.tflite import Model
 
 
 def worse(path: Path, factor: float = 3.0) -> bytes:
-    """The content of a float .tflite with its largest weights, those of one layer, scaled by
-    `factor`.
-    """
+    """A float .tflite with the largest layer's weights scaled by `factor`."""
     content = path.read_bytes()
     constants = [
         w

@@ -33,9 +33,7 @@ _ANSWER_S = LIMIT_S
 
 
 class Chromium:
-    """`with Chromium(folder) as browser: page = browser.open(url)`. folder: a new one, for its
-    profile.
-    """
+    """`with Chromium(folder) as browser: page = browser.open(url)`."""
 
     def __init__(self, folder: Path) -> None:
         assert BINARY is not None
@@ -77,9 +75,7 @@ class Chromium:
         scheme: str = "dark",
         still: bool = False,
     ) -> "Page":
-        """A new tab that shows url. Size in CSS pixels; scheme: the colours that the visitor
-        prefers; still: wants no motion.
-        """
+        """A new tab that shows url. scheme: preferred colours; still: no motion."""
         request = urllib.request.Request(
             f"http://127.0.0.1:{self._port}/json/new?about:blank", method="PUT"
         )
@@ -207,9 +203,7 @@ class Page:
         )
 
     def complaints(self) -> list[str]:
-        """Errors and warnings of the page so far: exceptions, console, blocked by its
-        Content-Security-Policy.
-        """
+        """The page's errors and warnings: exceptions, console, security policy."""
         self.js("0")  # collects what Chromium has told since
         found = []
         for event in self.events:

@@ -1,6 +1,4 @@
-"""The live page in a real browser: against the running demo, and against a broker that fails in
-every way it can.
-"""
+"""The live page in a real browser: on the demo, and on a broker that fails."""
 
 import hashlib
 import subprocess
@@ -120,9 +118,7 @@ def an_event(kind: EventKind, zone: str | None = None, t_ns: int = 1) -> Message
 
 
 class Sensor:
-    """A publisher that sends a person who sways around 3 m, ten poses a second, and the page's
-    server.
-    """
+    """A publisher of a person who sways around 3 m, and the page's server."""
 
     def __init__(
         self, host: str, port: int, websocket_port: int, recording: bool = False, **mqtt: object

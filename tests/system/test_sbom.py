@@ -1,6 +1,4 @@
-"""The committed bill of materials against what pyproject.toml requires, what is pinned, and which
-licences may be shipped.
-"""
+"""The bill of materials against pyproject.toml, the pins, and allowed licences."""
 
 import hashlib
 import json
@@ -54,9 +52,7 @@ WEAK_COPYLEFT = {
 
 
 def refused(name: str, expression: str) -> list[str]:
-    """The licences among an SPDX expression's that this project may not ship; of an OR one choice
-    must do.
-    """
+    """The licences of an SPDX expression that may not ship; an OR needs one good."""
     choices = []
     for choice in expression.split(" OR "):
         terms = [term.strip("() ") for term in choice.split(" AND ")]

@@ -1,6 +1,4 @@
-"""Watches the wire: everything that a running sensor sends, byte by byte, holds no image and no raw
-sound.
-"""
+"""Everything that a running sensor sends holds no image and no raw sound."""
 
 import base64
 import http.client
@@ -191,9 +189,7 @@ def test_the_watch_would_see_it(raw: RawData) -> None:
 
 
 def remote_ends(pid: int) -> set[str]:
-    """Where the open sockets of a process lead: "tcp 127.0.0.1:1883", "udp ..."; listening ones are
-    left out.
-    """
+    """Where a process's open sockets lead: "tcp 127.0.0.1:1883", "udp ..."."""
     inodes = set()
     for fd in Path(f"/proc/{pid}/fd").iterdir():
         with suppress(FileNotFoundError):

@@ -1,6 +1,4 @@
-"""`posekernel-export session`: a session for `posekernel replay` from a calibrated video, with
-simulated sound.
-"""
+"""`posekernel-export session`: a session from a calibrated video, with simulated sound."""
 
 import argparse
 from pathlib import Path

@@ -1,6 +1,4 @@
-"""`posekernel-export first-light`: the error of a real person's distance on real frames, with and
-without sound.
-"""
+"""`posekernel-export first-light`: distance errors of a real person on real frames."""
 
 import argparse
 from pathlib import Path

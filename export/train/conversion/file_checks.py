@@ -74,9 +74,7 @@ def checked_samples(
 def check_float(
     fusion: nn.Module, vision: VisionNet, files: dict[str, Path], samples: Checked
 ) -> float:
-    """Largest difference of the float file from PyTorch, over the largest output. Raises
-    ModelError.
-    """
+    """Largest difference of the float file from PyTorch, relative. Raises ModelError."""
     model, vision_model, worst = Model(files["float"]), Model(files["vision"]), 0.0
     for i in range(min(CHECKED, len(samples))):
         inputs = samples.inputs(i)
@@ -197,9 +195,7 @@ def with_sigma_factors(plain: Decoding, ratios: Array, seen: npt.NDArray[np.bool
 
 
 def times_ms(fusion: nn.Module, files: dict[str, Path], samples: Checked) -> dict[str, float]:
-    """Median time [ms] of the fusion network in PyTorch and in both files, interleaved, one thread
-    each.
-    """
+    """Median time [ms] of the fusion network in PyTorch and both files, one thread."""
     inputs = samples.inputs(0)
     tensors = [torch.from_numpy(x) for x in inputs]
     runs: dict[str, Callable[[], object]] = {

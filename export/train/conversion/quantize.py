@@ -115,9 +115,7 @@ def quantize(
 
 
 def _augmented(samples: SoundSet, augmentation: Augmentation, seed: int) -> list[SampleSound]:
-    """Samples for the ranges of the int8 file: augmented as in training, with silence and few
-    pairs.
-    """
+    """Samples for the ranges of the int8 file: augmented, with silence and few pairs."""
     rng = np.random.default_rng([seed, 13])
     chosen = rng.integers(len(samples), size=CALIBRATION)
     return [samples.augmented(int(i), augmentation, rng) for i in chosen]

@@ -66,9 +66,7 @@ def load_shipped(path: Path) -> dict[str, Any]:
 
 
 def refit_norms(net: nn.Module, batches: Sequence[tuple[Tensor, ...]]) -> None:
-    """Set every batch normalisation to the statistics of these inputs, without changing the
-    network's output.
-    """
+    """Set batch normalisations to the statistics of these inputs; outputs stay."""
     norms = [m for m in net.modules() if isinstance(m, nn.BatchNorm2d)]
     passed: dict[nn.Module, list[Tensor]] = {norm: [] for norm in norms}
     hooks = [
@@ -114,9 +112,7 @@ def _examples(config: TrainConfig) -> list[Tensor]:
 
 
 def _restore(net: nn.Module, path: Path, inputs: Sequence[Tensor]) -> None:
-    """Load the file's weights into a network. inputs: an example, for the order of the layers and
-    the comparison.
-    """
+    """Load the file's weights into a network. inputs: an example, to find the layers."""
     model = Model(path)  # also checks that the file is whole
     layers = _in_order(net.eval(), inputs)
     stored, positions = _stored(path)

@@ -18,9 +18,7 @@ def to_float(net: nn.Module, example: Sequence[Tensor], path: Path) -> None:
 
 
 def to_int8(float_path: Path, path: Path, calibration: Sequence[Inputs]) -> None:
-    """Quantize weights and activations to 8 bits. calibration: inputs (each with its leading 1) of
-    the real front end.
-    """
+    """Quantize weights and activations to 8 bits. calibration: real inputs (1, ...)."""
     from ai_edge_quantizer import algorithm_manager, calibrator, qtyping, quantizer, recipe
     from ai_edge_quantizer.utils import qsv_utils
 

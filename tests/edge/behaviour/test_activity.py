@@ -1,6 +1,4 @@
-"""Posture, heading, speed and heights of stick figures in known poses, with noise, wrong poses and
-joints that are not seen.
-"""
+"""Posture, heading, speed and heights of stick figures, with noise and hidden joints."""
 
 import numpy as np
 import pytest

@@ -1,6 +1,4 @@
-"""Every wrong key, type, range or combination is one sentence that names the key, what was found
-and what is allowed.
-"""
+"""Every wrong key, type, range or combination is one sentence that names the key."""
 
 from pathlib import Path
 

@@ -1,6 +1,4 @@
-"""How the networks run: the configuration first, then what bench saved for this board, then the
-defaults; nothing breaks.
-"""
+"""How the networks run: the configuration, then bench's choice, then the defaults."""
 
 import json
 import logging

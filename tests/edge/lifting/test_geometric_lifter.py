@@ -1,6 +1,4 @@
-"""Shape and scale: what the image gives, what the echo adds, and that the output says which of the
-two it was.
-"""
+"""Shape and scale: what the image gives, what the echo adds, and which it was."""
 
 import numpy as np
 import pytest

@@ -222,9 +222,7 @@ def test_a_wrong_card_is_named(tmp_path: Path, content: str | None, message: str
 
 @pytest.fixture
 def foreign(tmp_path: Path) -> Path:
-    """A model and its card from elsewhere, without SHA256SUMS: int8 lifter, vision network and
-    card.
-    """
+    """A model and its card from elsewhere, without SHA256SUMS."""
     for name in (INT8.name, VISION, "lifter_ray.json"):
         (tmp_path / name).write_bytes((MODELS / name).read_bytes())
     return tmp_path / INT8.name
@@ -238,9 +236,7 @@ def test_a_foreign_model_runs_where_its_card_describes_it(foreign: Path) -> None
 def test_a_foreign_model_that_its_card_does_not_describe_is_refused(
     foreign: Path, name: str
 ) -> None:
-    """Another network of the right form, or one changed bit, would load and give plausible
-    nonsense.
-    """
+    """Another network of the right form, or one changed bit, would give nonsense."""
     exchanged = foreign.with_name(name)
     content = bytearray(exchanged.read_bytes())
     content[len(content) // 2] ^= 1

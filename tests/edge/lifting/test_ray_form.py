@@ -58,9 +58,7 @@ def test_an_echo_shows_at_its_depth(name: str, offset: float) -> None:
 
 
 def test_the_coherent_sum_prefers_the_right_direction() -> None:
-    """A reflector at the same distance but 50 degrees aside is as loud in the envelopes, not in
-    phase.
-    """
+    """A reflector as far but 50 degrees aside is as loud in the envelopes, not in phase."""
     hip, turn = JOINTS[8], np.radians(50.0)
     to_the_side = np.array(
         [[np.cos(turn), 0, np.sin(turn)], [0, 1, 0], [-np.sin(turn), 0, np.cos(turn)]]

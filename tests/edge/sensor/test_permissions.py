@@ -19,9 +19,7 @@ jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not install
 
 
 class Bench:
-    """A Sensing with a clock, a time of day and a camera that the test sets, over devices that
-    record the calls.
-    """
+    """A Sensing whose clocks and camera the test sets, over devices that record calls."""
 
     def __init__(self, folder: Path, **sensing: Any) -> None:
         self.now, self.day = 1000.0, time(12, 0)

@@ -120,9 +120,7 @@ def test_gstreamer_needs_an_opencv_that_has_it(monkeypatch) -> None:
 
 
 class FakeCapture:
-    """What OpenCV's VideoCapture does on a camera that works: `frames` images, then it fails. Set
-    sizes are obeyed.
-    """
+    """OpenCV's VideoCapture on a working camera: `frames` images, then it fails."""
 
     taken_ms: list[float] = []  # noqa: RUF012
 

@@ -1,6 +1,4 @@
-"""One contract, two sources: the same recording through a sound card (ALSA test device) and through
-a session folder.
-"""
+"""One contract, two sources: one recording through a sound card and a session."""
 
 import sys
 import threading
@@ -305,9 +303,7 @@ def test_loss_at_a_frame_is_survived(source):
 
 
 def test_a_stream_that_ends_without_an_error_is_opened_again(source):
-    """No frame comes any more and nothing fails, as when a driver loses its interrupts; closing
-    must be quick even then.
-    """
+    """No frame comes and nothing fails, as without interrupts; closing must be quick."""
     source.need_card("a file does not get stuck")
     opened = source.open()
     opened.read_until_good()

@@ -40,9 +40,7 @@ def test_a_killed_recording_loads_up_to_the_kill(tmp_path):
 
 @contextmanager
 def largest_file(size: int) -> Iterator[None]:
-    """No file may grow beyond `size` bytes: to the writer this is a disk that fills up in the
-    middle of a write.
-    """
+    """No file may grow beyond `size` bytes: a disk that fills up during a write."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:

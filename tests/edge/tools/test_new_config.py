@@ -1,6 +1,4 @@
-"""Arrays and boards: every allowed pair makes a whole valid configuration, every other is refused
-with its reason.
-"""
+"""Arrays and boards: every allowed pair makes a valid configuration, others do not."""
 
 import tomllib
 from pathlib import Path
@@ -99,9 +97,7 @@ def test_the_example_is_what_its_array_and_board_make(tmp_path: Path) -> None:
 
 
 def test_a_mounted_array_is_turned_and_never_mirrored() -> None:
-    """Seen along the face's normal the order of the microphones keeps its sense, however it is
-    mounted.
-    """
+    """Along the face's normal the microphones' order keeps its sense, however mounted."""
     array = load_array("respeaker-6-mic-circular")
 
     def normal(mics: np.ndarray) -> np.ndarray:

@@ -47,9 +47,7 @@ def test_drawn_patterns_look_forward_and_are_weak():
 
 @pytest.mark.parametrize("wall", range(6))
 def test_a_mirrored_path_has_the_directions_of_the_geometry(wall):
-    """One wall only: the direct path and one reflection, each weighed by where it leaves the
-    speaker and meets the microphone.
-    """
+    """One wall only: the direct path and a reflection, weighed at both their ends."""
     aims = Directivity(np.array([[0.3, -0.2, 0.4]]), np.array([[-0.1, 0.5, 0.2]]))
     room = a_room(0.9, wall)
 

@@ -24,9 +24,7 @@ def sphere(radius, centre, spacing):
 
 
 def exact_sphere(radius, centre, source, mic, frequency):
-    """Pressure scattered by a rigid sphere from a point source of exp(ikr)/r, time factor exp(-i w
-    t); (F,).
-    """
+    """Pressure (F,) scattered by a rigid sphere from a point source of exp(ikr)/r."""
     s, m = source - centre, mic - centre
     rs, rm = np.linalg.norm(s), np.linalg.norm(m)
     cosine = s @ m / rs / rm

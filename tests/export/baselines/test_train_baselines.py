@@ -1,6 +1,4 @@
-"""Training of the baselines in its smallest form; its output must run without PyTorch, to the same
-result.
-"""
+"""The smallest training of the baselines; its output runs without PyTorch."""
 
 from pathlib import Path
 

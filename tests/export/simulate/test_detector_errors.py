@@ -1,6 +1,4 @@
-"""The 2D detector's error model: drawn errors have the fitted statistics, and the fit recovers a
-model.
-"""
+"""The 2D detector's errors have the fitted statistics, and the fit finds them again."""
 
 from dataclasses import replace
 

@@ -205,9 +205,7 @@ def test_a_body_appears_after_the_empty_periods_where_it_is(tmp_path):
 
 
 def test_the_empty_room_is_above_the_echo_as_measured():
-    """METHOD: the room 21-31 dB above the echo in the window of interest, the direct sound 50-66
-    dB.
-    """
+    """METHOD: the room 21-31 dB above the echo, the direct sound 50-66 dB."""
     rig = four_mics()
     clutter, direct = [], []
     for seed in range(6):

@@ -1,6 +1,4 @@
-"""Acted falls and harmless motions: takes are as described, errors are the lifter's, falls are
-reported.
-"""
+"""Acted falls and harmless motions: takes as described, falls reported."""
 
 from pathlib import Path
 

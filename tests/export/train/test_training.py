@@ -1,6 +1,4 @@
-"""The networks, their training samples and their conversion. Needs the `train` extra; without it
-everything here is skipped.
-"""
+"""The networks, their samples and conversion; skipped without the `train` extra."""
 
 import json
 import os

@@ -1,6 +1,4 @@
-"""A real mosquitto on loopback for tests: anonymous, with passwords, access list, TLS; it can be
-killed, frozen, restarted.
-"""
+"""A real mosquitto for tests: passwords, access list, TLS; killed, frozen, restarted."""
 
 import os
 import shutil
@@ -32,9 +30,7 @@ def free_port() -> int:
 
 @dataclass(frozen=True)
 class Authority:
-    """A certificate authority in a folder; `issue` signs certificates that are valid for `days`
-    (negative: expired).
-    """
+    """A certificate authority; certificates last `days` (negative: expired)."""
 
     folder: Path
 

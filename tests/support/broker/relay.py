@@ -1,6 +1,4 @@
-"""A relay between the sensor and its broker that can be slow either way, or acknowledge what it
-throws away.
-"""
+"""A relay to a broker that can be slow, or acknowledge what it throws away."""
 
 import socket
 import threading

@@ -57,9 +57,7 @@ class Subscriber:
         self.client.loop_stop()
 
     def next(self, topic: str, timeout_s: float = LIMIT_S) -> tuple[dict[str, Any], bool]:
-        """The next message of a topic, (message, retained); those of others before it are dropped.
-        Raises queue.Empty.
-        """
+        """A topic's next message, (message, retained); earlier others are dropped."""
         deadline = time.monotonic() + timeout_s
         while True:
             got, payload, retained = self.messages.get(

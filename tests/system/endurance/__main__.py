@@ -1,6 +1,4 @@
-"""`python -m tests.system.endurance --minutes 120 --out F`: exit status 1 where a promise was not
-kept.
-"""
+"""`python -m tests.system.endurance`: exit status 1 where a promise was broken."""
 
 import argparse
 import os

@@ -1,6 +1,4 @@
-"""The whole program as a service: real libasound, a looped video, a real broker, and a listener in
-systemd's place.
-"""
+"""The program as a service: libasound, looped video, broker, systemd's listener."""
 
 import json
 import os

@@ -1,6 +1,4 @@
-"""Looks at a running sensor from outside: its process, what arrives at its broker, its page, its
-watchdog.
-"""
+"""Looks at a running sensor from outside: process, broker, page, watchdog."""
 
 import json
 import threading
@@ -33,9 +31,7 @@ class Sample:
 
 
 class Listener:
-    """Subscribes to everything of the sensor, over restarts of the broker. `take` gives what came
-    since the last call.
-    """
+    """Subscribes to all of the sensor. `take` gives what came since the last call."""
 
     def __init__(self, port: int) -> None:
         self.telemetry: dict[str, Any] | None = None
@@ -81,9 +77,7 @@ class Listener:
 
 
 def watch(sensor: Sensor, minutes: float, every_min: float) -> list[Sample]:
-    """A sample every SAMPLE_S. Every `every_min` minutes the broker is killed, or sensing is off
-    for five seconds, in turns.
-    """
+    """Samples, while each `every_min` minutes the broker is killed or sensing is off."""
     listener, samples = Listener(sensor.broker.port), []
     began_s = time.monotonic()
     next_trouble_s, turn = 60.0 * every_min, 0

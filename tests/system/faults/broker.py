@@ -19,9 +19,7 @@ OLD_S = 1.0
 
 
 def _back(d: Device, up_s: float) -> float:
-    """When the first pose came after the broker was well [monotonic s]; an event came too, and none
-    is missing.
-    """
+    """When the first pose came after the broker was well; no event is missing."""
     back_s = d.wait_pose(up_s)
     d.wait_for("event", up_s, lambda m: True)
     assert lost_events(d) == 0
@@ -79,9 +77,7 @@ def control_file_corrupted(folder: Path) -> Row:
 
 @contextmanager
 def _liar(port: int, answer: bytes) -> Iterator[list[int]]:
-    """A server in the broker's place that gives whoever connects `answer` and closes; yields the
-    device's calls.
-    """
+    """A server that gives whoever connects `answer` and closes; yields the calls."""
     calls: list[int] = []
     with socket.create_server(("127.0.0.1", port)) as server:
         server.settimeout(0.1)

@@ -11,9 +11,7 @@ SOURCE = ROOT / "tests" / "support" / "clock" / "stepped.c"
 
 
 class SteppedClock:
-    """env: what a process needs to live by it. `step` shifts it, for processes that run, too.
-    Raises NoToolchainError.
-    """
+    """env: for processes that live by it. `step` shifts it. Raises NoToolchainError."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,4 @@
-"""A whole sensor under test: `posekernel run` as a process, its parts within reach, and everything
-that reached the broker.
-"""
+"""A whole sensor under test: `posekernel run`, and all that reached the broker."""
 
 import json
 import os
@@ -90,9 +88,7 @@ class Device:
         wanted: Callable[[dict[str, Any]], bool],
         timeout_s: float = LIMIT_S,
     ) -> float:
-        """Arrival [monotonic s] of the first such message after since_s; AssertionError where none
-        comes.
-        """
+        """Arrival [monotonic s] of the first such message after since_s, or AssertionError."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             for t, message in self.messages(topic, since_s):

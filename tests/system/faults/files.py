@@ -19,9 +19,7 @@ EDGE = Path(edge.__file__).parent
 
 
 def _refused(folder: Path, damaged: Path, settings: str = "", program: Path = EDGE.parent) -> Row:
-    """`posekernel run` on a damaged file must end with exit 2 and one sentence that names the file,
-    and leave it as it is.
-    """
+    """A damaged file: exit 2, one sentence that names it, and it stays as it is."""
     config = folder / "config.toml"
     if damaged != config:
         config.write_text(

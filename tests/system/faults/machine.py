@@ -1,6 +1,4 @@
-"""Faults of the machine: a stopped process, a starved one, a stepped clock, no memory, a sudden
-end.
-"""
+"""Faults of the machine: stopped, starved, a stepped clock, no memory, a sudden end."""
 
 import os
 import signal
@@ -143,9 +141,7 @@ def clock_backward(folder: Path) -> Row:
 
 @contextmanager
 def _memory_group() -> Iterator[tuple[Path, Path]]:
-    """A control group of its own, and its file for the limit. Raises RowSkippedError where none may
-    be made.
-    """
+    """A control group and its limit's file. Raises RowSkippedError without one."""
     for root, limit in (
         ("/sys/fs/cgroup", "memory.max"),
         ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
@@ -175,9 +171,7 @@ def _remove(group: Path) -> None:
 
 
 def _restarted(d: Device) -> tuple[float, float]:
-    """The supervisor starts the dead sensor again; when it died, and when a pose by sound came
-    [monotonic s].
-    """
+    """The dead sensor is started again; when it died, and when a pose by sound came."""
     died = time.monotonic()
     time.sleep(RESTART_S)
     again = time.monotonic()

@@ -17,9 +17,7 @@ class RowSkippedError(RuntimeError):
 
 @dataclass(frozen=True)
 class Row:
-    """fault, what the device did, what was lost; back_s: poses came back so long after the fault
-    ended [s].
-    """
+    """The fault, what happened, what was lost; back_s: poses came so long after [s]."""
 
     fault: str
     did: str
@@ -31,9 +29,7 @@ ROWS: dict[str, Callable[[Path], Row]] = {}
 
 
 def row(run: Callable[[Path], Row]) -> Callable[[Path], Row]:
-    """Register a fault: it injects it, asserts what the device must do, and returns the row of the
-    table.
-    """
+    """Register a fault, which asserts what the device must do and returns its row."""
     ROWS[run.__name__] = run
     return run
 

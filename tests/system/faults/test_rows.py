@@ -1,6 +1,4 @@
-"""Every row of the fault table is a test: the quick ones always, all of them with
-POSEKERNEL_FAULT_TESTS=1.
-"""
+"""Each row of the fault table is a test; all with POSEKERNEL_FAULT_TESTS=1."""
 
 import os
 from pathlib import Path

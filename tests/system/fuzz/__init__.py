@@ -1,3 +1,1 @@
-"""Coverage-guided fuzzing of everything that is read from outside: `python -m tests.system.fuzz
---target T --executions N`.
-"""
+"""Coverage-guided fuzzing of all that is read from outside."""

@@ -1,6 +1,4 @@
-"""One function per input from outside: bytes -> nothing, or an error that is meant for the user.
-All else is a finding.
-"""
+"""One function an input: bytes -> nothing, or an error for the user; else a finding."""
 
 import contextlib
 import io
@@ -171,9 +169,7 @@ _PARTS = ("session.json", "audio.npy", "audio_times.npy", "frame_times.npy", "au
 
 
 def session(data: bytes) -> None:
-    """A whole folder, as parts: which file (one byte), its length (two bytes), its content. Loaded,
-    then read to the end.
-    """
+    """A whole folder in parts: which file, its length, its content. Loaded, then read."""
     folder = Path(_FOLDER.name) / "session"
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "frames").mkdir(parents=True)

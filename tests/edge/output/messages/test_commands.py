@@ -1,6 +1,4 @@
-"""Commands: what is taken, what is refused and in which words; and that the published schema says
-the same.
-"""
+"""Commands: taken, refused and in which words; the published schema says the same."""
 
 import json
 import string

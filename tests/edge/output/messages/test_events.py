@@ -1,6 +1,4 @@
-"""Events: who comes and goes, zones, and falls told from sitting, lying on a sofa, bending and
-kneeling, with their evidence.
-"""
+"""Events: who comes and goes, zones, and falls told from sitting, lying and kneeling."""
 
 import json
 from dataclasses import dataclass, field

@@ -1,6 +1,4 @@
-"""What Home Assistant is told: the announcement's form, its templates against real messages, and
-when it is told again.
-"""
+"""What Home Assistant is told: the announcement's form, its templates, and when."""
 
 import json
 import os
@@ -103,9 +101,7 @@ def test_a_simulated_source_says_so_in_the_model() -> None:
 
 
 def states(name: str, message: Message) -> dict[str, str]:
-    """What Home Assistant's templates make of a message on one of the device's topics, by
-    component.
-    """
+    """What Home Assistant's templates make of a message, by component."""
     pytest.importorskip("jinja2", reason="jinja2 is not installed")
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 

@@ -1,6 +1,4 @@
-"""The published JSON Schemas against the messages that the program really makes, and against
-messages that are wrong.
-"""
+"""The published JSON Schemas against real messages, and against wrong ones."""
 
 import copy
 import json

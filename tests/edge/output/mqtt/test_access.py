@@ -1,6 +1,4 @@
-"""A broker as a site should run it, with TLS, passwords and an access list: what gets in, and one
-sentence for what does not.
-"""
+"""A broker with TLS, passwords and an access list: what gets in, and what does not."""
 
 import json
 import logging

@@ -1,6 +1,4 @@
-"""Events against everything that happens to a broker, a disk and a process. The long form is
-`posekernel-export delivery`.
-"""
+"""Events against what happens to broker, disk and process; in short."""
 
 import subprocess
 import sys

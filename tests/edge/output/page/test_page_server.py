@@ -203,9 +203,7 @@ def test_a_request_of_any_shape_is_bounded_in_size(server: WebServer) -> None:
 
 @pytest.mark.parametrize("start", ["", "GET / HTTP/1.1\r\nHost: localhost:{0}\r\n\r\n"])
 def test_a_client_that_drips_is_let_go_in_time(monkeypatch: pytest.MonkeyPatch, start: str) -> None:
-    """Each byte comes well within the limit, the request never does; before it, or not, a whole one
-    over the same connection.
-    """
+    """Each byte comes within the limit, the request never does; others before it do."""
     monkeypatch.setattr(bounded_http, "REQUEST_S", 0.6)
     began = time.monotonic()
     with WebServer(CONFIG, RIG) as server, connect(server) as s:

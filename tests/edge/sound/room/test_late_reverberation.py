@@ -26,9 +26,7 @@ STARTED_C = 20.0
 
 
 class Room:
-    """A room that reverberates for t60_s, as a sum of paths up to 0.35 s long; all of it stretches
-    with the air.
-    """
+    """A room that reverberates for t60_s, as a sum of paths up to 0.35 s long."""
 
     def __init__(self, t60_s, seed=0):
         rng = np.random.default_rng(seed)
@@ -44,9 +42,7 @@ class Room:
         self.gain = gain
 
     def at(self, celsius, rng, noise=0.05):
-        """Responses (P, T) in the steady state: the lines of a periodic signal fold what is late
-        onto what is early.
-        """
+        """Responses (P, T) in the steady state: what is late is folded onto what is early."""
         delay = self.delay_s * speed_of_sound(STARTED_C) / speed_of_sound(celsius)
         spectrum = np.zeros((6, SAMPLES), complex)
         value = self.gain * np.exp(-2j * np.pi * LINES[0] / PERIOD_S * delay)
@@ -139,9 +135,7 @@ def test_nothing_is_learned_of_the_air_while_somebody_is_there():
 
 @hundreds_of_steps
 def test_a_chair_that_was_moved_does_no_harm():
-    """The early part changes while the air warms: what was learned before must stay useful, and
-    learning go on.
-    """
+    """The early part changes while the air warms: what was learned stays useful."""
     rng, room = np.random.default_rng(3), Room(0.4)
     moved = Room(0.4)
     early = (moved.delay_s > 8e-3) & (moved.delay_s < 20e-3)
@@ -231,9 +225,7 @@ def test_a_microphone_that_is_off_for_a_moment_spoils_nothing(tmp_path):
 @hundreds_of_steps
 @pytest.mark.parametrize("warmer_c", [2.0, -4.0])
 def test_a_night_without_sound_does_no_harm(warmer_c):
-    """Switched off, the sensor misses degrees: what it learned must still help, or at least do no
-    harm.
-    """
+    """Switched off, the sensor misses degrees: what it learned must do no harm."""
     rng, room = np.random.default_rng(8), Room(0.4)
     left = []
     for made in (learned(room, rng), learned(room, rng, period_s=None)):
@@ -292,9 +284,7 @@ def test_a_silent_room_teaches_nothing_and_breaks_nothing():
 @pytest.mark.slow
 @hundreds_of_steps
 def test_still_air_for_ever_teaches_nothing():
-    """The empty room of the shipped session, whose temperature is constant: late parts found in
-    noise must not grow.
-    """
+    """The shipped session's empty room is constant: late parts in noise must not grow."""
     plan = make_plan(
         Config(DeviceConfig("loop"), SourceConfig("replay", str(DEMO_SESSION), realtime=False))
     )

@@ -11,9 +11,7 @@ from edge.tools.calibration.walk import WatchedLifter, check_scale, mounting_fro
 
 
 def walk_about(camera, person_m=1.78, scale=1.0, seed=0):
-    """What the watched lifter keeps of somebody who walks: 2 px of noise, a nodding gait, a scale
-    from sound.
-    """
+    """Somebody who walks, as the watched lifter sees it: 2 px of noise, a nodding gait."""
     rng = np.random.default_rng(seed)
 
     def lift(keypoints, kernels, rig):
