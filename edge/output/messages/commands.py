@@ -48,19 +48,25 @@ class Request(Strict, frozen=True, kw_only=True):
 
 
 class SensingRequest(Request, frozen=True):
-    """Off: at once no sound, and camera and microphones are closed. Survives a restart."""
+    """Off: at once the loudspeaker is silent and camera and microphones are closed. Survives a
+    restart.
+    """
 
     on: bool
 
 
 class MuteRequest(Request, frozen=True):
-    """On: the loudspeaker is silent; poses go on with an assumed height. Survives a restart."""
+    """On: the loudspeaker is silent, poses go on with a scale from the assumed height. Survives a
+    restart.
+    """
 
     on: bool
 
 
 class LevelRequest(Request, frozen=True):
-    """Peak level of the sound; null restores the configured one, the highest allowed."""
+    """Peak level of the sound; null goes back to the configured level, which is also the highest
+    allowed. Survives a restart.
+    """
 
     level_dbfs: Level
 
@@ -96,7 +102,9 @@ class RecalibrateRequest(Request, frozen=True):
 
 
 class ReloadRequest(Request, frozen=True):
-    """Read the configuration again and start over with it; a wrong file is refused."""
+    """Read the configuration file again and start over with it; a wrong file is refused and nothing
+    changes.
+    """
 
 
 COMMANDS: dict[str, tuple[type[Request], str]] = {  # by name, with an example
@@ -118,7 +126,9 @@ class Command(msgspec.Struct, frozen=True):
 
 
 class CommandError(ValueError):
-    """A refused command: one sentence, and the request's id where one could be read."""
+    """A command that is not carried out: one sentence, and the request's id where one could be
+    read.
+    """
 
     def __init__(self, text: str, request: str | None = None) -> None:
         super().__init__(text)
@@ -193,7 +203,9 @@ class CommandResultMessage(Published, frozen=True, tag="posekernel.command_resul
 def result_message(
     device_id: str, command: str, request: str | None, ok: bool, text: str, *, utc_ns: int
 ) -> Message:
-    """The answer, JSON-ready. text: one sentence: what was done, or found and needed."""
+    """The answer as a JSON-ready dict. text: one sentence: what was done, or what was found and is
+    needed.
+    """
     return CommandResultMessage(
         id=device_id,
         timestamp=timestamp(utc_ns),
