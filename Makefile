@@ -5,7 +5,6 @@ VENV ?= .venv
 VENV313 ?= .venv313
 TRAIN_VENV ?= .venv-train
 SECONDS ?=
-STAGE ?=
 # Processes at a time, of tests and of the simulation.
 WORKERS ?= 2
 # make model: CONFIG=debug (minutes), small (hours) or full. OUT=edge/models ships what comes out.
@@ -103,14 +102,14 @@ molecule:
 # Whether this machine keeps up, stage by stage.
 bench:
 	@deploy/setup.sh $(VENV) $(PYTHON) demo
-	$(VENV)/bin/posekernel bench $(if $(STAGE),--stage $(STAGE))
+	$(VENV)/bin/posekernel bench
 
 # The figures of export/studies/results, on a machine that does nothing else: two minutes, and one
 # for the peers in an environment of their own (Python 3.11, 1 GB).
 bench-report:
 	@deploy/setup.sh $(VENV) $(PYTHON) demo
-	$(VENV)/bin/posekernel bench --out export/studies/results/bench.json \
-	  --out export/studies/results/bench_tables.md
+	{ printf '# What `posekernel bench` measured, %s\n\n```\n' "$$(date -I)"; \
+	  $(VENV)/bin/posekernel bench && printf '```\n'; } > export/studies/results/bench_tables.md
 	@deploy/setup.sh .venv-peers "$$(deploy/find-python.sh 3.11)" peers
 	.venv-peers/bin/posekernel-export bench-peers --out export/studies/results/bench_peers.md
 

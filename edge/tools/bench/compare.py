@@ -1,6 +1,5 @@
 """Two reports against each other, row by row."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,22 +7,8 @@ from edge.core.errors import BenchError, ConfigError
 from edge.core.typed import convert, parse_json
 from edge.tools.bench.report import FORMAT, VERSION, Report
 
+# By more than the load of the moment explains.
 SLOWER = 1.2
-
-
-@dataclass(frozen=True)
-class Change:
-    """One figure of both reports. ratio: new over old."""
-
-    name: str
-    old: float
-    new: float
-    ratio: float
-
-    @property
-    def slower(self) -> bool:
-        """By more than the load of the moment explains."""
-        return self.ratio > SLOWER
 
 
 def load_report(path: Path) -> Report:
@@ -52,7 +37,7 @@ def load_report(path: Path) -> Report:
 def figures(report: Report) -> dict[str, float]:
     """What can be compared, by name; smaller is better for all."""
     found = {f"run: {s.name} [ms]": s.median_ms for s in report.stages}
-    for n in (*report.keypoints, *report.lifters):
+    for n in report.networks:
         found[f"{n.network}, {n.runtime}, {n.threads} threads [ms]"] = n.median_ms
     found["replay: a pose [ms]"] = 1e3 / report.replay.rate_hz
     found["replay: start to first pose [ms]"] = 1e3 * report.replay.first_pose_s
@@ -60,30 +45,22 @@ def figures(report: Report) -> dict[str, float]:
     return found | {f"real time: {r.name} [ms]": r.median_ms for r in report.latency.rows}
 
 
-def compare(old: Report, new: Report) -> tuple[list[Change], list[str]]:
-    """Changes of what both have, and the names that only one has."""
-    before, now = figures(old), figures(new)
-    changes = [
-        Change(name, before[name], now[name], now[name] / before[name])
-        for name in now
-        if name in before
-    ]
-    return changes, sorted(before.keys() ^ now.keys())
-
-
 def comparison_text(old: Report, new: Report) -> str:
     """As a table, what is slower marked."""
-    changes, alone = compare(old, new)
-    width = max((len(c.name) for c in changes), default=0)
+    before, now = figures(old), figures(new)
+    both = [name for name in now if name in before]
+    width = max(map(len, both), default=0)
     lines = [f"{'':{width}} {'old':>10} {'new':>10} {'ratio':>7}"]
-    for c in changes:
-        mark = "  slower" if c.slower else ""
-        lines.append(f"{c.name:{width}} {c.old:10.3f} {c.new:10.3f} {c.ratio:7.2f}{mark}")
-    if alone:
+    slower = 0
+    for name in both:
+        ratio = now[name] / before[name]
+        mark = "  slower" if ratio > SLOWER else ""
+        slower += ratio > SLOWER
+        lines.append(f"{name:{width}} {before[name]:10.3f} {now[name]:10.3f} {ratio:7.2f}{mark}")
+    if alone := sorted(before.keys() ^ now.keys()):
         lines.append(f"in one of them only: {'; '.join(alone)}")
     boards = old.machine["board"], new.machine["board"]
     if boards[0] != boards[1]:
         lines.append(f"another machine: {boards[0]} before, {boards[1]} now")
-    slower = sum(c.slower for c in changes)
-    lines.append(f"{slower} of {len(changes)} rows are slower than {SLOWER:g}x")
+    lines.append(f"{slower} of {len(both)} rows are slower than {SLOWER:g}x")
     return "\n".join(lines)

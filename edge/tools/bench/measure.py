@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
@@ -15,39 +15,45 @@ AboveZero = Annotated[float, Meta(ge=1e-9)]
 
 
 @dataclass(frozen=True)
-class StageTime:
-    """Time of one stage in the frames that needed it, all calls of a frame together [ms].
-
-    frames: how many needed it. mean_ms: over all frames of the run. cpu_ms: processor time of all
-    threads of the process.
+class Timing:
+    """One row of a table [ms]. count: how many were measured. mean_ms: over all frames of a run,
+    also those that did not need this stage.
     """
 
     name: str
-    frames: int
+    count: int
     median_ms: AboveZero
     p95_ms: float
     mean_ms: float
-    cpu_ms: float
+
+
+def timing(name: str, values_ms: Sequence[float], frames: int | None = None) -> Timing:
+    """The row of these values, at least one. frames: of the whole run, where not all are here."""
+    return Timing(
+        name,
+        count=len(values_ms),
+        median_ms=float(np.median(values_ms)),
+        p95_ms=float(np.percentile(values_ms, 95)),
+        mean_ms=float(np.sum(values_ms)) / (frames or len(values_ms)),
+    )
 
 
 class FrameTimer:
     """Times the calls that go through it. Call `next_frame` before each frame."""
 
     def __init__(self) -> None:
-        self._frames: list[dict[str, tuple[float, float]]] = []
+        self._frames: list[dict[str, float]] = []
         self._names: dict[str, None] = {}  # in the order of their first calls
 
     def next_frame(self) -> None:
         """What is called from now on belongs to another frame."""
-        self._frames.append(defaultdict(lambda: (0.0, 0.0)))
+        self._frames.append(defaultdict(float))
 
     def call(self, name: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """The function's result; its time counts for the stage of this name."""
-        cpu, wall = time.process_time(), time.perf_counter()
+        start_s = time.perf_counter()
         result = function(*args, **kwargs)
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        before = self._frames[-1][name]
-        self._frames[-1][name] = before[0] + 1e3 * wall, before[1] + 1e3 * cpu
+        self._frames[-1][name] += 1e3 * (time.perf_counter() - start_s)
         self._names.setdefault(name)
         return result
 
@@ -58,22 +64,12 @@ class FrameTimer:
         """
         return _Watched(self, target, names)
 
-    def stages(self) -> list[StageTime]:
-        """One for each name, in the order of their first calls."""
-        rows = []
-        for name in self._names:
-            wall, cpu = np.array([f[name] for f in self._frames if name in f]).T
-            rows.append(
-                StageTime(
-                    name=name,
-                    frames=len(wall),
-                    median_ms=float(np.median(wall)),
-                    p95_ms=float(np.percentile(wall, 95)),
-                    mean_ms=float(wall.sum()) / len(self._frames),
-                    cpu_ms=float(np.median(cpu)),
-                )
-            )
-        return rows
+    def stages(self) -> list[Timing]:
+        """All calls of a frame together, one row for each name, in the order of first calls."""
+        return [
+            timing(name, [f[name] for f in self._frames if name in f], len(self._frames))
+            for name in self._names
+        ]
 
 
 class _Watched:

@@ -25,8 +25,7 @@ FORMS = ("ray", "volume")
 class NetworkTime:
     """One network with what is around it, on one number of threads; milliseconds per call.
 
-    network: as "keypoints full" or "lifter ray int8". ratio: its time over that of the float (or
-    full) network on one thread of the same runtime, median over the repetitions.
+    network: as "keypoints full" or "lifter ray int8".
     """
 
     network: str
@@ -34,8 +33,6 @@ class NetworkTime:
     threads: int
     median_ms: AboveZero
     p95_ms: float
-    ratio: float
-    cpu_ms: float
 
 
 def installed_runtimes() -> list[str]:
@@ -63,8 +60,7 @@ def bench_keypoints(inputs: NetworkInputs, repetitions: int = 15) -> tuple[Netwo
         model: Literal["full", "lite"] = "full" if name.endswith("full") else "lite"
         return partial(BlazePose(MODELS, model, n, runtime=runtime), inputs.image)
 
-    names = ["keypoints full", "keypoints lite"]
-    return _in_turns(make, names, repetitions, lambda _: "keypoints full")
+    return _in_turns(make, ["keypoints full", "keypoints lite"], repetitions)
 
 
 def bench_lifters(inputs: NetworkInputs, repetitions: int = 40) -> tuple[NetworkTime, ...]:
@@ -80,42 +76,29 @@ def bench_lifters(inputs: NetworkInputs, repetitions: int = 40) -> tuple[Network
         persons = iter(inputs.persons * (repetitions + _WARM_UP))
         return lambda: lift(*next(persons), inputs.rig)
 
-    return _in_turns(make, list(files), repetitions, lambda n: n.replace("int8", "float"))
+    return _in_turns(make, list(files), repetitions)
 
 
 def _in_turns(
-    make: Callable[[str, str, int], Callable[[], Any]],
-    names: list[str],
-    repetitions: int,
-    base: Callable[[str], str],
+    make: Callable[[str, str, int], Callable[[], Any]], names: list[str], repetitions: int
 ) -> tuple[NetworkTime, ...]:
     """All networks on all runtimes and numbers of threads, one call of each in turn, so that other
     load of the machine meets all alike.
     """
-    threads = thread_counts()
     calls = {
         (name, runtime, n): make(name, runtime, n)
         for runtime in installed_runtimes()
         for name in names
-        for n in threads
+        for n in thread_counts()
     }
-    wall, cpu = ({key: np.empty(repetitions) for key in calls} for _ in range(2))
+    wall_ms = {key: np.empty(repetitions) for key in calls}
     for i in range(-_WARM_UP, repetitions):
         for key, call in calls.items():
-            used, start = time.process_time(), time.perf_counter()
+            start_s = time.perf_counter()
             call()
             if i >= 0:
-                wall[key][i] = 1e3 * (time.perf_counter() - start)
-                cpu[key][i] = 1e3 * (time.process_time() - used)
+                wall_ms[key][i] = 1e3 * (time.perf_counter() - start_s)
     return tuple(
-        NetworkTime(
-            network=name,
-            runtime=runtime,
-            threads=n,
-            median_ms=float(np.median(t)),
-            p95_ms=float(np.percentile(t, 95)),
-            ratio=float(np.median(t / wall[base(name), runtime, threads[0]])),
-            cpu_ms=float(np.median(cpu[name, runtime, n])),
-        )
-        for (name, runtime, n), t in wall.items()
+        NetworkTime(*key, median_ms=float(np.median(t)), p95_ms=float(np.percentile(t, 95)))
+        for key, t in wall_ms.items()
     )

@@ -15,7 +15,7 @@ from edge.sensor.plan import SensorPlan, make_plan
 from edge.sensor.warm_up import warm_up
 from edge.sound.pose_kernel import Kernels, make_kernels
 from edge.sources.session.reader import DEMO_SESSION
-from edge.tools.bench.measure import FrameTimer, StageTime
+from edge.tools.bench.measure import FrameTimer, Timing
 
 FRONT_END = "sound (deconvolution, empty room, envelope)"
 
@@ -31,7 +31,7 @@ class NetworkInputs:
     image: Any
 
 
-def bench_stages(config: Config, frames: int = 10_000) -> tuple[list[StageTime], NetworkInputs]:
+def bench_stages(config: Config, frames: int = 10_000) -> tuple[list[Timing], NetworkInputs]:
     """Times of all stages, and the networks' inputs. frames: at most so many of the session.
 
     Raises PosekernelError.
