@@ -7,12 +7,12 @@ from edge import __version__
 from edge.core.errors import PosekernelError
 from export.commands.networks import evaluate, quantize, train, train_baselines
 from export.commands.simulation import fit_detector, session, simulate
-from export.commands.studies import bench_peers, calibration, delivery, falls, first_light
+from export.commands.studies import bench_peers, calibration, falls, first_light
 
 COMMANDS = (
     *(simulate, session, fit_detector),
     *(train, quantize, train_baselines, evaluate),
-    *(first_light, falls, calibration, delivery, bench_peers),
+    *(first_light, falls, calibration, bench_peers),
 )
 
 

@@ -6,7 +6,5 @@ calibration_cases   arrays with faults, through `posekernel calibrate`
 calibration_report  their report
 falls               acted falls through the sensor's tracking and events
 lifter_errors       poses with a lifter's errors, without simulated sound
-event_delivery      whether events arrive while broker and sensor are killed
-event_publisher     the process that is killed
 bench_peers         a whole frame against other libraries
 """

@@ -75,7 +75,8 @@ class Mosquitto:
     acl: text of mosquitto's access list. tls: the authority that signs the broker's certificate.
     require_certificate: clients must show one of the same authority. certificate: the broker's own
     (certificate, key) instead of a fresh good one. websockets: a second listener at websocket_port.
-    extra: further lines of configuration. The ports stay over restarts.
+    persistent: it saves each change of its sessions. extra: further lines of configuration. The
+    ports stay over restarts.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class Mosquitto:
         require_certificate: bool = False,
         certificate: tuple[Path, Path] | None = None,
         websockets: bool = False,
+        persistent: bool = False,
         extra: str = "",
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -111,8 +113,11 @@ class Mosquitto:
         lines += [
             f"allow_anonymous {'false' if passwords else 'true'}",
             f"log_dest file {self.log}",
-            "persistence false",
+            f"persistence {str(persistent).lower()}",
         ]
+        if persistent:
+            lines += [f"persistence_location {folder}/", "autosave_on_changes true"]
+            lines += ["autosave_interval 1", "max_queued_messages 0"]
         if os.geteuid() == 0:
             lines.append("user root")
         if passwords:

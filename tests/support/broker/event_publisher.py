@@ -1,5 +1,4 @@
-"""Publishes events and poses until it is killed: `python -m export.studies.event_publisher PORT
-OUTBOX JOURNAL EVENTS_PER_S`.
+"""Publishes events and poses until it is killed. Arguments: port, outbox, journal, events/s.
 
 The sequence number of each accepted event is a line of the journal.
 """
@@ -17,12 +16,8 @@ _POSE_BYTES = 4000  # about what a pose takes
 
 def main() -> None:
     """Publish until killed."""
-    port, outbox, journal, rate = (
-        int(sys.argv[1]),
-        Path(sys.argv[2]),
-        Path(sys.argv[3]),
-        float(sys.argv[4]),
-    )
+    port, rate = int(sys.argv[1]), float(sys.argv[4])
+    outbox, journal = Path(sys.argv[2]), Path(sys.argv[3])
     config = MqttConfig(host="127.0.0.1", port=port, discovery=False, outbox_events=100_000)
     with (
         MqttPublisher(config, DEVICE, source="simulated", outbox_path=outbox) as publisher,
