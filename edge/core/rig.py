@@ -5,7 +5,7 @@ right, y forward, z up, origin on the floor below the camera.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -186,10 +186,6 @@ class Rig:
         to_speakers, to_mics = _distances(self.speakers, v), _distances(self.mics, v)
         path = to_speakers[self.pairs[:, 0]] + to_mics[self.pairs[:, 1]]
         return np.asarray(path / self.speed_of_sound_m_s)
-
-    def at_temperature(self, temperature_c: float) -> "Rig":
-        """The same rig in air of another temperature [deg C]."""
-        return replace(self, speed_of_sound_m_s=speed_of_sound(temperature_c))
 
 
 class RigFile(msgspec.Struct, frozen=True):

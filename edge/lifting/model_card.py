@@ -40,29 +40,6 @@ def card_path(model: Path) -> Path:
     return model.with_name(model.stem.removesuffix(INT8) + ".json")
 
 
-class CardFile(msgspec.Struct, frozen=True):
-    """One of the model's files."""
-
-    name: str
-    sha256: str
-
-
-class CardConfig(msgspec.Struct, frozen=True):
-    """What the program must know to run the networks; spec: of the form, see there."""
-
-    spec: dict[str, Any]
-    decoding: dict[str, float]
-    sound_threshold: float
-
-
-class CardJson(msgspec.Struct, frozen=True):
-    """The file; what else it says of the training is for people."""
-
-    form: Literal["ray", "volume"]
-    config: CardConfig
-    files: dict[str, CardFile]
-
-
 def load_card(path: Path) -> ModelCard:
     """Read a card. Raises ModelError."""
     try:

@@ -67,11 +67,9 @@ def _known(
     name: str, array: ArrayProfile, board: BoardProfile, place: Place, asked: dict[str, Any]
 ) -> dict[str, Any]:
     camera = asked.get("camera", {})
-    width, height, fps = (
-        camera.get("width", FRAME_SIZE[0]),
-        camera.get("height", FRAME_SIZE[1]),
-        camera.get("fps", board.fps.value),
-    )
+    width = camera.get("width", FRAME_SIZE[0])
+    height = camera.get("height", FRAME_SIZE[1])
+    fps = camera.get("fps", board.fps.value)
     focal = _focal_px(board.camera_fov_deg.value, width, height)
     return {
         "device": {},

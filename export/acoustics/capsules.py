@@ -194,12 +194,10 @@ def _capsule_surface(
         for i in range(rings):
             s = (i + 0.5) * ds
             if s < quarter:
-                z, rho, nz, nr = (
-                    -r * np.cos(s / r),
-                    r * np.sin(s / r),
-                    -np.cos(s / r),
-                    np.sin(s / r),
-                )
+                z = -r * np.cos(s / r)
+                rho = r * np.sin(s / r)
+                nz = -np.cos(s / r)
+                nr = np.sin(s / r)
             elif s < quarter + length:
                 z, rho, nz, nr = s - quarter, r, 0.0, 1.0
             else:

@@ -55,10 +55,8 @@ class LateTail:
             second.append(np.nonzero(late)[0])
             first.append(np.full(len(second[-1]), i))
             keep.append(chance[late])
-        self._speaker_images, self._mic_images = (
-            images.chosen(np.concatenate(first)),
-            images.chosen(np.concatenate(second)),
-        )
+        self._speaker_images = images.chosen(np.concatenate(first))
+        self._mic_images = images.chosen(np.concatenate(second))
         count = len(self._speaker_images.gains)
         self.level_db = float(rng.normal(0.0, LEVEL_SPREAD_DB)) if level_db is None else level_db
         draw = rng.standard_t(_FREEDOM, count) * np.sqrt((_FREEDOM - 2.0) / _FREEDOM)

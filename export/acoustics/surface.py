@@ -100,11 +100,9 @@ class MeshSampler:
             weights.append(np.tile(barycentric, (len(chosen), 1)))
             share.append(np.full(len(chosen) * len(barycentric), 1.0 / len(barycentric)))
         self._faces = np.asarray(faces, np.int64)
-        self._face, self._weights, self._share = (
-            np.concatenate(face),
-            np.concatenate(weights),
-            np.concatenate(share),
-        )
+        self._face = np.concatenate(face)
+        self._weights = np.concatenate(weights)
+        self._share = np.concatenate(share)
         points, normals = self._pieces(np.asarray(vertices, np.float64))
         voxel = np.floor(
             (points - points.min(axis=0)) / (VOXEL_SIZE * spacing_m) + rng.random(3)
@@ -145,16 +143,12 @@ def _merge_pieces(
     normals = np.empty((faces.shape[0], 4))
     for f in range(faces.shape[0]):
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-        ux, uy, uz = (
-            vertices[b, 0] - vertices[a, 0],
-            vertices[b, 1] - vertices[a, 1],
-            vertices[b, 2] - vertices[a, 2],
-        )
-        vx, vy, vz = (
-            vertices[c, 0] - vertices[a, 0],
-            vertices[c, 1] - vertices[a, 1],
-            vertices[c, 2] - vertices[a, 2],
-        )
+        ux = vertices[b, 0] - vertices[a, 0]
+        uy = vertices[b, 1] - vertices[a, 1]
+        uz = vertices[b, 2] - vertices[a, 2]
+        vx = vertices[c, 0] - vertices[a, 0]
+        vy = vertices[c, 1] - vertices[a, 1]
+        vz = vertices[c, 2] - vertices[a, 2]
         nx, ny, nz = 0.5 * (uy * vz - uz * vy), 0.5 * (uz * vx - ux * vz), 0.5 * (ux * vy - uy * vx)
         normals[f, 0], normals[f, 1], normals[f, 2] = nx, ny, nz
         normals[f, 3] = np.sqrt(nx * nx + ny * ny + nz * nz)
@@ -213,11 +207,9 @@ def _roughen(
             )
             height += np.cos(phase)
             sine = np.sin(phase)
-            sx, sy, sz = (
-                sx - sine * vectors[w, 0],
-                sy - sine * vectors[w, 1],
-                sz - sine * vectors[w, 2],
-            )
+            sx = sx - sine * vectors[w, 0]
+            sy = sy - sine * vectors[w, 1]
+            sz = sz - sine * vectors[w, 2]
         along = sx * nx + sy * ny + sz * nz
         mx = nx - amplitude * (sx - along * nx)
         my = ny - amplitude * (sy - along * ny)

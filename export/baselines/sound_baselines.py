@@ -199,10 +199,8 @@ def _directions(across: Array, down: Array) -> Array:
 
 def _mean_pose_at(root: Array, sigma_m: float, weights: Weights) -> LiftedPose:
     """The population's mean pose with its mid-hip at root (3,) [m], known to sigma_m."""
-    mean, spread = (
-        weights["population/mean_pose"].astype(np.float64),
-        weights["population/pose_sigma"].astype(np.float64),
-    )
+    mean = weights["population/mean_pose"].astype(np.float64)
+    spread = weights["population/pose_sigma"].astype(np.float64)
     return LiftedPose(
         root + mean, np.hypot(sigma_m, spread), np.ones(N_JOINTS), "sound", float("nan")
     )

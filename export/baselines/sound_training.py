@@ -83,10 +83,8 @@ def train_sound_network(
         pick = members[torch.randint(len(members), (config.batch // 4,), generator=generator)]
         batch, target = x[pick], roots[pick].clone()
         flip = torch.rand(len(pick), generator=generator) < 0.5
-        batch, target = (
-            _mirror_sound(batch, flip),
-            target * torch.where(flip[:, None], torch.tensor([-1.0, 1.0, 1.0]), 1.0),
-        )
+        batch = _mirror_sound(batch, flip)
+        target = target * torch.where(flip[:, None], torch.tensor([-1.0, 1.0, 1.0]), 1.0)
         batch = batch + 0.3 * torch.randn(batch.shape, generator=generator)
         batch = torch.where(torch.rand(batch.shape, generator=generator) < 0.1, 0.0, batch)
         loss = _sound_loss(net(batch), target)

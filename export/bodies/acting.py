@@ -126,20 +126,16 @@ class Actor:
         frames = np.linspace(0, len(clip) - 1, max(round(length * RATE_HZ), 2)).round().astype(int)
         frames = frames[::-1] if backwards else frames
         self.to(self._clip_pose(name, int(frames[0]), upright_frame), 0.4, self.posture)
-        origin, turn = (
-            self.place,
-            _plane_turn(self._clip_yaw(name, upright_frame) + self.heading_rad),
-        )
+        origin = self.place
+        turn = _plane_turn(self._clip_yaw(name, upright_frame) + self.heading_rad)
         for frame in frames:
             moved = (
                 (clip.of(int(frame), "hips") - clip.of(int(frames[0]), "hips"))[:2]
                 * self.body.leg_m
                 / CLIP_LEG_M
             )
-            self.pose, self.place = (
-                self._clip_pose(name, int(frame), upright_frame),
-                origin + turn @ moved,
-            )
+            self.pose = self._clip_pose(name, int(frame), upright_frame)
+            self.place = origin + turn @ moved
             self._show(self.pose, 0.0, self.place, "unknown")
         self.posture = ends
 

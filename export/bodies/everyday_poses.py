@@ -164,10 +164,8 @@ def _lie(rng: Rng, body: Body) -> Pose:
                     arm_direction(sign, rng.uniform(15, 30), 100),
                     arm_direction(sign, rng.uniform(60, 85), rng.uniform(-70, -45)),
                 )
-            foot, spread = (
-                _turn(rng.uniform(25, 45), 0, sign * rng.uniform(5, 35)) @ -Y,
-                rng.uniform(2, 14),
-            )
+            foot = _turn(rng.uniform(25, 45), 0, sign * rng.uniform(5, 35)) @ -Y
+            spread = rng.uniform(2, 14)
         else:
             hip, knee, spread = rng.uniform(-4, 2), rng.uniform(0, 10), rng.uniform(2, 14)
             arms = (
@@ -205,10 +203,8 @@ def _bend(rng: Rng, body: Body) -> Pose:
         upper = _turn(-reach, 0, 0) @ arm_direction(sign, rng.uniform(3, 15), 90)
         fore = _turn(-reach - rng.uniform(0, 20), 0, 0) @ arm_direction(sign, rng.uniform(0, 8), 90)
         if side == rest_on_leg:
-            upper, fore = (
-                arm_direction(sign, rng.uniform(10, 30), 100),
-                arm_direction(sign, rng.uniform(5, 25), 10),
-            )
+            upper = arm_direction(sign, rng.uniform(10, 30), 100)
+            fore = arm_direction(sign, rng.uniform(5, 25), 10)
         arms[side] = upper, fore
     feet = _feet(rng, rng.uniform(0, 0.15) * body.leg_m, rng.normal(0, 0.06) * body.leg_m)
     return _balanced(rng, body, "bend", pelvis, chest, arms, feet, rng.uniform(0.82, 0.99))

@@ -264,10 +264,8 @@ def kneeling(body: Body, rng: Rng, lean_deg: float = 5.0) -> Pose:
     segments = base.segments.copy()
     segments[:, :2] = unit(segments[:, :2] @ axis_rotation(X, np.radians(-0.3 * lean_deg)).T)
     segments[:, 2] = [0.0, -np.sin(back), -np.cos(back)]
-    segments[:, 3], segments[:, 4] = (
-        unit(np.array([0.0, 1.0, -0.03])),
-        unit(np.array([0.0, 0.8, -0.6])),
-    )
+    segments[:, 3] = unit(np.array([0.0, 1.0, -0.03]))
+    segments[:, 4] = unit(np.array([0.0, 0.8, -0.6]))
     return replace(
         base,
         kind="kneel",
@@ -284,8 +282,6 @@ def seated_on_floor(body: Body, rng: Rng) -> Pose:
     lean = axis_rotation(X, np.radians(rng.uniform(-15.0, 25.0)))
     segments = base.segments.copy()
     segments[:, 2] = [0.0, -np.cos(bent), np.sin(bent)]
-    segments[:, 3], segments[:, 4] = (
-        [0.0, -np.cos(bent), -np.sin(bent)],
-        unit(np.array([0.0, -0.5, 0.8])),
-    )
+    segments[:, 3] = [0.0, -np.cos(bent), -np.sin(bent)]
+    segments[:, 4] = unit(np.array([0.0, -0.5, 0.8]))
     return replace(base, kind="floor", pelvis=lean, chest=lean, segments=segments, level_feet=False)

@@ -62,10 +62,8 @@ def _of_kind(rng: Rng, body: Body, kind: str, split: Split | None) -> Pose:
 
 def upright(body: Body) -> Pose:
     """Standing straight, facing -y, arms at the sides."""
-    pelvis, arms = (
-        np.eye(3),
-        np.stack([np.stack([arm_direction(s, 8, 90), arm_direction(s, 10, 60)]) for s in SIGN]),
-    )
+    pelvis = np.eye(3)
+    arms = np.stack([np.stack([arm_direction(s, 8, 90), arm_direction(s, 10, 60)]) for s in SIGN])
     legs = place_legs(body, pelvis, (Foot(yaw_deg=5), Foot(yaw_deg=5)), 1.0, np.zeros(2))[0]
     return Pose("stand", pelvis, np.eye(3), np.eye(3), np.concatenate([arms, legs], axis=1))
 

@@ -199,11 +199,9 @@ def bone_rotations(rest: Array, toe: Array, pose: Pose) -> Array:
 
 def _arm(rest: Array, chest: Array, segments: Array, pronation: float) -> Array:
     upper, fore = segments[UPPER_ARM], segments[FOREARM]
-    clavicle0, upper0, fore0 = (
-        unit(rest[1] - rest[0]),
-        unit(rest[3] - rest[1]),
-        unit(rest[5] - rest[3]),
-    )
+    clavicle0 = unit(rest[1] - rest[0])
+    upper0 = unit(rest[3] - rest[1])
+    fore0 = unit(rest[5] - rest[3])
     # The clavicle follows the arm: by a quarter of its elevation above the rest pose, by a tenth
     # below it.
     raised = angle_deg(upper, -chest[:, 2]) - 50.0

@@ -72,10 +72,8 @@ def histograms(evaluation: Evaluation) -> bytes:
 
 def joints_and_sigma(evaluation: Evaluation) -> bytes:
     """Median error of each joint, and errors against their predicted 1-sigma."""
-    error, sigma = (
-        joint_errors(evaluation.predictions.joints, evaluation.truth),
-        evaluation.predictions.sigma,
-    )
+    error = joint_errors(evaluation.predictions.joints, evaluation.truth)
+    sigma = evaluation.predictions.sigma
 
     def draw(figure: Any) -> None:
         left, right = figure.subplots(1, 2)

@@ -104,10 +104,8 @@ def _camera(element: ET.Element, frame_sizes: dict[str, tuple[int, int]]) -> Cal
     centre = np.array([transform[k] for k in "xyz"]) * _MM
     # Of a rotation, this row is the world's up axis in the camera frame.
     up = rotation[:, 2]
-    sensor_width, sensor_height = (
-        lens["sensorMaxU"] / _SUBPIXELS + 1,
-        lens["sensorMaxV"] / _SUBPIXELS + 1,
-    )
+    sensor_width = lens["sensorMaxU"] / _SUBPIXELS + 1
+    sensor_height = lens["sensorMaxV"] / _SUBPIXELS + 1
     width, height = frame_sizes.get(serial, (round(sensor_width), round(sensor_height)))
     scale = width / round(sensor_width)
     bar = (height - scale * round(sensor_height)) / 2

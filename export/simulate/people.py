@@ -196,11 +196,9 @@ def _draw(people: People, n: int, rng: Rng) -> ViewedPeople:
     room = people.joints[pick] @ turn.transpose(0, 2, 1)
     mirrored = rng.random(n) < 0.5
     room[mirrored] = _mirror(room[mirrored])
-    height, tilt, roll = (
-        rng.uniform(*CAMERA_HEIGHT_M, n),
-        np.radians(rng.uniform(*TILT_DEG, n)),
-        np.radians(rng.normal(0, 1.5, n)),
-    )
+    height = rng.uniform(*CAMERA_HEIGHT_M, n)
+    tilt = np.radians(rng.uniform(*TILT_DEG, n))
+    roll = np.radians(rng.normal(0, 1.5, n))
     room[..., 0] += (rng.uniform(-0.75, 0.75, n) * half * forward)[:, None]
     room[..., 1] += forward[:, None]
     room[..., 2] -= height[:, None]

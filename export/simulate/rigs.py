@@ -165,10 +165,8 @@ def _mounted(
     across, up = plane[:, :1], -plane[:, 1:]
     zero = np.zeros_like(across)
     array = np.concatenate([across, up, zero] if flat else [across, zero, up], axis=1)
-    angle, distance = (
-        rng.uniform(-0.3, np.pi + 0.3),
-        rng.uniform(0.08, 0.25) if beside else rng.uniform(0.4, 1.5),
-    )
+    angle = rng.uniform(-0.3, np.pi + 0.3)
+    distance = rng.uniform(0.08, 0.25) if beside else rng.uniform(0.4, 1.5)
     speaker = distance * np.array([np.cos(angle), 0.0, -0.6 * np.sin(angle)]) + [
         0.0,
         rng.normal(0.0, 0.02),

@@ -123,10 +123,8 @@ def sample_camera(
     height = rng.uniform(*(LEVEL_HEIGHT_M if conditions.level else CAMERA_HEIGHT_M))
     focal = FOCAL_PX * np.exp(rng.normal(0.0, 0.1))
     cx, cy = WIDTH / 2 + rng.normal(0.0, 6.0), HEIGHT / 2 + rng.normal(0.0, 6.0)
-    hips, half = (
-        np.degrees(np.arctan2(height - HIPS_M, farthest_m)),
-        np.degrees(np.arctan(0.5 * HEIGHT / focal)),
-    )
+    hips = np.degrees(np.arctan2(height - HIPS_M, farthest_m))
+    half = np.degrees(np.arctan(0.5 * HEIGHT / focal))
     tilt = float(np.clip(rng.uniform(hips - 0.5 * half, hips + 0.5 * half), *conditions.tilt_deg))
     roll = 0.0 if conditions.level else float(rng.normal(0.0, 1.0))
     return Camera(

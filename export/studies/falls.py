@@ -62,12 +62,10 @@ def sense(take: ActedTake, rng: np.random.Generator) -> FallOutcome:
     tilt = float(np.degrees(np.arctan2(height - 0.8, 3.0)) + rng.normal(0.0, 2.0))
     camera = Camera(640, 480, 380.0, 380.0, 320.0, 240.0, height_m=height, tilt_deg=tilt)
     errors = LifterErrors(camera, rng, hidden_legs=bool(rng.random() < 0.15))
-    track, recognise, outcome, now = (
-        Tracker(TrackConfig()),
-        ActivityTracker(),
-        FallOutcome(take),
-        [0.0],
-    )
+    track = Tracker(TrackConfig())
+    recognise = ActivityTracker()
+    outcome = FallOutcome(take)
+    now = [0.0]
 
     def note(message: Message) -> None:
         if message["kind"] in ("fall", "fall_cleared"):
@@ -155,10 +153,8 @@ def negative_table(outcomes: list[FallOutcome]) -> str:
 
 def confusion_table(outcomes: list[FallOutcome]) -> str:
     """Takes with and without a fall against takes with an event in time, as a Markdown table."""
-    falls, others = (
-        [t for t in outcomes if t.take.falls],
-        [t for t in outcomes if t.take.name in EXPECTED],
-    )
+    falls = [t for t in outcomes if t.take.falls]
+    others = [t for t in outcomes if t.take.name in EXPECTED]
     right = sum(t.delay_s is not None and t.delay_s <= IN_TIME_S for t in falls)
     false = sum(bool(t.falls) for t in others)
     return "\n".join(

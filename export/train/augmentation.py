@@ -91,10 +91,8 @@ def mounting(camera: Camera, a: Augmentation, rng: Rng) -> tuple[Array, Array]:
     """Gravity (3,) and the camera's height, with measurement errors; NaN where unknown."""
     if camera.height_m is None or rng.random() >= a.height_known:
         return np.array([0.0, 1.0, 0.0]), np.array(np.nan)
-    tilt, roll = (
-        camera.tilt_deg + rng.normal(0.0, a.tilt_error_deg),
-        camera.roll_deg + rng.normal(0.0, a.tilt_error_deg),
-    )
+    tilt = camera.tilt_deg + rng.normal(0.0, a.tilt_error_deg)
+    roll = camera.roll_deg + rng.normal(0.0, a.tilt_error_deg)
     measured = replace(camera, tilt_deg=tilt, roll_deg=roll)
     return -measured.room_rotation[2], np.array(camera.height_m + rng.normal(0.0, a.height_error_m))
 

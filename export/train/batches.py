@@ -85,11 +85,9 @@ def vision_batch(
     """
     fitted = rng.random(len(people.joints)) < a.detector
     people = apply_errors(people.pick(fitted), errors, rng) + _noisy(people.pick(~fitted), a, rng)
-    joints, rays, seen = (
-        people.joints[:, :N_JOINTS],
-        people.rays[:, :N_JOINTS],
-        people.seen[:, :N_JOINTS],
-    )
+    joints = people.joints[:, :N_JOINTS]
+    rays = people.rays[:, :N_JOINTS]
+    seen = people.seen[:, :N_JOINTS]
     known = rng.random(len(joints)) < a.height_known
     tilt = np.radians(people.tilt_deg + rng.normal(0.0, a.tilt_error_deg, len(joints)))
     roll = np.radians(people.roll_deg + rng.normal(0.0, a.tilt_error_deg, len(joints)))

@@ -14,10 +14,8 @@ class Team:
 
     def __init__(self) -> None:
         """Join the processes that torchrun's environment names, if any."""
-        self.size, self.rank = (
-            int(os.environ.get("WORLD_SIZE", "1")),
-            int(os.environ.get("RANK", "0")),
-        )
+        self.size = int(os.environ.get("WORLD_SIZE", "1"))
+        self.rank = int(os.environ.get("RANK", "0"))
         if self.size > 1 and not distributed.is_initialized():
             distributed.init_process_group("gloo", timeout=PATIENCE)
 

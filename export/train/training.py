@@ -77,10 +77,8 @@ def train(
     team.wait()
     if not team.first:
         vision_net = trained_vision(config, run, given, say, progress)
-    training, validation = (
-        SoundSet(folders(data, "train"), progress),
-        SoundSet(folders(data, "val"), progress),
-    )
+    training = SoundSet(folders(data, "train"), progress)
+    validation = SoundSet(folders(data, "val"), progress)
     if team.first:
         say(
             f"{len(training)} samples to train on, {len(validation)} of unseen rooms to validate on"
@@ -122,12 +120,10 @@ class _FusionTraining:
         team.share_weights(self.net)
 
     def run(self, minutes: float | None) -> Path:
-        c, began, saved, running = (
-            self.config,
-            time.monotonic() - self.spent_s,
-            time.monotonic(),
-            float("nan"),
-        )
+        c = self.config
+        began = time.monotonic() - self.spent_s
+        saved = time.monotonic()
+        running = float("nan")
         done = self.step / c.steps
         while done < 1.0 and self.team.agreed(self.since_best) < c.patience:
             self.spent_s = time.monotonic() - began
@@ -242,12 +238,10 @@ class _FusionTraining:
         self.net.load_state_dict(data["fusion"])
         self.average.load_state_dict(data["average"])
         self.optimizer.load_state_dict(data["optimizer"])
-        self.step, self.spent_s, self.best, self.since_best = (
-            data["step"],
-            data["spent_s"],
-            data["best"],
-            data["since"],
-        )
+        self.step = data["step"]
+        self.spent_s = data["spent_s"]
+        self.best = data["best"]
+        self.since_best = data["since"]
         self.log = data["log"]
         if self.team.first:
             self.say(f"going on at step {self.step}")

@@ -117,12 +117,10 @@ class SoundSet:
         s = self.samples[index]
         joints, rays, seen, rig = s.joints, s.rays, s.seen, s.rig
         if rng.random() < 0.5:
-            joints, rays, seen, rig = (
-                mirrored(joints),
-                mirrored(rays),
-                seen[MIRROR],
-                mirrored_rig(rig),
-            )
+            joints = mirrored(joints)
+            rays = mirrored(rays)
+            seen = seen[MIRROR]
+            rig = mirrored_rig(rig)
         if rng.random() >= a.detector:
             rays, more = detect(joints, a, rng)
             seen = seen & more if (seen & more).sum() >= LEAST_SEEN else seen

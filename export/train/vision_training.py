@@ -54,10 +54,8 @@ def trained_vision(
 
 def _train_vision(config: TrainConfig, net: VisionNet, say: Say, progress: Progress) -> VisionNet:
     settings = config.vision_training
-    people, unseen = (
-        sample_people(settings.people, config.seed, "train", progress),
-        sample_people(settings.held_out, config.seed + 1, "val"),
-    )
+    people = sample_people(settings.people, config.seed, "train", progress)
+    unseen = sample_people(settings.held_out, config.seed + 1, "val")
     rng = np.random.default_rng([config.seed, 11])
     errors = detector_errors(view_people(people, settings.errors, rng), rng)
     held_out = vision_batch(

@@ -37,6 +37,18 @@ height_m = 1.2
 tilt_deg = 5.0
 """
 
+REPLAY = """
+[device]
+id = "a"
+[source]
+kind = "replay"
+path = "{path}"
+realtime = false
+[mqtt]
+host = "127.0.0.1"
+port = {port}
+"""
+
 
 def write(tmp_path: Path, text: str) -> Path:
     """The text as config.toml in a folder."""

@@ -1,6 +1,5 @@
 """A real browser for tests: headless Chromium over the Chrome DevTools protocol."""
 
-import base64
 import json
 import shutil
 import subprocess
@@ -184,12 +183,6 @@ class Page:
                 buttons=1,
                 clickCount=1,
             )
-
-    def screenshot(self, path: Path) -> None:
-        """The visible page as a PNG."""
-        path.write_bytes(
-            base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
-        )
 
     def complaints(self) -> list[str]:
         """The page's errors and warnings: exceptions, console, security policy."""

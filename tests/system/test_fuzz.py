@@ -62,10 +62,8 @@ def test_nothing_unpickles(package):
                 )
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
                 continue
-            owner, options = (
-                ast.unparse(node.func.value),
-                {k.arg: ast.unparse(k.value) for k in node.keywords},
-            )
+            owner = ast.unparse(node.func.value)
+            options = {k.arg: ast.unparse(k.value) for k in node.keywords}
             where = f"{file}:{node.lineno}"
             if (owner, node.func.attr) == ("np", "load"):
                 looked += 1

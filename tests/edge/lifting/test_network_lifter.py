@@ -26,11 +26,9 @@ from tests.support.bodies import CAMERA, compact_rig, seen, standing
 from tests.support.lifter_scene import BAND, RATE, echo, hiss
 
 AS_SHIPPED = Execution("", 1, 1, "int8", "")
-FLOAT, INT8, VISION = (
-    MODELS / "lifter_ray.tflite",
-    MODELS / "lifter_ray_int8.tflite",
-    "lifter_vision.tflite",
-)
+FLOAT = MODELS / "lifter_ray.tflite"
+INT8 = MODELS / "lifter_ray_int8.tflite"
+VISION = "lifter_vision.tflite"
 
 
 @pytest.fixture(scope="module")

@@ -58,11 +58,9 @@ def test_a_batch_equals_its_members() -> None:
     rays = np.stack([CAMERA.rays(CAMERA.project(j)) for j in scenes])
     there = rng.random((3, 15)) > 0.3
     height, down = np.array([1.4, np.nan, 1.2]), np.stack([-CAMERA.room_rotation[2]] * 3)
-    depth, xy, facts = (
-        rng.normal(-0.7, 0.1, (3, 15)),
-        rng.normal(size=(3, 15, 2)),
-        rng.random((3, 3)),
-    )
+    depth = rng.normal(-0.7, 0.1, (3, 15))
+    xy = rng.normal(size=(3, 15, 2))
+    facts = rng.random((3, 3))
     batch = make_view(rays, there, down, height)
     context = network_context(batch, depth, xy, facts)
     assert context.shape == (3, CONTEXT)
@@ -97,11 +95,9 @@ def test_a_joint_far_outside_the_image_is_a_slip_and_does_not_turn_the_view() ->
     slip.pixels[4, :2] = 2.6 * CAMERA.width, 100.0
     hidden.pixels[4, 2] = 0.0
     rig = make_rig(CAMERA)
-    found, without, every = (
-        keypoint_view(slip, rig),
-        keypoint_view(hidden, rig),
-        keypoint_view(whole, rig),
-    )
+    found = keypoint_view(slip, rig)
+    without = keypoint_view(hidden, rig)
+    every = keypoint_view(whole, rig)
     assert not found.seen[4]
     assert np.array_equal(found.features, without.features)
     assert every.seen[4]

@@ -51,10 +51,8 @@ def test_joints_project_onto_the_reference_and_move_smoothly(serial: str, bound_
 
 def test_lite_finds_the_same_person() -> None:
     find = BlazePose(MODELS, "lite", threads=1)
-    images, reference = (
-        video.frames("cam04", step=6, count=4),
-        video.reference_joints("cam04")[:12:3],
-    )
+    images = video.frames("cam04", step=6, count=4)
+    reference = video.reference_joints("cam04")[:12:3]
     pixels = np.array([find(image).pixels[:15, :2] for image in images])
     truth = video.cameras()["cam04"].camera.project(reference[:, :15])
     assert np.median(np.linalg.norm(pixels - truth, axis=-1)) < 22

@@ -16,20 +16,8 @@ from edge.sources.session.reader import DEMO_SESSION
 from tests.support import ROOT
 from tests.support.bodies import compact_rig, seen, standing
 from tests.support.broker.mosquitto import free_port
-from tests.support.config_files import GOOD
+from tests.support.config_files import GOOD, REPLAY
 from tests.support.messages import problems
-
-REPLAY = """
-[device]
-id = "a"
-[source]
-kind = "replay"
-path = "{path}"
-realtime = false
-[mqtt]
-host = "127.0.0.1"
-port = {port}
-"""
 
 
 def fails(capsys: pytest.CaptureFixture[str], *args: object) -> str:

@@ -9,18 +9,7 @@ import pytest
 
 from edge.__main__ import main
 from tests.support.broker.mosquitto import free_port
-
-REPLAY = """
-[device]
-id = "a"
-[source]
-kind = "replay"
-path = "{path}"
-realtime = false
-[mqtt]
-host = "127.0.0.1"
-port = {port}
-"""
+from tests.support.config_files import REPLAY
 
 
 def test_doctor_reports_everything_and_the_worst_decides(

@@ -60,11 +60,9 @@ def test_sphere_echo_agrees_with_the_exact_series_above_4_khz(radius):
 
 def test_a_mesh_scatters_like_the_sphere_it_approximates():
     grid = PeriodGrid(48000, 4800, (2000.0, 16000.0))
-    centre, source, mic = (
-        np.array([0.2, -0.1, 2.0]),
-        np.array([0.1, 0.0, 0.0]),
-        np.array([[0.04, 0.05, 0.01]]),
-    )
+    centre = np.array([0.2, -0.1, 2.0])
+    source = np.array([0.1, 0.0, 0.0])
+    mic = np.array([[0.04, 0.05, 0.01]])
     vertices, faces = icosphere(0.15, 5)
     mesh = MeshSampler(
         vertices + centre, faces, grid.patch_spacing_m(C), np.random.default_rng(0)

@@ -34,10 +34,8 @@ def test_mesh_patches_keep_area_and_spacing(splits):
 def test_patches_of_a_posed_mesh_follow_it():
     vertices, faces = icosphere(0.2, 3)
     sampler = MeshSampler(vertices, faces, 0.02, np.random.default_rng(0))
-    rest, moved = (
-        sampler.surface(vertices),
-        sampler.surface(vertices * [1.0, 1.0, 2.0] + [0.0, 0.0, 1.0]),
-    )
+    rest = sampler.surface(vertices)
+    moved = sampler.surface(vertices * [1.0, 1.0, 2.0] + [0.0, 0.0, 1.0])
     assert len(rest.points) == len(moved.points)
     assert np.abs(moved.points - (rest.points * [1.0, 1.0, 2.0] + [0.0, 0.0, 1.0])).max() < 0.004
 

@@ -134,10 +134,8 @@ def test_no_baseline_but_the_oracle_reads_the_truth() -> None:
     secret = replace(sample, joints=np.full((25, 3), np.nan), info={})
     for name in PREDICTORS:
         if name != "true-height":
-            first, second = (
-                make_predictor(name)(sample, environment),
-                make_predictor(name)(secret, environment),
-            )
+            first = make_predictor(name)(sample, environment)
+            second = make_predictor(name)(secret, environment)
             assert first is not None
             assert second is not None
             np.testing.assert_array_equal(first.joints, second.joints)

@@ -115,15 +115,11 @@ def test_joints_lie_inside_the_limbs():
 
 def test_skinning_matches_the_plain_sum():
     rng = np.random.default_rng(5)
-    v, turn, shift = (
-        rng.normal(size=(50, 3)).astype(np.float32),
-        rng.normal(size=(6, 3, 3)),
-        rng.normal(size=(6, 3)),
-    )
-    bone, weight = (
-        rng.integers(0, 6, (50, 4)).astype(np.uint8),
-        rng.random((50, 4)).astype(np.float32),
-    )
+    v = rng.normal(size=(50, 3)).astype(np.float32)
+    turn = rng.normal(size=(6, 3, 3))
+    shift = rng.normal(size=(6, 3))
+    bone = rng.integers(0, 6, (50, 4)).astype(np.uint8)
+    weight = rng.random((50, 4)).astype(np.float32)
     plain = sum(
         weight[:, k, None] * (np.einsum("vij,vj->vi", turn[bone[:, k]], v) + shift[bone[:, k]])
         for k in range(4)

@@ -118,10 +118,8 @@ def test_the_volume_network_does_not_depend_on_the_order_of_pairs() -> None:
     torch.manual_seed(0)
     net = VolumeNet(TINY.volume).eval()
     s = TINY.volume.spec
-    sound, image = (
-        torch.randn(1, 3, s.bins, s.side, s.side),
-        torch.rand(1, s.bins, s.side, s.side, N_JOINTS),
-    )
+    sound = torch.randn(1, 3, s.bins, s.side, s.side)
+    image = torch.rand(1, s.bins, s.side, s.side, N_JOINTS)
     for p in net.parameters():
         torch.nn.init.normal_(p, std=0.2)
     one = net(sound, image, torch.zeros(1, CONTEXT))

@@ -12,14 +12,21 @@ from msgspec.structs import replace
 from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.core.config import MqttConfig
+from edge.output.mqtt.publisher import MqttPublisher
 from tests.support.broker.mosquitto import Mosquitto
 from tests.support.waiting import LIMIT_S
 
 SECRET = "corr3ct-h0rse-b4ttery"
+WAITED_S = 4.0  # who waits for the network does so for 5 s and more
+POSE = {"schema": "posekernel.pose/1", "sequence": 1}
 
 
 def config_for(broker: Mosquitto, **changes: Any) -> MqttConfig:
     return replace(MqttConfig(host="127.0.0.1", port=broker.port, discovery=False), **changes)
+
+
+def publishing(config: MqttConfig, device_id: str = "hall") -> MqttPublisher:
+    return MqttPublisher(config, device_id, source="simulated")
 
 
 def password_file(folder: Path, password: str = SECRET) -> str:

@@ -20,10 +20,8 @@ def main() -> int:
     args = parser.parse_args()
     if unknown := set(args.rows) - set(ROWS):
         parser.error(f"no such row: {', '.join(sorted(unknown))}")
-    lines, failed = (
-        ["| fault | what the device did | lost | poses back after |", "|---|---|---|---|"],
-        0,
-    )
+    lines = ["| fault | what the device did | lost | poses back after |", "|---|---|---|---|"]
+    failed = 0
     for name in args.rows or ROWS:
         with tempfile.TemporaryDirectory(prefix="posekernel-fault-") as folder:
             try:

@@ -63,10 +63,8 @@ def between(a: Array, b: Array, seconds: float, power: float = 1.0) -> list[Arra
     return [a + (b - a) * (k / steps) ** power for k in range(1, steps + 1)]
 
 
-KNEELING, ON_THE_FLOOR = (
-    figure(hip=0.27, shank_deg=-88.0),
-    figure(hip=0.07, thigh_deg=90.0, shank_deg=88.0),
-)
+KNEELING = figure(hip=0.27, shank_deg=-88.0)
+ON_THE_FLOOR = figure(hip=0.07, thigh_deg=90.0, shank_deg=88.0)
 LIES_DOWN = [
     *between(figure(), KNEELING, 2.0), *[KNEELING] * 10,
     *between(KNEELING, ON_THE_FLOOR, 1.5), *[ON_THE_FLOOR] * 10,

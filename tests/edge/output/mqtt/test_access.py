@@ -9,7 +9,6 @@ import pytest
 
 from edge.__main__ import main
 from edge.core.config import load_config
-from edge.output.mqtt.access import PASSWORD_VARIABLE
 from edge.output.mqtt.publisher import MqttPublisher
 from tests.support import ROOT
 from tests.support.broker.mosquitto import Authority, Mosquitto, needs_mosquitto
@@ -27,11 +26,6 @@ topic write posekernel/deaf/#
 topic readwrite homeassistant/device/posekernel_deaf/config
 """
 PASSWORDS = {"hall": "corr3ct-h0rse", "deaf": "corr3ct-h0rse"}
-
-
-@pytest.fixture(autouse=True)
-def _no_password_in_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(PASSWORD_VARIABLE, raising=False)
 
 
 @dataclass

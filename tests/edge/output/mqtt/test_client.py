@@ -10,9 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -23,26 +20,10 @@ from edge.output.mqtt.broker_visit import check
 from edge.output.mqtt.publisher import MqttPublisher
 from tests.support import ROOT
 from tests.support.broker.mosquitto import Mosquitto, free_port, needs_mosquitto
-from tests.support.broker.subscriber import Subscriber, config_for
+from tests.support.broker.subscriber import POSE, WAITED_S, Subscriber, config_for, publishing
 from tests.support.waiting import LIMIT_S, until
 
 pytestmark = needs_mosquitto
-
-WAITED_S = 4.0  # who waits for the network does so for 5 s and more
-
-POSE = {"schema": "posekernel.pose/1", "sequence": 1}
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path / "broker") as b:
-        yield b
-
-
-@contextmanager
-def publishing(config: MqttConfig, device_id: str = "hall") -> Iterator[MqttPublisher]:
-    with MqttPublisher(config, device_id, source="simulated") as publisher:
-        yield publisher
 
 
 def test_stream_resumes_after_the_broker_was_killed(

@@ -1,44 +1,28 @@
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
-from edge.core.config import MqttConfig
 from edge.output.mqtt.access import PASSWORD_VARIABLE
 from edge.output.mqtt.broker_visit import check
-from edge.output.mqtt.publisher import MqttPublisher
 from tests.support.broker.mosquitto import Authority, Mosquitto, needs_mosquitto
-from tests.support.broker.subscriber import SECRET, Subscriber, config_for, password_file
+from tests.support.broker.subscriber import (
+    POSE,
+    SECRET,
+    Subscriber,
+    config_for,
+    password_file,
+    publishing,
+)
 from tests.support.waiting import LIMIT_S, until
 
 pytestmark = needs_mosquitto
-WAITED_S = 4.0  # who waits for the network does so for 5 s and more
-POSE = {"schema": "posekernel.pose/1", "sequence": 1}
-
-
-@pytest.fixture(autouse=True)
-def _no_password_in_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(PASSWORD_VARIABLE, raising=False)
 
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority.create(tmp_path_factory.mktemp("tls") / "ours")
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path / "broker") as b:
-        yield b
-
-
-@contextmanager
-def publishing(config: MqttConfig, device_id: str = "hall") -> Iterator[MqttPublisher]:
-    with MqttPublisher(config, device_id, source="simulated") as publisher:
-        yield publisher
 
 
 @pytest.mark.parametrize("protocol", [5, 311])

@@ -1,37 +1,15 @@
 """Messages that are sent at once or dropped, and counted."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-
-import pytest
 
 from edge.core.config import MqttConfig
 from edge.output.mqtt.connection import MAX_IN_FLIGHT
-from edge.output.mqtt.publisher import MqttPublisher
 from tests.support.broker.mosquitto import Mosquitto, free_port, needs_mosquitto
 from tests.support.broker.relay import Relay
-from tests.support.broker.subscriber import Subscriber, config_for
+from tests.support.broker.subscriber import POSE, WAITED_S, Subscriber, config_for, publishing
 from tests.support.waiting import LIMIT_S, until
 
 pytestmark = needs_mosquitto
-
-WAITED_S = 4.0  # who waits for the network does so for 5 s and more
-
-POSE = {"schema": "posekernel.pose/1", "sequence": 1}
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path / "broker") as b:
-        yield b
-
-
-@contextmanager
-def publishing(config: MqttConfig, device_id: str = "hall") -> Iterator[MqttPublisher]:
-    with MqttPublisher(config, device_id, source="simulated") as publisher:
-        yield publisher
 
 
 def test_offline_messages_are_dropped_not_queued() -> None:
