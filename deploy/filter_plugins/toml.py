@@ -1,6 +1,4 @@
-"""`text | from_toml`: the profiles of arrays and boards are TOML, which Ansible does not read by
-itself.
-"""
+"""`text | from_toml`: profiles are TOML, which Ansible does not read by itself."""
 
 import tomllib
 from typing import Any

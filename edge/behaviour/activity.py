@@ -166,9 +166,7 @@ class _Heading:
 
 
 def _velocity(poses: Sequence[MeasuredPose]) -> Array | None:
-    """Velocity (2,) over the floor [m/s] by least squares; None where the poses span too little
-    time.
-    """
+    """Velocity (2,) over the floor [m/s] by least squares; None for too short a time."""
     seen = [p for p in poses if np.isfinite(p.place).all()]
     if len(seen) < 3 or seen[-1].t_s - seen[0].t_s < 0.3 * SPEED_WINDOW_S:
         return None
@@ -178,9 +176,7 @@ def _velocity(poses: Sequence[MeasuredPose]) -> Array | None:
 
 
 def _medians(rows: Array) -> Array:
-    """Median of each column over the rows where it is known; NaN where it is known in less than
-    half of them.
-    """
+    """Median of each column where it is known; NaN where most rows lack it."""
     known = np.isfinite(rows).sum(axis=0) >= 0.5 * len(rows)
     out = np.full(rows.shape[1], np.nan)
     out[known] = np.nanmedian(rows[:, known], axis=0)

@@ -83,9 +83,7 @@ class Refusal(Strict, frozen=True):
 
 
 class BoardProfile(Strict, frozen=True):
-    """A computer. camera_device: may hold {width}, {height} and {fps}. packages: of its
-    distribution.
-    """
+    """A computer. camera_device: may hold {width}, {height}, {fps}. packages: to install."""
 
     title: str
     camera_backend: str

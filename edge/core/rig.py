@@ -105,9 +105,7 @@ class Camera:
         return np.asarray(level @ unroll)
 
     def to_room(self, points: npt.ArrayLike) -> Array:
-        """Camera-frame points (..., 3) -> room frame (..., 3), metres. Raises ConfigError without a
-        camera height.
-        """
+        """Camera-frame points (..., 3) -> room frame [m]. Raises ConfigError without a height."""
         return np.asarray(np.asarray(points, np.float64) @ self.room_rotation.T + self._above_floor)
 
     def from_room(self, points: npt.ArrayLike) -> Array:
@@ -179,9 +177,7 @@ class Rig:
         return float(np.ptp(np.concatenate([self.speakers, self.mics]), axis=0).max())
 
     def arrival_s(self, points: npt.ArrayLike) -> Array:
-        """Time of arrival (P, ...) [s] of an echo from each camera-frame point (..., 3) [m], per
-        pair.
-        """
+        """Time of arrival (P, ...) [s] of an echo from camera-frame points (..., 3) [m]."""
         v = np.asarray(points, np.float64)
         to_speakers, to_mics = _distances(self.speakers, v), _distances(self.mics, v)
         path = to_speakers[self.pairs[:, 0]] + to_mics[self.pairs[:, 1]]

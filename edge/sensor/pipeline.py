@@ -133,9 +133,7 @@ class Pipeline:
         return self._image_ns * 1e-9
 
     def newest_kernels(self) -> tuple[int, Kernels] | None:
-        """The newest pose kernels and the CLOCK_MONOTONIC of their period's middle [ns]; None while
-        there are none.
-        """
+        """The newest pose kernels and CLOCK_MONOTONIC of their period's middle [ns], or None."""
         newest = self.kernels  # read once: another thread replaces it
         if newest is None or newest[1] is None:
             return None

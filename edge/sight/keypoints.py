@@ -66,9 +66,7 @@ class BlazePose:
         self._others: dict[Window, int] = {}  # beside the followed one, in each search window
 
     def __call__(self, image: Image) -> Keypoints | None:
-        """Joints of the most prominent person in `image` (H, W, 3) uint8 RGB; None where nobody is
-        seen.
-        """
+        """Joints of the most prominent person in `image` (H, W, 3) uint8 RGB, or None."""
         if self._region is not None:
             self._since_detection += 1
             if self._since_detection % self._detect_every == 0:

@@ -86,9 +86,7 @@ class PersonDetector:
         self._anchors = _anchors()
 
     def __call__(self, image: Image, window: Window | None = None) -> list[DetectedPerson]:
-        """People in `image` (H, W, 3) RGB, the most prominent first. window: to look at; None = all
-        of it.
-        """
+        """People in `image` (H, W, 3) RGB, most prominent first. window: None = all of it."""
         height, width = image.shape[:2]
         if window is None:
             side = max(width, height)
@@ -138,9 +136,7 @@ def window_around(region: Region, width: int, height: int) -> Window:
 
 
 def _anchors() -> Array:
-    """Anchor centres (2254, 2), x and y in fractions of the input; layers of one stride share their
-    cells.
-    """
+    """Anchor centres (2254, 2) in fractions of the input; layers of one stride share cells."""
     layers = []
     for stride in sorted(set(_STRIDES)):
         cells = _SIDE // stride

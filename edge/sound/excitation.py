@@ -48,9 +48,7 @@ class Excitation:
 def band_window(
     frequencies_hz: npt.ArrayLike, band_hz: tuple[float, float]
 ) -> npt.NDArray[np.float64]:
-    """Amplitude 0..1 at each frequency [Hz]: 1 in the band, cosine-squared edges inside it, 0
-    outside.
-    """
+    """Amplitude 0..1 at frequencies [Hz]: 1 in the band, cosine-squared edges inside it."""
     lo, hi = band_hz
     edge = EDGE_FRACTION * (hi - lo)
     f = np.asarray(frequencies_hz, np.float64)

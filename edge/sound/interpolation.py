@@ -54,9 +54,7 @@ def _kernel(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 @kernel
 def interpolate_at(row: ComplexArray, position: float, taps: Taps) -> np.complex64:
-    """Value of `row` at a position [samples]; samples before the first and after the last are 0.
-    taps: (513, 14).
-    """
+    """Value of `row` at a position [samples], 0 outside. taps: (513, 14)."""
     start = int(np.floor(position))
     phase = (position - start) * (taps.shape[0] - 1)
     index = min(int(phase), taps.shape[0] - 2)

@@ -1,6 +1,4 @@
-"""The pose kernel, the impulse response that the body induces: analytic signal, envelope, and
-pooling along range.
-"""
+"""The pose kernel: the analytic signal, its envelope, and pooling along range."""
 
 from dataclasses import dataclass
 

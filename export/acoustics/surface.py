@@ -85,9 +85,7 @@ class MeshSampler:
         spacing_m: float,
         rng: np.random.Generator,
     ) -> None:
-        """vertices: (V, 3) m, the pose that the patches are made in. faces: (F, 3). rng: places the
-        voxel grid.
-        """
+        """vertices: (V, 3) m, the pose of the patches. faces: (F, 3). rng: places the grid."""
         if spacing_m <= 0.0:
             raise ValueError(f"patch spacing is {spacing_m} m: it must be positive")
         corners = np.asarray(vertices, np.float64)[faces]

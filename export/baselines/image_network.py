@@ -63,9 +63,7 @@ class TurnedView:
 
     @property
     def root_net_depth(self) -> Array:
-        """Log depth (...,) at which a person-sized square has the box's area: RootNet's k (Moon et
-        al., ICCV 2019).
-        """
+        """Log depth (...,) at which a person-sized square has the box's area (RootNet's k)."""
         return np.asarray(np.log(PERSON_M) - np.log(2.0 * self.size))
 
 

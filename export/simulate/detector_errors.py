@@ -106,9 +106,7 @@ class DetectorModel:
         return np.column_stack([pixels, confidence])
 
     def _covers(self, rng: Rng, true: Array) -> BoolArray:
-        """Which joints a table, a sofa or a door frame occludes: those below or beside an edge
-        through the person.
-        """
+        """Joints that a table, sofa or door frame hides: below or beside an edge."""
         if rng.random() >= self.covered:
             return np.zeros(JOINTS, bool)
         axis = int(rng.choice([0, 1], p=[0.3, 0.7]))

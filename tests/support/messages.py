@@ -1,13 +1,15 @@
-"""A pose to publish, and what a published schema says of a message."""
+"""A pose and an event to publish, and what a published schema says of a message."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
 
 from edge.core.pose import Activity, LiftedPose, PoseEstimate
 from edge.output.messages.fields import Message
-from edge.output.messages.payloads import encode
+from edge.output.messages.payloads import encode, event_message
+from edge.output.messages.person_messages import EventKind
 from edge.output.messages.schemas import schema
 
 
@@ -27,6 +29,12 @@ def an_estimate(**changes: object) -> PoseEstimate:
         ),
     }  # fmt: skip
     return PoseEstimate(**(values | changes))  # type: ignore[arg-type]
+
+
+def an_event(kind: EventKind, **more: Any) -> Message:
+    about: dict[str, Any] = {"floor_m": (0.5, 2.0), "confidence": 0.8} | more
+    message = event_message("hall", kind, source="device", utc_ns=0, monotonic_ns=1, **about)
+    return message | {"sequence": 7}
 
 
 def problems(name: str, message: Message) -> list[str]:

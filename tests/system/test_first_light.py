@@ -77,9 +77,7 @@ def run_device(
     lifter: str = "ray",
     height_prior_m: float = 1.70,
 ) -> Run:
-    """`posekernel run` on the card and the video until the video ends; what arrived at a subscriber
-    of the broker.
-    """
+    """`posekernel run` on the card and the video; what arrived at a subscriber."""
     name = f"{lifter}{100 * height_prior_m:.0f}"
     config = write_config(
         folder / f"{name}.toml", name, session, card, broker, lifter, height_prior_m

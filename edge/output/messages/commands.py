@@ -203,9 +203,7 @@ class CommandResultMessage(Published, frozen=True, tag="posekernel.command_resul
 def result_message(
     device_id: str, command: str, request: str | None, ok: bool, text: str, *, utc_ns: int
 ) -> Message:
-    """The answer as a JSON-ready dict. text: one sentence: what was done, or what was found and is
-    needed.
-    """
+    """The answer, JSON-ready. text: one sentence: what was done, or found and needed."""
     return CommandResultMessage(
         id=device_id,
         timestamp=timestamp(utc_ns),

@@ -100,9 +100,7 @@ class MqttPublisher:
         return self._stream.publish(self.topic("pose"), self._encode_pose(message))
 
     def publish_stream(self, name: str, message: Message) -> bool:
-        """Send a message (JSON, QoS 0, not retained) at once or drop and count it. Returns whether
-        it was handed over.
-        """
+        """Send a message (JSON, QoS 0) at once, else drop and count it. Returns whether it went."""
         return self._stream.publish(self.topic(name), encode(message))
 
     def publish_answer(self, message: Message) -> None:

@@ -138,9 +138,7 @@ class Background:
         return kernels
 
     def remember(self, responses: ComplexArray) -> None:
-        """Learn the drift of late reverberation from responses (P, T) of the empty room, whatever
-        its state is now.
-        """
+        """Learn the drift of late reverberation from responses (P, T) of the empty room."""
         if self._drift.late is not None and self._room is not None:
             self._drift.late.observe(responses, self._room, self._schedule.now_ns or 0)
 

@@ -56,9 +56,7 @@ def inverse(warp: Warp) -> Warp:
 
 
 def warped(room: ComplexArray, warp: Warp) -> ComplexArray:
-    """The room's response (P, T) under this drift: (P, T) complex64, NaN where it was never
-    recorded.
-    """
+    """The room's response (P, T) complex64 under this drift, NaN where never recorded."""
     out = np.empty_like(room)
     _warped(room, warp.gain, warp.offset, warp.stretch, interpolation_taps()[0], out)
     return out

@@ -44,14 +44,10 @@ class _Anchor:
 
 
 class LateReverberation:
-    """What arrives one and two periods late, for each pair (P) and frequency (T) of a room's
-    responses.
-    """
+    """What arrives one and two periods late, for each pair (P) and frequency (T)."""
 
     def __init__(self, pairs: int, samples: int, period_samples: float) -> None:
-        """period_samples: after how many samples the response repeats (the period's share of one
-        loudspeaker).
-        """
+        """period_samples: after how many samples a response repeats."""
         self._shape = (pairs, samples)
         self._model = LateModel(samples, period_samples)
         self.forget()

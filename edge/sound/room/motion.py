@@ -21,9 +21,7 @@ _MOVED_SHARE = 0.2
 
 
 class Motion:
-    """Tells a body that moves in range from one that keeps still and from noise, by levels without
-    phase.
-    """
+    """Tells a body that moves in range from one that keeps still, and from noise."""
 
     def __init__(self, width_samples: int) -> None:
         """width_samples: levels are means over about so many samples, MOTION_M of range."""

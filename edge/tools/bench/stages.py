@@ -1,6 +1,4 @@
-"""Every stage timed inside a real run: the shipped session, as fast as it goes, with the networks
-of a configuration.
-"""
+"""Every stage timed inside a real run: the shipped session, as fast as it goes."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -42,9 +42,7 @@ class SoundResult:
 
     @property
     def next_sites_m(self) -> Array | None:
-        """Places (S, 3) for the loudspeaker that decide what is open, best first; None when all is
-        decided.
-        """
+        """Places (S, 3) for the loudspeaker that decide what is open; None when all is decided."""
         return None if self.geometry is None else self.geometry.next_sites_m
 
     def as_part(self, takes: Sequence[SoundTake]) -> SoundPart:

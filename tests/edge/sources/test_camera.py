@@ -161,9 +161,7 @@ def test_v4l2_takes_the_drivers_time_and_gives_rgb(monkeypatch, tmp_path) -> Non
 
 
 def fake_picamera2(exposure_us: int = 8000) -> types.ModuleType:
-    """A module that obeys the calls of picamera2: BGR888 arrays are R, G, B; SensorTimestamp is
-    CLOCK_BOOTTIME.
-    """
+    """picamera2's calls: BGR888 arrays are R, G, B; SensorTimestamp is CLOCK_BOOTTIME."""
 
     class Request:
         def __init__(self, size: tuple[int, int]) -> None:

@@ -18,14 +18,13 @@ from edge.core.pose import POSTURES
 from edge.core.typed import convert
 from edge.output.messages.fields import Message
 from edge.output.messages.homeassistant import discovery_message, discovery_topic, removing
-from edge.output.messages.payloads import encode, event_message, status_message, summary_message
-from edge.output.messages.person_messages import EventKind
+from edge.output.messages.payloads import encode, status_message, summary_message
 from edge.output.messages.schemas import schema
 from edge.output.mqtt.publisher import MqttPublisher
 from tests.support import ROOT
 from tests.support.broker.mosquitto import Mosquitto, needs_mosquitto
 from tests.support.broker.subscriber import Subscriber
-from tests.support.messages import an_estimate
+from tests.support.messages import an_estimate, an_event
 from tests.support.waiting import until
 
 CONFIG = MqttConfig()
@@ -138,20 +137,6 @@ def test_templates_read_the_summary() -> None:
 
 def test_every_posture_is_an_option() -> None:
     assert set(announcement()["components"]["posture"]["options"]) == set(POSTURES)
-
-
-def an_event(kind: EventKind, **more: Any) -> Message:
-    message = event_message(
-        "hall",
-        kind,
-        source="device",
-        utc_ns=0,
-        monotonic_ns=1,
-        floor_m=(0.5, 2.0),
-        confidence=0.8,
-        **more,
-    )
-    return message | {"sequence": 7}
 
 
 def test_the_fall_event_has_its_evidence_and_other_events_are_none() -> None:

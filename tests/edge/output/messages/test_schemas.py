@@ -12,36 +12,13 @@ from edge.output.messages import MESSAGES
 from edge.output.messages.commands import result_message
 from edge.output.messages.echo_profile import BINS, envelope_message
 from edge.output.messages.fields import Message
-from edge.output.messages.payloads import (
-    event_message,
-    pose_message,
-    status_message,
-    summary_message,
-)
-from edge.output.messages.person_messages import EventKind
+from edge.output.messages.payloads import pose_message, status_message, summary_message
 from edge.output.messages.schemas import PUBLISHED, schema
-from tests.support.messages import an_estimate, problems
+from tests.support.messages import an_estimate, an_event, problems
 
 AXIS = np.linspace(0.5, 6.0, BINS + 1)
 
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
-
-
-def an_event(
-    kind: EventKind, zone: str | None = None, fall: tuple[float, float] | None = None
-) -> Message:
-    message = event_message(
-        "hall",
-        kind,
-        source="device",
-        utc_ns=0,
-        monotonic_ns=1,
-        zone=zone,
-        floor_m=(0.0, 2.5),
-        confidence=0.8,
-        fall=fall,
-    )
-    return message | {"sequence": 1}
 
 
 GOOD: list[tuple[str, Message]] = [
