@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.waiting import finished
+
 pytestmark = pytest.mark.export
 
 ROOT = Path(__file__).parents[2]
@@ -31,9 +33,7 @@ sys.exit(main(sys.argv[1:]))
 
 def run_plain(*args: str) -> subprocess.CompletedProcess[str]:
     """posekernel-export where no package of an extra can be imported."""
-    return subprocess.run(
-        [sys.executable, "-c", PLAIN, *args], cwd=ROOT, capture_output=True, text=True, timeout=900
-    )
+    return finished([sys.executable, "-c", PLAIN, *args], cwd=ROOT)
 
 
 def test_the_help_needs_no_extra() -> None:

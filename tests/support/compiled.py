@@ -2,9 +2,10 @@
 
 import functools
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
+
+from tests.support.waiting import finished
 
 
 class NoToolchainError(RuntimeError):
@@ -18,7 +19,7 @@ def shared_library(source: Path, *options: str) -> Path:
         raise NoToolchainError("gcc is not installed")
     library = Path(tempfile.mkdtemp(prefix="posetest-")) / f"lib{source.stem}.so"
     command = ["gcc", "-O2", "-fPIC", "-shared", "-o", str(library), str(source), *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = finished(command)
     if done.returncode:
         raise NoToolchainError(f"{source.name} does not compile: {done.stderr.strip()[-300:]}")
     return library

@@ -7,7 +7,6 @@ room; everything after the loudspeaker's and microphones' files is what runs on 
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from tests.support.alsa_device import AlsaTestDevice
 from tests.support.broker.mosquitto import Mosquitto, needs_mosquitto
 from tests.support.broker.subscriber import Subscriber
 from tests.support.config_files import write_config
-from tests.support.waiting import LIMIT_S
+from tests.support.waiting import LIMIT_S, finished
 
 pytestmark = [pytest.mark.export, needs_mosquitto]
 
@@ -84,13 +83,10 @@ def run_device(
     )
     messages = {}
     with Subscriber(broker, f"posekernel/{name}/+") as seen:
-        done = subprocess.run(
+        done = finished(
             [sys.executable, "-m", "edge", "run", "--config", str(config), "--json"],
             env=os.environ | card.env,
-            capture_output=True,
-            text=True,
             timeout=LIMIT_S,
-            check=False,
         )
         assert done.returncode == 0, done.stderr
         ended = False

@@ -2,12 +2,12 @@
 
 import ast
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.support import ROOT
+from tests.support.waiting import finished
 from tests.system.fuzz.targets import TARGETS, seeds
 
 CORPUS = Path(__file__).parent / "fuzz" / "corpus"
@@ -45,7 +45,7 @@ def test_deep_nesting_is_refused_in_words(target):
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 def test_the_pages_reader_of_messages_refuses_in_words():
     command = ["node", str(Path(__file__).parent / "fuzz" / "messages.mjs"), "5000"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
+    done = finished(command)
     assert done.returncode == 0, done.stderr
 
 

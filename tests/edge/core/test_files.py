@@ -4,7 +4,6 @@ here is what a kill does not show.
 
 import os
 import stat
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 
 from edge.core.files import write_whole
 from tests.support import ROOT
+from tests.support.waiting import finished
 
 
 def test_a_new_file_gets_the_rights_asked_for(tmp_path: Path) -> None:
@@ -63,8 +63,6 @@ def test_what_a_killed_writer_left_is_in_nobodys_way(tmp_path: Path) -> None:
 def test_a_kill_leaves_the_old_file_or_the_new() -> None:
     """Thirty kills, five for each kind of file that the sensor writes."""
     command = [sys.executable, "-m", "tests.system.faults.writes", "--kills", "5"]
-    done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False
-    )
+    done = finished(command, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 6

@@ -1,13 +1,13 @@
 """Compiled loops: the same without the compiler; a warm run compiles nothing."""
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support import ROOT
+from tests.support.waiting import finished
 
 SUBSET = (
     "sound/test_deconvolution.py::test_equals_reference",
@@ -31,14 +31,7 @@ def test_kernels_mean_the_same_without_the_compiler():
         "no:cacheprovider",
         *(str(here / name) for name in SUBSET),
     ]
-    done = subprocess.run(
-        command,
-        cwd=here.parent,
-        env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
-        capture_output=True,
-        text=True,
-        timeout=900,
-    )
+    done = finished(command, cwd=here.parent, env={**os.environ, "NUMBA_DISABLE_JIT": "1"})
     assert done.returncode == 0, done.stdout[-3_000:] + done.stderr[-1_000:]
 
 
@@ -67,9 +60,7 @@ def test_a_run_compiles_nothing_that_warming_up_did_not(tmp_path):
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
     environment.pop("NUMBA_DISABLE_JIT", None)
     command = [sys.executable, "-c", COMPILED]
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900
-    )
+    done = finished(command, cwd=ROOT, env=environment)
     assert done.returncode == 0, done.stderr
     warm, later, poses = map(int, done.stdout.split())
     assert warm > 10

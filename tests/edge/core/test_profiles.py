@@ -1,6 +1,5 @@
 """The shipped arrays and boards: each number with its source, each array with its ALSA file."""
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import msgspec
 import pytest
 
 from edge.core.profiles import FIRMWARE_CONFIG, Span, Whole, load_array, load_board, names, pairs
+from tests.support.waiting import finished
 
 
 def test_there_are_the_arrays_and_boards_that_are_sold() -> None:
@@ -51,9 +51,7 @@ def test_alsa_reads_the_arrays_file_and_looks_for_its_card(
         ("posekernel_nothing", "No such file or directory"),
     ):
         monkeypatch.setenv("ALSA_CONFIG_PATH", str(tmp_path / "alsa.conf"))
-        done = subprocess.run(
-            [sys.executable, "-c", script, pcm], capture_output=True, text=True, check=True
-        )
+        done = finished([sys.executable, "-c", script, pcm], check=True)
         assert expected in done.stdout
 
 

@@ -2,7 +2,6 @@
 
 import gc
 import os
-import subprocess
 import sys
 import weakref
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from edge.sensor.process import return_free
 from edge.sources.session.reader import DEMO_SESSION
 from tests.support import ROOT
+from tests.support.waiting import finished
 
 COUNT_ARENAS = """
 import ctypes, threading, re, os, tempfile
@@ -60,11 +60,7 @@ print(full - kept, full - resident_mb())
 
 def arenas(shared: bool) -> int:
     code = COUNT_ARENAS.replace("{shared}", str(shared))
-    return int(
-        subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
-        ).stdout
-    )
+    return int(finished([sys.executable, "-c", code], check=True).stdout)
 
 
 glibc = pytest.mark.skipif(
@@ -82,9 +78,7 @@ def test_threads_share_few_arenas() -> None:
 
 @glibc
 def test_free_memory_goes_back_to_the_system() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", FREE_ALL_BUT_THE_LAST], capture_output=True, text=True, check=True
-    )
+    done = finished([sys.executable, "-c", FREE_ALL_BUT_THE_LAST], check=True)
     before, after = map(float, done.stdout.split())
     assert before < 5.0  # what is free stays in the process, or this shows nothing
     assert after > 50.0
@@ -124,9 +118,7 @@ def test_the_very_first_start_runs_again_without_the_compiler(tmp_path: Path) ->
     environment.pop("NUMBA_DISABLE_JIT", None)
     counts = []
     for _ in range(2):
-        done = subprocess.run(
-            command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=900
-        )
+        done = finished(command, env=environment, cwd=ROOT)
         assert done.returncode == 0, done.stderr
         assert len(done.stdout.splitlines()) == 50
         counts.append((done.stderr.count("starting again"), done.stderr.count("preparing;")))

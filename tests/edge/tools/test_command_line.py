@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from tests.support.bodies import compact_rig, seen, standing
 from tests.support.broker.mosquitto import free_port
 from tests.support.config_files import GOOD, REPLAY
 from tests.support.messages import problems
+from tests.support.waiting import finished
 
 
 def fails(capsys: pytest.CaptureFixture[str], *args: object) -> str:
@@ -46,7 +46,7 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
 def test_help_loads_nothing_heavy() -> None:
     heavy = "[m for m in ('numpy', 'cv2', 'numba', 'msgspec') if m in sys.modules]"
     script = f"import sys; from edge.__main__ import make_parser; make_parser(); print({heavy})"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    done = finished([sys.executable, "-c", script])
     assert done.stdout.strip() == "[]", done.stderr
 
 

@@ -1,7 +1,6 @@
 """Doctor names what is wrong, and hides nothing."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 from edge.__main__ import main
 from tests.support.broker.mosquitto import free_port
 from tests.support.config_files import REPLAY
+from tests.support.waiting import finished
 
 
 def test_doctor_reports_everything_and_the_worst_decides(
@@ -29,12 +29,7 @@ def test_doctor_reports_everything_and_the_worst_decides(
 
 def test_doctor_survives_a_package_that_cannot_be_loaded() -> None:
     without = "import sys; sys.modules['cv2'] = None; from edge.__main__ import main; "
-    done = subprocess.run(
-        [sys.executable, "-c", f"{without}sys.exit(main(['doctor']))"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = finished([sys.executable, "-c", f"{without}sys.exit(main(['doctor']))"])
     assert done.returncode == 1
     assert "OK       numpy" in done.stdout
     assert "ERROR    posekernel" in done.stdout

@@ -25,6 +25,7 @@ from export.simulate.samples import (
     simulate_environment,
 )
 from export.simulate.scenes import make_scene, scene_rng
+from tests.support.waiting import finished
 
 pytestmark = pytest.mark.export
 
@@ -227,7 +228,7 @@ def test_a_killed_run_is_taken_up_again_and_nothing_doubles(tmp_path):
     time.sleep(0.5)  # its workers end by themselves
     kept = {p.parent: p.stat().st_mtime_ns for p in out.glob(f"environment*/{MARKER}")}
     assert kept
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = finished(command, check=True)
     assert "3 samples" in done.stdout
     assert {p: (p / MARKER).stat().st_mtime_ns for p in kept} == kept
     assert sum(len(list(load_environment(e))) for e in find_environments(out)) == 3

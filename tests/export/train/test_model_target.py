@@ -1,7 +1,6 @@
 """`make model` from nothing to two evaluated forms, with fewer samples."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 from edge.lifting.network_lifter import NetworkLifter
 from tests.support import ROOT
 from tests.support.bodies import compact_rig, seen, standing
+from tests.support.waiting import finished
 
 pytestmark = [pytest.mark.export, pytest.mark.train]
 
@@ -24,7 +24,7 @@ def test_make_model_ends_with_both_forms_evaluated(tmp_path: Path) -> None:
         "SAMPLES_debug=40 40 20",
         *folders,
     ]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
+    done = finished(command, cwd=ROOT)
     assert done.returncode == 0, done.stderr[-3000:]
     table = [line for line in done.stdout.splitlines() if line.startswith("|")]
     names = (

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import edge
 from edge.sources.session.reader import DEMO_SESSION
+from tests.support.waiting import finished
 from tests.system.faults.device import Device, device
 from tests.system.faults.row import Row, RowSkippedError, row
 
@@ -28,15 +29,7 @@ def _refused(folder: Path, damaged: Path, settings: str = "", program: Path = ED
         )
     before = damaged.read_bytes()
     command = [sys.executable, "-m", "edge", "run", "--config", str(config)]
-    done = subprocess.run(
-        command,
-        cwd=program,
-        env=os.environ,
-        capture_output=True,
-        text=True,
-        timeout=600.0,
-        check=False,
-    )
+    done = finished(command, cwd=program, env=os.environ)
     assert done.returncode == 2, f"it ended with {done.returncode}:\n{done.stderr}"
     said = [line for line in done.stderr.splitlines() if line.startswith("posekernel run: ")]
     assert len(said) == 1, done.stderr
@@ -116,12 +109,7 @@ def outbox_corrupted(folder: Path) -> Row:
 def _tmpfs(folder: Path) -> Iterator[Path]:
     """A file system of 256 KiB of its own. Raises RowSkippedError where mounting is not allowed."""
     folder.mkdir(parents=True)
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=256k", "none", folder],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = finished(["mount", "-t", "tmpfs", "-o", "size=256k", "none", folder])
     if done.returncode:
         raise RowSkippedError(f"a file system of its own cannot be mounted: {done.stderr.strip()}")
     try:
@@ -173,7 +161,7 @@ def disk_read_only(folder: Path) -> Row:
 
 
 def _mount(*arguments: str | Path) -> None:
-    done = subprocess.run(["mount", *arguments], capture_output=True, text=True, check=False)
+    done = finished(["mount", *arguments])
     if done.returncode:
         raise RowSkippedError(f"mount refuses: {done.stderr.strip()}")
 
@@ -181,9 +169,7 @@ def _mount(*arguments: str | Path) -> None:
 @row
 def killed_while_writing(folder: Path) -> Row:
     command = [sys.executable, "-m", "tests.system.faults.writes", "--kills", "50"]
-    done = subprocess.run(
-        command, cwd=EDGE.parent, capture_output=True, text=True, timeout=600.0, check=False
-    )
+    done = finished(command, cwd=EDGE.parent)
     assert done.returncode == 0, done.stderr
     kinds = [line.partition(":")[0] for line in done.stdout.splitlines()]
     return Row(

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import subprocess
 import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,7 +24,7 @@ from tests.support import ROOT
 from tests.support.broker.mosquitto import Mosquitto, needs_mosquitto
 from tests.support.broker.subscriber import Subscriber
 from tests.support.messages import an_estimate, an_event
-from tests.support.waiting import until
+from tests.support.waiting import finished, until
 
 CONFIG = MqttConfig()
 TOPIC = "homeassistant/device/posekernel_hall/config"
@@ -277,13 +276,7 @@ def test_the_alert_says_how_far_somebody_fell() -> None:
 
 
 def check_with_home_assistant(message: Message | list[dict[str, Any]]) -> str:
-    done = subprocess.run(
-        [HOME_ASSISTANT_PYTHON, HOME_ASSISTANT_SCHEMAS],
-        input=json.dumps(message),
-        capture_output=True,
-        text=True,
-        timeout=900,
-    )
+    done = finished([HOME_ASSISTANT_PYTHON, HOME_ASSISTANT_SCHEMAS], input=json.dumps(message))
     assert done.returncode in (0, 1), done.stderr
     return done.stdout.strip()
 

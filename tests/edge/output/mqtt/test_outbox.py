@@ -4,7 +4,6 @@ import json
 import logging
 import resource
 import sqlite3
-import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ import pytest
 
 from edge.output.mqtt.outbox import _SCHEMA, Outbox
 from tests.support import ROOT
+from tests.support.waiting import finished
 
 
 def numbers(stored: list[tuple[int, bytes]]) -> list[int]:
@@ -130,9 +130,7 @@ last = outbox.add({{"n": 25}})
 print(json.dumps([first, big, full, during, last, outbox.trouble]))
 """
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[1] == resource.RLIM_INFINITY
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True
-    )
+    done = finished([sys.executable, "-c", program], cwd=ROOT, check=True)
     first, big, full, during, last, after = json.loads(done.stdout)
     everything = [*first, *big, last]
     assert everything == sorted(set(everything))
@@ -159,9 +157,7 @@ given += [outbox.add({{"n": n, "filling": "x" * 30_000}}) for n in range(2, 5)]
 print(json.dumps([given, outbox.trouble]), flush=True)
 os._exit(0)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True
-    )
+    done = finished([sys.executable, "-c", program], cwd=ROOT, check=True)
     given, trouble = json.loads(done.stdout)
     assert "events cannot be kept on disk" in trouble
     again = Outbox(tmp_path / "a")
