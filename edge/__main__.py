@@ -6,8 +6,8 @@ import os
 import sys
 
 from edge import __version__
-from edge.core.errors import PosekernelError
-from edge.sensor.process import share_arenas
+from edge.core.errors import PosekernelError, StuckDeviceError
+from edge.sensor.process import end_now, share_arenas
 from edge.tools.commands import (
     bench,
     calibrate,
@@ -59,6 +59,8 @@ def main(argv: list[str] | None = None) -> int:
     share_arenas()
     # FFmpeg inside OpenCV prints lines of its own about a damaged file; our message is enough.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    # OpenCV waits 10 s for an image of a V4L2 camera; a frozen one must be let go before that [s].
+    os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
     )
@@ -66,6 +68,8 @@ def main(argv: list[str] | None = None) -> int:
         return int(args.run(args))
     except PosekernelError as e:
         print(f"posekernel {args.command}: {e}", file=sys.stderr)
+        if isinstance(e, StuckDeviceError) and args.own_process:
+            end_now(2)  # Python's own ending would wait for the driver
         return 2
     except BrokenPipeError:
         # The reader of our output has ended (`posekernel replay DIR | head`): no error.

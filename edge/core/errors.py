@@ -17,6 +17,10 @@ class DeviceError(PosekernelError, OSError):
     """A sound card or camera that is absent, refuses the asked format, or went away."""
 
 
+class StuckDeviceError(DeviceError):
+    """A camera that neither answers nor can be let go: only the process's end releases it."""
+
+
 class SessionError(PosekernelError, ValueError):
     """A recorded session or dataset folder that is damaged or of another format."""
 

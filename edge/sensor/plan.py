@@ -46,13 +46,19 @@ class SensorPlan:
             return open_replay(
                 self.session, realtime=config.source.realtime, loop=config.source.loop
             )
-        frames = open_camera(config.camera)
+        frames = open_camera(config.camera, self.rig.camera.fx)
         try:
             audio = AlsaAudio(config.audio, self.excitation, self.rig, muted=muted)
         except BaseException:
             frames.close()
             raise
-        return Source("device", audio, frames, f"{config.audio.capture} + {config.camera.backend}")
+        return Source(
+            "device",
+            audio,
+            frames,
+            f"{config.audio.capture} + {config.camera.backend}",
+            notes=frames.notes,
+        )
 
 
 def make_plan(config: Config) -> SensorPlan:

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import NoReturn
 
 _M_ARENA_MAX = -8  # malloc.h of glibc
 _ARENAS = 2
@@ -49,6 +50,15 @@ def return_free() -> None:
     gc.collect()
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def end_now(code: int) -> NoReturn:
+    """End the process without waiting for threads or destructors that hang in a driver."""
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 def start_again() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edge.core.config import Config, state_folder
 from edge.core.contracts import Source
-from edge.core.errors import ConfigError, PosekernelError
+from edge.core.errors import ConfigError, PosekernelError, StuckDeviceError
 from edge.core.jit import compiled_here
 from edge.core.pose import PoseEstimate
 from edge.lifting.lifter import MODELS
@@ -177,6 +177,8 @@ class RunningSensor:
         """None, after a pause, while a device is not there."""
         try:
             return self._open()
+        except StuckDeviceError:
+            raise  # no later try of this process can help
         except PosekernelError as e:
             log.error("sensing is on, but %s; trying again", e)
             self.stop.wait(_OPEN_AGAIN_S)

@@ -56,6 +56,14 @@ class AlsaTestDevice:
         """The card is back."""
         (self.folder / "unplugged").unlink()
 
+    def refuse(self, code: int, direction: Literal["capture", "playback"] = "capture") -> None:
+        """Opening one direction fails with this errno from now on; 0 lets it open again."""
+        marker = self.folder / f"{direction}_error"
+        if code:
+            marker.write_text(str(code))
+        else:
+            marker.unlink()
+
     @contextmanager
     def faulty(
         self, how: Literal["stuck", "silent", "rotated", "swapped", "gap"]
@@ -117,10 +125,12 @@ def make_alsa_device(
     lost_at {lost_at}
     lost_marker "{folder}/lost"
     faults "{folder}/faults"
+    open_error "{folder}/capture_error"
 """
     playback = f"""{common}
     channels {playback_channels}
     outfile "{folder}/played.raw"
+    open_error "{folder}/playback_error"
     xrun_at {playback_xrun_at}
 """
     device = AlsaTestDevice(folder, playback_channels)

@@ -11,6 +11,7 @@ import numpy as np
 
 from edge.core.config import AudioConfig
 from edge.core.errors import DeviceError
+from edge.sources.remedies import sound_problem
 
 log = logging.getLogger(__name__)
 
@@ -90,12 +91,17 @@ def open_card(audio: AudioConfig, rate: int) -> SoundCard:
 def _open_pcm(
     alsaaudio: ModuleType, kind: str, device: str, channels: int, rate: int, audio: AudioConfig
 ) -> Any:
-    """Open and check: another format is accepted without an error. Raises DeviceError."""
+    """Open and check: the constructor accepts another channel count, rate or format without an
+    error. Raises DeviceError.
+    """
+    direction = {
+        "type": alsaaudio.PCM_CAPTURE if kind == "capture" else alsaaudio.PCM_PLAYBACK,
+        "mode": alsaaudio.PCM_NONBLOCK if kind == "capture" else alsaaudio.PCM_NORMAL,
+        "device": device,
+    }
     try:
         pcm = alsaaudio.PCM(
-            type=alsaaudio.PCM_CAPTURE if kind == "capture" else alsaaudio.PCM_PLAYBACK,
-            mode=alsaaudio.PCM_NONBLOCK if kind == "capture" else alsaaudio.PCM_NORMAL,
-            device=device,
+            **direction,
             channels=channels,
             rate=rate,
             format=getattr(alsaaudio, f"PCM_FORMAT_{audio.format}"),
@@ -103,11 +109,8 @@ def _open_pcm(
             periods=audio.alsa_periods,
         )
     except alsaaudio.ALSAAudioError as e:
-        listing = "arecord -L" if kind == "capture" else "aplay -L"
         raise DeviceError(
-            f"audio.{kind} {device!r} cannot be opened ({e}): check the name against `{listing}`, "
-            "the cable, "
-            "and that no other program uses it"
+            sound_problem(kind, device, str(e), lambda: _offered(alsaaudio, direction))
         ) from e
     info = pcm.info()
     key = "channels" if kind == "capture" else "playback_channels"
@@ -127,3 +130,29 @@ def _open_pcm(
                 f"audio.{kind} {device!r} gives {found} {what}, but {needed} is needed: {remedy}"
             )
     return pcm
+
+
+def _offered(alsaaudio: ModuleType, direction: dict[str, Any]) -> str:
+    """What a device takes, for an error message."""
+    try:
+        pcm = alsaaudio.PCM(**direction)
+    except alsaaudio.ALSAAudioError:
+        return "what `aplay --dump-hw-params` or `arecord --dump-hw-params` says of it"
+    try:
+        return (
+            f"what it offers: {_listed(pcm.getchannels())} channels, {_listed(pcm.getrates())} Hz, "
+            f"{_listed(pcm.getformats())}"
+        )
+    except alsaaudio.ALSAAudioError as e:
+        return f"what it offers ({e})"
+    finally:
+        pcm.close()
+
+
+def _listed(values: Any) -> str:
+    """One value, a list, a range or a dict of names."""
+    if isinstance(values, tuple):
+        return " to ".join(map(str, values))
+    if isinstance(values, (dict, list)):
+        return ", ".join(map(str, values))
+    return str(values)

@@ -11,16 +11,24 @@ import numpy as np
 from edge.core.arrays import Image
 from edge.core.config import CameraConfig
 from edge.core.errors import DeviceError
+from edge.sources.camera.facts import CameraFacts
 
 
 class Backend(Protocol):
-    """One opened camera, used by one thread."""
+    """One opened camera. facts: what its driver says that it gives; may change with an image."""
+
+    facts: CameraFacts
 
     def grab(self) -> tuple[int, Image]:
         """Next image: (ns, (H, W, 3) uint8 RGB). Raises DeviceError, EndOfStreamError (files)."""
 
+    def cancel(self) -> bool:
+        """From another thread: end a grab that does not return, and release the device where its
+        driver allows that. Whether it is released.
+        """
+
     def close(self) -> None:
-        """Release the device."""
+        """Release the device; safe to call twice."""
 
 
 def read(capture: cv2.VideoCapture, name: str) -> Any:
@@ -32,7 +40,12 @@ def read(capture: cv2.VideoCapture, name: str) -> Any:
 
 
 def to_rgb(bgr: Any, config: CameraConfig) -> Image:
-    """A BGR image as RGB. Raises DeviceError for another size than configured."""
+    """A BGR image as RGB. Raises DeviceError for another size than configured, or no colours."""
+    if bgr.ndim != 3 or bgr.shape[2] != 3:
+        raise DeviceError(
+            f"the camera gives images of shape {'x'.join(map(str, bgr.shape))}, but three colours "
+            "are needed: choose a format of it that has them"
+        )
     check_size(bgr.shape, config)
     return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
 

@@ -8,6 +8,7 @@ from edge.core.arrays import Image
 from edge.core.config import CameraConfig
 from edge.core.errors import DeviceError
 from edge.sources.camera.backend import check_opened, read, to_rgb
+from edge.sources.camera.facts import CameraFacts
 
 
 class GStreamerBackend:
@@ -28,15 +29,25 @@ class GStreamerBackend:
             )
         self._capture = cv2.VideoCapture(config.device, cv2.CAP_GSTREAMER)
         if not self._capture.isOpened():
+            self._capture.release()
             raise DeviceError(
                 f"GStreamer pipeline {config.device!r} did not start: try it with gst-launch-1.0"
             )
-        check_opened(self._capture, config)
+        try:
+            check_opened(self._capture, config)
+        except DeviceError:
+            self._capture.release()
+            raise
+        self.facts = CameraFacts(fps=max(self._capture.get(cv2.CAP_PROP_FPS), 0.0))
 
     def grab(self) -> tuple[int, Image]:
         """Next image; its time is that of arrival, as the appsink gives no other."""
         bgr = read(self._capture, "GStreamer pipeline")
         return time.monotonic_ns(), to_rgb(bgr, self._config)
+
+    def cancel(self) -> bool:
+        """OpenCV's read ends by itself, and must not be disturbed by another thread."""
+        return False
 
     def close(self) -> None:
         """Stop the pipeline."""

@@ -9,8 +9,9 @@ from edge.sensor.permissions import Sensing, control_file
 from edge.sensor.plan import make_plan
 from edge.sources.alsa.source import AlsaAudio
 from edge.sources.camera.grabber import open_camera
+from edge.sources.remedies import numbered_card
 from edge.sources.session.reader import load_session
-from edge.tools.doctor.finding import Finding, Scope, attempt
+from edge.tools.doctor.finding import Finding, Scope, attempt, split
 
 
 def session(scope: Scope) -> list[Finding]:
@@ -29,10 +30,7 @@ def sound_card_and_camera(scope: Scope) -> list[Finding]:
     if why := Sensing(config, control_file(config)).silent_because:
         remedy = "ask again when sensing is on and not silent"
         return [Finding("sound card, camera", "warning", f"not tried: {why}", remedy)]
-    return [
-        attempt("sound card", lambda: _sound(config)),
-        attempt("camera", lambda: _camera(config)),
-    ]
+    return [*_names(config), attempt("sound card", lambda: _sound(config)), *_camera(config)]
 
 
 def broker(scope: Scope) -> list[Finding]:
@@ -75,15 +73,31 @@ def _sound(config: Config) -> str:
     return f"{capture}: {good} of {len(faults)} periods good"
 
 
-def _camera(config: Config) -> str:
-    camera = open_camera(config.camera)
-    try:
-        frame = camera.read(5.0)
-    finally:
-        camera.close()
-    if frame is None:
-        raise DeviceError(
-            f"{config.camera.backend} opened, but no image came within 5 s; "
-            "check the cable and other users of the camera"
-        )
-    return f"{config.camera.backend}: {frame.image.shape[1]}x{frame.image.shape[0]}"
+def _camera(config: Config) -> list[Finding]:
+    notes: list[str] = []
+
+    def look() -> str:
+        camera = open_camera(config.camera, make_plan(config).rig.camera.fx)
+        try:
+            frame = camera.read(5.0)
+        finally:
+            camera.close()
+        if frame is None:
+            why = camera.counters.last_error or "it gave no error"
+            raise DeviceError(
+                f"{config.camera.backend} opened, but no image came within 5 s ({why}); "
+                "check the cable and other users of the camera"
+            )
+        notes.extend(camera.notes)
+        return f"{config.camera.backend}: {frame.image.shape[1]}x{frame.image.shape[0]}"
+
+    finding = attempt("camera", look)
+    if finding.outcome == "ok" and notes:
+        return [Finding("camera", "warning", *split(note)) for note in notes]
+    return [finding]
+
+
+def _names(config: Config) -> list[Finding]:
+    """Names of sound cards that may mean another one after the next start."""
+    warnings = map(numbered_card, dict.fromkeys((config.audio.capture, config.audio.playback)))
+    return [Finding("sound card's name", "warning", *split(w)) for w in warnings if w]

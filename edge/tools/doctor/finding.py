@@ -45,7 +45,7 @@ def attempt(check: str, work: Callable[[], str]) -> Finding:
     try:
         return Finding(check, "ok", work())
     except PosekernelError as e:
-        found, _, remedy = str(e).partition("; ")
+        found, remedy = split(str(e))
         return Finding(check, "error", found, remedy or "see the message")
     except Exception as e:  # one broken driver must not hide the other findings
         return Finding(
@@ -54,3 +54,9 @@ def attempt(check: str, work: Callable[[], str]) -> Finding:
             f"{type(e).__name__}: {e}",
             "this is a fault of a driver or of posekernel: report it",
         )
+
+
+def split(sentence: str) -> tuple[str, str]:
+    """What was found and the remedy, of "found; remedy"."""
+    found, _, remedy = sentence.partition("; ")
+    return found, remedy

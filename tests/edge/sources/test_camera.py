@@ -1,10 +1,7 @@
 """Camera back-ends: files in real time, cameras that go away or freeze, and clear refusals."""
 
-import sys
 import threading
 import time
-import types
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,10 +11,11 @@ from msgspec.structs import replace
 from edge.core.config import CameraConfig
 from edge.core.contracts import Frame
 from edge.core.errors import DeviceError, EndOfStreamError
-from edge.sources.camera import grabber
+from edge.sources.camera import owner
+from edge.sources.camera.facts import CameraFacts
 from edge.sources.camera.grabber import GrabbedCamera, open_camera
-from edge.sources.camera.picamera import Picamera2Backend
-from edge.sources.camera.v4l2 import V4l2Backend
+from edge.sources.camera.video_file import FileBackend
+from tests.support.variable_rate import variable_rate_film
 from tests.support.waiting import LIMIT_S, until
 
 FPS = 50.0
@@ -33,6 +31,56 @@ def film(tmp_path_factory) -> CameraConfig:
         writer.write(np.full((64, 96, 3), (0, 0, 10 * i + 40), np.uint8))
     writer.release()
     return CameraConfig(backend="file", device=str(path), width=96, height=64, fps=0.0)
+
+
+class FakeCamera:
+    """A camera of 200 fps that does what `script` says after some frames: "lost", "freeze",
+    "repeat" or "raise". turned: it does so now.
+    """
+
+    def __init__(self, script: str, frames: int = 5) -> None:
+        self.script, self.left, self.facts = script, frames, CameraFacts()
+        self.turned, self.closed = threading.Event(), threading.Event()
+
+    def grab(self):
+        time.sleep(0.005)
+        self.left -= 1
+        if self.left < (-1 if self.script == "repeat" else 0):
+            self.turned.set()
+        if self.left < 0 and self.script == "lost":
+            raise DeviceError("camera stopped giving images")
+        if self.left < 0 and self.script == "raise":
+            raise KeyError("SensorTimestamp")
+        if self.left < 0 and self.script == "freeze":
+            self.closed.wait(LIMIT_S)
+            raise DeviceError("woke up too late")
+        if self.left < 0 and self.script == "repeat":
+            return time.monotonic_ns(), np.zeros((4, 4, 3), np.uint8)
+        return time.monotonic_ns(), np.random.default_rng().integers(1, 255, (4, 4, 3), np.uint8)
+
+    def cancel(self) -> bool:
+        self.closed.set()
+        return True
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+class Clock:
+    """The watchdog's time, which stands still unless a test moves it on."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock(monkeypatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(owner, "time", made)
+    return made
 
 
 def read_to_end(camera: GrabbedCamera) -> list[Frame]:
@@ -102,199 +150,34 @@ def test_files_that_are_no_video_are_refused(tmp_path, film) -> None:
         open_camera(replace(film, width=640, height=480))
 
 
-def test_absent_v4l2_cameras_are_refused(tmp_path) -> None:
-    with pytest.raises(DeviceError, match=r"/dev/video99 does not exist \(video devices found: "):
-        open_camera(CameraConfig(backend="v4l2", device="/dev/video99"))
-    (tmp_path / "camera").touch()
-    with pytest.raises(DeviceError, match="no video4linux device"):
-        open_camera(CameraConfig(backend="v4l2", device=str(tmp_path / "camera")))
-
-
-def test_gstreamer_needs_an_opencv_that_has_it(monkeypatch) -> None:
-    monkeypatch.setattr(cv2.videoio_registry, "hasBackend", lambda _: False)
-    with pytest.raises(DeviceError, match=r"JetPack's.*python3-opencv"):
-        open_camera(CameraConfig(backend="gstreamer", device="videotestsrc ! appsink"))
-    monkeypatch.setattr(cv2.videoio_registry, "hasBackend", lambda _: True)
-    with pytest.raises(DeviceError, match="ends in an appsink"):
-        open_camera(CameraConfig(backend="gstreamer", device="videotestsrc"))
-
-
-class FakeCapture:
-    """OpenCV's VideoCapture on a working camera: `frames` images, then it fails."""
-
-    taken_ms: list[float] = []  # noqa: RUF012
-
-    def __init__(self, *_: object) -> None:
-        self.properties = {cv2.CAP_PROP_POS_MSEC: 0.0}
-
-    def isOpened(self) -> bool:  # noqa: N802
-        return True
-
-    def set(self, key: int, value: float) -> bool:
-        self.properties[key] = value
-        return True
-
-    def get(self, key: int) -> float:
-        return self.properties.get(key, 0.0)
-
-    def read(self):
-        self.properties[cv2.CAP_PROP_POS_MSEC] = time.monotonic_ns() * 1e-6 - 30.0
-        self.taken_ms.append(self.properties[cv2.CAP_PROP_POS_MSEC])
-        blue = np.zeros((480, 640, 3), np.uint8)
-        blue[..., 0] = 255
-        return True, blue
-
-    def release(self) -> None:
-        pass
-
-
-def test_v4l2_takes_the_drivers_time_and_gives_rgb(monkeypatch, tmp_path) -> None:
-    monkeypatch.setattr(cv2, "VideoCapture", FakeCapture)
-    monkeypatch.setattr(Path, "exists", lambda _: True)
-    backend = V4l2Backend(CameraConfig(backend="v4l2", device="7"))
-    t_ns, image = backend.grab()
-    assert t_ns == int(FakeCapture.taken_ms[-1] * 1e6)
-    assert image[0, 0].tolist() == [0, 0, 255]
-    monkeypatch.setattr(FakeCapture, "read", lambda self: (False, None))
-    with pytest.raises(DeviceError, match="stopped giving images"):
-        backend.grab()
-
-
-def fake_picamera2(exposure_us: int = 8000) -> types.ModuleType:
-    """picamera2's calls: BGR888 arrays are R, G, B; SensorTimestamp is CLOCK_BOOTTIME."""
-
-    class Request:
-        def __init__(self, size: tuple[int, int]) -> None:
-            self.size, self.released = size, False
-
-        def get_metadata(self) -> dict[str, int]:
-            return {
-                "SensorTimestamp": time.clock_gettime_ns(time.CLOCK_BOOTTIME) - 5_000_000,
-                "ExposureTime": exposure_us,
-            }
-
-        def make_array(self, stream: str) -> np.ndarray:
-            assert stream == "main"
-            assert not self.released
-            return np.full((self.size[1], self.size[0], 3), (255, 0, 0), np.uint8)
-
-        def release(self) -> None:
-            self.released = True
-
-    class Picamera2:
-        opened: "list[Picamera2]" = []  # noqa: RUF012
-        requests: list[Request] = []  # noqa: RUF012
-
-        def __init__(self, number: int) -> None:
-            if number > 0:
-                raise IndexError("list index out of range")
-            self.state = "open"
-            self.opened.append(self)
-
-        def create_video_configuration(self, main: dict, controls: dict) -> dict:
-            assert main["format"] == "BGR888"
-            return {"main": main, "controls": controls}
-
-        def configure(self, configuration: dict) -> None:
-            if configuration["main"]["size"][0] > 4608:
-                raise RuntimeError("Configuration not valid")
-            self.size = configuration["main"]["size"]
-
-        def start(self) -> None:
-            self.state = "running"
-
-        def capture_request(self) -> Request:
-            assert self.state == "running"
-            self.requests.append(Request(self.size))
-            return self.requests[-1]
-
-        def stop(self) -> None:
-            self.state = "stopped"
-
-        def close(self) -> None:
-            self.state = "closed"
-
-    module = types.ModuleType("picamera2")
-    module.Picamera2 = Picamera2
-    return module
-
-
-def test_fake_picamera2_gives_mid_exposure_times_on_the_monotonic_clock(monkeypatch) -> None:
-    module = fake_picamera2()
-    monkeypatch.setitem(sys.modules, "picamera2", module)
-    # A suspended machine: the two clocks are an hour apart. They stand still.
-    now_ns, hour_ns = 7_000_000_000_000, 3_600_000_000_000
-    monkeypatch.setattr(time, "monotonic_ns", lambda: now_ns)
-    monkeypatch.setattr(time, "clock_gettime_ns", {time.CLOCK_BOOTTIME: now_ns + hour_ns}.get)
-    backend = Picamera2Backend(CameraConfig(backend="picamera2", width=320, height=240, fps=30.0))
-    t_ns, image = backend.grab()
-    assert now_ns - t_ns == 5_000_000 + 4_000_000
-    assert image.shape == (240, 320, 3)
-    assert image[0, 0].tolist() == [255, 0, 0]
-    assert all(r.released for r in module.Picamera2.requests)
+def test_a_file_of_variable_rate_keeps_its_own_times(tmp_path) -> None:
+    """60 images in 2 s, then 30 in 6 s, as telephones record them: the mean rate would be wrong."""
+    path = variable_rate_film(tmp_path / "film.mp4", (96, 64), [(60, 1 / 30), (30, 0.2)])
+    config = CameraConfig(backend="file", device=str(path), width=96, height=64, fps=0.0)
+    backend = FileBackend(config)
+    backend.cancel()  # not at its pace
+    times_ns = [backend.grab()[0] for _ in range(90)]
+    since_s = (np.array(times_ns) - times_ns[0]) * 1e-9
+    assert since_s[30] == pytest.approx(1.0, abs=0.01)
+    assert since_s[60] == pytest.approx(2.0, abs=0.01)
+    assert since_s[80] == pytest.approx(6.0, abs=0.01)
     backend.close()
-    assert module.Picamera2.opened[-1].state == "closed"
+    again = FileBackend(replace(config, loop=True))
+    again.cancel()
+    times_ns = [again.grab()[0] for _ in range(200)]
+    assert np.diff(times_ns).min() > 0
+    assert (times_ns[150] - times_ns[90]) * 1e-9 == pytest.approx(2.0, abs=0.01)
+    again.close()
 
 
-def test_fake_picamera2_refuses_clearly(monkeypatch) -> None:
-    module = fake_picamera2()
-    monkeypatch.setitem(sys.modules, "picamera2", module)
-    with pytest.raises(DeviceError, match="camera 1 did not open"):
-        open_camera(CameraConfig(backend="picamera2", device="1"))
-    with pytest.raises(DeviceError, match="refused 8000x6000"):
-        open_camera(CameraConfig(backend="picamera2", width=8000, height=6000))
-    assert module.Picamera2.opened[-1].state == "closed"
-    with pytest.raises(DeviceError, match="needs the camera's number"):
-        open_camera(CameraConfig(backend="picamera2", device="/dev/video0"))
-    monkeypatch.setitem(sys.modules, "picamera2", None)
-    with pytest.raises(DeviceError, match="apt install python3-picamera2"):
-        open_camera(CameraConfig(backend="picamera2"))
-
-
-class FakeCamera:
-    """A camera of 200 fps that does what `script` says after some frames: "lost", "freeze",
-    "repeat" or "raise". turned: it does so now.
-    """
-
-    def __init__(self, script: str, frames: int = 5) -> None:
-        self.script, self.left = script, frames
-        self.turned, self.closed = threading.Event(), threading.Event()
-
-    def grab(self):
-        time.sleep(0.005)
-        self.left -= 1
-        if self.left < (-1 if self.script == "repeat" else 0):
-            self.turned.set()
-        if self.left < 0 and self.script == "lost":
-            raise DeviceError("camera stopped giving images")
-        if self.left < 0 and self.script == "raise":
-            raise KeyError("SensorTimestamp")
-        if self.left < 0 and self.script == "freeze":
-            self.closed.wait(LIMIT_S)
-            raise DeviceError("woke up too late")
-        if self.left < 0 and self.script == "repeat":
-            return time.monotonic_ns(), np.zeros((4, 4, 3), np.uint8)
-        return time.monotonic_ns(), np.random.default_rng().integers(1, 255, (4, 4, 3), np.uint8)
-
-    def close(self) -> None:
-        self.closed.set()
-
-
-class Clock:
-    """The watchdog's time, which stands still unless a test moves it on."""
-
-    def __init__(self) -> None:
-        self.now_s = 100.0
-
-    def monotonic(self) -> float:
-        return self.now_s
-
-
-@pytest.fixture
-def clock(monkeypatch) -> Clock:
-    made = Clock()
-    monkeypatch.setattr(grabber, "time", made)
-    return made
+def test_a_pause_in_a_file_is_no_fault(clock: Clock, tmp_path) -> None:
+    path = variable_rate_film(tmp_path / "film.mp4", (96, 64), [(2, 1 / 30), (2, 60.0)])
+    config = CameraConfig(backend="file", device=str(path), width=96, height=64, fps=0.0)
+    camera = open_camera(config)
+    assert until(lambda: camera.counters.frames == 3)
+    clock.now_s += 60.0
+    assert not until(lambda: camera.counters.reopened, 0.3)
+    camera.close()
 
 
 @pytest.mark.parametrize(

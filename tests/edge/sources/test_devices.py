@@ -346,7 +346,8 @@ def test_an_absent_device_is_one_clear_sentence(source, tmp_path):
     card = source.alsa_card(recording(0.0), RATE)
     assert card.capture in list_devices()
     with pytest.raises(
-        DeviceError, match=r"'nowhere' cannot be opened .* check the name against `arecord -L`"
+        DeviceError,
+        match=r"'nowhere' cannot be opened .* sound cards here: .*; set .* `arecord -L`",
     ):
         AlsaAudio(replace(source.audio, capture="nowhere"), EXCITATION, RIG)
 

@@ -16,6 +16,7 @@
  *   xrun_at FRAME         one xrun, when FRAME is reached (once per handle; 0 = never)
  *   lost_at FRAME         the device disappears at FRAME (0 = never)
  *   lost_marker PATH      made when lost_at strikes; while the file exists lost_at strikes no more
+ *   open_error PATH       while this file exists, opening fails with the errno whose number it holds
  *   unplugged PATH        while this file exists, open handles are lost and opening fails
  *   faults DIR            what capture does while a file of this name exists in DIR:
  *     stuck                 no frame comes any more, and no error
@@ -44,7 +45,7 @@
 
 typedef struct {
 	snd_pcm_ioplug_t io;
-	char *outfile, *lost_marker, *unplugged, *faults;
+	char *outfile, *lost_marker, *open_error, *unplugged, *faults;
 	long channels, rate, xrun_at, lost_at, loopback;
 	int out_fd, loop, one_clock, patient;
 	int16_t *recording;
@@ -341,6 +342,7 @@ static void release(posetest_t *p)
 	free(p->recording);
 	free(p->outfile);
 	free(p->lost_marker);
+	free(p->open_error);
 	free(p->unplugged);
 	free(p->faults);
 	free(p);
@@ -385,6 +387,17 @@ static int load_recording(posetest_t *p, const char *path)
 	return error;
 }
 
+static int error_in(const char *path)
+{
+	char number[16] = "";
+	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	if (fd < 0)
+		return 0;
+	ssize_t n = read(fd, number, sizeof number - 1);
+	close(fd);
+	return n > 0 ? -atoi(number) : -EIO;
+}
+
 static int text(snd_config_t *node, char **to)
 {
 	const char *value;
@@ -425,6 +438,8 @@ static int configure(posetest_t *p, snd_config_t *conf, char **infile)
 			error = text(node, &p->outfile);
 		else if (!strcmp(id, "lost_marker"))
 			error = text(node, &p->lost_marker);
+		else if (!strcmp(id, "open_error"))
+			error = text(node, &p->open_error);
 		else if (!strcmp(id, "unplugged"))
 			error = text(node, &p->unplugged);
 		else if (!strcmp(id, "faults"))
@@ -472,6 +487,8 @@ SND_PCM_PLUGIN_DEFINE_FUNC(posetest)
 	error = configure(p, conf, &infile);
 	if (!error && exists(p->unplugged))
 		error = -ENODEV;
+	if (!error)
+		error = error_in(p->open_error);
 	if (!error && stream == SND_PCM_STREAM_CAPTURE && infile)
 		error = load_recording(p, infile);
 	if (!error && stream == SND_PCM_STREAM_PLAYBACK && p->outfile) {
