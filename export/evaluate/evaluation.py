@@ -17,9 +17,9 @@ from edge.core.errors import PosekernelError, SessionError
 from edge.core.pose import MID_HIP, N_JOINTS, LiftedPose
 from edge.core.rig import Camera
 from edge.sources.session.dataset import Environment, Sample, require_environments
-from export.evaluate.metrics import Interval, rank_correlation, sample_errors, summarise
+from export.evaluate.metrics import ConfidenceInterval, rank_correlation, sample_errors, summarise
 
-Summary = dict[str, Interval]
+Summary = dict[str, ConfidenceInterval]
 
 TOO_FEW = "too few joints are seen for a pose"
 UNKNOWN = "unknown"

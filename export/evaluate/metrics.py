@@ -25,7 +25,7 @@ CHUNK = 4_000_000  # drawn indices held at once
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
+class ConfidenceInterval:
     """A statistic and its 95 % interval; NaN where no sample has the quantity. samples: with it."""
 
     value: float
@@ -144,7 +144,7 @@ def sample_errors(joints: Array, sigma: Array, truth: Array) -> dict[str, Array]
 
 def summarise(
     errors: Mapping[str, Array], select: npt.NDArray[np.bool_] | None = None, seed: int = 0
-) -> dict[str, Interval]:
+) -> dict[str, ConfidenceInterval]:
     """Every one of MEASURES over the selected samples (N,) of `sample_errors`, by name."""
     return {
         m.name: bootstrap(
@@ -156,12 +156,12 @@ def summarise(
 
 def bootstrap(
     values: Array, statistic: Statistic, resamples: int = RESAMPLES, seed: int = 0
-) -> Interval:
+) -> ConfidenceInterval:
     """Statistic of values (N,) and its 95 % interval over resampled samples, without NaN."""
     v = np.asarray(values, np.float64)
     v = v[np.isfinite(v)]
     if len(v) == 0:
-        return Interval(float("nan"), float("nan"), float("nan"), 0)
+        return ConfidenceInterval(float("nan"), float("nan"), float("nan"), 0)
     if statistic == "median_abs":
         v = np.abs(v)
     rng = np.random.default_rng(seed)
@@ -171,7 +171,7 @@ def bootstrap(
         for start in range(0, resamples, per_chunk)
     ]
     low, high = np.quantile(np.concatenate(drawn), (0.025, 0.975))
-    return Interval(float(_apply(v[None], statistic)[0]), float(low), float(high), len(v))
+    return ConfidenceInterval(float(_apply(v[None], statistic)[0]), float(low), float(high), len(v))
 
 
 def rank_correlation(a: Array, b: Array) -> float:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from export.evaluate.evaluation import Evaluation, Summary
-from export.evaluate.metrics import MEASURES, Interval, Measure
+from export.evaluate.metrics import MEASURES, ConfidenceInterval, Measure
 
 # The measures in a line of text; the JSON and the report have all.
 COLUMNS = (
@@ -18,7 +18,7 @@ BY_NAME = {m.name: m for m in MEASURES}
 MOST_ROOMS = 12  # listed one by one
 
 
-def format_interval(interval: Interval, measure: Measure) -> str:
+def format_interval(interval: ConfidenceInterval, measure: Measure) -> str:
     """Value with its 95 % interval, in cm or per cent."""
     if interval.samples == 0:
         return "-"

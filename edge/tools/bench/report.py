@@ -47,7 +47,7 @@ class Machine(TypedDict):
     load_average: float
 
 
-class Conditions(TypedDict):
+class MachineState(TypedDict):
     """Temperature and throttling at one time; None where the machine does not report them."""
 
     temperature_c: float | None
@@ -70,8 +70,8 @@ class Report:
     created: str
     seconds: float
     machine: Machine
-    before: Conditions
-    after: Conditions
+    before: MachineState
+    after: MachineState
     networks_run: str
     stages: tuple[Timing, ...]
     networks: tuple[NetworkTime, ...]
@@ -158,7 +158,7 @@ def describe_machine() -> Machine:
     }
 
 
-def conditions() -> Conditions:
+def conditions() -> MachineState:
     """Temperature and throttling now."""
     flags = throttled_flags()
     return {
@@ -217,7 +217,7 @@ def _networks_run(tables: Tables) -> str:
     )
 
 
-def _said(at: Conditions) -> str:
+def _said(at: MachineState) -> str:
     celsius, throttled = at["temperature_c"], at["throttled"]
     heat = "temperature unknown" if celsius is None else f"{celsius:g} C"
     return heat + {None: "", True: ", throttled", False: ", not throttled"}[throttled]
