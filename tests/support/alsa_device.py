@@ -126,11 +126,13 @@ def make_alsa_device(
     lost_marker "{folder}/lost"
     faults "{folder}/faults"
     open_error "{folder}/capture_error"
+    held "{folder}/capture_held"
 """
     playback = f"""{common}
     channels {playback_channels}
     outfile "{folder}/played.raw"
     open_error "{folder}/playback_error"
+    held "{folder}/playback_held"
     xrun_at {playback_xrun_at}
 """
     device = AlsaTestDevice(folder, playback_channels)

@@ -17,6 +17,7 @@
  *   lost_at FRAME         the device disappears at FRAME (0 = never)
  *   lost_marker PATH      made when lost_at strikes; while the file exists lost_at strikes no more
  *   open_error PATH       while this file exists, opening fails with the errno whose number it holds
+ *   held PATH             who opens locks this file: a second one gets EBUSY, as from a real card
  *   unplugged PATH        while this file exists, open handles are lost and opening fails
  *   faults DIR            what capture does while a file of this name exists in DIR:
  *     stuck                 no frame comes any more, and no error
@@ -33,6 +34,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -45,9 +47,9 @@
 
 typedef struct {
 	snd_pcm_ioplug_t io;
-	char *outfile, *lost_marker, *open_error, *unplugged, *faults;
+	char *outfile, *lost_marker, *open_error, *held, *unplugged, *faults;
 	long channels, rate, xrun_at, lost_at, loopback;
-	int out_fd, loop, one_clock, patient;
+	int out_fd, held_fd, loop, one_clock, patient;
 	int16_t *recording;
 	int64_t recording_frames;
 	int running, started_ever, xrun_done, frozen, lost;
@@ -342,7 +344,10 @@ static void release(posetest_t *p)
 	free(p->recording);
 	free(p->outfile);
 	free(p->lost_marker);
+	if (p->held_fd >= 0)
+		close(p->held_fd);
 	free(p->open_error);
+	free(p->held);
 	free(p->unplugged);
 	free(p->faults);
 	free(p);
@@ -398,6 +403,16 @@ static int error_in(const char *path)
 	return n > 0 ? -atoi(number) : -EIO;
 }
 
+static int hold_alone(posetest_t *p)
+{
+	if (!p->held)
+		return 0;
+	p->held_fd = open(p->held, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	if (p->held_fd < 0)
+		return -errno;
+	return flock(p->held_fd, LOCK_EX | LOCK_NB) ? -EBUSY : 0;
+}
+
 static int text(snd_config_t *node, char **to)
 {
 	const char *value;
@@ -440,6 +455,8 @@ static int configure(posetest_t *p, snd_config_t *conf, char **infile)
 			error = text(node, &p->lost_marker);
 		else if (!strcmp(id, "open_error"))
 			error = text(node, &p->open_error);
+		else if (!strcmp(id, "held"))
+			error = text(node, &p->held);
 		else if (!strcmp(id, "unplugged"))
 			error = text(node, &p->unplugged);
 		else if (!strcmp(id, "faults"))
@@ -483,12 +500,15 @@ SND_PCM_PLUGIN_DEFINE_FUNC(posetest)
 	p->rate = 48000;
 	p->loopback = -1;
 	p->out_fd = -1;
+	p->held_fd = -1;
 	p->io.poll_fd = -1;
 	error = configure(p, conf, &infile);
 	if (!error && exists(p->unplugged))
 		error = -ENODEV;
 	if (!error)
 		error = error_in(p->open_error);
+	if (!error)
+		error = hold_alone(p);
 	if (!error && stream == SND_PCM_STREAM_CAPTURE && infile)
 		error = load_recording(p, infile);
 	if (!error && stream == SND_PCM_STREAM_PLAYBACK && p->outfile) {
