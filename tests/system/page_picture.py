@@ -18,6 +18,7 @@ from PIL import Image
 from tests.system.chromium import Chromium, Page
 
 LIVE = "posekernel.state.connection === 'connected' && posekernel.state.pose !== null"
+HEARD = "posekernel.state.pose?.scale_source === 'sound'"  # what a still picture should show
 SEEN = (1180, 800)  # CSS pixels: the page has no scroll bar from there on
 SIZE = (960, 651)
 SETTLED_S = 15.0  # two rounds of the session: by then the sensor knows its empty room
@@ -69,7 +70,8 @@ def main() -> int:
             ):
                 page.wait(LIVE, 60.0)
                 time.sleep(SETTLED_S)
-                page.wait("posekernel.state.pose === null", 20.0)  # begins with an empty room
+                page.wait("posekernel.state.pose === null", 20.0)  # a round of the session begins
+                page.wait(HEARD, 20.0)
                 frames = take_frames(page)
         finally:
             demo.terminate()
