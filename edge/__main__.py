@@ -4,10 +4,11 @@ import argparse
 import logging
 import os
 import sys
+from contextlib import suppress
 
 from edge import __version__
-from edge.core.errors import PosekernelError, StuckDeviceError
-from edge.sensor.process import end_now, share_arenas
+from edge.core.errors import PosekernelError, StuckDeviceError, output_problem, printable
+from edge.sensor.process import Terminated, end_now, leave_at_once, raise_on_sigterm, share_arenas
 from edge.tools.commands import (
     bench,
     calibrate,
@@ -22,6 +23,8 @@ from edge.tools.commands import (
 )
 
 COMMANDS = (run, demo, replay, record, doctor, calibrate, config, forget, schema, bench)
+# A signal is the usual end of these.
+_UNTIL_STOPPED = ("run", "replay", "demo")
 EXAMPLES = """examples:
   posekernel demo                               a simulated recording, a broker, poses in metres
   posekernel run --config /etc/posekernel/config.toml
@@ -56,27 +59,59 @@ def main(argv: list[str] | None = None) -> int:
     """
     args = make_parser().parse_args(argv)
     args.own_process = argv is None  # not called from other Python code
+    if args.own_process:
+        # These have nothing to tidy up until they handle signals themselves.
+        (leave_at_once if args.command in ("run", "replay") else raise_on_sigterm)()
     share_arenas()
     # FFmpeg inside OpenCV prints lines of its own about a damaged file; our message is enough.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     # OpenCV waits 10 s for an image of a V4L2 camera; a frozen one must be let go before that [s].
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
-    )
+    # Images of more than 67 million pixels would only fill the memory.
+    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 26))
+    _log_to_stderr()
     try:
-        return int(args.run(args))
+        code = int(args.run(args))
+        sys.stdout.flush()
+        return code
     except PosekernelError as e:
-        print(f"posekernel {args.command}: {e}", file=sys.stderr)
+        print(f"posekernel {args.command}: {printable(str(e))}", file=sys.stderr)
         if isinstance(e, StuckDeviceError) and args.own_process:
             end_now(2)  # Python's own ending would wait for the driver
         return 2
     except BrokenPipeError:
         # The reader of our output has ended (`posekernel replay DIR | head`): no error.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return 0
+    except OSError as e:
+        if not (problem := output_problem(e)):
+            raise
+        _discard_output()
+        print(f"posekernel {args.command}: {problem}", file=sys.stderr)
+        return 2
+    except Terminated:
+        return 0 if args.command in _UNTIL_STOPPED else 143
     except KeyboardInterrupt:
-        return 130
+        return 0 if args.command in _UNTIL_STOPPED else 130
+
+
+def _discard_output() -> None:
+    """What is still buffered goes nowhere, so that it is not tried again at the end."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class _PlainFormatter(logging.Formatter):
+    """One line a record, whatever text from outside is in it; a traceback follows on its own."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging's name
+        return printable(super().formatMessage(record))
+
+
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_PlainFormatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
 if __name__ == "__main__":

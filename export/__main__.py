@@ -1,10 +1,11 @@
 """The command line of posekernel-export."""
 
 import argparse
+import os
 import sys
 
 from edge import __version__
-from edge.core.errors import PosekernelError
+from edge.core.errors import PosekernelError, output_problem, printable
 from export.commands.networks import evaluate, quantize, train, train_baselines
 from export.commands.simulation import fit_detector, session, simulate
 from export.commands.studies import bench_peers, calibration, falls, first_light
@@ -33,9 +34,18 @@ def main(argv: list[str] | None = None) -> int:
     """Exit code: 0 done, 2 the user's mistake (one sentence on stderr)."""
     args = make_parser().parse_args(argv)
     try:
-        return int(args.run(args))
+        code = int(args.run(args))
+        sys.stdout.flush()
+        return code
     except PosekernelError as e:
-        print(f"posekernel-export {args.command}: {e}", file=sys.stderr)
+        print(f"posekernel-export {args.command}: {printable(str(e))}", file=sys.stderr)
+        return 2
+    except OSError as e:
+        if not (problem := output_problem(e)):
+            raise
+        print(f"posekernel-export {args.command}: {problem}", file=sys.stderr)
+        # What is still buffered would fail once more at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
 
 

@@ -12,6 +12,8 @@ Point = tuple[float, float]
 # Inside, or outside, for so long before it counts.
 ENTER_S = 0.5
 LEAVE_S = 1.0
+# Between two looks farther apart nobody knows where the person was.
+GAP_S = 1.0
 # Outside is farther away than this: who leans over in a chair at the zone's edge has not left.
 LEAVE_M = 0.25
 
@@ -24,12 +26,17 @@ class ZoneOccupancy:
         self._inside = [False] * len(zones)
         # Since when the other state was seen without a break.
         self._since_s: list[float | None] = [None] * len(zones)
+        self._seen_s = float("-inf")
 
     def __call__(self, place: Point, t_s: float) -> tuple[str, ...]:
         """Names of the zones that the person is in, in the order of the configuration.
 
-        place: on the floor, room frame [m]. t_s: later than before [s].
+        place: on the floor, room frame [m]. t_s: later than before [s]. After a gap of more than
+        GAP_S what was begun to be seen counts from anew.
         """
+        if t_s - self._seen_s > GAP_S:
+            self._since_s = [None] * len(self._zones)
+        self._seen_s = t_s
         for k, (_, polygon) in enumerate(self._zones):
             outside_m = outside(polygon, place)
             other = outside_m > LEAVE_M if self._inside[k] else outside_m <= 0.0

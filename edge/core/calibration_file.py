@@ -7,7 +7,9 @@ from msgspec import Meta
 
 from edge.core.config.geometry import Vector
 from edge.core.errors import ConfigError
-from edge.core.files import write_whole
+from edge.core.files import read_file, write_whole
+from edge.core.plausibility import band_problem, camera_problem, electronics_problem, height_problem
+from edge.core.rig import Camera
 from edge.core.typed import Strict, as_toml, convert, parse_toml
 
 FORMAT: Literal["posekernel-calibration-1"] = "posekernel-calibration-1"
@@ -145,7 +147,10 @@ class Calibration(Strict, frozen=True):
 def load_calibration(path: Path) -> Calibration:
     """Read a calibration file. Raises ConfigError that says what is wrong with it."""
     try:
-        return convert(parse_toml(path.read_text(encoding="utf-8")), Calibration)
+        found = convert(parse_toml(read_file(path).decode()), Calibration)
+        if problem := _problem(found):
+            raise ConfigError(problem)
+        return found
     except FileNotFoundError as e:
         raise ConfigError(
             f"{path}: no such file; make it with `posekernel calibrate`, or clear calibration.file"
@@ -154,6 +159,26 @@ def load_calibration(path: Path) -> Calibration:
         raise ConfigError(f"{path}: cannot be read ({e})") from e
     except ConfigError as e:
         raise ConfigError(f"{path}: not a calibration ({e}); calibrate again") from e
+
+
+def _problem(c: Calibration) -> str:
+    """What is measured but cannot be, "" where all can."""
+    if any(s.outcome == "fault" for s in c.steps):
+        return ""  # what is out of order may measure anything, and is refused for it
+    if c.sound is not None:
+        mics, s = len(c.rig.mics_m), c.sound
+        if problem := electronics_problem(s.delay_s, s.gain_db, mics):
+            return f"sound.{problem}"
+        if problem := band_problem(s.carried_hz):
+            return f"sound.carried_hz: {problem.partition(': ')[2]}"
+    if c.intrinsics is not None:
+        i = c.intrinsics
+        camera = Camera(i.width, i.height, i.fx, i.fy, i.cx, i.cy, i.distortion)
+        if problem := camera_problem(camera):
+            return problem.replace("rig.camera", "intrinsics", 1)
+    if c.mounting is not None and (problem := height_problem(c.mounting.height_m)):
+        return f"mounting.height_m: {problem}"
+    return ""
 
 
 def write_calibration(path: Path, calibration: Calibration) -> None:

@@ -1,4 +1,10 @@
-"""The errors of users and of devices: one root, and each is also a builtin error."""
+"""The errors of users and of devices: one root, and each is also a builtin error; and how text from
+outside may stand in a sentence.
+"""
+
+import errno
+
+_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
 class PosekernelError(Exception):
@@ -7,6 +13,10 @@ class PosekernelError(Exception):
 
 class ConfigError(PosekernelError, ValueError):
     """A configuration file that cannot be read or does not make sense."""
+
+
+class DamagedRoomError(ConfigError):
+    """A saved empty room that is damaged: it can be learned anew."""
 
 
 class OtherSignalError(ConfigError):
@@ -39,3 +49,23 @@ class BenchError(PosekernelError, ValueError):
 
 class EndOfStreamError(PosekernelError, EOFError):
     """A finite source (session, video file) is at its end; not a fault."""
+
+
+def printable(text: str) -> str:
+    """Text from a file or the network for a terminal or a log: control characters, line breaks and
+    lone surrogates become escapes such as \\x1b.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def output_problem(error: OSError) -> str:
+    """The sentence for output that could not be written, "" for an error of another kind."""
+    if error.errno not in _OUTPUT and not (error.errno is None and "written" in str(error)):
+        return ""
+    where = f"{printable(str(error.filename))}: " if error.filename else ""
+    return (
+        f"{where}cannot be written ({error.strerror or error}); free space there or write to "
+        "another place"
+    )

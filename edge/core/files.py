@@ -1,8 +1,77 @@
-"""Writes files whole or not at all, also when the process is killed or the power fails."""
+"""Reads files from outside within bounds, and writes files whole or not at all, also when the
+process is killed or the power fails.
+"""
 
+import errno
 import os
+import stat
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
+
+# More than any configuration, calibration or other text for people holds [bytes].
+TEXT_BYTES = 1 << 20
+
+
+def read_file(path: Path, most_bytes: int = TEXT_BYTES) -> bytes:
+    """The content of a regular file of at most `most_bytes`. Raises OSError, its `strerror` in
+    words: also for a folder, a pipe, a device, a path that no file can have, and a larger file.
+    """
+    with open(_opened(path), "rb") as file:
+        content = file.read(most_bytes + 1)
+    if len(content) > most_bytes:
+        raise OSError(errno.EFBIG, f"larger than {most_bytes / 1e6:.3g} MB", str(path))
+    return content
+
+
+def check_native(path: Path) -> None:
+    """Raises OSError where a native library must not be given this path: it is not UTF-8, or no
+    regular file. OpenCV dies of the first and waits for ever for a pipe.
+    """
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError:
+        raise OSError(
+            errno.EILSEQ, "its path is not UTF-8; rename the folder or file", str(path)
+        ) from None
+    os.close(_opened(path))
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged file, so that a new one can take its place; returns where it is now. Raises
+    OSError.
+    """
+    aside = path.with_name(f"{path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}")
+    return path.rename(aside)
+
+
+def can_write(folder: Path) -> bool:
+    """Whether this user can make files in a folder, or make the folder."""
+    probe = folder.absolute()
+    while not os.path.lexists(probe):
+        probe = probe.parent
+    return probe.is_dir() and os.access(probe, os.W_OK | os.X_OK)
+
+
+def _opened(path: Path) -> int:
+    try:
+        # Without O_NONBLOCK opening a pipe waits for its writer.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except ValueError as e:
+        raise OSError(errno.EINVAL, f"no path that a file can have: {e}", str(path)) from e
+    try:
+        _check_regular(os.fstat(handle).st_mode, path)
+    except OSError:
+        os.close(handle)
+        raise
+    return handle
+
+
+def _check_regular(mode: int, path: Path) -> None:
+    if not stat.S_ISREG(mode):
+        kinds = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"))
+        kind = next((name for matches, name in kinds if matches(mode)), "a device")
+        raise OSError(errno.EINVAL, f"it is {kind}, but a regular file is needed", str(path))
 
 
 def write_whole(path: Path, content: bytes, mode: int = 0o666) -> None:
@@ -12,6 +81,8 @@ def write_whole(path: Path, content: bytes, mode: int = 0o666) -> None:
     umask. A killed process may leave one hidden file beside it, which the next write replaces.
     """
     target = Path(os.path.realpath(path))  # a link stays a link
+    with suppress(FileNotFoundError):
+        _check_regular(os.stat(target).st_mode, path)  # else /dev/null would become a file
     part = target.with_name(f".{target.name}.part")
     try:
         with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:

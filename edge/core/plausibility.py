@@ -17,6 +17,7 @@ APART_M = 0.003
 # Lenses from a telephoto to a fisheye: the angle that the image's width covers [deg].
 VIEW_DEG = (5.0, 175.0)
 PIXELS_SQUARE = 1.25
+RADIAL, TANGENTIAL = 100.0, 1.0
 CAMERA_HEIGHT_M = (0.15, 6.0)
 LEAST_BAND_HZ = 300.0
 GAIN_DB = 24.0
@@ -76,13 +77,25 @@ def camera_problem(camera: Camera) -> str:
             f"rig.camera.fx, fy: found {camera.fx:g} and {camera.fy:g}, but pixels are nearly "
             "square: these intrinsics belong to another image size"
         )
-    height = camera.height_m
-    if height is not None and not CAMERA_HEIGHT_M[0] <= height <= CAMERA_HEIGHT_M[1]:
+    k1, k2, p1, p2, k3 = camera.distortion
+    if max(abs(k1), abs(k2), abs(k3)) > RADIAL or max(abs(p1), abs(p2)) > TANGENTIAL:
         return (
-            f"rig.camera.height_m: found {height:g}, but {CAMERA_HEIGHT_M[0]:g} to "
-            f"{CAMERA_HEIGHT_M[1]:g} m above the floor is possible" + _meant(height, 1.5)
+            f"rig.camera.distortion: found {list(camera.distortion)}, but lenses have k1, k2, k3 "
+            f"within {RADIAL:g} and p1, p2 within {TANGENTIAL:g}; calibrate again"
         )
+    if camera.height_m is not None and (problem := height_problem(camera.height_m)):
+        return f"rig.camera.height_m: {problem}"
     return ""
+
+
+def height_problem(height_m: float) -> str:
+    """Why a camera cannot be so high above the floor [m]."""
+    if CAMERA_HEIGHT_M[0] <= height_m <= CAMERA_HEIGHT_M[1]:
+        return ""
+    return (
+        f"found {height_m:g}, but {CAMERA_HEIGHT_M[0]:g} to {CAMERA_HEIGHT_M[1]:g} m above the "
+        "floor is possible" + _meant(height_m, 1.5)
+    )
 
 
 def band_problem(band_hz: tuple[float, float]) -> str:

@@ -95,7 +95,7 @@ class PoseEstimate:
 
     t_ns: CLOCK_MONOTONIC of the image. utc_ns: the same instant on the wall clock. skew_ms: audio
     period's middle minus image. joints_room: (15, 3) or None where the camera's height is unknown.
-    latency_ms: from image to this result.
+    latency_ms: from image to this result, None where the image has no clock in common.
     """
 
     sequence: int
@@ -106,6 +106,6 @@ class PoseEstimate:
     joints_room: Array | None
     people: int
     skew_ms: float | None
-    latency_ms: float
+    latency_ms: float | None
     source: SourceKind
     activity: Activity = Activity()

@@ -17,6 +17,7 @@ from msgspec import Meta
 
 from edge.core.arrays import Array
 from edge.core.errors import ConfigError
+from edge.core.files import read_file
 from edge.core.typed import convert, parse_json
 
 _Vector = tuple[float, float, float]
@@ -67,6 +68,8 @@ class Camera:
     def project(self, points: npt.ArrayLike) -> Array:
         """Camera-frame points (..., 3) [m] -> pixels (..., 2). Points must have z > 0."""
         p = np.asarray(points, np.float64)
+        if p.size == 0:
+            return np.zeros((*p.shape[:-1], 2))
         uv, _ = cv2.projectPoints(
             p.reshape(-1, 1, 3), np.zeros(3), np.zeros(3), self.matrix, np.array(self.distortion)
         )
@@ -245,7 +248,7 @@ def rig_from_dict(data: Any, origin: str) -> tuple[Rig, float, tuple[float, floa
 def load_rig(path: Path) -> tuple[Rig, float, tuple[float, float]]:
     """Read a rig.json -> (rig, sample_rate_hz, band_hz). Raises ConfigError."""
     try:
-        data = parse_json(path.read_bytes())
+        data = parse_json(read_file(path))
     except OSError as e:
         raise ConfigError(f"{path}: cannot be read ({e.strerror})") from e
     except ConfigError as e:

@@ -44,8 +44,8 @@ def parse_toml(text: str) -> dict[str, Any]:
     """The table of a TOML text. Raises ConfigError."""
     try:
         return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as e:
-        raise ConfigError(f"not valid TOML: {e}") from e
+    except (ValueError, RecursionError) as e:  # a ValueError also for a number of 5000 digits
+        raise ConfigError(f"not valid TOML: {str(e).partition(';')[0]:.200}") from e
 
 
 def parse_json(data: bytes) -> Any:

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from edge.core.errors import ConfigError, ModelError
+from edge.core.files import read_file
 from edge.core.typed import convert, parse_json
 from edge.lifting.decoded_pose import Decoding
 from edge.lifting.network_form import Form
@@ -43,7 +44,7 @@ def card_path(model: Path) -> Path:
 def load_card(path: Path) -> ModelCard:
     """Read a card. Raises ModelError."""
     try:
-        raw = parse_json(path.read_bytes())
+        raw = parse_json(read_file(path))
         release = convert(raw, _Release)
         if (release.format, release.version) != (FORMAT, VERSION):
             raise ModelError(

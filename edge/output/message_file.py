@@ -31,16 +31,23 @@ class MessageFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            self._file.close()
+        except OSError as e:
+            if kind is None:  # else the present exception says more
+                raise self._unwritten(e) from e
 
     def content(self) -> bytes:
         """All lines so far."""
         if isinstance(self._file, io.BytesIO):
             return self._file.getvalue()
         assert self._path is not None
-        self._file.flush()
-        return self._path.read_bytes()
+        try:
+            self._file.flush()
+            return self._path.read_bytes()
+        except OSError as e:
+            raise self._unwritten(e) from e
 
     def publish_pose(self, message: Message) -> bool:
         """One pose, without its latency: a recording is read faster or slower than it happened."""
@@ -64,5 +71,11 @@ class MessageFile:
         try:
             self._file.write(encode(message) + b"\n")
         except OSError as e:
-            raise ConfigError(f"{self._path}: cannot be written ({e.strerror})") from e
+            raise self._unwritten(e) from e
         return True
+
+    def _unwritten(self, error: OSError) -> ConfigError:
+        return ConfigError(
+            f"{self._path}: cannot be written ({error.strerror}); free space there or name a file "
+            "elsewhere"
+        )

@@ -4,6 +4,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Protocol
 
 from edge.core.contracts import Source
@@ -53,7 +54,8 @@ def offline_poses(
         seen = pipeline.see(frame)
         estimate = pipeline.fuse(seen, nearest(periods, frame.t_ns, max_skew_ns), source.kind)
         if estimate is not None:
-            yield estimate
+            # A session that is read as fast as it goes shares no clock with this machine.
+            yield replace(estimate, latency_ms=None)
 
 
 def live_poses(

@@ -14,12 +14,13 @@ from msgspec import UNSET, UnsetType
 
 from edge.core.config import Config, QuietHours, state_folder
 from edge.core.contracts import Source
-from edge.core.files import write_whole
+from edge.core.files import read_file, write_whole
 from edge.core.typed import convert, parse_json
 from edge.output.messages.commands import MIN_LEVEL_DBFS
 from edge.output.messages.device_messages import ControlMessage, HoursOfDay, Silence, Speaker
 from edge.output.messages.fields import Message, timestamp
 from edge.sensor.pipeline import Pipeline
+from edge.sensor.process import clock_is_synchronised
 
 SEEN_S = 5.0  # a person counts as present for this long after the camera last saw them
 KEEP_ALIVE_PING_S = 2.0
@@ -54,7 +55,8 @@ class Sensing:
     topic `control`. Thread-safe.
 
     Call `tick` several times a second: it follows the time of day and what the camera sees. path:
-    file that keeps what commands changed.
+    file that keeps what commands changed. clock_is_right: whether local_time can be trusted; while
+    it never could, quiet hours are taken to last.
     """
 
     def __init__(
@@ -64,12 +66,16 @@ class Sensing:
         *,
         clock: Callable[[], float] = monotonic,
         local_time: Callable[[], time] = lambda: datetime.now().time(),
+        clock_is_right: Callable[[], bool] = clock_is_synchronised,
     ) -> None:
         self._config = config
         self._path = path
         self._publish: Callable[[Message], None] | None = None
         self._off = threading.Event()
         self._clock, self._local_time = clock, local_time
+        # Without a loudspeaker there is nothing to keep silent.
+        self._clock_known = config.source.kind != "device"
+        self._clock_is_right, self._clock_doubted = clock_is_right, False
         self._changed = threading.Condition()
         self._source: Source | None = None
         self._pipeline: Pipeline | None = None
@@ -148,9 +154,25 @@ class Sensing:
             return "off", "sensing off"
         if now.mute:
             return "off", "mute"
-        if now.quiet_hours is not None and now.quiet_hours.covers(self._local_time()):
+        if now.quiet_hours is not None and (
+            not self._knows_the_time() or now.quiet_hours.covers(self._local_time())
+        ):
             return "off", "quiet hours"
         return ("on" if self._wanted() else "standby"), None
+
+    def _knows_the_time(self) -> bool:
+        """Whether the clock was ever known to be right: it may begin at any time of day."""
+        if not self._clock_known and self._clock_is_right():
+            self._clock_known = True
+            if self._clock_doubted:
+                log.info("the clock is right now: quiet hours are as set")
+        if not self._clock_known and not self._clock_doubted:
+            self._clock_doubted = True
+            log.warning(
+                "quiet hours are set, but this machine's clock is not synchronised: the "
+                "loudspeaker stays silent until it is; see `timedatectl`"
+            )
+        return self._clock_known
 
     def _wanted(self) -> bool:
         """Somebody is seen, or the empty room is still to be learned."""
@@ -202,7 +224,7 @@ class _Kept(msgspec.Struct, forbid_unknown_fields=True):
 def _load(path: Path, default: Permissions) -> Permissions:
     """The permissions with what the file changes; sensing stays off if it is unusable."""
     try:
-        kept = convert(parse_json(path.read_bytes()), _Kept)
+        kept = convert(parse_json(read_file(path)), _Kept)
         level = default.level_dbfs
         if kept.level_dbfs is not UNSET:
             level = min(kept.level_dbfs, level)

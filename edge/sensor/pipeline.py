@@ -1,6 +1,7 @@
 """One frame's way from sound and image to a pose; `Pipeline.fuse` is the whole program."""
 
 import logging
+import os
 import threading
 import time
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from edge.behaviour.track import Tracker
 from edge.core.arrays import ComplexArray
 from edge.core.config import Config
 from edge.core.contracts import AudioPeriod, Frame, SourceKind
-from edge.core.errors import OtherSignalError
+from edge.core.errors import DamagedRoomError, OtherSignalError
 from edge.core.inference.execution import execution
 from edge.core.pose import Keypoints, PoseEstimate
 from edge.core.rig import Rig
@@ -64,7 +65,8 @@ class Pipeline:
     """The stages and what they remember. `edge.sensor.loops` feeds it from a source.
 
     Make it and run `warm_up` before the source is opened, or the first seconds are lost to
-    compiling. Raises ConfigError for a saved empty room that is damaged, ModelError for a network.
+    compiling. damaged_room: what is wrong with the saved empty room, "" for nothing; the room is
+    then learned anew. Raises ConfigError for a room of another rig, ModelError for a network.
     """
 
     def __init__(
@@ -78,11 +80,7 @@ class Pipeline:
         self.background = self.new_background(
             config.background.adapt_s, config.background.leak_s, config.background.track_drift
         )
-        if config.background.snapshot and Path(config.background.snapshot).exists():
-            try:
-                self.background.load(Path(config.background.snapshot))
-            except OtherSignalError as e:
-                log.warning("%s", e)
+        self.damaged_room = self._load_room(config.background.snapshot)
         self.execution = execution(config)
         self.keypoints = BlazePose(
             MODELS,
@@ -105,6 +103,21 @@ class Pipeline:
         self._image_ns = 0
         self._relearn = threading.Event()
         self._last_person_ns: int | None = None
+
+    def _load_room(self, snapshot: str) -> str:
+        """Begin with the saved empty room, where there is one. Returns how it is damaged, "" where
+        it is not.
+        """
+        if not snapshot or not os.path.lexists(snapshot):
+            return ""
+        try:
+            self.background.load(Path(snapshot))
+        except OtherSignalError as e:
+            log.warning("%s", e)
+        except DamagedRoomError as e:
+            self.background.forget()
+            return str(e)
+        return ""
 
     def new_background(self, adapt_s: float, leak_s: float, track_drift: bool) -> Background:
         """A model of the empty room for this rig and excitation that has learned nothing yet."""

@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.core.config import Config, make_rig
+from edge.core.config import Config, make_rig, state_folder
 from edge.core.contracts import ChannelMap, Source, SourceKind
+from edge.core.files import can_write
 from edge.core.rig import Rig
+from edge.output.mqtt.access import read_password, tls_context
 from edge.sensor.apply_calibration import apply_calibration
+from edge.sensor.pipeline import Pipeline
 from edge.sound.deconvolution import Correction
 from edge.sound.excitation import Excitation, make_excitation
 from edge.sources.alsa.source import AlsaAudio
@@ -59,6 +62,29 @@ class SensorPlan:
             f"{config.audio.capture} + {config.camera.backend}",
             notes=frames.notes,
         )
+
+
+def prepare(config: Config) -> tuple[SensorPlan, Pipeline]:
+    """All that can be known before a device is opened: files, networks, access to the broker.
+    `run`, `reload` and `config --check` refuse the same. Raises PosekernelError.
+    """
+    plan = make_plan(config)
+    if config.mqtt.enabled:
+        read_password(config.mqtt)
+        if config.mqtt.tls:
+            tls_context(config.mqtt)
+    return plan, Pipeline(config, plan.rig, plan.excitation, plan.correction)
+
+
+def warnings(config: Config, pipeline: Pipeline) -> list[str]:
+    """What a start works around, a sentence each."""
+    found = [f"{pipeline.damaged_room}; it will be set aside"] if pipeline.damaged_room else []
+    if not can_write(state_folder(config)):
+        found.append(
+            f"runtime.state_dir: {state_folder(config)} cannot be written by this user, so a "
+            "restart forgets events and commands; name another folder"
+        )
+    return found
 
 
 def make_plan(config: Config) -> SensorPlan:

@@ -9,13 +9,37 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import NoReturn
 
 _M_ARENA_MAX = -8  # malloc.h of glibc
 _ARENAS = 2
+_SYNCHRONISED = Path("/run/systemd/timesync/synchronized")
+_TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
 _STARTED_AGAIN = "POSEKERNEL_STARTED_AGAIN"
 
 log = logging.getLogger(__name__)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, where nothing else handles it."""
+
+
+def raise_on_sigterm() -> None:
+    """Let SIGTERM unwind the program as Ctrl-C does, so that files and devices are closed."""
+
+    def terminate(*_: object) -> None:
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, terminate)
+
+
+def leave_at_once() -> None:
+    """Let SIGTERM and SIGINT end the process with exit code 0, until `stop_on_signals`: while it
+    still loads, an exception would come out of any library as a traceback.
+    """
+    for s in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(s, lambda *_: os._exit(0))
 
 
 @contextmanager
@@ -59,6 +83,18 @@ def end_now(code: int) -> NoReturn:
         with suppress(OSError, ValueError):
             stream.flush()
     os._exit(code)
+
+
+def clock_is_synchronised() -> bool:
+    """Whether the system clock was set by network time, by systemd-timesyncd or as the kernel knows
+    of any other program.
+    """
+    if _SYNCHRONISED.exists():
+        return True
+    with suppress(OSError, AttributeError):
+        state = ctypes.create_string_buffer(1024)  # more than a struct timex; all zeros only reads
+        return 0 <= int(ctypes.CDLL(None).adjtimex(state)) < _TIME_ERROR
+    return False
 
 
 def start_again() -> None:

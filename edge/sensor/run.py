@@ -12,6 +12,7 @@ from pathlib import Path
 from edge.core.config import Config, state_folder
 from edge.core.contracts import Source
 from edge.core.errors import ConfigError, PosekernelError, StuckDeviceError
+from edge.core.files import set_aside
 from edge.core.jit import compiled_here
 from edge.core.pose import PoseEstimate
 from edge.lifting.lifter import MODELS
@@ -26,7 +27,7 @@ from edge.sensor.control import Control
 from edge.sensor.loops import live_poses, offline_poses
 from edge.sensor.permissions import Sensing, control_file
 from edge.sensor.pipeline import Pipeline
-from edge.sensor.plan import SensorPlan, make_plan
+from edge.sensor.plan import SensorPlan, prepare
 from edge.sensor.process import return_free, stop_on_signals
 from edge.sensor.systemd import Heartbeat
 from edge.sensor.telemetry import Telemetry, as_sentence
@@ -72,8 +73,8 @@ def run(
     """
     with ExitStack() as closing:
         # No signal handler yet: until a device is open a signal may end the process at once.
-        plan = make_plan(config)
-        pipeline = _prepare(plan, compiled)
+        plan, pipeline = prepare(config)
+        _warm_up(pipeline, compiled)
         stop = closing.enter_context(stop_on_signals())
         sensing = Sensing(config, control_file(config))
         telemetry = Telemetry(config, plan.kind, pipeline, MODELS)
@@ -102,7 +103,8 @@ def run(
 
         for estimate in sensor.poses(beat):
             message = pose_message(estimate, config.device.id)
-            telemetry.pose(estimate.latency_ms)
+            if estimate.latency_ms is not None:
+                telemetry.pose(estimate.latency_ms)
             if outlets is not None:
                 outlets.pose(estimate, message)
             console.pose(estimate, message, truth_error_m(plan.session, estimate))
@@ -212,20 +214,23 @@ class Reload:
                 "start with `posekernel run --config F`"
             )
         new = self.read_again()
-        plan = make_plan(new)
-        Pipeline(new, plan.rig, plan.excitation, plan.correction)  # reads models and saved room
+        prepare(new)
         self.new = new
         self.stop.set()
 
 
-def _prepare(plan: SensorPlan, compiled: Callable[[], None] | None) -> Pipeline:
-    pipeline = Pipeline(plan.config, plan.rig, plan.excitation, plan.correction)
+def _warm_up(pipeline: Pipeline, compiled: Callable[[], None] | None) -> None:
+    if pipeline.damaged_room:
+        path = Path(pipeline.config.background.snapshot)
+        try:
+            log.error("%s; it is now %s", pipeline.damaged_room, set_aside(path).name)
+        except OSError as e:
+            log.error("%s; it cannot be moved away (%s)", pipeline.damaged_room, e.strerror)
     log.info("preparing; the very first start compiles for up to a minute")
     log.info("networks: %s", pipeline.execution.as_sentence())
     warm_up(pipeline)
     if compiled is not None and compiled_here():
         compiled()
-    return pipeline
 
 
 def _publisher(plan: SensorPlan) -> MqttPublisher:

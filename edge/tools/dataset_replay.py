@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from edge.core.config import Config
+from edge.core.errors import PosekernelError
+from edge.core.inference.execution import execution
 from edge.core.pose import PoseEstimate
-from edge.lifting.geometric_lifter import GeometricLifter
+from edge.lifting.lifter import make_lifter
 from edge.output.messages.payloads import pose_message
 from edge.sensor.console import Console
 from edge.sound.pose_kernel import analytic_signal, make_kernels
@@ -23,17 +25,18 @@ def replay_dataset(path: Path, config: Config, console: Console) -> int:
 
     Returns the number of poses. Raises ConfigError where there is no environment.
     """
-    lift = GeometricLifter(config.lifter)
+    lift = make_lifter(config.lifter, execution(config))
     poses, errors, skipped = 0, [], 0
     for environment in require_environments(path):
         rate, band = environment.sample_rate_hz, environment.band_hz
         for sample in environment:
             kernels = make_kernels(analytic_signal(sample.rir, rate, band), rate, band)
-            pose = lift(sample.keypoints, kernels, environment.rig)
+            try:
+                pose, why = lift(sample.keypoints, kernels, environment.rig), "too few joints seen"
+            except PosekernelError as e:
+                pose, why = None, str(e)
             if pose is None:
-                environment.skipped[f"{environment.path.name}/{sample.name}"] = (
-                    "fewer than four joints are seen"
-                )
+                environment.skipped[f"{environment.path.name}/{sample.name}"] = why
                 continue
             poses += 1
             errors.append(
@@ -50,8 +53,8 @@ def replay_dataset(path: Path, config: Config, console: Console) -> int:
                 room,
                 1,
                 None,
-                0.0,
-                sample.info.get("source", "dataset"),
+                None,
+                "simulated" if sample.info.get("source") == "simulated" else "recorded",
             )
             message = pose_message(estimate, config.device.id) | {
                 "sample": f"{environment.path.name}/{sample.name}"

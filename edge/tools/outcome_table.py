@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from edge.core.errors import printable
+
 
 def outcome_table(rows: Sequence[tuple[str, str, str, str]]) -> str:
     """Aligned lines of outcome, name and what was found; a remedy on a line of its own.
@@ -11,7 +13,7 @@ def outcome_table(rows: Sequence[tuple[str, str, str, str]]) -> str:
     width = max(len(name) for _, name, _, _ in rows)
     lines = []
     for outcome, name, found, remedy in rows:
-        lines.append(f"{outcome.upper():<8} {name:<{width}}  {found}")
+        lines.append(f"{outcome.upper():<8} {name:<{width}}  {printable(found)}")
         if remedy:
-            lines.append(f"{'':<8} {'':<{width}}  -> {remedy}")
+            lines.append(f"{'':<8} {'':<{width}}  -> {printable(remedy)}")
     return "\n".join(lines)

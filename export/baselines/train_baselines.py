@@ -5,6 +5,7 @@ The image networks are trained on random people before random cameras, the sound
 dataset folder. At inference they run in numpy (`mlp`).
 """
 
+import io
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.core.errors import SessionError
+from edge.core.files import write_whole
 from edge.core.pose import BONES, MID_HIP, N_JOINTS, Keypoints
 from edge.core.rig import Camera, Rig
 from edge.sources.session.dataset import Environment, Sample
@@ -128,9 +130,10 @@ def _scene_samples(people: People, config: BaselineTraining) -> list[tuple[Sampl
 
 
 def _save(path: Path, weights: dict[str, npt.NDArray[Any]]) -> None:
+    file = io.BytesIO()
+    np.savez_compressed(file, allow_pickle=False, **weights)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **weights)
+        write_whole(path, file.getvalue())
     except OSError as e:
         raise SessionError(f"{path}: the weights cannot be written ({e.strerror})") from e

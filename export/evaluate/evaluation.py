@@ -2,6 +2,7 @@
 room, microphones and interference.
 """
 
+import io
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -13,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.core.arrays import Array
-from edge.core.errors import PosekernelError, SessionError
+from edge.core.errors import PosekernelError, SessionError, printable
+from edge.core.files import write_whole
 from edge.core.pose import MID_HIP, N_JOINTS, LiftedPose
 from edge.core.rig import Camera
 from edge.sources.session.dataset import Environment, Sample, require_environments
@@ -54,15 +56,16 @@ class Predictions:
 
     def save(self, path: Path) -> None:
         """Write the arrays as a .npz. Raises SessionError where that fails."""
+        file = io.BytesIO()
+        np.savez_compressed(
+            file,
+            sample=self.sample,
+            joints=self.joints.astype(np.float32),
+            sigma=self.sigma.astype(np.float32),
+            scale_source=self.scale_source,
+        )
         try:
-            with path.open("wb") as file:
-                np.savez_compressed(
-                    file,
-                    sample=self.sample,
-                    joints=self.joints.astype(np.float32),
-                    sigma=self.sigma.astype(np.float32),
-                    scale_source=self.scale_source,
-                )
+            write_whole(path, file.getvalue())
         except OSError as e:
             raise SessionError(f"{path}: the predictions cannot be written ({e.strerror})") from e
 
@@ -176,7 +179,7 @@ def sample_facts(sample: Sample) -> dict[str, float]:
     sir = sample.info.get("sir_db")
     return {
         "distance_m": float(np.linalg.norm(middle)),
-        "sir_db": float(sir) if isinstance(sir, int | float) else float("nan"),
+        "sir_db": float(sir) if isinstance(sir, int | float) and abs(sir) < 1e6 else float("nan"),
     }
 
 
@@ -186,13 +189,17 @@ def sample_labels(
     """The label of a sample in every grouping; "unknown" where info.json lacks it."""
     return {
         "distance": _band(facts["distance_m"], DISTANCE_EDGES_M, "m"),
-        "pose": str(sample.info.get("pose", UNKNOWN)),
-        "room": str(sample.info.get("room", environment.path.name)),
+        "pose": _label(sample.info.get("pose", UNKNOWN)),
+        "room": _label(sample.info.get("room", environment.path.name)),
         "microphones": str(len(np.unique(environment.rig.pairs[:, 1]))),
         "sir": _band(facts["sir_db"], SIR_EDGES_DB, "dB"),
-        "array": str(sample.info.get("array", UNKNOWN)),
+        "array": _label(sample.info.get("array", UNKNOWN)),
         "joints in view": _in_view(sample, environment.rig.camera),
     }
+
+
+def _label(value: Any) -> str:
+    return printable(str(value))[:40]
 
 
 def _groups(

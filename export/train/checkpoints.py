@@ -1,5 +1,6 @@
 """Checkpoints of a run, and their networks."""
 
+import io
 import pickle
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from edge.core.errors import ModelError
+from edge.core.files import write_whole
 from export.train.ray_network import VisionNet
 from export.train.train_config import TrainConfig, config_from
 
@@ -40,6 +42,13 @@ def vision_weights(path: Path) -> Weights:
     """Weights of a vision network, vision.pt of a run. Raises ModelError."""
     weights: Weights = _read(path, "a vision network", "vision.pt of a run is one")
     return weights
+
+
+def save_checkpoint(content: dict[str, Any], path: Path) -> None:
+    """Write a checkpoint whole or not at all. Raises OSError."""
+    file = io.BytesIO()
+    torch.save(content, file)
+    write_whole(path, file.getvalue())
 
 
 def _read(path: Path, kind: str, remedy: str) -> Any:

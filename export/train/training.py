@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from edge.core.errors import ConfigError, ModelError
 from export.extras import Progress
 from export.train.batches import Batch, fusion_batch
-from export.train.checkpoints import load_checkpoint, vision_weights
+from export.train.checkpoints import load_checkpoint, save_checkpoint, vision_weights
 from export.train.conversion.shipped import SUFFIXES, load_shipped, refit_norms
 from export.train.losses import fusion_loss, mpjpe, predict
 from export.train.optimisation import descend, follow, set_rate
@@ -207,9 +207,7 @@ class _FusionTraining:
             "samples": len(self.training),
             "parameters": parameters(self.net) + parameters(self.vision),
         }
-        partial = self.folder / f"{name}.partial"
-        torch.save(head | content, partial)
-        partial.replace(self.folder / name)
+        save_checkpoint(head | content, self.folder / name)
 
     def _save(self) -> None:
         state = {

@@ -13,7 +13,7 @@ from edge.core.errors import ConfigError, ModelError
 from export.extras import Progress
 from export.simulate.people import detector_errors, sample_people, view_people
 from export.train.batches import vision_batch
-from export.train.checkpoints import Weights, vision_weights
+from export.train.checkpoints import Weights, save_checkpoint, vision_weights
 from export.train.losses import metres_loss, mpjpe
 from export.train.optimisation import descend, follow, set_rate
 from export.train.ray_network import VisionNet, person_points
@@ -47,7 +47,7 @@ def trained_vision(
                 "choose another --out"
             )
     if not stored.is_file():
-        torch.save(net.state_dict(), stored)
+        save_checkpoint(net.state_dict(), stored)
     net.eval()
     return net
 

@@ -1,7 +1,9 @@
 """What no single field of the configuration can know."""
 
+import ipaddress
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 from edge.core.config.audio import AudioConfig, ExcitationConfig
 from edge.core.config.floor_zones import check_zones
@@ -9,6 +11,7 @@ from edge.core.config.geometry import RigConfig
 from edge.core.config.messaging import MqttConfig, WebConfig
 from edge.core.config.sections import Config, make_rig
 from edge.core.errors import ConfigError
+from edge.core.plausibility import band_problem, rig_problem
 from edge.core.rig import speed_of_sound
 
 
@@ -17,8 +20,8 @@ def check_config(config: Config) -> None:
     check_zones(config.zones)
     for problem in _problems(config):
         raise ConfigError(problem)
-    if config.source.kind == "device":
-        make_rig(config)
+    if config.source.kind == "device" and (problem := rig_problem(make_rig(config), one_card=True)):
+        raise ConfigError(problem)
 
 
 def _problems(config: Config) -> Iterator[str]:
@@ -69,11 +72,21 @@ def _mqtt(mqtt: MqttConfig) -> Iterator[str]:
         ("discovery_prefix", mqtt.discovery_prefix),
     ):
         at_an_end = topic.startswith(("/", "$")) or topic.endswith("/")
-        if not topic or at_an_end or not set(topic).isdisjoint("+#\0"):
+        allowed = topic.isprintable() and set(topic).isdisjoint("+#")
+        if not 1 <= len(topic) <= 200 or at_an_end or not allowed:
             yield (
-                f"mqtt.{key}: found {topic!r}, allowed: an MQTT topic without + and #, no / at its "
-                "ends"
+                f"mqtt.{key}: found {topic!r:.80}, allowed: an MQTT topic of 1 to 200 printable "
+                "characters without + and #, no / at its ends"
             )
+    if mqtt.enabled and not _is_host(mqtt.host):
+        # The whole of it may hold a password.
+        found = "nothing" if not mqtt.host else "a URL" if "://" in mqtt.host else "another text"
+        yield (
+            f"mqtt.host: found {found}, but only the broker's name or address is needed, such as "
+            '"192.168.1.10"; mqtt.port, mqtt.tls and mqtt.username are keys of their own'
+        )
+    if not mqtt.username.isprintable():
+        yield f"mqtt.username: found {mqtt.username!r:.80}, allowed: printable characters"
     if bool(mqtt.client_cert) != bool(mqtt.client_key):
         yield (
             "mqtt.client_cert and mqtt.client_key: one is set without the other, but a certificate "
@@ -81,6 +94,14 @@ def _mqtt(mqtt: MqttConfig) -> Iterator[str]:
         )
     if not mqtt.tls and (mqtt.ca_file or mqtt.client_cert):
         yield "mqtt.tls: false, but ca_file or client_cert is set; set tls = true to use them"
+
+
+def _is_host(text: str) -> bool:
+    """Whether a text is the name or the IP address of a machine, and nothing else."""
+    with suppress(ValueError):
+        ipaddress.ip_address(text)
+        return True
+    return len(text) <= 253 and re.fullmatch(r"[\w-]+(\.[\w-]+)*\.?", text) is not None
 
 
 def _web(web: WebConfig, mqtt: MqttConfig) -> Iterator[str]:
@@ -108,6 +129,8 @@ def _excitation(x: ExcitationConfig, window_s: float, speakers: int) -> Iterator
             f"excitation.band_hz: found [{low:g}, {high:g}], allowed: 50 <= low < high <= "
             f"{x.sample_rate_hz / 2:g} (half of sample_rate_hz)"
         )
+    if problem := band_problem(x.band_hz):
+        yield f"excitation.{problem}"
     samples = x.sample_rate_hz * x.period_s
     if abs(samples - x.period_samples) > 1e-6:
         yield (

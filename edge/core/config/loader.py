@@ -1,24 +1,46 @@
 """Reads the configuration file."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from edge.core.config.checks import check_config
 from edge.core.config.sections import Config
 from edge.core.errors import ConfigError
+from edge.core.files import read_file
 from edge.core.typed import convert, parse_toml
+
+_LONGEST = 4096  # as the longest path of a file
 
 
 def load_config(path: Path) -> Config:
     """Read and check a configuration file. Raises ConfigError that names the file and the key."""
     try:
-        config = convert(parse_toml(path.read_text()), Config)
+        raw = parse_toml(read_file(path).decode())
+        for problem in _impossible_texts(raw, ""):
+            raise ConfigError(problem)
+        config = convert(raw, Config)
         check_config(config)
     except FileNotFoundError as e:
         raise ConfigError(
             f"{path}: no such file; `posekernel run --config F` needs a configuration (see README)"
         ) from e
     except (OSError, UnicodeDecodeError) as e:
-        raise ConfigError(f"{path}: cannot be read ({e})") from e
+        why = (isinstance(e, OSError) and e.strerror) or e
+        raise ConfigError(f"{path}: cannot be read ({why})") from e
     except ConfigError as e:
         raise ConfigError(f"{path}: {e}") from e
     return config
+
+
+def _impossible_texts(raw: Any, at: str) -> Iterator[str]:
+    """Texts that no path, name or topic can be."""
+    if isinstance(raw, str) and (len(raw) > _LONGEST or "\0" in raw):
+        what = "the character NUL" if "\0" in raw else f"{len(raw)} characters"
+        yield f"{at}: found {what}, allowed: at most {_LONGEST} characters, none of them NUL"
+    elif isinstance(raw, dict):
+        for key, value in raw.items():
+            yield from _impossible_texts(value, f"{at}.{key:.40}".removeprefix("."))
+    elif isinstance(raw, list):
+        for k, value in enumerate(raw):
+            yield from _impossible_texts(value, f"{at}[{k}]")

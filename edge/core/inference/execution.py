@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from edge.core.config import Config, state_folder
 from edge.core.errors import ConfigError, ModelError
-from edge.core.files import write_whole
+from edge.core.files import read_file, write_whole
 from edge.core.inference.tflite import Runtime, load_runtime
 from edge.core.typed import Strict, convert, parse_json
 
@@ -137,7 +137,7 @@ def _first_installed() -> str:
 def _saved(path: Path) -> tuple[BoardChoice | None, str]:
     """The choice for this board, and in words where it came from."""
     try:
-        found = convert(parse_json(path.read_bytes()), BoardChoice, "choice")
+        found = convert(parse_json(read_file(path)), BoardChoice, "choice")
         if found.board != board_name():
             raise ValueError(f"it was made on {found.board}, this is {board_name()}")
         load_runtime(found.runtime)

@@ -9,6 +9,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.core.config import MqttConfig
 from edge.core.errors import BrokerError
+from edge.core.files import read_file
 
 PASSWORD_VARIABLE = "POSEKERNEL_MQTT_PASSWORD"
 CONNECT_TIMEOUT_S = 5.0
@@ -26,7 +27,7 @@ def read_password(config: MqttConfig) -> str | None:
     if not config.password_file:
         return os.environ.get(PASSWORD_VARIABLE)
     try:
-        return Path(config.password_file).read_text(encoding="utf-8").rstrip("\r\n")
+        return read_file(Path(config.password_file)).decode().rstrip("\r\n")
     except OSError as e:
         raise RefusedError(
             f"mqtt.password_file: cannot read {config.password_file} ({e.strerror}); create it, "

@@ -7,11 +7,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
+from edge.core.files import set_aside
 from edge.output.messages.fields import Message
 from edge.output.messages.payloads import encode
 
@@ -223,11 +223,8 @@ class Outbox:
         """Rename a damaged file; False when even that fails."""
         assert self._path is not None
         why = " ".join(str(error).split())
-        aside = self._path.with_name(
-            f"{self._path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"
-        )
         try:
-            self._path.rename(aside)
+            aside = set_aside(self._path)
             for ending in ("-wal", "-shm"):
                 self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
         except OSError as e:

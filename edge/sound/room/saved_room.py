@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from edge.core.arrays import Array, ComplexArray
-from edge.core.errors import ConfigError, OtherSignalError
+from edge.core.arrays import Array, ComplexArray, load_archive
+from edge.core.errors import ConfigError, DamagedRoomError, OtherSignalError
 from edge.core.files import write_whole
 from edge.core.rig import Rig
 from edge.sound.room.late_reverberation import LateReverberation
@@ -71,18 +71,19 @@ def load(
     """The room (P, T) of this shape and the UTC seconds at which it was learned; `late` gets what
     the file knows of it.
 
-    Raises ConfigError when it cannot be read or belongs to another rig, OtherSignalError to another
-    signal.
+    Raises DamagedRoomError, ConfigError when it cannot be read or belongs to another rig,
+    OtherSignalError to another signal.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            data = {name: np.asarray(file[name]) for name in file.files}
+        data = load_archive(path)
         if str(data["format"]) != _FORMAT:
             raise ValueError(f"its format is {data['format']}, {_FORMAT} is needed")
         room = np.ascontiguousarray(data["room"], np.complex64)
         learned_utc_s = float(data["learned_utc_s"])
-    except Exception as e:  # numpy, zipfile and tokenize raise a dozen kinds on a damaged file
-        raise ConfigError(
+    except (OSError, ValueError, TypeError, KeyError) as e:
+        unread = isinstance(e, OSError) or isinstance(e.__cause__, OSError)
+        wrong = ConfigError if unread else DamagedRoomError
+        raise wrong(
             f"{path}: not an empty room saved by posekernel ({e}); record one with nobody in view"
         ) from e
     for name, needed in identity.items():
@@ -90,8 +91,8 @@ def load(
         if found is None and name in _ADDED:
             continue
         if found is None or not _equal(found, needed):
-            wrong = OtherSignalError if name in _OF_THE_SIGNAL else ConfigError
-            raise wrong(
+            other = OtherSignalError if name in _OF_THE_SIGNAL else ConfigError
+            raise other(
                 f"{path}: the saved empty room has {name} {_short(found)}, {_short(needed)} is "
                 "needed; remove the file: the room is learned anew while nobody is in view"
             )
@@ -113,8 +114,8 @@ def _equal(found: Array, needed: Array) -> bool:
     )
 
 
-def _damaged(path: Path, why: str = "") -> ConfigError:
-    return ConfigError(
+def _damaged(path: Path, why: str = "") -> DamagedRoomError:
+    return DamagedRoomError(
         f"{path}: the saved empty room is damaged{why}; record one with nobody in view"
     )
 

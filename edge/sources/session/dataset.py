@@ -8,7 +8,9 @@ which is rir.npy without noise.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,10 +18,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.core.arrays import Array
+from edge.core.arrays import Array, load_array
 from edge.core.errors import ConfigError, SessionError
+from edge.core.files import read_file
+from edge.core.plausibility import ROOM_M, band_problem, length_unit, rig_problem, wild_joints
 from edge.core.pose import BODY_25, Keypoints
 from edge.core.rig import Camera, Rig, load_rig, rig_to_dict, speed_of_sound
+from edge.core.stature import standing_height
+from edge.core.typed import parse_json
 
 # The public folders state neither camera, rate nor band: these are a level VGA camera, the paper's
 # 96 kHz, and all but the lowest band.
@@ -27,6 +33,9 @@ PUBLIC_CAMERA = Camera(640, 480, 520.0, 520.0, 320.0, 240.0)
 PUBLIC_RATE_HZ = 96000.0
 PUBLIC_BAND_HZ = (1000.0, 40000.0)
 DETECTOR_NOISE_PX = 3.0
+IN_FRONT_M = 0.1  # nearer to the camera than this nothing is seen
+_PER_M = {"m": 1.0, "cm": 100.0, "mm": 1000.0}
+_VOTERS = 9
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +87,9 @@ def load_environment(path: Path) -> Environment:
             raise SessionError(
                 f"{path}/audio_sensor_loc.npy: shape {sensors.shape}, but (pairs, 3) is needed"
             )
-        sensors = _metres(sensors)
+        if not np.isfinite(sensors).all():
+            raise SessionError(f"{path}/audio_sensor_loc.npy: holds values that are not finite")
+        sensors = sensors / _PER_M[_sensor_unit(path)]
         pairs = np.repeat(np.arange(len(sensors))[:, None], 2, axis=1)
         rig = Rig(sensors, sensors.copy(), pairs, PUBLIC_CAMERA, speed_of_sound(20.0))
         rate, band = PUBLIC_RATE_HZ, PUBLIC_BAND_HZ
@@ -87,8 +98,9 @@ def load_environment(path: Path) -> Environment:
             f"{path}: neither rig.json nor audio_sensor_loc.npy; a folder environmentN of the "
             "dataset format is needed"
         )
-    names = sorted((p.name for p in path.iterdir() if p.is_dir()), key=lambda n: _natural(Path(n)))
-    return Environment(path, rig, rate, band, names)
+    if problem := rig_problem(rig, one_card=False) or band_problem(band):
+        raise ConfigError(f"{path}: {problem}")
+    return Environment(path, rig, rate, band, _sample_names(path))
 
 
 def read_sample(path: Path, rig: Rig) -> Sample:
@@ -98,6 +110,8 @@ def read_sample(path: Path, rig: Rig) -> Sample:
         raise SessionError(
             f"{path}/rir.npy: shape {rir.shape}, but ({len(rig.pairs)}, at least 16) is needed"
         )
+    with np.errstate(over="ignore"):
+        rir = rir.astype(np.float32)
     if not np.isfinite(rir).all():
         raise SessionError(f"{path}/rir.npy: holds values that are not finite")
     joints = _body_25(_array(path / "gnd.npy"), path)
@@ -109,11 +123,8 @@ def read_sample(path: Path, rig: Rig) -> Sample:
     )
     if pixels.shape != (25, 3):
         raise SessionError(f"{keypoints}: shape {pixels.shape}, but (25, 3) is needed")
-    info_path = path / "info.json"
-    try:
-        info = json.loads(info_path.read_text()) if info_path.is_file() else {}
-    except ValueError as e:
-        raise SessionError(f"{info_path}: not valid JSON ({e})") from e
+    _check_pixels(pixels, keypoints, rig.camera)
+    info = _info(path / "info.json")
     keys = Keypoints(pixels, np.full((25, 3), np.nan), 1, 1.0)
     clean = (
         _array(path / "rir_clean.npy").astype(np.float32)
@@ -125,7 +136,9 @@ def read_sample(path: Path, rig: Rig) -> Sample:
             f"{path}/rir_clean.npy: shape {clean.shape}, but that of rir.npy, {rir.shape}, "
             "is needed"
         )
-    return Sample(path.name, rir.astype(np.float32), joints, keys, info, clean)
+    if clean is not None and not np.isfinite(clean).all():
+        raise SessionError(f"{path}/rir_clean.npy: holds values that are not finite")
+    return Sample(path.name, rir, joints, keys, info, clean)
 
 
 def write_environment(
@@ -163,45 +176,107 @@ def _natural(path: Path) -> tuple[int, str]:
     return (int(digits) if digits else -1, path.name)
 
 
+def _sample_names(path: Path) -> list[str]:
+    names = (p.name for p in path.iterdir() if p.is_dir())
+    return sorted(names, key=lambda name: _natural(Path(name)))
+
+
 def _array(path: Path) -> npt.NDArray[Any]:
     try:
-        a = np.load(path, allow_pickle=False)
+        a = load_array(path)
     except FileNotFoundError as e:
         raise SessionError(f"{path}: no such file") from e
-    except Exception as e:  # numpy, zipfile and tokenize raise a dozen kinds on a damaged file
-        raise SessionError(f"{path}: not a readable .npy file ({e})") from e
-    if not isinstance(a, np.ndarray) or a.dtype.kind not in "fiu":
+    except ConfigError as e:
+        raise SessionError(f"{path}: {e}") from e
+    if a.dtype.kind not in "fiu":
         raise SessionError(f"{path}: holds no numbers")
     return a
+
+
+def _info(path: Path) -> dict[str, Any]:
+    """info.json, empty where there is none. Raises SessionError."""
+    try:
+        info = parse_json(read_file(path))
+    except FileNotFoundError:
+        return {}
+    except OSError as e:
+        raise SessionError(f"{path}: cannot be read ({e.strerror})") from e
+    except ConfigError as e:
+        raise SessionError(f"{path}: not valid JSON ({e})") from e
+    if not isinstance(info, dict):
+        raise SessionError(f"{path}: a JSON object is needed, found {type(info).__name__}")
+    return info
+
+
+def _check_pixels(pixels: Array, path: Path, camera: Camera) -> None:
+    """Raises SessionError for 2D joints that no detector gives; a joint that is not seen may be
+    anywhere, or NaN.
+    """
+    confidence = pixels[:, 2]
+    if not ((confidence >= 0.0) & (confidence <= 1.0)).all():
+        raise SessionError(f"{path}: confidences must be 0 to 1")
+    seen = pixels[confidence > 0.0, :2]
+    far = 10.0 * max(camera.width, camera.height)
+    if not (np.abs(seen) <= far).all():
+        raise SessionError(
+            f"{path}: a joint is farther than {far:g} pixels from the image, or no number, but "
+            "counts as seen; pixels of this camera are needed"
+        )
 
 
 def _body_25(gnd: npt.NDArray[Any], path: Path) -> Array:
     if gnd.ndim != 2 or gnd.shape[1] != 3 or not len(BODY_25) <= len(gnd) <= 49:
         raise SessionError(f"{path}/gnd.npy: shape {gnd.shape}, but (25 to 49, 3) is needed")
     joints = gnd[:25].astype(np.float64)
-    missing = ~np.isfinite(joints).all(axis=1) | (joints == 0).all(axis=1)
+    missing = np.asarray(~np.isfinite(joints).all(axis=1) | (joints == 0).all(axis=1))
     joints[missing] = np.nan
+    unit = "" if missing.all() else length_unit(joints)
+    if unit in ("m", "mm"):
+        joints /= _PER_M[unit]
+        joints[wild_joints(joints)] = np.nan
+    missing = np.asarray(np.isnan(joints).any(axis=1))
     if missing[:15].sum() > 7:
         raise SessionError(
-            f"{path}/gnd.npy: {missing[:15].sum()} of the first 15 joints are missing, "
-            "at most 7 may be"
+            f"{path}/gnd.npy: {missing[:15].sum()} of the first 15 joints are missing or far from "
+            "the others, at most 7 may be"
         )
-    return _metres(joints)
+    if unit not in ("m", "mm"):
+        found = "centimetres" if unit else f"a body of {standing_height(joints[:15]):.3g} m"
+        raise SessionError(
+            f"{path}/gnd.npy: its bone lengths say {found}, but metres or millimetres are needed"
+        )
+    if not (joints[:, 2] > IN_FRONT_M).any():
+        raise SessionError(
+            f"{path}/gnd.npy: no joint lies in front of the camera; z must grow away from it"
+        )
+    away_m = float(np.linalg.norm(np.nanmedian(joints, axis=0)))
+    if away_m > ROOM_M:
+        raise SessionError(
+            f"{path}/gnd.npy: the person is {away_m:.3g} m away, but at most {ROOM_M:g} m is "
+            "possible in a room"
+        )
+    return joints
 
 
-def _metres(points: Array) -> Array:
-    """Values in the hundreds are millimetres: no room is that large in metres."""
-    return points / 1000.0 if np.nanmax(np.abs(points)) > 100.0 else points
+def _sensor_unit(path: Path) -> str:
+    """The unit of a public folder: that of most of its first samples' bones; metres where none
+    tells.
+    """
+    votes: Counter[str] = Counter()
+    for name in _sample_names(path)[:_VOTERS]:
+        with suppress(SessionError):
+            gnd = _array(path / name / "gnd.npy")
+            if gnd.ndim == 2 and gnd.shape[1] == 3 and len(gnd) >= len(BODY_25):
+                joints = gnd[:25].astype(np.float64)
+                votes[length_unit(np.where(joints == 0, np.nan, joints))] += 1
+    votes.pop("", None)
+    return votes.most_common(1)[0][0] if votes else "m"
 
 
 def _project(joints: Array, camera: Camera, path: Path) -> Array:
     """2D joints by projection with a detector's noise, the same each time the sample is read."""
     pixels = np.zeros((25, 3))
-    seen = np.isfinite(joints).all(axis=1) & (np.nan_to_num(joints[:, 2]) > 0.1)
-    if not seen.any():
-        raise SessionError(
-            f"{path}/gnd.npy: no joint lies in front of the camera, so 2D keypoints cannot be made"
-        )
+    seen = np.isfinite(joints).all(axis=1) & (np.nan_to_num(joints[:, 2]) > IN_FRONT_M)
     pixels[:, :2] = np.nan
     pixels[seen, :2] = camera.project(joints[seen])
     rng = np.random.default_rng([_natural(path)[0] + 1, _natural(path.parent)[0] + 1])

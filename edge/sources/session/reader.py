@@ -13,7 +13,10 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from edge.core.arrays import load_archive, load_array
 from edge.core.errors import ConfigError, EndOfStreamError, SessionError
+from edge.core.files import read_file
+from edge.core.plausibility import rig_problem
 from edge.core.rig import Camera, Rig
 from edge.core.typed import convert, parse_json
 from edge.sound.excitation import Excitation, make_excitation
@@ -22,6 +25,8 @@ from edge.sources.session.head import SessionFile, contradiction
 from edge.sources.session.writer import FORMAT, VERSION
 
 DEMO_SESSION = Path(__file__).parents[2] / "sessions" / "demo"  # ships with the package
+
+_JSON_BYTES = 1 << 24  # a period of each fault of a day's recording
 
 _CUT = "the recording was broken off"
 
@@ -96,7 +101,7 @@ def load_session(path: Path) -> Session:
         excitation = make_excitation(x.sample_rate_hz, x.band_hz, x.period_s, x.level_dbfs)
     except ConfigError as e:
         raise SessionError(f"{file}: {e}") from e
-    if problem := contradiction(head, excitation):
+    if problem := contradiction(head, excitation) or rig_problem(rig, one_card=False):
         raise SessionError(f"{file}: {problem}")
     notes: list[str] = []
     audio, audio_times = _load_audio(path, head.period_samples, head.channels, head.complete, notes)
@@ -126,7 +131,7 @@ def load_session(path: Path) -> Session:
 
 def _read_json(file: Path) -> dict[str, Any]:
     try:
-        data = parse_json(file.read_bytes())
+        data = parse_json(read_file(file, _JSON_BYTES))
     except FileNotFoundError as e:
         raise SessionError(f"{file}: no such file; a session folder needs it") from e
     except OSError as e:
@@ -143,20 +148,11 @@ def _load_array(
 ) -> npt.NDArray[Any]:
     """An .npy file of exactly this dtype and shape (None = any length). Raises SessionError."""
     try:
-        array: npt.NDArray[Any] = np.load(
-            file, mmap_mode="r" if mapped else None, allow_pickle=False
-        )
+        array = load_array(file, mapped=mapped)
     except FileNotFoundError as e:
         raise SessionError(f"{file}: no such file; copy the session again") from e
-    except Exception as e:  # numpy, zipfile and tokenize raise a dozen kinds on a damaged file
-        size = file.stat().st_size if file.exists() else 0
-        raise SessionError(
-            f"{file}: truncated or not a .npy file ({size} bytes; {e}); copy the session again"
-        ) from e
-    if not isinstance(array, np.ndarray):
-        raise SessionError(
-            f"{file}: holds an archive, but one .npy array is needed; copy the session again"
-        )
+    except ConfigError as e:
+        raise SessionError(f"{file}: {e}; copy the session again") from e
     fits = array.ndim == len(shape) and all(
         want is None or have == want for have, want in zip(array.shape, shape, strict=True)
     )
@@ -247,13 +243,12 @@ def _load_truth(file: Path) -> Truth | None:
     if not file.exists():
         return None
     try:
-        with np.load(file, allow_pickle=False) as data:
-            # A member that is no .npy comes as bytes.
-            t_ns, joints = np.asarray(data["t_ns"]), np.asarray(data["joints"])
+        data = load_archive(file, ("t_ns", "joints"))
     except KeyError as e:
         raise SessionError(f"{file}: t_ns or joints is missing") from e
-    except Exception as e:
-        raise SessionError(f"{file}: truncated or not a .npz file ({e})") from e
+    except ConfigError as e:
+        raise SessionError(f"{file}: {e}; copy the session again") from e
+    t_ns, joints = data["t_ns"], data["joints"]
     if t_ns.ndim != 1 or joints.shape != (len(t_ns), 25, 3):
         raise SessionError(
             f"{file}: t_ns {t_ns.shape}, joints {joints.shape}, but (K,) and (K, 25, 3) are needed"

@@ -178,7 +178,8 @@ class ReplayFrames:
 
     def _open(self) -> FrameReader:
         if self._reader is None:
-            self._reader = FrameReader(self._session.path)
+            camera = self._session.rig.camera
+            self._reader = FrameReader(self._session.path, (camera.width, camera.height))
         return self._reader
 
     def _time_ns(self, at: int) -> int:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.core.errors import BenchError, ConfigError
+from edge.core.files import read_file
 from edge.core.typed import convert, parse_json
 from edge.tools.bench.report import FORMAT, VERSION, Report
 
@@ -15,7 +16,7 @@ def load_report(path: Path) -> Report:
     """A report as `--out` wrote it. Raises BenchError for any other file."""
     remedy = "give a file that `posekernel bench --out` of this version wrote"
     try:
-        raw = parse_json(path.read_bytes())
+        raw = parse_json(read_file(path))
     except OSError as e:
         raise BenchError(f"{path}: cannot be read ({e.strerror}); {remedy}") from e
     except ConfigError as e:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from edge.core.arrays import Array, Image
 from edge.core.calibration_file import IntrinsicsPart, MountingPart, Step
 from edge.core.errors import ConfigError
+from edge.core.files import check_native
 from edge.core.rig import Camera
 
 LEAST_IMAGES = 8
@@ -80,6 +81,10 @@ def read_images(folder: Path) -> list[Image]:
 
 def read_image(file: Path) -> Image:
     """One image, RGB. Raises ConfigError."""
+    try:
+        check_native(file)
+    except OSError as e:
+        raise ConfigError(f"{file}: cannot be read ({e.strerror}); take it again") from e
     image = cv2.imread(str(file))
     if image is None:
         raise ConfigError(f"{file}: cannot be read as an image; take it again")

@@ -14,7 +14,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     wanted = parser.add_mutually_exclusive_group(required=True)
     wanted.add_argument("--array", help="microphone array; an unknown name lists them")
     wanted.add_argument(
-        "--check", type=Path, metavar="F", help="only check whether F is a good configuration"
+        "--check", type=Path, metavar="F", help="only check whether `run` would start with F"
     )
     wanted.add_argument(
         "--list", action="store_true", help="all arrays and boards, and which do not go together"
@@ -37,10 +37,14 @@ def run(args: argparse.Namespace) -> int:
     """0 when made, checked or listed. Raises ConfigError."""
     from edge.core.config import load_config
     from edge.core.profiles import pairs
+    from edge.sensor.plan import prepare, warnings
 
     if args.check is not None:
-        load_config(args.check)
-        print(f"{args.check}: good")
+        found = load_config(args.check)
+        doubts = warnings(found, prepare(found)[1])
+        print(f"{args.check}: good{', but' if doubts else ''}")
+        for doubt in doubts:
+            print(f"  {doubt}")
     elif args.list:
         for array, board, reason in pairs():
             print(f"{array:<26} {board:<18} {reason or 'ok'}")

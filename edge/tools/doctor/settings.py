@@ -1,11 +1,11 @@
 """Checks of the configuration, and of the files that it names."""
 
-import os
 from pathlib import Path
 
 from edge.core.calibration_file import load_calibration
 from edge.core.config import load_config, state_folder
 from edge.core.errors import PosekernelError
+from edge.core.files import can_write
 from edge.core.inference.execution import execution
 from edge.sensor.plan import make_plan
 from edge.tools.doctor.finding import Finding, Scope, attempt
@@ -60,10 +60,8 @@ def state(scope: Scope) -> list[Finding]:
     """Whether events and commands can be kept on disk."""
     if scope.config is None or not scope.config.mqtt.enabled:
         return []
-    folder = probe = state_folder(scope.config)
-    while not probe.exists():
-        probe = probe.parent
-    if probe.is_dir() and os.access(probe, os.W_OK):
+    folder = state_folder(scope.config)
+    if can_write(folder):
         return [Finding("state folder", "ok", str(folder))]
     remedy = "set runtime.state_dir: otherwise a restart forgets events and commands"
     found = f"{folder} cannot be written by this user"

@@ -154,3 +154,15 @@ def test_cbor_and_the_live_page_do_not_go_together(tmp_path: Path) -> None:
     page = '[web]\nenabled = true\nwebsocket_url = "ws://localhost:9001/"\n'
     with pytest.raises(ConfigError, match=r"mqtt.format: found 'cbor', but web.enabled is true"):
         load_config(write(tmp_path, GOOD + '[mqtt]\nformat = "cbor"\n' + page))
+
+
+@pytest.mark.parametrize("gap_s", [60.0, 1.1])
+def test_after_a_gap_a_zone_is_entered_and_left_anew(gap_s: float) -> None:
+    """Nobody knows where the person was in the meantime."""
+    zones, inside, away = ZoneOccupancy([ZoneConfig("Sofa", SQUARE)]), (0.5, 0.5), (3.0, 3.0)
+    assert zones(inside, 0.0) == ()
+    assert zones(inside, gap_s) == ()
+    assert zones(inside, gap_s + ENTER_S) == ("Sofa",)
+    assert zones(away, gap_s + ENTER_S + 0.1) == ("Sofa",)
+    assert zones(away, 2 * gap_s + ENTER_S + 0.1) == ("Sofa",)
+    assert zones(away, 2 * gap_s + ENTER_S + 0.1 + LEAVE_S) == ()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.core.files import write_whole
+from edge.core.files import can_write, check_native, read_file, set_aside, write_whole
 from tests.support import ROOT
 from tests.support.waiting import finished
 
@@ -66,3 +66,58 @@ def test_a_kill_leaves_the_old_file_or_the_new() -> None:
     done = finished(command, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 6
+
+
+def test_a_device_is_not_replaced_by_a_file() -> None:
+    with pytest.raises(OSError, match="it is a device"):
+        write_whole(Path("/dev/null"), b"content")
+    assert not Path("/dev/null").is_file()
+
+
+def make_special(folder: Path, kind: str) -> Path:
+    """What is no regular file: a folder, a pipe without a writer, an endless device, a name that
+    no file can have.
+    """
+    path = folder / "special"
+    if kind == "a folder":
+        path.mkdir()
+    elif kind == "a pipe":
+        os.mkfifo(path)
+    return {"a device": Path("/dev/zero"), "no path": Path("a\0b")}.get(kind, path)
+
+
+@pytest.mark.parametrize("kind", ["a folder", "a pipe", "a device", "no path"])
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path, kind: str) -> None:
+    path = make_special(tmp_path, kind)
+    for use in (read_file, check_native):
+        with pytest.raises(OSError, match=kind):
+            use(path)
+
+
+def test_a_file_larger_than_needed_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(b"x" * 101)
+    with pytest.raises(OSError, match="larger than"):
+        read_file(tmp_path / "large", 100)
+    assert len(read_file(tmp_path / "large", 101)) == 101
+
+
+def test_a_native_library_gets_no_path_that_is_not_utf_8(tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.jpg"))
+    path.write_bytes(b"")
+    with pytest.raises(OSError, match="not UTF-8"):
+        check_native(path)
+    assert read_file(path) == b"", "Python itself may read it"
+
+
+def test_a_damaged_file_is_kept_beside_its_successor(tmp_path: Path) -> None:
+    (tmp_path / "room.npz").write_bytes(b"damaged")
+    aside = set_aside(tmp_path / "room.npz")
+    assert aside.name.startswith("room.npz.damaged-")
+    assert aside.read_bytes() == b"damaged"
+    assert os.listdir(tmp_path) == [aside.name]
+
+
+def test_a_folder_below_a_file_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    assert can_write(tmp_path / "new" / "folder")
+    assert not can_write(tmp_path / "file" / "folder")

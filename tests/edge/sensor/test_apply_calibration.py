@@ -247,3 +247,40 @@ def test_delay_and_gains_are_taken_out():
     assert right.max(axis=1) == pytest.approx([1.0, 1.0], abs=0.02)
     with pytest.raises(ConfigError, match="3 gains"):
         Deconvolver(x, rig, correction=Correction(0.0, (1.0, 1.0, 1.0)))
+
+
+IMPOSSIBLE = {
+    "no gains": ({"sound": {"gain_db": ()}}, "sound.gain_db: found 0 values, but there are 4"),
+    "a gain of 200 dB": (
+        {"sound": {"gain_db": (0.0, 200.0, 0.0, -200.0)}},
+        "sound.gain_db: found 200",
+    ),
+    "a delay of 0.5 s": ({"sound": {"delay_s": 0.5}}, "sound.delay_s: found 0.5"),
+    "a carried band of 1 Hz": (
+        {"sound": {"carried_hz": (2000.0, 2001.0)}},
+        "sound.carried_hz: .* 1 Hz wide",
+    ),
+    "on the floor": ({"mounting": {"height_m": 0.0}}, "mounting.height_m: found 0"),
+    "14 m high": ({"mounting": {"height_m": 14.0}}, "mounting.height_m: found 14"),
+}
+
+
+@pytest.mark.parametrize("kind", IMPOSSIBLE)
+def test_what_no_device_measures_is_refused(tmp_path, calibration, kind):
+    change, words = IMPOSSIBLE[kind]
+    parts = {
+        name: msgspec.structs.replace(getattr(calibration, name), **values)
+        for name, values in change.items()
+    }
+    write_calibration(tmp_path / "c.toml", msgspec.structs.replace(calibration, **parts))
+    with pytest.raises(ConfigError, match=words):
+        load_calibration(tmp_path / "c.toml")
+
+
+def test_intrinsics_of_another_image_size_are_refused(tmp_path, calibration):
+    part = IntrinsicsPart(
+        640, 480, 520.0, 520.0, 960.0, 540.0, (0.0, 0.0, 0.0, 0.0, 0.0), 0.3, 20, 0.8
+    )
+    write_calibration(tmp_path / "c.toml", msgspec.structs.replace(calibration, intrinsics=part))
+    with pytest.raises(ConfigError, match=r"intrinsics\.cx: found 960"):
+        load_calibration(tmp_path / "c.toml")

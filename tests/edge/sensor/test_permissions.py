@@ -21,10 +21,11 @@ jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not install
 class Bench:
     """A Sensing whose clocks and camera the test sets, over devices that record calls."""
 
-    def __init__(self, folder: Path, **sensing: Any) -> None:
+    def __init__(self, folder: Path, *, clock_is_right: bool = True, **sensing: Any) -> None:
         self.now, self.day = 1000.0, time(12, 0)
         self.muted: bool | None = None
         self.gain, self.camera_open = 1.0, True
+        self.clock_is_right = clock_is_right
         self.published: list[dict[str, Any]] = []
         audio = SimpleNamespace(
             set_muted=lambda m: setattr(self, "muted", m),
@@ -38,7 +39,11 @@ class Bench:
         self.config = Config(device=DeviceConfig("hall"), sensing=SensingConfig(**sensing))
         self.path = folder / "control.json"
         self.sensing = Sensing(
-            self.config, self.path, clock=lambda: self.now, local_time=lambda: self.day
+            self.config,
+            self.path,
+            clock=lambda: self.now,
+            local_time=lambda: self.day,
+            clock_is_right=lambda: self.clock_is_right,
         )
         self.sensing.announce(self.published.append)
         self.off = self.sensing.attach(self.source, self.pipeline)
@@ -140,3 +145,24 @@ def test_doctor_leaves_a_sensor_alone_that_is_switched_off(
     found = {f["check"]: f for f in json.loads(capsys.readouterr().out)}
     assert found["sound card, camera"]["found"] == "not tried: sensing off"
     assert not {"sound card", "camera"} & set(found)
+
+
+def test_it_is_silent_until_the_clock_is_known_where_there_are_quiet_hours(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A board without a battery starts at any time of day; once right, its clock stays right."""
+    hours = {"quiet_from": "22:00", "quiet_to": "07:00", "ping": "always"}
+    bench = Bench(tmp_path, clock_is_right=False, **hours)
+    assert [bench.at(s) for s in (0.5, 10.0)] == [True, True]
+    assert bench.published[-1]["silent_because"] == "quiet hours"
+    assert sum("is not synchronised" in r.getMessage() for r in caplog.records) == 1
+    bench.clock_is_right = True
+    assert bench.at(11.0) is False
+    bench.clock_is_right = False
+    assert bench.at(12.0) is False
+    bench.day = time(23, 0)
+    assert bench.at(13.0) is True
+
+
+def test_without_quiet_hours_the_clock_does_not_matter(tmp_path: Path) -> None:
+    assert Bench(tmp_path, clock_is_right=False, ping="always").at(0.5) is False

@@ -1,5 +1,6 @@
 """How a run ends, what it keeps, and what it starts over with."""
 
+import io
 import json
 import os
 import signal
@@ -8,10 +9,19 @@ import sys
 from pathlib import Path
 from typing import Self
 
+import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from edge.core.config import BackgroundConfig, Config, DeviceConfig, MqttConfig, SourceConfig
+from edge.core.arrays import load_archive
+from edge.core.config import (
+    BackgroundConfig,
+    CalibrationConfig,
+    Config,
+    DeviceConfig,
+    MqttConfig,
+    SourceConfig,
+)
 from edge.output.mqtt.connection import ReceivedMessage
 from edge.sensor.console import Console
 from edge.sensor.control import Control
@@ -27,8 +37,8 @@ def test_a_configuration_that_could_not_start_is_not_reloaded(
     source = SourceConfig("replay", str(DEMO_SESSION), realtime=False)
     config = Config(device=DeviceConfig("test"), source=source, mqtt=MqttConfig(enabled=False))
     config = replace(config, runtime=replace(config.runtime, state_dir=str(tmp_path)))
-    damaged = tmp_path / "room.npz"
-    damaged.write_bytes(b"no empty room")
+    damaged = tmp_path / "calibration.toml"
+    damaged.write_bytes(b"no calibration")
     answers = []
 
     class Commanded(Control):
@@ -37,7 +47,7 @@ def test_a_configuration_that_could_not_start_is_not_reloaded(
             return super().__enter__()
 
     monkeypatch.setattr("edge.sensor.run.Control", Commanded)
-    new = replace(config, background=BackgroundConfig(snapshot=str(damaged)))
+    new = replace(config, calibration=CalibrationConfig(file=str(damaged)))
     assert run(config, Console(False), 0.001, read_again=lambda: new).reloaded is None
     ((name, _, ok, text),) = answers
     assert (name, ok) == ("reload", False)
@@ -57,7 +67,7 @@ def test_a_room_that_is_to_be_forgotten_is_not_saved(
             if recalibrated:
                 self.relearn()
 
-    monkeypatch.setattr("edge.sensor.run.Pipeline", Asked)
+    monkeypatch.setattr("edge.sensor.plan.Pipeline", Asked)
     saved = tmp_path / "room.npz"
     source = SourceConfig("replay", str(DEMO_SESSION), realtime=False)
     config = Config(device=DeviceConfig("test"), source=source, mqtt=MqttConfig(enabled=False))
@@ -81,3 +91,44 @@ def test_a_signal_ends_the_demo_soon(how: signal.Signals) -> None:
     process.send_signal(how)
     process.communicate(timeout=LIMIT_S)  # by itself it never ends
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 1000, "NaN", "another shape"])
+def test_a_damaged_room_is_set_aside_and_learned_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, content: bytes | str
+) -> None:
+    saved = tmp_path / "room.npz"
+    source = SourceConfig("replay", str(DEMO_SESSION), realtime=False)
+    config = Config(device=DeviceConfig("test"), source=source, mqtt=MqttConfig(enabled=False))
+    config = replace(config, background=BackgroundConfig(snapshot=str(saved)))
+    config = replace(config, runtime=replace(config.runtime, state_dir=str(tmp_path)))
+    if isinstance(content, bytes):
+        saved.write_bytes(content)
+    else:
+        run(config, Console(False))
+        data = load_archive(saved)
+        room = data.pop("room")
+        with saved.open("wb") as file:
+            np.savez(file, room=room * np.nan if content == "NaN" else room[1:], **data)
+    before = saved.read_bytes()
+    assert run(config, Console(False)).from_sound > 0
+    (aside,) = tmp_path.glob("room.npz.damaged-*")
+    assert aside.read_bytes() == before
+    assert f"it is now {aside.name}" in caplog.text
+    assert load_archive(saved)["room"].shape[0] > 1, "a good one took its place"
+
+
+def test_a_session_read_as_fast_as_it_goes_has_no_latency(tmp_path: Path) -> None:
+    """Its images share no clock with this machine; in real time they do."""
+    for realtime in (False, True):
+        source = SourceConfig("replay", str(DEMO_SESSION), realtime=realtime)
+        config = Config(device=DeviceConfig("test"), source=source, mqtt=MqttConfig(enabled=False))
+        config = replace(config, runtime=replace(config.runtime, state_dir=str(tmp_path)))
+        out = io.StringIO()
+        run(config, Console(True, out))
+        found = [json.loads(line)["latency_ms"] for line in out.getvalue().splitlines()]
+        assert found
+        if realtime:
+            assert all(0.0 < latency < 1e5 for latency in found)
+        else:
+            assert set(found) == {None}

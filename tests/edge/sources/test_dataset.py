@@ -1,5 +1,8 @@
 """The dataset format: our extension, the public layout, and errors for damaged samples."""
 
+import os
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -84,3 +87,87 @@ def test_a_folder_without_any_is_refused(tmp_path: Path) -> None:
         require_environments(tmp_path / "nothing")
     with pytest.raises(SessionError, match=r"rig\.json"):
         load_environment(tmp_path)
+
+
+def spoil_joints(sample: Path, change: Callable[[np.ndarray], np.ndarray]) -> None:
+    np.save(sample / "gnd.npy", change(np.load(sample / "gnd.npy")))
+
+
+def test_a_wild_joint_is_missing_and_changes_nothing_else(tmp_path: Path) -> None:
+    root = make_ours(tmp_path, 1)
+    whole = next(iter(load_environment(root))).joints
+    for place in ([150.0, 0.0, 3.0], [0.0, -30.0, 3.0], [1e30, 0.0, 0.0]):
+        joints = whole.copy()
+        joints[4] = place
+        np.save(root / "0" / "gnd.npy", joints)
+        env = load_environment(root)
+        (sample,) = list(env)
+        assert env.skipped == {}
+        assert np.isnan(sample.joints[4]).all()
+        others = np.arange(25) != 4
+        np.testing.assert_allclose(sample.joints[others], whole[others])
+
+
+SPOILT = {
+    "centimetres": (lambda j: j * 100.0, "bone lengths say centimetres"),
+    "kilometres": (lambda j: j / 1000.0, "bone lengths say a body of"),
+    "far away": (lambda j: j + np.array([0.0, 0.0, 1000.0]), "the person is 1e\\+03 m away"),
+    "behind the camera": (lambda j: j * np.array([1.0, 1.0, -1.0]), "no joint lies in front"),
+    "scattered": (lambda j: j * np.arange(25)[:, None], "bone lengths say|far from the others"),
+    "one point": (lambda j: np.where(np.isnan(j), j, 1.0), "bone lengths say a body of 0 m"),
+}
+
+
+@pytest.mark.parametrize("kind", SPOILT)
+def test_joints_that_cannot_be_a_body_in_the_room_are_named(tmp_path: Path, kind: str) -> None:
+    root = make_ours(tmp_path, 2)
+    change, words = SPOILT[kind]
+    spoil_joints(root / "0", change)
+    env = load_environment(root)
+    assert [s.name for s in env] == ["1"]
+    assert re.search(words, env.skipped["environment1/0"]), env.skipped
+
+
+def test_a_public_folder_in_centimetres_is_refused(tmp_path: Path) -> None:
+    env = load_environment(make_public(tmp_path, scale=100.0))
+    assert list(env) == []
+    assert "centimetres" in env.skipped["environment2/0"]
+
+
+def test_a_public_folder_with_devices_in_another_unit_is_refused(tmp_path: Path) -> None:
+    env = make_public(tmp_path)
+    np.save(env / "audio_sensor_loc.npy", np.load(env / "audio_sensor_loc.npy") * 1000.0)
+    with pytest.raises(ConfigError, match="look like mm"):
+        load_environment(env)
+
+
+INFOS = {
+    "a list": b"[1, 2]",
+    "nested": b"[" * 100_000,
+    "nested objects": b'{"a":' * 100_000,
+    "not UTF-8": b'{"pose": "caf\xe9"}',
+    "not a number": b'{"sir_db": NaN}',
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("kind", INFOS)
+def test_an_info_that_is_no_table_is_named_whatever_it_holds(tmp_path: Path, kind: str) -> None:
+    root = make_ours(tmp_path, 2)
+    (root / "0" / "info.json").write_bytes(INFOS[kind])
+    env = load_environment(root)
+    assert [s.name for s in env] == ["1"]
+    assert "info.json" in env.skipped["environment1/0"]
+
+
+def test_sound_and_pixels_that_cannot_be_are_named(tmp_path: Path) -> None:
+    root = make_ours(tmp_path, 5)
+    np.save(root / "0" / "rir.npy", np.full((6, 640), 1e300))  # too large for single precision
+    np.save(root / "1" / "keypoints.npy", np.full((25, 3), 1e6))
+    np.save(root / "2" / "keypoints.npy", np.full((25, 3), [np.nan, np.nan, 1.0]))
+    (root / "3" / "rir.npy").unlink()
+    os.mkfifo(root / "3" / "rir.npy")
+    env = load_environment(root)
+    assert [s.name for s in env] == ["4"]
+    for k, words in enumerate(("not finite", "confidences", "no number", "it is a pipe")):
+        assert words in env.skipped[f"environment1/{k}"]

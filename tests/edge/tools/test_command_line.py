@@ -10,7 +10,12 @@ import pytest
 
 from edge import __version__
 from edge.__main__ import main
-from edge.sources.session.dataset import Sample, write_environment, write_sample
+from edge.core.config import Config, DeviceConfig
+from edge.core.inference.execution import execution
+from edge.lifting.geometric_lifter import GeometricLifter
+from edge.lifting.lifter import make_lifter
+from edge.sound.pose_kernel import analytic_signal, make_kernels
+from edge.sources.session.dataset import Sample, load_environment, write_environment, write_sample
 from edge.sources.session.reader import DEMO_SESSION
 from tests.support import ROOT
 from tests.support.bodies import compact_rig, seen, standing
@@ -161,3 +166,29 @@ def test_replay_of_a_dataset_names_damaged_samples(
     ]
     assert "skipped environment1/1" in err
     assert "2 samples, 1 skipped" in err
+
+
+def test_replay_of_a_dataset_uses_the_lifter_that_a_sensor_uses(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    rig = compact_rig()
+    environment = tmp_path / "environment1"
+    write_environment(environment, rig, 16000.0, (2000.0, 7500.0))
+    joints = standing(1.7, (0.0, 2.5))
+    rir = np.random.default_rng(0).normal(size=(len(rig.pairs), 640)).astype(np.float32)
+    write_sample(environment, Sample("0", rir, joints, seen(joints), {}))
+    sample = next(iter(load_environment(environment)))
+    kernels = make_kernels(
+        analytic_signal(sample.rir, 16000.0, (2000.0, 7500.0)), 16000.0, (2000.0, 7500.0)
+    )
+    config = Config(DeviceConfig("replay"))
+    lift = make_lifter(config.lifter, execution(config))
+    assert not isinstance(lift, GeometricLifter)
+    pose = lift(sample.keypoints, kernels, rig)
+    assert pose is not None
+    assert main(["replay", str(tmp_path), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    found = [told["joints"][k]["camera"] for k in range(15)]
+    np.testing.assert_allclose(found, pose.joints, atol=1e-3)
+    assert told["latency_ms"] is None
+    assert not problems("pose", {k: v for k, v in told.items() if k not in ("sample", "error_m")})

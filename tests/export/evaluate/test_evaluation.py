@@ -200,3 +200,21 @@ def test_a_model_file_needs_its_card(tmp_path: Path) -> None:
         make_predictor(str(model))
     with pytest.raises(ConfigError, match="no such folder"):
         evaluate(tmp_path / "nothing", "x", off_by(lambda s: 0.0))
+
+
+def test_a_bad_sample_never_ends_an_evaluation(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    env = make_dataset(tmp_path, samples=7, rooms=1) / "environment1"
+    joints = np.load(env / "0" / "gnd.npy")
+    np.save(env / "0" / "gnd.npy", joints * np.array([1.0, 1.0, -1.0]))
+    (env / "1" / "info.json").write_text("[1, 2]")
+    (env / "2" / "info.json").write_text("[" * 100_000)
+    np.save(env / "3" / "gnd.npy", joints * 100.0)
+    (env / "4" / "info.json").write_text('{"sir_db": 1e300, "pose": "\\u001b[2J", "room": [1]}')
+    np.save(env / "5" / "rir.npy", np.zeros((6, 640), np.float32))
+    assert main(["evaluate", str(tmp_path), "--lifter", "geometric", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert sorted(told["skipped"]) == [f"environment1/{k}" for k in range(4)]
+    assert told["samples"] == 3
+    assert r"\x1b[2J" in told["groups"]["pose"]

@@ -19,17 +19,25 @@ DAMAGED = b'\x00\xff{"tr\x00'
 EDGE = Path(edge.__file__).parent
 
 
-def _refused(folder: Path, damaged: Path, settings: str = "", program: Path = EDGE.parent) -> Row:
-    """A damaged file: exit 2, one sentence that names it, and it stays as it is."""
+def _run(
+    folder: Path, settings: str = "", program: Path = EDGE.parent
+) -> subprocess.CompletedProcess[str]:
+    """`posekernel run` on the demo, or with the configuration that is there."""
     config = folder / "config.toml"
-    if damaged != config:
+    if not config.exists():
         config.write_text(
             f'[device]\nid = "hall"\n[source]\nkind = "replay"\npath = "{DEMO_SESSION}"\n'
-            f'[mqtt]\nenabled = false\n[runtime]\nstate_dir = "{folder}/state"\n{settings}'
+            f'realtime = false\n[mqtt]\nenabled = false\n[runtime]\nstate_dir = "{folder}/state"\n'
+            f"{settings}"
         )
-    before = damaged.read_bytes()
     command = [sys.executable, "-m", "edge", "run", "--config", str(config)]
-    done = finished(command, cwd=program, env=os.environ)
+    return finished(command, cwd=program, env=os.environ)
+
+
+def _refused(folder: Path, damaged: Path, settings: str = "", program: Path = EDGE.parent) -> Row:
+    """A damaged file: exit 2, one sentence that names it, and it stays as it is."""
+    before = damaged.read_bytes()
+    done = _run(folder, settings, program)
     assert done.returncode == 2, f"it ended with {done.returncode}:\n{done.stderr}"
     said = [line for line in done.stderr.splitlines() if line.startswith("posekernel run: ")]
     assert len(said) == 1, done.stderr
@@ -82,7 +90,17 @@ def background_corrupted(folder: Path) -> Row:
     folder.mkdir(parents=True)
     damaged = folder / "room.npz"
     damaged.write_bytes(DAMAGED)
-    return _refused(folder, damaged, f'[background]\nsnapshot = "{damaged}"\n')
+    done = _run(folder, f'[background]\nsnapshot = "{damaged}"\n')
+    assert done.returncode == 0, f"it ended with {done.returncode}:\n{done.stderr}"
+    (aside,) = folder.glob("room.npz.damaged-*")
+    assert aside.read_bytes() == DAMAGED
+    assert aside.name in done.stderr, done.stderr
+    return Row(
+        "room.npz damaged at start",
+        "moved it aside, said so, learned the room anew",
+        "the saved empty room",
+        math.nan,
+    )
 
 
 @row
