@@ -4,6 +4,8 @@ outside may stand in a sentence.
 
 import errno
 
+LONGEST = 2000
+_PATH = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENOTDIR, errno.EISDIR)
 _OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
@@ -53,18 +55,25 @@ class EndOfStreamError(PosekernelError, EOFError):
 
 def printable(text: str) -> str:
     """Text from a file or the network for a terminal or a log: control characters, line breaks and
-    lone surrogates become escapes such as \\x1b.
+    lone surrogates become escapes such as \\x1b, and of more than LONGEST characters the middle is
+    left out.
     """
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def output_problem(error: OSError) -> str:
-    """The sentence for output that could not be written, "" for an error of another kind."""
+    """The sentence for output that could not be written, or for a path that cannot be used; "" for
+    an error of another kind.
+    """
+    if error.errno in _PATH and error.filename:
+        return f"{error.filename}: cannot be used ({error.strerror}); name another path"
     if error.errno not in _OUTPUT and not (error.errno is None and "written" in str(error)):
         return ""
-    where = f"{printable(str(error.filename))}: " if error.filename else ""
+    where = f"{error.filename}: " if error.filename else ""
     return (
         f"{where}cannot be written ({error.strerror or error}); free space there or write to "
         "another place"

@@ -65,8 +65,10 @@ def test_nothing_unpickles(package):
             owner = ast.unparse(node.func.value)
             options = {k.arg: ast.unparse(k.value) for k in node.keywords}
             where = f"{file}:{node.lineno}"
-            if (owner, node.func.attr) == ("np", "load"):
+            if (owner, node.func.attr) in (("np", "load"), ("np.lib.format", "read_array")):
                 looked += 1
+                # One place of edge checks what a file claims before it is read.
+                assert package == "export" or file.name == "arrays.py", where
                 assert options.get("allow_pickle", "False") == "False", where
             if (owner, node.func.attr) == ("torch", "load"):
                 looked += 1
@@ -75,4 +77,4 @@ def test_nothing_unpickles(package):
                 owner in ("pickle", "cPickle", "dill")
                 and node.func.attr in ("load", "loads", "Unpickler")
             ), where
-    assert looked >= 4
+    assert looked >= (2 if package == "edge" else 4)

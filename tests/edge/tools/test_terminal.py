@@ -53,3 +53,21 @@ def test_findings_of_doctor_are_escaped() -> None:
 def test_letters_of_any_language_stay() -> None:
     assert printable("Küche 客厅 кухня ± 3 °C") == "Küche 客厅 кухня ± 3 °C"
     assert printable("\udce9\0") == r"\udce9\x00"
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, "a/" * 3000, "a\0b"])
+def test_a_path_that_no_file_can_have_is_one_short_sentence(
+    capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    for command in (["replay"], ["config", "--check"], ["run", "--config"]):
+        assert main([*command, name]) == 2
+        said = capsys.readouterr().err.splitlines()
+        assert len(said) == 1
+        assert len(said[0]) < 2200
+
+
+def test_a_text_of_absurd_length_is_shortened(capsys: pytest.CaptureFixture[str]) -> None:
+    board = ["config", "--array", "respeaker-usb-v2", "--board", "raspberry-pi-5"]
+    for setting in (f"device.id={'a' * 70_000}", f"mqtt.port={'9' * 5001}"):
+        assert main([*board, "--set", setting]) == 2
+        assert len(capsys.readouterr().err) < 2200

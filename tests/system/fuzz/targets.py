@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -11,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
+from edge.core.arrays import load_archive, load_array
 from edge.core.calibration_file import load_calibration
-from edge.core.config import ExcitationConfig, load_config
+from edge.core.config import load_config
 from edge.core.errors import ConfigError, ModelError, PosekernelError, SessionError
-from edge.core.rig import Camera, Rig
+from edge.core.files import check_native
 from edge.lifting.model_card import load_card
 from edge.output.messages.commands import CommandError, parse_command, result_message
 from edge.output.messages.homeassistant import removing
@@ -25,11 +27,11 @@ from edge.output.page.own_hosts import OwnHosts
 from edge.sound.room import saved_room
 from edge.sound.room.late_reverberation import LateReverberation
 from edge.sources.session.dataset import _array
+from edge.sources.session.frame_reader import FrameReader
 from edge.sources.session.reader import _load_array, _load_faults, _load_truth, load_session
-from edge.sources.session.replay import open_replay
-from edge.sources.session.writer import SessionWriter
 from edge.tools.new_config import _parse_settings
 from tests.support import ROOT
+from tests.system.fuzz import folders
 
 Target = Callable[[bytes], None]
 _COMMANDS = ("sensing", "mute", "level", "quiet_hours", "recalibrate", "reload", "x")
@@ -163,35 +165,38 @@ def outbox(data: bytes) -> None:
         box.close()
 
 
-_PARTS = ("session.json", "audio.npy", "audio_times.npy", "frame_times.npy", "audio_faults.json",
-          "truth.npz", "frames.mp4",
-          "frames/000000.jpg", "frames/000001.jpg")  # fmt: skip
-
-
 def session(data: bytes) -> None:
-    """A whole folder in parts: which file, its length, its content. Loaded, then read."""
-    folder = Path(_FOLDER.name) / "session"
+    """See `folders`."""
+    folders.try_session(data, Path(_FOLDER.name) / "session")
+
+
+def sample(data: bytes) -> None:
+    """See `folders`."""
+    folders.try_sample(data, Path(_FOLDER.name) / "sample")
+
+
+def paths(data: bytes) -> None:
+    """First byte: what there is, else its name. Every reader of files is pointed at it."""
+    folder = Path(_FOLDER.name) / "paths"
     shutil.rmtree(folder, ignore_errors=True)
-    (folder / "frames").mkdir(parents=True)
-    while len(data) >= 3:
-        name, size = _PARTS[data[0] % len(_PARTS)], int.from_bytes(data[1:3], "big")
-        (folder / name).write_bytes(data[3 : 3 + size])
-        data = data[3 + size :]
-    try:
-        source = open_replay(load_session(folder), realtime=False)
-    except PosekernelError:
-        return
-    with contextlib.closing(source):
-        for end in (source.audio, source.frames):
-            with contextlib.suppress(PosekernelError):
-                for _ in range(64):
-                    end.read(0.0)
+    folder.mkdir()
+    name = data[1:].replace(b"/", b"_")  # nothing outside the folder is touched
+    path = Path(os.fsdecode(bytes(folder) + b"/" + name))
+    if name not in (b"", b".", b".."):
+        with contextlib.suppress(OSError, ValueError):  # no path that a file can have
+            folders.make_special(path, data[0], b"content")
+    with contextlib.suppress(OSError):
+        check_native(path)
+    for read in (load_config, load_calibration, load_card, load_array, load_archive, load_session,
+                 _array, FrameReader):  # fmt: skip
+        with contextlib.suppress(PosekernelError, OSError):
+            read(path)  # type: ignore[operator]
 
 
 TARGETS: dict[str, Target] = {
     f.__name__: f
     for f in (command, config, calibration, settings, discovery, card, npy, truth, faults,
-              background, http, outbox, session)
+              background, http, outbox, session, sample, paths)
 }  # fmt: skip
 
 
@@ -235,7 +240,9 @@ def seeds() -> dict[str, list[bytes]]:
         "faults": [b'{"3": "overrun"}'],
         "background": [room, settled],
         "outbox": _outboxes(),
-        "session": _sessions(),
+        "session": folders.sessions(Path(_FOLDER.name) / "seed-session"),
+        "sample": folders.samples(),
+        "paths": [b"\1caf\xe9", b"\0room.npz", b"\3a/b"],
         "http": [
             b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
             b"HEAD /config.json?x=1 HTTP/1.0\r\nHost: [::1]:80\r\n\r\n",
@@ -262,51 +269,3 @@ def _outboxes() -> list[bytes]:
     box.close()
     rest.append((path.read_bytes(), b""))
     return [len(file).to_bytes(2, "big") + file + log for file, log in rest]
-
-
-def _sessions() -> list[bytes]:
-    """One period and two images, with a film and, as a broken recording has them, without."""
-    found = []
-    for whole in (True, False):
-        folder = Path(_FOLDER.name) / "seed-session"
-        shutil.rmtree(folder, ignore_errors=True)
-        make_session(folder, whole)
-        parts = [(i, folder / name) for i, name in enumerate(_PARTS) if (folder / name).exists()]
-        found.append(
-            b"".join(
-                bytes([i]) + p.stat().st_size.to_bytes(2, "big") + p.read_bytes() for i, p in parts
-            )
-        )
-    return found
-
-
-def make_session(folder: Path, whole: bool) -> None:
-    """The smallest session. whole: completed; else as a recording that was broken off leaves it."""
-    rig = Rig(
-        np.array([[0.1, 0.0, 0.0]]),
-        np.zeros((1, 3)),
-        np.array([[0, 0]]),
-        Camera(16, 16, 50.0, 50.0, 8.0, 8.0),
-        343.0,
-    )
-    x = ExcitationConfig(
-        sample_rate_hz=8000, band_hz=(1000.0, 3000.0), period_s=0.05, level_dbfs=-20.0
-    )
-    with (
-        contextlib.suppress(KeyboardInterrupt),
-        SessionWriter(
-            folder,
-            source="recorded",
-            rig=rig,
-            excitation=x,
-            channels=1,
-            mic_channels=(0,),
-            reference_channel=None,
-        ) as writer,
-    ):
-        writer.add_period(np.arange(x.period_samples, dtype=np.int16)[:, None], 0, "gap")
-        for k in range(2):
-            writer.add_frame(np.full((16, 16, 3), 40 * k, np.uint8), k * 20_000_000)
-        writer.set_truth(np.arange(2) * 20_000_000, np.zeros((2, 25, 3), np.float32))
-        if not whole:
-            raise KeyboardInterrupt
