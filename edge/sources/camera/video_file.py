@@ -11,6 +11,7 @@ import cv2
 from edge.core.arrays import Image
 from edge.core.config import CameraConfig
 from edge.core.errors import DeviceError, EndOfStreamError
+from edge.core.files import check_native
 from edge.sources.camera.backend import check_size, to_rgb
 from edge.sources.camera.facts import CameraFacts
 
@@ -26,8 +27,16 @@ class FileBackend:
         self._pending: Any = None
         self.facts = CameraFacts()
         self._cancelled = threading.Event()
-        if not Path(self._path).is_file():
-            raise DeviceError(f"video file {self._path!r} does not exist: correct camera.device")
+        try:
+            check_native(Path(self._path))
+        except FileNotFoundError as e:
+            raise DeviceError(
+                f"video file {self._path!r} does not exist: correct camera.device"
+            ) from e
+        except OSError as e:
+            raise DeviceError(
+                f"video file {self._path!r} cannot be read ({e.strerror}): correct camera.device"
+            ) from e
         self._start()
         fps = config.fps or self._capture.get(cv2.CAP_PROP_FPS)
         if not 0.01 <= fps <= 1000:

@@ -7,7 +7,7 @@ import pytest
 
 from edge.core.errors import EndOfStreamError
 from edge.sources.session.replay import open_replay
-from tests.edge.sources.small_session import FRAMES, PERIODS
+from tests.edge.sources.session.small_session import FRAMES, PERIODS
 from tests.support.waiting import LIMIT_S, until
 
 

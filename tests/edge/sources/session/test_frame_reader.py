@@ -13,7 +13,7 @@ from edge.core.errors import SessionError
 from edge.sources.session.frame_reader import FrameReader
 from edge.sources.session.reader import load_session
 from edge.sources.session.replay import open_replay
-from tests.edge.sources.small_session import FRAMES, picture
+from tests.edge.sources.session.small_session import FRAMES, picture
 
 
 def unpacked(session: Path, name: Callable[[int], str] = lambda k: f"f{k}.jpg") -> Path:

@@ -15,13 +15,21 @@ import pytest
 from edge.core.errors import EndOfStreamError, SessionError
 from edge.sources.session.reader import load_session
 from edge.sources.session.replay import open_replay
-from tests.edge.sources.small_session import CHANNELS, START_NS, N, fill, make, picture, sound
+from tests.edge.sources.session.small_session import (
+    CHANNELS,
+    START_NS,
+    N,
+    fill,
+    make,
+    picture,
+    sound,
+)
 from tests.support import ROOT
 
 
 def test_a_killed_recording_loads_up_to_the_kill(tmp_path):
     code = (
-        "import os, sys, pathlib; from tests.edge.sources.small_session import *\n"
+        "import os, sys, pathlib; from tests.edge.sources.session.small_session import *\n"
         "w = make(pathlib.Path(sys.argv[1])); fill(w, 9, 5); os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "killed")], cwd=ROOT, check=False)

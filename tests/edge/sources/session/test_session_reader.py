@@ -14,7 +14,7 @@ from edge.core.errors import EndOfStreamError, SessionError
 from edge.sources.session.frame_reader import FrameReader
 from edge.sources.session.reader import load_session
 from edge.sources.session.replay import open_replay
-from tests.edge.sources.small_session import (
+from tests.edge.sources.session.small_session import (
     CHANNELS,
     FRAMES,
     PERIODS,

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.edge.sources.small_session import START_NS, fill, make
+from tests.edge.sources.session.small_session import START_NS, fill, make
 
 
 @pytest.fixture(scope="package")
