@@ -7,7 +7,9 @@ import sys
 from contextlib import suppress
 
 from edge import __version__
-from edge.core.errors import PosekernelError, StuckDeviceError, output_problem, printable
+from edge.core.errors import PosekernelError, StuckDeviceError, output_problem
+from edge.core.logs.handler import CalmHandler
+from edge.core.logs.shown import shown
 from edge.sensor.process import Terminated, end_now, leave_at_once, raise_on_sigterm, share_arenas
 from edge.tools.commands import (
     bench,
@@ -69,13 +71,13 @@ def main(argv: list[str] | None = None) -> int:
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
     # Images of more than 67 million pixels would only fill the memory.
     os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 26))
-    _log_to_stderr()
+    logging.basicConfig(level=logging.INFO, handlers=[CalmHandler(sys.stderr)])
     try:
         code = int(args.run(args))
         sys.stdout.flush()
         return code
     except PosekernelError as e:
-        print(f"posekernel {args.command}: {printable(str(e))}", file=sys.stderr)
+        print(f"posekernel {args.command}: {shown(str(e))}", file=sys.stderr)
         if isinstance(e, StuckDeviceError) and args.own_process:
             end_now(2)  # Python's own ending would wait for the driver
         return 2
@@ -99,19 +101,6 @@ def _discard_output() -> None:
     """What is still buffered goes nowhere, so that it is not tried again at the end."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-class _PlainFormatter(logging.Formatter):
-    """One line a record, whatever text from outside is in it; a traceback follows on its own."""
-
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging's name
-        return printable(super().formatMessage(record))
-
-
-def _log_to_stderr() -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_PlainFormatter("%(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ import os
 import sys
 
 from edge import __version__
-from edge.core.errors import PosekernelError, output_problem, printable
+from edge.core.errors import PosekernelError, output_problem
+from edge.core.logs.shown import shown
 from export.commands.networks import evaluate, quantize, train, train_baselines
 from export.commands.simulation import fit_detector, session, simulate
 from export.commands.studies import bench_peers, calibration, falls, first_light
@@ -38,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except PosekernelError as e:
-        print(f"posekernel-export {args.command}: {printable(str(e))}", file=sys.stderr)
+        print(f"posekernel-export {args.command}: {shown(str(e))}", file=sys.stderr)
         return 2
     except OSError as e:
         if not (problem := output_problem(e)):

@@ -1,16 +1,22 @@
-"""The errors of users and of devices: one root, and each is also a builtin error; and how text from
-outside may stand in a sentence.
-"""
+"""The errors of users and of devices: one root, and each is also a builtin error."""
 
 import errno
 
-LONGEST = 2000
+from edge.core.logs.shown import shown
+
 _PATH = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENOTDIR, errno.EISDIR)
 _OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
 class PosekernelError(Exception):
-    """Root of all errors that carry one sentence for the user: what was found, what is needed."""
+    """Root of all errors that carry one sentence for the user: what was found, what is needed.
+
+    Secrets in it are masked, and characters that act on a terminal are escaped.
+    """
+
+    def __init__(self, text: object = "", *more: object) -> None:
+        super().__init__(text, *more)
+        self.args = (shown(str(text), keep="\n"), *more)
 
 
 class ConfigError(PosekernelError, ValueError):
@@ -45,24 +51,16 @@ class BrokerError(PosekernelError, ConnectionError):
     """An MQTT broker that cannot be reached or refuses us."""
 
 
+class InUseError(PosekernelError, BlockingIOError):
+    """A file that another process owns."""
+
+
 class BenchError(PosekernelError, ValueError):
     """A measurement that failed, or a file that holds no report of one."""
 
 
 class EndOfStreamError(PosekernelError, EOFError):
     """A finite source (session, video file) is at its end; not a fault."""
-
-
-def printable(text: str) -> str:
-    """Text from a file or the network for a terminal or a log: control characters, line breaks and
-    lone surrogates become escapes such as \\x1b, and of more than LONGEST characters the middle is
-    left out.
-    """
-    if len(text) > LONGEST:
-        text = f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def output_problem(error: OSError) -> str:

@@ -3,11 +3,16 @@ process is killed or the power fails.
 """
 
 import errno
+import fcntl
+import io
 import os
 import stat
+import sys
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+
+from edge.core.errors import InUseError
 
 # More than any configuration, calibration or other text for people holds [bytes].
 TEXT_BYTES = 1 << 20
@@ -96,3 +101,35 @@ def write_whole(path: Path, content: bytes, mode: int = 0o666) -> None:
         os.replace(part, target)
     finally:
         part.unlink(missing_ok=True)
+
+
+class Ownership:
+    """A file that only this process uses, until `close` or its end, however it ends.
+
+    The lock is on a file beside it, NAME.lock, which stays and tells who has it. Raises InUseError,
+    or OSError where that file cannot be made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        target = Path(os.path.realpath(path))  # two names of one file have one lock
+        lock = target.with_name(f"{target.name}.lock")
+        self._file = io.FileIO(os.open(lock, os.O_RDWR | os.O_CREAT, 0o600), "r+")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = self._file.read(200).decode(errors="replace").strip()
+            self.close()
+            raise InUseError(
+                f"{path} is in use by {holder or 'another process'}; stop that one, or give this "
+                "sensor a device.id of its own"
+            ) from None
+        except OSError:  # a file system without locks
+            self.close()
+            raise
+        self._file.truncate()
+        command = " ".join(Path(arg).name for arg in sys.orig_argv[:6])
+        self._file.write(f"process {os.getpid()} ({command})"[:190].encode())
+
+    def close(self) -> None:
+        """Let go; safe to call twice."""
+        self._file.close()

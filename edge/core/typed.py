@@ -16,13 +16,17 @@ import tomli_w
 from msgspec import inspect
 
 from edge.core.errors import ConfigError
+from edge.core.logs.shown import masked, quoted
 
 T = TypeVar("T")
 _TABLE = "a table of keys"  # in JSON an object
 
 
 class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A struct that refuses a key it does not know."""
+    """A struct that refuses a key it does not know, and shows no secret."""
+
+    def __repr__(self) -> str:
+        return masked(super().__repr__())
 
 
 def convert(raw: Any, kind: type[T], path: str = "") -> T:
@@ -108,7 +112,7 @@ def _explain(error: msgspec.ValidationError, raw: Any, kind: Any, path: str) -> 
             return _wrong_key(_struct(node), value, path)
         return f"{path or 'the file'}: {_sentence(node, value)}"
     except (LookupError, StopIteration, TypeError):  # in a dict, or a key that looks like a place
-        return f"{path or 'the file'}: {' '.join(str(error).split()):.120}"
+        return f"{path or 'the file'}: {masked(' '.join(str(error).split())):.120}"
 
 
 def _wrong_key(node: inspect.StructType | inspect.DataclassType, value: Any, path: str) -> str:
@@ -164,11 +168,11 @@ def _found(node: inspect.Type, value: Any) -> str:
     if isinstance(node, inspect.LiteralType) and type(value) is type(node.values[0]):
         near = difflib.get_close_matches(str(value), [str(v) for v in node.values], n=1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
-        return f"found {value!r:.40}{hint}, allowed: {', '.join(map(repr, node.values))}"
+        return f"found {quoted(value, 40)}{hint}, allowed: {', '.join(map(repr, node.values))}"
     if (isinstance(node, inspect.IntType) and type(value) is int) or (
         isinstance(node, inspect.FloatType) and number
     ):
-        return f"found {value!r:.40}, allowed: {_range(node)}"
+        return f"found {quoted(value, 40)}, allowed: {_range(node)}"
     if isinstance(node, inspect.TupleType) and isinstance(value, list):
         return f"found {len(value)} values, but {len(node.item_types)} are needed"
     if isinstance(node, inspect.VarTupleType | inspect.ListType) and isinstance(value, list):
@@ -176,7 +180,7 @@ def _found(node: inspect.Type, value: Any) -> str:
     if isinstance(node, inspect.StrType) and isinstance(value, str):
         form = f"{node.min_length or 0} to {node.max_length} characters"
         form = "another form" if node.max_length is None else form
-        return f"found {value!r:.40}, but a text of {form} is needed"
+        return f"found {quoted(value, 40)}, but a text of {form} is needed"
     return f"found {_describe(value)}, but {_needed(node)} is needed"
 
 
@@ -209,7 +213,7 @@ def _describe(value: Any) -> str:
     if isinstance(value, list):
         return f"a list of {len(value)}"
     kinds = {bool: "truth value", int: "number", float: "number", str: "text"}
-    return f"the {kinds.get(type(value), type(value).__name__)} {value!r:.60}"
+    return f"the {kinds.get(type(value), type(value).__name__)} {quoted(value, 60)}"
 
 
 def _join(path: str, key: str) -> str:

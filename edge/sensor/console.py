@@ -5,7 +5,7 @@ import sys
 import time
 from typing import Any, TextIO
 
-from edge.core.errors import printable
+from edge.core.logs.shown import shown
 from edge.core.pose import PoseEstimate
 from edge.core.stature import standing_height
 from edge.output.messages.fields import Message
@@ -29,8 +29,7 @@ class Console:
     def say(self, text: str) -> None:
         """A line for people: to stderr in JSON mode, so that stdout stays machine-readable."""
         self._clear()
-        text = printable(text)
-        print(text, file=self._progress if self.json_lines else self._out, flush=True)
+        print(shown(text), file=self._progress if self.json_lines else self._out, flush=True)
 
     def pose(self, estimate: PoseEstimate, message: Message, error_m: float | None = None) -> None:
         """Show one pose. error_m: mean distance to the session's truth, where there is one."""

@@ -11,8 +11,8 @@ from typing import Self
 from edge.core.config import Config, QuietHours
 from edge.core.errors import PosekernelError
 from edge.output.messages.commands import Command, CommandError, parse_command, result_message
-from edge.output.mqtt.connection import ReceivedMessage
 from edge.output.mqtt.publisher import MqttPublisher
+from edge.output.mqtt.wire.messages import ReceivedMessage
 from edge.sensor.permissions import Sensing
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.telemetry import Telemetry

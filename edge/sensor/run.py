@@ -17,6 +17,7 @@ from edge.core.jit import compiled_here
 from edge.core.pose import PoseEstimate
 from edge.lifting.lifter import MODELS
 from edge.output.message_file import MessageFile
+from edge.output.messages.fields import Message
 from edge.output.messages.payloads import pose_message
 from edge.output.mqtt.publisher import MqttPublisher
 from edge.output.mqtt.stream import MqttCounters
@@ -83,7 +84,7 @@ def run(
         )
         publisher = None
         if config.mqtt.enabled:
-            publisher = closing.enter_context(_publisher(plan))
+            publisher = closing.enter_context(_publisher(plan, sensing))
             sensing.announce(partial(publisher.publish_retained, "control"))
         outlets = _outlets(plan, pipeline, publisher or messages)
         if config.web.enabled:
@@ -128,6 +129,7 @@ class RunningSensor:
     console: Console
     stop: threading.Event
     source: Source | None = None
+    trouble: str = ""  # why the source cannot be opened again
 
     def __enter__(self) -> "RunningSensor":
         if self.sensing.permissions.sensing:
@@ -178,13 +180,17 @@ class RunningSensor:
     def _open_again(self) -> Source | None:
         """None, after a pause, while a device is not there."""
         try:
-            return self._open()
+            source = self._open()
         except StuckDeviceError:
             raise  # no later try of this process can help
         except PosekernelError as e:
-            log.error("sensing is on, but %s; trying again", e)
+            if str(e) != self.trouble:  # once, and not every few seconds for weeks
+                self.trouble = str(e)
+                log.error("sensing is on, but %s; trying again", e)
             self.stop.wait(_OPEN_AGAIN_S)
             return None
+        self.trouble = ""
+        return source
 
 
 class AnyOf:
@@ -233,8 +239,10 @@ def _warm_up(pipeline: Pipeline, compiled: Callable[[], None] | None) -> None:
         compiled()
 
 
-def _publisher(plan: SensorPlan) -> MqttPublisher:
+def _publisher(plan: SensorPlan, sensing: Sensing) -> MqttPublisher:
     config = plan.config
+    control: list[Message] = []
+    sensing.announce(control.append)
     kept = state_folder(config) / f"{config.device.id}.outbox"
     return MqttPublisher(
         config.mqtt,
@@ -242,6 +250,7 @@ def _publisher(plan: SensorPlan) -> MqttPublisher:
         source=plan.kind,
         zones=config.zones,
         outbox_path=Path(config.mqtt.outbox) if config.mqtt.outbox else kept,
+        first={"control": control[0]},
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from edge.core.errors import printable
+from edge.core.logs.shown import printable
 
 
 def outcome_table(rows: Sequence[tuple[str, str, str, str]]) -> str:

@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.core.arrays import Array
-from edge.core.errors import PosekernelError, SessionError, printable
+from edge.core.errors import PosekernelError, SessionError
 from edge.core.files import write_whole
+from edge.core.logs.shown import printable
 from edge.core.pose import MID_HIP, N_JOINTS, LiftedPose
 from edge.core.rig import Camera
 from edge.sources.session.dataset import Environment, Sample, require_environments

@@ -1,5 +1,6 @@
 """Section [[zones]]: named polygons on the floor."""
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -16,6 +17,8 @@ Point = tuple[_Coordinate, _Coordinate]
 
 MAX_CORNERS = 64
 LEAST_AREA_M2 = 0.05
+# Persian and Indic words and many emoji are written with them.
+_JOINERS = dict.fromkeys(map(ord, "\u200c\u200d"))
 
 
 class ZoneConfig(Strict, frozen=True):
@@ -26,19 +29,32 @@ class ZoneConfig(Strict, frozen=True):
 
     @property
     def key(self) -> str:
-        """The name in lower-case letters, digits and _: the zone's identity in Home Assistant."""
-        plain = unicodedata.normalize("NFKD", self.name).encode("ascii", "ignore").decode().lower()
-        return re.sub(r"[^a-z0-9]+", "_", plain).strip("_")
+        """The name in lower-case letters a to z, digits and _: the zone's identity in Home
+        Assistant. Letters of other scripts are told apart by a checksum; "" where nothing of the
+        name can be read.
+        """
+        split = unicodedata.normalize("NFKD", self.name)
+        plain = re.sub(r"[^a-z0-9]+", "_", split.encode("ascii", "ignore").decode().lower())
+        plain = plain.strip("_")
+        if plain and not any(_other_script(c) for c in split):
+            return plain
+        folded = unicodedata.normalize("NFKC", self.name).casefold()
+        signs = "".join(c for c in folded if unicodedata.category(c)[0] in "LMNS")
+        if not signs:
+            return ""
+        checksum = hashlib.sha256(signs.encode()).hexdigest()[:8]
+        return f"{plain}_{checksum}" if plain else checksum
 
 
 def check_zones(zones: Sequence[ZoneConfig]) -> None:
     """Raises ConfigError where a zone has no usable name or polygon, or two names are alike."""
     seen: dict[str, str] = {}
     for k, zone in enumerate(zones):
-        if not zone.key or len(zone.name) > 40 or not zone.name.isprintable():
+        visible = zone.name.translate(_JOINERS).isprintable()
+        if not zone.key or len(zone.name) > 40 or not visible:
             raise ConfigError(
-                f"zones[{k}].name: found {zone.name!r}, allowed: at most 40 characters with at "
-                "least one letter a to z or digit"
+                f"zones[{k}].name: found {zone.name!r}, allowed: at most 40 characters of any "
+                "script, among them a letter, digit or symbol, and none that cannot be seen"
             )
         if zone.key in seen:
             raise ConfigError(
@@ -47,6 +63,15 @@ def check_zones(zones: Sequence[ZoneConfig]) -> None:
             )
         seen[zone.key] = zone.name
         _check_polygon(zone.polygon, f"zones[{k}].polygon ({zone.name})")
+
+
+def _other_script(c: str) -> bool:
+    """Whether `c` means something that is lost in letters a to z. Letters like ß keep the identity
+    that zones of earlier versions have.
+    """
+    if c.isascii() or unicodedata.category(c)[0] not in "LNS":
+        return False
+    return not unicodedata.name(c, "").startswith("LATIN")
 
 
 def _check_polygon(corners: Sequence[Point], where: str) -> None:

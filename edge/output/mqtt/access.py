@@ -14,12 +14,18 @@ from edge.core.files import read_file
 PASSWORD_VARIABLE = "POSEKERNEL_MQTT_PASSWORD"
 CONNECT_TIMEOUT_S = 5.0
 _UNSUPPORTED_PROTOCOL = 132
+# Reasons of a disconnection; a client that saw only the socket's end has the first.
+UNSPECIFIED, _TAKEN_OVER, _TOO_LARGE = 128, 142, 149
 # Client id, user or password, not authorised, banned, authentication method.
 _REFUSES_CLIENT = (133, 134, 135, 138, 140)
 
 
 class RefusedError(BrokerError):
     """The broker is there and refuses: trying again soon cannot help."""
+
+
+class TooLargeError(RefusedError):
+    """A message that is larger than the broker takes; the connection is well."""
 
 
 def read_password(config: MqttConfig) -> str | None:
@@ -150,6 +156,34 @@ def explain_early_end(config: MqttConfig) -> BrokerError:
             "if the broker knows only MQTT 3.1.1 set mqtt.protocol = 311"
         )
     return BrokerError(f"{broker} closed the connection before it answered; {remedy}")
+
+
+def explain_end(
+    code: int,
+    reason: str,
+    config: MqttConfig,
+    client_id: str,
+    again: bool,
+    unanswered: tuple[str, int] | None,
+) -> BrokerError:
+    """The sentence for a connection that ended. code, reason: the broker's. again: it keeps ending
+    soon, as with two clients of one id. unanswered: topic and size [bytes] of the largest message
+    that was on its way.
+    """
+    broker = where(config)
+    if code == _TOO_LARGE:
+        named = "" if unanswered is None else f" ({unanswered[0]}, {unanswered[1]} bytes)"
+        return RefusedError(
+            f"{broker} closes the connection because a message is too large for it{named}; "
+            "raise its limit of a packet's size"
+        )
+    if code == _TAKEN_OVER or (again and code in (0, UNSPECIFIED)):
+        return RefusedError(
+            f"{broker} keeps closing the connection: another client probably uses the id "
+            f"{client_id!r}; give each device its own device.id"
+        )
+    cause = f" ({reason})" if code != UNSPECIFIED else ""
+    return BrokerError(f"{broker}: connection lost{cause}; check that it runs, and the network")
 
 
 def _tls_alert(config: MqttConfig) -> str:

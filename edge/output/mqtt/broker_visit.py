@@ -1,12 +1,17 @@
 """Short visits to a broker: check whether it accepts this client, and forget a removed device."""
 
+import queue
 import secrets
 import threading
+from contextlib import suppress
+
+import msgspec
 
 from edge.core.config import MqttConfig
-from edge.core.errors import BrokerError
+from edge.core.errors import BrokerError, ConfigError
+from edge.core.typed import convert, parse_json
 from edge.output.messages.homeassistant import discovery_topic
-from edge.output.mqtt.access import where, who
+from edge.output.mqtt.access import RefusedError, where, who
 from edge.output.mqtt.connection import ACK_TIMEOUT_S, Connection
 
 _ECHO_S = 2.0
@@ -44,16 +49,46 @@ def check(config: MqttConfig, device_id: str | None = None) -> str | None:
     return None
 
 
-def forget(config: MqttConfig, device_id: str) -> None:
-    """Clear what the broker and Home Assistant keep of a removed device. Raises BrokerError."""
+def forget(config: MqttConfig, device_id: str, *, force: bool = False) -> None:
+    """Clear what the broker and Home Assistant keep of a removed device.
+
+    A device that is online is refused: it would announce itself again, or its entities would stay
+    without values. force: it is cleared all the same. Raises BrokerError.
+    """
     topics = [f"{config.base_topic}/{device_id}/{name}" for name in RETAINED]
     if config.discovery:
         # First: otherwise the entities would show as unavailable for a moment.
         topics.insert(0, discovery_topic(config, device_id))
-    connection = Connection(config, f"posekernel-forget-{secrets.token_hex(4)}")
+    found: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    connection = Connection(
+        config,
+        f"posekernel-forget-{secrets.token_hex(4)}",
+        on_message=lambda message: found.put(message.payload),
+    )
     try:
         connection.open()
+        if not force:
+            connection.subscribe(f"{config.base_topic}/{device_id}/status")
+            with suppress(queue.Empty):  # no status is kept: it never ran
+                _refuse_online(found.get(timeout=_ECHO_S), device_id)
         for topic in topics:
             connection.publish_acknowledged(topic, b"", ACK_TIMEOUT_S)
     finally:
         connection.close()
+
+
+class _Status(msgspec.Struct, frozen=True):
+    state: str
+
+
+def _refuse_online(status: bytes, device_id: str) -> None:
+    try:
+        state = convert(parse_json(status), _Status).state
+    except ConfigError:
+        return
+    if state == "online":
+        raise RefusedError(
+            f"{device_id} is online and would announce itself again; stop it first (systemctl "
+            "disable --now posekernel on that machine), or add --force where it is gone for good "
+            "and the broker did not notice"
+        )

@@ -10,9 +10,11 @@ from edge.core.config import MqttConfig
 from edge.core.errors import BrokerError
 from edge.output.messages.device_messages import State
 from edge.output.mqtt.access import RefusedError
-from edge.output.mqtt.connection import ACK_TIMEOUT_S, Connection, ReceivedMessage
+from edge.output.mqtt.connection import ACK_TIMEOUT_S, Connection
 from edge.output.mqtt.stream import Stream
 from edge.output.mqtt.traffic import Traffic
+from edge.output.mqtt.wire.limits import Limits
+from edge.output.mqtt.wire.messages import ReceivedMessage
 
 _FIRST_DELAY_S = 0.25
 _MAX_DELAY_S = 2.0  # a broker that is away: asking is cheap, and poses are to resume within 3 s
@@ -50,7 +52,9 @@ class BrokerClient:
         self._config, self._client_id = config, client_id
         self._status_topic, self._status = status_topic, status
         self._stream, self._traffic, self._received = stream, traffic, received
+        self._limits = Limits()
         self._short_lived = 0  # connections in a row that ended before _STABLE_S
+        self._suspect: tuple[str, int] | None = None  # on its way when the last ones ended
         self._closing = threading.Event()
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
@@ -105,25 +109,25 @@ class BrokerClient:
             self._wake.set,
             self._received,
             self._config.session_s,
+            self._limits,
         )
         short_lived, self._short_lived = self._short_lived, 0
         try:
             connection.open()
             # Subscribe before the online status: its readers may send commands at once, and by its
             # acknowledgement an earlier announcement has been received.
-            connection.subscribe(*self._traffic.subscriptions)
-            self._publish_status("online", "", connection, ACK_TIMEOUT_S)
             began = time.monotonic()
-            self._report(None)
-            self._traffic.begin()
-            self._stream.attach(connection)
-            self.connected.set()
             try:
+                self._begin(connection)
                 self._attend(connection)
+            except BrokerError:
+                if not connection.lost.is_set():
+                    raise
             finally:
                 self._stream.detach()
             if not self._closing.is_set():
                 self._short_lived = short_lived + 1 if time.monotonic() - began < _STABLE_S else 0
+                self._suspect_message(connection)
                 raise connection.ending(again=self._short_lived >= _SUSPICIOUS)
             if not connection.lost.is_set():
                 self._traffic.finish(connection, _GOODBYE_S / 2)
@@ -133,6 +137,30 @@ class BrokerClient:
                     log.warning("offline status not delivered: %s", e)
         finally:
             connection.close()
+
+    def _begin(self, connection: Connection) -> None:
+        """Retained topics, then the online status, then all else. Raises BrokerError."""
+        connection.subscribe(*self._traffic.subscriptions(self._limits))
+        # Before the online status: a reader that takes us for online must not find an old summary.
+        denials: list[str] = []
+        self._traffic.begin(connection, denials.append)
+        self._publish_status("online", "", connection, ACK_TIMEOUT_S)
+        self._report(None)
+        for denial in denials:
+            self._report(denial)
+        self._stream.attach(connection)
+        self.connected.set()
+
+    def _suspect_message(self, connection: Connection) -> None:
+        """An MQTT 3.1.1 broker does not say that a message is too large for it: it closes the
+        connection, each time while that message is on its way.
+        """
+        before, self._suspect = self._suspect, connection.unanswered
+        if self._suspect is None or self._suspect != before:
+            return
+        if self._short_lived >= _SUSPICIOUS - 1:
+            self._limits.suspect(*self._suspect)
+            self._short_lived = 0
 
     def _attend(self, connection: Connection) -> None:
         """Send what is pending until `close` or the connection's end. Raises BrokerError."""

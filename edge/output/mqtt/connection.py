@@ -10,7 +10,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 import paho.mqtt.client as paho
@@ -24,48 +23,26 @@ from edge.core.config import MqttConfig
 from edge.core.errors import BrokerError
 from edge.output.mqtt.access import (
     CONNECT_TIMEOUT_S,
+    UNSPECIFIED,
     RefusedError,
+    TooLargeError,
     explain_connect,
     explain_early_end,
+    explain_end,
     explain_refusal,
     read_password,
     tls_context,
     where,
     who,
 )
+from edge.output.mqtt.wire.limits import Limits, packet_size
+from edge.output.mqtt.wire.messages import Posted, ReceivedMessage
 
 ACK_TIMEOUT_S = 5.0
 MAX_IN_FLIGHT = 32
 MAX_WAIT_S = 2.0  # of the oldest unsent stream message: what follows it would arrive too late
 _MAX_UNSENT_BYTES = 4096  # in the kernel, whose default would hold minutes of poses
 MAX_INCOMING_BYTES = 65536  # an MQTT 5 broker does not deliver larger messages
-_UNSPECIFIED, _TAKEN_OVER = 128, 142
-
-
-@dataclass(frozen=True, slots=True)
-class ReceivedMessage:
-    """A message that came in. retained: the broker had kept it; it was not published just now."""
-
-    topic: str
-    payload: bytes
-    retained: bool
-
-
-class Posted:
-    """A QoS 1 message that was handed over without waiting for its acknowledgement."""
-
-    def __init__(self, info: paho.MQTTMessageInfo, denied: dict[int, str]) -> None:
-        self._info, self._denied = info, denied
-
-    @property
-    def answered(self) -> bool:
-        """The broker has acknowledged or denied it."""
-        return self._info.rc == paho.MQTT_ERR_SUCCESS and self._info.is_published()
-
-    @property
-    def denial(self) -> str | None:
-        """Why the broker denied it, once answered, else None. Reading it forgets it."""
-        return self._denied.pop(self._info.mid, None)
 
 
 class Connection:
@@ -73,7 +50,8 @@ class Connection:
 
     lost: set when the connection has ended, for whatever cause. on_lost: then called by paho's
     thread. on_message: called by the same thread with what comes in; it must not block. session_s:
-    how long the broker keeps subscriptions, and messages for them, after the end (MQTT 5).
+    how long the broker keeps subscriptions, and messages for them, after the end (MQTT 5). limits:
+    of the broker; they are read with its answer and heeded.
     """
 
     def __init__(
@@ -84,8 +62,11 @@ class Connection:
         on_lost: Callable[[], None] | None = None,
         on_message: Callable[[ReceivedMessage], None] | None = None,
         session_s: int = 0,
+        limits: Limits | None = None,
     ) -> None:
         self.lost = threading.Event()
+        self.limits = limits or Limits()
+        self.unheard = ""  # why the broker denied a subscription
         self._config = config
         self._client_id = client_id
         self._will = will
@@ -97,10 +78,10 @@ class Connection:
         self._accepted = False
         self._refusal: ReasonCode | None = None
         self._end: ReasonCode | None = None
-        self._pending: deque[tuple[float, paho.MQTTMessageInfo]] = (
-            deque()
-        )  # with when it was handed over
+        # With when it was handed over.
+        self._pending: deque[tuple[float, paho.MQTTMessageInfo]] = deque()
         self._denied: dict[int, str] = {}
+        self._largest: tuple[int, str, paho.MQTTMessageInfo] | None = None
 
     def open(self) -> None:
         """Connect and wait for the broker's answer. Raises BrokerError, RefusedError where waiting
@@ -131,13 +112,15 @@ class Connection:
                 "check that mqtt.port is an MQTT port and that the broker is well"
             )
         if self._refusal is not None:
+            if self.limits.learn(self._refusal.value):
+                raise BrokerError(f"{where(config)} has limits ({self._refusal}); heeding them")
             raise explain_refusal(self._refusal, config)
         if not self._accepted:
             raise explain_early_end(config)
 
     def publish(self, topic: str, payload: bytes) -> bool:
-        """Hand over a stream message (QoS 0); False when it was not taken: no connection, or the
-        broker does not keep up.
+        """Hand over a stream message (QoS 0); False when it was not taken: no connection, too large
+        for the broker, or the broker does not keep up.
 
         Not thread-safe: one caller at a time.
         """
@@ -146,6 +129,8 @@ class Connection:
             pending.popleft()
         late = len(pending) >= MAX_IN_FLIGHT or (pending and now - pending[0][0] > MAX_WAIT_S)
         if self._client is None or self.lost.is_set() or late:
+            return False
+        if not self.limits.allow(topic, payload):
             return False
         info = self._client.publish(topic, payload, qos=0)
         if info.rc != paho.MQTT_ERR_SUCCESS:
@@ -156,21 +141,18 @@ class Connection:
     def publish_acknowledged(
         self, topic: str, payload: bytes, timeout_s: float, *, retain: bool = True
     ) -> None:
-        """Publish at QoS 1 and wait for the acknowledgement. Raises BrokerError without one."""
+        """Publish at QoS 1 and wait for the acknowledgement. Raises BrokerError without one, and
+        TooLargeError.
+        """
         config, client = self._config, self._client
         if client is None:
             raise BrokerError(f"{where(config)}: not connected")
-        info = client.publish(topic, payload, qos=1, retain=retain)
+        info = self._hand_over(client, topic, payload, retain)
         deadline = time.monotonic() + timeout_s
-        with suppress(
-            RuntimeError, ValueError
-        ):  # paho: the connection went away before it took the message
-            while (
-                not info.is_published() and not self.lost.is_set() and time.monotonic() < deadline
-            ):
-                info.wait_for_publish(
-                    0.05
-                )  # in short turns: paho does not end the wait when the connection breaks
+        # Errors of paho: the connection went away before it took the message.
+        with suppress(RuntimeError, ValueError):
+            while not (info.is_published() or self.lost.is_set() or time.monotonic() >= deadline):
+                info.wait_for_publish(0.05)  # paho does not end it when the connection breaks
         denial = self._denied.pop(info.mid, None)
         if denial is not None:
             raise RefusedError(
@@ -186,13 +168,36 @@ class Connection:
             )
 
     def post(self, topic: str, payload: bytes, *, retain: bool = False) -> Posted:
-        """Hand over a message at QoS 1 without waiting. Raises BrokerError if it was not taken."""
+        """Hand over a message at QoS 1 without waiting. Raises BrokerError if it was not taken,
+        TooLargeError.
+        """
         if self._client is None or self.lost.is_set():
             raise self.ending()
-        info = self._client.publish(topic, payload, qos=1, retain=retain)
+        info = self._hand_over(self._client, topic, payload, retain)
         if info.rc != paho.MQTT_ERR_SUCCESS:
             raise self.ending()
         return Posted(info, self._denied)
+
+    def _hand_over(
+        self, client: paho.Client, topic: str, payload: bytes, retain: bool
+    ) -> paho.MQTTMessageInfo:
+        if not self.limits.allow(topic, payload):
+            raise TooLargeError(f"{where(self._config)}: {topic} is too large for it")
+        retain, qos = retain and self.limits.retain, self.limits.qos
+        info = client.publish(topic, payload, qos=qos, retain=retain)
+        size, largest = packet_size(topic, payload), self._largest
+        if largest is None or size > largest[0] or largest[2].is_published():
+            self._largest = size, topic, info
+        return info
+
+    @property
+    def unanswered(self) -> tuple[str, int] | None:
+        """Topic and size [bytes] of the largest message that the broker has not acknowledged."""
+        if self._largest is None:
+            return None
+        size, topic, info = self._largest
+        answered = info.rc == paho.MQTT_ERR_SUCCESS and info.is_published()
+        return None if answered else (topic, size)
 
     def subscribe(self, *topics: str, own: bool = False) -> None:
         """Subscribe at QoS 1, without waiting. With MQTT 5 retained messages are marked as such,
@@ -201,7 +206,7 @@ class Connection:
         if self._client is None or not topics:
             return
         if self._config.protocol == 5:
-            options = SubscribeOptions(qos=1, noLocal=not own, retainAsPublished=True)
+            options = SubscribeOptions(qos=self.limits.qos, noLocal=not own, retainAsPublished=True)
             self._client.subscribe([(topic, options) for topic in topics])
         else:
             self._client.subscribe([(topic, 1) for topic in topics])
@@ -213,17 +218,10 @@ class Connection:
 
     def ending(self, again: bool = False) -> BrokerError:
         """Why the connection ended. again: it keeps ending soon, as with two clients of one id."""
-        broker = where(self._config)
-        if again or (self._end is not None and self._end.value == _TAKEN_OVER):
-            return RefusedError(
-                f"{broker} keeps closing the connection: another client probably uses the id "
-                f"{self._client_id!r}; "
-                "give each device its own device.id"
-            )
-        cause = (
-            f" ({self._end})" if self._end is not None and self._end.value != _UNSPECIFIED else ""
+        code = UNSPECIFIED if self._end is None else self._end.value
+        return explain_end(
+            code, str(self._end), self._config, self._client_id, again, self.unanswered
         )
-        return BrokerError(f"{broker}: connection lost{cause}; check that it runs, and the network")
 
     def close(self, timeout_s: float = 0.2) -> None:
         """Disconnect, or close the socket when the broker does not respond; safe to call twice."""
@@ -239,7 +237,8 @@ class Connection:
         client.loop_stop()
         # Breaks the reference cycle, so that paho's sockets close now and not at some garbage
         # collection.
-        client.on_connect = client.on_disconnect = client.on_publish = client.on_message = None
+        client.on_connect = client.on_disconnect = client.on_publish = None
+        client.on_message = client.on_subscribe = None
 
     def _make_client(self) -> paho.Client:
         config = self._config
@@ -257,19 +256,24 @@ class Connection:
         if config.tls:
             client.tls_set_context(tls_context(config))
         if self._will is not None:
-            client.will_set(*self._will, qos=1, retain=True)
+            client.will_set(*self._will, qos=self.limits.qos, retain=self.limits.retain)
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
         client.on_publish = self._published
         client.on_message = self._received
+        client.on_subscribe = self._subscribed
         return client
 
     def _connected(
-        self, _client: Any, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any
+        self, client: Any, _data: Any, _flags: Any, reason: ReasonCode, properties: Any
     ) -> None:
         if reason.is_failure:
             self._refusal = reason
         else:
+            if self._config.protocol == 5:
+                self.limits.take(properties)
+            # Its public setter refuses while connected; nothing is in flight yet.
+            client._max_inflight_messages = self.limits.in_flight
             self._accepted = True
         self._answered.set()
 
@@ -282,6 +286,13 @@ class Connection:
         self.lost.set()
         if self._on_lost is not None:
             self._on_lost()
+
+    def _subscribed(
+        self, _client: Any, _data: Any, _mid: int, reasons: list[ReasonCode], _properties: Any
+    ) -> None:
+        for reason in reasons:
+            if reason.is_failure:
+                self.unheard = str(reason)
 
     def _received(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
         if self._on_message is not None:

@@ -2,15 +2,20 @@
 outbox only when the broker has acknowledged it.
 """
 
+import logging
 import time
 from collections import deque
 
-from edge.output.mqtt.connection import Connection, Posted
+from edge.output.mqtt.access import TooLargeError
+from edge.output.mqtt.connection import Connection
 from edge.output.mqtt.outbox import Outbox
+from edge.output.mqtt.wire.messages import Posted
 
 MAX_UNACKNOWLEDGED = 16
 POLL_S = 0.02
 _DENIED_S = 30.0  # until a denied event is tried again: the access list may have been changed
+
+log = logging.getLogger(__name__)
 
 
 class Delivery:
@@ -42,8 +47,13 @@ class Delivery:
         room = MAX_UNACKNOWLEDGED - len(self._sent_events)
         if room > 0 and time.monotonic() >= self._paused_until_s:
             for sequence, payload in self.outbox.pending(self._last_sent, room):
-                self._sent_events.append((sequence, connection.post(self._topic, payload)))
                 self._last_sent = sequence
+                try:
+                    self._sent_events.append((sequence, connection.post(self._topic, payload)))
+                except TooLargeError:
+                    # It would hold up all events after it for ever.
+                    log.error("event %d is too large for the broker and is dropped", sequence)
+                    self.outbox.remove([sequence])
         return denial
 
     @property

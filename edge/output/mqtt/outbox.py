@@ -11,7 +11,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from edge.core.files import set_aside
+from edge.core.errors import InUseError
+from edge.core.files import Ownership, set_aside
 from edge.output.messages.fields import Message
 from edge.output.messages.payloads import encode
 
@@ -41,7 +42,8 @@ T = TypeVar("T")
 
 class Outbox:
     """A queue of events in an SQLite file (WAL, synchronous = FULL), made with the first event.
-    Thread-safe; raises nothing.
+    Thread-safe. Raises InUseError where another process or outbox has the file; nothing else, and
+    later nothing at all.
 
     Each event gets the next `sequence`, over restarts, too. A new file starts at the time in
     microseconds, so that a device that lost its file does not repeat old numbers. Beyond `capacity`
@@ -61,6 +63,14 @@ class Outbox:
         self._memory: deque[Stored] = deque()  # not in the file; newer than what is
         self._gone: set[int] = set()  # delivered, but still in the file: it could not be written
         self._last = 0  # 0: not known yet
+        self._owned: Ownership | None = None
+        if path is not None:
+            try:
+                self._own()
+            except InUseError:
+                raise
+            except OSError:
+                pass  # no folder, or no disk yet: tried again with the first event
         # Path.exists would raise where a folder may not be searched.
         if path is not None and os.path.exists(path):
             with self._lock:
@@ -127,6 +137,15 @@ class Outbox:
         """Release the file; safe to call twice."""
         with self._lock:
             self._close()
+            owned, self._owned = self._owned, None
+            if owned is not None:
+                owned.close()
+
+    def _own(self) -> None:
+        """Raises InUseError, OSError."""
+        assert self._path is not None
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._owned = Ownership(self._path)
 
     def _append(self, message: Message, sequence: int) -> None:
         self._last = message["sequence"] = sequence
@@ -158,7 +177,8 @@ class Outbox:
 
     def _open(self) -> None:
         assert self._path is not None
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        if self._owned is None:
+            self._own()
         self._path.touch(mode=0o600)  # SQLite gives its other files the same rights
         file = sqlite3.connect(
             self._path, timeout=_LOCKED_S, isolation_level=None, check_same_thread=False

@@ -1,7 +1,7 @@
 """All that a sensor publishes on MQTT, without ever holding up the pipeline."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -11,14 +11,14 @@ from edge.core.config import MqttConfig, ZoneConfig
 from edge.core.contracts import SourceKind
 from edge.output.messages.device_messages import State
 from edge.output.messages.fields import Message
-from edge.output.messages.payloads import ENCODERS, encode, status_message
+from edge.output.messages.payloads import ENCODERS, encode, status_message, summary_message
 from edge.output.mqtt.client import BrokerClient
 from edge.output.mqtt.command_queue import CommandQueue
-from edge.output.mqtt.connection import ReceivedMessage
 from edge.output.mqtt.outbox import Outbox
 from edge.output.mqtt.retained import Announcement
 from edge.output.mqtt.stream import MqttCounters, Stream
 from edge.output.mqtt.traffic import Traffic
+from edge.output.mqtt.wire.messages import ReceivedMessage
 
 
 class MqttPublisher:
@@ -43,6 +43,7 @@ class MqttPublisher:
         zones: Sequence[ZoneConfig] = (),
         outbox_path: Path | None = None,
         recording: bool = False,
+        first: Mapping[str, Message] | None = None,
     ) -> None:
         self._topic = f"{config.base_topic}/{device_id}"
         self._encode_pose = ENCODERS[config.format]
@@ -53,6 +54,12 @@ class MqttPublisher:
             self._announcement = Announcement(config, device_id, source=source, zones=zones)
         self._stream = Stream(config.pose_rate_hz)
         self._traffic = Traffic(config, self._topic, self.outbox, self._announcement)
+        # What an earlier run saw is not true any more, but the broker still has it.
+        unknown = summary_message(
+            device_id, None, source=source, utc_ns=time.time_ns(), looking=False
+        )
+        for name, message in ({"summary": unknown} | dict(first or {})).items():
+            self._traffic.retained.set(self.topic(name), encode(message))
         self._client = BrokerClient(
             config,
             f"posekernel-{device_id}",
@@ -105,7 +112,7 @@ class MqttPublisher:
 
     def publish_answer(self, message: Message) -> None:
         """Answer a command on cmd/result (QoS 1); while the broker is away the newest few wait."""
-        self._traffic.answers.append(encode(message))
+        self._traffic.answer(encode(message))
         self._client.wake()
 
     def publish_event(self, message: Message) -> int:

@@ -1,6 +1,7 @@
 """Topics of which the broker keeps the newest payload, and the announcement to Home Assistant."""
 
 import threading
+import time
 from collections.abc import Sequence
 
 import edge
@@ -14,7 +15,9 @@ from edge.output.messages.homeassistant import (
     removing,
 )
 from edge.output.messages.payloads import encode
-from edge.output.mqtt.connection import ReceivedMessage
+from edge.output.mqtt.wire.messages import ReceivedMessage
+
+_BIRTH_SPACING_S = 5.0  # a flood of birth messages must not become one of ours
 
 
 class RetainedTopics:
@@ -31,10 +34,12 @@ class RetainedTopics:
             self._payloads[topic] = payload
             self._pending.add(topic)
 
-    def send_all_again(self) -> None:
-        """Every topic is pending: a broker may have forgotten them, or changed its access list."""
+    def send_all_again(self, but: str = "") -> None:
+        """Every topic is pending, but for one: a broker may have forgotten them, or changed its
+        access list.
+        """
         with self._lock:
-            self._pending = set(self._payloads)
+            self._pending = set(self._payloads) - {but}
 
     def take_pending(self) -> list[tuple[str, bytes]]:
         """Topics and payloads to send now, by topic; they count as sent."""
@@ -52,7 +57,8 @@ class Announcement:
     def __init__(
         self, config: MqttConfig, device_id: str, *, source: SourceKind, zones: Sequence[ZoneConfig]
     ) -> None:
-        self._topic, self._birth_topic = discovery_topic(config, device_id), birth_topic(config)
+        self.topic, self._birth_topic = discovery_topic(config, device_id), birth_topic(config)
+        self._again_s = 0.0  # a birth before this time waits
         self._message = discovery_message(
             config, device_id, version=edge.__version__, source=source, zones=zones
         )
@@ -63,13 +69,13 @@ class Announcement:
     @property
     def subscriptions(self) -> list[str]:
         """Topics to listen to."""
-        return [self._birth_topic, self._topic]
+        return [self._birth_topic, self.topic]
 
     def receive(self, message: ReceivedMessage) -> bool:
         """Note a message; False where it is not for us. Called by paho's thread: takes no lock."""
         if message.topic == self._birth_topic and message.payload == BIRTH:
             self._birth.set()
-        elif message.topic == self._topic:
+        elif message.topic == self.topic:
             self._earlier = message.payload
         else:
             return False
@@ -78,16 +84,22 @@ class Announcement:
     def begin(self, retained: RetainedTopics) -> None:
         """Announce on a new connection."""
         self._birth.clear()
-        retained.set(self._topic, self._payload)
+        retained.set(self.topic, self._payload)
+        self.update(retained)
 
     def update(self, retained: RetainedTopics) -> None:
         """Act on what was received since the last call."""
-        if self._birth.is_set():
+        if self._birth.is_set() and time.monotonic() >= self._again_s:
             self._birth.clear()
+            self._again_s = time.monotonic() + _BIRTH_SPACING_S
             retained.send_all_again()
         earlier, self._earlier = self._earlier, None
         if earlier is not None:
             payload = encode(removing(self._message, earlier))
             if payload != self._payload:
                 self._payload = payload
-                retained.set(self._topic, payload)
+                retained.set(self.topic, payload)
+
+    def wait_s(self) -> float | None:
+        """Seconds until a birth that waits may be acted on; None where there is none."""
+        return max(0.0, self._again_s - time.monotonic()) if self._birth.is_set() else None

@@ -11,6 +11,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="clear a removed sensor's retained messages from the broker and Home Assistant",
     )
     parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument(
+        "--force", action="store_true", help="also where the broker takes the sensor for online"
+    )
     parser.set_defaults(run=run)
 
 
@@ -20,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
     from edge.output.mqtt.broker_visit import forget
 
     config = load_config(args.config)
-    forget(config.mqtt, config.device.id)
+    forget(config.mqtt, config.device.id, force=args.force)
     broker = f"{config.mqtt.host}:{config.mqtt.port}"
     print(f"{config.device.id}: retained messages cleared at {broker}")
     return 0

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from edge.core.errors import PosekernelError
+from edge.core.logs.shown import shown
 
 if TYPE_CHECKING:
     from edge.core.config import Config
@@ -15,12 +16,16 @@ Severity = Literal["ok", "warning", "error"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found. remedy: what to do, "" when all is well."""
+    """What one check found, fit to be shown. remedy: what to do, "" when all is well."""
 
     check: str
     outcome: Severity
     found: str
     remedy: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("found", "remedy"):  # frozen
+            object.__setattr__(self, name, shown(getattr(self, name)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from edge.core.config import (
     MqttConfig,
     SourceConfig,
 )
-from edge.output.mqtt.connection import ReceivedMessage
+from edge.output.mqtt.wire.messages import ReceivedMessage
 from edge.sensor.console import Console
 from edge.sensor.control import Control
 from edge.sensor.pipeline import Pipeline

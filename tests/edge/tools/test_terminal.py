@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge.__main__ import _PlainFormatter, main
-from edge.core.errors import printable
+from edge.core.logs.shown import printable
 from edge.sources.session.reader import DEMO_SESSION
 from edge.tools.outcome_table import outcome_table
 

@@ -8,6 +8,11 @@ export function say(id, text) {
   if ($(id).textContent !== text) $(id).textContent = text;
 }
 
+/** A name in any script: its direction does not turn what stands around it. */
+export function name(text) {
+  return element("http://www.w3.org/1999/xhtml", "bdi", {}, text);
+}
+
 /** A number with its unit, or a dash. */
 export function number(value, digits, unit) {
   return value === null || value === undefined ? NONE : `${value.toFixed(digits)} ${unit}`.replace("-", "−");

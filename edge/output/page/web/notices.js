@@ -1,6 +1,6 @@
 // Notices in the header, and the list of events.
 
-import { $, element, say } from "./dom.js";
+import { $, element, name, say } from "./dom.js";
 
 const HTML = "http://www.w3.org/1999/xhtml";
 const SHOWN = 6, KEPT = 50;
@@ -29,7 +29,7 @@ export function showEvents(events, since_ns) {
   $("no-events").hidden = rows.length > 0;
   $("event-list").replaceChildren(...rows.map((event) => {
     const row = element(HTML, "li", { "data-kind": event.kind });
-    row.append(element(HTML, "time", {}, when(event, since_ns)), element(HTML, "span", {}, words(event)));
+    row.append(element(HTML, "time", {}, when(event, since_ns)), words(event));
     return row;
   }));
 }
@@ -52,8 +52,9 @@ function notice(id, text) {
 }
 
 function words(event) {
-  const text = WORDS[event.kind] ?? event.kind.replaceAll("_", " ");
-  return event.zone ? `${text} ${event.zone}` : text;
+  const text = element(HTML, "span", {}, WORDS[event.kind] ?? event.kind.replaceAll("_", " "));
+  if (event.zone) text.append(" ", name(event.zone));
+  return text;
 }
 
 function when(event, since_ns) {

@@ -1,8 +1,8 @@
 // The numbers beside the room.
 
-import { $, NONE, number, say } from "./dom.js";
+import { $, NONE, name, number, say } from "./dom.js";
 
-const IDS = ["distance", "posture", "speed", "zone", "height", "echo", "echo-range", "latency", "rate"];
+const IDS = ["distance", "posture", "speed", "height", "echo", "echo-range", "latency", "rate"];
 
 /**
  * message: pose, or null for nobody. people: the number of people to show then, as text.
@@ -11,6 +11,7 @@ const IDS = ["distance", "posture", "speed", "zone", "height", "echo", "echo-ran
 export function showNumbers(message, rate, people) {
   if (message === null) {
     for (const id of IDS) say(id, NONE);
+    showZones([]);
     say("people", people);
     say("sigma", "");
     showScale("none", "no pose");
@@ -24,7 +25,7 @@ export function showNumbers(message, rate, people) {
   else showScale("height", "scale from an assumed height");
   say("posture", message.posture ?? NONE);
   say("speed", number(message.speed_m_s, 1, "m/s"));
-  say("zone", message.zones?.join(", ") || NONE);
+  showZones(message.zones ?? []);
   say("height", number(message.standing_height_m, 2, "m"));
   say("echo", number(message.sir_db, 1, "dB"));
   say("echo-range", number(message.echo_range_m, 2, "m"));
@@ -38,6 +39,13 @@ export function showNumbers(message, rate, people) {
 /** The joint at the middle of the hips. */
 export function hips(message) {
   return message.joints.find((joint) => joint.name === "mid_hip");
+}
+
+function showZones(zones) {
+  const key = JSON.stringify(zones);
+  if ($("zone").dataset.key === key) return;
+  $("zone").dataset.key = key;
+  $("zone").replaceChildren(...(zones.length ? zones.flatMap((zone, i) => [i ? ", " : "", name(zone)]) : [NONE]));
 }
 
 function showScale(kind, text) {

@@ -21,7 +21,7 @@ from edge.output.messages.commands import (
 )
 from edge.output.messages.fields import Message
 from edge.output.messages.schemas import schema
-from edge.output.mqtt.connection import ReceivedMessage
+from edge.output.mqtt.wire.messages import ReceivedMessage
 from edge.sensor.control import Control
 from edge.sensor.permissions import Sensing
 
