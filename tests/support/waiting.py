@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-LIMIT_S = 30.0  # only a broken program takes so long, whatever else the machine does
+LIMIT_S = 180.0  # only a broken program takes so long, whatever else the machine does
 
 
 def until(condition: Callable[[], object], timeout_s: float = LIMIT_S) -> bool:

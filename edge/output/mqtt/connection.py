@@ -36,7 +36,7 @@ from edge.output.mqtt.access import (
     who,
 )
 from edge.output.mqtt.wire.limits import Limits, packet_size
-from edge.output.mqtt.wire.messages import Posted, ReceivedMessage
+from edge.output.mqtt.wire.messages import Posted, ReceivedMessage, answered
 
 ACK_TIMEOUT_S = 5.0
 MAX_IN_FLIGHT = 32
@@ -67,11 +67,8 @@ class Connection:
         self.lost = threading.Event()
         self.limits = limits or Limits()
         self.unheard = ""  # why the broker denied a subscription
-        self._config = config
-        self._client_id = client_id
-        self._will = will
-        self._on_lost = on_lost
-        self._on_message = on_message
+        self._config, self._client_id, self._will = config, client_id, will
+        self._on_lost, self._on_message = on_lost, on_message
         self._session_s = session_s
         self._client: paho.Client | None = None
         self._answered = threading.Event()
@@ -108,8 +105,7 @@ class Connection:
         if not self._answered.wait(CONNECT_TIMEOUT_S):
             raise BrokerError(
                 f"{where(config)} accepted the connection but did not answer within "
-                f"{CONNECT_TIMEOUT_S:g} s; "
-                "check that mqtt.port is an MQTT port and that the broker is well"
+                f"{CONNECT_TIMEOUT_S:g} s; check that mqtt.port is its MQTT port, and the broker"
             )
         if self._refusal is not None:
             if self.limits.learn(self._refusal.value):
@@ -128,9 +124,8 @@ class Connection:
         while pending and pending[0][1].is_published():
             pending.popleft()
         late = len(pending) >= MAX_IN_FLIGHT or (pending and now - pending[0][0] > MAX_WAIT_S)
-        if self._client is None or self.lost.is_set() or late:
-            return False
-        if not self.limits.allow(topic, payload):
+        ready = self._client is not None and not self.lost.is_set() and not late
+        if self._client is None or not ready or not self.limits.allow(topic, payload):
             return False
         info = self._client.publish(topic, payload, qos=0)
         if info.rc != paho.MQTT_ERR_SUCCESS:
@@ -171,9 +166,10 @@ class Connection:
         """Hand over a message at QoS 1 without waiting. Raises BrokerError if it was not taken,
         TooLargeError.
         """
-        if self._client is None or self.lost.is_set():
+        client = self._client
+        if client is None or self.lost.is_set():
             raise self.ending()
-        info = self._hand_over(self._client, topic, payload, retain)
+        info = self._hand_over(client, topic, payload, retain)
         if info.rc != paho.MQTT_ERR_SUCCESS:
             raise self.ending()
         return Posted(info, self._denied)
@@ -186,18 +182,15 @@ class Connection:
         retain, qos = retain and self.limits.retain, self.limits.qos
         info = client.publish(topic, payload, qos=qos, retain=retain)
         size, largest = packet_size(topic, payload), self._largest
-        if largest is None or size > largest[0] or largest[2].is_published():
+        if largest is None or size > largest[0] or answered(largest[2]):
             self._largest = size, topic, info
         return info
 
     @property
     def unanswered(self) -> tuple[str, int] | None:
         """Topic and size [bytes] of the largest message that the broker has not acknowledged."""
-        if self._largest is None:
-            return None
-        size, topic, info = self._largest
-        answered = info.rc == paho.MQTT_ERR_SUCCESS and info.is_published()
-        return None if answered else (topic, size)
+        largest = self._largest
+        return None if largest is None or answered(largest[2]) else (largest[1], largest[0])
 
     def subscribe(self, *topics: str, own: bool = False) -> None:
         """Subscribe at QoS 1, without waiting. With MQTT 5 retained messages are marked as such,

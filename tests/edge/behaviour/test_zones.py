@@ -1,5 +1,7 @@
 """Zones: which polygons are refused and why, where inside ends, and who counts as inside."""
 
+import re
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -51,10 +53,45 @@ def test_wrong_polygons_are_refused(
     assert complaint in str(e.value)
 
 
-@pytest.mark.parametrize("name", ["", " - ", "沙发", "x" * 41, "So\nfa"])
+@pytest.mark.parametrize(
+    "name", ["", " - ", "، —", "x" * 41, "So\nfa", "So\u202efa", "a\x1b[2J", "\u200d", "\u200b"]
+)
 def test_names_need_something_to_know_them_by(name: str) -> None:
     with pytest.raises(ConfigError, match=r"zones\[0\].name"):
         check_zones([ZoneConfig(name, SQUARE)])
+
+
+NAMES = {
+    "Sofa": "sofa",
+    "Küche 2": "kuche_2",
+    "Straße": "strae",  # as in earlier versions
+    "沙发": "961085f3",
+    "玄関": "",
+    "Кухня": "07c47309",
+    "مطبخ": "",
+    "می\u200cروم": "",
+    "ห้องครัว": "",
+    "🛋️": "",
+    "👨\u200d👩\u200d👧": "",
+    "Raum 玄関": "",
+    "Raum 居間": "",
+    "Ø": "",
+}
+
+
+def test_names_of_any_script_are_taken_and_known_by_distinct_and_stable_keys() -> None:
+    check_zones([ZoneConfig(name, SQUARE) for name in NAMES])
+    for name, key in NAMES.items():
+        found = ZoneConfig(name, SQUARE).key
+        assert re.fullmatch(r"[a-z0-9_]+", found)
+        assert found == (key or found)
+
+
+def test_case_and_composition_make_no_other_zone_in_any_script() -> None:
+    for name, same in (("Кухня", "кухня!"), ("ガレージ", unicodedata.normalize("NFD", "ガレージ"))):
+        assert ZoneConfig(name, SQUARE).key == ZoneConfig(same, SQUARE).key
+        with pytest.raises(ConfigError, match="too much like"):
+            check_zones([ZoneConfig(name, SQUARE), ZoneConfig(same, SQUARE)])
 
 
 def test_names_that_home_assistant_would_take_for_one_are_refused() -> None:

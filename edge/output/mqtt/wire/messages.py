@@ -23,9 +23,14 @@ class Posted:
     @property
     def answered(self) -> bool:
         """The broker has acknowledged or denied it."""
-        return self._info.rc == paho.MQTT_ERR_SUCCESS and self._info.is_published()
+        return answered(self._info)
 
     @property
     def denial(self) -> str | None:
         """Why the broker denied it, once answered, else None. Reading it forgets it."""
         return self._denied.pop(self._info.mid, None)
+
+
+def answered(info: paho.MQTTMessageInfo) -> bool:
+    """Whether paho's message was handed over and acknowledged, or denied."""
+    return info.rc == paho.MQTT_ERR_SUCCESS and info.is_published()

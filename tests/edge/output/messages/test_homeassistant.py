@@ -24,7 +24,7 @@ from tests.support import ROOT
 from tests.support.broker.mosquitto import Mosquitto, needs_mosquitto
 from tests.support.broker.subscriber import Subscriber
 from tests.support.messages import an_estimate, an_event
-from tests.support.waiting import finished, until
+from tests.support.waiting import LIMIT_S, finished, until
 
 CONFIG = MqttConfig()
 TOPIC = "homeassistant/device/posekernel_hall/config"
@@ -391,7 +391,10 @@ def test_a_zone_that_was_deleted_from_the_file_disappears(broker: Mosquitto) -> 
 def test_silent_without_discovery(broker: Mosquitto) -> None:
     with Subscriber(broker) as seen, publisher_at(broker, discovery=False) as publisher:
         assert publisher.wait_connected(5.0)
-        assert {topic for topic, _, _ in seen.drain(0.5)} == {"posekernel/hall/status"}
+        assert {topic for topic, _, _ in seen.drain(0.5)} == {
+            "posekernel/hall/status",
+            "posekernel/hall/summary",
+        }
 
 
 @needs_mosquitto
@@ -426,3 +429,80 @@ def test_forget_removes_every_trace(
     broker.stop()
     assert main(["forget", "--config", str(config)]) == 2
     assert "nothing listens there" in capsys.readouterr().err
+
+
+@needs_mosquitto
+def test_old_presence_is_taken_back_before_the_sensor_is_online(broker: Mosquitto) -> None:
+    """Home Assistant switched a lamp on in an empty room."""
+    with publisher_at(broker) as publisher, Subscriber(broker) as seen:
+        publisher.publish_retained("summary", {"occupancy": True})
+        publisher.publish_retained("control", {"sensing": True})
+        while "occupancy" not in seen.next("posekernel/hall/summary")[0]:
+            pass
+        seen.next("posekernel/hall/control")
+    first = {"control": {"sensing": False}}
+    with (
+        Subscriber(broker) as seen,
+        MqttPublisher(
+            MqttConfig(host=broker.host, port=broker.port), "hall", source="device", first=first
+        ) as publisher,
+    ):
+        assert publisher.wait_connected(LIMIT_S)
+        told = [(topic, json.loads(payload)) for topic, payload, old in seen.drain() if not old]
+    online = next(k for k, (_, m) in enumerate(told) if m.get("state") == "online")
+    before = dict(told[:online])
+    assert before["posekernel/hall/summary"]["occupancy"] is None
+    assert before["posekernel/hall/control"] == {"sensing": False}
+    assert TOPIC in before
+    assert before["posekernel/hall/summary"]["schema"] == "posekernel.summary/1"
+
+
+@needs_mosquitto
+def test_what_changed_while_the_broker_was_away_comes_before_online(broker: Mosquitto) -> None:
+    with publisher_at(broker) as publisher:
+        assert publisher.wait_connected(LIMIT_S)
+        broker.kill()
+        assert until(lambda: not publisher.connected)
+        publisher.publish_retained("summary", {"occupancy": False})
+        broker.start()
+        with Subscriber(broker) as seen:
+            seen.next("posekernel/hall/status")
+            assert publisher.wait_connected(LIMIT_S)
+            with Subscriber(broker, "posekernel/hall/summary") as late:
+                assert late.next("posekernel/hall/summary")[0] == {"occupancy": False}
+
+
+@needs_mosquitto
+def test_a_flood_of_births_is_answered_now_and_then(broker: Mosquitto) -> None:
+    with publisher_at(broker) as publisher, Subscriber(broker, TOPIC) as seen:
+        assert publisher.wait_connected(LIMIT_S)
+        seen.drain()
+        for _ in range(500):
+            seen.client.publish("homeassistant/status", b"online")
+        assert len(seen.drain(1.0)) <= 3
+
+
+@needs_mosquitto
+def test_a_sensor_that_is_online_is_not_forgotten(
+    broker: Mosquitto, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(
+        '[device]\nid = "hall"\n[source]\nkind = "replay"\npath = "none"\n'
+        f'[mqtt]\nhost = "{broker.host}"\nport = {broker.port}\n'
+    )
+    with publisher_at(broker) as publisher:
+        assert publisher.wait_connected(LIMIT_S)
+        assert main(["forget", "--config", str(config)]) == 2
+        told = capsys.readouterr().err
+        assert "hall is online" in told
+        assert "systemctl disable --now posekernel" in told
+        with Subscriber(broker) as late:
+            assert TOPIC in {topic for topic, _, _ in late.drain()}
+    assert main(["forget", "--config", str(config)]) == 0
+    with Subscriber(broker) as late:
+        assert late.drain() == []
+        late.client.publish("posekernel/hall/status", b'{"state":"online"}', 1, True)
+        assert late.next("posekernel/hall/status")
+    assert main(["forget", "--config", str(config)]) == 2, "the broker did not notice its end"
+    assert main(["forget", "--config", str(config), "--force"]) == 0

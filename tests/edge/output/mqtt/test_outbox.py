@@ -4,6 +4,7 @@ import json
 import logging
 import resource
 import sqlite3
+import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.core.errors import InUseError
 from edge.output.mqtt.outbox import _SCHEMA, Outbox
 from tests.support import ROOT
 from tests.support.waiting import finished
@@ -39,7 +41,7 @@ def test_nothing_is_written_before_the_first_event(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "deep" / "a")
     assert outbox.pending(0, 5) == []
     assert outbox.depth == 0
-    assert list(tmp_path.iterdir()) == []
+    assert [p.name for p in (tmp_path / "deep").iterdir()] == ["a.lock"]
     outbox.add({"n": 0})
     assert {p.stat().st_mode & 0o777 for p in (tmp_path / "deep").iterdir()} == {0o600}
     outbox.close()
@@ -196,3 +198,59 @@ def test_a_new_outbox_that_another_process_is_just_making_is_not_damaged(tmp_pat
         assert opened.result() == 0
     other.close()
     assert not list(tmp_path.glob("*damaged*"))
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from edge.output.mqtt.outbox import Outbox
+box = Outbox(Path(sys.argv[1]))
+box.add({"n": 0})
+print("held", flush=True)
+time.sleep(600)
+"""
+
+
+def test_an_outbox_has_one_owner_who_is_named(tmp_path: Path) -> None:
+    """Two wrote one number twice: an event was lost."""
+    path = tmp_path / "a"
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == "held\n"
+            (tmp_path / "link").symlink_to(path)
+            for name in (path, tmp_path / "link"):
+                with pytest.raises(InUseError, match=f"in use by process {holder.pid} \\(python"):
+                    Outbox(name)
+        finally:
+            holder.kill()
+        holder.wait()
+    with_it = Outbox(path)  # the lock went with the process
+    assert numbers(with_it.pending(0, 10)) == [0]
+    with_it.close()
+
+
+def test_two_outboxes_of_one_process_have_one_file_after_the_other(tmp_path: Path) -> None:
+    first = Outbox(tmp_path / "a")
+    with pytest.raises(InUseError, match=r"device\.id of its own"):
+        Outbox(tmp_path / "a")
+    Outbox(tmp_path / "b").close()
+    first.close()
+    Outbox(tmp_path / "a").close()
+
+
+def test_a_lock_that_cannot_be_had_at_first_is_had_with_the_first_event(tmp_path: Path) -> None:
+    """The disk was not there yet."""
+    (tmp_path / "disk").write_text("")
+    first = Outbox(tmp_path / "disk" / "a")
+    (tmp_path / "disk").unlink()
+    second = Outbox(tmp_path / "disk" / "a")
+    first.add({"n": 0})
+    assert "in use" in first.trouble
+    second.close()
+    first.add({"n": 1})
+    assert first.trouble == ""
+    assert numbers(first.pending(0, 10)) == [0, 1]
+    first.close()

@@ -56,8 +56,9 @@ def test_status_is_retained_and_poses_are_not(broker: Mosquitto) -> None:
         early.next("posekernel/hall/pose")
         with Subscriber(broker) as late:
             messages = late.drain()
-    assert [(topic, retained) for topic, _, retained in messages] == [
-        ("posekernel/hall/status", True)
+    assert sorted((topic, retained) for topic, _, retained in messages) == [
+        ("posekernel/hall/status", True),
+        ("posekernel/hall/summary", True),
     ]
     with Subscriber(broker) as later:
         status, retained = later.next("posekernel/hall/status")
