@@ -75,7 +75,8 @@ def test_poses_reach_subscribers(kind: Kind, transport: str) -> None:
             assert done.wait(LIMIT_S)
         client.disconnect()
         client.loop_stop()
-    assert [topic for topic, _ in got[:2]] == ["posekernel/demo/status", "posekernel/demo/pose"]
+    expected = [f"posekernel/demo/{name}" for name in ("summary", "status", "pose")]
+    assert [topic for topic, _ in got[:3]] == expected
 
 
 @pytest.mark.parametrize("kind", KINDS)
