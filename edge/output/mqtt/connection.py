@@ -75,8 +75,7 @@ class Connection:
         self._accepted = False
         self._refusal: ReasonCode | None = None
         self._end: ReasonCode | None = None
-        # With when it was handed over.
-        self._pending: deque[tuple[float, paho.MQTTMessageInfo]] = deque()
+        self._pending: deque[tuple[float, paho.MQTTMessageInfo]] = deque()  # since when
         self._denied: dict[int, str] = {}
         self._largest: tuple[int, str, paho.MQTTMessageInfo] | None = None
 
@@ -136,9 +135,7 @@ class Connection:
     def publish_acknowledged(
         self, topic: str, payload: bytes, timeout_s: float, *, retain: bool = True
     ) -> None:
-        """Publish at QoS 1 and wait for the acknowledgement. Raises BrokerError without one, and
-        TooLargeError.
-        """
+        """Publish at QoS 1 and wait for the acknowledgement. Raises BrokerError, TooLargeError."""
         config, client = self._config, self._client
         if client is None:
             raise BrokerError(f"{where(config)}: not connected")

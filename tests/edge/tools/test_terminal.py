@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.__main__ import _PlainFormatter, main
+from edge.__main__ import main
+from edge.core.logs.handler import PlainFormatter
 from edge.core.logs.shown import printable
 from edge.sources.session.reader import DEMO_SESSION
 from edge.tools.outcome_table import outcome_table
@@ -42,7 +43,7 @@ def test_a_name_in_a_refusal_is_escaped(capsys: pytest.CaptureFixture[str], tmp_
 
 def test_a_log_record_is_one_line() -> None:
     record = logging.LogRecord("edge", logging.INFO, "", 0, "client %s", (EVIL,), None)
-    text = _PlainFormatter("%(levelname)s %(name)s: %(message)s").format(record)
+    text = PlainFormatter().format(record)
     assert text.isprintable(), text
 
 
