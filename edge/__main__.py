@@ -89,7 +89,7 @@ def main(argv: list[str] | None = None) -> int:
         if not (problem := output_problem(e)):
             raise
         _discard_output()
-        print(f"posekernel {args.command}: {printable(problem)}", file=sys.stderr)
+        print(f"posekernel {args.command}: {shown(problem)}", file=sys.stderr)
         return 2
     except Terminated:
         return 0 if args.command in _UNTIL_STOPPED else 143

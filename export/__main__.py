@@ -44,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as e:
         if not (problem := output_problem(e)):
             raise
-        print(f"posekernel-export {args.command}: {printable(problem)}", file=sys.stderr)
+        print(f"posekernel-export {args.command}: {shown(problem)}", file=sys.stderr)
         # What is still buffered would fail once more at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2

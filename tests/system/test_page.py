@@ -479,6 +479,48 @@ def test_zones_events_and_falls_are_shown(hall: tuple[Sensor, Page]) -> None:
     assert page.complaints() == []
 
 
+NAMES = (
+    "Spielecke neben dem grossen Buecherregal",
+    "x" * 40,
+    "寝室のとなりの廊下と玄関のあいだにある小さな物置とその奥の部屋",
+    "غرفة المعيشة بجانب المطبخ",
+    "👨\u200d👩\u200d👧 Кухня 🛋️",
+)
+
+
+@needs_mosquitto
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844), (320, 568)])
+def test_names_of_any_length_and_script_stay_on_the_screen(
+    hall: tuple[Sensor, Page], browser: Chromium, width: int, height: int
+) -> None:
+    sensor, _ = hall
+    sensor.paused.set()
+    with browser.open(sensor.url, width=width, height=height, mobile=width < 800) as page:
+        page.wait("posekernel.state.connection === 'connected'")
+        message = a_pose(1, time.monotonic_ns()) | {"zones": list(NAMES)}
+        for name in NAMES:
+            sensor.publisher.publish_event(an_event("zone_entered", name))
+        for _ in range(600):
+            sensor.publisher.publish_pose(message)
+            if page.js("document.querySelectorAll('#zone bdi').length") == len(NAMES):
+                break
+            time.sleep(0.1)
+        page.wait(f"document.querySelectorAll('#event-list bdi').length >= {len(NAMES)}")
+        shown = page.js("[...document.querySelectorAll('#zone bdi')].map(e => e.textContent)")
+        assert tuple(shown) == NAMES
+        assert page.js("document.documentElement.scrollWidth") <= width
+        for selector in ("#zone", "#zone bdi", "#event-list span", "dd"):
+            edges = page.js(
+                f"[...document.querySelectorAll('{selector}')].map(e => e.getBoundingClientRect())"
+                ".flatMap(r => [r.left, r.right])"
+            )
+            assert 0 <= min(edges) <= max(edges) <= width, selector
+        # Nothing of a name is cut off.
+        cut = "e => e.scrollWidth > e.clientWidth + 1"
+        assert not page.js(f"[document.querySelector('#zone')].some({cut})")
+        assert page.complaints() == []
+
+
 @needs_mosquitto
 def test_silence_and_recording_are_shown(browser: Chromium, broker: Mosquitto) -> None:
     control = {
