@@ -46,8 +46,12 @@ def state_folder(config: Config) -> Path:
         return Path(config.runtime.state_dir)
     if folders := os.environ.get("STATE_DIRECTORY"):
         return Path(folders.split(":")[0])
-    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(home) / "posekernel"
+    if home := os.environ.get("XDG_STATE_HOME"):
+        return Path(home) / "posekernel"
+    try:
+        return Path.home() / ".local" / "state" / "posekernel"
+    except RuntimeError:  # no HOME, and a user without an entry: nothing is kept
+        return Path("/nonexistent/posekernel")
 
 
 def make_rig(config: Config) -> Rig:

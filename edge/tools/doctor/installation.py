@@ -1,11 +1,11 @@
 """Checks of what ships: models, the compiler's cache, the poses."""
 
-import os
 from functools import partial
 from pathlib import Path
 
 from edge.core.config import KeypointsConfig, LifterConfig
 from edge.core.inference.tflite import Model
+from edge.core.jit import REMEDY, cache_folder
 from edge.lifting.lifter import MODELS
 from edge.tools.doctor.finding import Finding, Scope, attempt
 from edge.tools.self_test import self_test
@@ -25,13 +25,10 @@ def _load(path: Path) -> str:
 
 
 def compiler_cache(_: Scope) -> list[Finding]:
-    """Whether compiled kernels can be kept."""
-    cache = os.environ.get("NUMBA_CACHE_DIR") or Path(__file__).parents[2] / "__pycache__"
-    where = Path(cache)
-    if os.access(where if where.exists() else where.parent, os.W_OK):
+    """Whether compiled kernels are kept."""
+    if where := cache_folder():
         return [Finding("compiler cache", "ok", str(where))]
-    remedy = "set NUMBA_CACHE_DIR to a writable folder: start-up is slow"
-    return [Finding("compiler cache", "warning", f"{where} is not writable", remedy)]
+    return [Finding("compiler cache", "warning", "no folder for it can be written", REMEDY)]
 
 
 def poses(scope: Scope) -> list[Finding]:
