@@ -185,7 +185,7 @@ def runtime(inventory: dict[str, Any]) -> tuple[list[str], dict[str, list[str]]]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = [
         Requirement(line)
-        for line in project["dependencies"] + project["optional-dependencies"]["alsa"]
+        for line in project["dependencies"] + project["optional-dependencies"]["pi"]
     ]
     names = {
         canonicalize_name(need.name)

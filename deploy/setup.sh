@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes a virtual environment with what one make target needs; installs system packages only when
 # one is missing.
-# usage: deploy/setup.sh VENV PYTHON demo|alsa|test|fuzz,test|peers|train|train,test|deploy
+# usage: deploy/setup.sh VENV PYTHON demo|pi|test|fuzz,test|peers|train|train,test|deploy
 # Done once per VENV and purpose: a stamp remembers the hash of everything that decides what is
 # installed.
 set -euo pipefail
@@ -17,7 +17,7 @@ hash=$(printf '%s' "$hash" | sha256sum | cut -d' ' -f1)
 alsa="gcc:gcc /usr/include/alsa/asoundlib.h:libasound2-dev"
 case $purpose in
   demo) needs="" ;;
-  alsa) needs=$alsa ;;
+  pi) needs=$alsa ;;
   peers|train|train,test) needs="" ;;
   deploy) needs="debootstrap:debootstrap systemd-nspawn:systemd-container ssh:openssh-client" ;;
   test|fuzz,test)
@@ -27,7 +27,7 @@ case $purpose in
   *) echo "setup.sh: unknown purpose $purpose" >&2; exit 2 ;;
 esac
 # pyalsaaudio is built from source.
-if [ "${purpose#*test}" != "$purpose" ] || [ "$purpose" = alsa ]; then
+if [ "${purpose#*test}" != "$purpose" ] || [ "$purpose" = pi ]; then
   headers=$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')
   needs="$needs $headers/Python.h:python3-dev"
 fi

@@ -24,11 +24,11 @@ $pip wheel --no-deps -w "$folder" "$work/source"
 wheel=$(echo "$folder"/posekernel-*.whl)
 here=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 if [ "$machine" = "$(uname -m)" ] && [ "$version" = "$here" ]; then
-  $pip wheel -c deploy/constraints.txt -w "$folder" "$wheel[alsa]"
+  $pip wheel -c deploy/constraints.txt -w "$folder" "$wheel[pi]"
 else
   $pip download -c deploy/constraints.txt -d "$folder" --only-binary=:all: --python-version "$version" \
     --platform "manylinux_2_28_$machine" --platform "manylinux_2_27_$machine" --platform "manylinux_2_17_$machine" \
-    --platform "manylinux2014_$machine" --platform "manylinux_2_34_$machine" "$wheel"
+    --platform "manylinux2014_$machine" --platform "manylinux_2_34_$machine" "$wheel" simplejpeg
   # pyalsaaudio has no wheels: the device compiles it, with this setuptools.
   $pip download -c deploy/constraints.txt -d "$folder" --no-deps --no-binary=:all: pyalsaaudio
   $pip download -d "$folder" --no-deps setuptools wheel

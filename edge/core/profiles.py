@@ -83,7 +83,9 @@ class Refusal(Strict, frozen=True):
 
 
 class BoardProfile(Strict, frozen=True):
-    """A computer. camera_device: may hold {width}, {height}, {fps}. packages: to install."""
+    """A computer. camera_device: may hold {width}, {height}, {fps}. packages: to install.
+    unsupported: why it cannot be used yet.
+    """
 
     title: str
     camera_backend: str
@@ -95,6 +97,7 @@ class BoardProfile(Strict, frozen=True):
     sources: tuple[Citation, ...]
     packages: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
+    unsupported: tuple[str, ...] = ()
     refusals: tuple[Refusal, ...] = ()
 
 
@@ -118,7 +121,14 @@ def load_board(name: str) -> BoardProfile:
 
 
 def check_pair(array: ArrayProfile, board: BoardProfile) -> None:
-    """Raises ConfigError, with the reason, for an array that cannot work on the board."""
+    """Raises ConfigError, with the reason, for an array that cannot work on the board, or for a
+    board that is not supported yet.
+    """
+    if board.unsupported:
+        raise ConfigError(
+            f"{board.title} is not supported yet: {'; '.join(board.unsupported)}. Use a Raspberry "
+            "Pi 5"
+        )
     if array.interface in board.interfaces:
         return
     reason = next(

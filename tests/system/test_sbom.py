@@ -101,7 +101,7 @@ def test_lists_exactly_what_the_runtime_requires():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     needs = [
         Requirement(line)
-        for line in project["dependencies"] + project["optional-dependencies"]["alsa"]
+        for line in project["dependencies"] + project["optional-dependencies"]["pi"]
     ]
     root = SBOM["metadata"]["component"]
     assert (root["name"], root["version"], licence(root)) == (

@@ -145,7 +145,7 @@ def _module() -> Any:
         raise DeviceError(
             f"picamera2 is installed but does not load ({type(e).__name__}: {e}): "
             "in the virtual environment run "
-            "pip install 'numpy<2', or pip install --force-reinstall simplejpeg"
+            "in its environment run pip install --force-reinstall --no-deps simplejpeg"
         ) from e
     return picamera2
 

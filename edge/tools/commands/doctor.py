@@ -32,9 +32,11 @@ def run(args: argparse.Namespace) -> int:
     findings = [python(), *packages()]
     try:
         from edge.tools.doctor.examination import examine
-    except ImportError as e:
+    except Exception as e:  # parts built for another numpy raise anything as they load
         remedy = "mend the packages above: without them nothing else can be checked"
-        findings.append(Finding("posekernel", "error", f"cannot be loaded: {e}", remedy))
+        findings.append(
+            Finding("posekernel", "error", f"cannot be loaded: {type(e).__name__}: {e}", remedy)
+        )
     else:
         findings += examine(args.config, not args.no_hardware, args.self_test)
     if args.json:

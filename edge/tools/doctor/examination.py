@@ -5,7 +5,7 @@ from pathlib import Path
 
 from edge.core.config import load_config
 from edge.core.errors import PosekernelError
-from edge.tools.doctor import devices, installation, settings
+from edge.tools.doctor import camera_package, devices, installation, settings
 from edge.tools.doctor.finding import Check, Finding, Scope
 
 CHECKS: tuple[Check, ...] = (
@@ -16,6 +16,7 @@ CHECKS: tuple[Check, ...] = (
     settings.calibration,
     installation.poses,
     settings.state,
+    camera_package.picamera2,
     devices.session,
     devices.sound_card_and_camera,
     devices.broker,

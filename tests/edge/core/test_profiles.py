@@ -13,7 +13,20 @@ from tests.support.waiting import finished
 def test_there_are_the_arrays_and_boards_that_are_sold() -> None:
     assert len(names("arrays")) == 6
     assert len(names("boards")) == 3
-    assert sum(bool(reason) for _, _, reason in pairs()) == 5
+    assert sum(bool(reason) for _, _, reason in pairs()) == 8
+
+
+def test_a_board_that_was_never_put_together_is_refused_with_the_reasons() -> None:
+    unsupported = {name for name in names("boards") if load_board(name).unsupported}
+    assert unsupported == {"jetson-orin-nano"}
+    refusals = [reason for _, board, reason in pairs() if board in unsupported]
+    assert len(refusals) == len(names("arrays"))
+    for reason in refusals:
+        assert "not supported yet" in reason
+        assert "Python 3.10" in reason
+        assert "GStreamer" in reason
+        assert "/tmp/argus_socket" in reason
+        assert "Tegra device nodes" in reason
 
 
 def test_every_number_names_a_source_and_none_is_called_measured() -> None:
@@ -61,4 +74,14 @@ def test_boot_fragments_exist_for_what_needs_them() -> None:
         assert fragment.exists() == load_array(name).interface.startswith("i2s"), name
         if fragment.exists():
             lines = [x for x in fragment.read_text().splitlines() if x and not x.startswith("#")]
-            assert all(x.startswith(("dtparam=", "dtoverlay=")) for x in lines)
+            assert all(x.startswith(("dtparam=", "dtoverlay=")) for x in lines[1:])
+
+
+def test_a_boot_fragment_holds_wherever_config_txt_ends() -> None:
+    """config.txt may end inside a section such as [pi4], which what is added would belong to."""
+    fragments = sorted((FIRMWARE_CONFIG / "boot").glob("*.txt"))
+    assert len(fragments) == 5
+    for fragment in fragments:
+        lines = [x for x in fragment.read_text().splitlines() if x and not x.startswith("#")]
+        assert lines[0] == "[all]", fragment.name
+        assert fragment.read_bytes().endswith(b"\n")

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from edge.__main__ import main
 from edge.core.config import load_config, make_rig
 from edge.core.errors import ConfigError
-from edge.core.profiles import FIRMWARE_CONFIG, load_array, load_board, pairs
+from edge.core.profiles import FIRMWARE_CONFIG, load_array, load_board, names, pairs
 from edge.tools.new_config import Place, mic_positions, render_config
 
 SITE = [
@@ -29,9 +29,7 @@ ONLY_THE_SITE_KNOWS = {
 REFUSED = {
     ("respeaker-6-mic-circular", "raspberry-pi-5"): "no TDM",
     ("respeaker-4-mic-hat", "raspberry-pi-5"): "no TDM",
-    ("respeaker-6-mic-circular", "jetson-orin-nano"): "Raspberry Pi's device tree",
-    ("respeaker-4-mic-hat", "jetson-orin-nano"): "Raspberry Pi's device tree",
-    ("respeaker-2-mic-hat", "jetson-orin-nano"): "Raspberry Pi's device tree",
+    **{(array, "jetson-orin-nano"): "not supported yet" for array in names("arrays")},
 }
 ALLOWED = sorted((a, b) for a, b, reason in pairs() if not reason)
 
