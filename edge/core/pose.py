@@ -90,12 +90,24 @@ class Activity:
 
 
 @dataclass(frozen=True, slots=True)
+class PairsUsed:
+    """From how many pairs of loudspeaker and microphone a pose was made. used: 0 without sound.
+    total: of the rig. why: why not from all of them, "" where it was.
+    """
+
+    used: int
+    total: int
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PoseEstimate:
     """A pose with its time and origin: all that its message needs.
 
     t_ns: CLOCK_MONOTONIC of the image. utc_ns: the same instant on the wall clock. skew_ms: audio
     period's middle minus image. joints_room: (15, 3) or None where the camera's height is unknown.
-    latency_ms: from image to this result, None where the image has no clock in common.
+    latency_ms: from image to this result, None where the image has no clock in common. pairs: that
+    the pose was made from.
     """
 
     sequence: int
@@ -109,3 +121,4 @@ class PoseEstimate:
     latency_ms: float | None
     source: SourceKind
     activity: Activity = Activity()
+    pairs: PairsUsed = PairsUsed(0, 0)

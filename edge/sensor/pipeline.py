@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.behaviour.activity import ActivityTracker
+from edge.behaviour.heads_down import HeadsDown
 from edge.behaviour.track import Tracker
 from edge.core.arrays import ComplexArray
 from edge.core.config import Config
 from edge.core.contracts import AudioPeriod, Frame, SourceKind
 from edge.core.errors import DamagedRoomError, OtherSignalError
 from edge.core.inference.execution import execution
-from edge.core.pose import Keypoints, PoseEstimate
+from edge.core.pose import Keypoints, PairsUsed, PoseEstimate
+from edge.core.problem import Problem
 from edge.core.rig import Rig
 from edge.lifting.geometric_lifter import first_arrival_s
 from edge.lifting.lifter import MODELS, make_lifter
+from edge.sensor.sound_health import SoundHealth, UsablePairs
 from edge.sight.keypoints import BlazePose
 from edge.sound.deconvolution import Correction, Deconvolver
 from edge.sound.excitation import Excitation
@@ -29,16 +32,21 @@ log = logging.getLogger(__name__)
 # A detector misses a person now and then, and at the start it may need a sweep of its search
 # windows to find one: only after so long without a sight does the room count as empty.
 UNSEEN_S = 1.0
+# Faults of periods whose samples all the same are what the microphones gave.
+NOT_HEARD = ("no reference", "unsteady")
 SETTLE_S = 1.0  # after a pause the loudspeaker needs this long until its sound is steady
 
 
 @dataclass(frozen=True, slots=True)
 class PeriodResponses:
-    """Responses (P, T) of one good period, and the CLOCK_MONOTONIC of its middle."""
+    """Responses (P, T) of one good period, the CLOCK_MONOTONIC of its middle, and from which of the
+    pairs a pose may be made.
+    """
 
     index: int
     middle_ns: int
     responses: ComplexArray
+    usable: UsablePairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,14 @@ class Pipeline:
         self.period_ns = round(1e9 * excitation.period_samples / excitation.sample_rate_hz)
         self.band_hz = excitation.band_hz
         self.deconvolve = Deconvolver(excitation, rig, config.runtime.window_s, correction)
+        device = config.source.kind == "device"
+        self.health = SoundHealth(
+            rig,
+            self.period_ns / 1e9,
+            self.deconvolve.sample_rate_hz,
+            config.audio.mic_channels if device else (),
+            config.audio.reference_channel if device else None,
+        )
         self.background = self.new_background(
             config.background.adapt_s, config.background.leak_s, config.background.track_drift
         )
@@ -92,6 +108,7 @@ class Pipeline:
         self.lift = make_lifter(config.lifter, self.execution)
         self.track = Tracker(config.track)
         self.recognise = ActivityTracker(config.zones)
+        self.heads_down = HeadsDown(rig.camera)
         # Set from other threads: the loudspeaker is off on purpose, so a missing excitation is no
         # fault.
         self.silent = False
@@ -152,9 +169,17 @@ class Pipeline:
             return None
         return newest[0].middle_ns, newest[1]
 
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong with microphones and camera now."""
+        camera = self.heads_down.problem
+        return self.health.problems + (() if camera is None else (camera,))
+
     def resume(self) -> None:
         """Call between two sources: drops what refers to the last one's period numbers."""
         self.kernels, self._last_person_ns, self.seen_ns, self._fault = None, None, None, ""
+        self.health.forget()
+        self.heads_down.forget()
 
     def hear(self, period: AudioPeriod) -> PeriodResponses | None:
         """Impulse responses of one period, or None for a period that must not be used."""
@@ -162,7 +187,8 @@ class Pipeline:
         if self.silent:
             self._silent_ns = period.t_ns
         paused = self._silent_ns is not None and period.t_ns - self._silent_ns < SETTLE_S * 1e9
-        if paused and period.fault in ("no reference", "unsteady"):
+        if paused and period.fault in NOT_HEARD:
+            self.health(period.samples, None, None)
             return None
         if period.fault != self._fault:
             level = logging.WARNING if period.fault else logging.INFO
@@ -170,9 +196,13 @@ class Pipeline:
             self._fault = period.fault
         if period.fault:
             self.counters.periods_faulty += 1
+            if period.fault in NOT_HEARD:
+                self.health(period.samples, None, period.reference)
             return None
         responses = self.deconvolve(period.samples, period.reference, period.delay_samples)
-        return PeriodResponses(period.index, period.t_ns + self.period_ns // 2, responses)
+        self.health(period.samples, responses, period.reference)
+        middle_ns = period.t_ns + self.period_ns // 2
+        return PeriodResponses(period.index, middle_ns, responses, self.health.usable)
 
     def see(self, frame: Frame) -> Seen:
         """2D joints of one frame."""
@@ -181,6 +211,11 @@ class Pipeline:
         keypoints = self.keypoints(frame.image)
         if keypoints is not None:
             self.seen_ns = time.monotonic_ns()
+        before = self.heads_down.problem
+        problem = self.heads_down(keypoints, frame.t_ns)
+        if problem is not before:
+            level = logging.INFO if problem is None else logging.WARNING
+            log.log(level, "camera: %s", problem.remedy if problem else "people stand upright")
         return Seen(frame, keypoints)
 
     def fuse(
@@ -190,7 +225,8 @@ class Pipeline:
         kernels = self._subtract_room(seen, sound)
         if seen.keypoints is None:
             return None
-        lifted = self.lift(seen.keypoints, kernels, self.rig)
+        rig, pairs = self._pairs_of(sound, kernels)
+        lifted = self.lift(seen.keypoints, kernels, rig)
         if lifted is None:
             return None
         smoothed = self.track(lifted, seen.frame.t_ns)
@@ -212,7 +248,24 @@ class Pipeline:
             latency_ms=(now_ns - seen.frame.t_ns) / 1e6,
             source=kind,
             activity=activity,
+            pairs=pairs,
         )
+
+    def _pairs_of(
+        self, sound: PeriodResponses | None, kernels: Kernels | None
+    ) -> tuple[Rig, PairsUsed]:
+        """The rig with the pairs that these kernels are of, and what the pose says of them."""
+        total = len(self.rig.pairs)
+        if sound is None:
+            now = self.health.usable
+            why = "the loudspeaker is silent" if self.silent else "no good sound beside the image"
+            return self.rig, PairsUsed(0, total, why if now.rig else now.why)
+        rig, why = sound.usable.rig, sound.usable.why
+        if rig is None:
+            return self.rig, PairsUsed(0, total, why)
+        if kernels is None:
+            return self.rig, PairsUsed(0, total, "the empty room is not learned yet")
+        return rig, PairsUsed(len(rig.pairs), total, why)
 
     def _subtract_room(self, seen: Seen, sound: PeriodResponses | None) -> Kernels | None:
         """Pose kernels of this frame; the empty room is learned after UNSEEN_S without anybody."""
@@ -232,7 +285,9 @@ class Pipeline:
             gate = first_arrival_s(seen.keypoints, self.rig, self.config.lifter)
         difference = self.background.step(sound.responses, sound.middle_ns, person, gate)
         kernels = None
-        if difference is not None:
+        if difference is not None and sound.usable.rig is not None:
+            if sound.usable.rig is not self.rig:
+                difference = difference[sound.usable.rows]
             kernels = make_kernels(difference, self.deconvolve.sample_rate_hz, self.band_hz)
         self.kernels = (sound, kernels)
         return kernels

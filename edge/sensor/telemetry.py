@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import time
 from collections import deque
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
 
@@ -18,7 +18,12 @@ from edge.core.config import Config
 from edge.core.contracts import Source, SourceKind
 from edge.core.inference.execution import Execution
 from edge.lifting.lifter import lifter_files
-from edge.output.messages.device_messages import ModelFile, TelemetryMessage, ThreadCounts
+from edge.output.messages.device_messages import (
+    ModelFile,
+    ProblemEntry,
+    TelemetryMessage,
+    ThreadCounts,
+)
 from edge.output.messages.fields import Message, timestamp
 from edge.output.mqtt.publisher import MqttPublisher
 from edge.sensor.pipeline import Pipeline
@@ -126,6 +131,7 @@ class Telemetry:
             runtime=execution.runtime,
             threads=ThreadCounts(execution.keypoints_threads, execution.lifter_threads),
             models=self._models,
+            problems=[ProblemEntry(**asdict(p)) for p in self._pipeline.problems],
         ).as_message()
 
 

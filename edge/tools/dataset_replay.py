@@ -7,7 +7,7 @@ import numpy as np
 from edge.core.config import Config
 from edge.core.errors import PosekernelError
 from edge.core.inference.execution import execution
-from edge.core.pose import PoseEstimate
+from edge.core.pose import PairsUsed, PoseEstimate
 from edge.lifting.lifter import make_lifter
 from edge.output.messages.payloads import pose_message
 from edge.sensor.console import Console
@@ -55,6 +55,7 @@ def replay_dataset(path: Path, config: Config, console: Console) -> int:
                 None,
                 None,
                 "simulated" if sample.info.get("source") == "simulated" else "recorded",
+                pairs=PairsUsed(len(environment.rig.pairs), len(environment.rig.pairs)),
             )
             message = pose_message(estimate, config.device.id) | {
                 "sample": f"{environment.path.name}/{sample.name}"

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from edge.core.problem import ProblemDevice
 from edge.output.messages.fields import (
     Amount,
     Count,
@@ -96,6 +97,17 @@ class ModelFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
 
+class ProblemEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Something that is wrong with a device now."""
+
+    device: ProblemDevice
+    part: Annotated[str, note("Of the device, as microphone 2 (channel 3).")]
+    kind: Annotated[str, note("One word for it, as silent, copy or exchanged.")]
+    found: str
+    cause: Annotated[str, note("The likely one.")]
+    remedy: str
+
+
 class TelemetryMessage(Published, frozen=True, tag="posekernel.telemetry/1"):
     """Health of one device, every telemetry.interval_s at <base topic>/<device id>/telemetry, QoS
     0, not retained. Counts only grow while the program runs. Readers must ignore properties they
@@ -147,3 +159,7 @@ class TelemetryMessage(Published, frozen=True, tag="posekernel.telemetry/1"):
     runtime: Annotated[str, note("TFLite runtime of the networks.")]
     threads: Annotated[ThreadCounts, note("That the networks may use.")]
     models: Annotated[list[ModelFile], note("Model files in use.")]
+    problems: Annotated[
+        list[ProblemEntry],
+        note("What is wrong with microphones and camera now; empty while all is well."),
+    ]

@@ -53,6 +53,7 @@ def _switch(name: str, command: str, **more: Any) -> Component:
 _MEASURED = {"state_class": "measurement"}
 _METRES = {"device_class": "distance", **_MEASURED, "unit_of_measurement": "m"}
 _DIAGNOSTIC = {"entity_category": "diagnostic"}
+_OF_SOUND = "value_json.problems | selectattr('device', 'eq', 'sound')"
 _SUMMARY: dict[str, Component] = {
     "occupancy": _binary("Occupancy", "occupancy", device_class="occupancy"),
     "people": _sensor("People", "people", icon="mdi:account-multiple", **_MEASURED),
@@ -127,6 +128,14 @@ _OTHERS: dict[str, dict[str, Component]] = {
             **_DIAGNOSTIC,
         ),
         "throttled": _binary("Throttled", "throttled", device_class="problem", **_DIAGNOSTIC),
+        "microphones": _component(
+            "binary_sensor",
+            "Microphones",
+            f"'ON' if {_OF_SOUND} | list else 'OFF'",
+            device_class="problem",
+            json_attributes_template=f"{{{{ dict(problems={_OF_SOUND} | list) | to_json }}}}",
+            **_DIAGNOSTIC,
+        ),
         "poses_per_s": _sensor(
             "Poses per second", "poses_per_s", icon="mdi:speedometer", **_MEASURED, **_DIAGNOSTIC
         ),
@@ -175,6 +184,8 @@ def discovery_message(
     for name, table in _OTHERS.items():
         for key, component in table.items():
             components[key] = component | ({"state_topic": f"{topic}/{name}"} if name else {})
+            if "json_attributes_template" in component:
+                components[key]["json_attributes_topic"] = f"{topic}/{name}"
             if "command_topic" in component:
                 components[key]["command_topic"] = f"{topic}/{component['command_topic']}"
     return {

@@ -17,6 +17,7 @@ from edge.output.messages.person_messages import (
     EventMessage,
     FallEvidence,
     JointEntry,
+    PairsEntry,
     PoseMessage,
     SummaryMessage,
 )
@@ -61,6 +62,7 @@ def pose_message(estimate: PoseEstimate, device_id: str) -> Message:
         zones=list(activity.zones),
         frames=["camera"] if room is None else ["camera", "room"],
         joints=joints,
+        pairs=PairsEntry(estimate.pairs.used, estimate.pairs.total, estimate.pairs.why or None),
     ).as_message()
 
 

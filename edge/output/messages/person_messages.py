@@ -46,6 +46,16 @@ class JointEntry(msgspec.Struct, frozen=True):
     confidence: Annotated[Share | None, note("Of having seen this joint.")]
 
 
+class PairsEntry(msgspec.Struct, frozen=True):
+    """Pairs of loudspeaker and microphone that a pose was made from."""
+
+    used: Annotated[Count, note("0 where it was made without sound.")]
+    total: Annotated[Count, note("Pairs of the rig.")]
+    why: Annotated[
+        str | None, note("Why not all of them, as microphones that failed; null where all were.")
+    ]
+
+
 class PoseMessage(Published, frozen=True, tag="posekernel.pose/1"):
     """One person's pose, published to <base topic>/<device id>/pose at QoS 0, as JSON or, with
     mqtt.format = "cbor", as CBOR. Unknown values are null. Readers must ignore properties they do
@@ -126,6 +136,7 @@ class PoseMessage(Published, frozen=True, tag="posekernel.pose/1"):
             },
         ),
     ]
+    pairs: PairsEntry
 
 
 class SummaryMessage(Published, frozen=True, tag="posekernel.summary/1"):

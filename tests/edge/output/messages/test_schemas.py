@@ -116,7 +116,7 @@ VERSION_1 = {
     "pose": "schema: id:t sequence:i frame:i timestamp: monotonic_ns:i- source: people:i "
     "scale_source: sound_confidence:nf sir_db:ni-f echo_range_m:nif skew_ms:ni-f latency_ms:ni-f "
     "mid_hip_distance_m:nif posture: floor_m:n heading_deg:ni-f speed_m_s:nif "
-    "mid_hip_height_m:ni-f standing_height_m:nif zones:l frames: joints:",
+    "mid_hip_height_m:ni-f standing_height_m:nif zones:l frames: joints: pairs:",
     "status": "schema: id:t state: reason:t timestamp:n version:t source: recording:b",
     "envelope": "schema: id:t timestamp: monotonic_ns:i- source: first_m:if step_m:if level_db:",
     "event": "schema: id:t sequence:i timestamp: monotonic_ns:i- source: kind: zone:n floor_m:n "
@@ -131,7 +131,7 @@ VERSION_1 = {
     "latency_p50_ms:ni-f latency_p95_ms:ni-f frames:i frames_dropped:i periods:i "
     "periods_faulty:i periods_lost:i xruns:i gaps:i sound_reopened:i camera_reopened:i "
     "outbox_waiting:i outbox_dropped:i stream_dropped:i connections:i lifter:t runtime:t "
-    "threads: models:l",
+    "threads: models:l problems:l",
 }
 HEAD = {"id": "hall", "timestamp": "2026-01-01T00:00:00.000Z"}
 ONE_OF_EACH: dict[str, Message] = {
@@ -145,9 +145,13 @@ ONE_OF_EACH: dict[str, Message] = {
     },
     "telemetry": {
         "schema": "posekernel.telemetry/1", **HEAD, "source": "device", "version": "0.1.0",
-        **dict.fromkeys(schema("telemetry")["required"][5:-4], 3), "throttled": None,
+        **dict.fromkeys(schema("telemetry")["required"][5:-5], 3), "throttled": None,
         "lifter": "ray", "runtime": "x", "threads": {"keypoints": 1, "lifter": 1},
         "models": [{"name": "a", "sha256": 64 * "a"}],
+        "problems": [{
+            "device": "sound", "part": "microphone 1", "kind": "silent", "found": "is silent",
+            "cause": "firmware", "remedy": "flash it",
+        }],
     },
 }  # fmt: skip
 
@@ -171,6 +175,8 @@ def test_version_1_keeps_its_keys_and_what_they_take(name: str) -> None:
         ("pose", "joints", [{"name": "nose"}]),
         ("pose", "floor_m", [1.0]),
         ("pose", "heading_deg", 181.0),
+        ("pose", "pairs", {"used": 3}),
+        ("pose", "pairs", {"used": -1, "total": 4, "why": None}),
         ("pose", "frames", ["room"]),
         ("event", "fall", {"height_drop_m": 1.0}),
         ("event", "sequence", 0),
@@ -182,6 +188,7 @@ def test_version_1_keeps_its_keys_and_what_they_take(name: str) -> None:
         ("telemetry", "threads", {"keypoints": 0, "lifter": 1}),
         ("telemetry", "threads", {"keypoints": 1, "lifter": 1, "more": 1}),
         ("telemetry", "models", [{"name": "a", "sha256": "b"}]),
+        ("telemetry", "problems", [{"device": "nose"}]),
         ("summary", "confidence", 1.1),
         ("command_result", "text", ""),
     ],
