@@ -20,7 +20,7 @@ from edge.core.problem import Problem
 from edge.core.rig import Rig
 from edge.lifting.geometric_lifter import first_arrival_s
 from edge.lifting.lifter import MODELS, make_lifter
-from edge.sensor.sound_health import SoundHealth, UsablePairs
+from edge.sensor.sound_health import NOT_HEARD, SoundHealth, UsablePairs
 from edge.sight.keypoints import BlazePose
 from edge.sound.deconvolution import Correction, Deconvolver
 from edge.sound.excitation import Excitation
@@ -32,8 +32,6 @@ log = logging.getLogger(__name__)
 # A detector misses a person now and then, and at the start it may need a sweep of its search
 # windows to find one: only after so long without a sight does the room count as empty.
 UNSEEN_S = 1.0
-# Faults of periods whose samples all the same are what the microphones gave.
-NOT_HEARD = ("no reference", "unsteady")
 SETTLE_S = 1.0  # after a pause the loudspeaker needs this long until its sound is steady
 
 

@@ -15,7 +15,9 @@ from edge.sound.microphone_health import LOOPBACK, MicrophoneFault, MicrophoneHe
 log = logging.getLogger(__name__)
 
 # Often enough to name a fault within seconds; a judgement takes as long as a deconvolution.
-_EVERY_S = 0.5
+EVERY_S = 0.5
+# Faults of periods whose samples all the same are what the microphones gave.
+NOT_HEARD = ("no reference", "unsteady")
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,11 +43,14 @@ class SoundHealth:
         response_rate_hz: float,
         channels: Sequence[int] = (),
         reference: int | None = None,
+        every_s: float = EVERY_S,
     ) -> None:
-        """channels, reference: raw channels, for the words of a report."""
+        """channels, reference: raw channels, for the words of a problem. every_s: time between two
+        judgements.
+        """
         self._rig, self._channels, self._reference = rig, tuple(channels), reference
         self._judge = MicrophoneHealth(rig, period_s, response_rate_hz)
-        self._every = max(1, round(_EVERY_S / period_s))
+        self._every = max(1, round(every_s / period_s))
         self._heard = 0
         self.usable = UsablePairs(np.arange(len(rig.pairs)), rig)
         self.problems: tuple[Problem, ...] = ()
@@ -57,10 +62,7 @@ class SoundHealth:
         self._take(())
 
     def __call__(
-        self,
-        samples: FloatArray,
-        responses: ComplexArray | None,
-        reference: FloatArray | None,
+        self, samples: FloatArray, responses: ComplexArray | None, reference: FloatArray | None
     ) -> None:
         """Judge a period now and then; see `MicrophoneHealth`."""
         self._heard += 1
@@ -90,9 +92,5 @@ class SoundHealth:
             rig = self._rig
         elif len(rows):
             rig = replace(self._rig, pairs=pairs[rows])
-        why = "; ".join(
-            r.what
-            for f, r in zip(faults, self.problems, strict=True)
-            if f.spoils
-        )
+        why = "; ".join(r.what for f, r in zip(faults, self.problems, strict=True) if f.spoils)
         self.usable = UsablePairs(rows, rig, why)

@@ -64,7 +64,9 @@ _SET_REFERENCE = "set audio.reference_channel to the loopback, or to -1 where th
 def in_words(
     fault: MicrophoneFault, channels: Sequence[int] = (), reference: int | None = None
 ) -> Problem:
-    """A fault in words. channels: the raw channel of every microphone, where known. reference: of the loopback."""
+    """A fault in words. channels, reference: raw channels of the microphones and of the loopback,
+    where known.
+    """
 
     def named(m: int) -> str:
         if m == LOOPBACK:
@@ -86,4 +88,3 @@ def in_words(
         cause, remedy = _LOOPBACK_CAUSES.get(fault.kind, (cause, remedy))
         remedy = f"{remedy}; {_SET_REFERENCE}" if remedy else _SET_REFERENCE
     return Problem("sound", named(fault.microphone), fault.kind, found, cause, remedy)
-

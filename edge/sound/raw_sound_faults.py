@@ -3,9 +3,10 @@
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import scipy.fft
 
-from edge.core.arrays import Array, FloatArray, IntArray
+from edge.core.arrays import FloatArray, IntArray
 
 FaultKind = Literal[
     "silent", "constant", "clipped", "copy", "hum", "deaf", "soft", "loud", "exchanged"
@@ -21,6 +22,8 @@ _COPY_RESIDUAL = 10.0 ** (-45.0 / 10.0)
 # Mains hum: the lines of 50 or 60 Hz and their multiples against the siblings' and full scale.
 _MAINS_HZ, _HUM_BELOW_HZ = (50.0, 60.0), 1000.0
 _HUM_ABOVE_SIBLINGS_DB, _HUM_DBFS = 20.0, -50.0
+# Window (N,), the numbers of the spectral lines of all mains, and which of these each mains has.
+_MainsLines = tuple[FloatArray, IntArray, list[npt.NDArray[np.bool_]]]
 
 
 class RawSoundFaults:
@@ -29,7 +32,7 @@ class RawSoundFaults:
     def __init__(self, period_s: float) -> None:
         """period_s: length of the periods [s]."""
         self._period_s = period_s
-        self._lines: tuple[FloatArray, IntArray, list[Array]] | None = None
+        self._lines: _MainsLines | None = None
 
     def __call__(self, samples: FloatArray) -> Found:
         """samples: (C, N), full scale = 1. Of every group of copies all but the first are named."""
@@ -42,11 +45,13 @@ class RawSoundFaults:
         at_limit = (samples == high[:, None]).mean(axis=1) + (samples == low[:, None]).mean(axis=1)
         clipped = (at_limit > _CLIPPED_SHARE) & (np.maximum(high, -low) > _CLIPPED_LEVEL)
         for m in varied[clipped[varied]]:
-            found[int(m), "clipped", None] = f"{100 * at_limit[m]:.1f} % of the samples at the limit"
+            found[int(m), "clipped", None] = (
+                f"{100 * at_limit[m]:.1f} % of the samples at the limit"
+            )
         found |= _copies(samples, varied)
         return found | self._hum(samples, varied[~clipped[varied]])
 
-    def _hum(self, samples: FloatArray, mics: Array) -> Found:
+    def _hum(self, samples: FloatArray, mics: IntArray) -> Found:
         if len(mics) == 0:
             return {}
         window, every, mains = self._mains_lines(samples.shape[1])
@@ -61,22 +66,21 @@ class RawSoundFaults:
                     found.setdefault((int(m), "hum", None), f"{own:.0f} dBFS of {hz:.0f} Hz hum")
         return found
 
-    def _mains_lines(self, n: int) -> tuple[FloatArray, IntArray, list[Array]]:
-        """Window (N,), the spectral lines of both mains, and which of these each mains has."""
+    def _mains_lines(self, n: int) -> _MainsLines:
         if self._lines is None or len(self._lines[0]) != n:
-            window = np.hanning(n)
+            window = np.asarray(np.hanning(n), np.float64)
             lines = [
                 np.round(np.arange(hz, _HUM_BELOW_HZ, hz) * self._period_s).astype(int)
                 for hz in _MAINS_HZ
             ]
             every = np.unique(np.concatenate(lines))
             every = every[every > 0]
-            window = (window * (2.0 / np.sum(window))).astype(np.float32)
-            self._lines = window, every, [np.isin(every, of) for of in lines]
+            scaled = np.asarray(window * (2.0 / np.sum(window)), np.float32)
+            self._lines = scaled, np.asarray(every, np.int64), [np.isin(every, of) for of in lines]
         return self._lines
 
 
-def _copies(samples: FloatArray, varied: Array) -> Found:
+def _copies(samples: FloatArray, varied: IntArray) -> Found:
     rows = samples[varied].astype(np.float64)
     rows -= rows.mean(axis=1, keepdims=True)
     products = rows @ rows.T

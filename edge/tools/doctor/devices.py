@@ -12,6 +12,7 @@ from edge.sources.camera.grabber import open_camera
 from edge.sources.remedies import numbered_card
 from edge.sources.session.reader import load_session
 from edge.tools.doctor.finding import Finding, Scope, attempt, split
+from edge.tools.doctor.senses import heard_problems, seen_problems
 
 
 def session(scope: Scope) -> list[Finding]:
@@ -30,7 +31,13 @@ def sound_card_and_camera(scope: Scope) -> list[Finding]:
     if why := Sensing(config, control_file(config)).silent_because:
         remedy = "ask again when sensing is on and not silent"
         return [Finding("sound card, camera", "warning", f"not tried: {why}", remedy)]
-    return [*_names(config), attempt("sound card", lambda: _sound(config)), *_camera(config)]
+    more: list[Finding] = []
+    return [
+        *_names(config),
+        attempt("sound card", lambda: _sound(config, more)),
+        *_camera(config, more),
+        *more,
+    ]
 
 
 def broker(scope: Scope) -> list[Finding]:
@@ -52,13 +59,15 @@ def _session(config: Config) -> str:
     )
 
 
-def _sound(config: Config) -> str:
+def _sound(config: Config, more: list[Finding]) -> str:
     plan, capture = make_plan(config), config.audio.capture
     audio = AlsaAudio(config.audio, plan.excitation, plan.rig)
     try:
-        faults = [p.fault for _ in range(20) if (p := audio.read(0.25)) is not None]
+        periods = [p for _ in range(20) if (p := audio.read(0.25)) is not None]
     finally:
         audio.close()
+    faults = [p.fault for p in periods]
+    more += heard_problems(plan, periods)
     if not faults:
         why = audio.counters.last_error or "no period was completed"
         raise DeviceError(
@@ -73,13 +82,16 @@ def _sound(config: Config) -> str:
     return f"{capture}: {good} of {len(faults)} periods good"
 
 
-def _camera(config: Config) -> list[Finding]:
+def _camera(config: Config, more: list[Finding]) -> list[Finding]:
     notes: list[str] = []
 
     def look() -> str:
-        camera = open_camera(config.camera, make_plan(config).rig.camera.fx)
+        plan = make_plan(config)
+        camera = open_camera(config.camera, plan.rig.camera.fx)
         try:
             frame = camera.read(5.0)
+            if frame is not None:
+                more.extend(seen_problems(config, plan, camera))
         finally:
             camera.close()
         if frame is None:

@@ -9,14 +9,16 @@ import pytest
 
 from edge.sensor.loops import live_poses, nearest
 from edge.sensor.pipeline import PeriodResponses
+from edge.sensor.sound_health import UsablePairs
 from tests.edge.sensor.demo_pipeline import make_pipeline
 
 PERIOD_NS = 100_000_000
 
 
 def test_the_nearest_period_within_the_skew_is_paired() -> None:
+    usable = UsablePairs(np.arange(1), None)
     heard = deque(
-        PeriodResponses(i, i * PERIOD_NS, np.zeros((1, 1), np.complex64)) for i in range(5)
+        PeriodResponses(i, i * PERIOD_NS, np.zeros((1, 1), np.complex64), usable) for i in range(5)
     )
     assert nearest(heard, 230_000_000, 150e6).index == 2  # type: ignore[union-attr]
     assert nearest(heard, 260_000_000, 150e6).index == 3  # type: ignore[union-attr]

@@ -4,6 +4,7 @@ import numpy as np
 
 from edge.core.rig import Camera, Rig
 from edge.sensor.pipeline import PeriodResponses
+from edge.sensor.sound_health import UsablePairs
 from edge.sound.room.background import Background
 from edge.tools.calibration.room_residual import WatchedRoom, learn_room
 
@@ -18,12 +19,14 @@ def learned(noise, person_from=None, periods=60):
         Camera(64, 48, 50, 50, 32, 24),
         343.0,
     )
+    usable = UsablePairs(np.arange(1), rig)
     room = (rng.normal(size=(1, 640)) + 1j * rng.normal(size=(1, 640))) * np.exp(
         -np.arange(640) / 150
     )
     hiss = lambda: noise * (rng.normal(size=(1, 640)) + 1j * rng.normal(size=(1, 640)))  # noqa: E731
     measured = [
-        PeriodResponses(k, k * 10**8, (room + hiss()).astype(np.complex64)) for k in range(periods)
+        PeriodResponses(k, k * 10**8, (room + hiss()).astype(np.complex64), usable)
+        for k in range(periods)
     ]
     person = np.arange(periods) >= (periods if person_from is None else person_from)
     watched = WatchedRoom(measured, np.arange(periods) * 10**8, person)

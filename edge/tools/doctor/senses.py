@@ -1,0 +1,65 @@
+"""What the devices heard and saw in a few seconds, judged as the running sensor does."""
+
+import time
+from collections.abc import Iterable
+
+from edge.behaviour.heads_down import HeadsDown
+from edge.core.config import Config
+from edge.core.contracts import AudioPeriod, Frame, FrameSource
+from edge.core.problem import Problem
+from edge.lifting.lifter import MODELS
+from edge.sensor.plan import SensorPlan
+from edge.sensor.sound_health import NOT_HEARD, SoundHealth
+from edge.sight.keypoints import BlazePose
+from edge.sound.deconvolution import Deconvolver
+from edge.tools.doctor.finding import Finding
+
+# Somebody must be found so soon, and is then watched for so long [s].
+_LOOK_S, _WATCH_S = 1.0, 4.0
+
+
+def heard_problems(plan: SensorPlan, periods: Iterable[AudioPeriod]) -> list[Finding]:
+    """What is wrong with microphones and loopback; errors where no pair is left to make poses from.
+
+    periods: of the device that `plan` is for, in order.
+    """
+    config, excitation = plan.config, plan.excitation
+    deconvolve = Deconvolver(excitation, plan.rig, config.runtime.window_s, plan.correction)
+    health = SoundHealth(
+        plan.rig,
+        excitation.period_samples / excitation.sample_rate_hz,
+        deconvolve.sample_rate_hz,
+        config.audio.mic_channels,
+        config.audio.reference_channel,
+        every_s=0.0,
+    )
+    for period in periods:
+        responses = None
+        if period.fault == "":
+            responses = deconvolve(period.samples, period.reference, period.delay_samples)
+        elif period.fault not in NOT_HEARD:
+            continue
+        health(period.samples, responses, period.reference)
+    deaf = health.usable.rig is None
+    return [_finding("microphones", p, deaf and p.kind != "hum") for p in health.problems]
+
+
+def seen_problems(config: Config, plan: SensorPlan, camera: FrameSource) -> list[Finding]:
+    """Whether the people that the camera shows, if it shows any, stand on their heads."""
+    find = BlazePose(MODELS, config.keypoints.model, min_confidence=config.keypoints.min_confidence)
+    heads_down = HeadsDown(plan.rig.camera)
+    began, seen = time.monotonic(), False
+    while time.monotonic() - began < (_WATCH_S if seen else _LOOK_S):
+        frame: Frame | None = camera.read(0.25)
+        if frame is None:
+            continue
+        keypoints = find(frame.image)
+        seen = seen or keypoints is not None
+        if problem := heads_down(keypoints, frame.t_ns):
+            return [_finding("camera", problem, False)]
+    return []
+
+
+def _finding(check: str, problem: Problem, fatal: bool) -> Finding:
+    found = f"{problem.what}; likely cause: {problem.cause}"
+    return Finding(check, "error" if fatal else "warning", found, problem.remedy)
