@@ -32,7 +32,7 @@ class HeadsDown:
             "shows people who stand on their heads",
             "it hangs upside down",
             f"people stand on their heads: is the camera upside down? set rig.camera.roll_deg = "
-            f"{roll if roll <= 180.0 else roll - 360.0:g}",
+            f"{round(roll if roll <= 180.0 else roll - 360.0, 1):g}",
         )
         self._recent: deque[tuple[int, bool]] = deque()
         self.problem: Problem | None = None

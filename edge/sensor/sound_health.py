@@ -59,7 +59,7 @@ class SoundHealth:
         """Start anew, as after the devices were opened again."""
         self._judge.forget()
         self._heard = 0
-        self._take(())
+        self.usable, self.problems = UsablePairs(np.arange(len(self._rig.pairs)), self._rig), ()
 
     def __call__(
         self, samples: FloatArray, responses: ComplexArray | None, reference: FloatArray | None

@@ -12,8 +12,9 @@ from edge.sound.raw_sound_faults import Found
 _SOFT_DB, _DEAF_DB = 8.0, 25.0
 # The direct sound is looked for so far around where the rig says it is [s].
 _SEARCH_S, _SLACK_S = 1.0e-3, 0.25e-3
-# Exchanged microphones: their arrivals fit this much better the other way round [s].
-_EXCHANGED_S = 2.5e-5
+# Exchanged microphones: so far their arrivals must be apart to be told [s], and so well must the
+# array fit the other way round [s], and in relation. Good arrays are off by up to 1.4e-5 s.
+_EXCHANGED_S, _FITS_S, _FITS_BETTER = 2.0e-5, 4.0e-5, 0.4
 _DIRECT_OVER_NOISE = 6.0
 
 
@@ -46,10 +47,15 @@ class DirectSoundFaults:
         noise = np.median(envelope, axis=1)
         if np.median(peak / np.maximum(noise, 1e-12)) < _DIRECT_OVER_NOISE:
             return {}  # too faint a direct sound to compare anything by
-        level_db = 20 * np.log10(np.maximum(peak * expected_s, 1e-12))
-        faults = _level_faults(level_db, mics)
-        alive = [i for i, m in enumerate(mics) if (m, "deaf", None) not in faults]
-        return faults | _exchanged(arrival_s[alive], expected_s[alive], [mics[i] for i in alive])
+        # A microphone that is deaf has no arrival, and one that is exchanged has another distance.
+        level_db = 20 * np.log10(np.maximum(peak, 1e-12))
+        deaf = {m for m, kind, _ in _level_faults(level_db, expected_s, mics) if kind == "deaf"}
+        alive = [i for i, m in enumerate(mics) if m not in deaf]
+        exchanged = _exchanged(arrival_s[alive], expected_s[alive], [mics[i] for i in alive])
+        distance_s = expected_s.copy()
+        for m, _, other in exchanged:
+            distance_s[mics.index(m)] = expected_s[mics.index(other)]  # type: ignore[arg-type]
+        return _level_faults(level_db, distance_s, mics) | exchanged
 
     def _common_shift(self, envelope: Array, expected_s: Array) -> float:
         """What alignment leaves of a delay that all microphones share [s]."""
@@ -70,7 +76,8 @@ class DirectSoundFaults:
         return top, (k + float(np.clip(offset, -0.5, 0.5))) / self._rate_hz
 
 
-def _level_faults(level_db: Array, mics: list[int]) -> Found:
+def _level_faults(level_db: Array, distance_s: Array, mics: list[int]) -> Found:
+    level_db = level_db + 20 * np.log10(distance_s)
     found: Found = {}
     for i, m in enumerate(mics):
         below = float(np.median(np.delete(level_db, i)) - level_db[i])
@@ -86,7 +93,7 @@ def _level_faults(level_db: Array, mics: list[int]) -> Found:
 def _exchanged(arrival_s: Array, expected_s: Array, mics: list[int]) -> Found:
     """The one exchange of two microphones that makes the arrivals fit, if it is plainly better."""
     n = len(mics)
-    if n < 3:
+    if n < 2:
         return {}
     pairs = list(combinations(range(n), 2))
     order = np.tile(np.arange(n), (len(pairs) + 1, 1))
@@ -96,7 +103,9 @@ def _exchanged(arrival_s: Array, expected_s: Array, mics: list[int]) -> Found:
     misfit = np.std(late - np.median(late, axis=1, keepdims=True), axis=1)
     as_configured, k = float(misfit[-1]), int(np.argmin(misfit))
     best = float(misfit[k])
-    if as_configured - best < _EXCHANGED_S or best > 0.5 * as_configured:
+    # So far apart the two would be if nothing else were wrong.
+    apart_s = float(np.sqrt(max(as_configured**2 - best**2, 0.0) * n / 2))
+    if apart_s < _EXCHANGED_S or best > min(_FITS_BETTER * as_configured, _FITS_S):
         return {}
     a, b = (mics[i] for i in pairs[k])
     figure = f"arrivals fit to {1e6 * best:.0f} us exchanged, {1e6 * as_configured:.0f} us as is"

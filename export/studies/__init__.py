@@ -4,6 +4,8 @@ first_light         a real person's distance on a calibrated video, with simulat
 detector_fit        fits the 2D detector's error model (simulate/data)
 calibration_cases   arrays with faults, through `posekernel calibrate`
 calibration_report  their report
+microphone_cases    arrays with a faulty microphone, through the running sensor's judge
+microphone_report   their report
 falls               acted falls through the sensor's tracking and events
 lifter_errors       poses with a lifter's errors, without simulated sound
 bench_peers         a whole frame against other libraries

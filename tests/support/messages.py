@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge.core.pose import Activity, LiftedPose, PoseEstimate
+from edge.core.pose import Activity, LiftedPose, PairsUsed, PoseEstimate
 from edge.output.messages.fields import Message
 from edge.output.messages.payloads import encode, event_message
 from edge.output.messages.person_messages import EventKind
@@ -27,6 +27,7 @@ def an_estimate(**changes: object) -> PoseEstimate:
         "activity": Activity(
             "sitting", (0.1234, 2.0), -179.6, 0.126, 0.51239, 1.02, 1.7349, ("sofa",)
         ),
+        "pairs": PairsUsed(3, 4, "microphone 1 is silent"),
     }  # fmt: skip
     return PoseEstimate(**(values | changes))  # type: ignore[arg-type]
 

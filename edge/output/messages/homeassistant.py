@@ -53,7 +53,7 @@ def _switch(name: str, command: str, **more: Any) -> Component:
 _MEASURED = {"state_class": "measurement"}
 _METRES = {"device_class": "distance", **_MEASURED, "unit_of_measurement": "m"}
 _DIAGNOSTIC = {"entity_category": "diagnostic"}
-_OF_SOUND = "value_json.problems | selectattr('device', 'eq', 'sound')"
+_OF_SOUND = "(value_json.problems or []) | selectattr('device', 'eq', 'sound')"
 _SUMMARY: dict[str, Component] = {
     "occupancy": _binary("Occupancy", "occupancy", device_class="occupancy"),
     "people": _sensor("People", "people", icon="mdi:account-multiple", **_MEASURED),

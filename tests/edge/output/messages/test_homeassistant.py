@@ -98,7 +98,7 @@ def test_a_simulated_source_says_so_in_the_model() -> None:
     assert "simulated" not in announcement()["device"]["model"]
 
 
-def states(name: str, message: Message) -> dict[str, str]:
+def states(name: str, message: Message, template: str = "value_template") -> dict[str, str]:
     """What Home Assistant's templates make of a message, by component."""
     pytest.importorskip("jinja2", reason="jinja2 is not installed")
     from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -107,9 +107,9 @@ def states(name: str, message: Message) -> dict[str, str]:
     environment.filters["to_json"] = json.dumps
     value_json = json.loads(encode(message))
     return {
-        key: environment.from_string(component["value_template"]).render(value_json=value_json)
+        key: environment.from_string(component[template]).render(value_json=value_json)
         for key, component in components_of(name).items()
-        if "value_template" in component
+        if template in component
     }
 
 
@@ -185,11 +185,30 @@ def test_diagnostics_read_what_the_schemas_promise() -> None:
     }
     assert states("telemetry", message) == {
         "temperature": "51.5", "throttled": "None", "poses_per_s": "9.9",
-        "frames_dropped": "2", "xruns": "0",
+        "frames_dropped": "2", "xruns": "0", "microphones": "OFF",
     }  # fmt: skip
     assert states("telemetry", message | {"throttled": True})["throttled"] == "ON"
     status = status_message("hall", "online", version="0.1.0", source="device", recording=True)
     assert states("status", status) == {"recording": "ON"}
+
+
+def test_a_failed_microphone_is_a_problem_with_its_reason_as_attributes() -> None:
+    component = components_of("telemetry")["microphones"]
+    assert (component["device_class"], component["entity_category"]) == ("problem", "diagnostic")
+    assert component["json_attributes_topic"] == "posekernel/hall/telemetry"
+    silent = {"device": "sound", "part": "microphone 1", "kind": "silent", "remedy": "flash it"}
+    turned = {"device": "camera", "part": "camera", "kind": "upside down", "remedy": "turn it"}
+    message = dict.fromkeys(schema("telemetry")["properties"])
+    for problems, state, told in (
+        ([], "OFF", []),
+        ([silent], "ON", [silent]),
+        ([turned], "OFF", []),
+        ([turned, silent], "ON", [silent]),
+    ):
+        now = message | {"problems": problems}
+        assert states("telemetry", now)["microphones"] == state
+        attributes = states("telemetry", now, "json_attributes_template")["microphones"]
+        assert json.loads(attributes) == {"problems": told}
 
 
 def test_a_deleted_zone_is_removed_and_stays_removed() -> None:

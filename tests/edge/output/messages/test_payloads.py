@@ -42,6 +42,7 @@ def test_pose_message_is_exactly_this() -> None:
         "standing_height_m": 1.73,
         "zones": ["sofa"],
         "frames": ["camera", "room"],
+        "pairs": {"used": 3, "total": 4, "why": "microphone 1 is silent"},
     }
     assert [j["name"] for j in joints] == list(JOINTS)
     assert joints[0] == {
