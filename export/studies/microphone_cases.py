@@ -183,7 +183,10 @@ def _walk(case: Case, spacing_m: float, rng: Rng) -> list[Surface]:
         angle = rng.uniform(0.0, 2.0 * np.pi)
         step = WALK_M_S * case.rig.excitation.period_s * np.array([np.cos(angle), np.sin(angle), 0])
         way = start + np.arange(PERIODS)[:, None] * step
-        if _inside(case, camera.from_room(way + np.array([0.0, 0.0, 1.0]))) and way[:, 1].min() > 0.8:
+        if (
+            _inside(case, camera.from_room(way + np.array([0.0, 0.0, 1.0])))
+            and way[:, 1].min() > 0.8
+        ):
             break
     surface = body_surface(camera.from_room(joints + way[0]), spacing_m, rng)
     turn = camera.room_rotation

@@ -67,7 +67,10 @@ microphone has 6 dB more than it can take; hum has 50 or 60 Hz and harmonics at 
 
 
 def _table(cases: Sequence[MicrophoneCase]) -> list[str]:
-    rows = ["| put in | cases | named right | named wrong | nothing named |", "|---|---|---|---|---|"]
+    rows = [
+        "| put in | cases | named right | named wrong | nothing named |",
+        "|---|---|---|---|---|",
+    ]
     groups = [(TITLES[k], [c for c in cases if c.kind == k and c.decidable]) for k in CALLED]
     groups.append((_CLOSE, [c for c in cases if not c.decidable]))
     groups.append((TITLES[NONE], [c for c in cases if c.kind == NONE]))
@@ -81,7 +84,7 @@ def _table(cases: Sequence[MicrophoneCase]) -> list[str]:
 
 def _arrays(cases: Sequence[MicrophoneCase]) -> list[str]:
     rows = [
-        "| array | microphones | loopback | faults that can be told | named right | good | accused |",
+        "| array | microphones | loopback | faults | named right | good | accused |",
         "|---|---|---|---|---|---|---|",
     ]
     kinds = Counter((c.array, c.mics, c.loopback) for c in cases)

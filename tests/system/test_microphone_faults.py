@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -122,3 +123,29 @@ def test_run_names_them_and_makes_poses_without_their_sound(
     log = [r.getMessage() for r in caplog.records if "microphone 1 (channel 2)" in r.getMessage()]
     assert len(log) == 1, log
     assert named in log[0]
+
+
+def test_doctor_notices_people_who_stand_on_their_heads(tmp_path, monkeypatch, capsys):
+    config = config_on(tmp_path, all_well, monkeypatch)
+    text = config.read_text()
+    roll = load_session(DEMO_SESSION).rig.camera.roll_deg
+    film = tmp_path / "turned.mp4"
+    turn_film(DEMO_SESSION / "frames.mp4", film)
+    assert f"roll_deg = {roll}" in text
+    config.write_text(text.replace(str(DEMO_SESSION / "frames.mp4"), str(film)))
+    told = [f for f in findings(config, capsys) if f["outcome"] != "ok"]
+    assert [f["check"] for f in told] == ["camera"]
+    assert "is the camera upside down? set rig.camera.roll_deg = -177" in told[0]["remedy"]
+
+
+def turn_film(film: Path, out: Path) -> None:
+    """The film's part with somebody in it, upside down."""
+    frames = cv2.VideoCapture(str(film))
+    size = int(frames.get(cv2.CAP_PROP_FRAME_WIDTH)), int(frames.get(cv2.CAP_PROP_FRAME_HEIGHT))
+    made = cv2.VideoWriter(str(out), cv2.VideoWriter.fourcc(*"mp4v"), 10.0, size)
+    k = 0
+    while (read := frames.read())[0]:
+        if k >= 20:
+            made.write(cv2.rotate(read[1], cv2.ROTATE_180))
+        k += 1
+    made.release()

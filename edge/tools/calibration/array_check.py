@@ -11,6 +11,7 @@ from edge.core.errors import ConfigError
 from edge.tools.calibration.array_geometry import Geometry, check_geometry
 from edge.tools.calibration.channels import Channels, examine_channels, judge_channels
 from edge.tools.calibration.geometry_steps import judge_geometry
+from edge.tools.calibration.raw_sound import judge_raw_sound
 from edge.tools.calibration.sample_clock import ClockDrift, judge_clock, mean_spectra, measure_clock
 from edge.tools.calibration.takes import SoundTake
 from edge.tools.calibration.time_of_flight import DirectSound, align, direct_sound, own_delay
@@ -86,7 +87,7 @@ def examine_sound(takes: Sequence[SoundTake]) -> SoundResult:
     clock = measure_clock(first)
     mean, noise = mean_spectra(first, clock)
     channels = examine_channels(first, mean, noise)
-    steps = [*judge_channels(channels, first.map), judge_clock(clock)]
+    steps = [*judge_channels(channels, first.map), *judge_raw_sound(first), judge_clock(clock)]
     gain_db = np.zeros(len(first.map.mics))
     unchecked = ""
     if channels.dead:

@@ -174,3 +174,20 @@ def test_health_costs_little_of_a_period() -> None:
         rounds.append((time.thread_time() - began) / 100)
     assert min(rounds) < 0.4e-3, rounds
     print(f"{1e3 * min(rounds):.3f} ms")
+
+
+def test_people_on_their_heads_are_told_of_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The demo with its camera turned upside down, its roll as before."""
+    pipeline, plan = make_pipeline()
+    source = plan.open()
+    for _ in range(70):
+        frame = source.frames.read(1.0)
+        assert frame is not None
+        turned = np.ascontiguousarray(frame.image[::-1, ::-1])
+        pipeline.see(type(frame)(frame.index, frame.t_ns, turned))
+    told = [r.getMessage() for r in caplog.records if "heads" in r.getMessage()]
+    assert len(told) == 1
+    assert "is the camera upside down? set rig.camera.roll_deg = -177" in told[0]
+    assert [(p.device, p.kind) for p in pipeline.problems] == [("camera", "upside down")]

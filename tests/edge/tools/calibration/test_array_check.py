@@ -193,3 +193,21 @@ def test_the_export_command_prints_the_table(tmp_path, capsys):
     )
     assert "| nothing | 1 |" in out.read_text()
     assert "1 of 1 faulty arrays" in capsys.readouterr().out
+
+
+def copied(take: SoundTake) -> None:
+    take.raw[:, take.map.mics[2]] = take.raw[:, take.map.mics[0]]
+
+
+def clipped(take: SoundTake) -> None:
+    own = take.raw[:, take.map.mics[2]]
+    own[:] = np.clip(own * (2.0 / np.abs(own).max()), -1.0, 1.0)
+
+
+@pytest.mark.parametrize(("change", "kind"), [(copied, "copy"), (clipped, "clipped")])
+def test_the_judge_of_the_running_sensor_judges_takes_too(good, change, kind):
+    take = replace(good[1][0], raw=good[1][0].raw.copy())
+    change(take)
+    steps = [s for s in examine_sound([take]).steps if s.name == "microphones"]
+    assert [s.fault for s in steps] == [kind]
+    assert steps[0].found.startswith("microphone 2 (channel 3)")
