@@ -11,7 +11,7 @@ from edge.sound.raw_sound_faults import Found
 # Data sheets give +/- 1 to 3 dB; near surfaces and the loudspeaker's directivity add as much.
 _SOFT_DB, _DEAF_DB = 8.0, 25.0
 # The direct sound is looked for so far around where the rig says it is [s].
-_SEARCH_S, _SLACK_S = 1.0e-3, 0.25e-3
+_SEARCH_S, _SLACK_S = 1.0e-3, 0.1e-3
 # Exchanged microphones: so far their arrivals must be apart to be told [s], and so well must the
 # array fit the other way round [s], and in relation. Good arrays are off by up to 1.4e-5 s.
 _EXCHANGED_S, _FITS_S, _FITS_BETTER = 2.0e-5, 4.0e-5, 0.4
@@ -29,6 +29,8 @@ class DirectSoundFaults:
         self._pairs = first[once]
         self._mics = rig.pairs[self._pairs, 1]
         self._expected_s = rig.direct_arrival_s[self._pairs]
+        # Exchanged microphones are off by as much as the arrivals differ.
+        self._slack_s = _SLACK_S + float(np.ptp(self._expected_s))
         self._shifts = np.arange(-_SEARCH_S, _SEARCH_S, 0.25 / rate_hz)
 
     def __call__(self, responses: ComplexArray, spoilt: set[int]) -> Found:
@@ -67,8 +69,8 @@ class DirectSoundFaults:
 
     def _peak(self, envelope: Array, at_s: float) -> tuple[float, float]:
         """Highest value within the slack around a time, and its time by a parabola [s]."""
-        first = max(1, round((at_s - _SLACK_S) * self._rate_hz))
-        last = max(first, min(len(envelope) - 2, round((at_s + _SLACK_S) * self._rate_hz)))
+        first = max(1, round((at_s - self._slack_s) * self._rate_hz))
+        last = max(first, min(len(envelope) - 2, round((at_s + self._slack_s) * self._rate_hz)))
         k = first + int(np.argmax(envelope[first : last + 1]))
         left, top, right = (float(v) for v in envelope[k - 1 : k + 2])
         bend = left - 2 * top + right

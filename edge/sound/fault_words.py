@@ -52,13 +52,13 @@ _CAUSES: dict[FaultKind, tuple[str, str]] = {
         "exchange the two in audio.mic_channels, and check with `posekernel calibrate`",
     ),
 }
-_LOOPBACK_CAUSES: dict[FaultKind, tuple[str, str]] = {
-    "silent": ("firmware without a loopback, or playback on another card", ""),
-    "constant": ("firmware that does not drive the loopback", ""),
-    "clipped": ("playback louder than the converter takes", "lower excitation.level_dbfs"),
-    "copy": (_PLUG, "set audio.capture to the device itself (hw:...)"),
-}
 _SET_REFERENCE = "set audio.reference_channel to the loopback, or to -1 where there is none"
+_LOOPBACK_CAUSES: dict[FaultKind, tuple[str, str]] = {
+    "silent": ("firmware without a loopback, or playback on another card", _SET_REFERENCE),
+    "constant": ("firmware that does not drive the loopback", _SET_REFERENCE),
+    "clipped": ("playback louder than the converter takes", "lower excitation.level_dbfs"),
+    "copy": (_PLUG, f"set audio.capture to the device itself (hw:...); {_SET_REFERENCE}"),
+}
 
 
 def in_words(
@@ -86,5 +86,4 @@ def in_words(
     cause, remedy = _CAUSES[fault.kind]
     if fault.microphone == LOOPBACK:
         cause, remedy = _LOOPBACK_CAUSES.get(fault.kind, (cause, remedy))
-        remedy = f"{remedy}; {_SET_REFERENCE}" if remedy else _SET_REFERENCE
     return Problem("sound", named(fault.microphone), fault.kind, found, cause, remedy)

@@ -20,9 +20,6 @@ LOOPBACK = -1
 # Judgements that are remembered, and how many of them must agree.
 REMEMBERED, AGREEING = 8, 6
 _NEED_RESPONSES = ("deaf", "soft", "loud", "exchanged")
-# Hum lies below the band. A loopback that is clipped still tells when the sound was played.
-_HARMLESS = ("hum",)
-_HARMLESS_LOOPBACK = ("hum", "clipped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +36,7 @@ class MicrophoneFault:
     @property
     def spoils(self) -> bool:
         """Whether no pose must be made from this channel."""
-        harmless = _HARMLESS_LOOPBACK if self.microphone == LOOPBACK else _HARMLESS
-        return self.kind not in harmless
+        return self.kind not in _harmless(self.microphone)
 
 
 class MicrophoneHealth:
@@ -80,8 +76,9 @@ class MicrophoneHealth:
             before = self._recent[-1] if self._recent else {}
             found |= {k: v for k, v in before.items() if k[1] in _NEED_RESPONSES}
         else:
-            spoilt = {m for m, kind, _ in found if kind not in _HARMLESS}
-            found |= self._direct(responses, spoilt)
+            spoilt = {m for m, kind, _ in found if kind not in _harmless(m)}
+            if LOOPBACK not in spoilt:  # the responses mean nothing without it
+                found |= self._direct(responses, spoilt)
         self._recent.append(found)
         count = Counter(key for one in self._recent for key in one)
         newest = {key: figure for one in self._recent for key, figure in one.items()}
@@ -103,3 +100,8 @@ class MicrophoneHealth:
             for (m, kind, other), figure in found.items()
             if not (m == last and kind == "hum")
         }
+
+
+def _harmless(microphone: int) -> tuple[FaultKind, ...]:
+    """Hum lies below the band. A loopback that is clipped still tells when the sound was played."""
+    return ("hum", "clipped") if microphone == LOOPBACK else ("hum",)

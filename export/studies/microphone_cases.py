@@ -35,6 +35,8 @@ CALLED = {
 PERIODS = REMEMBERED + 2
 SOFT_DB = 12.0
 WALK_M_S = 1.0
+# Share of the arrays with a loopback that are judged with it, the others as without.
+LOOPBACK_USED = 0.6
 # Exchanged microphones can be told where their arrivals differ by half a sample at 16 kHz.
 APART_S = 0.5 / 16000
 _PLACES = 50  # tries to find the person's way inside the room
@@ -45,7 +47,7 @@ Samples = npt.NDArray[np.int16]
 @dataclass(frozen=True, eq=False)
 class MicrophoneCase:
     """What was found in one array. kind: the fault put in, or NONE. apart_s: of exchanged ones,
-    by how much their direct arrivals differ [s], else NaN. loopback: whether it has one.
+    by how much their direct arrivals differ [s], else NaN. loopback: whether it was used.
     right: the fault, its microphones and nothing else were named.
     """
 
@@ -83,7 +85,8 @@ def judge_case(seed: int, number: int, kind: str, array: str) -> MicrophoneCase:
     channels = [layout.mic_channels[m] for m in mics]
     _put_in(raw, kind, channels, x.sample_rate_hz, rng)
     deconvolve = Deconvolver(signal, rig)
-    aligner = None if layout.reference_channel is not None else Aligner(signal, rig)
+    loopback = layout.reference_channel is not None and rng.random() < LOOPBACK_USED
+    aligner = None if loopback else Aligner(signal, rig)
     health = MicrophoneHealth(rig, x.period_s, deconvolve.sample_rate_hz)
     for period in raw.astype(np.float32).transpose(0, 2, 1) / np.float32(FULL_SCALE):
         samples = np.ascontiguousarray(period[list(layout.mic_channels)])
@@ -99,7 +102,6 @@ def judge_case(seed: int, number: int, kind: str, array: str) -> MicrophoneCase:
         arrival_s = rig.direct_arrival_s[list(mics)]
         apart_s = float(abs(arrival_s[0] - arrival_s[1]))
     right = _right(kind, mics, health.faults)
-    loopback = layout.reference_channel is not None
     return MicrophoneCase(
         number, case.rig.name, len(rig.mics), loopback, kind, health.faults, apart_s, right
     )

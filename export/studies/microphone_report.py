@@ -56,7 +56,7 @@ def microphone_report(cases: Sequence[MicrophoneCase], command: str) -> str:
 
 _INTRODUCTION = """\
 Simulated, no hardware. The arrays have the geometry of the profiles (2, 4 and 6 microphones, with
-and without a loopback channel, at 16 and 48 kHz, every band of the simulator), in random furnished
+and without using a loopback, at 16 and 48 kHz, every band of the simulator), in random furnished
 rooms (image sources), with random loudspeaker and microphone responses, gains (1 dB RMS),
 directivity, distortion, noise (-70 to -50 dBFS) and clock jitter. Rig positions are off as after
 measuring by hand: the array by 3 mm and 0.7 degrees, each microphone by 0.5 mm, the loudspeaker by
@@ -89,7 +89,7 @@ def _arrays(cases: Sequence[MicrophoneCase]) -> list[str]:
     ]
     kinds = Counter((c.array, c.mics, c.loopback) for c in cases)
     for array, mics, loopback in sorted(kinds):
-        own = [c for c in cases if c.array == array]
+        own = [c for c in cases if (c.array, c.loopback) == (array, loopback)]
         faulty = [c for c in own if c.kind in KINDS and c.decidable]
         good = [c for c in own if c.kind == NONE]
         rows.append(

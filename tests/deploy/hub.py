@@ -23,7 +23,7 @@ from tests.support.broker.mosquitto import free_port
 
 ROLE = ROOT / "deploy" / "roles" / "hub"
 SCHEMA = schema("telemetry")
-NOT_IN_THE_TABLE = {"schema", "timestamp", "models", "threads"}
+NOT_IN_THE_TABLE = {"schema", "timestamp", "models", "threads", "problems"}
 NOW = datetime.now(UTC).replace(microsecond=0)
 PROGRAMS = Path("/usr/lib/postgresql")
 BINARY = shutil.which(os.environ.get("POSEKERNEL_TELEGRAF", "telegraf"))
@@ -58,6 +58,7 @@ def message(sensor: str, step: float, **changed: Any) -> dict[str, Any]:
         "runtime": "ai-edge-litert",
         "threads": {"keypoints": 2, "lifter": 1},
         "models": [{"name": "pose_detection.tflite", "sha256": "0" * 64}],
+        "problems": [],
     }
     counts = {name: 0 for name in SCHEMA["required"] if name not in base}
     whole = {**counts, **base, **changed}

@@ -191,3 +191,19 @@ def test_people_on_their_heads_are_told_of_once(
     assert len(told) == 1
     assert "is the camera upside down? set rig.camera.roll_deg = -177" in told[0]
     assert [(p.device, p.kind) for p in pipeline.problems] == [("camera", "upside down")]
+
+
+def test_a_loopback_that_equals_a_microphone_accuses_no_other(tmp_path: Path) -> None:
+    pipeline, _, _ = poses_of(tmp_path, as_copies_of(2, LOOPBACK))
+    assert [(p.part, p.kind) for p in pipeline.problems] == [("the loopback", "copy")]
+
+
+def test_a_clipped_microphone_no_longer_spoils_the_others_sound(tmp_path: Path) -> None:
+    def far_too_loud(audio: np.ndarray) -> None:
+        audio[:, 1] = np.clip(audio[:, 1].astype(int) * 30, -32768, 32767)
+
+    _, poses, _ = poses_of(tmp_path, far_too_loud)
+    last = poses[-20:]
+    assert {e.pairs.used for e in last} == {3}
+    by_sound = sum(e.pose.scale_source == "sound" for e in last)
+    assert by_sound >= 15, "with the clipped microphone's pair it is none"
