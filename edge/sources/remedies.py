@@ -82,6 +82,20 @@ def numbered_card(device: str, cards: Path = Path("/proc/asound")) -> str:
     )
 
 
+def numbered_camera(device: str, links: Path = Path("/dev/v4l/by-id")) -> str:
+    """The warning for one of several cameras that is named by its number, as /dev/video2; "" for
+    any other name.
+    """
+    path = Path(f"/dev/video{device or 0}" if device.isdigit() or not device else device)
+    named = {link.resolve(): link for link in links.glob("*-index0")}
+    if len(named) < 2 or path.is_symlink() or path not in named:
+        return ""
+    return (
+        f"{str(path)!r} names a camera by its number, which changes with the order of starting; "
+        f"use {named[path]}"
+    )
+
+
 def camera_problem(name: str, text: str, code: int = 0, found: str = "") -> str:
     """Why a camera did not open. text: what the driver said. found: the cameras that are here."""
     code, low = code or error_code(text), text.lower()

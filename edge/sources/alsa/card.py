@@ -133,26 +133,11 @@ def _open_pcm(
 
 
 def _offered(alsaaudio: ModuleType, direction: dict[str, Any]) -> str:
-    """What a device takes, for an error message."""
+    """What a device gives where nothing is asked for. Not its ranges: a plug has endless ones."""
     try:
         pcm = alsaaudio.PCM(**direction)
     except alsaaudio.ALSAAudioError:
         return "what `aplay --dump-hw-params` or `arecord --dump-hw-params` says of it"
-    try:
-        return (
-            f"what it offers: {_listed(pcm.getchannels())} channels, {_listed(pcm.getrates())} Hz, "
-            f"{_listed(pcm.getformats())}"
-        )
-    except alsaaudio.ALSAAudioError as e:
-        return f"what it offers ({e})"
-    finally:
-        pcm.close()
-
-
-def _listed(values: Any) -> str:
-    """One value, a list, a range or a dict of names."""
-    if isinstance(values, tuple):
-        return " to ".join(map(str, values))
-    if isinstance(values, (dict, list)):
-        return ", ".join(map(str, values))
-    return str(values)
+    info = pcm.info()
+    pcm.close()
+    return f"what it offers: {info['channels']} channels, {info['rate']} Hz, {info['format_name']}"

@@ -9,7 +9,7 @@ from edge.sensor.permissions import Sensing, control_file
 from edge.sensor.plan import make_plan
 from edge.sources.alsa.source import AlsaAudio
 from edge.sources.camera.grabber import open_camera
-from edge.sources.remedies import numbered_card
+from edge.sources.remedies import numbered_camera, numbered_card
 from edge.sources.session.reader import load_session
 from edge.tools.doctor.finding import Finding, Scope, attempt, split
 from edge.tools.doctor.senses import heard_problems, seen_problems
@@ -110,6 +110,9 @@ def _camera(config: Config, more: list[Finding]) -> list[Finding]:
 
 
 def _names(config: Config) -> list[Finding]:
-    """Names of sound cards that may mean another one after the next start."""
-    warnings = map(numbered_card, dict.fromkeys((config.audio.capture, config.audio.playback)))
-    return [Finding("sound card's name", "warning", *split(w)) for w in warnings if w]
+    """Names that may mean another sound card or camera after the next start."""
+    cards = dict.fromkeys((config.audio.capture, config.audio.playback))
+    warnings = [("sound card's name", numbered_card(card)) for card in cards]
+    if config.camera.backend == "v4l2":
+        warnings.append(("camera's name", numbered_camera(config.camera.device)))
+    return [Finding(check, "warning", *split(said)) for check, said in warnings if said]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge.sources.session.reader import DEMO_SESSION, load_session
+from tests.support import ROOT
 from tests.support.config_files import device_settings, write
 from tests.support.waiting import finished
 
@@ -61,3 +62,9 @@ def test_a_sensor_whose_camera_hangs_again_and_again_goes_on(config: Path) -> No
     assert "it is opened again" in done.stderr
     assert "camera 2" in done.stderr, "both hangs are counted"
     assert "Traceback" not in done.stderr
+
+
+def test_the_unit_starts_a_sensor_that_ended_so_again_without_limit() -> None:
+    unit = (ROOT / "deploy/roles/runtime/templates/posekernel.service.j2").read_text()
+    assert {"Restart=always", "StartLimitIntervalSec=0"} <= set(unit.splitlines())
+    assert "RestartPreventExitStatus" not in unit

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from msgspec.structs import replace
 
 from edge.core.config import AudioConfig
 from edge.core.errors import DeviceError
 from edge.sources import remedies
-from edge.sources.alsa.card import open_card
+from edge.sources.alsa.card import _offered, alsa_module, open_card
 from edge.sources.holders import device_holders, sound_cards, sound_holders
 from tests.support.waiting import until
 
@@ -118,15 +117,14 @@ def test_a_sound_card_that_fails_with_an_errno_has_that_remedy_and_no_other(
 
 
 def test_a_format_that_is_refused_says_what_the_device_offers(card) -> None:
-    audio = AudioConfig(
-        capture=card.capture, playback=card.playback, channels=4, alsa_period_frames=160
-    )
-    said = remedies.sound_problem(
-        "capture", "hw:1", "Invalid argument [hw:1]", lambda: "6 channels"
-    )
-    assert said.endswith("does not take this format; set section [audio] to 6 channels")
-    with pytest.raises(DeviceError, match=r"gives 4 channels, but 6 is needed"):
-        open_card(replace(audio, channels=6), RATE)
+    alsaaudio = alsa_module()
+    asked = {"type": alsaaudio.PCM_CAPTURE, "mode": alsaaudio.PCM_NONBLOCK}
+    offered = _offered(alsaaudio, {**asked, "device": card.capture})
+    assert offered == "what it offers: 4 channels, 16000 Hz, S16_LE"
+    # A plug takes any of thousands of rates: naming them all would never end.
+    assert "channels" in _offered(alsaaudio, {**asked, "device": "null"})
+    said = remedies.sound_problem("capture", "hw:1", "Invalid argument [hw:1]", lambda: offered)
+    assert said.endswith(f"does not take this format; set section [audio] to {offered}")
 
 
 @pytest.mark.parametrize(
@@ -162,3 +160,19 @@ def test_causes_are_told_from_the_chain_whether_raised_from_or_within() -> None:
         with pytest.raises(RuntimeError) as raised:
             fail(how)
         assert remedies.causes(raised.value) == "did not complete: Device or resource busy"
+
+
+def test_a_camera_by_its_number_draws_a_warning_where_there_are_several(tmp_path) -> None:
+    links, nodes = tmp_path / "by-id", tmp_path / "dev"
+    links.mkdir()
+    nodes.mkdir()
+    for number, name in ((0, "usb-A-video-index0"), (1, "usb-A-video-index1")):
+        (nodes / f"video{number}").touch()
+        (links / name).symlink_to(nodes / f"video{number}")
+    device = str(nodes / "video0")
+    assert remedies.numbered_camera(device, links) == "", "one camera with two nodes"
+    (nodes / "video2").touch()
+    (links / "usb-B-video-index0").symlink_to(nodes / "video2")
+    said = remedies.numbered_camera(device, links)
+    assert said.endswith(f"; use {links / 'usb-A-video-index0'}")
+    assert remedies.numbered_camera(str(links / "usb-A-video-index0"), links) == ""
