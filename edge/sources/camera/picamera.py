@@ -144,7 +144,6 @@ def _module() -> Any:
     except Exception as e:  # its parts are built for the system's numpy; another breaks them
         raise DeviceError(
             f"picamera2 is installed but does not load ({type(e).__name__}: {e}): "
-            "in the virtual environment run "
             "in its environment run pip install --force-reinstall --no-deps simplejpeg"
         ) from e
     return picamera2
