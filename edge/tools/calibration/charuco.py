@@ -84,7 +84,9 @@ def read_image(file: Path) -> Image:
     try:
         check_native(file)
     except OSError as e:
-        raise ConfigError(f"{file}: cannot be read ({e.strerror}); take it again") from e
+        raise ConfigError(
+            f"{file}: cannot be read as an image ({e.strerror}); take it again"
+        ) from e
     image = cv2.imread(str(file))
     if image is None:
         raise ConfigError(f"{file}: cannot be read as an image; take it again")
