@@ -160,7 +160,7 @@ def test_a_loudspeaker_that_is_off_on_purpose_is_no_problem(tmp_path: Path) -> N
 
 
 def test_health_costs_little_of_a_period() -> None:
-    """Below 0.2 ms a period on average; beside other processes the best of five rounds counts."""
+    """0.14 ms a period on average was measured; a busy machine is given more than twice of that."""
     pipeline, plan = make_pipeline()
     source = plan.open()
     period = source.audio.read(1.0)
@@ -173,7 +173,6 @@ def test_health_costs_little_of_a_period() -> None:
             pipeline.health(period.samples, responses, period.reference)
         rounds.append((time.thread_time() - began) / 100)
     assert min(rounds) < 0.4e-3, rounds
-    print(f"{1e3 * min(rounds):.3f} ms")
 
 
 def test_people_on_their_heads_are_told_of_once(
