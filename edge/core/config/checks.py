@@ -83,7 +83,8 @@ def _mqtt(mqtt: MqttConfig) -> Iterator[str]:
         found = "nothing" if not mqtt.host else "a URL" if "://" in mqtt.host else "another text"
         yield (
             f"mqtt.host: found {found}, but only the broker's name or address is needed, such as "
-            '"192.168.1.10"; mqtt.port, mqtt.tls and mqtt.username are keys of their own'
+            '"192.168.1.10"; mqtt.port, mqtt.tls, mqtt.username and mqtt.password_file are keys of '
+            "their own"
         )
     if not mqtt.username.isprintable():
         yield f"mqtt.username: found {mqtt.username!r:.80}, allowed: printable characters"

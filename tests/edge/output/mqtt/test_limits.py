@@ -7,7 +7,11 @@ import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from edge.core.config import MqttConfig
+from edge.output.messages.commands import COMMANDS
+from edge.output.mqtt.outbox import Outbox
 from edge.output.mqtt.publisher import MqttPublisher
+from edge.output.mqtt.traffic import Traffic
 from edge.output.mqtt.wire.limits import Limits
 from tests.support.broker.mosquitto import Mosquitto, needs_mosquitto
 from tests.support.broker.subscriber import Subscriber, config_for
@@ -63,6 +67,13 @@ def test_a_message_of_exactly_the_limit_is_allowed(caplog: pytest.LogCaptureFixt
     assert not limits.allow("u", b"x" * 91)
     assert limits.skipped == 3
     assert [r.args[0] for r in caplog.records if isinstance(r.args, tuple)] == ["t", "u"]
+
+
+def test_without_patterns_each_command_is_subscribed_by_itself() -> None:
+    limits, traffic = Limits(), Traffic(MqttConfig(), "posekernel/hall", Outbox(None), None)
+    assert traffic.subscriptions(limits) == ["posekernel/hall/cmd/+"]
+    limits.take(connack(WildcardSubscriptionAvailable=0))
+    assert traffic.subscriptions(limits) == [f"posekernel/hall/cmd/{name}" for name in COMMANDS]
 
 
 @needs_mosquitto
