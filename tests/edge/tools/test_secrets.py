@@ -20,7 +20,6 @@ CASES = {
         "/dev/video0", f"rtspsrc location=rtsp://h/ user-pw={SECRET} ! fakesink"
     ),
     "page": GOOD + f'[web]\nenabled = true\nwebsocket_url = "ws://bob:{SECRET}@h/"\n',
-    "sound card": GOOD.replace('"hw:1"', f'"tcp://bob:{SECRET}@h"'),
     "an unknown key": GOOD + f'[mqtt]\npassword = "{SECRET}"\n',
 }
 
