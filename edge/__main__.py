@@ -61,18 +61,18 @@ def main(argv: list[str] | None = None) -> int:
     """
     args = make_parser().parse_args(argv)
     args.own_process = argv is None  # not called from other Python code
-    if args.own_process:
-        # These have nothing to tidy up until they handle signals themselves.
-        (leave_at_once if args.command in ("run", "replay") else raise_on_sigterm)()
-    share_arenas()
-    # FFmpeg inside OpenCV prints lines of its own about a damaged file; our message is enough.
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    # OpenCV waits 10 s for an image of a V4L2 camera; a frozen one must be let go before that [s].
-    os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
-    # Images of more than 67 million pixels would only fill the memory.
-    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 26))
-    logging.basicConfig(level=logging.INFO, handlers=[CalmHandler(sys.stderr)])
     try:
+        if args.own_process:
+            # These have nothing to tidy up until they handle signals themselves.
+            (leave_at_once if args.command in ("run", "replay") else raise_on_sigterm)()
+        share_arenas()
+        # FFmpeg inside OpenCV prints lines of its own about a damaged file; our message is enough.
+        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+        # OpenCV waits 10 s for an image of a V4L2 camera; a frozen one must be let go before.
+        os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
+        # Images of more than 67 million pixels would only fill the memory.
+        os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 26))
+        logging.basicConfig(level=logging.INFO, handlers=[CalmHandler(sys.stderr)])
         code = int(args.run(args))
         sys.stdout.flush()
         return code
@@ -91,10 +91,12 @@ def main(argv: list[str] | None = None) -> int:
         _discard_output()
         print(f"posekernel {args.command}: {shown(problem)}", file=sys.stderr)
         return 2
-    except Terminated:
-        return 0 if args.command in _UNTIL_STOPPED else 143
-    except KeyboardInterrupt:
-        return 0 if args.command in _UNTIL_STOPPED else 130
+    except KeyboardInterrupt as e:
+        code = 143 if isinstance(e, Terminated) else 130
+        code = 0 if args.command in _UNTIL_STOPPED else code
+        if args.own_process:
+            end_now(code)  # a library that was interrupted while it loaded may crash at the end
+        return code
 
 
 def _discard_output() -> None:
