@@ -23,7 +23,7 @@ def catches(process: "subprocess.Popen[str]") -> bool:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda c: c[0])
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda c: c[-1])
 @pytest.mark.parametrize("later_s", [0.0, 0.3, 1.0])
 def test_it_ends_without_a_traceback(
     command: tuple[str, ...], number: signal.Signals, later_s: float
@@ -42,6 +42,5 @@ def test_it_ends_without_a_traceback(
         _, said = process.communicate(timeout=60.0)
     finally:
         process.kill()
-    stopped = {signal.SIGINT: 130, signal.SIGTERM: 143}[number] if command[0] == "bench" else 0
-    assert process.returncode == stopped, said
+    assert process.returncode == 0, said
     assert "Traceback" not in said, said
