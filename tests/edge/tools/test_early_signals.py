@@ -12,7 +12,7 @@ import pytest
 from edge.sources.session.reader import DEMO_SESSION
 from tests.support.waiting import until
 
-COMMANDS = [("replay", str(DEMO_SESSION), "--realtime"), ("demo",), ("bench",)]
+COMMANDS = [("replay", str(DEMO_SESSION), "--realtime"), ("replay", str(DEMO_SESSION), "--json")]
 
 
 def catches(process: "subprocess.Popen[str]") -> bool:
