@@ -10,7 +10,13 @@ from edge import __version__
 from edge.core.errors import PosekernelError, StuckDeviceError, output_problem
 from edge.core.logs.handler import CalmHandler
 from edge.core.logs.shown import shown
-from edge.sensor.process import Terminated, end_now, leave_at_once, raise_on_sigterm, share_arenas
+from edge.sensor.process.lifetime import (
+    Terminated,
+    end_now,
+    leave_at_once,
+    raise_on_sigterm,
+    share_arenas,
+)
 from edge.tools.commands import (
     bench,
     calibrate,

@@ -4,8 +4,8 @@ from collections import deque
 
 import numpy as np
 
+from edge.core.contracts import Problem
 from edge.core.pose import MID_HIP, SEEN, Keypoints
-from edge.core.problem import Problem
 from edge.core.rig import Camera
 
 _NECK = 1

@@ -20,7 +20,7 @@ from edge.output.messages.commands import MIN_LEVEL_DBFS
 from edge.output.messages.device_messages import ControlMessage, HoursOfDay, Silence, Speaker
 from edge.output.messages.fields import Message, timestamp
 from edge.sensor.pipeline import Pipeline
-from edge.sensor.process import clock_is_synchronised
+from edge.sensor.process.lifetime import clock_is_synchronised
 
 SEEN_S = 5.0  # a person counts as present for this long after the camera last saw them
 KEEP_ALIVE_PING_S = 2.0

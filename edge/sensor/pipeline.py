@@ -12,11 +12,10 @@ from edge.behaviour.heads_down import HeadsDown
 from edge.behaviour.track import Tracker
 from edge.core.arrays import ComplexArray
 from edge.core.config import Config
-from edge.core.contracts import AudioPeriod, Frame, SourceKind
+from edge.core.contracts import AudioPeriod, Frame, Problem, SourceKind
 from edge.core.errors import DamagedRoomError, OtherSignalError
 from edge.core.inference.execution import execution
 from edge.core.pose import Keypoints, PairsUsed, PoseEstimate
-from edge.core.problem import Problem
 from edge.core.rig import Rig
 from edge.lifting.geometric_lifter import first_arrival_s
 from edge.lifting.lifter import MODELS, make_lifter

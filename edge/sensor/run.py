@@ -29,8 +29,8 @@ from edge.sensor.loops import live_poses, offline_poses
 from edge.sensor.permissions import Sensing, control_file
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.plan import SensorPlan, prepare
-from edge.sensor.process import return_free, stop_on_signals
-from edge.sensor.systemd import Heartbeat
+from edge.sensor.process.lifetime import return_free, stop_on_signals
+from edge.sensor.process.systemd import Heartbeat
 from edge.sensor.telemetry import Telemetry, as_sentence
 from edge.sensor.warm_up import warm_up
 from edge.sources.session.truth import truth_error_m

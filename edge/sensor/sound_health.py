@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edge.core.arrays import ComplexArray, FloatArray, IntArray
-from edge.core.problem import Problem
+from edge.core.contracts import Problem
 from edge.core.rig import Rig
 from edge.sound.fault_words import in_words
 from edge.sound.microphone_health import LOOPBACK, MicrophoneFault, MicrophoneHealth

@@ -4,7 +4,7 @@ place for these words. Causes from public reports of people who use these arrays
 
 from collections.abc import Sequence
 
-from edge.core.problem import Problem
+from edge.core.contracts import Problem
 from edge.sound.microphone_health import LOOPBACK, MicrophoneFault
 from edge.sound.raw_sound_faults import FaultKind
 

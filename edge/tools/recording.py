@@ -18,7 +18,7 @@ from edge.output.messages.commands import CommandError, parse_command, result_me
 from edge.output.mqtt.publisher import MqttPublisher
 from edge.sensor.permissions import Sensing, control_file
 from edge.sensor.plan import SensorPlan, make_plan
-from edge.sensor.process import stop_on_signals
+from edge.sensor.process.lifetime import stop_on_signals
 from edge.sources.session.writer import FULL_SCALE, SessionWriter
 
 _CONNECT_S = 3.0

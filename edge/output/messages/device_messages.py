@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from edge.core.problem import ProblemDevice
+from edge.core.contracts import ProblemDevice
 from edge.output.messages.fields import (
     Amount,
     Count,

@@ -9,9 +9,13 @@ from edge.core.arrays import Array
 from edge.core.calibration_file import SoundPart, Step
 from edge.core.errors import ConfigError
 from edge.tools.calibration.array_geometry import Geometry, check_geometry
-from edge.tools.calibration.channels import Channels, examine_channels, judge_channels
+from edge.tools.calibration.channels import (
+    Channels,
+    examine_channels,
+    judge_channels,
+    judge_raw_sound,
+)
 from edge.tools.calibration.geometry_steps import judge_geometry
-from edge.tools.calibration.raw_sound import judge_raw_sound
 from edge.tools.calibration.sample_clock import ClockDrift, judge_clock, mean_spectra, measure_clock
 from edge.tools.calibration.takes import SoundTake
 from edge.tools.calibration.time_of_flight import DirectSound, align, direct_sound, own_delay

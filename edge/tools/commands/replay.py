@@ -92,7 +92,7 @@ def _with_messages(args: argparse.Namespace, config: "Config") -> None:
     from edge.output.page.description import page_description
     from edge.output.page.server import WebServer
     from edge.sensor.console import Console
-    from edge.sensor.process import stop_on_signals
+    from edge.sensor.process.lifetime import stop_on_signals
     from edge.sensor.run import run as run_sensor
     from edge.sources.session.reader import load_session
 

@@ -4,7 +4,7 @@ import argparse
 import logging
 from pathlib import Path
 
-from edge.sensor.process import start_again
+from edge.sensor.process.lifetime import start_again
 from edge.tools.commands.options import add_output
 
 

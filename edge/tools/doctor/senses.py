@@ -5,8 +5,7 @@ from collections.abc import Iterable
 
 from edge.behaviour.heads_down import HeadsDown
 from edge.core.config import Config
-from edge.core.contracts import AudioPeriod, Frame, FrameSource
-from edge.core.problem import Problem
+from edge.core.contracts import AudioPeriod, Frame, FrameSource, Problem
 from edge.lifting.lifter import MODELS
 from edge.sensor.plan import SensorPlan
 from edge.sensor.sound_health import NOT_HEARD, SoundHealth

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from edge.sensor.process import return_free
+from edge.sensor.process.lifetime import return_free
 from edge.sources.session.reader import DEMO_SESSION
 from tests.support import ROOT
 from tests.support.waiting import finished
 
 COUNT_ARENAS = """
 import ctypes, threading, re, os, tempfile
-from edge.sensor.process import share_arenas
+from edge.sensor.process.lifetime import share_arenas
 if {shared}:
     share_arenas()
 libc = ctypes.CDLL(None)
@@ -40,7 +40,7 @@ os.unlink(path)
 
 FREE_ALL_BUT_THE_LAST = """
 import ctypes
-from edge.sensor.process import return_free
+from edge.sensor.process.lifetime import return_free
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
 def resident_mb():

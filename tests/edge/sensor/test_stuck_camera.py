@@ -12,7 +12,7 @@ from tests.support.waiting import finished
 
 PROGRAM = """
 import os, signal, sys, threading, time
-from tests.support.strict_picamera2 import strict_picamera2
+from tests.support.camera.strict_picamera2 import strict_picamera2
 
 module = sys.modules["picamera2"] = strict_picamera2()
 module.trouble.hang_after, module.trouble.deaf = 5, {deaf}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.sensor.systemd import Heartbeat, notify, watchdog_s
+from edge.sensor.process.systemd import Heartbeat, notify, watchdog_s
 from tests.support.waiting import LIMIT_S
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="systemd is Linux only")

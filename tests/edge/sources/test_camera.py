@@ -15,7 +15,7 @@ from edge.sources.camera import owner
 from edge.sources.camera.facts import CameraFacts
 from edge.sources.camera.grabber import GrabbedCamera, open_camera
 from edge.sources.camera.video_file import FileBackend
-from tests.support.variable_rate import variable_rate_film
+from tests.support.camera.variable_rate import variable_rate_film
 from tests.support.waiting import LIMIT_S, until
 
 FPS = 50.0

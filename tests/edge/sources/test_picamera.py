@@ -16,7 +16,7 @@ from edge.core.errors import DeviceError, StuckDeviceError
 from edge.sources.camera import grabber, owner
 from edge.sources.camera.grabber import GrabbedCamera, open_camera
 from edge.sources.camera.picamera import Picamera2Backend
-from tests.support.strict_picamera2 import IMX219, IMX708, Sensor, strict_picamera2
+from tests.support.camera.strict_picamera2 import IMX219, IMX708, Sensor, strict_picamera2
 from tests.support.waiting import LIMIT_S, until
 
 CONFIG = CameraConfig(backend="picamera2", width=640, height=480, fps=15.0)
@@ -166,7 +166,7 @@ def test_a_version_that_cannot_cancel_still_lets_the_camera_go(
     picamera2, stale, monkeypatch
 ) -> None:
     cancel = picamera2.Picamera2.cancel_all_and_flush
-    monkeypatch.delattr("tests.support.strict_picamera2._Camera.cancel_all_and_flush")
+    monkeypatch.delattr("tests.support.camera.strict_picamera2._Camera.cancel_all_and_flush")
     picamera2.trouble.hang_after = 2
     camera = GrabbedCamera(lambda: Picamera2Backend(SMALL), back_off_s=(0.01,))
     assert until(lambda: camera.counters.frames == 2)
@@ -227,7 +227,7 @@ def test_the_sensors_mode_that_shows_everything_is_asked_for(picamera2, size, mo
 
 
 def test_without_a_list_of_modes_half_the_sensors_size_is_asked_for(picamera2, monkeypatch) -> None:
-    monkeypatch.setattr("tests.support.strict_picamera2._Camera.sensor_modes", [])
+    monkeypatch.setattr("tests.support.camera.strict_picamera2._Camera.sensor_modes", [])
     backend = Picamera2Backend(CONFIG)
     assert picamera2.opened[-1].mode.size == (2304, 1296)
     backend.close()

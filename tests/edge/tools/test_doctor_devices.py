@@ -10,8 +10,8 @@ from edge.core.config import load_config
 from edge.sources.camera import grabber
 from edge.tools.doctor import devices
 from edge.tools.doctor.finding import Finding
+from tests.support.camera.strict_picamera2 import IMX219, IMX708, strict_picamera2
 from tests.support.config_files import GOOD, write
-from tests.support.strict_picamera2 import IMX219, IMX708, strict_picamera2
 
 PI = GOOD.replace('"v4l2"\ndevice = "/dev/video0"', '"picamera2"').replace("520.0", "641.9")
 

@@ -1,0 +1,1 @@
+"""Cameras and films for tests, as strict as real ones."""
