@@ -9,9 +9,12 @@ from edge.sensor.warm_up import warm_up
 from edge.sources.session.reader import DEMO_SESSION
 
 
-def make_pipeline(path: Path = DEMO_SESSION, realtime: bool = False) -> tuple[Pipeline, SensorPlan]:
+def make_pipeline(
+    path: Path = DEMO_SESSION, realtime: bool = False, loop: bool = False
+) -> tuple[Pipeline, SensorPlan]:
     config = Config(
-        device=DeviceConfig("test"), source=SourceConfig("replay", str(path), realtime=realtime)
+        device=DeviceConfig("test"),
+        source=SourceConfig("replay", str(path), realtime=realtime, loop=loop),
     )
     plan = make_plan(config)
     pipeline = Pipeline(config, plan.rig, plan.excitation)

@@ -183,9 +183,16 @@ class Mosquitto:
     def _end(self, how: signal.Signals) -> None:
         if self._process is None:
             return
-        self._process.send_signal(how)
-        self._process.send_signal(signal.SIGCONT)
-        self._process.wait(LIMIT_S)
+        # mosquitto loses a signal that comes after it listens and before its loop runs.
+        deadline = time.monotonic() + LIMIT_S
+        while self._process.poll() is None:
+            self._process.send_signal(how)
+            self._process.send_signal(signal.SIGCONT)
+            try:
+                self._process.wait(1.0)
+            except subprocess.TimeoutExpired:
+                if time.monotonic() > deadline:
+                    raise
         self._process = None
 
 
