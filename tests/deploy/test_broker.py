@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.broker import Broker
+from tests.deploy.peers.broker import Broker
 from tests.support.broker.mosquitto import Authority, needs_mosquitto
 
 pytestmark = needs_mosquitto

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.hub import (
+from tests.deploy.peers.hub import (
     NOT_IN_THE_TABLE,
     ROLE,
     SCHEMA,

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.hub import as_grafana_asks, message, panels
 from tests.deploy.machine import Machine, inventory, wait_for
+from tests.deploy.peers.hub import as_grafana_asks, message, panels
 from tests.deploy.playbooks import VARIABLES, play
 
 PACKAGE = os.environ.get("POSEKERNEL_TELEGRAF_DEB", "")

@@ -11,8 +11,9 @@ import pytest
 
 from edge.core.config import MqttConfig
 from edge.output.mqtt.publisher import MqttPublisher
-from tests.deploy.broker import Broker
-from tests.deploy.hub import (
+from tests.deploy.machine import wait_for
+from tests.deploy.peers.broker import Broker
+from tests.deploy.peers.hub import (
     ANSIBLE,
     BINARY,
     Postgres,
@@ -23,7 +24,6 @@ from tests.deploy.hub import (
     render,
     telemetry,
 )
-from tests.deploy.machine import wait_for
 from tests.support.broker.mosquitto import Authority, needs_mosquitto
 
 pytestmark = [

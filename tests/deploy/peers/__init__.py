@@ -1,0 +1,1 @@
+"""What a fleet talks to, started for real: brokers, PostgreSQL, Telegraf."""
