@@ -74,7 +74,9 @@ class Environment:
 
 def find_environments(path: Path) -> list[Path]:
     """Every environment of the dataset format at or directly below `path`, in natural order."""
-    return [p for p in sorted([path, *path.glob("*/")], key=_natural) if _is_environment(p)]
+    # A path that no folder can have makes glob raise, on Python 3.13 more often than before.
+    folders = [path, *path.glob("*/")] if path.is_dir() else []
+    return [p for p in sorted(folders, key=_natural) if _is_environment(p)]
 
 
 def load_environment(path: Path) -> Environment:
