@@ -4,10 +4,9 @@ import argparse
 import logging
 import os
 import sys
-from contextlib import suppress
 
 from edge import __version__
-from edge.core.errors import PosekernelError, StuckDeviceError, output_problem
+from edge.core.errors import PosekernelError, StuckDeviceError, discard_output, output_problem
 from edge.core.logs.handler import CalmHandler
 from edge.core.logs.shown import shown
 from edge.sensor.process.lifetime import (
@@ -89,12 +88,12 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     except BrokenPipeError:
         # The reader of our output has ended (`posekernel replay DIR | head`): no error.
-        _discard_output()
+        discard_output()
         return 0
     except OSError as e:
         if not (problem := output_problem(e)):
             raise
-        _discard_output()
+        discard_output()
         print(f"posekernel {args.command}: {shown(problem)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as e:
@@ -103,12 +102,6 @@ def main(argv: list[str] | None = None) -> int:
         if args.own_process:
             end_now(code)  # a library that was interrupted while it loaded may crash at the end
         return code
-
-
-def _discard_output() -> None:
-    """What is still buffered goes nowhere, so that it is not tried again at the end."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
 """The command line of posekernel-export."""
 
 import argparse
-import os
 import sys
 
 from edge import __version__
-from edge.core.errors import PosekernelError, output_problem
+from edge.core.errors import PosekernelError, discard_output, output_problem
 from edge.core.logs.shown import shown
 from export.commands.networks import evaluate, quantize, train, train_baselines
 from export.commands.simulation import fit_detector, session, simulate
@@ -45,8 +44,7 @@ def main(argv: list[str] | None = None) -> int:
         if not (problem := output_problem(e)):
             raise
         print(f"posekernel-export {args.command}: {shown(problem)}", file=sys.stderr)
-        # What is still buffered would fail once more at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
         return 2
 
 

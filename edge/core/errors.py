@@ -1,6 +1,9 @@
 """The errors of users and of devices: one root, and each is also a builtin error."""
 
 import errno
+import os
+import sys
+from contextlib import suppress
 
 from edge.core.logs.shown import shown
 
@@ -76,3 +79,9 @@ def output_problem(error: OSError) -> str:
         f"{where}cannot be written ({error.strerror or error}); free space there or write to "
         "another place"
     )
+
+
+def discard_output() -> None:
+    """Let what is still buffered for stdout go nowhere: at the end it would fail once more."""
+    with suppress(OSError, ValueError):  # a stdout without a file of its own
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
