@@ -453,12 +453,16 @@ def test_forget_removes_every_trace(
 @needs_mosquitto
 def test_old_presence_is_taken_back_before_the_sensor_is_online(broker: Mosquitto) -> None:
     """Home Assistant switched a lamp on in an empty room."""
-    with publisher_at(broker) as publisher, Subscriber(broker) as seen:
+    with (
+        publisher_at(broker) as publisher,
+        Subscriber(broker) as summaries,
+        Subscriber(broker) as controls,
+    ):
         publisher.publish_retained("summary", {"occupancy": True})
         publisher.publish_retained("control", {"sensing": True})
-        while "occupancy" not in seen.next("posekernel/hall/summary")[0]:
+        while "occupancy" not in summaries.next("posekernel/hall/summary")[0]:
             pass
-        seen.next("posekernel/hall/control")
+        controls.next("posekernel/hall/control")
     first = {"control": {"sensing": False}}
     with (
         Subscriber(broker) as seen,
