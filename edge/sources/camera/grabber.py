@@ -15,7 +15,7 @@ from edge.core.errors import DeviceError, EndOfStreamError, StuckDeviceError
 from edge.sources.camera.backend import Backend
 from edge.sources.camera.facts import CameraFacts, differences
 from edge.sources.camera.gstreamer import GStreamerBackend
-from edge.sources.camera.owner import Owner, Stream, open_in_time
+from edge.sources.camera.owner import ImageSink, Owner, open_in_time
 from edge.sources.camera.picamera import Picamera2Backend
 from edge.sources.camera.v4l2 import V4l2Backend
 from edge.sources.camera.video_file import FileBackend
@@ -124,7 +124,7 @@ class GrabbedCamera:
     def _take(self) -> Owner:
         backend = open_in_time(self._open, self._open_s)
         self._learn(backend.facts)
-        return Owner(backend, Stream(self._keep, self._learn))
+        return Owner(backend, ImageSink(self._keep, self._learn))
 
     def _learn(self, facts: CameraFacts) -> None:
         """Say what is other than asked, once."""

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
+class ImageSink:
     """Where images go. keep: takes an image, whether it is a new one. learn: hears what the driver
     says, when that changes.
     """
@@ -62,7 +62,7 @@ class Owner:
     thread. trouble: why the camera could not be let go.
     """
 
-    def __init__(self, backend: Backend, stream: Stream) -> None:
+    def __init__(self, backend: Backend, sink: ImageSink) -> None:
         self.done = threading.Event()
         self.released = threading.Event()
         self.failure: DeviceError | EndOfStreamError | None = None
@@ -70,7 +70,7 @@ class Owner:
         self.frames = 0
         self.repeats = 0  # since the last new image
         self._last_s = time.monotonic()
-        self._backend, self._stream = backend, stream
+        self._backend, self._sink = backend, sink
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="camera-grab", daemon=True)
         self._thread.start()
@@ -103,8 +103,8 @@ class Owner:
                     continue
                 if self._backend.facts is not facts:
                     facts = self._backend.facts
-                    self._stream.learn(facts)
-                if self._stream.keep(t_ns, image):
+                    self._sink.learn(facts)
+                if self._sink.keep(t_ns, image):
                     self._last_s = time.monotonic()
                     self.frames += 1
                     self.repeats = 0
