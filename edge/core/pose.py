@@ -10,6 +10,9 @@ from edge.core.contracts import SourceKind
 
 ScaleSource = Literal["sound", "height"]
 Posture = Literal["standing", "walking", "sitting", "lying", "bending", "unknown"]
+# present: counts as somebody in the room. seen_only: seen but never heard while there is sound, as
+# on a television or in a mirror. unsure: seen too briefly or too little to tell.
+Presence = Literal["present", "seen_only", "unsure"]
 POSTURES: tuple[Posture, ...] = get_args(Posture)
 
 BODY_25 = (
@@ -32,17 +35,14 @@ BONES = (
 
 @dataclass(frozen=True, slots=True)
 class Keypoints:
-    """What the image alone shows of the person that is lifted.
+    """What the image alone shows of one person.
 
-    pixels: (25, 3) u, v [px] and confidence 0..1, BODY_25 order. relative: (25, 3) hip-centred
-    camera-axes shape prior [m], up to scale (limb lengths are up to 25 % off); NaN rows where
-    unknown. people: persons in view. presence: 0..1.
+    pixels: (25, 3) u, v [px] and confidence 0..1, BODY_25 order; a joint below SEEN is hidden or
+    outside the image, NaN where the detector has none. score: 0..1 that this is a person.
     """
 
     pixels: Array
-    relative: Array
-    people: int
-    presence: float
+    score: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,24 +101,42 @@ class PairsUsed:
 
 
 @dataclass(frozen=True, slots=True)
-class PoseEstimate:
-    """A pose with its time and origin: all that its message needs.
+class PersonEstimate:
+    """One person at one instant. id: counts the people of a run from 1 and is never used twice.
 
-    t_ns: CLOCK_MONOTONIC of the image. utc_ns: the same instant on the wall clock. skew_ms: audio
-    period's middle minus image. joints_room: (15, 3) or None where the camera's height is unknown.
-    latency_ms: from image to this result, None where the image has no clock in common. pairs: that
-    the pose was made from.
+    joints_room: (15, 3) or None where the camera's height is unknown. presence: whether this is
+    somebody in the room.
+    """
+
+    id: int
+    pose: LiftedPose
+    joints_room: Array | None
+    presence: Presence
+    activity: Activity = Activity()
+
+
+@dataclass(frozen=True, slots=True)
+class FrameEstimate:
+    """Everybody in one image, with its time and origin: all that a message needs.
+
+    people: those posed, ordered by id, at least one. more: others in view who are counted but not
+    posed (`people.max`). t_ns: CLOCK_MONOTONIC of the image. utc_ns: the same instant on the wall
+    clock. skew_ms: audio period's middle minus image. latency_ms: from image to this result, None
+    where the image has no clock in common. pairs: that the poses were made from.
     """
 
     sequence: int
     frame: int
     t_ns: int
     utc_ns: int
-    pose: LiftedPose
-    joints_room: Array | None
-    people: int
+    people: tuple[PersonEstimate, ...]
+    more: int
     skew_ms: float | None
     latency_ms: float | None
     source: SourceKind
-    activity: Activity = Activity()
     pairs: PairsUsed = PairsUsed(0, 0)
+
+    @property
+    def present(self) -> tuple[PersonEstimate, ...]:
+        """Those who count as people in the room."""
+        return tuple(p for p in self.people if p.presence == "present")
