@@ -29,8 +29,6 @@ from export.simulate.electronics import (
 from export.simulate.rigs import ARRAYS
 from export.simulate.room_sound import RoomSound
 
-Body = Callable[[Array], Surface]
-
 RESPEAKER_USB_V2_MICS = ARRAYS["respeaker-usb-v2"].mics_m
 LOUDEST = 10.0 ** (-9.0 / 20.0)
 LONGEST_DECAY_S = 0.5
@@ -79,13 +77,33 @@ def array_rig(
     return Rig(devices[:1], devices[1:], pairs, camera, speed_of_sound(temperature_c))
 
 
-def clothed_capsules(excitation: ExcitationConfig, speed_of_sound_m_s: float, seed: int) -> Body:
-    """Capsule bodies for BODY_25 joints, in the same clothes, fine enough for the band."""
-    spacing = speed_of_sound_m_s / excitation.band_hz[1] / 3.0
-    rough = float(np.random.default_rng(seed).uniform(0.004, 0.006))
-    return lambda joints: body_surface(
-        joints, spacing, np.random.default_rng([seed, 1]), rough_m=rough
-    )
+class Clothed:
+    """A person of capsules in the same clothes at every pose, fine enough for the band.
+
+    echo_gain: pressure reflection of the clothes, drawn from a range.
+    """
+
+    def __init__(
+        self,
+        excitation: ExcitationConfig,
+        speed_of_sound_m_s: float,
+        seed: int,
+        echo_gain: tuple[float, float],
+    ) -> None:
+        rng = np.random.default_rng(seed)
+        self._spacing_m = speed_of_sound_m_s / excitation.band_hz[1] / 3.0
+        self._rough_m, self._seed = float(rng.uniform(0.004, 0.006)), seed
+        self.echo_gain = float(rng.uniform(*echo_gain))
+
+    def surface(self, joints: Array) -> Surface:
+        """The body of BODY_25 joints (25, 3) [m], in their frame."""
+        rng = np.random.default_rng([self._seed, 1])
+        return body_surface(joints, self._spacing_m, rng, rough_m=self._rough_m)
+
+
+def known(joints: Array) -> Array:
+    """The finite ones of joints (..., 3), as (A, 3)."""
+    return np.asarray(joints[np.isfinite(joints).all(axis=-1)])
 
 
 def simulate_session(
@@ -100,27 +118,26 @@ def simulate_session(
     empty_s: float = 2.0,
     conditions: RecordingConditions | None = None,
     room: Room | None = None,
-    body: Body | None = None,
     licence: str = "",
     description: str = "",
 ) -> Room:
     """Write a session: grey frames of the empty room first, then one period and one frame for each
     pose. Returns the room.
 
-    poses: (K, 25, 3) BODY_25 joints, camera frame [m], NaN where unknown. frames: K images (H, W,
-    3) uint8 RGB, each of the middle of its period. empty_s: of the empty room. room: None draws a
-    furnished one around the camera and all poses. body: joints -> surface in the camera frame;
-    None: capsules. The same seed gives the same sound. Raises SessionError.
+    poses: (K, Q, 25, 3) BODY_25 joints of Q people, camera frame [m], NaN where unknown or not in
+    the room. frames: K images (H, W, 3) uint8 RGB, each of the middle of its period. empty_s: of
+    the empty room. room: None draws a furnished one around the camera and all poses. The bodies
+    are capsules. The same seed gives the same sound. Raises SessionError.
     """
     k = conditions or RecordingConditions()
-    if poses.ndim != 3 or poses.shape[1:] != (25, 3) or len(poses) == 0:
-        raise SessionError(f"poses have shape {poses.shape}: (K, 25, 3) with K > 0 is needed")
+    if poses.ndim != 4 or poses.shape[2:] != (25, 3) or len(poses) == 0:
+        raise SessionError(f"poses have shape {poses.shape}: (K, Q, 25, 3) with K > 0 is needed")
     draw = np.random.default_rng([seed, 0])
     signal = make_excitation(
         excitation.sample_rate_hz, excitation.band_hz, excitation.period_s, excitation.level_dbfs
     )
     grid = PeriodGrid(excitation.sample_rate_hz, excitation.period_samples, excitation.band_hz)
-    places = np.concatenate([rig.speakers, rig.mics, poses[np.isfinite(poses).all(axis=2)]])
+    places = np.concatenate([rig.speakers, rig.mics, poses[np.isfinite(poses).all(axis=-1)]])
     if room is None:
         if rig.camera.height_m is None:
             raise SessionError(
@@ -130,8 +147,10 @@ def simulate_session(
         room = random_room(draw, rig.camera.room_rotation, rig.camera.height_m, places)
     real = _as_mounted(rig, k.position_error_m, draw)
     tail = LateTail(room, draw, after_order=k.wall_order)
-    make_body = body or clothed_capsules(excitation, rig.speed_of_sound_m_s, seed)
-    echo_gain = float(draw.uniform(*k.echo_gain))
+    people = [
+        Clothed(excitation, rig.speed_of_sound_m_s, seed + q, k.echo_gain)
+        for q in range(poses.shape[1])
+    ]
     sound = RoomSound(
         room,
         real,
@@ -142,12 +161,18 @@ def simulate_session(
         longest_decay_s=LONGEST_DECAY_S,
     )
 
-    def body_at(joints: Array, temperature_c: float) -> ComplexArray:
-        known = joints[np.isfinite(joints).all(axis=1)]
-        return sound.body(make_body(joints), temperature_c, echo_gain=echo_gain, anchors=known)
+    def heard(joints: Array, temperature_c: float) -> ComplexArray:
+        """What those in the room change; joints (Q, 25, 3)."""
+        there = [(p, j) for p, j in zip(people, joints, strict=True) if np.isfinite(j).any()]
+        responses = [
+            sound.body(p.surface(j), temperature_c, echo_gain=p.echo_gain, anchors=known(j))
+            for p, j in there
+        ]
+        return np.asarray(sum(responses, start=np.zeros_like(empty)), np.complex64)
 
-    electronics = _electronics(real, signal, layout, k, grid, sound.empty(k.temperature_c), draw)
-    noise_rms = electronics.gain * _median_noise(signal, k, real, poses, body_at)
+    empty = sound.empty(k.temperature_c)
+    electronics = _electronics(real, signal, layout, k, grid, empty, draw)
+    noise_rms = electronics.gain * _median_noise(signal, k, real, poses, heard)
     electronics = replace(electronics, noise_rms=noise_rms)
     period_s = excitation.period_s
     recorder = Recorder(signal, layout, electronics, np.random.default_rng([seed, 2]))
@@ -174,7 +199,7 @@ def simulate_session(
             writer.add_frame(grey, int(times[i]) + period_ns // 2)
         shown = 0
         for i, (joints, image) in enumerate(zip(poses, frames, strict=False), start=silent):
-            response = sound.empty(warmth[i]) + body_at(joints, warmth[i])
+            response = sound.empty(warmth[i]) + heard(joints, warmth[i])
             writer.add_period(recorder.period(response, i), int(times[i]))
             writer.add_frame(image, int(times[i]) + period_ns // 2)
             shown += 1
@@ -229,12 +254,16 @@ def _median_noise(
     k: RecordingConditions,
     rig: Rig,
     poses: Array,
-    body_at: Callable[[Array, float], ComplexArray],
+    heard: Callable[[Array, float], ComplexArray],
 ) -> float:
-    """Noise RMS [sound pressure] for the asked signal to interference, median over some poses."""
+    """Noise RMS [sound pressure] for the asked signal to interference, median over some people."""
     noise = []
     for joints in poses[:: max(1, len(poses) // 8)]:
-        known = joints[np.isfinite(joints).all(axis=1)]
-        first = float(rig.arrival_s(known).min())
-        noise.append(noise_for_sir(signal, body_at(joints, k.temperature_c)[0], first, k.sir_db))
+        for q in np.flatnonzero(np.isfinite(joints).any(axis=(1, 2))):
+            alone = np.full_like(joints, np.nan)
+            alone[q] = joints[q]
+            first = float(rig.arrival_s(known(alone)).min())
+            noise.append(noise_for_sir(signal, heard(alone, k.temperature_c)[0], first, k.sir_db))
+    if not noise:
+        raise SessionError("nobody is in any of the poses: their joints are all NaN")
     return float(np.median(noise))

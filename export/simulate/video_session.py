@@ -52,7 +52,7 @@ def write_session(
             f"{video}: camera {camera} is not calibrated, there are {', '.join(sorted(listed))}"
         )
     calibrated = listed[serial]
-    poses = calibrated.from_world(_reference(video / "joints3d_heavy.npz"))
+    poses = calibrated.from_world(_reference(video / "joints3d_heavy.npz"))[:, None]
     excitation = ExcitationConfig()
     small = scaled(calibrated.camera, width)
     rig = array_rig(small, RESPEAKER_USB_V2_MICS, SPEAKER_M, RecordingConditions.temperature_c)

@@ -2,8 +2,8 @@
 
 session.json: see `Session`. audio.npy: (L, C) int16, L = periods * N. audio_times.npy: (periods,)
 int64 ns, session clock. audio_faults.json: {"period": "cause"}. frames.mp4 or frames/%06d.jpg.
-frame_times.npy: (F,) int64 ns, same clock. truth.npz (optional): t_ns (K,) int64, joints (K, 25, 3)
-camera frame, metres, NaN = unknown.
+frame_times.npy: (F,) int64 ns, same clock. truth.npz (optional): t_ns (K,) int64, joints (K, Q, 25,
+3) of Q people, camera frame, metres, NaN = unknown or not in the scene; (K, 25, 3) is one person.
 """
 
 from dataclasses import dataclass, field
@@ -33,7 +33,9 @@ _CUT = "the recording was broken off"
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """t_ns: (K,) session clock. joints: (K, 25, 3) camera frame, metres, NaN = unknown."""
+    """t_ns: (K,) session clock. joints: (K, Q, 25, 3) camera frame, metres; NaN where a joint is
+    unknown or a person not in the scene.
+    """
 
     t_ns: npt.NDArray[np.int64]
     joints: npt.NDArray[np.float64]
@@ -249,9 +251,12 @@ def _load_truth(file: Path) -> Truth | None:
     except ConfigError as e:
         raise SessionError(f"{file}: {e}; copy the session again") from e
     t_ns, joints = data["t_ns"], data["joints"]
-    if t_ns.ndim != 1 or joints.shape != (len(t_ns), 25, 3):
+    if joints.ndim == 3:  # one person, as sessions were written before
+        joints = joints[:, None]
+    if joints.ndim != 4 or t_ns.shape != joints.shape[:1] or joints.shape[2:] != (25, 3):
         raise SessionError(
-            f"{file}: t_ns {t_ns.shape}, joints {joints.shape}, but (K,) and (K, 25, 3) are needed"
+            f"{file}: t_ns {t_ns.shape}, joints {data['joints'].shape}, but (K,) and (K, Q, 25, 3) "
+            "or (K, 25, 3) are needed"
         )
     if len(t_ns) == 0:
         return None

@@ -200,12 +200,12 @@ class SessionWriter:
             self._frame_times.append([t_ns - self._start_ns])
 
     def set_truth(self, t_ns: npt.NDArray[np.int64], joints: npt.NDArray[np.floating[Any]]) -> None:
-        """t_ns: (K,) on the clock of the periods and images. joints: (K, 25, 3) camera frame,
-        metres, NaN = unknown.
+        """t_ns: (K,) on the clock of the periods and images. joints: (K, Q, 25, 3) of Q people,
+        camera frame, metres; NaN where a joint is unknown or a person not in the scene.
         """
-        if joints.shape != (len(t_ns), 25, 3):
+        if joints.ndim != 4 or len(joints) != len(t_ns) or joints.shape[2:] != (25, 3):
             raise SessionError(
-                f"truth is {t_ns.shape}, {joints.shape}, but (K,) and (K, 25, 3) are needed"
+                f"truth is {t_ns.shape}, {joints.shape}, but (K,) and (K, Q, 25, 3) are needed"
             )
         file = io.BytesIO()
         np.savez_compressed(file, t_ns=np.asarray(t_ns, np.int64) - self._start_ns, joints=joints)

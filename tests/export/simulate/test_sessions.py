@@ -28,6 +28,7 @@ from export.simulate.sessions import (
     RESPEAKER_USB_V2_MICS,
     RecordingConditions,
     array_rig,
+    known,
     simulate_session,
 )
 from tests.support.bodies import CAMERA, standing
@@ -156,10 +157,14 @@ def test_the_array_stands_upright_below_a_tilted_camera():
     assert room[2] == pytest.approx([0.0, 0.0, 1.14 + 0.032])  # y = -32 mm is up
 
 
-def make_session(path, seed=0, **options):
+def make_session(path, seed=0, second=None, **options):
+    """One person, and from the second pose on another one at a place."""
     rig = array_rig(SMALL, RESPEAKER_USB_V2_MICS, np.array([0.1, 0.0]), 21.0)
     joints = SMALL.from_room(CAMERA.to_room(standing(position=(0.2, 3.0))))
-    poses = np.stack([joints, joints + np.array([0.02, 0.0, 0.0])])
+    poses = np.stack([joints, joints + np.array([0.02, 0.0, 0.0])])[:, None]
+    if second is not None:
+        other = SMALL.from_room(CAMERA.to_room(standing(position=second)))
+        poses = np.stack([poses[:, 0], np.stack([np.full_like(other, np.nan), other])], axis=1)
     frames = [np.full((48, 64, 3), 30 * i, np.uint8) for i in range(2)]
     room = simulate_session(
         path, rig, CONFIG, RESPEAKER_USB_V2, poses, frames, seed=seed, empty_s=0.5, **options
@@ -197,11 +202,31 @@ def test_a_body_appears_after_the_empty_periods_where_it_is(tmp_path):
         h.append(front_end(microphones(raw, session), (raw[:, 5] / 32768).astype(np.float32)))
     h0 = np.mean(h[:5], axis=0)
     left, k = np.abs(h[4] - h0), np.abs(h[5] - h0)
-    first = rig.arrival_s(poses[0][np.isfinite(poses[0][:, 0])]).min() - 2 * 0.1 / 343
+    first = rig.arrival_s(known(poses[0])).min() - 2 * 0.1 / 343
     start = int(first * 16000)
     before, after = slice(int(0.003 * 16000), start - 12), slice(start, start + 80)
     assert (k[:, after] ** 2).mean() > 10 * (k[:, before] ** 2).mean()
     assert (k[:, after] ** 2).mean() > 10 * (left[:, after] ** 2).mean()
+
+
+def test_a_second_person_is_heard_at_their_own_distance(tmp_path):
+    """What the second adds begins where their nearest point is, 1.5 m behind the first."""
+    quiet = RecordingConditions(sir_db=40.0, position_error_m=0.0, air_jitter_s=0.0)
+    corners = SMALL.from_room(np.array([[-2.0, 0.0, 0.1], [2.0, 5.5, 2.0], [0.0, 0.0, 1.2]]))
+    room = random_room(np.random.default_rng(0), SMALL.room_rotation, 1.2, corners)
+    heard = {}
+    for name, second in (("one", None), ("two", (-0.5, 4.5))):
+        rig, poses, _ = make_session(tmp_path / name, second=second, conditions=quiet, room=room)
+        session = load_session(tmp_path / name)
+        assert session.truth is not None
+        assert session.truth.joints.shape == poses.shape
+        front_end = Deconvolver(session.excitation, rig)
+        raw = session.audio[6 * 1600 :]
+        heard[name] = front_end(microphones(raw, session), (raw[:, 5] / 32768).astype(np.float32))
+    added = np.abs(heard["two"] - heard["one"])
+    start = int((rig.arrival_s(known(poses[1, 1])).min() - 2 * 0.1 / 343) * 16000)
+    before, after = slice(int(0.008 * 16000), start - 12), slice(start, start + 80)
+    assert (added[:, after] ** 2).mean() > 20 * (added[:, before] ** 2).mean()
 
 
 def test_the_empty_room_is_above_the_echo_as_measured():
@@ -253,9 +278,9 @@ def test_the_command_writes_a_session_of_a_camera(tmp_path, camera, capsys):
     assert session.periods == 52
     assert session.truth is not None
     assert (session.rig.camera.width, session.rig.camera.height) in {(540, 960), (540, 952)}
-    distance = np.linalg.norm(session.truth.joints[:, 8], axis=1)
+    distance = np.linalg.norm(session.truth.joints[:, 0, 8], axis=1)
     assert 2.8 < distance.min() < distance.max() < 4.3
-    uv = session.rig.camera.project(session.truth.joints[:, 8])
+    uv = session.rig.camera.project(session.truth.joints[:, 0, 8])
     assert ((uv > 0) & (uv < [540, 960])).all()
     assert json.loads((out / "session.json").read_text())["source"] == "simulated"
 
@@ -265,7 +290,7 @@ def test_mistakes_are_one_sentence(tmp_path, capsys):
     assert "cannot be opened as a video" in capsys.readouterr().err
     with pytest.raises(SessionError, match="poses have shape"):
         simulate_session(
-            tmp_path, four_mics(), CONFIG, RESPEAKER_USB_V2, np.zeros((2, 15, 3)), [], seed=0
+            tmp_path, four_mics(), CONFIG, RESPEAKER_USB_V2, np.zeros((2, 1, 15, 3)), [], seed=0
         )
     with pytest.raises(ValueError, match="channel of their own"):
         ChannelLayout(4, (0, 1, 2, 3), 3)

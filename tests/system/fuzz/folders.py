@@ -138,6 +138,6 @@ def make_session(folder: Path, whole: bool) -> None:
         writer.add_period(np.arange(x.period_samples, dtype=np.int16)[:, None], 0, "gap")
         for k in range(2):
             writer.add_frame(np.full((16, 16, 3), 40 * k, np.uint8), k * 20_000_000)
-        writer.set_truth(np.arange(2) * 20_000_000, np.zeros((2, 25, 3), np.float32))
+        writer.set_truth(np.arange(2) * 20_000_000, np.zeros((2, 2, 25, 3), np.float32))
         if not whole:
             raise KeyboardInterrupt

@@ -46,7 +46,8 @@ def test_what_is_written_comes_back(original):
     assert s.excitation.period_samples == N
     assert s.truth is not None
     assert s.truth.t_ns.tolist() == [0, 10**9]
-    assert s.truth.joints[1, 8, 2] == 3.1
+    assert s.truth.joints.shape == (2, 2, 25, 3)
+    assert s.truth.joints[1, :, 8, 2].tolist() == [3.1, 4.0]
     assert s.notes == []
     assert not (original / "frames").exists(), "the copies are removed when the video is complete"
 
@@ -270,7 +271,7 @@ DAMAGES = {
     "cut truth": (shortened("truth.npz", 0.5), r"truth\.npz: truncated"),
     "other truth": (
         lambda f: np.savez(f / "truth.npz", t_ns=np.zeros(2), joints=np.zeros((2, 15, 3))),
-        r"\(K, 25, 3\) are needed",
+        r"\(K, Q, 25, 3\) or \(K, 25, 3\) are needed",
     ),
 }
 
@@ -288,6 +289,14 @@ def test_damage_is_named(folder, damage):
 def test_a_truth_without_rows_is_no_truth(folder):
     np.savez(folder / "truth.npz", t_ns=np.zeros(0, np.int64), joints=np.zeros((0, 25, 3)))
     assert load_session(folder).truth is None
+
+
+def test_a_truth_of_one_person_as_written_before_is_read(folder):
+    joints = np.arange(2 * 75, dtype=np.float64).reshape(2, 25, 3)
+    np.savez(folder / "truth.npz", t_ns=np.arange(2), joints=joints)
+    truth = load_session(folder).truth
+    assert truth is not None
+    assert np.array_equal(truth.joints, joints[:, None])
 
 
 def test_sound_alone_loads_but_its_images_are_missed(tmp_path):
