@@ -5,7 +5,7 @@ from functools import partial
 
 from edge.core.config import Config
 from edge.core.contracts import SourceKind
-from edge.core.pose import PoseEstimate
+from edge.core.pose import FrameEstimate
 from edge.output.message_file import MessageFile
 from edge.output.messages.echo_profile import EnvelopeKeeper
 from edge.output.messages.events import EventKeeper
@@ -34,7 +34,11 @@ class Outlets:
         device_id = config.device.id
         self._publisher = publisher
         self._summary = SummaryKeeper(
-            device_id, kind, partial(publisher.publish_retained, "summary"), clock
+            device_id,
+            kind,
+            [zone.name for zone in config.zones],
+            partial(publisher.publish_retained, "summary"),
+            clock,
         )
         self._events = EventKeeper(device_id, kind, publisher.publish_event, clock)
         self._envelope = EnvelopeKeeper(
@@ -46,14 +50,14 @@ class Outlets:
             clock,
         )
 
-    def pose(self, estimate: PoseEstimate, message: Message) -> None:
-        """Send one pose. message: the same as a pose message."""
+    def pose(self, estimate: FrameEstimate, message: Message) -> None:
+        """Send everybody in one image. message: the same as a pose message."""
         self._publisher.publish_pose(message)
-        self._summary.pose(estimate)
         self._events.pose(estimate)
+        self._summary.pose(estimate, self._events.fallen)
 
-    def tick(self, looking: bool) -> None:
-        """Call with each image: somebody may have left. looking: whether the camera is open."""
-        self._summary.tick(looking)
-        self._events.tick(looking)
+    def tick(self, blind: str | None) -> None:
+        """Call with each image: somebody may have left. blind: why nobody can be seen now."""
+        self._events.tick(blind)
+        self._summary.tick(blind, self._events.fallen)
         self._envelope.tick()

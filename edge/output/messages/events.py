@@ -7,19 +7,19 @@ from collections.abc import Callable
 from edge.behaviour.fall import Fall, FallDetector
 from edge.behaviour.posture import CHEST, HIPS
 from edge.core.contracts import SourceKind
-from edge.core.pose import PoseEstimate
+from edge.core.pose import FrameEstimate, PersonEstimate
+from edge.output.messages.attendance import Attendance
 from edge.output.messages.fields import Message
 from edge.output.messages.payloads import event_message
 from edge.output.messages.person_messages import EventKind
-from edge.output.messages.summary import ABSENT_S
 
 
 class EventKeeper:
-    """Call `pose` with every pose and `tick` several times a second; it calls `emit` with each
+    """Call `pose` with every estimate and `tick` several times a second; it calls `emit` with each
     event. Thread-safe.
 
-    emit fills in `sequence`. Entering and leaving come in pairs: a person who leaves has left every
-    zone before.
+    emit fills in `sequence`. Entering and leaving come in pairs for each person: who leaves has
+    left every zone before.
     """
 
     def __init__(
@@ -34,59 +34,85 @@ class EventKeeper:
         self._emit = emit
         self._clock = clock
         self._lock = threading.Lock()
-        self._seen_s: float | None = None  # when last, None while nobody is in view
-        self._last: PoseEstimate | None = None
-        self._zones: tuple[str, ...] = ()
-        self._falls = FallDetector()
+        self._attendance = Attendance(clock())
+        self._newest: FrameEstimate | None = None
+        self._zones: dict[int, tuple[str, ...]] = {}
+        self._falls: dict[int, FallDetector] = {}
 
-    def pose(self, estimate: PoseEstimate) -> None:
-        """Somebody is in view."""
-        with self._lock:
-            present, self._seen_s, self._last = self._seen_s is not None, self._clock(), estimate
-            if not present:
-                self._report("person_entered")
-            self._move(estimate.activity.zones)
-            happened = self._falls(estimate.activity, estimate.people, estimate.t_ns * 1e-9)
-            if isinstance(happened, Fall):
-                self._report("fall", fall=happened)
-            elif happened == "cleared":
-                self._report("fall_cleared")
+    @property
+    def fallen(self) -> bool:
+        """Somebody fell and is not up again."""
+        return any(detector.fallen for detector in list(self._falls.values()))
 
-    def tick(self, looking: bool = True) -> None:
-        """Notice that nobody has been seen for a while. looking: whether the camera is read."""
+    def pose(self, estimate: FrameEstimate) -> None:
+        """Take everybody in one image."""
         with self._lock:
-            if self._seen_s is not None and not looking:
-                self._seen_s = self._clock()
-            if self._seen_s is None or self._clock() - self._seen_s < ABSENT_S:
+            self._newest = estimate
+            entered = self._attendance.see(estimate, self._clock())
+            for person in estimate.present:
+                if person.id in entered:
+                    self._report("person_entered", person)
+                self._move(person, person.activity.zones)
+            for person in estimate.people:
+                if person.id in self._attendance.here:
+                    self._watch(person, estimate.t_ns * 1e-9)
+
+    def tick(self, blind: str | None = None) -> None:
+        """Notice who has not been seen for a while. blind: why nobody can be seen now."""
+        with self._lock:
+            now = self._clock()
+            if blind is not None:
+                self._attendance.hold(now)
                 return
-            self._seen_s = None
-            self._move(())
-            self._report("person_left")
+            for person in self._attendance.leave(now):
+                t_ns = round(now * 1e9)  # that somebody has left is noticed now
+                self._move(person, (), t_ns)
+                self._report("person_left", person, t_ns)
+                del self._zones[person.id]
 
-    def _move(self, zones: tuple[str, ...]) -> None:
-        for name in self._zones:
+    def _watch(self, person: PersonEstimate, t_s: float) -> None:
+        detector = self._falls.setdefault(person.id, FallDetector())
+        happened = detector(person.activity, 1, t_s)
+        if isinstance(happened, Fall):
+            self._report("fall", person, fall=happened)
+        elif happened == "cleared":
+            self._report("fall_cleared", person)
+
+    def _move(
+        self, person: PersonEstimate, zones: tuple[str, ...], t_ns: int | None = None
+    ) -> None:
+        before = self._zones.get(person.id, ())
+        for name in before:
             if name not in zones:
-                self._report("zone_left", zone=name)
+                self._report("zone_left", person, t_ns, zone=name)
         for name in zones:
-            if name not in self._zones:
-                self._report("zone_entered", zone=name)
-        self._zones = zones
+            if name not in before:
+                self._report("zone_entered", person, t_ns, zone=name)
+        self._zones[person.id] = zones
 
-    def _report(self, kind: EventKind, zone: str | None = None, fall: Fall | None = None) -> None:
-        estimate = self._last
-        assert estimate is not None
-        # A pose has its own time; that somebody has left is noticed now.
-        t_ns = round(self._clock() * 1e9) if self._seen_s is None else estimate.t_ns
+    def _report(
+        self,
+        kind: EventKind,
+        person: PersonEstimate,
+        t_ns: int | None = None,
+        zone: str | None = None,
+        fall: Fall | None = None,
+    ) -> None:
+        """t_ns: when it was noticed; None: at the time of the newest image."""
+        newest = self._newest
+        assert newest is not None
+        t_ns = newest.t_ns if t_ns is None else t_ns
         self._emit(
             event_message(
                 self._device_id,
                 kind,
+                person=person.id,
                 source=self._source,
-                utc_ns=estimate.utc_ns + t_ns - estimate.t_ns,
+                utc_ns=newest.utc_ns + t_ns - newest.t_ns,
                 monotonic_ns=t_ns,
                 zone=zone,
-                floor_m=estimate.activity.floor_m,
-                confidence=float(estimate.pose.confidence[[*CHEST, *HIPS]].mean())
+                floor_m=person.activity.floor_m,
+                confidence=float(person.pose.confidence[[*CHEST, *HIPS]].mean())
                 * (fall.steadiness if fall else 1.0),
                 fall=None if fall is None else (fall.drop_m, fall.duration_s),
             )

@@ -9,7 +9,8 @@ from typing import Any
 import cbor2
 
 from edge.core.contracts import SourceKind
-from edge.core.pose import JOINTS, Activity, PoseEstimate
+from edge.core.pose import JOINTS, FrameEstimate, PersonEstimate
+from edge.output.messages.attendance import RoomState, zone_counts
 from edge.output.messages.device_messages import State, StatusMessage
 from edge.output.messages.fields import Message, timestamp
 from edge.output.messages.person_messages import (
@@ -17,17 +18,39 @@ from edge.output.messages.person_messages import (
     EventMessage,
     FallEvidence,
     JointEntry,
+    NearestEntry,
     PairsEntry,
+    PersonEntry,
     PoseMessage,
     SummaryMessage,
+    ZoneEntry,
 )
 
 
-def pose_message(estimate: PoseEstimate, device_id: str) -> Message:
-    """One pose as a JSON-ready dict. Metres to the millimetre; what is not finite or unknown is
-    None. The room frame is there where the camera's height is known.
+def pose_message(estimate: FrameEstimate, device_id: str) -> Message:
+    """Everybody in one image as a JSON-ready dict. Metres to the millimetre; what is not finite or
+    unknown is None. The room frame is there where the camera's height is known.
     """
-    pose, room, activity = estimate.pose, estimate.joints_room, estimate.activity
+    known = all(person.joints_room is not None for person in estimate.people)
+    return PoseMessage(
+        id=device_id,
+        sequence=int(estimate.sequence),
+        frame=int(estimate.frame),
+        timestamp=timestamp(estimate.utc_ns),
+        monotonic_ns=int(estimate.t_ns),
+        source=estimate.source,
+        people_count=len(estimate.present),
+        more=int(estimate.more),
+        skew_ms=_rounded(estimate.skew_ms, 1),
+        latency_ms=_rounded(estimate.latency_ms, 1),
+        pairs=PairsEntry(estimate.pairs.used, estimate.pairs.total, estimate.pairs.why or None),
+        frames=["camera", "room"] if known else ["camera"],
+        people=[_person(person) for person in estimate.people],
+    ).as_message()
+
+
+def _person(person: PersonEstimate) -> PersonEntry:
+    pose, room, activity = person.pose, person.joints_room, person.activity
     joints = [
         JointEntry(
             name=name,
@@ -38,20 +61,13 @@ def pose_message(estimate: PoseEstimate, device_id: str) -> Message:
         )
         for i, name in enumerate(JOINTS)
     ]
-    return PoseMessage(
-        id=device_id,
-        sequence=int(estimate.sequence),
-        frame=int(estimate.frame),
-        timestamp=timestamp(estimate.utc_ns),
-        monotonic_ns=int(estimate.t_ns),
-        source=estimate.source,
-        people=int(estimate.people),
+    return PersonEntry(
+        id=int(person.id),
+        presence=person.presence,
         scale_source=pose.scale_source,
         sound_confidence=_rounded(pose.sound_confidence, 2),
         sir_db=_rounded(pose.sir_db, 1),
         echo_range_m=_rounded(pose.echo_range_m, 3),
-        skew_ms=_rounded(estimate.skew_ms, 1),
-        latency_ms=_rounded(estimate.latency_ms, 1),
         mid_hip_distance_m=_rounded(pose.mid_hip_distance_m, 3),
         posture=activity.posture,
         floor_m=_place(activity.floor_m, 3),
@@ -60,48 +76,49 @@ def pose_message(estimate: PoseEstimate, device_id: str) -> Message:
         mid_hip_height_m=_rounded(activity.hip_height_m, 3),
         standing_height_m=_rounded(activity.standing_height_m, 2),
         zones=list(activity.zones),
-        frames=["camera"] if room is None else ["camera", "room"],
         joints=joints,
-        pairs=PairsEntry(estimate.pairs.used, estimate.pairs.total, estimate.pairs.why or None),
-    ).as_message()
+    )
 
 
 def summary_message(
-    device_id: str,
-    estimate: PoseEstimate | None,
-    *,
-    source: SourceKind,
-    utc_ns: int,
-    looking: bool = True,
+    device_id: str, state: RoomState, zones: Sequence[str] = (), *, source: SourceKind, utc_ns: int
 ) -> Message:
-    """The retained state of the room as a JSON-ready dict, for automations. estimate: the newest
-    pose, None for nobody in view.
-
-    confidence: mean over the joints, 0..1. looking: whether the camera is open; where it is not,
-    nothing is known of the room.
-    """
-    pose = None if estimate is None else estimate.pose
-    activity = Activity() if estimate is None else estimate.activity
+    """The retained state of the room as a JSON-ready dict, for automations. zones: names of all."""
+    known = state.unknown_because is None
+    counts = zone_counts(zones, state.people)
     return SummaryMessage(
         id=device_id,
         timestamp=timestamp(utc_ns),
         source=source,
-        people=(0 if looking else None) if estimate is None else int(estimate.people),
-        occupancy=(False if looking else None) if estimate is None else True,
-        mid_hip_distance_m=None if pose is None else _rounded(pose.mid_hip_distance_m, 2),
-        height_m=_rounded(activity.standing_height_m, 2),
-        posture=None if pose is None else activity.posture,
-        floor_m=_place(activity.floor_m, 2),
-        zones=list(activity.zones) if looking else None,
-        scale_source=None if pose is None else pose.scale_source,
-        confidence=None if pose is None else _rounded(float(pose.confidence.mean()), 2),
+        people=len(state.people) + int(state.more) if known else None,
+        occupancy=bool(state.people) if known else None,
+        unknown_because=state.unknown_because,
+        seen_only=state.seen_only if known else None,
+        fallen=True if state.fallen else False if known else None,
+        nearest=None if state.nearest is None else _nearest(state.nearest),
+        zones=[ZoneEntry(name, n) for name, n in counts.items()] if known else None,
     ).as_message()
+
+
+def _nearest(person: PersonEstimate) -> NearestEntry:
+    pose, activity = person.pose, person.activity
+    return NearestEntry(
+        id=int(person.id),
+        mid_hip_distance_m=_rounded(pose.mid_hip_distance_m, 2),
+        height_m=_rounded(activity.standing_height_m, 2),
+        posture=activity.posture,
+        floor_m=_place(activity.floor_m, 2),
+        zones=list(activity.zones),
+        scale_source=pose.scale_source,
+        confidence=_rounded(float(pose.confidence.mean()), 2),
+    )
 
 
 def event_message(
     device_id: str,
     kind: EventKind,
     *,
+    person: int,
     source: SourceKind,
     utc_ns: int,
     monotonic_ns: int,
@@ -113,7 +130,8 @@ def event_message(
     """Something that happened, as a JSON-ready dict. Its `sequence` is None until whoever delivers
     it numbers it.
 
-    zone: name, for zone events. fall: drop of the trunk's middle [m] and the time it took [s].
+    person: their id. zone: name, for zone events. fall: drop of the trunk's middle [m] and the time
+    it took [s].
     """
     evidence = None
     if fall is not None:
@@ -125,6 +143,7 @@ def event_message(
         monotonic_ns=int(monotonic_ns),
         source=source,
         kind=kind,
+        person=int(person),
         zone=zone,
         floor_m=_place(floor_m, 2),
         confidence=_rounded(confidence, 2),

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from edge.core.pose import JOINTS, Posture, ScaleSource
+from edge.core.pose import JOINTS, Posture, Presence, ScaleSource
 from edge.output.messages.fields import (
     Amount,
     ClockNs,
@@ -56,19 +56,24 @@ class PairsEntry(msgspec.Struct, frozen=True):
     ]
 
 
-class PoseMessage(Published, frozen=True, tag="posekernel.pose/1"):
-    """One person's pose, published to <base topic>/<device id>/pose at QoS 0, as JSON or, with
-    mqtt.format = "cbor", as CBOR. Unknown values are null. Readers must ignore properties they do
-    not know.
-    """
+class PersonEntry(msgspec.Struct, frozen=True):
+    """One person in one image."""
 
-    id: DeviceId
-    sequence: Annotated[Positive, note("Counts the poses of one run from 1.")]
-    frame: Annotated[Count, note("Index of the image.")]
-    timestamp: Annotated[UtcTime, note("When the image was taken: UTC, ISO 8601, ms.")]
-    monotonic_ns: ClockNs
-    source: DataSource
-    people: Annotated[Positive, note("Persons in view; the most prominent one is posed.")]
+    id: Annotated[
+        Positive,
+        note(
+            "Counts the people of one run from 1, the same as long as the person is followed, "
+            "and never used again; a restart begins anew."
+        ),
+    ]
+    presence: Annotated[
+        Presence,
+        note(
+            "present: counts as somebody in the room. seen_only: seen but, while there is sound, "
+            "never heard, as on a television or in a mirror. unsure: seen too briefly or too "
+            "little to tell."
+        ),
+    ]
     scale_source: Annotated[
         ScaleSource, note("What fixed distance and scale: sound, or only an assumed height.")
     ]
@@ -81,11 +86,6 @@ class PoseMessage(Published, frozen=True, tag="posekernel.pose/1"):
     ]
     sir_db: Annotated[float | None, note("Echo over interference [dB].")]
     echo_range_m: Annotated[Amount | None, note("Half the path of the echo's onset [m].")]
-    skew_ms: Annotated[
-        float | None,
-        note("Middle of the sound used minus image [ms]; null when no sound was used."),
-    ]
-    latency_ms: Annotated[float | None, note("From the image to this result [ms].")]
     mid_hip_distance_m: Annotated[Amount | None, note("From the camera, straight [m].")]
     posture: Annotated[
         Posture,
@@ -114,15 +114,6 @@ class PoseMessage(Published, frozen=True, tag="posekernel.pose/1"):
     ]
     standing_height_m: BodyHeight
     zones: Annotated[list[str], note("Names of the zones that the person is in.")]
-    frames: Annotated[
-        list[str],
-        Meta(
-            description="Frames of reference that the joints are given in. camera: x right, y "
-            "down, z forward, origin at the camera. room: x right, y forward, z up, origin on the "
-            "floor below the camera.",
-            extra_json_schema={"enum": [["camera"], ["camera", "room"]]},
-        ),
-    ]
     joints: Annotated[
         list[JointEntry],
         Meta(
@@ -136,10 +127,73 @@ class PoseMessage(Published, frozen=True, tag="posekernel.pose/1"):
             },
         ),
     ]
+
+
+class PoseMessage(Published, frozen=True, tag="posekernel.pose/2"):
+    """Everybody in one image, published to <base topic>/<device id>/pose at QoS 0, as JSON or, with
+    mqtt.format = "cbor", as CBOR; nothing is published for an image without anybody. Unknown values
+    are null. Readers must ignore properties they do not know.
+    """
+
+    id: DeviceId
+    sequence: Annotated[Positive, note("Counts the messages of one run from 1.")]
+    frame: Annotated[Count, note("Index of the image.")]
+    timestamp: Annotated[UtcTime, note("When the image was taken: UTC, ISO 8601, ms.")]
+    monotonic_ns: ClockNs
+    source: DataSource
+    people_count: Annotated[Count, note("How many of `people` are present.")]
+    more: Annotated[Count, note("Others in view, who are counted, but not posed (`people.max`).")]
+    skew_ms: Annotated[
+        float | None,
+        note("Middle of the sound used minus image [ms]; null when no sound was used."),
+    ]
+    latency_ms: Annotated[float | None, note("From the image to this result [ms].")]
     pairs: PairsEntry
+    frames: Annotated[
+        list[str],
+        Meta(
+            description="Frames of reference that the joints are given in. camera: x right, y "
+            "down, z forward, origin at the camera. room: x right, y forward, z up, origin on the "
+            "floor below the camera.",
+            extra_json_schema={"enum": [["camera"], ["camera", "room"]]},
+        ),
+    ]
+    people: Annotated[
+        list[PersonEntry], Meta(min_length=1, description="Those posed, ordered by id.")
+    ]
 
 
-class SummaryMessage(Published, frozen=True, tag="posekernel.summary/1"):
+class NearestEntry(msgspec.Struct, frozen=True):
+    """The person nearest to the camera, of those present."""
+
+    id: Annotated[Positive, note("As in the poses and events.")]
+    mid_hip_distance_m: Annotated[
+        Amount | None, note("From the camera, straight [m]; steps of 0.1 m.")
+    ]
+    height_m: BodyHeight
+    posture: Annotated[Posture, note("bending is also crouching and kneeling.")]
+    floor_m: Annotated[
+        FloorPlace | None,
+        note(
+            "x, y of the floor below the mid-hip, room frame [m]; steps of 0.2 m; "
+            "null where the camera's height is not known."
+        ),
+    ]
+    zones: Annotated[list[str], note("Names of the zones that the person is in.")]
+    scale_source: Annotated[
+        ScaleSource, note("What fixed the distance: sound, or only an assumed height.")
+    ]
+    confidence: Annotated[Share | None, note("Mean over the joints.")]
+
+
+class ZoneEntry(msgspec.Struct, frozen=True):
+    """How many people are in one zone."""
+
+    name: str
+    people: Count
+
+
+class SummaryMessage(Published, frozen=True, tag="posekernel.summary/2"):
     """The room in few words for automations, retained at <base topic>/<device id>/summary, QoS 1:
     on change beyond dead-bands, and once a minute. Unknown values are null. Readers must ignore
     properties they do not know.
@@ -148,40 +202,39 @@ class SummaryMessage(Published, frozen=True, tag="posekernel.summary/1"):
     id: DeviceId
     timestamp: Annotated[UtcTime, note("When it was sent: UTC, ISO 8601, ms.")]
     source: DataSource
-    people: Annotated[Count | None, note("Persons in view; null while sensing is off.")]
+    people: Annotated[
+        Count | None,
+        note(
+            "How many are in view, those beyond `people.max` too. Whoever was not seen for three "
+            "seconds has left; null: unknown."
+        ),
+    ]
     occupancy: Annotated[
+        bool | None, note("Whether anybody is present; null: unknown, never to be read as empty.")
+    ]
+    unknown_because: Annotated[
+        str | None,
+        note("Why people and occupancy are unknown, in a few words; null while they are known."),
+    ]
+    seen_only: Annotated[
+        Count | None,
+        note(
+            "Figures that are seen but, while there is sound, never heard, as on a television or "
+            "in a mirror; they do not occupy the room. null: unknown."
+        ),
+    ]
+    fallen: Annotated[
         bool | None,
         note(
-            "Whether anybody is in view; null while sensing is off or the camera "
-            "cannot be opened: nobody looks then."
+            "Whether somebody fell and is not up again, also while nobody can be seen; null: "
+            "unknown."
         ),
     ]
-    mid_hip_distance_m: Annotated[
-        Amount | None, note("From the camera, straight [m]; steps of 0.1 m.")
-    ]
-    height_m: BodyHeight
-    posture: Annotated[
-        Posture | None,
-        note(
-            "bending is also crouching and kneeling; null while nobody is in view or "
-            "sensing is off."
-        ),
-    ]
-    floor_m: Annotated[
-        FloorPlace | None,
-        note(
-            "x, y of the floor below the mid-hip, room frame [m]; steps of 0.2 m; "
-            "null where the camera's height is not known."
-        ),
-    ]
+    nearest: Annotated[NearestEntry | None, note("null while nobody is present or it is unknown.")]
     zones: Annotated[
-        list[str] | None,
-        note("Names of the zones that the person is in; null while sensing is off."),
+        list[ZoneEntry] | None,
+        note("Every zone of the configuration and how many people are in it; null: unknown."),
     ]
-    scale_source: Annotated[
-        ScaleSource | None, note("What fixed the distance: sound, or only an assumed height.")
-    ]
-    confidence: Annotated[Share | None, note("Mean over the joints.")]
 
 
 class FallEvidence(msgspec.Struct, frozen=True):
@@ -191,7 +244,7 @@ class FallEvidence(msgspec.Struct, frozen=True):
     duration_s: Amount
 
 
-class EventMessage(Published, frozen=True, tag="posekernel.event/1"):
+class EventMessage(Published, frozen=True, tag="posekernel.event/2"):
     """Something that happened, published to <base topic>/<device id>/event at QoS 1: at least once,
     in the order of sequence. Unknown values are null. Readers must ignore properties they do not
     know.
@@ -212,13 +265,14 @@ class EventMessage(Published, frozen=True, tag="posekernel.event/1"):
     kind: Annotated[
         EventKind,
         note(
-            "fall: somebody who was up lies on the floor. fall_cleared: somebody, "
-            "alone in view, is up again. Entering and leaving come in pairs, except across a "
-            "restart of the sensor: whoever is in view then enters again without having left, and "
-            "whoever left in between is not reported. While sensing is off nobody is reported to "
-            "leave. What holds now is in the summary."
+            "fall: somebody who was up lies on the floor. fall_cleared: that person is up again. "
+            "Entering and leaving come in pairs for each person, except across a restart of the "
+            "sensor: whoever is in view then enters again with a new id without having left, and "
+            "whoever left in between is not reported. While nobody can be seen nobody is reported "
+            "to leave. What holds now is in the summary."
         ),
     ]
+    person: Annotated[Positive, note("The person's id, as in the poses.")]
     zone: Annotated[str | None, note("Name of the zone; null for what is not about one.")]
     floor_m: Annotated[
         FloorPlace | None,

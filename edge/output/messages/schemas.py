@@ -34,7 +34,7 @@ def schema(name: str) -> Schema:
     """The JSON Schema (2020-12) of a message, or of "command". Raises KeyError."""
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"urn:posekernel:{name}:1",
+        "$id": f"urn:posekernel:{name}:{_version(name)}",
         "title": f"posekernel {name.replace('_', ' ')}",
     }
     if name == "command":
@@ -47,6 +47,12 @@ def schema(name: str) -> Schema:
     if parts:
         rest["$defs"] = parts
     return head | described | rest | _RULES.get(name, {})
+
+
+def _version(name: str) -> str:
+    """Of a message, from the end of its `schema`; commands name none and stay at 1."""
+    kind = PUBLISHED.get(name)
+    return "1" if kind is None else str(kind.__struct_config__.tag).rpartition("/")[2]
 
 
 def _commands() -> Schema:
@@ -68,7 +74,8 @@ def _when(condition: Schema, then: Schema, otherwise: Schema | None = None) -> S
 
 
 _NULL = {"type": "null"}
-_UNSEEN = ("mid_hip_distance_m", "height_m", "posture", "floor_m", "scale_source", "confidence")
+_KNOWN = {"unknown_because": _NULL, "seen_only": {"not": _NULL}, "fallen": {"not": _NULL}}
+_NOBODY = {"type": "array", "items": {"properties": {"people": {"const": 0}}}}
 # What one property says of another.
 _RULES: dict[str, Schema] = {
     "control": _when(
@@ -91,16 +98,25 @@ _RULES: dict[str, Schema] = {
             _when(
                 {"occupancy": {"const": True}},
                 {
+                    **_KNOWN,
                     "people": {"type": "integer", "minimum": 1},
+                    "nearest": {"not": _NULL},
                     "zones": {"not": _NULL},
-                    "scale_source": {"not": _NULL},
                 },
-                dict.fromkeys(_UNSEEN, _NULL),
+                {"nearest": _NULL},
             ),
-            _when({"occupancy": _NULL}, {"people": _NULL, "zones": _NULL}),
             _when(
                 {"occupancy": {"const": False}},
-                {"people": {"const": 0}, "zones": {"type": "array", "maxItems": 0}},
+                {**_KNOWN, "people": {"const": 0}, "zones": _NOBODY},
+            ),
+            _when(
+                {"occupancy": _NULL},
+                {
+                    "people": _NULL,
+                    "zones": _NULL,
+                    "seen_only": _NULL,
+                    "unknown_because": {"type": "string"},
+                },
             ),
         ]
     },

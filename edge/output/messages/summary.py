@@ -3,65 +3,71 @@
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from edge.core.contracts import SourceKind
-from edge.core.pose import PoseEstimate
+from edge.core.pose import FrameEstimate
+from edge.output.messages.attendance import Attendance, RoomState
 from edge.output.messages.fields import Message
 from edge.output.messages.payloads import summary_message
 
-ABSENT_S = 3.0  # with nobody seen for this long the room is empty; the detector has shorter gaps
 # Sent again unchanged, so that a reader can tell a quiet room from a dead sensor.
 REFRESH_S = 60.0
 _SPACING_S = 1.0
+_AT_ONCE = ("occupancy", "people", "zones", "fallen", "unknown_because")
 _BANDS = {"mid_hip_distance_m": 0.10, "height_m": 0.03, "confidence": 0.10, "floor_m": 0.20}
 
 
 class SummaryKeeper:
-    """Call `pose` with every pose and `tick` several times a second; it calls `publish` with each
-    new summary. Thread-safe.
+    """Call `pose` with every estimate and `tick` several times a second; it calls `publish` with
+    each new summary. Thread-safe.
 
-    A change of occupancy or zones is sent at once, any other at most once a second and only beyond
-    its dead-band. While the camera is not read, the room is unknown, not empty.
+    zones: names of all zones. A change of the people, of their zones or of what is known is sent at
+    once, any other at most once a second and only beyond its dead-band. While nobody can be seen
+    the room is unknown, not empty.
     """
 
     def __init__(
         self,
         device_id: str,
         source: SourceKind,
+        zones: Sequence[str],
         publish: Callable[[Message], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._device_id = device_id
-        self._source = source
+        self._device_id, self._source, self._zones = device_id, source, tuple(zones)
         self._publish = publish
         self._clock = clock
         self._lock = threading.Lock()
-        self._seen_s = clock()
+        self._attendance = Attendance(clock())
         self._sent: Message | None = None
         self._sent_s = 0.0
 
-    def pose(self, estimate: PoseEstimate) -> None:
-        """Somebody is in view."""
+    def pose(self, estimate: FrameEstimate, fallen: bool = False) -> None:
+        """Take everybody in one image. fallen: somebody fell and is not up again."""
         with self._lock:
-            self._seen_s = self._clock()
-            self._consider(estimate)
+            now = self._clock()
+            self._attendance.see(estimate, now)
+            self._consider(self._attendance.state(now, fallen), now)
 
-    def tick(self, looking: bool = True) -> None:
-        """Notice that nobody has been seen for a while. looking: whether the camera is read."""
+    def tick(self, blind: str | None = None, fallen: bool = False) -> None:
+        """Notice who has not been seen for a while. blind: why nobody can be seen now."""
         with self._lock:
-            if not looking:
-                # When the camera is read again, it takes a while until the room counts as empty.
-                self._seen_s = self._clock()
-                self._consider(None, looking=False)
-            elif self._clock() - self._seen_s >= ABSENT_S:
-                self._consider(None)
+            now = self._clock()
+            if blind is not None:
+                # When it can see again, it takes a while until the room counts as empty.
+                self._attendance = Attendance(now)
+                self._consider(RoomState(fallen=fallen, unknown_because=blind), now)
+                return
+            self._attendance.leave(now)
+            self._consider(self._attendance.state(now, fallen), now)
 
-    def _consider(self, estimate: PoseEstimate | None, *, looking: bool = True) -> None:
-        now = self._clock()
+    def _consider(self, state: RoomState | None, now: float) -> None:
+        if state is None:
+            return
         new = summary_message(
-            self._device_id, estimate, source=self._source, utc_ns=time.time_ns(), looking=looking
+            self._device_id, state, self._zones, source=self._source, utc_ns=time.time_ns()
         )
         if self._sent is not None and not _due(self._sent, new, now - self._sent_s):
             return
@@ -70,10 +76,14 @@ class SummaryKeeper:
 
 
 def _due(sent: Message, new: Message, elapsed_s: float) -> bool:
-    if any(new[key] != sent[key] for key in ("occupancy", "zones")) or elapsed_s >= REFRESH_S:
+    if any(new[key] != sent[key] for key in _AT_ONCE) or elapsed_s >= REFRESH_S:
         return True
-    keys = ("people", "scale_source", "posture", *_BANDS)
-    return elapsed_s >= _SPACING_S and any(_differs(key, sent[key], new[key]) for key in keys)
+    if elapsed_s < _SPACING_S:
+        return False
+    old, now = sent["nearest"] or {}, new["nearest"] or {}
+    return sent["seen_only"] != new["seen_only"] or any(
+        _differs(key, old.get(key), now.get(key)) for key in old.keys() | now.keys()
+    )
 
 
 def _differs(key: str, old: Any, new: Any) -> bool:

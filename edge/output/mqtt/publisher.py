@@ -9,6 +9,7 @@ from typing import Self
 import edge
 from edge.core.config import MqttConfig, ZoneConfig
 from edge.core.contracts import SourceKind
+from edge.output.messages.attendance import RoomState
 from edge.output.messages.device_messages import State
 from edge.output.messages.fields import Message
 from edge.output.messages.payloads import ENCODERS, encode, status_message, summary_message
@@ -19,6 +20,8 @@ from edge.output.mqtt.retained import Announcement
 from edge.output.mqtt.stream import MqttCounters, Stream
 from edge.output.mqtt.traffic import Traffic
 from edge.output.mqtt.wire.messages import ReceivedMessage
+
+_STARTING = "the sensor is starting"
 
 
 class MqttPublisher:
@@ -56,7 +59,7 @@ class MqttPublisher:
         self._traffic = Traffic(config, self._topic, self.outbox, self._announcement)
         # What an earlier run saw is not true any more, but the broker still has it.
         unknown = summary_message(
-            device_id, None, source=source, utc_ns=time.time_ns(), looking=False
+            device_id, RoomState(unknown_because=_STARTING), source=source, utc_ns=time.time_ns()
         )
         for name, message in ({"summary": unknown} | dict(first or {})).items():
             self._traffic.retained.set(self.topic(name), encode(message))
