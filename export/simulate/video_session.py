@@ -10,7 +10,6 @@ import numpy as np
 from edge.core.config import ExcitationConfig
 from edge.core.errors import SessionError
 from edge.core.rig import Camera
-from edge.sight.landmarks import to_body25
 from export.simulate.calibrated_video import frame_size, load_calibration, read_frames
 from export.simulate.electronics import RESPEAKER_USB_V2
 from export.simulate.sessions import (
@@ -103,6 +102,6 @@ def scaled(camera: Camera, width: int) -> Camera:
 def _reference(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     try:
         with np.load(path, allow_pickle=False) as data:
-            return to_body25(np.asarray(data["joints"], np.float64))
+            return np.asarray(data["joints"], np.float64)
     except (OSError, KeyError, ValueError) as e:
         raise SessionError(f"{path}: cannot be read as the video's 3D reference ({e})") from e

@@ -18,7 +18,6 @@ from edge.core.arrays import Array, Image
 from edge.core.errors import SessionError
 from edge.core.rig import Camera
 from edge.sight.keypoints import BlazePose
-from edge.sight.landmarks import to_body25
 from export.simulate.calibrated_video import frame_size, load_calibration, read_frames
 from export.simulate.detector_errors import (
     COVERED,
@@ -69,7 +68,7 @@ def observations(video: Path, models: Path) -> Iterator[tuple[int, Array, Array,
         )
     try:
         with np.load(video / "joints3d_heavy.npz") as data:
-            world = to_body25(data["joints"])
+            world = np.asarray(data["joints"], np.float64)
     except (OSError, KeyError, ValueError) as e:
         raise SessionError(f"{video}/joints3d_heavy.npz: no reference joints ({e})") from e
     calibration = load_calibration(video / "Calib.qca.txt", {m.stem: frame_size(m) for m in movies})

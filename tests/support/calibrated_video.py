@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edge.sight.landmarks import to_body25
 from export.simulate.calibrated_video import (
     CalibratedCamera,
     frame_size,
@@ -39,7 +38,7 @@ def world_to_camera(serial: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[n
 def reference_joints(serial: str) -> npt.NDArray[np.float64]:
     """BODY_25 joints (50, 25, 3) [m] in a camera's frame, of every second frame."""
     with np.load(FOLDER / "joints3d_heavy.npz") as data:
-        return to_body25(cameras()[serial].from_world(data["joints"]))
+        return cameras()[serial].from_world(data["joints"])
 
 
 def frames(
