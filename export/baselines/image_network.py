@@ -84,8 +84,10 @@ def view_from(rays: Array, seen: npt.NDArray[np.bool_]) -> TurnedView:
 
 
 def sample_view(sample: Sample, rig: Rig) -> TurnedView | None:
-    """The view of keypoints; None where fewer than LEAST_SEEN of 15 joints were detected."""
-    rays, seen = seen_rays(sample.keypoints.pixels, rig.camera)
+    """The view of the one person's keypoints; None where fewer than LEAST_SEEN of 15 joints were
+    detected.
+    """
+    rays, seen = seen_rays(sample.keypoints[0].pixels, rig.camera)
     if seen[:N_JOINTS].sum() < LEAST_SEEN:
         return None
     return view_from(rays, seen)

@@ -34,7 +34,7 @@ class NetworkPredictor:
         self.lift = NetworkLifter(model)
         self._recent: dict[tuple[object, ...], list[tuple[Path, Kernels]]] = {}
 
-    def __call__(self, sample: Sample, environment: Environment) -> LiftedPose | None:
+    def __call__(self, sample: Sample, environment: Environment) -> list[LiftedPose | None]:
         """See `Predictor`. Raises SessionError where the variant lacks its sound: no other room
         yet, or no response without the body.
         """

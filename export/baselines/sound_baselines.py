@@ -1,6 +1,5 @@
 """Baselines from sound alone: learned regression and multilateration; and `geometric`."""
 
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,14 +9,14 @@ import numpy.typing as npt
 from edge.core.arrays import Array
 from edge.core.config import LifterConfig
 from edge.core.errors import SessionError
-from edge.core.pose import MID_HIP, N_JOINTS, LiftedPose
+from edge.core.pose import N_JOINTS, LiftedPose
 from edge.core.rig import Rig
 from edge.lifting.geometric_lifter import GeometricLifter
 from edge.sound.arrivals import gather_points, gather_points_coherent
 from edge.sound.pose_kernel import Kernels, analytic_signal, make_kernels
 from edge.sources.session.dataset import Environment, Sample
-from export.baselines.image_network import NumpyVisionNet, sample_view
 from export.baselines.mlp import Weights, load_weights, mlp_from
+from export.baselines.one_by_one import OneByOne
 from export.baselines.vision_baselines import calibration
 
 # Directions (x/z, y/z) and log-spaced ranges of the learned baseline's inputs: the view of a camera
@@ -41,31 +40,19 @@ FRONT_M = 0.16
 
 
 class Geometric:
-    """The runtime's own lifter without training.
-
-    On the device it gets the body's shape up to scale from BlazePose. Dataset folders hold 2D
-    joints only, so here the shape is that of vision-only, without its scale.
-    """
+    """The runtime's own lifter without training."""
 
     name = "geometric"
 
     def __init__(self, weights: Path | None = None) -> None:
         self._lift = GeometricLifter(LifterConfig())
-        self._shape = NumpyVisionNet(load_weights(weights))
 
-    def __call__(self, sample: Sample, environment: Environment) -> LiftedPose | None:
+    def __call__(self, sample: Sample, environment: Environment) -> list[LiftedPose | None]:
         """See `Predictor`."""
-        view = sample_view(sample, environment.rig)
-        if view is None:
-            return None
-        shape = self._shape(view).shape
-        relative = np.full_like(sample.keypoints.relative, np.nan)
-        relative[:N_JOINTS] = (shape - shape[MID_HIP]) @ view.turn
-        keypoints = replace(sample.keypoints, relative=relative)
-        return self._lift(keypoints, sample_kernels(sample, environment), environment.rig)
+        return self._lift(sample.keypoints, sample_kernels(sample, environment), environment.rig)
 
 
-class FirstArrival:
+class FirstArrival(OneByOne):
     """Multilateration from the first arrival of each pair; the mean pose is put there."""
 
     name = "first-arrival"
@@ -74,14 +61,14 @@ class FirstArrival:
         self._weights = load_weights(weights)
         self._calibration = calibration(self._weights, self.name)
 
-    def __call__(self, sample: Sample, environment: Environment) -> LiftedPose:
-        """See `Predictor`. Raises SessionError where the responses are too short for it."""
+    def one(self, sample: Sample, environment: Environment) -> LiftedPose:
+        """See `OneByOne`. Raises SessionError where the responses are too short for it."""
         kernels = sample_kernels(sample, environment)
         root = locate(first_arrivals_s(kernels, environment.rig), environment.rig)
         return _mean_pose_at(root, self._calibration * 0.3, self._weights)
 
 
-class AudioOnly:
+class AudioOnly(OneByOne):
     """Learned regression from pooled envelopes to the mid-hip; the mean pose is put there."""
 
     name = "audio-only"
@@ -91,8 +78,8 @@ class AudioOnly:
         self._net = mlp_from(self._weights, "sound")
         self._calibration = calibration(self._weights, self.name)
 
-    def __call__(self, sample: Sample, environment: Environment) -> LiftedPose:
-        """See `Predictor`."""
+    def one(self, sample: Sample, environment: Environment) -> LiftedPose:
+        """See `OneByOne`."""
         out = self._net(
             sound_features(sample_kernels(sample, environment), environment.rig)
         ).astype(np.float64)

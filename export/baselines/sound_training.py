@@ -37,12 +37,12 @@ def load_sounds(dataset: Path, say: Say) -> Sounds:
     environments = require_environments(dataset)
     for k, environment in enumerate(environments):
         for i, sample in enumerate(environment):
-            if np.isnan(sample.joints[MID_HIP]).any():
+            if len(sample.joints) > 1 or np.isnan(sample.joints[0, MID_HIP]).any():
                 continue
             # Of a single room, hold out samples instead.
             held.append((k if len(environments) > 1 else i) % HELD_OUT == 0)
             features.append(sound_features(sample_kernels(sample, environment), environment.rig))
-            roots.append(sample.joints[MID_HIP])
+            roots.append(sample.joints[0, MID_HIP])
             if held[-1]:
                 samples.append((sample, environment))
     skipped = sum(len(e.skipped) for e in environments)

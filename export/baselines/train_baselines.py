@@ -73,9 +73,9 @@ def sigma_factor(predictor: Predictor, samples: Iterable[tuple[Sample, Environme
     """Factor on a 1-sigma that puts SIGMA_COVERAGE of the joints' errors within it."""
     ratios = []
     for sample, environment in samples:
-        pose = predictor(sample, environment)
-        if pose is not None:
-            ratios.append(joint_errors(pose.joints, sample.joints[:N_JOINTS]) / pose.sigma)
+        for pose, joints in zip(predictor(sample, environment), sample.joints, strict=True):
+            if pose is not None:
+                ratios.append(joint_errors(pose.joints, joints[:N_JOINTS]) / pose.sigma)
     return float(np.nanquantile(np.concatenate(ratios), SIGMA_COVERAGE))
 
 
@@ -117,12 +117,11 @@ def _scene_samples(people: People, config: BaselineTraining) -> list[tuple[Sampl
         pixels[:, :2] = np.nan_to_num(s.rays[k, :, :2]) * CAMERA.fx + [CAMERA.cx, CAMERA.cy]
         pixels[:, 2] = s.seen[k]
         rig = Rig(np.zeros((1, 3)), np.zeros((1, 3)), np.zeros((1, 2), np.int64), camera, 343.0)
-        keypoints = Keypoints(pixels, np.full((25, 3), np.nan), 1, 1.0)
         sample = Sample(
             str(k),
             np.zeros((1, 16), np.float32),
-            s.joints[k],
-            keypoints,
+            s.joints[k : k + 1],
+            (Keypoints(pixels, 1.0),),
             {"height_m": float(s.height_m[k])},
         )
         out.append((sample, Environment(Path("scenes"), rig, 16000.0, (2000.0, 7500.0), [])))

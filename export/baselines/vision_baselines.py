@@ -22,13 +22,14 @@ from export.baselines.image_network import (
     sample_view,
 )
 from export.baselines.mlp import Weights, load_weights, mlp_from
+from export.baselines.one_by_one import OneByOne
 
 CAMERA_HEIGHT_SIGMA_M = 0.02
 # 1-sigma of the lowest ankle's height above that of a standing person: heels, steps, cushions.
 LIFTED_FOOT_M = 0.06
 
 
-class VisionOnly:
+class VisionOnly(OneByOne):
     """Learned lifting of the 2D joints to absolute joints."""
 
     name = "vision-only"
@@ -39,8 +40,8 @@ class VisionOnly:
         self.population = population_from(self.weights)
         self.calibration = calibration(self.weights, self.name)
 
-    def __call__(self, sample: Sample, environment: Environment) -> LiftedPose | None:
-        """See `Predictor`."""
+    def one(self, sample: Sample, environment: Environment) -> LiftedPose | None:
+        """See `OneByOne`."""
         view = sample_view(sample, environment.rig)
         if view is None:
             return None
@@ -51,7 +52,7 @@ class VisionOnly:
             * np.linalg.norm(joints, axis=1)
             * np.hypot(log_sigma, lifted.shape_sigma)
         )
-        confidence = np.where(view.seen[:N_JOINTS], sample.keypoints.pixels[:N_JOINTS, 2], 0.0)
+        confidence = np.where(view.seen[:N_JOINTS], sample.keypoints[0].pixels[:N_JOINTS, 2], 0.0)
         return LiftedPose(joints, sigma, confidence, "height", float("nan"))
 
     def place(
@@ -107,7 +108,7 @@ class TrueHeight(VisionOnly):
         height = (
             float(known)
             if isinstance(known, int | float)
-            else self.population.height_of(sample.joints[:N_JOINTS])
+            else self.population.height_of(sample.joints[0, :N_JOINTS])
         )
         if not np.isfinite(height):
             raise SessionError(

@@ -65,7 +65,7 @@ def histograms(evaluation: Evaluation) -> bytes:
                 axes.hist(np.clip(v, low, high), bins=min(40, max(5, len(v) // 5)), color=TRUE)
                 axes.axvline(np.median(v), color=PREDICTED, label=f"median {np.median(v):.1f}")
                 axes.legend(frameon=False)
-            axes.set(xlabel=label, ylabel="samples")
+            axes.set(xlabel=label, ylabel="people")
 
     return _png(draw, (10.5, 3.2))
 
@@ -122,10 +122,10 @@ def cases(evaluation: Evaluation) -> bytes | None:
             for row, i in enumerate(pair):
                 axes = figure.add_subplot(2, 3, 3 * row + column + 1, projection="3d")
                 _skeletons(axes, evaluation.truth[i], evaluation.predictions.joints[i])
-                axes.set_title(
-                    f"{title}: {evaluation.predictions.sample[i]}, {100 * error[i]:.1f} cm",
-                    fontsize=9,
-                )
+                name = evaluation.predictions.sample[i]
+                if evaluation.predictions.person.any():
+                    name = f"{name}, person {evaluation.predictions.person[i] + 1}"
+                axes.set_title(f"{title}: {name}, {100 * error[i]:.1f} cm", fontsize=9)
         figure.axes[0].legend(frameon=False, fontsize=8)
         figure.subplots_adjust(0.01, 0.03, 0.97, 0.95, 0.05, 0.12)
 

@@ -8,7 +8,14 @@ from edge.core.errors import SessionError
 from export.evaluate import html_figures as figures
 from export.evaluate.evaluation import Evaluation, Summary
 from export.evaluate.metrics import MEASURES
-from export.evaluate.text_tables import BY_NAME, COLUMNS, MOST_ROOMS, format_interval, worst_rooms
+from export.evaluate.text_tables import (
+    BY_NAME,
+    COLUMNS,
+    MOST_ROOMS,
+    describe_size,
+    format_interval,
+    worst_rooms,
+)
 
 STYLE = """
 body {
@@ -41,14 +48,12 @@ def make_report(evaluation: Evaluation) -> str:
     e = evaluation
     parts = [
         f"<h1>{escape(e.lifter)} on {escape(e.dataset)}</h1>",
-        f"<p>{len(e.truth)} samples, {len(e.no_pose)} without a pose, {len(e.skipped)} damaged. "
-        "Lengths in cm, shares in per cent, 95 % bootstrap intervals over samples in brackets. "
+        f"<p>{describe_size(e)}. "
+        "Lengths in cm, shares in per cent, 95 % bootstrap intervals over people in brackets. "
         "Rank correlation of 1-sigma and "
         f"error: {e.sigma_rank:.2f}.</p>",
         "<h2>Overall</h2>",
-        _table(
-            ["measure", "value", "samples"], [_overall_row(e.overall, m.name) for m in MEASURES]
-        ),
+        _table(["measure", "value", "people"], [_overall_row(e.overall, m.name) for m in MEASURES]),
         "<h2>Error against distance and signal to interference</h2>",
         _image(
             figures.error_against(e, "distance_m", "true mid-hip distance (m)"),
@@ -69,7 +74,7 @@ def make_report(evaluation: Evaluation) -> str:
         if grouping == "room" and len(by) > MOST_ROOMS:
             parts.append(f"<p>{len(by)} rooms; the {MOST_ROOMS} worst by median:</p>")
             by = dict(worst_rooms(by, MOST_ROOMS))
-        head = [grouping, "samples", *(BY_NAME[c].title for c in COLUMNS)]
+        head = [f"by {grouping}", "people", *(BY_NAME[c].title for c in COLUMNS)]
         parts.append(_table(head, [_group_row(label, s) for label, s in by.items()]))
     for title, names in (("Without a pose", e.no_pose), ("Damaged samples", e.skipped)):
         if names:

@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 from export.evaluate.evaluation import Evaluation, Summary
 from export.evaluate.metrics import MEASURES, ConfidenceInterval, Measure
 
@@ -32,17 +35,13 @@ def format_interval(interval: ConfidenceInterval, measure: Measure) -> str:
 def format_evaluation(evaluation: Evaluation) -> str:
     """One lifter: every measure overall, the main ones by group, and the skipped samples."""
     e = evaluation
-    lines = [
-        f"{e.lifter} on {e.dataset}: {len(e.truth)} samples, {len(e.no_pose)} without a pose, "
-        f"{len(e.skipped)} damaged",
-        "",
-    ]
+    lines = [f"{e.lifter} on {e.dataset}: {describe_size(e)}", ""]
     for m in MEASURES:
         unit = "cm" if m.unit == "m" else "%"
         lines.append(f"  {m.title:<32} {format_interval(e.overall[m.name], m):>22} {unit}")
     lines.append(f"  {'rank correlation sigma, error':<32} {e.sigma_rank:>22.2f}")
     for grouping, by in e.groups.items():
-        lines += ["", _row(grouping, "samples", [BY_NAME[c].title for c in COLUMNS])]
+        lines += ["", _row(f"by {grouping}", "people", [BY_NAME[c].title for c in COLUMNS])]
         if grouping == "room" and len(by) > MOST_ROOMS:
             lines.append(f"{len(by)} rooms; the worst of them by median:")
             by = dict(worst_rooms(by, MOST_ROOMS))
@@ -54,19 +53,40 @@ def format_evaluation(evaluation: Evaluation) -> str:
     return "\n".join(lines)
 
 
+def describe_size(evaluation: Evaluation) -> str:
+    """How many samples and people were evaluated."""
+    e = evaluation
+    samples = len(set(e.predictions.sample.tolist()))
+    people = "" if samples == len(e.truth) else f" of {len(e.truth)} people"
+    return f"{samples} samples{people}, {len(e.no_pose)} without a pose, {len(e.skipped)} damaged"
+
+
 def format_comparison(evaluations: Sequence[Evaluation]) -> str:
-    """Several lifters on one dataset as a Markdown table; cm, per cent, 95 % intervals."""
+    """Several lifters on one dataset as a Markdown table; cm, per cent, 95 % intervals. A dataset
+    with various numbers of people gets a row for each number, too.
+    """
     titles = [BY_NAME[c].title + (" (cm)" if BY_NAME[c].unit == "m" else " (%)") for c in COLUMNS]
     lines = [
         "| lifter | poses | " + " | ".join(titles) + " | scale from sound (%) |",
         "|---|---|" + "---|" * (len(COLUMNS) + 1),
     ]
     for e in evaluations:
-        cells = [format_interval(e.overall[c], BY_NAME[c]) for c in COLUMNS]
-        poses = len(e.truth) - len(e.no_pose)
-        by_sound = 100.0 * (e.predictions.scale_source == "sound").sum() / max(poses, 1)
-        lines.append(f"| {e.lifter} | {poses} | " + " | ".join(cells) + f" | {by_sound:.0f} |")
+        source = e.predictions.scale_source
+        lines.append(_compared(e.lifter, e.overall, source))
+        groups = e.groups["people"]
+        for label, summary in groups.items() if len(groups) > 1 else ():
+            people = f"{label} people" if label != "1" else "1 person"
+            lines.append(
+                _compared(f"{e.lifter}, {people}", summary, source[e.labels["people"] == label])
+            )
     return "\n".join(lines)
+
+
+def _compared(name: str, summary: Summary, source: npt.NDArray[np.str_]) -> str:
+    cells = [format_interval(summary[c], BY_NAME[c]) for c in COLUMNS]
+    poses = int((source != "none").sum())
+    by_sound = 100.0 * int((source == "sound").sum()) / max(poses, 1)
+    return f"| {name} | {poses} | " + " | ".join(cells) + f" | {by_sound:.0f} |"
 
 
 def worst_rooms(by: dict[str, Summary], count: int) -> list[tuple[str, Summary]]:

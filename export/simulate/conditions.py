@@ -53,8 +53,8 @@ class Conditions:
         return pixels
 
     def keypoints(self, rng: Rng, joints: Array, camera: Camera) -> Keypoints:
-        """The same as `Keypoints`, without relative depths."""
-        return Keypoints(self.observe(rng, joints, camera), np.full((JOINTS, 3), np.nan), 1, 1.0)
+        """The same as `Keypoints`."""
+        return Keypoints(self.observe(rng, joints, camera), 1.0)
 
 
 # field: as in a home. The others differ from plain in one thing each.

@@ -277,7 +277,9 @@ def _sample(
         "echo_gain": round(person.echo_gain, 3),
         "roughness_m": round(person.roughness_m, 5),
     }
-    return Sample(str(number), noisy, person.joints, keypoints, info, clean if plan.clean else None)
+    return Sample(
+        str(number), noisy, person.joints[None], (keypoints,), info, clean if plan.clean else None
+    )
 
 
 def _info(sound: SceneSound, person: ScenePerson, plan: EnvironmentPlan) -> dict[str, Any]:

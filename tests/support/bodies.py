@@ -48,12 +48,9 @@ def standing(
 
 
 def seen(
-    joints: npt.NDArray[np.float64],
-    camera: Camera = CAMERA,
-    noise_px: float = 0.0,
-    with_shape: bool = True,
+    joints: npt.NDArray[np.float64], camera: Camera = CAMERA, noise_px: float = 0.0
 ) -> Keypoints:
-    """What a detector and a shape prior (20 % too small) give for these joints."""
+    """What a detector gives for these joints."""
     known = np.isfinite(joints[:, 0])
     pixels = np.zeros((25, 3))
     pixels[:, :2] = np.nan
@@ -61,13 +58,7 @@ def seen(
         0, noise_px, (known.sum(), 2)
     )
     pixels[known, 2] = 1.0
-    relative = np.full((25, 3), np.nan)
-    if with_shape:
-        axis = joints[8] / np.linalg.norm(joints[8])
-        right = np.cross([0.0, 1.0, 0.0], axis)
-        right /= np.linalg.norm(right)
-        relative = 0.8 * (joints - joints[8]) @ np.stack([right, np.cross(axis, right), axis]).T
-    return Keypoints(pixels, relative, 1, 1.0)
+    return Keypoints(pixels, 1.0)
 
 
 def compact_rig(camera: Camera = CAMERA) -> Rig:

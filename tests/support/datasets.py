@@ -24,7 +24,20 @@ def make_dataset(root: Path, samples: int = 6, rooms: int = 2) -> Path:
                 "sir_db": 4.0 * k - 3.0,
                 "height_m": 1.7,
             }
-            write_sample(env, Sample(str(k), rir, joints, seen(joints), info))
+            write_sample(env, Sample(str(k), rir, joints[None], (seen(joints),), info))
+    return root
+
+
+def make_crowds(root: Path, people: tuple[int, ...] = (1, 2, 3, 4)) -> Path:
+    """A room with one moment of each number of people, 60 cm apart; the response holds noise."""
+    env = root / "environment1"
+    write_environment(env, compact_rig(), RATE, BAND)
+    for k, count in enumerate(people):
+        joints = np.stack([standing(1.6 + 0.1 * i, (0.6 * i - 0.6, 2.8)) for i in range(count)])
+        rir = np.random.default_rng(k).normal(size=(6, 640)).astype(np.float32)
+        own = [{"standing": "beside" if i < 2 else "apart", "sir_db": i} for i in range(count)]
+        info = {"room": "crowded", "people": count, "persons": own}
+        write_sample(env, Sample(str(k), rir, joints, tuple(map(seen, joints)), info))
     return root
 
 
@@ -60,8 +73,8 @@ def make_points(path: Path) -> Path:
                 Sample(
                     str(k),
                     noisy,
-                    joints,
-                    lifter_scene.seen(joints[:15], CAMERA),
+                    joints[None],
+                    (lifter_scene.seen(joints[:15], CAMERA),),
                     {"sir_db": 20.0},
                     clean,
                 ),

@@ -73,7 +73,7 @@ def seen(joints: np.ndarray, camera: Camera) -> Keypoints:
     pixels = np.zeros((25, 3))
     pixels[:15, :2] = camera.project(joints)
     pixels[:15, 2] = 0.9
-    return Keypoints(pixels, np.full((25, 3), np.nan), 1, 1.0)
+    return Keypoints(pixels, 1.0)
 
 
 def normalised(joints: np.ndarray, view: PersonView) -> tuple[np.ndarray, np.ndarray]:

@@ -2,16 +2,17 @@
 
 environmentN/audio_sensor_loc.npy (4, 3): co-located speaker and microphone pairs [m], camera frame;
 or environmentN/rig.json. environmentN/rir_empty.npy (P, T), optional. environmentN/K/rir.npy
-(P, T): impulse responses, empty room removed. environmentN/K/gnd.npy (25..49, 3): joints, camera
-frame, BODY_25 first. Optional: K/keypoints.npy (25, 3), K/info.json, and K/rir_clean.npy (P, T),
-which is rir.npy without noise.
+(P, T): impulse responses, empty room removed. environmentN/K/gnd.npy (25..49, 3), or (Q, 25..49, 3)
+of Q people: joints, camera frame, BODY_25 first. Optional: K/keypoints.npy (25, 3) or (Q, 25, 3) in
+the same order, K/info.json, and K/rir_clean.npy (P, T), which is rir.npy without noise. The
+responses are of everybody together.
 """
 
 import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,36 +22,44 @@ import numpy.typing as npt
 from edge.core.arrays import Array, load_array
 from edge.core.errors import ConfigError, SessionError
 from edge.core.files import read_file
-from edge.core.plausibility import ROOM_M, band_problem, length_unit, rig_problem, wild_joints
+from edge.core.plausibility import band_problem, length_unit, rig_problem
 from edge.core.pose import BODY_25, Keypoints
 from edge.core.rig import Camera, Rig, load_rig, rig_to_dict, speed_of_sound
-from edge.core.stature import standing_height
 from edge.core.typed import parse_json
+from edge.sources.session.people_arrays import PER_M, people_joints, people_pixels, projected
 
 # The public folders state neither camera, rate nor band: these are a level VGA camera, the paper's
 # 96 kHz, and all but the lowest band.
 PUBLIC_CAMERA = Camera(640, 480, 520.0, 520.0, 320.0, 240.0)
 PUBLIC_RATE_HZ = 96000.0
 PUBLIC_BAND_HZ = (1000.0, 40000.0)
-DETECTOR_NOISE_PX = 3.0
-IN_FRONT_M = 0.1  # nearer to the camera than this nothing is seen
-_PER_M = {"m": 1.0, "cm": 100.0, "mm": 1000.0}
 _VOTERS = 9
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One pose. rir: (P, T) float32, empty room removed. joints: (25, 3) camera frame [m], NaN =
-    missing. info: anything. clean: (P, T) float32, rir without noise, where a simulated sample has
-    it.
+    """One moment. rir: (P, T) float32, empty room removed. joints: (Q, 25, 3) camera frame [m] of Q
+    people, NaN = missing. keypoints: theirs, in the same order. info: anything; what differs from
+    person to person is in `persons`, a list of Q tables, or beside the rest where Q is 1. clean:
+    (P, T) float32, rir without noise, where a simulated sample has it.
     """
 
     name: str
     rir: npt.NDArray[np.float32]
     joints: Array
-    keypoints: Keypoints
+    keypoints: tuple[Keypoints, ...]
     info: dict[str, Any]
     clean: npt.NDArray[np.float32] | None = None
+
+    def alone(self, person: int) -> "Sample":
+        """The same sound and moment with one of its people, whose facts are in info."""
+        info, persons = dict(self.info), self.info.get("persons")
+        if isinstance(persons, list):
+            del info["persons"]
+            own = persons[person] if person < len(persons) else None
+            info |= own if isinstance(own, dict) else {}
+        one = slice(person, person + 1)
+        return replace(self, joints=self.joints[one], keypoints=self.keypoints[one], info=info)
 
 
 @dataclass(slots=True)
@@ -91,7 +100,7 @@ def load_environment(path: Path) -> Environment:
             )
         if not np.isfinite(sensors).all():
             raise SessionError(f"{path}/audio_sensor_loc.npy: holds values that are not finite")
-        sensors = sensors / _PER_M[_sensor_unit(path)]
+        sensors = sensors / PER_M[_sensor_unit(path)]
         pairs = np.repeat(np.arange(len(sensors))[:, None], 2, axis=1)
         rig = Rig(sensors, sensors.copy(), pairs, PUBLIC_CAMERA, speed_of_sound(20.0))
         rate, band = PUBLIC_RATE_HZ, PUBLIC_BAND_HZ
@@ -116,18 +125,14 @@ def read_sample(path: Path, rig: Rig) -> Sample:
         rir = rir.astype(np.float32)
     if not np.isfinite(rir).all():
         raise SessionError(f"{path}/rir.npy: holds values that are not finite")
-    joints = _body_25(_array(path / "gnd.npy"), path)
+    joints = people_joints(_array(path / "gnd.npy"), path / "gnd.npy")
     keypoints = path / "keypoints.npy"
-    pixels = (
-        _array(keypoints).astype(np.float64)
-        if keypoints.is_file()
-        else _project(joints, rig.camera, path)
-    )
-    if pixels.shape != (25, 3):
-        raise SessionError(f"{keypoints}: shape {pixels.shape}, but (25, 3) is needed")
-    _check_pixels(pixels, keypoints, rig.camera)
+    if keypoints.is_file():
+        pixels = people_pixels(_array(keypoints), len(joints), keypoints, rig.camera)
+    else:
+        seed = [_natural(path)[0] + 1, _natural(path.parent)[0] + 1]
+        pixels = projected(joints, rig.camera, np.random.default_rng(seed))
     info = _info(path / "info.json")
-    keys = Keypoints(pixels, np.full((25, 3), np.nan), 1, 1.0)
     clean = (
         _array(path / "rir_clean.npy").astype(np.float32)
         if (path / "rir_clean.npy").is_file()
@@ -140,6 +145,7 @@ def read_sample(path: Path, rig: Rig) -> Sample:
         )
     if clean is not None and not np.isfinite(clean).all():
         raise SessionError(f"{path}/rir_clean.npy: holds values that are not finite")
+    keys = tuple(Keypoints(one, 1.0) for one in pixels)
     return Sample(path.name, rir, joints, keys, info, clean)
 
 
@@ -158,11 +164,17 @@ def write_environment(
 
 
 def write_sample(environment: Path, sample: Sample) -> None:
-    """Write one sample below `environment`; rir.npy last: a folder without it is incomplete."""
+    """Write one sample below `environment`; rir.npy last: a folder without it is incomplete.
+
+    One person's arrays are (25, 3), as the public dataset's.
+    """
     path = environment / sample.name
     path.mkdir(parents=True, exist_ok=True)
-    np.save(path / "gnd.npy", sample.joints.astype(np.float32))
-    np.save(path / "keypoints.npy", sample.keypoints.pixels.astype(np.float32))
+    for name, people in (
+        ("gnd.npy", sample.joints),
+        ("keypoints.npy", np.stack([k.pixels for k in sample.keypoints])),
+    ):
+        np.save(path / name, (people[0] if len(people) == 1 else people).astype(np.float32))
     (path / "info.json").write_text(json.dumps(sample.info))
     if sample.clean is not None:
         np.save(path / "rir_clean.npy", sample.clean.astype(np.float32))
@@ -210,56 +222,6 @@ def _info(path: Path) -> dict[str, Any]:
     return info
 
 
-def _check_pixels(pixels: Array, path: Path, camera: Camera) -> None:
-    """Raises SessionError for 2D joints that no detector gives; a joint that is not seen may be
-    anywhere, or NaN.
-    """
-    confidence = pixels[:, 2]
-    if not ((confidence >= 0.0) & (confidence <= 1.0)).all():
-        raise SessionError(f"{path}: confidences must be 0 to 1")
-    seen = pixels[confidence > 0.0, :2]
-    far = 10.0 * max(camera.width, camera.height)
-    if not (np.abs(seen) <= far).all():
-        raise SessionError(
-            f"{path}: a joint is farther than {far:g} pixels from the image, or no number, but "
-            "counts as seen; pixels of this camera are needed"
-        )
-
-
-def _body_25(gnd: npt.NDArray[Any], path: Path) -> Array:
-    if gnd.ndim != 2 or gnd.shape[1] != 3 or not len(BODY_25) <= len(gnd) <= 49:
-        raise SessionError(f"{path}/gnd.npy: shape {gnd.shape}, but (25 to 49, 3) is needed")
-    joints = gnd[:25].astype(np.float64)
-    missing = np.asarray(~np.isfinite(joints).all(axis=1) | (joints == 0).all(axis=1))
-    joints[missing] = np.nan
-    unit = "" if missing.all() else length_unit(joints)
-    if unit in ("m", "mm"):
-        joints /= _PER_M[unit]
-        joints[wild_joints(joints)] = np.nan
-    missing = np.asarray(np.isnan(joints).any(axis=1))
-    if missing[:15].sum() > 7:
-        raise SessionError(
-            f"{path}/gnd.npy: {missing[:15].sum()} of the first 15 joints are missing or far from "
-            "the others, at most 7 may be"
-        )
-    if unit not in ("m", "mm"):
-        found = "centimetres" if unit else f"a body of {standing_height(joints[:15]):.3g} m"
-        raise SessionError(
-            f"{path}/gnd.npy: its bone lengths say {found}, but metres or millimetres are needed"
-        )
-    if not (joints[:, 2] > IN_FRONT_M).any():
-        raise SessionError(
-            f"{path}/gnd.npy: no joint lies in front of the camera; z must grow away from it"
-        )
-    away_m = float(np.linalg.norm(np.nanmedian(joints, axis=0)))
-    if away_m > ROOM_M:
-        raise SessionError(
-            f"{path}/gnd.npy: the person is {away_m:.3g} m away, but at most {ROOM_M:g} m is "
-            "possible in a room"
-        )
-    return joints
-
-
 def _sensor_unit(path: Path) -> str:
     """The unit of a public folder: that of most of its first samples' bones; metres where none
     tells.
@@ -268,23 +230,11 @@ def _sensor_unit(path: Path) -> str:
     for name in _sample_names(path)[:_VOTERS]:
         with suppress(SessionError):
             gnd = _array(path / name / "gnd.npy")
-            if gnd.ndim == 2 and gnd.shape[1] == 3 and len(gnd) >= len(BODY_25):
-                joints = gnd[:25].astype(np.float64)
+            if gnd.ndim >= 2 and gnd.shape[-1] == 3 and gnd.shape[-2] >= len(BODY_25):
+                joints = gnd.reshape(-1, *gnd.shape[-2:])[0, :25].astype(np.float64)
                 votes[length_unit(np.where(joints == 0, np.nan, joints))] += 1
     votes.pop("", None)
     return votes.most_common(1)[0][0] if votes else "m"
-
-
-def _project(joints: Array, camera: Camera, path: Path) -> Array:
-    """2D joints by projection with a detector's noise, the same each time the sample is read."""
-    pixels = np.zeros((25, 3))
-    seen = np.isfinite(joints).all(axis=1) & (np.nan_to_num(joints[:, 2]) > IN_FRONT_M)
-    pixels[:, :2] = np.nan
-    pixels[seen, :2] = camera.project(joints[seen])
-    rng = np.random.default_rng([_natural(path)[0] + 1, _natural(path.parent)[0] + 1])
-    pixels[:, :2] += rng.normal(0.0, DETECTOR_NOISE_PX, (25, 2))
-    pixels[seen, 2] = 1.0
-    return pixels
 
 
 def require_environments(path: Path) -> list[Environment]:

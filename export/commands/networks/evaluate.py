@@ -21,8 +21,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "evaluate",
         help="measure lifters on a dataset folder",
         description="Runs a lifter over every sample of a dataset folder and prints its errors "
-        "with 95 % bootstrap intervals: overall and by distance, pose, room, number of microphones "
-        "and signal to interference. Damaged samples are named and counted. Lifters: "
+        "with 95 % bootstrap intervals, person by person: overall and by number of people and how "
+        "they stand, distance, pose, room, number of microphones and signal to interference. Damaged samples are named and counted. Lifters: "
         f"{', '.join(PREDICTORS)}.",
     )
     parser.add_argument(
@@ -43,7 +43,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--predictions",
         type=Path,
         metavar="F.npz",
-        help="write sample, joints, sigma, scale_source",
+        help="write sample, person, joints, sigma, scale_source",
     )
     parser.add_argument(
         "--report", type=Path, metavar="OUT.html", help="write an HTML report with plots"

@@ -156,7 +156,7 @@ def test_replay_of_a_dataset_names_damaged_samples(
     for k in range(3):
         joints = standing(1.7, (0.0, 2.5 + 0.3 * k))
         rir = np.random.default_rng(k).normal(size=(6, 640)).astype(np.float32)
-        write_sample(environment, Sample(str(k), rir, joints, seen(joints), {}))
+        write_sample(environment, Sample(str(k), rir, joints[None], (seen(joints),), {}))
     (environment / "1" / "rir.npy").write_bytes(b"")
     assert main(["replay", str(tmp_path), "--json"]) == 0
     out, err = capsys.readouterr()
@@ -176,7 +176,7 @@ def test_replay_of_a_dataset_uses_the_lifter_that_a_sensor_uses(
     write_environment(environment, rig, 16000.0, (2000.0, 7500.0))
     joints = standing(1.7, (0.0, 2.5))
     rir = np.random.default_rng(0).normal(size=(len(rig.pairs), 640)).astype(np.float32)
-    write_sample(environment, Sample("0", rir, joints, seen(joints), {}))
+    write_sample(environment, Sample("0", rir, joints[None], (seen(joints),), {}))
     sample = next(iter(load_environment(environment)))
     kernels = make_kernels(
         analytic_signal(sample.rir, 16000.0, (2000.0, 7500.0)), 16000.0, (2000.0, 7500.0)

@@ -55,7 +55,7 @@ def case(height_m: float) -> tuple[Sample, Environment]:
     rig, body = compact_rig(), sample_body(np.random.default_rng(1), "test", height_m)
     joints = CAMERA.from_room(pose_body(body, upright(body)).joints + np.array([0.2, 3.0, 0.0]))
     rir = impulses(rig, joints[MID_HIP] * (1 - 0.16 / np.linalg.norm(joints[MID_HIP])))
-    sample = Sample("0", rir, joints, seen(joints), {"height_m": height_m})
+    sample = Sample("0", rir, joints[None], (seen(joints),), {"height_m": height_m})
     return sample, Environment(Path("room"), rig, RATE, BAND, [])
 
 

@@ -31,8 +31,8 @@ def sample(distance: float, seed: int = 0, clean: bool = True) -> Sample:
     return Sample(
         "0",
         (silent + noise).astype(np.float32),
-        joints,
-        seen(joints),
+        joints[None],
+        (seen(joints),),
         {},
         silent if clean else None,
     )

@@ -42,8 +42,8 @@ def test_training_writes_weights_that_every_baseline_runs_with(tmp_path: Path) -
     sample = Sample(
         "0",
         np.random.default_rng(0).normal(size=(6, 640)).astype(np.float32),
-        standing(),
-        seen(standing()),
+        standing()[None],
+        (seen(standing()),),
         {},
     )
     environment = Environment(Path("room"), compact_rig(), 16000.0, (2000.0, 7500.0), [])
@@ -92,6 +92,9 @@ def test_the_factor_makes_sigma_hold_its_share() -> None:
         return LiftedPose(sample.joints[:15] + shift, np.full(15, 0.1), np.ones(15), "height", 0.0)
 
     samples = [
-        (Sample("0", np.zeros((6, 16), np.float32), standing(), seen(standing()), {}), environment)
+        (
+            Sample("0", np.zeros((6, 16), np.float32), standing()[None], (seen(standing()),), {}),
+            environment,
+        )
     ] * 300
     assert sigma_factor(lift, samples) == pytest.approx(4 * SIGMA_COVERAGE, rel=0.03)

@@ -13,9 +13,12 @@ from edge.core.pose import LiftedPose
 from edge.sources.session.dataset import Environment, Sample
 from export.__main__ import main
 from export.baselines.predictors import PREDICTORS, Predictor, make_predictor
-from export.evaluate.evaluation import TOO_FEW, evaluate, sample_facts
+from export.evaluate.evaluation import TOO_FEW, evaluate
+from export.evaluate.html_report import make_report
+from export.evaluate.labels import sample_facts
+from export.evaluate.text_tables import format_comparison, format_evaluation
 from tests.support.bodies import seen, standing
-from tests.support.datasets import make_dataset, make_public
+from tests.support.datasets import make_crowds, make_dataset, make_public
 
 pytestmark = pytest.mark.export
 
@@ -25,12 +28,20 @@ RATE, BAND = 16000.0, (2000.0, 7500.0)
 def off_by(error_m: Callable[[Sample], float], sigma_m: float = 0.1) -> Predictor:
     """A lifter that is off by so much to the right, and gives no pose where that is NaN."""
 
-    def lift(sample: Sample, environment: Environment) -> LiftedPose | None:
-        shift = error_m(sample)
-        if np.isnan(shift):
-            return None
-        joints = sample.joints[:15] + np.array([shift, 0.0, 0.0])
-        return LiftedPose(joints, np.full(15, sigma_m), np.ones(15), "sound", 10.0)
+    def lift(sample: Sample, environment: Environment) -> list[LiftedPose | None]:
+        shifts = [error_m(sample.alone(k)) for k in range(len(sample.joints))]
+        return [
+            None
+            if np.isnan(shift)
+            else LiftedPose(
+                joints[:15] + np.array([shift, 0.0, 0.0]),
+                np.full(15, sigma_m),
+                np.ones(15),
+                "sound",
+                10.0,
+            )
+            for joints, shift in zip(sample.joints, shifts, strict=True)
+        ]
 
     return lift
 
@@ -58,6 +69,34 @@ def test_errors_are_grouped_by_what_the_samples_say(tmp_path: Path) -> None:
     for by in e.groups.values():
         assert sum(s["pck_15cm"].samples for s in by.values()) == 12
     assert [s["mpjpe_mean"].samples for s in e.groups["distance third"].values()] == [4, 4, 4]
+
+
+def test_everybody_counts_and_is_told_apart(tmp_path: Path) -> None:
+    def error(s: Sample) -> float:
+        if s.name == "3" and s.info["sir_db"] == 3:
+            return float("nan")
+        return 0.04 if s.info["standing"] == "beside" else 0.12
+
+    e = evaluate(make_crowds(tmp_path), "x", off_by(error))
+    assert e.predictions.sample.tolist() == [
+        f"environment1/{k}" for k in (0, 1, 1, 2, 2, 2, 3, 3, 3, 3)
+    ]
+    assert e.predictions.person.tolist() == [0, 0, 1, 0, 1, 2, 0, 1, 2, 3]
+    assert {k: s["pck_15cm"].samples for k, s in e.groups["people"].items()} == {
+        "1": 1, "2": 2, "3": 3, "4": 4,
+    }  # fmt: skip
+    assert e.groups["people"]["4"]["mpjpe_mean"].value == pytest.approx((2 * 4 + 12) / 300)
+    assert e.groups["people"]["4"]["pck_20cm"].value == pytest.approx(3 / 4)
+    assert {k: s["mpjpe_median"].value for k, s in e.groups["standing"].items()} == pytest.approx(
+        {"beside": 0.04, "apart": 0.12}
+    )
+    assert e.no_pose == {"environment1/3, person 4 of 4": TOO_FEW}
+    assert (e.as_dict()["samples"], e.as_dict()["people"]) == (4, 10)
+    text = format_comparison([e])
+    assert "| x, 1 person | 1 |" in text
+    assert "| x, 4 people | 3 |" in text
+    assert "4 samples of 10 people, 1 without a pose" in format_evaluation(e)
+    assert "By standing" in make_report(e)
 
 
 def test_refused_samples_are_named_and_count_as_misses(tmp_path: Path) -> None:
@@ -117,9 +156,9 @@ def test_the_public_format_evaluates_with_every_lifter(tmp_path: Path, lifter: s
 def test_a_missing_mid_hip_still_has_a_distance(tmp_path: Path) -> None:
     joints = standing(1.7, (0.0, 3.0))
     joints[8] = np.nan
-    assert sample_facts(Sample("0", np.zeros((6, 16), np.float32), joints, seen(standing()), {}))[
-        "distance_m"
-    ] == pytest.approx(3.0, abs=0.2)
+    assert sample_facts(
+        Sample("0", np.zeros((6, 16), np.float32), joints[None], (seen(standing()),), {})
+    )["distance_m"] == pytest.approx(3.0, abs=0.2)
 
 
 def test_command_writes_json_predictions_and_report(
@@ -150,6 +189,7 @@ def test_command_writes_json_predictions_and_report(
         assert set(arrays["scale_source"].tolist()) <= {"sound", "height"}
     assert shapes == {
         "sample": (11,),
+        "person": (11,),
         "joints": (11, 15, 3),
         "sigma": (11, 15),
         "scale_source": (11,),

@@ -86,7 +86,7 @@ def samples() -> list[bytes]:
     folder = Path(os.environ.get("TMPDIR", "/tmp")) / f"posekernel-fuzz-sample-{os.getpid()}"
     rir = np.random.default_rng(0).normal(size=(len(_RIG.pairs), 64)).astype(np.float32)
     joints = standing(1.7, (0.0, 2.5))
-    write_sample(folder, Sample("0", rir, joints, seen(joints), {"pose": "stand"}, rir))
+    write_sample(folder, Sample("0", rir, joints[None], (seen(joints),), {"pose": "stand"}, rir))
     whole = _packed(folder / "0", SAMPLE)
     (folder / "0" / "keypoints.npy").unlink()
     bare = _packed(folder / "0", SAMPLE)

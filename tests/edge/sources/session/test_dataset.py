@@ -18,7 +18,7 @@ from edge.sources.session.dataset import (
     write_sample,
 )
 from tests.support.bodies import CAMERA, compact_rig, seen, standing
-from tests.support.datasets import make_public
+from tests.support.datasets import make_crowds, make_public
 
 
 def make_ours(root: Path, samples: int = 3) -> Path:
@@ -27,7 +27,7 @@ def make_ours(root: Path, samples: int = 3) -> Path:
     for k in range(samples):
         joints = standing(1.7, (0.0, 2.0 + k))
         rir = np.random.default_rng(k).normal(size=(6, 640)).astype(np.float32)
-        write_sample(env, Sample(str(k), rir, joints, seen(joints), {"pose": "stand"}))
+        write_sample(env, Sample(str(k), rir, joints[None], (seen(joints),), {"pose": "stand"}))
     return env
 
 
@@ -36,10 +36,66 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     samples = list(env)
     assert [s.name for s in samples] == ["0", "1", "2"]
     assert env.skipped == {}
-    np.testing.assert_allclose(samples[1].joints, standing(1.7, (0.0, 3.0)), atol=1e-6)
+    np.testing.assert_allclose(samples[1].joints[0], standing(1.7, (0.0, 3.0)), atol=1e-6)
     assert samples[1].info == {"pose": "stand"}
     assert env.rig.camera == CAMERA
     assert find_environments(tmp_path) == [tmp_path / "environment1"]
+
+
+def test_everybody_of_a_moment_is_read_back_in_order(tmp_path: Path) -> None:
+    env = load_environment(make_crowds(tmp_path) / "environment1")
+    samples = list(env)
+    assert env.skipped == {}
+    assert [len(s.joints) for s in samples] == [1, 2, 3, 4]
+    for s in samples:
+        people = len(s.joints)
+        shape = (25, 3) if people == 1 else (people, 25, 3)
+        for name in ("gnd.npy", "keypoints.npy"):
+            assert np.load(env.path / s.name / name).shape == shape
+        for k, (joints, keys) in enumerate(zip(s.joints, s.keypoints, strict=True)):
+            expected = standing(1.6 + 0.1 * k, (0.6 * k - 0.6, 2.8))
+            np.testing.assert_allclose(joints, expected, atol=1e-6)
+            np.testing.assert_allclose(keys.pixels, seen(expected).pixels, atol=1e-4)
+            alone = s.alone(k)
+            np.testing.assert_array_equal(alone.joints, [joints])
+            assert alone.keypoints == (keys,)
+            assert (alone.info["sir_db"], alone.info["room"]) == (k, "crowded")
+            assert alone.rir is s.rir
+    (env.path / "3" / "keypoints.npy").unlink()
+    projected = list(env)[3].keypoints
+    for joints, keys in zip(samples[3].joints, projected, strict=True):
+        off = np.linalg.norm(keys.pixels[:15, :2] - CAMERA.project(joints[:15]), axis=1)
+        assert 1.0 < np.median(off) < 6.0
+
+
+CROWDS = {
+    "centimetres": (lambda j: j * [[[1.0]], [[100.0]]], "person 2 of 2: its bone lengths say cent"),
+    "behind": (lambda j: j * [[[1, 1, -1]], [[1, 1, 1]]], "person 1 of 2: no joint lies in front"),
+    "missing": (lambda j: j * [[[1]], [[np.nan]]], "person 2 of 2: 15 of the first 15 joints"),
+    "nobody": (lambda j: j[:0], "at most 16 people"),
+    "too many": (lambda j: np.repeat(j, 9, axis=0), "at most 16 people"),
+    "too few keypoints": (lambda j: np.repeat(j, 2, axis=0), r"(2, 25, 3), but (4, 25, 3)"),
+}
+
+
+@pytest.mark.parametrize("kind", CROWDS)
+def test_the_person_who_cannot_be_is_named(tmp_path: Path, kind: str) -> None:
+    root = make_crowds(tmp_path, (2, 2)) / "environment1"
+    change, words = CROWDS[kind]
+    spoil_joints(root / "0", change)
+    env = load_environment(root)
+    assert [s.name for s in env] == ["1"]
+    assert words in env.skipped["environment1/0"]
+
+
+def test_a_wild_joint_of_one_person_leaves_the_others_alone(tmp_path: Path) -> None:
+    root = make_crowds(tmp_path, (2,)) / "environment1"
+    joints = np.load(root / "0" / "gnd.npy")
+    joints[1, 4] = [150.0, 0.0, 3.0]
+    np.save(root / "0" / "gnd.npy", joints)
+    (sample,) = list(load_environment(root))
+    assert np.isnan(sample.joints[1, 4]).all()
+    np.testing.assert_allclose(sample.joints[0], joints[0])
 
 
 @pytest.mark.parametrize(("joints", "scale"), [(25, 1.0), (49, 1.0), (49, 1000.0)])
@@ -48,13 +104,12 @@ def test_the_public_layout_loads_as_it_is(tmp_path: Path, joints: int, scale: fl
     (sample,) = list(env)
     assert (env.sample_rate_hz, len(env.rig.pairs)) == (96000.0, 4)
     np.testing.assert_allclose(env.rig.direct_arrival_s, 0.0)
-    np.testing.assert_allclose(sample.joints[:15], standing()[:15], atol=1e-6)
-    assert np.isnan(sample.joints[15]).all()  # a row of zeros is a missing joint
+    np.testing.assert_allclose(sample.joints[0, :15], standing()[:15], atol=1e-6)
+    assert np.isnan(sample.joints[0, 15]).all()  # a row of zeros is a missing joint
     again = next(iter(load_environment(tmp_path / "environment2")))
-    np.testing.assert_array_equal(sample.keypoints.pixels, again.keypoints.pixels)
-    error = np.linalg.norm(
-        sample.keypoints.pixels[:15, :2] - CAMERA.project(standing()[:15]), axis=1
-    )
+    pixels = sample.keypoints[0].pixels
+    np.testing.assert_array_equal(pixels, again.keypoints[0].pixels)
+    error = np.linalg.norm(pixels[:15, :2] - CAMERA.project(standing()[:15]), axis=1)
     assert 1.0 < np.median(error) < 6.0
 
 
@@ -95,7 +150,7 @@ def spoil_joints(sample: Path, change: Callable[[np.ndarray], np.ndarray]) -> No
 
 def test_a_wild_joint_is_missing_and_changes_nothing_else(tmp_path: Path) -> None:
     root = make_ours(tmp_path, 1)
-    whole = next(iter(load_environment(root))).joints
+    whole = next(iter(load_environment(root))).joints[0]
     for place in ([150.0, 0.0, 3.0], [0.0, -30.0, 3.0], [1e30, 0.0, 0.0]):
         joints = whole.copy()
         joints[4] = place
@@ -103,9 +158,9 @@ def test_a_wild_joint_is_missing_and_changes_nothing_else(tmp_path: Path) -> Non
         env = load_environment(root)
         (sample,) = list(env)
         assert env.skipped == {}
-        assert np.isnan(sample.joints[4]).all()
+        assert np.isnan(sample.joints[0, 4]).all()
         others = np.arange(25) != 4
-        np.testing.assert_allclose(sample.joints[others], whole[others])
+        np.testing.assert_allclose(sample.joints[0, others], whole[others])
 
 
 SPOILT = {
