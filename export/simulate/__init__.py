@@ -7,6 +7,7 @@ detector_errors   a model of the errors of BlazePose's 2D joints
 people            people before cameras without sound: training samples for the image networks
 electronics       loudspeaker, microphones, converters and clock: responses become raw channels
 room_sound        what the microphones receive in a room, empty or with a person
+changes           chairs, doors, curtains, pets and people out of view that change the room
 samples           scenes become samples in the dataset format
 dataset_runs      whole datasets on many processes, resumable
 sessions          poses become a session, as the sensor would have recorded it

@@ -1,6 +1,7 @@
 """From a scene to samples: sound in the room, its recording, the runtime's front end."""
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -23,6 +24,7 @@ from export.acoustics.physical_optics import PeriodGrid
 from export.acoustics.surface import Float32Array, MeshSampler, roughen
 from export.bodies.body import Split, load_bank, make_body, pose_body
 from export.bodies.poses import upright
+from export.simulate.changes.random_changes import RoomChanges
 from export.simulate.conditions import CONDITIONS, joints_in_view
 from export.simulate.electronics import (
     Electronics,
@@ -87,7 +89,7 @@ class SceneSound:
         self.grid = PeriodGrid(x.sample_rate_hz, x.period_samples, x.band_hz)
         level_db = float(np.clip(rng.normal(TAIL_MEAN_DB, TAIL_SPREAD_DB), *TAIL_LIMITS_DB))
         self.tail = LateTail(scene.room, rng, after_order=WALL_ORDER, level_db=level_db)
-        self._room = RoomSound(
+        self.room = RoomSound(
             scene.room,
             rig.true,
             self.grid,
@@ -110,12 +112,40 @@ class SceneSound:
 
     def body(self, person: ScenePerson, rng: Rng) -> ComplexArray:
         """Spectra (S, M, F) of what a person changes in the room. rng: folds of the clothes."""
-        return self._room.body(
+        return self.room.body(
             roughen(self._sampler.surface(person.vertices), person.roughness_m, rng),
             self.scene.rig.temperature_c + person.warmth_c,
             echo_gain=person.echo_gain,
             anchors=person.joints,
         )
+
+    def changes(self, people: Sequence[ScenePerson]) -> RoomChanges:
+        """What may change in this room, at places where these people are not."""
+        scene, true = self.scene, self.scene.rig.true
+        return RoomChanges(
+            scene.room,
+            true.camera,
+            np.concatenate([true.speakers, true.mics]),
+            np.concatenate([p.joints[:15] for p in people]),
+            sampler=self._sampler,
+            split=scene.split,
+            spacing_m=self.grid.patch_spacing_m(COLDEST_M_S),
+        )
+
+    def random_changes(self, count: int, rng: Rng) -> Float32Array:
+        """Clean responses (C, P, T) of what random changes add to the room."""
+        draw, temperature_c = self.changes(self.scene.people), self.scene.rig.temperature_c
+        changes = [draw.draw(rng) for _ in range(count)]
+        return np.stack([self.respond(c.response(self.room, temperature_c)) for c in changes])
+
+    def respond(self, added: ComplexArray) -> Float32Array:
+        """Response (P, T) without noise of what is added to the empty room, spectra (S, M, F)."""
+        empty = self._empty(0.0)
+        with_it, without = (
+            self._responses(self._recorder(0.0, np.random.default_rng(0)).period(spectrum))
+            for spectrum in (empty + added, empty)
+        )
+        return np.asarray((with_it - without).real, np.float32)
 
     def noise_rms(self, person: ScenePerson, body: ComplexArray, sir_db: float) -> float:
         """Noise [full scales] at which this person's echo is sir_db above it."""
@@ -165,7 +195,7 @@ class SceneSound:
         return np.asarray(kernels.real, np.float32), np.asarray(clean.real, np.float32)
 
     def _empty(self, warmth_c: float) -> ComplexArray:
-        return self._room.empty(self.scene.rig.temperature_c + warmth_c)
+        return self.room.empty(self.scene.rig.temperature_c + warmth_c)
 
     def _recorder(self, noise_rms: float, rng: Rng) -> Recorder:
         return Recorder(
