@@ -4,14 +4,21 @@ What counts is where the trunk is and how fast it came there, not how the body l
 that moment is short and its poses are the worst. On a bed or a sofa the trunk is too high, kneeling
 or bending it is too steep, and to a mat it goes too slowly. Evidence adds up: the faster the trunk
 came down and the lower it lies, the sooner a fall is reported.
+
+Everybody is watched alone, and a fall stays with whoever fell. Who lies behind furniture is lost
+from sight and comes back under another number: the fall of somebody who is not followed any longer
+ends when a person who came into view since then is up, the one who lay where the other had fallen,
+else anybody who is alone in view.
 """
 
+import math
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from edge.behaviour.activity import TYPICAL_HEIGHT_M
-from edge.core.pose import Activity
+from edge.core.pose import Activity, PersonEstimate
 
 # On the floor the trunk is lower than this [m], and than this part of the standing height.
 FLOOR_M = 0.38
@@ -44,6 +51,8 @@ FARTHEST_M = 2.5
 UP_HIP_M = 0.40
 UP_CHEST_M = 0.70
 UP_S = 2.0
+LOST_S = 3.0  # not seen for so long: comes back under another number
+SAME_PLACE_M = 1.0  # who lies within this distance of the place is the one who fell there
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +76,7 @@ class _Trunk:
 
 
 class FallDetector:
-    """Reports each fall and its end once. A fall lasts until somebody, alone, is seen up again."""
+    """Watches one person; reports each fall and its end once. A fall lasts until they are up."""
 
     def __init__(self) -> None:
         self.fallen = False
@@ -79,9 +88,7 @@ class FallDetector:
         self._evidence_s = 0.0
         self._up_s: float | None = None
 
-    def __call__(
-        self, activity: Activity, people: int, t_s: float
-    ) -> Fall | Literal["cleared"] | None:
+    def __call__(self, activity: Activity, t_s: float) -> Fall | Literal["cleared"] | None:
         """Take the activity at t_s [s]; a Fall when one was just recognised, "cleared" when the
         fallen person is up again, else None.
         """
@@ -94,7 +101,7 @@ class FallDetector:
         self._past.append(trunk)
         while self._past[0].t_s < self._seen_s - LONGEST_FALL_S - JUDGE_S:
             self._past.popleft()
-        if self.fallen and self._is_up_again(hip, chest, people):
+        if self.fallen and self._is_up_again(hip, chest):
             self._down_s, self.fallen = None, False
             return "cleared"
         standing_m = activity.standing_height_m or TYPICAL_HEIGHT_M
@@ -153,9 +160,8 @@ class FallDetector:
             return None
         return Fall(drop, down_s - start.t_s, self._poses[0] / self._poses[1])
 
-    def _is_up_again(self, hip: float, chest: float, people: int) -> bool:
-        """With two people in view, the one whose pose is known may be a helper."""
-        if not (hip > UP_HIP_M and chest > UP_CHEST_M and people == 1):
+    def _is_up_again(self, hip: float, chest: float) -> bool:
+        if not (hip > UP_HIP_M and chest > UP_CHEST_M):
             self._up_s = None
             return False
         if self._up_s is None:
@@ -164,3 +170,73 @@ class FallDetector:
             return False
         self._up_s = None
         return True
+
+
+@dataclass(slots=True)
+class _Watched:
+    """One person. newest: largest number given when last seen. heir: the number under which a
+    fallen person has come back.
+    """
+
+    detector: FallDetector = field(default_factory=FallDetector)
+    seen_s: float = -math.inf
+    place: tuple[float, float] | None = None
+    newest: int = 0
+    heir: int | None = None
+
+
+class Falls:
+    """Call it with everybody in view; it reports each fall and its end once."""
+
+    def __init__(self) -> None:
+        self._watched: dict[int, _Watched] = {}
+        self._newest = 0
+
+    @property
+    def fallen(self) -> tuple[int, ...]:
+        """The numbers of those who fell and are not up again."""
+        return tuple(i for i, w in list(self._watched.items()) if w.detector.fallen)
+
+    def __call__(
+        self, people: Sequence[PersonEstimate], alone: bool, t_s: float
+    ) -> list[tuple[PersonEstimate, Fall | Literal["cleared"]]]:
+        """What happened to whom, under the number with which they fell, at t_s [s]. alone: nobody
+        else is in view than one of the people.
+        """
+        self._newest = max([self._newest, *(p.id for p in people)])
+        happened: list[tuple[PersonEstimate, Fall | Literal["cleared"]]] = []
+        for person in people:
+            watched = self._watched.setdefault(person.id, _Watched())
+            watched.seen_s, watched.newest = t_s, self._newest
+            watched.place = person.activity.floor_m or watched.place
+            found = watched.detector(person.activity, t_s)
+            if found is not None:
+                happened.append((person, found))
+        for number, watched in self._watched.items():
+            if not watched.detector.fallen or t_s - watched.seen_s < LOST_S:
+                continue
+            heir = _heir(watched, people, alone)
+            if heir is not None and watched.detector(heir.activity, t_s) == "cleared":
+                happened.append((replace(heir, id=number), "cleared"))
+        self._watched = {
+            i: w
+            for i, w in self._watched.items()
+            if w.detector.fallen or t_s - w.seen_s < LONGEST_GAP_S
+        }
+        return happened
+
+
+def _heir(lost: _Watched, people: Sequence[PersonEstimate], alone: bool) -> PersonEstimate | None:
+    """Who in view is, as far as one can tell, the fallen person."""
+    for person in people:
+        if person.id == lost.heir:
+            return person
+    new = [person for person in people if person.id > lost.newest]
+    for person in new:
+        place, hip_m = person.activity.floor_m, person.activity.hip_height_m
+        if place is None or hip_m is None or lost.place is None or hip_m > UP_HIP_M:
+            continue
+        if math.dist(place, lost.place) <= SAME_PLACE_M:
+            lost.heir = person.id
+            return person
+    return new[0] if alone and new else None

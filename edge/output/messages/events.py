@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from edge.behaviour.fall import Fall, FallDetector
+from edge.behaviour.fall import Fall, Falls
 from edge.behaviour.posture import CHEST, HIPS
 from edge.core.contracts import SourceKind
 from edge.core.pose import FrameEstimate, PersonEstimate
@@ -37,12 +37,12 @@ class EventKeeper:
         self._attendance = Attendance(clock())
         self._newest: FrameEstimate | None = None
         self._zones: dict[int, tuple[str, ...]] = {}
-        self._falls: dict[int, FallDetector] = {}
+        self._falls = Falls()
 
     @property
     def fallen(self) -> bool:
         """Somebody fell and is not up again."""
-        return any(detector.fallen for detector in list(self._falls.values()))
+        return bool(self._falls.fallen)
 
     def pose(self, estimate: FrameEstimate) -> None:
         """Take everybody in one image."""
@@ -53,9 +53,13 @@ class EventKeeper:
                 if person.id in entered:
                     self._report("person_entered", person)
                 self._move(person, person.activity.zones)
-            for person in estimate.people:
-                if person.id in self._attendance.here:
-                    self._watch(person, estimate.t_ns * 1e-9)
+            here = [p for p in estimate.people if p.id in self._attendance.here]
+            alone = len(estimate.people) + estimate.more == 1
+            for person, happened in self._falls(here, alone, estimate.t_ns * 1e-9):
+                if isinstance(happened, Fall):
+                    self._report("fall", person, fall=happened)
+                else:
+                    self._report("fall_cleared", person)
 
     def tick(self, blind: str | None = None) -> None:
         """Notice who has not been seen for a while. blind: why nobody can be seen now."""
@@ -69,14 +73,6 @@ class EventKeeper:
                 self._move(person, (), t_ns)
                 self._report("person_left", person, t_ns)
                 del self._zones[person.id]
-
-    def _watch(self, person: PersonEstimate, t_s: float) -> None:
-        detector = self._falls.setdefault(person.id, FallDetector())
-        happened = detector(person.activity, 1, t_s)
-        if isinstance(happened, Fall):
-            self._report("fall", person, fall=happened)
-        elif happened == "cleared":
-            self._report("fall_cleared", person)
 
     def _move(
         self, person: PersonEstimate, zones: tuple[str, ...], t_ns: int | None = None

@@ -36,6 +36,12 @@ def _binary(name: str, value: str, **more: Any) -> Component:
     return _component("binary_sensor", name, template, **more)
 
 
+def _of_nearest(name: str, value: str, **more: Any) -> Component:
+    """A sensor of the person nearest to the camera; unknown while there is nobody."""
+    template = f"None if value_json.nearest is none else value_json.nearest.{value}"
+    return _component("sensor", name, template, **more)
+
+
 def _switch(name: str, command: str, **more: Any) -> Component:
     return _component(
         "switch",
@@ -50,19 +56,29 @@ def _switch(name: str, command: str, **more: Any) -> Component:
     )
 
 
+_SEVERAL = "mdi:account-multiple"
 _MEASURED = {"state_class": "measurement"}
 _METRES = {"device_class": "distance", **_MEASURED, "unit_of_measurement": "m"}
 _DIAGNOSTIC = {"entity_category": "diagnostic"}
 _OF_SOUND = "(value_json.problems or []) | selectattr('device', 'eq', 'sound')"
 _SUMMARY: dict[str, Component] = {
-    "occupancy": _binary("Occupancy", "occupancy", device_class="occupancy"),
-    "people": _sensor("People", "people", icon="mdi:account-multiple", **_MEASURED),
-    "distance": _sensor("Distance", "mid_hip_distance_m", **_METRES, suggested_display_precision=1),
-    "posture": _sensor(
+    "occupancy": _binary(
+        "Occupancy",
+        "occupancy",
+        device_class="occupancy",
+        json_attributes_template="{{ dict(unknown_because=value_json.unknown_because, "
+        "seen_only=value_json.seen_only) | to_json }}",
+    ),
+    "people": _sensor("People", "people", icon=_SEVERAL, **_MEASURED),
+    "fallen": _binary("Fallen", "fallen", device_class="safety", icon="mdi:human-wheelchair"),
+    "distance": _of_nearest(
+        "Distance", "mid_hip_distance_m", **_METRES, suggested_display_precision=1
+    ),
+    "posture": _of_nearest(
         "Posture", "posture", icon="mdi:human", device_class="enum", options=list(POSTURES)
     ),
-    "height": _sensor("Body height", "height_m", **_METRES, suggested_display_precision=2),
-    "scale_source": _sensor(
+    "height": _of_nearest("Body height", "height_m", **_METRES, suggested_display_precision=2),
+    "scale_source": _of_nearest(
         "Scale source",
         "scale_source",
         device_class="enum",
@@ -72,7 +88,8 @@ _SUMMARY: dict[str, Component] = {
     "confidence": _component(
         "sensor",
         "Confidence",
-        "None if value_json.confidence is none else (100 * value_json.confidence) | round",
+        "None if value_json.nearest is none or value_json.nearest.confidence is none "
+        "else (100 * value_json.nearest.confidence) | round",
         icon="mdi:percent-outline",
         **_MEASURED,
         unit_of_measurement="%",
@@ -88,6 +105,7 @@ _OTHERS: dict[str, dict[str, Component]] = {
             "event",
             "Fall",
             "dict(event_type=value_json.kind, sequence=value_json.sequence, "
+            "person=value_json.person, "
             "confidence=value_json.confidence, floor_m=value_json.floor_m, "
             "evidence=value_json.fall) | to_json "
             "if value_json.kind in ('fall', 'fall_cleared') else ''",
@@ -177,13 +195,14 @@ def discovery_message(
 ) -> Message:
     """The announcement, JSON-ready. source: kind of source, in the model's name unless "device"."""
     topic, serial = f"{config.base_topic}/{device_id}", _serial(device_id)
-    components = {
-        key: {**c, "expire_after": _EXPIRE_S}
-        for key, c in (_SUMMARY | _zone_components(zones)).items()
-    }
-    for name, table in _OTHERS.items():
+    components: dict[str, Component] = {}
+    tables = {"summary": _SUMMARY | _zone_components(zones)} | _OTHERS
+    for name, table in tables.items():
         for key, component in table.items():
-            components[key] = component | ({"state_topic": f"{topic}/{name}"} if name else {})
+            if name == "summary":  # it comes once a minute at least
+                components[key] = component | {"expire_after": _EXPIRE_S}
+            else:
+                components[key] = component | ({"state_topic": f"{topic}/{name}"} if name else {})
             if "json_attributes_template" in component:
                 components[key]["json_attributes_topic"] = f"{topic}/{name}"
             if "command_topic" in component:
@@ -232,16 +251,27 @@ def removing(announcement: Message, before: bytes) -> Message:
 
 
 def _zone_components(zones: Sequence[ZoneConfig]) -> dict[str, Component]:
-    return {
-        f"zone_{zone.key}": {
-            "platform": "binary_sensor",
-            "name": zone.name,
-            "device_class": "occupancy",
-            "value_template": "{{ None if value_json.zones is none else 'ON' if "
-            f"{json.dumps(zone.name, ensure_ascii=False)} in value_json.zones else 'OFF' }}}}",
-        }
-        for zone in zones
-    }
+    """Of each zone whether anybody is in it, and how many."""
+    components = {}
+    for zone in zones:
+        name = json.dumps(zone.name, ensure_ascii=False)
+        people = (
+            f"value_json.zones | selectattr('name', 'eq', {name}) | map(attribute='people') | sum"
+        )
+        components[f"zone_{zone.key}"] = _component(
+            "binary_sensor",
+            zone.name,
+            f"None if value_json.zones is none else 'ON' if {people} else 'OFF'",
+            device_class="occupancy",
+        )
+        components[f"people_{zone.key}"] = _component(
+            "sensor",
+            f"{zone.name} people",
+            f"None if value_json.zones is none else {people}",
+            icon=_SEVERAL,
+            **_MEASURED,
+        )
+    return components
 
 
 def _serial(device_id: str) -> str:

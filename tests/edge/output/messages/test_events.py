@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import cbor2
 import numpy as np
@@ -12,10 +13,10 @@ from edge.behaviour.activity import ActivityTracker
 from edge.behaviour.fall import LONGEST_GAP_S, UP_S, UPPER_SHARE
 from edge.core.arrays import Array
 from edge.core.config import Config, DeviceConfig, MqttConfig, SourceConfig, ZoneConfig
-from edge.core.pose import Activity, LiftedPose, PoseEstimate
+from edge.core.pose import Activity, FrameEstimate, LiftedPose, PersonEstimate, Presence
+from edge.output.messages.attendance import ABSENT_S
 from edge.output.messages.events import EventKeeper
 from edge.output.messages.fields import Message
-from edge.output.messages.summary import ABSENT_S
 from edge.sensor.console import Console
 from edge.sensor.run import run
 from edge.sources.session.reader import DEMO_SESSION
@@ -28,30 +29,46 @@ HIDDEN = np.full((15, 3), np.nan)  # nobody is found
 
 @dataclass
 class Room:
-    """A keeper with a clock of its own and what it told."""
+    """A keeper with a clock of its own and what it told; each person has a number."""
 
     now_s: float = 100.0
     told: list[Message] = field(default_factory=list)
-    recognise: ActivityTracker = field(default_factory=ActivityTracker)
+    activities: dict[int, ActivityTracker] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.keeper = EventKeeper("hall", "simulated", self.told.append, clock=lambda: self.now_s)
 
-    def show(self, poses: list[Array], *, people: int = 1, step_s: float = 0.1) -> list[str]:
-        """These poses, one each step; the kinds of the events that they raise."""
+    def show(
+        self, poses: list[Array], *others: list[Array], first: int = 1, step_s: float = 0.1
+    ) -> list[str]:
+        """These poses of one person, or of several, one each step; the kinds of the events that
+        they raise. first: number of the first of them.
+        """
         before = len(self.told)
-        for joints in poses:
+        for everybody in zip(poses, *others, strict=True):
             self.now_s += step_s
-            if np.isfinite(joints).all():
-                pose = LiftedPose(joints, np.full(15, 0.05), np.full(15, 0.8), "sound", 10.0)
-                self.see(pose, self.recognise(pose, joints, self.t_ns), people)
+            people = [
+                self.person(first + k, joints)
+                for k, joints in enumerate(everybody)
+                if np.isfinite(joints).all()
+            ]
+            if people:
+                self.see(*people)
             self.keeper.tick()
         return [m["kind"] for m in self.told[before:]]
 
-    def see(self, pose: LiftedPose, activity: Activity, people: int = 1) -> None:
-        self.keeper.pose(
-            PoseEstimate(1, 1, self.t_ns, 0, pose, None, people, 0.0, 50.0, "simulated", activity)
-        )
+    def person(self, number: int, joints: Array, presence: Presence = "present") -> PersonEstimate:
+        pose = LiftedPose(joints, np.full(15, 0.05), np.full(15, 0.8), "sound", 10.0)
+        recognise = self.activities.setdefault(number, ActivityTracker())
+        return PersonEstimate(number, pose, joints, presence, recognise(pose, joints, self.t_ns))
+
+    def see(self, *people: PersonEstimate, more: int = 0) -> None:
+        self.keeper.pose(FrameEstimate(1, 1, self.t_ns, 0, people, more, 0.0, 50.0, "simulated"))
+
+    def somebody(self, number: int = 1, *, presence: Presence = "present", **doing: Any) -> None:
+        """One person, who only does this."""
+        pose = LiftedPose(figure(), np.full(15, 0.05), np.full(15, 0.8), "sound", 10.0)
+        self.see(PersonEstimate(number, pose, None, presence, Activity(**doing)))
 
     @property
     def t_ns(self) -> int:
@@ -89,16 +106,16 @@ def test_somebody_comes_and_goes() -> None:
     assert room.show([figure()] * 10) == ["person_entered"]
 
 
-def test_while_nobody_looks_nobody_is_told_to_leave() -> None:
+def test_while_nobody_can_be_seen_nobody_is_told_to_leave() -> None:
     room = Room()
     room.show([figure()] * 10)
     for _ in range(100):
         room.now_s += 1.0
-        room.keeper.tick(looking=False)
+        room.keeper.tick("sensing is off")
     assert [m["kind"] for m in room.told] == ["person_entered"]
     assert room.show([figure()] * 10) == []
     room.now_s += 60.0
-    room.keeper.tick(looking=False)
+    room.keeper.tick("the image is too dark")
     assert room.show([HIDDEN] * round(10 * ABSENT_S + 2)) == ["person_left"]
 
 
@@ -108,10 +125,11 @@ def test_an_event_says_when_where_and_how_sure() -> None:
     (message,) = room.told
     assert message["sequence"] is None  # whoever delivers it counts
     assert (message["schema"], message["id"], message["source"]) == (
-        "posekernel.event/1",
+        "posekernel.event/2",
         "hall",
         "simulated",
     )
+    assert message["person"] == 1
     assert (message["floor_m"], message["confidence"], message["monotonic_ns"]) == (
         [0.5, 2.0],
         0.8,
@@ -122,15 +140,65 @@ def test_an_event_says_when_where_and_how_sure() -> None:
 
 def test_zones_are_entered_and_left_in_pairs() -> None:
     room = Room()
-    pose = LiftedPose(figure(), np.full(15, 0.05), np.full(15, 0.8), "sound", 10.0)
     for zones in ((), ("Sofa",), ("Sofa", "Rug"), ("Rug",)):
-        room.see(pose, Activity(zones=zones))
+        room.somebody(zones=zones)
     room.now_s += ABSENT_S
     room.keeper.tick()
     assert [(m["kind"], m["zone"]) for m in room.told] == [
         ("person_entered", None), ("zone_entered", "Sofa"), ("zone_entered", "Rug"),
         ("zone_left", "Sofa"), ("zone_left", "Rug"), ("person_left", None),
     ]  # fmt: skip
+
+
+def test_each_person_comes_and_goes_alone() -> None:
+    room = Room()
+    here = [figure(place=(-1.0, 2.0))] * 20
+    other = [figure(place=(1.0, 3.0))] * 20
+    gone = [HIDDEN] * 20
+    room.show(here, gone)
+    room.show(here, other)
+    for _ in range(2):
+        room.show(gone, other)
+    for _ in range(2):
+        room.show(gone, gone)
+    assert [(m["kind"], m["person"]) for m in room.told] == [
+        ("person_entered", 1), ("person_entered", 2), ("person_left", 1), ("person_left", 2),
+    ]  # fmt: skip
+    assert [m["floor_m"] for m in room.told] == [
+        [-1.0, 2.0], [1.0, 3.0], [-1.0, 2.0], [1.0, 3.0],
+    ]  # fmt: skip
+    times = [m["monotonic_ns"] for m in room.told]
+    assert times == sorted(times)
+
+
+def test_two_in_one_zone_each_enter_and_leave_it() -> None:
+    room = Room()
+    for number, zones in ((1, ("Sofa",)), (2, ("Sofa",)), (1, ()), (2, ())):
+        room.somebody(number, zones=zones)
+    assert [(m["kind"], m["person"]) for m in room.told if m["zone"] == "Sofa"] == [
+        ("zone_entered", 1), ("zone_entered", 2), ("zone_left", 1), ("zone_left", 2),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("presence", ["seen_only", "unsure"])
+def test_whoever_is_not_present_raises_no_event(presence: Presence) -> None:
+    room = Room()
+    for joints in fall():
+        room.now_s += 0.1
+        room.see(room.person(1, joints, presence))
+        room.keeper.tick()
+    assert room.told == []
+    room.somebody()  # at once, once that is sure
+    assert [m["kind"] for m in room.told] == ["person_entered"]
+
+
+def test_whoever_is_not_sure_for_a_moment_has_not_left() -> None:
+    room = Room()
+    for k in range(100):
+        room.now_s += 0.1
+        room.somebody(presence="unsure" if k % 20 < 18 else "present")
+        room.keeper.tick()
+    assert [m["kind"] for m in room.told] == ["person_entered"]
 
 
 @pytest.mark.parametrize("seconds", [0.4, 1.0, 1.8])
@@ -224,28 +292,87 @@ def test_a_fall_is_over_when_somebody_is_up_again_and_the_next_is_told_anew() ->
     assert room.show(fall()) == ["fall"]
 
 
-def test_sitting_up_or_a_helper_does_not_end_a_fall() -> None:
+def test_sitting_up_does_not_end_a_fall() -> None:
     room = Room()
     room.show(fall())
     assert room.show([ON_THE_FLOOR] * 60) == []
-    assert room.show([figure()] * 60, people=2) == []
     assert room.show([figure()] * 60) == ["fall_cleared"]
+
+
+def of_person(room: Room, number: int) -> list[str]:
+    return [m["kind"] for m in room.told if m["person"] == number]
+
+
+def test_a_fall_is_told_while_somebody_else_walks_about() -> None:
+    room = Room()
+    falls = fall()
+    walks = [figure(place=(1.0 + 0.02 * k, 3.5)) for k in range(len(falls))]
+    room.show(falls, walks)
+    assert of_person(room, 1) == ["person_entered", "fall"]
+    assert of_person(room, 2) == ["person_entered"]
+    assert room.keeper.fallen
+
+
+def test_a_fall_ends_when_that_very_person_is_up_and_not_with_a_helper() -> None:
+    room = Room()
+    room.show(fall())
+    assert room.show([lying()] * 60, [figure(place=(0.5, 2.0))] * 60) == ["person_entered"]
+    assert room.keeper.fallen
+    up = between(lying(), figure(), 2.0) + [figure()] * round(10 * UP_S + 10)
+    assert room.show(up, [figure(place=(0.5, 2.0))] * len(up)) == ["fall_cleared"]
+    assert room.told[-1]["person"] == 1
+    assert not room.keeper.fallen
+
+
+def test_two_who_fall_are_told_and_cleared_each() -> None:
+    room = Room()
+    both = fall()
+    room.show(both, [joints + np.array([2.0, 0.0, 0.0]) for joints in both])
+    assert of_person(room, 1) == of_person(room, 2) == ["person_entered", "fall"]
+    room.show([figure()] * 60, [lying(place=(2.0, 3.0))] * 60)
+    assert of_person(room, 1)[-1] == "fall_cleared"
+    assert room.keeper.fallen
+    room.show([figure()] * 60, [figure(place=(2.0, 3.0))] * 60)
+    assert of_person(room, 2)[-1] == "fall_cleared"
+    assert not room.keeper.fallen
 
 
 def test_a_fall_outlasts_not_being_seen() -> None:
     room = Room()
     room.show(fall())
     assert room.show([HIDDEN] * 200) == ["person_left"]
-    assert room.show([lying()] * 50) == ["person_entered"]
-    assert room.show([figure()] * 60) == ["fall_cleared"]
+    assert room.show([lying()] * 50, first=2) == ["person_entered"]
+    assert room.show([figure()] * 60, first=2) == ["fall_cleared"]
+    assert room.told[-1]["person"] == 1, "the number that fell"
+
+
+def test_who_was_lost_on_the_floor_is_known_by_the_place_also_beside_a_helper() -> None:
+    room = Room()
+    room.show(fall())
+    room.show([HIDDEN] * 60)
+    helper = [figure(place=(2.0, 2.0))] * 60
+    assert room.show([lying()] * 60, helper, first=2) == ["person_entered"] * 2
+    assert room.show([lying()] * 60, helper, first=2) == []
+    assert room.show([figure()] * 60, helper, first=2) == ["fall_cleared"]
+
+
+def test_whoever_was_there_before_does_not_end_the_fall_of_somebody_lost() -> None:
+    room = Room()
+    helper = [figure(place=(2.0, 2.0))] * len(fall())
+    room.show(fall(), helper)
+    for _ in range(3):
+        room.show([HIDDEN] * 40, helper[:40])
+    assert of_person(room, 1) == ["person_entered", "fall", "person_left"]
+    assert room.keeper.fallen
+    room.show([HIDDEN] * 40, [HIDDEN] * 40)
+    assert room.show([figure()] * 60, first=3) == ["person_entered", "fall_cleared"]
 
 
 def test_without_a_room_frame_nothing_is_told_of_falls() -> None:
     room = Room()
-    pose = LiftedPose(lying(), np.full(15, 0.05), np.full(15, 0.8), "sound", 10.0)
     for _ in range(50):
         room.now_s += 0.1
-        room.see(pose, Activity())
+        room.somebody()
     assert [m["kind"] for m in room.told] == ["person_entered"]
     assert room.told[0]["floor_m"] is None
 
@@ -271,8 +398,10 @@ def test_a_running_sensor_sends_activity_events_and_cbor(tmp_path: Path) -> None
     ]
     assert events[1]["sequence"] == events[0]["sequence"] + 1
     summary = [json.loads(payload) for topic, payload, _ in told if topic.endswith("/summary")][-1]
-    assert summary["zones"] == ["Everywhere"]
+    assert summary["zones"] == [{"name": "Everywhere", "people": 1}]
     pose = [cbor2.loads(payload) for topic, payload, _ in told if topic.endswith("/pose")][-1]
-    assert (pose["schema"], pose["zones"]) == ("posekernel.pose/1", ["Everywhere"])
-    assert pose["posture"] in ("standing", "walking", "bending")
-    assert pose["floor_m"][1] == pytest.approx(3.3, abs=0.5)
+    assert pose["schema"] == "posekernel.pose/2"
+    (person,) = pose["people"]
+    assert (person["id"], person["zones"]) == (1, ["Everywhere"])
+    assert person["posture"] in ("standing", "walking", "bending")
+    assert person["floor_m"][1] == pytest.approx(3.3, abs=0.5)

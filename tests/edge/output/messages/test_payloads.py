@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import cbor2
@@ -9,30 +10,39 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.core.pose import JOINTS, Activity, LiftedPose
-from edge.output.messages.fields import timestamp
+from edge.output.messages.fields import Message, timestamp
 from edge.output.messages.payloads import encode, encode_cbor, pose_message, status_message
-from tests.support.messages import an_estimate
+from edge.output.mqtt.wire.limits import packet_size
+from tests.support.messages import a_person, an_estimate, problems
 
 
 def test_pose_message_is_exactly_this() -> None:
     message = pose_message(an_estimate(), "hall")
-    joints = message.pop("joints")
-    distance = float(np.linalg.norm(an_estimate().pose.joints[8]))
+    (person,) = message.pop("people")
     assert message == {
-        "schema": "posekernel.pose/1",
+        "schema": "posekernel.pose/2",
         "id": "hall",
         "sequence": 7,
         "frame": 9,
         "timestamp": "2026-01-01T00:00:00.987Z",
         "monotonic_ns": 123_456_789_012,
         "source": "recorded",
-        "people": 2,
+        "people_count": 1,
+        "more": 1,
+        "skew_ms": -12.3,
+        "latency_ms": 81.3,
+        "pairs": {"used": 3, "total": 4, "why": "microphone 1 is silent"},
+        "frames": ["camera", "room"],
+    }
+    joints = person.pop("joints")
+    distance = float(np.linalg.norm(a_person().pose.joints[8]))
+    assert person == {
+        "id": 3,
+        "presence": "present",
         "scale_source": "sound",
         "sound_confidence": 0.99,
         "sir_db": 7.3,
         "echo_range_m": 2.718,
-        "skew_ms": -12.3,
-        "latency_ms": 81.3,
         "mid_hip_distance_m": round(distance, 3),
         "posture": "sitting",
         "floor_m": [0.123, 2.0],
@@ -41,8 +51,6 @@ def test_pose_message_is_exactly_this() -> None:
         "mid_hip_height_m": 0.512,
         "standing_height_m": 1.73,
         "zones": ["sofa"],
-        "frames": ["camera", "room"],
-        "pairs": {"used": 3, "total": 4, "why": "microphone 1 is silent"},
     }
     assert [j["name"] for j in joints] == list(JOINTS)
     assert joints[0] == {
@@ -51,17 +59,32 @@ def test_pose_message_is_exactly_this() -> None:
     }  # fmt: skip
 
 
+def test_everybody_is_in_it_and_only_those_present_are_counted() -> None:
+    people = (
+        a_person(id=2),
+        a_person(id=4, presence="seen_only"),
+        a_person(id=9, presence="unsure"),
+        a_person(id=11),
+    )
+    message = pose_message(an_estimate(*people, more=2), "hall")
+    assert [(p["id"], p["presence"]) for p in message["people"]] == [
+        (2, "present"), (4, "seen_only"), (9, "unsure"), (11, "present"),
+    ]  # fmt: skip
+    assert (message["people_count"], message["more"]) == (2, 2)
+    assert problems("pose", message) == []
+
+
 def test_positions_are_within_half_a_millimetre() -> None:
     estimate = an_estimate()
-    sent = [j["camera"] for j in json.loads(encode(pose_message(estimate, "hall")))["joints"]]
-    assert np.abs(np.array(sent) - estimate.pose.joints).max() <= 0.0005 + 1e-9
+    sent = [j["camera"] for j in joints_of(pose_message(estimate, "hall"))]
+    assert np.abs(np.array(sent) - estimate.people[0].pose.joints).max() <= 0.0005 + 1e-9
 
 
 def test_room_is_null_without_a_room_frame() -> None:
-    message = pose_message(an_estimate(joints_room=None, skew_ms=None), "hall")
+    message = pose_message(an_estimate(a_person(joints_room=None), skew_ms=None), "hall")
     assert message["frames"] == ["camera"]
     assert message["skew_ms"] is None
-    assert {j["room"] for j in message["joints"]} == {None}
+    assert {j["room"] for j in joints_of(message)} == {None}
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
@@ -76,7 +99,8 @@ def test_not_finite_becomes_null(bad: float) -> None:
         sir_db=bad,
         echo_range_m=bad,
     )
-    message = json.loads(encode(pose_message(an_estimate(pose=pose), "hall")))
+    message = json.loads(encode(pose_message(an_estimate(a_person(pose=pose)), "hall")))
+    (message,) = message["people"]
     assert message["joints"][8]["camera"] is None
     assert message["joints"][7]["camera"] == [1.0, 1.0, 1.0]
     for key in ("sound_confidence", "sir_db", "echo_range_m", "mid_hip_distance_m"):
@@ -97,7 +121,8 @@ def test_any_floats_give_strict_json(values: list[float]) -> None:
         sir_db=values[0],
         echo_range_m=values[1],
     )
-    text = encode(pose_message(an_estimate(pose=pose, joints_room=joints), "hall")).decode()
+    person = a_person(pose=pose, joints_room=joints)
+    text = encode(pose_message(an_estimate(person), "hall")).decode()
 
     def refuse(constant: str) -> None:
         raise AssertionError(constant)
@@ -108,33 +133,49 @@ def test_any_floats_give_strict_json(values: list[float]) -> None:
 
 def test_numpy_integers_are_json() -> None:
     message = pose_message(
-        an_estimate(sequence=np.int64(3), t_ns=np.int64(4), utc_ns=np.int64(5), people=np.int32(1)),
+        an_estimate(
+            a_person(id=np.int64(2)),
+            sequence=np.int64(3),
+            t_ns=np.int64(4),
+            utc_ns=np.int64(5),
+            more=np.int32(1),
+        ),
         "hall",
     )
     assert json.loads(encode(message))["sequence"] == 3
 
 
-def test_message_is_compact() -> None:
-    text = encode(pose_message(an_estimate(), "hall"))
+@pytest.mark.parametrize(("people", "most"), [(1, 2_800), (4, 10_000), (6, 15_000)])
+def test_message_is_compact(people: int, most: int) -> None:
+    """Brokers take less than their protocol: the small ones 16 KiB and more."""
+    pose = a_person().pose
+    far = replace(pose, joints=pose.joints - 12.345, sigma=np.full(15, 1.234))
+    crowd = [a_person(id=900 + k, pose=far, joints_room=-far.joints) for k in range(people)]
+    text = encode(pose_message(an_estimate(*crowd), "hall"))
     assert b": " not in text
     assert b"\n" not in text
-    assert len(text) < 2800
+    assert packet_size("posekernel/" + 64 * "x" + "/pose", text) < most
 
 
 def test_what_is_not_known_of_the_activity_is_null() -> None:
-    message = pose_message(an_estimate(activity=Activity()), "hall")
+    (message,) = pose_message(an_estimate(a_person(activity=Activity())), "hall")["people"]
     assert (message["posture"], message["zones"]) == ("unknown", [])
     for key in ("floor_m", "heading_deg", "speed_m_s", "mid_hip_height_m", "standing_height_m"):
         assert message[key] is None
 
 
 def test_cbor_says_the_same_in_less() -> None:
-    message = pose_message(an_estimate(), "hall")
+    message = pose_message(an_estimate(*(a_person(id=k) for k in range(1, 5))), "hall")
     payload = encode_cbor(message)
     assert len(payload) < 0.85 * len(encode(message))
     decoded = cbor2.loads(payload)
     assert same(decoded, message)
-    assert not same(decoded, message | {"speed_m_s": 0.14})
+    assert not same(decoded, message | {"skew_ms": 0.14})
+
+
+def joints_of(message: Message) -> list[Message]:
+    (person,) = json.loads(encode(message))["people"]
+    return list(person["joints"])
 
 
 def same(a: Any, b: Any) -> bool:

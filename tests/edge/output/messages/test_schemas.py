@@ -9,21 +9,39 @@ import pytest
 from edge.__main__ import main
 from edge.core.pose import JOINTS
 from edge.output.messages import MESSAGES
+from edge.output.messages.attendance import RoomState
 from edge.output.messages.commands import result_message
 from edge.output.messages.echo_profile import BINS, envelope_message
 from edge.output.messages.fields import Message
 from edge.output.messages.payloads import pose_message, status_message, summary_message
 from edge.output.messages.schemas import PUBLISHED, schema
-from tests.support.messages import an_estimate, an_event, problems
+from tests.support.messages import a_person, an_estimate, an_event, problems
 
 AXIS = np.linspace(0.5, 6.0, BINS + 1)
 
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
 
+SOMEBODY = RoomState((a_person(),), 1, nearest=a_person())
+
+
+def a_summary(state: RoomState) -> Message:
+    return summary_message("hall", state, ["sofa", "Rug"], source="device", utc_ns=0)
+
 
 GOOD: list[tuple[str, Message]] = [
     ("pose", pose_message(an_estimate(), "hall")),
-    ("pose", pose_message(an_estimate(joints_room=None, skew_ms=None, source="device"), "hall")),
+    (
+        "pose",
+        pose_message(
+            an_estimate(
+                a_person(joints_room=None),
+                a_person(id=4, joints_room=None, presence="unsure"),
+                skew_ms=None,
+                source="device",
+            ),
+            "hall",
+        ),
+    ),
     ("status", status_message("hall", "online", version="0.1.0", source="device", utc_ns=0)),
     (
         "status",
@@ -38,9 +56,10 @@ GOOD: list[tuple[str, Message]] = [
     ("event", an_event("person_entered")),
     ("event", an_event("zone_left", zone="sofa")),
     ("event", an_event("fall", fall=(0.812, 1.24))),
-    ("summary", summary_message("hall", None, source="device", utc_ns=0)),
-    ("summary", summary_message("hall", an_estimate(), source="device", utc_ns=0)),
-    ("summary", summary_message("hall", None, source="device", utc_ns=0, looking=False)),
+    ("summary", a_summary(RoomState())),
+    ("summary", a_summary(SOMEBODY)),
+    ("summary", a_summary(RoomState(unknown_because="the image is too dark"))),
+    ("summary", a_summary(RoomState(fallen=True, unknown_because="sensing is off"))),
 ]
 
 
@@ -71,29 +90,33 @@ def test_every_property_is_needed(name: str, message: Message) -> None:
 @pytest.mark.parametrize(
     ("name", "change"),
     [
-        ("pose", {"schema": "posekernel.pose/2"}),
+        ("pose", {"schema": "posekernel.pose/1"}),
         ("pose", {"id": "a/b"}),
         ("pose", {"timestamp": "2026-01-01 00:00"}),
-        ("pose", {"scale_source": "guess"}),
         ("pose", {"source": "demo"}),
-        ("pose", {"people": 0}),
-        ("pose", {"joints": []}),
+        ("pose", {"people": []}),
+        ("pose", {"more": -1}),
         ("status", {"state": "asleep"}),
         ("envelope", {"level_db": [-80.0] * 95}),
         ("envelope", {"step_m": 0}),
         ("event", {"sequence": None}),
         ("event", {"kind": "party"}),
+        ("event", {"person": None}),
         ("event", {"kind": "fall"}),
         ("event", {"kind": "zone_entered"}),
         ("event", {"zone": "sofa"}),
         ("event", {"fall": {"height_drop_m": 1.0, "duration_s": 1.0}}),
         ("summary", {"occupancy": True}),
-        ("summary", {"posture": "sitting"}),
+        ("summary", {"nearest": a_summary(SOMEBODY)["nearest"]}),
         ("summary", {"zones": ["sofa"]}),
+        ("summary", {"zones": [{"name": "sofa", "people": 1}]}),
         ("summary", {"people": 2}),
         ("summary", {"occupancy": None}),
         ("summary", {"people": None}),
         ("summary", {"zones": None}),
+        ("summary", {"seen_only": None}),
+        ("summary", {"fallen": None}),
+        ("summary", {"unknown_because": "the image is too dark"}),
     ],
 )
 def test_wrong_messages_are_refused(name: str, change: Message) -> None:
@@ -103,26 +126,25 @@ def test_wrong_messages_are_refused(name: str, change: Message) -> None:
 
 def test_joints_keep_their_order() -> None:
     message = copy.deepcopy(GOOD[0][1])
-    assert [j["name"] for j in message["joints"]] == list(JOINTS)
-    message["joints"][2], message["joints"][5] = message["joints"][5], message["joints"][2]
+    joints = message["people"][0]["joints"]
+    assert [j["name"] for j in joints] == list(JOINTS)
+    joints[2], joints[5] = joints[5], joints[2]
     assert problems("pose", message)
 
 
-# Version 1 of each message: every key in its order, and which of PROBES it takes.
+# Every key in its order, and which of PROBES it takes.
 PROBES: dict[str, object] = {
     "n": None, "b": True, "i": 7, "-": -7, "f": 0.5, "t": "x", "l": [], "o": {},
 }  # fmt: skip
-VERSION_1 = {
-    "pose": "schema: id:t sequence:i frame:i timestamp: monotonic_ns:i- source: people:i "
-    "scale_source: sound_confidence:nf sir_db:ni-f echo_range_m:nif skew_ms:ni-f latency_ms:ni-f "
-    "mid_hip_distance_m:nif posture: floor_m:n heading_deg:ni-f speed_m_s:nif "
-    "mid_hip_height_m:ni-f standing_height_m:nif zones:l frames: joints: pairs:",
+KEYS = {
+    "pose": "schema: id:t sequence:i frame:i timestamp: monotonic_ns:i- source: people_count:i "
+    "more:i skew_ms:ni-f latency_ms:ni-f pairs: frames: people:",
     "status": "schema: id:t state: reason:t timestamp:n version:t source: recording:b",
     "envelope": "schema: id:t timestamp: monotonic_ns:i- source: first_m:if step_m:if level_db:",
-    "event": "schema: id:t sequence:i timestamp: monotonic_ns:i- source: kind: zone:n floor_m:n "
-    "confidence:nf fall:n",
-    "summary": "schema: id:t timestamp: source: people:i occupancy:b mid_hip_distance_m:nif "
-    "height_m:nif posture:n floor_m:n zones:l scale_source: confidence:nf",
+    "event": "schema: id:t sequence:i timestamp: monotonic_ns:i- source: kind: person:i zone:n "
+    "floor_m:n confidence:nf fall:n",
+    "summary": "schema: id:t timestamp: source: people:i occupancy:b unknown_because:n "
+    "seen_only:i fallen:b nearest: zones:l",
     "command_result": "schema: id:t timestamp: command:t request:nt ok:b text:t",
     "control": "schema: id:t timestamp: sensing:b mute:b level_dbfs:- quiet_hours:n speaker: "
     "silent_because:n",
@@ -136,7 +158,7 @@ VERSION_1 = {
 HEAD = {"id": "hall", "timestamp": "2026-01-01T00:00:00.000Z"}
 ONE_OF_EACH: dict[str, Message] = {
     **dict(reversed(GOOD)),
-    "summary": summary_message("hall", an_estimate(), source="device", utc_ns=0),
+    "summary": a_summary(SOMEBODY),
     "command_result": result_message("hall", "mute", None, True, "mute is off", utc_ns=0),
     "control": {
         "schema": "posekernel.control/1", **HEAD, "sensing": True, "mute": False,
@@ -156,15 +178,15 @@ ONE_OF_EACH: dict[str, Message] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", VERSION_1)
-def test_version_1_keeps_its_keys_and_what_they_take(name: str) -> None:
+@pytest.mark.parametrize("name", KEYS)
+def test_a_version_keeps_its_keys_and_what_they_take(name: str) -> None:
     message = ONE_OF_EACH[name]
     assert problems(name, message) == []
     found = (
         f"{key}:" + "".join(k for k, x in PROBES.items() if not problems(name, message | {key: x}))
         for key in message
     )
-    assert " ".join(found) == VERSION_1[name]
+    assert " ".join(found) == KEYS[name]
     assert list(message) == list(schema(name)["properties"]) == schema(name)["required"]
     assert problems(name, message | {"new": 1}) == []
 
@@ -172,9 +194,6 @@ def test_version_1_keeps_its_keys_and_what_they_take(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "key", "wrong"),
     [
-        ("pose", "joints", [{"name": "nose"}]),
-        ("pose", "floor_m", [1.0]),
-        ("pose", "heading_deg", 181.0),
         ("pose", "pairs", {"used": 3}),
         ("pose", "pairs", {"used": -1, "total": 4, "why": None}),
         ("pose", "frames", ["room"]),
@@ -189,12 +208,43 @@ def test_version_1_keeps_its_keys_and_what_they_take(name: str) -> None:
         ("telemetry", "threads", {"keypoints": 1, "lifter": 1, "more": 1}),
         ("telemetry", "models", [{"name": "a", "sha256": "b"}]),
         ("telemetry", "problems", [{"device": "nose"}]),
-        ("summary", "confidence", 1.1),
         ("command_result", "text", ""),
     ],
 )
 def test_wrong_parts_are_refused(name: str, key: str, wrong: object) -> None:
     assert problems(name, ONE_OF_EACH[name] | {key: wrong})
+
+
+@pytest.mark.parametrize(
+    ("key", "wrong"),
+    [
+        ("joints", [{"name": "nose"}]),
+        ("floor_m", [1.0]),
+        ("heading_deg", 181.0),
+        ("scale_source", "guess"),
+        ("presence", "maybe"),
+        ("id", 0),
+        ("zones", None),
+    ],
+)
+def test_a_wrong_part_of_one_person_is_refused(key: str, wrong: object) -> None:
+    first, second = ONE_OF_EACH["pose"]["people"] * 2
+    assert problems("pose", ONE_OF_EACH["pose"] | {"people": [first, second]}) == []
+    assert problems("pose", ONE_OF_EACH["pose"] | {"people": [first, second | {key: wrong}]})
+    without = {k: v for k, v in second.items() if k != key}
+    assert problems("pose", ONE_OF_EACH["pose"] | {"people": [first, without]})
+
+
+@pytest.mark.parametrize(("key", "wrong"), [("confidence", 1.1), ("posture", None), ("id", None)])
+def test_a_wrong_part_of_the_nearest_person_is_refused(key: str, wrong: object) -> None:
+    good = ONE_OF_EACH["summary"]
+    assert problems("summary", good | {"nearest": good["nearest"] | {key: wrong}})
+
+
+def test_a_schema_is_called_by_its_messages_version() -> None:
+    for name, message in ONE_OF_EACH.items():
+        version = message["schema"].rpartition("/")[2]
+        assert schema(name)["$id"] == f"urn:posekernel:{name}:{version}"
 
 
 def test_the_command_prints_them(capsys: pytest.CaptureFixture[str]) -> None:
