@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edge.behaviour.floor import FloorLevel
+from edge.behaviour.floor import Feet, FloorLevel
 from edge.behaviour.posture import IS_HEIGHT, MeasuredPose, Measures, classify, measure
 from edge.behaviour.zones import ZoneOccupancy
 from edge.core.arrays import Array
@@ -38,11 +38,13 @@ HEIGHTS_TO_JUDGE = 15  # ... once so many heights are known
 class ActivityTracker:
     """Follows one person; starts anew after a gap or a step back in time, but keeps the floor."""
 
-    def __init__(self, zones: Sequence[ZoneConfig] = ()) -> None:
+    def __init__(self, zones: Sequence[ZoneConfig] = (), floor: FloorLevel | None = None) -> None:
+        """floor: the one that all people of a camera show together; None: this person's own."""
         self._zone_configs = tuple(zones)
         self._t_s = -np.inf
         self._first_ns: int | None = None
-        self._floor = FloorLevel()
+        self._floor = floor or FloorLevel()
+        self._feet = Feet(self._floor)
         self._restart()
 
     def __call__(self, pose: LiftedPose, room: Array | None, t_ns: int) -> Activity:
@@ -64,7 +66,7 @@ class ActivityTracker:
             new = measure(room, pose.confidence, t_s)
             self._poses.append(new)
             m = new.measures
-            self._floor(m.hip, m.foot, m.upright, standing_m, t_s)
+            self._feet(m.hip, m.foot, m.upright, standing_m, t_s)
         while self._poses and self._poses[0].t_s < t_s - SPEED_WINDOW_S:
             self._poses.popleft()
         recent = [p for p in self._poses if p.t_s >= t_s - WINDOW_S]

@@ -1,4 +1,4 @@
-"""Where the floor is, learned from the feet of whoever stands on it.
+"""Where the floor is, learned from the feet of everybody who stands on it.
 
 Calibrated heights and tilts have errors: a degree of tilt moves the floor 3 m away by 5 cm, half of
 the difference between a mattress and the floor.
@@ -20,27 +20,40 @@ TRUST_S = 3.0
 
 
 class FloorLevel:
-    """The real floor's height in the room frame, `offset_m` [m]: 0 until somebody stands on it."""
+    """The real floor's height in the room frame, `offset_m` [m]: 0 until somebody stands on it. One
+    for all people.
+    """
 
     def __init__(self) -> None:
         self.offset_m = 0.0
         self._feet: deque[float] = deque(maxlen=round(MEMORY_S / SPACING_S))
+
+    def learn(self, sole_m: float) -> None:
+        """Take in the height of a sole that stands on it, room frame [m]."""
+        self._feet.append(sole_m)
+        known_s = len(self._feet) * SPACING_S
+        offset = float(np.median(self._feet)) * known_s / (known_s + TRUST_S)
+        self.offset_m = min(max(offset, -FARTHEST_M), FARTHEST_M)
+
+
+class Feet:
+    """One person's feet, which show where the floor is."""
+
+    def __init__(self, floor: FloorLevel) -> None:
+        self._floor = floor
         self._next_s = -np.inf
 
     def __call__(
         self, hip_m: float, foot_m: float, upright: float, standing_m: float, t_s: float
     ) -> float:
-        """Take one pose in at t_s [s]; returns offset_m.
+        """Take one pose in at t_s [s]; returns the floor's offset_m.
 
         hip_m, foot_m: heights of hips and lower ankle in the room frame, NaN where not seen.
         upright: cosine of the trunk's lean. standing_m: the person's standing height.
         """
         on_feet = hip_m - foot_m > STRAIGHT_LEGS * standing_m and upright > UPRIGHT_COSINE
-        if not on_feet or 0.0 < self._next_s - t_s <= SPACING_S:  # not after a step of the clock
-            return self.offset_m
-        self._next_s = t_s + SPACING_S
-        self._feet.append(foot_m - FOOT_SHARE * standing_m)
-        known_s = len(self._feet) * SPACING_S
-        offset = float(np.median(self._feet)) * known_s / (known_s + TRUST_S)
-        self.offset_m = min(max(offset, -FARTHEST_M), FARTHEST_M)
-        return self.offset_m
+        # Not after a step of the clock.
+        if on_feet and not 0.0 < self._next_s - t_s <= SPACING_S:
+            self._next_s = t_s + SPACING_S
+            self._floor.learn(foot_m - FOOT_SHARE * standing_m)
+        return self._floor.offset_m

@@ -22,8 +22,9 @@ class HeadsDown:
     """
 
     def __init__(self, camera: Camera) -> None:
-        """camera: its tilt and roll say where up is."""
-        self._up = camera.room_rotation[2]
+        """camera: its tilt and roll say where up is in the image."""
+        up = camera.room_rotation[2]
+        self._up = up / max(float(np.hypot(*up[:2])), 1e-6)
         roll = (camera.roll_deg + 180.0) % 360.0
         self._problem = Problem(
             "camera",
@@ -60,9 +61,9 @@ class HeadsDown:
         """None where the trunk is not seen, or neither up nor down."""
         if keypoints.pixels[[_NECK, MID_HIP], 2].min() < SEEN:
             return None
-        trunk = keypoints.relative[_NECK] - keypoints.relative[MID_HIP]
-        length = float(np.linalg.norm(trunk))
+        across, down = keypoints.pixels[_NECK, :2] - keypoints.pixels[MID_HIP, :2]
+        length = float(np.hypot(across, down))
         if not length > 0.0:  # NaN, too
             return None
-        upward = float(trunk @ self._up) / length
+        upward = float(np.array([across, down]) @ self._up[:2]) / length
         return upward < 0.0 if abs(upward) >= _UPRIGHT else None

@@ -1,4 +1,4 @@
-"""Output at the terminal: a line per pose and a progress line, or one JSON object per line."""
+"""Output at the terminal: a line per frame and a progress line, or one JSON object per line."""
 
 import json
 import sys
@@ -6,7 +6,7 @@ import time
 from typing import Any, TextIO
 
 from edge.core.logs.shown import shown
-from edge.core.pose import PoseEstimate
+from edge.core.pose import MID_HIP, FrameEstimate, PersonEstimate
 from edge.core.stature import standing_height
 from edge.output.messages.fields import Message
 from edge.sensor.pipeline import Counters
@@ -15,7 +15,7 @@ _LINES_PER_S = 4.0
 
 
 class Console:
-    """Prints poses as they come, at most four lines a second; with json_lines all, as JSON."""
+    """Prints everybody seen, at most four times a second; with json_lines always, as JSON."""
 
     def __init__(
         self, json_lines: bool, out: TextIO | None = None, progress: TextIO | None = None
@@ -31,8 +31,10 @@ class Console:
         self._clear()
         print(shown(text), file=self._progress if self.json_lines else self._out, flush=True)
 
-    def pose(self, estimate: PoseEstimate, message: Message, error_m: float | None = None) -> None:
-        """Show one pose. error_m: mean distance to the session's truth, where there is one."""
+    def pose(self, estimate: FrameEstimate, message: Message, error_m: float | None = None) -> None:
+        """Show one frame's people. error_m: mean distance to the session's truth, where there is
+        one.
+        """
         if self.json_lines:
             extra: dict[str, Any] = {} if error_m is None else {"error_m": round(error_m, 3)}
             print(json.dumps(message | extra, separators=(",", ":")), file=self._out, flush=True)
@@ -42,7 +44,7 @@ class Console:
             return
         self._last = now
         self._clear()
-        print(_line(estimate, message, error_m), file=self._out, flush=True)
+        print(_lines(estimate, message, error_m), file=self._out, flush=True)
 
     def progress(self, elapsed_s: float, total_s: float | None, counters: Counters) -> None:
         """Redraw the progress line; only on a terminal."""
@@ -65,18 +67,25 @@ class Console:
             self._bar = False
 
 
-def _line(e: PoseEstimate, message: Message, error_m: float | None) -> str:
-    pose = e.pose
+def _lines(e: FrameEstimate, message: Message, error_m: float | None) -> str:
+    """A line for each person; the first begins with the time, the last ends with the error."""
+    time_of_day = str(message["timestamp"])[11:23]
+    more = f"{e.more} more in view  " if e.more else ""
+    lines = [_line(person) for person in e.people]
+    lines[-1] += f"  {more}[{e.source}]"
+    if error_m is not None:
+        lines[-1] += f"  error {100 * error_m:4.1f} cm"
+    return ("\n" + " " * (len(time_of_day) + 2)).join([f"{time_of_day}  {lines[0]}", *lines[1:]])
+
+
+def _line(person: PersonEstimate) -> str:
+    pose = person.pose
     height = standing_height(pose.joints, pose.confidence)
     parts = [
-        str(message["timestamp"])[11:23],
-        f"mid-hip {pose.mid_hip_distance_m:5.2f} m ± {pose.sigma[8]:.2f}",
+        f"person {person.id} {person.presence.replace('_', ' '):<9}",
+        f"mid-hip {pose.mid_hip_distance_m:5.2f} m ± {pose.sigma[MID_HIP]:.2f}",
         f"scale from {pose.scale_source:<6}",
         f"echo {pose.sir_db:5.1f} dB" if pose.sir_db == pose.sir_db else "echo   -   dB",
         f"height {height:4.2f} m",
-        f"{e.people} seen",
-        f"[{e.source}]",
     ]
-    if error_m is not None:
-        parts.append(f"error {100 * error_m:4.1f} cm")
     return "  ".join(parts)

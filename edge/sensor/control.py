@@ -145,7 +145,7 @@ class Control:
 
     def _recalibrate(self) -> str:
         snapshot = self._config.background.snapshot
-        self._pipeline.relearn()
+        self._pipeline.room.relearn()
         done = "the empty room is forgotten and learned anew as soon as nobody is in view"
         try:
             if snapshot:

@@ -9,8 +9,9 @@ from typing import Protocol
 
 from edge.core.contracts import Source
 from edge.core.errors import EndOfStreamError
-from edge.core.pose import PoseEstimate
-from edge.sensor.pipeline import PeriodResponses, Pipeline, Seen
+from edge.core.pose import FrameEstimate
+from edge.sensor.empty_room import PeriodResponses
+from edge.sensor.pipeline import Pipeline, Seen
 
 _POLL_S = 0.1
 
@@ -24,7 +25,7 @@ class Stop(Protocol):
 
 def offline_poses(
     pipeline: Pipeline, source: Source, stop: Stop, beat: Callable[[str], None]
-) -> Iterator[PoseEstimate]:
+) -> Iterator[FrameEstimate]:
     """Every frame with the period nearest to it, as fast as possible and the same every time.
 
     Ends when `stop` is set or the source ends. beat: as in `live_poses`.
@@ -60,7 +61,7 @@ def offline_poses(
 
 def live_poses(
     pipeline: Pipeline, source: Source, stop: Stop, beat: Callable[[str], None]
-) -> Iterator[PoseEstimate]:
+) -> Iterator[FrameEstimate]:
     """In real time: sound and image on threads of their own; where the pipeline is too slow the
     newest frame wins, and those dropped are counted.
 

@@ -180,7 +180,7 @@ class Sensing:
         if self._config.sensing.ping == "always" or pipeline is None:
             return True
         seen_ns = pipeline.seen_ns
-        if not pipeline.background.ready:
+        if not pipeline.room.background.ready:
             return True
         return seen_ns is not None and monotonic_ns() - seen_ns < SEEN_S * 1e9
 

@@ -78,7 +78,7 @@ def prepare(config: Config) -> tuple[SensorPlan, Pipeline]:
 
 def warnings(config: Config, pipeline: Pipeline) -> list[str]:
     """What a start works around, a sentence each."""
-    found = [f"{pipeline.damaged_room}; it will be set aside"] if pipeline.damaged_room else []
+    found = [f"{pipeline.room.damaged}; it will be set aside"] if pipeline.room.damaged else []
     if not can_write(state_folder(config)):
         found.append(
             f"runtime.state_dir: {state_folder(config)} cannot be written by this user, so a "

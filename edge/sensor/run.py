@@ -14,7 +14,7 @@ from edge.core.contracts import Source
 from edge.core.errors import ConfigError, PosekernelError, StuckDeviceError
 from edge.core.files import set_aside
 from edge.core.jit import compiled_here
-from edge.core.pose import PoseEstimate
+from edge.core.pose import FrameEstimate
 from edge.lifting.lifter import MODELS
 from edge.output.message_file import MessageFile
 from edge.output.messages.fields import Message
@@ -100,7 +100,7 @@ def run(
         def beat(stage: str) -> None:
             heartbeat.beat(stage)
             if stage == "image" and outlets is not None:
-                outlets.tick(looking=sensor.source is not None)
+                outlets.tick(sensor.blind)
 
         for estimate in sensor.poses(beat):
             message = pose_message(estimate, config.device.id)
@@ -140,7 +140,14 @@ class RunningSensor:
         if self.source is not None:
             self.source.close()
 
-    def poses(self, beat: Callable[[str], None]) -> Iterator[PoseEstimate]:
+    @property
+    def blind(self) -> str | None:
+        """Why nobody can be seen now; None while the sensor looks."""
+        if self.source is not None:
+            return self.pipeline.blind
+        return self.trouble or "sensing is off"
+
+    def poses(self, beat: Callable[[str], None]) -> Iterator[FrameEstimate]:
         """Poses until `stop` is set or the source ends; while sensing is off the source is closed.
         beat: called with "sound" or "image" when that device was read, or need not be.
         """
@@ -226,12 +233,12 @@ class Reload:
 
 
 def _warm_up(pipeline: Pipeline, compiled: Callable[[], None] | None) -> None:
-    if pipeline.damaged_room:
+    if pipeline.room.damaged:
         path = Path(pipeline.config.background.snapshot)
         try:
-            log.error("%s; it is now %s", pipeline.damaged_room, set_aside(path).name)
+            log.error("%s; it is now %s", pipeline.room.damaged, set_aside(path).name)
         except OSError as e:
-            log.error("%s; it cannot be moved away (%s)", pipeline.damaged_room, e.strerror)
+            log.error("%s; it cannot be moved away (%s)", pipeline.room.damaged, e.strerror)
     log.info("preparing; the very first start compiles for up to a minute")
     log.info("networks: %s", pipeline.execution.as_sentence())
     warm_up(pipeline)
@@ -263,7 +270,7 @@ def _outlets(
         plan.config,
         plan.kind,
         publisher,
-        pipeline.newest_kernels,
+        pipeline.room.newest_kernels,
         plan.rig.speed_of_sound_m_s,
         time.monotonic if plan.live else pipeline.image_s,
     )
@@ -282,8 +289,8 @@ def _set_after(seconds: float, event: threading.Event) -> Iterator[None]:
 
 def _save_room(pipeline: Pipeline) -> None:
     snapshot = pipeline.config.background.snapshot
-    if snapshot and pipeline.room_learned:
+    if snapshot and pipeline.room.learned:
         try:
-            pipeline.background.save(Path(snapshot))
+            pipeline.room.background.save(Path(snapshot))
         except ConfigError as e:
             log.error("%s", e)  # the run itself was good; the next one learns the room anew

@@ -15,7 +15,7 @@ def warm_up(pipeline: Pipeline) -> None:
     """Send noise and a stick figure through every stage; what the pipeline remembers stays."""
     rng = np.random.default_rng(0)
     rig, camera = pipeline.rig, pipeline.rig.camera
-    background = pipeline.new_background(adapt_s=1.0, leak_s=300.0, track_drift=True)
+    background = pipeline.room.new_background(adapt_s=1.0, leak_s=300.0, track_drift=True)
     shape = len(rig.mics), pipeline.deconvolve.period_samples
     noise = rng.normal(size=shape).astype(np.float32)
     pixels = np.zeros((25, 3))
@@ -23,7 +23,7 @@ def warm_up(pipeline: Pipeline) -> None:
         (0.5 * camera.width + 9 * (k % 3), (0.2 + 0.04 * k) * camera.height, 1)
         for k in range(len(JOINTS))
     ]
-    figure = Keypoints(pixels, np.full((25, 3), np.nan), 1, 1.0)
+    figure = Keypoints(pixels, 1.0)
     gate = first_arrival_s(figure, rig, pipeline.config.lifter)
     pipeline.deconvolve(noise, noise[0])
     for k in range(_PERIODS):
@@ -39,5 +39,5 @@ def warm_up(pipeline: Pipeline) -> None:
         difference = background.step(responses, k * pipeline.period_ns, echo, gate)
     if difference is not None:
         kernels = make_kernels(difference, pipeline.deconvolve.sample_rate_hz, pipeline.band_hz)
-        pipeline.lift(figure, kernels, rig)
-    pipeline.keypoints(np.zeros((camera.height, camera.width, 3), np.uint8))
+        pipeline.lift([figure], kernels, rig)
+    pipeline.find_people(np.zeros((camera.height, camera.width, 3), np.uint8))

@@ -4,7 +4,13 @@ from edge.core.config.audio import AudioConfig, ExcitationConfig
 from edge.core.config.camera import CameraConfig
 from edge.core.config.checks import check_config
 from edge.core.config.device import DeviceConfig, RuntimeConfig, SourceConfig
-from edge.core.config.estimation import BackgroundConfig, KeypointsConfig, LifterConfig, TrackConfig
+from edge.core.config.estimation import (
+    BackgroundConfig,
+    KeypointsConfig,
+    LifterConfig,
+    PeopleConfig,
+    TrackConfig,
+)
 from edge.core.config.floor_zones import ZoneConfig, check_zones
 from edge.core.config.geometry import CalibrationConfig, RigCameraConfig, RigConfig
 from edge.core.config.loader import load_config
@@ -23,6 +29,7 @@ __all__ = [
     "KeypointsConfig",
     "LifterConfig",
     "MqttConfig",
+    "PeopleConfig",
     "QuietHours",
     "RigCameraConfig",
     "RigConfig",

@@ -1,4 +1,4 @@
-"""Sections [background], [keypoints], [lifter] and [track]: from sound and image to a pose."""
+"""Sections [background], [keypoints], [people], [lifter], [track]: from image to poses."""
 
 from typing import Annotated, Literal
 
@@ -30,6 +30,12 @@ class KeypointsConfig(Strict, frozen=True):
     min_confidence: Annotated[float, Meta(ge=0.05, le=0.99)] = 0.5
 
 
+class PeopleConfig(Strict, frozen=True):
+    """max: of those in view at most so many are posed, the most prominent; the rest are counted."""
+
+    max: Annotated[int, Meta(ge=1, le=6)] = 4
+
+
 class LifterConfig(Strict, frozen=True):
     """Distance and scale. kind: "ray" and "volume" are the trained networks; "geometric" needs no
     training.
@@ -51,7 +57,7 @@ class LifterConfig(Strict, frozen=True):
 
 
 class TrackConfig(Strict, frozen=True):
-    """One-Euro smoothing. beta: cut-off gained per m/s. timeout_s: a new person after this gap."""
+    """One-Euro smoothing. beta: cut-off gained per m/s. timeout_s: starts anew after this gap."""
 
     enabled: bool = True
     cutoff_hz: Annotated[float, Meta(ge=0.05, le=50.0)] = 1.0

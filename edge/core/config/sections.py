@@ -8,7 +8,13 @@ import numpy as np
 from edge.core.config.audio import AudioConfig, ExcitationConfig
 from edge.core.config.camera import CameraConfig
 from edge.core.config.device import DeviceConfig, RuntimeConfig, SourceConfig
-from edge.core.config.estimation import BackgroundConfig, KeypointsConfig, LifterConfig, TrackConfig
+from edge.core.config.estimation import (
+    BackgroundConfig,
+    KeypointsConfig,
+    LifterConfig,
+    PeopleConfig,
+    TrackConfig,
+)
 from edge.core.config.floor_zones import ZoneConfig
 from edge.core.config.geometry import CalibrationConfig, RigConfig
 from edge.core.config.messaging import MqttConfig, TelemetryConfig, WebConfig
@@ -30,6 +36,7 @@ class Config(Strict, frozen=True):
     calibration: CalibrationConfig = CalibrationConfig()
     background: BackgroundConfig = BackgroundConfig()
     keypoints: KeypointsConfig = KeypointsConfig()
+    people: PeopleConfig = PeopleConfig()
     lifter: LifterConfig = LifterConfig()
     track: TrackConfig = TrackConfig()
     sensing: SensingConfig = SensingConfig()

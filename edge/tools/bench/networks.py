@@ -13,6 +13,7 @@ from edge.core.errors import ModelError
 from edge.core.inference.tflite import RUNTIMES, load_runtime
 from edge.lifting.lifter import MODELS, lifter_file
 from edge.lifting.network_lifter import NetworkLifter
+from edge.lifting.one_by_one import one_by_one
 from edge.sight.keypoints import BlazePose
 from edge.tools.bench.measure import AboveZero
 from edge.tools.bench.stages import NetworkInputs
@@ -64,7 +65,7 @@ def bench_keypoints(inputs: NetworkInputs, repetitions: int = 15) -> tuple[Netwo
 
 
 def bench_lifters(inputs: NetworkInputs, repetitions: int = 40) -> tuple[NetworkTime, ...]:
-    """Every lifter that ships, float and int8, on the persons of the run. Raises ModelError."""
+    """Every lifter that ships, float and int8, on the people of the run. Raises ModelError."""
     files = {
         f"lifter {form} {variant}": lifter_file(form, variant)
         for form in FORMS
@@ -72,9 +73,9 @@ def bench_lifters(inputs: NetworkInputs, repetitions: int = 40) -> tuple[Network
     }
 
     def make(name: str, runtime: str, n: int) -> Callable[[], Any]:
-        lift = NetworkLifter(MODELS / files[name], n, runtime)
-        persons = iter(inputs.persons * (repetitions + _WARM_UP))
-        return lambda: lift(*next(persons), inputs.rig)
+        lift = one_by_one(NetworkLifter(MODELS / files[name], n, runtime))
+        frames = iter(inputs.people * (repetitions + _WARM_UP))
+        return lambda: lift(*next(frames), inputs.rig)
 
     return _in_turns(make, list(files), repetitions)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge.core.config import Config, RuntimeConfig, SourceConfig
-from edge.core.pose import Keypoints, PoseEstimate
+from edge.core.pose import FrameEstimate, Keypoints
 from edge.core.rig import Rig
 from edge.output.messages.payloads import encode, pose_message
 from edge.sensor.loops import offline_poses
@@ -16,16 +16,18 @@ from edge.sources.session.reader import DEMO_SESSION
 from edge.tools.bench.measure import FrameTimer, Timing
 
 FRONT_END = "sound (deconvolution, empty room, envelope)"
+BEHAVIOUR = "tracks, presence and posture"
 
 
 @dataclass(frozen=True, eq=False)
 class NetworkInputs:
-    """What the networks of that run were given. persons: 2D joints and pose kernels, one for each
-    frame with a person. image: one frame with a person, None where there was none.
+    """What the networks of that run were given. people: everybody's 2D joints and the pose kernels
+    of each frame in which somebody was lifted. image: one of these frames, None where there was
+    none.
     """
 
     rig: Rig
-    persons: list[tuple[Keypoints, Kernels | None]]
+    people: list[tuple[list[Keypoints], Kernels | None]]
     image: Any
 
 
@@ -48,7 +50,7 @@ def bench_stages(config: Config, frames: int = 10_000) -> tuple[list[Timing], Ne
     run.through(FrameTimer())  # learns the room and grows every buffer
     timer = FrameTimer()
     run.through(timer)
-    return timer.stages(), NetworkInputs(plan.rig, run.persons, run.image)
+    return timer.stages(), NetworkInputs(plan.rig, run.people, run.image)
 
 
 class _Run:
@@ -58,38 +60,39 @@ class _Run:
         self._plan, self._frames = plan, frames
         self._pipeline = p = Pipeline(plan.config, plan.rig, plan.excitation, plan.correction)
         warm_up(p)
-        self._stages = (p.deconvolve, p.background, p.keypoints, p.lift, p.track, p.recognise)
-        self._keypoints = f"keypoints ({plan.config.keypoints.model})"
+        self._stages = (
+            p.deconvolve, p.room.background, p.find_people, p.lift, p.associate, p.people
+        )  # fmt: skip
         kind = plan.config.lifter.kind
         variant = "" if kind == "geometric" else f" {p.execution.variant}"
         self._lifter = f"lifter ({kind}{variant})"
-        self.persons: list[tuple[Keypoints, Kernels | None]] = []
+        self.people: list[tuple[list[Keypoints], Kernels | None]] = []
         self.image: Any = None
 
     def through(self, timer: FrameTimer) -> None:
         """The whole session once."""
         p: Any = self._pipeline
-        deconvolve, background, keypoints, lift, track, recognise = self._stages
+        deconvolve, background, find_people, lift, associate, people = self._stages
         p.deconvolve = timer.watch(deconvolve, calling=FRONT_END)
-        p.background = timer.watch(background, step=FRONT_END)
-        p.keypoints = timer.watch(keypoints, calling=self._keypoints)
+        p.room.background = timer.watch(background, step=FRONT_END)
+        p.find_people = timer.watch(find_people, calling="people (MoveNet)")
         p.lift = lambda k, s, rig: self._lift(timer, lift, k, s, rig)
-        p.track = timer.watch(track, calling="track and posture")
-        p.recognise = timer.watch(recognise, calling="track and posture")
+        p.associate = timer.watch(associate, calling=BEHAVIOUR)
+        p.people = timer.watch(people, calling=BEHAVIOUR)
         source, before = self._plan.open(), p.counters.frames
         source.audio = timer.watch(source.audio, read="read sound (file)")
         source.frames = _FrameByFrame(timer, source.frames)  # type: ignore[assignment]
         see = p.see
         p.see = lambda frame: self._see(see, frame)
         p.resume()
-        self.persons.clear()
+        self.people.clear()
         try:
             stop = _After(p.counters, before + self._frames)
             for estimate in offline_poses(p, source, stop, lambda _: None):
-                if p.kernels is not None and p.kernels[1] is not None:
+                if p.room.newest is not None and p.room.newest[1] is not None:
                     # The pipeline makes the envelope inside its subtraction of the room: made
                     # once more, of the same data, to be timed.
-                    k = p.kernels[1]
+                    k = p.room.newest[1]
                     timer.call(FRONT_END, make_kernels, k.analytic, k.sample_rate_hz, k.band_hz)
                 timer.call("encode", _encoded, estimate)
         finally:
@@ -97,14 +100,15 @@ class _Run:
             source.close()
 
     def _lift(
-        self, timer: FrameTimer, lift: Any, keypoints: Keypoints, kernels: Kernels | None, rig: Rig
+        self, timer: FrameTimer, lift: Any, people: list[Keypoints], kernels: Any, rig: Rig
     ) -> Any:
-        self.persons.append((keypoints, kernels))
-        return timer.call(self._lifter, lift, keypoints, kernels, rig)
+        if people:
+            self.people.append((people, kernels))
+        return timer.call(self._lifter, lift, people, kernels, rig)
 
     def _see(self, see: Any, frame: Any) -> Any:
         seen = see(frame)
-        if seen.keypoints is not None:
+        if seen.people:
             self.image = frame.image
         return seen
 
@@ -133,5 +137,5 @@ class _After:
         return self._counters.frames >= self._frames
 
 
-def _encoded(estimate: PoseEstimate) -> bytes:
+def _encoded(estimate: FrameEstimate) -> bytes:
     return encode(pose_message(estimate, "bench"))

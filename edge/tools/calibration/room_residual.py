@@ -9,7 +9,8 @@ import numpy.typing as npt
 from edge.core.calibration_file import RoomPart, Step
 from edge.core.contracts import Source
 from edge.core.errors import EndOfStreamError
-from edge.sensor.pipeline import UNSEEN_S, PeriodResponses, Pipeline
+from edge.sensor.empty_room import UNSEEN_S, PeriodResponses
+from edge.sensor.pipeline import Pipeline
 from edge.sound.room.background import FIRST_PERIODS, Background
 
 LEAST_PERIODS = 2 * FIRST_PERIODS
@@ -47,7 +48,7 @@ def watch(source: Source, pipeline: Pipeline, seconds: float) -> WatchedRoom:
         try:
             if images and (frame := source.frames.read(0.02)) is not None:
                 times.append(frame.t_ns)
-                person.append(pipeline.see(frame).keypoints is not None)
+                person.append(bool(pipeline.see(frame).people))
         except EndOfStreamError:
             images = False
     return WatchedRoom(periods, np.array(times, np.int64), np.array(person, bool))

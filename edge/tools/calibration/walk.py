@@ -6,6 +6,7 @@ of the two heights, when it is known, gives metres. The distance by sound is the
 of the ankles on the floor.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ from edge.core.arrays import Array
 from edge.core.calibration_file import MountingPart, ScalePart, Step
 from edge.core.pose import Keypoints, LiftedPose
 from edge.core.rig import Camera, Rig
-from edge.lifting.lifter import Lifter
+from edge.lifting.one_by_one import JointLifter
 from edge.sound.pose_kernel import Kernels
 from edge.tools.calibration.charuco import mounted, tilt_and_roll
 
@@ -46,17 +47,19 @@ class Walked:
 class WatchedLifter:
     """A lifter that keeps what it was given and its result."""
 
-    def __init__(self, lifter: Lifter) -> None:
+    def __init__(self, lifter: JointLifter) -> None:
         self._lift = lifter
         self._rows: list[tuple[Array, Array, float]] = []
 
     def __call__(
-        self, keypoints: Keypoints, kernels: Kernels | None, rig: Rig
-    ) -> LiftedPose | None:
+        self, people: Sequence[Keypoints], kernels: Kernels | None, rig: Rig
+    ) -> list[LiftedPose | None]:
         """See `Lifter`."""
-        pose = self._lift(keypoints, kernels, rig)
-        p = keypoints.pixels
-        if keypoints.people == 1 and min(p[NECK, 2], p[RIGHT_ANKLE, 2], p[LEFT_ANKLE, 2]) >= SURE:
+        poses = self._lift(people, kernels, rig)
+        if len(people) != 1:
+            return poses
+        pose, p = poses[0], people[0].pixels
+        if min(p[NECK, 2], p[RIGHT_ANKLE, 2], p[LEFT_ANKLE, 2]) >= SURE:
             by_sound = float("nan")
             if pose is not None and pose.scale_source == "sound":
                 by_sound = float(
@@ -65,7 +68,7 @@ class WatchedLifter:
             self._rows.append(
                 (p[NECK, :2], 0.5 * (p[RIGHT_ANKLE, :2] + p[LEFT_ANKLE, :2]), by_sound)
             )
-        return pose
+        return poses
 
     @property
     def walked(self) -> Walked:

@@ -1,0 +1,106 @@
+"""Everybody over time: who is posed, and each one's smoothed pose, presence and activity."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from edge.behaviour.activity import ActivityTracker
+from edge.behaviour.floor import FloorLevel
+from edge.behaviour.presence import PresenceJudge, hidden
+from edge.behaviour.track import Tracker
+from edge.behaviour.track_state import Track
+from edge.core.config import TrackConfig, ZoneConfig
+from edge.core.pose import SEEN, Keypoints, LiftedPose, PersonEstimate
+from edge.core.rig import Camera
+
+Sight = tuple[Track, Keypoints]  # one person in one image
+# Who was posed before goes on until somebody else is this much more prominent, so that two equals
+# do not take turns.
+_STAY = 1.3
+
+
+class People:
+    """What is remembered of everybody with a number. All of them show where the floor is."""
+
+    def __init__(self, camera: Camera, track: TrackConfig, zones: Sequence[ZoneConfig]) -> None:
+        self._camera, self._track, self._zones = camera, track, tuple(zones)
+        self._floor = FloorLevel()
+        self._known: dict[int, _Person] = {}
+
+    def choose(self, sights: Sequence[Sight], most: int) -> list[Sight]:
+        """Whom to pose: of those with a number the `most` largest in the image."""
+        known = [s for s in sights if s[0].confirmed]
+        return sorted(known, key=self._prominence, reverse=True)[:most]
+
+    def __call__(
+        self,
+        posed: Sequence[Sight],
+        lifted: Sequence[LiftedPose | None],
+        tracks: Sequence[Track],
+        sound: bool,
+        t_ns: int,
+    ) -> list[PersonEstimate]:
+        """Those of one image whose pose is known, by number. Tells each track where its body is.
+
+        tracks: all there are; the others are forgotten. sound: whether a new period of sound, whose
+        room is known, was used.
+        """
+        numbers = {track.id for track in tracks}
+        self._known = {n: person for n, person in self._known.items() if n in numbers}
+        seen = [(*s, pose) for s, pose in zip(posed, lifted, strict=True) if pose is not None]
+        behind = hidden([pose for *_, pose in seen])
+        people = []
+        for (track, keypoints, pose), unheard in zip(seen, behind, strict=True):
+            if track.id not in self._known:
+                self._known[track.id] = _Person(
+                    track.id, self._camera, self._track, self._zones, self._floor
+                )
+            person = self._known[track.id](keypoints, pose, sound and not unheard, t_ns)
+            track.correct(person.pose.joints)
+            people.append(person)
+        return sorted(people, key=lambda p: p.id)
+
+    def _prominence(self, sight: Sight) -> float:
+        track, keypoints = sight
+        return _size_px(keypoints) * (_STAY if track.id in self._known else 1.0)
+
+
+def _size_px(keypoints: Keypoints) -> float:
+    """Of the box around the joints that are seen: its diagonal."""
+    seen = keypoints.pixels[keypoints.pixels[:, 2] >= SEEN, :2]
+    return float(np.hypot(*np.ptp(seen, axis=0))) if len(seen) else 0.0
+
+
+class _Person:
+    """What is remembered of the person with the number `id`. floor: the one that all show."""
+
+    def __init__(
+        self,
+        id: int,
+        camera: Camera,
+        track: TrackConfig,
+        zones: Sequence[ZoneConfig],
+        floor: FloorLevel,
+    ) -> None:
+        self.id = id
+        self._camera = camera
+        self._first_ns: int | None = None
+        self._smooth = Tracker(track)
+        self._judge = PresenceJudge()
+        self._recognise = ActivityTracker(zones, floor)
+
+    def __call__(
+        self, keypoints: Keypoints, pose: LiftedPose, sound: bool, t_ns: int
+    ) -> PersonEstimate:
+        """The person in this image. sound: whether new sound could tell of this body."""
+        # Counted from the first pose, so that a replay is the same at any time of the clock.
+        self._first_ns = t_ns if self._first_ns is None else self._first_ns
+        smoothed = self._smooth(pose, t_ns)
+        room = None if self._camera.height_m is None else self._camera.to_room(smoothed.joints)
+        return PersonEstimate(
+            id=self.id,
+            pose=smoothed,
+            joints_room=room,
+            presence=self._judge(keypoints, smoothed, sound, (t_ns - self._first_ns) * 1e-9),
+            activity=self._recognise(smoothed, room, t_ns),
+        )

@@ -1,0 +1,72 @@
+"""What is known of one track: its newest body, and where that will be."""
+
+from collections import deque
+
+import numpy as np
+
+from edge.core.arrays import Array
+from edge.core.pose import MID_HIP
+
+STRIDE_S = 0.8  # velocity is measured over so long ...
+COAST_S = 2.0  # ... and fades with this time constant while nothing is seen
+FASTEST_M_S = 2.5
+
+
+class Track:
+    """One person over time.
+
+    id: 0 until it is known to be a person. joints: (15, 3) newest body, camera frame [m], NaN where
+    unknown. began_s, seen_s: first and last sight. images: that showed the person.
+    """
+
+    def __init__(self, id: int, joints: Array, t_s: float) -> None:
+        self.id, self.joints = id, joints
+        self.began_s = self.seen_s = t_s
+        self.images = 0
+        self._places: deque[tuple[float, Array]] = deque()
+        self._beside_since_s: dict[int, float] = {}
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether this is a person with a number."""
+        return self.id > 0
+
+    @property
+    def place(self) -> Array:
+        """Of the body (3,) [m]: the mid-hip, or the middle of the joints that are known."""
+        hip = self.joints[MID_HIP]
+        return hip if np.isfinite(hip).all() else np.asarray(np.nanmean(self.joints, axis=0))
+
+    def predicted(self, t_s: float) -> Array:
+        """Where the joints (15, 3) [m] are at t_s: the body goes on as it went, and slows down."""
+        fading_s = COAST_S * (1.0 - np.exp(-(t_s - self.seen_s) / COAST_S))
+        return np.asarray(self.joints + self._velocity() * fading_s)
+
+    def see(self, joints: Array, t_s: float) -> None:
+        """The body was seen here at t_s."""
+        self.joints, self.seen_s = joints, t_s
+        self.images += 1
+        self._places.append((t_s, self.place))
+        while self._places[0][0] < t_s - STRIDE_S:
+            self._places.popleft()
+
+    def correct(self, joints: Array) -> None:
+        """What was just seen is really here."""
+        self.joints = joints
+        self._places[-1] = (self.seen_s, self.place)
+
+    def beside_for_s(self, other: "Track", beside: bool, t_s: float) -> float:
+        """For how long [s] both have been one body, if they are (`beside`) at t_s."""
+        if not beside:
+            self._beside_since_s.pop(other.id, None)
+            return 0.0
+        return t_s - self._beside_since_s.setdefault(other.id, t_s)
+
+    def _velocity(self) -> Array:
+        """Of the body (3,) [m/s], by least squares; 0 where it was not seen for long enough."""
+        if len(self._places) < 3 or self._places[-1][0] - self._places[0][0] < 0.3 * STRIDE_S:
+            return np.zeros(3)
+        t = np.array([s for s, _ in self._places])
+        t -= t.mean()
+        velocity = np.asarray(t @ np.array([p for _, p in self._places]) / (t @ t))
+        return velocity * min(1.0, FASTEST_M_S / max(float(np.linalg.norm(velocity)), 1e-6))

@@ -1,0 +1,204 @@
+"""Who is who: the people of each image joined to those of the images before.
+
+A track predicts where its body is now [m]. Every joint found in the image is compared with the
+projection of the predicted one, in metres at the predicted distance: how far the whole body is off
+sideways, how much nearer or farther its size puts it, how different its pose is. Each has a 1-sigma
+that grows while the person is not seen, and together they are one negative log likelihood; the
+assignment with the least sum is taken. No appearance is stored.
+
+Somebody new gets a number once seen in LEAST_IMAGES over CONFIRM_S; who is not seen keeps it for
+LOST_S.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from edge.behaviour.rough_place import rough_joints
+from edge.behaviour.track_state import Track
+from edge.core.arrays import Array, BoolArray
+from edge.core.pose import N_JOINTS, SEEN, Keypoints, LiftedPose
+from edge.core.rig import Camera
+
+# A false box lasts for one image.
+LEAST_IMAGES, CONFIRM_S = 2, 0.08
+UNCONFIRMED_S = 0.5  # a newcomer not seen for so long was nobody
+LOST_S = 3.0
+LEFT_S = 1.0  # walked out of the image: soon somebody else may come in there
+# 1-sigma of the prediction [m] for the next image, and what each second without a sight adds.
+SIDEWAYS_M, SIDEWAYS_M_S = 0.12, 0.7
+DEPTH_M, DEPTH_M_S = 0.35, 0.8
+POSE_M, POSE_M_S, MOST_POSE_M = 0.15, 0.4, 0.35
+GATE = 4.0  # times 1-sigma: farther off than this is another person, ...
+REACH_M, REACH_M_S = 0.6, 2.5  # ... as is who is farther off than anybody walks
+# Negative log likelihood of somebody who was not there before, and what is added for a track that
+# may be nobody.
+NEW, UNCONFIRMED = 11.0, 1.0
+# Two bodies whose joints are so near each other for so long are one person, tracked twice.
+SAME_M, SAME_S = 0.25, 0.5
+LEAST_JOINTS = 2  # in common, to compare bodies joint by joint
+_NEAREST_M = 0.2  # no joint is projected that is nearer to the camera's plane
+
+
+class Tracks:
+    """The people of one camera. Call it with each image's people; the numbers of a run go on."""
+
+    def __init__(self, camera: Camera) -> None:
+        self._camera = camera
+        self._focal = 0.5 * (camera.fx + camera.fy)
+        self._first_ns: int | None = None
+        self._t_s = -np.inf
+        self._given = 0
+        self.tracks: list[Track] = []
+
+    def forget(self) -> None:
+        """Nobody is known any longer, as after the camera was opened again."""
+        self.tracks, self._t_s = [], -np.inf
+
+    def __call__(self, people: Sequence[Keypoints], t_ns: int) -> list[Track]:
+        """The track (new ones included) of each of an image's people, in their order.
+
+        t_ns: of the image. After a step back in time everybody is new.
+        """
+        # Counted from the first image, so that a replay is the same at any time of the clock.
+        self._first_ns = t_ns if self._first_ns is None else self._first_ns
+        t_s = (t_ns - self._first_ns) * 1e-9
+        if t_s <= self._t_s:
+            self.forget()
+        self._t_s = t_s
+        self.tracks = [t for t in self.tracks if not self._is_over(t, t_s)]
+        found = self._assign(people, t_s)
+        for keypoints, track in zip(people, found, strict=True):
+            track.see(self._moved(track, keypoints, t_s), t_s)
+        known = {id(t) for t in self.tracks}
+        self.tracks += [t for t in found if id(t) not in known]
+        self._merge(t_s)
+        for track in found:
+            self._confirm(track, t_s)
+        return found
+
+    def place(self, track: Track, pose: LiftedPose) -> None:
+        """The body of a track that was just seen, now in metres."""
+        track.correct(pose.joints)
+
+    def _is_over(self, track: Track, t_s: float) -> bool:
+        unseen_s = t_s - track.seen_s
+        if not track.confirmed:
+            return unseen_s > UNCONFIRMED_S
+        return unseen_s > LOST_S or (unseen_s > LEFT_S and self._outside(track.predicted(t_s)))
+
+    def _outside(self, joints: Array) -> bool:
+        middle = np.nanmean(joints, axis=0)
+        if middle[2] < _NEAREST_M:
+            return True
+        u, v = self._camera.project(middle)
+        return not (0.0 <= u < self._camera.width and 0.0 <= v < self._camera.height)
+
+    def _assign(self, people: Sequence[Keypoints], t_s: float) -> list[Track]:
+        """The best of all joint assignments; who fits no track gets a new one."""
+        old, new = len(self.tracks), len(people)
+        cost = np.full((new, old + new), np.inf)
+        for column, track in enumerate(self.tracks):
+            predicted = track.predicted(t_s)
+            for row, keypoints in enumerate(people):
+                cost[row, column] = self._cost(track, predicted, keypoints, t_s)
+        cost[np.arange(new), old + np.arange(new)] = NEW
+        # Impossible pairs must stay worse than any sum of possible ones.
+        _, columns = linear_sum_assignment(np.where(np.isfinite(cost), cost, 1e6))
+        return [
+            self.tracks[column]
+            if column < old
+            else Track(0, rough_joints(keypoints, self._camera), t_s)
+            for keypoints, column in zip(people, columns, strict=True)
+        ]
+
+    def _cost(self, track: Track, predicted: Array, keypoints: Keypoints, t_s: float) -> float:
+        """Negative log likelihood that these joints are the track's; inf where it cannot be."""
+        dt_s = t_s - track.seen_s
+        off = self._differences(predicted, keypoints)
+        growth = np.array([SIDEWAYS_M_S, DEPTH_M_S, POSE_M_S]) * dt_s
+        least = np.array([SIDEWAYS_M, DEPTH_M, POSE_M])
+        sigma = np.hypot(least, growth)
+        sigma[2] = min(sigma[2], MOST_POSE_M)
+        ratio = off / sigma
+        reach_m = REACH_M + REACH_M_S * dt_s
+        if (ratio[:2] > GATE).any() or off[0] > reach_m or off[1] > 2.0 * reach_m:
+            return float("inf")
+        axes = np.array([2.0, 1.0, 1.0])  # sideways is two of them
+        likely = float(0.5 * (ratio @ ratio) + axes @ np.log(sigma / least))
+        return likely + (0.0 if track.confirmed else UNCONFIRMED)
+
+    def _differences(self, predicted: Array, keypoints: Keypoints) -> Array:
+        """Between a predicted body (15, 3) and joints in the image: sideways, in depth by size, in
+        pose (3,) [m].
+        """
+        ahead = np.isfinite(predicted).all(axis=1) & (np.nan_to_num(predicted[:, 2]) > _NEAREST_M)
+        seen = _seen(keypoints, self._camera)
+        if not ahead.any() or not seen.any():
+            return np.full(3, np.inf)
+        found = keypoints.pixels[:N_JOINTS, :2]
+        expected = np.full((N_JOINTS, 2), np.nan)
+        expected[ahead] = self._camera.project(predicted[ahead])
+        z = float(np.median(predicted[ahead, 2]))
+        scale = z / self._focal  # metres per pixel
+        both = ahead & seen
+        if both.sum() < LEAST_JOINTS:
+            middle = found[seen].mean(axis=0) - expected[ahead].mean(axis=0)
+            return np.array([float(np.hypot(*middle)) * scale, 0.0, MOST_POSE_M])
+        a, b = expected[both], found[both]
+        sideways = float(np.hypot(*np.median(b - a, axis=0))) * scale
+        a, b = a - a.mean(axis=0), b - b.mean(axis=0)
+        spread = np.sqrt((a**2).sum() / len(a)), np.sqrt((b**2).sum() / len(b))
+        if min(spread) * scale < 0.05:
+            return np.array([sideways, 0.0, POSE_M])
+        ratio = float(spread[1] / spread[0])
+        pose = np.sqrt(((b / ratio - a) ** 2).sum(axis=1).mean()) * scale
+        return np.array([sideways, z * abs(float(np.log(ratio))), float(pose)])
+
+    def _moved(self, track: Track, keypoints: Keypoints, t_s: float) -> Array:
+        """The track's body (15, 3) at t_s as the image shows it: joints that are seen lie on their
+        rays, at the depth that was predicted.
+        """
+        predicted = track.predicted(t_s)
+        seen = _seen(keypoints, self._camera)
+        depth = np.where(
+            np.isfinite(predicted[:, 2]), predicted[:, 2], np.nanmedian(predicted[:, 2])
+        )
+        joints = predicted.copy()
+        joints[seen] = self._camera.rays(keypoints.pixels[:N_JOINTS][seen, :2]) * depth[seen, None]
+        return joints
+
+    def _merge(self, t_s: float) -> None:
+        """Of two tracks that have long been one body keep the older, or the one that is seen."""
+        confirmed = sorted((t for t in self.tracks if t.confirmed), key=lambda t: t.id)
+        for k, older in enumerate(confirmed):
+            for younger in confirmed[k + 1 :]:
+                if younger.beside_for_s(older, self._one(older, younger, t_s), t_s) >= SAME_S:
+                    lost = older if older.seen_s < younger.seen_s else younger
+                    lost.id = 0
+
+    def _one(self, a: Track, b: Track, t_s: float) -> bool:
+        """Whether both are the same body now."""
+        apart = np.linalg.norm(a.predicted(t_s) - b.predicted(t_s), axis=1)
+        return bool(np.isfinite(apart).any() and np.nanmedian(apart) < SAME_M)
+
+    def _confirm(self, track: Track, t_s: float) -> None:
+        """Give a number to who has been seen long enough: the one of a person who was lost here, or
+        a new one. Where somebody else is seen this is the same person, found twice.
+        """
+        if track.confirmed or track.images < LEAST_IMAGES or t_s - track.began_s < CONFIRM_S:
+            return
+        here = [t for t in self.tracks if t.confirmed and self._one(track, t, t_s)]
+        if any(t.seen_s == t_s for t in here):
+            return
+        if here:
+            track.id, here[0].id = here[0].id, 0
+            return
+        self._given += 1
+        track.id = self._given
+
+
+def _seen(keypoints: Keypoints, camera: Camera) -> BoolArray:
+    pixels = keypoints.pixels[:N_JOINTS]
+    return np.asarray((pixels[:, 2] >= SEEN) & camera.near_image(pixels[:, :2]))

@@ -1,0 +1,149 @@
+"""The empty room as the sensor keeps it: when it is learned, and what each period leaves of it."""
+
+import logging
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edge.core.arrays import ComplexArray
+from edge.core.config import BackgroundConfig, LifterConfig
+from edge.core.errors import DamagedRoomError, OtherSignalError
+from edge.core.pose import Keypoints
+from edge.core.rig import Rig
+from edge.lifting.geometric_lifter import first_arrival_s
+from edge.sensor.sound_health import UsablePairs
+from edge.sound.deconvolution import Deconvolver
+from edge.sound.excitation import Excitation
+from edge.sound.pose_kernel import Kernels, make_kernels
+from edge.sound.room.background import Background
+
+log = logging.getLogger(__name__)
+
+# A network misses a person now and then: only after so long without a sight does the room count as
+# empty.
+UNSEEN_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodResponses:
+    """Responses (P, T) of one good period, the CLOCK_MONOTONIC of its middle, and from which of the
+    pairs a pose may be made.
+    """
+
+    index: int
+    middle_ns: int
+    responses: ComplexArray
+    usable: UsablePairs
+
+
+class EmptyRoom:
+    """Takes the room out of each period of sound that goes with an image.
+
+    damaged: what is wrong with the saved room, "" for nothing; the room is then learned anew.
+    newest: the newest period that was paired with an image, and its kernels; read only. Raises
+    ConfigError for a room of another rig.
+    """
+
+    def __init__(
+        self,
+        config: BackgroundConfig,
+        lifter: LifterConfig,
+        rig: Rig,
+        excitation: Excitation,
+        deconvolve: Deconvolver,
+    ) -> None:
+        self._lifter, self._rig = lifter, rig
+        self._band_hz, self._rate_hz = excitation.band_hz, deconvolve.sample_rate_hz
+        self._window_samples = deconvolve.window_samples
+        self._period_s = excitation.period_samples / excitation.sample_rate_hz
+        self.background = self.new_background(config.adapt_s, config.leak_s, config.track_drift)
+        self.damaged = self._load(config.snapshot)
+        self.newest: tuple[PeriodResponses, Kernels | None] | None = None
+        self._relearn = threading.Event()
+        self._last_person_ns: int | None = None
+
+    def new_background(self, adapt_s: float, leak_s: float, track_drift: bool) -> Background:
+        """A model of the empty room for this rig and excitation that has learned nothing yet."""
+        return Background(
+            self._rig,
+            self._rate_hz,
+            self._band_hz,
+            self._window_samples,
+            period_s=self._period_s,
+            adapt_s=adapt_s,
+            leak_s=leak_s,
+            track_drift=track_drift,
+        )
+
+    def _load(self, snapshot: str) -> str:
+        """Begin with the saved empty room, where there is one. Returns how it is damaged, "" where
+        it is not.
+        """
+        if not snapshot or not os.path.lexists(snapshot):
+            return ""
+        try:
+            self.background.load(Path(snapshot))
+        except OtherSignalError as e:
+            log.warning("%s", e)
+        except DamagedRoomError as e:
+            self.background.forget()
+            return str(e)
+        return ""
+
+    def relearn(self) -> None:
+        """Forget the empty room; it is learned anew as soon as nobody is in view. Thread-safe."""
+        self._relearn.set()
+
+    @property
+    def learned(self) -> bool:
+        """The empty room is known, and nobody has asked to forget it."""
+        return self.background.ready and not self._relearn.is_set()
+
+    def newest_kernels(self) -> tuple[int, Kernels] | None:
+        """The newest pose kernels and CLOCK_MONOTONIC of their period's middle [ns], or None."""
+        newest = self.newest  # read once: another thread replaces it
+        if newest is None or newest[1] is None:
+            return None
+        return newest[0].middle_ns, newest[1]
+
+    def resume(self) -> None:
+        """Call between two sources: drops what refers to the last one's period numbers."""
+        self.newest = self._last_person_ns = None
+
+    def is_newest(self, sound: PeriodResponses) -> bool:
+        """Whether the room was taken out of this period already."""
+        return self.newest is not None and sound.index == self.newest[0].index
+
+    def subtract(
+        self, people: Sequence[Keypoints], sound: PeriodResponses | None, t_ns: int
+    ) -> Kernels | None:
+        """Pose kernels of the image at t_ns, which shows these people; None without sound or room.
+
+        The empty room is learned after UNSEEN_S in which nobody was in view.
+        """
+        if self._relearn.is_set():
+            self._relearn.clear()
+            self.background.forget()
+            self._last_person_ns = t_ns
+        if people or self._last_person_ns is None:
+            self._last_person_ns = t_ns
+        person = t_ns - self._last_person_ns < UNSEEN_S * 1e9
+        if sound is None:
+            return None
+        if self.newest is not None and self.is_newest(sound):
+            return self.newest[1]
+        first = [first_arrival_s(k, self._rig, self._lifter) for k in people]
+        known = [arrival for arrival in first if arrival is not None]
+        gate = np.min(known, axis=0) if known else None
+        difference = self.background.step(sound.responses, sound.middle_ns, person, gate)
+        kernels = None
+        if difference is not None and sound.usable.rig is not None:
+            if sound.usable.rig is not self._rig:
+                difference = difference[sound.usable.rows]
+            kernels = make_kernels(difference, self._rate_hz, self._band_hz)
+        self.newest = (sound, kernels)
+        return kernels
