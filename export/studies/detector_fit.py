@@ -18,7 +18,7 @@ from edge.core.arrays import Array, Image
 from edge.core.errors import SessionError
 from edge.core.rig import Camera
 from edge.sight.keypoints import BlazePose
-from export.simulate.calibrated_video import frame_size, load_calibration, read_frames
+from export.simulate.video.calibration import frame_size, load_calibration, read_frames
 from export.simulate.detector_errors import (
     COVERED,
     FAR,

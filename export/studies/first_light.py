@@ -21,7 +21,7 @@ from edge.sensor.loops import offline_poses
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.plan import make_plan
 from edge.sources.session.truth import true_joints, truth_error_m
-from export.simulate.video_session import write_session
+from export.simulate.video.session import write_session
 
 CAMERAS = (1, 2, 3, 4)
 PRIORS_M = (1.55, 1.70, 1.85)

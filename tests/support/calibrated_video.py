@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from export.simulate.calibrated_video import (
+from export.simulate.video.calibration import (
     CalibratedCamera,
     frame_size,
     load_calibration,

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from edge.sources.session.reader import Session, load_session
-from export.simulate.video_session import write_session
+from export.simulate.video.session import write_session
 from tests.support.alsa_device import AlsaTestDevice
 from tests.support.broker.mosquitto import Mosquitto, needs_mosquitto
 from tests.support.broker.subscriber import Subscriber

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from export.simulate.sessions import RecordingConditions
-from export.simulate.video_session import write_session
+from export.simulate.video.session import write_session
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

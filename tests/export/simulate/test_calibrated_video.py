@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edge.core.errors import SessionError
-from export.simulate.calibrated_video import load_calibration
+from export.simulate.video.calibration import load_calibration
 from tests.support import calibrated_video as video
 
 pytestmark = pytest.mark.export

@@ -10,7 +10,6 @@ import numpy as np
 from edge.core.config import ExcitationConfig
 from edge.core.errors import SessionError
 from edge.core.rig import Camera
-from export.simulate.calibrated_video import frame_size, load_calibration, read_frames
 from export.simulate.electronics import RESPEAKER_USB_V2
 from export.simulate.sessions import (
     RESPEAKER_USB_V2_MICS,
@@ -18,6 +17,7 @@ from export.simulate.sessions import (
     array_rig,
     simulate_session,
 )
+from export.simulate.video.calibration import frame_size, load_calibration, read_frames
 
 SPEAKER_M = np.array([0.10, 0.0])
 REFERENCE_STEP = 2  # the 3D reference has every second frame
