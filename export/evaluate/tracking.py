@@ -134,9 +134,7 @@ def _match(
     for i, q in kept:
         cost[i], cost[:, q] = _FORBIDDEN, _FORBIDDEN
     rows, columns = linear_sum_assignment(cost)
-    new = [
-        (int(i), int(q)) for i, q in zip(rows, columns, strict=True) if cost[i, q] < _FORBIDDEN
-    ]
+    new = [(int(i), int(q)) for i, q in zip(rows, columns, strict=True) if cost[i, q] < _FORBIDDEN]
     return kept + new
 
 

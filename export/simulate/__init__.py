@@ -10,9 +10,10 @@ room_sound        what the microphones receive in a room, empty or with a person
 changes           chairs, doors, curtains, pets and people out of view that change the room
 samples           scenes become samples in the dataset format
 dataset_runs      whole datasets on many processes, resumable
-sessions          poses become a session, as the sensor would have recorded it
-calibrated_video  a Qualisys calibration and its videos
-video_session     a session from such a video: real frames, simulated sound
+recording         what an array records of people who move about in a room
+sessions          poses and images become a session, as the sensor would have recorded it
+video/            sessions of calibrated videos: real frames, simulated sound
+moving/           people who walk, cross, hide one another, come and go, for the sensor's tracks
 
 data/ has the fitted detector model.
 """

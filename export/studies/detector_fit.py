@@ -18,7 +18,6 @@ from edge.core.arrays import Array, Image
 from edge.core.errors import SessionError
 from edge.core.rig import Camera
 from edge.sight.keypoints import BlazePose
-from export.simulate.video.calibration import frame_size, load_calibration, read_frames
 from export.simulate.detector_errors import (
     COVERED,
     FAR,
@@ -34,6 +33,7 @@ from export.simulate.detector_errors import (
     side_view,
     visibility,
 )
+from export.simulate.video.calibration import frame_size, load_calibration, read_frames
 
 REFERENCE_STEP = 2
 # Versions of a frame: axis that is cut, share of the person that remains, painted over or not.

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from export.simulate.sessions import RecordingConditions
+from export.simulate.recording import RecordingConditions
 from export.simulate.video.session import write_session
 
 

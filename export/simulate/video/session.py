@@ -11,12 +11,8 @@ from edge.core.config import ExcitationConfig
 from edge.core.errors import SessionError
 from edge.core.rig import Camera
 from export.simulate.electronics import RESPEAKER_USB_V2
-from export.simulate.sessions import (
-    RESPEAKER_USB_V2_MICS,
-    RecordingConditions,
-    array_rig,
-    simulate_session,
-)
+from export.simulate.recording import RecordingConditions
+from export.simulate.sessions import RESPEAKER_USB_V2_MICS, array_rig, simulate_session
 from export.simulate.video.calibration import frame_size, load_calibration, read_frames
 
 SPEAKER_M = np.array([0.10, 0.0])

@@ -23,7 +23,10 @@ def test_perfect_tracks_score_one():
 
 def test_a_miss_and_a_false_person_are_counted():
     """Four true people in all; one is missed, one report is of nobody: MOTA 1 - 2 / 4."""
-    frames = [frame({"a": 0.0, "b": 3.0}, {1: 0.0}), frame({"a": 0.0, "b": 3.0}, {1: 0, 2: 3, 3: 9})]
+    frames = [
+        frame({"a": 0.0, "b": 3.0}, {1: 0.0}),
+        frame({"a": 0.0, "b": 3.0}, {1: 0, 2: 3, 3: 9}),
+    ]
     score = score_tracks(frames, 1.0)
     assert (score.people, score.matches, score.misses, score.false) == (4, 3, 1, 1)
     assert score.mota == pytest.approx(0.5)

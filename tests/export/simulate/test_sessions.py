@@ -24,13 +24,8 @@ from export.simulate.electronics import (
     noise_for_sir,
     random_response,
 )
-from export.simulate.sessions import (
-    RESPEAKER_USB_V2_MICS,
-    RecordingConditions,
-    array_rig,
-    known,
-    simulate_session,
-)
+from export.simulate.recording import RecordingConditions, known
+from export.simulate.sessions import RESPEAKER_USB_V2_MICS, array_rig, simulate_session
 from tests.support.bodies import CAMERA, standing
 
 pytestmark = pytest.mark.export
