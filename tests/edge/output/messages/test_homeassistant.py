@@ -13,8 +13,9 @@ import pytest
 
 from edge.__main__ import main
 from edge.core.config import MqttConfig, ZoneConfig, check_zones
-from edge.core.pose import POSTURES
+from edge.core.pose import POSTURES, PersonEstimate
 from edge.core.typed import convert
+from edge.output.messages.attendance import RoomState
 from edge.output.messages.fields import Message
 from edge.output.messages.homeassistant import discovery_message, discovery_topic, removing
 from edge.output.messages.payloads import encode, status_message, summary_message
@@ -23,7 +24,7 @@ from edge.output.mqtt.publisher import MqttPublisher
 from tests.support import ROOT
 from tests.support.broker.mosquitto import Mosquitto, needs_mosquitto
 from tests.support.broker.subscriber import Subscriber
-from tests.support.messages import an_estimate, an_event
+from tests.support.messages import a_person, an_event
 from tests.support.waiting import LIMIT_S, finished, until
 
 CONFIG = MqttConfig()
@@ -73,7 +74,7 @@ def test_the_announcement_has_what_device_discovery_needs() -> None:
     assert len(set(ids)) == len(ids)
     assert all(i.startswith("posekernel_hall_") for i in ids)
     summary = components_of("summary")
-    assert {"occupancy", "posture", "zone_sofa", "zone_kuche_hinten"} <= summary.keys()
+    assert {"occupancy", "posture", "zone_sofa", "people_kuche_hinten"} <= summary.keys()
     # A button reads nothing, but has the device's state topic like all.
     assert all(c["expire_after"] > 60 for c in summary.values() if c["platform"] != "button")
 
@@ -113,25 +114,52 @@ def states(name: str, message: Message, template: str = "value_template") -> dic
     }
 
 
+def a_summary(state: RoomState) -> Message:
+    names = [zone.name for zone in ZONES]
+    return summary_message("hall", state, names, source="device", utc_ns=0)
+
+
+def in_zones(number: int, *zones: str) -> PersonEstimate:
+    person = a_person(id=number)
+    return replace(person, activity=replace(person.activity, zones=zones))
+
+
 def test_templates_read_the_summary() -> None:
-    activity = replace(an_estimate().activity, zones=('Küche "hinten" }}',))
-    there = summary_message("hall", an_estimate(activity=activity), source="device", utc_ns=0)
+    people = (
+        in_zones(1, 'Küche "hinten" }}'),
+        in_zones(2, 'Küche "hinten" }}', "Sofa"),
+        in_zones(3, 'Küche "hinten" }}'),
+    )
+    there = a_summary(RoomState(people, nearest=people[0], fallen=True))
     assert states("summary", there) == {
-        "occupancy": "ON", "people": "2", "distance": str(there["mid_hip_distance_m"]),
+        "occupancy": "ON", "people": "3", "fallen": "ON",
+        "distance": str(there["nearest"]["mid_hip_distance_m"]),
         "posture": "sitting", "height": "1.73", "scale_source": "sound", "confidence": "88.0",
-        "zone_sofa": "OFF", "zone_kuche_hinten": "ON",
+        "zone_sofa": "ON", "people_sofa": "1",
+        "zone_kuche_hinten": "ON", "people_kuche_hinten": "3",
     }  # fmt: skip
     # "None" is what Home Assistant takes for unknown.
-    assert states("summary", summary_message("hall", None, source="device", utc_ns=0)) == {
-        "occupancy": "OFF", "people": "0", "distance": "None", "posture": "None",
-        "height": "None", "scale_source": "None", "confidence": "None", "zone_sofa": "OFF",
-        "zone_kuche_hinten": "OFF",
+    of_one = ("distance", "posture", "height", "scale_source", "confidence")
+    assert states("summary", a_summary(RoomState())) == {
+        "occupancy": "OFF", "people": "0", "fallen": "OFF", **dict.fromkeys(of_one, "None"),
+        "zone_sofa": "OFF", "people_sofa": "0",
+        "zone_kuche_hinten": "OFF", "people_kuche_hinten": "0",
     }  # fmt: skip
-    blind = states(
-        "summary", summary_message("hall", None, source="device", utc_ns=0, looking=False)
-    )
+    dark = a_summary(RoomState(unknown_because="the image is too dark"))
+    blind = states("summary", dark)
     assert set(blind.values()) == {"None"}
-    assert {"occupancy", "people", "zone_sofa"} <= blind.keys()
+    assert {"occupancy", "people", "fallen", "zone_sofa", "people_sofa"} <= blind.keys()
+    attributes = states("summary", dark, "json_attributes_template")["occupancy"]
+    assert json.loads(attributes) == {
+        "unknown_because": "the image is too dark", "seen_only": None,
+    }  # fmt: skip
+
+
+def test_who_is_only_seen_is_told_beside_an_empty_room() -> None:
+    message = a_summary(RoomState(seen_only=2))
+    assert states("summary", message)["occupancy"] == "OFF"
+    attributes = states("summary", message, "json_attributes_template")["occupancy"]
+    assert json.loads(attributes)["seen_only"] == 2
 
 
 def test_every_posture_is_an_option() -> None:
@@ -141,7 +169,8 @@ def test_every_posture_is_an_option() -> None:
 def test_the_fall_event_has_its_evidence_and_other_events_are_none() -> None:
     (template,) = states("event", an_event("fall", fall=(0.9, 1.2))).values()
     assert json.loads(template) == {
-        "event_type": "fall", "sequence": 7, "confidence": 0.8, "floor_m": [0.5, 2.0],
+        "event_type": "fall", "sequence": 7, "person": 3, "confidence": 0.8,
+        "floor_m": [0.5, 2.0],
         "evidence": {"height_drop_m": 0.9, "duration_s": 1.2},
     }  # fmt: skip
     assert (
@@ -214,10 +243,11 @@ def test_a_failed_microphone_is_a_problem_with_its_reason_as_attributes() -> Non
 def test_a_deleted_zone_is_removed_and_stays_removed() -> None:
     before, now = encode(announcement()), announcement(zones=ZONES[:1])
     removed = removing(now, before)
-    assert removed["components"]["zone_kuche_hinten"] == {"platform": "binary_sensor"}
-    assert {k: c for k, c in removed["components"].items() if k != "zone_kuche_hinten"} == now[
-        "components"
-    ]
+    gone = {
+        "zone_kuche_hinten": {"platform": "binary_sensor"},
+        "people_kuche_hinten": {"platform": "sensor"},
+    }
+    assert removed["components"] == now["components"] | gone
     assert removing(now, encode(removed)) == removed  # Home Assistant may have been away
     assert removing(announcement(), encode(removed)) == announcement()  # the zone is back
     for other in (b"", b"{", b"[]", b'{"components": 3}', b'{"components": {"a": 3}}', b"\xff"):
@@ -477,7 +507,7 @@ def test_old_presence_is_taken_back_before_the_sensor_is_online(broker: Mosquitt
     assert before["posekernel/hall/summary"]["occupancy"] is None
     assert before["posekernel/hall/control"] == {"sensing": False}
     assert TOPIC in before
-    assert before["posekernel/hall/summary"]["schema"] == "posekernel.summary/1"
+    assert before["posekernel/hall/summary"]["schema"] == "posekernel.summary/2"
 
 
 @needs_mosquitto

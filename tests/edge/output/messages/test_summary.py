@@ -3,28 +3,34 @@
 import numpy as np
 import pytest
 
-from edge.core.pose import Activity, LiftedPose, PoseEstimate, ScaleSource
+from edge.core.pose import Activity, FrameEstimate, LiftedPose, PersonEstimate, Presence
+from edge.output.messages.attendance import ABSENT_S, NEARER_M, UNSURE, UNSURE_S
 from edge.output.messages.fields import Message
-from edge.output.messages.summary import ABSENT_S, REFRESH_S, SummaryKeeper
+from edge.output.messages.summary import REFRESH_S, SummaryKeeper
+from tests.support.messages import an_estimate, problems
 
 HEIGHT_M = 1.75
+STANDING = Activity("standing", (0.0, 3.0), standing_height_m=HEIGHT_M)
 
 
-def an_estimate(
+def somebody(
     distance_m: float = 3.0,
-    people: int = 1,
-    scale_source: ScaleSource = "sound",
-    activity: Activity | None = None,
-) -> PoseEstimate:
-    pose = LiftedPose(
-        np.tile([0.0, 0.0, distance_m], (15, 1)),
-        np.full(15, 0.05),
-        np.full(15, 0.8),
-        scale_source,
-        sir_db=10.0,
-    )
-    activity = activity or Activity("standing", (0.0, 3.0), standing_height_m=HEIGHT_M)
-    return PoseEstimate(1, 1, 0, 0, pose, None, people, 0.0, 50.0, "device", activity)
+    number: int = 1,
+    *,
+    presence: Presence = "present",
+    activity: Activity = STANDING,
+) -> PersonEstimate:
+    joints = np.tile([0.0, 0.0, distance_m], (15, 1))
+    pose = LiftedPose(joints, np.full(15, 0.05), np.full(15, 0.8), "sound", sir_db=10.0)
+    return PersonEstimate(number, pose, None, presence, activity)
+
+
+def seen(*people: PersonEstimate, more: int = 0) -> FrameEstimate:
+    return an_estimate(*people, more=more)
+
+
+def in_zones(*zones: str) -> Activity:
+    return Activity("standing", (0.0, 3.0), standing_height_m=HEIGHT_M, zones=zones)
 
 
 class Room:
@@ -33,115 +39,216 @@ class Room:
     def __init__(self) -> None:
         self.now = 100.0
         self.said: list[Message] = []
-        self.keeper = SummaryKeeper("hall", "device", self.said.append, clock=lambda: self.now)
+        self.keeper = SummaryKeeper(
+            "hall", "device", ["sofa", "rug"], self.said.append, clock=lambda: self.now
+        )
 
-    def after(self, seconds: float, estimate: PoseEstimate | None) -> list[Message]:
+    def after(
+        self, seconds: float, estimate: FrameEstimate | None = None, *, fallen: bool = False
+    ) -> list[Message]:
         """What is said when this is seen so much later."""
         before = len(self.said)
         self.now += seconds
-        if estimate is None:
-            self.keeper.tick()
-        else:
-            self.keeper.pose(estimate)
+        self.keeper.tick(None, fallen)
+        if estimate is not None:
+            self.keeper.pose(estimate, fallen)
+        return self.said[before:]
+
+    def blind(
+        self, seconds: float, why: str = "sensing is off", *, fallen: bool = False
+    ) -> list[Message]:
+        """What is said when nobody can be seen so much later."""
+        before = len(self.said)
+        self.now += seconds
+        self.keeper.tick(why, fallen)
         return self.said[before:]
 
 
 def test_somebody_comes_and_goes() -> None:
     room = Room()
-    assert room.after(1.0, None) == []  # not yet known
-    (empty,) = room.after(ABSENT_S, None)
-    assert (
-        empty["occupancy"],
-        empty["people"],
-        empty["mid_hip_distance_m"],
-        empty["height_m"],
-    ) == (False, 0, None, None)
-    (there,) = room.after(0.05, an_estimate())  # at once
-    assert (
-        there["occupancy"],
-        there["people"],
-        there["mid_hip_distance_m"],
-        there["scale_source"],
-    ) == (True, 1, 3.0, "sound")
-    assert (there["height_m"], there["posture"], there["floor_m"], there["zones"]) == (
-        HEIGHT_M,
-        "standing",
-        [0.0, 3.0],
-        [],
-    )
-    assert room.after(ABSENT_S - 0.1, None) == []  # the detector may miss somebody for a moment
-    (gone,) = room.after(0.2, None)
-    assert gone["occupancy"] is False
-    assert (gone["posture"], gone["floor_m"], gone["zones"]) == (None, None, [])
+    assert room.after(1.0) == []  # not yet known
+    (empty,) = room.after(ABSENT_S)
+    assert (empty["occupancy"], empty["people"], empty["nearest"]) == (False, 0, None)
+    assert (empty["unknown_because"], empty["seen_only"], empty["fallen"]) == (None, 0, False)
+    (there,) = room.after(0.05, seen(somebody()))  # at once
+    assert (there["occupancy"], there["people"]) == (True, 1)
+    assert there["nearest"] == {
+        "id": 1, "mid_hip_distance_m": 3.0, "height_m": HEIGHT_M, "posture": "standing",
+        "floor_m": [0.0, 3.0], "zones": [], "scale_source": "sound", "confidence": 0.8,
+    }  # fmt: skip
+    assert room.after(ABSENT_S - 0.1) == []  # the detector may miss somebody for a moment
+    (gone,) = room.after(0.2)
+    assert (gone["occupancy"], gone["people"], gone["nearest"]) == (False, 0, None)
+    for message in room.said:
+        assert problems("summary", message) == []
 
 
-def test_while_nobody_looks_the_room_is_unknown_and_not_empty() -> None:
+def test_people_are_counted_one_by_one() -> None:
     room = Room()
+    counts = [
+        [m["people"] for m in room.after(0.1, estimate)]
+        for estimate in (
+            seen(somebody()),
+            seen(somebody(), somebody(2.0, 2)),
+            seen(somebody(), somebody(2.0, 2), somebody(4.0, 3)),
+            seen(somebody(), somebody(4.0, 3)),  # the second is hidden for a moment
+            seen(somebody(), somebody(2.0, 2), somebody(4.0, 3)),
+        )
+    ]
+    assert counts == [[1], [2], [3], [], []]
+    last = [m["people"] for _ in range(40) for m in room.after(0.1, seen(somebody()))]
+    assert last == [1]
 
-    def blind(seconds: float) -> list[Message]:
-        before = len(room.said)
-        room.now += seconds
-        room.keeper.tick(looking=False)
-        return room.said[before:]
 
-    (unknown,) = blind(0.1)  # at once, whatever was retained from before
-    room.after(0.1, an_estimate())
-    (off,) = blind(0.1)
+def test_those_who_are_not_posed_count_beside_somebody_present() -> None:
+    room = Room()
+    (message,) = room.after(0.0, seen(somebody(), more=2))
+    assert message["people"] == 3
+    assert room.after(0.1, seen(somebody(), more=1)) == []  # it may be missed for a moment
+    later = [m["people"] for _ in range(40) for m in room.after(0.1, seen(somebody()))]
+    assert later == [2, 1]
+
+
+def test_a_television_does_not_occupy_the_room() -> None:
+    room = Room()
+    figures = seen(somebody(presence="seen_only"), somebody(2.5, 2, presence="seen_only"), more=3)
+    said = [m for _ in range(50) for m in room.after(0.1, figures)]
+    assert [(m["occupancy"], m["people"], m["seen_only"]) for m in said] == [(False, 0, 2)]
+    (there,) = room.after(0.1, seen(somebody(2.0, 3), somebody(presence="seen_only")))
+    assert (there["people"], there["nearest"]["id"], there["seen_only"]) == (1 + 3, 3, 2)
+
+
+@pytest.mark.parametrize("before_s", [0.5, ABSENT_S])
+def test_somebody_of_whom_nobody_is_sure_makes_it_unknown_and_not_empty(before_s: float) -> None:
+    room = Room()
+    room.after(before_s)
+    maybe = seen(somebody(presence="unsure"))
+    told = [m for _ in range(50) for m in room.after(0.1, maybe)]
+    assert [(m["occupancy"], m["unknown_because"]) for m in told] == [(None, UNSURE)]
+    assert problems("summary", told[0]) == []
+    (empty,) = room.after(ABSENT_S)
+    assert empty["occupancy"] is False
+
+
+def test_what_is_unsure_for_a_moment_changes_nothing() -> None:
+    room = Room()
+    room.after(ABSENT_S)
+    for _ in range(20):  # a false detection now and then
+        for _ in range(round(10 * UNSURE_S) - 3):
+            assert room.after(0.1, seen(somebody(presence="unsure"))) == []
+        assert room.after(1.0) == []
+    (there,) = room.after(0.1, seen(somebody()))
+    assert there["occupancy"] is True
+
+
+def test_somebody_who_is_unsure_for_a_while_has_not_gone() -> None:
+    room = Room()
+    room.after(0.0, seen(somebody()))
+    told = [m for _ in range(100) for m in room.after(0.1, seen(somebody(presence="unsure")))]
+    assert [m["occupancy"] for m in told] == [None]
+
+
+@pytest.mark.parametrize("why", ["sensing is off", "the image is too dark"])
+def test_while_nobody_can_be_seen_the_room_is_unknown_for_a_reason(why: str) -> None:
+    room = Room()
+    (unknown,) = room.blind(0.1, why)  # at once, whatever was retained from before
+    room.after(0.1, seen(somebody()))
+    (off,) = room.blind(0.1, why)
     for message in unknown, off:
+        assert message["unknown_because"] == why
         assert all(
             message[key] is None
-            for key in ("occupancy", "people", "zones", "posture", "floor_m", "confidence")
+            for key in ("occupancy", "people", "seen_only", "fallen", "zones", "nearest")
         )
-    assert blind(2 * ABSENT_S) == []
-    assert len(blind(REFRESH_S)) == 1
-    assert room.after(0.1, None) == []  # it looks again, and has not seen enough
-    (empty,) = room.after(ABSENT_S, None)
-    assert (empty["occupancy"], empty["people"], empty["zones"]) == (False, 0, [])
+        assert problems("summary", message) == []
+    assert room.blind(2 * ABSENT_S, why) == []
+    assert len(room.blind(REFRESH_S, why)) == 1
+    (other,) = room.blind(0.1, "the camera is gone")
+    assert other["unknown_because"] == "the camera is gone"
+    assert room.after(0.1) == []  # it looks again, and has not seen enough
+    (empty,) = room.after(ABSENT_S)
+    assert (empty["occupancy"], empty["people"]) == (False, 0)
+
+
+def test_who_was_there_before_it_went_dark_is_not_counted_twice_after() -> None:
+    room = Room()
+    room.after(0.0, seen(somebody(), somebody(2.0, 2)))
+    room.blind(5.0)
+    (one,) = room.after(0.1, seen(somebody(number=3)))
+    assert one["people"] == 1
+
+
+def test_a_fall_is_kept_until_somebody_is_up_also_in_the_dark() -> None:
+    room = Room()
+    room.after(0.0, seen(somebody()))
+    (down,) = room.after(0.1, seen(somebody()), fallen=True)
+    (dark,) = room.blind(0.1, fallen=True)
+    (up,) = room.after(0.1, seen(somebody()))
+    assert [m["fallen"] for m in (down, dark, up)] == [True, True, False]
+    assert problems("summary", dark) == []
+
+
+def test_zones_count_everybody_in_them() -> None:
+    room = Room()
+    (two,) = room.after(
+        0.0, seen(somebody(activity=in_zones("sofa")), somebody(2.0, 2, activity=in_zones("sofa")))
+    )
+    assert two["zones"] == [{"name": "sofa", "people": 2}, {"name": "rug", "people": 0}]
+    (moved,) = room.after(
+        0.1, seen(somebody(activity=in_zones("rug")), somebody(2.0, 2, activity=in_zones("sofa")))
+    )
+    assert moved["zones"] == [{"name": "sofa", "people": 1}, {"name": "rug", "people": 1}]
+    assert moved["nearest"]["zones"] == ["sofa"]
+
+
+def test_two_who_are_as_near_do_not_change_places() -> None:
+    room = Room()
+    room.after(0.0, seen(somebody(3.0), somebody(3.1, 2)))
+    for k in range(50):
+        swing = 0.4 * NEARER_M * (-1) ** k
+        room.after(1.1, seen(somebody(3.0 + swing), somebody(3.0 - swing, 2)))
+    assert {m["nearest"]["id"] for m in room.said} == {1}
+    room.after(1.1, seen(somebody(3.0), somebody(3.0 - 1.1 * NEARER_M, 2)))
+    assert room.said[-1]["nearest"]["id"] == 2
 
 
 def test_small_changes_are_not_worth_a_message() -> None:
     room = Room()
-    room.after(0.0, an_estimate(3.0))
+    room.after(0.0, seen(somebody(3.0)))
     for i in range(100):
-        assert room.after(0.1, an_estimate(3.0 + 0.09 * (i % 2))) == []
-    assert [m["mid_hip_distance_m"] for m in room.after(0.1, an_estimate(3.11))] == [3.11]
+        assert room.after(0.1, seen(somebody(3.0 + 0.09 * (i % 2)))) == []
+    (moved,) = room.after(0.1, seen(somebody(3.11)))
+    assert moved["nearest"]["mid_hip_distance_m"] == 3.11
 
 
 def test_at_most_one_message_a_second_while_somebody_walks() -> None:
     room = Room()
-    room.after(0.0, an_estimate(1.0))
-    said = [
-        m
-        for i in range(100)
-        for m in room.after(0.1, an_estimate(1.0 + 0.05 * i, people=1 + i % 2))
-    ]
+    room.after(0.0, seen(somebody(1.0)))
+    said = [m for i in range(100) for m in room.after(0.1, seen(somebody(1.0 + 0.05 * i)))]
     assert 9 <= len(said) <= 10
-    assert said[-1]["mid_hip_distance_m"] > 5.0
+    assert said[-1]["nearest"]["mid_hip_distance_m"] > 5.0
 
 
 def test_an_unchanged_room_is_told_again_after_a_while() -> None:
     room = Room()
-    room.after(ABSENT_S, None)
-    said = [m for _ in range(int(2 * REFRESH_S)) for m in room.after(1.0, None)]
+    room.after(ABSENT_S)
+    said = [m for _ in range(int(2 * REFRESH_S)) for m in room.after(1.0)]
     assert len(said) == 2
 
 
 def test_a_zone_is_told_at_once_and_posture_within_a_second() -> None:
     room = Room()
-    room.after(0.0, an_estimate())
-    (there,) = room.after(
-        0.1,
-        an_estimate(
-            activity=Activity("standing", (0.0, 3.0), zones=("sofa",), standing_height_m=HEIGHT_M)
-        ),
-    )
-    assert there["zones"] == ["sofa"]
-    sitting = an_estimate(
-        activity=Activity("sitting", (0.0, 3.0), zones=("sofa",), standing_height_m=HEIGHT_M)
+    room.after(0.0, seen(somebody()))
+    (there,) = room.after(0.1, seen(somebody(activity=in_zones("sofa"))))
+    assert there["nearest"]["zones"] == ["sofa"]
+    sitting = seen(
+        somebody(
+            activity=Activity("sitting", (0.0, 3.0), zones=("sofa",), standing_height_m=HEIGHT_M)
+        )
     )
     assert room.after(0.1, sitting) == []
     (sits,) = room.after(0.95, sitting)
-    assert sits["posture"] == "sitting"
+    assert sits["nearest"]["posture"] == "sitting"
 
 
 @pytest.mark.parametrize(("moved_m", "messages"), [(0.19, 0), (0.21, 1)])
@@ -149,20 +256,15 @@ def test_the_place_on_the_floor_has_a_dead_band_as_the_crow_flies(
     moved_m: float, messages: int
 ) -> None:
     room = Room()
-    room.after(0.0, an_estimate())
+    room.after(0.0, seen(somebody()))
     place = (moved_m * np.sqrt(0.5), 3.0 + moved_m * np.sqrt(0.5))
-    assert (
-        len(
-            room.after(
-                2.0, an_estimate(activity=Activity("standing", place, standing_height_m=HEIGHT_M))
-            )
-        )
-        == messages
-    )
+    moved = somebody(activity=Activity("standing", place, standing_height_m=HEIGHT_M))
+    assert len(room.after(2.0, seen(moved))) == messages
 
 
 def test_what_becomes_unknown_is_told() -> None:
     room = Room()
-    room.after(0.0, an_estimate())
-    (message,) = room.after(2.0, an_estimate(activity=Activity()))
-    assert (message["height_m"], message["posture"], message["floor_m"]) == (None, "unknown", None)
+    room.after(0.0, seen(somebody()))
+    (message,) = room.after(2.0, seen(somebody(activity=Activity())))
+    nearest = message["nearest"]
+    assert (nearest["height_m"], nearest["posture"], nearest["floor_m"]) == (None, "unknown", None)
