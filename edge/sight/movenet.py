@@ -9,6 +9,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from edge.core.arrays import Array, Image
 from edge.core.inference.tflite import Model
@@ -30,52 +31,61 @@ _SOURCES: tuple[tuple[int, ...], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A rectangle of the image, which it may leave: x, y [px] of its corner, width and height [px]."""
+    """A rectangle of the image, which it may leave: its upper left corner and size [px]."""
 
-    x: float
-    y: float
-    width: float
-    height: float
+    x: int
+    y: int
+    width: int
+    height: int
+
+    def to_image(self, points: Array) -> Array:
+        """Points (..., 2) in fractions of the window -> u, v [px] (..., 2)."""
+        return np.asarray((self.x, self.y) + points * (self.width, self.height))
 
     @classmethod
     def square(cls, x: float, y: float, side: float) -> "Window":
         """The square about the middle (x, y), all px."""
-        return cls(x - side / 2, y - side / 2, side, side)
+        whole = max(1, round(side))
+        return cls(round(x - side / 2), round(y - side / 2), whole, whole)
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A person as MultiPose sees one. joints: (17, 3) u, v [px], score. box: of the person."""
+    """A person as MultiPose sees one. joints: (17, 3) u, v [px], score. box: (2, 2) its upper left
+    and lower right corner [px]. score: 0..1.
+    """
 
     joints: Array
-    box: Window
+    box: Array
     score: float
 
 
 class MultiPose:
-    """movenet_multipose_192x320_int8.tflite on whole images or windows of them."""
+    """movenet_multipose_192x320_int8.tflite on an image."""
 
     def __init__(self, path: Path, threads: int, runtime: str = "") -> None:
         """Raises ModelError."""
         self._model = Model(path, threads, runtime)
         _, self._height, self._width, _ = self._model.input_shapes[0]
 
-    def __call__(self, image: Image, min_score: float) -> list[Candidate]:
-        """People in `image` (H, W, 3) uint8 RGB with a score of at least `min_score`."""
-        height, width = image.shape[:2]
-        scale = min(self._width / width, self._height / height)
-        across, down = self._width / scale, self._height / scale
-        seen = Window((width - across) / 2, (height - down) / 2, across, down)
+    def __call__(self, image: Image, window: Window, min_score: float) -> list[Candidate]:
+        """People in a window of `image` (H, W, 3) uint8 RGB with at least `min_score`."""
+        scale = max(window.width / self._width, window.height / self._height)
+        across, down = round(scale * self._width), round(scale * self._height)
+        seen = Window(
+            window.x - (across - window.width) // 2,
+            window.y - (down - window.height) // 2,
+            across,
+            down,
+        )
         (found,) = self._model.run(_crop(image, seen, self._width, self._height))
         people = []
         for row in found[0].astype(np.float64):
-            if row[55] < min_score:
-                continue
-            y0, x0, y1, x1 = row[51:55]
-            corner, span = np.array([seen.x, seen.y]), np.array([seen.width, seen.height])
-            (left, top), (right, bottom) = corner + span * (x0, y0), corner + span * (x1, y1)
-            box = Window(left, top, right - left, bottom - top)
-            people.append(Candidate(_joints(row[:51].reshape(17, 3), seen), box, float(row[55])))
+            if row[55] >= min_score:
+                box = seen.to_image(row[[52, 51, 54, 53]].reshape(2, 2))
+                people.append(
+                    Candidate(_joints(row[:51].reshape(17, 3), seen), box, float(row[55]))
+                )
         return people
 
 
@@ -109,18 +119,24 @@ def to_body25(joints: Array) -> Array:
     return out
 
 
-def _crop(image: Image, window: Window, width: int, height: int) -> np.ndarray:
-    """A window of the image as the network's input (1, height, width, 3) int32, black outside."""
-    sx, sy = width / window.width, height / window.height
-    to_crop = np.array([[sx, 0.0, -sx * window.x], [0.0, sy, -sy * window.y]])
-    to_crop[:, 2] += 0.5 * (to_crop[:, :2].sum(1) - 1.0)  # pixels' middles, not their corners
-    shrink = cv2.INTER_LINEAR
-    crop = cv2.warpAffine(image, to_crop, (width, height), flags=shrink)
-    return crop[None].astype(np.int32)
+def _crop(image: Image, window: Window, width: int, height: int) -> npt.NDArray[np.int32]:
+    """A window of the image as a network's input (1, height, width, 3), black outside the image."""
+    out = np.zeros((1, height, width, 3), np.int32)
+    left, top = max(window.x, 0), max(window.y, 0)
+    right = min(window.x + window.width, image.shape[1])
+    bottom = min(window.y + window.height, image.shape[0])
+    if left >= right or top >= bottom:
+        return out
+    across, down = width / window.width, height / window.height
+    x0, x1 = (round(across * (u - window.x)) for u in (left, right))
+    y0, y1 = (round(down * (v - window.y)) for v in (top, bottom))
+    if x1 > x0 and y1 > y0:
+        how = cv2.INTER_AREA if across < 1 else cv2.INTER_LINEAR
+        part = image[top:bottom, left:right]
+        out[0, y0:y1, x0:x1] = cv2.resize(part, (x1 - x0, y1 - y0), interpolation=how)
+    return out
 
 
 def _joints(found: Array, window: Window) -> Array:
     """y, x in fractions of the window and score (17, 3) -> u, v [px] and score (17, 3)."""
-    u = window.x + window.width * found[:, 1]
-    v = window.y + window.height * found[:, 0]
-    return np.column_stack([u, v, found[:, 2]])
+    return np.column_stack([window.to_image(found[:, 1::-1]), found[:, 2]])

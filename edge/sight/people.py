@@ -11,7 +11,7 @@ from edge.sight.movenet import Candidate, MultiPose, Thunder, Window, to_body25
 MOST = 6  # people in one image
 # Measured on real frames: together these kept 120 of 121 people and none of 4 false ones.
 _MIN_SCORE, _MIN_JOINTS = 0.15, 0.30
-_MARGIN = 1.25  # side of Thunder's window over the longer side of the person
+_MARGIN = 1.2  # side of Thunder's window over the longer side of the person
 _SAME = (
     0.5  # mean distance of two people's joints, in sizes of the person, below which they are one
 )
@@ -33,8 +33,9 @@ class PeopleFinder:
     def __call__(self, image: Image) -> list[Keypoints]:
         """Everybody in `image` (H, W, 3) uint8 RGB, the most prominent first; [] = nobody."""
         people: list[Keypoints] = []
-        found = self._multipose(image, _MIN_SCORE)
-        for candidate in sorted(found, key=lambda c: -c.score * c.box.height)[:MOST]:
+        height, width = image.shape[:2]
+        found = self._multipose(image, Window(0, 0, width, height), _MIN_SCORE)
+        for candidate in sorted(found, key=_prominence, reverse=True)[:MOST]:
             joints = self._thunder(image, _window(candidate))
             score = float(joints[:, 2].mean())
             pixels = _inside(to_body25(joints), image)
@@ -43,11 +44,14 @@ class PeopleFinder:
         return people
 
 
+def _prominence(candidate: Candidate) -> float:
+    return candidate.score * float(np.ptp(candidate.box[:, 1]))
+
+
 def _window(candidate: Candidate) -> Window:
     """The square in which Thunder should look for the person's joints."""
-    box = candidate.box
     seen = candidate.joints[candidate.joints[:, 2] > 0.1, :2]
-    points = np.vstack([seen, [[box.x, box.y], [box.x + box.width, box.y + box.height]]])
+    points = np.vstack([seen, candidate.box])
     low, high = points.min(0), points.max(0)
     x, y = (low + high) / 2
     return Window.square(x, y, _MARGIN * max(high - low))

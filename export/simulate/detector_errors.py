@@ -1,7 +1,7 @@
 """A model of a 2D pose detector's errors: biased, heavy-tailed and correlated, with confidences and
 swapped sides.
 
-Its numbers (data/detector.json) are fitted to BlazePose by `posekernel-export fit-detector`.
+Its numbers (data/detector.json) are fitted to MoveNet by `posekernel-export fit-detector`.
 """
 
 import json
@@ -21,7 +21,7 @@ from edge.core.rig import Camera
 from edge.lifting.mirror import MIRROR as FIRST_15
 
 JOINTS = 25
-NEVER_SEEN = (20, 23)  # small toes: BlazePose has none
+NEVER_SEEN = tuple(range(19, 25))  # the feet: MoveNet has none
 MIRROR = np.concatenate([FIRST_15, [16, 15, 18, 17, 22, 23, 24, 19, 20, 21]])
 # Left and right change names for the arms and shoulders, or for the legs and hips.
 SWAPPED_PARTS = ((2, 3, 4, 5, 6, 7), (9, 10, 11, 12, 13, 14, 19, 20, 21, 22, 23, 24))

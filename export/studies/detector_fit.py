@@ -1,13 +1,13 @@
-"""Fits the 2D detector's error model to BlazePose's real errors on a calibrated video with
-reference joints.
+"""Fits the 2D detector's error model to MoveNet's real errors on a calibrated video with reference
+joints.
 
 Every frame is used as it is, cropped, and with an occluder painted over a part of the person, so
 that errors of joints outside the image and of occluded joints are measured, too. The reference is
-triangulated from four views by a larger network of the same family: errors common to all views do
-not show.
+triangulated from four views by another network: errors common to all views do not show, and where
+the two networks call other places by the same name, the bias says so.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from scipy import stats
 from edge.core.arrays import Array, Image
 from edge.core.errors import SessionError
 from edge.core.rig import Camera
-from edge.sight.keypoints import BlazePose
+from edge.sight.people import PeopleFinder
 from export.simulate.detector_errors import (
     COVERED,
     FAR,
@@ -58,7 +58,7 @@ def observations(video: Path, models: Path) -> Iterator[tuple[int, Array, Array,
     """(view, keypoints (25, 3), true pixels (25, 2), joints (25, 3) camera frame, camera) of each
     frame where someone was found.
 
-    video: folder with Calib.qca.txt, camNN.mp4 and joints3d_heavy.npz. models: BlazePose's. Raises
+    video: folder with Calib.qca.txt, camNN.mp4 and joints3d_heavy.npz. models: MoveNet's. Raises
     SessionError.
     """
     movies = sorted(video.glob("cam*.mp4"))
@@ -77,17 +77,23 @@ def observations(video: Path, models: Path) -> Iterator[tuple[int, Array, Array,
         true = camera.project(np.nan_to_num(joints, nan=1.0))
         true[~np.isfinite(joints[..., 0])] = np.nan
         for view, (axis, share, painted) in enumerate(VIEWS):
-            detect = BlazePose(models, "full", 1)
+            detect = PeopleFinder(models, 1)
             for index, image in enumerate(
                 read_frames(video / f"{calibrated.serial}.mp4", REFERENCE_STEP)
             ):
                 changed, size = _version(
                     image, true[min(index, len(true) - 1)], axis, share, painted
                 )
-                seen = detect(changed)
-                if seen is not None and index < len(true):
+                people = detect(changed)
+                if people and index < len(true):
                     cut = Camera(*size, camera.fx, camera.fy, camera.cx, camera.cy)
-                    yield view, seen.pixels, true[index], joints[index], cut
+                    pixels = min((p.pixels for p in people), key=_far_from(true[index]))
+                    yield view, pixels, true[index], joints[index], cut
+
+
+def _far_from(true: Array) -> Callable[[Array], float]:
+    """How far keypoints (25, 3) are from the true pixels (25, 2)."""
+    return lambda pixels: float(np.nanmedian(np.linalg.norm(pixels[:, :2] - true, axis=1)))
 
 
 def _version(

@@ -15,7 +15,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser = commands.add_parser(
         "fit-detector",
         help="fit the 2D detector's error model",
-        description="Runs BlazePose on a calibrated video with reference joints, on whole, "
+        description="Runs MoveNet on a calibrated video with reference joints, on whole, "
         "cropped and partly occluded frames, and fits the bias, spread, tails, correlation, "
         "confidence and swapped sides of its errors. Takes two minutes.",
     )
@@ -40,7 +40,10 @@ def run(args: argparse.Namespace) -> int:
     """Fit and write; 0 when done."""
     model, counts = fit_detector(args.video, MODELS)
     command = f"posekernel-export fit-detector --video {args.video.as_posix()}"
-    model.save(args.out, {"detector": "BlazePose full", "command": command, "errors": counts})
+    model.save(
+        args.out,
+        {"detector": "MoveNet MultiPose and Thunder, int8", "command": command, "errors": counts},
+    )
     print(
         f"{args.out}: "
         + ", ".join(f"{count} errors of joints {name}" for name, count in counts.items())

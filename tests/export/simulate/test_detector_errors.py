@@ -71,7 +71,7 @@ def test_neighbours_err_together(free):
     assert together > 0.2  # neck and right shoulder
 
 
-def test_what_blazepose_does_not_have_is_missing(model):
+def test_what_movenet_does_not_have_is_missing(model):
     seen = many(model, person(), count=5)
     assert np.isnan(seen[:, list(NEVER_SEEN), :2]).all()
     assert (seen[:, list(NEVER_SEEN), 2] == 0.0).all()
