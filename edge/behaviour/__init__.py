@@ -1,9 +1,11 @@
-"""What happens over time: one person's poses -> a smooth track, what the person does, falls.
+"""What happens over time: everybody's joints, image after image -> who is who and does what.
 
-In: `LiftedPose` and its time [ns]. Out: the smoothed pose; `Activity` (posture, place, heading,
-speed, heights, zones; None or "unknown" where it is not known); a `Fall` and its end.
+In: `Keypoints` and `LiftedPose` of everybody in an image, and its time [ns]. Out: a
+`PersonEstimate` each, with a number that stays; a `Fall` and its end.
 
-track smooths the pose. activity follows what the person does, over posture (one pose), floor
-(where the floor really is) and zones; fall watches activities. All but track need the camera's
-height and tilt.
+tracks joins an image's people to those of the images before, each of them a track. people remembers
+everybody by number: smoothing (the pose), presence (whether this is somebody in the room) and
+activity (posture, place, heading, speed), over posture (one pose), floor (where the floor really
+is, as everybody's feet show) and zones. fall watches activities. What needs the camera's height and
+tilt is None or "unknown" without.
 """

@@ -7,8 +7,8 @@ import numpy as np
 from edge.behaviour.activity import ActivityTracker
 from edge.behaviour.floor import FloorLevel
 from edge.behaviour.presence import PresenceJudge, hidden
-from edge.behaviour.track import Tracker
-from edge.behaviour.track_state import Track
+from edge.behaviour.smoothing import Smoother
+from edge.behaviour.track import Track
 from edge.core.config import TrackConfig, ZoneConfig
 from edge.core.pose import SEEN, Keypoints, LiftedPose, PersonEstimate
 from edge.core.rig import Camera
@@ -85,7 +85,7 @@ class _Person:
         self.id = id
         self._camera = camera
         self._first_ns: int | None = None
-        self._smooth = Tracker(track)
+        self._smooth = Smoother(track)
         self._judge = PresenceJudge()
         self._recognise = ActivityTracker(zones, floor)
 

@@ -1,99 +1,72 @@
-"""Causal smoothing over time: a scalar Kalman filter for the distance, One-Euro filters for the
-pose around it.
+"""What is known of one track: its newest body, and where that will be."""
 
-The distance is filtered on its own because its error is common to all joints and its 1-sigma is
-known: a frame whose scale was only assumed moves the track less than one with sound.
-"""
-
-from dataclasses import replace
+from collections import deque
 
 import numpy as np
 
 from edge.core.arrays import Array
-from edge.core.config import TrackConfig
-from edge.core.pose import MID_HIP, LiftedPose
+from edge.core.pose import MID_HIP
 
-# Share of the 1-sigma of a pose with sound that does not average out: it comes from room and body,
-# which stay the same.
-COMMON_SHARE = 0.8
-# Random walk of the distance: somebody who starts to walk is followed within a few frames.
-WALK_M_PER_SQRT_S = 0.5
+STRIDE_S = 0.8  # velocity is measured over so long ...
+COAST_S = 2.0  # ... and fades with this time constant while nothing is seen
+FASTEST_M_S = 2.5
 
 
-class OneEuro:
-    """One-Euro filter (Casiez, Roussel, Vogel, CHI 2012) for values that move together in time."""
+class Track:
+    """One person over time.
 
-    def __init__(self, cutoff_hz: float, beta: float, derivative_cutoff_hz: float = 1.0) -> None:
-        self.cutoff_hz, self.beta, self.derivative_cutoff_hz = cutoff_hz, beta, derivative_cutoff_hz
-        self._value: Array | None = None
-        self._speed: Array | None = None
+    id: 0 until it is known to be a person. joints: (15, 3) newest body, camera frame [m], NaN where
+    unknown. began_s, seen_s: first and last sight. images: that showed the person.
+    """
 
-    def __call__(self, value: Array, dt_s: float) -> Array:
-        """Next value (any shape, last axis a vector) after dt_s seconds -> the smoothed value."""
-        if self._value is None or self._speed is None:
-            self._value, self._speed = value.copy(), np.zeros_like(value)
-            return value.copy()
-        speed = (value - self._value) / dt_s
-        self._speed += _alpha(np.array(self.derivative_cutoff_hz), dt_s) * (speed - self._speed)
-        rate = np.linalg.norm(self._speed, axis=-1, keepdims=True)
-        self._value += _alpha(self.cutoff_hz + self.beta * rate, dt_s) * (value - self._value)
-        return self._value.copy()
+    def __init__(self, id: int, joints: Array, t_s: float) -> None:
+        self.id, self.joints = id, joints
+        self.began_s = self.seen_s = t_s
+        self.images = 0
+        self._places: deque[tuple[float, Array]] = deque()
+        self._beside_since_s: dict[int, float] = {}
 
+    @property
+    def confirmed(self) -> bool:
+        """Whether this is a person with a number."""
+        return self.id > 0
 
-class Tracker:
-    """Smooths one person's poses; starts anew after a gap, a step back in time, or a jump."""
+    @property
+    def place(self) -> Array:
+        """Of the body (3,) [m]: the mid-hip, or the middle of the joints that are known."""
+        hip = self.joints[MID_HIP]
+        return hip if np.isfinite(hip).all() else np.asarray(np.nanmean(self.joints, axis=0))
 
-    def __init__(self, config: TrackConfig) -> None:
-        self.config = config
-        self._t_ns = 0
-        self._log_distance = 0.0
-        self._variance = 0.0
-        self._shape: OneEuro | None = None
-        self._last: LiftedPose | None = None
+    def predicted(self, t_s: float) -> Array:
+        """Where the joints (15, 3) [m] are at t_s: the body goes on as it went, and slows down."""
+        fading_s = COAST_S * (1.0 - np.exp(-(t_s - self.seen_s) / COAST_S))
+        return np.asarray(self.joints + self._velocity() * fading_s)
 
-    def __call__(self, pose: LiftedPose, t_ns: int) -> LiftedPose:
-        """Smoothed pose at CLOCK_MONOTONIC t_ns; 1-sigma of joints shrinks with the distance's."""
-        if not self.config.enabled:
-            return pose
-        dt_s = (t_ns - self._t_ns) * 1e-9
-        distance = pose.mid_hip_distance_m
-        variance = (float(pose.sigma[MID_HIP]) / distance) ** 2
-        if (
-            self._shape is None
-            or not 0.0 < dt_s < self.config.timeout_s
-            or self._is_someone_else(pose, dt_s)
-        ):
-            self._shape = OneEuro(self.config.cutoff_hz, self.config.beta)
-            self._log_distance, self._variance = float(np.log(distance)), variance
-        else:
-            predicted = self._variance + (WALK_M_PER_SQRT_S / distance) ** 2 * dt_s
-            gain = predicted / (predicted + variance)
-            self._log_distance += gain * (float(np.log(distance)) - self._log_distance)
-            self._variance = (1.0 - gain) * predicted
-        self._t_ns = t_ns
-        smoothed = float(np.exp(self._log_distance))
-        joints = self._shape(pose.joints / distance * smoothed, max(dt_s, 1e-3))
-        joints *= smoothed / np.linalg.norm(joints[MID_HIP])
-        # Averaging removes errors that differ from frame to frame. An assumed height is wrong by
-        # the same in every frame, and so are the body's shape and the place on it where the echo
-        # begins: that part stays however long the person is seen.
-        common = pose.sigma if pose.scale_source == "height" else COMMON_SHARE * pose.sigma
-        removed = max(variance - self._variance, 0.0) * smoothed**2
-        self._last = replace(
-            pose, joints=joints, sigma=np.sqrt(np.maximum(pose.sigma**2 - removed, common**2))
-        )
-        return self._last
+    def see(self, joints: Array, t_s: float) -> None:
+        """The body was seen here at t_s."""
+        self.joints, self.seen_s = joints, t_s
+        self.images += 1
+        self._places.append((t_s, self.place))
+        while self._places[0][0] < t_s - STRIDE_S:
+            self._places.popleft()
 
-    def _is_someone_else(self, pose: LiftedPose, dt_s: float) -> bool:
-        """True when nobody could have walked from the last place in the image to this one."""
-        if self._last is None:
-            return False
-        old = self._last.joints[MID_HIP] / self._last.mid_hip_distance_m
-        new = pose.joints[MID_HIP] / pose.mid_hip_distance_m
-        sideways = float(np.linalg.norm(new - old)) * pose.mid_hip_distance_m
-        return sideways > 0.5 + 5.0 * dt_s
+    def correct(self, joints: Array) -> None:
+        """What was just seen is really here."""
+        self.joints = joints
+        self._places[-1] = (self.seen_s, self.place)
 
+    def beside_for_s(self, other: "Track", beside: bool, t_s: float) -> float:
+        """For how long [s] both have been one body, if they are (`beside`) at t_s."""
+        if not beside:
+            self._beside_since_s.pop(other.id, None)
+            return 0.0
+        return t_s - self._beside_since_s.setdefault(other.id, t_s)
 
-def _alpha(cutoff_hz: Array | float, dt_s: float) -> Array:
-    tau = 1.0 / (2.0 * np.pi * np.asarray(cutoff_hz))
-    return np.asarray(1.0 / (1.0 + tau / dt_s))
+    def _velocity(self) -> Array:
+        """Of the body (3,) [m/s], by least squares; 0 where it was not seen for long enough."""
+        if len(self._places) < 3 or self._places[-1][0] - self._places[0][0] < 0.3 * STRIDE_S:
+            return np.zeros(3)
+        t = np.array([s for s, _ in self._places])
+        t -= t.mean()
+        velocity = np.asarray(t @ np.array([p for _, p in self._places]) / (t @ t))
+        return velocity * min(1.0, FASTEST_M_S / max(float(np.linalg.norm(velocity)), 1e-6))

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from edge.behaviour.rough_place import rough_joints
-from edge.behaviour.track_state import Track
+from edge.behaviour.track import Track
 from edge.core.arrays import Array, BoolArray
 from edge.core.pose import N_JOINTS, SEEN, Keypoints, LiftedPose
 from edge.core.rig import Camera

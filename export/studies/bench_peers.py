@@ -167,7 +167,7 @@ def _in_turns(
                 passed_ms = 1e3 * (time.perf_counter() - start)
                 if turn > 0 and estimate is not None:
                     times[name].append(passed_ms)
-                    joints[name].append(estimate.pose.joints)
+                    joints[name].append(estimate.people[0].pose.joints)
     return (
         {name: np.array(t) for name, t in times.items()},
         {name: np.array(j) for name, j in joints.items()},

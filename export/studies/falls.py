@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from edge.behaviour.activity import ActivityTracker
-from edge.behaviour.track import Tracker
+from edge.behaviour.smoothing import Smoother
 from edge.core.config import TrackConfig
-from edge.core.pose import POSTURES, PoseEstimate, Posture
+from edge.core.pose import POSTURES, FrameEstimate, PersonEstimate, Posture
 from edge.core.rig import Camera
 from edge.output.messages.events import EventKeeper
 from edge.output.messages.fields import Message
@@ -62,7 +62,7 @@ def sense(take: ActedTake, rng: np.random.Generator) -> FallOutcome:
     tilt = float(np.degrees(np.arctan2(height - 0.8, 3.0)) + rng.normal(0.0, 2.0))
     camera = Camera(640, 480, 380.0, 380.0, 320.0, 240.0, height_m=height, tilt_deg=tilt)
     errors = LifterErrors(camera, rng, hidden_legs=bool(rng.random() < 0.15))
-    track = Tracker(TrackConfig())
+    smooth = Smoother(TrackConfig())
     recognise = ActivityTracker()
     outcome = FallOutcome(take)
     now = [0.0]
@@ -83,15 +83,12 @@ def sense(take: ActedTake, rng: np.random.Generator) -> FallOutcome:
             outcome.rooted_m.append(
                 float(np.linalg.norm(pose.joints - pose.joints[8] - true + true[8], axis=1).mean())
             )
-            smoothed = track(pose, t_ns)
+            smoothed = smooth(pose, t_ns)
             room = errors.believed.to_room(smoothed.joints)
             activity = recognise(smoothed, room, t_ns)
             outcome.postures[(posture, activity.posture)] += 1
-            events.pose(
-                PoseEstimate(
-                    k + 1, k, t_ns, t_ns, smoothed, room, 1, None, 0.0, "simulated", activity
-                )
-            )
+            person = PersonEstimate(1, smoothed, room, "present", activity)
+            events.pose(FrameEstimate(k + 1, k, t_ns, t_ns, (person,), 0, None, 0.0, "simulated"))
         events.tick()
     return outcome
 

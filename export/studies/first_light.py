@@ -16,11 +16,11 @@ import numpy as np
 from edge.core.config import Config, DeviceConfig, LifterConfig, SourceConfig
 from edge.core.config.estimation import LifterKind
 from edge.core.errors import SessionError
-from edge.core.pose import MID_HIP, PoseEstimate
+from edge.core.pose import MID_HIP, LiftedPose
 from edge.sensor.loops import offline_poses
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.plan import make_plan
-from edge.sources.session.truth import true_joints, truth_error_m
+from edge.sources.session.truth import match_people, true_joints
 from export.simulate.video.session import write_session
 
 CAMERAS = (1, 2, 3, 4)
@@ -97,15 +97,17 @@ def measure_camera(camera: int, session: Path, lifter: LifterConfig) -> CameraRo
         joints_m=float(np.median([e for *_, e in middle.values()])),
         shift_m=_shift(with_sound[0], with_sound[2]),
         muted_shift_m=_shift(muted[0], muted[1]),
-        by_sound=float(np.mean([e.pose.scale_source == "sound" for e, *_ in middle.values()])),
+        by_sound=float(np.mean([p.scale_source == "sound" for p, *_ in middle.values()])),
     )
 
 
-Poses = dict[int, tuple[PoseEstimate, float, float, float]]
+Poses = dict[int, tuple[LiftedPose, float, float, float]]
 
 
 def _replay(session: Path, lifter: LifterConfig, mute: bool) -> Poses:
-    """By frame: the pose, its mid-hip distance, the true one, and the joint error [m]."""
+    """By frame: the pose of the session's first person, its mid-hip distance, the true one, and the
+    joint error [m].
+    """
     config = Config(
         DeviceConfig("first-light"),
         SourceConfig("replay", str(session), realtime=False),
@@ -121,10 +123,13 @@ def _replay(session: Path, lifter: LifterConfig, mute: bool) -> Poses:
     source = plan.open()
     pipeline = Pipeline(config, plan.rig, plan.excitation)
     for e in offline_poses(pipeline, source, threading.Event(), lambda _: None):
-        true, error = true_joints(loaded, e), truth_error_m(loaded, e)
-        if true is None or error is None:
+        true = true_joints(loaded, e.frame)
+        if true is None:
             continue
-        poses[e.frame] = (e, e.pose.mid_hip_distance_m, float(np.linalg.norm(true[MID_HIP])), error)
+        for row, person, error in match_people(np.array([p.pose.joints for p in e.people]), true):
+            if person == 0:
+                pose, distance_m = e.people[row].pose, float(np.linalg.norm(true[0, MID_HIP]))
+                poses[e.frame] = (pose, pose.mid_hip_distance_m, distance_m, error)
     source.close()
     return poses
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edge.behaviour.activity import ActivityTracker
-from edge.behaviour.floor import FARTHEST_M, MEMORY_S, FloorLevel
+from edge.behaviour.floor import FARTHEST_M, MEMORY_S, Feet, FloorLevel
 from edge.core.arrays import Array
 from tests.support.bodies import figure, lying, noisy, seated, watch
 
@@ -70,8 +70,9 @@ def test_it_is_the_cameras_and_outlasts_a_visit() -> None:
 def level(feet_m: list[float], start_s: float = 1.0, floor: FloorLevel | None = None) -> FloorLevel:
     """The floor after somebody 1.7 m tall stood with feet at these heights, 0.1 s each."""
     floor = floor or FloorLevel()
+    feet = Feet(floor)
     for k, foot_m in enumerate(feet_m):
-        floor(foot_m + 0.82, foot_m, 1.0, 1.7, start_s + 0.1 * k)
+        feet(foot_m + 0.82, foot_m, 1.0, 1.7, start_s + 0.1 * k)
     return floor
 
 
@@ -98,3 +99,21 @@ def test_a_clock_that_steps_back_does_not_stop_it() -> None:
     before = floor.offset_m
     level([0.29] * 600, start_s=1.0, floor=floor)
     assert floor.offset_m > before + 0.1
+
+
+def test_everybody_shows_the_same_floor() -> None:
+    floor = FloorLevel()
+    standing, lies_down = ActivityTracker(floor=floor), ActivityTracker(floor=floor)
+    watch(standing, raised([figure()] * 300))
+    (activity,) = watch(lies_down, raised([lying()]))
+    assert activity.hip_height_m == pytest.approx(0.12, abs=0.03)
+
+
+def test_two_people_show_it_as_often_as_one_each() -> None:
+    floor = FloorLevel()
+    a, b = Feet(floor), Feet(floor)
+    for k in range(300):
+        a(0.91, 0.09, 1.0, 1.7, 0.1 * k)
+        b(1.06, 0.24, 1.0, 1.7, 0.1 * k)
+    low, high = level([0.09] * 300).offset_m, level([0.24] * 300).offset_m
+    assert low + 0.03 < floor.offset_m < high - 0.03

@@ -12,14 +12,14 @@ from edge.core.rig import Camera
 CAMERA = Camera(640, 480, 520.0, 520.0, 320.0, 240.0, tilt_deg=10.0)
 
 
-def seen(trunk: tuple[float, float, float], confidence: float = 0.9) -> Keypoints:
-    """Somebody whose neck is there from the hips, camera axes (y down)."""
-    relative = np.full((25, 3), np.nan)
-    relative[8], relative[1] = 0.0, trunk
-    return Keypoints(np.full((25, 3), confidence), relative, 1, 0.9)
+def seen(trunk: tuple[float, float], confidence: float = 0.9) -> Keypoints:
+    """Somebody whose neck is there from the hips in the image [px], y down."""
+    pixels = np.full((25, 3), confidence)
+    pixels[8, :2], pixels[1, :2] = (320.0, 240.0), np.array([320.0, 240.0]) + trunk
+    return Keypoints(pixels, 0.9)
 
 
-UP, DOWN, FLAT = seen((0.0, -0.5, 0.05)), seen((0.0, 0.5, 0.05)), seen((0.5, 0.1, 0.0))
+UP, DOWN, FLAT = seen((5.0, -90.0)), seen((5.0, 90.0)), seen((90.0, 20.0))
 
 
 def told(images: list[Keypoints | None], camera: Camera = CAMERA) -> list[bool]:
@@ -38,7 +38,7 @@ def test_the_remedy_turns_the_roll_that_is_set() -> None:
         judge = HeadsDown(replace(CAMERA, roll_deg=roll))
         up = judge._up
         for k in range(60):
-            judge(seen(tuple(-0.5 * up)), round(k * 1e8))
+            judge(seen(tuple(-90.0 * up[:2])), round(k * 1e8))
         assert judge.problem is not None
         assert judge.problem.remedy.endswith(f"set rig.camera.roll_deg {needed}")
 
@@ -49,8 +49,8 @@ def test_the_remedy_turns_the_roll_that_is_set() -> None:
         [UP] * 100,
         [FLAT] * 100,
         [UP] * 40 + [DOWN] * 20 + [UP] * 40,  # a handstand
-        [seen((0.0, 0.5, 0.0), confidence=0.1)] * 100,
-        [seen((np.nan, np.nan, np.nan))] * 100,
+        [seen((0.0, 90.0), confidence=0.1)] * 100,
+        [seen((np.nan, np.nan))] * 100,
         [None] * 100,
         [DOWN] * 5,
     ],

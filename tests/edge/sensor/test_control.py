@@ -95,7 +95,11 @@ class Sensor:
                 return message
 
     def pose_from(self, scale_source: str) -> bool:
-        return any(self.pose()["scale_source"] == scale_source for _ in range(60))
+        return any(
+            person["scale_source"] == scale_source
+            for _ in range(60)
+            for person in self.pose()["people"]
+        )
 
 
 @pytest.fixture

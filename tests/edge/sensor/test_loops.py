@@ -6,8 +6,8 @@ from collections import deque
 import numpy as np
 import pytest
 
+from edge.sensor.empty_room import PeriodResponses
 from edge.sensor.loops import live_poses, nearest
-from edge.sensor.pipeline import PeriodResponses
 from edge.sensor.sound_health import UsablePairs
 from tests.edge.sensor.demo_pipeline import make_pipeline
 from tests.support.waiting import until

@@ -34,7 +34,7 @@ class Bench:
         frames = SimpleNamespace(close=lambda: setattr(self, "camera_open", False))
         self.source: Any = SimpleNamespace(audio=audio, frames=frames)
         self.pipeline: Any = SimpleNamespace(
-            background=SimpleNamespace(ready=True), seen_ns=None, silent=False
+            room=SimpleNamespace(background=SimpleNamespace(ready=True)), seen_ns=None, silent=False
         )
         self.config = Config(device=DeviceConfig("hall"), sensing=SensingConfig(**sensing))
         self.path = folder / "control.json"
@@ -76,9 +76,9 @@ def test_it_sounds_while_somebody_is_seen_and_now_and_then(tmp_path: Path) -> No
 
 def test_it_sounds_until_the_empty_room_is_known_and_always_if_asked(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
-    bench.pipeline.background.ready = False
+    bench.pipeline.room.background.ready = False
     assert bench.at(30.0) is False
-    bench.pipeline.background.ready = True
+    bench.pipeline.room.background.ready = True
     assert bench.at(30.0) is True
     assert Bench(tmp_path, ping="always").at(30.0) is False
 

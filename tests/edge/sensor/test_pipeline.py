@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from edge.core.config import BackgroundConfig, Config, DeviceConfig, SourceConfig
 from edge.core.contracts import AudioPeriod
-from edge.core.pose import PoseEstimate
+from edge.core.pose import FrameEstimate, LiftedPose
 from edge.sensor.loops import offline_poses
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.plan import SensorPlan, make_plan
@@ -23,28 +23,36 @@ from tests.edge.sensor.demo_pipeline import make_pipeline
 PERIOD_NS = 100_000_000
 
 
-def offline(pipeline: Pipeline, plan: SensorPlan) -> list[PoseEstimate]:
+def only(estimate: FrameEstimate) -> LiftedPose:
+    """The pose of the only person."""
+    (person,) = estimate.people
+    return person.pose
+
+
+def offline(pipeline: Pipeline, plan: SensorPlan) -> list[FrameEstimate]:
     return list(offline_poses(pipeline, plan.open(), threading.Event(), lambda _: None))
 
 
 def test_replay_is_the_same_every_time_and_close_to_the_truth() -> None:
     pipeline, plan = make_pipeline()
     a, b = offline(pipeline, plan), offline(*make_pipeline())
-    assert len(a) == 50
-    assert [e.frame for e in a] == list(range(20, 70))
+    # One image alone makes no person.
+    assert [e.frame for e in a] == list(range(21, 70))
+    assert {(p.id, p.presence) for e in a for p in e.people} == {(1, "present")}
+    assert {e.more for e in a} == {0}
     for x, y in zip(a, b, strict=True):
-        np.testing.assert_array_equal(x.pose.joints, y.pose.joints)
+        np.testing.assert_array_equal(only(x).joints, only(y).joints)
     errors = [truth_error_m(plan.session, e) for e in a]
     assert np.median(errors) < 0.15
-    assert all(e.pose.scale_source == "sound" for e in a[5:])
+    assert all(only(e).scale_source == "sound" for e in a[5:])
     assert max(abs(e.skew_ms) for e in a) < 100.0
 
 
 def test_the_room_frame_puts_feet_near_the_floor() -> None:
     e = offline(*make_pipeline())[25]
-    ankles = e.joints_room[[11, 14], 2]
+    ankles = e.people[0].joints_room[[11, 14], 2]
     assert ((ankles > -0.1) & (ankles < 1.2)).all()  # on a beam and a treadmill, one leg up
-    assert e.joints_room[0, 2] - ankles.min() > 1.0
+    assert e.people[0].joints_room[0, 2] - ankles.min() > 1.0
 
 
 def test_faulty_periods_are_counted_and_never_used(tmp_path: Path) -> None:
@@ -60,11 +68,11 @@ def test_faulty_periods_are_counted_and_never_used(tmp_path: Path) -> None:
     by_frame = {e.frame: e for e in offline(pipeline, plan)}
     clean = {e.frame: e for e in offline(*make_pipeline())}
     assert pipeline.counters.periods_faulty == 4
-    assert by_frame[42].pose.scale_source == "height"
-    for frame in range(20, 40):
-        np.testing.assert_array_equal(by_frame[frame].pose.joints, clean[frame].pose.joints)
+    assert only(by_frame[42]).scale_source == "height"
+    for frame in range(21, 40):
+        np.testing.assert_array_equal(only(by_frame[frame]).joints, only(clean[frame]).joints)
     shift = [
-        by_frame[f].pose.mid_hip_distance_m - clean[f].pose.mid_hip_distance_m
+        only(by_frame[f]).mid_hip_distance_m - only(clean[f]).mid_hip_distance_m
         for f in range(50, 70)
     ]
     assert np.abs(shift).max() < 0.1
@@ -116,7 +124,7 @@ def test_a_saved_room_of_another_sampling_is_learned_anew(
         plan.rig,
         plan.excitation,
     )
-    assert not again.room_learned
+    assert not again.room.learned
     assert f"{saved}: the saved empty room has sample_rate_hz" in caplog.text
     assert "remove the file" in caplog.text
 
@@ -126,10 +134,10 @@ def test_recalibration_forgets_the_empty_room() -> None:
     stop = threading.Event()
     poses = offline_poses(pipeline, plan.open(), stop, lambda _: None)
     next(poses)
-    assert pipeline.background.ready, "the session begins with an empty room"
-    pipeline.relearn()
-    assert {next(poses).pose.scale_source for _ in range(3)} == {"height"}
-    assert not pipeline.background.ready, "somebody is in view"
+    assert pipeline.room.background.ready, "the session begins with an empty room"
+    pipeline.room.relearn()
+    assert {only(next(poses)).scale_source for _ in range(3)} == {"height"}
+    assert not pipeline.room.background.ready, "somebody is in view"
     pipeline.resume()
     next(offline_poses(pipeline, plan.open(), stop, lambda _: None))
-    assert pipeline.background.ready, "the session begins with an empty room"
+    assert pipeline.room.background.ready, "the session begins with an empty room"

@@ -65,7 +65,7 @@ def test_a_room_that_is_to_be_forgotten_is_not_saved(
         def resume(self) -> None:
             super().resume()
             if recalibrated:
-                self.relearn()
+                self.room.relearn()
 
     monkeypatch.setattr("edge.sensor.plan.Pipeline", Asked)
     saved = tmp_path / "room.npz"

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from edge.behaviour.track import OneEuro, Tracker
+from edge.behaviour.smoothing import OneEuro, Smoother
 from edge.core.config import TrackConfig
 from edge.core.pose import LiftedPose
 from tests.support.bodies import standing
@@ -19,7 +19,7 @@ def pose(distance: float, sigma: float = 0.1, x: float = 0.0, source: str = "sou
 
 def test_noise_at_rest_shrinks_and_so_does_sigma() -> None:
     rng = np.random.default_rng(0)
-    track = Tracker(TrackConfig())
+    track = Smoother(TrackConfig())
     raw, smooth, sigma = [], [], 0.0
     for i in range(200):
         p = pose(3.0 + 0.1 * rng.normal())
@@ -32,14 +32,14 @@ def test_noise_at_rest_shrinks_and_so_does_sigma() -> None:
 
 
 def test_looking_longer_does_not_make_an_assumed_height_surer() -> None:
-    track = Tracker(TrackConfig())
+    track = Smoother(TrackConfig())
     for i in range(60):
         out = track(pose(3.0, 0.56, source="height"), i * DT_NS)
     np.testing.assert_allclose(out.sigma, 0.56)
 
 
 def test_walking_is_followed_within_15_cm() -> None:
-    track = Tracker(TrackConfig())
+    track = Smoother(TrackConfig())
     for i in range(30):
         z = 2.0 + 1.2 * i * 0.1
         out = track(pose(z, 0.08), i * DT_NS)
@@ -47,7 +47,7 @@ def test_walking_is_followed_within_15_cm() -> None:
 
 
 def test_an_assumed_distance_moves_the_track_less_than_a_heard_one() -> None:
-    heard, assumed = Tracker(TrackConfig()), Tracker(TrackConfig())
+    heard, assumed = Smoother(TrackConfig()), Smoother(TrackConfig())
     for i in range(20):
         for t in (heard, assumed):
             t(pose(3.0, 0.08), i * DT_NS)
@@ -57,7 +57,7 @@ def test_an_assumed_distance_moves_the_track_less_than_a_heard_one() -> None:
 
 
 def test_a_gap_and_another_person_start_anew() -> None:
-    track = Tracker(TrackConfig())
+    track = Smoother(TrackConfig())
     track(pose(3.0), 0)
     np.testing.assert_allclose(track(pose(4.0), 5_000_000_000).joints, pose(4.0).joints)
     np.testing.assert_allclose(
@@ -70,7 +70,7 @@ def test_a_gap_and_another_person_start_anew() -> None:
 
 def test_switched_off_it_changes_nothing() -> None:
     p = replace(pose(3.0), sir_db=4.0)
-    assert Tracker(TrackConfig(enabled=False))(p, 0) is p
+    assert Smoother(TrackConfig(enabled=False))(p, 0) is p
 
 
 def test_one_euro_of_a_constant_is_the_constant_and_lag_shrinks_with_speed() -> None:

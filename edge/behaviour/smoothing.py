@@ -1,0 +1,99 @@
+"""Causal smoothing over time: a scalar Kalman filter for the distance, One-Euro filters for the
+pose around it.
+
+The distance is filtered on its own because its error is common to all joints and its 1-sigma is
+known: a frame whose scale was only assumed moves the track less than one with sound.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from edge.core.arrays import Array
+from edge.core.config import TrackConfig
+from edge.core.pose import MID_HIP, LiftedPose
+
+# Share of the 1-sigma of a pose with sound that does not average out: it comes from room and body,
+# which stay the same.
+COMMON_SHARE = 0.8
+# Random walk of the distance: somebody who starts to walk is followed within a few frames.
+WALK_M_PER_SQRT_S = 0.5
+
+
+class OneEuro:
+    """One-Euro filter (Casiez, Roussel, Vogel, CHI 2012) for values that move together in time."""
+
+    def __init__(self, cutoff_hz: float, beta: float, derivative_cutoff_hz: float = 1.0) -> None:
+        self.cutoff_hz, self.beta, self.derivative_cutoff_hz = cutoff_hz, beta, derivative_cutoff_hz
+        self._value: Array | None = None
+        self._speed: Array | None = None
+
+    def __call__(self, value: Array, dt_s: float) -> Array:
+        """Next value (any shape, last axis a vector) after dt_s seconds -> the smoothed value."""
+        if self._value is None or self._speed is None:
+            self._value, self._speed = value.copy(), np.zeros_like(value)
+            return value.copy()
+        speed = (value - self._value) / dt_s
+        self._speed += _alpha(np.array(self.derivative_cutoff_hz), dt_s) * (speed - self._speed)
+        rate = np.linalg.norm(self._speed, axis=-1, keepdims=True)
+        self._value += _alpha(self.cutoff_hz + self.beta * rate, dt_s) * (value - self._value)
+        return self._value.copy()
+
+
+class Smoother:
+    """Smooths one person's poses; starts anew after a gap, a step back in time, or a jump."""
+
+    def __init__(self, config: TrackConfig) -> None:
+        self.config = config
+        self._t_ns = 0
+        self._log_distance = 0.0
+        self._variance = 0.0
+        self._shape: OneEuro | None = None
+        self._last: LiftedPose | None = None
+
+    def __call__(self, pose: LiftedPose, t_ns: int) -> LiftedPose:
+        """Smoothed pose at CLOCK_MONOTONIC t_ns; 1-sigma of joints shrinks with the distance's."""
+        if not self.config.enabled:
+            return pose
+        dt_s = (t_ns - self._t_ns) * 1e-9
+        distance = pose.mid_hip_distance_m
+        variance = (float(pose.sigma[MID_HIP]) / distance) ** 2
+        if (
+            self._shape is None
+            or not 0.0 < dt_s < self.config.timeout_s
+            or self._is_someone_else(pose, dt_s)
+        ):
+            self._shape = OneEuro(self.config.cutoff_hz, self.config.beta)
+            self._log_distance, self._variance = float(np.log(distance)), variance
+        else:
+            predicted = self._variance + (WALK_M_PER_SQRT_S / distance) ** 2 * dt_s
+            gain = predicted / (predicted + variance)
+            self._log_distance += gain * (float(np.log(distance)) - self._log_distance)
+            self._variance = (1.0 - gain) * predicted
+        self._t_ns = t_ns
+        smoothed = float(np.exp(self._log_distance))
+        joints = self._shape(pose.joints / distance * smoothed, max(dt_s, 1e-3))
+        joints *= smoothed / np.linalg.norm(joints[MID_HIP])
+        # Averaging removes errors that differ from frame to frame. An assumed height is wrong by
+        # the same in every frame, and so are the body's shape and the place on it where the echo
+        # begins: that part stays however long the person is seen.
+        common = pose.sigma if pose.scale_source == "height" else COMMON_SHARE * pose.sigma
+        removed = max(variance - self._variance, 0.0) * smoothed**2
+        self._last = replace(
+            pose, joints=joints, sigma=np.sqrt(np.maximum(pose.sigma**2 - removed, common**2))
+        )
+        return self._last
+
+    def _is_someone_else(self, pose: LiftedPose, dt_s: float) -> bool:
+        """True when nobody could have walked from the last place in the image to this one."""
+        if self._last is None:
+            return False
+        old = self._last.joints[MID_HIP] / self._last.mid_hip_distance_m
+        new = pose.joints[MID_HIP] / pose.mid_hip_distance_m
+        sideways = float(np.linalg.norm(new - old)) * pose.mid_hip_distance_m
+        return sideways > 0.5 + 5.0 * dt_s
+
+
+def _alpha(cutoff_hz: Array | float, dt_s: float) -> Array:
+    tau = 1.0 / (2.0 * np.pi * np.asarray(cutoff_hz))
+    return np.asarray(1.0 / (1.0 + tau / dt_s))
