@@ -22,8 +22,10 @@ from export.simulate.video.calibration import (
     read_frames,
 )
 
-MOST_OFF_PX = 40.0  # mean distance of a person's joints from where the views meet, 1920 px high
-OUTLIER_PX = 60.0  # of a joint in one view: the other views decide
+# In images 1920 px high. Mean distance of a person's joints from where the views meet; of a joint in
+# one view, so that the other views decide; and what such a joint counts as.
+MOST_OFF_PX, OUTLIER_PX, COUNTED_PX = 30.0, 30.0, 100.0
+VIEW_PX = 12.0  # a further view may make the mean worse by so much
 JUMP_M = 0.8  # of the mid-hip from one frame to the next: somebody else
 CLOSE_LOOK_EVERY = 10  # frames; people far away are found only in parts of the image
 LEAST_SHARE = 0.5  # of the frames that a person must be in to be one
@@ -106,6 +108,7 @@ def _triangulate(
             joints[j] = _meeting_point(starts[use], ways[use, j])
             error = np.array([_off(views[v][0], joints[j], uv[v, j]) for v in use])
             if len(use) > 2 and error.max() > OUTLIER_PX:
+                off[use[error.argmax()], j] = COUNTED_PX
                 use = np.delete(use, error.argmax())
                 continue
             off[use, j] = error
@@ -190,7 +193,15 @@ def _still(found: list[Array], moving: list[Array]) -> list[Array]:
             groups.append([joints])
         else:
             group.append(joints)
-    return [np.nanmedian(np.array(g), axis=0) for g in groups]
+    return [_median(np.array(g)) for g in groups]
+
+
+def _median(joints: Array) -> Array:
+    """Median (25, 3) of joints (N, 25, 3) over those known; NaN where none is."""
+    out = np.full((25, 3), np.nan)
+    for joint in np.flatnonzero(np.isfinite(joints[..., 0]).any(axis=0)):
+        out[joint] = np.nanmedian(joints[:, joint], axis=0)
+    return out
 
 
 def _close_look(find: PeopleFinder, image: Image) -> list[Array]:

@@ -1,0 +1,99 @@
+"""A moving scene through the sensor's own pipeline, from the 2D joints on.
+
+What an image would show comes from `sights`; the sound is a simulated recording that passes the
+sensor's own front end. For speed it is cheap: the bodies' echoes are added up, with reflections of
+the walls up to `WALL_ORDER`; mutual shadow is left out.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge.core.arrays import Array, Rng
+from edge.core.config import Config, DeviceConfig, ExcitationConfig, LifterConfig, SourceConfig
+from edge.core.config.estimation import LifterKind
+from edge.core.contracts import AudioPeriod, Frame
+from edge.core.pose import FrameEstimate
+from edge.core.rig import Rig
+from edge.sensor.pipeline import Pipeline, Seen
+from edge.sources.session.writer import FULL_SCALE
+from export.bodies.acting import RATE_HZ
+from export.simulate.electronics import RESPEAKER_USB_V2
+from export.simulate.moving.scripts import MovingScene
+from export.simulate.moving.sights import sights
+from export.simulate.recording import Recording, RecordingConditions
+from export.simulate.sessions import RESPEAKER_USB_V2_MICS, array_rig
+
+SPEAKER_M = np.array([0.10, 0.0])
+WALL_ORDER = 1
+EXCITATION = ExcitationConfig()  # one period for each frame at RATE_HZ
+_IMAGE = np.zeros((1, 1, 3), np.uint8)  # nothing behind the 2D joints looks at it
+
+
+@dataclass(frozen=True, eq=False)
+class SensedFrame:
+    """One frame. index: of the scene. found: rows of the scene's people whom the detector found.
+    estimate: of the sensor, None where it says nothing.
+    """
+
+    index: int
+    found: tuple[int, ...]
+    estimate: FrameEstimate | None
+
+
+def scene_rig(scene: MovingScene) -> Rig:
+    """A ReSpeaker USB Mic Array v2.0 below the scene's camera, a loudspeaker beside it."""
+    return array_rig(
+        scene.camera, RESPEAKER_USB_V2_MICS, SPEAKER_M, RecordingConditions.temperature_c
+    )
+
+
+def sense(
+    scene: MovingScene, seed: int, *, lifter: LifterKind = "ray", sir_db: float = 13.0
+) -> Iterator[SensedFrame]:
+    """Each frame of the scene as the sensor takes it, with a period of sound each.
+
+    seed: of room, clothes, noise and detector. sir_db: see `RecordingConditions`.
+    """
+    config = Config(
+        DeviceConfig("scene"),
+        SourceConfig("replay", "", realtime=False),
+        lifter=LifterConfig(kind=lifter),
+    )
+    rng = np.random.default_rng([seed, 9])
+    recording = Recording(
+        scene_rig(scene),
+        EXCITATION,
+        RESPEAKER_USB_V2,
+        scene.joints,
+        seed=seed,
+        conditions=RecordingConditions(sir_db=sir_db, wall_order=WALL_ORDER, drift_c_per_minute=0.0),
+    )
+    pipeline = Pipeline(config, scene_rig(scene), recording.excitation)
+    for index, joints in enumerate(scene.joints):
+        yield _frame(pipeline, recording, scene, index, joints, rng)
+
+
+def _frame(
+    pipeline: Pipeline,
+    recording: Recording,
+    scene: MovingScene,
+    index: int,
+    joints: Array,
+    rng: Rng,
+) -> SensedFrame:
+    start_ns = round(1e9 * (1.0 + index / RATE_HZ))
+    raw = recording.period(joints, index).astype(np.float32) / np.float32(FULL_SCALE)
+    microphones = np.ascontiguousarray(raw[:, list(recording.layout.mic_channels)].T)
+    reference = raw[:, recording.layout.reference_channel or 0]
+    period = AudioPeriod(index, start_ns, microphones, reference, 0.0, "")
+    sound = pipeline.hear(period)
+    found = sights(rng, joints, scene.camera)
+    frame = Frame(index, start_ns + round(0.5e9 / RATE_HZ), _IMAGE)
+    if found:
+        pipeline.seen_ns = time.monotonic_ns()
+    seen = Seen(frame, [keypoints for _, keypoints in found])
+    estimate = pipeline.fuse(seen, sound, "simulated")
+    return SensedFrame(index, tuple(q for q, _ in found), estimate)
