@@ -69,7 +69,9 @@ def sense(
         RESPEAKER_USB_V2,
         scene.joints,
         seed=seed,
-        conditions=RecordingConditions(sir_db=sir_db, wall_order=WALL_ORDER, drift_c_per_minute=0.0),
+        conditions=RecordingConditions(
+            sir_db=sir_db, wall_order=WALL_ORDER, drift_c_per_minute=0.0
+        ),
     )
     pipeline = Pipeline(config, scene_rig(scene), recording.excitation)
     for index, joints in enumerate(scene.joints):
