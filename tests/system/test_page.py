@@ -1,37 +1,41 @@
 """The live page in a real browser: on the demo, and on a broker that fails."""
 
 import hashlib
+import re
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 import numpy as np
 import pytest
-from msgspec.structs import replace
 
+from edge.core.arrays import Array
 from edge.core.config import Config, DeviceConfig, MqttConfig, WebConfig, ZoneConfig
-from edge.core.pose import LiftedPose
+from edge.core.pose import Activity, LiftedPose, PersonEstimate
 from edge.core.rig import Camera, Rig
 from edge.output.message_file import MessageFile
+from edge.output.messages.attendance import RoomState
 from edge.output.messages.echo_profile import BINS, envelope_message
 from edge.output.messages.fields import Message
-from edge.output.messages.payloads import event_message, pose_message
+from edge.output.messages.payloads import event_message, pose_message, summary_message
 from edge.output.messages.person_messages import EventKind
 from edge.output.mqtt.embedded_broker import EmbeddedBroker, find_mosquitto
 from edge.output.mqtt.publisher import MqttPublisher
 from edge.output.page.description import page_description
-from edge.output.page.server import WebServer
+from edge.output.page.server import FILES, WebServer
 from edge.sources.session.reader import DEMO_SESSION
 from tests.support import ROOT
 from tests.support.bodies import standing
 from tests.support.broker.mosquitto import Mosquitto, needs_mosquitto
-from tests.support.messages import an_estimate, problems
+from tests.support.messages import a_person, an_estimate, problems
 from tests.support.waiting import LIMIT_S
 
 pytest.importorskip(
@@ -55,6 +59,7 @@ RIG = Rig(
     speed_of_sound_m_s=343.0,
 )
 SOFA = ZoneConfig("sofa", ((-1.0, 2.5), (1.0, 2.5), (1.0, 3.5), (-1.0, 3.5)))
+FIRST = "[...posekernel.room.figures.values()][0]"  # whoever is drawn first
 LIVE = "posekernel.state.connection === 'connected' && posekernel.state.pose !== null"
 
 
@@ -64,9 +69,12 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
         yield b
 
 
-def a_pose(i: int, t_ns: int) -> Message:
-    """Somebody who sways around 3 m, in the zone "sofa"."""
-    joints = standing(1.75, (0.3 * np.sin(i / 10), 3.0))[:15]
+def somebody(
+    number: int, place: tuple[float, float], height_m: float = 1.75, **changes: object
+) -> PersonEstimate:
+    """Heard, in the zone "sofa", unless changes say otherwise: of PersonEstimate or LiftedPose."""
+    joints = standing(height_m, place)[:15]
+    ours = {f.name for f in fields(LiftedPose)} & changes.keys()
     pose = LiftedPose(
         joints,
         np.full(15, 0.08),
@@ -76,12 +84,21 @@ def a_pose(i: int, t_ns: int) -> Message:
         echo_range_m=2.75,
         sound_confidence=0.93,
     )
-    room = RIG.camera.to_room(joints)
+    pose = replace(pose, **{key: changes.pop(key) for key in ours})
+    return a_person(id=number, pose=pose, joints_room=RIG.camera.to_room(joints), **changes)
+
+
+def swaying(i: int) -> PersonEstimate:
+    """Somebody who sways around 3 m, in the zone "sofa"."""
+    return somebody(1, (0.3 * np.sin(i / 10), 3.0))
+
+
+def a_pose(i: int, t_ns: int, *people: PersonEstimate, more: int = 0) -> Message:
+    """Of these people; of the swaying one where none is given."""
     estimate = an_estimate(
+        *(people or (swaying(i),)),
         sequence=i,
-        pose=pose,
-        joints_room=room,
-        people=1,
+        more=more,
         t_ns=t_ns,
         utc_ns=time.time_ns(),
         source="simulated",
@@ -103,11 +120,12 @@ def a_profile(t_ns: int, peak: int = 39) -> Message:
     )
 
 
-def an_event(kind: EventKind, zone: str | None = None, t_ns: int = 1) -> Message:
+def an_event(kind: EventKind, zone: str | None = None, t_ns: int = 1, person: int = 1) -> Message:
     fall = (0.8, 1.2) if kind == "fall" else None
     return event_message(
         "hall",
         kind,
+        person=person,
         source="simulated",
         utc_ns=time.time_ns(),
         monotonic_ns=t_ns,
@@ -118,13 +136,21 @@ def an_event(kind: EventKind, zone: str | None = None, t_ns: int = 1) -> Message
 
 
 class Sensor:
-    """A publisher of a person who sways around 3 m, and the page's server."""
+    """A publisher of people by image, else one who sways around 3 m, and the page's server."""
 
     def __init__(
-        self, host: str, port: int, websocket_port: int, recording: bool = False, **mqtt: object
+        self,
+        host: str,
+        port: int,
+        websocket_port: int,
+        recording: bool = False,
+        people: Callable[[int], tuple[PersonEstimate, ...]] = lambda i: (swaying(i),),
+        more: int = 0,
+        **mqtt: object,
     ) -> None:
+        self.people, self.more = people, more
         config = MqttConfig(host=host, port=port, discovery=False)
-        self.mqtt = replace(config, **mqtt)  # type: ignore[arg-type]
+        self.mqtt = msgspec.structs.replace(config, **mqtt)  # type: ignore[arg-type]
         web = WebConfig(enabled=True, port=0, websocket_url=f"ws://{host}:{websocket_port}/")
         self.server = WebServer(
             Config(device=DeviceConfig("hall"), mqtt=self.mqtt, web=web, zones=(SOFA,)), RIG
@@ -142,7 +168,8 @@ class Sensor:
             if self.paused.is_set():
                 continue
             i += 1
-            self.publisher.publish_pose(a_pose(i, time.monotonic_ns()))
+            message = a_pose(i, time.monotonic_ns(), *self.people(i), more=self.more)
+            self.publisher.publish_pose(message)
             if i % 5 == 0:
                 self.publisher.publish_stream("envelope", a_profile(time.monotonic_ns()))
 
@@ -154,8 +181,8 @@ class Sensor:
 
 
 @contextmanager
-def sensing(broker: Mosquitto | EmbeddedBroker, **mqtt: object) -> Iterator[Sensor]:
-    sensor = Sensor(broker.host, broker.port, broker.websocket_port, **mqtt)
+def sensing(broker: Mosquitto | EmbeddedBroker, **more: Any) -> Iterator[Sensor]:
+    sensor = Sensor(broker.host, broker.port, broker.websocket_port, **more)
     try:
         yield sensor
     finally:
@@ -212,7 +239,7 @@ def test_the_demo_shows_a_moving_skeleton(browser: Chromium, tmp_path: Path) -> 
             # Somebody who walks.
             while len(pictures) < 5 or np.ptp(np.array(places, float), axis=0).max() < 0.1:
                 assert time.monotonic() < deadline, f"{len(pictures)} pictures"
-                places.append(caught(page, "posekernel.room.shown?.flat()"))
+                places.append(caught(page, f"{FIRST}?.shown?.flat()"))
                 pictures.add(canvas(page))
             joints = np.array(places[-1], float).reshape(15, 3)
             assert 1.0 < joints[8, 1] < 6.0
@@ -253,20 +280,15 @@ def test_numbers_are_those_of_the_message(browser: Chromium, kind: str) -> None:
         page.wait(f"{LIVE} && posekernel.state.envelope !== null")
         page.wait("posekernel.state.arrivals.length > 5")
         assert caught(page, "posekernel.state.pose")["id"] == "hall"
-        assert 2.9 < float(page.text("#distance")) < 3.2
-        assert page.text("#sigma") == "± 0.08"
-        assert page.text("#scale") == "scale from sound, 93 % sure"
-        assert (page.text("#echo"), page.text("#echo-range"), page.text("#height")) == (
-            "12.3 dB",
-            "2.75 m",
-            "1.73 m",
-        )
-        assert (page.text("#posture"), page.text("#speed"), page.text("#zone")) == (
-            "sitting",
-            "0.1 m/s",
-            "sofa",
-        )
-        assert page.text("#people") == "1"
+        card = "#person-list [data-id='1']"
+        assert 2.9 < float(page.text(f"{card} .distance").split()[0]) < 3.2
+        assert page.text(f"{card} .sigma") == "± 0.08"
+        assert page.text(f"{card} .scale") == "scale from sound, 93 % sure"
+        assert page.text(f"{card} .body") == "1.73 m tall, echo 12 dB at 2.75 m"
+        assert page.text(f"{card} .doing") == "sitting, 0.1 m/s"
+        assert page.text(f"{card} .zones") == "in sofa"
+        assert (page.text("#people"), page.text("#others")) == ("1", "")
+        assert page.text("#pairs") == "3 of 4"
         shown, arrivals = page.js(
             "[document.querySelector('#rate').textContent, posekernel.state.arrivals]"
         )
@@ -292,7 +314,7 @@ def test_numbers_are_those_of_the_message(browser: Chromium, kind: str) -> None:
         assert (x - left) / (right - left) * 6.0 == pytest.approx(0.5 + 39.5 * 5.5 / BINS, abs=0.02)
         assert y < points[:, 1].max() - 50
         words = page.js("document.querySelector('#axis').getAttribute('aria-label')")
-        assert "hips at" in words
+        assert "person 1: hips at" in words
         assert "strongest sound -44 decibels at 2.8 metres" in words
         assert page.complaints() == []
         assert_on_this_host(page)
@@ -302,7 +324,7 @@ def test_numbers_are_those_of_the_message(browser: Chromium, kind: str) -> None:
 def test_the_picture_is_where_the_joints_are(hall: tuple[Sensor, Page]) -> None:
     _, page = hall
     x, y, z = caught(
-        page, "posekernel.room.shown?.[8]"
+        page, f"{FIRST}?.shown?.[8]"
     )  # drawn with the next picture, not with the message
     assert abs(x) < 0.35
     assert y == pytest.approx(3.0, abs=0.02)
@@ -317,6 +339,159 @@ def test_the_picture_is_where_the_joints_are(hall: tuple[Sensor, Page]) -> None:
     assert person["x"] > sensor["x"]
 
 
+def three_people(i: int) -> tuple[PersonEstimate, ...]:
+    """One heard on the sofa, one whose scale is assumed, and a picture that is only seen."""
+    unheard: dict[str, Any] = {
+        "scale_source": "height", "echo_range_m": float("nan"), "sir_db": float("nan"),
+        "sound_confidence": float("nan"),
+    }  # fmt: skip
+    walking = Activity("walking", (0.9, 3.3), speed_m_s=0.9)
+    return (
+        somebody(1, (-0.9 + 0.2 * np.sin(i / 10), 2.6), echo_range_m=2.5),
+        somebody(2, (0.9, 3.6), 1.6, sigma=np.full(15, 0.22), activity=walking, **unheard),
+        somebody(7, (0.1, 4.3), presence="seen_only", activity=Activity("standing"), **unheard),
+    )
+
+
+def painted(page: Page, point: tuple[float, float, float], colour: str) -> bool:
+    """Whether the picture at a place of the room has a person's colour."""
+    return bool(
+        page.js(
+            f"(() => {{ const p = posekernel.room.orbit.project({list(point)});"
+            " const c = document.querySelector('#room').getContext('2d');"
+            f" const want = posekernel.room.pen.colours['{colour}'].match(/[0-9a-f]{{2}}/g);"
+            " const got = c.getImageData(Math.round(p.x), Math.round(p.y), 1, 1).data;"
+            " return want.every((v, k) => Math.abs(parseInt(v, 16) - got[k]) < 40); })()"
+        )
+    )
+
+
+@needs_mosquitto
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+def test_three_people_are_told_apart(
+    browser: Chromium, broker: Mosquitto, width: int, height: int
+) -> None:
+    with (
+        sensing(broker, people=three_people, more=1) as sensor,
+        browser.open(sensor.url, width=width, height=height, mobile=width < 800) as page,
+    ):
+        page.wait("posekernel.state.people.length === 3 && posekernel.room.figures.size === 3")
+        assert page.text("#people") == "2"
+        assert page.text("#others") == "1 seen, not heard, 1 more in view"
+        cards = page.js(
+            "[...document.querySelectorAll('.person')].map(e => [e.dataset.id, e.dataset.presence, "
+            "e.querySelector('.sigma').innerText, e.querySelector('.scale').innerText])"
+        )
+        assert cards == [
+            ["1", "present", "± 0.08", "scale from sound, 93 % sure"],
+            ["2", "present", "± 0.22", "scale from an assumed height"],
+            ["7", "seen_only", "± 0.08", "seen, not heard"],
+        ]
+        # A colour of their own, the same on card, plot and skeleton; 7 would have that of 1.
+        colours = dict(page.js("posekernel.state.people.map(p => [String(p.id), p.colour])"))
+        assert len(set(colours.values())) == 3
+        chips = page.js(
+            "[...document.querySelectorAll('.person .chip')].map(e => "
+            "getComputedStyle(e.closest('.person')).getPropertyValue('--own').trim())"
+        )
+        drawn = page.js(
+            "[...posekernel.room.figures.values()].map(f => "
+            "posekernel.room.pen.colours[f.person.colour])"
+        )
+        plotted = page.js(
+            "[...document.querySelectorAll('#axis circle.number')].map(e => "
+            "[e.dataset.person, getComputedStyle(e).getPropertyValue('--own').trim()])"
+        )
+        assert chips == drawn == [dict(plotted)[number] for number in ("1", "2", "7")]
+        hip, ear = caught(
+            page, "posekernel.room.figures.get(2)?.shown?.filter((_, k) => k === 8 || k === 1)"
+        )
+        trunk = tuple(0.5 * (a + b) for a, b in zip(hip, ear, strict=True))
+        page.wait("posekernel.room.frames > 5")
+        assert painted(page, trunk, f"person-{colours['2']}")
+        # Only those present fill a zone, and everybody's range stands on the axis.
+        assert page.js("document.querySelectorAll('#axis line.hips').length") == 3
+        assert page.js("document.querySelectorAll('#axis path.echo').length") == 1
+        assert page.js("document.documentElement.scrollWidth") <= width
+        words = page.js("document.querySelector('#axis').getAttribute('aria-label')")
+        assert "person 7: hips at 4.3" in words
+        assert page.complaints() == []
+
+
+@needs_mosquitto
+def test_whoever_is_missed_for_a_moment_stays_on_the_page_and_whoever_left_goes(
+    hall: tuple[Sensor, Page],
+) -> None:
+    sensor, page = hall
+    sensor.people = three_people
+    page.wait("posekernel.state.people.length === 3")
+    counts = "(window.counts ??= []).push(posekernel.state.people.length)"
+    page.js(f"void setInterval(() => {{ {counts}; }}, 20)")
+    sensor.people = lambda i: three_people(i)[: 3 - i % 2]  # one of three in every other image
+    received = page.js("posekernel.state.received")
+    page.wait(f"posekernel.state.received > {received + 20}")
+    assert set(page.js("window.counts")) == {3}
+    sensor.people = lambda i: three_people(i)[:1]
+    page.wait("posekernel.state.people.length === 1")
+    page.wait("document.querySelectorAll('.person').length === 1")
+
+
+@needs_mosquitto
+def test_what_is_unknown_is_told_with_its_reason(hall: tuple[Sensor, Page]) -> None:
+    sensor, page = hall
+    sensor.paused.set()
+    dark = RoomState(fallen=True, unknown_because="the image is too dark")
+    message = summary_message("hall", dark, source="simulated", utc_ns=time.time_ns())
+    sensor.publisher.publish_retained("summary", message)
+    page.wait("document.querySelector('#empty').textContent === 'Unknown: the image is too dark'")
+    page.wait("document.querySelector('#people').textContent === '–'")
+    # A fall from before this page was opened.
+    assert page.text("#fall") == "Somebody fell and is not up again"
+
+
+# Machado, Oliveira, Fernandes 2009: what somebody without one kind of cone sees, in linear RGB.
+NO_CONES = {
+    "long": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
+             [-0.003882, -0.048116, 1.051998]],
+    "medium": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
+               [-0.011820, 0.042940, 0.968881]],
+    "short": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602],
+              [0.004733, 0.691367, 0.303900]],
+    "none missing": np.eye(3).tolist(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("missing", NO_CONES)
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_peoples_colours_differ_for_colour_blind_readers(missing: str, scheme: str) -> None:
+    style = (FILES / "style.css").read_text()
+    found = re.findall(r"--person-(\d): #([0-9a-f]{6});", style)
+    assert [int(k) for k, _ in found] == 2 * list(range(6))
+    ours = [text for _, text in found][6 * (scheme == "light") :][:6]
+    (card,) = re.findall(r"--card: #([0-9a-f]{3,6});", style)[scheme == "light" :][:1]
+    rgb = np.array([[int(t[i : i + 2], 16) / 255.0 for i in (0, 2, 4)] for t in ours])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(linear @ np.array(NO_CONES[missing]).T, 0.0, 1.0)
+    lab = to_lab(seen)
+    apart = np.linalg.norm(lab[:, None] - lab[None], axis=-1)[np.triu_indices(6, 1)]
+    assert apart.min() > 12.0, "2.3 is just noticeable"
+    ground = {"151b23": 0.0108, "fff": 1.0}[card]
+    luminance = linear @ [0.2126, 0.7152, 0.0722]
+    contrast = (np.maximum(luminance, ground) + 0.05) / (np.minimum(luminance, ground) + 0.05)
+    assert contrast.min() >= 4.5, "WCAG, for the number on its disc"
+
+
+def to_lab(linear: Array) -> Array:
+    """CIE L*a*b* (N, 3) of linear sRGB, white D65."""
+    xyz = linear @ np.array(
+        [[0.4124, 0.2126, 0.0193], [0.3576, 0.7152, 0.1192], [0.1805, 0.0722, 0.9505]]
+    ) / [0.9505, 1.0, 1.089]  # fmt: skip
+    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16.0 / 116.0)
+    return np.stack(
+        [116.0 * f[:, 1] - 16.0, 500.0 * (f[:, 0] - f[:, 1]), 200.0 * (f[:, 1] - f[:, 2])], axis=1
+    )
+
+
 @needs_mosquitto
 def test_the_page_survives_a_broker_restart(hall: tuple[Sensor, Page], broker: Mosquitto) -> None:
     _, page = hall
@@ -327,7 +502,7 @@ def test_the_page_survives_a_broker_restart(hall: tuple[Sensor, Page], broker: M
             "posekernel.state.pose === null"
         )
         assert "Reconnecting" in page.text("#connection")
-        assert page.text("#distance") == "–"
+        assert page.js("document.querySelector('#person-list').hidden")
         before = page.js("posekernel.state.received")
         time.sleep(1.0)
         broker.start()
@@ -357,12 +532,12 @@ def test_an_empty_room_and_a_stopped_sensor_look_different(hall: tuple[Sensor, P
     sensor, page = hall
     sensor.paused.set()
     page.wait("!document.querySelector('#empty').hidden")
-    assert (page.text("#empty"), page.text("#connection"), page.text("#distance")) == (
+    assert (page.text("#empty"), page.text("#connection"), page.text("#people")) == (
         "Nobody in view",
         "Live",
-        "–",
+        "0",
     )
-    assert page.js("posekernel.room.shown") is None
+    assert page.js("posekernel.room.figures.size") == 0
     sensor.paused.clear()
     page.wait(LIVE)
     sensor.publisher.close()
@@ -464,16 +639,24 @@ def test_zones_events_and_falls_are_shown(hall: tuple[Sensor, Page]) -> None:
     sensor.publisher.publish_event(an_event("zone_entered", "sofa"))
     sensor.publisher.publish_event(fall := an_event("fall"))
     page.wait("!document.querySelector('#fall').hidden")
-    assert page.text("#fall").startswith("Fall at ")
+    assert page.text("#fall").startswith("Person 1 fell at ")
     sensor.publisher.publish_stream("event", fall)  # at least once may be twice
+    sensor.publisher.publish_event(an_event("fall", person=2))
+    page.wait("document.querySelector('#fall').textContent.includes('Person 2 fell')")
     sensor.publisher.publish_event(an_event("fall_cleared"))
+    page.wait("!document.querySelector('#fall').textContent.includes('Person 1 fell')")
+    assert page.text("#fall").startswith("Person 2 fell at ")
+    sensor.publisher.publish_event(an_event("fall_cleared", person=2))
     page.wait("document.querySelector('#fall').hidden")
-    page.wait("document.querySelectorAll('#event-list li').length === 3")
-    assert events() == ["Up again", "Fall", "Entered sofa"]
+    page.wait("document.querySelectorAll('#event-list li').length === 5")
+    assert events() == [
+        "Person 2 is up again", "Person 1 is up again", "Person 2 fell", "Person 1 fell",
+        "Person 1 entered sofa",
+    ]  # fmt: skip
     for k in range(8):
         sensor.publisher.publish_event(an_event("zone_left", f"<b>{k}</b>"))
     page.wait(
-        "document.querySelector('#event-list span')?.textContent === 'Left <b>7</b>'"
+        "document.querySelector('#event-list span')?.textContent === 'Person 1 left <b>7</b>'"
     )  # text, not markup
     assert len(events()) == 6
     assert page.complaints() == []
@@ -497,19 +680,20 @@ def test_names_of_any_length_and_script_stay_on_the_screen(
     sensor.paused.set()
     with browser.open(sensor.url, width=width, height=height, mobile=width < 800) as page:
         page.wait("posekernel.state.connection === 'connected'")
-        message = a_pose(1, time.monotonic_ns()) | {"zones": list(NAMES)}
+        there = replace(a_person().activity, zones=NAMES)
+        message = a_pose(1, time.monotonic_ns(), replace(swaying(1), activity=there))
         for name in NAMES:
             sensor.publisher.publish_event(an_event("zone_entered", name))
         for _ in range(600):
             sensor.publisher.publish_pose(message)
-            if page.js("document.querySelectorAll('#zone bdi').length") == len(NAMES):
+            if page.js("document.querySelectorAll('.zones bdi').length") == len(NAMES):
                 break
             time.sleep(0.1)
         page.wait(f"document.querySelectorAll('#event-list bdi').length >= {len(NAMES)}")
-        shown = page.js("[...document.querySelectorAll('#zone bdi')].map(e => e.textContent)")
+        shown = page.js("[...document.querySelectorAll('.zones bdi')].map(e => e.textContent)")
         assert tuple(shown) == NAMES
         assert page.js("document.documentElement.scrollWidth") <= width
-        for selector in ("#zone", "#zone bdi", "#event-list span", "dd"):
+        for selector in (".zones", ".zones bdi", "#event-list span", "dd"):
             edges = page.js(
                 f"[...document.querySelectorAll('{selector}')].map(e => e.getBoundingClientRect())"
                 ".flatMap(r => [r.left, r.right])"
@@ -517,7 +701,7 @@ def test_names_of_any_length_and_script_stay_on_the_screen(
             assert 0 <= min(edges) <= max(edges) <= width, selector
         # Nothing of a name is cut off.
         cut = "e => e.scrollWidth > e.clientWidth + 1"
-        assert not page.js(f"[document.querySelector('#zone')].some({cut})")
+        assert not page.js(f"[document.querySelector('.person')].some({cut})")
         assert page.complaints() == []
 
 
@@ -586,8 +770,11 @@ def test_a_recording_is_played_from_a_file_and_left_again(
     assert "Page.fileChooserOpened" in {e["method"] for e in page.events}
     broken = tmp_path / "broken.jsonl"
     broken.write_text(recording.read_text()[:-40])
+    old = tmp_path / "old.jsonl"
+    old.write_text('{"schema": "posekernel.pose/1", "monotonic_ns": 1}\n')
     for content, complaint in (
         (broken, "broken.jsonl: line"),
+        (old, "old.jsonl: line 1 is of an earlier version"),
         (Path(__file__), "test_page.py: line 1 is not JSON"),
     ):
         page.choose_file("#file", content)
@@ -611,7 +798,7 @@ def test_a_recording_is_played_from_a_file_and_left_again(
     page.wait("posekernel.state.pose?.sequence === 1060")
     assert page.text("#moment") == "0:06.0 / 0:06.0"
     assert page.js("posekernel.state.envelope?.level_db.indexOf(-44)") == 60
-    assert page.text("#event-list") == "2.0 s\nEntered sofa"
+    assert page.text("#event-list") == "2.0 s\nPerson 1 entered sofa"
     page.press("Home")
     page.wait("posekernel.state.pose?.sequence === 1000")
     page.wait("document.querySelectorAll('#event-list li').length === 0")
@@ -699,7 +886,7 @@ def test_it_fits_the_screen(
         page.wait(LIVE)
         assert page.js("document.documentElement.scrollWidth") <= width
         assert page.js("document.querySelector('#room').clientHeight") >= 150
-        for selector in ("button", "dd", "h2", "#distance", "#connection", "#scrub"):
+        for selector in ("button", "dd", "h2", ".person", "#connection", "#scrub"):
             right = page.js(
                 f"Math.max(...[...document.querySelectorAll('main {selector}')].map(e => "
                 "e.getBoundingClientRect().right))"

@@ -2,6 +2,7 @@
 
 import { $, NONE, say } from "./dom.js";
 import { EchoPlot } from "./echo_plot.js";
+import { Company, asDrawn } from "./figure.js";
 import { MqttClient } from "./mqtt_client.js";
 import { addEvent, showEvents, showNotices } from "./notices.js";
 import { hips, showNumbers } from "./readout.js";
@@ -14,8 +15,9 @@ const RATE_WINDOW_MS = 3000;
 
 const state = {
   connection: "connecting", reason: "", status: null, summary: null, control: null, events: [], received: 0, arrivals: [],
-  pose: null, envelope: null, recording: null,
+  pose: null, people: [], envelope: null, recording: null,
 };
+const company = new Company();
 const room = new RoomView($("room"), (view) => {
   for (const button of document.querySelectorAll("[data-view]")) button.setAttribute("aria-pressed", String(button.dataset.view === view));
 });
@@ -84,7 +86,6 @@ function listen() {
 
 function showSite(described) {
   say("device", described.id);
-  $("zone").parentElement.hidden = !described.zones?.length;
   room.setSite(described);
   plot.set(described.max_range_m, described.envelope_rate_hz > 0);
 }
@@ -101,57 +102,56 @@ function onStatus(message) {
   state.status = message;
   if (message?.state !== "online") timeline.clear();
   showConnection();
-  showNotices(state.status, state.control, state.events);
+  showNotices(state);
 }
 
 function onSummary(message) {
   state.summary = message;
-  if (message?.people === 0) timeline.clear();
+  if (message?.people === 0 && message.seen_only === 0) timeline.clear();
+  showNotices(state);
 }
 
 function onControl(message) {
   state.control = message;
   if (message?.sensing === false) timeline.clear();
   showConnection();
-  showNotices(state.status, state.control, state.events);
+  showNotices(state);
 }
 
 function onEvent(message) {
   if (message === null || !addEvent(state.events, message)) return;
-  showNotices(state.status, state.control, state.events);
+  showNotices(state);
 }
 
 /** See Timeline; events: null means those of the stream. */
 function show({ pose, envelope, events, live }) {
   const known = pose === state.pose, drawn = known && envelope === state.envelope;
   [state.pose, state.envelope] = [pose, envelope];
-  const { recording } = state;
+  if (!known) state.people = company.update(pose);
+  const { recording, people } = state;
   showEvents(events ?? state.events, recording && recording.start_ns);
-  if (!drawn) plot.show(pose && { hips: pose.mid_hip_distance_m, sigma: hips(pose).sigma_m, echo: pose.echo_range_m, scale: pose.scale_source }, envelope);
-  const connected = state.connection === "connected";
-  showNumbers(pose, live ? rate() : null, live && connected && state.control?.sensing !== false ? "0" : NONE);
+  if (!drawn) plot.show(people.map(mark), envelope);
+  const connected = state.connection === "connected", looking = state.control?.sensing !== false && !state.summary?.unknown_because;
+  showNumbers(pose, people, live ? rate() : null, live && connected && looking ? "0" : NONE);
   $("empty").hidden = pose !== null || (!timeline.stream && !recording);
   if (pose === null) say("empty", absence(live, connected));
-  if (!known) room.setPose(pose && figure(pose));
-  if (pose !== null && live && !known) speak(pose);
+  if (known) return;
+  const inRoom = room.site?.frame === "room" && Boolean(pose?.frames.includes("room"));
+  room.setPeople(people.map((person) => asDrawn(person, inRoom)), pose === null ? NaN : pose.monotonic_ns / 1e9);
+  if (pose !== null && live) speak(people);
 }
 
 function absence(live, connected) {
   if (live && connected && state.control?.sensing === false) return "Sensing is off";
+  if (live && connected && state.summary?.unknown_because) return `Unknown: ${state.summary.unknown_because}`;
   return state.recording || (connected && state.status?.state === "online") ? "Nobody in view" : "No poses";
 }
 
-/** A pose message as the room draws it. */
-function figure(message) {
-  const inRoom = room.site.frame === "room" && message.frames.includes("room");
+/** A person as the plot marks them. */
+function mark(person) {
   return {
-    joints: message.joints.map((joint) => (inRoom ? joint.room : joint.camera && [joint.camera[0], joint.camera[2], -joint.camera[1]])),
-    sigma: message.joints.map((joint) => joint.sigma_m),
-    confidence: message.joints.map((joint) => joint.confidence),
-    echoRange: message.echo_range_m,
-    scale: message.scale_source,
-    zones: message.zones ?? [],
-    time_s: message.monotonic_ns / 1e9,
+    id: person.id, colour: person.colour, presence: person.presence, scale: person.scale_source,
+    hips: person.mid_hip_distance_m, sigma: hips(person)?.sigma_m ?? null, echo: person.echo_range_m,
   };
 }
 
@@ -160,12 +160,18 @@ function rate() {
   return state.arrivals.length < 3 ? null : (1000 * (state.arrivals.length - 1)) / (last - first);
 }
 
-function speak(message) {
-  const now = performance.now();
-  if (now - spoken < SPEAK_MS || message.mid_hip_distance_m === null) return;
+function speak(people) {
+  const now = performance.now(), placed = people.filter((person) => person.mid_hip_distance_m !== null);
+  if (now - spoken < SPEAK_MS || placed.length === 0) return;
   spoken = now;
-  const posture = message.posture && message.posture !== "unknown" ? `, ${message.posture}` : "";
-  say("spoken", `Person at ${message.mid_hip_distance_m.toFixed(1)} metres${posture}, scale from ${message.scale_source}.`);
+  const here = people.filter((person) => person.presence === "present").length;
+  say("spoken", `${here} ${here === 1 ? "person" : "people"} present. ${placed.map(words).join(" ")}`);
+}
+
+function words(person) {
+  const posture = person.posture && person.posture !== "unknown" ? `, ${person.posture}` : "";
+  const source = person.presence === "seen_only" ? "seen, not heard" : `scale from ${person.scale_source}`;
+  return `Person ${person.id} at ${person.mid_hip_distance_m.toFixed(1)} metres${posture}, ${source}.`;
 }
 
 function openRecording(text, name) {
@@ -179,17 +185,24 @@ function openRecording(text, name) {
     return;
   }
   complain("");
-  room.setPose(null);
+  forget();
   showSite(state.recording.site ?? site);
   showConnection();
   timeline.open(state.recording, !room.still);
   $("play").focus();
 }
 
+/** Whoever was shown is not known any longer. */
+function forget() {
+  state.pose = null;
+  state.people = company.update(null);
+  room.setPeople([], NaN);
+}
+
 function closeRecording() {
   if (state.recording === null) return;
   state.recording = null;
-  room.setPose(null);
+  forget();
   showSite(site);
   showConnection();
 }

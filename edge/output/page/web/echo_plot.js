@@ -1,16 +1,19 @@
-// The echo against distance: the profile of the sound, the echo's onset, and the hips +/- 1 sigma.
+// The echo against distance: the profile of the sound, and of each person the echo's onset and the
+// hips +/- 1 sigma.
 
 import { element } from "./dom.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const LOW = { height: 74, top: 24, base: 44 }, TALL = { height: 158, top: 12, base: 128 };
+const LOW = { height: 86, top: 36, base: 56 }, TALL = { height: 178, top: 32, base: 148 }; // as style.css has them
 const MARGIN = 18, GRID_DB = 20, STEP_DB = 10;
+const CHIP = 8; // radius of a person's number
 
 export class EchoPlot {
   constructor(svg) {
     this.svg = svg;
     this.max = 6;
-    this.mark = this.profile = this.scale = null;
+    this.marks = [];
+    this.profile = this.scale = null;
     this.size = LOW;
     new ResizeObserver(() => this.#draw()).observe(svg);
   }
@@ -19,16 +22,17 @@ export class EchoPlot {
   set(max_m, profiles) {
     this.max = Math.max(1, Math.ceil(max_m));
     this.#grow(profiles);
-    this.mark = this.profile = this.scale = null;
+    this.marks = [];
+    this.profile = this.scale = null;
     this.#draw();
   }
 
   /**
-   * mark: {hips, sigma, echo [m], scale}, each but scale may be null; or null for nobody.
-   * profile: envelope message or null.
+   * marks: of each person {id, colour, presence, hips, sigma, echo [m], scale}; hips, sigma and echo
+   * may be null. profile: envelope message or null.
    */
-  show(mark, profile) {
-    [this.mark, this.profile] = [mark, profile];
+  show(marks, profile) {
+    [this.marks, this.profile] = [marks, profile];
     if (profile !== null) {
       if (this.size !== TALL) this.#grow(true);
       this.#fit(profile.level_db);
@@ -60,8 +64,9 @@ export class EchoPlot {
 
   #draw() {
     this.width = this.svg.clientWidth || 600;
-    const parts = [...(this.profile === null ? [] : this.#grid()), ...this.#band(), ...(this.profile === null ? [] : this.#curve())];
-    parts.push(...this.#ruler(), ...this.#marks());
+    const known = this.profile !== null;
+    const parts = [...(known ? this.#grid() : []), ...this.marks.flatMap((mark) => this.#band(mark)), ...(known ? this.#curve() : [])];
+    parts.push(...this.#ruler(), ...this.#people());
     this.svg.setAttribute("viewBox", `0 0 ${this.width} ${this.size.height}`);
     this.svg.setAttribute("aria-label", this.#words());
     this.svg.replaceChildren(...parts);
@@ -99,32 +104,43 @@ export class EchoPlot {
     ];
   }
 
-  #band() {
-    const v = this.mark, { base, top } = this.size;
-    if (v === null || v.hips === null) return [];
-    const left = this.#x(v.hips - (v.sigma ?? 0)), right = this.#x(v.hips + (v.sigma ?? 0));
-    return [shape("rect", { x: left, y: top, width: Math.max(1, right - left), height: base - top, rx: 3, class: `sigma ${v.scale}` })];
+  #band(mark) {
+    const { base, top } = this.size;
+    if (mark.hips === null) return [];
+    const left = this.#x(mark.hips - (mark.sigma ?? 0)), right = this.#x(mark.hips + (mark.sigma ?? 0));
+    return [shape("rect", { x: left, y: top, width: Math.max(1, right - left), height: base - top, rx: 3, class: "sigma", ...own(mark) })];
   }
 
-  #marks() {
-    const v = this.mark, { base, top } = this.size, parts = [];
-    if (v !== null && v.hips !== null) {
-      parts.push(shape("line", { x1: this.#x(v.hips), y1: top - 5, x2: this.#x(v.hips), y2: base, class: `hips ${v.scale}` }));
-    }
-    if (v !== null && v.echo !== null) {
-      const x = this.#x(v.echo);
-      parts.push(shape("line", { x1: x, y1: base - 9, x2: x, y2: top, class: "echo" }), shape("path", { d: `M${x} ${base} l-5 -9 h10 z`, class: "echo" }));
+  /** Hips, echo and number of each; numbers that would cover each other stand in two rows. */
+  #people() {
+    const { base, top } = this.size, parts = [];
+    let last = -Infinity, raised = false;
+    for (const mark of [...this.marks].sort((a, b) => a.hips - b.hips)) {
+      if (mark.echo !== null) {
+        const x = this.#x(mark.echo);
+        parts.push(shape("line", { x1: x, y1: base - 9, x2: x, y2: top, class: "echo", ...own(mark) }));
+        parts.push(shape("path", { d: `M${x} ${base} l-5 -9 h10 z`, class: "echo", ...own(mark) }));
+      }
+      if (mark.hips === null) continue;
+      const x = this.#x(mark.hips);
+      raised = x - last < 2 * CHIP + 1 && !raised;
+      last = x;
+      const y = top - CHIP - 1 - (raised ? 2 * CHIP : 0);
+      parts.push(shape("line", { x1: x, y1: y, x2: x, y2: base, class: `hips ${mark.scale}`, ...own(mark) }));
+      parts.push(shape("circle", { cx: x, cy: y, r: CHIP, class: "number", ...own(mark) }));
+      parts.push(shape("text", { x, y: y + 4, class: "number", "text-anchor": "middle" }, String(mark.id)));
     }
     return parts;
   }
 
   #words() {
-    const v = this.mark, p = this.profile;
+    const p = this.profile, placed = this.marks.filter((mark) => mark.hips !== null);
     const words = [`Echo against distance, 0 to ${this.max} metres`];
-    if (v === null || v.hips === null) words.push("nobody on it");
-    else {
-      words.push(`hips at ${v.hips.toFixed(2)} metres${v.sigma === null ? "" : ` plus or minus ${v.sigma.toFixed(2)}`}`);
-      words.push(v.echo === null ? "no echo used" : `echo onset at ${v.echo.toFixed(2)} metres`);
+    if (placed.length === 0) words.push("nobody on it");
+    for (const mark of placed) {
+      const sigma = mark.sigma === null ? "" : ` plus or minus ${mark.sigma.toFixed(2)}`;
+      const echo = mark.echo === null ? "no echo used" : `echo onset at ${mark.echo.toFixed(2)} metres`;
+      words.push(`person ${mark.id}: hips at ${mark.hips.toFixed(2)} metres${sigma}, ${echo}`);
     }
     if (p !== null) {
       const strongest = Math.max(...p.level_db), at = p.first_m + p.level_db.indexOf(strongest) * p.step_m;
@@ -132,6 +148,11 @@ export class EchoPlot {
     }
     return words.join("; ");
   }
+}
+
+/** What gives a shape its person's colour. */
+function own(mark) {
+  return { "data-person": mark.id, "data-colour": mark.colour, "data-presence": mark.presence };
 }
 
 function shape(name, attributes, text) {

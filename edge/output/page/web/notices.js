@@ -5,8 +5,8 @@ import { $, element, name, say } from "./dom.js";
 const HTML = "http://www.w3.org/1999/xhtml";
 const SHOWN = 6, KEPT = 50;
 const WORDS = {
-  fall: "Fall", fall_cleared: "Up again", person_entered: "Somebody came", person_left: "Nobody left in view",
-  zone_entered: "Entered", zone_left: "Left",
+  fall: "fell", fall_cleared: "is up again", person_entered: "came", person_left: "left",
+  zone_entered: "entered", zone_left: "left",
 };
 
 /** Adds an event unless it is known: each may come more than once. Returns whether it is new. */
@@ -35,15 +35,21 @@ export function showEvents(events, since_ns) {
 }
 
 /**
- * The header: recording, why sound is off, and a fall that is not over. status, control: messages
- * or null.
+ * The header: recording, why sound is off, and falls that are not over. status, control, summary:
+ * messages or null.
  */
-export function showNotices(status, control, events) {
-  const fall = events.findLast((e) => e.kind === "fall" || e.kind === "fall_cleared");
+export function showNotices({ status, control, summary, events }) {
   const because = control?.silent_because;
-  notice("fall", fall?.kind === "fall" ? `Fall at ${when(fall, null)}` : "");
+  notice("fall", falls(events, summary));
   notice("recording", status?.recording ? "Recording image and sound" : "");
   notice("sound", because === "mute" ? "Muted" : because === "quiet hours" ? `Quiet hours until ${control.quiet_hours?.to ?? "later"}` : "");
+}
+
+/** Whoever fell and is not up again; the summary also knows of a fall from before this page. */
+function falls(events, summary) {
+  const open = events.filter((fall, k) => fall.kind === "fall" && !events.slice(k).some((e) => e.kind === "fall_cleared" && e.person === fall.person));
+  const told = open.map((fall) => `Person ${fall.person} fell at ${when(fall, null)}`).join(", ");
+  return told || (summary?.fallen ? "Somebody fell and is not up again" : "");
 }
 
 function notice(id, text) {
@@ -52,7 +58,7 @@ function notice(id, text) {
 }
 
 function words(event) {
-  const text = element(HTML, "span", {}, WORDS[event.kind] ?? event.kind.replaceAll("_", " "));
+  const text = element(HTML, "span", {}, `Person ${event.person} ${WORDS[event.kind] ?? event.kind.replaceAll("_", " ")}`);
   if (event.zone) text.append(" ", name(event.zone));
   return text;
 }

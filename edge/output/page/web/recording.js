@@ -1,6 +1,6 @@
 // Reads a file of messages, one JSON object per line, as `posekernel replay --messages` writes it.
 
-const KINDS = new Map([["posekernel.pose/1", "pose"], ["posekernel.envelope/1", "envelope"], ["posekernel.event/1", "event"]]);
+const KINDS = new Map([["posekernel.pose/2", "pose"], ["posekernel.envelope/1", "envelope"], ["posekernel.event/2", "event"]]);
 const PAGE = "posekernel.page/1";
 const JOINTS = 15;
 
@@ -21,6 +21,7 @@ export function readRecording(text, name) {
     }
     if (message?.schema === PAGE && isSite(message)) site = message;
     const kind = KINDS.get(message?.schema);
+    if (message?.schema === "posekernel.pose/1") throw new Error(`${name}: line ${i + 1} is of an earlier version; write the file anew with \`posekernel replay --messages\``);
     if (kind === undefined) return; // others may be added later
     if (!Number.isFinite(message.monotonic_ns) || !isWhole(kind, message)) throw new Error(`${name}: line ${i + 1} is not a whole ${kind} message`);
     found[kind].push({ at: message.monotonic_ns / 1e6, message });
@@ -35,9 +36,13 @@ export function readRecording(text, name) {
 }
 
 function isWhole(kind, message) {
-  if (kind === "pose") return Array.isArray(message.frames) && Array.isArray(message.joints) && message.joints.length === JOINTS;
+  if (kind === "pose") return Array.isArray(message.frames) && Array.isArray(message.people) && message.people.every(isPerson);
   if (kind === "envelope") return Array.isArray(message.level_db) && message.step_m > 0 && message.first_m > 0;
   return typeof message.kind === "string";
+}
+
+function isPerson(person) {
+  return Number.isInteger(person?.id) && Array.isArray(person.joints) && person.joints.length === JOINTS && person.joints.every((joint) => joint !== null && typeof joint === "object");
 }
 
 function isSite(site) {
