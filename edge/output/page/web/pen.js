@@ -125,7 +125,7 @@ export class Pen {
       c.beginPath();
       c.arc(x, y, radius, 0, 2 * Math.PI);
       c.fill();
-      this.style("card", 1, 1);
+      this.style("on-person", 1, 1);
       c.textAlign = "center";
       c.fillText(number, x, y + 0.5);
       c.font = "12px system-ui, sans-serif";

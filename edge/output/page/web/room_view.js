@@ -8,7 +8,7 @@ import { Pen } from "./pen.js";
 const HALF_WIDTH_M = 3;
 const FRUSTUM_M = 0.7;
 const SETTLE_S = 0.07; // poses come about ten times a second; between them the figures glide
-const COLOURS = ["back", "back-far", "card", "grid", "ink", "soft", "echo", "shadow", "zone", ...[0, 1, 2, 3, 4, 5].map((k) => `person-${k}`)];
+const COLOURS = ["back", "back-far", "grid", "ink", "soft", "echo", "shadow", "zone", "on-person", ...[0, 1, 2, 3, 4, 5].map((k) => `person-${k}`)];
 
 /** Set `site` and `people`; the view redraws itself while something moves, and only then. */
 export class RoomView {
