@@ -42,6 +42,13 @@ class Window:
         """Points (..., 2) in fractions of the window -> u, v [px] (..., 2)."""
         return np.asarray((self.x, self.y) + points * (self.width, self.height))
 
+    def like(self, other: "Window") -> bool:
+        """Whether both are of one person's place: near middles and like sizes."""
+        larger, smaller = max(self.width, other.width), min(self.width, other.width)
+        across = self.x - other.x + (self.width - other.width) / 2
+        down = self.y - other.y + (self.height - other.height) / 2
+        return bool(np.hypot(across, down) < 0.25 * smaller and larger < 1.6 * smaller)
+
     @classmethod
     def square(cls, x: float, y: float, side: float) -> "Window":
         """The square about the middle (x, y), all px."""
@@ -61,7 +68,7 @@ class Candidate:
 
 
 class MultiPose:
-    """movenet_multipose_192x320_int8.tflite on an image."""
+    """movenet_multipose_{256x160,192x256}_int8.tflite on an image or a part of it."""
 
     def __init__(self, path: Path, threads: int, runtime: str = "") -> None:
         """Raises ModelError."""
@@ -98,8 +105,8 @@ class Thunder:
         self._side = self._model.input_shapes[0][1]
 
     def __call__(self, image: Image, window: Window) -> Array:
-        """COCO's joints (17, 3) u, v [px of the image] and score, of the person who fills the square
-        window of `image` (H, W, 3) uint8 RGB.
+        """COCO's joints (17, 3) u, v [px of the image] and score, of the person who fills the
+        square window of `image` (H, W, 3) uint8 RGB.
         """
         (found,) = self._model.run(_crop(image, window, self._side, self._side))
         return _joints(found[0, 0].astype(np.float64), window)
