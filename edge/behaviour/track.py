@@ -34,8 +34,10 @@ class Track:
     @property
     def place(self) -> Array:
         """Of the body (3,) [m]: the mid-hip, or the middle of the joints that are known."""
-        hip = self.joints[MID_HIP]
-        return hip if np.isfinite(hip).all() else np.asarray(np.nanmean(self.joints, axis=0))
+        known = self.joints[np.isfinite(self.joints).all(axis=1)]
+        if np.isfinite(self.joints[MID_HIP]).all():
+            return self.joints[MID_HIP]
+        return known.mean(axis=0) if len(known) else np.full(3, np.nan)
 
     def predicted(self, t_s: float) -> Array:
         """Where the joints (15, 3) [m] are at t_s: the body goes on as it went, and slows down."""

@@ -24,19 +24,23 @@ from edge.core.rig import Camera
 # A false box lasts for one image.
 LEAST_IMAGES, CONFIRM_S = 2, 0.08
 UNCONFIRMED_S = 0.5  # a newcomer not seen for so long was nobody
-LOST_S = 3.0
+LOST_S = 3.3  # an occlusion of 3 s and a few images of half a body at its ends
 LEFT_S = 1.0  # walked out of the image: soon somebody else may come in there
 # 1-sigma of the prediction [m] for the next image, and what each second without a sight adds.
-SIDEWAYS_M, SIDEWAYS_M_S = 0.12, 0.7
-DEPTH_M, DEPTH_M_S = 0.35, 0.8
+SIDEWAYS_M, SIDEWAYS_M_S = 0.06, 0.7
+DEPTH_M, DEPTH_M_S = 0.2, 0.8
 POSE_M, POSE_M_S, MOST_POSE_M = 0.15, 0.4, 0.35
-GATE = 4.0  # times 1-sigma: farther off than this is another person, ...
-REACH_M, REACH_M_S = 0.6, 2.5  # ... as is who is farther off than anybody walks
+# Of Student's t, for errors are now and then large: who falls towards the camera looks much smaller
+# from one image to the next.
+FREEDOM = 3.0
+REACH_M, REACH_M_S = 0.6, 2.5  # nobody gets farther from where they were predicted
 # Negative log likelihood of somebody who was not there before, and what is added for a track that
 # may be nobody.
-NEW, UNCONFIRMED = 11.0, 1.0
+NEW, UNCONFIRMED = 15.0, 1.0
 # Two bodies whose joints are so near each other for so long are one person, tracked twice.
 SAME_M, SAME_S = 0.25, 0.5
+# So near each other in the image (sideways, in depth by size, in pose) they are one at once.
+SAME_SHOWN_M = np.array([0.15, 0.3, 0.15])
 LEAST_JOINTS = 2  # in common, to compare bodies joint by joint
 _NEAREST_M = 0.2  # no joint is projected that is nearer to the camera's plane
 
@@ -74,8 +78,8 @@ class Tracks:
         known = {id(t) for t in self.tracks}
         self.tracks += [t for t in found if id(t) not in known]
         self._merge(t_s)
-        for track in found:
-            self._confirm(track, t_s)
+        for track, keypoints in zip(found, people, strict=True):
+            self._confirm(track, keypoints, t_s)
         return found
 
     def place(self, track: Track, pose: LiftedPose) -> None:
@@ -89,7 +93,8 @@ class Tracks:
         return unseen_s > LOST_S or (unseen_s > LEFT_S and self._outside(track.predicted(t_s)))
 
     def _outside(self, joints: Array) -> bool:
-        middle = np.nanmean(joints, axis=0)
+        known = joints[np.isfinite(joints).all(axis=1)]
+        middle = known.mean(axis=0) if len(known) else np.zeros(3)
         if middle[2] < _NEAREST_M:
             return True
         u, v = self._camera.project(middle)
@@ -117,16 +122,14 @@ class Tracks:
         """Negative log likelihood that these joints are the track's; inf where it cannot be."""
         dt_s = t_s - track.seen_s
         off = self._differences(predicted, keypoints)
-        growth = np.array([SIDEWAYS_M_S, DEPTH_M_S, POSE_M_S]) * dt_s
-        least = np.array([SIDEWAYS_M, DEPTH_M, POSE_M])
-        sigma = np.hypot(least, growth)
-        sigma[2] = min(sigma[2], MOST_POSE_M)
-        ratio = off / sigma
-        reach_m = REACH_M + REACH_M_S * dt_s
-        if (ratio[:2] > GATE).any() or off[0] > reach_m or off[1] > 2.0 * reach_m:
+        if not off[0] <= REACH_M + REACH_M_S * dt_s:
             return float("inf")
+        least = np.array([SIDEWAYS_M, DEPTH_M, POSE_M])
+        sigma = np.hypot(least, np.array([SIDEWAYS_M_S, DEPTH_M_S, POSE_M_S]) * dt_s)
+        sigma[2] = min(sigma[2], MOST_POSE_M)
+        surprise = 0.5 * (FREEDOM + 1.0) * np.log1p((off / sigma) ** 2 / FREEDOM)
         axes = np.array([2.0, 1.0, 1.0])  # sideways is two of them
-        likely = float(0.5 * (ratio @ ratio) + axes @ np.log(sigma / least))
+        likely = float(surprise.sum() + axes @ np.log(sigma / least))
         return likely + (0.0 if track.confirmed else UNCONFIRMED)
 
     def _differences(self, predicted: Array, keypoints: Keypoints) -> Array:
@@ -161,10 +164,11 @@ class Tracks:
         rays, at the depth that was predicted.
         """
         predicted = track.predicted(t_s)
+        known = np.isfinite(predicted[:, 2])
+        if not known.any():
+            return rough_joints(keypoints, self._camera)
         seen = _seen(keypoints, self._camera)
-        depth = np.where(
-            np.isfinite(predicted[:, 2]), predicted[:, 2], np.nanmedian(predicted[:, 2])
-        )
+        depth = np.where(known, predicted[:, 2], np.median(predicted[known, 2]))
         joints = predicted.copy()
         joints[seen] = self._camera.rays(keypoints.pixels[:N_JOINTS][seen, :2]) * depth[seen, None]
         return joints
@@ -183,13 +187,13 @@ class Tracks:
         apart = np.linalg.norm(a.predicted(t_s) - b.predicted(t_s), axis=1)
         return bool(np.isfinite(apart).any() and np.nanmedian(apart) < SAME_M)
 
-    def _confirm(self, track: Track, t_s: float) -> None:
+    def _confirm(self, track: Track, keypoints: Keypoints, t_s: float) -> None:
         """Give a number to who has been seen long enough: the one of a person who was lost here, or
         a new one. Where somebody else is seen this is the same person, found twice.
         """
         if track.confirmed or track.images < LEAST_IMAGES or t_s - track.began_s < CONFIRM_S:
             return
-        here = [t for t in self.tracks if t.confirmed and self._one(track, t, t_s)]
+        here = [t for t in self.tracks if t.confirmed and self._looks_like(t, keypoints, t_s)]
         if any(t.seen_s == t_s for t in here):
             return
         if here:
@@ -197,6 +201,10 @@ class Tracks:
             return
         self._given += 1
         track.id = self._given
+
+    def _looks_like(self, track: Track, keypoints: Keypoints, t_s: float) -> bool:
+        """Whether these joints show the track's body once more."""
+        return bool((self._differences(track.predicted(t_s), keypoints) < SAME_SHOWN_M).all())
 
 
 def _seen(keypoints: Keypoints, camera: Camera) -> BoolArray:
