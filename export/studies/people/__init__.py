@@ -1,0 +1,8 @@
+"""Several people, and nobody: does the sensor say who is there?
+
+sequences    two people cross or hide one another; people come and go; somebody comes in
+real_frames  calibrated videos of one and of two people, with simulated sound
+nobody       pictures without people, and of televisions, posters, mirrors and dolls
+two_falls    falls while somebody else walks about
+results      the page of results: each study renews its own section
+"""
