@@ -58,7 +58,7 @@ def observations(video: Path, models: Path) -> Iterator[tuple[int, Array, Array,
     """(view, keypoints (25, 3), true pixels (25, 2), joints (25, 3) camera frame, camera) of each
     frame where someone was found.
 
-    video: folder with Calib.qca.txt, camNN.mp4 and joints3d_heavy.npz. models: MoveNet's. Raises
+    video: folder with Calib.qca.txt, camNN.mp4 and joints3d.npz. models: MoveNet's. Raises
     SessionError.
     """
     movies = sorted(video.glob("cam*.mp4"))
@@ -67,10 +67,10 @@ def observations(video: Path, models: Path) -> Iterator[tuple[int, Array, Array,
             f"{video}: no camNN.mp4 in it, the folder of a calibrated video is needed"
         )
     try:
-        with np.load(video / "joints3d_heavy.npz") as data:
+        with np.load(video / "joints3d.npz") as data:
             world = np.asarray(data["joints"], np.float64)
     except (OSError, KeyError, ValueError) as e:
-        raise SessionError(f"{video}/joints3d_heavy.npz: no reference joints ({e})") from e
+        raise SessionError(f"{video}/joints3d.npz: no reference joints ({e})") from e
     calibration = load_calibration(video / "Calib.qca.txt", {m.stem: frame_size(m) for m in movies})
     for calibrated in calibration:
         camera, joints = calibrated.camera, calibrated.from_world(world)

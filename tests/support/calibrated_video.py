@@ -37,7 +37,7 @@ def world_to_camera(serial: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[n
 @cache
 def reference_joints(serial: str) -> npt.NDArray[np.float64]:
     """BODY_25 joints (50, 25, 3) [m] in a camera's frame, of every second frame."""
-    with np.load(FOLDER / "joints3d_heavy.npz") as data:
+    with np.load(FOLDER / "joints3d.npz") as data:
         return cameras()[serial].from_world(data["joints"])
 
 

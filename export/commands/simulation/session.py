@@ -31,6 +31,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--width", type=int, default=540, metavar="PX", help="width of the frames (default 540)"
     )
     parser.add_argument(
+        "--every", type=int, default=1, metavar="N", help="take each Nth pose (default 1)"
+    )
+    parser.add_argument(
         "--seed", type=int, default=1, help="of room, clothes and noise (default 1)"
     )
     parser.add_argument(
@@ -57,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
         args.camera,
         args.out,
         width=args.width,
+        every=args.every,
         seed=args.seed,
         sir_db=args.sir,
         empty_s=args.empty,

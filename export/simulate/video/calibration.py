@@ -69,6 +69,14 @@ def frame_size(path: Path) -> tuple[int, int]:
     return size
 
 
+def frame_count(path: Path) -> int:
+    """Number of frames of a video, as its header says. Raises SessionError."""
+    capture = _open(path)
+    count = round(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+    capture.release()
+    return count
+
+
 def read_frames(path: Path, step: int = 1) -> Iterator[npt.NDArray[np.uint8]]:
     """Every `step`-th frame of a video, (H, W, 3) uint8, RGB. Raises SessionError."""
     capture = _open(path)

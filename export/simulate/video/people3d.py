@@ -22,8 +22,8 @@ from export.simulate.video.calibration import (
     read_frames,
 )
 
-# In images 1920 px high. Mean distance of a person's joints from where the views meet; of a joint in
-# one view, so that the other views decide; and what such a joint counts as.
+# In images 1920 px high: mean distance of a person's joints from where the views meet, of a joint
+# in one view, so that the other views decide; and what such a joint counts as.
 MOST_OFF_PX, OUTLIER_PX, COUNTED_PX = 30.0, 30.0, 100.0
 VIEW_PX = 12.0  # a further view may make the mean worse by so much
 JUMP_M = 0.8  # of the mid-hip from one frame to the next: somebody else

@@ -7,16 +7,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from edge.core.arrays import Array
 from edge.core.config import ExcitationConfig
 from edge.core.errors import SessionError
 from edge.core.rig import Camera
 from export.simulate.electronics import RESPEAKER_USB_V2
 from export.simulate.recording import RecordingConditions
 from export.simulate.sessions import RESPEAKER_USB_V2_MICS, array_rig, simulate_session
-from export.simulate.video.calibration import frame_size, load_calibration, read_frames
+from export.simulate.video.calibration import frame_count, frame_size, load_calibration, read_frames
 
 SPEAKER_M = np.array([0.10, 0.0])
-REFERENCE_STEP = 2  # the 3D reference has every second frame
+REFERENCE = "joints3d.npz"
 LICENCE = (
     "frames: pose2sim, BSD-3-Clause (see the LICENCE beside the video); sound: simulated, "
     "Apache-2.0"
@@ -29,14 +30,17 @@ def write_session(
     out: Path,
     *,
     width: int = 540,
+    every: int = 1,
     seed: int = 1,
     sir_db: float = 13.0,
     empty_s: float = 2.0,
 ) -> int:
     """Write the session of one camera of the calibrated video; returns the number of poses.
 
-    video: folder with Calib.qca.txt, camNN.mp4 and joints3d_heavy.npz. width: of the frames [px].
-    sir_db, empty_s: see `simulate_session`. Raises SessionError.
+    video: folder with Calib.qca.txt, camNN.mp4 and joints3d.npz, whose joints (K, Q, 25, 3), or (K,
+    25, 3) of one person, are BODY_25 ones in the world [m] of K frames, evenly spaced. width: of
+    the frames [px]. every: which of these K are taken. sir_db, empty_s: see `simulate_session`.
+    Raises SessionError.
     """
     serial = f"cam{camera:02d}"
     movie = video / f"{serial}.mp4"
@@ -47,7 +51,9 @@ def write_session(
             f"{video}: camera {camera} is not calibrated, there are {', '.join(sorted(listed))}"
         )
     calibrated = listed[serial]
-    poses = calibrated.from_world(_reference(video / "joints3d_heavy.npz"))[:, None]
+    reference = reference_joints(video)
+    step = round(frame_count(movie) / len(reference)) * every
+    poses = calibrated.from_world(reference[::every])
     excitation = ExcitationConfig()
     small = scaled(calibrated.camera, width)
     rig = array_rig(small, RESPEAKER_USB_V2_MICS, SPEAKER_M, RecordingConditions.temperature_c)
@@ -55,7 +61,7 @@ def write_session(
         np.asarray(
             cv2.resize(image, (small.width, small.height), interpolation=cv2.INTER_AREA), np.uint8
         )
-        for image in read_frames(movie, REFERENCE_STEP)
+        for image in read_frames(movie, step)
     )
     simulate_session(
         out,
@@ -68,9 +74,8 @@ def write_session(
         empty_s=empty_s,
         conditions=RecordingConditions(sir_db=sir_db),
         licence=LICENCE,
-        description=f"Real frames of a person on a beam ({serial}, slowed to one frame per "
-        "period) and a simulated recording "
-        "in a furnished room, ReSpeaker USB Mic Array v2.0",
+        description=f"Real frames of {_people(poses.shape[1])} ({serial}, slowed to one frame per "
+        "period) and a simulated recording in a furnished room, ReSpeaker USB Mic Array v2.0",
     )
     return len(poses)
 
@@ -95,9 +100,20 @@ def scaled(camera: Camera, width: int) -> Camera:
     )
 
 
-def _reference(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def reference_joints(video: Path) -> Array:
+    """The video's 3D reference: joints (K, Q, 25, 3) in the world [m]. Raises SessionError."""
+    path = video / REFERENCE
     try:
         with np.load(path, allow_pickle=False) as data:
-            return np.asarray(data["joints"], np.float64)
+            joints = np.asarray(data["joints"], np.float64)
     except (OSError, KeyError, ValueError) as e:
         raise SessionError(f"{path}: cannot be read as the video's 3D reference ({e})") from e
+    if joints.ndim == 3:
+        joints = joints[:, None]
+    if joints.ndim != 4 or joints.shape[2:] != (25, 3) or joints.size == 0:
+        raise SessionError(f"{path}: joints {joints.shape}, but (K, Q, 25, 3) are needed")
+    return joints
+
+
+def _people(count: int) -> str:
+    return "a person" if count == 1 else f"{count} people"
