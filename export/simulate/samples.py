@@ -17,6 +17,7 @@ from edge.lifting.geometric_lifter import first_arrival_s
 from edge.sound.deconvolution import Deconvolver
 from edge.sound.excitation import make_excitation
 from edge.sound.room.background import FIRST_PERIODS, Background
+from edge.sound.room.occupant import Occupant
 from edge.sources.session.dataset import Sample, write_environment, write_sample
 from edge.sources.session.writer import FULL_SCALE
 from export.acoustics.late_tail import LateTail
@@ -158,7 +159,7 @@ class SceneSound:
         spectrum = self._empty(0.0)
         periods = [self._responses(recorder.period(spectrum, k)) for k in range(FIRST_PERIODS)]
         for k, responses in enumerate(periods):
-            self.background.step(responses, k * 10**8, False)
+            self.background.step(responses, k * 10**8, ())
         return np.asarray(np.mean(periods, axis=0).real, np.float32)
 
     def learn_drift(self, noise_rms: float, rng: Rng) -> None:
@@ -188,7 +189,8 @@ class SceneSound:
         same_jitter = copy.deepcopy(rng)
         quiet = self._responses(self._recorder(0.0, same_jitter).period(response))
         noisy = self._responses(self._recorder(noise_rms, rng).period(response))
-        kernels = self.background.step(noisy, t_ns, True, first)
+        people = [Occupant(0.0 if first is None else first)]
+        kernels = self.background.step(noisy, t_ns, people)
         if kernels is None:
             return None
         clean = kernels - noisy + quiet
