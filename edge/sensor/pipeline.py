@@ -156,8 +156,7 @@ class Pipeline:
         tracks = self.associate(seen.people, t_ns)
         sights = list(zip(tracks, seen.people, strict=True))
         is_new = sound is not None and not self.room.is_newest(sound)
-        hidden = [t for t in self.associate.tracks if t.confirmed and t not in tracks]
-        kernels = self.room.subtract(sights, hidden, sound, t_ns)
+        kernels = self.room.subtract(seen.people, sound, t_ns)
         rig, pairs = self._pairs_of(sound, kernels)
         posed = self.people.choose(sights, self.config.people.max)
         lifted = self.lift([keypoints for _, keypoints in posed], kernels, rig)
