@@ -8,12 +8,19 @@ from edge.core.errors import PosekernelError, discard_output, output_problem
 from edge.core.logs.shown import shown
 from export.commands.networks import evaluate, quantize, train, train_baselines
 from export.commands.simulation import fit_detector, session, simulate, triangulate
-from export.commands.studies import bench_peers, calibration, falls, first_light, microphones
+from export.commands.studies import (
+    bench_peers,
+    calibration,
+    falls,
+    first_light,
+    microphones,
+    people,
+)
 
 COMMANDS = (
     *(simulate, session, triangulate, fit_detector),
     *(train, quantize, train_baselines, evaluate),
-    *(first_light, falls, calibration, microphones, bench_peers),
+    *(first_light, falls, people, calibration, microphones, bench_peers),
 )
 
 

@@ -4,12 +4,15 @@ from collections import deque
 
 import numpy as np
 
-from edge.core.arrays import Array
+from edge.core.arrays import Array, BoolArray
 from edge.core.pose import MID_HIP
 
 STRIDE_S = 0.8  # velocity is measured over so long ...
 COAST_S = 2.0  # ... and fades with this time constant while nothing is seen
 FASTEST_M_S = 2.5
+MOVED_S = 1.0
+_SMOOTH_S = 0.25  # over which the image's joints are averaged: they jitter from frame to frame
+_TORSO = (1, 2, 5, 8, 9, 12)
 
 
 class Track:
@@ -24,6 +27,7 @@ class Track:
         self.began_s = self.seen_s = t_s
         self.images = 0
         self._places: deque[tuple[float, Array]] = deque()
+        self._rays: deque[tuple[float, Array]] = deque()  # (15, 2) at unit depth, smoothed
         self._beside_since_s: dict[int, float] = {}
 
     @property
@@ -51,6 +55,27 @@ class Track:
         self._places.append((t_s, self.place))
         while self._places[0][0] < t_s - STRIDE_S:
             self._places.popleft()
+        self._follow(joints[:, :2] / joints[:, 2:], t_s)
+
+    @property
+    def moved_m(self) -> float:
+        """How far the body has moved in the last MOVED_S [m], by the image alone: the middle of its
+        joints sideways, and its size and its trunk's, where both have grown or shrunk, in depth. 0
+        where it was not seen for so long.
+        """
+        if len(self._rays) < 2 or self._rays[-1][0] - self._rays[0][0] < 0.9 * MOVED_S:
+            return 0.0
+        before, now = self._rays[0][1], self._rays[-1][1]
+        known: BoolArray = np.isfinite(before + now).all(axis=1)
+        if known.sum() < 4:
+            return 0.0
+        sideways = float(np.hypot(*np.median((now - before)[known], axis=0)))
+        trunk: BoolArray = known & np.isin(np.arange(len(known)), _TORSO)
+        grown = _growth(before, now, known)
+        if trunk.sum() >= 3:
+            trunks = _growth(before, now, trunk)
+            grown = min(abs(grown), abs(trunks)) if grown * trunks > 0.0 else 0.0
+        return float(self.place[2]) * float(np.hypot(sideways, grown))
 
     def correct(self, joints: Array) -> None:
         """What was just seen is really here."""
@@ -64,6 +89,15 @@ class Track:
             return 0.0
         return t_s - self._beside_since_s.setdefault(other.id, t_s)
 
+    def _follow(self, rays: Array, t_s: float) -> None:
+        if self._rays:
+            then_s, before = self._rays[-1]
+            share = 1.0 - np.exp(-(t_s - then_s) / _SMOOTH_S)
+            rays = np.where(np.isfinite(before), before + share * (rays - before), rays)
+        self._rays.append((t_s, rays))
+        while len(self._rays) > 2 and self._rays[1][0] <= t_s - MOVED_S:
+            self._rays.popleft()
+
     def _velocity(self) -> Array:
         """Of the body (3,) [m/s], by least squares; 0 where it was not seen for long enough."""
         if len(self._places) < 3 or self._places[-1][0] - self._places[0][0] < 0.3 * STRIDE_S:
@@ -72,3 +106,9 @@ class Track:
         t -= t.mean()
         velocity = np.asarray(t @ np.array([p for _, p in self._places]) / (t @ t))
         return velocity * min(1.0, FASTEST_M_S / max(float(np.linalg.norm(velocity)), 1e-6))
+
+
+def _growth(before: Array, now: Array, which: BoolArray) -> float:
+    """Logarithm of the ratio of sizes, from joints (15, 2) at unit depth."""
+    spread = [float(np.std(rays[which], axis=0).sum()) for rays in (before, now)]
+    return float(np.log(max(spread[1], 1e-6) / max(spread[0], 1e-6)))

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.core.arrays import Array, BoolArray
-from edge.core.pose import MID_HIP, N_JOINTS, SEEN, Keypoints
-from edge.core.rig import Camera
-from edge.core.stature import BONE_RATIOS
+from edge.core.pose import MID_HIP, N_JOINTS, Keypoints
+from edge.core.rig import Rig
+from edge.core.stature import BONE_RATIOS, standing_height
+from edge.lifting.person_view import keypoint_view
+from edge.lifting.vision_model import VisionModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +31,23 @@ class Shape:
     relative_sigma: float
 
 
-def make_shape(keypoints: Keypoints, camera: Camera) -> Shape | None:
-    """Shape from what the camera sees; None when fewer than four joints are seen."""
-    pixels = keypoints.pixels[:N_JOINTS]
-    confidence = np.where(camera.near_image(pixels[:, :2]), pixels[:, 2], 0.0)
-    seen = confidence >= SEEN
-    if seen.sum() < 4:
+def make_shape(keypoints: Keypoints, rig: Rig, vision: VisionModel | None = None) -> Shape | None:
+    """Shape from what the camera sees; None when fewer than four joints are seen.
+
+    vision: gives the relative depths; without it all joints lie at one depth.
+    """
+    view = keypoint_view(keypoints, rig)
+    if view is None:
         return None
+    pixels = keypoints.pixels[:N_JOINTS]
+    confidence = np.where(view.seen, pixels[:, 2], 0.0)
+    if vision is not None:
+        joints = view.points(*vision(view))
+        height = standing_height(joints, confidence)
+        return Shape(joints, confidence, height, 0.04) if np.isfinite(height) else None
     rays = np.full((N_JOINTS, 3), np.nan)
-    rays[confidence > 0] = camera.rays(pixels[confidence > 0, :2])
-    return _flat(rays, confidence, seen)
+    rays[view.seen] = rig.camera.rays(pixels[view.seen, :2])
+    return _flat(rays, confidence, view.seen)
 
 
 def _flat(rays: Array, confidence: Array, seen: BoolArray) -> Shape | None:

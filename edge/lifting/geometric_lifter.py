@@ -7,6 +7,7 @@ onset, with noise before it and echo behind, is combined with a broad prior on t
 The strongest echo is not used: behind the onset it is often a wall path.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,8 @@ from edge.core.config import LifterConfig
 from edge.core.pose import MID_HIP, Keypoints, LiftedPose, ScaleSource
 from edge.core.rig import Rig
 from edge.lifting.body_shape import Shape, make_shape
+from edge.lifting.other_people import ALONE, Echoes, echoes_of
+from edge.lifting.vision_model import VisionModel
 from edge.sound.arrivals import gather_points, gather_points_coherent
 from edge.sound.pose_kernel import Kernels
 
@@ -59,24 +62,38 @@ class Onset:
 
 
 class GeometricLifter:
-    """The `Lifter` that needs no training; also a baseline for those that do."""
+    """The `Lifter` whose scale needs no training; also a baseline for those that do."""
 
-    def __init__(self, config: LifterConfig) -> None:
-        self.config = config
+    def __init__(self, config: LifterConfig, vision: VisionModel | None = None) -> None:
+        """vision: gives the shapes; without it all joints of a person lie at one depth."""
+        self.config, self.vision = config, vision
 
     def __call__(
-        self, keypoints: Keypoints, kernels: Kernels | None, rig: Rig
-    ) -> LiftedPose | None:
-        """See `Lifter`."""
-        shape = make_shape(keypoints, rig.camera)
-        if shape is None:
-            return None
-        prior = self.config.height_prior_m / shape.height_m
+        self, people: Sequence[Keypoints], kernels: Kernels | None, rig: Rig
+    ) -> list[LiftedPose | None]:
+        """See `Lifter`. Where another's echo lies is no evidence of where one's own begins."""
+        shapes = [make_shape(keypoints, rig, self.vision) for keypoints in people]
+        known = [shape for shape in shapes if shape is not None]
+        mean = [shape.joints * self._prior(shape) for shape in known]
+        echoes = echoes_of(mean, [self._prior_sigma] * len(mean), rig)
+        lifted = iter([self._lift(s, kernels, rig, echoes.others(i)) for i, s in enumerate(known)])
+        return [None if shape is None else next(lifted) for shape in shapes]
+
+    def _prior(self, shape: Shape) -> float:
+        return self.config.height_prior_m / shape.height_m
+
+    @property
+    def _prior_sigma(self) -> float:
         height_sigma = self.config.height_sigma_m / self.config.height_prior_m
-        prior_sigma = float(np.hypot(height_sigma, SHAPE_SIGMA))
+        return float(np.hypot(height_sigma, SHAPE_SIGMA))
+
+    def _lift(self, shape: Shape, kernels: Kernels | None, rig: Rig, others: Echoes) -> LiftedPose:
+        prior, prior_sigma = self._prior(shape), self._prior_sigma
         onset = None
         if kernels is not None:
-            onset = find_onset(shape, kernels, rig, prior, prior_sigma, self.config.max_range_m)
+            onset = find_onset(
+                shape, kernels, rig, prior, prior_sigma, self.config.max_range_m, others
+            )
         if onset is None or onset.sir_db < self.config.min_sir_db:
             sir_db = float("nan") if onset is None else onset.sir_db
             return _scaled(shape, prior, prior_sigma, "height", sir_db, float("nan"))
@@ -85,7 +102,7 @@ class GeometricLifter:
 
 def first_arrival_s(keypoints: Keypoints, rig: Rig, config: LifterConfig) -> Array | None:
     """Earliest arrival (P,) [s] of this person's echo, from image and height prior; or None."""
-    shape = make_shape(keypoints, rig.camera)
+    shape = make_shape(keypoints, rig)
     if shape is None:
         return None
     nearest = shape.joints * (config.height_prior_m / shape.height_m) * SEARCH[0]
@@ -99,11 +116,13 @@ def find_onset(
     prior: float,
     prior_log_sigma: float,
     max_range_m: float,
+    others: Echoes = ALONE,
 ) -> Onset | None:
     """The scale of the shape from the pose kernels; None where the search range does not fit into
     their window.
 
-    prior, prior_log_sigma: of the scale factor (log-normal). max_range_m: of the onset.
+    prior, prior_log_sigma: of the scale factor (log-normal). max_range_m: of the onset. others:
+    echoes that are not this person's.
     """
     torso = shape.joints[list(TORSO)].mean(axis=0)
     unit_m = float(np.linalg.norm(torso))
@@ -118,6 +137,9 @@ def find_onset(
     quiet = power[~search] if (~search).sum() >= 8 else power[:8]
     noise = max(float(quiet.mean()), DYNAMIC_RANGE * float(power[search].mean())) + 1e-30
     evidence = _echo_evidence(power / noise)
+    if len(others):
+        arrival = rig.arrival_s(torso / unit_m * ranges[:, None])
+        evidence[others.channels(arrival)[0] > 0.0] = 0.0
     # Of an onset at the near edge of each bin.
     log_likelihood = np.cumsum(evidence[::-1])[::-1][search]
     bins = round(LEVEL_M / BIN_M)

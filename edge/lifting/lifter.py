@@ -3,6 +3,7 @@
 Only models that ship are opened; nothing falls back to another kind.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -13,27 +14,32 @@ from edge.core.rig import Rig
 from edge.lifting.geometric_lifter import GeometricLifter
 from edge.lifting.model_card import INT8, card_path, load_card
 from edge.lifting.network_lifter import NetworkLifter
+from edge.lifting.vision_model import VisionModel
 from edge.sound.pose_kernel import Kernels
 
 MODELS = Path(__file__).parents[1] / "models"
+VISION = "lifter_vision.tflite"
 
 
 class Lifter(Protocol):
     """2D joints and pose kernels -> joints in metres."""
 
     def __call__(
-        self, keypoints: Keypoints, kernels: Kernels | None, rig: Rig
-    ) -> LiftedPose | None:
-        """One pose, or None when too few joints are seen.
+        self, people: Sequence[Keypoints], kernels: Kernels | None, rig: Rig
+    ) -> list[LiftedPose | None]:
+        """The pose of each of the people in one image, in their order; None for one of whom too few
+        joints are seen.
 
-        kernels None: no usable sound; the scale is then assumed.
+        Their echoes arrive in the same kernels, so that they are lifted together; the order makes
+        no difference. kernels None: no usable sound; the scale is then assumed. Where another's
+        echo hides somebody's, their scale is assumed, too, and their sound_confidence is NaN.
         """
 
 
 def make_lifter(config: LifterConfig, execution: Execution) -> Lifter:
     """The lifter of `config.kind`. Raises ModelError where its model is missing or damaged."""
     if config.kind == "geometric":
-        return GeometricLifter(config)
+        return GeometricLifter(config, VisionModel(MODELS / VISION, execution.lifter_threads))
     return NetworkLifter(
         MODELS / lifter_file(config.kind, execution.variant),
         execution.lifter_threads,
@@ -47,8 +53,10 @@ def lifter_file(kind: str, variant: Variant) -> str:
 
 
 def lifter_files(kind: str, variant: Variant) -> list[str]:
-    """The model files that this lifter runs: fusion and vision network. Raises ModelError."""
+    """The model files that this lifter runs: fusion (not `geometric`) and vision network. Raises
+    ModelError.
+    """
     if kind == "geometric":
-        return []
+        return [VISION]
     name = lifter_file(kind, variant)
     return [name, load_card(card_path(MODELS / name)).vision]

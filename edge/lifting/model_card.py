@@ -14,7 +14,7 @@ from edge.lifting.network_form import Form
 from edge.lifting.ray_form import RayForm
 from edge.lifting.volume_form import VolumeForm
 
-FORMAT, VERSION = "posekernel-lifter", 1
+FORMAT, VERSION = "posekernel-lifter", 2
 INT8 = "_int8"
 
 Kind = TypeVar("Kind")

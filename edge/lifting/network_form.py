@@ -14,6 +14,7 @@ from edge.core.arrays import Array, FloatArray
 from edge.core.pose import MID_HIP, N_JOINTS
 from edge.core.rig import Rig
 from edge.lifting.decoded_pose import DecodedPose, Decoding
+from edge.lifting.other_people import ALONE, MOST, Echoes
 from edge.lifting.person_view import FEATURES, SIZE_LOG, PersonView
 from edge.sound.arrivals import gather_points
 from edge.sound.pose_kernel import Kernels, pool
@@ -23,7 +24,7 @@ from edge.sound.pose_kernel import Kernels, pool
 # at most this far below the echo.
 CLEAREST_DB = 20.0
 COMPACT_M = 0.4  # a wider rig's pairs see the body from sides that do not add up in phase
-SOUND_FEATURES = 3
+SOUND_FEATURES = 4
 CONTEXT = FEATURES + N_JOINTS + 1 + 2 * N_JOINTS + SOUND_FEATURES
 
 
@@ -40,8 +41,12 @@ class Form(Protocol):
         xy: npt.ArrayLike,
         kernels: Kernels | None,
         rig: Rig,
+        others: Echoes = ALONE,
     ) -> tuple[FloatArray, ...]:
-        """Sound first, context (CONTEXT,) last, no batch. Without kernels the sound is zeros."""
+        """Sound first, context (CONTEXT,) last, no batch. Without kernels the sound is zeros.
+
+        others: of the other people in view.
+        """
 
     def decode(
         self,
@@ -78,11 +83,16 @@ def network_context(
     )
 
 
-def sound_features(rig: Rig | None, compact_m: float = COMPACT_M) -> FloatArray:
-    """Facts (SOUND_FEATURES,): is there sound, pairs in phase, number. rig None: no sound."""
+def sound_features(
+    rig: Rig | None, compact_m: float = COMPACT_M, others: Echoes = ALONE
+) -> FloatArray:
+    """Facts (SOUND_FEATURES,): is there sound, pairs in phase, their number, number of others. rig
+    None: no sound.
+    """
     if rig is None:
         return np.zeros(SOUND_FEATURES, np.float32)
-    return np.array([1.0, rig.extent_m < compact_m, min(len(rig.pairs), 8) / 8.0], np.float32)
+    pairs, people = min(len(rig.pairs), 8) / 8.0, min(len(others), MOST) / MOST
+    return np.array([1.0, rig.extent_m < compact_m, pairs, people], np.float32)
 
 
 def echo_levels(

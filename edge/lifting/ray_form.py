@@ -20,11 +20,12 @@ from edge.lifting.network_form import (
     network_context,
     sound_features,
 )
+from edge.lifting.other_people import ALONE, Echoes
 from edge.lifting.person_view import PersonView
 from edge.sound.arrivals import gather_points_coherent
 from edge.sound.pose_kernel import Kernels
 
-CHANNELS = ("mean", "max", "coherent")
+CHANNELS = ("mean", "max", "coherent", "others", "begun")
 
 
 @dataclass(frozen=True)
@@ -55,13 +56,15 @@ class RayForm:
         xy: npt.ArrayLike,
         kernels: Kernels | None,
         rig: Rig,
+        others: Echoes = ALONE,
     ) -> tuple[FloatArray, ...]:
-        """sound (bins, 45), context (CONTEXT,)."""
+        """sound (bins, 75), context (CONTEXT,)."""
         if kernels is None:
             sound, facts = np.zeros((self.bins, N_JOINTS * len(CHANNELS)), np.float32), None
         else:
-            sound, facts = ray_sound(kernels, rig, view, log_depth, xy, self), rig
-        return sound, network_context(view, log_depth, xy, sound_features(facts, self.compact_m))
+            sound, facts = ray_sound(kernels, rig, view, log_depth, xy, self, others), rig
+        features = sound_features(facts, self.compact_m, others)
+        return sound, network_context(view, log_depth, xy, features)
 
     def decode(
         self,
@@ -90,13 +93,15 @@ def ray_sound(
     log_depth: npt.ArrayLike,
     xy: npt.ArrayLike,
     form: RayForm,
+    others: Echoes = ALONE,
 ) -> FloatArray:
-    """Pose kernels along the rays of one person: (bins, 45) float32, joint after joint the three
+    """Pose kernels along the rays of one person: (bins, 75) float32, joint after joint the five
     CHANNELS.
 
     log_depth: (15,), xy: (15, 2) normalised, the vision network's estimate. Mean and maximum over
     pairs of the log envelope (`echo_levels`), and the magnitude of the coherent sum over
-    pairs, 0 where the rig is too wide for one. The order of the pairs does not matter.
+    pairs, 0 where the rig is too wide for one. Then the others' two (`Echoes.channels`), 0 for a
+    person alone. The order of the pairs does not matter.
     """
     depth = np.asarray(log_depth, np.float64) + form.offsets[:, None]
     points = view.points(depth, np.asarray(xy, np.float64))
@@ -112,6 +117,10 @@ def ray_sound(
         left = float(floor) ** 2 / len(np.unique(rig.pairs, axis=0))
         half_path = 0.5 * rig.speed_of_sound_m_s * arrival
         out[:, :, 2] = _coherent(kernels, arrival, half_path.mean(axis=0), form.bins, left)
+    if len(others):
+        inside, begun = others.channels(arrival)
+        out[:, :, 3] = inside.reshape(form.bins, N_JOINTS)
+        out[:, :, 4] = begun.reshape(form.bins, N_JOINTS)
     return out.reshape(form.bins, -1)
 
 

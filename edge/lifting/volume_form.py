@@ -16,8 +16,11 @@ from edge.core.pose import MID_HIP, N_JOINTS
 from edge.core.rig import Rig
 from edge.lifting.decoded_pose import DecodedPose, Decoding, assemble
 from edge.lifting.network_form import echo_levels, network_context, sound_features
+from edge.lifting.other_people import ALONE, Echoes
 from edge.lifting.person_view import PersonView
 from edge.sound.pose_kernel import Kernels
+
+CHANNELS = ("level", "others", "begun")
 
 
 @dataclass(frozen=True)
@@ -61,15 +64,17 @@ class VolumeForm:
         xy: npt.ArrayLike,
         kernels: Kernels | None,
         rig: Rig,
+        others: Echoes = ALONE,
     ) -> tuple[FloatArray, ...]:
-        """sound (pairs, bins, side, side), image (bins, side, side, 15), context (CONTEXT,)."""
+        """sound (pairs, bins, side, side, 3), image (bins, side, side, 15), context (CONTEXT,)."""
         if kernels is None:
-            shape = (self.pairs, self.bins, self.side, self.side)
+            shape = (self.pairs, self.bins, self.side, self.side, len(CHANNELS))
             sound, facts = np.zeros(shape, np.float32), None
         else:
-            sound, facts = frustum_sound(kernels, rig, view, log_depth, self), rig
+            sound, facts = frustum_sound(kernels, rig, view, log_depth, self, others), rig
         image = frustum_image(log_depth, xy, self)
-        return sound, image, network_context(view, log_depth, xy, sound_features(facts))
+        features = sound_features(facts, others=others)
+        return sound, image, network_context(view, log_depth, xy, features)
 
     def decode(
         self,
@@ -102,10 +107,16 @@ class VolumeForm:
 
 
 def frustum_sound(
-    kernels: Kernels, rig: Rig, view: PersonView, log_depth: npt.ArrayLike, form: VolumeForm
+    kernels: Kernels,
+    rig: Rig,
+    view: PersonView,
+    log_depth: npt.ArrayLike,
+    form: VolumeForm,
+    others: Echoes = ALONE,
 ) -> FloatArray:
-    """Pose kernels at the cells (pairs, bins, side, side) float32, rows down: log envelope relative
-    to its mean (`echo_levels`).
+    """Pose kernels at the cells (pairs, bins, side, side, 3) float32, rows down: log envelope
+    relative to its mean (`echo_levels`), then the others' two (`Echoes.by_pair`), 0 for a person
+    alone.
 
     log_depth: (15,) normalised, the vision network's estimate. With fewer pairs than the network
     takes, pairs are repeated, which a maximum over pairs does not notice; of more, evenly spread
@@ -120,7 +131,12 @@ def frustum_sound(
     arrival = rig.arrival_s((own @ view.turn.T).reshape(-1, 3))
     hip = arrival.reshape(len(arrival), form.bins, -1)[:, form.bins // 2].mean(axis=1)
     loud, _ = echo_levels(kernels, rig, arrival, hip, form.pool_m, form.gate)
-    return np.asarray(loud.reshape(-1, form.bins, form.side, form.side)[chosen], np.float32)
+    out = np.zeros((len(arrival), arrival.shape[1], len(CHANNELS)), np.float32)
+    out[..., 0] = loud
+    if len(others):
+        out[..., 1], out[..., 2] = others.by_pair(arrival)
+    cells = (form.bins, form.side, form.side, len(CHANNELS))
+    return out.reshape(-1, *cells)[chosen]
 
 
 def pairs_for(available: int, wanted: int) -> IntArray:

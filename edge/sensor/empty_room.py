@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edge.behaviour.track import Track
 from edge.core.arrays import ComplexArray
 from edge.core.config import BackgroundConfig, LifterConfig
 from edge.core.errors import DamagedRoomError, OtherSignalError
@@ -20,12 +21,15 @@ from edge.sound.deconvolution import Deconvolver
 from edge.sound.excitation import Excitation
 from edge.sound.pose_kernel import Kernels, make_kernels
 from edge.sound.room.background import Background
+from edge.sound.room.occupant import Occupant
 
 log = logging.getLogger(__name__)
 
 # A network misses a person now and then: only after so long without a sight does the room count as
 # empty.
 UNSEEN_S = 1.0
+# Who is hidden now may have come nearer since they were seen.
+NEARER = 0.65
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +123,14 @@ class EmptyRoom:
         return self.newest is not None and sound.index == self.newest[0].index
 
     def subtract(
-        self, people: Sequence[Keypoints], sound: PeriodResponses | None, t_ns: int
+        self,
+        sights: Sequence[tuple[Track, Keypoints]],
+        hidden: Sequence[Track],
+        sound: PeriodResponses | None,
+        t_ns: int,
     ) -> Kernels | None:
-        """Pose kernels of the image at t_ns, which shows these people; None without sound or room.
+        """Pose kernels of the image at t_ns, which shows these people, while others are hidden;
+        None without sound or room.
 
         The empty room is learned after UNSEEN_S in which nobody was in view.
         """
@@ -129,17 +138,15 @@ class EmptyRoom:
             self._relearn.clear()
             self.background.forget()
             self._last_person_ns = t_ns
-        if people or self._last_person_ns is None:
+        if sights or self._last_person_ns is None:
             self._last_person_ns = t_ns
-        person = t_ns - self._last_person_ns < UNSEEN_S * 1e9
+        somebody = t_ns - self._last_person_ns < UNSEEN_S * 1e9
         if sound is None:
             return None
         if self.newest is not None and self.is_newest(sound):
             return self.newest[1]
-        first = [first_arrival_s(k, self._rig, self._lifter) for k in people]
-        known = [arrival for arrival in first if arrival is not None]
-        gate = np.min(known, axis=0) if known else None
-        difference = self.background.step(sound.responses, sound.middle_ns, person, gate)
+        people = self._occupants(sights, hidden) if sights else None if somebody else []
+        difference = self.background.step(sound.responses, sound.middle_ns, people)
         kernels = None
         if difference is not None and sound.usable.rig is not None:
             if sound.usable.rig is not self._rig:
@@ -147,3 +154,15 @@ class EmptyRoom:
             kernels = make_kernels(difference, self._rate_hz, self._band_hz)
         self.newest = (sound, kernels)
         return kernels
+
+    def _occupants(
+        self, sights: Sequence[tuple[Track, Keypoints]], hidden: Sequence[Track]
+    ) -> list[Occupant]:
+        people = []
+        for track, keypoints in sights:
+            first = first_arrival_s(keypoints, self._rig, self._lifter)
+            people.append(Occupant(0.0 if first is None else first, track.moved_m))
+        for track in hidden:
+            known = track.joints[np.isfinite(track.joints).all(axis=1)]
+            people.append(Occupant(NEARER * self._rig.arrival_s(known).min(axis=1)))
+        return people

@@ -13,7 +13,6 @@ from edge.core.inference.execution import execution
 from edge.core.pose import FrameEstimate, Keypoints, PairsUsed, PersonEstimate
 from edge.core.rig import Rig
 from edge.lifting.lifter import MODELS, make_lifter
-from edge.lifting.one_by_one import one_by_one
 from edge.sensor.empty_room import EmptyRoom, PeriodResponses
 from edge.sensor.sound_health import NOT_HEARD, SoundHealth
 from edge.sight.people import PeopleFinder
@@ -78,7 +77,7 @@ class Pipeline:
         self.find_people = PeopleFinder(
             MODELS, self.execution.keypoints_threads, self.execution.runtime
         )
-        self.lift = one_by_one(make_lifter(config.lifter, self.execution))
+        self.lift = make_lifter(config.lifter, self.execution)
         self.associate = Tracks(rig.camera)
         self.people = People(rig.camera, config.track, config.zones)
         self.heads_down = HeadsDown(rig.camera)
@@ -156,7 +155,8 @@ class Pipeline:
         tracks = self.associate(seen.people, t_ns)
         sights = list(zip(tracks, seen.people, strict=True))
         is_new = sound is not None and not self.room.is_newest(sound)
-        kernels = self.room.subtract(seen.people, sound, t_ns)
+        hidden = [t for t in self.associate.tracks if t.confirmed and t not in tracks]
+        kernels = self.room.subtract(sights, hidden, sound, t_ns)
         rig, pairs = self._pairs_of(sound, kernels)
         posed = self.people.choose(sights, self.config.people.max)
         lifted = self.lift([keypoints for _, keypoints in posed], kernels, rig)

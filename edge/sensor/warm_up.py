@@ -6,6 +6,7 @@ from edge.core.pose import JOINTS, Keypoints
 from edge.lifting.geometric_lifter import first_arrival_s
 from edge.sensor.pipeline import Pipeline
 from edge.sound.pose_kernel import make_kernels
+from edge.sound.room.occupant import Occupant
 
 _PERIODS = 12
 _ECHOES = 2  # of them, at the end
@@ -15,7 +16,7 @@ def warm_up(pipeline: Pipeline) -> None:
     """Send noise and a stick figure through every stage; what the pipeline remembers stays."""
     rng = np.random.default_rng(0)
     rig, camera = pipeline.rig, pipeline.rig.camera
-    background = pipeline.room.new_background(adapt_s=1.0, leak_s=300.0, track_drift=True)
+    background = pipeline.room.new_background(adapt_s=1.0, leak_s=1.5, track_drift=True)
     shape = len(rig.mics), pipeline.deconvolve.period_samples
     noise = rng.normal(size=shape).astype(np.float32)
     pixels = np.zeros((25, 3))
@@ -36,7 +37,8 @@ def warm_up(pipeline: Pipeline) -> None:
             # It moves, and comes late: an echo that stays would not be learned in the meantime.
             at = responses.shape[1] - 40 * (_PERIODS - k)
             responses[:, at : at + 8] += np.float32(10.0) * np.abs(responses).max()
-        difference = background.step(responses, k * pipeline.period_ns, echo, gate)
+        people = [Occupant(0.0 if gate is None else gate, moved_m=1.0)] if echo else []
+        difference = background.step(responses, k * pipeline.period_ns, people)
     if difference is not None:
         kernels = make_kernels(difference, pipeline.deconvolve.sample_rate_hz, pipeline.band_hz)
         pipeline.lift([figure], kernels, rig)

@@ -54,21 +54,22 @@ class PeopleFinder:
         what can be seen; 0 outside the image and where another person's limb is.
         """
         found = []
-        for window, rough, missed in self._windows(image)[:MOST]:
+        for window, prior, missed in self._windows(image)[:MOST]:
             joints = self._thunder(image, window)
             if joints[:, 2].mean() >= _MIN_MEAN:
-                found.append(Found(joints, rough, missed))
+                found.append(Found(joints, prior, missed))
         people = resolved(found)
         self._people = people if self._look_every else []
         return [_keypoints(p, image) for p in sorted(people, key=_prominence, reverse=True)]
 
-    def _windows(self, image: Image) -> list[tuple[Window, Array | None, int]]:
-        """Where to look for people's joints: the windows, with MultiPose's joints (17, 3), None
-        where it found nobody now, and the images since it did. Those it found come first.
+    def _windows(self, image: Image) -> list[tuple[Window, Array, int]]:
+        """Where to look for people's joints: the windows, with MultiPose's joints (17, 3), or the
+        last image's where it found nobody now, and the images since it did. Those it found come
+        first.
         """
         height, width = image.shape[:2]
         candidates = self._look(image, Window(0, 0, width, height))
-        windows: list[tuple[Window, Array | None, int]] = [
+        windows: list[tuple[Window, Array, int]] = [
             (_around(c.joints, c.box), c.joints, 0) for c in candidates
         ]
         windows.sort(key=lambda w: -w[0].width)
@@ -81,7 +82,7 @@ class PeopleFinder:
         for p in self._people:
             window = _around(p.joints)
             if p.missed < _REMEMBERED and not any(window.like(other) for other, *_ in windows):
-                windows.append((window, None, p.missed + 1))
+                windows.append((window, p.joints, p.missed + 1))
         return windows
 
     def _look(self, image: Image, window: Window) -> list[Candidate]:
@@ -118,7 +119,7 @@ def _keypoints(person: Found, image: Image) -> Keypoints:
     height, width = image.shape[:2]
     joints = person.joints.copy()
     u, v = joints[:, 0], joints[:, 1]
-    if person.rough is not None:
-        joints[:, 2] = np.sqrt(joints[:, 2] * person.rough[:, 2])
+    if not person.missed:
+        joints[:, 2] = np.sqrt(joints[:, 2] * person.prior[:, 2])
     joints[(u < 0) | (u > width - 1) | (v < 0) | (v > height - 1), 2] = 0.0
     return Keypoints(to_body25(joints), float(person.joints[:, 2].mean()))

@@ -11,7 +11,6 @@ from edge.core.inference.execution import execution
 from edge.core.pose import N_JOINTS, FrameEstimate, LiftedPose, PairsUsed, PersonEstimate
 from edge.core.rig import Camera
 from edge.lifting.lifter import make_lifter
-from edge.lifting.one_by_one import one_by_one
 from edge.output.messages.payloads import pose_message
 from edge.sensor.console import Console
 from edge.sound.pose_kernel import analytic_signal, make_kernels
@@ -29,7 +28,7 @@ def replay_dataset(path: Path, config: Config, console: Console) -> int:
 
     Returns the number of poses. Raises ConfigError where there is no environment.
     """
-    lift = one_by_one(make_lifter(config.lifter, execution(config)))
+    lift = make_lifter(config.lifter, execution(config))
     samples = poses = skipped = 0
     errors: list[float] = []
     for environment in require_environments(path):

@@ -12,6 +12,8 @@ from edge.core.errors import SessionError
 from edge.core.pose import N_JOINTS, LiftedPose
 from edge.core.rig import Rig
 from edge.lifting.geometric_lifter import GeometricLifter
+from edge.lifting.lifter import MODELS, VISION
+from edge.lifting.vision_model import VisionModel
 from edge.sound.arrivals import gather_points, gather_points_coherent
 from edge.sound.pose_kernel import Kernels, analytic_signal, make_kernels
 from edge.sources.session.dataset import Environment, Sample
@@ -40,12 +42,12 @@ FRONT_M = 0.16
 
 
 class Geometric:
-    """The runtime's own lifter without training."""
+    """The runtime's own lifter whose scale needs no training."""
 
     name = "geometric"
 
     def __init__(self, weights: Path | None = None) -> None:
-        self._lift = GeometricLifter(LifterConfig())
+        self._lift = GeometricLifter(LifterConfig(), VisionModel(MODELS / VISION))
 
     def __call__(self, sample: Sample, environment: Environment) -> list[LiftedPose | None]:
         """See `Predictor`."""

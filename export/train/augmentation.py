@@ -1,5 +1,6 @@
 """Augmentation: the ranges that training samples are drawn from, and the changes to a sample."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from edge.core.arrays import Array, BoolArray, ComplexArray, Rng
 from edge.core.pose import N_JOINTS
 from edge.core.rig import Camera, Rig
+from edge.lifting.other_people import Echoes, echoes_of
 
 # Joints that are hidden together: an arm, a leg, the head, the lower or the upper body.
 GROUPS = (
@@ -39,6 +41,12 @@ class Augmentation:
     world_scale: 1-sigma of the logarithm of a scale of the whole scene; with the speed of sound
     scaled alike, image and kernels stay the same. narrow: share with a part of the band only, at
     least narrowest_hz wide.
+
+    company: shares with one, two and three other people of the same room, at least apart_m away.
+    unseen: share of those whom the camera does not see, so that nothing is told of them.
+    others_error: 1-sigma of the logarithm of the distance at which the others are thought to be,
+    from a first look at them. changed: share with the echo of something that was moved, in rooms
+    that have such echoes.
     """
 
     detector: float = 0.5
@@ -47,7 +55,7 @@ class Augmentation:
     outlier_factor: float = 4.0
     hidden: float = 0.4
     hidden_most: int = 6
-    sir_db: tuple[float, float] = (0.0, 20.0)
+    sir_db: tuple[float, float] = (-5.0, 22.0)
     clear: float = 0.1
     clear_sir_db: float = 30.0
     silent: float = 0.08
@@ -62,6 +70,11 @@ class Augmentation:
     world_scale: float = 0.05
     narrow: float = 0.5
     narrowest_hz: float = 2000.0
+    company: tuple[float, float, float] = (0.27, 0.16, 0.07)
+    apart_m: float = 0.35
+    unseen: float = 0.12
+    others_error: tuple[float, float] = (0.01, 0.12)
+    changed: float = 0.25
 
 
 def scaled_rig(rig: Rig, scale: float) -> Rig:
@@ -115,3 +128,21 @@ def drop_pairs(
         return analytic, rig
     keep = np.sort(rng.permutation(len(analytic))[: rng.integers(1, len(analytic))])
     return analytic[keep], replace(rig, pairs=rig.pairs[keep])
+
+
+def company(a: Augmentation, rng: Rng) -> int:
+    """How many other people are in the room."""
+    return int(rng.choice(4, p=[1.0 - sum(a.company), *a.company]))
+
+
+def thought_echoes(others: Sequence[Array], rig: Rig, a: Augmentation, rng: Rng) -> Echoes:
+    """The echoes of the others (15, 3) as a first look at them gives them: some are not seen, all
+    are a little nearer or farther than they are.
+    """
+    seen = [joints for joints in others if rng.random() >= a.unseen]
+    low, high = np.log(a.others_error)
+    sigma = np.exp(rng.uniform(low, high, len(seen)))
+    wrong = np.exp(sigma * rng.normal(size=len(seen)))
+    # What is said of the error is not quite right, either.
+    told = sigma * np.exp(rng.normal(0.0, 0.2, len(seen)))
+    return echoes_of([j * w for j, w in zip(seen, wrong, strict=True)], told.tolist(), rig)

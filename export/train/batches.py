@@ -41,7 +41,7 @@ def fusion_batch(
     view = observed_view([s.observed for s in samples])
     log_depth, xy = vision_estimate(vision, view)
     inputs = [
-        spec.inputs(view.one(i), log_depth[i], xy[i], s.kernels, s.rig)
+        spec.inputs(view.one(i), log_depth[i], xy[i], s.kernels, s.rig, s.others)
         for i, s in enumerate(samples)
     ]
     joints = np.stack([s.joints for s in samples]) @ view.turn

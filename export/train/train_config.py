@@ -81,12 +81,17 @@ _DEBUG = TrainConfig(
     ray=RayConfig(width=32, hidden=48, dilations=(1, 2, 4)),
     volume=VolumeConfig(spec=VolumeForm(side=8, bins=16, pairs=4), audio=4, width=12, hidden=48),
 )
+_SMALL = TrainConfig(steps=17000, ema=0.999, validate=500, patience=20)
+# A step takes six times as long, so half as many samples.
+_VOLUME = TrainConfig(form="volume", steps=4000, batch=32, validate=250, held_out=300)
 CONFIGS = {
     "debug": _DEBUG,
     "debug-volume": replace(_DEBUG, form="volume", steps=60, validate=30, batch=32),
-    "small": TrainConfig(steps=17000, ema=0.999, validate=500, patience=20),
-    # A step takes six times as long, so half as many samples.
-    "volume": TrainConfig(form="volume", steps=4000, batch=32, validate=250, held_out=300),
+    "small": _SMALL,
+    # From a network that is nearly right.
+    "finetune": replace(_SMALL, steps=9000, rate=8e-4),
+    "finetune-volume": replace(_VOLUME, steps=2500, rate=8e-4),
+    "volume": _VOLUME,
     "full": TrainConfig(
         steps=60000,
         ema=0.9995,

@@ -7,24 +7,28 @@ from typing import Any
 
 import numpy as np
 
-from edge.core.arrays import Array, BoolArray, ComplexArray, Rng
+from edge.core.arrays import Array, BoolArray, ComplexArray, Rng, load_array
 from edge.core.errors import SessionError
 from edge.core.pose import MID_HIP, N_JOINTS
 from edge.core.rig import Rig
 from edge.lifting.mirror import FLIP, MIRROR, mirrored, mirrored_rig
+from edge.lifting.other_people import ALONE, Echoes, echoes_of
 from edge.lifting.person_view import LEAST_SEEN, seen_rays
 from edge.sound.pose_kernel import Kernels, analytic_signal, make_kernels
 from edge.sources.session.dataset import Environment, require_environments
 from export.train.augmentation import (
     Augmentation,
+    company,
     detect,
     drop_pairs,
     mounting,
     part_of_band,
     scaled_rig,
+    thought_echoes,
 )
 
 WINDOW_S = 0.04
+RECORDED_ERROR = 0.03  # 1-sigma of the others' log distance, where nothing looks at them first
 NEAR_M = 0.7  # interference is measured against the echo within this half path of the mid-hip
 
 
@@ -43,7 +47,7 @@ class Observed:
 @dataclass(frozen=True, eq=False)
 class SampleSound:
     """One training sample. joints: (15, 3) camera frame [m]. kernels: None without sound.
-    true_sound: the kernels are of this body.
+    true_sound: the kernels are of this body. others: echoes of the other people in view.
     """
 
     joints: Array
@@ -51,24 +55,28 @@ class SampleSound:
     kernels: Kernels | None
     rig: Rig
     true_sound: bool
+    others: Echoes = ALONE
 
     def mirrored(self) -> "SampleSound":
         """The mirror image."""
         o = self.observed
         observed = Observed(mirrored(o.rays), o.seen[MIRROR], o.down * FLIP, o.height_m)
-        return SampleSound(
-            mirrored(self.joints), observed, self.kernels, mirrored_rig(self.rig), self.true_sound
+        return replace(
+            self, joints=mirrored(self.joints), observed=observed, rig=mirrored_rig(self.rig)
         )
 
 
 @dataclass(frozen=True, eq=False)
 class StoredSample:
-    """A sample of a dataset in memory. clean: kernels (P, T) without interference. interference:
-    (P, T) of the recording, None where unknown.
+    """One person of a sample in memory. room: number of its environment. joints: (15, 3). others:
+    those of the other people in the sample. clean: kernels (P, T) of all of them without
+    interference. interference: (P, T) of the recording, None where unknown.
     """
 
     name: str
+    room: int
     joints: Array
+    others: tuple[Array, ...]
     rays: Array
     seen: BoolArray
     clean: ComplexArray
@@ -76,7 +84,6 @@ class StoredSample:
     rig: Rig
     sample_rate_hz: float
     band_hz: tuple[float, float]
-    sir_db: float
 
 
 class SoundSet:
@@ -91,9 +98,14 @@ class SoundSet:
         environments = [e for path in paths for e in require_environments(path)]
         total = sum(len(e.names) for e in environments)
         self.samples: list[StoredSample] = []
-        for stored in progress((s for e in environments for s in _stored(e)), total):
-            if np.isfinite(stored.joints).all() and stored.seen.sum() >= LEAST_SEEN:
-                self.samples.append(stored)
+        self.rooms: list[list[int]] = [[] for _ in environments]
+        self.changes = [changes(e) for e in environments]
+        stored = (s for room, e in enumerate(environments) for s in _stored(e, room))
+        for people in progress(stored, total):
+            for person in people:
+                if np.isfinite(person.joints).all() and person.seen.sum() >= LEAST_SEEN:
+                    self.rooms[person.room].append(len(self.samples))
+                    self.samples.append(person)
         if not self.samples:
             where = ", ".join(str(p) for p in paths)
             raise SessionError(
@@ -108,16 +120,17 @@ class SoundSet:
         """A sample as it is in the dataset."""
         s = self.samples[index]
         kernels = s.clean if s.interference is None else s.clean + s.interference
-        return SampleSound(
-            s.joints, _observed(s), make_kernels(kernels, s.sample_rate_hz, s.band_hz), s.rig, True
-        )
+        others = echoes_of(s.others, [RECORDED_ERROR] * len(s.others), s.rig)
+        heard = make_kernels(kernels, s.sample_rate_hz, s.band_hz)
+        return SampleSound(s.joints, _observed(s), heard, s.rig, True, others)
 
     def augmented(self, index: int, a: Augmentation, rng: Rng) -> SampleSound:
         """A sample with new noise, 2D joints and pairs, and in half of the cases mirrored."""
         s = self.samples[index]
         joints, rays, seen, rig = s.joints, s.rays, s.seen, s.rig
+        company, others = self._company(index, a, rng)
         if rng.random() < 0.5:
-            joints = mirrored(joints)
+            joints, others = mirrored(joints), [mirrored(j) for j in others]
             rays = mirrored(rays)
             seen = seen[MIRROR]
             rig = mirrored_rig(rig)
@@ -132,16 +145,24 @@ class SoundSet:
         joints, rig = joints * scale, scaled_rig(rig, scale)
         observed = replace(observed, height_m=observed.height_m * scale)
         other = self.samples[int(rng.integers(len(self.samples)))]
-        foreign = kind < a.silent + a.foreign and _alike(s, other)
+        foreign = kind < a.silent + a.foreign and (bool(company) or _alike(s, other))
         drowned = a.silent + a.foreign <= kind < a.silent + a.foreign + a.drowned
-        analytic = (other if foreign else s).clean
         noise = self._interference(s, other, rng)
         sir_db = a.clear_sir_db if rng.random() < a.clear else rng.uniform(*a.sir_db)
         if drowned:
             analytic = noise
         else:
+            # Foreign sound is that of the others in the room alone, or else of another room.
+            alone = bool(company) and not s.others
+            own = s.clean if not foreign else None if alone else other.clean
+            analytic = sum(([] if own is None else [own]) + [c.clean for c in company])
+            if len(self.changes[s.room]) and rng.random() < a.changed:
+                moved = self.changes[s.room]
+                analytic = analytic + moved[int(rng.integers(len(moved)))]
+            # Against this person's own echo, however loud the others are.
             near = _near(joints, rig, s)
-            gain = _rms(analytic, near) / max(_rms(noise, near), 1e-30) * 10.0 ** (-sir_db / 20.0)
+            loud = _rms(s.clean if own is None else own, near)
+            gain = loud / max(_rms(noise, near), 1e-30) * 10.0 ** (-sir_db / 20.0)
             analytic = analytic + np.float32(gain) * noise
         analytic = analytic * (
             10.0 ** (rng.normal(0.0, a.pair_gain_db, (len(analytic), 1)) / 20.0)
@@ -156,7 +177,29 @@ class SoundSet:
             * (1.0 + rng.normal(0.0, a.sound_speed_error)),
         )
         kernels = make_kernels(analytic, s.sample_rate_hz, band)
-        return SampleSound(joints, observed, kernels, rig, not (foreign or drowned))
+        echoes = thought_echoes([j * scale for j in others], rig, a, rng)
+        return SampleSound(joints, observed, kernels, rig, not (foreign or drowned), echoes)
+
+    def _company(
+        self, index: int, a: Augmentation, rng: Rng
+    ) -> tuple[list[StoredSample], list[Array]]:
+        """Samples of the same room to be heard together with this one, and the joints of all other
+        people who then are.
+        """
+        s = self.samples[index]
+        chosen: list[StoredSample] = []
+        others = list(s.others)
+        wanted = company(a, rng) - len(others)
+        for k in rng.permutation(self.rooms[s.room]):
+            if len(chosen) >= wanted:
+                break
+            other = self.samples[k]
+            present = [s.joints, *others]
+            apart = min(_apart_m(x, y) for x in present for y in (other.joints, *other.others))
+            if _alike(s, other) and apart >= a.apart_m:
+                chosen.append(other)
+                others += [other.joints, *other.others]
+        return chosen, others
 
     def _interference(self, s: StoredSample, other: StoredSample, rng: Rng) -> ComplexArray:
         """White noise in the band mixed with a recording's interference, in random proportion."""
@@ -181,7 +224,18 @@ def folders(data: Path, split: str) -> list[Path]:
     ) or [data / split]
 
 
-def _stored(environment: Environment) -> Iterable[StoredSample]:
+def changes(environment: Environment) -> ComplexArray:
+    """Kernels (C, P, T) of what may be moved in this room, from its rir_changes.npy; C is 0 where
+    there is none.
+    """
+    rate, band = environment.sample_rate_hz, environment.band_hz
+    path, down = environment.path / "rir_changes.npy", int(WINDOW_S * rate)
+    if not path.is_file():
+        return np.zeros((0, 1, 1), np.complex64)
+    return np.stack([analytic_signal(rir, rate, band)[:, :down] for rir in load_array(path)])
+
+
+def _stored(environment: Environment, room: int) -> Iterable[list[StoredSample]]:
     rate, band = environment.sample_rate_hz, environment.band_hz
     down = int(WINDOW_S * rate)
     for sample in environment:
@@ -189,20 +243,26 @@ def _stored(environment: Environment) -> Iterable[StoredSample]:
         clean = (
             noisy if sample.clean is None else analytic_signal(sample.clean, rate, band)[:, :down]
         )
-        rays, seen = seen_rays(sample.keypoints.pixels[:N_JOINTS], environment.rig.camera)
-        sir = sample.info.get("sir_db")
-        yield StoredSample(
-            name=f"{environment.path.name}/{sample.name}",
-            joints=sample.joints[:N_JOINTS],
-            rays=rays,
-            seen=seen,
-            clean=clean,
-            interference=None if sample.clean is None else noisy - clean,
-            rig=environment.rig,
-            sample_rate_hz=rate,
-            band_hz=band,
-            sir_db=float(sir) if isinstance(sir, int | float) else float("nan"),
-        )
+        interference = None if sample.clean is None else noisy - clean
+        joints = [j[:N_JOINTS] for j in sample.joints]
+        people = []
+        for k, keypoints in enumerate(sample.keypoints):
+            rays, seen = seen_rays(keypoints.pixels[:N_JOINTS], environment.rig.camera)
+            person = StoredSample(
+                name=f"{environment.path.name}/{sample.name}",
+                room=room,
+                joints=joints[k],
+                others=tuple(j for i, j in enumerate(joints) if i != k),
+                rays=rays,
+                seen=seen,
+                clean=clean,
+                interference=interference,
+                rig=environment.rig,
+                sample_rate_hz=rate,
+                band_hz=band,
+            )
+            people.append(person)
+        yield people
 
 
 def _observed(s: StoredSample) -> Observed:
@@ -218,6 +278,11 @@ def _alike(a: StoredSample, b: StoredSample) -> bool:
         and a.sample_rate_hz == b.sample_rate_hz
         and a.band_hz == b.band_hz
     )
+
+
+def _apart_m(a: Array, b: Array) -> float:
+    """Distance of two people's mid-hips."""
+    return float(np.linalg.norm(a[MID_HIP] - b[MID_HIP]))
 
 
 def _near(joints: Array, rig: Rig, s: StoredSample) -> slice:

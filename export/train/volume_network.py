@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from edge.core.pose import MID_HIP, N_JOINTS
 from edge.lifting.decoded_pose import RESIDUALS, Decoding
 from edge.lifting.network_form import CONTEXT
-from edge.lifting.volume_form import VolumeForm
+from edge.lifting.volume_form import CHANNELS, VolumeForm
 from export.train.ray_network import Decoded, assemble
 
 
@@ -61,13 +61,16 @@ class Encoder(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
 
     def __init__(self, channels: int, kernel: int) -> None:
         super().__init__()
-        self.along = nn.Conv2d(1, channels, (kernel, 1), padding=(kernel // 2, 0), bias=False)
+        self.along = nn.Conv2d(
+            len(CHANNELS), channels, (kernel, 1), padding=(kernel // 2, 0), bias=False
+        )
         self.along_norm = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (B, P, D, S, S) -> the maximum over the pairs (B, D, S, S, C)."""
-        b, p, d, s, _ = x.shape
-        h = self.along_norm(self.along(x.reshape(b * p, 1, d, s * s)))
+        """x (B, P, D, S, S, 3) -> the maximum over the pairs (B, D, S, S, C)."""
+        b, p, d, s, _, channels = x.shape
+        h = x.reshape(b * p, d, s * s, channels).permute(0, 3, 1, 2)
+        h = self.along_norm(self.along(h))
         h = torch.relu(h).permute(0, 2, 3, 1)
         return _maximum(h.reshape(b, p, d * s * s, -1)).reshape(b, d, s, s, -1)
 
@@ -96,7 +99,7 @@ class VolumeNet(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
 
     def stages(self, sound: Tensor, image: Tensor, context: Tensor) -> tuple[list[Tensor], Tensor]:
         """Each stage's logits (B, D, S, S, 15), and the residuals. Inputs as of `forward`."""
-        b, _, d, s, _ = sound.shape
+        b, _, d, s, _, _ = sound.shape
         audio = self.encoder(sound) + self.position
         c = self.context(context)
         bias = self.bias(c).reshape(b, -1, 2, self.config.width)
@@ -111,8 +114,8 @@ class VolumeNet(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
         return heats, self.residual(torch.cat([pooled, c], dim=1))
 
     def forward(self, sound: Tensor, image: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
-        """sound (B, P, D, S, S), image (B, D, S, S, 15), context (B, CONTEXT) -> logits (B, D, S,
-        S, 15), residuals (B, R).
+        """sound (B, P, D, S, S, 3), image (B, D, S, S, 15), context (B, CONTEXT) -> logits (B, D,
+        S, S, 15), residuals (B, R).
         """
         heats, residual = self.stages(sound, image, context)
         return heats[-1], residual

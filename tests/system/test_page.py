@@ -534,6 +534,9 @@ def test_a_broker_that_hangs_is_noticed(hall: tuple[Sensor, Page], broker: Mosqu
 def test_an_empty_room_and_a_stopped_sensor_look_different(hall: tuple[Sensor, Page]) -> None:
     sensor, page = hall
     sensor.paused.set()
+    empty = summary_message("hall", RoomState(), source="simulated", utc_ns=time.time_ns())
+    sensor.publisher.publish_retained("summary", empty)
+    page.wait("posekernel.state.summary?.people === 0")
     page.wait("!document.querySelector('#empty').hidden")
     assert (page.text("#empty"), page.text("#connection"), page.text("#people")) == (
         "Nobody in view",

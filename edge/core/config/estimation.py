@@ -11,13 +11,13 @@ Threads = Annotated[int, Meta(ge=1, le=16)] | Literal["auto"]
 
 
 class BackgroundConfig(Strict, frozen=True):
-    """The empty room's response. adapt_s: time constant while nobody is seen; leak_s: while
-    somebody is. track_drift: follow temperature and timing. snapshot: file (.npz) that keeps it
-    over restarts, "" = learn anew at each start.
+    """The empty room's response. adapt_s: time constant of learning while nobody is seen; leak_s:
+    of learning what keeps its place while somebody walks. track_drift: follow temperature and
+    timing. snapshot: file (.npz) that keeps it over restarts, "" = learn anew at each start.
     """
 
     adapt_s: Annotated[float, Meta(ge=0.1, le=600.0)] = 15.0
-    leak_s: Annotated[float, Meta(ge=10.0, le=1e6)] = 300.0
+    leak_s: Annotated[float, Meta(ge=0.5, le=1e6)] = 1.5
     track_drift: bool = True
     snapshot: str = ""
 

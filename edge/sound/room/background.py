@@ -2,21 +2,23 @@
 
 The learned room is fitted to each live response on the part before a body can be heard, and follows
 its drift from period to period (drift_tracker.py). While nobody is seen it is learned fast. While
-somebody is, only echoes that stay where they are although the body moves leak in slowly
-(motion.py): a body that keeps still, breathing or in noise, must not become part of the room.
+somebody walks, what keeps its place meanwhile becomes part of it within seconds, as a chair that
+was pulled or a door that was opened (static_echoes.py); where somebody who keeps still may be
+heard, nothing does. change_log.py notes what was changed and when.
 
-The first FIRST_PERIODS periods that agree while `person` is False are the empty room at once.
+The first FIRST_PERIODS periods that agree while nobody is in view are the empty room at once.
 Somebody who keeps still out of the camera's view then becomes part of it until it is learned anew,
 so the caller starts only once the room is empty.
 """
 
+import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from edge.core.arrays import ComplexArray, IntArray
 from edge.core.errors import ConfigError
@@ -24,11 +26,15 @@ from edge.core.jit import kernel
 from edge.core.rig import Rig
 from edge.sound.room import saved_room
 from edge.sound.room.candidate import RoomCandidate, normalised_correlation
+from edge.sound.room.change_log import ChangeLog, RoomChange
 from edge.sound.room.drift import Warp, inverse, warped
 from edge.sound.room.drift_tracker import DriftTracker
 from edge.sound.room.late_reverberation import LateReverberation
-from edge.sound.room.motion import MOTION_M, Motion
+from edge.sound.room.occupant import Occupant, first_of
 from edge.sound.room.schedule import LearningSchedule
+from edge.sound.room.static_echoes import StaticEchoes
+
+log = logging.getLogger(__name__)
 
 FIRST_PERIODS = 8  # that must agree before they count as an empty room
 # Less correlated with the learned room than this, a period is a fault (muted, misaligned, another
@@ -37,6 +43,7 @@ _USABLE = 0.4
 _LONG_S = 600.0  # the air may be degrees warmer after it
 # The body's pulse begins before its time of arrival, by about the inverse of the bandwidth.
 _PULSES_BEFORE_ARRIVAL = 1.5
+_ECHO_M = 0.1  # extent in range over which an echo is told from what moves
 
 
 class Background:
@@ -51,31 +58,36 @@ class Background:
         *,
         period_s: float | None = None,
         adapt_s: float = 15.0,
-        leak_s: float = 300.0,
+        leak_s: float = 1.5,
         track_drift: bool = True,
     ) -> None:
         """period_s: of the excitation [s]; None leaves the drift of reverberation that outlasts it
         unmodelled (late_reverberation.py).
 
-        adapt_s: time constant of learning while nobody is seen [s]. leak_s: time constant of
-        learning while somebody is seen and moves [s]; inf freezes. track_drift: False subtracts the
-        learned response as it is.
+        adapt_s: time constant of learning while nobody is seen [s]. leak_s: of learning what keeps
+        its place while somebody walks [s]; inf freezes. track_drift: False subtracts the learned
+        response as it is.
         """
         rate, pairs = float(sample_rate_hz), len(rig.pairs)
         self.rejected = 0
         self.residual_db = float("nan")
-        self._adapt_s, self._leak_s = adapt_s, leak_s
+        self._adapt_s = adapt_s
         self._identity = saved_room.identity(rig, rate, band_hz, window_samples, period_s)
         self._window = _Window(rig, rate, band_hz, int(window_samples))
         self._schedule = LearningSchedule(period_s)
         self._candidate = RoomCandidate(FIRST_PERIODS)
-        self._motion = Motion(int(2.0 * MOTION_M / rig.speed_of_sound_m_s * rate) + 1)
+        width = int(2.0 * _ECHO_M / rig.speed_of_sound_m_s * rate) + 1
+        self._echoes = StaticEchoes(width, leak_s)
+        self._changes = ChangeLog(rate, rig.speed_of_sound_m_s)
         late = None
         if period_s is not None and track_drift:
             repeats = period_s * rate / len(rig.speakers)
             late = LateReverberation(pairs, self._window.samples, repeats)
         self._drift = DriftTracker(pairs, self._window.direct_samples, late, enabled=track_drift)
         self._room: ComplexArray | None = None
+        # What was changed since, learned while somebody walked. Kept apart: the drift of late
+        # reverberation is known relative to the empty room.
+        self._changed: ComplexArray | None = None
         self._age_s = float("inf")
         self._occupied = False  # somebody was seen since the room was last learned
 
@@ -89,23 +101,25 @@ class Background:
         """Seconds since a period was last learned with nobody in view; inf before the first."""
         return self._age_s
 
+    @property
+    def changes(self) -> Sequence[RoomChange]:
+        """What was changed in the room while somebody was in it, the newest last."""
+        return tuple(self._changes.changes)
+
     def step(
-        self,
-        responses: ComplexArray,
-        t_ns: int,
-        person: bool,
-        first_arrival_s: npt.ArrayLike | None = None,
+        self, responses: ComplexArray, t_ns: int, people: Sequence[Occupant] | None
     ) -> ComplexArray | None:
         """Analytic responses (P, T) of one good period -> pose kernels (P, T) complex64.
 
-        t_ns: on any steady clock. person: somebody may be in the room. first_arrival_s: (P,)
-        earliest time at which a body can be heard [s]; None with a person keeps the last fit.
-        Returns None until an empty room was learned, and for a period that does not look like this
-        room (counted in `rejected`, nothing is learned from it). `residual_db` tells how much of
-        the fitted part is left. The first empty room takes FIRST_PERIODS periods, however soon they
-        come: hold back, or pass person=True, until the room may be empty. Raises ConfigError on a
-        wrong shape.
+        t_ns: on any steady clock. people: everybody in view, empty for nobody; None where somebody
+        may be in the room who is not seen just now: then the last fit is kept and nothing is
+        learned. Returns None until an empty room was learned, and for a period that does not look
+        like this room (counted in `rejected`, nothing is learned from it). `residual_db` tells how
+        much of the fitted part is left. The first empty room takes FIRST_PERIODS periods, however
+        soon they come: hold back, or pass None, until the room may be empty. Raises ConfigError on
+        a wrong shape.
         """
+        empty = people is not None and len(people) == 0
         y = self._window.checked(responses)
         elapsed_s = self._schedule.advance(t_ns)
         self._age_s += elapsed_s
@@ -115,24 +129,25 @@ class Background:
             self.rejected += 1
             return None
         if self._room is None:
-            if not person:
+            if empty:
                 self._consider(y, t_ns, 0.0)
             return None
 
-        length = self._window.before_body(person, first_arrival_s)
-        warp, expected = self._drift.expected(y, self._room, length)
+        length = self._window.before_body(people)
+        room = self._room if self._changed is None else self._room + self._changed
+        warp, expected = self._drift.expected(y, room, length)
         kernels = np.empty_like(y)
         _subtract(y, expected, kernels)
         fitted = slice(0, max(int(length.max()), self._window.direct_samples))
         if normalised_correlation(y[:, fitted], (y - kernels)[:, fitted]) < _USABLE:
             self.rejected += 1
-            if not person:
+            if empty:
                 self._consider(y, t_ns, self._adapt_s)
             return None
         self._candidate.forget()
         self.residual_db = _ratio_db(kernels[:, fitted], y[:, fitted])
-        if person:
-            self._leak(kernels, warp, np.maximum(length, self._window.direct_samples), elapsed_s)
+        if not empty:
+            self._learn_changes(kernels, warp, people, elapsed_s)
         elif self._schedule.settled:
             self._learn(y, expected)
         return kernels
@@ -144,11 +159,11 @@ class Background:
 
     def forget(self) -> None:
         """Learn the empty room from nothing, as at the very start."""
-        self._room, self._drift.warp = None, None
+        self._room = self._changed = None
+        self._drift.forget()
         self._occupied, self._age_s = False, float("inf")
-        for part in (self._schedule, self._candidate, self._motion, self._drift.late):
-            if part is not None:
-                part.forget()
+        for part in (self._schedule, self._candidate, self._echoes, self._changes):
+            part.forget()
 
     def save(self, path: Path) -> None:
         """Write the empty room and the rig that it belongs to (.npz), whole or not at all. Raises
@@ -160,7 +175,8 @@ class Background:
                 "record with nobody in view"
             )
         learned_utc_s = time.time() - self._age_s
-        saved_room.save(path, self._room, learned_utc_s, self._identity, self._drift.late)
+        room = self._room if self._changed is None else self._room + self._changed
+        saved_room.save(path, room, learned_utc_s, self._identity, self._drift.late)
 
     def load(self, path: Path) -> None:
         """Read what `save` wrote.
@@ -171,9 +187,9 @@ class Background:
         self._room, learned_utc_s = saved_room.load(
             path, self._window.shape, self._identity, self._drift.late
         )
-        self._drift.warp, self._occupied = None, True
-        self._candidate.forget()
-        self._motion.forget()
+        self._changed, self._drift.warp, self._occupied = None, None, True
+        for part in (self._candidate, self._echoes, self._changes):
+            part.forget()
         self._age_s = max(0.0, time.time() - learned_utc_s)
 
     def _consider(self, y: ComplexArray, t_ns: int, patience_s: float) -> None:
@@ -199,22 +215,37 @@ class Background:
 
     def _has_learned(self) -> None:
         self._drift.reset()
+        self._changed = None
         self._occupied, self._age_s = False, 0.0
-        self._motion.forget()
+        self._echoes.forget()
+        self._changes.forget()
 
-    def _leak(
-        self, kernels: ComplexArray, warp: Warp, heard_from: IntArray, elapsed_s: float
+    def _learn_changes(
+        self, kernels: ComplexArray, warp: Warp, people: Sequence[Occupant] | None, elapsed_s: float
     ) -> None:
-        """Somebody is seen: echoes that keep their place while the body moves are the room's, for
-        instance of a chair that was put down.
-        """
-        assert self._room is not None
+        """Somebody is seen: what keeps its place while they walk is the room's."""
         self._drift.warp, self._occupied = warp, True
         self._schedule.learn()
-        static = self._motion.static_part(kernels, heard_from, elapsed_s)
-        if static is not None:
-            learned = warped(np.where(static, kernels, np.complex64(0.0)), inverse(warp))
-            _add(self._room, learned, _share(elapsed_s / self._leak_s))
+        weights = self._echoes.weights(
+            people,
+            self._window.shape,
+            self._window.direct_samples,
+            self._window.sample_rate_hz,
+            elapsed_s,
+        )
+        if not weights.any():
+            return
+        if self._changed is None:
+            self._changed = np.zeros_like(kernels)
+        still = self._echoes.step(kernels, weights)
+        _add(self._changed, warped(still, inverse(warp)))
+        change = self._changes.step(self._changed, kernels, self._schedule.now_ns or 0)
+        if change is not None:
+            log.info(
+                "the room was changed at %.1f-%.1f m: what stands there now is learned",
+                change.from_m,
+                change.to_m,
+            )
 
 
 @dataclass(frozen=True)
@@ -245,16 +276,13 @@ class _Window:
             )
         return y
 
-    def before_body(self, person: bool, first_arrival_s: npt.ArrayLike | None) -> IntArray:
+    def before_body(self, people: Sequence[Occupant] | None) -> IntArray:
         """How many samples of each pair (P,) hold no body; 0 where that is not known."""
         pairs = len(self.rig.pairs)
-        if not person:
-            return np.full(pairs, self.samples, np.int64)
-        if first_arrival_s is None:
+        if people is None:
             return np.zeros(pairs, np.int64)
-        arrival = np.broadcast_to(np.asarray(first_arrival_s, np.float64), (pairs,))
-        until = (arrival - self._margin_s) * self.sample_rate_hz
-        return np.clip(np.nan_to_num(until), 0, self.samples).astype(np.int64)
+        until = (first_of(people, pairs) - self._margin_s) * self.sample_rate_hz
+        return np.clip(until, 0, self.samples).astype(np.int64)
 
     @property
     def _margin_s(self) -> float:
@@ -272,12 +300,12 @@ def _subtract(live: ComplexArray, expected: ComplexArray, out: ComplexArray) -> 
 
 
 @kernel
-def _add(room: ComplexArray, learned: ComplexArray, share: np.float32) -> None:
+def _add(changed: ComplexArray, learned: ComplexArray) -> None:
     """In place; what was never recorded (NaN) adds nothing."""
-    for p in range(room.shape[0]):
-        for t in range(room.shape[1]):
+    for p in range(changed.shape[0]):
+        for t in range(changed.shape[1]):
             if not np.isnan(learned[p, t]):
-                room[p, t] += share * learned[p, t]
+                changed[p, t] += learned[p, t]
 
 
 def _share(time_constants: float) -> np.float32:

@@ -69,13 +69,15 @@ def fit(
     start: Warp,
     steps: int,
     late: LateChange | None = None,
+    *,
+    same_stretch: bool = False,
 ) -> Warp:
     """The drift that takes `room` to `live` (P, T) over the first `length` (P,) samples, found from
     `start`.
 
-    late: what the stretch changes beside stretching the room. Samples are weighted with their time
-    squared, against spherical spreading: otherwise the direct sound, which says nothing about the
-    stretch, would decide alone.
+    same_stretch: keep that of `start`. late: what the stretch changes beside stretching the room.
+    Samples are weighted with their time squared, against spherical spreading: otherwise the direct
+    sound, which says nothing about the stretch, would decide alone.
     """
     pairs = len(room)
     warp = start
@@ -87,7 +89,7 @@ def fit(
     for _ in range(steps):
         drift = (warp.gain, warp.offset, warp.stretch)
         _products(live, model, *drift, slope, warp.stretch - at, length, taps[0], taps[1], products)
-        _solve(products, step)
+        _solve(products, step, same_stretch)
         warp = Warp(
             warp.gain + step[0:-1:2], warp.offset + step[1:-1:2], warp.stretch + float(step[-1])
         )
@@ -175,7 +177,7 @@ def _products(
 
 
 @kernel
-def _solve(products: Array, step: Array) -> None:
+def _solve(products: Array, step: Array, same_stretch: bool) -> None:
     """Gauss-Newton step (2 P + 1,): gain and offset of each pair, then the stretch.
 
     The pairs have only the stretch in common, so gain and offset are eliminated pair by pair.
@@ -197,7 +199,7 @@ def _solve(products: Array, step: Array) -> None:
         step[2 * p + 1] = (a * m[1, 3] - b * m[0, 3]) / determinant
         whole -= m[3, 0] * m[0, 2] + m[3, 1] * m[1, 2]
         right -= step[2 * p] * m[0, 2] + step[2 * p + 1] * m[1, 2]
-    stretch = right / whole
+    stretch = 0.0 if same_stretch else right / whole
     for p in range(pairs):
         step[2 * p] -= stretch * products[p, 3, 0]
         step[2 * p + 1] -= stretch * products[p, 3, 1]

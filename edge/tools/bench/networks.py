@@ -13,7 +13,6 @@ from edge.core.errors import ModelError
 from edge.core.inference.tflite import RUNTIMES, load_runtime
 from edge.lifting.lifter import MODELS, lifter_file
 from edge.lifting.network_lifter import NetworkLifter
-from edge.lifting.one_by_one import one_by_one
 from edge.sight.keypoints import BlazePose
 from edge.tools.bench.measure import AboveZero
 from edge.tools.bench.stages import NetworkInputs
@@ -73,7 +72,7 @@ def bench_lifters(inputs: NetworkInputs, repetitions: int = 40) -> tuple[Network
     }
 
     def make(name: str, runtime: str, n: int) -> Callable[[], Any]:
-        lift = one_by_one(NetworkLifter(MODELS / files[name], n, runtime))
+        lift = NetworkLifter(MODELS / files[name], n, runtime)
         frames = iter(inputs.people * (repetitions + _WARM_UP))
         return lambda: lift(*next(frames), inputs.rig)
 

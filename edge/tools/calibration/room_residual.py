@@ -64,8 +64,8 @@ def learn_room(watched: WatchedRoom, background: Background) -> tuple[RoomPart |
     half = len(empty) // 2
     left: list[float] = []
     for number, h in enumerate(empty):
-        # The second half counts as with a person in view: only the drift is followed.
-        kernels = background.step(h.responses, h.middle_ns, number >= half)
+        # The second half counts as with somebody about who is not seen: nothing is learned.
+        kernels = background.step(h.responses, h.middle_ns, () if number < half else None)
         if number >= half and kernels is not None:
             left.append(float(np.sum(np.abs(kernels) ** 2) / np.sum(np.abs(h.responses) ** 2)))
     if len(left) < half // 2:

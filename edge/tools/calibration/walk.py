@@ -16,7 +16,7 @@ from edge.core.arrays import Array
 from edge.core.calibration_file import MountingPart, ScalePart, Step
 from edge.core.pose import Keypoints, LiftedPose
 from edge.core.rig import Camera, Rig
-from edge.lifting.one_by_one import JointLifter
+from edge.lifting.lifter import Lifter
 from edge.sound.pose_kernel import Kernels
 from edge.tools.calibration.charuco import mounted, tilt_and_roll
 
@@ -47,7 +47,7 @@ class Walked:
 class WatchedLifter:
     """A lifter that keeps what it was given and its result."""
 
-    def __init__(self, lifter: JointLifter) -> None:
+    def __init__(self, lifter: Lifter) -> None:
         self._lift = lifter
         self._rows: list[tuple[Array, Array, float]] = []
 

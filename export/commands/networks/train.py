@@ -5,7 +5,9 @@ from pathlib import Path
 
 from export.extras import optional, progress_bar
 
-CONFIG_NAMES = ("debug", "debug-volume", "small", "volume", "full")
+CONFIG_NAMES = (
+    "debug", "debug-volume", "small", "finetune", "volume", "finetune-volume", "full"
+)  # fmt: skip
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

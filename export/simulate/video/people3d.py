@@ -43,7 +43,7 @@ def triangulate_video(video: Path, models: Path) -> Array:
     if len(movies) < 2 or {m.stem for m in movies} != {c.serial for c in cameras}:
         raise SessionError(f"{video}: camNN.mp4 of at least two calibrated cameras are needed")
     cameras.sort(key=lambda c: c.serial)
-    find = PeopleFinder(models, 1)
+    find = PeopleFinder(models, 1, look_every=0)
     tracks: list[dict[int, Array]] = []
     far: list[Array] = []
     images = zip(*(read_frames(m) for m in movies), strict=False)

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from edge.core.errors import ModelError
 from edge.core.inference.tflite import Model
 from edge.core.pose import N_JOINTS
+from edge.lifting import ray_form, volume_form
 from edge.lifting.model_card import INT8, card_path, load_card
 from edge.lifting.network_form import CONTEXT
 from edge.lifting.person_view import FEATURES
-from edge.lifting.ray_form import CHANNELS
 from export.train.ray_network import VisionNet
 from export.train.train_config import TrainConfig, config_from
 
@@ -103,9 +103,10 @@ def _examples(config: TrainConfig) -> list[Tensor]:
     shapes: list[tuple[int, ...]]
     if config.form == "volume":
         s = config.volume.spec
-        shapes = [(s.pairs, s.bins, s.side, s.side), (s.bins, s.side, s.side, N_JOINTS)]
+        sound = (s.pairs, s.bins, s.side, s.side, len(volume_form.CHANNELS))
+        shapes = [sound, (s.bins, s.side, s.side, N_JOINTS)]
     else:
-        shapes = [(config.ray.spec.bins, N_JOINTS * len(CHANNELS))]
+        shapes = [(config.ray.spec.bins, N_JOINTS * len(ray_form.CHANNELS))]
     return [
         torch.randn((1, *shape), generator=draw) for shape in [*shapes, (CONTEXT,), (FEATURES,)]
     ]

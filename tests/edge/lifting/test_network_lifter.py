@@ -13,7 +13,7 @@ import edge.lifting.network_lifter
 from edge.core.config import LifterConfig
 from edge.core.errors import ModelError
 from edge.core.inference.execution import Execution
-from edge.core.pose import MID_HIP
+from edge.core.pose import MID_HIP, Keypoints, LiftedPose
 from edge.core.rig import Rig
 from edge.lifting.geometric_lifter import GeometricLifter
 from edge.lifting.lifter import MODELS, make_lifter
@@ -21,7 +21,7 @@ from edge.lifting.mirror import FLIP, MIRROR, mirrored, mirrored_rig
 from edge.lifting.model_card import load_card
 from edge.lifting.network_lifter import NetworkLifter
 from edge.lifting.person_view import keypoint_view
-from edge.sound.pose_kernel import make_kernels
+from edge.sound.pose_kernel import Kernels, make_kernels
 from tests.support.bodies import CAMERA, compact_rig, seen, standing
 from tests.support.lifter_scene import BAND, RATE, echo, hiss
 
@@ -36,11 +36,25 @@ def lifter() -> NetworkLifter:
     return NetworkLifter(FLOAT)
 
 
+def one(
+    lifter: NetworkLifter, keypoints: Keypoints, kernels: Kernels | None, rig: Rig
+) -> LiftedPose | None:
+    """The pose of somebody alone."""
+    (pose,) = lifter([keypoints], kernels, rig)
+    return pose
+
+
 def people() -> list[np.ndarray]:
     return [
         standing(height, (0.2, distance))
         for height, distance in ((1.5, 2.0), (1.7, 2.6), (1.85, 3.2), (1.65, 3.8))
     ]
+
+
+def crowd(joints: list[np.ndarray]) -> Kernels:
+    """The echoes of several people in one recording."""
+    total = sum(echo(j, noise=0.001, seed=k).analytic for k, j in enumerate(joints))
+    return make_kernels(total, RATE, BAND)
 
 
 def test_the_shipped_files_are_those_on_the_card() -> None:
@@ -55,7 +69,7 @@ def test_the_shipped_files_are_those_on_the_card() -> None:
 def test_echo_and_image_place_a_person(lifter: NetworkLifter) -> None:
     rig = compact_rig()
     for joints in people():
-        pose = lifter(seen(joints), echo(joints, noise=0.001), rig)
+        pose = one(lifter, seen(joints), echo(joints, noise=0.001), rig)
         assert pose is not None
         assert pose.joints.shape == (15, 3)
         assert np.linalg.norm(pose.joints[MID_HIP] - joints[MID_HIP]) < 0.35
@@ -65,7 +79,7 @@ def test_echo_and_image_place_a_person(lifter: NetworkLifter) -> None:
 def test_without_sound_the_image_answers_and_says_so(lifter: NetworkLifter) -> None:
     rig = compact_rig()
     for joints in people():
-        pose = lifter(seen(joints), None, rig)
+        pose = one(lifter, seen(joints), None, rig)
         assert pose is not None
         assert pose.scale_source == "height"
         assert (
@@ -77,7 +91,8 @@ def test_without_sound_the_image_answers_and_says_so(lifter: NetworkLifter) -> N
 def test_noise_is_not_taken_for_a_person(lifter: NetworkLifter) -> None:
     rig = compact_rig()
     sources = [
-        lifter(seen(joints), hiss(k), rig).scale_source for k, joints in enumerate(people() * 3)
+        one(lifter, seen(joints), hiss(k), rig).scale_source
+        for k, joints in enumerate(people() * 3)
     ]
     assert sources.count("height") >= 9
 
@@ -91,7 +106,7 @@ def test_the_mirror_image_of_a_person_is_lifted_to_the_mirror_image_of_the_pose(
     image_joints[:15] = mirrored(joints[:15])
     kernels, keypoints = echo(joints, noise=0.001), seen(joints)
     image = seen(image_joints)
-    a, b = lifter(keypoints, kernels, rig), lifter(image, kernels, mirrored_rig(rig))
+    a, b = one(lifter, keypoints, kernels, rig), one(lifter, image, kernels, mirrored_rig(rig))
     assert a is not None
     assert b is not None
     np.testing.assert_allclose(b.joints, mirrored(a.joints), atol=1e-3)
@@ -110,20 +125,23 @@ def test_joints_that_are_not_seen_have_a_sigma_of_their_own(
     joints, rig, hidden = people()[1], compact_rig(), [4, 7, 11]
     keypoints, kernels = seen(joints), echo(joints, noise=0.001)
     keypoints.pixels[hidden, 2] = 0.0
-    before = lifter(keypoints, kernels, rig).sigma
+    before = one(lifter, keypoints, kernels, rig).sigma
     decoding = lifter.card.decoding
     wider = replace(decoding, unseen_sigma_factor=3.0 * decoding.unseen_sigma_factor)
     monkeypatch.setattr(lifter, "card", replace(lifter.card, decoding=wider))
     factor = np.where(np.isin(np.arange(15), hidden), 3.0, 1.0)
-    np.testing.assert_allclose(lifter(keypoints, kernels, rig).sigma, factor * before, rtol=1e-6)
+    np.testing.assert_allclose(
+        one(lifter, keypoints, kernels, rig).sigma, factor * before, rtol=1e-6
+    )
 
 
 def test_the_order_of_the_pairs_does_not_matter(lifter: NetworkLifter) -> None:
     joints, rig = people()[1], compact_rig()
     kernels = echo(joints, noise=0.001)
     order = [4, 1, 0, 5, 3, 2]
-    a = lifter(seen(joints), kernels, rig)
-    b = lifter(
+    a = one(lifter, seen(joints), kernels, rig)
+    b = one(
+        lifter,
         seen(joints),
         make_kernels(kernels.analytic[order], RATE, BAND),
         replace(rig, pairs=rig.pairs[order]),
@@ -136,7 +154,7 @@ def test_the_order_of_the_pairs_does_not_matter(lifter: NetworkLifter) -> None:
 def test_any_number_of_pairs_gives_a_pose(lifter: NetworkLifter, pairs: int) -> None:
     joints, rig = people()[1], compact_rig()
     kernels = make_kernels(echo(joints, noise=0.001).analytic[:pairs], RATE, BAND)
-    pose = lifter(seen(joints), kernels, replace(rig, pairs=rig.pairs[:pairs]))
+    pose = one(lifter, seen(joints), kernels, replace(rig, pairs=rig.pairs[:pairs]))
     assert np.linalg.norm(pose.joints[MID_HIP] - joints[MID_HIP]) < 0.35
 
 
@@ -156,7 +174,7 @@ def test_the_public_datasets_layout_gives_a_pose(lifter: NetworkLifter) -> None:
         .astype(np.float32)
         .view(np.complex64)[..., 0]
     )
-    pose = lifter(seen(people()[1]), make_kernels(noise, 96000.0, (1000.0, 40000.0)), rig)
+    pose = one(lifter, seen(people()[1]), make_kernels(noise, 96000.0, (1000.0, 40000.0)), rig)
     assert pose is not None
     assert np.isfinite(pose.joints).all()
 
@@ -165,21 +183,51 @@ def test_int8_says_what_float_says() -> None:
     small, large, rig = NetworkLifter(INT8), NetworkLifter(FLOAT), compact_rig()
     for joints in people():
         kernels = echo(joints, noise=0.001)
-        a, b = small(seen(joints), kernels, rig), large(seen(joints), kernels, rig)
+        a, b = one(small, seen(joints), kernels, rig), one(large, seen(joints), kernels, rig)
         assert np.median(np.linalg.norm(a.joints - b.joints, axis=1)) < 0.03
+
+
+def test_the_order_of_people_does_not_matter(lifter: NetworkLifter) -> None:
+    joints, rig = people(), compact_rig()
+    kernels = crowd(joints)
+    keypoints = [seen(j) for j in joints]
+    in_order = lifter(keypoints, kernels, rig)
+    for order in ([3, 1, 0, 2], [1, 3, 2, 0]):
+        again = lifter([keypoints[k] for k in order], kernels, rig)
+        for k, pose in zip(order, again, strict=True):
+            np.testing.assert_allclose(pose.joints, in_order[k].joints, atol=1e-4)
+            np.testing.assert_allclose(pose.sigma, in_order[k].sigma, atol=1e-4)
+
+
+def test_somebody_of_whom_too_little_is_seen_leaves_a_gap(lifter: NetworkLifter) -> None:
+    joints, rig = people()[1], compact_rig()
+    scarce = seen(people()[3])
+    scarce.pixels[3:, 2] = 0.0
+    kernels = echo(joints, noise=0.001)
+    none, pose = lifter([scarce, seen(joints)], kernels, rig)
+    assert none is None
+    np.testing.assert_array_equal(pose.joints, one(lifter, seen(joints), kernels, rig).joints)
+    assert lifter([], kernels, rig) == []
+
+
+def test_several_people_are_placed_from_one_sound(lifter: NetworkLifter) -> None:
+    rig = compact_rig()
+    pair = [standing(1.7, (-0.6, 2.2)), standing(1.8, (0.6, 3.4))]
+    for joints, pose in zip(pair, lifter([seen(j) for j in pair], crowd(pair), rig), strict=True):
+        assert np.linalg.norm(pose.joints[MID_HIP] - joints[MID_HIP]) < 0.35
 
 
 def test_too_few_joints_give_no_pose(lifter: NetworkLifter) -> None:
     keypoints = seen(people()[0])
     keypoints.pixels[3:, 2] = 0.0
-    assert lifter(keypoints, None, compact_rig()) is None
+    assert one(lifter, keypoints, None, compact_rig()) is None
 
 
 def test_a_missing_joint_has_no_confidence_and_is_guessed(lifter: NetworkLifter) -> None:
     joints = people()[1]
     keypoints = seen(joints)
     keypoints.pixels[4] = [np.nan, np.nan, 0.0]
-    pose = lifter(keypoints, echo(joints, noise=0.001), compact_rig())
+    pose = one(lifter, keypoints, echo(joints, noise=0.001), compact_rig())
     assert pose.confidence[4] == 0.0
     assert pose.confidence[3] == 1.0
     assert np.linalg.norm(pose.joints[4] - joints[4]) < 0.6
@@ -207,7 +255,7 @@ def test_nothing_of_the_training_is_loaded() -> None:
         ("{", "not a lifter's card"),
         ("[1]", "found a list of 1"),
         ('{"format": "posekernel-lifter", "version": 9}', "version 9"),
-        ('{"format": "posekernel-lifter", "version": 1, "form": "rays"}', "did you mean 'ray'"),
+        ('{"format": "posekernel-lifter", "version": 2, "form": "rays"}', "did you mean 'ray'"),
     ],
 )
 def test_a_wrong_card_is_named(tmp_path: Path, content: str | None, message: str) -> None:
@@ -227,7 +275,7 @@ def foreign(tmp_path: Path) -> Path:
 
 
 def test_a_foreign_model_runs_where_its_card_describes_it(foreign: Path) -> None:
-    assert NetworkLifter(foreign)(seen(people()[0]), None, compact_rig()) is not None
+    assert one(NetworkLifter(foreign), seen(people()[0]), None, compact_rig()) is not None
 
 
 @pytest.mark.parametrize("name", [INT8.name, VISION])

@@ -60,7 +60,7 @@ def test_a_batch_equals_its_members() -> None:
     height, down = np.array([1.4, np.nan, 1.2]), np.stack([-CAMERA.room_rotation[2]] * 3)
     depth = rng.normal(-0.7, 0.1, (3, 15))
     xy = rng.normal(size=(3, 15, 2))
-    facts = rng.random((3, 3))
+    facts = rng.random((3, 4))
     batch = make_view(rays, there, down, height)
     context = network_context(batch, depth, xy, facts)
     assert context.shape == (3, CONTEXT)

@@ -47,7 +47,7 @@ def channel(heard: np.ndarray, name: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("offset", [-0.2, 0.0, 0.25])
-@pytest.mark.parametrize("name", CHANNELS)
+@pytest.mark.parametrize("name", ("mean", "max", "coherent"))
 def test_an_echo_shows_at_its_depth(name: str, offset: float) -> None:
     """One scatterer on the mid-hip's ray: that joint's ray is loudest where the scatterer is,
     whatever the image's estimate was.
@@ -110,8 +110,8 @@ def test_a_wide_rig_has_no_coherent_channel() -> None:
     heard = sound(echoes(JOINTS, rig), rig)
     assert (channel(heard, "coherent") == 0.0).all()
     assert channel(heard, "mean").std() > 0.1
-    np.testing.assert_array_equal(sound_features(rig), np.float32([1.0, 0.0, 0.5]))
-    np.testing.assert_array_equal(sound_features(RIG), np.float32([1.0, 1.0, 0.75]))
+    np.testing.assert_array_equal(sound_features(rig), np.float32([1.0, 0.0, 0.5, 0.0]))
+    np.testing.assert_array_equal(sound_features(RIG), np.float32([1.0, 1.0, 0.75, 0.0]))
     assert (sound_features(None) == 0.0).all()
 
 

@@ -116,7 +116,7 @@ def test_a_saved_room_of_another_sampling_is_learned_anew(
     rng = np.random.default_rng(0)
     room = rng.normal(size=(len(plan.rig.pairs), samples)).astype(np.complex64)
     for k in range(FIRST_PERIODS):
-        other.step(room, k * 10**8, False)
+        other.step(room, k * 10**8, [])
     saved = tmp_path / "room.npz"
     other.save(saved)
     again = Pipeline(

@@ -140,7 +140,7 @@ def test_the_messages_of_a_replay_fill_a_file(
     for kind, message in zip(kinds, messages, strict=True):
         assert problems(kind, message) == []
         assert message["source"] == "simulated"
-    times = [m["monotonic_ns"] for m in messages if m["schema"] == "posekernel.pose/1"]
+    times = [m["monotonic_ns"] for m in messages if m["schema"] == "posekernel.pose/2"]
     assert np.ptp(times) == pytest.approx(4.9e9, rel=0.01)
     capsys.readouterr()
     assert "cannot be written" in fails(

@@ -45,7 +45,7 @@ def test_make_model_ends_with_both_forms_evaluated(tmp_path: Path) -> None:
         assert card["form"] == form
         assert (
             NetworkLifter(tmp_path / f"run/models/lifter_{form}.tflite")(
-                seen(standing()), None, compact_rig()
-            )
+                [seen(standing())], None, compact_rig()
+            )[0]
             is not None
         )

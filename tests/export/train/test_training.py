@@ -118,7 +118,7 @@ def test_the_volume_network_does_not_depend_on_the_order_of_pairs() -> None:
     torch.manual_seed(0)
     net = VolumeNet(TINY.volume).eval()
     s = TINY.volume.spec
-    sound = torch.randn(1, 3, s.bins, s.side, s.side)
+    sound = torch.randn(1, 3, s.bins, s.side, s.side, 3)
     image = torch.rand(1, s.bins, s.side, s.side, N_JOINTS)
     for p in net.parameters():
         torch.nn.init.normal_(p, std=0.2)
@@ -160,6 +160,7 @@ def test_interference_is_as_strong_as_asked(dataset: Path) -> None:
         sound_speed_error=0,
         detector=1.0,
         narrow=0,
+        company=(0.0, 0.0, 0.0),
     )
     for sir_db in (0.0, 12.0):
         ratios = []
@@ -376,7 +377,7 @@ def test_both_tflite_files_do_what_the_checkpoint_does(
     assert load_card(card).form == load_networks(trained)[0].fusion.spec
     keypoints, rig = seen(standing(2.5, CAMERA), CAMERA), make_rig(CAMERA)
     poses = [
-        NetworkLifter(tmp_path / name)(keypoints, echoes(standing(2.5, CAMERA), rig), rig)
+        NetworkLifter(tmp_path / name)([keypoints], echoes(standing(2.5, CAMERA), rig), rig)[0]
         for name in ("tiny.tflite", "tiny_int8.tflite")
     ]
     assert all(p is not None for p in poses)

@@ -11,7 +11,7 @@ from edge.core.config import MqttConfig
 from edge.output.mqtt.publisher import MqttPublisher
 
 DEVICE = "hall"
-_POSE_BYTES = 4000  # about what a pose takes
+_POSE_BYTES = 4000  # about what the poses of two people take
 
 
 def main() -> None:
@@ -27,7 +27,7 @@ def main() -> None:
         while True:
             number += 1
             sequence = publisher.publish_event(
-                {"schema": "posekernel.event/1", "id": DEVICE, "kind": "person_entered"}
+                {"schema": "posekernel.event/2", "id": DEVICE, "kind": "person_entered"}
             )
             accepted.write(f"{sequence}\n")
             accepted.flush()

@@ -18,7 +18,7 @@ from tests.support.waiting import LIMIT_S
 
 SECRET = "corr3ct-h0rse-b4ttery"
 WAITED_S = 4.0  # who waits for the network does so for 5 s and more
-POSE = {"schema": "posekernel.pose/1", "sequence": 1}
+POSE = {"schema": "posekernel.pose/2", "sequence": 1}
 
 
 def config_for(broker: Mosquitto, **changes: Any) -> MqttConfig:

@@ -54,7 +54,7 @@ class Listener:
         ).wait_for_publish(10.0)
 
     def take(self) -> tuple[list[dict[str, Any]], list[int]]:
-        """Poses (only what is looked at) and numbers of events."""
+        """Poses (only what is looked at, of the first person) and numbers of events."""
         with self._lock:
             poses, self._poses = self._poses, []
             events, self._events = self._events, []
@@ -67,8 +67,10 @@ class Listener:
         content = json.loads(message.payload)
         with self._lock:
             if kind == "pose":
+                first = content["people"][0]
                 self._poses.append(
-                    {k: content[k] for k in ("sequence", "scale_source", "sir_db", "latency_ms")}
+                    {k: content[k] for k in ("sequence", "latency_ms")}
+                    | {k: first[k] for k in ("scale_source", "sir_db")}
                 )
             elif kind == "event":
                 self._events.append(content["sequence"])

@@ -103,12 +103,18 @@ class Device:
     def wait_pose(self, since_s: float, scale_source: str | None = None) -> float:
         """Arrival [monotonic s] of the first pose after since_s."""
         return self.wait_for(
-            "pose", since_s, lambda m: scale_source is None or m["scale_source"] == scale_source
+            "pose", since_s, lambda m: scale_source is None or scale_of(m) == scale_source
         )
 
     def send(self, how: signal.Signals) -> None:
         """A signal to the sensor."""
         self.process.send_signal(how)
+
+
+def scale_of(message: dict[str, Any]) -> str:
+    """SOUND where the scale of anybody in a pose message is from sound, else "height"."""
+    sources = {person["scale_source"] for person in message["people"]}
+    return SOUND if SOUND in sources else "height"
 
 
 @contextmanager

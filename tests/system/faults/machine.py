@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tests.system.faults.clock import SteppedClock
-from tests.system.faults.device import NOBODY_S, SOUND, Device, device
+from tests.system.faults.device import NOBODY_S, SOUND, Device, device, scale_of
 from tests.system.faults.row import (
     FAULT_S,
     Row,
@@ -110,7 +110,7 @@ def _stepped(folder: Path, step_s: int, fault: str) -> Row:
         d.wait_for("telemetry", there + 1.0, lambda m: True)
         over = time.monotonic()
         assert longest_pause_s(d, began, over) < NOBODY_S + 1.0
-        by_sound = [m["scale_source"] == SOUND for _, m in d.messages("pose", began)]
+        by_sound = [scale_of(m) == SOUND for _, m in d.messages("pose", began)]
         assert sum(by_sound) > 0.9 * len(by_sound), (
             f"{sum(by_sound)} of {len(by_sound)} poses by sound"
         )

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 from typing import Literal
 
-from tests.system.faults.device import NOBODY_S, SOUND, Device, device
+from tests.system.faults.device import NOBODY_S, SOUND, Device, device, scale_of
 from tests.system.faults.row import FAULT_S, Row, last_telemetry, longest_pause_s, lost_events, row
 
 
@@ -17,7 +17,7 @@ def xrun(folder: Path) -> Row:
         d.wait_for("telemetry", struck, lambda m: True)
         told = last_telemetry(d)
         near = [m for _, m in d.messages("pose", began)]
-        lost = sum(m["scale_source"] != SOUND for m in near)
+        lost = sum(scale_of(m) != SOUND for m in near)
         assert told["xruns"] == 1, told
         assert told["periods_faulty"] >= 1, told
         assert lost <= 2, f"{lost} of {len(near)} poses not by sound"
@@ -41,7 +41,7 @@ def card_unplugged(folder: Path) -> Row:
         back_in = time.monotonic()
         pause = longest_pause_s(d, out, back_in)
         assert pause < NOBODY_S + 1.0, f"no pose for {pause:.1f} s"
-        late = [m["scale_source"] for t, m in d.messages("pose", out + 1.0) if t < back_in]
+        late = [scale_of(m) for t, m in d.messages("pose", out + 1.0) if t < back_in]
         assert set(late) == {"height"}, "scaled by a sound that nobody heard"
         back = d.wait_pose(back_in, SOUND)
         d.wait_for("telemetry", back, lambda m: m["sound_reopened"] >= 1)
@@ -56,7 +56,7 @@ def card_unplugged(folder: Path) -> Row:
 def _by_height_meanwhile(d: Device, began: float, over: float, grace_s: float) -> None:
     """Poses went on and none of them was scaled by sound, but for those of the first moments."""
     assert longest_pause_s(d, began, over) < NOBODY_S + 1.0
-    late = {m["scale_source"] for t, m in d.messages("pose", began + grace_s) if t < over}
+    late = {scale_of(m) for t, m in d.messages("pose", began + grace_s) if t < over}
     assert late == {"height"}, late
 
 

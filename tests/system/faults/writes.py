@@ -132,7 +132,7 @@ def _background(folder: Path) -> Write:
     room = _empty_room()
     responses = np.ones((2, 400), np.complex64)
     for k in range(FIRST_PERIODS):
-        room.step(responses, k * 50_000_000, person=False)
+        room.step(responses, k * 50_000_000, [])
     assert room.ready
 
     def write(n: int) -> None:

@@ -5,9 +5,9 @@ import { readRecording } from "../../../edge/output/page/web/recording.js";
 const joint = { x: 0.1, y: 0.2, z: 2.5 };
 const LINES = [
   { schema: "posekernel.page/1", id: "hall", name: "hall", camera: [0, 0, 1.2], frustum: Array(4).fill([1, 2, 3]), mics: [], speakers: [[0.1, 0, 1.2]], max_range_m: 5 },
-  { schema: "posekernel.pose/1", monotonic_ns: 1_000_000_000, frames: ["camera"], joints: Array(15).fill(joint) },
+  { schema: "posekernel.pose/2", monotonic_ns: 1_000_000_000, frames: ["camera"], people: [1, 2].map((id) => ({ id, joints: Array(15).fill(joint) })) },
   { schema: "posekernel.envelope/1", monotonic_ns: 1_100_000_000, level_db: [0, 1, 2], first_m: 0.5, step_m: 0.1 },
-  { schema: "posekernel.event/1", monotonic_ns: 1_200_000_000, kind: "fall" },
+  { schema: "posekernel.event/2", monotonic_ns: 1_200_000_000, kind: "fall", person: 1 },
 ].map((line) => JSON.stringify(line));
 const VALUES = 13; // the first of them are whole JSON values
 const STRANGE = ["null", '"constructor"', '"__proto__"', "[]", "{}", "-1", "1e308", "1e999", '""', "true", "NaN", "\u0000", "\ud800", "[".repeat(5000), "\n", ",", "9007199254740993"];

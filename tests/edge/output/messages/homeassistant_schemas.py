@@ -1,17 +1,23 @@
-"""Checks a device announcement, or automations, with Home Assistant's own schemas; run by an
-interpreter that has `homeassistant`, not by ours.
+"""Checks a device announcement, or automations, with Home Assistant's own schemas, or runs an
+automation in its core; run by an interpreter that has `homeassistant`, not by ours.
 
 stdin: the announcement, or a list of automations, as JSON. Prints one line per complaint; exit code
-1 when there was any.
+1 when there was any. Or {"run": automation, "entity": id, "states": [...], "action": "light.x"}:
+prints as JSON for each of these states of the entity the list of data that the action got.
 """
 
+import asyncio
 import importlib
 import json
 import sys
+import tempfile
 
 
 def main() -> int:
     given = json.load(sys.stdin)
+    if "run" in given:
+        print(json.dumps(asyncio.run(actions_of(**given))))
+        return 0
     complaints = (
         automation_complaints(given) if isinstance(given, list) else announcement_complaints(given)
     )
@@ -59,6 +65,32 @@ def announcement_complaints(announcement):
         except Exception as e:
             complaints.append(f"{key}: {e}")
     return complaints
+
+
+async def actions_of(run, entity, states, action):
+    from homeassistant import bootstrap, config_entries, core, loader
+    from homeassistant.auth import auth_manager_from_config
+    from homeassistant.setup import async_setup_component
+
+    with tempfile.TemporaryDirectory() as folder:
+        hass = core.HomeAssistant(folder)
+        hass.config.skip_pip = True
+        loader.async_setup(hass)
+        hass.config_entries = config_entries.ConfigEntries(hass, {})
+        await bootstrap.async_load_base_functionality(hass)
+        hass.auth = await auth_manager_from_config(hass, [], [])
+        done = []
+        hass.services.async_register(*action.split("."), lambda call: done.append(dict(call.data)))
+        assert await async_setup_component(hass, "automation", {"automation": [run]})
+        await hass.async_start()
+        told = []
+        for state in states:
+            hass.states.async_set(entity, state)
+            await hass.async_block_till_done()
+            told.append(done.copy())
+            done.clear()
+        await hass.async_stop(force=True)
+        return told
 
 
 if __name__ == "__main__":

@@ -300,11 +300,11 @@ def test_the_readmes_automations_name_entities_that_there_are() -> None:
         for c in message["components"].values()
     }
     used = automations()
-    assert [set(a) for a in used] == [{"alias", "triggers", "conditions", "actions"}] * 2
+    assert [set(a) for a in used] == [{"alias", "triggers", "conditions", "actions"}] * 3
     ours = {e for e in entity_ids(used) if "pose_sensor" in e}
-    assert len(ours) == 3
+    assert len(ours) == 4
     assert ours <= there.keys()
-    light, alert = used
+    _, light, alert = used
     assert (
         light["conditions"][1]["state"] in there["sensor.pose_sensor_livingroom_posture"]["options"]
     )
@@ -317,7 +317,7 @@ def test_the_readmes_automations_name_entities_that_there_are() -> None:
 def test_the_alert_says_how_far_somebody_fell() -> None:
     jinja2 = pytest.importorskip("jinja2", reason="jinja2 is not installed")
     attributes = json.loads(states("event", an_event("fall", fall=(0.9, 1.2)))["fall"])
-    text = automations()[1]["actions"][0]["data"]["message"]
+    text = automations()[2]["actions"][0]["data"]["message"]
     said = jinja2.Template(text, undefined=jinja2.StrictUndefined).render(
         trigger={"to_state": {"attributes": attributes}}
     )
@@ -347,6 +347,21 @@ def test_home_assistant_takes_the_readmes_automations_and_is_not_blind() -> None
         ("actions", {"actoin": "a.b"}),
     ):
         assert used[0]["alias"] in check_with_home_assistant([used[0] | {part: [wrong]}])
+
+
+@pytest.mark.slow
+@needs_home_assistant
+def test_the_readmes_light_follows_the_number_of_people_in_home_assistants_core() -> None:
+    light = automations()[0]
+    (entity,) = {e for e in entity_ids(light) if e.startswith("sensor.")}
+    states = ["0", "1", "2", "3", "5", "unknown", "1", "unavailable", "0"]
+    told = json.loads(
+        check_with_home_assistant(
+            {"run": light, "entity": entity, "states": states, "action": "light.turn_on"}
+        )
+    )
+    brightness = [[data["brightness_pct"] for data in step] for step in told]
+    assert brightness == [[0], [40], [70], [100], [100], [], [40], [], [0]]
 
 
 @pytest.mark.slow

@@ -26,7 +26,7 @@ KINDS = [
     ),
     "amqtt",
 ]
-POSE = {"schema": "posekernel.pose/1", "sequence": 1}
+POSE = {"schema": "posekernel.pose/2", "sequence": 1}
 
 
 @pytest.fixture(autouse=True)

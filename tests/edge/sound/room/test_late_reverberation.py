@@ -13,6 +13,7 @@ from edge.sensor.pipeline import Pipeline
 from edge.sensor.plan import make_plan
 from edge.sound.room.background import FIRST_PERIODS, Background
 from edge.sound.room.late_reverberation import LateReverberation
+from edge.sound.room.occupant import Occupant
 from edge.sources.session.reader import DEMO_SESSION
 from tests.support.signal_scene import db, hundreds_of_steps, ring
 
@@ -66,7 +67,7 @@ def learned(room, rng, swing_c=0.3, heard=24, **options):
     """A background that has learned the room, then heard its air warm and cool once."""
     made = background(**options)
     for k in range(FIRST_PERIODS):
-        made.step(room.at(STARTED_C, rng), k * 10**8, False)
+        made.step(room.at(STARTED_C, rng), k * 10**8, [])
     for phase in np.linspace(0.0, 2.0 * np.pi, heard):
         made.remember(room.at(STARTED_C + swing_c * np.sin(phase), rng))
     return made
@@ -75,7 +76,7 @@ def learned(room, rng, swing_c=0.3, heard=24, **options):
 def left_db(made, room, rng, warmer_c, t_s=100.0):
     """Residual of the empty room over the room itself, where a body would be heard [dB]."""
     heard = room.at(STARTED_C + warmer_c, rng)
-    left = made.step(heard, round(t_s * 1e9), True, FIRST_ARRIVAL_S)
+    left = made.step(heard, round(t_s * 1e9), [Occupant(FIRST_ARRIVAL_S)])
     return db(np.linalg.norm(left[:, BODY]) / np.linalg.norm(heard[:, BODY]))
 
 
@@ -110,7 +111,7 @@ def test_it_learns_by_itself_while_nobody_is_there():
                 STARTED_C + 0.3 * np.sin(np.pi * k / 72), rng
             )
             for made in (by_itself, without):
-                made.step(heard, (60 * k + tenth) * 10**8, False)
+                made.step(heard, (60 * k + tenth) * 10**8, [])
     for warmer_c in (0.02, 0.05, 0.1, 0.15):
         found, other = (
             left_db(m, room, rng, warmer_c, 440.0 + 1e2 * warmer_c) for m in (by_itself, without)
@@ -144,7 +145,7 @@ def test_a_chair_that_was_moved_does_no_harm():
     for k in range(120):  # the average of the room takes a while to follow
         heard = moved.at(STARTED_C + 0.1 + 0.2 * np.sin(0.1 * k), rng)
         for m in (made, without):
-            m.step(heard, (20 + k) * 10**9, False)
+            m.step(heard, (20 + k) * 10**9, [])
     now = STARTED_C + 0.1 + 0.2 * np.sin(0.1 * 119) - STARTED_C
     found, other = (left_db(m, moved, rng, now + 0.1, 140.0) for m in (made, without))
     assert found < other - 1.0
@@ -158,9 +159,9 @@ def test_what_was_learned_lasts_for_many_hours_and_degrees():
     for k in range(400):  # 2.5 degrees up, and a new hour whenever the stretch has come too far
         made.remember(room.at(STARTED_C + 2.5 * k / 400, rng))
         if k % 4 == 0:
-            made.step(room.at(STARTED_C + 2.5 * k / 400, rng), (20 + k // 4) * 10**9, False)
+            made.step(room.at(STARTED_C + 2.5 * k / 400, rng), (20 + k // 4) * 10**9, [])
     for k in range(40):
-        made.step(room.at(STARTED_C + 2.5, rng), (120 + k) * 10**9, False)
+        made.step(room.at(STARTED_C + 2.5, rng), (120 + k) * 10**9, [])
     assert (
         left_db(made, room, rng, 2.6, 165.0)
         < left_db(learned(room, rng, heard=0), room, rng, 0.1) - 6.0
@@ -214,7 +215,7 @@ def test_a_microphone_that_is_off_for_a_moment_spoils_nothing(tmp_path):
         off = room.at(STARTED_C, rng)
         off[2] = 0.0
         made.remember(off)
-        made.step(off, (20 + k) * 10**9, True, FIRST_ARRIVAL_S)
+        made.step(off, (20 + k) * 10**9, [Occupant(FIRST_ARRIVAL_S)])
     made.remember(room.at(STARTED_C, rng))
     assert left_db(made, room, rng, 0.1) < left_db(before, room, rng, 0.1) + 3.0
     made.save(tmp_path / "room.npz")
@@ -230,7 +231,7 @@ def test_a_night_without_sound_does_no_harm(warmer_c):
     left = []
     for made in (learned(room, rng), learned(room, rng, period_s=None)):
         for k in range(160):
-            made.step(room.at(STARTED_C + warmer_c, rng), 10**13 + k * 10**8, False)
+            made.step(room.at(STARTED_C + warmer_c, rng), 10**13 + k * 10**8, [])
         left.append(left_db(made, room, rng, warmer_c + 0.1, 10_016.0))
     print(f"{warmer_c:+} deg C overnight: {left[0]:.1f}, without {left[1]:.1f} dB")
     assert left[0] < left[1] + 0.5
@@ -257,7 +258,7 @@ def test_heavy_furniture_that_was_moved_does_no_harm():
     for k in range(150):
         heard = moved.at(STARTED_C + 0.15, rng)
         for m in (made, without):
-            m.step(heard, (20 + k) * 10**9, False)
+            m.step(heard, (20 + k) * 10**9, [])
     found, other = (left_db(m, moved, rng, -0.05, 171.0) for m in (made, without))
     print(f"after the move {found:.1f}, without {other:.1f} dB")
     assert found < other + 1.0
@@ -268,7 +269,7 @@ def test_an_empty_room_is_followed_at_any_pace(apart_s):
     rng, room = np.random.default_rng(11), Room(0.1)
     made = learned(room, rng, heard=0)
     for k in range(30):
-        made.step(room.at(STARTED_C, rng), 10**9 + round(k * apart_s * 1e9), False)
+        made.step(room.at(STARTED_C, rng), 10**9 + round(k * apart_s * 1e9), [])
     assert made.age_s < 2.0 * apart_s + 0.1
 
 
@@ -307,6 +308,6 @@ def test_still_air_for_ever_teaches_nothing():
         for period_s in (PERIOD_S, None)
     )
     for k in range(60 * len(empty)):
-        left, other = (b.step(empty[k % len(empty)], k * 10**9, False) for b in (made, without))
+        left, other = (b.step(empty[k % len(empty)], k * 10**9, []) for b in (made, without))
     assert len(empty) > FIRST_PERIODS
     assert np.linalg.norm(left) < 1.2 * np.linalg.norm(other)

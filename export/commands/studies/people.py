@@ -1,0 +1,127 @@
+"""`posekernel-export people`: does the sensor say who is there, and nobody who is not?"""
+
+import argparse
+import shlex
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from edge.core.errors import ConfigError
+from export.extras import progress_bar
+from export.studies.people.nobody import nobody_report, show_nobody
+from export.studies.people.real_frames import CameraOutcome, measure_video, real_frames_report
+from export.studies.people.results import ORDER, renew_section
+from export.studies.people.sequences import entrance_report, follow_all, sequence_report
+from export.studies.people.two_falls import act_everyday, act_falls, two_falls_report
+
+STUDIES = ("sequences", "real-frames", "nobody", "entrances", "falls")
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "people",
+        help="measure tracks, counts and presence with several people and with nobody",
+        description="sequences: simulated people cross, hide one another, come and go. "
+        "real-frames: calibrated videos with simulated sound. nobody: pictures without people, and of "
+        "televisions, posters, mirrors and dolls. entrances: simulated people come into an empty "
+        "room. falls: somebody falls while another one walks about.",
+    )
+    parser.add_argument("study", choices=STUDIES)
+    parser.add_argument("--seed", type=int, default=18, help="of scenes and errors (default 18)")
+    parser.add_argument(
+        "--scale",
+        type=float,
+        default=1.0,
+        metavar="X",
+        help="of the number of scenes, falls and minutes (default 1)",
+    )
+    parser.add_argument(
+        "--video",
+        type=Path,
+        action="append",
+        metavar="DIR",
+        help="for real-frames: a calibrated video with joints3d.npz; may be given again",
+    )
+    parser.add_argument(
+        "--wheels",
+        type=Path,
+        metavar="DIR",
+        help="for nobody: folder with the wheels of the packages that carry the pictures",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="renew the study's section of this Markdown file"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the section; 0 when done. Raises PosekernelError."""
+    title, text = ORDER[STUDIES.index(args.study)], _STUDIES[args.study](args)
+    print(text)
+    if args.out is not None:
+        renew_section(args.out, title, text)
+    return 0
+
+
+def _command(args: argparse.Namespace) -> str:
+    words = ["posekernel-export", "people", args.study, "--seed", str(args.seed)]
+    if args.scale != 1.0:
+        words += ["--scale", f"{args.scale:g}"]
+    for video in args.video or ():
+        words += ["--video", video.name]
+    if args.wheels is not None:
+        words += ["--wheels", args.wheels.name]
+    return shlex.join(words)
+
+
+def _times(args: argparse.Namespace, number: float) -> int:
+    return max(round(args.scale * number), 1)
+
+
+def _sequences(args: argparse.Namespace) -> str:
+    wanted = {
+        "crossing": _times(args, 100),
+        "occlusion": _times(args, 50),
+        "come and go": _times(args, 20),
+    }
+    outcomes = follow_all(wanted, args.seed)
+    return sequence_report(list(progress_bar(outcomes, unit=" scenes")), _command(args))
+
+
+def _entrances(args: argparse.Namespace) -> str:
+    outcomes = follow_all({"entrance": _times(args, 200)}, args.seed)
+    return entrance_report(list(progress_bar(outcomes, unit=" scenes")), _command(args))
+
+
+def _real_frames(args: argparse.Namespace) -> str:
+    if not args.video:
+        raise ConfigError("--video: none given, real-frames needs a calibrated video at least")
+
+    def all_cameras() -> Iterator[CameraOutcome]:
+        for video in args.video:
+            yield from measure_video(video, video.resolve().name, "ray", seed=args.seed)
+
+    outcomes = list(progress_bar(all_cameras(), unit=" cameras"))
+    return real_frames_report(outcomes, _command(args))
+
+
+def _nobody(args: argparse.Namespace) -> str:
+    if args.wheels is None:
+        raise ConfigError("--wheels: not given, nobody needs the folder with the packages' wheels")
+    outcomes = show_nobody(args.wheels, args.seed)
+    return nobody_report(list(progress_bar(outcomes, unit=" pictures")), _command(args))
+
+
+def _falls(args: argparse.Namespace) -> str:
+    falls = list(progress_bar(act_falls(_times(args, 20), args.seed), unit=" falls"))
+    everyday = list(progress_bar(act_everyday(args.scale * 30.0, args.seed), unit=" takes"))
+    return two_falls_report(falls, everyday, _command(args))
+
+
+_STUDIES: dict[str, Callable[[argparse.Namespace], str]] = {
+    "sequences": _sequences,
+    "real-frames": _real_frames,
+    "nobody": _nobody,
+    "entrances": _entrances,
+    "falls": _falls,
+}

@@ -1,1 +1,0 @@
-"""Moments of a scene: who is in them, where they stand, and what a sensor records of them."""
