@@ -96,14 +96,26 @@ class PeriodGrid:
 
 @dataclass(frozen=True, eq=False)
 class LitSurface:
-    """The patches that one source lights: (L, 8) float32, position, normal, lit area / r1, r1."""
+    """The patches that one source lights: (L, 8) float32, position, normal, lit area / r1, r1.
+    index: (L,) of them on the surface.
+    """
 
     patches: Float32Array
+    index: npt.NDArray[np.int64]
 
 
-def illuminate(surface: Surface, source: npt.ArrayLike, spacing_m: float) -> LitSurface:
-    """The patches that a point source (3,) [m] lights; they are `spacing_m` apart."""
+_ALL = np.empty((1, 0), np.float32)
+
+
+def illuminate(
+    surface: Surface, source: npt.ArrayLike, spacing_m: float, light: Float32Array | None = None
+) -> LitSurface:
+    """The patches that a point source (3,) [m] lights; they are `spacing_m` apart. light: (K,) of
+    the amplitude that reaches each patch past other bodies; None: all.
+    """
     seen = visibility(surface, source, spacing_m)
+    if light is not None:
+        seen *= light
     patches = np.empty((len(seen), 8), np.float32)
     count = _illuminate(
         surface.points,
@@ -113,7 +125,7 @@ def illuminate(surface: Surface, source: npt.ArrayLike, spacing_m: float) -> Lit
         seen,
         patches,
     )
-    return LitSurface(patches[:count])
+    return LitSurface(patches[:count], np.flatnonzero(seen > 0.0))
 
 
 @kernel
@@ -144,11 +156,15 @@ def deposit_surface(
     gain: float,
     echo_gain: float,
     buffer: Float32Array,
+    back: Float32Array | None = None,
 ) -> None:
     """Add what a lit surface scatters to the microphones (M, 3) [m] to `buffer` (M, L), before
     d/dt.
 
     gain: of the path. echo_gain: pressure reflection of the surface; it does not change the shadow.
+    back: (M or 1, K) of the echo's amplitude that passes other bodies on its way to the
+    microphones, for the surface's patches; None: all. What is behind two bodies is in the shadow of
+    the first, which has all of it.
     """
     if buffer.shape[0] != len(mics) or buffer.dtype != np.float32:
         raise ValueError(
@@ -162,6 +178,7 @@ def deposit_surface(
         np.float32(gain),
         np.float32(gain * echo_gain),
         buffer,
+        _ALL if back is None else np.ascontiguousarray(back[:, lit.index]),
     )
 
 
@@ -173,8 +190,10 @@ def _deposit_surface(
     gain: np.float32,
     echo_gain: np.float32,
     buffer: Float32Array,
+    back: Float32Array,
 ) -> None:
     length = buffer.shape[1]
+    own = back.shape[0] > 1
     for m in range(mics.shape[0]):
         row = buffer[m]
         mx, my, mz = mics[m, 0], mics[m, 1], mics[m, 2]
@@ -184,6 +203,8 @@ def _deposit_surface(
             r2 = np.sqrt(square)
             facing = x * patches[i, 3] + y * patches[i, 4] + z * patches[i, 5]
             weight = patches[i, 6] * facing / square * (echo_gain if facing > 0.0 else gain)
+            if back.shape[1] > 0 and facing > 0.0:
+                weight *= back[m if own else 0, i]
             t = (patches[i, 7] + r2) * deposits_per_m
             j = int(t)
             f = t - np.float32(j)

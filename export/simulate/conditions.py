@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge.core.arrays import Array, Rng
+from edge.core.arrays import Array, BoolArray, Rng
 from edge.core.pose import Keypoints
 from edge.core.rig import Camera
 from export.simulate.detector_errors import JOINTS, NEVER_SEEN, load_detector
 
 EDGE_PX = 4.0
 KNOWN_CONFIDENCE = 0.9
-OUTSIDE_CONFIDENCE = 0.05
+OUTSIDE_CONFIDENCE = HIDDEN_CONFIDENCE = 0.05
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,19 @@ class Conditions:
         """The camera is level."""
         return self.tilt_deg == (0.0, 0.0)
 
-    def observe(self, rng: Rng, joints: Array, camera: Camera) -> Array:
+    def observe(
+        self, rng: Rng, joints: Array, camera: Camera, hidden: BoolArray | None = None
+    ) -> Array:
         """Keypoints (25, 3) u, v [px] and confidence of a person with these joints (25, 3) [m],
-        camera frame; NaN where occluded.
+        camera frame; NaN where occluded. hidden: (25,) which joints are behind other people, None:
+        none.
         """
         if self.noise_px is None:
-            pixels = load_detector().observe(rng, joints, camera)
+            pixels = load_detector().observe(rng, joints, camera, hidden)
         else:
             pixels = _noisy(rng, joints, camera, self.noise_px)
+            if hidden is not None:
+                pixels[hidden, 2] = np.minimum(pixels[hidden, 2], HIDDEN_CONFIDENCE)
         if self.hidden:
             angle = rng.uniform(0.0, 2.0 * np.pi)
             across = camera.project(joints[:15]) @ np.array([np.cos(angle), np.sin(angle)])
@@ -52,9 +57,11 @@ class Conditions:
             pixels[covered, :2], pixels[covered, 2] = np.nan, 0.0
         return pixels
 
-    def keypoints(self, rng: Rng, joints: Array, camera: Camera) -> Keypoints:
+    def keypoints(
+        self, rng: Rng, joints: Array, camera: Camera, hidden: BoolArray | None = None
+    ) -> Keypoints:
         """The same as `Keypoints`."""
-        return Keypoints(self.observe(rng, joints, camera), 1.0)
+        return Keypoints(self.observe(rng, joints, camera, hidden), 1.0)
 
 
 # field: as in a home. The others differ from plain in one thing each.

@@ -25,6 +25,7 @@ from export.simulate.rigs import FAMILIES
 from export.simulate.samples import EnvironmentPlan, simulate_environment
 
 MARKER = "complete.json"
+MOST_PEOPLE = 4
 STAGING = ".staging"
 # One thread a process: the matrices are small, and several threads would compete for the cores.
 ONE_THREAD = dict.fromkeys(
@@ -34,8 +35,9 @@ ONE_THREAD = dict.fromkeys(
 
 @dataclass(frozen=True)
 class DatasetPlan:
-    """A dataset to simulate. samples: in all. per_room: people in each room. family: of rigs.
-    clean: also write responses without noise. conditions: one of `conditions.CONDITIONS`.
+    """A dataset to simulate. samples: in all. per_room: samples in each room. family: of rigs.
+    clean: also write responses without noise. conditions: one of `conditions.CONDITIONS`. people:
+    least and most in each sample. changes: of each room to write beside the samples.
     """
 
     split: Split
@@ -45,8 +47,17 @@ class DatasetPlan:
     family: str = "all"
     clean: bool = False
     conditions: str = "field"
+    people: tuple[int, int] = (1, 1)
+    changes: int = 0
 
     def __post_init__(self) -> None:
+        if not 1 <= self.people[0] <= self.people[1] <= MOST_PEOPLE:
+            raise ConfigError(
+                f"{self.people[0]} to {self.people[1]} people in a sample: 1 to {MOST_PEOPLE} are "
+                "possible"
+            )
+        if self.changes < 0:
+            raise ConfigError(f"{self.changes} changes of each room: 0 or more are needed")
         if self.samples < 1 or self.per_room < 1:
             raise ConfigError(
                 f"{self.samples} samples, {self.per_room} per room: at least one each is needed"
@@ -75,6 +86,8 @@ class DatasetPlan:
                 self.family,
                 self.clean,
                 self.conditions,
+                self.people,
+                self.changes,
             )
             for k, start in enumerate(starts)
         ]
@@ -104,9 +117,9 @@ class Store:
             raise SessionError(
                 f"{path}: not valid JSON ({e}); remove the environment's folder and run again"
             ) from e
-        wanted = asdict(plan)
-        # The last environment of a shorter run has fewer people: a longer run makes it again.
-        other = sorted(k for k in wanted if k != "people" and found.get(k) != wanted[k])
+        wanted = json.loads(json.dumps(asdict(plan)))
+        # The last environment of a shorter run has fewer samples: a longer run makes it again.
+        other = sorted(k for k in wanted if k != "samples" and found.get(k) != wanted[k])
         if other:
             raise ConfigError(
                 f"{path.parent} was made with "
@@ -114,7 +127,7 @@ class Store:
                 f"{', '.join(f'{k} = {wanted[k]}' for k in other)}: write to another folder, or "
                 "run with the same settings"
             )
-        return bool(found["people"] >= plan.people)
+        return bool(found["samples"] >= plan.samples)
 
     def make(
         self,
@@ -123,7 +136,7 @@ class Store:
     ) -> int:
         """Simulate one environment unless it is there; returns the number of its samples."""
         if self.complete(plan):
-            return plan.people
+            return plan.samples
         target, staging_folder = self._environment(plan), self.folder / STAGING
         staging_folder.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(

@@ -65,9 +65,11 @@ class DetectorModel:
             json.dumps({"source": source, **numbers}, indent=None, separators=(",", ":")) + "\n"
         )
 
-    def observe(self, rng: Rng, joints: Array, camera: Camera) -> Array:
+    def observe(
+        self, rng: Rng, joints: Array, camera: Camera, hidden: BoolArray | None = None
+    ) -> Array:
         """Keypoints (25, 3) u, v [px] and confidence of a person with these joints (25, 3) [m],
-        camera frame.
+        camera frame. hidden: (25,) which joints are behind other people, None: none.
 
         NaN and confidence 0 where the detector has no such joint. The joints must be in front of
         the camera.
@@ -77,7 +79,10 @@ class DetectorModel:
         )
         size = person_size(true)
         group = visibility(true, joints, camera)
-        group[(group != OUTSIDE) & self._covers(rng, true)] = COVERED
+        covered = self._covers(rng, true)
+        if hidden is not None:
+            covered |= hidden
+        group[(group != OUTSIDE) & covered] = COVERED
         each = np.arange(JOINTS)
         freedom = self.freedom[group]
         # Confidence and error are correlated by a Gaussian copula.

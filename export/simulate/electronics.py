@@ -164,24 +164,24 @@ def peak_level(
 
 
 def noise_for_sir(
-    excitation: Excitation, body: ComplexArray, first_arrival_s: float, sir_db: float
+    excitation: Excitation, body: ComplexArray, first_arrival_s: float | Array, sir_db: float
 ) -> float:
     """Noise RMS [sound pressure of the response] at which the body is `sir_db` above it after
     deconvolution of one period.
 
     body: (M, F), of the microphones. The echo is measured from 0.3 m before to 0.7 m after the
-    first arrival [s], in half path lengths.
+    first arrival [s], in half path lengths; of several people (Q,), within the reach of any.
     """
     n, rate = excitation.period_samples, excitation.sample_rate_hz
     window = band_window(np.fft.rfftfreq(n, 1.0 / rate), excitation.band_hz)
     kernel = scipy.fft.irfft(body * window, n)
-    start = max(0, int((first_arrival_s - 2 * 0.3 / 343.0) * rate))
-    gate = np.take(
-        kernel,
-        np.arange(start, int((first_arrival_s + 2 * 0.7 / 343.0) * rate)),
-        axis=-1,
-        mode="wrap",
-    )
+    gates = [
+        np.arange(
+            max(0, int((first - 2 * 0.3 / 343.0) * rate)), int((first + 2 * 0.7 / 343.0) * rate)
+        )
+        for first in np.atleast_1d(first_arrival_s)
+    ]
+    gate = np.take(kernel, np.unique(np.concatenate(gates)), axis=-1, mode="wrap")
     inside = window > 0.0
     per_noise = np.sqrt(
         2.0 / n * np.sum((window[inside] / np.abs(excitation.spectrum[inside])) ** 2)

@@ -1,12 +1,14 @@
 """Sound at the microphones in a room, empty or with a person, in air of any temperature."""
 
-from edge.core.arrays import Array, ComplexArray
+from collections.abc import Sequence
+
+from edge.core.arrays import Array, ComplexArray, Rng
 from edge.core.rig import Rig, speed_of_sound
 from export.acoustics.directivity import Directivity
 from export.acoustics.drifting_room import DriftingRoom
 from export.acoustics.late_tail import LateTail
 from export.acoustics.physical_optics import PeriodGrid
-from export.acoustics.room_response import body_response
+from export.acoustics.room_response import Reflector, bodies_response, direct_echoes
 from export.acoustics.shoebox import Room
 from export.acoustics.surface import Surface
 
@@ -56,16 +58,30 @@ class RoomSound:
         """What a body changes: occupied minus empty. surface: camera frame. anchors: (A, 3) points
         of the body [m], with which the late tail moves.
         """
-        return body_response(
+        return self.bodies([Reflector(surface, echo_gain, anchors)], temperature_c)
+
+    def direct_echoes(self, bodies: Sequence[Reflector]) -> list[tuple[ComplexArray, ComplexArray]]:
+        """Of each body the direct echo's spectrum (1, F) at the first microphone from the first
+        loudspeaker, as the others shade it, and as it were alone.
+        """
+        rig, c = self._rig, self._rig.speed_of_sound_m_s
+        return direct_echoes(self._room, bodies, rig.speakers[0], rig.mics[0], self._grid, c)
+
+    def bodies(
+        self, bodies: Sequence[Reflector], temperature_c: float, rng: Rng | None = None
+    ) -> ComplexArray:
+        """What several bodies (camera frame) change together, who shade one another. rng: draws the
+        paths from body to body, in the same state for each moment of a scene; None: none.
+        """
+        return bodies_response(
             self._room,
-            surface,
+            bodies,
             self._rig.speakers,
             self._rig.mics,
             self._grid,
             speed_of_sound(temperature_c),
-            echo_gain=echo_gain,
             order=self._wall_order,
             tail=self._tail,
-            anchors=anchors,
             directivity=self._directivity,
+            rng=rng,
         )

@@ -1,4 +1,4 @@
-"""Random scenes: a camera and a rig in a furnished room, and people in it one after the other.
+"""Random scenes: a camera and a rig in a furnished room, and moments of one or several people in it.
 
 A scene depends on (split, seed, index) alone. No two splits share a room, a body or a motion clip.
 """
@@ -8,55 +8,26 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edge.core.arrays import Array, Rng
-from edge.core.errors import PosekernelError
 from edge.core.rig import Camera
 from export.acoustics.random_room import random_room
 from export.acoustics.shoebox import Room
-from export.bodies.body import PosedBody, Split, pose_body, sample_body
-from export.bodies.poses import sample_pose
-from export.simulate.conditions import CONDITIONS, Conditions, joints_in_view
+from export.bodies.body import Split
+from export.simulate.conditions import CONDITIONS, Conditions
+from export.simulate.moments.casting import DISTANCE_M, Casting, Moment, ScenePerson
 from export.simulate.rigs import SimulatedRig, sample_rig
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 WIDTH, HEIGHT, FOCAL_PX = 640, 480, 520.0
 CAMERA_HEIGHT_M, LEVEL_HEIGHT_M = (0.8, 2.2), (0.8, 1.3)
-DISTANCE_M = (1.6, 4.5)
 HIPS_M = 0.9
-LEAST_SEEN = 8  # of the first 15 joints
-TRIES = 60  # places tried for one pose before another is drawn
 # Drift of the air temperature since the empty room was learned, seconds to minutes ago, as a power
 # of ten of deg C. Reverberation later than a period falls into the early part of the next one but
 # drifts as late sound does. No stretch of the empty response undoes that, so in reverberant rooms
 # 0.3 deg C leave as much interference as echo.
 DRIFT_LOG_C = (-2.5, -0.5)
-HOPELESS = 400
-PICKY = 4  # poses tried before a room counts as too tight for the wanted view
 # Of a room: (least, most) across, along the view, up [m]; of its walls' absorption.
 SIZE_M = ((2.6, 7.0), (3.0, 8.0), (2.25, 3.1))
 CAMERA_TO_WALL_M = 0.35
-
-
-class SimulationError(PosekernelError, RuntimeError):
-    """No such scene can be made."""
-
-
-@dataclass(frozen=True, eq=False)
-class ScenePerson:
-    """A person in a pose; vertices and joints in the camera frame [m]. heading_deg: 0 faces the
-    camera, to the left is positive.
-
-    sir_db: body over noise. warmth_c: warming of the air since the empty room was learned.
-    echo_gain: pressure reflection of the clothes. roughness_m: RMS of folds and bumps.
-    """
-
-    posed: PosedBody
-    vertices: Array
-    joints: Array
-    heading_deg: float
-    sir_db: float
-    warmth_c: float
-    echo_gain: float
-    roughness_m: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,14 +38,26 @@ class Scene:
     split: Split
     rig: SimulatedRig
     room: Room
-    people: tuple[ScenePerson, ...]
+    moments: tuple[Moment, ...]
+
+    @property
+    def people(self) -> tuple[ScenePerson, ...]:
+        """Everybody of all moments."""
+        return tuple(p for moment in self.moments for p in moment.people)
 
 
 def make_scene(
-    split: Split, seed: int, index: int, people: int, family: str, conditions: str = "field"
+    split: Split,
+    seed: int,
+    index: int,
+    moments: int,
+    family: str,
+    conditions: str = "field",
+    people: tuple[int, int] = (1, 1),
 ) -> Scene:
     """Scene number `index`. family: one of `rigs.FAMILIES`. conditions: one of
-    `conditions.CONDITIONS`. Raises ConfigError, SimulationError.
+    `conditions.CONDITIONS`. people: least and most in each moment. Raises ConfigError,
+    SimulationError.
     """
     given = CONDITIONS[conditions]
     rng = scene_rng(split, seed, index, 0)
@@ -82,15 +65,20 @@ def make_scene(
     farthest = float(np.clip(along - CAMERA_TO_WALL_M - 0.6, 2.2, DISTANCE_M[1]))
     camera = sample_camera(rng, farthest, given)
     rig = sample_rig(rng, camera, family)
-    crowd = [_person(rng, split, camera, farthest, given) for _ in range(people)]
-    # The air drifts one way, so that from one person to the next it has moved little.
+    casting = Casting(rng, split, camera, farthest, given)
+    crowd = [casting.moment(people) for _ in range(moments)]
+    # The air drifts one way, so that from one moment to the next it has moved little.
     drift = rng.choice([-1.0, 1.0]) * 10.0 ** rng.uniform(*DRIFT_LOG_C)
-    crowd = [replace(p, warmth_c=float(drift * (k + 1) / people)) for k, p in enumerate(crowd)]
+    crowd = [replace(m, warmth_c=float(drift * (k + 1) / moments)) for k, m in enumerate(crowd)]
     inside = np.concatenate(
         [
             rig.true.speakers,
             rig.true.mics,
-            *(camera.from_room(_corners(p.posed.vertices.astype(np.float64))) for p in crowd),
+            *(
+                camera.from_room(_corners(p.posed.vertices.astype(np.float64)))
+                for m in crowd
+                for p in m.people
+            ),
         ]
     )
     absorption = rng.uniform(0.03, 0.2), rng.uniform(0.25, 0.7)
@@ -143,44 +131,4 @@ def _corners(points: Array) -> Array:
             [high[0], high[1], low[2]],
             high,
         ]
-    )
-
-
-def _person(
-    rng: Rng, split: Split, camera: Camera, farthest: float, conditions: Conditions
-) -> ScenePerson:
-    partly = rng.random() < conditions.partly_seen
-    half = np.arctan(0.5 * camera.width / camera.fx)
-    for attempt in range(HOPELESS):
-        body = sample_body(rng, split)
-        posed = pose_body(body, sample_pose(rng, body, split=split))
-        joints = posed.joints.astype(np.float64)
-        # After many tries the room may grow.
-        distance = rng.uniform(
-            DISTANCE_M[0], farthest if attempt < HOPELESS // 2 else DISTANCE_M[1], TRIES
-        )
-        bearing = rng.uniform(-half, half, TRIES) * (1.0 if partly else 0.85)
-        places = np.stack(
-            [distance * np.sin(bearing), distance * np.cos(bearing), 0.0 * distance], axis=1
-        )
-        seen = joints_in_view(camera, camera.from_room(joints[:15] + places[:, None])).sum(axis=1)
-        fitting = np.flatnonzero((seen >= LEAST_SEEN) & (seen < 15) if partly else seen == 15)
-        if len(fitting) == 0 and conditions.partly_seen and attempt >= PICKY:
-            fitting = np.flatnonzero(seen >= LEAST_SEEN)
-        if len(fitting) == 0:
-            continue
-        moved = posed.moved(places[fitting[0]])
-        forward = -posed.pose.pelvis[:, 1]
-        return ScenePerson(
-            posed=moved,
-            vertices=camera.from_room(moved.vertices),
-            joints=camera.from_room(moved.joints),
-            heading_deg=float(np.degrees(np.arctan2(forward[0], -forward[1]))),
-            sir_db=float(rng.uniform(*conditions.sir_db)),
-            warmth_c=0.0,
-            echo_gain=float(rng.uniform(0.5, 0.95)),
-            roughness_m=float(rng.uniform(0.003, 0.006)),
-        )
-    raise SimulationError(
-        f"no place was found in {HOPELESS} tries where {camera} has enough of a person in view"
     )

@@ -1,7 +1,8 @@
 """The dataset's folder format: PoseKernelLifter's public layout and our extension of it.
 
 environmentN/audio_sensor_loc.npy (4, 3): co-located speaker and microphone pairs [m], camera frame;
-or environmentN/rig.json. environmentN/rir_empty.npy (P, T), optional. environmentN/K/rir.npy
+or environmentN/rig.json. Optional: environmentN/rir_empty.npy (P, T) of the empty room, and
+environmentN/rir_changes.npy (C, P, T), what C changes of the room would add. environmentN/K/rir.npy
 (P, T): impulse responses, empty room removed. environmentN/K/gnd.npy (25..49, 3), or (Q, 25..49, 3)
 of Q people: joints, camera frame, BODY_25 first. Optional: K/keypoints.npy (25, 3) or (Q, 25, 3) in
 the same order, K/info.json, and K/rir_clean.npy (P, T), which is rir.npy without noise. The
@@ -155,12 +156,17 @@ def write_environment(
     sample_rate_hz: float,
     band_hz: tuple[float, float],
     rir_empty: npt.NDArray[np.float32] | None = None,
+    rir_changes: npt.NDArray[np.float32] | None = None,
 ) -> None:
-    """Create environmentN with its rig.json and, where given, rir_empty.npy (P, T)."""
+    """Create environmentN with its rig.json and, where given, rir_empty.npy (P, T) and
+    rir_changes.npy (C, P, T).
+    """
     path.mkdir(parents=True, exist_ok=True)
     (path / "rig.json").write_text(json.dumps(rig_to_dict(rig, sample_rate_hz, band_hz), indent=1))
     if rir_empty is not None:
         np.save(path / "rir_empty.npy", rir_empty.astype(np.float32))
+    if rir_changes is not None:
+        np.save(path / "rir_changes.npy", rir_changes.astype(np.float32))
 
 
 def write_sample(environment: Path, sample: Sample) -> None:

@@ -52,6 +52,20 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--per-room", type=int, default=20, metavar="K", help="samples in each room (default 20)"
     )
     parser.add_argument(
+        "--people",
+        type=_people,
+        default=(1, 1),
+        metavar="N[-M]",
+        help="people in each sample, as 2 or 1-4 (default 1)",
+    )
+    parser.add_argument(
+        "--changes",
+        type=int,
+        default=0,
+        metavar="C",
+        help="also write what C changes of each room would add, rir_changes.npy (default 0)",
+    )
+    parser.add_argument(
         "--workers",
         type=int,
         default=os.cpu_count() or 1,
@@ -76,10 +90,12 @@ def run(args: argparse.Namespace) -> int:
         args.rig,
         args.keep_clean,
         args.conditions,
+        args.people,
+        args.changes,
     )
     store, plans = Store(args.out), plan.environments()
     missing = [o for o in plans if not store.complete(o)]
-    wanted, made = sum(o.people for o in missing), 0
+    wanted, made = sum(o.samples for o in missing), 0
     bar = progress_bar(
         terminal_only=False,
         total=plan.samples,
@@ -91,11 +107,14 @@ def run(args: argparse.Namespace) -> int:
         for count in make_all(store, missing, args.workers):
             bar.update(count)
             made += count
-    unusable = (
-        f" ({wanted - made} people left out, who gave no usable period)" if made < wanted else ""
-    )
+    unusable = f" ({wanted - made} left out, which gave no usable period)" if made < wanted else ""
     print(
         f"{args.out}: {plan.samples - wanted + made} samples of split {plan.split}, {made} of "
         f"them new{unusable}"
     )
     return 0
+
+
+def _people(text: str) -> tuple[int, int]:
+    least, _, most = text.partition("-")
+    return int(least), int(most or least)

@@ -8,7 +8,7 @@ import pytest
 from export.simulate.changes.random_changes import KINDS
 from export.simulate.changes.things import chair, curtain, door_leaf, pet
 from export.simulate.conditions import joints_in_view
-from export.simulate.samples import SceneSound
+from export.simulate.moments.scene_sound import SceneSound
 from export.simulate.scenes import make_scene, scene_rng
 
 pytestmark = pytest.mark.export
@@ -87,8 +87,8 @@ def test_a_person_out_of_view_has_no_joint_in_the_image(sound, changes):
 
 
 def test_random_changes_are_about_as_loud_as_a_body_and_the_same_for_the_same_seed(sound):
-    person = sound.scene.people[0]
-    body = sound.respond(sound.body(person, np.random.default_rng(4)))
+    moment, rng = sound.scene.moments[0], np.random.default_rng(4)
+    body = sound.respond(sound.bodies(moment, sound.reflectors(moment, [rng]), rng))
     clean = sound.random_changes(6, np.random.default_rng(5))
     assert clean.shape == (6, *body.shape)
     level_db = 20.0 * np.log10(np.linalg.norm(clean, axis=(1, 2)) / np.linalg.norm(body))

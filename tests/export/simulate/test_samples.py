@@ -18,12 +18,8 @@ from export.acoustics.physical_optics import PeriodGrid
 from export.acoustics.room_response import empty_response
 from export.acoustics.shoebox import Room
 from export.simulate.dataset_runs import MARKER, STAGING, DatasetPlan, Store, make_all, worker_pool
-from export.simulate.samples import (
-    PERSON_EVERY_NS,
-    EnvironmentPlan,
-    SceneSound,
-    simulate_environment,
-)
+from export.simulate.moments.scene_sound import SceneSound
+from export.simulate.samples import PERSON_EVERY_NS, EnvironmentPlan, simulate_environment
 from export.simulate.scenes import make_scene, scene_rng
 from tests.support.waiting import finished
 
@@ -44,7 +40,7 @@ def files(folder):
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):
     path = tmp_path_factory.mktemp("simulated") / "environment1"
-    assert simulate_environment(PLAN, path) == PLAN.people
+    assert simulate_environment(PLAN, path) == PLAN.samples
     return path
 
 
@@ -65,12 +61,12 @@ def test_the_dataset_format_holds_everything(samples, environment):
         == (6, round(0.04 * loaded.sample_rate_hz))
     )
     for s in found:
-        assert s.joints.shape == s.keypoints.pixels.shape == (25, 3)
+        assert s.joints[0].shape == s.keypoints[0].pixels.shape == (25, 3)
         assert s.clean.shape == s.rir.shape
         assert s.info["source"] == "simulated"
         assert s.info["room"] == "val-12-000000"
         assert 1.05 < s.info["height_m"] < 2.05
-        assert s.info["distance_m"] == pytest.approx(np.linalg.norm(s.joints[8]), abs=1e-3)
+        assert s.info["distance_m"] == pytest.approx(np.linalg.norm(s.joints[0, 8]), abs=1e-3)
         assert {
             "pose",
             "clip",
@@ -82,9 +78,9 @@ def test_the_dataset_format_holds_everything(samples, environment):
             "band_hz",
             "split",
         } <= set(s.info)
-        seen = s.keypoints.pixels[:15, 2] > 0.7
+        seen = s.keypoints[0].pixels[:15, 2] > 0.7
         off = np.linalg.norm(
-            s.keypoints.pixels[:15, :2] - loaded.rig.camera.project(s.joints[:15]), axis=1
+            s.keypoints[0].pixels[:15, :2] - loaded.rig.camera.project(s.joints[0, :15]), axis=1
         )[seen]
         assert np.median(off) < 25.0
 
@@ -100,7 +96,7 @@ def test_the_echo_arrives_at_the_geometric_time(samples):
     for s in found:
         envelope = np.abs(analytic_signal(s.clean, rate, loaded.band_hz)).mean(axis=0)
         half_path = np.arange(len(envelope)) / rate * c / 2.0
-        nearest = float(loaded.rig.arrival_s(s.joints).mean(axis=0).min()) * c / 2.0
+        nearest = float(loaded.rig.arrival_s(s.joints[0]).mean(axis=0).min()) * c / 2.0
         before = (half_path > 0.5) & (half_path < nearest - 0.45)
         echo = (half_path > nearest - 0.25) & (half_path < nearest + 0.3)
         assert envelope[echo].max() > 2.5 * np.sqrt(np.mean(envelope[before] ** 2))
@@ -110,7 +106,7 @@ def test_noise_has_the_stated_level(samples):
     loaded, found = samples
     rate, c = loaded.sample_rate_hz, loaded.rig.speed_of_sound_m_s
     for s in found:
-        first = float(loaded.rig.arrival_s(s.joints).min())
+        first = float(loaded.rig.arrival_s(s.joints[0]).min())
         gate = slice(int((first - 0.6 / c) * rate), int((first + 1.4 / c) * rate))
         echo = np.sqrt(np.mean(s.clean[:, gate] ** 2))
         noise = np.sqrt(np.mean((s.rir - s.clean)[:, gate] ** 2))
@@ -135,11 +131,11 @@ def test_a_body_that_is_not_there_leaves_nothing(environment):
     scene = make_scene("val", 12, 0, 4, PLAN.family)
     sound = SceneSound(scene, scene_rng("val", 12, 0, 1))
     sound.learn_empty(1e-7, np.random.default_rng(0))
-    person, rng = replace(scene.people[0], warmth_c=0.0), np.random.default_rng(1)
-    body = sound.body(person, rng)
+    moment, rng = replace(scene.moments[0], warmth_c=0.0), np.random.default_rng(1)
+    body = sound.bodies(moment, sound.reflectors(moment, [rng]), rng)
     keypoints = next(iter(load_environment(environment))).keypoints
-    with_body, _ = sound.kernels(person, body, keypoints, 0.0, PERSON_EVERY_NS, rng)
-    without, _ = sound.kernels(person, 0.0 * body, keypoints, 0.0, 2 * PERSON_EVERY_NS, rng)
+    with_body, _ = sound.kernels(moment, body, keypoints, 0.0, PERSON_EVERY_NS, rng)
+    without, _ = sound.kernels(moment, 0.0 * body, keypoints, 0.0, 2 * PERSON_EVERY_NS, rng)
     assert np.linalg.norm(without) < 0.05 * np.linalg.norm(with_body)
 
 
@@ -156,7 +152,7 @@ def test_other_rigs_load_as_well(family, tmp_path):
 def test_a_run_goes_on_where_it_was_and_grows(tmp_path):
     store = Store(tmp_path / "d")
     plans = SMALL.environments()
-    assert [o.people for o in plans] == [1, 1, 1]
+    assert [o.samples for o in plans] == [1, 1, 1]
     assert store.make(plans[0]) == 1
 
     def dies(plan, folder):
