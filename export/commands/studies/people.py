@@ -22,9 +22,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "people",
         help="measure tracks, counts and presence with several people and with nobody",
         description="sequences: simulated people cross, hide one another, come and go. "
-        "real-frames: calibrated videos with simulated sound. nobody: pictures without people, and of "
-        "televisions, posters, mirrors and dolls. entrances: simulated people come into an empty "
-        "room. falls: somebody falls while another one walks about.",
+        "real-frames: calibrated videos with simulated sound. nobody: pictures without people, and "
+        "of televisions, posters, mirrors and dolls. entrances: simulated people come into an "
+        "empty room. falls: somebody falls while another one walks about.",
     )
     parser.add_argument("study", choices=STUDIES)
     parser.add_argument("--seed", type=int, default=18, help="of scenes and errors (default 18)")
@@ -56,7 +56,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def run(args: argparse.Namespace) -> int:
     """Print the section; 0 when done. Raises PosekernelError."""
-    title, text = ORDER[STUDIES.index(args.study)], _STUDIES[args.study](args)
+    study: str = args.study
+    title, text = ORDER[STUDIES.index(study)], _STUDIES[study](args)
     print(text)
     if args.out is not None:
         renew_section(args.out, title, text)
@@ -75,7 +76,7 @@ def _command(args: argparse.Namespace) -> str:
 
 
 def _times(args: argparse.Namespace, number: float) -> int:
-    return max(round(args.scale * number), 1)
+    return max(round(float(args.scale) * number), 1)
 
 
 def _sequences(args: argparse.Namespace) -> str:
