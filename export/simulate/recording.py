@@ -14,6 +14,7 @@ from export.acoustics.capsules import body_surface
 from export.acoustics.late_tail import LateTail
 from export.acoustics.physical_optics import PeriodGrid
 from export.acoustics.random_room import random_room
+from export.acoustics.room_response import Reflector
 from export.acoustics.shoebox import Room
 from export.acoustics.surface import Surface
 from export.simulate.electronics import (
@@ -37,7 +38,8 @@ class RecordingConditions:
     sir_db: body over noise after deconvolution of one period, median over the poses. temperature_c:
     of the air at the start. wall_order: reflections up to which body paths are exact.
     position_error_m: RMS error of the positions in the rig. echo_gain: range of the pressure
-    reflection of clothes (1 is bare skin).
+    reflection of clothes (1 is bare skin). mutual: people shade one another and pass sound on;
+    False adds up what each would do alone, which is faster.
     """
 
     sir_db: float = 13.0
@@ -51,6 +53,7 @@ class RecordingConditions:
     air_jitter_s: float = 0.3e-6
     third_harmonic: float = 0.003
     skew_ppm: float = 0.0
+    mutual: bool = True
     delay_samples: float = 0.37
 
 
@@ -112,6 +115,7 @@ class Recording:
             )
         draw = np.random.default_rng([seed, 0])
         self._conditions, self._period_s = k, excitation.period_s
+        self._between = [seed, 4]  # the same paths from body to body in every period
         self.excitation = signal = make_excitation(
             excitation.sample_rate_hz,
             excitation.band_hz,
@@ -158,12 +162,18 @@ class Recording:
 
     def _heard(self, joints: Array, temperature_c: float) -> ComplexArray:
         """What those in the room change: (S, M, F)."""
-        there = [(p, j) for p, j in zip(self._people, joints, strict=True) if np.isfinite(j).any()]
-        responses = [
-            self._sound.body(p.surface(j), temperature_c, echo_gain=p.echo_gain, anchors=known(j))
-            for p, j in there
+        bodies = [
+            Reflector(p.surface(j), p.echo_gain, known(j))
+            for p, j in zip(self._people, joints, strict=True)
+            if np.isfinite(j).any()
         ]
-        return np.asarray(sum(responses, start=np.zeros_like(self._empty)), np.complex64)
+        if not bodies:
+            return np.zeros_like(self._empty)
+        if self._conditions.mutual:
+            paths = np.random.default_rng(self._between)
+            return self._sound.bodies(bodies, temperature_c, paths)
+        each = [self._sound.bodies([b], temperature_c) for b in bodies]
+        return np.asarray(sum(each[1:], start=each[0]), np.complex64)
 
     def _median_noise(self, rig: Rig, poses: Array) -> float:
         """Noise RMS [sound pressure] for the asked signal to interference, median over some

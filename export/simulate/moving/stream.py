@@ -70,7 +70,7 @@ def sense(
         scene.joints,
         seed=seed,
         conditions=RecordingConditions(
-            sir_db=sir_db, wall_order=WALL_ORDER, drift_c_per_minute=0.0
+            sir_db=sir_db, wall_order=WALL_ORDER, drift_c_per_minute=0.0, mutual=False
         ),
     )
     pipeline = Pipeline(config, scene_rig(scene), recording.excitation)
