@@ -12,11 +12,13 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.core.config import MqttConfig
 from edge.core.errors import BrokerError
+from edge.output.messages.payloads import encode, pose_message
 from edge.output.mqtt import embedded_broker as broker_module
 from edge.output.mqtt.broker_visit import check
 from edge.output.mqtt.embedded_broker import EmbeddedBroker, Kind, find_mosquitto
 from edge.output.mqtt.publisher import MqttPublisher
 from tests.support import ROOT
+from tests.support.messages import a_person, an_estimate
 from tests.support.waiting import LIMIT_S, until
 
 KINDS = [
@@ -26,7 +28,8 @@ KINDS = [
     ),
     "amqtt",
 ]
-POSE = {"schema": "posekernel.pose/2", "sequence": 1}
+# As large as a pose becomes.
+POSE = pose_message(an_estimate(*(a_person(id=number) for number in range(1, 7))), "demo")
 
 
 @pytest.fixture(autouse=True)
@@ -77,6 +80,8 @@ def test_poses_reach_subscribers(kind: Kind, transport: str) -> None:
         client.loop_stop()
     expected = [f"posekernel/demo/{name}" for name in ("summary", "status", "pose")]
     assert [topic for topic, _ in got[:3]] == expected
+    assert got[2][1] == encode(POSE)
+    assert len(got[2][1]) > 11_000
 
 
 @pytest.mark.parametrize("kind", KINDS)
