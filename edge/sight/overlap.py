@@ -70,8 +70,11 @@ def _own(person: Found, others: list[Found]) -> Found:
 
 
 def _same(a: Found, b: Found) -> bool:
-    apart = np.linalg.norm(a.joints[:, :2] - b.joints[:, :2], axis=1)
-    return bool(np.median(apart) < _SAME * min(a.size, b.size))
+    seen = (a.joints[:, 2] >= SEEN) & (b.joints[:, 2] >= SEEN)
+    if seen.sum() < _LEAST_SEEN:
+        seen[:] = True
+    apart = np.linalg.norm(a.joints[seen, :2] - b.joints[seen, :2], axis=1)
+    return bool(np.median(apart) < _SAME * max(a.size, b.size))
 
 
 def _share(a: Found, b: Found, of_a: Array, of_b: Array) -> None:
