@@ -1,6 +1,7 @@
 """Notices that people stand on their heads: then the camera hangs upside down."""
 
 from collections import deque
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -35,7 +36,7 @@ class HeadsDown:
             f"people stand on their heads: is the camera upside down? set rig.camera.roll_deg = "
             f"{round(roll if roll <= 180.0 else roll - 360.0, 1):g}",
         )
-        self._recent: deque[tuple[int, bool]] = deque()
+        self._recent: deque[tuple[int, float]] = deque()
         self.problem: Problem | None = None
 
     def forget(self) -> None:
@@ -43,12 +44,14 @@ class HeadsDown:
         self._recent.clear()
         self.problem = None
 
-    def __call__(self, keypoints: Keypoints | None, t_ns: int) -> Problem | None:
-        """The problem, where there is one after this image. t_ns: of the image; it only grows."""
-        down = None if keypoints is None else self._head_down(keypoints)
-        if down is None:
+    def __call__(self, people: Sequence[Keypoints], t_ns: int) -> Problem | None:
+        """The problem, where there is one after this image, which shows these people. t_ns: of the
+        image; it only grows.
+        """
+        told = [down for down in map(self._head_down, people) if down is not None]
+        if not told:
             return self.problem
-        self._recent.append((t_ns, down))
+        self._recent.append((t_ns, float(np.mean(told))))
         while t_ns - self._recent[0][0] > _WINDOW_S * 1e9:
             self._recent.popleft()
         seen_s = (t_ns - self._recent[0][0]) * 1e-9

@@ -16,6 +16,7 @@ from edge.lifting.lifter import MODELS, make_lifter
 from edge.sensor.empty_room import EmptyRoom, PeriodResponses
 from edge.sensor.sound_health import NOT_HEARD, SoundHealth
 from edge.sight.people import PeopleFinder
+from edge.sight.visibility import Visibility
 from edge.sound.deconvolution import Correction, Deconvolver
 from edge.sound.excitation import Excitation
 from edge.sound.pose_kernel import Kernels
@@ -27,10 +28,11 @@ SETTLE_S = 1.0  # after a pause the loudspeaker needs this long until its sound 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One frame and everybody found in it, the most prominent first."""
+    """One frame and everybody found in it, the most prominent first. blind: it can show nobody."""
 
     frame: Frame
     people: list[Keypoints]
+    blind: bool = False
 
 
 @dataclass(slots=True)
@@ -77,6 +79,7 @@ class Pipeline:
         self.find_people = PeopleFinder(
             MODELS, self.execution.keypoints_threads, self.execution.runtime
         )
+        self.visibility = Visibility()
         self.lift = make_lifter(config.lifter, self.execution)
         self.associate = Tracks(rig.camera)
         self.people = People(rig.camera, config.track, config.zones)
@@ -136,14 +139,18 @@ class Pipeline:
         self.counters.frames += 1
         self._image_ns = frame.t_ns
         people = self.find_people(frame.image)
+        why = self.visibility(frame.image)
         if people:
-            self.seen_ns = time.monotonic_ns()
+            self.seen_ns, why = time.monotonic_ns(), None
+        if why != self.blind:
+            log.info("camera: %s", why or "people can be seen again")
+            self.blind = why
         before = self.heads_down.problem
-        problem = self.heads_down(people[0] if people else None, frame.t_ns)
+        problem = self.heads_down(people, frame.t_ns)
         if problem is not before:
             level = logging.INFO if problem is None else logging.WARNING
             log.log(level, "camera: %s", problem.remedy if problem else "people stand upright")
-        return Seen(frame, people)
+        return Seen(frame, people, why is not None)
 
     def fuse(
         self, seen: Seen, sound: PeriodResponses | None, kind: SourceKind
@@ -156,7 +163,7 @@ class Pipeline:
         sights = list(zip(tracks, seen.people, strict=True))
         is_new = sound is not None and not self.room.is_newest(sound)
         hidden = [t for t in self.associate.tracks if t.confirmed and t not in tracks]
-        kernels = self.room.subtract(sights, hidden, sound, t_ns)
+        kernels = self.room.subtract(sights, hidden, sound, t_ns, seen.blind)
         rig, pairs = self._pairs_of(sound, kernels)
         posed = self.people.choose(sights, self.config.people.max)
         lifted = self.lift([keypoints for _, keypoints in posed], kernels, rig)
