@@ -152,18 +152,18 @@ class SoundSet:
         if drowned:
             analytic = noise
         else:
-            # Foreign sound is that of the others in the room alone, or else of another room.
-            alone = bool(company) and not s.others
-            own = s.clean if not foreign else None if alone else other.clean
-            analytic = sum(([] if own is None else [own]) + [c.clean for c in company])
-            if len(self.changes[s.room]) and rng.random() < a.changed:
-                moved = self.changes[s.room]
-                analytic = analytic + moved[int(rng.integers(len(moved)))]
-            # Against this person's own echo, however loud the others are.
+            # Foreign sound is of the others in the room only, or else of another room.
+            only_others = foreign and bool(company) and not s.others
+            analytic = other.clean if foreign and not only_others else s.clean
+            # Against one person's echo, however loud the others are.
             near = _near(joints, rig, s)
-            loud = _rms(s.clean if own is None else own, near)
-            gain = loud / max(_rms(noise, near), 1e-30) * 10.0 ** (-sir_db / 20.0)
-            analytic = analytic + np.float32(gain) * noise
+            gain = _rms(analytic, near) / max(_rms(noise, near), 1e-30) * 10.0 ** (-sir_db / 20.0)
+            analytic = np.float32(gain) * noise + (0.0 if only_others else 1.0) * analytic
+            for c in company:
+                analytic = analytic + c.clean
+            moved = self.changes[s.room]
+            if len(moved) and rng.random() < a.changed:
+                analytic = analytic + moved[int(rng.integers(len(moved)))]
         analytic = analytic * (
             10.0 ** (rng.normal(0.0, a.pair_gain_db, (len(analytic), 1)) / 20.0)
         ).astype(np.float32)
