@@ -9,6 +9,7 @@ from edge.core.arrays import Array, BoolArray, ComplexArray, Rng
 from edge.core.pose import N_JOINTS
 from edge.core.rig import Camera, Rig
 from edge.lifting.other_people import Echoes, echoes_of
+from edge.sound.pose_kernel import analytic_signal
 
 # Joints that are hidden together: an arm, a leg, the head, the lower or the upper body.
 GROUPS = (
@@ -146,3 +147,18 @@ def thought_echoes(others: Sequence[Array], rig: Rig, a: Augmentation, rng: Rng)
     # What is said of the error is not quite right, either.
     told = sigma * np.exp(rng.normal(0.0, 0.2, len(seen)))
     return echoes_of([j * w for j, w in zip(seen, wrong, strict=True)], told.tolist(), rig)
+
+
+_NOISE: dict[tuple[float, tuple[float, float]], ComplexArray] = {}
+
+
+def band_noise(
+    rate_hz: float, band_hz: tuple[float, float], samples: int = 1 << 17
+) -> ComplexArray:
+    """Analytic white noise (samples,) in a band, long enough to take slices of."""
+    key = (rate_hz, band_hz)
+    if key not in _NOISE:
+        _NOISE[key] = analytic_signal(
+            np.random.default_rng(5).normal(size=(1, samples)), rate_hz, band_hz
+        )[0]
+    return _NOISE[key]

@@ -18,6 +18,7 @@ from edge.sound.pose_kernel import Kernels, analytic_signal, make_kernels
 from edge.sources.session.dataset import Environment, require_environments
 from export.train.augmentation import (
     Augmentation,
+    band_noise,
     company,
     detect,
     drop_pairs,
@@ -145,15 +146,15 @@ class SoundSet:
         joints, rig = joints * scale, scaled_rig(rig, scale)
         observed = replace(observed, height_m=observed.height_m * scale)
         other = self.samples[int(rng.integers(len(self.samples)))]
-        foreign = kind < a.silent + a.foreign and (bool(company) or _alike(s, other))
+        # Foreign sound is of the others in the room only, or else of another room.
+        only_others = kind < a.silent + a.foreign and bool(company) and not s.others
+        foreign = only_others or (kind < a.silent + a.foreign and _alike(s, other))
         drowned = a.silent + a.foreign <= kind < a.silent + a.foreign + a.drowned
         noise = self._interference(s, other, rng)
         sir_db = a.clear_sir_db if rng.random() < a.clear else rng.uniform(*a.sir_db)
         if drowned:
             analytic = noise
         else:
-            # Foreign sound is of the others in the room only, or else of another room.
-            only_others = foreign and bool(company) and not s.others
             analytic = other.clean if foreign and not only_others else s.clean
             # Against one person's echo, however loud the others are.
             near = _near(joints, rig, s)
@@ -189,22 +190,21 @@ class SoundSet:
         s = self.samples[index]
         chosen: list[StoredSample] = []
         others = list(s.others)
-        wanted = company(a, rng) - len(others)
+        wanted = company(a, rng)
         for k in rng.permutation(self.rooms[s.room]):
-            if len(chosen) >= wanted:
-                break
             other = self.samples[k]
-            present = [s.joints, *others]
-            apart = min(_apart_m(x, y) for x in present for y in (other.joints, *other.others))
-            if _alike(s, other) and apart >= a.apart_m:
+            people = [other.joints, *other.others]
+            if len(others) + len(people) > wanted or not _alike(s, other):
+                continue
+            if min(_apart_m(x, y) for x in (s.joints, *others) for y in people) >= a.apart_m:
                 chosen.append(other)
-                others += [other.joints, *other.others]
+                others += people
         return chosen, others
 
     def _interference(self, s: StoredSample, other: StoredSample, rng: Rng) -> ComplexArray:
         """White noise in the band mixed with a recording's interference, in random proportion."""
         p, t = s.clean.shape
-        white = _band_noise(s.sample_rate_hz, s.band_hz)
+        white = band_noise(s.sample_rate_hz, s.band_hz)
         starts = rng.integers(len(white) - t, size=p)
         noise = np.stack([white[k : k + t] for k in starts])
         source = other if other.interference is not None and _alike(s, other) else s
@@ -298,18 +298,3 @@ def _near(joints: Array, rig: Rig, s: StoredSample) -> slice:
 def _rms(kernels: ComplexArray, window: slice = slice(None)) -> float:
     part = kernels[:, window].view(np.float32)
     return float(np.sqrt(np.mean(part * part))) if part.size else 0.0
-
-
-_NOISE: dict[tuple[float, tuple[float, float]], ComplexArray] = {}
-
-
-def _band_noise(
-    rate_hz: float, band_hz: tuple[float, float], samples: int = 1 << 17
-) -> ComplexArray:
-    """Analytic white noise (samples,) in a band, long enough to take slices of."""
-    key = (rate_hz, band_hz)
-    if key not in _NOISE:
-        _NOISE[key] = analytic_signal(
-            np.random.default_rng(5).normal(size=(1, samples)), rate_hz, band_hz
-        )[0]
-    return _NOISE[key]
