@@ -40,7 +40,7 @@ class Track:
         """Of the body (3,) [m]: the mid-hip, or the middle of the joints that are known."""
         known = self.joints[np.isfinite(self.joints).all(axis=1)]
         if np.isfinite(self.joints[MID_HIP]).all():
-            return self.joints[MID_HIP]
+            return np.asarray(self.joints[MID_HIP])
         return known.mean(axis=0) if len(known) else np.full(3, np.nan)
 
     def predicted(self, t_s: float) -> Array:
