@@ -15,13 +15,17 @@ OUT ?= $(RUN)/models
 SAMPLES_debug = 160 40 40
 SAMPLES_small = 36000 400 2000
 SAMPLES_full = 100000 1000 2000
-# Beside these: people under plain conditions to calibrate with, and rigs of all kinds to train on.
+# Beside these: people under plain conditions to calibrate with, rigs of all kinds to train on, and
+# moments of two to four people in rooms that change.
 PLAIN_debug = 20
 PLAIN_small = 400
 PLAIN_full = 500
 WIDE_debug = 10
 WIDE_small = 5430
 WIDE_full = 10000
+SEVERAL_debug = 20 10 10
+SEVERAL_small = 8000 200 2000
+SEVERAL_full = 20000 500 2000
 VOLUME_debug = debug-volume
 VOLUME_small = volume
 VOLUME_full = volume
@@ -125,13 +129,17 @@ model:
 	$(SIMULATE) --split val --conditions plain --samples $(PLAIN_$(CONFIG)) --rig compact \
 	  --out $(DATA)/val-plain
 	$(SIMULATE) --split train --samples $(WIDE_$(CONFIG)) --rig all --out $(DATA)/train-all
+	@set -e; set -- $(SEVERAL_$(CONFIG)); for split in train val test; do \
+	  $(SIMULATE) --split $$split --samples $$1 --rig compact --people 2-4 --changes 3 \
+	  --out $(DATA)/$$split-several; shift; done
 	$(EXPORT) train --config $(CONFIG) --data $(DATA) --out $(RUN)
 	$(EXPORT) train --config $(VOLUME_$(CONFIG)) --data $(DATA) --out $(RUN)-volume \
 	  --vision $(RUN)/vision.pt
 	$(EXPORT) quantize $(RUN)/best.pt --data $(DATA) --out $(OUT)
 	$(EXPORT) quantize $(RUN)-volume/best.pt --data $(DATA) --out $(OUT)
-	$(EXPORT) evaluate $(DATA)/test --lifter $$(printf "$(OUT)/lifter_%s.tflite," \
-	  ray_int8 ray volume_int8)$(OUT)/lifter_ray.tflite:silent,geometric
+	for set in test test-several; do \
+	  $(EXPORT) evaluate $(DATA)/$$set --lifter $$(printf "$(OUT)/lifter_%s.tflite," \
+	  ray_int8 ray volume_int8)$(OUT)/lifter_ray.tflite:silent,geometric || exit; done
 
 # Coverage-guided, each parser of what comes from outside.
 EXECUTIONS ?= 100000

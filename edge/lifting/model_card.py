@@ -9,10 +9,10 @@ import msgspec
 from edge.core.errors import ConfigError, ModelError
 from edge.core.files import read_file
 from edge.core.typed import convert, parse_json
-from edge.lifting.decoded_pose import Decoding
-from edge.lifting.network_form import Form
-from edge.lifting.ray_form import RayForm
-from edge.lifting.volume_form import VolumeForm
+from edge.lifting.forms.decoded_pose import Decoding
+from edge.lifting.forms.network_form import Form
+from edge.lifting.forms.ray_form import RayForm
+from edge.lifting.forms.volume_form import VolumeForm
 
 FORMAT, VERSION = "posekernel-lifter", 2
 INT8 = "_int8"

@@ -12,7 +12,7 @@ from edge.core.errors import ModelError
 from edge.core.inference.tflite import Model
 from edge.core.pose import MID_HIP, N_JOINTS, Keypoints, LiftedPose, ScaleSource
 from edge.core.rig import Rig
-from edge.lifting.decoded_pose import DecodedPose
+from edge.lifting.forms.decoded_pose import DecodedPose
 from edge.lifting.geometric_lifter import TORSO, echo_before
 from edge.lifting.mirror import mirrored_rig
 from edge.lifting.model_card import card_path, load_card

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from edge.core.arrays import Rng
 from edge.core.pose import N_JOINTS
+from edge.lifting.forms.ray_form import RayForm
+from edge.lifting.forms.volume_form import VolumeForm
 from edge.lifting.person_view import PersonView, make_view
-from edge.lifting.ray_form import RayForm
-from edge.lifting.volume_form import VolumeForm
 from export.simulate.people import LEAST_DETECTED, DetectorErrors, ViewedPeople, apply_errors
 from export.train.augmentation import Augmentation, detect
 from export.train.ray_network import VisionNet

@@ -11,10 +11,16 @@ import torch
 from torch import Tensor, nn
 
 from edge.core.pose import N_JOINTS
-from edge.lifting.decoded_pose import DEPTH_STEP, PLACE_STEP, RESIDUALS, Decoding, residual_slices
-from edge.lifting.network_form import CONTEXT
+from edge.lifting.forms.decoded_pose import (
+    DEPTH_STEP,
+    PLACE_STEP,
+    RESIDUALS,
+    Decoding,
+    residual_slices,
+)
+from edge.lifting.forms.network_form import CONTEXT
+from edge.lifting.forms.ray_form import CHANNELS, RayForm
 from edge.lifting.person_view import FEATURES, SIZE_LOG
-from edge.lifting.ray_form import CHANNELS, RayForm
 
 POSE = 3 * N_JOINTS
 
@@ -146,7 +152,7 @@ def assemble(
     centre: Tensor,
     size: Tensor,
 ) -> Decoded:
-    """`edge.lifting.decoded_pose.assemble` for batches of tensors, with gradients."""
+    """`edge.lifting.forms.decoded_pose.assemble` for batches of tensors, with gradients."""
     part = {name: residual[:, s] for name, s in residual_slices().items()}
     depth = log_depth + DEPTH_STEP * part["depth"]
     joints = person_points(depth, xy + PLACE_STEP * part["place"].reshape(xy.shape), centre, size)

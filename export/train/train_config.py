@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from edge.core.errors import ConfigError
-from edge.lifting.volume_form import VolumeForm
+from edge.lifting.forms.volume_form import VolumeForm
 from export.train.augmentation import Augmentation
 from export.train.ray_network import RayConfig, RayNet, VisionConfig, ray_config_from
 from export.train.volume_network import VolumeConfig, VolumeNet, volume_config_from

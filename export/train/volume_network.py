@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from edge.core.pose import MID_HIP, N_JOINTS
-from edge.lifting.decoded_pose import RESIDUALS, Decoding
-from edge.lifting.network_form import CONTEXT
-from edge.lifting.volume_form import CHANNELS, VolumeForm
+from edge.lifting.forms.decoded_pose import RESIDUALS, Decoding
+from edge.lifting.forms.network_form import CONTEXT
+from edge.lifting.forms.volume_form import CHANNELS, VolumeForm
 from export.train.ray_network import Decoded, assemble
 
 
@@ -159,7 +159,7 @@ def decode_volume(
     centre: Tensor,
     size: Tensor,
 ) -> Decoded:
-    """`edge.lifting.volume_form.VolumeForm.decode` for batches of tensors, with gradients."""
+    """`edge.lifting.forms.volume_form.VolumeForm.decode` for batches of tensors, with gradients."""
     along, right, down = _offsets(config, log_depth, xy)
     logits = with_volume_prior(config, heat, log_depth, xy)
     p = logits.flatten(1, 3).softmax(dim=1).reshape(logits.shape)

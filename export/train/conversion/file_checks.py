@@ -15,7 +15,7 @@ from torch import nn
 from edge.core.arrays import Array
 from edge.core.errors import ModelError
 from edge.core.inference.tflite import Model
-from edge.lifting.decoded_pose import DecodedPose, Decoding
+from edge.lifting.forms.decoded_pose import DecodedPose, Decoding
 from edge.lifting.person_view import PersonView
 from export.train.batches import Batch, fusion_batch
 from export.train.conversion.tflite_files import Inputs

@@ -33,9 +33,9 @@ LIFTED = 1000  # samples, at most, whose joints and 1-sigma are compared with th
 CALIBRATION = 300
 VISION = "lifter_vision.tflite"
 LIMITS = (
-    "Trained on simulated sound only: rigid people in furnished shoebox rooms, compact "
-    "microphone arrays.",
-    "One person in the image; others in the room add interference.",
+    "Trained on simulated sound only: one to four rigid people in furnished shoebox rooms, "
+    "compact microphone arrays.",
+    "People out of the image, pets and moved furniture add interference.",
     "Positions are those of a skeleton inside the body; joints out of the image are guessed "
     "from the others.",
 )

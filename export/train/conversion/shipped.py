@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from edge.core.errors import ModelError
 from edge.core.inference.tflite import Model
 from edge.core.pose import N_JOINTS
-from edge.lifting import ray_form, volume_form
+from edge.lifting.forms import ray_form, volume_form
+from edge.lifting.forms.network_form import CONTEXT
 from edge.lifting.model_card import INT8, card_path, load_card
-from edge.lifting.network_form import CONTEXT
 from edge.lifting.person_view import FEATURES
 from export.train.ray_network import VisionNet
 from export.train.train_config import TrainConfig, config_from

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from edge.core.pose import MID_HIP, N_JOINTS
+from edge.lifting.forms.network_form import sound_features
+from edge.lifting.forms.ray_form import CHANNELS, RayForm, ray_sound
+from edge.lifting.forms.volume_form import VolumeForm, frustum_sound
 from edge.lifting.mirror import mirrored, mirrored_rig
-from edge.lifting.network_form import sound_features
 from edge.lifting.other_people import ALONE, echoes_of
 from edge.lifting.person_view import PersonView, keypoint_view
-from edge.lifting.ray_form import CHANNELS, RayForm, ray_sound
-from edge.lifting.volume_form import VolumeForm, frustum_sound
 from tests.support.lifter_scene import CAMERA, echoes, make_rig, normalised, seen, standing
 
 RIG, FORM = make_rig(CAMERA), RayForm()

@@ -9,11 +9,11 @@ import pytest
 
 pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'posekernel[train]'")
 
-from edge.lifting.mirror import mirrored  # noqa: E402
-from edge.lifting.other_people import echoes_of  # noqa: E402
-from edge.sources.session.dataset import load_environment, write_sample  # noqa: E402
-from export.train.augmentation import Augmentation, company  # noqa: E402
-from export.train.training_samples import SampleSound, SoundSet  # noqa: E402
+from edge.lifting.mirror import mirrored
+from edge.lifting.other_people import echoes_of
+from edge.sources.session.dataset import load_environment, write_sample
+from export.train.augmentation import Augmentation, company
+from export.train.training_samples import SampleSound, SoundSet
 
 pytestmark = [pytest.mark.export, pytest.mark.train]
 

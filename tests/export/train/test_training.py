@@ -18,13 +18,13 @@ torch = pytest.importorskip(
 
 from edge.core.errors import ConfigError, ModelError  # noqa: E402
 from edge.core.pose import N_JOINTS  # noqa: E402
-from edge.lifting.decoded_pose import RESIDUALS, Decoding  # noqa: E402
+from edge.lifting.forms.decoded_pose import RESIDUALS, Decoding  # noqa: E402
+from edge.lifting.forms.network_form import CONTEXT  # noqa: E402
+from edge.lifting.forms.ray_form import CHANNELS  # noqa: E402
 from edge.lifting.mirror import MIRROR, mirrored, mirrored_rig  # noqa: E402
 from edge.lifting.model_card import load_card  # noqa: E402
-from edge.lifting.network_form import CONTEXT  # noqa: E402
 from edge.lifting.network_lifter import NetworkLifter  # noqa: E402
 from edge.lifting.person_view import FEATURES, keypoint_view  # noqa: E402
-from edge.lifting.ray_form import CHANNELS  # noqa: E402
 from export.commands.networks.train import CONFIG_NAMES  # noqa: E402
 from export.train.augmentation import Augmentation, scaled_rig  # noqa: E402
 from export.train.batches import fusion_batch, observed_view, vision_estimate  # noqa: E402

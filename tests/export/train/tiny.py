@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from edge.lifting.ray_form import RayForm
-from edge.lifting.volume_form import VolumeForm
+from edge.lifting.forms.ray_form import RayForm
+from edge.lifting.forms.volume_form import VolumeForm
 from export.train.ray_network import RayConfig, VisionConfig
 from export.train.train_config import CONFIGS, VisionTraining
 from export.train.volume_network import VolumeConfig

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from edge.lifting.decoded_pose import RESIDUALS, Decoding
-from edge.lifting.network_form import CONTEXT, Form
+from edge.lifting.forms.decoded_pose import RESIDUALS, Decoding
+from edge.lifting.forms.network_form import CONTEXT, Form
+from edge.lifting.forms.ray_form import RayForm
+from edge.lifting.forms.volume_form import VolumeForm, frustum_sound, pairs_for
 from edge.lifting.person_view import PersonView, keypoint_view
-from edge.lifting.ray_form import RayForm
-from edge.lifting.volume_form import VolumeForm, frustum_sound, pairs_for
 from tests.support.lifter_scene import CAMERA, echoes, make_rig, normalised, seen, standing
 
 JOINTS, RIG = standing(2.6, CAMERA), make_rig(CAMERA)

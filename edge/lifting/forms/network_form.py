@@ -13,7 +13,7 @@ import numpy.typing as npt
 from edge.core.arrays import Array, FloatArray
 from edge.core.pose import MID_HIP, N_JOINTS
 from edge.core.rig import Rig
-from edge.lifting.decoded_pose import DecodedPose, Decoding
+from edge.lifting.forms.decoded_pose import DecodedPose, Decoding
 from edge.lifting.other_people import ALONE, MOST, Echoes
 from edge.lifting.person_view import FEATURES, SIZE_LOG, PersonView
 from edge.sound.arrivals import gather_points

@@ -14,8 +14,8 @@ import numpy.typing as npt
 from edge.core.arrays import Array, FloatArray, IntArray
 from edge.core.pose import MID_HIP, N_JOINTS
 from edge.core.rig import Rig
-from edge.lifting.decoded_pose import DecodedPose, Decoding, assemble
-from edge.lifting.network_form import echo_levels, network_context, sound_features
+from edge.lifting.forms.decoded_pose import DecodedPose, Decoding, assemble
+from edge.lifting.forms.network_form import echo_levels, network_context, sound_features
 from edge.lifting.other_people import ALONE, Echoes
 from edge.lifting.person_view import PersonView
 from edge.sound.pose_kernel import Kernels

@@ -7,9 +7,9 @@ import pytest
 
 from edge.core.pose import N_JOINTS
 from edge.core.rig import Rig
-from edge.lifting.network_form import sound_features
+from edge.lifting.forms.network_form import sound_features
+from edge.lifting.forms.ray_form import CHANNELS, RayForm, ray_sound
 from edge.lifting.person_view import PersonView, keypoint_view
-from edge.lifting.ray_form import CHANNELS, RayForm, ray_sound
 from edge.sound.pose_kernel import Kernels, make_kernels
 from tests.support.lifter_scene import (
     BAND,
@@ -47,7 +47,7 @@ def channel(heard: np.ndarray, name: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("offset", [-0.2, 0.0, 0.25])
-@pytest.mark.parametrize("name", ("mean", "max", "coherent"))
+@pytest.mark.parametrize("name", ["mean", "max", "coherent"])
 def test_an_echo_shows_at_its_depth(name: str, offset: float) -> None:
     """One scatterer on the mid-hip's ray: that joint's ray is loudest where the scatterer is,
     whatever the image's estimate was.

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from edge.core.arrays import Array, FloatArray
 from edge.core.pose import MID_HIP, N_JOINTS
 from edge.core.rig import Rig
-from edge.lifting.decoded_pose import DecodedPose, Decoding, assemble
-from edge.lifting.network_form import (
+from edge.lifting.forms.decoded_pose import DecodedPose, Decoding, assemble
+from edge.lifting.forms.network_form import (
     COMPACT_M,
     echo_levels,
     log_level,

@@ -1,0 +1,1 @@
+"""The forms of the fusion network: where in space it hears, and what its outputs mean."""
