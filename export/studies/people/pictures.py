@@ -113,21 +113,25 @@ def not_there(wheels: Wheels, scratch: Path) -> Iterator[Picture]:
         for demo, cameras in (("SinglePerson", (1, 3, 4)), ("MultiPerson", (2, 3)))
     )
 
-    def hung(name: str, frames: Sequence[Image], place: tuple[int, int, int, int]) -> Picture:
-        return Picture(name, [_hang(room, f, place) for f in frames])
+    def on_the_wall(
+        name: str, frames: Sequence[Image], place: tuple[int, int, int, int]
+    ) -> Picture:
+        return Picture(name, [hung(room, f, place) for f in frames])
 
-    yield hung("television, whole person", single[3], (200, 60, 240, 380))
-    yield hung("television, two people", several[2], (60, 80, 220, 340))
-    yield hung("television, wide", [_top(f) for f in single[4]], (120, 90, 400, 280))
-    yield hung("television, person from behind", several[3], (340, 60, 240, 380))
+    yield on_the_wall("television, whole person", single[3], (200, 60, 240, 380))
+    yield on_the_wall("television, two people", several[2], (60, 80, 220, 340))
+    yield on_the_wall("television, wide", [_top(f) for f in single[4]], (120, 90, 400, 280))
+    yield on_the_wall("television, person from behind", several[3], (340, 60, 240, 380))
     for name, package, place in (
         ("astronaut", "scikit_image", "skimage/data/astronaut.png"),
         ("Grace Hopper", "matplotlib", "matplotlib/mpl-data/sample_data/grace_hopper.jpg"),
         ("cameraman", "scikit_image", "skimage/data/camera.png"),
     ):
-        yield hung(f"poster, {name}", [wheels.image(package, place)], (220, 60, 260, 300))
-    yield hung("mirror, whole person", [_mirrored(f) for f in single[1]], (230, 20, 240, 430))
-    yield hung("mirror, two people", [_mirrored(f) for f in several[3]], (100, 20, 240, 430))
+        yield on_the_wall(f"poster, {name}", [wheels.image(package, place)], (220, 60, 260, 300))
+    yield on_the_wall(
+        "mirror, whole person", [_mirrored(f) for f in single[1]], (230, 20, 240, 430)
+    )
+    yield on_the_wall("mirror, two people", [_mirrored(f) for f in several[3]], (100, 20, 240, 430))
     groot = wheels.image("gradio", "gradio/media_assets/images/groot.jpeg")
     yield Picture("doll", [fitted(groot, fill=True)])
 
@@ -154,7 +158,7 @@ def fitted(image: Image, fill: bool = False) -> Image:
     return out
 
 
-def _hang(room: Image, shown: Image, place: tuple[int, int, int, int]) -> Image:
+def hung(room: Image, shown: Image, place: tuple[int, int, int, int]) -> Image:
     """The room with a framed picture at x, y, width, height [px]; the picture is cut to fit."""
     x, y, width, height = place
     scale = max(width / shown.shape[1], height / shown.shape[0])
