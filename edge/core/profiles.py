@@ -92,7 +92,6 @@ class BoardProfile(Strict, frozen=True):
     camera_device: str
     camera_fov_deg: Span
     fps: Whole
-    keypoints_model: str
     interfaces: tuple[str, ...]
     sources: tuple[Citation, ...]
     packages: tuple[str, ...] = ()

@@ -27,6 +27,7 @@ from edge.output.messages.device_messages import (
 from edge.output.messages.fields import Message, timestamp
 from edge.output.mqtt.publisher import MqttPublisher
 from edge.sensor.pipeline import Pipeline
+from edge.sight.people import FILES
 
 # Raspberry Pi, Jetson, PC; else the hottest.
 _ZONES = ("cpu-thermal", "cpu_thermal", "soc-thermal", "CPU-therm", "x86_pkg_temp")
@@ -141,8 +142,7 @@ def _quantile(values: Array, share: float) -> float | None:
 
 def used_models(config: Config, execution: Execution, folder: Path) -> list[Path]:
     """The model files that this configuration runs."""
-    names = ["pose_detection.tflite", f"pose_landmark_{config.keypoints.model}.tflite"]
-    names += lifter_files(config.lifter.kind, execution.variant)
+    names = [*FILES, *lifter_files(config.lifter.kind, execution.variant)]
     return [folder / name for name in names]
 
 

@@ -1,10 +1,10 @@
-"""Images -> 2D joints of the most prominent person.
+"""Images -> 2D joints of everybody in view, and whether an image can show anybody.
 
-In: (H, W, 3) uint8 RGB. Out: `Keypoints`, 25 joints in pixels with a confidence (BODY_25 order),
-BlazePose's shape prior in metres up to scale, and how many people are in view; None where nobody
-is seen.
+In: (H, W, 3) uint8 RGB. Out: a list of `Keypoints`, 25 joints in pixels with a confidence (BODY_25
+order), the most prominent person first; empty where nobody is seen.
 
-keypoints.BlazePose follows one person and counts the others. person_detector finds people in the
-image or a window of it, landmarks finds one person's joints, sides corrects frames in which the
-network takes a front for a back.
+people.PeopleFinder does it all: movenet holds the two networks (MultiPose finds people in the image
+or a part of it, Thunder one person's joints in a crop), overlap keeps people apart who overlap in
+the image. Joints that cannot be seen (outside the image, behind furniture or another person) have a
+confidence below `edge.core.pose.SEEN`. visibility tells a dark or covered image from an empty room.
 """

@@ -10,6 +10,11 @@ from edge.sight.movenet import Candidate, MultiPose, Thunder, Window, to_body25
 from edge.sight.overlap import Found, resolved
 
 MOST = 6  # people in one image
+# For images higher than wide, for others, and for one person.
+FILES = tuple(
+    f"movenet_{network}_int8.tflite"
+    for network in ("multipose_256x160", "multipose_192x256", "thunder")
+)
 # Measured on real frames: together these kept 120 of 121 people and none of 4 false ones.
 _MIN_SCORE, _MIN_MEAN = 0.15, 0.30
 # Side of Thunder's window over the longer side of the person: with 1.4 and more it takes the
@@ -37,12 +42,10 @@ class PeopleFinder:
         """models: the folder of the .tflite files. look_every: 0 = each image by itself, for images
         that do not follow each other. One instance per stream of images. Raises ModelError.
         """
-        upright, across = (
-            models / f"movenet_multipose_{size}_int8.tflite" for size in ("256x160", "192x256")
-        )
+        upright, across, one = (models / name for name in FILES)
         self._upright = MultiPose(upright, threads, runtime)
         self._across = MultiPose(across, threads, runtime)
-        self._thunder = Thunder(models / "movenet_thunder_int8.tflite", threads, runtime)
+        self._thunder = Thunder(one, threads, runtime)
         self._look_every = look_every
         self._images = self._looks = 0
         self._people: list[Found] = []  # in the last image

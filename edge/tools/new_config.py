@@ -101,7 +101,6 @@ def _known(
             "height": height,
             "fps": fps,
         },
-        "keypoints": {"model": board.keypoints_model},
     }
 
 

@@ -3,7 +3,7 @@
 scenes            a random camera, rig, room and people, from a split and a seed
 conditions        how hard the people of a dataset are to detect and to hear
 rigs              random microphone arrays with a loudspeaker
-detector_errors   a model of the errors of BlazePose's 2D joints
+detector_errors   a model of the errors of MoveNet's 2D joints
 people            people before cameras without sound: training samples for the image networks
 electronics       loudspeaker, microphones, converters and clock: responses become raw channels
 room_sound        what the microphones receive in a room, empty or with a person

@@ -23,11 +23,9 @@ class BackgroundConfig(Strict, frozen=True):
 
 
 class KeypointsConfig(Strict, frozen=True):
-    """BlazePose. min_confidence: below it nobody is seen. threads: "auto" = as bench found."""
+    """MoveNet. threads: "auto" = as bench found."""
 
-    model: Literal["lite", "full"] = "full"
     threads: Threads = "auto"
-    min_confidence: Annotated[float, Meta(ge=0.05, le=0.99)] = 0.5
 
 
 class PeopleConfig(Strict, frozen=True):

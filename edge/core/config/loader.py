@@ -1,5 +1,6 @@
 """Reads the configuration file."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,13 @@ from edge.core.files import read_file
 from edge.core.typed import convert, parse_toml
 
 _LONGEST = 4096  # as the longest path of a file
+# Keys of earlier releases: section, key, why it is no longer there.
+_REMOVED = (
+    ("keypoints", "model", "there is one detector, MoveNet"),
+    ("keypoints", "min_confidence", "who counts as seen is fixed"),
+)
+
+log = logging.getLogger(__name__)
 
 
 def load_config(path: Path) -> Config:
@@ -19,6 +27,8 @@ def load_config(path: Path) -> Config:
         raw = parse_toml(read_file(path).decode())
         for problem in _impossible_texts(raw, ""):
             raise ConfigError(problem)
+        for told in _without_removed(raw):
+            log.warning("%s: %s", path, told)
         config = convert(raw, Config)
         check_config(config)
     except FileNotFoundError as e:
@@ -31,6 +41,15 @@ def load_config(path: Path) -> Config:
     except ConfigError as e:
         raise ConfigError(f"{path}: {e}") from e
     return config
+
+
+def _without_removed(raw: dict[str, Any]) -> Iterator[str]:
+    """Takes removed keys out of the table, and says each."""
+    for section, key, why in _REMOVED:
+        table = raw.get(section)
+        if isinstance(table, dict) and key in table:
+            del table[key]
+            yield f"{section}.{key} is not used any more ({why}): remove it"
 
 
 def _impossible_texts(raw: Any, at: str) -> Iterator[str]:

@@ -24,8 +24,7 @@ def choose(
     kind = config.lifter.kind if config.lifter.kind in FORMS else FORMS[0]
 
     def keypoints_on(runtime: str) -> list[NetworkTime]:
-        name = f"keypoints {config.keypoints.model}"
-        return [r for r in keypoints if r.runtime == runtime and r.network == name]
+        return [r for r in keypoints if r.runtime == runtime]
 
     def lifters_on(runtime: str, form: str) -> list[NetworkTime]:
         name = f"lifter {form} "

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from edge.core.errors import ModelError
 from edge.core.inference.tflite import RUNTIMES, load_runtime
 from edge.lifting.lifter import MODELS, lifter_file
 from edge.lifting.network_lifter import NetworkLifter
-from edge.sight.keypoints import BlazePose
+from edge.sight.people import PeopleFinder
 from edge.tools.bench.measure import AboveZero
 from edge.tools.bench.stages import NetworkInputs
 
@@ -25,7 +25,7 @@ FORMS = ("ray", "volume")
 class NetworkTime:
     """One network with what is around it, on one number of threads; milliseconds per call.
 
-    network: as "keypoints full" or "lifter ray int8".
+    network: as "keypoints" or "lifter ray int8".
     """
 
     network: str
@@ -52,15 +52,14 @@ def thread_counts() -> tuple[int, ...]:
 
 
 def bench_keypoints(inputs: NetworkInputs, repetitions: int = 15) -> tuple[NetworkTime, ...]:
-    """BlazePose in both sizes on one image with a person. Raises ModelError."""
+    """MoveNet on one image with people. Raises ModelError."""
     if inputs.image is None:
         return ()
 
-    def make(name: str, runtime: str, n: int) -> Callable[[], Any]:
-        model: Literal["full", "lite"] = "full" if name.endswith("full") else "lite"
-        return partial(BlazePose(MODELS, model, n, runtime=runtime), inputs.image)
+    def make(_: str, runtime: str, n: int) -> Callable[[], Any]:
+        return partial(PeopleFinder(MODELS, n, runtime), inputs.image)
 
-    return _in_turns(make, ["keypoints full", "keypoints lite"], repetitions)
+    return _in_turns(make, ["keypoints"], repetitions)
 
 
 def bench_lifters(inputs: NetworkInputs, repetitions: int = 40) -> tuple[NetworkTime, ...]:

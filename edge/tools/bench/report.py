@@ -139,8 +139,7 @@ def judge(stages: Sequence[Timing], poses_per_s: float, frame_rate_hz: float | N
         f"limited by {slowest}"
     )
     if not keeps_up:
-        lite = 'set keypoints.model = "lite" or ' if slowest == "keypoints (full)" else ""
-        sentence += f": {lite}lower camera.fps"
+        sentence += ": lower camera.fps"
     return Verdict(keeps_up, slowest, sentence)
 
 
@@ -211,7 +210,7 @@ def _repetitions(most: int, pace: float) -> int:
 def _networks_run(tables: Tables) -> str:
     keypoints, lifter = tables["keypoints"], tables["lifter"]
     return (
-        f"keypoints {keypoints['model']} on {keypoints['threads']} threads, "
+        f"keypoints on {keypoints['threads']} threads, "
         f"lifter {lifter['kind']} {lifter['variant']} on {lifter['threads']}, "
         f"{tables['runtime']['tflite']}"
     )

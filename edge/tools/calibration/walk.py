@@ -24,7 +24,7 @@ NECK, RIGHT_ANKLE, LEFT_ANKLE = 1, 11, 14
 ANKLE_M = 0.08  # of the ankle joint above the sole
 # of the standing height: the middle of the shoulders, which is what the network calls the neck
 NECK_SHARE = 0.82
-SURE = 0.6
+SURE = 0.45
 LEAST_POSES = 12
 LEAST_DEPTH_RATIO = 1.25  # of the farthest to the nearest place: without it tilt and height are one
 ERROR_LIMIT_PX = 8.0
@@ -37,11 +37,13 @@ class Walked:
     """Frames that show neck and both ankles. neck, ankles: (K, 2) [px], the middle of the ankles.
 
     by_sound_m: (K,) distance of that middle from the camera, NaN where sound gave no scale.
+    crowded: frames that show several people, and were left out.
     """
 
     neck: Array
     ankles: Array
     by_sound_m: Array
+    crowded: int = 0
 
 
 class WatchedLifter:
@@ -50,12 +52,14 @@ class WatchedLifter:
     def __init__(self, lifter: Lifter) -> None:
         self._lift = lifter
         self._rows: list[tuple[Array, Array, float]] = []
+        self._crowded = 0
 
     def __call__(
         self, people: Sequence[Keypoints], kernels: Kernels | None, rig: Rig
     ) -> list[LiftedPose | None]:
         """See `Lifter`."""
         poses = self._lift(people, kernels, rig)
+        self._crowded += len(people) > 1
         if len(people) != 1:
             return poses
         pose, p = poses[0], people[0].pixels
@@ -76,7 +80,9 @@ class WatchedLifter:
         neck, ankles, by_sound = (
             np.array([row[i] for row in self._rows], np.float64) for i in range(3)
         )
-        return Walked(neck.reshape(-1, 2), ankles.reshape(-1, 2), by_sound.reshape(-1))
+        return Walked(
+            neck.reshape(-1, 2), ankles.reshape(-1, 2), by_sound.reshape(-1), self._crowded
+        )
 
 
 def mounting_from_walk(
@@ -93,6 +99,9 @@ def mounting_from_walk(
     if len(walked.neck) < LEAST_POSES:
         found = f"{len(walked.neck)} frames show one person from neck to ankles"
         remedy = "walk about where the camera sees you whole"
+        if walked.crowded > len(walked.neck):
+            found += f", {walked.crowded} show several people"
+            remedy = "walk about alone: nobody else may be in view"
         return None, Step("mounting", "open", f"{found}, but {LEAST_POSES} are needed", remedy)
     neck, feet = camera.rays(walked.neck), camera.rays(walked.ankles)
 

@@ -9,7 +9,8 @@ from edge.core.contracts import AudioPeriod, Frame, FrameSource, Problem
 from edge.lifting.lifter import MODELS
 from edge.sensor.plan import SensorPlan
 from edge.sensor.sound_health import NOT_HEARD, SoundHealth
-from edge.sight.keypoints import BlazePose
+from edge.sight.people import PeopleFinder
+from edge.sight.visibility import Visibility
 from edge.sound.deconvolution import Deconvolver
 from edge.tools.doctor.finding import Finding
 
@@ -44,18 +45,23 @@ def heard_problems(plan: SensorPlan, periods: Iterable[AudioPeriod]) -> list[Fin
 
 
 def seen_problems(config: Config, plan: SensorPlan, camera: FrameSource) -> list[Finding]:
-    """Whether the people that the camera shows, if it shows any, stand on their heads."""
-    find = BlazePose(MODELS, config.keypoints.model, min_confidence=config.keypoints.min_confidence)
+    """Whether the camera can show people, and whether those that it shows, if it shows any, stand
+    on their heads.
+    """
+    find, visibility = PeopleFinder(MODELS), Visibility()
     heads_down = HeadsDown(plan.rig.camera)
+    blind: str | None = None
     began, seen = time.monotonic(), False
     while time.monotonic() - began < (_WATCH_S if seen else _LOOK_S):
         frame: Frame | None = camera.read(0.25)
         if frame is None:
             continue
-        keypoints = find(frame.image)
-        seen = seen or keypoints is not None
-        if problem := heads_down(keypoints, frame.t_ns):
+        blind, people = visibility(frame.image), find(frame.image)
+        seen = seen or bool(people)
+        if problem := heads_down(people, frame.t_ns):
             return [_finding("camera", problem, False)]
+    if blind is not None and not seen:
+        return [Finding("camera", "warning", blind, "light the room, and look at the lens")]
     return []
 
 

@@ -57,7 +57,7 @@ def message(sensor: str, step: float, **changed: Any) -> dict[str, Any]:
         "lifter": "geometric",
         "runtime": "ai-edge-litert",
         "threads": {"keypoints": 2, "lifter": 1},
-        "models": [{"name": "pose_detection.tflite", "sha256": "0" * 64}],
+        "models": [{"name": "movenet_thunder_int8.tflite", "sha256": "0" * 64}],
         "problems": [],
     }
     counts = {name: 0 for name in SCHEMA["required"] if name not in base}

@@ -24,7 +24,9 @@ UP, DOWN, FLAT = seen((5.0, -90.0)), seen((5.0, 90.0)), seen((90.0, 20.0))
 
 def told(images: list[Keypoints | None], camera: Camera = CAMERA) -> list[bool]:
     judge = HeadsDown(camera)
-    return [judge(k, round(i * 1e8)) is not None for i, k in enumerate(images)]
+    return [
+        judge([] if k is None else [k], round(i * 1e8)) is not None for i, k in enumerate(images)
+    ]
 
 
 def test_people_on_their_heads_are_noticed_within_seconds() -> None:
@@ -38,7 +40,7 @@ def test_the_remedy_turns_the_roll_that_is_set() -> None:
         judge = HeadsDown(replace(CAMERA, roll_deg=roll))
         up = judge._up
         for k in range(60):
-            judge(seen(tuple(-90.0 * up[:2])), round(k * 1e8))
+            judge([seen(tuple(-90.0 * up[:2]))], round(k * 1e8))
         assert judge.problem is not None
         assert judge.problem.remedy.endswith(f"set rig.camera.roll_deg {needed}")
 
@@ -63,3 +65,13 @@ def test_a_camera_that_is_put_right_is_good_again() -> None:
     out = told([DOWN] * 60 + [UP] * 60)
     assert out[59]
     assert not out[-1]
+
+
+def test_one_who_stands_on_the_head_among_others_is_no_reason() -> None:
+    judge = HeadsDown(CAMERA)
+    for k in range(60):
+        judge([DOWN, UP], round(k * 1e8))
+    assert judge.problem is None
+    for k in range(60, 200):
+        judge([DOWN, DOWN], round(k * 1e8))
+    assert judge.problem is not None

@@ -13,7 +13,7 @@ from edge.core.inference import tflite
 from edge.core.inference.tflite import Model
 
 MODELS = Path(edge.__file__).parent / "models"
-DETECTOR = MODELS / "pose_detection.tflite"
+DETECTOR = MODELS / "movenet_multipose_192x256_int8.tflite"
 
 
 def test_every_shipped_model_is_listed_with_its_sum_and_licence() -> None:
@@ -24,15 +24,15 @@ def test_every_shipped_model_is_listed_with_its_sum_and_licence() -> None:
     }
     for name, digest in listed.items():
         assert hashlib.sha256((MODELS / name).read_bytes()).hexdigest() == digest
-    assert "Apache License" in (MODELS / "licences" / "mediapipe_Apache-2.0.txt").read_text()
+    assert "Apache License" in (MODELS / "licences" / "movenet_Apache-2.0.txt").read_text()
 
 
 def test_shapes_and_order_of_outputs() -> None:
-    model = Model(MODELS / "pose_landmark_lite.tflite", threads=2)
+    model = Model(MODELS / "movenet_thunder_int8.tflite", threads=2)
     assert model.input_shapes == ((1, 256, 256, 3),)
-    assert model.output_shapes == ((1, 195), (1, 1), (1, 256, 256, 1), (1, 64, 64, 39), (1, 117))
+    assert model.output_shapes == ((1, 1, 17, 3),)
     assert model.runtime in ("ai-edge-litert", "tflite-runtime")
-    outputs = model.run(np.zeros((1, 256, 256, 3), np.float32))
+    outputs = model.run(np.zeros((1, 256, 256, 3), np.int32))
     assert [o.shape for o in outputs] == list(model.output_shapes)
 
 
@@ -48,7 +48,7 @@ def test_names_are_ordered_by_number() -> None:
 
 def test_outputs_are_copies_and_the_same_each_time() -> None:
     model = Model(DETECTOR)
-    x = np.random.default_rng(0).uniform(-1, 1, (1, 224, 224, 3)).astype(np.float32)
+    x = np.random.default_rng(0).integers(0, 255, (1, 192, 256, 3), np.int32)
     first = model.run(x)[0]
     kept = first.copy()
     model.run(np.zeros_like(x))
@@ -60,8 +60,8 @@ def test_outputs_are_copies_and_the_same_each_time() -> None:
     ("inputs", "found"),
     [
         ((), "found 0 input"),
-        ((np.zeros((1, 224, 224), np.float32),), r"\(1, 224, 224\)"),
-        ((np.zeros((1, 224, 224, 3), np.float64),), "float64"),
+        ((np.zeros((1, 192, 256), np.int32),), r"\(1, 192, 256\)"),
+        ((np.zeros((1, 192, 256, 3), np.float64),), "float64"),
     ],
 )
 def test_inputs_that_do_not_fit_are_refused(inputs, found) -> None:
@@ -79,7 +79,7 @@ def test_missing_corrupt_and_exchanged_files(tmp_path) -> None:
         with pytest.raises(ModelError, match=r"bad\.tflite.*install the file again"):
             Model(tmp_path / "bad.tflite")
     shutil.copy(MODELS / "SHA256SUMS", tmp_path)
-    shutil.copy(MODELS / "pose_landmark_lite.tflite", tmp_path / DETECTOR.name)
+    shutil.copy(MODELS / "movenet_thunder_int8.tflite", tmp_path / DETECTOR.name)
     with pytest.raises(ModelError, match="SHA256SUMS needs") as e:
         Model(tmp_path / DETECTOR.name)
     assert len(str(e.value).splitlines()) == 1

@@ -98,9 +98,9 @@ def test_unreadable_model(
 ) -> None:
     models = tmp_path / "models"
     shutil.copytree(ROOT / "edge" / "models", models)
-    (models / "pose_landmark_full.tflite").write_bytes(b"not a model")
+    (models / "movenet_thunder_int8.tflite").write_bytes(b"not a model")
     monkeypatch.setattr("edge.sensor.pipeline.MODELS", models)
-    assert "pose_landmark_full.tflite" in fails(capsys, "replay", DEMO_SESSION)
+    assert "movenet_thunder_int8.tflite" in fails(capsys, "replay", DEMO_SESSION)
 
 
 def test_recording_needs_consent(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ def test_doctor_reports_everything_and_the_worst_decides(
 ) -> None:
     assert main(["doctor", "--json"]) == 0
     found = {f["check"]: f for f in json.loads(capsys.readouterr().out)}
-    assert found["model pose_landmark_full.tflite"]["outcome"] == "ok"
+    assert found["model movenet_thunder_int8.tflite"]["outcome"] == "ok"
     config = tmp_path / "config.toml"
     config.write_text(REPLAY.format(path=tmp_path / "none", port=free_port()))
     assert main(["doctor", "--config", str(config)]) == 1

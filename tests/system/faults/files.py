@@ -62,7 +62,7 @@ def model_corrupted(folder: Path) -> Row:
             (package / part.name).symlink_to(part)
     for part in (EDGE / "models").iterdir():
         (package / "models" / part.name).symlink_to(part)
-    damaged = package / "models" / "pose_detection.tflite"
+    damaged = package / "models" / "movenet_thunder_int8.tflite"
     content = bytearray(damaged.read_bytes())
     content[len(content) // 2] ^= 1
     damaged.unlink()

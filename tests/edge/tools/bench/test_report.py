@@ -24,7 +24,7 @@ from edge.tools.bench.sensors import (
     network_tables,
     write_config,
 )
-from edge.tools.bench.stages import FRONT_END, bench_stages
+from edge.tools.bench.stages import BEHAVIOUR, FRONT_END, bench_stages
 from edge.tools.commands import bench
 
 
@@ -44,15 +44,12 @@ LIFTERS = tuple(
         ("volume", "float", 1, 4.0),
     )
 )
-KEYPOINTS = tuple(
-    network(f"keypoints {model}", n, ms)
-    for model, n, ms in (("full", 1, 14.0), ("full", 2, 8.0), ("lite", 1, 5.0))
-)
+KEYPOINTS = tuple(network("keypoints", n, ms) for n, ms in ((1, 14.0), (2, 8.0)))
 
 
 def report() -> Report:
     stages = (
-        Timing("keypoints (full)", 70, 14.0, 18.0, 14.0),
+        Timing("people (MoveNet)", 70, 14.0, 18.0, 14.0),
         Timing("encode", 50, 0.2, 0.3, 0.14),
         Timing(FRONT_END, 60, 0.8, 0.9, 0.7),
     )
@@ -103,19 +100,19 @@ def test_stages_are_those_of_a_real_run_and_feed_the_networks() -> None:
         "read sound (file)",
         "read image (video)",
         FRONT_END,
-        "keypoints (full)",
+        "people (MoveNet)",
         f"lifter (ray {execution(bench_config(None)).variant})",
-        "track and posture",
+        BEHAVIOUR,
         "encode",
     }
-    assert named["keypoints (full)"].count == 26
+    assert named["people (MoveNet)"].count == 26
     assert 0 < named["encode"].count == len(inputs.persons) < 26
     assert named[FRONT_END].count >= 25
     assert all(0.0 < r.median_ms <= r.p95_ms and r.mean_ms > 0.0 for r in rows)
     lifters = bench_lifters(inputs, repetitions=1)
     assert {r.network for r in lifters} == {r.network for r in LIFTERS} | {"lifter volume float"}
     seen = bench_keypoints(inputs, repetitions=1)
-    assert {r.network for r in seen} == {"keypoints full", "keypoints lite"}
+    assert {r.network for r in seen} == {"keypoints"}
     assert choose(bench_config(None), seen, lifters).keypoints_threads >= 1
 
 
@@ -139,17 +136,17 @@ def test_the_verdict_names_rate_and_limit() -> None:
     rows = report().stages
     good = judge(rows, 70.0, 15.0)
     assert good.sentence == (
-        "keeps up: 70.0 poses/s against the 15 frames/s of your config; limited by keypoints (full)"
+        "keeps up: 70.0 poses/s against the 15 frames/s of your config; limited by people (MoveNet)"
     )
     bad = judge(rows, 9.0, 15.0)
     assert not bad.keeps_up
-    assert 'keypoints.model = "lite"' in bad.sentence
+    assert bad.sentence.endswith("limited by people (MoveNet): lower camera.fps")
     assert judge(rows, 9.0, None).keeps_up
 
 
 def test_tables_hold_every_figure() -> None:
     text = report_text(report())
-    for part in ("keypoints (full)", "lifter volume int8", "poses/s", "30.000", "310 MiB"):
+    for part in ("people (MoveNet)", "lifter volume int8", "poses/s", "30.000", "310 MiB"):
         assert part in text
     assert text.endswith(report().verdict.sentence)
 
@@ -165,7 +162,7 @@ def test_comparison_flags_what_is_slower(tmp_path: Path) -> None:
     path.write_text(json.dumps(old.as_dict(), allow_nan=False))
     text = comparison_text(load_report(path), new)
     slower = [line.split("[ms]")[0] for line in text.splitlines() if line.endswith("  slower")]
-    assert slower == ["run: keypoints (full) ", "replay: a pose "]
+    assert slower == ["run: people (MoveNet) ", "replay: a pose "]
     assert "17.000    1.21  slower" in text
     assert f"in one of them only: run: {FRONT_END} [ms]\n" in text
     assert "2 of " in text
@@ -227,7 +224,7 @@ def test_the_command_writes_compares_and_saves(
     out = tmp_path / "new.json"
     assert main(["bench", "--out", str(out)]) == 0
     shown = capsys.readouterr()
-    assert shown.out.strip().endswith("limited by keypoints (full)")
+    assert shown.out.strip().endswith("limited by people (MoveNet)")
     assert "measuring" in shown.err
     assert main(["bench", "--json", "--save", "--compare", str(out)]) == 0
     shown = capsys.readouterr()
