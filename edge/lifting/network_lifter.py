@@ -21,6 +21,10 @@ from edge.lifting.person_view import PersonView, keypoint_view
 from edge.lifting.vision_model import VisionModel
 from edge.sound.pose_kernel import Kernels
 
+# Somebody of whose echo's rise at least this share arrives together with others' is hidden: sound
+# then places them no better than the image does.
+HIDDEN = 0.75
+
 
 class _Sight(NamedTuple):
     """What the image says: the vision network's estimate, of a view."""
@@ -72,12 +76,7 @@ class NetworkLifter:
         echoes = ALONE
         if kernels is not None and len(seen) > 1:
             echoes = self._echoes([self._fused(look.own, None, rig) for look in seen], rig)
-        lifted = iter(
-            [
-                self._pose(look, kernels, rig, echoes.others(i) if len(echoes) else ALONE)
-                for i, look in enumerate(seen)
-            ]
-        )
+        lifted = iter([self._pose(look, kernels, rig, echoes, i) for i, look in enumerate(seen)])
         return [None if look is None else next(lifted) for look in looks]
 
     def _look(self, keypoints: Keypoints, rig: Rig) -> "_Look | None":
@@ -87,11 +86,15 @@ class NetworkLifter:
         confidence = np.where(view.seen, keypoints.pixels[:N_JOINTS, 2], 0.0)
         return _Look(_Sight(view, *self.see(view)), _Sight(other, *self.see(other)), confidence)
 
-    def _pose(self, look: "_Look", kernels: Kernels | None, rig: Rig, others: Echoes) -> LiftedPose:
+    def _pose(
+        self, look: "_Look", kernels: Kernels | None, rig: Rig, echoes: Echoes, index: int
+    ) -> LiftedPose:
+        others = echoes.others(index) if len(echoes) else ALONE
+        hidden = len(others) > 0 and echoes.covered(index) >= HIDDEN
         lifted = self._fused(look.own, kernels, rig, others)
         image = self._fused(look.mirrored, kernels, mirrored_rig(rig), others)
         lifted = lifted.with_mirror_image(image)
-        by_sound = kernels is not None and lifted.sound >= self.card.sound_threshold
+        by_sound = kernels is not None and not hidden and lifted.sound >= self.card.sound_threshold
         sir_db = range_m = float("nan")
         if kernels is not None:
             torso = lifted.joints[list(TORSO)].mean(axis=0)
@@ -104,7 +107,7 @@ class NetworkLifter:
             scale_source=source,
             sir_db=sir_db,
             echo_range_m=range_m if by_sound else float("nan"),
-            sound_confidence=float("nan") if kernels is None else lifted.sound,
+            sound_confidence=float("nan") if kernels is None or hidden else lifted.sound,
         )
 
     def _echoes(self, poses: Sequence[DecodedPose], rig: Rig) -> Echoes:

@@ -16,6 +16,7 @@ FRONT_M = 0.18  # the front of a body before its joints
 BACK_M = 0.10  # skin and clothes behind the farthest joint
 SHARP_M = 0.05  # 1-sigma of these two, of a body whose place is known
 RAMP = 1.5  # a boundary rises over this many 1-sigma to either side
+RISE = 16  # samples of an echo's first half
 MOST = 4  # others; the network is told of no more
 
 
@@ -38,6 +39,14 @@ class Echoes:
         return Echoes(
             *(np.delete(a, index, axis=0) for a in (self.first_s, self.last_s, self.blur_s))
         )
+
+    def covered(self, index: int) -> float:
+        """Share 0..1 of the first half of a person's echo, which tells where they are, that arrives
+        together with somebody else's.
+        """
+        first, last = self.first_s[index, :, None], self.last_s[index, :, None]
+        rise = first + np.linspace(0.0, 0.5, RISE) * (last - first)
+        return float(self.others(index).channels(rise)[0].mean())
 
     def channels(self, arrival_s: Array) -> tuple[Array, Array]:
         """At times of arrival (P, K): whether they lie within somebody's echo, and whether

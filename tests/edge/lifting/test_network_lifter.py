@@ -217,6 +217,18 @@ def test_several_people_are_placed_from_one_sound(lifter: NetworkLifter) -> None
         assert np.linalg.norm(pose.joints[MID_HIP] - joints[MID_HIP]) < 0.35
 
 
+def test_who_is_hidden_behind_anothers_echo_says_so(lifter: NetworkLifter) -> None:
+    rig = compact_rig()
+    beside = [standing(1.7, (-0.5, 2.8)), standing(1.7, (0.5, 2.8))]
+    for pose in lifter([seen(j) for j in beside], crowd(beside), rig):
+        assert pose.scale_source == "height"
+        assert np.isnan(pose.sound_confidence)
+        assert np.isnan(pose.echo_range_m)
+    apart = [standing(1.7, (-0.5, 2.0)), standing(1.7, (0.5, 3.6))]
+    for pose in lifter([seen(j) for j in apart], crowd(apart), rig):
+        assert np.isfinite(pose.sound_confidence)
+
+
 def test_too_few_joints_give_no_pose(lifter: NetworkLifter) -> None:
     keypoints = seen(people()[0])
     keypoints.pixels[3:, 2] = 0.0

@@ -112,3 +112,18 @@ def test_the_network_knows_how_many_others_there_are() -> None:
         assert sound_features(RIG, others=told)[-1] == min(others, 4) / 4.0
     assert sound_features(None, others=echoes_of([OTHER], [0.05], RIG))[-1] == 0.0
     assert len(ALONE) == 0
+
+
+def test_who_is_as_far_as_somebody_else_is_covered_who_is_far_behind_is_not() -> None:
+    beside = OTHER + np.array([0.7, 0.0, 0.0])
+    for others, low, high in (
+        ([beside], 0.65, 1.0),
+        ([standing(2.5, CAMERA)], 0.0, 0.35),
+        ([standing(4.4, CAMERA)], 0.0, 0.01),
+        ([beside, standing(4.4, CAMERA)], 0.65, 1.0),
+    ):
+        told = echoes_of([OTHER, *others], [0.02] * (1 + len(others)), RIG)
+        assert low <= told.covered(0) <= high
+    # Of one who is only roughly placed it is not sure.
+    unsure = echoes_of([OTHER, beside], [0.02, 0.15], RIG)
+    assert unsure.covered(0) < 0.65
