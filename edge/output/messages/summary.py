@@ -23,9 +23,9 @@ class SummaryKeeper:
     """Call `pose` with every estimate and `tick` several times a second; it calls `publish` with
     each new summary. Thread-safe.
 
-    zones: names of all zones. A change of the people, of their zones or of what is known is sent at
-    once, any other at most once a second and only beyond its dead-band. While nobody can be seen
-    the room is unknown, not empty.
+    zones: names of all zones. A change of the people or of their zones is sent at once, any other
+    at most once a second and only beyond its dead-band. While nobody can be seen the room is
+    unknown, not empty.
     """
 
     def __init__(
@@ -76,6 +76,8 @@ class SummaryKeeper:
 
 
 def _due(sent: Message, new: Message, elapsed_s: float) -> bool:
+    if (sent["unknown_because"] is None) != (new["unknown_because"] is None):
+        return elapsed_s >= _SPACING_S  # in twilight it may change with every image
     if any(new[key] != sent[key] for key in _AT_ONCE) or elapsed_s >= REFRESH_S:
         return True
     if elapsed_s < _SPACING_S:

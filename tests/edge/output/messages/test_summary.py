@@ -152,8 +152,8 @@ def test_somebody_who_is_unsure_for_a_while_has_not_gone() -> None:
 def test_while_nobody_can_be_seen_the_room_is_unknown_for_a_reason(why: str) -> None:
     room = Room()
     (unknown,) = room.blind(0.1, why)  # at once, whatever was retained from before
-    room.after(0.1, seen(somebody()))
-    (off,) = room.blind(0.1, why)
+    room.after(1.0, seen(somebody()))
+    (off,) = room.blind(1.0, why)
     for message in unknown, off:
         assert message["unknown_because"] == why
         assert all(
@@ -174,16 +174,24 @@ def test_who_was_there_before_it_went_dark_is_not_counted_twice_after() -> None:
     room = Room()
     room.after(0.0, seen(somebody(), somebody(2.0, 2)))
     room.blind(5.0)
-    (one,) = room.after(0.1, seen(somebody(number=3)))
+    (one,) = room.after(1.0, seen(somebody(number=3)))
     assert one["people"] == 1
+
+
+def test_in_twilight_it_does_not_change_with_every_image() -> None:
+    room = Room()
+    for _ in range(50):
+        room.after(0.1, seen(somebody()))
+        room.blind(0.1, "the image is too dark")
+    assert 5 <= len(room.said) <= 11
 
 
 def test_a_fall_is_kept_until_somebody_is_up_also_in_the_dark() -> None:
     room = Room()
     room.after(0.0, seen(somebody()))
     (down,) = room.after(0.1, seen(somebody()), fallen=True)
-    (dark,) = room.blind(0.1, fallen=True)
-    (up,) = room.after(0.1, seen(somebody()))
+    (dark,) = room.blind(1.0, fallen=True)
+    (up,) = room.after(1.0, seen(somebody()))
     assert [m["fallen"] for m in (down, dark, up)] == [True, True, False]
     assert problems("summary", dark) == []
 
