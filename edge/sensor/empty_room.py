@@ -133,7 +133,7 @@ class EmptyRoom:
         """Pose kernels of the image at t_ns, which shows these people, while others are hidden;
         None without sound or room.
 
-        The empty room is learned after UNSEEN_S in which nobody was in view. blind: the image can
+        The empty room is learned after UNSEEN_S in which nobody was in view or hidden. blind: the image can
         show nobody, so that somebody may be there.
         """
         if self._relearn.is_set():
@@ -142,7 +142,7 @@ class EmptyRoom:
             self._last_person_ns = t_ns
         if sights or blind or self._last_person_ns is None:
             self._last_person_ns = t_ns
-        somebody = t_ns - self._last_person_ns < UNSEEN_S * 1e9
+        somebody = bool(hidden) or t_ns - self._last_person_ns < UNSEEN_S * 1e9
         if sound is None:
             return None
         if self.newest is not None and self.is_newest(sound):

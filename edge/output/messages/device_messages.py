@@ -131,11 +131,13 @@ class TelemetryMessage(Published, frozen=True, tag="posekernel.telemetry/1"):
     ]
     cpu_percent: Annotated[Amount, note("Of one core, since the last message.")]
     memory_mb: Annotated[Amount | None, note("Resident memory, megabytes.")]
-    poses_per_s: Annotated[Amount, note("Since the last message.")]
+    poses_per_s: Annotated[
+        Amount, note("Since the last message; two people in one image are two poses.")
+    ]
     latency_p50_ms: Annotated[
         float | None,
         note(
-            "From the middle of the exposure to the finished pose, median since the "
+            "From the middle of the exposure to the finished poses, median since the "
             "last message; null without poses."
         ),
     ]

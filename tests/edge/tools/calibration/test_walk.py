@@ -14,8 +14,8 @@ def walk_about(camera, person_m=1.78, scale=1.0, seed=0):
     """Somebody who walks, as the watched lifter sees it: 2 px of noise, a nodding gait."""
     rng = np.random.default_rng(seed)
 
-    def lift(keypoints, kernels, rig):
-        return LiftedPose(joints, np.ones(15), np.ones(15), "sound", 10.0)
+    def lift(people, kernels, rig):
+        return [LiftedPose(joints, np.ones(15), np.ones(15), "sound", 10.0)] * len(people)
 
     watched = WatchedLifter(lift)
     rig = Rig(np.zeros((1, 3)), np.ones((1, 3)), np.zeros((1, 2), int), camera, 343.0)
@@ -29,7 +29,8 @@ def walk_about(camera, person_m=1.78, scale=1.0, seed=0):
         pixels = np.full((25, 3), 0.9)
         pixels[:15, :2] = camera.project(camera.from_room(room)) + rng.normal(0.0, 2.0, (15, 2))
         joints = camera.from_room(room) * scale * rng.normal(1.0, 0.04)
-        watched(Keypoints(pixels, np.full((25, 3), np.nan), 1, 1.0), None, rig)
+        watched([Keypoints(pixels, 1.0)], None, rig)
+        watched([Keypoints(pixels, 1.0)] * 2, None, rig)  # two people tell nothing
     return watched.walked
 
 
