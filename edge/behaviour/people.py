@@ -37,25 +37,30 @@ class People:
         posed: Sequence[Sight],
         lifted: Sequence[LiftedPose | None],
         tracks: Sequence[Track],
-        sound: bool,
+        echo_db: Sequence[float],
         t_ns: int,
     ) -> list[PersonEstimate]:
         """Those of one image whose pose is known, by number. Tells each track where its body is.
 
-        tracks: all there are; the others are forgotten. sound: whether a new period of sound, whose
-        room is known, was used.
+        tracks: all there are; the others are forgotten. echo_db: how far each one's echo should
+        rise above the noise of a new period of sound whose room is known, NaN without one.
         """
         numbers = {track.id for track in tracks}
         self._known = {n: person for n, person in self._known.items() if n in numbers}
-        seen = [(*s, pose) for s, pose in zip(posed, lifted, strict=True) if pose is not None]
-        behind = hidden([pose for *_, pose in seen])
+        seen = [
+            (*s, pose, db)
+            for s, pose, db in zip(posed, lifted, echo_db, strict=True)
+            if pose is not None
+        ]
+        behind = hidden([pose for *_, pose, _ in seen])
         people = []
-        for (track, keypoints, pose), unheard in zip(seen, behind, strict=True):
+        for (track, keypoints, pose, db), unheard in zip(seen, behind, strict=True):
             if track.id not in self._known:
                 self._known[track.id] = _Person(
                     track.id, self._camera, self._track, self._zones, self._floor
                 )
-            person = self._known[track.id](keypoints, pose, sound and not unheard, t_ns)
+            expected_db = db - np.inf if unheard else db
+            person = self._known[track.id](keypoints, pose, expected_db, t_ns)
             track.correct(person.pose.joints)
             people.append(person)
         return sorted(people, key=lambda p: p.id)
@@ -90,9 +95,9 @@ class _Person:
         self._recognise = ActivityTracker(zones, floor)
 
     def __call__(
-        self, keypoints: Keypoints, pose: LiftedPose, sound: bool, t_ns: int
+        self, keypoints: Keypoints, pose: LiftedPose, echo_db: float, t_ns: int
     ) -> PersonEstimate:
-        """The person in this image. sound: whether new sound could tell of this body."""
+        """The person in this image. echo_db: see `People`; -inf for a body that is hidden."""
         # Counted from the first pose, so that a replay is the same at any time of the clock.
         self._first_ns = t_ns if self._first_ns is None else self._first_ns
         smoothed = self._smooth(pose, t_ns)
@@ -101,6 +106,6 @@ class _Person:
             id=self.id,
             pose=smoothed,
             joints_room=room,
-            presence=self._judge(keypoints, smoothed, sound, (t_ns - self._first_ns) * 1e-9),
+            presence=self._judge(keypoints, smoothed, echo_db, (t_ns - self._first_ns) * 1e-9),
             activity=self._recognise(smoothed, room, t_ns),
         )

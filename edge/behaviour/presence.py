@@ -21,13 +21,17 @@ LEAST_SCORE = 0.3
 SMOOTH_S = 0.7  # time constant of score and plausibility
 # Image and plausibility decide after so long, where sound has told nothing for SILENT_S.
 LOOK_S, SILENT_S = 0.3, 1.0
-# Log odds of one period of sound: a sound_confidence of NEUTRAL tells nothing.
-NEUTRAL = 0.2
-LEAST_STEP, MOST_STEP = -0.7, 2.0
+# Log odds of one period of sound: a sound_confidence of NEUTRAL tells nothing. Of 120 simulated
+# people (field conditions, 0-20 dB) 98 % have 0.7 or more; of the same sound without their echo
+# 98 % have 0.28 or less. Periods are not independent, hence the bounds.
+NEUTRAL = 0.6
+LEAST_STEP, MOST_STEP = -0.7, 1.0
 HEARD, UNHEARD = 2.0, -5.0
+AUDIBLE_DB = 6.0  # an echo that should rise above the noise by less may not be heard
 # A body of a person.
 SIZE_M = (0.5, 2.3)
-LIMB_FACTOR = 2.0  # each limb tells the size to within this factor
+LIMB_FACTOR = 2.0  # each limb tells the size to within this factor, ...
+MOST_ODD_LIMBS = 0.34  # ... but for this share of them
 FASTEST_M_S = 7.0
 FARTHEST_M = 12.0
 LEAST_JOINTS = 5
@@ -45,40 +49,45 @@ class PresenceJudge:
         self._began_s: float | None = None
         self._t_s = 0.0
         self._told_s: float | None = None  # when sound last told something
+        self._images = 0
         self._score = self._plausible = 0.0
         self._place: Array | None = None
-        self._present = False
+        self._present = False  # by the image alone
 
-    def __call__(self, keypoints: Keypoints, pose: LiftedPose, sound: bool, t_s: float) -> Presence:
-        """What this image makes of the person. sound: whether a new period of sound, whose room is
-        known, could tell of this body. t_s: later than before [s].
+    def __call__(
+        self, keypoints: Keypoints, pose: LiftedPose, echo_db: float, t_s: float
+    ) -> Presence:
+        """What this image makes of the person.
+
+        echo_db: how far the body's echo should rise above the noise of a new period of sound whose
+        room is known; NaN without one, -inf for a body that is hidden. t_s: later than before [s].
         """
-        first = self._began_s is None
-        dt_s = 0.0 if first else t_s - self._t_s
-        plausible = float(self._is_plausible(pose, dt_s))
-        if self._began_s is None:
-            self._began_s, self._score, self._plausible = t_s, keypoints.score, plausible
-        gain = 1.0 - np.exp(-dt_s / SMOOTH_S)
+        self._began_s = t_s if self._began_s is None else self._began_s
+        dt_s = t_s - self._t_s if self._images else 0.0
+        self._images += 1
+        gain = max(1.0 - np.exp(-dt_s / SMOOTH_S), 1.0 / self._images)  # at first the mean
         self._score += gain * (keypoints.score - self._score)
-        self._plausible += gain * (plausible - self._plausible)
+        self._plausible += gain * (self._is_plausible(pose, dt_s) - self._plausible)
         self._t_s, self._place = t_s, pose.joints[MID_HIP]
-        if sound and np.isfinite(pose.sound_confidence):
-            self._told_s = t_s
-            step = _log_odds(pose.sound_confidence) - _log_odds(NEUTRAL)
-            self._odds = float(np.clip(self._odds + np.clip(step, LEAST_STEP, MOST_STEP), -9, 9))
-        if self._score < LEAST_SCORE or self._plausible < 0.5:
-            return "unsure"
-        if self._odds >= HEARD:
-            self._heard = True
+        if not np.isnan(echo_db + pose.sound_confidence):
+            self._listen(pose.sound_confidence, echo_db, t_s)
+        is_person = self._score >= LEAST_SCORE and self._plausible > 0.5
+        self._heard |= is_person and self._odds >= HEARD
         if self._heard:
             return "present"
         if self._odds <= UNHEARD:
             self._present = False
             return "seen_only"
         untold_s = t_s - (self._began_s if self._told_s is None else self._told_s)
-        since_s = LOOK_S if self._told_s is None else SILENT_S
-        self._present |= untold_s >= since_s
+        self._present |= is_person and untold_s >= (LOOK_S if self._told_s is None else SILENT_S)
         return "present" if self._present else "unsure"
+
+    def _listen(self, confidence: float, echo_db: float, t_s: float) -> None:
+        """Take one period's evidence. Too faint an echo is no sign of nobody."""
+        step = np.clip(_log_odds(confidence) - _log_odds(NEUTRAL), LEAST_STEP, MOST_STEP)
+        if step > 0.0 or echo_db >= AUDIBLE_DB:
+            self._told_s = t_s
+            self._odds = float(np.clip(self._odds + step, -9.0, 9.0))
 
     def _is_plausible(self, pose: LiftedPose, dt_s: float) -> bool:
         seen = pose.confidence >= SEEN
@@ -91,7 +100,7 @@ class PresenceJudge:
         sizes = np.array([np.linalg.norm(joints[a] - joints[b]) / s for a, b, s in BONE_RATIOS])
         sizes = sizes[np.isfinite(sizes)]
         off = np.abs(np.log(np.maximum(sizes, 1e-3) / height)) if len(sizes) else np.zeros(0)
-        if (off > np.log(LIMB_FACTOR)).mean() > 0.34 if len(off) else False:
+        if len(off) and (off > np.log(LIMB_FACTOR)).mean() > MOST_ODD_LIMBS:
             return False
         if self._place is None or dt_s <= 0.0:
             return True

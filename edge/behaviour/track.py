@@ -40,7 +40,7 @@ class Track:
         """Of the body (3,) [m]: the mid-hip, or the middle of the joints that are known."""
         known = self.joints[np.isfinite(self.joints).all(axis=1)]
         if np.isfinite(self.joints[MID_HIP]).all():
-            return self.joints[MID_HIP]
+            return np.asarray(self.joints[MID_HIP])
         return known.mean(axis=0) if len(known) else np.full(3, np.nan)
 
     def predicted(self, t_s: float) -> Array:
@@ -66,7 +66,7 @@ class Track:
         if len(self._rays) < 2 or self._rays[-1][0] - self._rays[0][0] < 0.9 * MOVED_S:
             return 0.0
         before, now = self._rays[0][1], self._rays[-1][1]
-        known: BoolArray = np.isfinite(before + now).all(axis=1)
+        known: BoolArray = np.asarray(np.isfinite(before + now).all(axis=1))
         if known.sum() < 4:
             return 0.0
         sideways = float(np.hypot(*np.median((now - before)[known], axis=0)))

@@ -2,7 +2,10 @@
 
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from edge.behaviour.heads_down import HeadsDown
 from edge.behaviour.people import People
@@ -10,7 +13,7 @@ from edge.behaviour.tracks import Tracks
 from edge.core.config import Config
 from edge.core.contracts import AudioPeriod, Frame, Problem, SourceKind
 from edge.core.inference.execution import execution
-from edge.core.pose import FrameEstimate, Keypoints, PairsUsed, PersonEstimate
+from edge.core.pose import MID_HIP, FrameEstimate, Keypoints, LiftedPose, PairsUsed, PersonEstimate
 from edge.core.rig import Rig
 from edge.lifting.lifter import MODELS, make_lifter
 from edge.sensor.empty_room import EmptyRoom, PeriodResponses
@@ -19,6 +22,7 @@ from edge.sight.people import PeopleFinder
 from edge.sight.visibility import Visibility
 from edge.sound.deconvolution import Correction, Deconvolver
 from edge.sound.excitation import Excitation
+from edge.sound.expected_echo import echo_over_noise_db
 from edge.sound.pose_kernel import Kernels
 
 log = logging.getLogger(__name__)
@@ -167,10 +171,24 @@ class Pipeline:
         rig, pairs = self._pairs_of(sound, kernels)
         posed = self.people.choose(sights, self.config.people.max)
         lifted = self.lift([keypoints for _, keypoints in posed], kernels, rig)
-        told = is_new and kernels is not None
-        people = self.people(posed, lifted, self.associate.tracks, told, t_ns)
+        echo_db = self._expected_echoes(lifted, sound if is_new else None, kernels, rig)
+        people = self.people(posed, lifted, self.associate.tracks, echo_db, t_ns)
         more = sum(track.confirmed for track in tracks) - len(people)
         return self._estimate(seen.frame, people, more, sound, pairs, kind) if people else None
+
+    def _expected_echoes(
+        self,
+        lifted: Sequence[LiftedPose | None],
+        sound: PeriodResponses | None,
+        kernels: Kernels | None,
+        rig: Rig,
+    ) -> list[float]:
+        """Of each pose, see `People`. sound: a new period of it."""
+        if sound is None or kernels is None:
+            return [float("nan")] * len(lifted)
+        middles = [np.zeros(3) if p is None else p.joints[MID_HIP] for p in lifted]
+        responses = sound.responses[sound.usable.rows]
+        return echo_over_noise_db(middles, responses, kernels, rig).tolist() if middles else []
 
     def _estimate(
         self,

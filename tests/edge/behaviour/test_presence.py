@@ -1,0 +1,135 @@
+"""Who counts: heard once, present for good; seen and never heard, a picture; and no haste."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edge.behaviour.presence import AUDIBLE_DB, PresenceJudge, hidden
+from edge.core.pose import Keypoints, LiftedPose, Presence
+from tests.support.bodies import seen, standing
+
+NAN = float("nan")
+CLEAR_DB = AUDIBLE_DB + 9.0  # an echo that nobody could miss
+
+
+def pose(
+    confidence: float = NAN, height_m: float = 1.7, at: tuple[float, float] = (0.0, 3.0)
+) -> LiftedPose:
+    joints = standing(height_m, at)[:15]
+    return LiftedPose(
+        joints, np.full(15, 0.1), np.full(15, 0.8), "height", 0.0, sound_confidence=confidence
+    )
+
+
+def shown(score: float = 0.6) -> Keypoints:
+    return replace(seen(standing()), score=score)
+
+
+def judged(
+    poses: Iterable[LiftedPose], echo_db: float = CLEAR_DB, score: float = 0.6, dt_s: float = 0.1
+) -> list[Presence]:
+    judge = PresenceJudge()
+    return [judge(shown(score), p, echo_db, 5.0 + dt_s * k) for k, p in enumerate(poses)]
+
+
+def test_who_is_heard_is_present_within_half_a_second_and_stays_so() -> None:
+    out = judged([pose(0.95)] * 5 + [pose(0.02)] * 600)
+    assert out[0] == "unsure"  # one period of sound may be wrong
+    assert set(out[4:]) == {"present"}
+
+
+def test_poor_sound_takes_longer_and_one_good_period_is_not_enough() -> None:
+    assert judged([pose(0.72)] * 10)[-1] == "present"
+    assert judged([pose(0.99)] + [pose(0.5)] * 9)[-1] != "present"
+
+
+def test_a_picture_is_seen_only_and_never_occupies_the_room() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        out = judged(pose(float(c)) for c in np.clip(rng.exponential(0.12, 100), 0.01, 0.9))
+        assert "present" not in out
+        assert set(out[20:]) == {"seen_only"}
+
+
+def test_somebody_found_silent_at_first_is_present_once_heard() -> None:
+    out = judged([pose(0.03)] * 20 + [pose(0.97)] * 20)
+    assert out[19] == "seen_only"
+    assert out[-1] == "present"
+
+
+@pytest.mark.parametrize("fps", [5, 10, 30])
+def test_without_sound_image_and_plausibility_decide_within_a_second(fps: int) -> None:
+    out = judged([pose()] * (2 * fps), NAN, dt_s=1.0 / fps)
+    assert out[0] == "unsure"
+    assert set(out[round(0.6 * fps) :]) == {"present"}
+
+
+def test_an_echo_too_faint_to_hear_is_no_sign_of_nobody() -> None:
+    assert "seen_only" not in judged([pose(0.03)] * 100, echo_db=AUDIBLE_DB - 3.0)
+    assert judged([pose(0.03)] * 100, echo_db=AUDIBLE_DB - 3.0)[-1] == "present"
+    assert judged([pose(0.03)] * 100, echo_db=AUDIBLE_DB + 3.0)[-1] == "seen_only"
+
+
+def test_present_by_the_image_alone_lasts_until_sound_says_otherwise() -> None:
+    judge = PresenceJudge()
+    silent = [judge(shown(), pose(), NAN, 0.1 * k) for k in range(20)]
+    listening = [judge(shown(), pose(0.03), CLEAR_DB, 2.0 + 0.1 * k) for k in range(20)]
+    assert silent[-1] == "present"
+    assert listening[2] == "present"
+    assert listening[-1] == "seen_only"
+
+
+def test_sound_that_stops_for_a_moment_decides_nothing() -> None:
+    judge = PresenceJudge()
+    out = [judge(shown(), pose(0.45), NAN if 5 <= k < 12 else CLEAR_DB, 0.1 * k) for k in range(14)]
+    assert "present" not in out
+
+
+def test_images_that_share_a_period_of_sound_count_it_once() -> None:
+    once = judged([pose(0.03)] * 8)
+    judge = PresenceJudge()
+    shared = [
+        judge(shown(), pose(0.03), CLEAR_DB if k % 3 == 0 else NAN, 0.033 * k) for k in range(24)
+    ]
+    assert shared[::3] == once
+
+
+@pytest.mark.parametrize(
+    "poses",
+    [
+        [pose(0.99, height_m=3.5)] * 30,
+        [pose(0.99, height_m=0.3)] * 30,
+        [pose(0.99, at=(0.0, 14.0))] * 30,
+        [pose(0.99, at=(1.5 * (-1) ** k, 3.0)) for k in range(30)],
+        [replace(pose(0.99), confidence=np.full(15, 0.1))] * 30,
+    ],
+    ids=["giant", "doll", "far", "jumping", "unseen"],
+)
+def test_what_is_no_body_is_nobody_even_when_something_is_heard(poses: list[LiftedPose]) -> None:
+    assert "present" not in judged(poses)
+    assert "present" not in judged(poses, NAN)
+
+
+def test_a_low_score_is_nobody() -> None:
+    assert set(judged([pose(0.99)] * 30, score=0.2)) == {"unsure"}
+
+
+def test_a_doll_that_is_not_heard_is_seen_only() -> None:
+    assert judged([pose(0.03, height_m=0.3)] * 30)[-1] == "seen_only"
+
+
+def test_a_bad_pose_does_not_send_away_who_was_heard() -> None:
+    out = judged([pose(0.95)] * 10 + [pose(0.95, height_m=3.5)] * 20)
+    assert set(out[5:]) == {"present"}
+
+
+def test_who_stands_behind_another_may_be_hidden_from_the_sound() -> None:
+    front, behind, beside = pose(at=(0.0, 2.0)), pose(at=(0.1, 3.5)), pose(at=(1.2, 3.5))
+    assert hidden([front, behind, beside]) == [False, True, False]
+    assert hidden([behind, front]) == [True, False]
+    assert hidden([front, replace(front, joints=front.joints + 0.05)]) == [False, False]
+    judge = PresenceJudge()
+    out = [judge(shown(), pose(0.03), -np.inf, 0.1 * k) for k in range(50)]
+    assert out[-1] == "present"
