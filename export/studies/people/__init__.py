@@ -3,6 +3,8 @@
 sequences    two people cross or hide one another; people come and go; somebody comes in
 real_frames  calibrated videos of one and of two people, with simulated sound
 nobody       pictures without people, and of televisions, posters, mirrors and dolls
+pictures     where these come from
+spoiled      only heads in view, and darkness
 two_falls    falls while somebody else walks about
 results      the page of results: each study renews its own section
 """

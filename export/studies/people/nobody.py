@@ -11,6 +11,7 @@ import numpy as np
 
 from edge.core.config import Config, DeviceConfig, ExcitationConfig, SourceConfig
 from edge.core.contracts import AudioPeriod, Frame
+from edge.core.pose import SEEN
 from edge.core.rig import Camera
 from edge.output.messages.fields import Message
 from edge.output.messages.summary import SummaryKeeper
@@ -22,6 +23,7 @@ from export.simulate.electronics import RESPEAKER_USB_V2
 from export.simulate.recording import Recording, RecordingConditions
 from export.simulate.sessions import GREY, RESPEAKER_USB_V2_MICS, array_rig
 from export.studies.people.pictures import HEIGHT, WIDTH, Picture, Wheels, not_there, without_people
+from export.studies.people.spoiled import BELOW_NECK_PX, DARK, in_the_dark, only_heads
 
 SPEAKER_M = np.array([0.10, 0.0])
 CAMERA = Camera(
@@ -156,4 +158,20 @@ pose2sim), people who are not there from their pictures and films, framed in pos
 
 Of those in which people were found:
 
-{chr(10).join(named)}"""
+{chr(10).join(named)}
+
+{spoiled_report()}"""
+
+
+def spoiled_report() -> str:
+    """What is said of the shipped session's people where only their heads are in view, and in the
+    dark.
+    """
+    heads, (claims, reasons) = only_heads(), in_the_dark()
+    return f"""\
+The shipped session with everything painted over that is more than {BELOW_NECK_PX} px below
+anybody's neck: of the {heads.joints} hip joints in its poses {heads.told_hidden} have a confidence
+below {SEEN}, of the others {heads.within_sigma} lie within their 1-sigma of the truth (median error
+{100 * heads.median_error_m:.0f} cm). The same session at {100 * DARK:.0f} % of its brightness: the
+summary {"says whether somebody is there" if claims else "never says whether somebody is there"}
+({"; ".join(reasons) or "no reason given"})."""

@@ -10,6 +10,7 @@ from export.__main__ import main
 from export.simulate.video.calibration import read_frames
 from export.studies.people.nobody import EmptyRoomSensor, nobody_report
 from export.studies.people.pictures import HEIGHT, WIDTH, Picture, Wheels, fitted, hung
+from export.studies.people.spoiled import in_the_dark, only_heads
 
 pytestmark = pytest.mark.export
 
@@ -54,3 +55,15 @@ def test_missing_wheels_are_named(tmp_path, capsys):
         Wheels(tmp_path)
     assert main(["people", "nobody"]) == 2
     assert "--wheels: not given" in capsys.readouterr().err
+
+
+def test_hips_out_of_view_are_told_as_hidden_or_lie_within_their_sigma():
+    heads = only_heads()
+    assert heads.joints == 0 or heads.honest >= 0.9
+
+
+def test_in_the_dark_nothing_is_said_of_who_is_there():
+    claims, reasons = in_the_dark()
+    assert not claims
+    assert len(reasons) == 1
+    assert "dark" in reasons[0]
