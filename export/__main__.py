@@ -11,6 +11,7 @@ from export.commands.simulation import fit_detector, session, simulate, triangul
 from export.commands.studies import (
     bench_peers,
     calibration,
+    changing_room,
     falls,
     first_light,
     microphones,
@@ -20,7 +21,7 @@ from export.commands.studies import (
 COMMANDS = (
     *(simulate, session, triangulate, fit_detector),
     *(train, quantize, train_baselines, evaluate),
-    *(first_light, falls, people, calibration, microphones, bench_peers),
+    *(first_light, falls, people, changing_room, calibration, microphones, bench_peers),
 )
 
 

@@ -11,7 +11,7 @@ STRIDE_S = 0.8  # velocity is measured over so long ...
 COAST_S = 2.0  # ... and fades with this time constant while nothing is seen
 FASTEST_M_S = 2.5
 MOVED_S = 1.0
-_SMOOTH_S = 0.25  # over which the image's joints are averaged: they jitter from frame to frame
+_MEDIAN_S = 0.45  # of the image's joints: they jitter, and jump for a frame or two
 _TORSO = (1, 2, 5, 8, 9, 12)
 
 
@@ -27,7 +27,7 @@ class Track:
         self.began_s = self.seen_s = t_s
         self.images = 0
         self._places: deque[tuple[float, Array]] = deque()
-        self._rays: deque[tuple[float, Array]] = deque()  # (15, 2) at unit depth, smoothed
+        self._rays: deque[tuple[float, Array]] = deque()  # (15, 2) at unit depth
         self._beside_since_s: dict[int, float] = {}
 
     @property
@@ -55,7 +55,9 @@ class Track:
         self._places.append((t_s, self.place))
         while self._places[0][0] < t_s - STRIDE_S:
             self._places.popleft()
-        self._follow(joints[:, :2] / joints[:, 2:], t_s)
+        self._rays.append((t_s, joints[:, :2] / joints[:, 2:]))
+        while self._rays[0][0] < t_s - MOVED_S - _MEDIAN_S:
+            self._rays.popleft()
 
     @property
     def moved_m(self) -> float:
@@ -63,9 +65,13 @@ class Track:
         joints sideways, and its size and its trunk's, where both have grown or shrunk, in depth. 0
         where it was not seen for so long.
         """
-        if len(self._rays) < 2 or self._rays[-1][0] - self._rays[0][0] < 0.9 * MOVED_S:
+        seconds = np.array([t_s for t_s, _ in self._rays])
+        age = self.seen_s - seconds
+        new, old = age <= _MEDIAN_S, age >= MOVED_S - 1e-3
+        if not old.any():
             return 0.0
-        before, now = self._rays[0][1], self._rays[-1][1]
+        rays = np.array([r for _, r in self._rays])
+        now, before = np.median(rays[new], axis=0), np.median(rays[old], axis=0)
         known: BoolArray = np.asarray(np.isfinite(before + now).all(axis=1))
         if known.sum() < 4:
             return 0.0
@@ -88,15 +94,6 @@ class Track:
             self._beside_since_s.pop(other.id, None)
             return 0.0
         return t_s - self._beside_since_s.setdefault(other.id, t_s)
-
-    def _follow(self, rays: Array, t_s: float) -> None:
-        if self._rays:
-            then_s, before = self._rays[-1]
-            share = 1.0 - np.exp(-(t_s - then_s) / _SMOOTH_S)
-            rays = np.where(np.isfinite(before), before + share * (rays - before), rays)
-        self._rays.append((t_s, rays))
-        while len(self._rays) > 2 and self._rays[1][0] <= t_s - MOVED_S:
-            self._rays.popleft()
 
     def _velocity(self) -> Array:
         """Of the body (3,) [m/s], by least squares; 0 where it was not seen for long enough."""

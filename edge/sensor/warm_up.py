@@ -16,7 +16,7 @@ def warm_up(pipeline: Pipeline) -> None:
     """Send noise and a stick figure through every stage; what the pipeline remembers stays."""
     rng = np.random.default_rng(0)
     rig, camera = pipeline.rig, pipeline.rig.camera
-    background = pipeline.room.new_background(adapt_s=1.0, leak_s=1.5, track_drift=True)
+    background = pipeline.room.new_background(adapt_s=1.0, leak_s=1.2, track_drift=True)
     shape = len(rig.mics), pipeline.deconvolve.period_samples
     noise = rng.normal(size=shape).astype(np.float32)
     pixels = np.zeros((25, 3))

@@ -6,6 +6,9 @@ calibration_cases   arrays with faults, through `posekernel calibrate`
 calibration_report  their report
 microphone_cases    arrays with a faulty microphone, through the running sensor's judge
 microphone_report   their report
+living_room         somebody at home in a simulated room in which things change
+changing_room       poses while they do, and of somebody who sits still for half an hour
+changing_room_report  their report
 falls               acted falls through the sensor's tracking and events
 lifter_errors       poses with a lifter's errors, without simulated sound
 bench_peers         a whole frame against other libraries

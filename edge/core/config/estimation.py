@@ -17,7 +17,7 @@ class BackgroundConfig(Strict, frozen=True):
     """
 
     adapt_s: Annotated[float, Meta(ge=0.1, le=600.0)] = 15.0
-    leak_s: Annotated[float, Meta(ge=0.5, le=1e6)] = 1.5
+    leak_s: Annotated[float, Meta(ge=0.5, le=1e6)] = 1.2
     track_drift: bool = True
     snapshot: str = ""
 

@@ -58,7 +58,7 @@ class Background:
         *,
         period_s: float | None = None,
         adapt_s: float = 15.0,
-        leak_s: float = 1.5,
+        leak_s: float = 1.2,
         track_drift: bool = True,
     ) -> None:
         """period_s: of the excitation [s]; None leaves the drift of reverberation that outlasts it
@@ -135,7 +135,7 @@ class Background:
 
         length = self._window.before_body(people)
         room = self._room if self._changed is None else self._room + self._changed
-        warp, expected = self._drift.expected(y, room, length)
+        warp, expected = self._drift.expected(y, room, length, elapsed_s)
         kernels = np.empty_like(y)
         _subtract(y, expected, kernels)
         fitted = slice(0, max(int(length.max()), self._window.direct_samples))

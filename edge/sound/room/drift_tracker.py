@@ -14,12 +14,12 @@ from edge.sound.room.late_reverberation import LateReverberation
 _FIT_STEPS = 2
 _LATE_ROUNDS = 3
 _GAINS = (0.1, 10.0)  # beyond, a microphone is off
-# An energy left by the last drift that is so many times the usual one is a change, ...
-_SUDDEN = 8.0
-# ... unless it is that in more than this part of what is fitted: then it is the drift.
-_MOST_SUDDEN = 0.6
+# An energy left by the last drift that is so many times the usual one is a change, unless the last
+# drift is older than this.
+_SUDDEN, _FRESH_S = 8.0, 2.0
 _HALF_WIDTH = 5  # samples over which energies are compared, to both sides
-_USUAL_PERIODS = 300.0  # over which the usual energy is followed
+# The usual energy is followed by e-fold in this many periods, upwards in three times as many.
+_USUAL_PERIODS = 200.0
 
 
 class DriftTracker:
@@ -46,16 +46,17 @@ class DriftTracker:
         self.warp = identity(self._pairs)
 
     def expected(
-        self, y: ComplexArray, room: ComplexArray, length: IntArray
+        self, y: ComplexArray, room: ComplexArray, length: IntArray, elapsed_s: float
     ) -> tuple[Warp, ComplexArray]:
         """The drift that takes the learned room to y (P, T), and the room under it (P, T), NaN
         where it was never recorded.
 
-        length: (P,) samples of y that hold no body; the drift is fitted to these.
+        length: (P,) samples of y that hold no body; the drift is fitted to these. elapsed_s: since
+        the last call.
         """
         warp = self.warp
         late = self._late_change(0.0 if warp is None else warp.stretch)
-        if self._enabled and warp is not None:
+        if self._enabled and warp is not None and elapsed_s < _FRESH_S:
             y = self._without_changes(
                 y, room if late is None else room + late.at(warp.stretch), length, warp
             )
@@ -95,10 +96,7 @@ class DriftTracker:
         usual = self._usual[:, :until]
         usual[(usual == 0.0) & fitted] = energy[(usual == 0.0) & fitted]
         sudden = fitted & known & (energy > _SUDDEN * usual) & (usual > 0.0)
-        usual[fitted] += (np.minimum(energy, 4.0 * usual) - usual)[fitted] / _USUAL_PERIODS
-        weight = np.square(np.arange(until, dtype=float))
-        if (sudden @ weight).sum() > _MOST_SUDDEN * (fitted @ weight).sum():
-            return y
+        usual[fitted] += (np.minimum(energy, 1.33 * usual) - usual)[fitted] / _USUAL_PERIODS
         if not sudden.any():
             return y
         steady = y.copy()

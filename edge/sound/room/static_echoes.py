@@ -15,14 +15,14 @@ from edge.core.jit import kernel
 from edge.sound.room.occupant import Occupant, first_of
 
 # Somebody who moves less than this in a second may be sitting there, and the image's joints jitter.
-STILL_M = 0.3
+STILL_M = 0.25
 # Movement after which an echo has nothing in common with itself.
-LOOK_M = 0.05
+LOOK_M = 0.03
 # No period has a larger weight in the mean than this, however rarely they come.
-_MOST = 1.0 / 12.0
+_MOST = 1.0 / 10.0
 # The mean may have this share of the energy by chance: with N periods of an exponential average it
 # has 1 / 2 N, which varies.
-_BY_CHANCE = 0.15
+_BY_CHANCE = 0.1
 # The image gives the earliest arrival from an assumed height. Somebody who is small is nearer.
 SMALLEST = 0.7
 

@@ -130,11 +130,11 @@ class RoomChanges:
         self, rng: Rng, kind: ChangeKind, made: Surface, reflection: float, brought: float
     ) -> Change | None:
         radius = float(np.linalg.norm(made.points[:, :2], axis=1).max())
-        there = self._free_place(rng, radius, None)
+        there = self.free_place(rng, radius, None)
         if there is None:
             return None
         after = self.standing(made, reflection, there, rng.uniform(0.0, 2.0 * np.pi))
-        here = None if rng.random() < brought else self._free_place(rng, radius, there)
+        here = None if rng.random() < brought else self.free_place(rng, radius, there)
         if here is None:
             return Change(kind, None, after)
         before = self.standing(made, reflection, here, rng.uniform(0.0, 2.0 * np.pi))
@@ -198,7 +198,11 @@ class RoomChanges:
         """Somebody beside or behind what the camera sees; half of them have moved."""
         body = sample_body(rng, self._split)
         posed = pose_body(body, sample_pose(rng, body, split=self._split))
-        made = roughen(self._sampler.surface(posed.vertices), float(rng.uniform(0.003, 0.006)), rng)
+        made = roughen(
+            self._sampler.surface(posed.vertices.astype(np.float64)),
+            float(rng.uniform(0.003, 0.006)),
+            rng,
+        )
         offset = posed.joints[8] * [1.0, 1.0, 0.0]
         made = made.moved(np.eye(3), -offset)
         joints = posed.joints - offset
@@ -216,7 +220,7 @@ class RoomChanges:
         radius = float(np.linalg.norm(made.points[:, :2], axis=1).max())
         for _ in range(TRIES):
             yaw = float(rng.uniform(0.0, 2.0 * np.pi))
-            place = self._free_place(rng, radius, None, tries=1)
+            place = self.free_place(rng, radius, None, tries=1)
             if place is None:
                 continue
             own = joints @ _yaw(yaw).T + [*place, 0.0]
@@ -225,10 +229,12 @@ class RoomChanges:
                 return place, yaw
         return None
 
-    def _free_place(
+    def free_place(
         self, rng: Rng, radius: float, near: Array | None, tries: int = TRIES
     ) -> Array | None:
-        """A place (2,) for something of this radius; near: MOVED_M from there."""
+        """A place (2,) [m], the room's own frame, for something of this radius; near: MOVED_M from
+        there.
+        """
         size = np.asarray(self._room.size_m)[:2]
         margin = radius + WALL_M
         if (size < 2.0 * margin).any():

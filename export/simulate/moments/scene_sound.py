@@ -55,7 +55,9 @@ SWING_C, SWING_PERIODS = (0.1, 0.6), 25
 
 
 class SceneSound:
-    """A scene's room, air and electronics, and the front end behind them. rate_hz: of it."""
+    """A scene's room, air and electronics, and the front end behind them. rate_hz: of it.
+    delay_samples: from playback to capture, as the device has measured it.
+    """
 
     def __init__(self, scene: Scene, rng: Rng) -> None:
         """rng: electronics and tail."""
@@ -84,7 +86,7 @@ class SceneSound:
             rig.measured, self.rate_hz, x.band_hz, window, period_s=x.period_s, leak_s=float("inf")
         )
         self.electronics = self._draw_electronics(rng)
-        self._delay_samples = self.electronics.delay_samples + rng.normal(0.0, 0.02)
+        self.delay_samples = self.electronics.delay_samples + rng.normal(0.0, 0.02)
 
     def reflectors(self, moment: Moment, rngs: Sequence[Rng]) -> list[Reflector]:
         """The bodies of a moment's people. rngs: folds of each one's clothes."""
@@ -125,9 +127,9 @@ class SceneSound:
 
     def respond(self, added: ComplexArray) -> Float32Array:
         """Response (P, T) without noise of what is added to the empty room, spectra (S, M, F)."""
-        empty = self._empty(0.0)
+        empty = self.empty(0.0)
         with_it, without = (
-            self._responses(self._recorder(0.0, np.random.default_rng(0)).period(spectrum))
+            self._responses(self.recorder(0.0, np.random.default_rng(0)).period(spectrum))
             for spectrum in (empty + added, empty)
         )
         return np.asarray((with_it - without).real, np.float32)
@@ -164,8 +166,8 @@ class SceneSound:
 
     def learn_empty(self, noise_rms: float, rng: Rng) -> Float32Array:
         """Let the background learn the empty room; returns its response (P, T)."""
-        recorder = self._recorder(noise_rms / np.sqrt(EMPTY_AVERAGE), rng)
-        spectrum = self._empty(0.0)
+        recorder = self.recorder(noise_rms / np.sqrt(EMPTY_AVERAGE), rng)
+        spectrum = self.empty(0.0)
         periods = [self._responses(recorder.period(spectrum, k)) for k in range(FIRST_PERIODS)]
         for k, responses in enumerate(periods):
             self.background.step(responses, k * 10**8, ())
@@ -173,10 +175,10 @@ class SceneSound:
 
     def learn_drift(self, noise_rms: float, rng: Rng) -> None:
         """Let the background record the empty room over hours; after `learn_empty`."""
-        recorder = self._recorder(noise_rms / np.sqrt(EMPTY_AVERAGE), rng)
+        recorder = self.recorder(noise_rms / np.sqrt(EMPTY_AVERAGE), rng)
         swing_c = np.exp(rng.uniform(*np.log(SWING_C))) * rng.choice([-1.0, 1.0])
         for k, phase in enumerate(np.linspace(0.0, 2.0 * np.pi, SWING_PERIODS)):
-            raw = recorder.period(self._empty(float(swing_c * np.sin(phase))), k)
+            raw = recorder.period(self.empty(float(swing_c * np.sin(phase))), k)
             self.background.remember(self._responses(raw))
 
     def kernels(
@@ -193,13 +195,13 @@ class SceneSound:
 
         t_ns: on any steady clock; the empty room was learned in its first second.
         """
-        response = self._empty(moment.warmth_c) + bodies
+        response = self.empty(moment.warmth_c) + bodies
         measured, config = self.scene.rig.measured, LifterConfig()
         found = [first_arrival_s(k, measured, config) for k in keypoints]
         people = [Occupant(0.0 if first is None else first) for first in found]
         same_jitter = copy.deepcopy(rng)
-        quiet = self._responses(self._recorder(0.0, same_jitter).period(response))
-        noisy = self._responses(self._recorder(noise_rms, rng).period(response))
+        quiet = self._responses(self.recorder(0.0, same_jitter).period(response))
+        noisy = self._responses(self.recorder(noise_rms, rng).period(response))
         kernels = self.background.step(noisy, t_ns, people or [Occupant(0.0)])
         if kernels is None:
             return None
@@ -209,10 +211,12 @@ class SceneSound:
     def _first_s(self, person: ScenePerson) -> float:
         return float(self.scene.rig.true.arrival_s(person.joints).min())
 
-    def _empty(self, warmth_c: float) -> ComplexArray:
+    def empty(self, warmth_c: float) -> ComplexArray:
+        """Spectra (S, M, F) of the empty room in air that is so much warmer [deg C]."""
         return self.room.empty(self.scene.rig.temperature_c + warmth_c)
 
-    def _recorder(self, noise_rms: float, rng: Rng) -> Recorder:
+    def recorder(self, noise_rms: float, rng: Rng) -> Recorder:
+        """What records a response, amid noise of so many full scales."""
         return Recorder(
             self.signal, self.scene.rig.layout, replace(self.electronics, noise_rms=noise_rms), rng
         )
@@ -222,7 +226,7 @@ class SceneSound:
         layout = self.scene.rig.layout
         channels = raw.T.astype(np.float32) / np.float32(FULL_SCALE)
         reference = None if layout.reference_channel is None else channels[layout.reference_channel]
-        return self._deconvolve(channels[list(layout.mic_channels)], reference, self._delay_samples)
+        return self._deconvolve(channels[list(layout.mic_channels)], reference, self.delay_samples)
 
     def _draw_electronics(self, rng: Rng) -> Electronics:
         true = self.scene.rig.true
@@ -238,7 +242,7 @@ class SceneSound:
             third_harmonic=float(10.0 ** (rng.uniform(-60.0, -40.0) / 20.0)),
             skew_ppm=float(rng.normal(0.0, 0.3)),
         )
-        peak = peak_level(self.signal, self.scene.rig.layout, electronics, self._empty(0.0))
+        peak = peak_level(self.signal, self.scene.rig.layout, electronics, self.empty(0.0))
         return replace(electronics, gain=float(10.0 ** (rng.uniform(*PEAK_DBFS) / 20.0) / peak))
 
 

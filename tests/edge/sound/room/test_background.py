@@ -111,7 +111,7 @@ def noise_in_band(rng, level):
 
 def background(**options):
     return Background(
-        RIG, RATE, BAND, WINDOW, **({"adapt_s": 15.0, "leak_s": 1.5, "track_drift": True} | options)
+        RIG, RATE, BAND, WINDOW, **({"adapt_s": 15.0, "leak_s": 1.2, "track_drift": True} | options)
     )
 
 
@@ -154,7 +154,7 @@ def stand_for_ten_minutes(room, rng):
     return np.array(out)
 
 
-@pytest.mark.parametrize("leak_s", [np.inf, 1.5])
+@pytest.mark.parametrize("leak_s", [np.inf, 1.2])
 def test_drifting_room_keeps_the_signal_above_the_interference(leak_s):
     rng = np.random.default_rng(0)
     sir = stand_for_ten_minutes(learned(rng, leak_s=leak_s), rng)
