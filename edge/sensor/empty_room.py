@@ -128,19 +128,19 @@ class EmptyRoom:
         hidden: Sequence[Track],
         sound: PeriodResponses | None,
         t_ns: int,
-        blind: bool = False,
+        dark: bool = False,
     ) -> Kernels | None:
         """Pose kernels of the image at t_ns, which shows these people, while others are hidden;
         None without sound or room.
 
-        The empty room is learned after UNSEEN_S in which nobody was in view or hidden. blind: the image can
-        show nobody, so that somebody may be there.
+        The empty room is learned after UNSEEN_S in which nobody was in view or hidden.
+        dark: the image can show nobody, so that somebody may be there.
         """
         if self._relearn.is_set():
             self._relearn.clear()
             self.background.forget()
             self._last_person_ns = t_ns
-        if sights or blind or self._last_person_ns is None:
+        if sights or dark or self._last_person_ns is None:
             self._last_person_ns = t_ns
         somebody = bool(hidden) or t_ns - self._last_person_ns < UNSEEN_S * 1e9
         if sound is None:
