@@ -10,7 +10,7 @@ import pytest
 
 from edge.core.arrays import Array
 from edge.core.errors import ModelError, SessionError
-from edge.core.pose import BONES, MID_HIP
+from edge.core.pose import BONES, MID_HIP, LiftedPose
 from edge.core.rig import Rig
 from edge.sound.pose_kernel import analytic_signal, make_kernels
 from edge.sources.session.dataset import Environment, Sample
@@ -59,12 +59,18 @@ def case(height_m: float) -> tuple[Sample, Environment]:
     return sample, Environment(Path("room"), rig, RATE, BAND, [])
 
 
+def the_pose(predictor: Predictor, sample: Sample, environment: Environment) -> LiftedPose:
+    """Of the sample's only person."""
+    (pose,) = predictor(sample, environment)
+    assert pose is not None
+    return pose
+
+
 def distance_error(predictor: Predictor, height_m: float) -> float:
     sample, environment = case(height_m)
-    pose = predictor(sample, environment)
-    assert pose is not None
+    pose = the_pose(predictor, sample, environment)
     assert np.isfinite(pose.joints).all()
-    return pose.mid_hip_distance_m - float(np.linalg.norm(sample.joints[MID_HIP]))
+    return pose.mid_hip_distance_m - float(np.linalg.norm(sample.joints[0, MID_HIP]))
 
 
 def test_assumed_height_puts_short_people_too_far_and_an_oracle_does_not() -> None:
@@ -78,10 +84,9 @@ def test_assumed_height_puts_short_people_too_far_and_an_oracle_does_not() -> No
 
 def test_the_oracle_takes_an_unknown_height_from_the_joints() -> None:
     sample, environment = case(1.9)
-    pose = make_predictor("true-height")(replace(sample, info={}), environment)
-    assert pose is not None
+    pose = the_pose(make_predictor("true-height"), replace(sample, info={}), environment)
     assert pose.mid_hip_distance_m == pytest.approx(
-        float(np.linalg.norm(sample.joints[MID_HIP])), rel=0.08
+        float(np.linalg.norm(sample.joints[0, MID_HIP])), rel=0.08
     )
 
 
@@ -100,45 +105,54 @@ def test_floor_contact_does_not_depend_on_body_height() -> None:
 def test_image_baselines_do_not_depend_on_sound(name: str) -> None:
     sample, environment = case(1.7)
     predictor = make_predictor(name)
-    pose = predictor(sample, environment)
-    deaf = predictor(replace(sample, rir=np.zeros_like(sample.rir)), environment)
-    assert pose is not None
-    assert deaf is not None
+    pose = the_pose(predictor, sample, environment)
+    deaf = the_pose(predictor, replace(sample, rir=np.zeros_like(sample.rir)), environment)
     np.testing.assert_array_equal(pose.joints, deaf.joints)
     assert pose.scale_source == "height"
-    assert (
-        np.linalg.norm(CAMERA.project(pose.joints) - sample.keypoints.pixels[:15, :2], axis=1).max()
-        < 25
-    )
-    blind = replace(
-        sample,
-        keypoints=replace(sample.keypoints, pixels=sample.keypoints.pixels * [1.0, 1.0, 0.0]),
-    )
-    assert predictor(blind, environment) is None
+    (keys,) = sample.keypoints
+    off = np.linalg.norm(CAMERA.project(pose.joints) - keys.pixels[:15, :2], axis=1)
+    assert off.max() < 25
+    blind = replace(sample, keypoints=(replace(keys, pixels=keys.pixels * [1.0, 1.0, 0.0]),))
+    assert predictor(blind, environment) == [None]
 
 
 @pytest.mark.parametrize("name", ["audio-only", "first-arrival"])
 def test_listening_baselines_do_not_look(name: str) -> None:
     sample, environment = case(1.7)
     predictor = make_predictor(name)
-    blind = replace(sample, keypoints=replace(sample.keypoints, pixels=np.zeros((25, 3))))
-    pose, unseen = predictor(sample, environment), predictor(blind, environment)
-    assert pose is not None
-    assert unseen is not None
+    blind = replace(sample, keypoints=(replace(sample.keypoints[0], pixels=np.zeros((25, 3))),))
+    pose, unseen = (the_pose(predictor, s, environment) for s in (sample, blind))
     np.testing.assert_array_equal(pose.joints, unseen.joints)
     assert pose.scale_source == "sound"
 
 
 def test_no_baseline_but_the_oracle_reads_the_truth() -> None:
     sample, environment = case(1.7)
-    secret = replace(sample, joints=np.full((25, 3), np.nan), info={})
+    secret = replace(sample, joints=np.full((1, 25, 3), np.nan), info={})
     for name in PREDICTORS:
         if name != "true-height":
-            first = make_predictor(name)(sample, environment)
-            second = make_predictor(name)(secret, environment)
-            assert first is not None
-            assert second is not None
+            first = the_pose(make_predictor(name), sample, environment)
+            second = the_pose(make_predictor(name), secret, environment)
             np.testing.assert_array_equal(first.joints, second.joints)
+
+
+def test_each_of_several_people_is_lifted_as_if_alone() -> None:
+    sample, environment = case(1.7)
+    other = sample.joints[0] + np.array([0.9, 0.0, 0.5])
+    both = replace(
+        sample,
+        joints=np.stack([sample.joints[0], other]),
+        keypoints=(*sample.keypoints, seen(other)),
+        info={"persons": [{"height_m": 1.7}, {"height_m": 1.7}]},
+    )
+    for name in ("true-height", "floor-contact", "audio-only"):
+        predictor = make_predictor(name)
+        poses = predictor(both, environment)
+        assert len(poses) == 2
+        for k, pose in enumerate(poses):
+            assert pose is not None
+            alone = the_pose(predictor, both.alone(k), environment)
+            np.testing.assert_array_equal(pose.joints, alone.joints)
 
 
 @pytest.mark.parametrize("place", [(0.0, 2.0), (0.6, 3.0), (-0.8, 4.0)])

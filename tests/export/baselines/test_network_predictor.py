@@ -39,7 +39,7 @@ def sample(distance: float, seed: int = 0, clean: bool = True) -> Sample:
 
 
 def lifted(variant: str, s: Sample) -> LiftedPose:
-    pose = NetworkPredictor(MODEL, variant)(s, environment("environment1"))
+    (pose,) = NetworkPredictor(MODEL, variant)(s, environment("environment1"))
     assert pose is not None
     return pose
 
@@ -77,14 +77,14 @@ def test_shuffled_is_the_sound_of_another_room() -> None:
     with pytest.raises(SessionError, match="no other room"):
         predictor(sample(2.6), environment("environment1"))
     far, near = sample(3.8, seed=1), sample(2.0)
-    pose = predictor(far, environment("environment2"))
-    with_near = NetworkPredictor(MODEL)(
+    (pose,) = predictor(far, environment("environment2"))
+    (with_near,) = NetworkPredictor(MODEL)(
         replace(far, rir=sample(2.6).rir), environment("environment2")
     )
     assert pose is not None
     assert with_near is not None
     np.testing.assert_allclose(pose.joints, with_near.joints, atol=1e-6)
-    assert predictor(near, environment("environment2")) is not None
+    assert predictor(near, environment("environment2")) != [None]
 
 
 def test_variants_add_up() -> None:

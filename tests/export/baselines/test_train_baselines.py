@@ -48,7 +48,7 @@ def test_training_writes_weights_that_every_baseline_runs_with(tmp_path: Path) -
     )
     environment = Environment(Path("room"), compact_rig(), 16000.0, (2000.0, 7500.0), [])
     for make in PREDICTORS.values():
-        pose = make(tmp_path / "w.npz")(sample, environment)
+        (pose,) = make(tmp_path / "w.npz")(sample, environment)
         assert pose is not None
         assert np.isfinite(pose.joints).all()
 
@@ -86,10 +86,11 @@ def test_the_factor_makes_sigma_hold_its_share() -> None:
     rng = np.random.default_rng(0)
     environment = Environment(Path("room"), compact_rig(), 16000.0, (2000.0, 7500.0), [])
 
-    def lift(sample: Sample, environment: Environment) -> LiftedPose:
+    def lift(sample: Sample, environment: Environment) -> list[LiftedPose | None]:
         shift = np.zeros((15, 3))
         shift[:, 0] = rng.uniform(0.0, 0.4, 15)
-        return LiftedPose(sample.joints[:15] + shift, np.full(15, 0.1), np.ones(15), "height", 0.0)
+        joints = sample.joints[0, :15] + shift
+        return [LiftedPose(joints, np.full(15, 0.1), np.ones(15), "height", 0.0)]
 
     samples = [
         (
