@@ -10,12 +10,14 @@ from edge.core.rig import Camera, Rig
 from edge.tools.calibration.walk import WatchedLifter, check_scale, mounting_from_walk
 
 
-def walk_about(camera, person_m=1.78, scale=1.0, seed=0):
-    """Somebody who walks, as the watched lifter sees it: 2 px of noise, a nodding gait."""
+def walk_about(camera, person_m=1.78, scale=1.0, seed=0, company=0):
+    """Somebody who walks, as the watched lifter sees it: 2 px of noise, a nodding gait. company:
+    others in view.
+    """
     rng = np.random.default_rng(seed)
 
     def lift(people, kernels, rig):
-        return [LiftedPose(joints, np.ones(15), np.ones(15), "sound", 10.0)] * len(people)
+        return [LiftedPose(joints, np.ones(15), np.ones(15), "sound", 10.0) for _ in people]
 
     watched = WatchedLifter(lift)
     rig = Rig(np.zeros((1, 3)), np.ones((1, 3)), np.zeros((1, 2), int), camera, 343.0)
@@ -29,8 +31,7 @@ def walk_about(camera, person_m=1.78, scale=1.0, seed=0):
         pixels = np.full((25, 3), 0.9)
         pixels[:15, :2] = camera.project(camera.from_room(room)) + rng.normal(0.0, 2.0, (15, 2))
         joints = camera.from_room(room) * scale * rng.normal(1.0, 0.04)
-        watched([Keypoints(pixels, 1.0)], None, rig)
-        watched([Keypoints(pixels, 1.0)] * 2, None, rig)  # two people tell nothing
+        watched([Keypoints(pixels, 1.0)] * (1 + company), None, rig)
     return watched.walked
 
 
@@ -67,3 +68,11 @@ def test_a_walk_that_tells_too_little_stays_open():
     mute = replace(walked, by_sound_m=np.full(60, np.nan))
     assert check_scale(mute, camera)[1].outcome == "open"
     assert mounting_from_walk(walked, replace(camera, height_m=2.2), 1.78)[1].outcome == "warning"
+
+
+def test_who_walks_in_company_is_asked_to_walk_alone():
+    camera = Camera(640, 480, 520.0, 520.0, 320.0, 240.0, height_m=1.5)
+    part, step = mounting_from_walk(walk_about(camera, company=1), camera, 1.78)
+    assert part is None
+    assert "60 show several people" in step.found
+    assert "alone" in step.remedy
