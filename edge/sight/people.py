@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from edge.core.arrays import Array, Image
-from edge.core.pose import Keypoints
+from edge.core.pose import SEEN, Keypoints
 from edge.sight.movenet import Candidate, MultiPose, Thunder, Window, to_body25
 from edge.sight.overlap import Found, resolved
 
@@ -21,6 +21,7 @@ _MIN_SCORE, _MIN_MEAN = 0.15, 0.30
 # limbs, or all, of another person nearby.
 _MARGIN = 1.2
 _SURE = 0.1  # joints of a lower score are left out of the window
+_HIPS, _LEGS = [11, 12], [13, 14, 15, 16]  # of COCO; knees and ankles
 _REMEMBERED = 24  # images in which a person may be missed in the whole image
 # Column and row, 0..1, of the parts of an image that are looked at closer, each half as wide and
 # high as the image.
@@ -125,4 +126,6 @@ def _keypoints(person: Found, image: Image) -> Keypoints:
     if not person.missed:
         joints[:, 2] = np.sqrt(joints[:, 2] * person.prior[:, 2])
     joints[(u < 0) | (u > width - 1) | (v < 0) | (v > height - 1), 2] = 0.0
+    if joints[_LEGS, 2].max() < SEEN:  # then hips are often guessed, at the edge of what hides them
+        joints[_HIPS, 2] *= 0.5
     return Keypoints(to_body25(joints), float(person.joints[:, 2].mean()))

@@ -41,7 +41,7 @@ def test_joints_project_onto_the_reference_with_their_sides(find, serial: str) -
         size = np.ptp(true, axis=0).max()
         # BlazePose took the back for the front in a quarter of camera 2's frames.
         for side in ([2, 9], [5, 12]):
-            assert np.linalg.norm(k.pixels[side, :2] - true[side], axis=1).mean() < 0.06 * size
+            assert np.linalg.norm(k.pixels[side, :2] - true[side], axis=1).mean() < 0.1 * size
         assert np.isnan(k.pixels[19:, :2]).all()
         assert (k.pixels[19:, 2] == 0).all()
         assert 0.6 < k.score <= 1.0
@@ -82,13 +82,13 @@ def test_what_something_hides_is_known_as_hidden(find) -> None:
         for image, true in zip(
             video.frames(serial, step=30, count=3), true_pixels(serial, 50)[::15], strict=False
         ):
-            edge_px = int(true[1, 1]) + 60  # a hand's breadth below the neck
             painted = image.copy()
-            painted[edge_px:] = 110
-            below += [k.pixels[HIPS_AND_LEGS, 2] for k in find(painted)]
+            painted[int(true[1, 1]) + 80 :] = 110  # a hand's breadth below the neck
+            for k in find(painted):
+                if np.linalg.norm(k.pixels[1, :2] - true[1]) < 100:  # not the bystander
+                    below.append(k.pixels[HIPS_AND_LEGS, 2])
     assert len(below) >= 3
-    assert np.mean(np.array(below)[:, [1, 4]] < SEEN) > 0.9
-    assert np.mean(np.array(below) < SEEN) > 0.9
+    assert (np.array(below) < SEEN).all()
 
 
 def test_joints_outside_the_image_are_known_as_hidden(find) -> None:
@@ -100,14 +100,13 @@ def test_joints_outside_the_image_are_known_as_hidden(find) -> None:
 
 
 def test_somebody_far_away_is_found_by_a_closer_look_and_kept() -> None:
-    image = shrunk(video.frames("cam03", count=1)[0], 0.09)
+    image = shrunk(video.frames("cam03", count=1)[0], 0.1)
     room = np.full((720, 1280, 3), 100, np.uint8)
     room[250 : 250 + image.shape[0], 600 : 600 + image.shape[1]] = image
     assert PeopleFinder(MODELS, threads=1, look_every=0)(room) == []
     find = PeopleFinder(MODELS, threads=1, look_every=2)
     counts = [len(find(room)) for _ in range(8)]
-    assert counts[:1] == [0]
-    assert counts[2:] == [1] * 6
+    assert counts == [0] + [1] * 7
     # Who has gone is not kept.
     assert find(np.full_like(room, 100)) == []
 
