@@ -21,6 +21,7 @@ from edge.lifting.lifter import lifter_files
 from edge.output.messages.device_messages import (
     ModelFile,
     ProblemEntry,
+    RoomChangeEntry,
     TelemetryMessage,
     ThreadCounts,
 )
@@ -133,6 +134,10 @@ class Telemetry:
             threads=ThreadCounts(execution.keypoints_threads, execution.lifter_threads),
             models=self._models,
             problems=[ProblemEntry(**asdict(p)) for p in self._pipeline.problems],
+            room_changes=[
+                RoomChangeEntry(round(c.from_m, 1), round(c.to_m, 1), round(ago_s, 1))
+                for c, ago_s in self._pipeline.room.background.changes
+            ],
         ).as_message()
 
 

@@ -110,7 +110,7 @@ class _Sensor:
     @property
     def changes(self) -> Sequence[RoomChange]:
         """What it noticed."""
-        return self._pipeline.room.background.changes
+        return [change for change, _ in self._pipeline.room.background.changes]
 
     def step(self, k: int, raw: Periods | None, keypoints: Keypoints) -> Array | None:
         """Joints (15, 3) [m] as published for period k; raw None: silence."""

@@ -108,6 +108,14 @@ class ProblemEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     remedy: str
 
 
+class RoomChangeEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Something that was moved, brought or taken away while somebody was in view."""
+
+    from_m: Annotated[Amount, note("Range of its nearest echo, from here.")]
+    to_m: Amount
+    ago_s: Annotated[Amount, note("Before the newest sound.")]
+
+
 class TelemetryMessage(Published, frozen=True, tag="posekernel.telemetry/1"):
     """Health of one device, every telemetry.interval_s at <base topic>/<device id>/telemetry, QoS
     0, not retained. Counts only grow while the program runs. Readers must ignore properties they
@@ -164,4 +172,8 @@ class TelemetryMessage(Published, frozen=True, tag="posekernel.telemetry/1"):
     problems: Annotated[
         list[ProblemEntry],
         note("What is wrong with microphones and camera now; empty while all is well."),
+    ]
+    room_changes: Annotated[
+        list[RoomChangeEntry],
+        note("The newest changes of the room that the sensor has heard and learned, oldest first."),
     ]

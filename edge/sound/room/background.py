@@ -102,9 +102,12 @@ class Background:
         return self._age_s
 
     @property
-    def changes(self) -> Sequence[RoomChange]:
-        """What was changed in the room while somebody was in it, the newest last."""
-        return tuple(self._changes.changes)
+    def changes(self) -> list[tuple[RoomChange, float]]:
+        """What was changed in the room while somebody was in it, the newest last, and how long ago
+        it was at the newest period [s].
+        """
+        now_ns = self._schedule.now_ns or 0
+        return [(c, max(0.0, (now_ns - c.t_ns) * 1e-9)) for c in self._changes.changes]
 
     def step(
         self, responses: ComplexArray, t_ns: int, people: Sequence[Occupant] | None

@@ -153,7 +153,7 @@ KEYS = {
     "latency_p50_ms:ni-f latency_p95_ms:ni-f frames:i frames_dropped:i periods:i "
     "periods_faulty:i periods_lost:i xruns:i gaps:i sound_reopened:i camera_reopened:i "
     "outbox_waiting:i outbox_dropped:i stream_dropped:i connections:i lifter:t runtime:t "
-    "threads: models:l problems:l",
+    "threads: models:l problems:l room_changes:l",
 }
 HEAD = {"id": "hall", "timestamp": "2026-01-01T00:00:00.000Z"}
 ONE_OF_EACH: dict[str, Message] = {
@@ -167,13 +167,14 @@ ONE_OF_EACH: dict[str, Message] = {
     },
     "telemetry": {
         "schema": "posekernel.telemetry/1", **HEAD, "source": "device", "version": "0.1.0",
-        **dict.fromkeys(schema("telemetry")["required"][5:-5], 3), "throttled": None,
+        **dict.fromkeys(schema("telemetry")["required"][5:-6], 3), "throttled": None,
         "lifter": "ray", "runtime": "x", "threads": {"keypoints": 1, "lifter": 1},
         "models": [{"name": "a", "sha256": 64 * "a"}],
         "problems": [{
             "device": "sound", "part": "microphone 1", "kind": "silent", "found": "is silent",
             "cause": "firmware", "remedy": "flash it",
         }],
+        "room_changes": [{"from_m": 2.3, "to_m": 2.8, "ago_s": 12.0}],
     },
 }  # fmt: skip
 
