@@ -18,7 +18,8 @@ from PIL import Image
 from tests.system.chromium import Chromium, Page
 
 LIVE = "posekernel.state.connection === 'connected' && posekernel.state.pose !== null"
-HEARD = "posekernel.state.pose?.scale_source === 'sound'"  # what a still picture should show
+# What a still picture should show.
+HEARD = "posekernel.state.people.some(person => person.scale_source === 'sound')"
 SEEN = (1180, 800)  # CSS pixels: the page has no scroll bar from there on
 SIZE = (960, 651)
 SETTLED_S = 15.0  # two rounds of the session: by then the sensor knows its empty room
