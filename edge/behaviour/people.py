@@ -6,7 +6,7 @@ import numpy as np
 
 from edge.behaviour.activity import ActivityTracker
 from edge.behaviour.floor import FloorLevel
-from edge.behaviour.presence import PresenceJudge, hidden
+from edge.behaviour.presence import PresenceJudge, masked
 from edge.behaviour.smoothing import Smoother
 from edge.behaviour.track import Track
 from edge.core.config import TrackConfig, ZoneConfig
@@ -52,7 +52,8 @@ class People:
             for s, pose, db in zip(posed, lifted, echo_db, strict=True)
             if pose is not None
         ]
-        behind = hidden([pose for *_, pose, _ in seen])
+        heard = [t.id in self._known and self._known[t.id].heard for t, *_ in seen]
+        behind = masked([pose.mid_hip_distance_m for *_, pose, _ in seen], heard)
         people = []
         for (track, keypoints, pose, db), unheard in zip(seen, behind, strict=True):
             if track.id not in self._known:
@@ -94,10 +95,15 @@ class _Person:
         self._judge = PresenceJudge()
         self._recognise = ActivityTracker(zones, floor)
 
+    @property
+    def heard(self) -> bool:
+        """Whether this person was ever heard."""
+        return self._judge.heard
+
     def __call__(
         self, keypoints: Keypoints, pose: LiftedPose, echo_db: float, t_ns: int
     ) -> PersonEstimate:
-        """The person in this image. echo_db: see `People`; -inf for a body that is hidden."""
+        """The person in this image. echo_db: see `People`; -inf for a body that is masked."""
         # Counted from the first pose, so that a replay is the same at any time of the clock.
         self._first_ns = t_ns if self._first_ns is None else self._first_ns
         smoothed = self._smooth(pose, t_ns)

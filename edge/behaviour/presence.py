@@ -4,7 +4,7 @@ The image must show a person over time, and the lifted body must be one: its siz
 motion. While there is sound whose empty room is known, the body must also be heard where it is
 seen: what is seen and stays unheard is a picture, a screen, a mirror or a doll. Each period of
 sound is evidence, added up as log odds; whoever was heard once stays present for the life of the
-track. Where sound tells nothing (none, room unknown, body hidden behind another) image and
+track. Where sound tells nothing (none, room unknown, too faint, masked by another's echo) image and
 plausibility decide alone, until sound tells otherwise.
 """
 
@@ -19,14 +19,15 @@ from edge.core.stature import BONE_RATIOS, standing_height
 # Mean score of the image network below which what is seen is no person.
 LEAST_SCORE = 0.3
 SMOOTH_S = 0.7  # time constant of score and plausibility
-# Image and plausibility decide after so long, where sound has told nothing for SILENT_S.
+# Image and plausibility decide where sound has told nothing for so long; for longer, where it has
+# spoken for a picture by more than DOUBT.
 LOOK_S, SILENT_S = 0.3, 1.0
 # Log odds of one period of sound: a sound_confidence of NEUTRAL tells nothing. Of 120 simulated
 # people (field conditions, 0-20 dB) 98 % have 0.7 or more; of the same sound without their echo
 # 98 % have 0.28 or less. Periods are not independent, hence the bounds.
 NEUTRAL = 0.6
 LEAST_STEP, MOST_STEP = -0.7, 1.0
-HEARD, UNHEARD = 2.0, -5.0
+HEARD, DOUBT, UNHEARD = 2.0, -2.5, -5.0
 AUDIBLE_DB = 6.0  # an echo that should rise above the noise by less may not be heard
 # A body of a person.
 SIZE_M = (0.5, 2.3)
@@ -35,16 +36,14 @@ MOST_ODD_LIMBS = 0.34  # ... but for this share of them
 FASTEST_M_S = 7.0
 FARTHEST_M = 12.0
 LEAST_JOINTS = 5
-# Who is behind another, seen within this distance of the line to them and this much farther away,
-# may be hidden from the sound, too.
-SHADOW_M, BEHIND_M = 0.35, 0.25
+BESIDE_M = 0.3  # two echoes whose ways differ by less come together
 
 
 class PresenceJudge:
-    """Follows one person."""
+    """Follows one person. heard: once, for good."""
 
     def __init__(self) -> None:
-        self._heard = False
+        self.heard = False
         self._odds = 0.0
         self._began_s: float | None = None
         self._t_s = 0.0
@@ -60,7 +59,7 @@ class PresenceJudge:
         """What this image makes of the person.
 
         echo_db: how far the body's echo should rise above the noise of a new period of sound whose
-        room is known; NaN without one, -inf for a body that is hidden. t_s: later than before [s].
+        room is known; NaN without one, -inf for a body that is masked. t_s: later than before [s].
         """
         self._began_s = t_s if self._began_s is None else self._began_s
         dt_s = t_s - self._t_s if self._images else 0.0
@@ -72,14 +71,14 @@ class PresenceJudge:
         if not np.isnan(echo_db + pose.sound_confidence):
             self._listen(pose.sound_confidence, echo_db, t_s)
         is_person = self._score >= LEAST_SCORE and self._plausible > 0.5
-        self._heard |= is_person and self._odds >= HEARD
-        if self._heard:
+        self.heard |= is_person and self._odds >= HEARD
+        if self.heard:
             return "present"
         if self._odds <= UNHEARD:
             self._present = False
             return "seen_only"
         untold_s = t_s - (self._began_s if self._told_s is None else self._told_s)
-        self._present |= is_person and untold_s >= (LOOK_S if self._told_s is None else SILENT_S)
+        self._present |= is_person and untold_s >= (LOOK_S if self._odds > DOUBT else SILENT_S)
         return "present" if self._present else "unsure"
 
     def _listen(self, confidence: float, echo_db: float, t_s: float) -> None:
@@ -108,18 +107,16 @@ class PresenceJudge:
         return moved_m <= FASTEST_M_S * dt_s + 3.0 * float(pose.sigma[MID_HIP])
 
 
-def hidden(poses: Sequence[LiftedPose]) -> list[bool]:
-    """Whether each body is behind another one, as seen from the sensor."""
-    middles = [pose.joints[[1, MID_HIP]].mean(axis=0) for pose in poses]
-    return [any(_shades(other, one) for other in middles if other is not one) for one in middles]
-
-
-def _shades(near: Array, far: Array) -> bool:
-    distance = float(np.linalg.norm(near))
-    if np.linalg.norm(far) - distance < BEHIND_M:
-        return False
-    on_line = far * (distance / np.linalg.norm(far))
-    return bool(np.linalg.norm(on_line - near) < SHADOW_M)
+def masked(distances_m: Sequence[float], heard: Sequence[bool]) -> list[bool]:
+    """Whether the echo of each body comes with, or after, that of another one who was heard: what
+    the room does with the earlier echo lasts longer than the later one, so that only the first can
+    be missed for sure. distances_m: from the sensor [m].
+    """
+    pairs = list(zip(distances_m, heard, strict=True))
+    return [
+        any(h and d < own + BESIDE_M for j, (d, h) in enumerate(pairs) if j != i)
+        for i, own in enumerate(distances_m)
+    ]
 
 
 def _log_odds(p: float) -> float:

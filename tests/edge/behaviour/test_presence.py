@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge.behaviour.presence import AUDIBLE_DB, PresenceJudge, hidden
+from edge.behaviour.presence import AUDIBLE_DB, PresenceJudge, masked
 from edge.core.pose import Keypoints, LiftedPose, Presence
 from tests.support.bodies import seen, standing
 
@@ -125,11 +125,22 @@ def test_a_bad_pose_does_not_send_away_who_was_heard() -> None:
     assert set(out[5:]) == {"present"}
 
 
-def test_who_stands_behind_another_may_be_hidden_from_the_sound() -> None:
-    front, behind, beside = pose(at=(0.0, 2.0)), pose(at=(0.1, 3.5)), pose(at=(1.2, 3.5))
-    assert hidden([front, behind, beside]) == [False, True, False]
-    assert hidden([behind, front]) == [True, False]
-    assert hidden([front, replace(front, joints=front.joints + 0.05)]) == [False, False]
+def test_an_echo_after_that_of_somebody_who_was_heard_may_be_masked() -> None:
+    assert masked([2.0, 3.5, 1.5], [True, False, False]) == [False, True, False]
+    assert masked([2.0, 2.2], [True, False]) == [False, True]
+    # Two figures on one screen do not excuse each other.
+    assert masked([2.0, 2.1, 3.0], [False, False, False]) == [False, False, False]
+    assert masked([2.0, 2.1], [True, True]) == [True, True]
+
+
+def test_whoever_is_masked_is_judged_by_the_image() -> None:
     judge = PresenceJudge()
-    out = [judge(shown(), pose(0.03), -np.inf, 0.1 * k) for k in range(50)]
-    assert out[-1] == "present"
+    out = [judge(shown(), pose(0.1), -np.inf if k > 2 else CLEAR_DB, 0.1 * k) for k in range(60)]
+    assert "seen_only" not in out
+    assert set(out[10:]) == {"present"}
+
+
+def test_a_figure_that_was_not_heard_stays_doubtful_while_somebody_masks_it() -> None:
+    judge = PresenceJudge()
+    out = [judge(shown(), pose(0.03), -np.inf if k > 20 else CLEAR_DB, 0.1 * k) for k in range(99)]
+    assert set(out[10:]) == {"seen_only"}
