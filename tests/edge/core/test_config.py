@@ -17,6 +17,9 @@ def test_good_file_loads_with_units_and_defaults(tmp_path: Path) -> None:
     assert rig.pairs.tolist() == [[0, 0], [0, 1], [0, 2], [0, 3]]
     assert rig.speed_of_sound_m_s == pytest.approx(331.3 + 0.606 * 21.5)
     assert rig.camera.height_m == 1.2
+    assert config.people.max == 4  # files older than the section say nothing of it
+    text = GOOD.replace("[excitation]", "[people]\nmax = 6\n[excitation]")
+    assert load_config(write(tmp_path, text)).people.max == 6
 
 
 @pytest.mark.parametrize(
@@ -66,6 +69,9 @@ def test_good_file_loads_with_units_and_defaults(tmp_path: Path) -> None:
         ("[excitation]", "[runtime]\nwindow_s = 0.01\n[excitation]", ["window_s", "max_range_m"]),
         ("[excitation]", "[runtime]\nmax_skew_ms = 100\n[excitation]", ["max_skew_ms", "150"]),
         ("fx = 520.0", "fx = nan", ["rig.camera.fx", "finite"]),
+        ("[excitation]", "[people]\nmax = 0\n[excitation]", ["people.max", "found 0", "1 to 6"]),
+        ("[excitation]", "[people]\nmax = 7\n[excitation]", ["people.max", "found 7", "1 to 6"]),
+        ("[excitation]", "[people]\nmax = 2.5\n[excitation]", ["people.max", "whole number"]),
     ],
 )
 def test_wrong_file_names_the_key(tmp_path: Path, old: str, new: str, expected: list[str]) -> None:
