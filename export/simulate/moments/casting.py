@@ -123,9 +123,13 @@ class Casting:
             gaps[n, :n] = gaps[:n, n] = crowd.gaps_m(joined.vertices, BESIDE_M)
             crowd.add(joined.vertices)
             group.append(person)
-        hips = np.stack([p.joints[8] for p in group])
+        hidden = np.array([[hidden_joints(p.joints, [o.vertices]) for p in group] for o in group])
+        hidden[range(count), range(count)] = False
+        hides = hidden[..., :15].sum(axis=-1)
         return [
-            replace(p, standing=standing_of(hips, gaps, k), hidden=self._hidden(group, k))
+            replace(
+                p, standing=standing_of(gaps, hides, k), hidden=np.asarray(hidden[:, k].any(axis=0))
+            )
             for k, p in enumerate(group)
         ]
 
@@ -199,10 +203,6 @@ class Casting:
             if (joints_in_view(self._camera, joints) & ~hidden).sum() < LEAST_OPEN:
                 return False
         return True
-
-    def _hidden(self, group: Sequence[ScenePerson], own: int) -> BoolArray:
-        others = [p.vertices for k, p in enumerate(group) if k != own]
-        return hidden_joints(group[own].joints, others)
 
     def _dressed(self, posed: PosedBody) -> ScenePerson:
         rng, forward = self._rng, -posed.pose.pelvis[:, 1]

@@ -21,8 +21,8 @@ ARRANGED: dict[Standing, float] = {
     "touching": 0.15,
 }
 TOUCHING_M = 0.04  # between two bodies' surfaces
-BESIDE_M = 0.6  # likewise, and about as far from the camera
-ACROSS_M = 0.35  # one in front of the other: least distance between their mid-hips' rays
+BESIDE_M = 0.6  # likewise
+HIDDEN = 3  # joints that one hides of another who stands behind
 GAP_M = (0.06, 0.5)  # drawn for beside
 AHEAD_M = (0.35, 1.6)  # and for in_front, between the mid-hips
 INSIDE_M = 0.15  # a point farther from a surface than this is not told inside from outside
@@ -146,18 +146,17 @@ def _spacing(surface: Array) -> float:
     return float(np.sqrt(1.8 / len(surface)))
 
 
-def standing_of(hips: Array, gaps: Array, own: int) -> Standing:
-    """How person `own` stands among those with mid-hips (Q, 3), camera frame [m], and gaps (Q, Q)
-    between their surfaces.
+def standing_of(gaps: Array, hides: npt.NDArray[np.int64], own: int) -> Standing:
+    """How person `own` stands among Q others. gaps: (Q, Q) [m] between their surfaces. hides: (Q,
+    Q) how many of the first 15 joints of the second the first hides from the camera.
     """
-    others = [k for k in range(len(hips)) if k != own]
+    others = [k for k in range(len(gaps)) if k != own]
     if any(gaps[own, k] < TOUCHING_M for k in others):
         return "touching"
-    far = np.linalg.norm(hips, axis=1)
-    for k in others:
-        ray = hips[k] / far[k]
-        if np.linalg.norm(np.cross(hips[own], ray)) < ACROSS_M and far[own] != far[k]:
-            return "in_front" if far[own] < far[k] else "behind"
+    if any(hides[k, own] >= HIDDEN for k in others):
+        return "behind"
+    if any(hides[own, k] >= HIDDEN for k in others):
+        return "in_front"
     if any(gaps[own, k] < BESIDE_M for k in others):
         return "beside"
     return "apart"

@@ -3,7 +3,14 @@
 from pathlib import Path
 
 TITLE = "# Several people, and nobody who is not there\n"
-ORDER = ("Sequences", "Real frames", "Nobody", "Entrances", "Falls beside somebody else")
+ORDER = (
+    "Simulator",
+    "Sequences",
+    "Real frames",
+    "Nobody",
+    "Entrances",
+    "Falls beside somebody else",
+)
 
 
 def renew_section(page: Path, title: str, text: str) -> None:

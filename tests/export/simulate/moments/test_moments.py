@@ -12,7 +12,14 @@ from export.bodies.body import pose_body, sample_body
 from export.bodies.poses import upright
 from export.simulate.conditions import CONDITIONS, joints_in_view
 from export.simulate.moments.casting import LEAST_OPEN, Moment
-from export.simulate.moments.standing import BESIDE_M, TOUCHING_M, Crowd, hidden_joints, standing_of
+from export.simulate.moments.standing import (
+    BESIDE_M,
+    HIDDEN,
+    TOUCHING_M,
+    Crowd,
+    hidden_joints,
+    standing_of,
+)
 from export.simulate.samples import EnvironmentPlan, simulate_environment
 from export.simulate.scenes import Scene, make_scene
 
@@ -81,10 +88,11 @@ def test_the_labels_are_what_the_geometry_says(crowds: list[tuple[Scene, Moment]
             rest = [o for i, o in enumerate(m.people) if i != k]
             gap = min(least_m(o.vertices, p.vertices) for o in rest)
             assert (p.standing == "touching") == (gap < TOUCHING_M)
-            if p.standing == "beside":
-                assert gap < BESIDE_M
             if p.standing == "behind":
-                assert any(np.linalg.norm(o.joints[8]) < np.linalg.norm(p.joints[8]) for o in rest)
+                assert p.hidden[:15].sum() >= HIDDEN
+            if p.standing in ("beside", "apart"):
+                assert (gap < BESIDE_M) == (p.standing == "beside")
+                assert max(hidden_joints(p.joints[:15], [o.vertices]).sum() for o in rest) < HIDDEN
         order = ("touching", "in_front", "beside", "apart")
         kinds = {"in_front" if p.standing == "behind" else p.standing for p in m.people}
         assert m.standing == min(kinds, key=order.index)
@@ -145,14 +153,15 @@ def test_somebody_is_moved_until_they_touch() -> None:
 
 
 def test_how_people_stand() -> None:
-    hips = np.array([[0.0, 0.0, 2.0], [0.1, 0.0, 3.0], [1.0, 0.0, 3.0], [-2.0, 0.0, 3.0]])
-    gaps = np.full((4, 4), np.inf)
+    gaps, hides = np.full((4, 4), np.inf), np.zeros((4, 4), np.int64)
     gaps[1, 2] = gaps[2, 1] = 0.3
-    assert [standing_of(hips, gaps, k) for k in range(4)] == [
+    hides[0, 1] = 3
+    hides[3, 2] = 2
+    assert [standing_of(gaps, hides, k) for k in range(4)] == [
         "in_front", "behind", "beside", "apart",
     ]  # fmt: skip
     gaps[1, 2] = gaps[2, 1] = 0.01
-    assert [standing_of(hips, gaps, k) for k in (1, 2)] == ["touching", "touching"]
+    assert [standing_of(gaps, hides, k) for k in (1, 2)] == ["touching", "touching"]
 
 
 def test_a_moment_is_one_sample_and_equal_plans_give_equal_files(tmp_path: Path) -> None:
