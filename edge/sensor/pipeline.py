@@ -19,7 +19,7 @@ from edge.lifting.lifter import MODELS, make_lifter
 from edge.sensor.empty_room import EmptyRoom, PeriodResponses
 from edge.sensor.sound_health import NOT_HEARD, SoundHealth
 from edge.sight.people import PeopleFinder
-from edge.sight.visibility import TOO_DARK, Visibility
+from edge.sight.visibility import COVERED, TOO_DARK, Visibility
 from edge.sound.deconvolution import Correction, Deconvolver
 from edge.sound.excitation import Excitation
 from edge.sound.expected_echo import echo_over_noise_db
@@ -32,11 +32,14 @@ SETTLE_S = 1.0  # after a pause the loudspeaker needs this long until its sound 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One frame and everybody found in it, the most prominent first. dark: it can show nobody."""
+    """One frame and everybody found in it, the most prominent first. dark: it can show nobody.
+    blank: there is nothing in it at all.
+    """
 
     frame: Frame
     people: list[Keypoints]
     dark: bool = False
+    blank: bool = False
 
 
 @dataclass(slots=True)
@@ -155,7 +158,7 @@ class Pipeline:
             level = logging.INFO if problem is None else logging.WARNING
             log.log(level, "camera: %s", problem.remedy if problem else "people stand upright")
         # Blank images stand for an empty room in what is simulated; a covered lens is a dark one.
-        return Seen(frame, people, dark=why == TOO_DARK)
+        return Seen(frame, people, dark=why == TOO_DARK, blank=why == COVERED)
 
     def fuse(
         self, seen: Seen, sound: PeriodResponses | None, kind: SourceKind
@@ -168,6 +171,8 @@ class Pipeline:
         sights = list(zip(tracks, seen.people, strict=True))
         is_new = sound is not None and not self.room.is_newest(sound)
         hidden = [t for t in self.associate.tracks if t.confirmed and t not in tracks]
+        if seen.blank:  # a session that begins again: those of its end are not there
+            hidden = []
         kernels = self.room.subtract(sights, hidden, sound, t_ns, seen.dark)
         rig, pairs = self._pairs_of(sound, kernels)
         posed = self.people.choose(sights, self.config.people.max)

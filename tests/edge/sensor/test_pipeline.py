@@ -141,3 +141,15 @@ def test_recalibration_forgets_the_empty_room() -> None:
     pipeline.resume()
     next(offline_poses(pipeline, plan.open(), stop, lambda _: None))
     assert pipeline.room.background.ready, "the session begins with an empty room"
+
+
+def test_a_session_that_begins_again_shows_its_empty_room_again() -> None:
+    pipeline, plan = make_pipeline(loop=True)
+    stop = threading.Event()
+    for estimate in offline_poses(pipeline, plan.open(), stop, lambda _: None):
+        if estimate.frame == 60:
+            pipeline.room.relearn()
+        if estimate.frame >= 100:
+            break
+    stop.set()
+    assert pipeline.room.background.ready, "people of the session's end are not hidden in it"
