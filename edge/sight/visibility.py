@@ -6,8 +6,9 @@ import numpy as np
 from edge.core.arrays import Image
 
 _CELLS = 64  # the image is judged as so many cells across and down, whose means hide the noise
-# Brightness 0..255 of the cells: the brightest 2 % and the standard deviation. Measured on five real
-# scenes: at 12 and 2.4 the networks find 1 of 10 people, at 16 and 3.3 half, at 23 and 4.7 most.
+# Brightness 0..255 of the cells: the brightest 2 % and the standard deviation. Measured on five
+# real scenes: at 12 and 2.4 the networks find 1 of 10 people, at 16 and 3.3 half, at 23 and 4.7
+# most.
 _DARK, _LIT = 13.0, 17.0
 _FLAT, _TEXTURED = 1.5, 2.2
 
