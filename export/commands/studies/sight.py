@@ -27,7 +27,6 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         metavar="DIR",
         help="a calibrated video with joints3d.npz; may be given again",
     )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="also write this Markdown file")
     parser.set_defaults(run=run)
 
 
@@ -41,8 +40,5 @@ def run(args: argparse.Namespace) -> int:
     command = " ".join(
         ["posekernel-export sight", *(f"--video {shlex.quote(str(v))}" for v in args.video)]
     )
-    report = detectors_report(rows, command)
-    print(report)
-    if args.out is not None:
-        args.out.write_text(report, encoding="utf-8")
+    print(detectors_report(rows, command))
     return 0

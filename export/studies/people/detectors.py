@@ -139,8 +139,8 @@ Frames of calibrated videos with reference joints, every {STEP}th. Errors of the
 reference's first person, of the 15 joints that the lifters use, in % of the person's size in the
 image (the longer side of the box around the joints). Lost: no person within {100 * LOST:.0f} %.
 Swapped: frames with left and right of the arms or the legs exchanged. Seen: joints with a
-confidence of at least {SEEN}, and their errors. People found: a frame; the videos also show a bystander in the
-background and a plastic skeleton. Processor: time on one thread, images of 1080 by 1920 px.
+confidence of at least {SEEN}, and their errors. People found: a frame, with the bystander in the
+background. Processor: time on one thread, images of 1080 by 1920 px.
 
 {TABLE_HEAD}
 {lines}
