@@ -98,3 +98,12 @@ def test_missing_and_unreadable_files(tmp_path: Path) -> None:
 def test_a_device_without_a_rig_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="rig: missing"):
         load_config(write(tmp_path, '[device]\nid = "a"\n'))
+
+
+def test_a_setting_of_an_earlier_release_is_ignored_with_a_warning(tmp_path: Path, caplog) -> None:
+    old = GOOD + '\n[keypoints]\nmodel = "lite"\nmin_confidence = 0.5\nthreads = 2\n'
+    assert load_config(write(tmp_path, old)).keypoints.threads == 2
+    assert len(caplog.messages) == 2
+    assert "keypoints.model is not used any more" in caplog.text
+    with pytest.raises(ConfigError, match=r"keypoints\.modle"):
+        load_config(write(tmp_path, old.replace("model =", "modle =")))
