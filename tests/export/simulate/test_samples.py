@@ -184,7 +184,16 @@ def test_a_folder_of_other_settings_is_not_mixed_up(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"samples": 0}, {"samples": 3, "per_room": 0}, {"samples": 3, "family": "drum"}]
+    "wrong",
+    [
+        {"samples": 0},
+        {"samples": 3, "per_room": 0},
+        {"samples": 3, "family": "drum"},
+        {"samples": 3, "people": (0, 1)},
+        {"samples": 3, "people": (3, 2)},
+        {"samples": 3, "people": (2, 5)},
+        {"samples": 3, "changes": -1},
+    ],
 )
 def test_a_plan_that_makes_no_sense_is_refused(wrong):
     with pytest.raises(ConfigError):
