@@ -241,9 +241,9 @@ def _ways(
     spacing_m: float,
     wavelength_m: float,
 ) -> tuple[Float32Array, Float32Array] | tuple[None, None]:
-    """How much of the sound passes other bodies to each patch from images of the loudspeaker (I, 3),
-    (I, K), and from there to images of the microphones (I, M, 3), (I, M or 1, K); None without
-    others. Devices on one board see bodies hide one another alike.
+    """How much of the sound passes other bodies to each patch from images of the loudspeaker
+    (I, 3) -> (I, K), and from there to images of the microphones (I, M, 3) -> (I, M or 1, K); None
+    without others. Devices on one board see bodies hide one another alike.
     """
     if not others:
         return None, None

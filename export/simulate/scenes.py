@@ -1,4 +1,4 @@
-"""Random scenes: a camera and a rig in a furnished room, and moments of one or several people in it.
+"""Random scenes: a camera and a rig in a furnished room, and moments of people in it.
 
 A scene depends on (split, seed, index) alone. No two splits share a room, a body or a motion clip.
 """

@@ -2,6 +2,6 @@
 
 `reader` loads and checks one, `frame_reader` its images; `writer` writes one; `replay` makes a
 source of it; `truth` compares estimates with its true joints. `dataset` is another format, that of
-the PoseKernel data: impulse responses and joints instead of raw sound and images; `people_arrays` has its checks of
-each person.
+the PoseKernel data: impulse responses and joints instead of raw sound and images;
+`people_arrays` has its checks of each person.
 """

@@ -22,7 +22,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="measure lifters on a dataset folder",
         description="Runs a lifter over every sample of a dataset folder and prints its errors "
         "with 95 % bootstrap intervals, person by person: overall and by number of people and how "
-        "they stand, distance, pose, room, number of microphones and signal to interference. Damaged samples are named and counted. Lifters: "
+        "they stand, distance, pose, room, number of microphones and signal to interference. "
+        "Damaged samples are named and counted. Lifters: "
         f"{', '.join(PREDICTORS)}.",
     )
     parser.add_argument(

@@ -190,8 +190,8 @@ class SceneSound:
         t_ns: int,
         rng: Rng,
     ) -> tuple[Float32Array, Float32Array] | None:
-        """Pose kernels (P, T) of a moment's people with and without noise; None where the background
-        rejects the period as a fault.
+        """Pose kernels (P, T) of a moment's people with and without noise; None where the
+        background rejects the period as a fault.
 
         t_ns: on any steady clock; the empty room was learned in its first second.
         """

@@ -1,4 +1,4 @@
-"""Moments of several people: nobody in anybody, everybody in view, and each seen as the others let."""
+"""Moments of several people: no body cuts another, and each is seen as the others let it."""
 
 from pathlib import Path
 
