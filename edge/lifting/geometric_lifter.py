@@ -17,7 +17,6 @@ from edge.core.config import LifterConfig
 from edge.core.pose import MID_HIP, Keypoints, LiftedPose, ScaleSource
 from edge.core.rig import Rig
 from edge.lifting.body_shape import Shape, make_shape
-from edge.lifting.other_people import ALONE, Echoes, echoes_of
 from edge.lifting.vision_model import VisionModel
 from edge.sound.arrivals import gather_points, gather_points_coherent
 from edge.sound.pose_kernel import Kernels
@@ -71,29 +70,21 @@ class GeometricLifter:
     def __call__(
         self, people: Sequence[Keypoints], kernels: Kernels | None, rig: Rig
     ) -> list[LiftedPose | None]:
-        """See `Lifter`. Where another's echo lies is no evidence of where one's own begins."""
-        shapes = [make_shape(keypoints, rig, self.vision) for keypoints in people]
-        known = [shape for shape in shapes if shape is not None]
-        mean = [shape.joints * self._prior(shape) for shape in known]
-        echoes = echoes_of(mean, [self._prior_sigma] * len(mean), rig)
-        lifted = iter([self._lift(s, kernels, rig, echoes.others(i)) for i, s in enumerate(known)])
-        return [None if shape is None else next(lifted) for shape in shapes]
+        """See `Lifter`. Each is lifted as if alone: leaving out where the others' echoes lie put
+        people farther off, for walls return those echoes for longer than that.
+        """
+        return [self._lift(keypoints, kernels, rig) for keypoints in people]
 
-    def _prior(self, shape: Shape) -> float:
-        return self.config.height_prior_m / shape.height_m
-
-    @property
-    def _prior_sigma(self) -> float:
+    def _lift(self, keypoints: Keypoints, kernels: Kernels | None, rig: Rig) -> LiftedPose | None:
+        shape = make_shape(keypoints, rig, self.vision)
+        if shape is None:
+            return None
+        prior = self.config.height_prior_m / shape.height_m
         height_sigma = self.config.height_sigma_m / self.config.height_prior_m
-        return float(np.hypot(height_sigma, SHAPE_SIGMA))
-
-    def _lift(self, shape: Shape, kernels: Kernels | None, rig: Rig, others: Echoes) -> LiftedPose:
-        prior, prior_sigma = self._prior(shape), self._prior_sigma
+        prior_sigma = float(np.hypot(height_sigma, SHAPE_SIGMA))
         onset = None
         if kernels is not None:
-            onset = find_onset(
-                shape, kernels, rig, prior, prior_sigma, self.config.max_range_m, others
-            )
+            onset = find_onset(shape, kernels, rig, prior, prior_sigma, self.config.max_range_m)
         if onset is None or onset.sir_db < self.config.min_sir_db:
             sir_db = float("nan") if onset is None else onset.sir_db
             return _scaled(shape, prior, prior_sigma, "height", sir_db, float("nan"))
@@ -116,13 +107,11 @@ def find_onset(
     prior: float,
     prior_log_sigma: float,
     max_range_m: float,
-    others: Echoes = ALONE,
 ) -> Onset | None:
     """The scale of the shape from the pose kernels; None where the search range does not fit into
     their window.
 
-    prior, prior_log_sigma: of the scale factor (log-normal). max_range_m: of the onset. others:
-    echoes that are not this person's.
+    prior, prior_log_sigma: of the scale factor (log-normal). max_range_m: of the onset.
     """
     torso = shape.joints[list(TORSO)].mean(axis=0)
     unit_m = float(np.linalg.norm(torso))
@@ -137,9 +126,6 @@ def find_onset(
     quiet = power[~search] if (~search).sum() >= 8 else power[:8]
     noise = max(float(quiet.mean()), DYNAMIC_RANGE * float(power[search].mean())) + 1e-30
     evidence = _echo_evidence(power / noise)
-    if len(others):
-        arrival = rig.arrival_s(torso / unit_m * ranges[:, None])
-        evidence[others.channels(arrival)[0] > 0.0] = 0.0
     # Of an onset at the near edge of each bin.
     log_likelihood = np.cumsum(evidence[::-1])[::-1][search]
     bins = round(LEVEL_M / BIN_M)
