@@ -39,8 +39,8 @@ def write_session(
 
     video: folder with Calib.qca.txt, camNN.mp4 and joints3d.npz, whose joints (K, Q, 25, 3), or (K,
     25, 3) of one person, are BODY_25 ones in the world [m] of K frames, evenly spaced. width: of
-    the frames [px]. every: which of these K are taken. sir_db, empty_s: see `simulate_session`.
-    Raises SessionError.
+    the frames [px]. every: which of these K are taken. sir_db, empty_s: see `simulate_session`. Who
+    never comes into the image is left out. Raises SessionError.
     """
     serial = f"cam{camera:02d}"
     movie = video / f"{serial}.mp4"
@@ -54,6 +54,7 @@ def write_session(
     reference = reference_joints(video)
     step = round(frame_count(movie) / len(reference)) * every
     poses = calibrated.from_world(reference[::every])
+    poses = poses[:, [_ever_seen(person, calibrated.camera) for person in poses.swapaxes(0, 1)]]
     excitation = ExcitationConfig()
     small = scaled(calibrated.camera, width)
     rig = array_rig(small, RESPEAKER_USB_V2_MICS, SPEAKER_M, RecordingConditions.temperature_c)
@@ -113,6 +114,15 @@ def reference_joints(video: Path) -> Array:
     if joints.ndim != 4 or joints.shape[2:] != (25, 3) or joints.size == 0:
         raise SessionError(f"{path}: joints {joints.shape}, but (K, Q, 25, 3) are needed")
     return joints
+
+
+def _ever_seen(joints: Array, camera: Camera) -> bool:
+    """Whether any of a person's joints (K, 25, 3) comes into the image. Who never does is left out
+    of the room: they stood there before the empty room was learned, too.
+    """
+    ahead = joints[np.isfinite(joints).all(axis=-1) & (np.nan_to_num(joints[..., 2]) > 0.2)]
+    uv = camera.project(ahead)
+    return bool(((uv >= 0.0) & (uv < [camera.width, camera.height])).all(axis=1).any())
 
 
 def _people(count: int) -> str:

@@ -30,7 +30,7 @@ CAMERA = Camera(
     WIDTH, HEIGHT, 0.9 * WIDTH, 0.9 * WIDTH, WIDTH / 2, HEIGHT / 2, height_m=1.4, tilt_deg=5.0
 )
 PERIODS_S = 0.1
-EMPTY_FRAMES, SHOWN_FRAMES = 20, 50
+EMPTY_FRAMES, BETWEEN_FRAMES, SHOWN_FRAMES = 30, 5, 30  # grey at first, between, a picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +69,14 @@ class EmptyRoomSensor:
         self._seen = 0
 
     def show(self, picture: Picture) -> PictureOutcome:
-        """EMPTY_FRAMES of nothing, then SHOWN_FRAMES of the picture."""
+        """SHOWN_FRAMES of the picture, after some grey ones."""
         said: list[Message] = []
         summary = SummaryKeeper(
             "nobody", "simulated", (), said.append, clock=lambda: self._count * PERIODS_S
         )
         self.pipeline.associate.forget()
         grey = np.full((HEIGHT, WIDTH, 3), GREY, np.uint8)
-        for _ in range(EMPTY_FRAMES):
+        for _ in range(BETWEEN_FRAMES if self._count else EMPTY_FRAMES):
             self._step(grey, summary)
         said.clear()
         self._seen = posed = 0
@@ -147,8 +147,9 @@ def nobody_report(outcomes: Sequence[tuple[str, PictureOutcome]], command: str) 
         if o.seen
     ]
     return f"""\
-A camera before which {SHOWN_FRAMES} frames of a picture stand or a film runs, after
-{EMPTY_FRAMES} grey ones, in a simulated room in which nobody is, with the sensor's sound on.
+Each picture, or film, stands for {SHOWN_FRAMES} frames (10 a second) before a camera, with
+{BETWEEN_FRAMES} grey ones between two, in a simulated room in which nobody is, with the sensor's
+sound on.
 The pictures come from Python packages (scikit-image, scikit-learn, gradio, imgaug, matplotlib,
 pose2sim), people who are not there from their pictures and films, framed in pose2sim's laboratory.
 
