@@ -31,8 +31,8 @@ def run(args: argparse.Namespace) -> int:
     from edge.sources.session.reader import DEMO_SESSION
 
     zones = (
-        ZoneConfig("Beam", ((-0.7, 2.3), (0.7, 2.3), (0.7, 3.9), (-0.7, 3.9))),
-        ZoneConfig("In front of it", ((-0.7, 1.2), (0.7, 1.2), (0.7, 2.0), (-0.7, 2.0))),
+        ZoneConfig("Beam", ((-0.7, 2.3), (0.6, 2.3), (0.6, 3.8), (-0.7, 3.8))),
+        ZoneConfig("Beside it", ((0.6, 3.4), (1.6, 3.4), (1.6, 4.8), (0.6, 4.8))),
     )
     console = Console(args.json)
     with (

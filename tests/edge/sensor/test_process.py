@@ -120,6 +120,6 @@ def test_the_very_first_start_runs_again_without_the_compiler(tmp_path: Path) ->
     for _ in range(2):
         done = finished(command, env=environment, cwd=ROOT)
         assert done.returncode == 0, done.stderr
-        assert len(done.stdout.splitlines()) == 50
+        assert len(done.stdout.splitlines()) == 49
         counts.append((done.stderr.count("starting again"), done.stderr.count("preparing;")))
     assert counts == [(1, 2), (0, 1)]
