@@ -31,7 +31,7 @@ from export.studies.living_room import (
 
 SECONDS, CHANGED_S = 20.0, 8.0
 SILENT = "silent"
-STILL_RATE_HZ = 5.0  # half as often as a walk, to be done in time
+STILL_RATE_HZ = 2.0  # a fifth of a walk, to be done in time
 PHASES, BREATH_S = 16, 3.5
 SHIFT_S, SHIFT_M = 200.0, 0.01
 SWING_C, SWING_S = 0.2, 1200.0  # of the air

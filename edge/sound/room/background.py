@@ -77,7 +77,7 @@ class Background:
         self._schedule = LearningSchedule(period_s)
         self._candidate = RoomCandidate(FIRST_PERIODS)
         width = int(2.0 * _ECHO_M / rig.speed_of_sound_m_s * rate) + 1
-        self._echoes = StaticEchoes(width, leak_s)
+        self._echoes = StaticEchoes(width, self._window.direct_samples, rate, leak_s)
         self._changes = ChangeLog(rate, rig.speed_of_sound_m_s)
         late = None
         if period_s is not None and track_drift:
@@ -141,6 +141,8 @@ class Background:
         warp, expected = self._drift.expected(y, room, length, elapsed_s)
         kernels = np.empty_like(y)
         _subtract(y, expected, kernels)
+        if self._echoes.found is not None:
+            kernels -= self._echoes.found
         fitted = slice(0, max(int(length.max()), self._window.direct_samples))
         if normalised_correlation(y[:, fitted], (y - kernels)[:, fitted]) < _USABLE:
             self.rejected += 1
@@ -148,6 +150,7 @@ class Background:
                 self._consider(y, t_ns, self._adapt_s)
             return None
         self._candidate.forget()
+        self._drift.accept(y, expected, length)
         self.residual_db = _ratio_db(kernels[:, fitted], y[:, fitted])
         if not empty:
             self._learn_changes(kernels, warp, people, elapsed_s)
@@ -229,19 +232,11 @@ class Background:
         """Somebody is seen: what keeps its place while they walk is the room's."""
         self._drift.warp, self._occupied = warp, True
         self._schedule.learn()
-        weights = self._echoes.weights(
-            people,
-            self._window.shape,
-            self._window.direct_samples,
-            self._window.sample_rate_hz,
-            elapsed_s,
-        )
-        if not weights.any():
+        if not self._echoes.step(kernels, people, elapsed_s):
             return
         if self._changed is None:
             self._changed = np.zeros_like(kernels)
-        still = self._echoes.step(kernels, weights)
-        _add(self._changed, warped(still, inverse(warp)))
+        _add(self._changed, warped(self._echoes.take(), inverse(warp)))
         change = self._changes.step(self._changed, kernels, self._schedule.now_ns or 0)
         if change is not None:
             log.info(

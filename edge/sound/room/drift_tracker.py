@@ -8,6 +8,7 @@ the whole room.
 import numpy as np
 
 from edge.core.arrays import Array, ComplexArray, IntArray
+from edge.core.jit import kernel
 from edge.sound.room.drift import LateChange, Warp, fit, fit_from_afar, identity, warped
 from edge.sound.room.late_reverberation import LateReverberation
 
@@ -54,12 +55,28 @@ class DriftTracker:
         length: (P,) samples of y that hold no body; the drift is fitted to these. elapsed_s: since
         the last call.
         """
-        warp = self.warp
+        before = self.warp
+        warp, expected = self._follow(y, room, length, before)
+        if not self._enabled or before is None or self._usual is None or elapsed_s >= _FRESH_S:
+            return warp, expected
+        near = length.max() < 2 * self._direct_samples
+        if not near and _is_sudden(y, expected, length, self._usual, False):
+            steady = self._without_changes(y, room, length, before)
+            warp, expected = self._follow(steady, room, length, before)
+        return warp, expected
+
+    def accept(self, y: ComplexArray, expected: ComplexArray, length: IntArray) -> None:
+        """This period is of this room: what its drift leaves is usual. Of `expected`, as it was
+        called and as it answered.
+        """
+        if self._usual is None:
+            self._usual = np.zeros(y.shape)
+        _is_sudden(y, expected, length, self._usual, True)
+
+    def _follow(
+        self, y: ComplexArray, room: ComplexArray, length: IntArray, warp: Warp | None
+    ) -> tuple[Warp, ComplexArray]:
         late = self._late_change(0.0 if warp is None else warp.stretch)
-        if self._enabled and warp is not None and elapsed_s < _FRESH_S:
-            y = self._without_changes(
-                y, room if late is None else room + late.at(warp.stretch), length, warp
-            )
         for _ in range(_LATE_ROUNDS):
             warp = self._fit(y, room, length, warp, late)
             before, late = late, self._late_change(warp.stretch)
@@ -80,28 +97,17 @@ class DriftTracker:
         self, y: ComplexArray, room: ComplexArray, length: IntArray, warp: Warp
     ) -> ComplexArray:
         """y (P, T) with the room under the last drift where it has suddenly become different."""
-        until = min(int(length.max()) + _HALF_WIDTH, y.shape[1])
-        if until < 2 * self._direct_samples:
-            return y
+        assert self._usual is not None
+        late = self._late_change(warp.stretch)
+        room = room if late is None else room + late.at(warp.stretch)
         # The direct sound tells offsets and gains of this very period.
         direct = np.minimum(length, self._direct_samples)
-        near = fit(y, room, direct, warp, 1, same_stretch=True)
-        expected = warped(np.ascontiguousarray(room[:, :until]), near)
-        known = np.isfinite(expected)
-        left = np.where(known, y[:, :until] - expected, np.complex64(0.0))
+        expected = warped(room, fit(y, room, direct, warp, 1, same_stretch=True))
+        left = np.nan_to_num(y - expected)
+        fitted = np.arange(y.shape[1]) < length[:, None]
         energy = _pooled(left.real**2 + left.imag**2)
-        fitted = np.arange(until) < length[:, None]
-        if self._usual is None:
-            self._usual = np.zeros(y.shape)
-        usual = self._usual[:, :until]
-        usual[(usual == 0.0) & fitted] = energy[(usual == 0.0) & fitted]
-        sudden = fitted & known & (energy > _SUDDEN * usual) & (usual > 0.0)
-        usual[fitted] += (np.minimum(energy, 1.33 * usual) - usual)[fitted] / _USUAL_PERIODS
-        if not sudden.any():
-            return y
-        steady = y.copy()
-        steady[:, :until][sudden] = expected[sudden]
-        return steady
+        sudden = fitted & (energy > _SUDDEN * self._usual) & (self._usual > 0.0)
+        return np.where(sudden & np.isfinite(expected), expected, y)
 
     def _late_change(self, stretch: float) -> LateChange | None:
         return None if self.late is None else self.late.change(stretch)
@@ -128,3 +134,30 @@ def _pooled(energy: Array) -> Array:
     total = np.cumsum(np.pad(energy, ((0, 0), (_HALF_WIDTH + 1, _HALF_WIDTH))), axis=1)
     width = 2 * _HALF_WIDTH + 1
     return np.asarray((total[:, width:] - total[:, :-width]) / width)
+
+
+@kernel
+def _is_sudden(
+    y: ComplexArray, expected: ComplexArray, length: IntArray, usual: Array, learn: bool
+) -> bool:
+    """Whether what is left over the first `length` (P,) samples is somewhere _SUDDEN times the
+    usual energy (P, T). learn: follow the usual one instead.
+    """
+    for p in range(y.shape[0]):
+        until = length[p]
+        total = np.zeros(until + 1)
+        for t in range(until):
+            z = y[p, t] - expected[p, t]
+            energy = z.real * z.real + z.imag * z.imag
+            total[t + 1] = total[t] + (0.0 if np.isnan(energy) else energy)
+        for t in range(until):
+            low, high = max(t - _HALF_WIDTH, 0), min(t + _HALF_WIDTH + 1, until)
+            energy = (total[high] - total[low]) / (high - low)
+            if not learn:
+                if usual[p, t] > 0.0 and energy > _SUDDEN * usual[p, t]:
+                    return True
+            elif usual[p, t] == 0.0:
+                usual[p, t] = 3.0 * energy  # one period may be quiet by chance
+            else:
+                usual[p, t] += (min(energy, 1.33 * usual[p, t]) - usual[p, t]) / _USUAL_PERIODS
+    return False

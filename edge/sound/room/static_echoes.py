@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edge.core.arrays import ComplexArray, FloatArray
+from edge.core.arrays import ComplexArray, FloatArray, IntArray
 from edge.core.jit import kernel
 from edge.sound.room.occupant import Occupant, first_of
 
@@ -25,79 +25,100 @@ _MOST = 1.0 / 10.0
 _BY_CHANCE = 0.1
 # The image gives the earliest arrival from an assumed height. Somebody who is small is nearer.
 SMALLEST = 0.7
+_TAKEN_EVERY = 5  # periods
 
 
 class StaticEchoes:
     """Mean and energy of the pose kernels (P, T) of the last seconds of movement."""
 
-    def __init__(self, width_samples: int, seconds: float) -> None:
+    def __init__(
+        self, width_samples: int, direct_samples: int, sample_rate_hz: float, seconds: float
+    ) -> None:
         """width_samples: energies are compared over so many samples, the extent of one echo.
-        seconds: time constant of the mean while somebody walks; inf learns nothing.
+        direct_samples: hold the direct sound, which jitters. seconds: time constant of the mean
+        while somebody walks; inf learns nothing.
         """
-        self._half, self._seconds = max(1, width_samples // 2), seconds
+        self._half, self._direct = max(1, width_samples // 2), direct_samples
+        self._rate_hz, self._seconds = sample_rate_hz, seconds
         self.forget()
 
     def forget(self) -> None:
         """Start anew."""
         self._mean: ComplexArray | None = None
         self._energy: FloatArray | None = None
+        # What keeps still and was not taken yet (P, T).
+        self.found: ComplexArray | None = None
+        self._periods = 0
 
-    def weights(
-        self,
-        people: Sequence[Occupant] | None,
-        shape: tuple[int, int],
-        direct_samples: int,
-        sample_rate_hz: float,
-        elapsed_s: float,
-    ) -> FloatArray:
-        """Weight of one period in the mean (P, T), 0 where somebody may be heard who keeps still.
+    def step(
+        self, kernels: ComplexArray, people: Sequence[Occupant] | None, elapsed_s: float
+    ) -> bool:
+        """Learn from one period's pose kernels (P, T), from which `found` was subtracted. True: it
+        is time to take what was found.
 
-        people: None where it is not known where they are. shape: (P, T). direct_samples: hold the
-        direct sound, which jitters. elapsed_s: since the last period.
+        people: None where it is not known where they are. elapsed_s: since the last period.
         """
-        pairs, samples = shape
-        out = np.zeros(shape, np.float32)
         share = min(1.0 - float(np.exp(-elapsed_s / self._seconds)), _MOST)
         if people is None or share == 0.0:
-            return out
-        out[:] = share
-        for person in people:
+            return False
+        pairs, samples = kernels.shape
+        begins = np.empty((len(people), pairs), np.int64)
+        looks = np.empty(len(people), np.float32)
+        for q, person in enumerate(people):
+            first = SMALLEST * self._rate_hz * first_of([person], pairs)
+            begins[q] = np.minimum(first, samples)
             moved = person.moved_m if person.moved_m >= STILL_M else 0.0
-            looks = np.float32(min(1.0, moved * elapsed_s / LOOK_M))
-            begins = SMALLEST * sample_rate_hz * first_of([person], pairs)
-            for row, begin in zip(out, np.clip(begins, 0, samples).astype(int), strict=True):
-                np.minimum(row[begin:], share * looks, out=row[begin:])
-        out[:, :direct_samples] = 0.0
-        return out
-
-    def step(self, kernels: ComplexArray, weights: FloatArray) -> ComplexArray:
-        """Pose kernels (P, T) of one period -> what is found by it to keep still (P, T), which they
-        will hold no longer once it is part of the room.
-        """
-        if self._mean is None or self._energy is None:
-            self._mean = np.zeros_like(kernels)
+            looks[q] = min(1.0, moved * elapsed_s / LOOK_M)
+        if self._mean is None or self._energy is None or self.found is None:
+            self._mean, self.found = np.zeros_like(kernels), np.zeros_like(kernels)
             self._energy = np.zeros(kernels.shape, np.float32)
-        still = np.empty_like(kernels)
-        _static_part(kernels, weights, self._mean, self._energy, self._half, still)
-        return still
+        _learn(
+            kernels,
+            begins,
+            np.float32(share) * looks,
+            np.float32(share),
+            self._direct,
+            self._half,
+            self._mean,
+            self._energy,
+            self.found,
+        )
+        self._periods += 1
+        return self._periods >= _TAKEN_EVERY
+
+    def take(self) -> ComplexArray:
+        """What was found to keep still (P, T): from now on it is part of the room."""
+        assert self.found is not None
+        found, self.found, self._periods = self.found, np.zeros_like(self.found), 0
+        return found
 
 
 @kernel
-def _static_part(
+def _learn(
     kernels: ComplexArray,
-    weights: FloatArray,
+    begins: IntArray,
+    shares: FloatArray,
+    most: np.float32,
+    direct: int,
+    half: int,
     mean: ComplexArray,
     energy: FloatArray,
-    half: int,
-    still: ComplexArray,
+    found: ComplexArray,
 ) -> None:
-    """Updates mean and energy, and takes out of both what is returned in `still`."""
+    """Updates mean and energy, and moves what keeps still from there to `found`. begins (Q, P),
+    shares (Q,): from where on each of the people may be heard, and how much a period counts there.
+    """
     pairs, samples = kernels.shape
     coherent, whole = np.empty(samples + 1), np.empty(samples + 1)
+    weight = np.empty(samples, np.float32)
     for p in range(pairs):
+        weight[:direct], weight[direct:] = 0.0, most
+        for q in range(len(shares)):
+            for t in range(max(begins[q, p], direct), samples):
+                weight[t] = min(weight[t], shares[q])
         coherent[0] = whole[0] = 0.0
         for t in range(samples):
-            w, z = weights[p, t], kernels[p, t]
+            w, z = weight[t], kernels[p, t]
             mean[p, t] += w * (z - mean[p, t])
             energy[p, t] += w * (z.real * z.real + z.imag * z.imag - energy[p, t])
             m = mean[p, t]
@@ -106,11 +127,9 @@ def _static_part(
         for t in range(samples):
             low, high = max(t - half, 0), min(t + half + 1, samples)
             kept, all_of_it = coherent[high] - coherent[low], whole[high] - whole[low]
-            if weights[p, t] == 0.0 or kept <= _BY_CHANCE * all_of_it:
-                still[p, t] = 0.0
-                continue
-            share = np.float32(min((kept / all_of_it - _BY_CHANCE) / (1.0 - _BY_CHANCE), 1.0))
-            m = mean[p, t]
-            still[p, t] = share * m
-            mean[p, t] = m - still[p, t]
-            energy[p, t] -= share * (2 - share) * (m.real * m.real + m.imag * m.imag)
+            if weight[t] > 0.0 and kept > _BY_CHANCE * all_of_it:
+                share = np.float32(min((kept / all_of_it - _BY_CHANCE) / (1.0 - _BY_CHANCE), 1.0))
+                m = mean[p, t]
+                found[p, t] += share * m
+                mean[p, t] = m - share * m
+                energy[p, t] -= share * (2 - share) * (m.real * m.real + m.imag * m.imag)
