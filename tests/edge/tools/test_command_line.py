@@ -165,7 +165,7 @@ def test_replay_of_a_dataset_names_damaged_samples(
         "environment1/2",
     ]
     assert "skipped environment1/1" in err
-    assert "2 samples, 1 skipped" in err
+    assert "2 samples, 2 poses, 1 skipped" in err
 
 
 def test_replay_of_a_dataset_uses_the_lifter_that_a_sensor_uses(
