@@ -166,6 +166,6 @@ class EmptyRoom:
             people.append(Occupant(0.0 if first is None else first, track.moved_m))
         for track in hidden:
             known = track.joints[np.isfinite(track.joints).all(axis=1)]
-            first = NEARER * self._rig.arrival_s(known).min(axis=1) if len(known) else 0.0
-            people.append(Occupant(first))
+            soonest = NEARER * self._rig.arrival_s(known).min(axis=1) if len(known) else 0.0
+            people.append(Occupant(soonest))
         return people
