@@ -24,7 +24,7 @@ SMOOTH_S = 0.7  # time constant of score and plausibility
 LOOK_S, SILENT_S = 0.3, 1.0
 # Log odds of one period of sound: a sound_confidence of NEUTRAL tells nothing. Of 120 simulated
 # people (field conditions, 0-20 dB) 98 % have 0.7 or more; of the same sound without their echo
-# 98 % have 0.28 or less. Periods are not independent, hence the bounds.
+# 98 % have 0.31 or less. Periods are not independent, hence the bounds.
 NEUTRAL = 0.6
 LEAST_STEP, MOST_STEP = -0.7, 1.0
 HEARD, DOUBT, UNHEARD = 2.0, -2.5, -5.0
