@@ -392,16 +392,21 @@ def test_a_running_sensor_sends_activity_events_and_cbor(tmp_path: Path) -> None
         run(config, Console(json_lines=True))
         told = seen.drain(1.0)
     events = [json.loads(payload) for topic, payload, _ in told if topic == "posekernel/hall/event"]
-    assert [(e["kind"], e["zone"]) for e in events] == [
-        ("person_entered", None),
-        ("zone_entered", "Everywhere"),
-    ]
-    assert events[1]["sequence"] == events[0]["sequence"] + 1
+    for number in (1, 2):
+        assert [(e["kind"], e["zone"]) for e in events if e["person"] == number] == [
+            ("person_entered", None),
+            ("zone_entered", "Everywhere"),
+        ]
+    first = events[0]["sequence"]
+    assert [e["sequence"] for e in events] == list(range(first, first + 4))
     summary = [json.loads(payload) for topic, payload, _ in told if topic.endswith("/summary")][-1]
-    assert summary["zones"] == [{"name": "Everywhere", "people": 1}]
+    assert summary["zones"] == [{"name": "Everywhere", "people": 2}]
     pose = [cbor2.loads(payload) for topic, payload, _ in told if topic.endswith("/pose")][-1]
     assert pose["schema"] == "posekernel.pose/2"
-    (person,) = pose["people"]
-    assert (person["id"], person["zones"]) == (1, ["Everywhere"])
-    assert person["posture"] in ("standing", "walking", "bending")
-    assert person["floor_m"][1] == pytest.approx(3.3, abs=0.5)
+    assert [(p["id"], p["zones"]) for p in pose["people"]] == [
+        (1, ["Everywhere"]),
+        (2, ["Everywhere"]),
+    ]
+    for person in pose["people"]:
+        assert person["posture"] in ("standing", "walking", "bending")
+        assert person["floor_m"][1] == pytest.approx(3.8, abs=0.8)
