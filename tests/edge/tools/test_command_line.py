@@ -184,11 +184,12 @@ def test_replay_of_a_dataset_uses_the_lifter_that_a_sensor_uses(
     config = Config(DeviceConfig("replay"))
     lift = make_lifter(config.lifter, execution(config))
     assert not isinstance(lift, GeometricLifter)
-    pose = lift(sample.keypoints, kernels, rig)
+    (pose,) = lift(sample.keypoints, kernels, rig)
     assert pose is not None
     assert main(["replay", str(tmp_path), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    found = [told["joints"][k]["camera"] for k in range(15)]
+    (person,) = told["people"]
+    found = [person["joints"][k]["camera"] for k in range(15)]
     np.testing.assert_allclose(found, pose.joints, atol=1e-3)
     assert told["latency_ms"] is None
     assert not problems("pose", {k: v for k, v in told.items() if k not in ("sample", "error_m")})
