@@ -1,10 +1,10 @@
 """The empty room: learned, followed through drift, subtracted from each response.
 
-In: analytic responses (P, T) complex64 of one period, its time [ns], whether somebody may be in the
-room, and the earliest time of arrival of a body (P,) [s]. Out: pose kernels (P, T), or None until
+In: analytic responses (P, T) complex64 of one period, its time [ns], and of everybody in view the
+earliest time of arrival (P,) [s] and how far they moved. Out: pose kernels (P, T), or None until
 the empty room is known.
 
 background.Background is the whole flow. It asks candidate for the first empty room, schedule when
-to learn, motion which echoes keep still, and drift_tracker how the room must sound now. That fits
+to learn, static_echoes what keeps its place while people move, and drift_tracker how the room must sound now. That fits
 drift, and late_reverberation (over interval and late_model). saved_room is the file.
 """
