@@ -7,6 +7,7 @@ Each has its devices' true positions, for the acoustics, and the measured ones, 
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.spatial.distance import pdist
 
 from edge.core.arrays import Array, Rng
 from edge.core.config import ExcitationConfig
@@ -17,6 +18,7 @@ from export.acoustics.directivity import Directivity, sample_directivity
 from export.simulate.electronics import ChannelLayout
 
 RING = np.radians(60.0 * np.arange(6))
+MICS_APART_M = 0.008
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,9 +137,11 @@ def _band(rng: Rng, rate: int) -> tuple[float, float]:
 
 def _random(rng: Rng, camera: Camera, temperature_c: float) -> SimulatedRig:
     """One speaker, one to eight microphones within a random aperture, and any band above 1 kHz."""
-    mics = rng.uniform(-0.5, 0.5, (int(rng.integers(1, 9)), 2)) * np.exp(
-        rng.uniform(np.log(0.05), np.log(0.8))
-    )
+    count, aperture = int(rng.integers(1, 9)), np.exp(rng.uniform(np.log(0.05), np.log(0.8)))
+    mics = rng.uniform(-0.5, 0.5, (count, 2)) * aperture
+    # Nearer than this they could be taken for one that is listed twice.
+    while pdist(mics).min(initial=1.0) < MICS_APART_M:
+        mics = rng.uniform(-0.5, 0.5, (count, 2)) * aperture
     rate = int(rng.choice([16000, 44100, 48000], p=[0.6, 0.1, 0.3]))
     top = min(0.47 * rate, 16000.0)
     low = float(np.round(np.exp(rng.uniform(np.log(1000.0), np.log(4000.0))), -1))
