@@ -5,6 +5,7 @@ earliest time of arrival (P,) [s] and how far they moved. Out: pose kernels (P, 
 the empty room is known.
 
 background.Background is the whole flow. It asks candidate for the first empty room, schedule when
-to learn, static_echoes what keeps its place while people move, and drift_tracker how the room must sound now. That fits
-drift, and late_reverberation (over interval and late_model). saved_room is the file.
+to learn, static_echoes what keeps its place while people (occupant) move, change_log what that was,
+and drift_tracker how the room must sound now. That fits drift, and late_reverberation (over
+interval and late_model). saved_room is the file.
 """
