@@ -7,7 +7,7 @@ import numpy as np
 from edge.sources.session.dataset import Sample, write_environment, write_sample
 from tests.support import lifter_scene
 from tests.support.bodies import compact_rig, seen, standing
-from tests.support.lifter_scene import BAND, CAMERA, RATE
+from tests.support.scenes.lifter import BAND, CAMERA, RATE
 
 
 def make_dataset(root: Path, samples: int = 6, rooms: int = 2) -> Path:

@@ -5,7 +5,7 @@ import pytest
 
 from edge.behaviour.track import Track
 from edge.core.rig import Camera
-from tests.support.lifter_scene import standing
+from tests.support.scenes.lifter import standing
 
 CAMERA = Camera(640, 480, 520.0, 520.0, 320.0, 240.0, height_m=1.1)
 

@@ -8,7 +8,7 @@ import pytest
 from edge.behaviour.tracks import CONFIRM_S, Tracks
 from edge.core.pose import Keypoints
 from tests.support.bodies import CAMERA, seen, standing
-from tests.support.walkers import DT_S, Bodies, detected, lifted, numbers, walker
+from tests.support.scenes.walkers import DT_S, Bodies, detected, lifted, numbers, walker
 
 SECOND_NS = 10**9
 

@@ -12,7 +12,7 @@ from edge.lifting.lifter import MODELS, VISION
 from edge.lifting.vision_model import VisionModel
 from edge.sound.pose_kernel import Kernels
 from tests.support.bodies import CAMERA, compact_rig, seen, standing
-from tests.support.lifter_scene import echo, hiss
+from tests.support.scenes.lifter import echo, hiss
 
 
 def test_standing_height_of_known_limbs() -> None:

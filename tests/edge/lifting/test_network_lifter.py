@@ -23,7 +23,7 @@ from edge.lifting.network_lifter import NetworkLifter
 from edge.lifting.person_view import keypoint_view
 from edge.sound.pose_kernel import Kernels, make_kernels
 from tests.support.bodies import CAMERA, compact_rig, seen, standing
-from tests.support.lifter_scene import BAND, RATE, echo, hiss
+from tests.support.scenes.lifter import BAND, RATE, echo, hiss
 
 AS_SHIPPED = Execution("", 1, 1, "int8", "")
 FLOAT = MODELS / "lifter_ray.tflite"

@@ -10,7 +10,7 @@ from edge.lifting.forms.volume_form import VolumeForm, frustum_sound
 from edge.lifting.mirror import mirrored, mirrored_rig
 from edge.lifting.other_people import ALONE, echoes_of
 from edge.lifting.person_view import PersonView, keypoint_view
-from tests.support.lifter_scene import CAMERA, echoes, make_rig, normalised, seen, standing
+from tests.support.scenes.lifter import CAMERA, echoes, make_rig, normalised, seen, standing
 
 RIG, FORM = make_rig(CAMERA), RayForm()
 OWN, OTHER = standing(2.6, CAMERA), standing(3.3, CAMERA)

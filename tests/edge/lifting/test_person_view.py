@@ -9,7 +9,7 @@ from edge.core.pose import N_JOINTS
 from edge.core.rig import Camera
 from edge.lifting.forms.network_form import CONTEXT, network_context
 from edge.lifting.person_view import FEATURES, SIZE_LOG, keypoint_view, make_view
-from tests.support.lifter_scene import CAMERA, make_rig, normalised, seen, standing
+from tests.support.scenes.lifter import CAMERA, make_rig, normalised, seen, standing
 
 FLOOR_FEATURES = slice(3 * N_JOINTS, 3 * N_JOINTS + 2)
 

@@ -7,10 +7,12 @@ from edge.sight.overlap import Found, resolved
 RNG = np.random.default_rng(0)
 POSE = np.column_stack([RNG.uniform(0, 60, 17), np.linspace(0, 200, 17), np.full(17, 0.8)])
 
+NEAR = np.array([1.0, 1.0, 0.0])  # [px], no confidence
+
 
 def person(x: float, **changes) -> Found:
-    joints = POSE + (x, 0.0, 0.0)
-    return Found(**({"joints": joints, "prior": joints + (2.0, 2.0, -0.1)} | changes))
+    joints = POSE + np.array([x, 0.0, 0.0])
+    return Found(**({"joints": joints, "prior": joints + np.array([2.0, 2.0, -0.1])} | changes))
 
 
 def test_people_apart_stay_as_they_are() -> None:
@@ -27,7 +29,7 @@ def test_one_found_twice_is_one() -> None:
 
 def test_who_is_taken_for_another_keeps_the_own_detection() -> None:
     front, behind = person(0.0), person(70.0)
-    mistaken = Found(front.joints + (1.0, 1.0, 0.0), behind.prior)
+    mistaken = Found(front.joints + NEAR, behind.prior)
     kept = resolved([front, mistaken])
     assert len(kept) == 2
     np.testing.assert_array_equal(kept[0].joints, front.joints)
@@ -36,7 +38,7 @@ def test_who_is_taken_for_another_keeps_the_own_detection() -> None:
 
 def test_who_was_missed_and_is_taken_for_another_is_hidden() -> None:
     front, behind = person(0.0), person(70.0)
-    kept = resolved([front, Found(front.joints + (1.0, 1.0, 0.0), behind.joints, missed=1)])
+    kept = resolved([front, Found(front.joints + NEAR, behind.joints, missed=1)])
     assert [k.missed for k in kept] == [0]
 
 

@@ -71,7 +71,7 @@ def test_two_people_are_two_in_an_image_across_and_upright(find) -> None:
             (("cam04", 1.0, (0, 0)), ("cam01", 0.6, (near.shape[1], -far.shape[0]))),
             strict=True,
         ):
-            corner = np.array(corner) + (0, near.shape[0] if corner[1] < 0 else 0)
+            corner = np.array(corner) + np.array([0, near.shape[0] if corner[1] < 0 else 0])
             hip = 0.4 * (true_pixels(serial, 1)[0, MID_HIP] * scale + corner)
             assert np.linalg.norm(k.pixels[MID_HIP, :2] - hip) < 25
 

@@ -9,7 +9,7 @@ from edge.core.errors import ConfigError
 from edge.sound.arrivals import gather_points, gather_points_coherent
 from edge.sound.pose_kernel import make_kernels, pool
 from tests.support import reference
-from tests.support.signal_scene import BAND, RATE, db, echo, ring, spread
+from tests.support.scenes.signals import BAND, RATE, db, echo, ring, spread
 
 STEP = 0.05
 VOXELS = np.stack(

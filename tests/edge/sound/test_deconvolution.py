@@ -10,7 +10,7 @@ from edge.core.rig import Rig
 from edge.sound.deconvolution import Deconvolver
 from edge.sound.excitation import make_excitation, speaker_signals
 from tests.support import reference
-from tests.support.signal_scene import BAND, CAMERA, PERIOD, RATE, WINDOW, C, db, ring
+from tests.support.scenes.signals import BAND, CAMERA, PERIOD, RATE, WINDOW, C, db, ring
 
 EXCITATION = make_excitation(RATE, BAND, PERIOD / RATE, -12.0)
 DECIMATION = 3  # 2-7.5 kHz fit into 16 kHz

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from edge.core.errors import ConfigError
 from edge.sound.excitation import make_excitation, speaker_signals
 from tests.support import reference
-from tests.support.signal_scene import db
+from tests.support.scenes.signals import db
 
 PROFILES = [
     (16_000, (2_000.0, 7_500.0), 0.1),

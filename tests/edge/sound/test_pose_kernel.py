@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from edge.core.errors import ConfigError
 from edge.sound.pose_kernel import analytic_signal, make_kernels, pool
 from tests.support import reference
-from tests.support.signal_scene import BAND, RATE, C, db, echo, ring
+from tests.support.scenes.signals import BAND, RATE, C, db, echo, ring
 
 
 def test_envelope_is_the_magnitude():

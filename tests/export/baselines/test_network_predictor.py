@@ -12,7 +12,7 @@ from edge.lifting.lifter import MODELS
 from edge.sources.session.dataset import Environment, Sample
 from export.baselines.network_predictor import NetworkPredictor
 from tests.support.bodies import compact_rig, seen, standing
-from tests.support.lifter_scene import BAND, RATE, echo
+from tests.support.scenes.lifter import BAND, RATE, echo
 
 pytestmark = pytest.mark.export
 

@@ -37,7 +37,7 @@ from export.train.training import train  # noqa: E402
 from export.train.training_samples import SoundSet  # noqa: E402
 from export.train.volume_network import VolumeConfig, VolumeNet  # noqa: E402
 from tests.export.train.tiny import TINY  # noqa: E402
-from tests.support.lifter_scene import CAMERA, RATE, echoes, make_rig, seen, standing  # noqa: E402
+from tests.support.scenes.lifter import CAMERA, RATE, echoes, make_rig, seen, standing  # noqa: E402
 
 pytestmark = [pytest.mark.export, pytest.mark.train]
 

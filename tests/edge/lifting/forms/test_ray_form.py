@@ -11,7 +11,7 @@ from edge.lifting.forms.network_form import sound_features
 from edge.lifting.forms.ray_form import CHANNELS, RayForm, ray_sound
 from edge.lifting.person_view import PersonView, keypoint_view
 from edge.sound.pose_kernel import Kernels, make_kernels
-from tests.support.lifter_scene import (
+from tests.support.scenes.lifter import (
     BAND,
     CAMERA,
     RATE,

@@ -8,7 +8,7 @@ from edge.lifting.forms.network_form import CONTEXT, Form
 from edge.lifting.forms.ray_form import RayForm
 from edge.lifting.forms.volume_form import VolumeForm, frustum_sound, pairs_for
 from edge.lifting.person_view import PersonView, keypoint_view
-from tests.support.lifter_scene import CAMERA, echoes, make_rig, normalised, seen, standing
+from tests.support.scenes.lifter import CAMERA, echoes, make_rig, normalised, seen, standing
 
 JOINTS, RIG = standing(2.6, CAMERA), make_rig(CAMERA)
 

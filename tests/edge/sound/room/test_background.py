@@ -12,7 +12,7 @@ from edge.sound.room.background import FIRST_PERIODS, Background
 from edge.sound.room.drift import fit, fit_from_afar, identity, inverse, warped
 from edge.sound.room.occupant import Occupant
 from tests.support import reference
-from tests.support.signal_scene import (
+from tests.support.scenes.signals import (
     BAND,
     CAMERA,
     PERIOD,

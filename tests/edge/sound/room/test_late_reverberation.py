@@ -15,7 +15,7 @@ from edge.sound.room.background import FIRST_PERIODS, Background
 from edge.sound.room.late_reverberation import LateReverberation
 from edge.sound.room.occupant import Occupant
 from edge.sources.session.reader import DEMO_SESSION
-from tests.support.signal_scene import db, hundreds_of_steps, ring
+from tests.support.scenes.signals import db, hundreds_of_steps, ring
 
 RIG = ring()
 RATE, BAND, PERIOD_S, WINDOW = 16_000, (2_000.0, 7_500.0), 0.1, 640

@@ -1,0 +1,1 @@
+"""Made-up scenes that several tests share: signals, echoes, bodies that walk."""
