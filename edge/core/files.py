@@ -52,10 +52,21 @@ def set_aside(path: Path) -> Path:
 
 def can_write(folder: Path) -> bool:
     """Whether this user can make files in a folder, or make the folder."""
-    probe = folder.absolute()
-    while not os.path.lexists(probe):
-        probe = probe.parent
-    return probe.is_dir() and os.access(probe, os.W_OK | os.X_OK)
+    there = _existing(folder)
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+
+
+def free_bytes(folder: Path) -> int:
+    """What this user can still write to the disk of a folder, which need not exist yet."""
+    disk = os.statvfs(_existing(folder))
+    return disk.f_bavail * disk.f_frsize
+
+
+def _existing(folder: Path) -> Path:
+    there = folder.absolute()
+    while not os.path.lexists(there):
+        there = there.parent
+    return there
 
 
 def _opened(path: Path) -> int:

@@ -235,7 +235,7 @@ def _load(path: Path, default: Permissions) -> Permissions:
             quiet = None
         elif kept.quiet_hours is not UNSET:
             quiet = QuietHours.parse(kept.quiet_hours.start, kept.quiet_hours.end)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return default
     except (OSError, ValueError) as e:
         log.error(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from edge.core.config import Config, make_rig, state_folder
 from edge.core.contracts import ChannelMap, Source, SourceKind
-from edge.core.files import can_write
+from edge.core.files import can_write, free_bytes
 from edge.core.rig import Rig
 from edge.output.mqtt.access import read_password, tls_context
 from edge.sensor.apply_calibration import apply_calibration
@@ -16,6 +16,8 @@ from edge.sources.alsa.source import AlsaAudio
 from edge.sources.camera.grabber import open_camera
 from edge.sources.session.reader import Session, load_session
 from edge.sources.session.replay import open_replay
+
+_STATE_BYTES = 4_000_000  # the events of a long outage, the commands, the empty room
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +81,21 @@ def prepare(config: Config) -> tuple[SensorPlan, Pipeline]:
 def warnings(config: Config, pipeline: Pipeline) -> list[str]:
     """What a start works around, a sentence each."""
     found = [f"{pipeline.room.damaged}; it will be set aside"] if pipeline.room.damaged else []
-    if not can_write(state_folder(config)):
-        found.append(
-            f"runtime.state_dir: {state_folder(config)} cannot be written by this user, so a "
-            "restart forgets events and commands; name another folder"
-        )
+    if problem := state_problem(config):
+        found.append(f"runtime.state_dir: {problem}")
     return found
+
+
+def state_problem(config: Config) -> str:
+    """Why a restart would forget events and commands, and the remedy; "" where it would not."""
+    folder = state_folder(config)
+    lost = "so a restart forgets events and commands"
+    if not can_write(folder):
+        return f"{folder} cannot be written by this user, {lost}; set runtime.state_dir to another"
+    if (free := free_bytes(folder)) < _STATE_BYTES:
+        left = f"the disk of {folder} is full ({free / 1000:.0f} kB are left)"
+        return f"{left}, {lost}; free space there, or set runtime.state_dir to another disk"
+    return ""
 
 
 def make_plan(config: Config) -> SensorPlan:

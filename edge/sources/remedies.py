@@ -55,14 +55,15 @@ def sound_problem(kind: str, device: str, text: str, offered: Callable[[], str])
         return f"{found}: another program uses it; {_end(held, 'sudo fuser -v /dev/snd/*')}"
     if code in (errno.EACCES, errno.EPERM):
         return f"{found}: this user may not; {_join_group('audio')}"
+    here = f"sound cards here: {', '.join(sound_cards()) or 'none'}"
+    other = f"set audio.{kind} to one that `{listing}` names"
     if code == errno.ENOENT:
-        here = ", ".join(sound_cards()) or "none"
-        return (
-            f"{found}: there is no device of this name, sound cards here: {here}; "
-            f"set audio.{kind} to one that `{listing}` names"
-        )
+        return f"{found}: there is no device of this name, {here}; {other}"
     if code in (errno.ENODEV, errno.ENXIO):
-        return f"{found}: the card was unplugged or has lost its power; plug it in again"
+        return (
+            f"{found}: the card is not there, unplugged or under another name, {here}; "
+            f"plug it in again, or {other}"
+        )
     if code == errno.EINVAL:
         return f"{found}: it does not take this format; set section [audio] to {offered()}"
     if code == errno.EIO:

@@ -2,13 +2,16 @@
 
 import json
 import re
+import shlex
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.deploy import devices
 from tests.deploy.machine import CACHE, Machine, inventory, wait_for
 from tests.deploy.playbooks import (
     CONFIG,
@@ -104,6 +107,54 @@ def test_a_hung_process_is_killed_by_the_watchdog_and_runs_again(
         f"its deadline is {WATCHDOG_S} s"
     )
     assert 0.0 < found[-1] - stopped < WATCHDOG_S + 5.0
+
+
+@pytest.fixture
+def with_devices(hall: Machine, converged: Path, broker: Mosquitto) -> Iterator[None]:
+    """A sound card and a camera instead of the session; afterwards all is as before."""
+    devices.give_devices(hall)
+    settings = {"device.id": hall.name, "mqtt.port": broker.port, **devices.SETTINGS}
+    words = " ".join(shlex.quote(f"--set={k}={json.dumps(v)}") for k, v in settings.items())
+    array, board = VARIABLES["posekernel_array"], VARIABLES["posekernel_board"]
+    hall.run(
+        f"cp -a {CONFIG} {CONFIG}.before && /opt/posekernel/current/bin/posekernel config "
+        f"--array {array} --board {board} {words} --out {CONFIG} && systemctl restart posekernel"
+    )
+    yield
+    hall.run(
+        f"rm -f {devices.HANGS} && mv {CONFIG}.before {CONFIG} && systemctl restart posekernel"
+    )
+
+
+def test_a_sensor_whose_camera_hangs_comes_back_by_itself(
+    hall: Machine, with_devices: None, broker: Mosquitto
+) -> None:
+    def told() -> dict[str, Any]:
+        return hear(broker, "posekernel/hall/telemetry")
+
+    def images_come() -> bool:
+        return bool(told()["frames"] < told()["frames"])
+
+    wait_for("images", images_come)
+    restarts, pid = int(hall.show("NRestarts")), hall.show("MainPID")
+    hall.run(f"echo {pid} > {devices.HANGS}")
+    wait_for("the camera to be opened again", lambda: told()["camera_reopened"] > 0)
+    wait_for("images", images_come)
+    assert (hall.show("MainPID"), int(hall.show("NRestarts"))) == (pid, restarts)
+
+    hall.run(f"echo {pid} deaf > {devices.HANGS}")
+    hung_s = time.monotonic()
+    wait_for("the restart", lambda: int(hall.show("NRestarts")) > restarts)
+    ended_s = time.monotonic() - hung_s
+    wait_for("the new process", lambda: hall.show("ActiveState") == "active")
+    wait_for("images", images_come)
+    print(f"restarted {ended_s:.1f} s after the hang, images {time.monotonic() - hung_s:.1f} s")
+    assert hall.show("MainPID") != pid
+    assert int(hall.show("NRestarts")) == restarts + 1
+    journal = hall.run("journalctl -u posekernel --no-pager")
+    assert "it is opened again" in journal
+    assert "its driver does not let go of it" in journal
+    assert "systemd starts the sensor again" in journal
 
 
 @pytest.mark.parametrize(

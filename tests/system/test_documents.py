@@ -8,8 +8,8 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from edge.__main__ import make_parser as edge_parser
 from edge.core.config import Config
+from edge.tools.command_line import make_parser as edge_parser
 from export.__main__ import make_parser as export_parser
 
 pytestmark = pytest.mark.once

@@ -141,7 +141,7 @@ def _saved(path: Path) -> tuple[BoardChoice | None, str]:
         if found.board != board_name():
             raise ValueError(f"it was made on {found.board}, this is {board_name()}")
         load_runtime(found.runtime)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None, "defaults; `posekernel bench --save` measures what is best here"
     except (OSError, ValueError) as e:  # ValueError: also ConfigError and ModelError
         log.warning(

@@ -4,13 +4,18 @@ import ctypes
 import gc
 import logging
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
+
+from edge.sensor.process.leaving import tidied
 
 _M_ARENA_MAX = -8  # malloc.h of glibc
 _ARENAS = 2
@@ -19,27 +24,6 @@ _TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
 _STARTED_AGAIN = "POSEKERNEL_STARTED_AGAIN"
 
 log = logging.getLogger(__name__)
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM, where nothing else handles it."""
-
-
-def raise_on_sigterm() -> None:
-    """Let SIGTERM unwind the program as Ctrl-C does, so that files and devices are closed."""
-
-    def terminate(*_: object) -> None:
-        raise Terminated
-
-    signal.signal(signal.SIGTERM, terminate)
-
-
-def leave_at_once() -> None:
-    """Let SIGTERM and SIGINT end the process with exit code 0, until `stop_on_signals`: while it
-    still loads, an exception would come out of any library as a traceback.
-    """
-    for s in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(s, lambda *_: os._exit(0))
 
 
 @contextmanager
@@ -52,6 +36,14 @@ def stop_on_signals() -> Iterator[threading.Event]:
     finally:
         for s, handler in old.items():
             signal.signal(s, handler)
+
+
+@contextmanager
+def temporary_folder(prefix: str) -> Iterator[Path]:
+    """A folder that is gone afterwards, also where a signal ends the process."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
+    with tidied(partial(shutil.rmtree, folder, ignore_errors=True)):
+        yield folder
 
 
 def share_arenas() -> None:

@@ -56,7 +56,7 @@ def check_size(shape: tuple[int, ...], config: CameraConfig) -> None:
     if (width, height) != (config.width, config.height):
         raise DeviceError(
             f"the camera gives {width}x{height} images, camera.width x camera.height is "
-            f"{config.width}x{config.height}: choose a mode that the camera has, or correct them "
+            f"{config.width}x{config.height}; choose a mode that the camera has, or correct them "
             "and the intrinsics of rig.camera"
         )
 

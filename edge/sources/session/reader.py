@@ -16,7 +16,7 @@ import numpy.typing as npt
 from edge.core.arrays import load_archive, load_array
 from edge.core.errors import ConfigError, EndOfStreamError, SessionError
 from edge.core.files import read_file
-from edge.core.plausibility import rig_problem
+from edge.core.plausibility import band_problem, rig_problem
 from edge.core.rig import Camera, Rig
 from edge.core.typed import convert, parse_json
 from edge.sound.excitation import Excitation, make_excitation
@@ -103,7 +103,8 @@ def load_session(path: Path) -> Session:
         excitation = make_excitation(x.sample_rate_hz, x.band_hz, x.period_s, x.level_dbfs)
     except ConfigError as e:
         raise SessionError(f"{file}: {e}") from e
-    if problem := contradiction(head, excitation) or rig_problem(rig, one_card=False):
+    problem = contradiction(head, excitation) or rig_problem(rig, one_card=False)
+    if problem := problem or band_problem(excitation.band_hz):
         raise SessionError(f"{file}: {problem}")
     notes: list[str] = []
     audio, audio_times = _load_audio(path, head.period_samples, head.channels, head.complete, notes)

@@ -7,9 +7,10 @@ import os
 import queue
 import subprocess
 import sys
-import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from edge.core.errors import BenchError, BrokerError
 from edge.core.inference.execution import execution
 from edge.core.typed import as_toml
 from edge.output.mqtt.embedded_broker import EmbeddedBroker
+from edge.sensor.process.leaving import tidied
+from edge.sensor.process.lifetime import temporary_folder
 from edge.sources.session.reader import DEMO_SESSION
 from edge.tools.bench.measure import AboveZero, Timing, timing
 
@@ -96,20 +99,20 @@ def bench_replay(networks: Tables, session: Path = DEMO_SESSION) -> ReplayResult
 
     networks: see `network_tables`. Raises BenchError where fewer than two poses come.
     """
-    with tempfile.TemporaryDirectory(prefix="posekernel-bench-") as folder:
+    with temporary_folder("posekernel-bench-") as folder:
         source = {"path": str(session), "realtime": False}
-        path = write_config(Path(folder), source, {"enabled": False}, networks)
+        path = write_config(folder, source, {"enabled": False}, networks)
         start_s = time.perf_counter()
-        process = _start(path, "--json", stdout=subprocess.PIPE)
-        assert process.stdout is not None
-        arrived_s, peak_mb = [], 0.0
-        with process.stdout as lines:
-            for _ in lines:
-                arrived_s.append(time.perf_counter() - start_s)
-                peak_mb = _peak_mb(process.pid) or peak_mb
-        # wait4 reports this child alone; RUSAGE_CHILDREN would mix in every earlier one.
-        _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+        with _running(path, "--json", stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            arrived_s, peak_mb = [], 0.0
+            with process.stdout as lines:
+                for _ in lines:
+                    arrived_s.append(time.perf_counter() - start_s)
+                    peak_mb = _peak_mb(process.pid) or peak_mb
+            # wait4 reports this child alone; RUSAGE_CHILDREN would mix in every earlier one.
+            _, status, used = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
     poses = len(arrived_s)
     if process.returncode or poses < 2:
         raise BenchError(
@@ -134,41 +137,43 @@ def bench_latency(networks: Tables, seconds: float) -> LatencyResult:
     sound card is not part of it. Raises BrokerError.
     """
     arrived: queue.Queue[tuple[int, Tables]] = queue.Queue()
-    with (
-        EmbeddedBroker() as broker,
-        tempfile.TemporaryDirectory(prefix="posekernel-bench-") as folder,
-    ):
+    with EmbeddedBroker() as broker, temporary_folder("posekernel-bench-") as folder:
         client = _subscribe(broker, arrived)
         at = {"host": broker.host, "port": broker.port, "protocol": broker.protocol}
         source = {"path": str(DEMO_SESSION), "loop": True}
-        sensor = _start(
-            write_config(Path(folder), source, at | {"discovery": False}, networks),
-            stdout=subprocess.DEVNULL,
-        )
+        path = write_config(folder, source, at | {"discovery": False}, networks)
         try:
-            for _ in range(_WARM_UP):
-                arrived.get(timeout=_START_S)
-            end_s = time.monotonic() + seconds
-            poses = []
-            while (left_s := end_s - time.monotonic()) > 0:
-                try:
-                    poses.append(arrived.get(timeout=left_s))
-                except queue.Empty:
-                    break
+            with _running(path, stdout=subprocess.DEVNULL):
+                for _ in range(_WARM_UP):
+                    arrived.get(timeout=_START_S)
+                end_s = time.monotonic() + seconds
+                poses = []
+                while (left_s := end_s - time.monotonic()) > 0:
+                    try:
+                        poses.append(arrived.get(timeout=left_s))
+                    except queue.Empty:
+                        break
         except queue.Empty:
             raise BrokerError(
                 f"no pose came within {_START_S:g} s; see `posekernel demo`"
             ) from None
         finally:
-            sensor.terminate()
-            sensor.wait()
             client.loop_stop()
     return LatencyResult(len(poses) / seconds, broker.kind, _ages(poses))
 
 
-def _start(config: Path, *options: str, stdout: int) -> "subprocess.Popen[bytes]":
+@contextmanager
+def _running(config: Path, *options: str, stdout: int) -> "Iterator[subprocess.Popen[bytes]]":
+    """A sensor, ended afterwards, also where a signal ends this process."""
     command = [sys.executable, "-m", "edge", "run", *options, "--config", str(config)]
-    return subprocess.Popen(command, stdout=stdout, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=stdout, stderr=subprocess.DEVNULL)
+
+    def end() -> None:
+        process.terminate()
+        process.wait()
+
+    with tidied(end):
+        yield process
 
 
 def _peak_mb(pid: int) -> float:

@@ -14,8 +14,6 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def run(args: argparse.Namespace) -> int:
     """Until a signal or --seconds. Raises PosekernelError."""
-    import tempfile
-
     from edge.core.config import (
         Config,
         DeviceConfig,
@@ -27,6 +25,7 @@ def run(args: argparse.Namespace) -> int:
     )
     from edge.output.mqtt.embedded_broker import EmbeddedBroker
     from edge.sensor.console import Console
+    from edge.sensor.process.lifetime import temporary_folder
     from edge.sensor.run import run as run_sensor
     from edge.sources.session.reader import DEMO_SESSION
 
@@ -35,10 +34,7 @@ def run(args: argparse.Namespace) -> int:
         ZoneConfig("Beside it", ((0.6, 3.4), (1.6, 3.4), (1.6, 4.8), (0.6, 4.8))),
     )
     console = Console(args.json)
-    with (
-        EmbeddedBroker() as broker,
-        tempfile.TemporaryDirectory(prefix="posekernel-demo-") as state,
-    ):
+    with EmbeddedBroker() as broker, temporary_folder("posekernel-demo-") as state:
         console.say(
             f"broker: {broker.kind} at mqtt://{broker.host}:{broker.port}, "
             "topic posekernel/demo/pose; Ctrl-C stops"
@@ -51,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
                 host=broker.host, port=broker.port, protocol=broker.protocol, discovery=False
             ),
             web=WebConfig(enabled=True, port=0, websocket_url=websocket_url),
-            runtime=RuntimeConfig(state_dir=state),
+            runtime=RuntimeConfig(state_dir=str(state)),
             zones=zones,
         )
         done = run_sensor(config, console, args.seconds)

@@ -31,6 +31,9 @@ def sound_card_and_camera(scope: Scope) -> list[Finding]:
     if why := Sensing(config, control_file(config)).silent_because:
         remedy = "ask again when sensing is on and not silent"
         return [Finding("sound card, camera", "warning", f"not tried: {why}", remedy)]
+    plan = attempt("sound card, camera", lambda: make_plan(config).kind)
+    if plan.outcome == "error":  # of a calibration's faults settings.calibration tells
+        return [] if config.calibration.file else [plan]
     more: list[Finding] = []
     return [
         *_names(config),

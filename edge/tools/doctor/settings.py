@@ -5,10 +5,9 @@ from pathlib import Path
 from edge.core.calibration_file import load_calibration
 from edge.core.config import load_config, state_folder
 from edge.core.errors import PosekernelError
-from edge.core.files import can_write
 from edge.core.inference.execution import execution
-from edge.sensor.plan import make_plan
-from edge.tools.doctor.finding import Finding, Scope, attempt
+from edge.sensor.plan import make_plan, state_problem
+from edge.tools.doctor.finding import Finding, Scope, attempt, split
 
 
 def configuration(scope: Scope) -> list[Finding]:
@@ -60,9 +59,6 @@ def state(scope: Scope) -> list[Finding]:
     """Whether events and commands can be kept on disk."""
     if scope.config is None or not scope.config.mqtt.enabled:
         return []
-    folder = state_folder(scope.config)
-    if can_write(folder):
-        return [Finding("state folder", "ok", str(folder))]
-    remedy = "set runtime.state_dir: otherwise a restart forgets events and commands"
-    found = f"{folder} cannot be written by this user"
-    return [Finding("state folder", "warning", found, remedy)]
+    if problem := state_problem(scope.config):
+        return [Finding("state folder", "warning", *split(problem))]
+    return [Finding("state folder", "ok", str(state_folder(scope.config)))]

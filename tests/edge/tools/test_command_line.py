@@ -50,7 +50,8 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_help_loads_nothing_heavy() -> None:
     heavy = "[m for m in ('numpy', 'cv2', 'numba', 'msgspec') if m in sys.modules]"
-    script = f"import sys; from edge.__main__ import make_parser; make_parser(); print({heavy})"
+    load = "import sys; from edge.tools.command_line import make_parser; make_parser()"
+    script = f"{load}; print({heavy})"
     done = finished([sys.executable, "-c", script])
     assert done.stdout.strip() == "[]", done.stderr
 

@@ -2,7 +2,6 @@
 
 import time
 from pathlib import Path
-from typing import Literal
 
 from tests.system.faults.device import NOBODY_S, SOUND, Device, device, scale_of
 from tests.system.faults.row import FAULT_S, Row, last_telemetry, longest_pause_s, lost_events, row
@@ -123,19 +122,20 @@ def sound_gap(folder: Path) -> Row:
     )
 
 
-def _other_order(folder: Path, how: Literal["rotated", "swapped"], fault: str) -> Row:
+@row
+def channels_rotated(folder: Path) -> Row:
     """Some arrays begin with another channel after they were opened again: the room that was
     learned does not fit any more.
     """
     with device(folder) as d:
-        with d.card.faulty(how):
+        with d.card.faulty("rotated"):
             began = time.monotonic()
             time.sleep(2 * FAULT_S)
             over = time.monotonic()
         _by_height_meanwhile(d, began, over, 1.5)
         back = d.wait_pose(over, SOUND)
     return Row(
-        fault,
+        "channels rotated by one for 8 s",
         "poses went on, scaled by height; `posekernel calibrate` names the order",
         "the sound",
         back - over,
@@ -143,10 +143,25 @@ def _other_order(folder: Path, how: Literal["rotated", "swapped"], fault: str) -
 
 
 @row
-def channels_rotated(folder: Path) -> Row:
-    return _other_order(folder, "rotated", "channels rotated by one for 8 s")
-
-
-@row
 def channels_swapped(folder: Path) -> Row:
-    return _other_order(folder, "swapped", "two microphones exchanged for 8 s")
+    """By height until the judge of microphones has named the two; then without their pairs."""
+    with device(folder) as d:
+        with d.card.faulty("swapped"):
+            began = time.monotonic()
+            named = d.wait_for("pose", began, lambda m: m["pairs"]["used"] == 2)
+            d.wait_pose(named, SOUND)
+            over = time.monotonic()
+        assert longest_pause_s(d, began, over) < NOBODY_S + 1.0
+        late = [m for t, m in d.messages("pose", began + 1.5) if t < over]
+        for pose in late:
+            if pose["scale_source"] == SOUND:
+                assert pose["pairs"]["used"] == 2, pose["pairs"]
+                assert "microphone 0 (channel 1) seems exchanged" in pose["pairs"]["why"]
+        back = d.wait_for("pose", over, lambda m: m["pairs"]["used"] == 4)
+    return Row(
+        "two microphones exchanged",
+        f"poses went on, scaled by height; named both after {named - began:.1f} s, then by the "
+        "sound of the two other pairs",
+        "the sound until then",
+        back - over,
+    )

@@ -110,3 +110,14 @@ def test_a_rig_in_millimetres_is_refused(folder: Path):
     head.write_text(json.dumps(content))
     with pytest.raises(SessionError, match=r"session\.json: rig\.mics_m: .* give metres"):
         load_session(folder)
+
+
+def test_a_band_that_cannot_tell_distances_is_refused(folder: Path) -> None:
+    head = folder / "session.json"
+    content = json.loads(head.read_text())
+    for part in ("rig", "excitation"):
+        content[part]["band_hz"] = [2000.0, 2100.0]
+    content["excitation"]["period_s"], content["period_samples"] = 0.2, 3200  # lines enough
+    head.write_text(json.dumps(content))
+    with pytest.raises(SessionError, match=r"session\.json: band_hz: .* is 100 Hz wide"):
+        load_session(folder)
