@@ -161,7 +161,8 @@ def test_answers_fit_their_schema() -> None:
 def test_recalibration_says_what_it_could_not_remove(tmp_path: Path) -> None:
     background = BackgroundConfig(snapshot=str(tmp_path))  # a folder cannot be removed like a file
     relearned: list[bool] = []
-    pipeline: Any = SimpleNamespace(relearn=lambda: relearned.append(True))
+    room = SimpleNamespace(relearn=lambda: relearned.append(True))
+    pipeline: Any = SimpleNamespace(room=room)
     nothing: Any = None
     control = Control(
         Config(DeviceConfig("hall"), background=background),
