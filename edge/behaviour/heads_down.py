@@ -26,6 +26,7 @@ class HeadsDown:
         """camera: its tilt and roll say where up is in the image."""
         up = camera.room_rotation[2]
         self._up = up / max(float(np.hypot(*up[:2])), 1e-6)
+        # People tell which way is up, not to the degree.
         roll = (camera.roll_deg + 180.0) % 360.0
         self._problem = Problem(
             "camera",

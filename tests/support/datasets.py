@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from edge.sources.session.dataset import Sample, write_environment, write_sample
-from tests.support import lifter_scene
+from tests.support.scenes import lifter
 from tests.support.bodies import compact_rig, seen, standing
 from tests.support.scenes.lifter import BAND, CAMERA, RATE
 
@@ -58,15 +58,13 @@ def make_points(path: Path) -> Path:
     """Point-like people before a ring of six microphones, with noise, in the dataset format."""
     rng = np.random.default_rng(3)
     for split, count in (("train", 8), ("val", 6)):
-        rig = lifter_scene.make_rig(CAMERA)
+        rig = lifter.make_rig(CAMERA)
         environment = path / split / "environment1"
         write_environment(environment, rig, RATE, BAND)
         for k in range(count):
             joints = np.full((25, 3), np.nan)
-            joints[:15] = lifter_scene.standing(
-                rng.uniform(1.8, 3.8), CAMERA, rng.uniform(-0.3, 0.3)
-            )
-            clean = lifter_scene.echoes(joints[:15], rig).analytic.real.astype(np.float32)
+            joints[:15] = lifter.standing(rng.uniform(1.8, 3.8), CAMERA, rng.uniform(-0.3, 0.3))
+            clean = lifter.echoes(joints[:15], rig).analytic.real.astype(np.float32)
             noisy = clean + 0.1 * clean.std() * rng.normal(size=clean.shape).astype(np.float32)
             write_sample(
                 environment,
@@ -74,7 +72,7 @@ def make_points(path: Path) -> Path:
                     str(k),
                     noisy,
                     joints[None],
-                    (lifter_scene.seen(joints[:15], CAMERA),),
+                    (lifter.seen(joints[:15], CAMERA),),
                     {"sir_db": 20.0},
                     clean,
                 ),

@@ -128,8 +128,7 @@ def test_nothing_is_learned_of_the_air_while_somebody_is_there():
         made.step(
             room.at(STARTED_C + 0.3 * np.sin(0.26 * k), rng),
             (20 + 6 * k) * 10**9,
-            True,
-            FIRST_ARRIVAL_S,
+            [Occupant(FIRST_ARRIVAL_S)],
         )
     assert made._drift.late.state() == {}
 

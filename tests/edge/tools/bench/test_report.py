@@ -106,7 +106,7 @@ def test_stages_are_those_of_a_real_run_and_feed_the_networks() -> None:
         "encode",
     }
     assert named["people (MoveNet)"].count == 26
-    assert 0 < named["encode"].count == len(inputs.persons) < 26
+    assert 0 < named["encode"].count == len(inputs.people) < 26
     assert named[FRONT_END].count >= 25
     assert all(0.0 < r.median_ms <= r.p95_ms and r.mean_ms > 0.0 for r in rows)
     lifters = bench_lifters(inputs, repetitions=1)
