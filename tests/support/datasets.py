@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from edge.sources.session.dataset import Sample, write_environment, write_sample
-from tests.support.scenes import lifter
 from tests.support.bodies import compact_rig, seen, standing
+from tests.support.scenes import lifter
 from tests.support.scenes.lifter import BAND, CAMERA, RATE
 
 

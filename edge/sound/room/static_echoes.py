@@ -127,8 +127,10 @@ def _learn(
         for t in range(samples):
             low, high = max(t - half, 0), min(t + half + 1, samples)
             kept, all_of_it = coherent[high] - coherent[low], whole[high] - whole[low]
-            if weight[t] > 0.0 and kept > _BY_CHANCE * all_of_it:
-                share = np.float32(min((kept / all_of_it - _BY_CHANCE) / (1.0 - _BY_CHANCE), 1.0))
+            # Differences of sums round, for a dead microphone down to energies of 0 or less.
+            if weight[t] > 0.0 and kept > 0.0 and kept > _BY_CHANCE * all_of_it:
+                kept_share = kept / max(all_of_it, kept)
+                share = np.float32((kept_share - _BY_CHANCE) / (1.0 - _BY_CHANCE))
                 m = mean[p, t]
                 found[p, t] += share * m
                 mean[p, t] = m - share * m

@@ -124,7 +124,7 @@ def test_a_fault_is_logged_once_when_it_begins_and_once_when_it_ends(
     caplog.set_level("INFO")
 
     def for_a_while(audio: np.ndarray) -> None:
-        audio[1600 * 22 : 1600 * 45, 3] = 0  # the empty room is known by then
+        audio[1600 * 21 : 1600 * 56, 3] = 0  # the empty room is known by then
 
     _, poses, _ = poses_of(tmp_path, for_a_while)
     told = [r.getMessage() for r in caplog.records if "microphone 2" in r.getMessage()]
