@@ -57,11 +57,13 @@ def write(tmp_path: Path, text: str) -> Path:
     return path
 
 
-def device_settings(session: Session, card: AlsaTestDevice, *, looped: bool = False) -> str:
+def device_settings(
+    session: Session, card: AlsaTestDevice, *, looped: bool = False, film: Path | None = None
+) -> str:
     """TOML of a device that hears `card` and sees the session's film, as the session's rig stands.
 
     looped: the film over and over at a rate that makes its loop as long as that of the sound, so
-    that the two stay in phase.
+    that the two stay in phase. film: seen instead of the session's.
     """
     rig, camera, excitation = session.rig, session.rig.camera, session.excitation
     # fps 0: the film's own.
@@ -84,7 +86,7 @@ period_s = {excitation.period_samples / excitation.sample_rate_hz}
 level_dbfs = -20
 [camera]
 backend = "file"
-device = "{session.path / "frames.mp4"}"
+device = "{film or session.path / "frames.mp4"}"
 width = {camera.width}
 height = {camera.height}
 {pace}

@@ -20,6 +20,7 @@ from edge.tools.doctor.examination import examine
 from edge.tools.doctor.finding import Finding
 from tests.support.alsa_device import make_alsa_device
 from tests.support.broker.mosquitto import Mosquitto, free_port, needs_mosquitto
+from tests.support.camera.furnished_film import furnished_film
 from tests.support.config_files import device_settings
 
 pytestmark = needs_mosquitto
@@ -43,6 +44,7 @@ class Device:
     audio: np.ndarray
     text: str
     calibration: Path
+    film: Path
     patch: pytest.MonkeyPatch
 
     def replace(self, old: str, new: str) -> None:
@@ -61,7 +63,7 @@ class Device:
         self.patch.delitem(sys.modules, "picamera2")
         self.patch.setattr("edge.sources.remedies.device_holders", lambda _: [])
         self.replace('backend = "file"', 'backend = "picamera2"')
-        self.replace(f'device = "{DEMO_SESSION / "frames.mp4"}"', "")
+        self.replace(f'device = "{self.film}"', "")
         lines = self.text.splitlines()
         lens = {"fx =": "fx = 1166.0", "fy =": "fy = 1166.0"}  # of that camera
         self.text = "\n".join(lens.get(line[:4], line) for line in lines)
@@ -80,11 +82,12 @@ def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Device]:
     (tmp_path / "password").chmod(0o600)
     card = make_alsa_device(tmp_path / "card", np.zeros((1, 6), np.int16), RATE, patient=True)
     monkeypatch.setenv("ALSA_CONFIG_PATH", card.env["ALSA_CONFIG_PATH"])
+    film = furnished_film(DEMO_SESSION / "frames.mp4", tmp_path / "film.mp4")
     with Mosquitto(tmp_path / "broker", passwords={"hall": "secret"}) as broker:
         text = f"""
 [device]
 id = "hall"
-{device_settings(session, card, looped=True)}
+{device_settings(session, card, looped=True, film=film)}
 [mqtt]
 host = "127.0.0.1"
 port = {broker.port}
@@ -98,7 +101,8 @@ file = "{tmp_path / "calibration.toml"}"
 state_dir = "{tmp_path / "state"}"
 """
         yield Device(
-            tmp_path, np.array(session.audio), text, tmp_path / "calibration.toml", monkeypatch
+            *(tmp_path, np.array(session.audio), text),
+            *(tmp_path / "calibration.toml", film, monkeypatch),
         )
 
 

@@ -13,6 +13,7 @@ import pytest
 from edge.__main__ import main
 from edge.sources.session.reader import DEMO_SESSION, load_session
 from tests.support.alsa_device import make_alsa_device
+from tests.support.camera.furnished_film import furnished_film
 from tests.support.config_files import device_settings
 
 MICS, LOOPBACK = [1, 2, 3, 4], 5
@@ -46,11 +47,12 @@ def config_on(
         folder / "card", audio, session.excitation.sample_rate_hz, one_clock=True, patient=True
     )
     monkeypatch.setenv("ALSA_CONFIG_PATH", card.env["ALSA_CONFIG_PATH"])
+    film = furnished_film(DEMO_SESSION / "frames.mp4", folder / "film.mp4")
     config = folder / "config.toml"
     config.write_text(f"""
 [device]
 id = "hall"
-{device_settings(session, card, looped=True)}
+{device_settings(session, card, looped=True, film=film)}
 [mqtt]
 enabled = false
 [sensing]
@@ -132,10 +134,11 @@ def test_doctor_notices_people_who_stand_on_their_heads(tmp_path, monkeypatch, c
     film = tmp_path / "turned.mp4"
     turn_film(DEMO_SESSION / "frames.mp4", film)
     assert f"roll_deg = {roll}" in text
-    config.write_text(text.replace(str(DEMO_SESSION / "frames.mp4"), str(film)))
+    config.write_text(text.replace(str(tmp_path / "film.mp4"), str(film)))
     told = [f for f in findings(config, capsys) if f["outcome"] != "ok"]
     assert [f["check"] for f in told] == ["camera"]
-    assert "is the camera upside down? set rig.camera.roll_deg = -177" in told[0]["remedy"]
+    upright = f"{roll - 180.0:.1f}"
+    assert f"upside down? set rig.camera.roll_deg = {upright}" in told[0]["remedy"]
 
 
 def turn_film(film: Path, out: Path) -> None:

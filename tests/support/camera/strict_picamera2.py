@@ -220,6 +220,7 @@ class _Camera:
         width, height = self._configuration["main"]["size"]
         image = np.empty((height, width, 3), np.uint8)
         image[:] = (255, 0, 0)  # BGR888 is R, G, B in memory
+        image[..., 0] -= (150 * np.arange(height) // height).astype(np.uint8)[:, None]  # lit above
         image[0] = self._random.integers(0, 255, (width, 3))
         return Request(self, image)
 
