@@ -142,7 +142,7 @@ def test_the_messages_of_a_replay_fill_a_file(
         assert problems(kind, message) == []
         assert message["source"] == "simulated"
     times = [m["monotonic_ns"] for m in messages if m["schema"] == "posekernel.pose/2"]
-    assert np.ptp(times) == pytest.approx(4.9e9, rel=0.01)
+    assert np.ptp(times) == pytest.approx(4.8e9, rel=0.01)  # of 50 images the first makes no pose
     capsys.readouterr()
     assert "cannot be written" in fails(
         capsys, "replay", DEMO_SESSION, "--messages", tmp_path / "none" / "demo.jsonl"
