@@ -8,8 +8,8 @@ from edge.sensor.pipeline import Pipeline
 from edge.sound.pose_kernel import make_kernels
 from edge.sound.room.occupant import Occupant
 
-_PERIODS = 12
-_ECHOES = 2  # of them, at the end
+_PERIODS = 16
+_ECHOES = 6  # of them, at the end: what keeps still is taken every few periods
 
 
 def warm_up(pipeline: Pipeline) -> None:

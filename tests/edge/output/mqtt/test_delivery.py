@@ -88,7 +88,7 @@ def test_the_whole_program_delivers_after_a_kill_what_it_saw_before(tmp_path: Pa
                 second.wait()
     assert (before["kind"], after["kind"]) == ("person_entered", "person_entered")
     assert after["sequence"] == before["sequence"] + 1
-    assert after["timestamp"] > before["timestamp"]
+    assert after["timestamp"] >= before["timestamp"]  # both people of the session come at once
 
 
 def waiting(path: Path) -> int:
