@@ -2,7 +2,7 @@
 
 import sys
 
-from edge.sensor.process.leaving import leave_at_once
+from edge.sensor.process.leaving import leave_at_once, leave_undisturbed
 
 # A signal is the usual end of these.
 _UNTIL_STOPPED = ("run", "replay", "demo")
@@ -14,7 +14,10 @@ def main(argv: list[str] | None = None) -> int:
         leave_at_once(until_stopped=sys.argv[1:2] in [[name] for name in _UNTIL_STOPPED])
     from edge.tools.command_line import run_command  # what loads comes after
 
-    return run_command(argv)
+    code = run_command(argv)
+    if argv is None:
+        leave_undisturbed()
+    return code
 
 
 if __name__ == "__main__":

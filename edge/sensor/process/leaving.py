@@ -26,6 +26,14 @@ def leave_at_once(*, until_stopped: bool) -> None:
         signal.signal(s, leave)
 
 
+def leave_undisturbed() -> None:
+    """Ignore SIGTERM and SIGINT from now on: the work is done, and while the interpreter ends it
+    would let them kill the process, so that a finished program seems to have failed.
+    """
+    for s in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(s, signal.SIG_IGN)
+
+
 @contextmanager
 def tidied(tidy: Callable[[], object]) -> Iterator[None]:
     """Calls `tidy` at the end of the block, also where a signal ends the process within it."""

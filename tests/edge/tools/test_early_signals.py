@@ -125,3 +125,23 @@ def assert_nothing_left(folder: Path) -> None:
     """No process and no folder."""
     assert until(lambda: not children(folder), 30.0), children(folder)
     assert not kept(folder)
+
+
+def test_a_signal_after_the_work_is_done_changes_nothing() -> None:
+    """At the interpreter's end, where it would kill the process by the signal's default."""
+    script = (
+        "import atexit, os, signal, sys\n"
+        "sys.argv = ['posekernel', 'config', '--list']\n"
+        "from edge.__main__ import main\n"
+        "code = main()\n"
+        "class Last:\n"
+        "    def __del__(self):\n"
+        "        self.kill(self.pid, self.number)\n"
+        "last = Last()\n"
+        "last.kill, last.pid, last.number = os.kill, os.getpid(), signal.SIGINT\n"
+        "sys.modules['kept'] = last\n"
+        "sys.exit(code)\n"
+    )
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60.0)
+    assert done.returncode == 0, done.stderr
