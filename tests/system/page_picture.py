@@ -71,7 +71,6 @@ def main() -> int:
             ):
                 page.wait(LIVE, 60.0)
                 time.sleep(SETTLED_S)
-                page.wait("posekernel.state.pose === null", 20.0)  # a round of the session begins
                 page.wait(HEARD, 20.0)
                 frames = take_frames(page)
         finally:
