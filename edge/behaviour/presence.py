@@ -14,7 +14,7 @@ import numpy as np
 
 from edge.core.arrays import Array
 from edge.core.pose import MID_HIP, SEEN, Keypoints, LiftedPose, Presence
-from edge.core.stature import BONE_RATIOS, standing_height
+from edge.core.stature import limb_heights, standing_height
 
 # Mean score of the image network below which what is seen is no person.
 LEAST_SCORE = 0.3
@@ -96,7 +96,7 @@ class PresenceJudge:
         height = standing_height(joints)
         if np.isfinite(height) and not SIZE_M[0] <= height <= SIZE_M[1]:
             return False
-        sizes = np.array([np.linalg.norm(joints[a] - joints[b]) / s for a, b, s in BONE_RATIOS])
+        sizes = limb_heights(joints)
         sizes = sizes[np.isfinite(sizes)]
         off = np.abs(np.log(np.maximum(sizes, 1e-3) / height)) if len(sizes) else np.zeros(0)
         if len(off) and (off > np.log(LIMB_FACTOR)).mean() > MOST_ODD_LIMBS:

@@ -3,8 +3,8 @@
 import numpy as np
 
 from edge.core.arrays import Array
-from edge.core.pose import N_JOINTS, SEEN, Keypoints
-from edge.core.rig import Camera
+from edge.core.pose import N_JOINTS, Keypoints
+from edge.core.rig import Camera, seen_rays
 from edge.core.stature import BONE_RATIOS
 
 USUAL_HEIGHT_M = 1.7
@@ -17,10 +17,7 @@ def rough_joints(keypoints: Keypoints, camera: Camera) -> Array:
     """Joints (15, 3) [m], camera frame, all at the depth of a body of USUAL_HEIGHT_M with these
     limbs; NaN where a joint is not seen.
     """
-    pixels = keypoints.pixels[:N_JOINTS]
-    seen = (pixels[:, 2] >= SEEN) & camera.near_image(pixels[:, :2])
-    rays = np.full((N_JOINTS, 3), np.nan)
-    rays[seen] = camera.rays(pixels[seen, :2])
+    rays, _ = seen_rays(keypoints.pixels[:N_JOINTS], camera)
     depths = _depths(rays, BONE_RATIOS) or _depths(rays, _WIDTHS)
     # The limbs that are least foreshortened tell the size.
     depth = float(np.quantile(depths, 0.25)) if depths else USUAL_DISTANCE_M

@@ -17,9 +17,9 @@ from scipy.optimize import linear_sum_assignment
 
 from edge.behaviour.rough_place import rough_joints
 from edge.behaviour.track import Track
-from edge.core.arrays import Array, BoolArray
-from edge.core.pose import N_JOINTS, SEEN, Keypoints, LiftedPose
-from edge.core.rig import Camera
+from edge.core.arrays import Array
+from edge.core.pose import N_JOINTS, Keypoints, LiftedPose
+from edge.core.rig import Camera, seen_joints, seen_rays
 
 # A false box lasts for one image.
 LEAST_IMAGES, CONFIRM_S = 2, 0.08
@@ -137,7 +137,7 @@ class Tracks:
         pose (3,) [m].
         """
         ahead = np.isfinite(predicted).all(axis=1) & (np.nan_to_num(predicted[:, 2]) > _NEAREST_M)
-        seen = _seen(keypoints, self._camera)
+        seen = seen_joints(keypoints.pixels[:N_JOINTS], self._camera)
         if not ahead.any() or not seen.any():
             return np.full(3, np.inf)
         found = keypoints.pixels[:N_JOINTS, :2]
@@ -167,10 +167,10 @@ class Tracks:
         known = np.isfinite(predicted[:, 2])
         if not known.any():
             return rough_joints(keypoints, self._camera)
-        seen = _seen(keypoints, self._camera)
+        rays, seen = seen_rays(keypoints.pixels[:N_JOINTS], self._camera)
         depth = np.where(known, predicted[:, 2], np.median(predicted[known, 2]))
         joints = predicted.copy()
-        joints[seen] = self._camera.rays(keypoints.pixels[:N_JOINTS][seen, :2]) * depth[seen, None]
+        joints[seen] = rays[seen] * depth[seen, None]
         return joints
 
     def _merge(self, t_s: float) -> None:
@@ -205,8 +205,3 @@ class Tracks:
     def _looks_like(self, track: Track, keypoints: Keypoints, t_s: float) -> bool:
         """Whether these joints show the track's body once more."""
         return bool((self._differences(track.predicted(t_s), keypoints) < SAME_SHOWN_M).all())
-
-
-def _seen(keypoints: Keypoints, camera: Camera) -> BoolArray:
-    pixels = keypoints.pixels[:N_JOINTS]
-    return np.asarray((pixels[:, 2] >= SEEN) & camera.near_image(pixels[:, :2]))

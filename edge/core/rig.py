@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Meta
 
-from edge.core.arrays import Array
+from edge.core.arrays import Array, BoolArray
 from edge.core.errors import ConfigError
 from edge.core.files import read_file
+from edge.core.pose import SEEN
 from edge.core.typed import convert, parse_json
 
 _Vector = tuple[float, float, float]
@@ -123,6 +124,24 @@ class Camera:
                 "calibration"
             )
         return np.array([0.0, 0.0, self.height_m])
+
+
+def seen_joints(pixels: Array, camera: Camera) -> BoolArray:
+    """Which of a detector's joints (K, 3) u, v [px], confidence are seen (K,).
+
+    A joint far outside the image is a slip of the detector's and counts as not seen.
+    """
+    return np.asarray(camera.near_image(pixels[:, :2]) & (pixels[:, 2] >= SEEN))
+
+
+def seen_rays(pixels: Array, camera: Camera) -> tuple[Array, BoolArray]:
+    """A detector's joints (K, 3) -> their rays at z = 1 (K, 3), NaN where not seen, and which are
+    seen (K,).
+    """
+    seen = seen_joints(pixels, camera)
+    rays = np.full((len(pixels), 3), np.nan)
+    rays[seen] = camera.rays(pixels[seen, :2])
+    return rays, seen
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,11 +22,18 @@ BONE_RATIOS = (
 )
 
 
+def limb_heights(joints: Array) -> Array:
+    """Standing height (9,) [m] that each of BONE_RATIOS tells, of a body with joints (15, 3) [m];
+    NaN where one of its ends is.
+    """
+    return np.array([np.linalg.norm(joints[a] - joints[b]) / s for a, b, s in BONE_RATIOS])
+
+
 def standing_height(joints: npt.ArrayLike, weight: npt.ArrayLike | None = None) -> float:
     """Standing height [m] of a body with joints (15, 3) [m], from limb lengths; NaN if unknown."""
     p = np.asarray(joints, np.float64)
     w = np.ones(N_JOINTS) if weight is None else np.asarray(weight, np.float64)
-    heights = np.array([np.linalg.norm(p[a] - p[b]) / ratio for a, b, ratio in BONE_RATIOS])
+    heights = limb_heights(p)
     weights = np.array([min(w[a], w[b]) * ratio for a, b, ratio in BONE_RATIOS])
     ok = np.isfinite(heights) & (weights > 0)
     return _weighted_median(heights[ok], weights[ok]) if ok.any() else float("nan")

@@ -10,9 +10,9 @@ import numpy as np
 
 from edge.core.arrays import Array, BoolArray
 from edge.core.pose import MID_HIP, N_JOINTS, Keypoints
-from edge.core.rig import Rig
+from edge.core.rig import Rig, seen_rays
 from edge.core.stature import BONE_RATIOS, standing_height
-from edge.lifting.person_view import keypoint_view
+from edge.lifting.person_view import LEAST_SEEN, keypoint_view
 from edge.lifting.vision_model import VisionModel
 
 
@@ -36,18 +36,18 @@ def make_shape(keypoints: Keypoints, rig: Rig, vision: VisionModel | None = None
 
     vision: gives the relative depths; without it all joints lie at one depth.
     """
+    pixels = keypoints.pixels[:N_JOINTS]
+    if vision is None:
+        rays, seen = seen_rays(pixels, rig.camera)
+        confidence = np.where(seen, pixels[:, 2], 0.0)
+        return None if seen.sum() < LEAST_SEEN else _flat(rays, confidence, seen)
     view = keypoint_view(keypoints, rig)
     if view is None:
         return None
-    pixels = keypoints.pixels[:N_JOINTS]
     confidence = np.where(view.seen, pixels[:, 2], 0.0)
-    if vision is not None:
-        joints = view.points(*vision(view))
-        height = standing_height(joints, confidence)
-        return Shape(joints, confidence, height, 0.04) if np.isfinite(height) else None
-    rays = np.full((N_JOINTS, 3), np.nan)
-    rays[view.seen] = rig.camera.rays(pixels[view.seen, :2])
-    return _flat(rays, confidence, view.seen)
+    joints = view.points(*vision(view))
+    height = standing_height(joints, confidence)
+    return Shape(joints, confidence, height, 0.04) if np.isfinite(height) else None
 
 
 def _flat(rays: Array, confidence: Array, seen: BoolArray) -> Shape | None:

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.core.arrays import Array, BoolArray, FloatArray
-from edge.core.pose import N_JOINTS, SEEN, Keypoints
-from edge.core.rig import Camera, Rig
+from edge.core.pose import N_JOINTS, Keypoints
+from edge.core.rig import Rig, seen_rays
 from edge.lifting.mirror import FLIP, MIRROR, mirrored
 
 ANKLES = (11, 14)
@@ -67,19 +67,6 @@ def keypoint_view(keypoints: Keypoints, rig: Rig, *, mirror: bool = False) -> Pe
     if mirror:
         return make_view(mirrored(rays), seen[MIRROR], down * FLIP, height)
     return make_view(rays, seen, down, height)
-
-
-def seen_rays(pixels: Array, camera: Camera) -> tuple[Array, BoolArray]:
-    """Detected joints (K, 3) u, v [px], confidence -> rays at z = 1 (K, 3), NaN where not seen, and
-    which are seen (K,).
-
-    A joint far outside the image is a detector's slip and counts as not seen: it would turn the
-    person's frame away from all other joints.
-    """
-    seen = camera.near_image(pixels[:, :2]) & (pixels[:, 2] >= SEEN)
-    rays = np.full((len(pixels), 3), np.nan)
-    rays[seen] = camera.rays(pixels[seen, :2])
-    return rays, seen
 
 
 def make_view(rays: Array, seen: BoolArray, down: Array, height_m: npt.ArrayLike) -> PersonView:

@@ -163,9 +163,9 @@ class EmptyRoom:
         people = []
         for track, keypoints in sights:
             first = first_arrival_s(keypoints, self._rig, self._lifter)
-            people.append(Occupant(0.0 if first is None else first, track.moved_m))
+            people.append(Occupant(first, track.moved_m))
         for track in hidden:
             known = track.joints[np.isfinite(track.joints).all(axis=1)]
-            soonest = NEARER * self._rig.arrival_s(known).min(axis=1) if len(known) else 0.0
+            soonest = NEARER * self._rig.arrival_s(known).min(axis=1) if len(known) else None
             people.append(Occupant(soonest))
         return people

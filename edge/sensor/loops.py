@@ -59,6 +59,14 @@ def offline_poses(
             yield replace(estimate, latency_ms=None)
 
 
+def replayed(pipeline: Pipeline, source: Source) -> Iterator[FrameEstimate]:
+    """`offline_poses` of a whole source, which is closed at the end."""
+    try:
+        yield from offline_poses(pipeline, source, threading.Event(), lambda _: None)
+    finally:
+        source.close()
+
+
 def live_poses(
     pipeline: Pipeline, source: Source, stop: Stop, beat: Callable[[str], None]
 ) -> Iterator[FrameEstimate]:

@@ -37,7 +37,7 @@ def warm_up(pipeline: Pipeline) -> None:
             # It moves, and comes late: an echo that stays would not be learned in the meantime.
             at = responses.shape[1] - 40 * (_PERIODS - k)
             responses[:, at : at + 8] += np.float32(10.0) * np.abs(responses).max()
-        people = [Occupant(0.0 if gate is None else gate, moved_m=1.0)] if echo else []
+        people = [Occupant(gate, moved_m=1.0)] if echo else []
         difference = background.step(responses, k * pipeline.period_ns, people)
     if difference is not None:
         kernels = make_kernels(difference, pipeline.deconvolve.sample_rate_hz, pipeline.band_hz)

@@ -1,13 +1,11 @@
 """Whether this installation computes good poses: the shipped session against its truth."""
 
-import threading
-
 import numpy as np
 
 from edge.core.config import Config, DeviceConfig, KeypointsConfig, LifterConfig, SourceConfig
 from edge.core.errors import ModelError
 from edge.core.pose import FrameEstimate
-from edge.sensor.loops import offline_poses
+from edge.sensor.loops import replayed
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.plan import make_plan
 from edge.sources.session.reader import DEMO_SESSION
@@ -36,11 +34,7 @@ def shipped_poses(
         )
     )
     pipeline = Pipeline(plan.config, plan.rig, plan.excitation)
-    opened = plan.open()
-    try:
-        poses = list(offline_poses(pipeline, opened, threading.Event(), lambda stage: None))
-    finally:
-        opened.close()
+    poses = list(replayed(pipeline, plan.open()))
     assert plan.session is not None
     assert plan.session.truth is not None
     errors = [e for p in poses if (e := truth_error_m(plan.session, p)) is not None]

@@ -54,6 +54,10 @@ class PeriodGrid:
         """A third of the shortest wavelength [m]: patches must not be coarser."""
         return speed_of_sound_m_s / self.band_hz[1] / 3.0
 
+    def wavelength_m(self, speed_of_sound_m_s: float) -> float:
+        """Of the middle of the band, on a scale of octaves [m]."""
+        return speed_of_sound_m_s / float(np.sqrt(self.band_hz[0] * self.band_hz[1]))
+
     def buffer(self, channels: int) -> Float32Array:
         """An empty buffer (channels, N * oversampling)."""
         return np.zeros((channels, self.period_samples * self.oversampling), np.float32)

@@ -145,7 +145,7 @@ def _scattered(
     images, rate = wall_images(room, order), grid.deposit_rate_hz / speed_of_sound_m_s
     receivers = np.stack([images.of(mic) for mic in mics], axis=1)
     spacing = grid.patch_spacing_m(speed_of_sound_m_s)
-    wavelength = speed_of_sound_m_s / float(np.sqrt(grid.band_hz[0] * grid.band_hz[1]))
+    wavelength = grid.wavelength_m(speed_of_sound_m_s)
     surfaces = [b.surface for b in bodies]
     others = [[s for s in surfaces if s is not own] for own in surfaces]
     paths = (
@@ -213,7 +213,7 @@ def direct_echoes(
         grid.patch_spacing_m(speed_of_sound_m_s),
         grid.deposit_rate_hz / speed_of_sound_m_s,
     )
-    wavelength = speed_of_sound_m_s / float(np.sqrt(grid.band_hz[0] * grid.band_hz[1]))
+    wavelength = grid.wavelength_m(speed_of_sound_m_s)
     placed = [b.placed(room) for b in bodies]
     out = []
     for own in placed:

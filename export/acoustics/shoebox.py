@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.core.arrays import Array
-from export.acoustics.surface import Surface
+from export.acoustics.surface import Surface, box_surface
 
 
 @dataclass(frozen=True)
@@ -21,19 +21,7 @@ class Box:
 
     def surface(self, spacing_m: float) -> Surface:
         """Top and sides as patches."""
-        low, high = np.array(self.low), np.array(self.high)
-        points, normals, areas = [], [], []
-        for axis, end in ((0, 0), (0, 1), (1, 0), (1, 1), (2, 1)):
-            a, b = (i for i in range(3) if i != axis)
-            na, nb = (max(1, int(np.ceil((high[i] - low[i]) / spacing_m))) for i in (a, b))
-            face = np.empty((na * nb, 3))
-            face[:, a] = np.repeat(low[a] + (np.arange(na) + 0.5) * (high[a] - low[a]) / na, nb)
-            face[:, b] = np.tile(low[b] + (np.arange(nb) + 0.5) * (high[b] - low[b]) / nb, na)
-            face[:, axis] = (low, high)[end][axis]
-            points.append(face)
-            normals.append(np.tile(np.eye(3)[axis] * (2 * end - 1), (na * nb, 1)))
-            areas.append(np.full(na * nb, (high[a] - low[a]) * (high[b] - low[b]) / (na * nb)))
-        return Surface(np.concatenate(points), np.concatenate(normals), np.concatenate(areas))
+        return box_surface(np.array(self.low), np.array(self.high), spacing_m, bottom=False)
 
 
 @dataclass(frozen=True, eq=False)

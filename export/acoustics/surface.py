@@ -69,6 +69,25 @@ def join(surfaces: "list[Surface] | tuple[Surface, ...]") -> Surface:
     )
 
 
+def box_surface(low: Array, high: Array, spacing_m: float, *, bottom: bool = True) -> Surface:
+    """The faces of a box with opposite corners low, high (3,) [m], as patches. bottom: False leaves
+    out the lower one, of what stands on the floor.
+    """
+    points, normals, areas = [], [], []
+    for axis in range(3):
+        a, b = (i for i in range(3) if i != axis)
+        na, nb = (max(1, int(np.ceil((high[i] - low[i]) / spacing_m))) for i in (a, b))
+        for end in (0, 1) if axis < 2 or bottom else (1,):
+            face = np.empty((na * nb, 3))
+            face[:, a] = np.repeat(low[a] + (np.arange(na) + 0.5) * (high[a] - low[a]) / na, nb)
+            face[:, b] = np.tile(low[b] + (np.arange(nb) + 0.5) * (high[b] - low[b]) / nb, na)
+            face[:, axis] = (low, high)[end][axis]
+            points.append(face)
+            normals.append(np.tile(np.eye(3)[axis] * (2 * end - 1), (na * nb, 1)))
+            areas.append(np.full(na * nb, (high[a] - low[a]) * (high[b] - low[b]) / (na * nb)))
+    return Surface(np.concatenate(points), np.concatenate(normals), np.concatenate(areas))
+
+
 class MeshSampler:
     """Patches of a triangle mesh that stay the same while the mesh is posed.
 

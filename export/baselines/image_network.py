@@ -11,8 +11,7 @@ import numpy.typing as npt
 
 from edge.core.arrays import Array
 from edge.core.pose import N_JOINTS
-from edge.core.rig import Rig
-from edge.lifting.person_view import seen_rays
+from edge.core.rig import Rig, seen_rays
 from edge.sources.session.dataset import Sample
 from export.baselines.mlp import Mlp, Weights, mlp_from
 

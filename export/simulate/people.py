@@ -9,9 +9,8 @@ import numpy.typing as npt
 
 from edge.core.arrays import Array, Rng
 from edge.core.pose import N_JOINTS
-from edge.core.rig import Camera
+from edge.core.rig import Camera, seen_rays
 from edge.lifting.mirror import FLIP
-from edge.lifting.person_view import seen_rays
 from export.bodies.body import Split, pose_body, sample_body
 from export.bodies.poses import sample_pose
 from export.simulate.detector_errors import FAR_SIDE_M, MIRROR, load_detector, person_size

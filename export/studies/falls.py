@@ -15,7 +15,7 @@ from edge.output.messages.events import EventKeeper
 from edge.output.messages.fields import Message
 from export.bodies.acting import RATE_HZ, ActedTake
 from export.bodies.fall_scripts import FALLS, NEGATIVES, fall_take, negative_take
-from export.studies.lifter_errors import LifterErrors
+from export.studies.lifter_errors import LifterErrors, is_lying
 
 IN_TIME_S = 2.0
 EXPECTED = tuple(
@@ -75,8 +75,7 @@ def sense(take: ActedTake, rng: np.random.Generator) -> FallOutcome:
     events = EventKeeper("acted", "simulated", note, clock=lambda: now[0])
     for k, (joints, posture) in enumerate(zip(take.joints, take.postures, strict=True)):
         now[0], t_ns = k / RATE_HZ, round(1e9 + k * 1e9 / RATE_HZ)
-        lying = bool(abs(joints[1, 2] - joints[8, 2]) < 0.25)
-        pose = errors(joints, 1.0 / RATE_HZ, lying)
+        pose = errors(joints, 1.0 / RATE_HZ, is_lying(joints))
         if pose is not None:
             true = camera.from_room(joints[:15])
             outcome.errors_m.append(float(np.linalg.norm(pose.joints - true, axis=1).mean()))

@@ -5,7 +5,6 @@ The height prior is varied: sound should make the distance independent of it.
 """
 
 import tempfile
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from edge.core.config import Config, DeviceConfig, LifterConfig, SourceConfig
 from edge.core.config.estimation import LifterKind
 from edge.core.errors import SessionError
 from edge.core.pose import MID_HIP, LiftedPose
-from edge.sensor.loops import offline_poses
+from edge.sensor.loops import replayed
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.plan import make_plan
 from edge.sources.session.truth import match_people, true_joints
@@ -120,9 +119,8 @@ def _replay(session: Path, lifter: LifterConfig, mute: bool) -> Poses:
     if mute:
         plan = replace(plan, session=replace(loaded, audio=np.zeros_like(loaded.audio)))
     poses: Poses = {}
-    source = plan.open()
     pipeline = Pipeline(config, plan.rig, plan.excitation)
-    for e in offline_poses(pipeline, source, threading.Event(), lambda _: None):
+    for e in replayed(pipeline, plan.open()):
         true = true_joints(loaded, e.frame)
         if true is None:
             continue
@@ -130,7 +128,6 @@ def _replay(session: Path, lifter: LifterConfig, mute: bool) -> Poses:
             if person == 0:
                 pose, distance_m = e.people[row].pose, float(np.linalg.norm(true[0, MID_HIP]))
                 poses[e.frame] = (pose, pose.mid_hip_distance_m, distance_m, error)
-    source.close()
     return poses
 
 

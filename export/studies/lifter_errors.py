@@ -42,6 +42,11 @@ class _Slow:
         return self.value
 
 
+def is_lying(room: Array) -> bool:
+    """Whether somebody with true joints (25, 3) [m], room frame, has the trunk level."""
+    return bool(abs(room[1, 2] - room[8, 2]) < 0.25)
+
+
 class LifterErrors:
     """One camera's errors over time. camera: the true one. believed: the calibrated one."""
 

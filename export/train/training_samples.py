@@ -10,10 +10,10 @@ import numpy as np
 from edge.core.arrays import Array, BoolArray, ComplexArray, Rng, load_array
 from edge.core.errors import SessionError
 from edge.core.pose import MID_HIP, N_JOINTS
-from edge.core.rig import Rig
+from edge.core.rig import Rig, seen_rays
 from edge.lifting.mirror import FLIP, MIRROR, mirrored, mirrored_rig
 from edge.lifting.other_people import ALONE, Echoes, echoes_of
-from edge.lifting.person_view import LEAST_SEEN, seen_rays
+from edge.lifting.person_view import LEAST_SEEN
 from edge.sound.pose_kernel import Kernels, analytic_signal, make_kernels
 from edge.sources.session.dataset import Environment, require_environments
 from export.train.augmentation import (

@@ -12,11 +12,12 @@ from edge.core.arrays import Array
 @dataclass(frozen=True, eq=False)
 class Occupant:
     """first_arrival_s: (P,) or one number, the earliest time at which they can be heard [s], from
-    the image; 0 where that is not known. moved_m: how far they have moved in the last second [m],
-    by the image alone: sound that is wrong must not make somebody move who sits still.
+    the image; None where that is not known, so that they may be heard at once. moved_m: how far
+    they have moved in the last second [m], by the image alone: sound that is wrong must not make
+    somebody move who sits still.
     """
 
-    first_arrival_s: npt.ArrayLike
+    first_arrival_s: npt.ArrayLike | None
     moved_m: float = 0.0
 
 
@@ -24,5 +25,6 @@ def first_of(people: Sequence[Occupant], pairs: int) -> Array:
     """Earliest time (P,) [s] at which anybody can be heard; inf for nobody."""
     out = np.full(pairs, np.inf)
     for person in people:
-        out = np.minimum(out, np.nan_to_num(np.asarray(person.first_arrival_s, np.float64)))
+        first = 0.0 if person.first_arrival_s is None else person.first_arrival_s
+        out = np.minimum(out, np.nan_to_num(np.asarray(first, np.float64)))
     return out

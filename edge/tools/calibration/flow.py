@@ -1,6 +1,5 @@
 """A whole calibration: sound, response, empty room, camera and scale, into one file."""
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -31,7 +30,7 @@ from edge.core.contracts import ChannelMap
 from edge.core.errors import ConfigError, PosekernelError
 from edge.core.rig import Camera
 from edge.sensor.apply_calibration import calibrated_camera
-from edge.sensor.loops import offline_poses
+from edge.sensor.loops import replayed
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.plan import make_plan
 from edge.sound.deconvolution import Correction
@@ -232,12 +231,8 @@ def _walk(
     correction = Correction(sound.delay_s, tuple(float(10.0 ** (g / 20.0)) for g in sound.gain_db))
     pipeline = Pipeline(plan.config, rig, plan.excitation, correction)
     pipeline.lift = watched = WatchedLifter(pipeline.lift)
-    source = plan.open()
-    try:
-        for _ in offline_poses(pipeline, source, threading.Event(), lambda _: None):
-            pass
-    finally:
-        source.close()
+    for _ in replayed(pipeline, plan.open()):
+        pass
     if result.mounting is None or request.floor is None:
         mounting, step = mounting_from_walk(watched.walked, camera, request.person_m)
         result = _with(structs.replace(result, mounting=mounting or result.mounting), step)

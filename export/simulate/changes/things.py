@@ -7,31 +7,14 @@ only.
 
 import numpy as np
 
-from edge.core.arrays import Array, Rng
+from edge.core.arrays import Rng
 from export.acoustics.capsules import capsule_surface
-from export.acoustics.surface import Surface, join
+from export.acoustics.surface import Surface, box_surface, join
 
 DOOR_M, LEAF_M = (0.8, 2.0), 0.04  # width, height; thickness
 FOLD_M, FOLD_DEPTH_M = (0.14, 0.26), 0.03  # of a curtain
 CLOTH_M = 0.01
 _FUR_M = 0.004  # RMS
-
-
-def slab(low: Array, high: Array, spacing_m: float) -> Surface:
-    """All six faces of a box with opposite corners low, high (3,)."""
-    points, normals, areas = [], [], []
-    for axis in range(3):
-        a, b = (i for i in range(3) if i != axis)
-        na, nb = (max(1, int(np.ceil((high[i] - low[i]) / spacing_m))) for i in (a, b))
-        for end in (0, 1):
-            face = np.empty((na * nb, 3))
-            face[:, a] = np.repeat(low[a] + (np.arange(na) + 0.5) * (high[a] - low[a]) / na, nb)
-            face[:, b] = np.tile(low[b] + (np.arange(nb) + 0.5) * (high[b] - low[b]) / nb, na)
-            face[:, axis] = (low, high)[end][axis]
-            points.append(face)
-            normals.append(np.tile(np.eye(3)[axis] * (2 * end - 1), (na * nb, 1)))
-            areas.append(np.full(na * nb, (high[a] - low[a]) * (high[b] - low[b]) / (na * nb)))
-    return Surface(np.concatenate(points), np.concatenate(normals), np.concatenate(areas))
 
 
 def chair(rng: Rng, spacing_m: float) -> Surface:
@@ -40,20 +23,24 @@ def chair(rng: Rng, spacing_m: float) -> Surface:
     back, thick, leg = rng.uniform([0.35, 0.02, 0.025], [0.6, 0.07, 0.05])
     x, y = 0.5 * width, 0.5 * depth
     parts = [
-        slab(np.array([-x, -y, seat - thick]), np.array([x, y, seat]), spacing_m),
-        slab(np.array([-x, y - thick, seat + 0.02]), np.array([x, y, seat + back]), spacing_m),
+        box_surface(np.array([-x, -y, seat - thick]), np.array([x, y, seat]), spacing_m),
+        box_surface(
+            np.array([-x, y - thick, seat + 0.02]), np.array([x, y, seat + back]), spacing_m
+        ),
     ]
     for sx in (-x, x - leg):
         for sy in (-y, y - leg):
             low = np.array([sx, sy, 0.005])
-            parts.append(slab(low, low + np.array([leg, leg, seat - thick - 0.01]), spacing_m))
+            parts.append(
+                box_surface(low, low + np.array([leg, leg, seat - thick - 0.01]), spacing_m)
+            )
     return join(parts)
 
 
 def door_leaf(height_m: float, spacing_m: float) -> Surface:
     """The leaf of a door, from its hinge along +x."""
     width, leaf = DOOR_M[0], 0.5 * LEAF_M
-    return slab(
+    return box_surface(
         np.array([0.0, -leaf, 0.01]), np.array([width, leaf, min(DOOR_M[1], height_m)]), spacing_m
     )
 

@@ -197,12 +197,11 @@ class SceneSound:
         """
         response = self.empty(moment.warmth_c) + bodies
         measured, config = self.scene.rig.measured, LifterConfig()
-        found = [first_arrival_s(k, measured, config) for k in keypoints]
-        people = [Occupant(0.0 if first is None else first) for first in found]
+        people = [Occupant(first_arrival_s(k, measured, config)) for k in keypoints]
         same_jitter = copy.deepcopy(rng)
         quiet = self._responses(self.recorder(0.0, same_jitter).period(response))
         noisy = self._responses(self.recorder(noise_rms, rng).period(response))
-        kernels = self.background.step(noisy, t_ns, people or [Occupant(0.0)])
+        kernels = self.background.step(noisy, t_ns, people or [Occupant(None)])
         if kernels is None:
             return None
         clean = kernels - noisy + quiet

@@ -1,7 +1,6 @@
 """Calibrated videos of real people with simulated sound: who is followed, and how exactly."""
 
 import tempfile
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from edge.core.config.estimation import LifterKind
 from edge.core.errors import SessionError
 from edge.core.pose import MID_HIP, N_JOINTS, FrameEstimate
 from edge.core.rig import Camera
-from edge.sensor.loops import offline_poses
+from edge.sensor.loops import replayed
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.plan import make_plan
 from edge.sources.session.truth import true_joints
@@ -93,13 +92,7 @@ def measure_session(path: Path, name: str, lifter: LifterKind) -> CameraOutcome:
     if session is None or session.truth is None:
         raise SessionError(f"{path}: holds no truth to compare with")
     pipeline = Pipeline(plan.config, plan.rig, plan.excitation)
-    source = plan.open()
-    try:
-        estimates = {
-            e.frame: e for e in offline_poses(pipeline, source, threading.Event(), lambda _: None)
-        }
-    finally:
-        source.close()
+    estimates = {e.frame: e for e in replayed(pipeline, plan.open())}
     first = int(np.searchsorted(session.frame_times_ns, session.truth.t_ns[0]))
     frames, people = [], _Errors(session.truth.joints.shape[1])
     for index in range(first, len(session.frame_times_ns)):

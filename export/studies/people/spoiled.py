@@ -2,7 +2,6 @@
 too dark to see anybody in.
 """
 
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -14,7 +13,7 @@ from edge.core.contracts import Frame, FrameSource
 from edge.core.pose import MID_HIP, SEEN, FrameEstimate
 from edge.output.messages.fields import Message
 from edge.output.messages.summary import SummaryKeeper
-from edge.sensor.loops import offline_poses
+from edge.sensor.loops import replayed
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.plan import make_plan
 from edge.sources.session.reader import DEMO_SESSION, Session
@@ -73,11 +72,8 @@ def spoiled_estimates(change: Change) -> Iterator[tuple[Session, FrameEstimate |
     pipeline = Pipeline(plan.config, plan.rig, plan.excitation)
     source = plan.open()
     source = replace(source, frames=SpoiledFrames(source.frames, change))
-    try:
-        for estimate in offline_poses(pipeline, source, threading.Event(), lambda _: None):
-            yield plan.session, estimate, pipeline.blind
-    finally:
-        source.close()
+    for estimate in replayed(pipeline, source):
+        yield plan.session, estimate, pipeline.blind
     yield plan.session, None, pipeline.blind
 
 

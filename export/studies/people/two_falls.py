@@ -21,7 +21,7 @@ from export.bodies.body import sample_body
 from export.bodies.fall_scripts import FALLS, fall_take, negative_take
 from export.simulate.moving.sights import sights
 from export.studies.falls import EXPECTED, IN_TIME_S
-from export.studies.lifter_errors import LifterErrors
+from export.studies.lifter_errors import LifterErrors, is_lying
 
 APART_M = 1.3  # between the places of two people's everyday life
 IN_FRONT_M, BEHIND_M = (1.9, 2.4), (4.6, 5.4)  # where the other one walks; who falls is at 3-4 m
@@ -70,7 +70,7 @@ def sense_two(takes: Sequence[ActedTake], rng: Rng) -> TwoOutcome:
     for k in range(len(first.joints)):
         now[0], t_ns = k / RATE_HZ, round(1e9 + k * 1e9 / RATE_HZ)
         room = np.array([t.joints[min(k, len(t.joints) - 1)] for t in takes])
-        poses = [e(j, 1.0 / RATE_HZ, _lying(j)) for e, j in zip(errors, room, strict=True)]
+        poses = [e(j, 1.0 / RATE_HZ, is_lying(j)) for e, j in zip(errors, room, strict=True)]
         found = [(q, s) for q, s in sights(rng, _in_camera(camera, room), camera) if poses[q]]
         tracks = associate([s for _, s in found], t_ns)
         seen = {id(s): q for q, s in found}
@@ -85,10 +85,6 @@ def sense_two(takes: Sequence[ActedTake], rng: Rng) -> TwoOutcome:
         events.tick()
     outcome.numbers = len(numbers)
     return outcome
-
-
-def _lying(joints: Array) -> bool:
-    return bool(abs(joints[1, 2] - joints[8, 2]) < 0.25)
 
 
 def _in_camera(camera: Camera, room: Array) -> Array:
