@@ -7,12 +7,14 @@ onset, with noise before it and echo behind, is combined with a broad prior on t
 The strongest echo is not used: behind the onset it is often a wall path.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from edge.core.arrays import Array
+from edge.core.body_size import BodySize
 from edge.core.config import LifterConfig
 from edge.core.pose import MID_HIP, Keypoints, LiftedPose, ScaleSource
 from edge.core.rig import Rig
@@ -68,20 +70,30 @@ class GeometricLifter:
         self.config, self.vision = config, vision
 
     def __call__(
-        self, people: Sequence[Keypoints], kernels: Kernels | None, rig: Rig
+        self,
+        people: Sequence[Keypoints],
+        kernels: Kernels | None,
+        rig: Rig,
+        sizes: Sequence[BodySize | None] = (),
     ) -> list[LiftedPose | None]:
         """See `Lifter`. Each is lifted as if alone: leaving out where the others' echoes lie put
         people farther off, for walls return those echoes for longer than that.
         """
-        return [self._lift(keypoints, kernels, rig) for keypoints in people]
+        known = sizes or [None] * len(people)
+        return [self._lift(k, kernels, rig, s) for k, s in zip(people, known, strict=True)]
 
-    def _lift(self, keypoints: Keypoints, kernels: Kernels | None, rig: Rig) -> LiftedPose | None:
+    def _lift(
+        self, keypoints: Keypoints, kernels: Kernels | None, rig: Rig, size: BodySize | None
+    ) -> LiftedPose | None:
         shape = make_shape(keypoints, rig, self.vision)
         if shape is None:
             return None
-        prior = self.config.height_prior_m / shape.height_m
-        height_sigma = self.config.height_sigma_m / self.config.height_prior_m
-        prior_sigma = float(np.hypot(height_sigma, SHAPE_SIGMA))
+        height_m = self.config.height_prior_m
+        height_sigma = self.config.height_sigma_m / height_m
+        if size is not None:
+            height_m, height_sigma = math.exp(size.log_height), size.sigma
+        prior = height_m / shape.height_m
+        prior_sigma = math.hypot(height_sigma, SHAPE_SIGMA)
         onset = None
         if kernels is not None:
             onset = find_onset(shape, kernels, rig, prior, prior_sigma, self.config.max_range_m)

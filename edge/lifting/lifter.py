@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from edge.core.body_size import BodySize
 from edge.core.config import LifterConfig
 from edge.core.inference.execution import Execution, Variant
 from edge.core.pose import Keypoints, LiftedPose
@@ -25,7 +26,11 @@ class Lifter(Protocol):
     """2D joints and pose kernels -> joints in metres."""
 
     def __call__(
-        self, people: Sequence[Keypoints], kernels: Kernels | None, rig: Rig
+        self,
+        people: Sequence[Keypoints],
+        kernels: Kernels | None,
+        rig: Rig,
+        sizes: Sequence[BodySize | None] = (),
     ) -> list[LiftedPose | None]:
         """The pose of each of the people in one image, in their order; None for one of whom too few
         joints are seen.
@@ -33,6 +38,7 @@ class Lifter(Protocol):
         Their echoes arrive in the same kernels, so that they are lifted together; the order makes
         no difference. kernels None: no usable sound; the scale is then assumed. Where another's
         echo hides somebody's, their scale is assumed, too, and their sound_confidence is NaN.
+        sizes: how tall each of them is, None where that is not known; empty: of nobody.
         """
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.core.arrays import Array, FloatArray
+from edge.core.body_size import BodySize
 from edge.core.errors import ModelError
 from edge.core.inference.tflite import Model
 from edge.core.pose import MID_HIP, N_JOINTS, Keypoints, LiftedPose, ScaleSource
@@ -63,7 +64,11 @@ class NetworkLifter:
         self._fusion = Model(model, threads, runtime, sums[model.name])
 
     def __call__(
-        self, people: Sequence[Keypoints], kernels: Kernels | None, rig: Rig
+        self,
+        people: Sequence[Keypoints],
+        kernels: Kernels | None,
+        rig: Rig,
+        sizes: Sequence[BodySize | None] = (),
     ) -> list[LiftedPose | None]:
         """See `Lifter`. Without kernels the image alone sets the scale, and sigma is larger.
 

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from edge.core.arrays import Array
+from edge.core.body_size import BodySize
 from edge.core.calibration_file import MountingPart, ScalePart, Step
 from edge.core.pose import Keypoints, LiftedPose
 from edge.core.rig import Camera, Rig
@@ -55,10 +56,14 @@ class WatchedLifter:
         self._crowded = 0
 
     def __call__(
-        self, people: Sequence[Keypoints], kernels: Kernels | None, rig: Rig
+        self,
+        people: Sequence[Keypoints],
+        kernels: Kernels | None,
+        rig: Rig,
+        sizes: Sequence[BodySize | None] = (),
     ) -> list[LiftedPose | None]:
         """See `Lifter`."""
-        poses = self._lift(people, kernels, rig)
+        poses = self._lift(people, kernels, rig, sizes)
         self._crowded += len(people) > 1
         if len(people) != 1:
             return poses

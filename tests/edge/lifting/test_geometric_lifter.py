@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from edge.core.body_size import BodySize
 from edge.core.config import LifterConfig
 from edge.core.pose import MID_HIP, Keypoints, LiftedPose
 from edge.core.stature import standing_height
@@ -91,6 +92,23 @@ def test_the_height_prior_decides_only_without_sound() -> None:
     assert min(p.sigma[MID_HIP] for p in mute if p) > 1.5 * max(
         p.sigma[MID_HIP] for p in heard if p
     )
+
+
+def test_a_remembered_size_takes_the_place_of_the_height_prior() -> None:
+    lift, rig = GeometricLifter(LifterConfig()), compact_rig()
+    people = [standing(1.3, (0.5, 3.0)), standing(1.9, (-0.5, 3.0))]
+    sizes = [BodySize(float(np.log(1.3)), 0.02), BodySize(float(np.log(1.9)), 0.02)]
+    keypoints = [seen(joints) for joints in people]
+    known, forgotten = lift(keypoints, None, rig, sizes), lift(keypoints, None, rig, [None, None])
+    for joints, with_size, without in zip(people, known, forgotten, strict=True):
+        assert with_size is not None
+        assert without is not None
+        distance = np.linalg.norm(joints[8])
+        assert abs(with_size.mid_hip_distance_m - distance) < 0.35
+        assert abs(without.mid_hip_distance_m - distance) > 0.25
+        assert with_size.sigma[MID_HIP] < without.sigma[MID_HIP]
+    with pytest.raises(ValueError, match="zip"):
+        lift(keypoints, None, rig, sizes[:1])
 
 
 def test_first_arrival_is_before_the_body_and_not_at_once() -> None:
