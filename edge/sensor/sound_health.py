@@ -9,8 +9,8 @@ import numpy as np
 from edge.core.arrays import ComplexArray, FloatArray, IntArray
 from edge.core.contracts import Problem
 from edge.core.rig import Rig
-from edge.sound.fault_words import in_words
-from edge.sound.microphone_health import LOOPBACK, MicrophoneFault, MicrophoneHealth
+from edge.sound.health.fault_words import in_words
+from edge.sound.health.microphone_health import LOOPBACK, MicrophoneFault, MicrophoneHealth
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from edge.core.arrays import Array, ComplexArray, Rng
 from edge.sound.deconvolution import Deconvolver
 from edge.sound.excitation import Excitation, make_excitation
-from edge.sound.microphone_health import REMEMBERED, MicrophoneFault, MicrophoneHealth
+from edge.sound.health.microphone_health import REMEMBERED, MicrophoneFault, MicrophoneHealth
 from edge.sources.alsa.alignment import Aligner
 from edge.sources.session.writer import FULL_SCALE
 from export.acoustics.capsules import body_surface

@@ -17,6 +17,7 @@ from edge.core.config.loader import load_config
 from edge.core.config.messaging import MqttConfig, TelemetryConfig, WebConfig
 from edge.core.config.quiet_hours import QuietHours, SensingConfig
 from edge.core.config.sections import Config, make_rig, state_folder
+from edge.core.config.sound import SoundConfig, SoundMode
 
 __all__ = [
     "AudioConfig",
@@ -35,6 +36,8 @@ __all__ = [
     "RigConfig",
     "RuntimeConfig",
     "SensingConfig",
+    "SoundConfig",
+    "SoundMode",
     "SourceConfig",
     "TelemetryConfig",
     "TrackConfig",

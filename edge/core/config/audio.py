@@ -8,7 +8,9 @@ from edge.core.typed import Strict
 
 
 class ExcitationConfig(Strict, frozen=True):
-    """The periodic signal. level_dbfs: peak, dB of full scale, capped to protect the ears."""
+    """The periodic signal. level_dbfs: its highest peak, dB of full scale; [sound] says how much of
+    it is used.
+    """
 
     sample_rate_hz: Annotated[int, Meta(ge=8000, le=96000)] = 16000
     band_hz: tuple[float, float] = (2000.0, 7500.0)

@@ -10,6 +10,7 @@ from edge.core.config.floor_zones import check_zones
 from edge.core.config.geometry import RigConfig
 from edge.core.config.messaging import MqttConfig, WebConfig
 from edge.core.config.sections import Config, make_rig
+from edge.core.config.sound import SoundConfig
 from edge.core.errors import ConfigError
 from edge.core.plausibility import band_problem, rig_problem
 from edge.core.rig import speed_of_sound
@@ -37,6 +38,7 @@ def _problems(config: Config) -> Iterator[str]:
         _ = config.sensing.quiet_hours
     except ValueError as e:
         yield f"sensing.quiet_from, sensing.quiet_to: {e}"
+    yield from _sound(config.sound)
     rig, window_s = config.rig, config.runtime.window_s
     yield from _excitation(config.excitation, window_s, len(rig.speakers_m) if rig else 1)
     period_s, skew_ms = config.excitation.period_s, config.runtime.max_skew_ms
@@ -120,6 +122,20 @@ def _web(web: WebConfig, mqtt: MqttConfig) -> Iterator[str]:
         yield (
             f"mqtt.format: found {mqtt.format!r}, but web.enabled is true and the page reads "
             '"json" only'
+        )
+
+
+def _sound(sound: SoundConfig) -> Iterator[str]:
+    if sound.is_custom and sound.mode in ("silent", "continuous"):
+        yield (
+            f'sound.mode: found "{sound.mode}" with budget_dba or peak_dba, but it takes none: '
+            'leave them out, or set "discreet", "normal" or "loud"'
+        )
+    budget, peak = sound.limits_dba or (0.0, 0.0)
+    if peak < budget:
+        yield (
+            f"sound.peak_dba: found {peak:g} dB(A) below the average budget_dba of {budget:g}; a "
+            "probe must be at least as loud"
         )
 
 

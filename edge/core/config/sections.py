@@ -19,6 +19,7 @@ from edge.core.config.floor_zones import ZoneConfig
 from edge.core.config.geometry import CalibrationConfig, RigConfig
 from edge.core.config.messaging import MqttConfig, TelemetryConfig, WebConfig
 from edge.core.config.quiet_hours import SensingConfig
+from edge.core.config.sound import SoundConfig
 from edge.core.errors import ConfigError
 from edge.core.rig import Camera, Rig, speed_of_sound
 from edge.core.typed import Strict
@@ -40,6 +41,7 @@ class Config(Strict, frozen=True):
     lifter: LifterConfig = LifterConfig()
     track: TrackConfig = TrackConfig()
     sensing: SensingConfig = SensingConfig()
+    sound: SoundConfig = SoundConfig()
     mqtt: MqttConfig = MqttConfig()
     telemetry: TelemetryConfig = TelemetryConfig()
     web: WebConfig = WebConfig()

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from edge.core.arrays import Array, Complex128Array
 from edge.core.calibration_file import ResponsePart, Step
 from edge.core.contracts import ChannelMap
-from edge.sound.fault_words import in_words
-from edge.sound.microphone_health import MicrophoneHealth
+from edge.sound.health.fault_words import in_words
+from edge.sound.health.microphone_health import MicrophoneHealth
 from edge.tools.calibration.sample_clock import band_bins
 from edge.tools.calibration.takes import SoundTake
 

@@ -71,6 +71,22 @@ def test_good_file_loads_with_units_and_defaults(tmp_path: Path) -> None:
         ("fx = 520.0", "fx = nan", ["rig.camera.fx", "finite"]),
         ("[excitation]", "[people]\nmax = 0\n[excitation]", ["people.max", "found 0", "1 to 6"]),
         ("[excitation]", "[people]\nmax = 7\n[excitation]", ["people.max", "found 7", "1 to 6"]),
+        ("[excitation]", "[sound]\nmode = 'quiet'\n[excitation]", ["sound.mode", "'discreet'"]),
+        (
+            "[excitation]",
+            "[sound]\nbudget_dba = 95\n[excitation]",
+            ["sound.budget_dba", "found 95", "0.0 to 90.0"],
+        ),
+        (
+            "[excitation]",
+            "[sound]\nbudget_dba = 50\npeak_dba = 40\n[excitation]",
+            ["sound.peak_dba", "40", "50"],
+        ),
+        (
+            "[excitation]",
+            "[sound]\nmode = 'continuous'\npeak_dba = 60\n[excitation]",
+            ["sound.mode", "continuous", "leave them out"],
+        ),
         ("[excitation]", "[people]\nmax = 2.5\n[excitation]", ["people.max", "whole number"]),
     ],
 )
@@ -82,6 +98,28 @@ def test_wrong_file_names_the_key(tmp_path: Path, old: str, new: str, expected: 
     assert "\n" not in message
     for part in ["config.toml", *expected]:
         assert part in message, message
+
+
+@pytest.mark.parametrize(
+    ("section", "limits"),
+    [
+        ("", (35.0, 55.0)),  # files older than the section say nothing of it
+        ("mode = 'silent'", (0.0, 0.0)),
+        ("mode = 'normal'", (45.0, 65.0)),
+        ("mode = 'loud'", (60.0, 75.0)),
+        ("mode = 'continuous'", None),
+        ("budget_dba = 40", (40.0, 60.0)),
+        ("peak_dba = 50", (30.0, 50.0)),
+        ("mode = 'loud'\nbudget_dba = 50\npeak_dba = 52", (50.0, 52.0)),
+        ("budget_dba = 0", (0.0, 0.0)),
+    ],
+)
+def test_a_name_or_numbers_limit_the_sound(tmp_path: Path, section: str, limits) -> None:
+    text = GOOD.replace("[excitation]", f"[sound]\n{section}\n[excitation]") if section else GOOD
+    sound = load_config(write(tmp_path, text)).sound
+    assert sound.limits_dba == limits
+    assert sound.use_program_sound
+    assert sound.is_custom == ("_dba" in section)
 
 
 def test_missing_and_unreadable_files(tmp_path: Path) -> None:

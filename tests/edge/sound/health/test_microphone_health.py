@@ -9,7 +9,7 @@ import pytest
 import edge
 from edge.core.arrays import FloatArray
 from edge.sound.deconvolution import Deconvolver
-from edge.sound.microphone_health import MicrophoneFault, MicrophoneHealth
+from edge.sound.health.microphone_health import MicrophoneFault, MicrophoneHealth
 from edge.sources.session.reader import Session, load_session
 
 Change = Callable[[FloatArray], FloatArray]

@@ -12,8 +12,8 @@ import numpy as np
 
 from edge.core.arrays import ComplexArray, FloatArray
 from edge.core.rig import Rig
-from edge.sound.direct_sound_faults import DirectSoundFaults
-from edge.sound.raw_sound_faults import FaultKind, Found, RawSoundFaults
+from edge.sound.health.direct_sound_faults import DirectSoundFaults
+from edge.sound.health.raw_sound_faults import FaultKind, Found, RawSoundFaults
 
 # Stands for the loopback channel in place of a microphone's number.
 LOOPBACK = -1

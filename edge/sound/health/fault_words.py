@@ -5,8 +5,8 @@ place for these words. Causes from public reports of people who use these arrays
 from collections.abc import Sequence
 
 from edge.core.contracts import Problem
-from edge.sound.microphone_health import LOOPBACK, MicrophoneFault
-from edge.sound.raw_sound_faults import FaultKind
+from edge.sound.health.microphone_health import LOOPBACK, MicrophoneFault
+from edge.sound.health.raw_sound_faults import FaultKind
 
 _FIRMWARE = (
     "firmware with one or two processed channels (as XVF3800 2.0.8), or a muted or broken channel"

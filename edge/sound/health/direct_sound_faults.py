@@ -6,7 +6,7 @@ import numpy as np
 
 from edge.core.arrays import Array, ComplexArray
 from edge.core.rig import Rig
-from edge.sound.raw_sound_faults import Found
+from edge.sound.health.raw_sound_faults import Found
 
 # Data sheets give +/- 1 to 3 dB; near surfaces and the loudspeaker's directivity add as much.
 _SOFT_DB, _DEAF_DB = 8.0, 25.0

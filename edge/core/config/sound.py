@@ -1,0 +1,55 @@
+"""Section [sound]: how much sound the people at home accept."""
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, UnsetType
+
+from edge.core.typed import Strict
+
+SoundMode = Literal["silent", "discreet", "normal", "loud", "continuous"]
+_Level = Annotated[float, Meta(ge=0.0, le=90.0)]
+
+# Energy average over a minute and highest level of a probe, dB(A) at 1 m. 0: no sound at all.
+MODES: dict[str, tuple[float, float]] = {
+    "silent": (0.0, 0.0),
+    "discreet": (35.0, 55.0),
+    "normal": (45.0, 65.0),
+    "loud": (60.0, 75.0),
+}
+
+
+class SoundConfig(Strict, frozen=True):
+    """How much the loudspeaker may sound, dB(A) at 1 m; excitation.level_dbfs caps it further.
+
+    mode: a name for both numbers; "continuous" plays without a pause while somebody is in view, at
+    excitation.level_dbfs, and has no budget. budget_dba: energy average over any minute, instead of
+    the mode's. peak_dba: of a probe while it sounds, instead of the mode's. use_program_sound: also
+    listen to the echo of what other programs play through the same loudspeaker.
+    """
+
+    mode: SoundMode = "discreet"
+    budget_dba: _Level | UnsetType = UNSET
+    peak_dba: _Level | UnsetType = UNSET
+    use_program_sound: bool = True
+
+    @property
+    def limits_dba(self) -> tuple[float, float] | None:
+        """(budget_dba, peak_dba), (0, 0) for no sound at all; None: continuous, without a budget.
+
+        Where one number is given alone, the other stays as far from it as in the mode.
+        """
+        if self.mode == "continuous":
+            return None
+        budget, peak = MODES[self.mode]
+        above = peak - budget
+        if self.budget_dba is not UNSET:
+            budget = self.budget_dba
+            peak = budget + above if self.peak_dba is UNSET else self.peak_dba
+        elif self.peak_dba is not UNSET:
+            budget, peak = max(0.0, self.peak_dba - above), self.peak_dba
+        return (budget, peak) if budget > 0.0 else (0.0, 0.0)
+
+    @property
+    def is_custom(self) -> bool:
+        """Whether numbers stand in place of the mode's."""
+        return self.budget_dba is not UNSET or self.peak_dba is not UNSET

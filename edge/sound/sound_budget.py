@@ -1,0 +1,90 @@
+"""How much sound was made in the last minute, and how much is left of what the owner allows."""
+
+import math
+import threading
+from collections import deque
+from dataclasses import dataclass
+
+WINDOW_S = 60.0
+# Below it a probe is not worth sending; the sources' least gain.
+LEAST_GAIN = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class SoundSpent:
+    """Of the last minute. average_dba: energy average over the whole minute, dB(A) at 1 m, None
+    without any sound. peak_dba: of the loudest sound, while it lasted. seconds: with sound.
+    """
+
+    average_dba: float | None
+    peak_dba: float | None
+    seconds: float
+
+
+class SoundBudget:
+    """Energy average over any minute and highest level, dB(A) at 1 m. Thread-safe.
+
+    Times are seconds of one clock that only goes forward. Energy is that of 0 dB(A) for a second.
+    """
+
+    def __init__(self, budget_dba: float, peak_dba: float) -> None:
+        """budget_dba: average over a minute, 0: no sound at all, inf: no limit. peak_dba: of each
+        sound while it lasts.
+        """
+        self._sounds: deque[tuple[float, float, float]] = deque()  # dB(A), seconds, time
+        self._lock = threading.Lock()
+        self.limit(budget_dba, peak_dba)
+
+    def limit(self, budget_dba: float, peak_dba: float) -> None:
+        """From now on these are the limits; what was spent stays spent."""
+        self.budget_dba, self.peak_dba = budget_dba, peak_dba
+
+    def spend(self, dba: float, seconds: float, t_s: float) -> None:
+        """A sound of dB(A) at 1 m, `seconds` long, was made at `t_s`."""
+        with self._lock:
+            self._sounds.append((dba, seconds, t_s))
+
+    def spent(self, t_s: float) -> SoundSpent:
+        """Of the minute before `t_s`."""
+        sounds = self._recent(t_s)
+        if not sounds:
+            return SoundSpent(None, None, 0.0)
+        average = 10.0 * math.log10(sum(_energy(*s[:2]) for s in sounds) / WINDOW_S)
+        return SoundSpent(average, max(s[0] for s in sounds), sum(s[1] for s in sounds))
+
+    def average_dba(self, t_s: float) -> float:
+        """Energy average over the minute before `t_s`; -inf without any sound."""
+        average = self.spent(t_s).average_dba
+        return -math.inf if average is None else average
+
+    def left(self, t_s: float) -> float:
+        """Share 0..1 of a minute's energy that may still be spent at `t_s`."""
+        if self.budget_dba <= 0.0:
+            return 0.0
+        if math.isinf(self.budget_dba):
+            return 1.0
+        spent = sum(_energy(*s[:2]) for s in self._recent(t_s))
+        return max(0.0, 1.0 - spent / _energy(self.budget_dba, WINDOW_S))
+
+    def loudest_gain(self, dba: float, seconds: float, t_s: float) -> float:
+        """The highest gain 0..1 at which a sound keeps both limits at `t_s`, 0 where none does.
+
+        dba: of the sound at gain 1. seconds: how long it lasts.
+        """
+        left = self.left(t_s)
+        if left == 0.0:
+            return 0.0
+        within_peak = 10.0 ** ((self.peak_dba - dba) / 20.0)
+        energy = left * _energy(self.budget_dba, WINDOW_S)
+        gain = min(1.0, within_peak, math.sqrt(energy / _energy(dba, seconds)))
+        return gain if gain >= LEAST_GAIN else 0.0
+
+    def _recent(self, t_s: float) -> list[tuple[float, float, float]]:
+        with self._lock:
+            while self._sounds and self._sounds[0][2] <= t_s - WINDOW_S:
+                self._sounds.popleft()
+            return list(self._sounds)
+
+
+def _energy(dba: float, seconds: float) -> float:
+    return 10.0 ** (dba / 10.0) * seconds if math.isfinite(dba) else (math.inf if dba > 0 else 0.0)

@@ -1,0 +1,1 @@
+"""Whether every microphone still works."""
