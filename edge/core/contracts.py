@@ -13,6 +13,8 @@ import numpy.typing as npt
 from edge.core.arrays import FloatArray
 
 SourceKind = Literal["device", "simulated", "recorded"]
+# What the loudspeaker played of its own accord in a period.
+Sounding = Literal["continuous", "burst", "silence"]
 
 
 @dataclass(frozen=True)
@@ -26,15 +28,19 @@ class ChannelMap:
 
 @dataclass(frozen=True, slots=True)
 class AudioPeriod:
-    """One recorded period of the excitation: sample 0 is the excitation's sample 0, less
-    `delay_samples`.
+    """One recorded period of N samples: sample 0 is the excitation's sample 0, less
+    `delay_samples`. Or a burst of k periods with the silent one after it: (k + 1) N samples.
 
     t_ns: CLOCK_MONOTONIC of sample 0 (replay: the session's own clock, shifted to now). samples:
-    (M, N) float32, full scale = 1, microphones in the rig's order. reference: (N,) float32, the
-    loopback channel, or None where the array has none. delay_samples: fractional
-    playback-to-capture delay still contained in `samples`; deconvolution takes it out. frame:
-    number of sample 0 by the capture clock, None where unknown. fault: "" for a good
-    period; otherwise why it must not be used ("xrun", "gap", "no reference", ...).
+    (M, N) or (M, (k + 1) N) float32, full scale = 1, microphones in the rig's order. reference:
+    (N,) or ((k + 1) N,) float32, the loopback channel, or None where the array has none.
+    delay_samples: fractional playback-to-capture delay still contained in `samples`; deconvolution
+    takes it out. frame: number of sample 0 by the capture clock, None where unknown. fault: "" for
+    a good period; otherwise why it must not be used ("xrun", "gap", "no reference", ...).
+
+    sounding: what the loudspeaker played of its own accord; what other programs play only the
+    reference shows. burst: k, 0 where no burst sounds. gain: share of the full level it was played
+    at; without a reference `samples` of sound, but not of silence, are divided by it already.
     """
 
     index: int
@@ -44,6 +50,9 @@ class AudioPeriod:
     delay_samples: float = 0.0
     fault: str = ""
     frame: int | None = None
+    sounding: Sounding = "continuous"
+    burst: int = 0
+    gain: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +87,14 @@ class CameraCounters:
 
 
 class AudioSource(Protocol):
-    """Plays the excitation and gives what the microphones heard, period by period, on one clock."""
+    """Plays the excitation and gives what the microphones heard, period by period, on one clock.
+
+    Until told otherwise it plays the continuous excitation. adjustable: whether probes can be asked
+    for; what is recorded already is as it is.
+    """
 
     counters: AudioCounters
+    adjustable: bool
 
     def read(self, timeout_s: float) -> AudioPeriod | None:
         """Next period; None when none came in time. Raises EndOfStreamError or DeviceError."""
@@ -90,6 +104,15 @@ class AudioSource(Protocol):
 
     def set_gain(self, gain: float) -> None:
         """Lower the loudspeaker at once to this share, 0.001..1; responses stay as at 1."""
+
+    def set_continuous(self, on: bool) -> None:
+        """Play the excitation without a gap, or only the bursts that are asked for."""
+
+    def probe(self, periods: int, gain: float) -> None:
+        """Play one burst of 1..5 periods from the next boundary on, at this share of the full
+        level, at most at that of `set_gain`. Dropped while one is pending or sounding, and while
+        the continuous excitation plays or the loudspeaker is muted.
+        """
 
     def close(self) -> None:
         """Stop sound and release the device; safe to call twice."""

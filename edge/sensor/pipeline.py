@@ -124,7 +124,7 @@ class Pipeline:
         if self.silent:
             self._silent_ns = period.t_ns
         paused = self._silent_ns is not None and period.t_ns - self._silent_ns < SETTLE_S * 1e9
-        if paused and period.fault in NOT_HEARD:
+        if period.sounding == "silence" or (paused and period.fault in NOT_HEARD):
             self.health(period.samples, None, None)
             return None
         if period.fault != self._fault:

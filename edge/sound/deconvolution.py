@@ -1,5 +1,5 @@
 """Recording -> analytic impulse responses: exact circular deconvolution by the excitation, or by a
-loopback recording of it.
+loopback recording of it. Of a burst it is linear, because its end is silent.
 """
 
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ def _reference_inverse(
     for k in range(out.shape[0]):
         z = spectrum[first_bin + k]
         peak = max(peak, z.real * z.real + z.imag * z.imag)
-    tikhonov = max(np.float32(TIKHONOV) * peak, floor)
+    tikhonov = np.float32(TIKHONOV) * peak if peak > floor else floor
     for k in range(out.shape[0]):
         z = spectrum[first_bin + k]
         out[k] = gain[k] * np.conj(z) / (z.real * z.real + z.imag * z.imag + tikhonov)
@@ -97,7 +97,8 @@ class Deconvolver:
     The result is band-limited: a unit-gain path of delay d gives the pulse g(t - d), where g has
     the excitation's band (flat, cosine-squared edges inside) and is scaled so that its envelope
     peaks at exactly 1. So a path of gain a has envelope peak a. With S speakers, speaker s is read
-    from lag s * N // S on: the window must fit into N // S samples.
+    from lag s * N // S on: the window must fit into N // S samples. A burst of k periods takes
+    (k + 1) N samples and gives the same responses; its N is that of the grid.
 
     Responses come at `sample_rate_hz`, the recording's rate divided by a whole number: for 2-7.5
     kHz recorded at 48 kHz every third sample is enough. T = `window_samples`, at that rate.
@@ -117,21 +118,22 @@ class Deconvolver:
         """
         correction = correction or Correction()
         n, rate, speakers = excitation.period_samples, excitation.sample_rate_hz, len(rig.speakers)
+        grid = excitation.grid_samples
         self.period_samples = n
-        decimation = _decimation(n, rate, excitation.band_hz, speakers)
+        decimation = _decimation(grid, rate, excitation.band_hz, speakers)
         self._periodic = n // decimation
         self.sample_rate_hz = rate / decimation
         self.window_samples = round(window_s * self.sample_rate_hz)
         self.band_hz = excitation.band_hz
         self.mics = len(rig.mics)
-        if not 1 <= self.window_samples <= self._periodic // speakers:
+        if not 1 <= self.window_samples <= grid // decimation // speakers:
             raise ConfigError(
                 f"a response window of {window_s:g} s does not fit: {speakers} speaker(s) share a "
-                f"period of {n / rate:g} s, so at most {n // speakers / rate:g} s is possible; "
-                "lengthen excitation.period_s or shorten the window"
+                f"period of {grid / rate:g} s, so at most {grid // speakers / rate:g} s is "
+                "possible; lengthen excitation.period_s or shorten the window"
             )
         self._mic = np.ascontiguousarray(rig.pairs[:, 1])
-        self._lag = np.ascontiguousarray(rig.pairs[:, 0] * self._periodic // speakers)
+        self._lag = np.ascontiguousarray(rig.pairs[:, 0] * (grid // decimation) // speakers)
 
         if correction.gains and len(correction.gains) != self.mics:
             raise ConfigError(
@@ -161,7 +163,7 @@ class Deconvolver:
         self, samples: FloatArray, reference: FloatArray | None = None, delay_samples: float = 0.0
     ) -> ComplexArray:
         """Analytic impulse responses (P, T) complex64 of one period (M, N) at `sample_rate_hz`,
-        time 0 = emission.
+        time 0 = emission; N = `period_samples`.
 
         reference: (N,) loopback of the playback, same clock. It replaces the excitation, so that
         delay, level and frequency response that both channels share cancel, and `delay_samples`,

@@ -25,18 +25,25 @@ class Excitation:
 
     samples: (N,) float32, full scale 1, peak 10 ** (level_dbfs / 20). spectrum: (N // 2 + 1,)
     complex64, their real FFT. band_hz: (low, high); the edges, raised cosines in power, lie inside:
-    nothing is emitted outside.
+    nothing is emitted outside. burst: 0, or k where the samples are a burst of k periods of the
+    playback's grid with the silent one after it (`make_burst`).
     """
 
     sample_rate_hz: int
     band_hz: tuple[float, float]
     samples: FloatArray
     spectrum: npt.NDArray[np.complex64]
+    burst: int = 0
 
     @property
     def period_samples(self) -> int:
-        """Length N of one period."""
+        """Number of samples: N of the continuous form, (k + 1) N of a burst."""
         return len(self.samples)
+
+    @property
+    def grid_samples(self) -> int:
+        """Length N of one period of the playback's grid, which is the same for bursts."""
+        return len(self.samples) // (self.burst + 1)
 
     @property
     def crest_factor(self) -> float:
@@ -90,11 +97,11 @@ def make_excitation(
 
 def speaker_signals(excitation: Excitation, speakers: int) -> FloatArray:
     """The signal of each loudspeaker (S, N) float32, that of speaker s delayed circularly by
-    s * N // S samples. Raises ConfigError.
+    s * N // S samples; of a burst (S, (k + 1) N), into its silence. Raises ConfigError.
     """
     if speakers < 1:
         raise ConfigError(f"{speakers} speakers: at least one is needed")
-    n = excitation.period_samples
+    n = excitation.grid_samples
     return np.stack([np.roll(excitation.samples, s * n // speakers) for s in range(speakers)])
 
 

@@ -40,6 +40,8 @@ class ReplayAudio:
     not found is "no reference".
     """
 
+    adjustable = False
+
     def __init__(self, session: Session, start_ns: int, realtime: bool, loop: bool):
         self.counters = AudioCounters()
         self._session, self._start_ns = session, start_ns
@@ -70,6 +72,12 @@ class ReplayAudio:
         """Does nothing: no loudspeaker plays, and the recording is what it is."""
 
     def set_gain(self, gain: float) -> None:
+        """Does nothing, for the same reason."""
+
+    def set_continuous(self, on: bool) -> None:
+        """Does nothing, for the same reason."""
+
+    def probe(self, periods: int, gain: float) -> None:
         """Does nothing, for the same reason."""
 
     def close(self) -> None:
