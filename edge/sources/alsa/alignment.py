@@ -22,8 +22,8 @@ _DELAY_JUMP = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """lag: where the excitation's sample 0 lies in the recording, samples in [-0.5, N - 0.5).
-    level_db: strength at the peak.
+    """lag: where the excitation's sample 0 lies in the recording, samples in [-0.5, n - 0.5) of n
+    searched. level_db: strength at the peak.
     """
 
     lag: float
@@ -32,16 +32,18 @@ class Alignment:
 
 class Aligner:
     """Circular matched filter over one period, in the band, on the reference channel or on the
-    direct sound of all pairs.
+    direct sound of all pairs. A burst is searched for in a longer recording.
 
     On microphones the correlations are advanced by each pair's direct arrival and speaker shift and
     their powers added: the lag that remains is the delay from playback to capture.
     """
 
-    def __init__(self, excitation: Excitation, rig: Rig | None = None):
-        """rig: None where `find` gets the reference channel, which carries speaker 0."""
-        n, rate = excitation.period_samples, excitation.sample_rate_hz
-        spectrum = np.fft.rfft(excitation.samples.astype(np.float64))
+    def __init__(self, excitation: Excitation, rig: Rig | None = None, searched: int | None = None):
+        """rig: None where `find` gets the reference channel, which carries speaker 0. searched:
+        number of samples that it gets, None for those of the excitation.
+        """
+        n, rate = searched or excitation.period_samples, excitation.sample_rate_hz
+        spectrum = np.fft.rfft(excitation.samples.astype(np.float64), n)
         strength = np.abs(spectrum)
         bins = np.flatnonzero(strength > 1e-3 * strength.max())
         self._slice = slice(int(bins[0]), int(bins[-1]) + 1)
@@ -50,7 +52,7 @@ class Aligner:
         lags = np.zeros(1)
         self._rows = np.zeros(1, np.int64)
         if rig is not None:
-            shift = rig.pairs[:, 0] * n // len(rig.speakers)
+            shift = rig.pairs[:, 0] * excitation.grid_samples // len(rig.speakers)
             lags = rig.direct_arrival_s * rate + shift
             self._rows = rig.pairs[:, 1]
         steer = np.exp(1j * self._omega * lags[:, None])
@@ -61,7 +63,7 @@ class Aligner:
         self._n = n
 
     def find(self, signals: FloatArray) -> Alignment | None:
-        """signals: (M, N), or (1, N) for the reference: one period, wherever it starts. None where
+        """signals: (M, n), or (1, n) for the reference: one period, wherever it starts. None where
         the excitation is not found.
         """
         cross = scipy.fft.rfft(signals, axis=1)[self._rows, self._slice] * self._filter

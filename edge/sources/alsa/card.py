@@ -45,6 +45,11 @@ class SoundCard:
         info = self.playback.info()
         return int(info["period_size"]), int(info["buffer_size"])
 
+    def queued(self, buffer: int) -> int:
+        """Frames that are written and not played yet, of a buffer of so many; 0 after an xrun."""
+        free = int(self.playback.avail())
+        return 0 if free < 0 else max(0, buffer - free)
+
     def wait_captured(self, timeout_s: float) -> bool:
         """Wait for an ALSA period of the capture; False when none came: the next read says why."""
         descriptors = self.capture.polldescriptors()

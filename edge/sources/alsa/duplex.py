@@ -1,35 +1,36 @@
-"""Plays the excitation without a gap and records, on two threads that outlive the loss of a card.
+"""Plays what the playlist says and records, on two threads that outlive the loss of a card.
 
 The capture thread owns both devices, opens them again when they are lost, and only copies into a
-ring. The playback thread only keeps the card's buffer full.
+ring. The playback thread only keeps the card's buffer full, with silence where nothing sounds: so
+the playlist's grid goes on.
 """
 
 import logging
 import threading
 import time
-from typing import Any
 
 import numpy as np
 
 from edge.core.config import AudioConfig
 from edge.core.contracts import AudioCounters
 from edge.core.errors import DeviceError
-from edge.sound.excitation import Excitation, speaker_signals
+from edge.sound.burst import MAX_PERIODS
+from edge.sound.excitation import Excitation
 from edge.sources.alsa.card import DTYPES, SoundCard, alsa_module, open_card
+from edge.sources.alsa.playlist import Playlist
 from edge.sources.alsa.ring import CaptureRing
 
 _BACK_OFF_S = (0.1, 10.0)
 _RING_S = 2.0
 _STUCK_S = 2.0  # a card that gives neither sound nor an error for this long is opened again
 _WAIT_S = 0.1
-_RESTART_RAMP_S = 0.005
 
 log = logging.getLogger(__name__)
 
 
 class Duplex:
-    """Both directions of a sound card. ring: what was recorded. muted, gain (0.001..1): of the
-    playback; set from any thread, they act within one ALSA period.
+    """Both directions of a sound card. ring: what was recorded. playlist: what is played; mute and
+    gain act within one ALSA period.
 
     Opening raises DeviceError. A card that is lost later is tried again until `close`.
     """
@@ -43,17 +44,23 @@ class Duplex:
         *,
         muted: bool,
     ) -> None:
-        self.muted, self.gain = muted, 1.0
-        n, rate = excitation.period_samples, excitation.sample_rate_hz
+        self._n, self._rate = excitation.period_samples, excitation.sample_rate_hz
+        self._dtype = DTYPES[audio.format]
         self.ring = CaptureRing(
-            max(4 * n, round(_RING_S * rate)), audio.channels, DTYPES[audio.format], rate
+            round(_RING_S * self._rate) + (MAX_PERIODS + 1) * self._n,
+            audio.channels,
+            self._dtype,
+            self._rate,
+        )
+        self.playlist = Playlist(
+            excitation, speakers, audio.playback_channels, self._dtype, muted=muted
         )
         self.closed = threading.Event()
-        self._audio, self._excitation, self._counters = audio, excitation, counters
+        self._audio, self._counters = audio, counters
         self._alsa = alsa_module()
-        self._signal = _playback_signal(excitation, speakers, audio)
+        self._position = 0  # playback frames
         self._thread = threading.Thread(
-            target=self._run, args=(open_card(audio, rate),), name="alsa-capture", daemon=True
+            target=self._run, args=(open_card(audio, self._rate),), name="alsa-capture", daemon=True
         )
         self._thread.start()
 
@@ -71,7 +78,7 @@ class Duplex:
         while not self.closed.is_set():
             try:
                 if card is None:
-                    card = open_card(self._audio, self._excitation.sample_rate_hz)
+                    card = open_card(self._audio, self._rate)
                     self._counters.reopened += 1
                     log.info("%s is back", self._audio.capture)
                 if self._record(card):
@@ -112,8 +119,7 @@ class Duplex:
                 else:
                     t_ns = card.first_frame_ns(frames)
                     self.ring.append(
-                        np.frombuffer(data, self._signal.dtype).reshape(-1, self._audio.channels),
-                        t_ns,
+                        np.frombuffer(data, self._dtype).reshape(-1, self._audio.channels), t_ns
                     )
                     if not recorded:
                         # Capture first: on some arrays the order decides which channel is which.
@@ -131,39 +137,26 @@ class Duplex:
 
     def _play(self, card: SoundCard, playing: threading.Event) -> None:
         """The playback thread: keep the card's buffer full."""
-        n, (chunk, buffer) = self._excitation.period_samples, card.playback_sizes()
-        restart_ramp = max(1, round(_RESTART_RAMP_S * self._excitation.sample_rate_hz))
-        position, start, ramp, fill, muted, gain = 0, 0, n, True, self.muted, self.gain
+        playlist, (chunk, buffer) = self.playlist, card.playback_sizes()
+        position, fill = -(-self._position // self._n) * self._n, True
+        playlist.interrupted(position, 0, "reopened", self._n)
         try:
             while playing.is_set():
-                if (muted, gain) != (self.muted, self.gain):
-                    muted, gain = self.muted, self.gain
+                queued = 0 if fill else card.queued(buffer)
+                now_ns = time.monotonic_ns()
+                if playlist.adopt(position, position - queued, now_ns):
                     card.playback.drop()
-                    start, ramp, fill = position, n, True
-                at = np.arange(position, position + (buffer if fill else chunk))
-                block = np.take(self._signal, at, axis=0, mode="wrap")
-                if muted:
-                    block[:] = 0
-                elif position - start < ramp or gain != 1.0:
-                    envelope = gain * np.minimum((at - start) / ramp, 1.0)
-                    block = (block * envelope[:, None]).astype(block.dtype)
+                    queued, fill = 0, True
+                heard_ns = now_ns + queued * 1_000_000_000 // self._rate
+                block = playlist.block(position, buffer if fill else chunk, heard_ns)
                 written = card.playback.write(block)
                 fill = written < 0
                 if fill:
                     self._counters.xruns += 1
                     self.ring.mark("playback xrun")
-                    start, ramp = position, restart_ramp
+                    playlist.interrupted(position, position, "playback xrun")
                 else:
                     position += written
+                    self._position = position
         except self._alsa.ALSAAudioError as e:
             card.failed = f"{self._audio.playback} was lost ({e})"
-
-
-def _playback_signal(excitation: Excitation, speakers: int, audio: AudioConfig) -> Any:
-    """Interleaved integers (N, playback_channels). A single speaker plays on all of them."""
-    signals = speaker_signals(excitation, speakers)
-    out = np.zeros((excitation.period_samples, audio.playback_channels))
-    out[:, :] = signals[0][:, None] if speakers == 1 else 0.0
-    out[:, :speakers] = signals.T
-    dtype = DTYPES[audio.format]
-    return np.round(out * (2 ** (8 * dtype.itemsize - 1) - 1)).astype(dtype)

@@ -16,24 +16,28 @@ _CLOCK_GAIN = 32  # blocks over which the jitter of time stamps is averaged: und
 class Segment:
     """Frames from `start` on without a loss. cause: why it began; spliced: frames are missing
     before it. zero_ns: CLOCK_MONOTONIC that frame 0 would have had, None before the first block.
+    losses: how often frames were missing until then.
     """
 
     start: int
     cause: str
     spliced: bool
     zero_ns: int | None = None
+    losses: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
     """Frames cut from the ring. frames: (n, C) raw. t_ns: CLOCK_MONOTONIC of the first. segment: in
-    which they begin. broken: the last segment that begins inside them.
+    which they begin. broken: the last segment that begins inside them. lost: the last one before
+    which frames are missing, among these.
     """
 
     frames: npt.NDArray[Any]
     t_ns: int
     segment: Segment
     broken: Segment | None
+    lost: Segment | None
 
 
 class CaptureRing:
@@ -66,12 +70,14 @@ class CaptureRing:
     def begin(self, cause: str) -> None:
         """Frames are missing between the last block and the next."""
         with self._change:
-            self._segments.append(Segment(self._written, cause, True))
+            losses = self._segments[-1].losses + 1
+            self._segments.append(Segment(self._written, cause, True, None, losses))
 
     def mark(self, cause: str) -> None:
         """The playback was interrupted about now; the recording goes on."""
         with self._change:
-            self._segments.append(Segment(self._written, cause, False, self._segments[-1].zero_ns))
+            last = self._segments[-1]
+            self._segments.append(Segment(self._written, cause, False, last.zero_ns, last.losses))
 
     def wake(self) -> None:
         """End a wait."""
@@ -87,6 +93,13 @@ class CaptureRing:
                     return False
                 self._change.wait(remaining)
             return not stop.is_set()
+
+    def frame_at(self, t_ns: int) -> int:
+        """The frame that was or will be recorded at this CLOCK_MONOTONIC."""
+        with self._change:
+            zeros = [s.zero_ns for s in self._segments if s.zero_ns is not None]
+            zero = zeros[-1] if zeros else time.monotonic_ns()
+            return (t_ns - zero) * self._rate // _NS_PER_S
 
     def oldest(self) -> int:
         """The oldest frame that is still there."""
@@ -109,4 +122,5 @@ class CaptureRing:
                 zero + start * _NS_PER_S // self._rate,
                 segment,
                 broken[-1] if broken else None,
+                next((s for s in reversed(broken) if s.spliced), None),
             )

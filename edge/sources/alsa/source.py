@@ -1,23 +1,25 @@
-"""A microphone array as a source: periods (M, N) of the recording, cut on the excitation.
+"""A microphone array as a source: periods and bursts of the recording, cut on the excitation.
 
 All signal work happens in `read`, on the caller's thread; `duplex` plays and records.
 """
 
 import time
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from edge.core.arrays import FloatArray
 from edge.core.config import AudioConfig
-from edge.core.contracts import AudioCounters, AudioPeriod
+from edge.core.contracts import AudioCounters, AudioPeriod, Sounding
 from edge.core.errors import DeviceError
 from edge.core.rig import Rig
 from edge.sound.excitation import Excitation
 from edge.sources.alsa.alignment import Aligner, Alignment, DelayTracker
+from edge.sources.alsa.burst_finder import BurstFinder
 from edge.sources.alsa.card import alsa_module
 from edge.sources.alsa.duplex import Duplex
-from edge.sources.alsa.ring import Segment
+from edge.sources.alsa.playlist import Burst
+from edge.sources.alsa.ring import Segment, Stretch
 
 # A jump beyond this means that frames were lost without notice; a slow drift is followed by cutting
 # anew.
@@ -33,6 +35,16 @@ def list_devices() -> list[str]:
     return sorted(alsaaudio.pcms(alsaaudio.PCM_CAPTURE))
 
 
+@dataclass(frozen=True, slots=True)
+class _Located:
+    """A burst that was looked for. start: its first frame. delay: what cutting there leaves."""
+
+    burst: Burst
+    start: int
+    delay: float
+    fault: str
+
+
 class AlsaAudio:
     """The AudioSource of a real array.
 
@@ -40,8 +52,12 @@ class AlsaAudio:
     direct sound (rig.direct_arrival_s), and `delay_samples` is what cutting at whole samples
     leaves. Faults: "capture xrun", "playback xrun", "reopened", "gap" (frames lost without notice),
     "no reference" (the excitation is not found) and "unsteady" (its level differs from the period
-    before, as after a start).
+    before, as after a start). A burst can be "muted" or have "the level was changed" meanwhile; a
+    loss of playback in silence is no fault. Silence is cut into periods, and goes on after a burst;
+    what is left of a period before one is dropped.
     """
+
+    adjustable = True
 
     def __init__(
         self, audio: AudioConfig, excitation: Excitation, rig: Rig, *, muted: bool = False
@@ -61,59 +77,180 @@ class AlsaAudio:
         self._delay = DelayTracker()
         self._cursor = 0
         self._index = 0
+        self._losses = 0
         self._aligned: Segment | None = None
         self._level_db: float | None = None
+        self._located: _Located | None = None
         self._duplex = Duplex(audio, excitation, len(rig.speakers), self.counters, muted=muted)
-        self._ring = self._duplex.ring
+        self._ring, self._playlist = self._duplex.ring, self._duplex.playlist
+        self._finder = BurstFinder(
+            excitation, None if self._has_reference else rig, self._playlist, self._ring
+        )
 
     def read(self, timeout_s: float) -> AudioPeriod | None:
-        """Next period; None when none came in time. Raises DeviceError when closed."""
+        """Next period or burst; None when none came in time. Raises DeviceError when closed."""
         deadline = time.monotonic() + timeout_s
-        n = self._excitation.period_samples
-        while self._ring.wait(self._cursor + n, deadline, self._duplex.closed):
-            stretch = self._ring.cut(self._cursor, n)
-            if stretch is None:
-                self._skip()
+        needed = self._needed()
+        while self._ring.wait(needed, deadline, self._duplex.closed):
+            if (more := self._needed()) > needed:  # a burst was begun meanwhile
+                needed = more
                 continue
-            frame = self._cursor
-            samples, reference = self._channels(stretch.frames)
-            if stretch.broken is not None:
-                # After a loss in the recording the next period begins at once; after a playback
-                # xrun the rest of this period is wrong, too.
-                self._cursor = stretch.broken.start if stretch.broken.spliced else self._cursor + n
-                return self._deliver(frame, stretch.t_ns, samples, reference, stretch.broken.cause)
-            found = self._aligner.find(samples if reference is None else reference[None])
-            if found is not None and self._aligned is not stretch.segment:
-                self._aligned = stretch.segment
-                self._delay.reset()
-                if offset := round(found.lag):
-                    self._cursor += offset
-                    continue
-            self._cursor += n
-            fault = self._judge(found)
-            delay = self._delay.samples if reference is None else 0.0
-            return self._deliver(frame, stretch.t_ns, samples, reference, fault, delay or 0.0)
+            period = self._next()
+            if period is not None:
+                self._index += 1
+                self.counters.periods += 1
+                return period
+            needed = self._needed()
         if self._duplex.closed.is_set():
             raise DeviceError(f"{self._audio.capture}: read after close; open the device again")
         return None
 
     def set_muted(self, muted: bool) -> None:
         """Silence the loudspeaker within one ALSA period; recording goes on."""
-        self._duplex.muted = muted
+        self._playlist.muted = muted
 
     def set_gain(self, gain: float) -> None:
         """Play at this share, 0.001..1, within one ALSA period; responses stay as at 1."""
-        self._duplex.gain = min(max(gain, 1e-3), 1.0)
+        self._playlist.gain = min(max(gain, 1e-3), 1.0)
+
+    def set_continuous(self, on: bool) -> None:
+        """Play the continuous excitation, or only bursts, from the next period on."""
+        self._playlist.continuous = on
+
+    def probe(self, periods: int, gain: float) -> None:
+        """One burst, when what is in the card's buffer is played; see `AudioSource`. Raises
+        ConfigError for another number of periods than 1..5.
+        """
+        self._playlist.probe(periods, gain)
 
     def close(self) -> None:
         """Stop sound and release both devices, within a second; safe to call twice."""
         self._duplex.close()
 
-    def _channels(self, frames: Any) -> tuple[FloatArray, FloatArray | None]:
+    def _needed(self) -> int:
+        """The frame before which all must be recorded for what comes next."""
+        n = self._excitation.period_samples
+        burst = self._burst_here()
+        if self._located is not None or burst is None:
+            return self._cursor + n
+        start, margin = self._finder.expected(burst)
+        return start + margin + (burst.periods + 1) * n
+
+    def _burst_here(self) -> Burst | None:
+        """The burst that may begin within a period from here; those that were missed are passed."""
+        while (burst := self._playlist.next_burst()) is not None:
+            start, margin = self._finder.expected(burst)
+            if self._located is not None or start + margin >= self._cursor:
+                break
+            self._playlist.pass_burst()
+            self.counters.dropped += burst.periods + 1
+        if burst is None or self._cursor + self._excitation.period_samples <= start - margin:
+            return None
+        return burst
+
+    def _next(self) -> AudioPeriod | None:
+        """The period at the cursor, or the burst; None where another try is needed."""
+        n = self._excitation.period_samples
+        if self._located is None and (burst := self._burst_here()) is not None:
+            self._locate(burst)
+            return None
+        if self._located is not None and self._located.start < self._cursor + n:
+            return self._take_burst(self._located)
+        stretch = self._ring.cut(self._cursor, n)
+        if stretch is None:
+            self._skip()
+            return None
+        self._follow(stretch)
+        length_ns = n * 1_000_000_000 // self._excitation.sample_rate_hz
+        if not self._playlist.is_continuous(stretch.t_ns, stretch.t_ns + length_ns):
+            return self._take_silence(stretch)
+        return self._take_continuous(stretch)
+
+    def _locate(self, burst: Burst) -> None:
+        n = self._excitation.period_samples
+        start, margin = self._finder.expected(burst)
+        start = max(start, self._cursor)
+        stretch = self._ring.cut(
+            self._cursor, start + margin + (burst.periods + 1) * n - self._cursor
+        )
+        if stretch is None:
+            self._skip()
+            return
+        self._follow(stretch)
+        fault = burst.fault or (stretch.lost.cause if stretch.lost is not None else "")
+        delay = 0.0
+        if not fault:
+            samples, reference = self._channels(stretch, burst.gain)
+            signals = samples if reference is None else reference[None]
+            found = self._finder.find(burst, self._cursor, signals)
+            if found is None:
+                fault = "no reference"
+            else:
+                start = max(round(found), self._cursor)
+                delay = found - start if reference is None else 0.0
+        self._located = _Located(burst, start, delay, fault)
+
+    def _take_burst(self, located: _Located) -> AudioPeriod | None:
+        burst, self._located = located.burst, None
+        self._playlist.pass_burst()
+        start = max(located.start, self._cursor)
+        length = (burst.periods + 1) * self._excitation.period_samples
+        stretch = self._ring.cut(start, length)
+        if stretch is None:
+            self._skip()
+            return None
+        self._cursor = start + length
+        samples, reference = self._channels(stretch, burst.gain)
+        return AudioPeriod(
+            self._index,
+            stretch.t_ns,
+            samples,
+            reference,
+            located.delay,
+            located.fault,
+            start,
+            "burst",
+            burst.periods,
+            burst.gain,
+        )
+
+    def _take_silence(self, stretch: Stretch) -> AudioPeriod:
+        """A period in which nothing is played on purpose: only a loss in the recording is a fault,
+        and the next period begins after it.
+        """
+        self._aligned = self._level_db = None
+        frame, lost = self._cursor, stretch.lost
+        self._cursor = frame + self._excitation.period_samples if lost is None else lost.start
+        fault = "" if lost is None else lost.cause
+        return self._period(frame, stretch, fault, sounding="silence")
+
+    def _take_continuous(self, stretch: Stretch) -> AudioPeriod | None:
+        n, frame = self._excitation.period_samples, self._cursor
+        if stretch.broken is not None:
+            # After a loss in the recording the next period begins at once; after a playback xrun
+            # the rest of this period is wrong, too.
+            self._cursor = stretch.broken.start if stretch.broken.spliced else frame + n
+            return self._period(frame, stretch, stretch.broken.cause)
+        samples, reference = self._channels(stretch, 1.0)
+        found = self._aligner.find(samples if reference is None else reference[None])
+        if found is not None and self._aligned is not stretch.segment:
+            self._aligned = stretch.segment
+            self._delay.reset()
+            if offset := round(found.lag):
+                self._cursor += offset
+                return None
+        self._cursor += n
+        fault = self._judge(found)
+        delay = self._delay.samples if reference is None else 0.0
+        return self._period(frame, stretch, fault, delay or 0.0)
+
+    def _channels(self, stretch: Stretch, gain: float) -> tuple[FloatArray, FloatArray | None]:
+        """Microphones (M, n), less the gain where no reference says it, and the reference (n,)."""
+        frames = stretch.frames
         scale = np.float32(2.0 ** (1 - 8 * frames.dtype.itemsize))
         samples = np.ascontiguousarray(frames[:, self._audio.mic_channels].T, np.float32) * scale
         if not self._has_reference:
-            return samples / np.float32(self._duplex.gain), None
+            return samples / np.float32(gain), None
         return samples, frames[:, self._audio.reference_channel].astype(np.float32) * scale
 
     def _judge(self, found: Alignment | None) -> str:
@@ -135,19 +272,26 @@ class AlsaAudio:
             self._cursor += round(drift)
         return "" if steady else "unsteady"
 
-    def _deliver(
+    def _period(
         self,
         frame: int,
-        t_ns: int,
-        samples: FloatArray,
-        reference: FloatArray | None,
+        stretch: Stretch,
         fault: str,
         delay: float = 0.0,
+        sounding: Sounding = "continuous",
     ) -> AudioPeriod:
-        period = AudioPeriod(self._index, t_ns, samples, reference, delay, fault, frame)
-        self._index += 1
-        self.counters.periods += 1
-        return period
+        gain = self._playlist.gain if sounding == "continuous" else 1.0
+        samples, reference = self._channels(stretch, gain)
+        return AudioPeriod(
+            self._index, stretch.t_ns, samples, reference, delay, fault, frame, sounding, 0, gain
+        )
+
+    def _follow(self, stretch: Stretch) -> None:
+        """Bursts are expected elsewhere after a loss in the recording."""
+        losses = stretch.segment.losses if stretch.lost is None else stretch.lost.losses
+        if losses != self._losses:
+            self._losses = losses
+            self._finder.forget()
 
     def _skip(self) -> None:
         """The caller was away for longer than the ring holds: go on at the oldest whole period that
@@ -157,4 +301,5 @@ class AlsaAudio:
         late = -(-(self._ring.oldest() - self._cursor) // n) + 1
         self._cursor += late * n
         self._index += late
+        self._located = None
         self.counters.dropped += late
