@@ -388,11 +388,13 @@ def test_mute_silences_and_unmute_brings_the_sound_back(source):
     opened.source.set_muted(True)
     opened.wait_written()
     before = len(opened.card.played())
-    muted = opened.read(12)
-    assert {p.fault for p in muted[-6:]} == {"no reference"}
-    assert not any(np.any(p.reference) for p in muted[-6:])
+    assert until(lambda: opened.read(1)[0].sounding == "silence")
+    muted = opened.read(6)
+    assert {(p.sounding, p.fault) for p in muted} == {("silence", "")}
+    assert not any(np.any(p.reference) for p in muted)
     assert not opened.card.played()[before:].any()
     opened.source.set_muted(False)
+    assert until(lambda: opened.read(1)[0].sounding == "continuous")
     good = opened.read_until_good()
     assert np.corrcoef(good.reference, EXCITATION.samples)[0, 1] > 0.999
 
