@@ -74,10 +74,11 @@ class Smoother:
         smoothed = float(np.exp(self._log_distance))
         joints = self._shape(pose.joints / distance * smoothed, max(dt_s, 1e-3))
         joints *= smoothed / np.linalg.norm(joints[MID_HIP])
-        # Averaging removes errors that differ from frame to frame. An assumed height is wrong by
-        # the same in every frame, and so are the body's shape and the place on it where the echo
-        # begins: that part stays however long the person is seen.
-        common = pose.sigma if pose.scale_source == "height" else COMMON_SHARE * pose.sigma
+        # Averaging removes errors that differ from frame to frame. A size, assumed or remembered,
+        # and the camera's height are wrong by the same in every frame, and so are the body's shape
+        # and the place on it where the echo begins: that part stays however long the person is
+        # seen.
+        common = COMMON_SHARE * pose.sigma if pose.scale_source == "sound" else pose.sigma
         removed = max(variance - self._variance, 0.0) * smoothed**2
         self._last = replace(
             pose, joints=joints, sigma=np.sqrt(np.maximum(pose.sigma**2 - removed, common**2))

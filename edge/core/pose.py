@@ -8,7 +8,9 @@ import numpy as np
 from edge.core.arrays import Array
 from edge.core.contracts import SourceKind
 
-ScaleSource = Literal["sound", "height"]
+# memory: the body's size, as earlier poses told it. floor: the camera's height above the floor on
+# which feet are seen. height: an assumed size.
+ScaleSource = Literal["sound", "memory", "floor", "height"]
 Posture = Literal["standing", "walking", "sitting", "lying", "bending", "unknown"]
 # present: counts as somebody in the room. seen_only: seen but never heard while there is sound, as
 # on a television or in a mirror. unsure: seen too briefly or too little to tell.

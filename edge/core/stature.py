@@ -4,7 +4,6 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.core.arrays import Array
-from edge.core.pose import N_JOINTS
 
 # Bone: (joint a, joint b, length / standing height). Segment lengths of Drillis and Contini (1966),
 # as in Winter, Biomechanics and Motor Control of Human Movement, fig. 4.1; the trunk is mid-hip to
@@ -21,25 +20,38 @@ BONE_RATIOS = (
     (6, 7, 0.146),
 )
 
+_RATIOS = np.array([ratio for _, _, ratio in BONE_RATIOS])
+
 
 def limb_heights(joints: Array) -> Array:
-    """Standing height (9,) [m] that each of BONE_RATIOS tells, of a body with joints (15, 3) [m];
-    NaN where one of its ends is.
+    """Standing height (..., 9) [m] that each of BONE_RATIOS tells, of bodies with joints (..., 15,
+    3) [m]; NaN where one of its ends is.
     """
-    return np.array([np.linalg.norm(joints[a] - joints[b]) / s for a, b, s in BONE_RATIOS])
+    lengths = [
+        np.linalg.norm(joints[..., a, :] - joints[..., b, :], axis=-1) for a, b, _ in BONE_RATIOS
+    ]
+    return np.stack(lengths, axis=-1) / _RATIOS
 
 
 def standing_height(joints: npt.ArrayLike, weight: npt.ArrayLike | None = None) -> float:
     """Standing height [m] of a body with joints (15, 3) [m], from limb lengths; NaN if unknown."""
+    return float(standing_heights(joints, weight))
+
+
+def standing_heights(joints: npt.ArrayLike, weight: npt.ArrayLike | None = None) -> Array:
+    """As `standing_height`, of many bodies at once: (..., 15, 3) and (..., 15) -> (...,)."""
     p = np.asarray(joints, np.float64)
-    w = np.ones(N_JOINTS) if weight is None else np.asarray(weight, np.float64)
+    w = np.ones(p.shape[:-1]) if weight is None else np.asarray(weight, np.float64)
     heights = limb_heights(p)
-    weights = np.array([min(w[a], w[b]) * ratio for a, b, ratio in BONE_RATIOS])
-    ok = np.isfinite(heights) & (weights > 0)
-    return _weighted_median(heights[ok], weights[ok]) if ok.any() else float("nan")
-
-
-def _weighted_median(values: Array, weights: Array) -> float:
-    order = np.argsort(values)
-    cumulative = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(cumulative, cumulative[-1] / 2)])
+    weights = (
+        np.stack([np.minimum(w[..., a], w[..., b]) for a, b, _ in BONE_RATIOS], axis=-1) * _RATIOS
+    )
+    weights = np.where(np.isfinite(heights), weights, 0.0)
+    # The weighted median; what has no weight comes last.
+    order = np.argsort(np.where(weights > 0.0, heights, np.inf), axis=-1)
+    heights, weights = (np.take_along_axis(x, order, axis=-1) for x in (heights, weights))
+    cumulative = np.cumsum(weights, axis=-1)
+    total = cumulative[..., -1:]
+    middle = np.argmax(cumulative >= 0.5 * total, axis=-1)[..., None]
+    found = np.take_along_axis(heights, middle, axis=-1)
+    return np.asarray(np.where(total > 0.0, found, np.nan)[..., 0])

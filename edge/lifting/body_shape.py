@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.core.arrays import Array, BoolArray
+from edge.core.body_size import BodySize
 from edge.core.pose import MID_HIP, N_JOINTS, Keypoints
 from edge.core.rig import Rig, seen_rays
 from edge.core.stature import BONE_RATIOS, standing_height
@@ -31,17 +32,20 @@ class Shape:
     relative_sigma: float
 
 
-def make_shape(keypoints: Keypoints, rig: Rig, vision: VisionModel | None = None) -> Shape | None:
+def make_shape(
+    keypoints: Keypoints, rig: Rig, vision: VisionModel | None = None, size: BodySize | None = None
+) -> Shape | None:
     """Shape from what the camera sees; None when fewer than four joints are seen.
 
-    vision: gives the relative depths; without it all joints lie at one depth.
+    vision: gives the relative depths; without it all joints lie at one depth. size: of the body,
+    None where it is not known.
     """
     pixels = keypoints.pixels[:N_JOINTS]
     if vision is None:
         rays, seen = seen_rays(pixels, rig.camera)
         confidence = np.where(seen, pixels[:, 2], 0.0)
         return None if seen.sum() < LEAST_SEEN else _flat(rays, confidence, seen)
-    view = keypoint_view(keypoints, rig)
+    view = keypoint_view(keypoints, rig, size)
     if view is None:
         return None
     confidence = np.where(view.seen, pixels[:, 2], 0.0)

@@ -85,13 +85,14 @@ class GeometricLifter:
     def _lift(
         self, keypoints: Keypoints, kernels: Kernels | None, rig: Rig, size: BodySize | None
     ) -> LiftedPose | None:
-        shape = make_shape(keypoints, rig, self.vision)
+        shape = make_shape(keypoints, rig, self.vision, size)
         if shape is None:
             return None
+        otherwise: ScaleSource = "height"
         height_m = self.config.height_prior_m
         height_sigma = self.config.height_sigma_m / height_m
         if size is not None:
-            height_m, height_sigma = math.exp(size.log_height), size.sigma
+            otherwise, height_m, height_sigma = "memory", math.exp(size.log_height), size.sigma
         prior = height_m / shape.height_m
         prior_sigma = math.hypot(height_sigma, SHAPE_SIGMA)
         onset = None
@@ -99,7 +100,7 @@ class GeometricLifter:
             onset = find_onset(shape, kernels, rig, prior, prior_sigma, self.config.max_range_m)
         if onset is None or onset.sir_db < self.config.min_sir_db:
             sir_db = float("nan") if onset is None else onset.sir_db
-            return _scaled(shape, prior, prior_sigma, "height", sir_db, float("nan"))
+            return _scaled(shape, prior, prior_sigma, otherwise, sir_db, float("nan"))
         return _scaled(shape, onset.scale, onset.log_sigma, "sound", onset.sir_db, onset.range_m)
 
 

@@ -36,11 +36,12 @@ class _Sight(NamedTuple):
 
 
 class _Look(NamedTuple):
-    """One person and their mirror image."""
+    """One person and their mirror image. otherwise: what gives the scale where sound does not."""
 
     own: _Sight
     mirrored: _Sight
     confidence: Array
+    otherwise: ScaleSource
 
 
 class NetworkLifter:
@@ -76,7 +77,8 @@ class NetworkLifter:
         half a point higher for twice the time. Where there are several, what the image says of each
         tells the others where their echoes lie.
         """
-        looks = [self._look(keypoints, rig) for keypoints in people]
+        known = sizes or [None] * len(people)
+        looks = [self._look(k, rig, size) for k, size in zip(people, known, strict=True)]
         seen = [look for look in looks if look is not None]
         echoes = ALONE
         if kernels is not None and len(seen) > 1:
@@ -84,12 +86,20 @@ class NetworkLifter:
         lifted = iter([self._pose(look, kernels, rig, echoes, i) for i, look in enumerate(seen)])
         return [None if look is None else next(lifted) for look in looks]
 
-    def _look(self, keypoints: Keypoints, rig: Rig) -> "_Look | None":
-        view, other = keypoint_view(keypoints, rig), keypoint_view(keypoints, rig, mirror=True)
+    def _look(self, keypoints: Keypoints, rig: Rig, size: BodySize | None) -> "_Look | None":
+        view = keypoint_view(keypoints, rig, size)
+        other = keypoint_view(keypoints, rig, size, mirror=True)
         if view is None or other is None:
             return None
         confidence = np.where(view.seen, keypoints.pixels[:N_JOINTS, 2], 0.0)
-        return _Look(_Sight(view, *self.see(view)), _Sight(other, *self.see(other)), confidence)
+        otherwise: ScaleSource = "height"
+        if size is not None:
+            otherwise = "memory"
+        elif view.on_floor.any():
+            otherwise = "floor"
+        return _Look(
+            _Sight(view, *self.see(view)), _Sight(other, *self.see(other)), confidence, otherwise
+        )
 
     def _pose(
         self, look: "_Look", kernels: Kernels | None, rig: Rig, echoes: Echoes, index: int
@@ -104,12 +114,11 @@ class NetworkLifter:
         if kernels is not None:
             torso = lifted.joints[list(TORSO)].mean(axis=0)
             sir_db, range_m = echo_before(torso, kernels, rig)
-        source: ScaleSource = "sound" if by_sound else "height"
         return LiftedPose(
             joints=lifted.joints,
             sigma=lifted.sigma,
             confidence=look.confidence,
-            scale_source=source,
+            scale_source="sound" if by_sound else look.otherwise,
             sir_db=sir_db,
             echo_range_m=range_m if by_sound else float("nan"),
             sound_confidence=float("nan") if kernels is None or hidden else lifted.sound,

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.core.arrays import Array, BoolArray, FloatArray
+from edge.core.body_size import BodySize
 from edge.core.pose import N_JOINTS, Keypoints
 from edge.core.rig import Rig, seen_rays
 from edge.lifting.mirror import FLIP, MIRROR, mirrored
@@ -20,9 +21,13 @@ LEAST_SEEN = 4  # joints
 ANKLE_M = 0.08  # of the ankle joint above the sole
 # A person of size 1 (root mean square at unit depth) stands about exp(-0.75) m away.
 SIZE_LOG = 0.75
+UNKNOWN_BODY = np.array([np.nan, np.nan])
 # Places; seen or not; depth of the floor at both ankles, and whether each is known; whether the
-# camera's height is known, and its log; elevation; log size; middle of the box.
-FEATURES = 2 * N_JOINTS + N_JOINTS + 4 + 2 + 1 + 1 + 2
+# camera's height is known, and its log; elevation; log size in the image; middle of the box;
+# whether the body's size is known, the log of its height and that of its 1-sigma.
+FEATURES = 2 * N_JOINTS + N_JOINTS + 4 + 2 + 1 + 1 + 2 + 3
+# What a body's size is told against, so that people lie within about +/- 1.
+BODY_M, BODY_SIGMA, BODY_SCALE = 1.6, 0.03, 3.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +36,9 @@ class PersonView:
 
     turn: (..., 3, 3) takes the person's frame to the camera frame. centre: (..., 2), size: (...,):
     middle and root mean square spread of the seen joints at unit depth. xy: (..., 15, 2) joints'
-    rays at unit depth, less `centre`, over `size`; 0 where not seen. seen: (..., 15). features:
-    (..., FEATURES) float32, the vision network's input.
+    rays at unit depth, less `centre`, over `size`; 0 where not seen. seen: (..., 15). on_floor:
+    (..., 2), whether the floor's depth is known at right and left ankle. features: (..., FEATURES)
+    float32, the vision network's input.
     """
 
     turn: Array
@@ -40,6 +46,7 @@ class PersonView:
     size: Array
     xy: Array
     seen: BoolArray
+    on_floor: BoolArray
     features: FloatArray
 
     def one(self, index: int) -> "PersonView":
@@ -54,27 +61,37 @@ class PersonView:
         return np.asarray(own @ np.swapaxes(self.turn, -1, -2))
 
 
-def keypoint_view(keypoints: Keypoints, rig: Rig, *, mirror: bool = False) -> PersonView | None:
+def keypoint_view(
+    keypoints: Keypoints, rig: Rig, size: BodySize | None = None, *, mirror: bool = False
+) -> PersonView | None:
     """The view of one person, or None when fewer than LEAST_SEEN of the 15 joints are seen.
 
-    mirror: of the mirror image.
+    size: of the body, None where it is not known. mirror: of the mirror image.
     """
     rays, seen = seen_rays(keypoints.pixels[:N_JOINTS], rig.camera)
     if seen.sum() < LEAST_SEEN:
         return None
     height = np.nan if rig.camera.height_m is None else rig.camera.height_m
     down = -rig.camera.room_rotation[2]
+    body = UNKNOWN_BODY if size is None else np.array([size.log_height, size.sigma])
     if mirror:
-        return make_view(mirrored(rays), seen[MIRROR], down * FLIP, height)
-    return make_view(rays, seen, down, height)
+        return make_view(mirrored(rays), seen[MIRROR], down * FLIP, height, body)
+    return make_view(rays, seen, down, height, body)
 
 
-def make_view(rays: Array, seen: BoolArray, down: Array, height_m: npt.ArrayLike) -> PersonView:
+def make_view(
+    rays: Array,
+    seen: BoolArray,
+    down: Array,
+    height_m: npt.ArrayLike,
+    body: npt.ArrayLike = UNKNOWN_BODY,
+) -> PersonView:
     """Camera-frame rays at z = 1 (..., 15, 3) of the `seen` joints (..., 15), LEAST_SEEN or more ->
     view.
 
     down: (..., 3) unit vector to the floor, camera frame (its y axis where the tilt is unknown).
-    height_m: (...,) of the camera above the floor, NaN = unknown.
+    height_m: (...,) of the camera above the floor, NaN = unknown. body: (..., 2) as `BodySize`, NaN
+    = unknown.
     """
     height = np.asarray(height_m, np.float64)
     turn = _turn(_middle(rays[..., :2], seen), down)
@@ -100,10 +117,19 @@ def make_view(rays: Array, seen: BoolArray, down: Array, height_m: npt.ArrayLike
             floor_direction[..., 2:],
             np.log(size)[..., None] + 1.5,
             centre / size[..., None],
+            _body_features(np.broadcast_to(np.asarray(body, np.float64), (*size.shape, 2))),
         ],
         axis=-1,
     )
-    return PersonView(turn, centre, size, xy, seen, features.astype(np.float32))
+    return PersonView(turn, centre, size, xy, seen, floor_known, features.astype(np.float32))
+
+
+def _body_features(body: Array) -> Array:
+    """Whether the size (..., 2) is known, and both of its numbers; (..., 3)."""
+    known = np.isfinite(body).all(axis=-1)
+    log_height = np.where(known, body[..., 0] - np.log(BODY_M), 0.0)
+    log_sigma = np.log(np.where(known, np.maximum(body[..., 1], 0.003), BODY_SIGMA) / BODY_SIGMA)
+    return np.stack([known, BODY_SCALE * log_height, log_sigma], axis=-1)
 
 
 def _middle(xy: Array, seen: BoolArray) -> Array:

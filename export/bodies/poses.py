@@ -7,6 +7,7 @@ import numpy as np
 from edge.core.arrays import Rng
 from export.bodies.body import Body, Split
 from export.bodies.everyday_poses import BUILDERS, arm_direction
+from export.bodies.free_poses import free_pose
 from export.bodies.legs import SIGN, Foot, place_legs
 from export.bodies.mocap import clip_pose, clip_split, load_clips
 from export.bodies.pose_mixing import loosened, with_upper_body
@@ -19,8 +20,8 @@ KIND_WEIGHTS = {
 }  # fmt: skip
 KINDS = tuple(KIND_WEIGHTS)
 # Shares of the training split's poses that get another pose's upper body, half of these a recorded
-# one's, and of those whose limbs are loosened.
-MIXED, LOOSENED = 0.4, 0.5
+# one's, and of those whose limbs are loosened; of those who stand in any way a body can.
+MIXED, LOOSENED, FREE = 0.4, 0.5, 0.15
 UP = np.array([0.0, 0.0, 1.0])
 UPPER_BODIES = ("mocap", "mocap", "mocap", "mocap", "stand", "walk", "sit", "reach")
 
@@ -34,7 +35,8 @@ def sample_pose(
 ) -> Pose:
     """A random pose of a kind of KINDS (None: drawn by KIND_WEIGHTS) for this body.
 
-    split: of the motion clips; "train" also mixes poses (`pose_mixing`). heading_rad: 0 faces -y;
+    split: of the motion clips; "train" also mixes poses (`pose_mixing`)
+    and has free ones (`free_poses`). heading_rad: 0 faces -y;
     None draws any, and for "turn_away" one within 75 deg of +y. Raises ValueError for an unknown
     kind.
     """
@@ -51,6 +53,8 @@ def sample_pose(
         if kind != "lie" and rng.random() < MIXED:
             pose = with_upper_body(pose, _of_kind(rng, body, str(rng.choice(UPPER_BODIES)), split))
         pose = loosened(pose, rng) if rng.random() < LOOSENED else pose
+        free = free_pose(rng, body) if rng.random() < FREE else None
+        pose = pose if free is None else free
     pose = pose.mirrored() if rng.random() < 0.5 else pose
     pronation = (float(rng.uniform(-0.6, 0.6)), float(rng.uniform(-0.6, 0.6)))
     return replace(pose.turned(heading_rad), kind=kind, pronation=pronation)

@@ -16,9 +16,13 @@ from export.bodies.poses import sample_pose
 from export.simulate.detector_errors import FAR_SIDE_M, MIRROR, load_detector, person_size
 
 POSES_PER_BODY = 3
-DISTANCE_M = (1.3, 5.2)
-CAMERA_HEIGHT_M = (0.5, 2.2)
-TILT_DEG = (-6.0, 22.0)
+DISTANCE_M = (0.8, 8.0)  # uniform in the logarithm
+CAMERA_HEIGHT_M = (0.4, 2.5)
+TILT_DEG = (-8.0, 25.0)
+STEEP, STEEP_DEG = 0.2, (-15.0, 45.0)  # share of cameras with any tilt in this range
+# Shares of people scaled to these standing heights, beyond those of the body bank.
+TODDLERS, TODDLER_M = 0.08, (0.72, 1.15)
+TALL, TALL_M = 0.03, (1.9, 2.12)
 HALF_VIEW = (0.5, 0.8)  # tangent of half the field of view across; three quarters of it down
 LEAST_IN_VIEW, LEAST_DETECTED = 8, 5  # of the first 15 joints
 FOCAL_PX = 520.0  # of the detector model's camera
@@ -186,17 +190,21 @@ def _far_side(joints: Array) -> npt.NDArray[np.int64]:
 
 def _draw(people: People, n: int, rng: Rng) -> ViewedPeople:
     pick = rng.integers(len(people.joints), size=n)
-    yaw, forward = rng.uniform(0, 2 * np.pi, n), rng.uniform(*DISTANCE_M, n)
+    yaw = rng.uniform(0, 2 * np.pi, n)
+    forward = np.exp(rng.uniform(*np.log(DISTANCE_M), n))
     half = rng.uniform(*HALF_VIEW, n)
     zero, one = np.zeros(n), np.ones(n)
     turn = _rows(
         [[np.cos(yaw), -np.sin(yaw), zero], [np.sin(yaw), np.cos(yaw), zero], [zero, zero, one]]
     )
-    room = people.joints[pick] @ turn.transpose(0, 2, 1)
+    body_m = _heights(people.height_m[pick], rng)
+    grown = body_m / people.height_m[pick]
+    room = grown[:, None, None] * people.joints[pick] @ turn.transpose(0, 2, 1)
     mirrored = rng.random(n) < 0.5
     room[mirrored] = _mirror(room[mirrored])
     height = rng.uniform(*CAMERA_HEIGHT_M, n)
-    tilt = np.radians(rng.uniform(*TILT_DEG, n))
+    steep = rng.random(n) < STEEP
+    tilt = np.radians(np.where(steep, rng.uniform(*STEEP_DEG, n), rng.uniform(*TILT_DEG, n)))
     roll = np.radians(rng.normal(0, 1.5, n))
     room[..., 0] += (rng.uniform(-0.75, 0.75, n) * half * forward)[:, None]
     room[..., 1] += forward[:, None]
@@ -229,9 +237,17 @@ def _draw(people: People, n: int, rng: Rng) -> ViewedPeople:
     rays = np.concatenate([xy, np.ones_like(xy[..., :1])], axis=-1)
     ok &= seen[:, :N_JOINTS].sum(axis=1) >= LEAST_DETECTED
     views = ViewedPeople(
-        joints, rays, seen, people.height_m[pick], height, np.degrees(tilt), np.degrees(roll), half
+        joints, rays, seen, body_m, height, np.degrees(tilt), np.degrees(roll), half
     )
     return views.pick(ok)
+
+
+def _heights(height_m: Array, rng: Rng) -> Array:
+    """Standing heights (N,), some of them drawn anew."""
+    kind = rng.random(len(height_m))
+    height_m = np.where(kind < TODDLERS, rng.uniform(*TODDLER_M, len(kind)), height_m)
+    tall = (kind >= TODDLERS) & (kind < TODDLERS + TALL)
+    return np.asarray(np.where(tall, rng.uniform(*TALL_M, len(kind)), height_m))
 
 
 def _occluded(n: int, rng: Rng) -> npt.NDArray[np.bool_]:

@@ -3,8 +3,7 @@
 train_config       the numbers of a run
 training           a run from start to end, resumable
 vision_training    its first part: the vision network, which needs no sound
-training_samples   a dataset folder in memory, and samples of it
-augmentation       random changes to a sample
+samples            dataset folders in memory, and samples of them, changed at random
 batches            samples become tensors, by the runtime's own input code
 ray_network        the vision network and `ray`
 volume_network     `volume`

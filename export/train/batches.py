@@ -13,9 +13,9 @@ from edge.lifting.forms.ray_form import RayForm
 from edge.lifting.forms.volume_form import VolumeForm
 from edge.lifting.person_view import PersonView, make_view
 from export.simulate.people import LEAST_DETECTED, DetectorErrors, ViewedPeople, apply_errors
-from export.train.augmentation import Augmentation, detect
 from export.train.ray_network import VisionNet
-from export.train.training_samples import Observed, SampleSound
+from export.train.samples.augmentation import Augmentation, detect, known_body, mountings
+from export.train.samples.sound_set import Observed, SampleSound
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +64,7 @@ def observed_view(observed: Sequence[Observed]) -> PersonView:
         np.stack([o.seen for o in observed]),
         np.stack([o.down for o in observed]),
         np.stack([o.height_m for o in observed]),
+        np.stack([o.body for o in observed]),
     )
 
 
@@ -88,18 +89,9 @@ def vision_batch(
     joints = people.joints[:, :N_JOINTS]
     rays = people.rays[:, :N_JOINTS]
     seen = people.seen[:, :N_JOINTS]
-    known = rng.random(len(joints)) < a.height_known
-    tilt = np.radians(people.tilt_deg + rng.normal(0.0, a.tilt_error_deg, len(joints)))
-    roll = np.radians(people.roll_deg + rng.normal(0.0, a.tilt_error_deg, len(joints)))
-    # As Camera.room_rotation, one per scene.
-    down = np.stack(
-        [np.sin(roll) * np.cos(tilt), np.cos(roll) * np.cos(tilt), np.sin(tilt)], axis=1
-    )
-    down = np.where(known[:, None], down, [0.0, 1.0, 0.0])
-    height = np.where(
-        known, people.camera_height_m + rng.normal(0.0, a.height_error_m, len(joints)), np.nan
-    )
-    view = make_view(np.where(seen[..., None], rays, [0.0, 0.0, 1.0]), seen, down, height)
+    down, height = mountings(people.camera_height_m, people.tilt_deg, people.roll_deg, a, rng)
+    body = known_body(joints, a, rng)
+    view = make_view(np.where(seen[..., None], rays, [0.0, 0.0, 1.0]), seen, down, height, body)
     return (
         torch.from_numpy(view.features),
         _tensor(view.centre),

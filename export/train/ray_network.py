@@ -96,7 +96,7 @@ class RayNet(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
         nn.init.zeros_(self.film.bias)
 
     def forward(self, sound: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, bins, 75), (B, CONTEXT) -> logits (B, bins, 15), residuals (B, RESIDUALS)."""
+        """(B, bins, 90), (B, CONTEXT) -> logits (B, bins, 15), residuals (B, RESIDUALS)."""
         c = self.context(context)
         film = self.film(c).view(-1, 1 + 2 * len(self.layers), self.width, 1, 1)
         h = (

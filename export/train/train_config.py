@@ -8,15 +8,16 @@ from torch import nn
 
 from edge.core.errors import ConfigError
 from edge.lifting.forms.volume_form import VolumeForm
-from export.train.augmentation import Augmentation
 from export.train.ray_network import RayConfig, RayNet, VisionConfig, ray_config_from
+from export.train.samples.augmentation import Augmentation
 from export.train.volume_network import VolumeConfig, VolumeNet, volume_config_from
 
 
 @dataclass(frozen=True)
 class VisionTraining:
     """Training of the vision network. people: posed people from the body bank. errors: views whose
-    errors of the detector model are drawn for the others. rate: highest learning rate.
+    errors of the detector model are drawn for the others. rate: highest learning rate. imagined:
+    people for the fusion network's samples without sound.
     """
 
     people: int = 60000
@@ -25,6 +26,7 @@ class VisionTraining:
     steps: int = 30000
     batch: int = 256
     rate: float = 1.5e-3
+    imagined: int = 4000
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,9 @@ _DEBUG = TrainConfig(
     steps=150,
     validate=75,
     held_out=60,
-    vision_training=VisionTraining(people=300, held_out=60, errors=200, steps=150, batch=128),
+    vision_training=VisionTraining(
+        people=300, held_out=60, errors=200, steps=150, batch=128, imagined=60
+    ),
     vision=VisionConfig(width=64, blocks=1),
     ray=RayConfig(width=32, hidden=48, dilations=(1, 2, 4)),
     volume=VolumeConfig(spec=VolumeForm(side=8, bins=16, pairs=4), audio=4, width=12, hidden=48),

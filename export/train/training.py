@@ -25,10 +25,10 @@ from export.train.conversion.shipped import SUFFIXES, load_shipped, refit_norms
 from export.train.losses import fusion_loss, mpjpe, predict
 from export.train.optimisation import descend, follow, set_rate
 from export.train.ray_network import VisionNet, parameters
+from export.train.samples.sound_set import SoundSet, folders
 from export.train.team import Team
 from export.train.train_config import TrainConfig, config_from
-from export.train.training_samples import SoundSet, folders
-from export.train.vision_training import trained_vision
+from export.train.vision_training import imagined_people, trained_vision
 
 Say = Callable[[str], None]
 
@@ -77,7 +77,8 @@ def train(
     team.wait()
     if not team.first:
         vision_net = trained_vision(config, run, given, say, progress)
-    training = SoundSet(folders(data, "train"), progress)
+    imagined = imagined_people(config, progress)
+    training = SoundSet(folders(data, "train"), progress, imagined)
     validation = SoundSet(folders(data, "val"), progress)
     if team.first:
         say(

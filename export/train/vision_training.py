@@ -11,7 +11,13 @@ from torch import Tensor
 
 from edge.core.errors import ConfigError, ModelError
 from export.extras import Progress
-from export.simulate.people import detector_errors, sample_people, view_people
+from export.simulate.people import (
+    ViewedPeople,
+    apply_errors,
+    detector_errors,
+    sample_people,
+    view_people,
+)
 from export.train.batches import vision_batch
 from export.train.checkpoints import Weights, save_checkpoint, vision_weights
 from export.train.losses import metres_loss, mpjpe
@@ -83,6 +89,19 @@ def _train_vision(config: TrainConfig, net: VisionNet, say: Say, progress: Progr
                 f"{100 * error.mean():.1f} mean, {left / 60:.1f} min left"
             )
     return average
+
+
+def imagined_people(config: TrainConfig, progress: Progress) -> ViewedPeople:
+    """People of the vision network's training with their 2D joints, for samples without sound."""
+    settings = config.vision_training
+    rng = np.random.default_rng([config.seed, 15])
+    people = sample_people(settings.imagined, config.seed + 2, "train", progress)
+    views = view_people(people, 2 * settings.imagined, rng)
+    errors = detector_errors(views.pick(np.arange(settings.imagined // 2)), rng)
+    half = settings.imagined
+    return views.pick(np.arange(half)) + apply_errors(
+        views.pick(np.arange(half, 2 * half)), errors, rng
+    )
 
 
 def _points(out: Tensor, centre: Tensor, size: Tensor) -> Tensor:

@@ -67,7 +67,7 @@ class Encoder(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
         self.along_norm = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (B, P, D, S, S, 3) -> the maximum over the pairs (B, D, S, S, C)."""
+        """x (B, P, D, S, S, 4) -> the maximum over the pairs (B, D, S, S, C)."""
         b, p, d, s, _, channels = x.shape
         h = x.reshape(b * p, d, s * s, channels).permute(0, 3, 1, 2)
         h = self.along_norm(self.along(h))
@@ -114,7 +114,7 @@ class VolumeNet(nn.Module):  # type: ignore[misc]  # PyTorch is not checked
         return heats, self.residual(torch.cat([pooled, c], dim=1))
 
     def forward(self, sound: Tensor, image: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
-        """sound (B, P, D, S, S, 3), image (B, D, S, S, 15), context (B, CONTEXT) -> logits (B, D,
+        """sound (B, P, D, S, S, 4), image (B, D, S, S, 15), context (B, CONTEXT) -> logits (B, D,
         S, S, 15), residuals (B, R).
         """
         heats, residual = self.stages(sound, image, context)

@@ -5,6 +5,7 @@ A form says where in space the network hears (along rays, or in the cells of a v
 outputs become joints. Training and device call the same functions.
 """
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -24,7 +25,7 @@ from edge.sound.pose_kernel import Kernels, pool
 # at most this far below the echo.
 CLEAREST_DB = 20.0
 COMPACT_M = 0.4  # a wider rig's pairs see the body from sides that do not add up in phase
-SOUND_FEATURES = 4
+SOUND_FEATURES = 5
 CONTEXT = FEATURES + N_JOINTS + 1 + 2 * N_JOINTS + SOUND_FEATURES
 
 
@@ -84,15 +85,28 @@ def network_context(
 
 
 def sound_features(
-    rig: Rig | None, compact_m: float = COMPACT_M, others: Echoes = ALONE
+    rig: Rig, kernels: Kernels | None, compact_m: float = COMPACT_M, others: Echoes = ALONE
 ) -> FloatArray:
-    """Facts (SOUND_FEATURES,): is there sound, pairs in phase, their number, number of others. rig
-    None: no sound.
+    """Facts (SOUND_FEATURES,): is there sound, pairs in phase, their number, number of others, is
+    the noise known. All 0 without sound.
     """
-    if rig is None:
+    if kernels is None:
         return np.zeros(SOUND_FEATURES, np.float32)
     pairs, people = min(len(rig.pairs), 8) / 8.0, min(len(others), MOST) / MOST
-    return np.array([1.0, rig.extent_m < compact_m, pairs, people], np.float32)
+    noise = kernels.sigma is not None
+    return np.array([1.0, rig.extent_m < compact_m, pairs, people, noise], np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class EchoLevels:
+    """What is heard at times of arrival (P, K). echo: (P, K) log level. noise: (P, K) the same of
+    the noise alone, None where it is not known. floor: envelope of the interference that was
+    assumed.
+    """
+
+    echo: Array
+    noise: Array | None
+    floor: np.float32
 
 
 def echo_levels(
@@ -102,9 +116,9 @@ def echo_levels(
     hip_arrival_s: Array,
     pool_m: float,
     gate: tuple[float, float],
-) -> tuple[Array, np.float32]:
-    """Log envelope (P, K) at times of arrival (P, K), spherical spreading (r^2) taken out, relative
-    to its mean in the gate; and the envelope of the interference that was assumed.
+) -> EchoLevels:
+    """Log envelope at times of arrival (P, K), spherical spreading (r^2) taken out, relative to its
+    mean in the gate; and the noise against the same level.
 
     hip_arrival_s: (P,) of the mid-hip; the gate is given in multiples of it. pool_m: half width of
     the pooling along range [m].
@@ -115,7 +129,12 @@ def echo_levels(
     pooled = np.hypot(pooled, floor)
     level = mean_level(pooled, hip_arrival_s, rate, c, gate)
     spreading = (0.5 * c * arrival_s) ** 2
-    return log_level(gather_points(pooled, arrival_s, rate) * spreading, level), floor
+    echo = log_level(gather_points(pooled, arrival_s, rate) * spreading, level)
+    if kernels.sigma is None:
+        return EchoLevels(echo, None, floor)
+    # Not pooled: the root mean square of noise hardly changes within a pulse.
+    noise = log_level(gather_points(kernels.sigma, arrival_s, rate) * spreading, level)
+    return EchoLevels(echo, noise, floor)
 
 
 def mean_level(

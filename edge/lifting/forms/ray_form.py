@@ -25,7 +25,7 @@ from edge.lifting.person_view import PersonView
 from edge.sound.arrivals import gather_points_coherent
 from edge.sound.pose_kernel import Kernels
 
-CHANNELS = ("mean", "max", "coherent", "others", "begun")
+CHANNELS = ("mean", "max", "coherent", "others", "begun", "noise")
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,12 @@ class RayForm:
         rig: Rig,
         others: Echoes = ALONE,
     ) -> tuple[FloatArray, ...]:
-        """sound (bins, 75), context (CONTEXT,)."""
+        """sound (bins, 90), context (CONTEXT,)."""
         if kernels is None:
-            sound, facts = np.zeros((self.bins, N_JOINTS * len(CHANNELS)), np.float32), None
+            sound = np.zeros((self.bins, N_JOINTS * len(CHANNELS)), np.float32)
         else:
-            sound, facts = ray_sound(kernels, rig, view, log_depth, xy, self, others), rig
-        features = sound_features(facts, self.compact_m, others)
+            sound = ray_sound(kernels, rig, view, log_depth, xy, self, others)
+        features = sound_features(rig, kernels, self.compact_m, others)
         return sound, network_context(view, log_depth, xy, features)
 
     def decode(
@@ -95,32 +95,35 @@ def ray_sound(
     form: RayForm,
     others: Echoes = ALONE,
 ) -> FloatArray:
-    """Pose kernels along the rays of one person: (bins, 75) float32, joint after joint the five
+    """Pose kernels along the rays of one person: (bins, 90) float32, joint after joint the six
     CHANNELS.
 
     log_depth: (15,), xy: (15, 2) normalised, the vision network's estimate. Mean and maximum over
     pairs of the log envelope (`echo_levels`), and the magnitude of the coherent sum over
     pairs, 0 where the rig is too wide for one. Then the others' two (`Echoes.channels`), 0 for a
-    person alone. The order of the pairs does not matter.
+    person alone, and the mean over pairs of the noise's log level, 0 where it is not known. The
+    order of the pairs does not matter.
     """
     depth = np.asarray(log_depth, np.float64) + form.offsets[:, None]
     points = view.points(depth, np.asarray(xy, np.float64))
     arrival = rig.arrival_s(points.reshape(-1, 3))
     hip = rig.arrival_s(view.points(np.asarray(log_depth), np.asarray(xy))[MID_HIP])
-    loud, floor = echo_levels(kernels, rig, arrival, hip, form.pool_m, form.gate)
+    levels = echo_levels(kernels, rig, arrival, hip, form.pool_m, form.gate)
     out = np.zeros((form.bins, N_JOINTS, len(CHANNELS)), np.float32)
-    out[:, :, 0] = loud.mean(axis=0).reshape(form.bins, N_JOINTS)
-    out[:, :, 1] = loud.max(axis=0).reshape(form.bins, N_JOINTS)
+    out[:, :, 0] = levels.echo.mean(axis=0).reshape(form.bins, N_JOINTS)
+    out[:, :, 1] = levels.echo.max(axis=0).reshape(form.bins, N_JOINTS)
     if rig.extent_m < form.compact_m:
         # The sum over pairs keeps as much of their interference as one in so many, each pair
         # counted once.
-        left = float(floor) ** 2 / len(np.unique(rig.pairs, axis=0))
+        left = float(levels.floor) ** 2 / len(np.unique(rig.pairs, axis=0))
         half_path = 0.5 * rig.speed_of_sound_m_s * arrival
         out[:, :, 2] = _coherent(kernels, arrival, half_path.mean(axis=0), form.bins, left)
     if len(others):
         inside, begun = others.channels(arrival)
         out[:, :, 3] = inside.reshape(form.bins, N_JOINTS)
         out[:, :, 4] = begun.reshape(form.bins, N_JOINTS)
+    if levels.noise is not None:
+        out[:, :, 5] = levels.noise.mean(axis=0).reshape(form.bins, N_JOINTS)
     return out.reshape(form.bins, -1)
 
 

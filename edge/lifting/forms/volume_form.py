@@ -20,7 +20,7 @@ from edge.lifting.other_people import ALONE, Echoes
 from edge.lifting.person_view import PersonView
 from edge.sound.pose_kernel import Kernels
 
-CHANNELS = ("level", "others", "begun")
+CHANNELS = ("level", "others", "begun", "noise")
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,14 @@ class VolumeForm:
         rig: Rig,
         others: Echoes = ALONE,
     ) -> tuple[FloatArray, ...]:
-        """sound (pairs, bins, side, side, 3), image (bins, side, side, 15), context (CONTEXT,)."""
+        """sound (pairs, bins, side, side, 4), image (bins, side, side, 15), context (CONTEXT,)."""
         if kernels is None:
             shape = (self.pairs, self.bins, self.side, self.side, len(CHANNELS))
-            sound, facts = np.zeros(shape, np.float32), None
+            sound = np.zeros(shape, np.float32)
         else:
-            sound, facts = frustum_sound(kernels, rig, view, log_depth, self, others), rig
+            sound = frustum_sound(kernels, rig, view, log_depth, self, others)
         image = frustum_image(log_depth, xy, self)
-        features = sound_features(facts, others=others)
+        features = sound_features(rig, kernels, others=others)
         return sound, image, network_context(view, log_depth, xy, features)
 
     def decode(
@@ -114,9 +114,9 @@ def frustum_sound(
     form: VolumeForm,
     others: Echoes = ALONE,
 ) -> FloatArray:
-    """Pose kernels at the cells (pairs, bins, side, side, 3) float32, rows down: log envelope
+    """Pose kernels at the cells (pairs, bins, side, side, 4) float32, rows down: log envelope
     relative to its mean (`echo_levels`), then the others' two (`Echoes.by_pair`), 0 for a person
-    alone.
+    alone, and the noise's log level, 0 where it is not known.
 
     log_depth: (15,) normalised, the vision network's estimate. With fewer pairs than the network
     takes, pairs are repeated, which a maximum over pairs does not notice; of more, evenly spread
@@ -130,11 +130,13 @@ def frustum_sound(
     own = np.concatenate([plane, np.broadcast_to(z, (*plane.shape[:-1], 1))], axis=-1)
     arrival = rig.arrival_s((own @ view.turn.T).reshape(-1, 3))
     hip = arrival.reshape(len(arrival), form.bins, -1)[:, form.bins // 2].mean(axis=1)
-    loud, _ = echo_levels(kernels, rig, arrival, hip, form.pool_m, form.gate)
+    levels = echo_levels(kernels, rig, arrival, hip, form.pool_m, form.gate)
     out = np.zeros((len(arrival), arrival.shape[1], len(CHANNELS)), np.float32)
-    out[..., 0] = loud
+    out[..., 0] = levels.echo
     if len(others):
         out[..., 1], out[..., 2] = others.by_pair(arrival)
+    if levels.noise is not None:
+        out[..., 3] = levels.noise
     cells = (form.bins, form.side, form.side, len(CHANNELS))
     return out.reshape(-1, *cells)[chosen]
 

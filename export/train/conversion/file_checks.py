@@ -20,8 +20,8 @@ from edge.lifting.person_view import PersonView
 from export.train.batches import Batch, fusion_batch
 from export.train.conversion.tflite_files import Inputs
 from export.train.ray_network import VisionNet
+from export.train.samples.sound_set import SampleSound
 from export.train.train_config import TrainConfig
-from export.train.training_samples import SampleSound
 
 CHECKED = 200  # samples whose outputs are compared with PyTorch's
 TIMED = 200

@@ -15,7 +15,6 @@ import torch
 from edge.core.errors import ModelError
 from edge.lifting.model_card import FORMAT, INT8, VERSION
 from edge.lifting.person_view import FEATURES
-from export.train.augmentation import Augmentation
 from export.train.checkpoints import load_networks
 from export.train.conversion.file_checks import (
     calibrated,
@@ -25,7 +24,8 @@ from export.train.conversion.file_checks import (
     times_ms,
 )
 from export.train.conversion.tflite_files import to_float, to_int8
-from export.train.training_samples import SampleSound, SoundSet, folders
+from export.train.samples.augmentation import Augmentation
+from export.train.samples.sound_set import SampleSound, SoundSet, folders
 
 Say = Callable[[str], None]
 

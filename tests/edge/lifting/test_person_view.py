@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from edge.core.body_size import BodySize
 from edge.core.pose import N_JOINTS
 from edge.core.rig import Camera
 from edge.lifting.forms.network_form import CONTEXT, network_context
@@ -61,16 +62,31 @@ def test_a_batch_equals_its_members() -> None:
     depth = rng.normal(-0.7, 0.1, (3, 15))
     xy = rng.normal(size=(3, 15, 2))
     facts = rng.random((3, 4))
-    batch = make_view(rays, there, down, height)
+    body = np.array([[np.log(1.2), 0.03], [np.nan, np.nan], [np.log(1.9), 0.08]])
+    batch = make_view(rays, there, down, height, body)
     context = network_context(batch, depth, xy, facts)
     assert context.shape == (3, CONTEXT)
     for i in range(3):
-        one = make_view(rays[i], there[i], down[i], height[i])
+        one = make_view(rays[i], there[i], down[i], height[i], body[i])
         np.testing.assert_array_equal(batch.one(i).features, one.features)
         np.testing.assert_array_equal(context[i], network_context(one, depth[i], xy[i], facts[i]))
         np.testing.assert_allclose(
             batch.points(depth, xy)[i], one.points(depth[i], xy[i]), rtol=1e-12
         )
+
+
+def test_a_remembered_size_is_told_and_changes_nothing_else() -> None:
+    keypoints, rig = seen(standing(2.6, CAMERA), CAMERA), make_rig(CAMERA)
+    unknown = keypoint_view(keypoints, rig)
+    tall = keypoint_view(keypoints, rig, BodySize(float(np.log(1.92)), 0.03))
+    vague = keypoint_view(keypoints, rig, BodySize(float(np.log(1.6)), 0.06), mirror=True)
+    assert unknown is not None
+    assert tall is not None
+    assert vague is not None
+    np.testing.assert_array_equal(tall.features[:-3], unknown.features[:-3])
+    assert (unknown.features[-3:] == 0.0).all()
+    np.testing.assert_allclose(tall.features[-3:], [1.0, 3.0 * np.log(1.2), 0.0], atol=1e-6)
+    np.testing.assert_allclose(vague.features[-3:], [1.0, 0.0, np.log(2.0)], atol=1e-6)
 
 
 def test_missing_joints_are_marked_and_too_few_give_nothing() -> None:

@@ -18,6 +18,7 @@ torch = pytest.importorskip(
 
 from edge.core.errors import ConfigError, ModelError  # noqa: E402
 from edge.core.pose import N_JOINTS  # noqa: E402
+from edge.lifting.forms import volume_form  # noqa: E402
 from edge.lifting.forms.decoded_pose import RESIDUALS, Decoding  # noqa: E402
 from edge.lifting.forms.network_form import CONTEXT  # noqa: E402
 from edge.lifting.forms.ray_form import CHANNELS  # noqa: E402
@@ -26,24 +27,24 @@ from edge.lifting.model_card import load_card  # noqa: E402
 from edge.lifting.network_lifter import NetworkLifter  # noqa: E402
 from edge.lifting.person_view import FEATURES, keypoint_view  # noqa: E402
 from export.commands.networks.train import CONFIG_NAMES  # noqa: E402
-from export.train.augmentation import Augmentation, scaled_rig  # noqa: E402
 from export.train.batches import fusion_batch, observed_view, vision_estimate  # noqa: E402
 from export.train.checkpoints import load_networks  # noqa: E402
 from export.train.conversion.shipped import load_shipped, refit_norms  # noqa: E402
 from export.train.losses import predict  # noqa: E402
 from export.train.ray_network import RayConfig, RayNet, VisionConfig, VisionNet  # noqa: E402
+from export.train.samples.augmentation import Augmentation  # noqa: E402
+from export.train.samples.sound_set import SoundSet  # noqa: E402
 from export.train.train_config import CONFIGS, TrainConfig, config_from, named_config, with_settings  # noqa: E402
 from export.train.training import train  # noqa: E402
-from export.train.training_samples import SoundSet  # noqa: E402
 from export.train.volume_network import VolumeConfig, VolumeNet  # noqa: E402
 from tests.export.train.tiny import TINY  # noqa: E402
-from tests.support.scenes.lifter import CAMERA, RATE, echoes, make_rig, seen, standing  # noqa: E402
+from tests.support.scenes.lifter import CAMERA, echoes, make_rig, seen, standing  # noqa: E402
 
 pytestmark = [pytest.mark.export, pytest.mark.train]
 
 FORMS = ("ray", "volume")
 # The loss that is written is that of the first process's share: few samples, so not too different.
-ALONE = Augmentation(company=(0.0, 0.0, 0.0), sir_db=(0.0, 20.0))
+ALONE = Augmentation(company=(0.0, 0.0, 0.0), sir_db=(0.0, 20.0), wide=0.0)
 MODELS = ROOT / "edge/models"
 
 
@@ -120,7 +121,7 @@ def test_the_volume_network_does_not_depend_on_the_order_of_pairs() -> None:
     torch.manual_seed(0)
     net = VolumeNet(TINY.volume).eval()
     s = TINY.volume.spec
-    sound = torch.randn(1, 3, s.bins, s.side, s.side, 3)
+    sound = torch.randn(1, 3, s.bins, s.side, s.side, len(volume_form.CHANNELS))
     image = torch.rand(1, s.bins, s.side, s.side, N_JOINTS)
     for p in net.parameters():
         torch.nn.init.normal_(p, std=0.2)
@@ -139,50 +140,6 @@ def test_a_mirrored_world_has_the_same_arrivals() -> None:
     np.testing.assert_allclose(
         -mirrored_rig(rig).camera.room_rotation[2], down * (-1.0, 1.0, 1.0), atol=1e-12
     )
-
-
-def test_a_larger_world_with_faster_sound_has_the_same_arrivals_and_image() -> None:
-    rig, joints = make_rig(CAMERA), standing(2.4, CAMERA)
-    np.testing.assert_allclose(
-        scaled_rig(rig, 1.2).arrival_s(1.2 * joints), rig.arrival_s(joints), rtol=1e-12
-    )
-    np.testing.assert_allclose(CAMERA.project(1.2 * joints), CAMERA.project(joints), atol=1e-9)
-
-
-def test_interference_is_as_strong_as_asked(dataset: Path) -> None:
-    samples = SoundSet([dataset / "train"])
-    plain = Augmentation(
-        silent=0,
-        foreign=0,
-        drowned=0,
-        drop_pairs=0,
-        clear=0,
-        pair_gain_db=0,
-        world_scale=0,
-        sound_speed_error=0,
-        detector=1.0,
-        narrow=0,
-        company=(0.0, 0.0, 0.0),
-    )
-    for sir_db in (0.0, 12.0):
-        ratios = []
-        for k in range(20):
-            sample = samples.augmented(
-                2, replace(plain, sir_db=(sir_db, sir_db)), np.random.default_rng(k)
-            )
-            clean = samples.samples[2].clean
-            arrival = float(sample.rig.arrival_s(sample.joints[8]).mean())
-            near = slice(
-                int((arrival - 0.7 * 2 / 343) * RATE), int((arrival + 0.7 * 2 / 343) * RATE)
-            )
-            noise = sample.kernels.analytic - clean
-            ratios.append(
-                10
-                * np.log10(
-                    (np.abs(clean[:, near]) ** 2).sum() / (np.abs(noise[:, near]) ** 2).sum()
-                )
-            )
-        assert np.mean(ratios) == pytest.approx(sir_db, abs=0.5)
 
 
 def test_sound_moves_the_joints_along_their_rays_only(dataset: Path) -> None:
@@ -396,7 +353,7 @@ def test_numbers_of_a_configuration_can_be_set() -> None:
     )
     assert (config.ray.spec.compact_m, config.steps, config.augmentation.silent) == (0.0, 7, 1.0)
     assert with_settings(
-        config, ["steps=150", "ray.spec.compact_m=0.4", "augmentation.silent=0.08"]
+        config, ["steps=150", "ray.spec.compact_m=0.4", "augmentation.silent=0.14"]
     ) == named_config("debug")
     for wrong, found in {
         "ray.spce.bins=3": "ray.spce.bins",

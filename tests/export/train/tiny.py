@@ -15,7 +15,7 @@ TINY = replace(
     batch=4,
     held_out=6,
     warm_up=2,
-    vision_training=VisionTraining(people=24, held_out=8, errors=20, steps=6, batch=8),
+    vision_training=VisionTraining(people=24, held_out=8, errors=20, steps=6, batch=8, imagined=8),
     vision=VisionConfig(width=16, blocks=1),
     ray=RayConfig(spec=RayForm(bins=32), width=16, hidden=16, dilations=(1, 2)),
     volume=VolumeConfig(spec=VolumeForm(side=6, bins=12, pairs=3), audio=4, width=8, hidden=16),

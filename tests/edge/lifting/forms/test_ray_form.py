@@ -110,9 +110,37 @@ def test_a_wide_rig_has_no_coherent_channel() -> None:
     heard = sound(echoes(JOINTS, rig), rig)
     assert (channel(heard, "coherent") == 0.0).all()
     assert channel(heard, "mean").std() > 0.1
-    np.testing.assert_array_equal(sound_features(rig), np.float32([1.0, 0.0, 0.5, 0.0]))
-    np.testing.assert_array_equal(sound_features(RIG), np.float32([1.0, 1.0, 0.75, 0.0]))
-    assert (sound_features(None) == 0.0).all()
+    kernels = echoes(JOINTS, RIG)
+    np.testing.assert_array_equal(sound_features(rig, kernels), np.float32([1, 0, 0.5, 0, 0]))
+    np.testing.assert_array_equal(sound_features(RIG, kernels), np.float32([1, 1, 0.75, 0, 0]))
+    assert (sound_features(RIG, None) == 0.0).all()
+
+
+def test_the_network_is_told_how_much_of_each_range_is_noise() -> None:
+    rng = np.random.default_rng(3)
+    clean = echoes(JOINTS, RIG).analytic
+    hip = int(RIG.arrival_s(JOINTS[8]).mean() * RATE)
+    loud = np.sqrt(np.mean(np.abs(clean[:, hip - 40 : hip + 40]) ** 2))
+    told = {}
+    for snr_db in (20.0, 5.0, -10.0):
+        rms = loud * 10.0 ** (-snr_db / 20.0)
+        noise = rng.normal(size=(2, *clean.shape)) * rms / np.sqrt(2.0)
+        heard = (clean + noise[0] + 1j * noise[1]).astype(np.complex64)
+        sigma = np.full(clean.shape, rms, np.float32)
+        known = make_kernels(heard, RATE, BAND, sigma)
+        assert sound_features(RIG, known)[4] == 1.0
+        with_noise, without = sound(known), sound(make_kernels(heard, RATE, BAND))
+        assert (channel(without, "noise") == 0.0).all()
+        for name in CHANNELS[:-1]:
+            np.testing.assert_array_equal(channel(with_noise, name), channel(without, name))
+        told[snr_db] = channel(with_noise, "noise").mean(axis=1)
+        # Where there is nothing else, the level is that of the noise: the first bins.
+        if snr_db < 0.0:
+            off = channel(with_noise, "mean").mean(axis=1)[:10] - told[snr_db][:10]
+            assert abs(off.mean()) < 0.15
+        # One noise in all ranges: it grows with the spreading that is taken out.
+        assert (np.diff(told[snr_db]) > 0.0).all()
+    assert told[20.0].mean() < told[5.0].mean() - 0.2 < told[-10.0].mean() - 0.4
 
 
 def test_a_person_beyond_the_window_is_no_error() -> None:

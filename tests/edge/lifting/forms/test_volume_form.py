@@ -8,7 +8,17 @@ from edge.lifting.forms.network_form import CONTEXT, Form
 from edge.lifting.forms.ray_form import RayForm
 from edge.lifting.forms.volume_form import VolumeForm, frustum_sound, pairs_for
 from edge.lifting.person_view import PersonView, keypoint_view
-from tests.support.scenes.lifter import CAMERA, echoes, make_rig, normalised, seen, standing
+from edge.sound.pose_kernel import make_kernels
+from tests.support.scenes.lifter import (
+    BAND,
+    CAMERA,
+    RATE,
+    echoes,
+    make_rig,
+    normalised,
+    seen,
+    standing,
+)
 
 JOINTS, RIG = standing(2.6, CAMERA), make_rig(CAMERA)
 
@@ -26,6 +36,21 @@ def test_the_loudest_bin_is_where_the_person_is_whatever_the_estimate(off: float
     sound = frustum_sound(echoes(JOINTS, RIG), RIG, view(), true + off, form)
     middle = sound[:, :, 4:6, 4:6, 0].mean(axis=(0, 2, 3))
     assert form.offsets[int(middle.argmax())] == pytest.approx(-off, abs=0.08)
+
+
+def test_each_pair_is_told_how_much_of_it_is_noise() -> None:
+    form, depth = VolumeForm(), normalised(JOINTS, view())[0]
+    kernels = echoes(JOINTS, RIG)
+    loud = float(kernels.envelope.max())
+    sigma = np.full(kernels.envelope.shape, 1e-4 * loud, np.float32)
+    sigma[2] = 0.3 * loud
+    known = make_kernels(kernels.analytic, RATE, BAND, sigma)
+    sound = frustum_sound(known, RIG, view(), depth, form)
+    unknown = frustum_sound(kernels, RIG, view(), depth, form)
+    np.testing.assert_array_equal(sound[..., :3], unknown[..., :3])
+    assert (unknown[..., 3] == 0.0).all()
+    noise = sound[..., 3].mean(axis=(1, 2, 3))
+    assert noise[2] > np.delete(noise, 2).max() + 1.0
 
 
 def test_pairs_are_spread_evenly_or_repeated() -> None:

@@ -1,34 +1,38 @@
-"""Dataset folders in memory, and training samples of them, as recorded or augmented."""
+"""Samples of dataset folders, as recorded or augmented."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edge.core.arrays import Array, BoolArray, ComplexArray, Rng, load_array
+from edge.core.arrays import Array, BoolArray, ComplexArray, Rng
 from edge.core.errors import SessionError
 from edge.core.pose import MID_HIP, N_JOINTS
-from edge.core.rig import Rig, seen_rays
+from edge.core.rig import Rig
 from edge.lifting.mirror import FLIP, MIRROR, mirrored, mirrored_rig
 from edge.lifting.other_people import ALONE, Echoes, echoes_of
-from edge.lifting.person_view import LEAST_SEEN
+from edge.lifting.person_view import LEAST_SEEN, UNKNOWN_BODY
 from edge.sound.pose_kernel import Kernels, analytic_signal, make_kernels
-from edge.sources.session.dataset import Environment, require_environments
-from export.train.augmentation import (
+from edge.sources.session.dataset import require_environments
+from export.simulate.people import ViewedPeople
+from export.train.samples.augmentation import (
     Augmentation,
     band_noise,
     company,
     detect,
     drop_pairs,
+    known_body,
     mounting,
     part_of_band,
+    played,
     scaled_rig,
     thought_echoes,
+    told_noise,
 )
+from export.train.samples.stored_samples import StoredSample, changes, stored_people
 
-WINDOW_S = 0.04
 RECORDED_ERROR = 0.03  # 1-sigma of the others' log distance, where nothing looks at them first
 NEAR_M = 0.7  # interference is measured against the echo within this half path of the mid-hip
 
@@ -36,13 +40,15 @@ NEAR_M = 0.7  # interference is measured against the echo within this half path 
 @dataclass(frozen=True, eq=False)
 class Observed:
     """2D joints, as `make_view` needs them. rays: (..., 15, 3) at z = 1. seen: (..., 15). down:
-    (..., 3), gravity. height_m: (...,) of the camera, NaN where unknown.
+    (..., 3), gravity. height_m: (...,) of the camera, NaN where unknown. body: (..., 2), its size
+    as `BodySize`, NaN where unknown.
     """
 
     rays: Array
     seen: BoolArray
     down: Array
     height_m: Array
+    body: Array = field(default_factory=lambda: UNKNOWN_BODY)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,30 +67,10 @@ class SampleSound:
     def mirrored(self) -> "SampleSound":
         """The mirror image."""
         o = self.observed
-        observed = Observed(mirrored(o.rays), o.seen[MIRROR], o.down * FLIP, o.height_m)
+        observed = replace(o, rays=mirrored(o.rays), seen=o.seen[MIRROR], down=o.down * FLIP)
         return replace(
             self, joints=mirrored(self.joints), observed=observed, rig=mirrored_rig(self.rig)
         )
-
-
-@dataclass(frozen=True, eq=False)
-class StoredSample:
-    """One person of a sample in memory. room: number of its environment. joints: (15, 3). others:
-    those of the other people in the sample. clean: kernels (P, T) of all of them without
-    interference. interference: (P, T) of the recording, None where unknown.
-    """
-
-    name: str
-    room: int
-    joints: Array
-    others: tuple[Array, ...]
-    rays: Array
-    seen: BoolArray
-    clean: ComplexArray
-    interference: ComplexArray | None
-    rig: Rig
-    sample_rate_hz: float
-    band_hz: tuple[float, float]
 
 
 class SoundSet:
@@ -94,14 +80,18 @@ class SoundSet:
         self,
         paths: Sequence[Path],
         progress: Callable[[Iterable[Any], int], Iterable[Any]] = lambda items, total: items,
+        imagined: ViewedPeople | None = None,
     ) -> None:
-        """Raises ConfigError without a dataset, SessionError where no sample can be used."""
+        """imagined: people for a share of the augmented samples without a body's sound. Raises
+        ConfigError without a dataset, SessionError where no sample can be used.
+        """
         environments = [e for path in paths for e in require_environments(path)]
         total = sum(len(e.names) for e in environments)
+        self.imagined = imagined
         self.samples: list[StoredSample] = []
         self.rooms: list[list[int]] = [[] for _ in environments]
         self.changes = [changes(e) for e in environments]
-        stored = (s for room, e in enumerate(environments) for s in _stored(e, room))
+        stored = (s for room, e in enumerate(environments) for s in stored_people(e, room))
         for people in progress(stored, total):
             for person in people:
                 if np.isfinite(person.joints).all() and person.seen.sum() >= LEAST_SEEN:
@@ -128,58 +118,74 @@ class SoundSet:
     def augmented(self, index: int, a: Augmentation, rng: Rng) -> SampleSound:
         """A sample with new noise, 2D joints and pairs, and in half of the cases mirrored."""
         s = self.samples[index]
-        joints, rays, seen, rig = s.joints, s.rays, s.seen, s.rig
-        company, others = self._company(index, a, rng)
-        if rng.random() < 0.5:
-            joints, others = mirrored(joints), [mirrored(j) for j in others]
-            rays = mirrored(rays)
-            seen = seen[MIRROR]
-            rig = mirrored_rig(rig)
-        if rng.random() >= a.detector:
-            rays, more = detect(joints, a, rng)
-            seen = seen & more if (seen & more).sum() >= LEAST_SEEN else seen
-        observed = Observed(rays, seen, *mounting(rig.camera, a, rng))
         kind = rng.random()
-        if kind < a.silent:
+        silent = kind < a.silent
+        drowned = a.silent + a.foreign <= kind < a.silent + a.foreign + a.drowned
+        joints, rig, company = s.joints, s.rig, list[StoredSample]()
+        others = list[Array]()
+        if (silent or drowned) and self.imagined is not None and rng.random() < a.imagined:
+            joints, observed = self._imagine(a, rng)
+        else:
+            company, others = self._company(index, a, rng)
+            rays, seen = s.rays, s.seen
+            if rng.random() < 0.5:
+                joints, others = mirrored(joints), [mirrored(j) for j in others]
+                rays, seen, rig = mirrored(rays), seen[MIRROR], mirrored_rig(rig)
+            if rng.random() >= a.detector:
+                rays, more = detect(joints, a, rng)
+                seen = seen & more if (seen & more).sum() >= LEAST_SEEN else seen
+            c = rig.camera
+            observed = Observed(rays, seen, *mounting(c.height_m, c.tilt_deg, c.roll_deg, a, rng))
+        if not silent:
+            scale = float(np.exp(rng.normal(0.0, a.world_scale)))
+            joints, rig = joints * scale, scaled_rig(rig, scale)
+            others = [j * scale for j in others]
+            observed = replace(observed, height_m=observed.height_m * scale)
+        observed = replace(observed, body=known_body(joints, a, rng))
+        if silent:
             return SampleSound(joints, observed, None, rig, False)
-        scale = float(np.exp(rng.normal(0.0, a.world_scale)))
-        joints, rig = joints * scale, scaled_rig(rig, scale)
-        observed = replace(observed, height_m=observed.height_m * scale)
         other = self.samples[int(rng.integers(len(self.samples)))]
         # Foreign sound is of the others in the room only, or else of another room.
-        only_others = kind < a.silent + a.foreign and bool(company) and not s.others
-        foreign = only_others or (kind < a.silent + a.foreign and _alike(s, other))
-        drowned = a.silent + a.foreign <= kind < a.silent + a.foreign + a.drowned
-        noise = self._interference(s, other, rng)
-        sir_db = a.clear_sir_db if rng.random() < a.clear else rng.uniform(*a.sir_db)
-        if drowned:
-            analytic = noise
-        else:
-            analytic = other.clean if foreign and not only_others else s.clean
+        foreign = a.silent <= kind < a.silent + a.foreign
+        only_others = foreign and bool(company) and not s.others
+        foreign = only_others or (foreign and _alike(s, other))
+        noise, left = self._interference(s, other, rng)
+        echo = np.zeros_like(s.clean)
+        if not drowned:
+            own = other.clean if foreign and not only_others else s.clean
             # Against one person's echo, however loud the others are.
             near = _near(joints, rig, s)
-            gain = _rms(analytic, near) / max(_rms(noise, near), 1e-30) * 10.0 ** (-sir_db / 20.0)
-            analytic = np.float32(gain) * noise + (0.0 if only_others else 1.0) * analytic
-            for c in company:
-                analytic = analytic + c.clean
+            range_db = a.wide_sir_db if rng.random() < a.wide else a.sir_db
+            gain = _rms(own, near) / max(_rms(noise + left, near), 1e-30)
+            gain = np.float32(gain * 10.0 ** (-rng.uniform(*range_db) / 20.0))
+            noise, left = gain * noise, gain * left
+            echo = sum((c.clean for c in company), echo if only_others else own)
             moved = self.changes[s.room]
             if len(moved) and rng.random() < a.changed:
-                analytic = analytic + moved[int(rng.integers(len(moved)))]
-        analytic = analytic * (
-            10.0 ** (rng.normal(0.0, a.pair_gain_db, (len(analytic), 1)) / 20.0)
-        ).astype(np.float32)
-        analytic, rig = drop_pairs(analytic, rig, a, rng)
+                echo = echo + moved[int(rng.integers(len(moved)))]
+        heard, noise = played(echo + left, noise, s.sample_rate_hz, s.band_hz, a, rng)
+        pair_db = rng.normal(0.0, a.pair_gain_db, (len(noise), 1))
+        both = np.stack([heard + noise, noise]) * (10.0 ** (pair_db / 20.0)).astype(np.float32)
+        both, rig = drop_pairs(both, rig, a, rng)
         band = part_of_band(s.band_hz, a, rng)
         if band != s.band_hz:
-            analytic = analytic_signal(analytic.real, s.sample_rate_hz, band)
-        rig = replace(
-            rig,
-            speed_of_sound_m_s=rig.speed_of_sound_m_s
-            * (1.0 + rng.normal(0.0, a.sound_speed_error)),
-        )
-        kernels = make_kernels(analytic, s.sample_rate_hz, band)
-        echoes = thought_echoes([j * scale for j in others], rig, a, rng)
+            both = np.stack([analytic_signal(x.real, s.sample_rate_hz, band) for x in both])
+        error = 1.0 + rng.normal(0.0, a.sound_speed_error)
+        rig = replace(rig, speed_of_sound_m_s=rig.speed_of_sound_m_s * error)
+        kernels = make_kernels(both[0], s.sample_rate_hz, band, told_noise(both[1], a, rng))
+        echoes = thought_echoes(others, rig, a, rng)
         return SampleSound(joints, observed, kernels, rig, not (foreign or drowned), echoes)
+
+    def _imagine(self, a: Augmentation, rng: Rng) -> tuple[Array, Observed]:
+        """Somebody of the image's training: their joints (15, 3) and what is seen of them."""
+        assert self.imagined is not None
+        one = self.imagined.pick(rng.integers(len(self.imagined.joints), size=1))
+        mounted = mounting(
+            float(one.camera_height_m[0]), float(one.tilt_deg[0]), float(one.roll_deg[0]), a, rng
+        )
+        seen = one.seen[0, :N_JOINTS]
+        rays = np.where(seen[:, None], one.rays[0, :N_JOINTS], [0.0, 0.0, 1.0])
+        return one.joints[0, :N_JOINTS], Observed(rays, seen, *mounted)
 
     def _company(
         self, index: int, a: Augmentation, rng: Rng
@@ -201,20 +207,24 @@ class SoundSet:
                 others += people
         return chosen, others
 
-    def _interference(self, s: StoredSample, other: StoredSample, rng: Rng) -> ComplexArray:
-        """White noise in the band mixed with a recording's interference, in random proportion."""
+    def _interference(
+        self, s: StoredSample, other: StoredSample, rng: Rng
+    ) -> tuple[ComplexArray, ComplexArray]:
+        """White noise in the band, and what is left of the room in a recording, in random
+        proportion; each (P, T).
+        """
         p, t = s.clean.shape
         white = band_noise(s.sample_rate_hz, s.band_hz)
         starts = rng.integers(len(white) - t, size=p)
         noise = np.stack([white[k : k + t] for k in starts])
         source = other if other.interference is not None and _alike(s, other) else s
-        if source.interference is None:
-            return noise
-        share = rng.random()
         left = source.interference
-        return (share * left / max(_rms(left), 1e-30) + (1.0 - share) * noise / _rms(noise)).astype(
-            np.complex64
-        )
+        if left is None:
+            return noise, np.zeros_like(noise)
+        share = np.float32(rng.random())
+        return (np.float32(1.0) - share) / np.float32(_rms(noise)) * noise, share / np.float32(
+            max(_rms(left), 1e-30)
+        ) * left
 
 
 def folders(data: Path, split: str) -> list[Path]:
@@ -222,47 +232,6 @@ def folders(data: Path, split: str) -> list[Path]:
     return sorted(
         p for p in data.glob(f"{split}*") if p.name == split or p.name.startswith(f"{split}-")
     ) or [data / split]
-
-
-def changes(environment: Environment) -> ComplexArray:
-    """Kernels (C, P, T) of what may be moved in this room, from its rir_changes.npy; C is 0 where
-    there is none.
-    """
-    rate, band = environment.sample_rate_hz, environment.band_hz
-    path, down = environment.path / "rir_changes.npy", int(WINDOW_S * rate)
-    if not path.is_file():
-        return np.zeros((0, 1, 1), np.complex64)
-    return np.stack([analytic_signal(rir, rate, band)[:, :down] for rir in load_array(path)])
-
-
-def _stored(environment: Environment, room: int) -> Iterable[list[StoredSample]]:
-    rate, band = environment.sample_rate_hz, environment.band_hz
-    down = int(WINDOW_S * rate)
-    for sample in environment:
-        noisy = analytic_signal(sample.rir, rate, band)[:, :down]
-        clean = (
-            noisy if sample.clean is None else analytic_signal(sample.clean, rate, band)[:, :down]
-        )
-        interference = None if sample.clean is None else noisy - clean
-        joints = [j[:N_JOINTS] for j in sample.joints]
-        people = []
-        for k, keypoints in enumerate(sample.keypoints):
-            rays, seen = seen_rays(keypoints.pixels[:N_JOINTS], environment.rig.camera)
-            person = StoredSample(
-                name=f"{environment.path.name}/{sample.name}",
-                room=room,
-                joints=joints[k],
-                others=tuple(j for i, j in enumerate(joints) if i != k),
-                rays=rays,
-                seen=seen,
-                clean=clean,
-                interference=interference,
-                rig=environment.rig,
-                sample_rate_hz=rate,
-                band_hz=band,
-            )
-            people.append(person)
-        yield people
 
 
 def _observed(s: StoredSample) -> Observed:

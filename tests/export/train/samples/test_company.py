@@ -12,8 +12,8 @@ pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'pose
 from edge.lifting.mirror import mirrored
 from edge.lifting.other_people import echoes_of
 from edge.sources.session.dataset import load_environment, write_sample
-from export.train.augmentation import Augmentation, company
-from export.train.training_samples import SampleSound, SoundSet
+from export.train.samples.augmentation import Augmentation, company
+from export.train.samples.sound_set import SampleSound, SoundSet
 
 pytestmark = [pytest.mark.export, pytest.mark.train]
 
@@ -23,8 +23,9 @@ PLAIN = Augmentation(
     foreign=0,
     drowned=0,
     drop_pairs=0,
-    clear=1,
-    clear_sir_db=300.0,
+    wide=1,
+    wide_sir_db=(300.0, 300.0),
+    uneven=0,
     pair_gain_db=0,
     world_scale=0,
     sound_speed_error=0,
