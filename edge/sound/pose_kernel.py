@@ -16,25 +16,44 @@ class Kernels:
     """Pose kernels of all pairs, time 0 = emission.
 
     analytic: (P, T) complex64, band-limited, one-sided. envelope: (P, T) float32, its magnitude; a
-    path of unit gain peaks at 1.
+    path of unit gain peaks at 1. sigma: (P, T) float32, how much of the envelope is noise: the root
+    mean square that noise alone would have; None where that is not known.
     """
 
     analytic: ComplexArray
     envelope: FloatArray
     sample_rate_hz: float
     band_hz: tuple[float, float]
+    sigma: FloatArray | None = None
+
+    def of_pairs(self, rows: npt.ArrayLike) -> "Kernels":
+        """Those of some pairs: rows, indices or (P,) bool."""
+        sigma = None if self.sigma is None else self.sigma[rows]
+        return make_kernels(self.analytic[rows], self.sample_rate_hz, self.band_hz, sigma)
 
 
 def make_kernels(
-    analytic: ComplexArray, sample_rate_hz: float, band_hz: tuple[float, float]
+    analytic: ComplexArray,
+    sample_rate_hz: float,
+    band_hz: tuple[float, float],
+    sigma: FloatArray | None = None,
 ) -> Kernels:
-    """Analytic pose kernels (P, T) and their envelopes. Raises ConfigError on another shape."""
+    """Analytic pose kernels (P, T), their envelopes, and the noise of these (P, T) where it is
+    known. Raises ConfigError on another shape.
+    """
     h = np.ascontiguousarray(analytic, np.complex64)
     if h.ndim != 2:
         raise ConfigError(f"analytic pose kernels have shape {h.shape}: (pairs, samples) is needed")
     envelope = np.empty(h.shape, np.float32)
     _magnitude(h.ravel(), envelope.ravel())
-    return Kernels(h, envelope, float(sample_rate_hz), band_hz)
+    if sigma is not None:
+        sigma = np.ascontiguousarray(sigma, np.float32)
+        if sigma.shape != h.shape:
+            raise ConfigError(
+                f"the kernels' noise has shape {sigma.shape}: that of the kernels, {h.shape}, "
+                "is needed"
+            )
+    return Kernels(h, envelope, float(sample_rate_hz), band_hz, sigma)
 
 
 def analytic_signal(

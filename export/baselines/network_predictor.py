@@ -90,5 +90,5 @@ def _without_body(sample: Sample, environment: Environment) -> Kernels:
 
 
 def _chosen(kernels: Kernels, rig: Rig, pairs: list[int]) -> tuple[Kernels, Rig]:
-    chosen = make_kernels(kernels.analytic[pairs], kernels.sample_rate_hz, kernels.band_hz)
+    chosen = kernels.of_pairs(pairs)
     return chosen, replace(rig, pairs=rig.pairs[pairs])

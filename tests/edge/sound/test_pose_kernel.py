@@ -21,6 +21,19 @@ def test_envelope_is_the_magnitude():
     assert (kernels.sample_rate_hz, kernels.band_hz) == (RATE, BAND)
 
 
+def test_the_noise_goes_with_the_pairs_and_has_their_shape():
+    h = echo(ring(), [0.2, 0.1, 2.5])
+    sigma = np.arange(h.size, dtype=np.float64).reshape(h.shape)
+    assert make_kernels(h, RATE, BAND).sigma is None
+    assert make_kernels(h, RATE, BAND).of_pairs([1]).sigma is None
+    chosen = make_kernels(h, RATE, BAND, sigma).of_pairs([2, 0])
+    np.testing.assert_array_equal(chosen.sigma, sigma[[2, 0]].astype(np.float32))
+    np.testing.assert_array_equal(chosen.analytic, h[[2, 0]])
+    assert chosen.sigma.dtype == np.float32
+    with pytest.raises(ConfigError, match="noise has shape"):
+        make_kernels(h, RATE, BAND, sigma[:1])
+
+
 def test_real_part_is_enough_to_get_the_analytic_signal_back():
     h = echo(ring(), [0.2, 0.1, 2.5])
     again = analytic_signal(h.real, RATE, BAND)
