@@ -30,7 +30,7 @@ def limb_heights(joints: Array) -> Array:
     lengths = [
         np.linalg.norm(joints[..., a, :] - joints[..., b, :], axis=-1) for a, b, _ in BONE_RATIOS
     ]
-    return np.stack(lengths, axis=-1) / _RATIOS
+    return np.asarray(np.stack(lengths, axis=-1) / _RATIOS)
 
 
 def standing_height(joints: npt.ArrayLike, weight: npt.ArrayLike | None = None) -> float:

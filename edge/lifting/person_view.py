@@ -149,7 +149,7 @@ def _turn(forward: Array, down: Array) -> Array:
 
 def _floor_depth(
     centre: Array, size: Array, xy: Array, seen: BoolArray, floor_direction: Array, height: Array
-) -> tuple[Array, Array]:
+) -> tuple[Array, BoolArray]:
     """Log depth (..., 2) of each ankle's ray on the floor over SIZE_LOG's, and whether known."""
     ankles = list(ANKLES)
     plane = centre[..., None, :] + xy[..., ankles, :] * size[..., None, None]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.core.arrays import ComplexArray, FloatArray
+from edge.core.arrays import BoolArray, ComplexArray, FloatArray, IntArray
 from edge.core.errors import ConfigError
 from edge.core.jit import kernel
 from edge.sound.excitation import EDGE_FRACTION
@@ -26,7 +26,7 @@ class Kernels:
     band_hz: tuple[float, float]
     sigma: FloatArray | None = None
 
-    def of_pairs(self, rows: npt.ArrayLike) -> "Kernels":
+    def of_pairs(self, rows: list[int] | IntArray | BoolArray) -> "Kernels":
         """Those of some pairs: rows, indices or (P,) bool."""
         sigma = None if self.sigma is None else self.sigma[rows]
         return make_kernels(self.analytic[rows], self.sample_rate_hz, self.band_hz, sigma)

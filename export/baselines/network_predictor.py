@@ -8,7 +8,7 @@ from edge.core.errors import ConfigError, SessionError
 from edge.core.pose import LiftedPose
 from edge.core.rig import Rig
 from edge.lifting.network_lifter import NetworkLifter
-from edge.sound.pose_kernel import Kernels, make_kernels
+from edge.sound.pose_kernel import Kernels
 from edge.sources.session.dataset import Environment, Sample
 from export.baselines.sound_baselines import sample_kernels
 

@@ -191,7 +191,8 @@ def _far_side(joints: Array) -> npt.NDArray[np.int64]:
 def _draw(people: People, n: int, rng: Rng) -> ViewedPeople:
     pick = rng.integers(len(people.joints), size=n)
     yaw = rng.uniform(0, 2 * np.pi, n)
-    forward = np.exp(rng.uniform(*np.log(DISTANCE_M), n))
+    near, far = np.log(DISTANCE_M)
+    forward = np.exp(rng.uniform(near, far, n))
     half = rng.uniform(*HALF_VIEW, n)
     zero, one = np.zeros(n), np.ones(n)
     turn = _rows(

@@ -123,8 +123,9 @@ def mounting(
     """Gravity (3,) and the camera's height, with measurement errors; NaN where unknown."""
     if height_m is None:
         return np.array([0.0, 1.0, 0.0]), np.array(np.nan)
-    down, height = mountings(*(np.array([x]) for x in (height_m, tilt_deg, roll_deg)), a, rng)
-    return down[0], height[0]
+    h, t, r = (np.array([x]) for x in (height_m, tilt_deg, roll_deg))
+    down, height = mountings(h, t, r, a, rng)
+    return down[0], np.asarray(height[0])
 
 
 def mountings(
@@ -151,7 +152,8 @@ def known_body(joints: Array, a: Augmentation, rng: Rng) -> Array:
     """
     log_height = np.log(standing_heights(joints))
     shape = log_height.shape
-    sigma = np.exp(rng.uniform(*np.log(a.size_sigma), shape))
+    low, high = np.log(a.size_sigma)
+    sigma = np.exp(rng.uniform(low, high, shape))
     told = np.stack(
         [
             log_height + sigma * rng.normal(size=shape),

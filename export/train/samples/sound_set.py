@@ -156,8 +156,8 @@ class SoundSet:
             # Against one person's echo, however loud the others are.
             near = _near(joints, rig, s)
             range_db = a.wide_sir_db if rng.random() < a.wide else a.sir_db
-            gain = _rms(own, near) / max(_rms(noise + left, near), 1e-30)
-            gain = np.float32(gain * 10.0 ** (-rng.uniform(*range_db) / 20.0))
+            level = _rms(own, near) / max(_rms(noise + left, near), 1e-30)
+            gain = np.float32(level * 10.0 ** (-rng.uniform(*range_db) / 20.0))
             noise, left = gain * noise, gain * left
             echo = sum((c.clean for c in company), echo if only_others else own)
             moved = self.changes[s.room]

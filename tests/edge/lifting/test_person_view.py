@@ -8,7 +8,7 @@ import pytest
 from edge.core.body_size import BodySize
 from edge.core.pose import N_JOINTS
 from edge.core.rig import Camera
-from edge.lifting.forms.network_form import CONTEXT, network_context
+from edge.lifting.forms.network_form import CONTEXT, SOUND_FEATURES, network_context
 from edge.lifting.person_view import FEATURES, SIZE_LOG, keypoint_view, make_view
 from tests.support.scenes.lifter import CAMERA, make_rig, normalised, seen, standing
 
@@ -61,7 +61,7 @@ def test_a_batch_equals_its_members() -> None:
     height, down = np.array([1.4, np.nan, 1.2]), np.stack([-CAMERA.room_rotation[2]] * 3)
     depth = rng.normal(-0.7, 0.1, (3, 15))
     xy = rng.normal(size=(3, 15, 2))
-    facts = rng.random((3, 4))
+    facts = rng.random((3, SOUND_FEATURES))
     body = np.array([[np.log(1.2), 0.03], [np.nan, np.nan], [np.log(1.9), 0.08]])
     batch = make_view(rays, there, down, height, body)
     context = network_context(batch, depth, xy, facts)
