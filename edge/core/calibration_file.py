@@ -63,6 +63,24 @@ class SoundPart(Strict, frozen=True):
     places: Annotated[int, Meta(ge=1, le=1000)]
 
 
+class LoudnessPart(Strict, frozen=True):
+    """How loud the loudspeaker is, 1 m in front of it, without the room's reverberation.
+
+    dba_at_full_scale: dB(A) of a sound in the band whose A-weighted level is 0 dBFS, as
+    `edge.sound.loudness.Loudness`; sigma_db: its 1-sigma. method: by the "array", turned to the
+    loudspeaker or ("aside") not, or by a "phone". level_dbfs: peak of the excitation that was
+    measured, dba and spl_db: it at 1 m. room_db: what reverberation adds there.
+    """
+
+    dba_at_full_scale: _Level
+    sigma_db: Annotated[float, Meta(ge=0.0, le=40.0)]
+    method: Literal["array", "aside", "phone"]
+    level_dbfs: _Level
+    dba: _Level
+    spl_db: _Level
+    room_db: Annotated[float, Meta(ge=0.0, le=40.0)] = 0.0
+
+
 class ResponsePart(Strict, frozen=True):
     """Level of each microphone in third octaves [dB], relative to its own mean."""
 
@@ -137,6 +155,7 @@ class Calibration(Strict, frozen=True):
     rig: RigPart
     sound: SoundPart | None = None
     response: ResponsePart | None = None
+    loudness: LoudnessPart | None = None
     room: RoomPart | None = None
     intrinsics: IntrinsicsPart | None = None
     mounting: MountingPart | None = None

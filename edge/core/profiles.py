@@ -41,6 +41,15 @@ class Span(Strict, frozen=True):
     verified: bool
 
 
+class Level(Strict, frozen=True):
+    """A level [dB]. tolerance_db: its limits by the data sheet, to both sides."""
+
+    value: Annotated[float, Meta(ge=-120.0, le=160.0)]
+    source: str
+    verified: bool
+    tolerance_db: Annotated[float, Meta(ge=0.0, le=20.0)] = 0.0
+
+
 class MicProfile(Strict, frozen=True):
     """A microphone. position_m: in the array's plane, x right and y up as one looks at its face."""
 
@@ -51,7 +60,12 @@ class MicProfile(Strict, frozen=True):
 
 
 class ArrayProfile(Strict, frozen=True):
-    """A microphone array. clock: "separate" for playback by another card. required: config keys."""
+    """A microphone array. clock: "separate" for playback by another card. required: config keys.
+
+    sensitivity_dbfs: level of a channel at 94 dB SPL, dBFS of a sine. overload_db_spl: where the
+    microphones distort. self_noise_dba: sound that would be as loud as their own noise. Each is
+    None where it is not published, or depends on a gain that the owner sets.
+    """
 
     title: str
     card: str
@@ -66,6 +80,9 @@ class ArrayProfile(Strict, frozen=True):
     interface: _Interface = "usb"
     format: Literal["S16_LE", "S32_LE"] = "S16_LE"
     clock: Literal["shared", "separate"] = "shared"
+    sensitivity_dbfs: Level | None = None
+    overload_db_spl: Level | None = None
+    self_noise_dba: Level | None = None
     usb_id: str = ""
     driver: str = ""
     mics: tuple[MicProfile, ...] = ()
@@ -169,6 +186,7 @@ def _check_sources(
     more: tuple[MicProfile, ...] | tuple[Refusal, ...],
 ) -> None:
     known = {s.id for s in profile.sources}
-    facts = [f for f in msgspec.structs.asdict(profile).values() if isinstance(f, Whole | Span)]
+    values = msgspec.structs.asdict(profile).values()
+    facts = [f for f in values if isinstance(f, Whole | Span | Level)]
     if unknown := sorted({f.source for f in (*facts, *more)} - known):
         raise ConfigError(f"{name}: no source of id {', '.join(unknown)}; add [[sources]] with it")

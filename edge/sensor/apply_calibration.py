@@ -1,5 +1,5 @@
 """Applies a calibration file: checks that it fits the rig, and gives the camera's intrinsics and
-mounting and the corrections for deconvolution.
+mounting, the corrections for deconvolution and the loudness.
 """
 
 from dataclasses import replace
@@ -12,9 +12,11 @@ from edge.core.calibration_file import Calibration, load_calibration
 from edge.core.config import Config
 from edge.core.contracts import ChannelMap, SourceKind
 from edge.core.errors import ConfigError
+from edge.core.profiles import load_array
 from edge.core.rig import Camera, Rig
 from edge.sound.deconvolution import Correction
 from edge.sound.excitation import Excitation
+from edge.sound.loudness import NOMINAL, Loudness, LoudnessSource
 
 SAME_MIC_M = 0.002
 SAME_SPEAKER_M = 0.02
@@ -48,6 +50,29 @@ def apply_calibration(
         return rig, Correction()
     gains = tuple(10.0 ** (g / 20.0) for g in calibration.sound.gain_db)
     return rig, Correction(calibration.sound.delay_s, gains)
+
+
+def loudness_of(config: Config) -> Loudness:
+    """What the loudspeaker makes of a digital level, by the calibration; NOMINAL where it was never
+    found. Raises ConfigError.
+    """
+    if not config.calibration.file:
+        return NOMINAL
+    part = load_calibration(Path(config.calibration.file)).loudness
+    if part is None:
+        return NOMINAL
+    source: LoudnessSource = "phone" if part.method == "phone" else "measured"
+    return Loudness(part.dba_at_full_scale, part.sigma_db, source)
+
+
+def sensitivity_of(config: Config) -> float | None:
+    """Level of the microphones' channels at 94 dB SPL [dBFS] by the array's profile, None where it
+    is not known. Raises ConfigError for an unknown array.
+    """
+    if not config.calibration.array:
+        return None
+    level = load_array(config.calibration.array).sensitivity_dbfs
+    return None if level is None else level.value
 
 
 def misfit(

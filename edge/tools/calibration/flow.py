@@ -46,15 +46,24 @@ from edge.tools.calibration.charuco import (
     read_image,
     read_images,
 )
+from edge.tools.calibration.loudness.evidence import loudness_evidence, surer
+from edge.tools.calibration.loudness.judge import judge_loudness
 from edge.tools.calibration.places import ask, ask_place, at_terminal
 from edge.tools.calibration.room_residual import learn_room, watch
 from edge.tools.calibration.sample_clock import mean_spectra, measure_clock
-from edge.tools.calibration.takes import SoundTake, record_all, take_from_device, take_from_session
+from edge.tools.calibration.takes import (
+    SoundTake,
+    configured_map,
+    record_all,
+    take_from_device,
+    take_from_session,
+)
 from edge.tools.calibration.walk import WatchedLifter, check_scale, mounting_from_walk
 
 MOST_PLACES = 6
 WIDE_HZ = (300.0, 23000.0)
 ROOM_SECONDS = 30.0
+_KEPT = ("intrinsics", "mounting", "scale", "loudness")
 
 
 @dataclass(frozen=True)
@@ -62,6 +71,8 @@ class CalibrationRequest:
     """What to calibrate, and from what. config: of the real device; sessions: recordings instead of
     it, one for each place of the loudspeaker, the configured place first. seconds: of each
     recording on the device. board, floor: images of the ChArUco board, and of it on the floor.
+    facing_m: for the loudness, the loudspeaker is put so far in front of the array, turned to it.
+    phone_dba: what a phone showed 1 m in front of it while it played [dB(A)].
     walk: a session in which one person walks. person_m: standing height of that person. out: the
     file that will be written.
     """
@@ -75,6 +86,8 @@ class CalibrationRequest:
     person_m: float | None = None
     pattern: CharucoBoard = field(default_factory=CharucoBoard)
     out: Path | None = None
+    facing_m: float | None = None
+    phone_dba: float | None = None
 
 
 def calibrate(request: CalibrationRequest, say: Callable[[str], None]) -> Calibration:
@@ -92,13 +105,18 @@ def calibrate(request: CalibrationRequest, say: Callable[[str], None]) -> Calibr
     first = takes[0]
     channels, wide = _response(request, first, sound, say)
     part = structs.replace(
-        sound.as_part(takes), carried_hz=_rounded(channels.carried_hz), measured_hz=_band(wide)
+        sound.as_part(takes),
+        carried_hz=_rounded(channels.carried_hz),
+        measured_hz=wide.excitation.band_hz,
     )
     result = structs.replace(
         _new(request, first), sound=part, response=channels.response, steps=sound.steps
     )
-    result = _with(result, judge_response(channels, _band(wide)))
-    room, step = _room(request, len(takes) > 1, say)
+    result = _with(result, judge_response(channels, wide.excitation.band_hz))
+    heard = loudness_evidence(request.config, takes, request.facing_m, request.phone_dba, say)
+    loudness, step = judge_loudness(heard)
+    result = _with(structs.replace(result, loudness=loudness), step)
+    room, step = _room(request, len(takes) > 1 or heard.facing, say)
     result = _with(structs.replace(result, room=room), step)
 
     camera = first.rig.camera
@@ -106,7 +124,7 @@ def calibrate(request: CalibrationRequest, say: Callable[[str], None]) -> Calibr
         size = camera.width, camera.height
         intrinsics, step = calibrate_intrinsics(images, request.pattern, size)
         result = _with(structs.replace(result, intrinsics=intrinsics), step)
-    result = _with_earlier_camera(result, request.out)
+    result = _with_earlier(result, request.out)
     camera = calibrated_camera(result, camera)
     if floor is not None:
         mounting, step = mounting_from_board(floor, request.pattern, camera)
@@ -135,7 +153,7 @@ def _new(request: CalibrationRequest, take: SoundTake) -> Calibration:
     config = request.config
     if config is None:
         return new_calibration(take, take.map, "", "")
-    map = _configured_map(config, take) if request.sessions else take.map
+    map = configured_map(config, take) if request.sessions else take.map
     return new_calibration(take, map, config.device.id, config.calibration.array)
 
 
@@ -159,24 +177,6 @@ def _sound(
         takes.append(take_from_device(request.config, place, request.seconds))
         sound = examine_sound(takes)
     return takes, sound
-
-
-def _configured_map(config: Config, take: SoundTake) -> ChannelMap:
-    """The device's own channel numbers for a session, which holds only the channels that are used.
-
-    Raises ConfigError where the session is of another rig.
-    """
-    audio, reference = config.audio, config.audio.reference_channel
-    if len(audio.mic_channels) != len(take.map.mics) or (reference < 0) != (
-        take.map.reference is None
-    ):
-        loopback = "no" if take.map.reference is None else "a"
-        raise ConfigError(
-            f"{take.description}: {len(take.map.mics)} microphones and {loopback} loopback, but "
-            f"audio.mic_channels has {len(audio.mic_channels)} and audio.reference_channel is "
-            f"{reference}: this recording is of another rig"
-        )
-    return ChannelMap(audio.channels, audio.mic_channels, reference if reference >= 0 else None)
 
 
 def _response(
@@ -256,8 +256,10 @@ def _plain(config: Config | None, path: Path | None) -> Config:
     )
 
 
-def _with_earlier_camera(new: Calibration, out: Path | None) -> Calibration:
-    """With the camera's parts and steps of an earlier calibration, where not measured again."""
+def _with_earlier(new: Calibration, out: Path | None) -> Calibration:
+    """With the camera's parts and steps of an earlier calibration, where not measured again, and
+    its loudness where that was surer.
+    """
     if out is None or not out.exists():
         return new
     try:
@@ -266,18 +268,21 @@ def _with_earlier_camera(new: Calibration, out: Path | None) -> Calibration:
         return new
     if old.rig != new.rig or old.source != new.source:
         return new
-    measured = {s.name for s in new.steps}
+    loudness = surer(new.loudness, old.loudness)
+    kept = set() if loudness is new.loudness else {"loudness"}
+    measured = {s.name for s in new.steps} - kept
     steps = [
         structs.replace(s, found=f"{s.found} [{old.created}]")
         for s in old.steps
-        if s.name in ("intrinsics", "mounting", "scale") and s.name not in measured
+        if s.name in _KEPT and s.name not in measured
     ]
     return structs.replace(
         new,
+        loudness=loudness,
         intrinsics=new.intrinsics or old.intrinsics,
         mounting=new.mounting or old.mounting,
         scale=new.scale or old.scale,
-        steps=(*new.steps, *steps),
+        steps=(*(s for s in new.steps if s.name in measured), *steps),
     )
 
 
@@ -285,10 +290,6 @@ def _with(result: Calibration, step: Step) -> Calibration:
     """With this step, in place of one of the same name."""
     steps = (*(s for s in result.steps if s.name != step.name), step)
     return structs.replace(result, steps=steps)
-
-
-def _band(take: SoundTake) -> tuple[float, float]:
-    return take.excitation.band_hz
 
 
 def _rounded(band_hz: tuple[float, float]) -> tuple[float, float]:

@@ -156,3 +156,21 @@ def record_all(
             "check cables, loudspeaker and level (posekernel doctor)"
         )
     return np.stack(periods), np.array(starts, np.int64)
+
+
+def configured_map(config: Config, take: SoundTake) -> ChannelMap:
+    """The device's own channel numbers for a session, which holds only the channels that are used.
+
+    Raises ConfigError where the session is of another rig.
+    """
+    audio, reference = config.audio, config.audio.reference_channel
+    if len(audio.mic_channels) != len(take.map.mics) or (reference < 0) != (
+        take.map.reference is None
+    ):
+        loopback = "no" if take.map.reference is None else "a"
+        raise ConfigError(
+            f"{take.description}: {len(take.map.mics)} microphones and {loopback} loopback, but "
+            f"audio.mic_channels has {len(audio.mic_channels)} and audio.reference_channel is "
+            f"{reference}: this recording is of another rig"
+        )
+    return ChannelMap(audio.channels, audio.mic_channels, reference if reference >= 0 else None)

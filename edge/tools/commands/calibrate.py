@@ -9,7 +9,8 @@ from edge.core.errors import ConfigError
 from edge.tools.commands.options import positive
 
 _DESCRIPTION = """\
-Checks the array, its sample clock, its frequency band and the empty room. --board calibrates the
+Checks the array, its sample clock, its frequency band and the empty room, and how loud the
+loudspeaker is at 1 m (surest with --facing or --phone-dba). --board calibrates the
 lens, --floor or --walk the camera's height and tilt; --walk also compares the scale from sound with
 the floor. The outcome of a step is one of
   OK       good enough
@@ -71,6 +72,20 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="standing height of the person who walks, in shoes [m]",
     )
     parser.add_argument(
+        "--facing",
+        type=positive,
+        metavar="M",
+        help="loudness: asks for the loudspeaker to be put so far in front of the array, turned to "
+        "it [m], 0.5 is good",
+    )
+    parser.add_argument(
+        "--phone-dba",
+        type=positive,
+        metavar="DBA",
+        help="loudness by a phone's sound level meter, 1 m in front of the loudspeaker, while it "
+        "plays [dB(A)]",
+    )
+    parser.add_argument(
         "--square-mm",
         type=positive,
         default=36.0,
@@ -128,6 +143,8 @@ def run(args: argparse.Namespace) -> int:
         person_m=args.person_height,
         pattern=board,
         out=out,
+        facing_m=args.facing,
+        phone_dba=args.phone_dba,
     )
     done = calibrate(request, lambda text: print(text, file=sys.stderr))
     if args.json:

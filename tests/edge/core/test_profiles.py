@@ -6,7 +6,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge.core.profiles import FIRMWARE_CONFIG, Span, Whole, load_array, load_board, names, pairs
+from edge.core.profiles import (
+    FIRMWARE_CONFIG,
+    Level,
+    Span,
+    Whole,
+    load_array,
+    load_board,
+    names,
+    pairs,
+)
 from tests.support.waiting import finished
 
 
@@ -34,7 +43,9 @@ def test_every_number_names_a_source_and_none_is_called_measured() -> None:
         for name in names(kind):
             profile = load(name)
             facts = [
-                f for f in msgspec.structs.asdict(profile).values() if isinstance(f, Whole | Span)
+                f
+                for f in msgspec.structs.asdict(profile).values()
+                if isinstance(f, Whole | Span | Level)
             ]
             facts += [*getattr(profile, "mics", ()), *getattr(profile, "refusals", ())]
             known = {s.id for s in profile.sources}
@@ -43,6 +54,19 @@ def test_every_number_names_a_source_and_none_is_called_measured() -> None:
             assert not any(f.verified for f in facts), (
                 "nothing was measured on real hardware: a change here needs a log"
             )
+
+
+def test_the_microphones_levels_agree_with_each_other_where_they_are_known() -> None:
+    known = {name for name in names("arrays") if load_array(name).sensitivity_dbfs}
+    assert known == {"respeaker-usb-v2"}
+    array = load_array("respeaker-usb-v2")
+    assert array.sensitivity_dbfs is not None
+    assert array.overload_db_spl is not None
+    assert array.self_noise_dba is not None
+    # Digital full scale is the acoustic overload, and 94 dB less the signal-to-noise ratio is left.
+    assert 94.0 - array.sensitivity_dbfs.value == array.overload_db_spl.value == 120.0
+    assert array.self_noise_dba.value == 94.0 - 61.0
+    assert array.sensitivity_dbfs.tolerance_db == 3.0
 
 
 @pytest.mark.parametrize("name", names("arrays"))

@@ -1,0 +1,1 @@
+"""How loud the loudspeaker is, by the array and by a phone."""
