@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Self
 
 from edge.core.config import Config, QuietHours
+from edge.core.config.sound import MODES
 from edge.core.errors import PosekernelError
 from edge.output.messages.commands import Command, CommandError, parse_command, result_message
+from edge.output.messages.device_messages import LoudnessName
 from edge.output.mqtt.publisher import MqttPublisher
 from edge.output.mqtt.wire.messages import ReceivedMessage
-from edge.sensor.permissions import Sensing
+from edge.sensor.permissions import Sensing, configured, limits_of
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.telemetry import Telemetry
 
@@ -125,6 +127,8 @@ class Control:
                 level = arguments["level_dbfs"]
                 level = self._config.excitation.level_dbfs if level is None else level
                 return self._change(f"the level is {level:g} dBFS", level_dbfs=level)
+            case "loudness":
+                return self._loudness(arguments["mode"])
             case "quiet_hours":
                 hours: QuietHours | None = arguments["hours"]
                 done = (
@@ -142,6 +146,24 @@ class Control:
     def _change(self, done: str, **settings: object) -> str:
         trouble = self._sensing.change(**settings)
         return done if trouble is None else f"{done}, but only until a restart: {trouble}"
+
+    def _loudness(self, mode: LoudnessName | None) -> str:
+        own = configured(self._config).loudness
+        if mode in ("continuous", "custom") and mode != own:
+            raise CommandError(
+                f'mode: found "{mode}", which is not configured; allowed: {", ".join(MODES)}, or '
+                "null for the configured one"
+            )
+        wanted = mode or own
+        limits = limits_of(self._config, wanted)
+        does = (
+            "sound without a budget"
+            if limits is None
+            else f"at most {limits[0]:g} dB(A) on average, {limits[1]:g} at once"
+            if limits[0] > 0.0
+            else "no sound at all"
+        )
+        return self._change(f"the loudness is {wanted}: {does}", loudness=wanted)
 
     def _recalibrate(self) -> str:
         snapshot = self._config.background.snapshot

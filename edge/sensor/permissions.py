@@ -12,12 +12,18 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from edge.core.config import Config, QuietHours, state_folder
+from edge.core.config import Config, QuietHours, SoundConfig, state_folder
 from edge.core.contracts import Source
 from edge.core.files import read_file, write_whole
 from edge.core.typed import convert, parse_json
 from edge.output.messages.commands import MIN_LEVEL_DBFS
-from edge.output.messages.device_messages import ControlMessage, HoursOfDay, Silence, Speaker
+from edge.output.messages.device_messages import (
+    ControlMessage,
+    HoursOfDay,
+    LoudnessName,
+    Silence,
+    Speaker,
+)
 from edge.output.messages.fields import Message, timestamp
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.process.lifetime import clock_is_synchronised
@@ -31,13 +37,15 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class Permissions:
     """What commands may change and a restart keeps. level_dbfs: at most the configured one.
-    quiet_hours: local time in which the loudspeaker is silent.
+    quiet_hours: local time in which the loudspeaker is silent. loudness: how much sound is
+    accepted, "custom": the numbers of the configuration.
     """
 
     sensing: bool
     mute: bool
     level_dbfs: float
     quiet_hours: QuietHours | None
+    loudness: LoudnessName = "discreet"
 
 
 def control_file(config: Config) -> Path:
@@ -47,7 +55,14 @@ def control_file(config: Config) -> Path:
 
 def configured(config: Config) -> Permissions:
     """The permissions before any command."""
-    return Permissions(True, False, config.excitation.level_dbfs, config.sensing.quiet_hours)
+    own: LoudnessName = "custom" if config.sound.is_custom else config.sound.mode
+    return Permissions(True, False, config.excitation.level_dbfs, config.sensing.quiet_hours, own)
+
+
+def limits_of(config: Config, loudness: LoudnessName) -> tuple[float, float] | None:
+    """Budget and peak [dB(A) at 1 m] of a loudness, None: continuous sound without a budget."""
+    sound = config.sound if loudness == "custom" else SoundConfig(mode=loudness)
+    return sound.limits_dba
 
 
 class Sensing:
@@ -142,6 +157,7 @@ class Sensing:
             muted = speaker == "off" or (speaker == "standby" and not self._keep_alive())
             if self._pipeline is not None:
                 self._pipeline.silent = muted
+                self._pipeline.sound_use.limit(self._limits_dba)
             lower_db = self._permissions.level_dbfs - self._config.excitation.level_dbfs
             source.audio.set_gain(10.0 ** (lower_db / 20.0))
             source.audio.set_muted(muted)
@@ -154,11 +170,17 @@ class Sensing:
             return "off", "sensing off"
         if now.mute:
             return "off", "mute"
+        if self._limits_dba == (0.0, 0.0):
+            return "off", "silent mode"
         if now.quiet_hours is not None and (
             not self._knows_the_time() or now.quiet_hours.covers(self._local_time())
         ):
             return "off", "quiet hours"
         return ("on" if self._wanted() else "standby"), None
+
+    @property
+    def _limits_dba(self) -> tuple[float, float] | None:
+        return limits_of(self._config, self._permissions.loudness)
 
     def _knows_the_time(self) -> bool:
         """Whether the clock was ever known to be right: it may begin at any time of day."""
@@ -190,13 +212,16 @@ class Sensing:
         return elapsed_s % self._config.sensing.keep_alive_s < KEEP_ALIVE_PING_S
 
     def _announce(self, speaker: Speaker, because: Silence | None) -> None:
-        now = self._permissions
+        now, limits = self._permissions, self._limits_dba
         message = ControlMessage(
             id=self._config.device.id,
             timestamp="",
             sensing=now.sensing,
             mute=now.mute,
             level_dbfs=now.level_dbfs,
+            loudness=now.loudness,
+            budget_dba=limits and limits[0],
+            peak_dba=limits and limits[1],
             quiet_hours=_hours(now.quiet_hours),
             speaker=speaker,
             silent_because=because,
@@ -219,6 +244,7 @@ class _Kept(msgspec.Struct, forbid_unknown_fields=True):
     mute: bool = False
     level_dbfs: float | UnsetType = UNSET
     quiet_hours: HoursOfDay | UnsetType | None = UNSET
+    loudness: LoudnessName | UnsetType = UNSET
 
 
 def _load(path: Path, default: Permissions) -> Permissions:
@@ -245,7 +271,10 @@ def _load(path: Path, default: Permissions) -> Permissions:
             e,
         )
         return replace(default, sensing=False)
-    return Permissions(kept.sensing, kept.mute, level, quiet)
+    loudness = default.loudness if kept.loudness is UNSET else kept.loudness
+    if loudness in ("continuous", "custom"):  # that the configuration may no longer know
+        loudness = default.loudness
+    return Permissions(kept.sensing, kept.mute, level, quiet, loudness)
 
 
 def _save(path: Path, now: Permissions, default: Permissions) -> str | None:
@@ -253,6 +282,8 @@ def _save(path: Path, now: Permissions, default: Permissions) -> str | None:
     kept = _Kept(now.sensing, now.mute)
     if now.level_dbfs != default.level_dbfs:
         kept.level_dbfs = now.level_dbfs
+    if now.loudness != default.loudness:
+        kept.loudness = now.loudness
     if now.quiet_hours != default.quiet_hours:
         kept.quiet_hours = _hours(now.quiet_hours)
     try:

@@ -16,14 +16,17 @@ from edge.core.inference.execution import execution
 from edge.core.pose import MID_HIP, FrameEstimate, Keypoints, LiftedPose, PairsUsed, PersonEstimate
 from edge.core.rig import Rig
 from edge.lifting.lifter import MODELS, make_lifter
+from edge.sensor.apply_calibration import loudness_of, sensitivity_of
 from edge.sensor.empty_room import EmptyRoom, PeriodResponses
 from edge.sensor.sound_health import NOT_HEARD, SoundHealth
 from edge.sight.people import PeopleFinder
 from edge.sight.visibility import COVERED, TOO_DARK, Visibility
+from edge.sound.ambient import AmbientNoise
 from edge.sound.deconvolution import Correction, Deconvolver
 from edge.sound.excitation import Excitation
 from edge.sound.expected_echo import echo_over_noise_db
 from edge.sound.pose_kernel import Kernels
+from edge.sound.sound_budget import SoundUse
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +84,17 @@ class Pipeline:
             config.audio.mic_channels if device else (),
             config.audio.reference_channel if device else None,
         )
+        self.sound_use = SoundUse(
+            config.sound.limits_dba,
+            loudness_of(config),
+            excitation,
+            AmbientNoise(
+                len(rig.mics),
+                excitation.period_samples,
+                excitation.sample_rate_hz,
+                sensitivity_of(config),
+            ),
+        )
         self.room = EmptyRoom(config.background, config.lifter, rig, excitation, self.deconvolve)
         self.execution = execution(config)
         self.find_people = PeopleFinder(
@@ -121,6 +135,7 @@ class Pipeline:
     def hear(self, period: AudioPeriod) -> PeriodResponses | None:
         """Impulse responses of one period, or None for a period that must not be used."""
         self.counters.periods += 1
+        self.sound_use.hear(period)
         if self.silent:
             self._silent_ns = period.t_ns
         paused = self._silent_ns is not None and period.t_ns - self._silent_ns < SETTLE_S * 1e9

@@ -26,7 +26,7 @@ from edge.output.page.server import WebServer
 from edge.sensor.console import Console
 from edge.sensor.control import Control
 from edge.sensor.loops import live_poses, offline_poses
-from edge.sensor.permissions import Sensing, control_file
+from edge.sensor.permissions import Sensing, configured, control_file
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.plan import SensorPlan, prepare
 from edge.sensor.process.lifetime import return_free, stop_on_signals
@@ -256,6 +256,7 @@ def _publisher(plan: SensorPlan, sensing: Sensing) -> MqttPublisher:
         config.device.id,
         source=plan.kind,
         zones=config.zones,
+        loudness=configured(config).loudness,
         outbox_path=Path(config.mqtt.outbox) if config.mqtt.outbox else kept,
         first={"control": control[0]},
     )

@@ -19,9 +19,11 @@ from edge.core.contracts import Source, SourceKind
 from edge.core.inference.execution import Execution
 from edge.lifting.lifter import lifter_files
 from edge.output.messages.device_messages import (
+    AmbientEntry,
     ModelFile,
     ProblemEntry,
     RoomChangeEntry,
+    SoundEntry,
     TelemetryMessage,
     ThreadCounts,
 )
@@ -29,6 +31,8 @@ from edge.output.messages.fields import Message, timestamp
 from edge.output.mqtt.publisher import MqttPublisher
 from edge.sensor.pipeline import Pipeline
 from edge.sight.people import FILES
+from edge.sound.ambient import AmbientNoise
+from edge.sound.sound_budget import SoundUse
 
 # Raspberry Pi, Jetson, PC; else the hottest.
 _ZONES = ("cpu-thermal", "cpu_thermal", "soc-thermal", "CPU-therm", "x86_pkg_temp")
@@ -129,6 +133,7 @@ class Telemetry:
             outbox_dropped=publisher.outbox.dropped,
             stream_dropped=sent.dropped + sent.lost,
             connections=sent.connections,
+            sound=_sound(self._pipeline.sound_use, now_s),
             lifter=self._config.lifter.kind,
             runtime=execution.runtime,
             threads=ThreadCounts(execution.keypoints_threads, execution.lifter_threads),
@@ -139,6 +144,30 @@ class Telemetry:
                 for c, ago_s in self._pipeline.room.background.changes
             ],
         ).as_message()
+
+
+def _sound(use: SoundUse, now_s: float) -> SoundEntry:
+    spent = use.budget.spent(now_s)
+    return SoundEntry(
+        average_dba=None if spent.average_dba is None else round(spent.average_dba, 1),
+        peak_dba=None if spent.peak_dba is None else round(spent.peak_dba, 1),
+        seconds=round(spent.seconds, 2),
+        loudness_from=use.loudness.source,
+        sigma_db=round(use.loudness.sigma_db, 1),
+        ambient=_ambient(use.ambient),
+    )
+
+
+def _ambient(noise: AmbientNoise) -> AmbientEntry | None:
+    bands, dba = noise.bands_db(), noise.dba()
+    if bands is None:
+        return None
+    return AmbientEntry(
+        dba=None if dba is None else round(dba, 1),
+        unit="dBFS" if dba is None else "dB SPL",
+        bands_hz=[round(f, 1) for f in np.sqrt(noise.bands_hz.prod(axis=1)).tolist()],
+        bands_db=[round(level, 1) for level in bands.tolist()],
+    )
 
 
 def _quantile(values: Array, share: float) -> float | None:

@@ -66,21 +66,16 @@ class AmbientNoise:
         """Mean of |rfft|**2 of a period (M, N // 2 + 1); None until enough was heard."""
         return self._power.copy() if self.heard_s >= LEAST_S else None
 
-    def bands_dbfs(self) -> Array | None:
-        """Level in each third octave of `bands_hz` (M, B) [dBFS]; None until enough was heard."""
+    def bands_db(self) -> Array | None:
+        """Median over microphones of the level in each third octave of `bands_hz` (B,), dB SPL, or
+        dBFS where their sensitivity is not known; None until enough was heard.
+        """
         if self.heard_s < LEAST_S:
             return None
         power = (self._tapered * self._one_sided) @ self._shares.T
-        return np.asarray(10.0 * np.log10(power / _SINE_POWER + 1e-20))
-
-    def bands_spl(self) -> Array | None:
-        """Median over microphones of the level in each third octave (B,) [dB SPL]; None where their
-        sensitivity is not known.
-        """
-        levels = self.bands_dbfs()
-        if levels is None or self._sensitivity_dbfs is None:
-            return None
-        return np.asarray(np.median(levels, axis=0) + spl_db(0.0, self._sensitivity_dbfs))
+        levels = np.median(10.0 * np.log10(power / _SINE_POWER + 1e-20), axis=0)
+        known = self._sensitivity_dbfs
+        return np.asarray(levels if known is None else levels + spl_db(0.0, known))
 
     def dba(self) -> float | None:
         """Level at the array [dB(A)], median over microphones; None where it is not known."""

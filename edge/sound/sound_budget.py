@@ -1,9 +1,20 @@
-"""How much sound was made in the last minute, and how much is left of what the owner allows."""
+"""How much sound was made in the last minute, and how much is left of what the owner allows.
+
+`SoundBudget` is the arithmetic; `SoundUse` fills it from what a source played.
+"""
 
 import math
 import threading
 from collections import deque
 from dataclasses import dataclass
+
+import numpy as np
+
+from edge.core.contracts import AudioPeriod
+from edge.sound.ambient import AmbientNoise
+from edge.sound.burst import make_burst
+from edge.sound.excitation import Excitation
+from edge.sound.loudness import Loudness
 
 WINDOW_S = 60.0
 # Below it a probe is not worth sending; the sources' least gain.
@@ -88,3 +99,73 @@ class SoundBudget:
 
 def _energy(dba: float, seconds: float) -> float:
     return 10.0 ** (dba / 10.0) * seconds if math.isfinite(dba) else (math.inf if dba > 0 else 0.0)
+
+
+# Peak of a loopback [full scale] above which another program plays.
+_PLAYING = 1e-3
+# Silent periods that follow each other start and end within this.
+_JOINED_NS = 20_000_000
+
+
+class SoundUse:
+    """Counts what a source really played, and hears the room while nothing sounds. Other threads
+    may read it.
+
+    budget: what was spent of what is allowed. ambient: the room by itself. loudness: what the
+    loudspeaker makes of a digital level; set it for a simulated one.
+    """
+
+    def __init__(
+        self,
+        limits_dba: tuple[float, float] | None,
+        loudness: Loudness,
+        excitation: Excitation,
+        ambient: AmbientNoise,
+    ) -> None:
+        """limits_dba: see `limit`. excitation: the continuous form at its full level."""
+        self.loudness, self.ambient = loudness, ambient
+        self.budget = SoundBudget(math.inf, math.inf)
+        self._excitation = excitation
+        self._signals: dict[int, Excitation] = {0: excitation}
+        self._quiet_ns: int | None = None  # end of the last silent period
+        self.limit(limits_dba)
+
+    def limit(self, limits_dba: tuple[float, float] | None) -> None:
+        """From now on (budget, peak) are allowed, dB(A) at 1 m, (0, 0): no sound at all; None:
+        continuous sound without a budget.
+        """
+        self.limits_dba = limits_dba
+        self.budget.limit(*(limits_dba or (math.inf, math.inf)))
+
+    def dba(self, burst: int, gain: float) -> float:
+        """dB(A) at 1 m of a burst of so many periods, 0: the continuous form, while it sounds."""
+        if burst not in self._signals:
+            self._signals[burst] = make_burst(self._excitation, burst)
+        return self.loudness.dba(self._signals[burst], gain)
+
+    def seconds(self, burst: int) -> float:
+        """How long a burst of so many periods sounds; of the continuous form, one period."""
+        x = self._excitation
+        return max(burst, 1) * x.period_samples / x.sample_rate_hz
+
+    def loudest_gain(self, burst: int, t_s: float) -> float:
+        """The highest gain at which a burst keeps the budget at `t_s`; 0 where none does."""
+        return self.budget.loudest_gain(self.dba(burst, 1.0), self.seconds(burst), t_s)
+
+    def hear(self, period: AudioPeriod) -> None:
+        """Take one period or burst into account; its time is that of the budget."""
+        if period.sounding != "silence":
+            self._quiet_ns = None
+            if period.sounding == "burst" and period.burst == 0:
+                return  # the burst itself is counted
+            dba, seconds = self.dba(period.burst, period.gain), self.seconds(period.burst)
+            self.budget.spend(dba, seconds, period.t_ns * 1e-9)
+            return
+        x = self._excitation
+        end_ns = period.t_ns + round(1e9 * x.period_samples / x.sample_rate_hz)
+        played = period.reference is not None and np.abs(period.reference).max() > _PLAYING
+        # What sounded decays through the first silent period.
+        joined = self._quiet_ns is not None and abs(period.t_ns - self._quiet_ns) < _JOINED_NS
+        self._quiet_ns = None if played else end_ns
+        if joined and not played and period.samples.any():
+            self.ambient(period.samples)

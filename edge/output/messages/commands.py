@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 from edge.core.config import QuietHours
 from edge.core.errors import ConfigError
 from edge.core.typed import Strict, convert, parse_json
+from edge.output.messages.device_messages import LoudnessName
 from edge.output.messages.fields import (
     DeviceId,
     Message,
@@ -83,6 +84,14 @@ class LevelRequest(Request, frozen=True):
         return {"level_dbfs": float(level)}
 
 
+class LoudnessRequest(Request, frozen=True):
+    """How much sound is accepted; null goes back to what is configured. "continuous" and "custom"
+    only where they are configured. Survives a restart.
+    """
+
+    mode: LoudnessName | None
+
+
 class QuietHoursRequest(Request, frozen=True, rename={"start": "from", "end": "to"}):
     """Daily hours in which the loudspeaker is silent; null: none. Survives a restart."""
 
@@ -111,6 +120,7 @@ COMMANDS: dict[str, tuple[type[Request], str]] = {  # by name, with an example
     "sensing": (SensingRequest, '{"on": false}'),
     "mute": (MuteRequest, '{"on": true}'),
     "level": (LevelRequest, '{"level_dbfs": -30}'),
+    "loudness": (LoudnessRequest, '{"mode": "discreet"}'),
     "quiet_hours": (QuietHoursRequest, '{"from": "22:00", "to": "07:00"}'),
     "recalibrate": (RecalibrateRequest, "{}"),
     "reload": (ReloadRequest, "{}"),

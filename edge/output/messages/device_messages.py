@@ -18,10 +18,12 @@ from edge.output.messages.fields import (
     Version,
     note,
 )
+from edge.sound.loudness import LoudnessSource
 
 State = Literal["online", "offline"]
 Speaker = Literal["on", "standby", "off"]
-Silence = Literal["sensing off", "mute", "quiet hours"]
+Silence = Literal["sensing off", "mute", "quiet hours", "silent mode"]
+LoudnessName = Literal["silent", "discreet", "normal", "loud", "continuous", "custom"]
 Decibel = Annotated[float, Meta(ge=-60.0, le=-6.0)]
 
 
@@ -70,7 +72,22 @@ class ControlMessage(Published, frozen=True, tag="posekernel.control/1"):
         bool, note("False: camera and microphones are closed, the loudspeaker is silent.")
     ]
     mute: Annotated[bool, note("True: the loudspeaker is silent until told otherwise.")]
-    level_dbfs: Annotated[Decibel, note("Peak level of the sound, dB of full scale.")]
+    level_dbfs: Annotated[
+        Decibel, note("Highest peak level of the sound, dB of full scale; a cap on the rest.")
+    ]
+    loudness: Annotated[
+        LoudnessName, note("How much sound is accepted. custom: numbers of the configuration.")
+    ]
+    budget_dba: Annotated[
+        float | None,
+        note(
+            "Highest energy average over any minute, dB(A) at 1 m; 0: no sound, null: continuous "
+            "sound without a budget."
+        ),
+    ]
+    peak_dba: Annotated[
+        float | None, note("Highest level of a probe while it sounds, dB(A) at 1 m; null as above.")
+    ]
     quiet_hours: Annotated[
         HoursOfDay | None,
         note(
@@ -114,6 +131,36 @@ class RoomChangeEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     from_m: Annotated[Amount, note("Range of its nearest echo, from here.")]
     to_m: Amount
     ago_s: Annotated[Amount, note("Before the newest sound.")]
+
+
+class AmbientEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The room's own noise at the microphones, heard while the loudspeaker is silent."""
+
+    dba: Annotated[float | None, note("Null where the microphones' sensitivity is not known.")]
+    unit: Annotated[
+        Literal["dB SPL", "dBFS"], note("Of bands_db; dBFS where the sensitivity is not known.")
+    ]
+    bands_hz: Annotated[list[float], note("Middles of the third octaves.")]
+    bands_db: Annotated[list[float], note("Level in each, median over microphones.")]
+
+
+class SoundEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the loudspeaker played in the last minute; dB(A) at 1 m in front of it, without the
+    room's reverberation.
+    """
+
+    average_dba: Annotated[
+        float | None, note("Energy average over the whole minute; null without any sound.")
+    ]
+    peak_dba: Annotated[
+        float | None, note("The loudest sound, while it lasted; null without any sound.")
+    ]
+    seconds: Annotated[Amount, note("With sound, of the last 60 s.")]
+    loudness_from: Annotated[
+        LoudnessSource, note("nominal: never calibrated, a guess; see `posekernel calibrate`.")
+    ]
+    sigma_db: Annotated[Amount, note("1-sigma of all dB(A) here.")]
+    ambient: Annotated[AmbientEntry | None, note("Null until the loudspeaker was silent.")]
 
 
 class TelemetryMessage(Published, frozen=True, tag="posekernel.telemetry/1"):
@@ -165,6 +212,7 @@ class TelemetryMessage(Published, frozen=True, tag="posekernel.telemetry/1"):
     outbox_dropped: Annotated[Count, note("Events dropped as too many waited.")]
     stream_dropped: Annotated[Count, note("Stream messages that the broker did not get.")]
     connections: Annotated[Count, note("Connections made to the broker.")]
+    sound: SoundEntry
     lifter: Annotated[str, note("Kind of lifter.")]
     runtime: Annotated[str, note("TFLite runtime of the networks.")]
     threads: Annotated[ThreadCounts, note("That the networks may use.")]

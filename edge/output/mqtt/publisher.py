@@ -10,7 +10,7 @@ import edge
 from edge.core.config import MqttConfig, ZoneConfig
 from edge.core.contracts import SourceKind
 from edge.output.messages.attendance import RoomState
-from edge.output.messages.device_messages import State
+from edge.output.messages.device_messages import LoudnessName, State
 from edge.output.messages.fields import Message
 from edge.output.messages.payloads import ENCODERS, encode, status_message, summary_message
 from edge.output.mqtt.client import BrokerClient
@@ -44,6 +44,7 @@ class MqttPublisher:
         *,
         source: SourceKind,
         zones: Sequence[ZoneConfig] = (),
+        loudness: LoudnessName = "discreet",
         outbox_path: Path | None = None,
         recording: bool = False,
         first: Mapping[str, Message] | None = None,
@@ -54,7 +55,9 @@ class MqttPublisher:
         self.outbox = Outbox(outbox_path, config.outbox_events)
         self._announcement = None
         if config.discovery:
-            self._announcement = Announcement(config, device_id, source=source, zones=zones)
+            self._announcement = Announcement(
+                config, device_id, source=source, zones=zones, loudness=loudness
+            )
         self._stream = Stream(config.pose_rate_hz)
         self._traffic = Traffic(config, self._topic, self.outbox, self._announcement)
         # What an earlier run saw is not true any more, but the broker still has it.

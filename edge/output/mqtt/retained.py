@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import edge
 from edge.core.config import MqttConfig, ZoneConfig
 from edge.core.contracts import SourceKind
+from edge.output.messages.device_messages import LoudnessName
 from edge.output.messages.homeassistant import (
     BIRTH,
     birth_topic,
@@ -55,12 +56,23 @@ class Announcement:
     """
 
     def __init__(
-        self, config: MqttConfig, device_id: str, *, source: SourceKind, zones: Sequence[ZoneConfig]
+        self,
+        config: MqttConfig,
+        device_id: str,
+        *,
+        source: SourceKind,
+        zones: Sequence[ZoneConfig],
+        loudness: LoudnessName,
     ) -> None:
         self.topic, self._birth_topic = discovery_topic(config, device_id), birth_topic(config)
         self._again_s = 0.0  # a birth before this time waits
         self._message = discovery_message(
-            config, device_id, version=edge.__version__, source=source, zones=zones
+            config,
+            device_id,
+            version=edge.__version__,
+            source=source,
+            zones=zones,
+            loudness=loudness,
         )
         self._payload = encode(self._message)
         self._birth = threading.Event()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from edge.__main__ import main
-from edge.core.config import Config, DeviceConfig, SensingConfig
+from edge.core.config import Config, DeviceConfig, SensingConfig, SoundConfig
 from edge.sensor.permissions import KEEP_ALIVE_PING_S, SEEN_S, Sensing
 from tests.support.config_files import GOOD
 from tests.support.messages import problems
@@ -21,7 +21,14 @@ jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not install
 class Bench:
     """A Sensing whose clocks and camera the test sets, over devices that record calls."""
 
-    def __init__(self, folder: Path, *, clock_is_right: bool = True, **sensing: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        clock_is_right: bool = True,
+        sound: SoundConfig | None = None,
+        **sensing: Any,
+    ) -> None:
         self.now, self.day = 1000.0, time(12, 0)
         self.muted: bool | None = None
         self.gain, self.camera_open = 1.0, True
@@ -34,9 +41,17 @@ class Bench:
         frames = SimpleNamespace(close=lambda: setattr(self, "camera_open", False))
         self.source: Any = SimpleNamespace(audio=audio, frames=frames)
         self.pipeline: Any = SimpleNamespace(
-            room=SimpleNamespace(background=SimpleNamespace(ready=True)), seen_ns=None, silent=False
+            room=SimpleNamespace(background=SimpleNamespace(ready=True)),
+            seen_ns=None,
+            silent=False,
+            sound_use=SimpleNamespace(limit=lambda limits: setattr(self, "limits", limits)),
         )
-        self.config = Config(device=DeviceConfig("hall"), sensing=SensingConfig(**sensing))
+        self.limits: tuple[float, float] | None = None
+        self.config = Config(
+            device=DeviceConfig("hall"),
+            sensing=SensingConfig(**sensing),
+            sound=sound or SoundConfig(),
+        )
         self.path = folder / "control.json"
         self.sensing = Sensing(
             self.config,
@@ -108,6 +123,35 @@ def test_settings_survive_a_restart_and_the_configured_level_stays_the_cap(tmp_p
     assert again.off.is_set()
     again.path.write_text(json.dumps({"sensing": True, "mute": False, "level_dbfs": 0.0}))
     assert Bench(tmp_path).sensing.permissions.level_dbfs == -20.0
+
+
+def test_the_loudness_limits_the_sound_and_survives_a_restart(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, ping="always")
+    assert bench.limits == (35.0, 55.0)
+    assert bench.sensing.change(loudness="loud") is None
+    assert bench.limits == (60.0, 75.0)
+    told = bench.published[-1]
+    assert (told["loudness"], told["budget_dba"], told["peak_dba"]) == ("loud", 60.0, 75.0)
+    assert Bench(tmp_path).limits == (60.0, 75.0)
+    # Silence is silence, whoever is in view.
+    bench.sensing.change(loudness="silent")
+    assert bench.at(1.0, seen=True) is True
+    assert bench.published[-1]["silent_because"] == "silent mode"
+    bench.sensing.change(loudness="discreet")
+    assert bench.at(2.0, seen=True) is False
+    assert "loudness" not in json.loads(bench.path.read_text())
+
+
+def test_numbers_and_continuous_sound_are_those_of_the_configuration(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, sound=SoundConfig(budget_dba=40.0))
+    assert bench.sensing.permissions.loudness == "custom"
+    assert bench.limits == (40.0, 60.0)
+    bench = Bench(tmp_path, sound=SoundConfig(mode="continuous"))
+    assert bench.limits is None
+    assert (bench.published[-1]["budget_dba"], bench.published[-1]["peak_dba"]) == (None, None)
+    # A file that remembers what is no longer configured gives way to the configuration.
+    bench.path.write_text(json.dumps({"loudness": "custom"}))
+    assert Bench(tmp_path, sound=SoundConfig(mode="normal")).limits == (45.0, 65.0)
 
 
 @pytest.mark.parametrize(

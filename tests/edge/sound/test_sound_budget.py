@@ -1,10 +1,16 @@
 """The energy average over a minute, and the loudest sound that keeps it."""
 
 import math
+from typing import Any
 
+import numpy as np
 import pytest
 
-from edge.sound.sound_budget import SoundBudget, SoundSpent
+from edge.core.contracts import AudioPeriod
+from edge.sound.ambient import AmbientNoise
+from edge.sound.excitation import make_excitation
+from edge.sound.loudness import Loudness
+from edge.sound.sound_budget import SoundBudget, SoundSpent, SoundUse
 
 
 def test_energy_average_of_the_last_minute():
@@ -65,3 +71,67 @@ def test_new_limits_count_what_was_spent():
     budget.limit(35.0, 55.0)
     assert budget.left(5.0) == 0.0
     assert budget.left(60.0) == 1.0
+
+
+N = 1600
+EXCITATION = make_excitation(16_000, (2000.0, 7500.0), 0.1, -20.0)
+LOUDNESS = Loudness(88.0, 1.0)
+PERIOD_NS = 100_000_000
+
+
+def sound_use(limits=(35.0, 55.0)) -> SoundUse:
+    return SoundUse(limits, LOUDNESS, EXCITATION, AmbientNoise(2, N, 16_000, -26.0))
+
+
+def period(k: int, sounding: Any, *, level: float = 1e-4, reference=None, **more: Any):
+    length = N * (1 + more.get("burst", 0))
+    noise = np.random.default_rng(k).normal(0.0, level, (2, length)).astype(np.float32)
+    return AudioPeriod(k, k * PERIOD_NS, noise, reference, sounding=sounding, **more)
+
+
+def test_bursts_and_continuous_sound_are_counted_with_their_gain():
+    use = sound_use()
+    use.hear(period(0, "burst", burst=3, gain=0.1))
+    spent = use.budget.spent(1.0)
+    assert spent.seconds == pytest.approx(0.3)
+    # A sweep is flatter than the continuous form of the same peak, so a little louder.
+    assert 0.5 < spent.peak_dba - (LOUDNESS.dba(EXCITATION) - 20.0) < 2.0
+    for k in range(10, 20):
+        use.hear(period(k, "continuous"))
+    spent = use.budget.spent(2.0)
+    assert spent.seconds == pytest.approx(1.3)
+    assert spent.peak_dba == pytest.approx(LOUDNESS.dba(EXCITATION), abs=0.01)
+
+
+def test_the_loudest_burst_keeps_what_is_allowed():
+    use = sound_use()
+    gain = use.loudest_gain(3, 0.0)
+    assert use.dba(3, gain) == pytest.approx(55.0, abs=0.01)
+    t_s = 0.0
+    while gain > 0.0:
+        use.budget.spend(use.dba(3, gain), use.seconds(3), t_s)
+        t_s += 0.5
+        gain = use.loudest_gain(3, t_s)
+    assert use.budget.average_dba(t_s) == pytest.approx(35.0, abs=0.1)
+    use.limit((0.0, 0.0))
+    assert use.loudest_gain(1, t_s + 100.0) == 0.0
+    use.limit(None)
+    assert use.loudest_gain(1, t_s) == 1.0
+
+
+def test_only_silence_without_decay_and_music_is_the_ambient_noise():
+    use = sound_use()
+    quiet = np.zeros(N, np.float32)
+    use.hear(period(0, "continuous", level=0.1))
+    use.hear(period(1, "silence", level=0.1, reference=quiet))  # it still decays
+    for k in range(2, 12):
+        use.hear(period(k, "silence", reference=quiet))
+    music = np.full(N, 0.05, np.float32)
+    for k in range(12, 22):
+        use.hear(period(k, "silence", level=0.1, reference=music))
+    use.hear(period(22, "silence", level=0.1, reference=quiet))  # music decays
+    use.hear(period(50, "silence", level=0.1, reference=quiet))  # what was between is not known
+    assert use.ambient.heard_s == pytest.approx(1.0)
+    # White noise of 1e-4: -77 dBFS, 120 dB SPL are full scale.
+    assert use.ambient.dba() == pytest.approx(120.0 - 80.0 + 3.01, abs=1.0)
+    assert use.budget.spent(3.0).seconds == pytest.approx(0.1)

@@ -55,6 +55,8 @@ GOOD = [
     ("level", {"level_dbfs": -30}, {"level_dbfs": -30.0}),
     ("level", {"level_dbfs": -20.0}, {"level_dbfs": -20.0}),
     ("level", {"level_dbfs": None}, {"level_dbfs": None}),
+    ("loudness", {"mode": "loud"}, {"mode": "loud"}),
+    ("loudness", {"mode": None}, {"mode": None}),
     ("quiet_hours", {"from": "22:00", "to": "07:00"}, {"hours": NIGHT}),
     ("recalibrate", {}, {}),
     ("reload", {}, {}),
@@ -73,6 +75,9 @@ BAD = [
     ("level", {"level_dbfs": 10**400}, "allowed: -60 to -20"),
     ("level", {"level_dbfs": float("1e308") * 10}, "not JSON"),
     ("level", {"level_dbfs": 0}, "allowed: -60 to -20 (excitation.level_dbfs"),
+    ("loudness", {}, "mode: missing"),
+    ("loudness", {"mode": "noisy"}, "'discreet', 'loud', 'normal', 'silent', or null"),
+    ("loudness", {"mode": 40}, "mode: found the number 40"),
     ("quiet_hours", {"from": "22:00"}, "to: missing"),
     ("quiet_hours", {"from": "24:00", "to": "07:00"}, "found '24:00', but a time of day"),
     ("quiet_hours", {"from": "7:00", "to": "08:00"}, "found '7:00'"),
@@ -131,7 +136,7 @@ def test_what_is_not_a_small_piece_of_json(payload: bytes, why: str) -> None:
 
 def test_retained_and_unknown_commands_are_refused() -> None:
     assert "publish it without retain" in str(refused("sensing", '{"on": true}', retained=True))
-    assert "known: level, mute, quiet_hours, recalibrate, reload, sensing" in str(
+    assert "known: level, loudness, mute, quiet_hours, recalibrate, reload, sensing" in str(
         refused("format_disk", "{}")
     )
 

@@ -16,6 +16,7 @@ from edge.core.config import MqttConfig, ZoneConfig, check_zones
 from edge.core.pose import POSTURES, PersonEstimate
 from edge.core.typed import convert
 from edge.output.messages.attendance import RoomState
+from edge.output.messages.commands import parse_command
 from edge.output.messages.fields import Message
 from edge.output.messages.homeassistant import discovery_message, discovery_topic, removing
 from edge.output.messages.payloads import encode, status_message, summary_message
@@ -200,8 +201,38 @@ def test_switches_and_buttons_speak_the_sensors_language() -> None:
             validator(command | {"anyOf": [{"$ref": f"#/$defs/{key}"}]}).validate(
                 json.loads(component[payload])
             )
-    control = {"sensing": True, "mute": False}
-    assert states("control", control) == {"sensing": "ON", "mute": "OFF"}
+    control = {"sensing": True, "mute": False, "loudness": "normal"}
+    assert states("control", control) == {"sensing": "ON", "mute": "OFF", "loudness": "normal"}
+
+
+def test_the_loudness_is_chosen_from_the_modes_and_the_configured_one() -> None:
+    for configured, more in (("discreet", []), ("custom", ["custom"])):
+        message = discovery_message(
+            CONFIG, "hall", version="0.1.0", source="device", loudness=configured
+        )
+        select = message["components"]["loudness"]
+        assert select["options"] == ["silent", "discreet", "normal", "loud", *more]
+        assert select["command_topic"] == "posekernel/hall/cmd/loudness"
+        assert set(select["options"]) <= set(schema("control")["properties"]["loudness"]["enum"])
+        payload = select["command_template"].replace("{{ value }}", "loud")
+        command = parse_command("loudness", payload.encode(), retained=False, max_level_dbfs=-20.0)
+        assert command.arguments == {"mode": "loud"}
+
+
+def test_what_was_spent_reads_the_telemetry() -> None:
+    spent = {"average_dba": 33.1, "peak_dba": 54.9, "seconds": 0.6, "ambient": {"dba": 36.2}}
+    shown = {"sound_average": "33.1", "sound_peak": "54.9", "sound_seconds": "0.6"}
+    telemetry = dict.fromkeys(schema("telemetry")["properties"])
+    now = states("telemetry", telemetry | {"sound": spent})
+    assert now.items() >= (shown | {"ambient": "36.2"}).items()
+    nothing = spent | {"average_dba": None, "ambient": None}
+    none = states("telemetry", telemetry | {"sound": nothing})
+    assert none["sound_average"] == none["ambient"] == "None"
+    component = components_of("telemetry")["sound_average"]
+    assert (component["device_class"], component["unit_of_measurement"]) == (
+        "sound_pressure",
+        "dBA",
+    )
 
 
 def test_diagnostics_read_what_the_schemas_promise() -> None:
@@ -211,10 +242,12 @@ def test_diagnostics_read_what_the_schemas_promise() -> None:
         "poses_per_s": 9.9,
         "frames_dropped": 2,
         "xruns": 0,
+        "sound": {"average_dba": None, "peak_dba": None, "seconds": 0.0, "ambient": None},
     }
     assert states("telemetry", message) == {
         "temperature": "51.5", "throttled": "None", "poses_per_s": "9.9",
         "frames_dropped": "2", "xruns": "0", "microphones": "OFF",
+        "sound_average": "None", "sound_peak": "None", "sound_seconds": "0.0", "ambient": "None",
     }  # fmt: skip
     assert states("telemetry", message | {"throttled": True})["throttled"] == "ON"
     status = status_message("hall", "online", version="0.1.0", source="device", recording=True)
@@ -227,7 +260,7 @@ def test_a_failed_microphone_is_a_problem_with_its_reason_as_attributes() -> Non
     assert component["json_attributes_topic"] == "posekernel/hall/telemetry"
     silent = {"device": "sound", "part": "microphone 1", "kind": "silent", "remedy": "flash it"}
     turned = {"device": "camera", "part": "camera", "kind": "upside down", "remedy": "turn it"}
-    message = dict.fromkeys(schema("telemetry")["properties"])
+    message = dict.fromkeys(schema("telemetry")["properties"]) | {"sound": {"ambient": None}}
     for problems, state, told in (
         ([], "OFF", []),
         ([silent], "ON", [silent]),

@@ -146,13 +146,14 @@ KEYS = {
     "summary": "schema: id:t timestamp: source: people:i occupancy:b unknown_because:n "
     "seen_only:i fallen:b nearest: zones:l",
     "command_result": "schema: id:t timestamp: command:t request:nt ok:b text:t",
-    "control": "schema: id:t timestamp: sensing:b mute:b level_dbfs:- quiet_hours:n speaker: "
+    "control": "schema: id:t timestamp: sensing:b mute:b level_dbfs:- loudness: "
+    "budget_dba:ni-f peak_dba:ni-f quiet_hours:n speaker: "
     "silent_because:n",
     "telemetry": "schema: id:t timestamp: source: version:t uptime_s:if temperature_c:ni-f "
     "throttled:nb throttled_flags:ni cpu_percent:if memory_mb:nif poses_per_s:if "
     "latency_p50_ms:ni-f latency_p95_ms:ni-f frames:i frames_dropped:i periods:i "
     "periods_faulty:i periods_lost:i xruns:i gaps:i sound_reopened:i camera_reopened:i "
-    "outbox_waiting:i outbox_dropped:i stream_dropped:i connections:i lifter:t runtime:t "
+    "outbox_waiting:i outbox_dropped:i stream_dropped:i connections:i sound: lifter:t runtime:t "
     "threads: models:l problems:l room_changes:l",
 }
 HEAD = {"id": "hall", "timestamp": "2026-01-01T00:00:00.000Z"}
@@ -162,12 +163,20 @@ ONE_OF_EACH: dict[str, Message] = {
     "command_result": result_message("hall", "mute", None, True, "mute is off", utc_ns=0),
     "control": {
         "schema": "posekernel.control/1", **HEAD, "sensing": True, "mute": False,
-        "level_dbfs": -20.0, "quiet_hours": {"from": "22:00", "to": "07:00"}, "speaker": "on",
+        "level_dbfs": -20.0, "loudness": "discreet", "budget_dba": 35.0, "peak_dba": 55.0,
+        "quiet_hours": {"from": "22:00", "to": "07:00"}, "speaker": "on",
         "silent_because": None,
     },
     "telemetry": {
         "schema": "posekernel.telemetry/1", **HEAD, "source": "device", "version": "0.1.0",
-        **dict.fromkeys(schema("telemetry")["required"][5:-6], 3), "throttled": None,
+        **dict.fromkeys(schema("telemetry")["required"][5:-7], 3), "throttled": None,
+        "sound": {
+            "average_dba": 33.1, "peak_dba": 54.0, "seconds": 0.6, "loudness_from": "measured",
+            "sigma_db": 1.2,
+            "ambient": {
+                "dba": None, "unit": "dBFS", "bands_hz": [50.1, 63.1], "bands_db": [-80.0, -82.0],
+            },
+        },
         "lifter": "ray", "runtime": "x", "threads": {"keypoints": 1, "lifter": 1},
         "models": [{"name": "a", "sha256": 64 * "a"}],
         "problems": [{
@@ -205,6 +214,8 @@ def test_a_version_keeps_its_keys_and_what_they_take(name: str) -> None:
         ("control", "quiet_hours", {"from": "22:00", "to": "07:00", "on": True}),
         ("control", "silent_because", "mute"),
         ("control", "level_dbfs", -5.0),
+        ("control", "loudness", "quiet"),
+        ("telemetry", "sound", {"average_dba": 33.0}),
         ("telemetry", "threads", {"keypoints": 0, "lifter": 1}),
         ("telemetry", "threads", {"keypoints": 1, "lifter": 1, "more": 1}),
         ("telemetry", "models", [{"name": "a", "sha256": "b"}]),
