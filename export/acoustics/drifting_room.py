@@ -9,6 +9,7 @@ from export.acoustics.directivity import Directivity
 from export.acoustics.physical_optics import PeriodGrid
 from export.acoustics.room_response import empty_response
 from export.acoustics.shoebox import Room
+from export.acoustics.surface import Float32Array
 
 GUARD_SAMPLES = 256
 
@@ -44,11 +45,18 @@ class DriftingRoom:
             scipy.fft.ifft(one_sided).astype(np.complex64), GUARD_SAMPLES, axis=1
         )
 
-    def at(self, speed_of_sound_m_s: float) -> ComplexArray:
-        """Spectra (S, M, N // 2 + 1) of the periodic steady state at this speed of sound [m/s]."""
+    def response(self, speed_of_sound_m_s: float) -> Float32Array:
+        """Responses (S, M, L) at this speed of sound [m/s], as long as the room sounds on; their
+        sample GUARD_SAMPLES is that of emission.
+        """
         count = len(self._analytic)
         stretch = speed_of_sound_m_s / self._speed_m_s - 1.0
         warp = Warp(np.ones(count), np.full(count, -stretch * GUARD_SAMPLES), stretch)
-        response = np.roll(np.nan_to_num(warped(self._analytic, warp)).real, -GUARD_SAMPLES, axis=1)
+        response = np.nan_to_num(warped(self._analytic, warp)).real
+        return np.asarray(response.reshape(*self._shape, -1), np.float32)
+
+    def at(self, speed_of_sound_m_s: float) -> ComplexArray:
+        """Spectra (S, M, N // 2 + 1) of the periodic steady state at this speed of sound [m/s]."""
+        response = np.roll(self.response(speed_of_sound_m_s), -GUARD_SAMPLES, axis=-1)
         wrapped = response.reshape(*self._shape, self._periods, self._n).sum(axis=2)
         return np.asarray(scipy.fft.rfft(wrapped), np.complex64)

@@ -8,6 +8,7 @@ everyday_poses builders of standing, walking, sitting and so on
 pose_mixing    more training poses than were recorded
 mocap          motion capture clips as poses for any body
 acting         people who move: key poses joined by smooth motion, clips and walks
+breathing      the chest of somebody who keeps still
 fall_scripts   acted falls, and motions that are easily taken for one
 
 data/ has the bank and the clips, with their licences. Room axes: x right, y away from the camera, z

@@ -10,7 +10,7 @@ import numpy as np
 
 from edge.core.arrays import Array
 from edge.core.pose import Posture
-from export.bodies.body import Body, pose_body
+from export.bodies.body import Body, PosedBody, pose_body
 from export.bodies.mocap import clip_pose, load_clips
 from export.bodies.poses import upright
 from export.bodies.skeleton import Pose, partial_rotation, unit
@@ -167,6 +167,26 @@ class Actor:
         self.take.joints.append(joints + np.array([*(place + self._sway), raised_m]))
         self.take.postures.append(posture)
         self.take.parts.append(self._part)
+
+
+class Performer(Actor):
+    """An actor whose skin is kept, too. shown: one for each frame of the take, room frame."""
+
+    def __init__(
+        self,
+        name: str,
+        body: Body,
+        rng: np.random.Generator,
+        place: Array,
+        heading_rad: float = 0.0,
+    ) -> None:
+        super().__init__(name, body, rng, place, heading_rad)
+        self.shown: list[PosedBody] = []
+
+    def _show(self, pose: Pose, raised_m: float, place: Array, posture: Posture) -> None:
+        super()._show(pose, raised_m, place, posture)
+        posed = pose_body(self.body, pose)
+        self.shown.append(posed.moved(self.take.joints[-1][8] - posed.joints[8]))
 
 
 def _blend(a: Pose, b: Pose, w: float) -> Pose:

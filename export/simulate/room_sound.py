@@ -10,7 +10,7 @@ from export.acoustics.late_tail import LateTail
 from export.acoustics.physical_optics import PeriodGrid
 from export.acoustics.room_response import Reflector, bodies_response, direct_echoes
 from export.acoustics.shoebox import Room
-from export.acoustics.surface import Surface
+from export.acoustics.surface import Float32Array, Surface
 
 
 class RoomSound:
@@ -51,6 +51,10 @@ class RoomSound:
     def empty(self, temperature_c: float) -> ComplexArray:
         """The empty room."""
         return self._empty.at(speed_of_sound(temperature_c))
+
+    def empty_response(self, temperature_c: float) -> Float32Array:
+        """The empty room as long as it sounds on, see `DriftingRoom.response`."""
+        return self._empty.response(speed_of_sound(temperature_c))
 
     def body(
         self, surface: Surface, temperature_c: float, *, echo_gain: float, anchors: Array

@@ -6,33 +6,32 @@ recording: nothing, a chair moved, a door opened, somebody out of view, a dog th
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from edge.core.arrays import Array, ComplexArray, Rng
-from edge.core.pose import Keypoints, Posture
+from edge.core.pose import Keypoints
 from export.acoustics.random_room import random_room
-from export.bodies.acting import RATE_HZ, Actor
-from export.bodies.body import PosedBody, pose_body, sample_body
-from export.bodies.poses import sample_pose, upright
-from export.bodies.skeleton import Pose
+from export.bodies.acting import RATE_HZ, Performer
+from export.bodies.body import sample_body
+from export.bodies.breathing import breaths
+from export.bodies.poses import sample_pose
 from export.simulate.changes.random_changes import Change, ChangeKind, RoomChanges
 from export.simulate.changes.things import pet
-from export.simulate.conditions import CONDITIONS, joints_in_view
+from export.simulate.conditions import CONDITIONS
 from export.simulate.electronics import Recorder
 from export.simulate.moments.casting import Moment, ScenePerson
 from export.simulate.moments.scene_sound import SceneSound
+from export.simulate.moving.places import places_in_view
 from export.simulate.rigs import sample_rig
-from export.simulate.scenes import DRIFT_LOG_C, WIDTH, Scene, sample_camera
+from export.simulate.scenes import DRIFT_LOG_C, Scene, sample_camera
 
 SIZE_M = ((3.6, 5.5), (4.2, 6.5), (2.35, 2.7))
-PLACES, APART_M, TRIES = 4, 0.5, 4000
+PLACES = 4
 WALK_M_S, DOG_M_S = 0.9, 0.6
 DRIFT_C_PER_S = 1.5 / 600.0
 LEARNED_SWING = 0.8  # share of sensors that have heard their room warm and cool
-BREATH_M = 0.005
 UNCHANGED, DOG = "unchanged", "dog"
 KINDS = (UNCHANGED, "chair", "door", "person", DOG)
 
@@ -52,17 +51,8 @@ class Home:
     keypoints: list[Keypoints]
 
 
-class _Performer(Actor):
-    """An actor whose skin is kept, too."""
-
-    def __init__(self, body: Any, rng: Rng, place: Array) -> None:
-        super().__init__("at home", body, rng, place)
-        self.shown: list[PosedBody] = []
-
-    def _show(self, pose: Pose, raised_m: float, place: Array, posture: Posture) -> None:
-        super()._show(pose, raised_m, place, posture)
-        posed = pose_body(self.body, pose)
-        self.shown.append(posed.moved(self.take.joints[-1][8] - posed.joints[8]))
+class _Performer(Performer):
+    """Somebody at home."""
 
     def sit(self, hold_s: float) -> None:
         """Sit down, and keep sitting."""
@@ -93,27 +83,15 @@ def make_home(seed: int, index: int, seconds: float, *, seated: bool = False) ->
     camera = sample_camera(rng, farthest, field)
     rig = sample_rig(rng, camera, "compact-6")
     body = sample_body(rng, "test")
-    half = np.arctan(0.5 * WIDTH / camera.fx)
-    stands = pose_body(body, upright(body)).joints[:15].astype(np.float64)
-    places: list[Array] = []
-    for _ in range(TRIES):
-        distance, bearing = rng.uniform(1.7, farthest), 0.7 * rng.uniform(-half, half)
-        place = distance * np.array([np.sin(bearing), np.cos(bearing)])
-        there = camera.from_room(stands + np.array([*place, 0.0]))
-        if joints_in_view(camera, there).sum() >= 12 and all(
-            np.linalg.norm(place - p) > APART_M for p in places
-        ):
-            places.append(place)
-        if len(places) == PLACES:
-            break
-    performer = _Performer(body, rng, places[0])
+    places = places_in_view(rng, camera, body, PLACES, farthest)
+    performer = _Performer("at home", body, rng, places[0])
     if seated:
         performer.sit(0.0)
         performer.take.joints.clear()
         performer.shown.clear()
         performer.hold(seconds)
     else:
-        performer.live(np.array(places), seconds)
+        performer.live(places, seconds)
     shown = performer.shown[: round(seconds * RATE_HZ)]
     joints = np.array([camera.from_room(b.joints) for b in shown])
     vertices = np.array([camera.from_room(b.vertices) for b in shown], np.float32)
@@ -207,11 +185,7 @@ def record_changes(home: Home, changed_at: int, rng: Rng) -> dict[str, list[Peri
 def breathing(home: Home, phases: int, shift_m: Array) -> Home:
     """The home's first pose, moved by (3,) [m], at so many phases of a breath."""
     joints, vertices = home.joints[0] + shift_m, home.vertices[0] + shift_m
-    chest = 0.65 * joints[1] + 0.35 * joints[8]
-    near = np.exp(-np.sum((vertices - chest) ** 2, axis=1) / 0.2**2)[:, None]
-    outwards = -chest / np.linalg.norm(chest) * BREATH_M
-    turns = np.sin(2.0 * np.pi * np.arange(phases) / phases)
-    breath = np.array([vertices + near * outwards * turn for turn in turns], np.float32)
+    breath = breaths(vertices, joints, phases)
     return replace(home, joints=np.repeat(joints[None], phases, axis=0), vertices=breath)
 
 

@@ -1,6 +1,7 @@
 """People who move about before the camera, as input of the sensor from the 2D joints on.
 
 scripts   1-4 people walk, cross, hide one another, come and go, sit: joints over time
+places    where somebody can stand in view
 sights    what a detector finds of them, with joints hidden by the other bodies
 stream    a scene through the sensor's own pipeline: simulated sound, no images
 """

@@ -202,12 +202,12 @@ def _scene(
         if frames is None and len(room) < length:  # keeps standing until the scene ends
             out[empty + len(room) :, q] = camera.from_room(room[-1])
     scene = MovingScene(name, camera, out)
-    beyond = ~scene.in_view & _beside(out, camera)
+    beyond = ~scene.in_view & beside_image(out, camera)
     out[beyond] = np.nan
     return scene
 
 
-def _beside(joints: Array, camera: Camera) -> BoolArray:
+def beside_image(joints: Array, camera: Camera) -> BoolArray:
     """(T, Q): whose whole body is beside the image."""
     with np.errstate(invalid="ignore"):
         u = camera.cx + camera.fx * joints[..., :15, 0] / np.maximum(joints[..., :15, 2], 0.2)
