@@ -1,4 +1,4 @@
-"""Evenings of a home as a live source in simulated time: people, sound and noise in absolute levels.
+"""Evenings of a home as a live source in simulated time, all sound in absolute levels.
 
 script        what people do: they come, walk, stand, sit, lie and leave
 home          an evening: room, devices, people, loudspeaker

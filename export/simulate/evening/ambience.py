@@ -28,8 +28,8 @@ Sounds = Literal["quiet", "television", "conversation"]
 
 @dataclass(frozen=True)
 class Ambience:
-    """ambient_dba: of the quiet room, with a fridge that hums at fridge_dba. speech_dba: of somebody
-    who talks, in the room or on a television; None: nobody does.
+    """ambient_dba: of the quiet room, beside a fridge that hums at fridge_dba. speech_dba: of
+    somebody who talks, in the room or on a television; None: nobody does.
     """
 
     name: Sounds
@@ -49,7 +49,7 @@ class Ambience:
     def noise(self, mics: int, sample_rate_hz: int, rng: Rng) -> FloatArray:
         """Sound pressure (M, L) [Pa] at the microphones, to be repeated without a seam."""
         length = round(SECONDS * sample_rate_hz)
-        f = np.fft.rfftfreq(length, 1.0 / sample_rate_hz)
+        f = np.asarray(np.fft.rfftfreq(length, 1.0 / sample_rate_hz), np.float64)
         weights = a_weights(length, sample_rate_hz)
         hum = _hum(length, sample_rate_hz, rng)
         parts = [(_density(f, _ROOM_DB), self.ambient_dba), (np.ones_like(f), _MICROPHONE_DBA)]
@@ -64,6 +64,14 @@ class Ambience:
                 x += _at_dba(talk, self.speech_dba, weights)
             out[m] = x
         return out
+
+
+def white_rms(noise: FloatArray, sample_rate_hz: int, band_hz: tuple[float, float]) -> float:
+    """Root mean square of white noise that is as strong in a band as noise (M, L)."""
+    power = np.mean(np.abs(np.fft.rfft(noise)) ** 2, axis=0)
+    f = np.fft.rfftfreq(noise.shape[1], 1.0 / sample_rate_hz)
+    density = float(np.mean(power[(f >= band_hz[0]) & (f <= band_hz[1])]))
+    return float(np.sqrt(density / noise.shape[1]))
 
 
 def dba(pressure: Array | FloatArray, weights: Array) -> float:
@@ -103,9 +111,9 @@ def _hum(length: int, rate: int, rng: Rng) -> Array:
 
 def _talk(length: int, rate: int, rng: Rng) -> Array:
     """Loudness of speech over time (length,): syllables, and pauses of a second or so."""
-    slow = np.fft.rfftfreq(length, 1.0 / rate)
+    slow = np.asarray(np.fft.rfftfreq(length, 1.0 / rate), np.float64)
     syllables = _random(np.exp(-0.5 * ((slow - SYLLABLES_HZ) / 1.5) ** 2), length, rng)
-    phrases = _random((slow > 0.0) * (slow < 0.5) * 1.0, length, rng)
+    phrases = _random(np.asarray((slow > 0.0) & (slow < 0.5), np.float64), length, rng)
     silent = phrases < np.quantile(phrases, PAUSES)
     envelope = np.exp(1.2 * syllables / syllables.std())
     fade = np.exp(-np.arange(length) / (0.05 * rate))

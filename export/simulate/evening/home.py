@@ -34,8 +34,9 @@ LOUDSPEAKER_DBA = (72.0, 76.0)
 class Evening:
     """One evening in periods of 1 / RATE_HZ, K in all.
 
-    sound: room, devices, electronics. roles: of the people. loudspeaker_dba: of the continuous excitation, at 1 m. warmth_c: (K,) of
-    the air over the beginning. ambience: what else is heard. seed: of everything drawn later.
+    sound: room, devices, electronics. roles: of the people. loudspeaker_dba: of the continuous
+    excitation, at 1 m. warmth_c: (K,) of the air, over the beginning. ambience: what else is heard.
+    seed: of everything that is drawn later.
     """
 
     name: str

@@ -116,7 +116,7 @@ class SimulatedCamera:
         shape = (camera.height // 8, camera.width // 8, 3)
         self._image: Image = np.broadcast_to(stripes[None, :, None], shape).astype(np.uint8)
 
-    def read(self, timeout_s: float) -> Frame | None:
+    def read(self, timeout_s: float) -> Frame:
         """The next image; it is now, and `LATE_NS` later."""
         period = self._index * self._every
         if self._closed or period >= self._evening.periods - 8:
@@ -131,8 +131,3 @@ class SimulatedCamera:
     def close(self) -> None:
         """Later reads raise EndOfStreamError."""
         self._closed = True
-
-
-def period_of(frame: Frame, every: int) -> int:
-    """The evening's period in whose middle the frame was taken."""
-    return frame.index * every

@@ -4,6 +4,7 @@ once, kept in a file, and the same whatever is played.
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy.fft
@@ -24,19 +25,12 @@ VERSION = 1  # of the file
 class Responses:
     """Impulse responses in the air, of the first loudspeaker, as `RoomSound` has them.
 
-    bodies: of each role (B, M, N) at the excitation's rate, 0 for bodies that are never in the room.
+    bodies: of each role (B, M, N) at the excitation's rate; 0 for bodies that are never there.
     empty: (W, M, L), one each EVERY_S, sample GUARD_SAMPLES is that of emission.
     """
 
     bodies: tuple[Float32Array, ...]
     empty: Float32Array
-
-    def empty_at(self, period: int) -> Float32Array:
-        """The empty room (M, L) in this period."""
-        at = period / RATE_HZ / EVERY_S
-        first = int(at)
-        share = np.float32(at - first)
-        return (1.0 - share) * self.empty[first] + share * self.empty[first + 1]
 
 
 def respond(
@@ -66,7 +60,9 @@ def _of_role(evening: Evening, which: int, progress: Progress) -> Float32Array:
     out = np.zeros((len(role.joints), len(sound.scene.rig.true.mics), n), np.float32)
     used = _used(role)
     for row in progress(np.flatnonzero(used), int(used.sum())):
-        here = replace(person, vertices=role.vertices[row], joints=role.joints[row])
+        here = replace(
+            person, vertices=role.vertices[row].astype(np.float64), joints=role.joints[row]
+        )
         first = int(np.argmax(role.rows == row))
         moment = Moment((here,), 0.0, float(evening.warmth_c[first]))
         clothes = np.random.default_rng([*evening.seed, 21, which])
@@ -83,7 +79,7 @@ def _used(role: Role) -> BoolArray:
 def _write(path: Path, made: Responses) -> None:
     """Half as many digits are 60 dB below each sample."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    arrays = {"version": np.array(VERSION), "empty": made.empty}
+    arrays: dict[str, Any] = {"version": np.array(VERSION), "empty": made.empty}
     for q, body in enumerate(made.bodies):
         scale = np.float32(max(float(np.abs(body).max()), 1e-12))
         arrays |= {f"scale{q}": scale, f"body{q}": (body / scale).astype(np.float16)}

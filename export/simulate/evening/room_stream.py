@@ -19,7 +19,8 @@ PARTS = 4
 
 class RoomStream:
     """Recording of one evening. A period can be taken once the one after it was added: pulses of a
-    limited band begin before their time of arrival.
+    limited band begin before their time of arrival. noise: (M, L) of the evening at the microphones
+    [full scales], repeated.
     """
 
     def __init__(self, evening: Evening, responses: Responses, pascal: float) -> None:
@@ -53,7 +54,7 @@ class RoomStream:
         self._stream = np.zeros((self._mics + 1, GUARD_SAMPLES + 2 * self._n + self._long))
         self._next = 0
         noise = evening.ambience.noise(self._mics, rate, np.random.default_rng(evening.seed))
-        self._noise = noise * np.float32(electronics.gain / pascal)
+        self.noise = noise * np.float32(electronics.gain / pascal)
 
     def add(self, period: int, played: FloatArray) -> None:
         """What is played (N,) in this period, full scale = 1."""
@@ -86,8 +87,8 @@ class RoomStream:
         self._stream = np.roll(self._stream, -n, axis=1)
         self._stream[:, -n:] = 0.0
         self._next += 1
-        at = np.arange(period * n, (period + 1) * n) % self._noise.shape[1]
-        out[: self._mics] += self._noise[:, at]
+        at = np.arange(period * n, (period + 1) * n) % self.noise.shape[1]
+        out[: self._mics] += self.noise[:, at]
         out[self._mics] += self._rng.normal(0.0, REFERENCE_NOISE, n)
         raw = np.clip(np.rint(out * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1)
         return np.asarray(raw / FULL_SCALE, np.float32)
@@ -96,7 +97,8 @@ class RoomStream:
         """The empty room and the loopback now (M + 1, F)."""
         at = min(period, self._evening.periods - 1) / RATE_HZ / EVERY_S
         share = np.float32(at - int(at))
-        return (1.0 - share) * self._rooms[int(at)] + share * self._rooms[int(at) + 1]
+        before, after = self._rooms[int(at)], self._rooms[int(at) + 1]
+        return np.asarray((np.float32(1.0) - share) * before + share * after)
 
     def _body(self, which: int, row: int) -> ComplexArray:
         """What a body changes (M, F)."""

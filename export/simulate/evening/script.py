@@ -5,7 +5,7 @@ they change in the room is computed once for each phase of a breath.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from export.simulate.conditions import joints_in_view
 from export.simulate.moving.scripts import OUTSIDE_M, beside_image
 
 State = Literal["walking", "standing", "sitting", "lying", "moving", "away"]
+STATES: tuple[State, ...] = get_args(State)
 STILL: tuple[State, ...] = ("standing", "sitting", "lying")
 
 PHASES, PERIODS_PER_PHASE = 16, 2  # of a breath of 3.2 s
@@ -53,14 +54,15 @@ class Role:
 
     def lasting(self, periods: int) -> "Role":
         """The same, and away until so many periods have passed in all."""
-        more = periods - len(self.rows)
+        more = max(periods - len(self.rows), 0)
+        away: list[State] = ["away"] * more
         return Role(
             self.body,
             self.joints,
             self.vertices,
-            np.append(self.rows, np.full(max(more, 0), -1))[:periods],
-            (*self.states, *["away"] * more)[:periods],
-            np.append(self.velocity, np.zeros((max(more, 0), 3)), axis=0)[:periods],
+            np.append(self.rows, np.full(more, -1))[:periods],
+            (*self.states, *away)[:periods],
+            np.append(self.velocity, np.zeros((more, 3)), axis=0)[:periods],
         )
 
 
@@ -108,7 +110,9 @@ class Acting:
         joints, rows = np.array(self._joints), np.array(self._rows, np.int64)
         seen = ~beside_image(joints[:, None], self._camera)[:, 0]
         rows = np.where((rows >= 0) & seen[rows], rows, -1)
-        states = tuple(s if row >= 0 else "away" for s, row in zip(self._states, rows, strict=True))
+        states: list[State] = [
+            s if row >= 0 else "away" for s, row in zip(self._states, rows, strict=True)
+        ]
         hips = np.where(rows[:, None] >= 0, joints[rows, 8], np.nan)
         velocity = np.gradient(hips, axis=0) * RATE_HZ
         still = np.array([s in STILL for s in states])[:, None]
@@ -117,7 +121,7 @@ class Acting:
             joints,
             np.array(self._vertices, np.float32),
             rows,
-            states,
+            tuple(states),
             np.where(still | ~np.isfinite(velocity), 0.0, velocity),
         )
 
