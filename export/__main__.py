@@ -16,13 +16,15 @@ from export.commands.studies import (
     first_light,
     microphones,
     people,
+    quiet,
     sight,
 )
 
 COMMANDS = (
     *(simulate, session, triangulate, fit_detector),
     *(train, quantize, train_baselines, evaluate),
-    *(first_light, falls, people, sight, changing_room, calibration, microphones, bench_peers),
+    *(first_light, falls, people, sight, changing_room, quiet),
+    *(calibration, microphones, bench_peers),
 )
 
 

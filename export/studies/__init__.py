@@ -10,6 +10,7 @@ living_room         somebody at home in a simulated room in which things change
 changing_room       poses while they do, and of somebody who sits still for half an hour
 changing_room_report  their report
 falls               acted falls through the sensor's tracking and events
+quiet/              error against loudness, on simulated evenings
 lifter_errors       poses with a lifter's errors, without simulated sound
 bench_peers         a whole frame against other libraries
 """

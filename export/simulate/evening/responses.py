@@ -40,17 +40,20 @@ def respond(
     path = None if folder is None else folder / f"{evening.name}.npz"
     if path is not None and (kept := _read(path, evening)) is not None:
         return kept
-    nodes = int(evening.periods / RATE_HZ / EVERY_S) + 2
-    at = np.minimum(np.arange(nodes) * round(EVERY_S * RATE_HZ), evening.periods - 1)
-    start_c = evening.sound.scene.rig.temperature_c
-    empty = np.stack(
-        [evening.sound.room.empty_response(start_c + evening.warmth_c[k])[0] for k in at]
-    )
     bodies = tuple(_of_role(evening, q, progress) for q in range(len(evening.roles)))
-    made = Responses(bodies, empty)
+    made = Responses(bodies, empty_rooms(evening))
     if path is not None:
         _write(path, made)
     return made
+
+
+def empty_rooms(evening: Evening) -> Float32Array:
+    """The empty room as its air warms, see `Responses`."""
+    nodes = int(evening.periods / RATE_HZ / EVERY_S) + 2
+    at = np.minimum(np.arange(nodes) * round(EVERY_S * RATE_HZ), evening.periods - 1)
+    start_c = evening.sound.scene.rig.temperature_c
+    sound = evening.sound.room
+    return np.stack([sound.empty_response(start_c + evening.warmth_c[k])[0] for k in at])
 
 
 def _of_role(evening: Evening, which: int, progress: Progress) -> Float32Array:

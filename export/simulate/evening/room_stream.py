@@ -13,8 +13,7 @@ from export.simulate.electronics import REFERENCE_NOISE
 from export.simulate.evening.home import Evening
 from export.simulate.evening.responses import EVERY_S, Responses
 
-# While somebody walks, each part of a period meets the body where it is then: its delay changes.
-PARTS = 4
+FINE = 16  # times the sample rate, between whose samples a moving body's echo is interpolated
 
 
 class RoomStream:
@@ -36,7 +35,7 @@ class RoomStream:
             electronics.gain * electronics.speaker_response[0] * electronics.mic_response
         )
         self._long = scipy.fft.next_fast_len(responses.empty.shape[-1] + 2 * self._n, real=True)
-        self._short = scipy.fft.next_fast_len(self._n // PARTS + self._n, real=True)
+        self._short = scipy.fft.next_fast_len(2 * self._n, real=True)
         long_hz, self._short_hz = (
             np.fft.rfftfreq(k, 1.0 / rate) for k in (self._long, self._short)
         )
@@ -118,14 +117,23 @@ class RoomStream:
         delay_s: float,
     ) -> None:
         """Add a body's echo of one period that is played from `begin` of the stream on."""
-        part = self._n // PARTS
         ways = [hip - self._rig.speakers[0], hip - self._rig.mics.mean(axis=0)]
         away_m_s = sum(float(velocity @ way) / float(np.linalg.norm(way)) for way in ways)
-        for k in range(PARTS):
-            later_s = ((k + 0.5) / PARTS - 0.5) / RATE_HZ
-            moved_s = away_m_s * later_s / self._rig.speed_of_sound_m_s
-            turn = np.exp(-2j * np.pi * self._short_hz * (delay_s + moved_s))
-            x = scipy.fft.rfft(played[k * part : (k + 1) * part], self._short)
-            heard = scipy.fft.irfft(body * (x * turn), self._short)
-            at = begin + k * part
-            self._stream[: self._mics, at : at + self._short] += heard
+        met = _stretched(played, away_m_s / self._rig.speed_of_sound_m_s)
+        turn = np.exp(-2j * np.pi * self._short_hz * delay_s)
+        heard = scipy.fft.irfft(body * (scipy.fft.rfft(met, self._short) * turn), self._short)
+        self._stream[: self._mics, begin : begin + self._short] += heard
+
+
+def _stretched(played: Array, rate: float) -> Array:
+    """One period (N,) as it comes back from a body whose path grows by `rate` of the sound's way in
+    the same time: that of its middle is in the body's response.
+    """
+    if rate == 0.0:
+        return played
+    n = len(played)
+    spectrum = np.zeros(FINE * n + 1, np.complex128)
+    spectrum[: n + 1] = scipy.fft.rfft(played, 2 * n)
+    fine = scipy.fft.irfft(spectrum) * FINE
+    at = np.arange(n) - rate * (np.arange(n) - 0.5 * n)
+    return np.asarray(np.interp(at * FINE, np.arange(len(fine)), fine))

@@ -107,7 +107,7 @@ def sounded(records: Sequence[EveningRecord]) -> Sounded:
 
 def coverage(records: Sequence[EveningRecord], source: str) -> Coverage:
     """Of the poses whose scale comes from a source, one of SOURCES, in any state."""
-    number = SOURCES.index(source)  # type: ignore[arg-type]
+    number = SOURCES.index(source)
     inside = [
         (np.abs(distance_errors(r)) <= r.sigma[:, MID_HIP])[r.source == number] for r in records
     ]

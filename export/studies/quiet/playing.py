@@ -50,7 +50,10 @@ def play(
     rig's rate, full scale = 1, for policies with music.
     """
     evening = stage.evening
-    audio = SimulatedAudio(evening, stage.responses, music if policy.music_dba else None)
+    program = None
+    if policy.music_dba is not None and music is not None:
+        program = Loudspeaker(evening).scaled(music, policy.music_dba)
+    audio = SimulatedAudio(evening, stage.responses, program)
     camera = SimulatedCamera(evening, audio, EVERY)
     with tempfile.TemporaryDirectory() as folder:
         pipeline = _pipeline(evening, policy, known_height, Path(folder))

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from edge.core.arrays import Array, BoolArray, IntArray
-from edge.core.pose import ScaleSource
 
-SOURCES: tuple[ScaleSource, ...] = ("sound", "memory", "floor", "height")
+SOURCES = ("sound", "memory", "floor", "height")
 
 
 @dataclass(frozen=True, eq=False)
