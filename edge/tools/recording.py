@@ -85,9 +85,9 @@ def _copy(source: Source, writer: SessionWriter, ended: Callable[[], bool]) -> R
     with suppress(EndOfStreamError):
         while not ended():
             # Sound and images come at their own rates: short waits keep both from queueing up.
-            period = source.audio.read(0.02)
-            if period is not None:
-                writer.add_period(_raw(period), period.t_ns, period.fault)
+            p = source.audio.read(0.02)
+            if p is not None:
+                writer.add_period(_raw(p), p.t_ns, p.fault, p.sounding, p.burst, p.gain)
                 periods += 1
             frame = source.frames.read(0.02)
             if frame is not None:
@@ -146,7 +146,8 @@ def _switched_off(config: Config, publisher: MqttPublisher, sensing: Sensing) ->
 
 def _raw(period: AudioPeriod) -> npt.NDArray[np.int16]:
     """Samples (N, C) as recorded, the reference last."""
-    rows = period.samples
-    if period.reference is not None:
-        rows = np.vstack([rows, period.reference])
+    if period.reference is None:
+        rows = period.samples * (1.0 if period.sounding == "silence" else period.gain)
+    else:
+        rows = np.vstack([period.samples, period.reference])
     return np.asarray(np.clip(np.round(rows.T * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1), np.int16)

@@ -1,7 +1,8 @@
 """Loads and checks a session folder.
 
 session.json: see `Session`. audio.npy: (L, C) int16, L = periods * N. audio_times.npy: (periods,)
-int64 ns, session clock. audio_faults.json: {"period": "cause"}. frames.mp4 or frames/%06d.jpg.
+int64 ns, session clock. audio_faults.json: {"period": "cause"}. audio_sounding.npy (optional):
+(periods, 2) float32, what sounds in each and at which gain. frames.mp4 or frames/%06d.jpg.
 frame_times.npy: (F,) int64 ns, same clock. truth.npz (optional): t_ns (K,) int64, joints (K, Q, 25,
 3) of Q people, camera frame, metres, NaN = unknown or not in the scene; (K, 25, 3) is one person.
 """
@@ -19,16 +20,18 @@ from edge.core.files import read_file
 from edge.core.plausibility import band_problem, rig_problem
 from edge.core.rig import Camera, Rig
 from edge.core.typed import convert, parse_json
+from edge.sound.burst import MAX_PERIODS
 from edge.sound.excitation import Excitation, make_excitation
 from edge.sources.session.frame_reader import FrameReader
 from edge.sources.session.head import SessionFile, contradiction
-from edge.sources.session.writer import FORMAT, VERSION
+from edge.sources.session.writer import CONTINUOUS, FORMAT, IN_A_BURST, SILENCE, VERSION
 
 DEMO_SESSION = Path(__file__).parents[2] / "sessions" / "demo"  # ships with the package
 
 _JSON_BYTES = 1 << 24  # a period of each fault of a day's recording
 
 _CUT = "the recording was broken off"
+_KINDS = (CONTINUOUS, SILENCE, IN_A_BURST, *range(1, MAX_PERIODS + 1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +49,9 @@ class Session:
     """A checked session. Sound stays on disk (memory-mapped); images are read by `FrameReader`.
 
     audio: (periods * N, C) int16. audio_times_ns: (periods,). frame_times_ns: (F,). faults: period
-    -> cause. empty_until_s: nobody is in the room before. notes: for the user, such as that the
-    recording was interrupted.
+    -> cause. sounding: (periods,), see `writer`: CONTINUOUS, SILENCE, k where a burst of k begins,
+    IN_A_BURST in the k periods after. gains: (periods,), share of the full level. empty_until_s:
+    nobody is in the room before. notes: for the user, such as that the recording was interrupted.
     """
 
     path: Path
@@ -64,6 +68,8 @@ class Session:
     audio: npt.NDArray[np.int16]
     audio_times_ns: npt.NDArray[np.int64]
     faults: dict[int, str]
+    sounding: npt.NDArray[np.int8]
+    gains: npt.NDArray[np.float32]
     frame_times_ns: npt.NDArray[np.int64]
     truth: Truth | None
     notes: list[str] = field(default_factory=list)
@@ -109,6 +115,7 @@ def load_session(path: Path) -> Session:
     notes: list[str] = []
     audio, audio_times = _load_audio(path, head.period_samples, head.channels, head.complete, notes)
     frame_times = _load_frame_times(path, rig.camera, head.complete, notes)
+    sounding, gains = _load_sounding(path / "audio_sounding.npy", len(audio_times))
     session = Session(
         path=path,
         source=head.source,
@@ -124,6 +131,8 @@ def load_session(path: Path) -> Session:
         audio=audio,
         audio_times_ns=audio_times,
         faults=_load_faults(path / "audio_faults.json", len(audio_times)),
+        sounding=sounding,
+        gains=gains,
         frame_times_ns=frame_times,
         truth=_load_truth(path / "truth.npz"),
         notes=notes,
@@ -239,6 +248,27 @@ def _load_faults(file: Path, periods: int) -> dict[int, str]:
     except ValueError as e:
         raise SessionError(f"{file}: keys must be period numbers ({e})") from e
     return {index: cause for index, cause in faults.items() if index < periods}
+
+
+def _load_sounding(
+    file: Path, periods: int
+) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
+    """What sounds in each period; without the file, as in sessions of before, the continuous
+    excitation.
+    """
+    if not file.exists():
+        return np.zeros(periods, np.int8), np.ones(periods, np.float32)
+    kinds, gains = _load_array(file, np.float32, (None, 2))[:periods].T
+    left, fits = 0, len(kinds) == periods
+    for kind in kinds.tolist():
+        fits = fits and kind in _KINDS and (kind == IN_A_BURST) == (left > 0)
+        left = left - 1 if left else max(int(kind), 0) if fits else 0
+    if not fits or left or not ((gains > 0.0) & (gains <= 1.0)).all():
+        raise SessionError(
+            f"{file}: does not say of each of {periods} periods what sounds in it and how loud; "
+            "copy the session again"
+        )
+    return kinds.astype(np.int8), gains
 
 
 def _load_truth(file: Path) -> Truth | None:

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.core.contracts import AudioCounters, AudioPeriod, CameraCounters, Frame, Source
+from edge.core.contracts import AudioCounters, AudioPeriod, CameraCounters, Frame, Sounding, Source
 from edge.core.errors import EndOfStreamError, SessionError
+from edge.sound.burst import make_burst
 from edge.sources.alsa.alignment import Aligner, DelayTracker
 from edge.sources.session.frame_reader import FrameReader
 from edge.sources.session.reader import Session, load_session
+from edge.sources.session.writer import SILENCE
 
 _PATIENCE_NS = 2_000_000_000  # a reader further behind loses the oldest, as with a sound card
 
@@ -46,25 +48,28 @@ class ReplayAudio:
         self.counters = AudioCounters()
         self._session, self._start_ns = session, start_ns
         self._realtime, self._loop = realtime, loop
-        self._aligner = Aligner(
-            session.excitation, session.rig if session.reference_channel is None else None
-        )
+        self._aligners: dict[int, Aligner] = {}
         self._delay = DelayTracker()
         self._next = 0
         self._closed = False
 
     def read(self, timeout_s: float) -> AudioPeriod | None:
-        """Next period; None when its end is more than `timeout_s` away. Raises EndOfStreamError."""
+        """Next period or burst; None when its end is more than `timeout_s` away. Raises
+        EndOfStreamError.
+        """
         s = self._session
         if self._realtime:
-            while self._lag_ns() > _PATIENCE_NS and (self._loop or self._next + 1 < s.periods):
-                self._next += 1
-                self.counters.dropped += 1
+            while self._lag_ns() > _PATIENCE_NS and (
+                self._loop or self._next + self._length() < s.periods
+            ):
+                self.counters.dropped += self._length()
+                self._next += self._length()
         self._check_end()
-        if self._realtime and not _sleep_until(self._time_ns() + s.period_ns, timeout_s):
+        length = self._length()
+        if self._realtime and not _sleep_until(self._time_ns() + length * s.period_ns, timeout_s):
             return None
-        period = self._period()
-        self._next += 1
+        period = self._period(length)
+        self._next += length
         self.counters.periods += 1
         return period
 
@@ -95,25 +100,57 @@ class ReplayAudio:
         turn, at = divmod(self._next, self._session.periods)
         return self._start_ns + turn * self._session.span_ns + int(self._session.audio_times_ns[at])
 
-    def _lag_ns(self) -> int:
-        return time.monotonic_ns() - self._time_ns() - self._session.period_ns
+    def _length(self) -> int:
+        """Periods that come at once: a burst with the silent one after it, else one."""
+        return 1 + max(0, int(self._session.sounding[self._next % self._session.periods]))
 
-    def _period(self) -> AudioPeriod:
+    def _lag_ns(self) -> int:
+        return time.monotonic_ns() - self._time_ns() - self._length() * self._session.period_ns
+
+    def _period(self, length: int) -> AudioPeriod:
         s = self._session
-        n, at = s.excitation.period_samples, self._next % s.periods
-        raw = s.audio[at * n : (at + 1) * n]
+        at, burst, gain = self._next % s.periods, length - 1, 1.0
+        n = s.excitation.period_samples
+        sounding: Sounding = "burst" if burst else "continuous"
+        if s.sounding[at] == SILENCE:
+            sounding = "silence"
+        else:
+            gain = float(s.gains[at])
+        raw = s.audio[at * n : (at + length) * n]
         samples = np.ascontiguousarray(raw[:, s.mic_channels].T, np.float32) / np.float32(32768)
-        reference = (
-            None
-            if s.reference_channel is None
-            else raw[:, s.reference_channel].astype(np.float32) / np.float32(32768)
+        reference = None
+        if s.reference_channel is None:
+            samples /= np.float32(gain)
+        else:
+            reference = raw[:, s.reference_channel].astype(np.float32) / np.float32(32768)
+        fault, delay = s.faults.get(at, ""), 0.0
+        if sounding != "silence" and not fault:
+            found = self._aligner(burst).find(samples if reference is None else reference[None])
+            if found is None:
+                fault = "no reference"
+            elif reference is None:
+                whole = length * n
+                delay = (found.lag + whole / 2) % whole - whole / 2
+                delay = delay if burst else self._delay.update(delay)
+        return AudioPeriod(
+            self._next,
+            self._time_ns(),
+            samples,
+            reference,
+            delay,
+            fault,
+            sounding=sounding,
+            burst=burst,
+            gain=gain,
         )
-        found = self._aligner.find(samples if reference is None else reference[None])
-        fault = s.faults.get(at, "" if found is not None else "no reference")
-        delay = 0.0
-        if reference is None and found is not None and not fault:
-            delay = self._delay.update((found.lag + n / 2) % n - n / 2)
-        return AudioPeriod(self._next, self._time_ns(), samples, reference, delay, fault)
+
+    def _aligner(self, burst: int) -> Aligner:
+        if burst not in self._aligners:
+            s = self._session
+            excitation = make_burst(s.excitation, burst) if burst else s.excitation
+            rig = s.rig if s.reference_channel is None else None
+            self._aligners[burst] = Aligner(excitation, rig)
+        return self._aligners[burst]
 
 
 class ReplayFrames:

@@ -10,70 +10,24 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from edge.core.config import ExcitationConfig
+from edge.core.contracts import Sounding
 from edge.core.errors import EndOfStreamError, SessionError
 from edge.core.files import write_whole
 from edge.core.rig import Rig, rig_to_dict
+from edge.sources.session.growing_files import GrowingArray, GrowingObject
 
 FORMAT, VERSION = "posekernel-session", 1
 FULL_SCALE = 32768
-_HEADER_BYTES = 128  # enough for any length: it is rewritten in place when rows are added
+# What sounds in a period, in audio_sounding.npy: one of these, or k where a burst of k begins.
+CONTINUOUS, SILENCE, IN_A_BURST = 0, -1, -2
 _JPEG_QUALITY = 92
-
-
-class _GrowingArray:
-    """An .npy file that is valid after each `append`: the rows are written before their count."""
-
-    def __init__(self, file: Path, dtype: npt.DTypeLike, row: tuple[int, ...] = ()):
-        self._dtype, self._row = np.dtype(dtype), row
-        self._file: IO[bytes] = file.open("wb", buffering=0)
-        self._end, self.rows = _HEADER_BYTES, 0
-        self._write_header()
-
-    def append(self, rows: npt.ArrayLike) -> None:
-        data = np.ascontiguousarray(rows, self._dtype)
-        _write_all(self._file, self._end, data.tobytes())
-        self._end, self.rows = self._end + data.nbytes, self.rows + len(data)
-        self._write_header()
-
-    def close(self) -> None:
-        self._file.close()
-
-    def _write_header(self) -> None:
-        text = repr(
-            {"descr": self._dtype.str, "fortran_order": False, "shape": (self.rows, *self._row)}
-        )
-        magic = b"\x93NUMPY\x01\x00" + (_HEADER_BYTES - 10).to_bytes(2, "little")
-        _write_all(self._file, 0, magic + text.encode().ljust(_HEADER_BYTES - 11) + b"\n")
-
-
-class _GrowingObject:
-    """A JSON object of strings that is valid after each `add` (it overwrites the last brace)."""
-
-    def __init__(self, file: Path):
-        self._file: IO[bytes] = file.open("wb", buffering=0)
-        _write_all(self._file, 0, b"{}")
-        self._end, self._first = 1, True
-
-    def add(self, key: str, value: str) -> None:
-        entry = f"{'' if self._first else ', '}{json.dumps(key)}: {json.dumps(value)}".encode()
-        try:
-            _write_all(self._file, self._end, entry + b"}")
-        except OSError:
-            # Half an entry is not JSON: close the object where it was closed before.
-            self._file.truncate(self._end)
-            _write_all(self._file, self._end, b"}")
-            raise
-        self._end, self._first = self._end + len(entry), False
-
-    def close(self) -> None:
-        self._file.close()
 
 
 class SessionWriter:
@@ -105,6 +59,7 @@ class SessionWriter:
         """Create the folder. Raises SessionError if it is not empty or cannot be written."""
         self._path, self._fps, self._start_ns = Path(path), fps, start_ns
         self._n, self._channels = excitation.period_samples, channels
+        self._period_ns = self._n * 1_000_000_000 // excitation.sample_rate_hz
         self._head: dict[str, Any] = {
             "format": FORMAT,
             "version": VERSION,
@@ -136,10 +91,11 @@ class SessionWriter:
                     f"{self._path}: not empty; name a new folder, nothing is overwritten"
                 )
             self._write_head(complete=False)
-            self._audio = _GrowingArray(self._path / "audio.npy", np.int16, (channels,))
-            self._audio_times = _GrowingArray(self._path / "audio_times.npy", np.int64)
-            self._frame_times = _GrowingArray(self._path / "frame_times.npy", np.int64)
-            self._faults = _GrowingObject(self._path / "audio_faults.json")
+            self._audio = GrowingArray(self._path / "audio.npy", np.int16, (channels,))
+            self._audio_times = GrowingArray(self._path / "audio_times.npy", np.int64)
+            self._sounding = GrowingArray(self._path / "audio_sounding.npy", np.float32, (2,))
+            self._frame_times = GrowingArray(self._path / "frame_times.npy", np.int64)
+            self._faults = GrowingObject(self._path / "audio_faults.json")
         except OSError as e:
             raise SessionError(
                 f"{self._path}: cannot be written ({e}); choose a folder that can"
@@ -161,20 +117,32 @@ class SessionWriter:
             with suppress(SessionError):
                 self._finish(complete=False)
 
-    def add_period(self, raw: npt.NDArray[np.int16], t_ns: int, fault: str = "") -> None:
-        """raw: (N, C) int16, one excitation-aligned period of all capture channels. t_ns: of its
-        first sample. fault: why it must not be used.
+    def add_period(
+        self,
+        raw: npt.NDArray[np.int16],
+        t_ns: int,
+        fault: str = "",
+        sounding: Sounding = "continuous",
+        burst: int = 0,
+        gain: float = 1.0,
+    ) -> None:
+        """raw: (N, C) int16, one excitation-aligned period of all capture channels, or a burst of k
+        periods, ((k + 1) N, C). t_ns: of its first sample. fault: why it must not be used.
+        sounding, burst, gain: see `AudioPeriod`.
         """
-        if raw.shape != (self._n, self._channels) or raw.dtype != np.int16:
+        if raw.shape != ((burst + 1) * self._n, self._channels) or raw.dtype != np.int16:
             raise SessionError(
-                f"a period is {raw.dtype} {raw.shape}, but int16 ({self._n}, {self._channels}) "
-                "is needed"
+                f"a period is {raw.dtype} {raw.shape}, but int16 ({(burst + 1) * self._n}, "
+                f"{self._channels}) is needed"
             )
+        kind = SILENCE if sounding == "silence" else burst or CONTINUOUS
+        times = t_ns - self._start_ns + np.arange(burst + 1) * self._period_ns
         with self._writing():
             if fault:
                 self._faults.add(str(self._audio_times.rows), fault)
             self._audio.append(raw)
-            self._audio_times.append([t_ns - self._start_ns])
+            self._sounding.append([(kind, gain)] + burst * [(IN_A_BURST, gain)])
+            self._audio_times.append(times)
 
     def add_frame(self, image: npt.NDArray[np.uint8], t_ns: int) -> None:
         """image: (H, W, 3) uint8 RGB, all of one size."""
@@ -221,8 +189,9 @@ class SessionWriter:
             return
         self._closed = True
         with self._writing():
-            for part in (self._audio, self._audio_times, self._frame_times, self._faults):
+            for part in (self._audio, self._audio_times, self._sounding, self._frame_times):
                 part.close()
+            self._faults.close()
             if self._video is not None:
                 self._video.release()
                 self._keep_one_copy(complete)
@@ -279,11 +248,3 @@ class SessionWriter:
             self._path / "session.json",
             f"{json.dumps(self._head | {'complete': complete}, indent=1)}\n".encode(),
         )
-
-
-def _write_all(file: IO[bytes], at: int, data: bytes) -> None:
-    """Write all of `data` at byte `at`; an unbuffered write may take a part. Raises OSError."""
-    file.seek(at)
-    view = memoryview(data)
-    while view:
-        view = view[file.write(view) :]

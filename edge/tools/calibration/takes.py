@@ -17,6 +17,7 @@ from edge.core.rig import Rig
 from edge.sound.excitation import Excitation, make_excitation
 from edge.sources.alsa.source import AlsaAudio
 from edge.sources.session.reader import Session, load_session
+from edge.sources.session.writer import CONTINUOUS
 
 # Shorter recordings do not average enough, and tell no drift.
 LEAST_PERIODS = 8
@@ -52,7 +53,8 @@ def take_from_session(path: Path) -> SoundTake:
 
 def _usable(session: Session) -> list[int]:
     empty_ns = session.empty_until_s * 1e9
-    good = [k for k in range(session.periods) if k not in session.faults]
+    sounding = np.flatnonzero(session.sounding == CONTINUOUS).tolist()
+    good = [k for k in sounding if k not in session.faults]
     empty = [k for k in good if session.audio_times_ns[k] + session.period_ns <= empty_ns]
     chosen = empty if len(empty) >= LEAST_PERIODS else good
     if len(chosen) < LEAST_PERIODS:
