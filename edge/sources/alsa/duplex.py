@@ -24,6 +24,7 @@ _BACK_OFF_S = (0.1, 10.0)
 _RING_S = 2.0
 _STUCK_S = 2.0  # a card that gives neither sound nor an error for this long is opened again
 _WAIT_S = 0.1
+_AT_ONCE_NS = 10_000_000  # a thread that was held up in between knows nothing of when
 
 log = logging.getLogger(__name__)
 
@@ -142,8 +143,11 @@ class Duplex:
         playlist.interrupted(position, 0, "reopened", self._n)
         try:
             while playing.is_set():
+                before_ns = time.monotonic_ns()
                 queued = 0 if fill else card.queued(buffer)
                 now_ns = time.monotonic_ns()
+                if not fill and now_ns - before_ns < _AT_ONCE_NS:
+                    playlist.heard(position - queued, now_ns)
                 if playlist.adopt(position, position - queued, now_ns):
                     card.playback.drop()
                     queued, fill = 0, True

@@ -142,6 +142,14 @@ class Playlist:
                 if burst.position < written and heard < end:
                     burst.fault = burst.fault or cause
 
+    def heard(self, frame: int, now_ns: int) -> None:
+        """This frame of the playback is heard now: so is known when bursts on their way will be."""
+        with self._lock:
+            for burst in self._bursts:
+                if burst.run == self._run:
+                    later = burst.position - frame
+                    burst.sounds_ns = now_ns + later * 1_000_000_000 // self._rate
+
     def block(self, position: int, frames: int, first_ns: int) -> Block:
         """What to write: frames (frames, channels) from `position` on, the first of which is heard
         at about `first_ns`.

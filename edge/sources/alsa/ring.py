@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 _NS_PER_S = 1_000_000_000
 _CLOCK_GAIN = 32  # blocks over which the jitter of time stamps is averaged: under 1 s
+_STOOD_STILL_NS = 50_000_000  # more than this is no jitter
 
 
 @dataclass(eq=False, slots=True)
@@ -55,11 +56,11 @@ class CaptureRing:
         with self._change:
             segment = self._segments[-1]
             zero = t_ns - self._written * _NS_PER_S // self._rate
-            segment.zero_ns = (
-                zero
-                if segment.zero_ns is None
-                else segment.zero_ns + (zero - segment.zero_ns) // _CLOCK_GAIN
-            )
+            known = segment.zero_ns
+            if known is None or abs(zero - known) > _STOOD_STILL_NS:
+                segment.zero_ns = zero
+            else:
+                segment.zero_ns = known + (zero - known) // _CLOCK_GAIN
             at = self._written % len(self._frames)
             head = min(len(block), len(self._frames) - at)
             self._frames[at : at + head] = block[:head]

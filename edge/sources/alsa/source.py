@@ -10,7 +10,7 @@ import numpy as np
 
 from edge.core.arrays import FloatArray
 from edge.core.config import AudioConfig
-from edge.core.contracts import AudioCounters, AudioPeriod, Sounding
+from edge.core.contracts import AudioCounters, AudioPeriod
 from edge.core.errors import DeviceError
 from edge.core.rig import Rig
 from edge.sound.excitation import Excitation
@@ -66,7 +66,7 @@ class AlsaAudio:
         that is absent or changes the configured format.
         """
         self.counters = AudioCounters()
-        self._audio, self._excitation = audio, excitation
+        self._audio, self._excitation, self._n = audio, excitation, excitation.period_samples
         if audio.playback_channels < len(rig.speakers):
             raise DeviceError(
                 f"audio.playback_channels is {audio.playback_channels}, but the rig has "
@@ -129,12 +129,19 @@ class AlsaAudio:
 
     def _needed(self) -> int:
         """The frame before which all must be recorded for what comes next."""
-        n = self._excitation.period_samples
-        burst = self._burst_here()
-        if self._located is not None or burst is None:
+        n, located = self._n, self._located
+        if located is not None:
+            if located.start >= self._cursor + n:
+                return self._cursor + n
+            return max(located.start, self._cursor) + (located.burst.periods + 1) * n
+        if (burst := self._burst_here()) is None:
             return self._cursor + n
+        return self._last_end(burst)
+
+    def _last_end(self, burst: Burst) -> int:
+        """Where a burst ends, with its silent period, that begins as late as it can."""
         start, margin = self._finder.expected(burst)
-        return start + margin + (burst.periods + 1) * n
+        return max(start, self._cursor) + margin + (burst.periods + 1) * self._n
 
     def _burst_here(self) -> Burst | None:
         """The burst that may begin within a period from here; those that were missed are passed."""
@@ -144,13 +151,13 @@ class AlsaAudio:
                 break
             self._playlist.pass_burst()
             self.counters.dropped += burst.periods + 1
-        if burst is None or self._cursor + self._excitation.period_samples <= start - margin:
+        if burst is None or self._cursor + self._n <= start - margin:
             return None
         return burst
 
     def _next(self) -> AudioPeriod | None:
         """The period at the cursor, or the burst; None where another try is needed."""
-        n = self._excitation.period_samples
+        n = self._n
         if self._located is None and (burst := self._burst_here()) is not None:
             self._locate(burst)
             return None
@@ -167,18 +174,16 @@ class AlsaAudio:
         return self._take_continuous(stretch)
 
     def _locate(self, burst: Burst) -> None:
-        n = self._excitation.period_samples
-        start, margin = self._finder.expected(burst)
-        start = max(start, self._cursor)
-        stretch = self._ring.cut(
-            self._cursor, start + margin + (burst.periods + 1) * n - self._cursor
-        )
+        end = self._last_end(burst)
+        if not self._ring.wait(end, 0.0, self._duplex.closed):
+            return  # it is known only now that it comes later
+        stretch = self._ring.cut(self._cursor, end - self._cursor)
         if stretch is None:
             self._skip()
             return
         self._follow(stretch)
+        start, delay = max(self._finder.expected(burst)[0], self._cursor), 0.0
         fault = burst.fault or (stretch.lost.cause if stretch.lost is not None else "")
-        delay = 0.0
         if not fault:
             samples, reference = self._channels(stretch, burst.gain)
             signals = samples if reference is None else reference[None]
@@ -194,18 +199,16 @@ class AlsaAudio:
         burst, self._located = located.burst, None
         self._playlist.pass_burst()
         start = max(located.start, self._cursor)
-        length = (burst.periods + 1) * self._excitation.period_samples
+        length = (burst.periods + 1) * self._n
         stretch = self._ring.cut(start, length)
         if stretch is None:
             self._skip()
             return None
         self._cursor = start + length
-        samples, reference = self._channels(stretch, burst.gain)
         return AudioPeriod(
             self._index,
             stretch.t_ns,
-            samples,
-            reference,
+            *self._channels(stretch, burst.gain),
             located.delay,
             located.fault,
             start,
@@ -220,29 +223,35 @@ class AlsaAudio:
         """
         self._aligned = self._level_db = None
         frame, lost = self._cursor, stretch.lost
-        self._cursor = frame + self._excitation.period_samples if lost is None else lost.start
+        self._cursor = frame + self._n if lost is None else lost.start
+        heard = self._channels(stretch, 1.0)
         fault = "" if lost is None else lost.cause
-        return self._period(frame, stretch, fault, sounding="silence")
+        return AudioPeriod(self._index, stretch.t_ns, *heard, 0.0, fault, frame, "silence")
 
     def _take_continuous(self, stretch: Stretch) -> AudioPeriod | None:
-        n, frame = self._excitation.period_samples, self._cursor
+        n, frame, gain = self._n, self._cursor, self._playlist.gain
+        samples, reference = self._channels(stretch, gain)
+        delay = 0.0
         if stretch.broken is not None:
             # After a loss in the recording the next period begins at once; after a playback xrun
             # the rest of this period is wrong, too.
+            fault = stretch.broken.cause
             self._cursor = stretch.broken.start if stretch.broken.spliced else frame + n
-            return self._period(frame, stretch, stretch.broken.cause)
-        samples, reference = self._channels(stretch, 1.0)
-        found = self._aligner.find(samples if reference is None else reference[None])
-        if found is not None and self._aligned is not stretch.segment:
-            self._aligned = stretch.segment
-            self._delay.reset()
-            if offset := round(found.lag):
-                self._cursor += offset
-                return None
-        self._cursor += n
-        fault = self._judge(found)
-        delay = self._delay.samples if reference is None else 0.0
-        return self._period(frame, stretch, fault, delay or 0.0)
+        else:
+            found = self._aligner.find(samples if reference is None else reference[None])
+            if found is not None and self._aligned is not stretch.segment:
+                self._aligned = stretch.segment
+                self._delay.reset()
+                if offset := round(found.lag):
+                    self._cursor += offset
+                    return None
+            self._cursor += n
+            fault = self._judge(found)
+            if reference is None:
+                delay = self._delay.samples or 0.0
+        return AudioPeriod(
+            self._index, stretch.t_ns, samples, reference, delay, fault, frame, gain=gain
+        )
 
     def _channels(self, stretch: Stretch, gain: float) -> tuple[FloatArray, FloatArray | None]:
         """Microphones (M, n), less the gain where no reference says it, and the reference (n,)."""
@@ -258,7 +267,7 @@ class AlsaAudio:
         if found is None:
             self._aligned, self._level_db = None, None
             return "no reference"
-        n = self._excitation.period_samples
+        n = self._n
         drift = (found.lag + n / 2) % n - n / 2
         steady = self._level_db is not None and abs(found.level_db - self._level_db) < _STEADY_DB
         self._level_db = found.level_db
@@ -272,20 +281,6 @@ class AlsaAudio:
             self._cursor += round(drift)
         return "" if steady else "unsteady"
 
-    def _period(
-        self,
-        frame: int,
-        stretch: Stretch,
-        fault: str,
-        delay: float = 0.0,
-        sounding: Sounding = "continuous",
-    ) -> AudioPeriod:
-        gain = self._playlist.gain if sounding == "continuous" else 1.0
-        samples, reference = self._channels(stretch, gain)
-        return AudioPeriod(
-            self._index, stretch.t_ns, samples, reference, delay, fault, frame, sounding, 0, gain
-        )
-
     def _follow(self, stretch: Stretch) -> None:
         """Bursts are expected elsewhere after a loss in the recording."""
         losses = stretch.segment.losses if stretch.lost is None else stretch.lost.losses
@@ -297,7 +292,7 @@ class AlsaAudio:
         """The caller was away for longer than the ring holds: go on at the oldest whole period that
         is left, and count what is lost.
         """
-        n = self._excitation.period_samples
+        n = self._n
         late = -(-(self._ring.oldest() - self._cursor) // n) + 1
         self._cursor += late * n
         self._index += late

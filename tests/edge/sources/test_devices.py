@@ -81,6 +81,12 @@ class Opened:
                 return period
         raise AssertionError(f"no good period among {limit}: {self.source.counters}")
 
+    def read_until(self, sounding: str, limit: int = 100) -> AudioPeriod:
+        for _ in range(limit):
+            if (period := self.read(1)[0]).sounding == sounding:
+                return period
+        raise AssertionError(f"no {sounding} among {limit} periods: {self.source.counters}")
+
     def wait_written(self) -> None:
         """Wait for a write to the loudspeaker that was prepared after this call."""
         for _ in range(2):  # the first may have been prepared before
@@ -388,13 +394,13 @@ def test_mute_silences_and_unmute_brings_the_sound_back(source):
     opened.source.set_muted(True)
     opened.wait_written()
     before = len(opened.card.played())
-    assert until(lambda: opened.read(1)[0].sounding == "silence")
+    opened.read_until("silence")
     muted = opened.read(6)
     assert {(p.sounding, p.fault) for p in muted} == {("silence", "")}
     assert not any(np.any(p.reference) for p in muted)
     assert not opened.card.played()[before:].any()
     opened.source.set_muted(False)
-    assert until(lambda: opened.read(1)[0].sounding == "continuous")
+    opened.read_until("continuous")
     good = opened.read_until_good()
     assert np.corrcoef(good.reference, EXCITATION.samples)[0, 1] > 0.999
 
@@ -419,6 +425,27 @@ def test_a_lower_level_is_played_and_leaves_the_responses_as_they_were(sources):
         assert np.abs(after.samples).max() == pytest.approx(
             10 * np.abs(before.samples).max(), rel=0.01
         )
+
+
+def test_probes_can_be_asked_for_where_a_loudspeaker_plays(source):
+    opened = source.open(loopback=REFERENCE) if source.kind == "alsa" else source.open()
+    assert opened.source.adjustable == (source.kind == "alsa")
+    assert opened.read_until_good().sounding == "continuous"
+    opened.source.probe(2, 0.5)
+    opened.source.set_continuous(False)
+    assert "burst" not in {p.sounding for p in opened.read(12)}, "it was continuous"
+    if source.kind == "replay":
+        assert opened.read(1)[0].sounding == "continuous", "it is what it was"
+        return
+    opened.read_until("silence")
+    opened.source.probe(2, 0.5)
+    burst = opened.read_until("burst")
+    assert (burst.burst, burst.gain, burst.fault) == (2, 0.5, "")
+    assert burst.samples.shape == (2, 3 * N)
+    assert opened.read(1)[0].sounding == "silence"
+    opened.source.set_continuous(True)
+    opened.read_until("continuous")
+    assert not opened.read_until_good().fault
 
 
 def test_it_opens_muted(source):
