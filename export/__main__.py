@@ -12,6 +12,7 @@ from export.commands.studies import (
     bench_peers,
     calibration,
     changing_room,
+    distances,
     falls,
     first_light,
     microphones,
@@ -23,7 +24,7 @@ from export.commands.studies import (
 COMMANDS = (
     *(simulate, session, triangulate, fit_detector),
     *(train, quantize, train_baselines, evaluate),
-    *(first_light, falls, people, sight, changing_room, quiet),
+    *(first_light, falls, people, sight, changing_room, quiet, distances),
     *(calibration, microphones, bench_peers),
 )
 

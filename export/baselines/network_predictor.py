@@ -3,20 +3,28 @@
 import re
 from dataclasses import replace
 from pathlib import Path
+from zlib import crc32
 
+import numpy as np
+
+from edge.core.body_size import BodySize
 from edge.core.errors import ConfigError, SessionError
-from edge.core.pose import LiftedPose
+from edge.core.pose import MID_HIP, N_JOINTS, LiftedPose
 from edge.core.rig import Rig
+from edge.core.stature import standing_heights
 from edge.lifting.network_lifter import NetworkLifter
-from edge.sound.pose_kernel import Kernels
+from edge.sound.pose_kernel import Kernels, analytic_signal, make_kernels
 from edge.sources.session.dataset import Environment, Sample
 from export.baselines.sound_baselines import sample_kernels
 
 # silent: no sound. shuffled: the sound of another room. nobody: the sound without the body's part,
 # as if the image showed a picture of a person. reversed: pairs in reverse order. no-height: the
-# camera's height and tilt unknown. K-pairs: only the first K.
-VARIANTS = ("silent", "shuffled", "nobody", "reversed", "no-height", "K-pairs")
-_PAIRS = re.compile(r"(\d+)-pairs?")
+# camera's height and tilt unknown. sized: the body's size known to SIZE_SIGMA. K-pairs: only the
+# first K. K-db: white noise K dB below the echo added, and known.
+VARIANTS = ("silent", "shuffled", "nobody", "reversed", "no-height", "sized", "K-pairs", "K-db")
+_PAIRS, _NOISE = re.compile(r"(\d+)-pairs?"), re.compile(r"(-?\d+)-db")
+SIZE_SIGMA = 0.025  # of the logarithm: what half a minute of sound tells of somebody
+NEAR_M = 0.7  # noise is measured against the echo within this half path of the mid-hip
 
 
 class NetworkPredictor:
@@ -26,7 +34,8 @@ class NetworkPredictor:
         """Raises ConfigError for an unknown variant, ModelError where the model cannot be read."""
         self.variants = variant.split("+") if variant else []
         for name in self.variants:
-            if name not in VARIANTS[:-1] and not _PAIRS.fullmatch(name):
+            known = VARIANTS[:-2]
+            if name not in known and not (_PAIRS.fullmatch(name) or _NOISE.fullmatch(name)):
                 raise ConfigError(
                     f"{model}:{name}: the variant is unknown, one of {', '.join(VARIANTS)} (K a "
                     "number) is needed"
@@ -42,7 +51,8 @@ class NetworkPredictor:
         rig = environment.rig
         for name in self.variants:
             kernels, rig = self._varied(name, kernels, rig, sample, environment)
-        return self.lift(sample.keypoints, kernels, rig)
+        sizes = _sizes(sample, environment) if "sized" in self.variants else ()
+        return self.lift(sample.keypoints, kernels, rig, sizes)
 
     def _varied(
         self, name: str, kernels: Kernels | None, rig: Rig, sample: Sample, environment: Environment
@@ -51,8 +61,12 @@ class NetworkPredictor:
             return kernels, replace(
                 rig, camera=replace(rig.camera, height_m=None, tilt_deg=0.0, roll_deg=0.0)
             )
+        if name == "sized":
+            return kernels, rig
         if name == "silent" or kernels is None:
             return None, rig
+        if noise := _NOISE.fullmatch(name):
+            return _noisy(kernels, float(noise[1]), sample, environment), rig
         if name == "shuffled":
             return self._others(kernels, environment), rig
         if name == "nobody":
@@ -77,6 +91,35 @@ class NetworkPredictor:
                 "no other room with as many pairs came before, so there is no sound to shuffle"
             )
         return others[-1]
+
+
+def _rng(sample: Sample, environment: Environment) -> np.random.Generator:
+    """The same for a sample whichever lifter is asked."""
+    return np.random.default_rng(crc32(f"{environment.path.name}/{sample.name}".encode()))
+
+
+def _sizes(sample: Sample, environment: Environment) -> list[BodySize | None]:
+    """The true sizes, wrong by SIZE_SIGMA."""
+    rng = _rng(sample, environment)
+    heights = np.log(standing_heights(sample.joints[:, :N_JOINTS]))
+    heights += rng.normal(0.0, SIZE_SIGMA, heights.shape)
+    return [BodySize(float(h), SIZE_SIGMA) if np.isfinite(h) else None for h in heights]
+
+
+def _noisy(kernels: Kernels, below_db: float, sample: Sample, environment: Environment) -> Kernels:
+    """With white noise so far below the first person's echo."""
+    hip, rig = sample.joints[0, MID_HIP], environment.rig
+    arrival, rate = float(rig.arrival_s(hip).mean()), kernels.sample_rate_hz
+    half = 2.0 * NEAR_M / rig.speed_of_sound_m_s
+    near = slice(max(0, int((arrival - half) * rate)), int((arrival + half) * rate) + 1)
+    white = analytic_signal(
+        _rng(sample, environment).normal(size=kernels.envelope.shape), rate, kernels.band_hz
+    )
+    rms = float(np.sqrt(np.mean(np.abs(white) ** 2)))
+    level = float(np.sqrt(np.mean(kernels.envelope[:, near] ** 2))) * 10.0 ** (-below_db / 20.0)
+    sigma = np.full(kernels.envelope.shape, level, np.float32)
+    noise = np.complex64(level / rms) * white
+    return make_kernels(kernels.analytic + noise, rate, kernels.band_hz, sigma)
 
 
 def _without_body(sample: Sample, environment: Environment) -> Kernels:

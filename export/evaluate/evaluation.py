@@ -42,7 +42,7 @@ class Predictions:
     """Poses of a lifter, NaN where it gave none; one row for each person of each sample.
 
     sample: (N,) "environmentN/K". person: (N,) row of the sample's gnd.npy. joints: (N, 15, 3)
-    camera frame [m]. sigma: (N, 15) [m]. scale_source: (N,) sound, height or none.
+    camera frame [m]. sigma: (N, 15) [m]. scale_source: (N,) as of a pose, or none.
     """
 
     sample: npt.NDArray[np.str_]
@@ -158,6 +158,7 @@ def evaluate(
     truth = np.array(truths)
     errors = sample_errors(predictions.joints, predictions.sigma, truth)
     by_grouping = {g: np.array([row[g] for row in labels]) for g in labels[0]}
+    by_grouping["scale from"] = predictions.scale_source
     return Evaluation(
         lifter=lifter,
         dataset=str(path),

@@ -100,11 +100,15 @@ def sample_people(
     return People(np.array(joints[:count], np.float64), np.array(heights[:count]))
 
 
-def view_people(people: People, count: int, rng: Rng) -> ViewedPeople:
-    """Random people with LEAST_IN_VIEW joints in view and noisy 2D joints."""
-    views = _draw(people, count, rng)
+def view_people(
+    people: People, count: int, rng: Rng, distance_m: tuple[float, float] = DISTANCE_M
+) -> ViewedPeople:
+    """Random people with LEAST_IN_VIEW joints in view and noisy 2D joints. distance_m: least and
+    greatest, over the floor.
+    """
+    views = _draw(people, count, rng, distance_m)
     while len(views.joints) < count:
-        views = views + _draw(people, count, rng)
+        views = views + _draw(people, count, rng, distance_m)
     return views.pick(np.arange(count))
 
 
@@ -188,10 +192,10 @@ def _far_side(joints: Array) -> npt.NDArray[np.int64]:
     return np.asarray(np.sign(depth) * (np.abs(depth) > FAR_SIDE_M), np.int64)
 
 
-def _draw(people: People, n: int, rng: Rng) -> ViewedPeople:
+def _draw(people: People, n: int, rng: Rng, distance_m: tuple[float, float]) -> ViewedPeople:
     pick = rng.integers(len(people.joints), size=n)
     yaw = rng.uniform(0, 2 * np.pi, n)
-    near, far = np.log(DISTANCE_M)
+    near, far = np.log(distance_m)
     forward = np.exp(rng.uniform(near, far, n))
     half = rng.uniform(*HALF_VIEW, n)
     zero, one = np.zeros(n), np.ones(n)

@@ -5,6 +5,7 @@ real_frames  calibrated videos of one and of two people, with simulated sound
 nobody       pictures without people, and of televisions, posters, mirrors and dolls
 pictures     where these come from
 spoiled      only heads in view, and darkness
+distances    people from 0.8 to 8 m away, without sound
 two_falls    falls while somebody else walks about
 results      the page of results: each study renews its own section
 """

@@ -9,6 +9,7 @@ import pytest
 from edge.core.errors import ConfigError, SessionError
 from edge.core.pose import LiftedPose
 from edge.lifting.lifter import MODELS
+from edge.sound.pose_kernel import Kernels
 from edge.sources.session.dataset import Environment, Sample
 from export.baselines.network_predictor import NetworkPredictor
 from tests.support.bodies import compact_rig, seen, standing
@@ -53,7 +54,7 @@ def test_without_a_variant_the_scale_comes_from_sound() -> None:
 
 def test_silent_has_no_sound_and_reports_it() -> None:
     pose = lifted("silent", sample(2.6))
-    assert pose.scale_source == "height"
+    assert pose.scale_source == "floor"
     assert np.isnan(pose.sound_confidence)
 
 
@@ -61,7 +62,7 @@ def test_a_picture_of_a_person_gets_no_scale_from_sound() -> None:
     """Only noise is left: the pose is the image's estimate, wherever the removed person was."""
     people = [sample(distance, seed=k) for k, distance in enumerate((2.0, 2.6, 3.2, 3.8))]
     poses = [lifted("nobody", s) for s in people]
-    assert [p.scale_source for p in poses].count("height") >= 3
+    assert [p.scale_source for p in poses].count("floor") >= 3
     assert max(p.sound_confidence for p in poses) < min(
         lifted("", s).sound_confidence for s in people
     )
@@ -101,6 +102,44 @@ def test_pairs_may_be_reversed_or_left_out() -> None:
     whole, back, few = (lifted(v, s).joints for v in ("", "reversed", "2-pairs"))
     np.testing.assert_allclose(back, whole, atol=1e-3)
     assert np.abs(few - whole).max() > 1e-3
+
+
+def test_noise_is_added_as_far_below_the_echo_as_asked_and_told() -> None:
+    s, rig = sample(2.6, clean=False), compact_rig()
+    s = replace(s, rir=echo(s.joints[0]).analytic.real)
+    heard: list[Kernels] = []
+    predictor = NetworkPredictor(MODEL, "12-db")
+    lift = predictor.lift
+    predictor.lift = lambda people, kernels, rig, sizes: (
+        heard.append(kernels) or lift(people, kernels, rig, sizes)
+    )
+    predictor(s, environment("environment1"))
+    predictor.variants = []
+    predictor(s, environment("environment1"))
+    noisy, clean = heard
+    arrival = int(rig.arrival_s(s.joints[0, 8]).mean() * RATE)
+    near = slice(arrival - 60, arrival + 60)
+    noise = np.sqrt(np.mean(np.abs(noisy.analytic - clean.analytic) ** 2))
+    below_db = 20.0 * np.log10(np.sqrt(np.mean(clean.envelope[:, near] ** 2)) / noise)
+    assert below_db == pytest.approx(12.0, abs=1.0)
+    assert clean.sigma is None
+    assert noisy.sigma is not None
+    np.testing.assert_allclose(noisy.sigma, noise, rtol=0.05)
+
+
+def test_a_known_size_is_told_as_wrong_as_it_says() -> None:
+    told: list[float] = []
+    predictor = NetworkPredictor(MODEL, "silent+sized")
+    predictor.lift = lambda people, kernels, rig, sizes: told.append(sizes[0].log_height) or [None]
+    for k in range(60):
+        predictor(replace(sample(2.6), name=str(k)), environment("environment1"))
+    off = np.array(told) - np.log(1.7)
+    assert off.std() == pytest.approx(0.025, rel=0.4)
+    assert abs(off.mean()) < 0.015
+    assert len(set(told)) == 60
+    again = NetworkPredictor(MODEL, "silent+sized")(sample(2.6), environment("environment1"))[0]
+    assert again is not None
+    assert again.scale_source == "memory"
 
 
 @pytest.mark.parametrize("variant", ["louder", "silent+louder", "-pairs", "silent+"])
