@@ -15,6 +15,7 @@ from export.commands.studies import (
     distances,
     falls,
     first_light,
+    loudness,
     microphones,
     people,
     quiet,
@@ -25,7 +26,7 @@ COMMANDS = (
     *(simulate, session, triangulate, fit_detector),
     *(train, quantize, train_baselines, evaluate),
     *(first_light, falls, people, sight, changing_room, quiet, distances),
-    *(calibration, microphones, bench_peers),
+    *(calibration, loudness, microphones, bench_peers),
 )
 
 

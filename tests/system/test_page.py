@@ -716,7 +716,8 @@ def test_silence_and_recording_are_shown(browser: Chromium, broker: Mosquitto) -
     control = {
         "schema": "posekernel.control/1", "id": "hall", "timestamp": "2026-01-01T00:00:00.000Z",
         "sensing": True, "mute": False,
-        "level_dbfs": -20.0, "quiet_hours": None, "speaker": "on", "silent_because": None,
+        "level_dbfs": -20.0, "loudness": "discreet", "budget_dba": 35.0, "peak_dba": 55.0,
+        "quiet_hours": None, "speaker": "on", "silent_because": None,
     }  # fmt: skip
     with sensing(broker, recording=True) as sensor, browser.open(sensor.url) as page:
         page.wait(LIVE)
@@ -730,6 +731,7 @@ def test_silence_and_recording_are_shown(browser: Chromium, broker: Mosquitto) -
         hours = {"from": "22:00", "to": "07:00"}
         for change, words in (
             ({"mute": True, "silent_because": "mute"}, "Muted"),
+            ({"loudness": "silent", "silent_because": "silent mode"}, "Silent mode"),
             ({"quiet_hours": hours, "silent_because": "quiet hours"}, "Quiet hours until 07:00"),
         ):
             message = control | change | {"speaker": "off"}
@@ -744,6 +746,28 @@ def test_silence_and_recording_are_shown(browser: Chromium, broker: Mosquitto) -
         sensor.publisher.publish_retained("control", control)
         page.wait("document.querySelector('#connection-text').textContent === 'Live'")
         assert page.js("document.querySelector('#sound').hidden")
+        assert page.complaints() == []
+
+
+@needs_mosquitto
+def test_what_the_sound_costs_is_shown(browser: Chromium, broker: Mosquitto) -> None:
+    sound = {
+        "average_dba": 33.4, "peak_dba": 54.6, "seconds": 0.62, "loudness_from": "measured",
+        "sigma_db": 1.2,
+        "ambient": {"dba": 36.2, "unit": "dB SPL", "bands_hz": [1000.0], "bands_db": [20.0]},
+    }  # fmt: skip
+    guessed = sound | {"loudness_from": "nominal", "ambient": None}
+    nothing = sound | {"average_dba": None, "peak_dba": None, "seconds": 0.0}
+    shown = "['loudness', 'loudest', 'ambient'].map(i => document.getElementById(i).textContent)"
+    with sensing(broker) as sensor, browser.open(sensor.url) as page:
+        page.wait(LIVE)
+        for entry, texts in (
+            (sound, ["33 dB(A), 0.6 s", "55 dB(A)", "36 dB(A)"]),
+            (guessed, ["about 33 dB(A), 0.6 s", "about 55 dB(A)", "–"]),
+            (nothing, ["none", "none", "36 dB(A)"]),
+        ):
+            sensor.publisher.publish_stream("telemetry", {"sound": entry})
+            page.wait(f"{shown}.join() === '{','.join(texts)}'")
         assert page.complaints() == []
 
 

@@ -14,6 +14,7 @@ CHECKS: tuple[Check, ...] = (
     settings.configuration,
     settings.networks,
     settings.calibration,
+    settings.loudness,
     installation.poses,
     settings.state,
     camera_package.picamera2,

@@ -6,7 +6,9 @@ from edge.core.calibration_file import load_calibration
 from edge.core.config import load_config, state_folder
 from edge.core.errors import PosekernelError
 from edge.core.inference.execution import execution
+from edge.sensor.apply_calibration import loudness_of
 from edge.sensor.plan import make_plan, state_problem
+from edge.sound.excitation import make_excitation
 from edge.tools.doctor.finding import Finding, Scope, attempt, split
 
 
@@ -53,6 +55,28 @@ def calibration(scope: Scope) -> list[Finding]:
         remedy = f"do what its steps advise (they stand in {path}), and calibrate again"
         return [Finding("calibration", "warning", found, remedy)]
     return [finding]
+
+
+def loudness(scope: Scope) -> list[Finding]:
+    """Whether it is known how loud the loudspeaker is."""
+    config = scope.config
+    if config is None or config.source.kind != "device":
+        return []
+    try:
+        known = loudness_of(config)
+    except PosekernelError:
+        return []  # `calibration` tells
+    x, cap = config.excitation, config.sound.limits_dba
+    full = known.dba(make_excitation(x.sample_rate_hz, x.band_hz, x.period_s, x.level_dbfs))
+    found = f"{full:.0f} dB(A) +- {known.sigma_db:.0f} at 1 m at {x.level_dbfs:g} dBFS"
+    if known.source == "nominal":
+        remedy = "posekernel calibrate --facing 0.5, or --phone-dba with a phone's reading at 1 m"
+        return [Finding("loudness", "warning", f"never measured, a guess: {found}", remedy)]
+    if cap is not None and full < cap[1] - 3.0:
+        found = f"{found}, less than the {cap[1]:g} that sound.peak_dba allows"
+        remedy = "turn the loudspeaker or excitation.level_dbfs up and calibrate again, for poses"
+        return [Finding("loudness", "warning", found, f"{remedy} as exact as the budget allows")]
+    return [Finding("loudness", "ok", found)]
 
 
 def state(scope: Scope) -> list[Finding]:

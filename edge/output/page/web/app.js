@@ -5,7 +5,7 @@ import { EchoPlot } from "./echo_plot.js";
 import { Company, asDrawn } from "./figure.js";
 import { MqttClient } from "./mqtt_client.js";
 import { addEvent, showEvents, showNotices } from "./notices.js";
-import { hips, showNumbers } from "./readout.js";
+import { hips, showNumbers, showSound } from "./readout.js";
 import { readRecording } from "./recording.js";
 import { RoomView } from "./room_view.js";
 import { Timeline } from "./timeline.js";
@@ -75,7 +75,7 @@ function listen() {
   const topic = (name) => `${site.base_topic}/${site.id}/${name}`;
   const handlers = {
     [topic("pose")]: onPose, [topic("envelope")]: (m) => m && timeline.add("envelope", m), [topic("status")]: onStatus,
-    [topic("summary")]: onSummary, [topic("control")]: onControl, [topic("event")]: onEvent,
+    [topic("telemetry")]: (m) => m && showSound(m.sound), [topic("summary")]: onSummary, [topic("control")]: onControl, [topic("event")]: onEvent,
   };
   new MqttClient(site.websocket_url, Object.keys(handlers), {
     message: (name, payload) => handlers[name]?.(payload.length ? JSON.parse(new TextDecoder().decode(payload)) : null),

@@ -42,7 +42,7 @@ export function showNotices({ status, control, summary, events }) {
   const because = control?.silent_because;
   notice("fall", falls(events, summary));
   notice("recording", status?.recording ? "Recording image and sound" : "");
-  notice("sound", because === "mute" ? "Muted" : because === "quiet hours" ? `Quiet hours until ${control.quiet_hours?.to ?? "later"}` : "");
+  notice("sound", because === "mute" ? "Muted" : because === "silent mode" ? "Silent mode" : because === "quiet hours" ? `Quiet hours until ${control.quiet_hours?.to ?? "later"}` : "");
 }
 
 /** Whoever fell and is not up again; the summary also knows of a fall from before this page. */

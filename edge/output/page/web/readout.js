@@ -30,6 +30,15 @@ export function showNumbers(message, people, rate, nobody) {
   $("source").hidden = message.source === "device";
 }
 
+/** What the loudspeaker played in the last minute, and the room's own noise: telemetry's `sound`. */
+export function showSound(sound) {
+  const about = sound.loudness_from === "nominal" ? "about " : "";
+  const heard = (dba) => dba === null ? "none" : `${about}${number(dba, 0, "dB(A)")}`;
+  say("loudness", sound.average_dba === null ? "none" : `${heard(sound.average_dba)}, ${number(sound.seconds, 1, "s")}`);
+  say("loudest", heard(sound.peak_dba));
+  say("ambient", number(sound.ambient?.dba ?? null, 0, "dB(A)"));
+}
+
 /** The joint at the middle of the hips. */
 export function hips(person) {
   return person.joints.find((joint) => joint.name === "mid_hip");

@@ -51,7 +51,7 @@ def loudness_evidence(
         say(f"recording {_SECONDS:g} s, {LOWER_DB:g} dB lower")
         place = take.rig.speakers[0] if facing else None
         where = None if place is None else (float(place[0]), float(place[1]), float(place[2]))
-        lower = _lower_by(direct, _heard(take_from_device(_softer(config), where, _SECONDS)))
+        lower = lower_by(direct, _heard(take_from_device(_softer(config), where, _SECONDS)))
     rig, excitation, profile = take.rig, take.excitation, _profile(config)
     return LoudnessEvidence(rig, excitation, profile, direct, facing, LOWER_DB, lower, phone_dba)
 
@@ -79,7 +79,7 @@ def _heard(take: SoundTake) -> DirectLevel | None:
     return measure_direct(take) if take.raw[:, list(take.map.mics)].any() else None
 
 
-def _lower_by(loud: DirectLevel | None, soft: DirectLevel | None) -> float | None:
+def lower_by(loud: DirectLevel | None, soft: DirectLevel | None) -> float | None:
     """By how much less the array received [dB]; None where that was drowned in noise."""
     if loud is None or soft is None or soft.snr_db < 6.0:
         return None

@@ -93,9 +93,10 @@ def unknown_because(evidence: LoudnessEvidence) -> str:
     if direct.clipped:
         return "the microphones' channels are clipped; turn the loudspeaker down"
     if direct.snr_db < LEAST_SNR_DB:
+        by = f"only {direct.snr_db:.0f} dB" if direct.snr_db > 0.0 else "not"
         return (
-            f"the direct sound is only {direct.snr_db:.0f} dB above the noise; turn the "
-            "loudspeaker up, or calibrate when it is quieter"
+            f"the direct sound is {by} above the noise; turn the loudspeaker up, or calibrate when "
+            "it is quieter"
         )
     if direct.spread_db > STEADY_DB:
         return (
@@ -123,11 +124,12 @@ def unknown_because(evidence: LoudnessEvidence) -> str:
 
 def aside(rig: Rig) -> tuple[float, float]:
     """By how many dB more a loudspeaker that looks where the camera looks sends forward than to the
-    array, and the 1-sigma of that. A small driver in a case lies between a sphere and a cardioid.
+    array, and the 1-sigma of that. A small driver in a case lies between a sphere and a cardioid,
+    nearer to the sphere.
     """
     to_array = rig.mics.mean(axis=0) - rig.speakers[0]
     cosine = float(to_array[2] / max(float(np.linalg.norm(to_array)), 1e-9))
-    strength = np.linspace(0.0, 1.0, 21)
+    strength = np.linspace(0.0, 0.7, 15)
     angle = np.arccos(cosine) + np.radians([-25.0, 0.0, 25.0])  # it may be aimed a little aside
     gain = (1.0 + strength[:, None] * np.cos(angle)) / (1.0 + strength[:, None])
     lost: Array = -20.0 * np.log10(np.maximum(gain, 0.1))
