@@ -8,9 +8,11 @@ import numpy as np
 from edge.core.arrays import Array
 from edge.core.contracts import SourceKind
 
-# memory: the body's size, as earlier poses told it. floor: the camera's height above the floor on
-# which feet are seen. height: an assumed size.
+# What fixed distance and scale. sound: the echo, now or while the person has kept still since.
+# memory: the size that sound has found this person to have. floor: feet on the floor below a camera
+# of known height. height: only the usual height of people.
 ScaleSource = Literal["sound", "memory", "floor", "height"]
+SCALE_SOURCES: tuple[ScaleSource, ...] = get_args(ScaleSource)
 Posture = Literal["standing", "walking", "sitting", "lying", "bending", "unknown"]
 # present: counts as somebody in the room. seen_only: seen but never heard while there is sound, as
 # on a television or in a mirror. unsure: seen too briefly or too little to tell.

@@ -75,7 +75,12 @@ class PersonEntry(msgspec.Struct, frozen=True):
         ),
     ]
     scale_source: Annotated[
-        ScaleSource, note("What fixed distance and scale: sound, or only an assumed height.")
+        ScaleSource,
+        note(
+            "What fixed distance and scale. sound: the echo. memory: the size that sound has found "
+            "this person to have. floor: feet on the floor below a camera of known height. height: "
+            "only the usual height of people."
+        ),
     ]
     sound_confidence: Annotated[
         Share | None,
@@ -181,7 +186,11 @@ class NearestEntry(msgspec.Struct, frozen=True):
     ]
     zones: Annotated[list[str], note("Names of the zones that the person is in.")]
     scale_source: Annotated[
-        ScaleSource, note("What fixed the distance: sound, or only an assumed height.")
+        ScaleSource,
+        note(
+            "What fixed the distance: sound; memory, the size that sound has found this person to "
+            "have; floor, the feet below a camera of known height; or height, only the usual one."
+        ),
     ]
     confidence: Annotated[Share | None, note("Mean over the joints.")]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edge.core.errors import ConfigError, ModelError, SessionError
-from edge.core.pose import LiftedPose
+from edge.core.pose import SCALE_SOURCES, LiftedPose
 from edge.sources.session.dataset import Environment, Sample
 from export.__main__ import main
 from export.baselines.predictors import PREDICTORS, Predictor, make_predictor
@@ -186,7 +186,7 @@ def test_command_writes_json_predictions_and_report(
     assert measure["low"] <= measure["value"] <= measure["high"]
     with np.load(npz) as arrays:
         shapes = {name: arrays[name].shape for name in arrays.files}
-        assert set(arrays["scale_source"].tolist()) <= {"sound", "height"}
+        assert set(arrays["scale_source"].tolist()) <= set(SCALE_SOURCES)
     assert shapes == {
         "sample": (11,),
         "person": (11,),

@@ -25,7 +25,7 @@ from tests.support.broker.subscriber import Subscriber
 from tests.support.config_files import device_settings
 from tests.support.waiting import LIMIT_S
 
-SOUND = "sound"
+SOUND, SILENT = "sound", "without sound"
 # The demo: 5 s with a person, at 10 frames/s, then 2 s without.
 POSES_PER_S = 50 / 7
 NOBODY_S = 2.0
@@ -112,9 +112,9 @@ class Device:
 
 
 def scale_of(message: dict[str, Any]) -> str:
-    """SOUND where the scale of anybody in a pose message is from sound, else "height"."""
+    """SOUND where the scale of anybody in a pose message is from sound, else SILENT."""
     sources = {person["scale_source"] for person in message["people"]}
-    return SOUND if SOUND in sources else "height"
+    return SOUND if SOUND in sources else SILENT
 
 
 @contextmanager

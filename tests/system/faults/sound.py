@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from tests.system.faults.device import NOBODY_S, SOUND, Device, device, scale_of
+from tests.system.faults.device import NOBODY_S, SILENT, SOUND, Device, device, scale_of
 from tests.system.faults.row import FAULT_S, Row, last_telemetry, longest_pause_s, lost_events, row
 
 
@@ -34,19 +34,19 @@ def card_unplugged(folder: Path) -> Row:
     with device(folder) as d:
         d.card.unplug()
         out = time.monotonic()
-        d.wait_pose(out, "height")
+        d.wait_pose(out, SILENT)
         time.sleep(FAULT_S)
         d.card.plug()
         back_in = time.monotonic()
         pause = longest_pause_s(d, out, back_in)
         assert pause < NOBODY_S + 1.0, f"no pose for {pause:.1f} s"
         late = [scale_of(m) for t, m in d.messages("pose", out + 1.0) if t < back_in]
-        assert set(late) == {"height"}, "scaled by a sound that nobody heard"
+        assert set(late) == {SILENT}, "scaled by a sound that nobody heard"
         back = d.wait_pose(back_in, SOUND)
         d.wait_for("telemetry", back, lambda m: m["sound_reopened"] >= 1)
     return Row(
         "sound card unplugged for 4 s",
-        "poses went on, marked as scaled by height",
+        "poses went on, marked as not scaled by sound",
         "the sound",
         back - back_in,
     )
@@ -56,7 +56,7 @@ def _by_height_meanwhile(d: Device, began: float, over: float, grace_s: float) -
     """Poses went on and none of them was scaled by sound, but for those of the first moments."""
     assert longest_pause_s(d, began, over) < NOBODY_S + 1.0
     late = {scale_of(m) for t, m in d.messages("pose", began + grace_s) if t < over}
-    assert late == {"height"}, late
+    assert late == {SILENT}, late
 
 
 @row

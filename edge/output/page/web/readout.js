@@ -6,6 +6,7 @@ const OTHERS = [
   ["seen_only", "seen, not heard"],
   ["unsure", "unsure"],
 ];
+const SCALES = { sound: "sound", memory: "the known size", floor: "the floor", height: "an assumed height" };
 
 /**
  * message: pose, or null for nobody; people: as `Company` gives them. rate: poses a second, null
@@ -48,7 +49,8 @@ export function hips(person) {
 export function scaleWords(person) {
   if (person.presence === "seen_only") return "seen, not heard";
   const sure = person.sound_confidence ?? null;
-  const scale = person.scale_source === "sound" ? `scale from sound${sure === null ? "" : `, ${(100 * sure).toFixed(0)} % sure`}` : "scale from an assumed height";
+  const heard = person.scale_source === "sound" && sure !== null ? `, ${(100 * sure).toFixed(0)} % sure` : "";
+  const scale = `scale from ${SCALES[person.scale_source] ?? person.scale_source}${heard}`;
   return person.presence === "unsure" ? `unsure, ${scale}` : scale;
 }
 

@@ -95,7 +95,7 @@ def test_not_finite_becomes_null(bad: float) -> None:
         joints=joints,
         sigma=np.full(15, bad),
         confidence=np.full(15, bad),
-        scale_source="height",
+        scale_source="memory",
         sir_db=bad,
         echo_range_m=bad,
     )
