@@ -5,7 +5,9 @@ from collections import deque
 import numpy as np
 
 from edge.core.arrays import Array, BoolArray
-from edge.core.pose import MID_HIP
+from edge.core.pose import MID_HIP, N_JOINTS, Keypoints
+from edge.core.rig import Camera, seen_rays
+from edge.core.stature import BONE_RATIOS
 
 STRIDE_S = 0.8  # velocity is measured over so long ...
 COAST_S = 2.0  # ... and fades with this time constant while nothing is seen
@@ -13,6 +15,10 @@ FASTEST_M_S = 2.5
 MOVED_S = 1.0
 _MEDIAN_S = 0.45  # of the image's joints: they jitter, and jump for a frame or two
 _TORSO = (1, 2, 5, 8, 9, 12)
+USUAL_HEIGHT_M = 1.7
+USUAL_DISTANCE_M = 3.0
+# Distances between joints, in parts of the standing height, that hold where no limb is seen.
+_WIDTHS = ((2, 5, 0.21), (9, 12, 0.12), (0, 1, 0.13))
 
 
 class Track:
@@ -61,17 +67,22 @@ class Track:
 
     @property
     def moved_m(self) -> float:
-        """How far the body has moved in the last MOVED_S [m], by the image alone: the middle of its
-        joints sideways, and its size and its trunk's, where both have grown or shrunk, in depth. 0
-        where it was not seen for so long.
+        """How far the body has moved in the last MOVED_S [m]; 0 where it was not seen for so long."""
+        old = [r for t_s, r in self._rays if self.seen_s - t_s >= MOVED_S - 1e-3]
+        return self.moved_since(np.median(old, axis=0)) if old else 0.0
+
+    @property
+    def rays(self) -> Array:
+        """The joints (15, 2) at unit depth in the newest images, NaN where unknown."""
+        new = [r for t_s, r in self._rays if self.seen_s - t_s <= _MEDIAN_S]
+        return np.asarray(np.median(new, axis=0)) if new else np.full((N_JOINTS, 2), np.nan)
+
+    def moved_since(self, before: Array) -> float:
+        """How far the body has moved [m] since its `rays` were these, by the image alone: the
+        middle of its joints sideways, and its size and its trunk's, where both have grown or
+        shrunk, in depth. 0 where too little of it was seen.
         """
-        seconds = np.array([t_s for t_s, _ in self._rays])
-        age = self.seen_s - seconds
-        new, old = age <= _MEDIAN_S, age >= MOVED_S - 1e-3
-        if not old.any():
-            return 0.0
-        rays = np.array([r for _, r in self._rays])
-        now, before = np.median(rays[new], axis=0), np.median(rays[old], axis=0)
+        now = self.rays
         known: BoolArray = np.asarray(np.isfinite(before + now).all(axis=1))
         if known.sum() < 4:
             return 0.0
@@ -109,3 +120,19 @@ def _growth(before: Array, now: Array, which: BoolArray) -> float:
     """Logarithm of the ratio of sizes, from joints (15, 2) at unit depth."""
     spread = [float(np.std(rays[which], axis=0).sum()) for rays in (before, now)]
     return float(np.log(max(spread[1], 1e-6) / max(spread[0], 1e-6)))
+
+
+def rough_joints(keypoints: Keypoints, camera: Camera) -> Array:
+    """Joints (15, 3) [m], camera frame, all at the depth of a body of USUAL_HEIGHT_M with these
+    limbs; NaN where a joint is not seen.
+    """
+    rays, _ = seen_rays(keypoints.pixels[:N_JOINTS], camera)
+    depths = _depths(rays, BONE_RATIOS) or _depths(rays, _WIDTHS)
+    # The limbs that are least foreshortened tell the size.
+    depth = float(np.quantile(depths, 0.25)) if depths else USUAL_DISTANCE_M
+    return rays * depth
+
+
+def _depths(rays: Array, lengths: tuple[tuple[int, int, float], ...]) -> list[float]:
+    apart = [(float(np.linalg.norm(rays[a] - rays[b])), share) for a, b, share in lengths]
+    return [USUAL_HEIGHT_M * share / seen for seen, share in apart if seen > 1e-3]

@@ -15,8 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from edge.behaviour.rough_place import rough_joints
-from edge.behaviour.track import Track
+from edge.behaviour.track import Track, rough_joints
 from edge.core.arrays import Array
 from edge.core.pose import N_JOINTS, Keypoints, LiftedPose
 from edge.core.rig import Camera, seen_joints, seen_rays

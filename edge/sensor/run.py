@@ -23,16 +23,16 @@ from edge.output.mqtt.publisher import MqttPublisher
 from edge.output.mqtt.stream import MqttCounters
 from edge.output.outlets import Outlets
 from edge.output.page.server import WebServer
-from edge.sensor.console import Console
 from edge.sensor.control import Control
 from edge.sensor.loops import live_poses, offline_poses
 from edge.sensor.permissions import Sensing, configured, control_file
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.plan import SensorPlan, prepare
+from edge.sensor.process.console import Console
 from edge.sensor.process.lifetime import return_free, stop_on_signals
 from edge.sensor.process.systemd import Heartbeat
+from edge.sensor.process.warm_up import warm_up
 from edge.sensor.telemetry import Telemetry, as_sentence
-from edge.sensor.warm_up import warm_up
 from edge.sources.session.truth import truth_error_m
 
 _IDLE_S = 0.2

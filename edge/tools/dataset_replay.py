@@ -12,7 +12,7 @@ from edge.core.pose import N_JOINTS, FrameEstimate, LiftedPose, PairsUsed, Perso
 from edge.core.rig import Camera
 from edge.lifting.lifter import make_lifter
 from edge.output.messages.payloads import pose_message
-from edge.sensor.console import Console
+from edge.sensor.process.console import Console
 from edge.sound.pose_kernel import analytic_signal, make_kernels
 from edge.sources.session.dataset import Sample, find_environments, require_environments
 

@@ -29,7 +29,7 @@ from edge.lifting.lifter import MODELS
 from edge.lifting.network_lifter import NetworkLifter
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.plan import SensorPlan, make_plan
-from edge.sensor.warm_up import warm_up
+from edge.sensor.process.warm_up import warm_up
 from edge.sound.deconvolution import TIKHONOV
 from edge.sound.excitation import band_window
 from edge.sources.session.reader import DEMO_SESSION

@@ -14,23 +14,21 @@ so the caller starts only once the room is empty.
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from edge.core.arrays import ComplexArray, IntArray
+from edge.core.arrays import BoolArray, ComplexArray
 from edge.core.errors import ConfigError
 from edge.core.jit import kernel
 from edge.core.rig import Rig
 from edge.sound.room import saved_room
-from edge.sound.room.candidate import RoomCandidate, normalised_correlation
+from edge.sound.room.candidate import LatePairs, RoomCandidate, normalised_correlation
 from edge.sound.room.change_log import ChangeLog, RoomChange
 from edge.sound.room.drift import Warp, inverse, warped
 from edge.sound.room.drift_tracker import DriftTracker
 from edge.sound.room.late_reverberation import LateReverberation
-from edge.sound.room.occupant import Occupant, first_of
+from edge.sound.room.occupant import Occupant, Window
 from edge.sound.room.schedule import LearningSchedule
 from edge.sound.room.static_echoes import StaticEchoes
 
@@ -41,8 +39,6 @@ FIRST_PERIODS = 8  # that must agree before they count as an empty room
 # rig) and is not used.
 _USABLE = 0.4
 _LONG_S = 600.0  # the air may be degrees warmer after it
-# The body's pulse begins before its time of arrival, by about the inverse of the bandwidth.
-_PULSES_BEFORE_ARRIVAL = 1.5
 _ECHO_M = 0.1  # extent in range over which an echo is told from what moves
 
 
@@ -73,9 +69,10 @@ class Background:
         self.residual_db = float("nan")
         self._adapt_s = adapt_s
         self._identity = saved_room.identity(rig, rate, band_hz, window_samples, period_s)
-        self._window = _Window(rig, rate, band_hz, int(window_samples))
+        self._window = Window(rig, rate, band_hz, int(window_samples))
         self._schedule = LearningSchedule(period_s)
         self._candidate = RoomCandidate(FIRST_PERIODS)
+        self._late_pairs = LatePairs(pairs, FIRST_PERIODS)
         width = int(2.0 * _ECHO_M / rig.speed_of_sound_m_s * rate) + 1
         self._echoes = StaticEchoes(width, self._window.direct_samples, rate, leak_s)
         self._changes = ChangeLog(rate, rig.speed_of_sound_m_s)
@@ -100,6 +97,13 @@ class Background:
     def age_s(self) -> float:
         """Seconds since a period was last learned with nobody in view; inf before the first."""
         return self._age_s
+
+    @property
+    def known(self) -> BoolArray:
+        """The pairs (P,) whose kernels the newest period gave. One whose microphone was dead while
+        the room was learned, and works again, waits until nobody is in view.
+        """
+        return self._late_pairs.known
 
     @property
     def changes(self) -> list[tuple[RoomChange, float]]:
@@ -138,16 +142,21 @@ class Background:
 
         length = self._window.before_body(people)
         room = self._room if self._changed is None else self._room + self._changed
+        whole = y
+        known = self._late_pairs.judge(y, room, self._window.direct_samples)
+        if not known.all():
+            y, room = (np.where(known[:, None], h, np.complex64(0.0)) for h in (y, room))
         warp, expected = self._drift.expected(y, room, length, elapsed_s)
         kernels = np.empty_like(y)
         _subtract(y, expected, kernels)
         if self._echoes.found is not None:
             kernels -= self._echoes.found
+            kernels[~known] = 0.0
         fitted = slice(0, max(int(length.max()), self._window.direct_samples))
         if normalised_correlation(y[:, fitted], (y - kernels)[:, fitted]) < _USABLE:
             self.rejected += 1
             if empty:
-                self._consider(y, t_ns, self._adapt_s)
+                self._consider(whole, t_ns, self._adapt_s)
             return None
         self._candidate.forget()
         self._drift.accept(y, expected, length)
@@ -155,7 +164,8 @@ class Background:
         if not empty:
             self._learn_changes(kernels, warp, people, elapsed_s)
         elif self._schedule.settled:
-            self._learn(y, expected)
+            self._learn(y, expected, known)
+            self._learn_pairs(whole, t_ns)
         return kernels
 
     def remember(self, responses: ComplexArray) -> None:
@@ -168,7 +178,9 @@ class Background:
         self._room = self._changed = None
         self._drift.forget()
         self._occupied, self._age_s = False, float("inf")
-        for part in (self._schedule, self._candidate, self._echoes, self._changes):
+        for part in (
+            self._schedule, self._candidate, self._late_pairs, self._echoes, self._changes,
+        ):  # fmt: skip
             part.forget()
 
     def save(self, path: Path) -> None:
@@ -194,7 +206,7 @@ class Background:
             path, self._window.shape, self._identity, self._drift.late
         )
         self._changed, self._drift.warp, self._occupied = None, None, True
-        for part in (self._candidate, self._echoes, self._changes):
+        for part in (self._candidate, self._late_pairs, self._echoes, self._changes):
             part.forget()
         self._age_s = max(0.0, time.time() - learned_utc_s)
 
@@ -209,15 +221,24 @@ class Background:
         self._schedule.learn()
         self._has_learned()
 
-    def _learn(self, y: ComplexArray, expected: ComplexArray) -> None:
+    def _learn(self, y: ComplexArray, expected: ComplexArray, known: BoolArray) -> None:
         """Nobody is seen: follow the live response, from where drift has taken the learned one, so
         that responses at different temperatures are not averaged.
         """
-        self._room = expected + _share(self._schedule.learn() / self._adapt_s) * (y - expected)
+        share = _share(self._schedule.learn() / self._adapt_s)
+        learned = expected + share * (y - expected)
+        self._room = np.where(known[:, None], learned, self._room)
         returned = self._occupied
         self._has_learned()
-        if self._schedule.late_due(at_once=returned):
+        if known.all() and self._schedule.late_due(at_once=returned):
             self.remember(y)
+
+    def _learn_pairs(self, y: ComplexArray, t_ns: int) -> None:
+        """Nobody is seen: learn the pairs that are not known, each by itself."""
+        assert self._room is not None
+        for pair, response in self._late_pairs.learned(y, t_ns):
+            log.info("the empty room of pair %d is learned", pair)
+            self._room[pair] = response
 
     def _has_learned(self) -> None:
         self._drift.reset()
@@ -244,47 +265,6 @@ class Background:
                 change.from_m,
                 change.to_m,
             )
-
-
-@dataclass(frozen=True)
-class _Window:
-    """The part of the responses that is used, and what can be heard where in it."""
-
-    rig: Rig
-    sample_rate_hz: float
-    band_hz: tuple[float, float]
-    samples: int
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return len(self.rig.pairs), self.samples
-
-    @cached_property
-    def direct_samples(self) -> int:
-        """How many samples hold the direct sound."""
-        latest_s = float(np.max(self.rig.direct_arrival_s)) + self._margin_s
-        return int(latest_s * self.sample_rate_hz) + 1
-
-    def checked(self, responses: ComplexArray) -> ComplexArray:
-        """Contiguous complex64. Raises ConfigError on a wrong shape."""
-        y = np.ascontiguousarray(responses, np.complex64)
-        if y.shape != self.shape:
-            raise ConfigError(
-                f"responses have shape {y.shape}, the background was made for {self.shape}"
-            )
-        return y
-
-    def before_body(self, people: Sequence[Occupant] | None) -> IntArray:
-        """How many samples of each pair (P,) hold no body; 0 where that is not known."""
-        pairs = len(self.rig.pairs)
-        if people is None:
-            return np.zeros(pairs, np.int64)
-        until = (first_of(people, pairs) - self._margin_s) * self.sample_rate_hz
-        return np.clip(until, 0, self.samples).astype(np.int64)
-
-    @property
-    def _margin_s(self) -> float:
-        return _PULSES_BEFORE_ARRIVAL / (self.band_hz[1] - self.band_hz[0])
 
 
 @kernel

@@ -1,10 +1,14 @@
-"""Periods that agree with each other: the first empty room, or the one after the rig was moved."""
+"""Periods that agree with each other: the first empty room, or the one after the rig was moved; or
+that of single pairs, whose microphone was dead while the others' was learned.
+"""
 
 import numpy as np
 
-from edge.core.arrays import ComplexArray
+from edge.core.arrays import BoolArray, ComplexArray
 
 _ALIKE = 0.7  # normalised correlation of a period with the mean so far, at least
+# The direct sound of one pair is like the learned one, but for its phase, by so much.
+_ALIKE_PAIR = 0.4
 
 
 class RoomCandidate:
@@ -34,6 +38,45 @@ class RoomCandidate:
         room = self._mean
         self.forget()
         return room
+
+
+class LatePairs:
+    """The pairs whose empty room is not known, though that of most others is."""
+
+    def __init__(self, pairs: int, enough: int) -> None:
+        """enough: as for `RoomCandidate`."""
+        self._enough = enough
+        self.known: BoolArray = np.ones(pairs, bool)
+        self.forget()
+
+    def forget(self) -> None:
+        """All are known, or none."""
+        self.known = np.ones_like(self.known)
+        self._candidates: dict[int, RoomCandidate] = {}
+
+    def judge(self, y: ComplexArray, room: ComplexArray, direct_samples: int) -> BoolArray:
+        """Which pairs (P,) of y (P, T) have a direct sound like that of the learned room (P, T).
+        Where few have, the whole period is of another room, or none, and all count as known.
+        """
+        a, b = y[:, :direct_samples], room[:, :direct_samples]
+        norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+        alike = np.abs(np.sum(a.conj() * b, axis=1)) > _ALIKE_PAIR * np.maximum(norms, 1e-30)
+        self.known = alike if 2 * alike.sum() >= len(alike) else np.ones(len(alike), bool)
+        for pair in np.flatnonzero(self.known):
+            self._candidates.pop(int(pair), None)
+        return self.known
+
+    def learned(self, y: ComplexArray, t_ns: int) -> list[tuple[int, ComplexArray]]:
+        """Nobody is there: the pairs that enough periods have now agreed on, each with its empty
+        room (T,).
+        """
+        found = []
+        for pair in map(int, np.flatnonzero(~self.known)):
+            candidate = self._candidates.setdefault(pair, RoomCandidate(self._enough))
+            room = candidate.add(y[pair], t_ns, 0.0)
+            if room is not None:
+                found.append((pair, room))
+        return found
 
 
 def normalised_correlation(a: ComplexArray, b: ComplexArray) -> float:

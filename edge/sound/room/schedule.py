@@ -9,13 +9,15 @@ _LATE_EVERY_S = 0.4
 # After a silence (pings are rare while nobody is seen) one period must not replace what many had
 # averaged.
 _LONGEST_STEP_S = 1.0
+_LONGEST_BURST_S = 5.0  # of bursts, which are all that there is
 
 
 class LearningSchedule:
     """Keeps the time from period to period, on any steady clock [ns]."""
 
     def __init__(self, period_s: float | None) -> None:
-        """period_s: of the excitation [s], None where it is not known."""
+        """period_s: of the excitation [s], None where it is not known or what sounds are bursts."""
+        self._longest_s = _LONGEST_BURST_S if period_s is None else _LONGEST_STEP_S
         period_s = period_s or 0.0
         self._silence_s = max(_SILENCE_S, 2.0 * _SETTLING_PERIODS * period_s)
         settling_s = max(min(_SETTLING_PERIODS * period_s, _SETTLING_S), period_s)
@@ -47,7 +49,7 @@ class LearningSchedule:
 
     def learn(self) -> float:
         """The room is learned from this period; seconds that it stands for."""
-        step_s = min(max(0.0, (self._now - self._learned_ns) / 1e9), _LONGEST_STEP_S)
+        step_s = min(max(0.0, (self._now - self._learned_ns) / 1e9), self._longest_s)
         self._learned_ns = self._now
         return step_s
 

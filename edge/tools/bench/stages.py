@@ -10,7 +10,7 @@ from edge.output.messages.payloads import encode, pose_message
 from edge.sensor.loops import offline_poses
 from edge.sensor.pipeline import Counters, Pipeline
 from edge.sensor.plan import SensorPlan, make_plan
-from edge.sensor.warm_up import warm_up
+from edge.sensor.process.warm_up import warm_up
 from edge.sound.pose_kernel import Kernels, make_kernels
 from edge.sources.session.reader import DEMO_SESSION
 from edge.tools.bench.measure import FrameTimer, Timing

@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
         ZoneConfig,
     )
     from edge.output.mqtt.embedded_broker import EmbeddedBroker
-    from edge.sensor.console import Console
+    from edge.sensor.process.console import Console
     from edge.sensor.process.lifetime import temporary_folder
     from edge.sensor.run import run as run_sensor
     from edge.sources.session.reader import DEMO_SESSION

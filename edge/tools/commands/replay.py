@@ -45,7 +45,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def run(args: argparse.Namespace) -> int:
     """To the end of the recording; with --web until interrupted. Raises PosekernelError."""
-    from edge.sensor.console import Console
+    from edge.sensor.process.console import Console
     from edge.sensor.run import run as run_sensor
     from edge.tools.dataset_replay import is_dataset, replay_dataset
 
@@ -91,7 +91,7 @@ def _with_messages(args: argparse.Namespace, config: "Config") -> None:
     from edge.output.message_file import MessageFile
     from edge.output.page.description import page_description
     from edge.output.page.server import WebServer
-    from edge.sensor.console import Console
+    from edge.sensor.process.console import Console
     from edge.sensor.process.lifetime import stop_on_signals
     from edge.sensor.run import run as run_sensor
     from edge.sources.session.reader import load_session

@@ -19,7 +19,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run(args: argparse.Namespace) -> int:
     """Until a signal, the source's end or --seconds. Raises PosekernelError."""
     from edge.core.config import load_config
-    from edge.sensor.console import Console
+    from edge.sensor.process.console import Console
     from edge.sensor.run import run as run_sensor
 
     config = load_config(args.config)

@@ -37,7 +37,7 @@ def test_kernels_mean_the_same_without_the_compiler():
 
 COMPILED = """
 import threading
-from edge.sensor.warm_up import warm_up
+from edge.sensor.process.warm_up import warm_up
 from edge.sensor.loops import offline_poses
 from edge.sources.session.reader import DEMO_SESSION
 from edge.core.config import Config, DeviceConfig, SourceConfig

@@ -5,7 +5,7 @@ from pathlib import Path
 from edge.core.config import Config, DeviceConfig, SourceConfig
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.plan import SensorPlan, make_plan
-from edge.sensor.warm_up import warm_up
+from edge.sensor.process.warm_up import warm_up
 from edge.sources.session.reader import DEMO_SESSION
 
 

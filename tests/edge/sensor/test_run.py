@@ -23,9 +23,9 @@ from edge.core.config import (
     SourceConfig,
 )
 from edge.output.mqtt.wire.messages import ReceivedMessage
-from edge.sensor.console import Console
 from edge.sensor.control import Control
 from edge.sensor.pipeline import Pipeline
+from edge.sensor.process.console import Console
 from edge.sensor.run import run
 from edge.sources.session.reader import DEMO_SESSION
 from tests.support.waiting import LIMIT_S

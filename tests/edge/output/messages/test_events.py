@@ -17,7 +17,7 @@ from edge.core.pose import Activity, FrameEstimate, LiftedPose, PersonEstimate, 
 from edge.output.messages.attendance import ABSENT_S
 from edge.output.messages.events import EventKeeper
 from edge.output.messages.fields import Message
-from edge.sensor.console import Console
+from edge.sensor.process.console import Console
 from edge.sensor.run import run
 from edge.sources.session.reader import DEMO_SESSION
 from tests.support.bodies import figure, lying, noisy, seated
