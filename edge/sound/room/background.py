@@ -227,7 +227,10 @@ class Background:
         """
         share = _share(self._schedule.learn() / self._adapt_s)
         learned = expected + share * (y - expected)
-        self._room = np.where(known[:, None], learned, self._room)
+        if not known.all():
+            assert self._room is not None
+            learned[~known] = self._room[~known]
+        self._room = learned
         returned = self._occupied
         self._has_learned()
         if known.all() and self._schedule.late_due(at_once=returned):
