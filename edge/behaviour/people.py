@@ -1,16 +1,19 @@
 """Everybody over time: who is posed, and each one's smoothed pose, presence and activity."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from edge.behaviour.activity import ActivityTracker
 from edge.behaviour.floor import FloorLevel
-from edge.behaviour.presence import PresenceJudge, masked
+from edge.behaviour.presence import Echo, PresenceJudge, masked
+from edge.behaviour.size_belief import SizeBelief
 from edge.behaviour.smoothing import Smoother
 from edge.behaviour.track import Track
+from edge.core.body_size import BodySize
 from edge.core.config import TrackConfig, ZoneConfig
-from edge.core.pose import SEEN, Keypoints, LiftedPose, PersonEstimate
+from edge.core.pose import SEEN, Keypoints, LiftedPose, PersonEstimate, Presence
 from edge.core.rig import Camera
 
 Sight = tuple[Track, Keypoints]  # one person in one image
@@ -32,39 +35,59 @@ class People:
         known = [s for s in sights if s[0].confirmed]
         return sorted(known, key=self._prominence, reverse=True)[:most]
 
+    def sizes(self, sights: Sequence[Sight]) -> list[BodySize | None]:
+        """How tall each of them is, as far as sound has found it."""
+        people = [self._known.get(track.id) for track, _ in sights]
+        return [None if person is None else person.size.belief for person in people]
+
+    def learn_size(self, track: Track, pose: LiftedPose) -> None:
+        """A pose from new sound, lifted without knowing the size."""
+        self._person(track).size.update(pose)
+
+    def presence(self, track: Track) -> Presence:
+        """What the newest image made of a track."""
+        person = self._known.get(track.id)
+        return "unsure" if person is None else person.presence
+
     def __call__(
         self,
         posed: Sequence[Sight],
         lifted: Sequence[LiftedPose | None],
         tracks: Sequence[Track],
-        echo_db: Sequence[float],
+        echoes: Sequence[Echo | None],
         t_ns: int,
+        *,
+        in_bursts: bool = False,
     ) -> list[PersonEstimate]:
         """Those of one image whose pose is known, by number. Tells each track where its body is.
 
-        tracks: all there are; the others are forgotten. echo_db: how far each one's echo should
-        rise above the noise of a new period of sound whose room is known, NaN without one.
+        tracks: all there are; the others are forgotten. echoes: what a new period of sound whose
+        room is known tells of each, None without one. in_bursts: sound comes now and then.
         """
         numbers = {track.id for track in tracks}
         self._known = {n: person for n, person in self._known.items() if n in numbers}
         seen = [
-            (*s, pose, db)
-            for s, pose, db in zip(posed, lifted, echo_db, strict=True)
+            (*s, pose, echo)
+            for s, pose, echo in zip(posed, lifted, echoes, strict=True)
             if pose is not None
         ]
         heard = [t.id in self._known and self._known[t.id].heard for t, *_ in seen]
         behind = masked([pose.mid_hip_distance_m for *_, pose, _ in seen], heard)
         people = []
-        for (track, keypoints, pose, db), unheard in zip(seen, behind, strict=True):
-            if track.id not in self._known:
-                self._known[track.id] = _Person(
-                    track.id, self._camera, self._track, self._zones, self._floor
-                )
-            expected_db = db - np.inf if unheard else db
-            person = self._known[track.id](keypoints, pose, expected_db, t_ns)
+        for (track, keypoints, pose, echo), unheard in zip(seen, behind, strict=True):
+            if echo is not None and unheard:
+                echo = replace(echo, over_noise_db=-np.inf)
+            person = self._person(track)(keypoints, pose, echo, t_ns, in_bursts)
             track.correct(person.pose.joints)
             people.append(person)
         return sorted(people, key=lambda p: p.id)
+
+    def _person(self, track: Track) -> "_Person":
+        if track.id not in self._known:
+            self._known[track.id] = _Person(
+                track.id, self._camera, self._track, self._zones, self._floor
+            )
+        return self._known[track.id]
 
     def _prominence(self, sight: Sight) -> float:
         track, keypoints = sight
@@ -78,7 +101,9 @@ def _size_px(keypoints: Keypoints) -> float:
 
 
 class _Person:
-    """What is remembered of the person with the number `id`. floor: the one that all show."""
+    """What is remembered of the person with the number `id`. floor: the one that all show. size:
+    nothing of it outlives the track.
+    """
 
     def __init__(
         self,
@@ -94,6 +119,8 @@ class _Person:
         self._smooth = Smoother(track)
         self._judge = PresenceJudge()
         self._recognise = ActivityTracker(zones, floor)
+        self.size = SizeBelief()
+        self.presence: Presence = "unsure"
 
     @property
     def heard(self) -> bool:
@@ -101,17 +128,19 @@ class _Person:
         return self._judge.heard
 
     def __call__(
-        self, keypoints: Keypoints, pose: LiftedPose, echo_db: float, t_ns: int
+        self, keypoints: Keypoints, pose: LiftedPose, echo: Echo | None, t_ns: int, in_bursts: bool
     ) -> PersonEstimate:
-        """The person in this image. echo_db: see `People`; -inf for a body that is masked."""
+        """The person in this image; see `People`."""
         # Counted from the first pose, so that a replay is the same at any time of the clock.
         self._first_ns = t_ns if self._first_ns is None else self._first_ns
         smoothed = self._smooth(pose, t_ns)
         room = None if self._camera.height_m is None else self._camera.to_room(smoothed.joints)
+        t_s = (t_ns - self._first_ns) * 1e-9
+        self.presence = self._judge(keypoints, smoothed, echo, t_s, in_bursts=in_bursts)
         return PersonEstimate(
             id=self.id,
             pose=smoothed,
             joints_room=room,
-            presence=self._judge(keypoints, smoothed, echo_db, (t_ns - self._first_ns) * 1e-9),
+            presence=self.presence,
             activity=self._recognise(smoothed, room, t_ns),
         )

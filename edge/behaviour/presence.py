@@ -5,10 +5,12 @@ motion. While there is sound whose empty room is known, the body must also be he
 seen: what is seen and stays unheard is a picture, a screen, a mirror or a doll. Each period of
 sound is evidence, added up as log odds; whoever was heard once stays present for the life of the
 track. Where sound tells nothing (none, room unknown, too faint, masked by another's echo) image and
-plausibility decide alone, until sound tells otherwise.
+plausibility decide alone, until sound tells otherwise. While sound comes in bursts it is not the
+time that passes between them that counts, but how many there were.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,6 +24,10 @@ SMOOTH_S = 0.7  # time constant of score and plausibility
 # Image and plausibility decide where sound has told nothing for so long; for longer, where it has
 # spoken for a picture by more than DOUBT.
 LOOK_S, SILENT_S = 0.3, 1.0
+# The same in bursts that tell nothing; and for so long without any, they decide as in silence.
+LOOK_BURSTS, SILENT_BURSTS, NO_BURST_S = 2, 4, 5.0
+# A burst of many periods is better evidence than one period, but its periods are not independent.
+MOST_WEIGHT = 1.5
 # Log odds of one period of sound: a sound_confidence of NEUTRAL tells nothing. Of 120 simulated
 # people (field conditions, 0-20 dB) 98 % have 0.7 or more; of the same sound without their echo
 # 98 % have 0.31 or less. Periods are not independent, hence the bounds.
@@ -39,6 +45,19 @@ LEAST_JOINTS = 5
 BESIDE_M = 0.3  # two echoes whose ways differ by less come together
 
 
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """What a new period or burst of sound tells of one body.
+
+    over_noise_db: how far its echo should rise above the noise; -inf for a body that is masked.
+    confidence: 0..1 that it is there, NaN where the lifter cannot tell. periods: it lasted.
+    """
+
+    over_noise_db: float
+    confidence: float
+    periods: int = 1
+
+
 class PresenceJudge:
     """Follows one person. heard: once, for good."""
 
@@ -48,18 +67,25 @@ class PresenceJudge:
         self._began_s: float | None = None
         self._t_s = 0.0
         self._told_s: float | None = None  # when sound last told something
+        self._untold = self._bursts = 0  # bursts since then, and all
         self._images = 0
         self._score = self._plausible = 0.0
         self._place: Array | None = None
         self._present = False  # by the image alone
 
     def __call__(
-        self, keypoints: Keypoints, pose: LiftedPose, echo_db: float, t_s: float
+        self,
+        keypoints: Keypoints,
+        pose: LiftedPose,
+        echo: Echo | None,
+        t_s: float,
+        *,
+        in_bursts: bool = False,
     ) -> Presence:
         """What this image makes of the person.
 
-        echo_db: how far the body's echo should rise above the noise of a new period of sound whose
-        room is known; NaN without one, -inf for a body that is masked. t_s: later than before [s].
+        echo: of a new period of sound whose room is known, None without one. t_s: later than before
+        [s]. in_bursts: sound comes now and then.
         """
         self._began_s = t_s if self._began_s is None else self._began_s
         dt_s = t_s - self._t_s if self._images else 0.0
@@ -68,8 +94,8 @@ class PresenceJudge:
         self._score += gain * (keypoints.score - self._score)
         self._plausible += gain * (self._is_plausible(pose, dt_s) - self._plausible)
         self._t_s, self._place = t_s, pose.joints[MID_HIP]
-        if not np.isnan(echo_db + pose.sound_confidence):
-            self._listen(pose.sound_confidence, echo_db, t_s)
+        if echo is not None:
+            self._listen(echo, t_s)
         is_person = self._score >= LEAST_SCORE and self._plausible > 0.5
         self.heard |= is_person and self._odds >= HEARD
         if self.heard:
@@ -77,15 +103,27 @@ class PresenceJudge:
         if self._odds <= UNHEARD:
             self._present = False
             return "seen_only"
-        untold_s = t_s - (self._began_s if self._told_s is None else self._told_s)
-        self._present |= is_person and untold_s >= (LOOK_S if self._odds > DOUBT else SILENT_S)
+        self._present |= is_person and self._image_decides(t_s, in_bursts)
         return "present" if self._present else "unsure"
 
-    def _listen(self, confidence: float, echo_db: float, t_s: float) -> None:
+    def _image_decides(self, t_s: float, in_bursts: bool) -> bool:
+        """Whether sound has told nothing for long enough."""
+        assert self._began_s is not None
+        if in_bursts and (self._bursts or t_s - self._began_s < NO_BURST_S):
+            return self._untold >= (LOOK_BURSTS if self._odds > DOUBT else SILENT_BURSTS)
+        untold_s = t_s - (self._began_s if self._told_s is None else self._told_s)
+        return untold_s >= (LOOK_S if self._odds > DOUBT else SILENT_S)
+
+    def _listen(self, echo: Echo, t_s: float) -> None:
         """Take one period's evidence. Too faint an echo is no sign of nobody."""
-        step = np.clip(_log_odds(confidence) - _log_odds(NEUTRAL), LEAST_STEP, MOST_STEP)
-        if step > 0.0 or echo_db >= AUDIBLE_DB:
-            self._told_s = t_s
+        self._bursts += 1
+        self._untold += 1
+        if np.isnan(echo.over_noise_db + echo.confidence):
+            return
+        step = np.clip(_log_odds(echo.confidence) - _log_odds(NEUTRAL), LEAST_STEP, MOST_STEP)
+        if step > 0.0 or echo.over_noise_db >= AUDIBLE_DB:
+            self._told_s, self._untold = t_s, 0
+            step *= min(float(np.sqrt(echo.periods)), MOST_WEIGHT)
             self._odds = float(np.clip(self._odds + step, -9.0, 9.0))
 
     def _is_plausible(self, pose: LiftedPose, dt_s: float) -> bool:

@@ -4,21 +4,21 @@ import logging
 import os
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from edge.behaviour.people import Sight
 from edge.behaviour.track import Track
-from edge.core.arrays import ComplexArray
+from edge.core.arrays import ComplexArray, FloatArray
 from edge.core.config import BackgroundConfig, LifterConfig
 from edge.core.errors import DamagedRoomError, OtherSignalError
-from edge.core.pose import Keypoints
 from edge.core.rig import Rig
 from edge.lifting.geometric_lifter import first_arrival_s
-from edge.sensor.sound_health import UsablePairs
 from edge.sound.deconvolution import Deconvolver
 from edge.sound.excitation import Excitation
+from edge.sound.health.usable_pairs import UsablePairs
 from edge.sound.pose_kernel import Kernels, make_kernels
 from edge.sound.room.background import Background
 from edge.sound.room.occupant import Occupant
@@ -34,14 +34,29 @@ NEARER = 0.65
 
 @dataclass(frozen=True, slots=True)
 class PeriodResponses:
-    """Responses (P, T) of one good period, the CLOCK_MONOTONIC of its middle, and from which of the
-    pairs a pose may be made.
+    """Responses (P, T) of one good period or burst, the CLOCK_MONOTONIC of its middle, and from
+    which of the pairs a pose may be made. sigma: (P, T), as of `Kernels`. burst: periods that it
+    lasted, 0 for a plain period.
     """
 
     index: int
     middle_ns: int
     responses: ComplexArray
     usable: UsablePairs
+    sigma: FloatArray | None = None
+    burst: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One image: its time, who was seen in it, and who was hidden. dark: it can show nobody, so
+    that somebody may be there.
+    """
+
+    t_ns: int
+    sights: Sequence[Sight]
+    hidden: Sequence[Track]
+    dark: bool = False
 
 
 class EmptyRoom:
@@ -69,6 +84,8 @@ class EmptyRoom:
         self.newest: tuple[PeriodResponses, Kernels | None] | None = None
         self._relearn = threading.Event()
         self._last_person_ns: int | None = None
+        self._somebody = True
+        self._reduced: tuple[bytes, UsablePairs] | None = None  # of which pairs
 
     def new_background(self, adapt_s: float, leak_s: float, track_drift: bool) -> Background:
         """A model of the empty room for this rig and excitation that has learned nothing yet."""
@@ -117,49 +134,66 @@ class EmptyRoom:
     def resume(self) -> None:
         """Call between two sources: drops what refers to the last one's period numbers."""
         self.newest = self._last_person_ns = None
+        self._somebody = True
 
     def is_newest(self, sound: PeriodResponses) -> bool:
         """Whether the room was taken out of this period already."""
         return self.newest is not None and sound.index == self.newest[0].index
 
-    def subtract(
-        self,
-        sights: Sequence[tuple[Track, Keypoints]],
-        hidden: Sequence[Track],
-        sound: PeriodResponses | None,
-        t_ns: int,
-        dark: bool = False,
-    ) -> Kernels | None:
-        """Pose kernels of the image at t_ns, which shows these people, while others are hidden;
-        None without sound or room.
-
-        The empty room is learned after UNSEEN_S in which nobody was in view or hidden.
-        dark: the image can show nobody, so that somebody may be there.
-        """
+    def look(self, now: Moment) -> None:
+        """The newest image: whether somebody is there, so that the room is not empty."""
         if self._relearn.is_set():
             self._relearn.clear()
             self.background.forget()
-            self._last_person_ns = t_ns
-        if sights or dark or self._last_person_ns is None:
-            self._last_person_ns = t_ns
-        somebody = bool(hidden) or t_ns - self._last_person_ns < UNSEEN_S * 1e9
-        if sound is None:
-            return None
+            self._last_person_ns = now.t_ns
+        if now.sights or now.dark or self._last_person_ns is None:
+            self._last_person_ns = now.t_ns
+        self._somebody = bool(now.hidden) or now.t_ns - self._last_person_ns < UNSEEN_S * 1e9
+
+    def subtract(
+        self, sound: PeriodResponses, then: Moment
+    ) -> tuple[PeriodResponses, Kernels | None]:
+        """A period, with the pairs of which the room is known, and its pose kernels: None without a
+        room, and where no pair is left. then: the image nearest to it; call `look` before.
+
+        The empty room is learned after UNSEEN_S in which nobody was in view or hidden.
+        """
         if self.newest is not None and self.is_newest(sound):
-            return self.newest[1]
-        people = self._occupants(sights, hidden) if sights else None if somebody else []
-        difference = self.background.step(sound.responses, sound.middle_ns, people)
+            return self.newest
+        people: list[Occupant] | None = None if self._somebody else []
+        if then.sights:
+            people = self._occupants(then.sights, then.hidden)
+        difference = self.background.step(
+            sound.responses, sound.middle_ns, people, burst=sound.burst > 0
+        )
+        sound = self._with_known_pairs(sound)
         kernels = None
         if difference is not None and sound.usable.rig is not None:
+            sigma = sound.sigma
             if sound.usable.rig is not self._rig:
-                difference = difference[sound.usable.rows]
-            kernels = make_kernels(difference, self._rate_hz, self._band_hz)
+                rows = sound.usable.rows
+                difference, sigma = difference[rows], None if sigma is None else sigma[rows]
+            kernels = make_kernels(difference, self._rate_hz, self._band_hz, sigma)
         self.newest = (sound, kernels)
-        return kernels
+        return self.newest
 
-    def _occupants(
-        self, sights: Sequence[tuple[Track, Keypoints]], hidden: Sequence[Track]
-    ) -> list[Occupant]:
+    def _with_known_pairs(self, sound: PeriodResponses) -> PeriodResponses:
+        """Without the pairs of which the room was not learned together with the others'."""
+        rows = sound.usable.rows
+        known = rows[self.background.known[rows]]
+        if len(known) == len(rows):
+            return sound
+        key = known.tobytes()
+        if self._reduced is None or self._reduced[0] != key:
+            rig = replace(self._rig, pairs=self._rig.pairs[known]) if len(known) else None
+            late = sorted({int(m) for m in self._rig.pairs[np.setdiff1d(rows, known), 1]})
+            mics = ", ".join(str(m) for m in late)
+            why = f"the empty room of microphone {mics} is not learned yet"
+            why = "; ".join(w for w in (sound.usable.why, why) if w)
+            self._reduced = key, UsablePairs(known, rig, why)
+        return replace(sound, usable=self._reduced[1])
+
+    def _occupants(self, sights: Sequence[Sight], hidden: Sequence[Track]) -> list[Occupant]:
         people = []
         for track, keypoints in sights:
             first = first_arrival_s(keypoints, self._rig, self._lifter)

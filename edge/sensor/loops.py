@@ -14,6 +14,7 @@ from edge.sensor.empty_room import PeriodResponses
 from edge.sensor.pipeline import Pipeline, Seen
 
 _POLL_S = 0.1
+BURST_S = 1.5
 
 
 class Stop(Protocol):
@@ -160,6 +161,15 @@ class _Inputs:
 def nearest(
     periods: deque[PeriodResponses], t_ns: int, max_skew_ns: float
 ) -> PeriodResponses | None:
-    """The period whose middle is closest to t_ns [ns]; None where none is within max_skew_ns."""
-    best = min(list(periods), key=lambda p: abs(p.middle_ns - t_ns), default=None)
-    return best if best is not None and abs(best.middle_ns - t_ns) <= max_skew_ns else None
+    """The period whose middle is closest to t_ns [ns]; None where none is within max_skew_ns. A
+    burst is known only after its end: it goes with the images of the next BURST_S.
+    """
+    best = min(
+        (p for p in list(periods) if p.middle_ns - t_ns <= max_skew_ns),
+        key=lambda p: abs(p.middle_ns - t_ns),
+        default=None,
+    )
+    if best is None:
+        return None
+    reach_ns = max(max_skew_ns, BURST_S * 1e9) if best.burst else max_skew_ns
+    return best if t_ns - best.middle_ns <= reach_ns else None

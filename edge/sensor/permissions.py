@@ -26,6 +26,7 @@ from edge.output.messages.device_messages import (
 )
 from edge.output.messages.fields import Message, timestamp
 from edge.sensor.pipeline import Pipeline
+from edge.sensor.probing import Prober
 from edge.sensor.process.lifetime import clock_is_synchronised
 
 SEEN_S = 5.0  # a person counts as present for this long after the camera last saw them
@@ -94,6 +95,7 @@ class Sensing:
         self._changed = threading.Condition()
         self._source: Source | None = None
         self._pipeline: Pipeline | None = None
+        self._prober: Prober | None = None
         self._began_s = clock()
         self._published: ControlMessage | None = None
         self._permissions = _load(path, configured(config))
@@ -107,6 +109,11 @@ class Sensing:
     def silent_because(self) -> Silence | None:
         """Why a source that opens now must not sound; None where it may."""
         return self._speaker()[1]
+
+    @property
+    def opens_muted(self) -> bool:
+        """A source that opens now must not sound by itself: not at all, or only in bursts."""
+        return self.silent_because is not None or self._limits_dba is not None
 
     def announce(self, publish: Callable[[Message], None]) -> None:
         """Publish the state through `publish`, now and whenever it changes."""
@@ -123,6 +130,7 @@ class Sensing:
         """Apply the permissions to this source. The event is set when sensing goes off."""
         with self._changed:
             self._source, self._pipeline, self._off = source, pipeline, threading.Event()
+            self._prober = Prober(pipeline, source.audio, self._config.sensing.keep_alive_s)
             self._began_s = self._clock()
             self._apply()
             return self._off
@@ -130,7 +138,7 @@ class Sensing:
     def detach(self) -> None:
         """The source is being closed."""
         with self._changed:
-            self._source = None
+            self._source = self._prober = None
 
     def change(self, **changes: Any) -> str | None:
         """Change some Permissions at once. Returns why they cannot outlast a restart, or None."""
@@ -154,13 +162,19 @@ class Sensing:
             source.frames.close()
             self._source = None  # whoever opened it closes the rest
         elif source is not None:
-            muted = speaker == "off" or (speaker == "standby" and not self._keep_alive())
+            in_bursts = source.audio.adjustable and self._limits_dba is not None
+            muted = speaker == "off" or (
+                speaker == "standby" and not in_bursts and not self._keep_alive()
+            )
             if self._pipeline is not None:
                 self._pipeline.silent = muted
                 self._pipeline.sound_use.limit(self._limits_dba)
             lower_db = self._permissions.level_dbfs - self._config.excitation.level_dbfs
             source.audio.set_gain(10.0 ** (lower_db / 20.0))
+            source.audio.set_continuous(not in_bursts)
             source.audio.set_muted(muted)
+            if in_bursts and not muted and self._prober is not None:
+                self._prober.tick(monotonic_ns())
         self._announce(speaker, because)
 
     def _speaker(self) -> tuple[Speaker, Silence | None]:

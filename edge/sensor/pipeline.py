@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.behaviour.heads_down import HeadsDown
-from edge.behaviour.people import People
+from edge.behaviour.people import People, Sight
+from edge.behaviour.presence import Echo
 from edge.behaviour.tracks import Tracks
 from edge.core.config import Config
 from edge.core.contracts import AudioPeriod, Frame, Problem, SourceKind
@@ -16,21 +17,19 @@ from edge.core.inference.execution import execution
 from edge.core.pose import MID_HIP, FrameEstimate, Keypoints, LiftedPose, PairsUsed, PersonEstimate
 from edge.core.rig import Rig
 from edge.lifting.lifter import MODELS, make_lifter
-from edge.sensor.apply_calibration import loudness_of, sensitivity_of
-from edge.sensor.empty_room import EmptyRoom, PeriodResponses
-from edge.sensor.sound_health import NOT_HEARD, SoundHealth
+from edge.sensor.empty_room import EmptyRoom, Moment, PeriodResponses
+from edge.sensor.hearing import Counters, Hearing
+from edge.sensor.listening import Attention, Listening, everybody, lift_shares
 from edge.sight.people import PeopleFinder
 from edge.sight.visibility import COVERED, TOO_DARK, Visibility
-from edge.sound.ambient import AmbientNoise
-from edge.sound.deconvolution import Correction, Deconvolver
+from edge.sound.deconvolution import Correction
 from edge.sound.excitation import Excitation
 from edge.sound.expected_echo import echo_over_noise_db
 from edge.sound.pose_kernel import Kernels
-from edge.sound.sound_budget import SoundUse
 
 log = logging.getLogger(__name__)
 
-SETTLE_S = 1.0  # after a pause the loudspeaker needs this long until its sound is steady
+SIZE_EVERY_S = 1.0  # of an uninterrupted sound, somebody's size is learned from one period so often
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,21 +42,6 @@ class Seen:
     people: list[Keypoints]
     dark: bool = False
     blank: bool = False
-
-
-@dataclass(slots=True)
-class Counters:
-    """Totals since the start. frames_dropped: were looked at, but a newer frame came first. poses:
-    of people, so that two in one frame are two. estimates: frames with at least one pose.
-    """
-
-    frames: int = 0
-    frames_dropped: int = 0
-    estimates: int = 0
-    poses: int = 0
-    poses_from_sound: int = 0
-    periods: int = 0
-    periods_faulty: int = 0
 
 
 class Pipeline:
@@ -73,28 +57,13 @@ class Pipeline:
     ) -> None:
         self.config, self.rig = config, rig
         self.counters = Counters()
-        self.period_ns = round(1e9 * excitation.period_samples / excitation.sample_rate_hz)
         self.band_hz = excitation.band_hz
-        self.deconvolve = Deconvolver(excitation, rig, config.runtime.window_s, correction)
-        device = config.source.kind == "device"
-        self.health = SoundHealth(
-            rig,
-            self.period_ns / 1e9,
-            self.deconvolve.sample_rate_hz,
-            config.audio.mic_channels if device else (),
-            config.audio.reference_channel if device else None,
-        )
-        self.sound_use = SoundUse(
-            config.sound.limits_dba,
-            loudness_of(config),
-            excitation,
-            AmbientNoise(
-                len(rig.mics),
-                excitation.period_samples,
-                excitation.sample_rate_hz,
-                sensitivity_of(config),
-            ),
-        )
+        self.hearing = Hearing(config, rig, excitation, correction, self.counters)
+        self.period_ns, self.health = self.hearing.period_ns, self.hearing.health
+        self.deconvolve, self.sound_use = self.hearing.deconvolve, self.hearing.sound_use
+        self.listening = Listening()
+        self.attention = Attention(0)  # read by other threads
+        self._sized_ns = 0
         self.room = EmptyRoom(config.background, config.lifter, rig, excitation, self.deconvolve)
         self.execution = execution(config)
         self.find_people = PeopleFinder(
@@ -105,18 +74,29 @@ class Pipeline:
         self.associate = Tracks(rig.camera)
         self.people = People(rig.camera, config.track, config.zones)
         self.heads_down = HeadsDown(rig.camera)
-        # Set from other threads: the loudspeaker is off on purpose, so a missing excitation is no
-        # fault.
-        self.silent = False
         self.seen_ns: int | None = None  # CLOCK_MONOTONIC when somebody was last seen
         self.blind: str | None = None
-        self._silent_ns: int | None = None  # of the newest period while silent
-        self._fault = ""
         self._image_ns = 0
 
     def image_s(self) -> float:
         """Time of the newest image [s]: the clock of a session that is read faster than it ran."""
         return self._image_ns * 1e-9
+
+    @property
+    def silent(self) -> bool:
+        """The loudspeaker is off on purpose, so a missing excitation is no fault. Any thread may
+        set it.
+        """
+        return self.hearing.silent
+
+    @silent.setter
+    def silent(self, silent: bool) -> None:
+        self.hearing.silent = silent
+
+    @property
+    def in_bursts(self) -> bool:
+        """The loudspeaker sounds now and then, and not without a pause."""
+        return self.hearing.in_bursts
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -126,35 +106,16 @@ class Pipeline:
 
     def resume(self) -> None:
         """Call between two sources: drops what refers to the last one's period numbers."""
-        self.seen_ns, self._fault = None, ""
+        self.seen_ns, self.attention, self._sized_ns = None, Attention(0), 0
+        self.hearing.forget()
         self.room.resume()
-        self.health.forget()
+        self.listening.forget()
         self.heads_down.forget()
         self.associate.forget()
 
     def hear(self, period: AudioPeriod) -> PeriodResponses | None:
-        """Impulse responses of one period, or None for a period that must not be used."""
-        self.counters.periods += 1
-        self.sound_use.hear(period)
-        if self.silent:
-            self._silent_ns = period.t_ns
-        paused = self._silent_ns is not None and period.t_ns - self._silent_ns < SETTLE_S * 1e9
-        if period.sounding == "silence" or (paused and period.fault in NOT_HEARD):
-            self.health(period.samples, None, None)
-            return None
-        if period.fault != self._fault:
-            level = logging.WARNING if period.fault else logging.INFO
-            log.log(level, "sound: %s", period.fault or "good again")
-            self._fault = period.fault
-        if period.fault:
-            self.counters.periods_faulty += 1
-            if period.fault in NOT_HEARD:
-                self.health(period.samples, None, period.reference)
-            return None
-        responses = self.deconvolve(period.samples, period.reference, period.delay_samples)
-        self.health(period.samples, responses, period.reference)
-        middle_ns = period.t_ns + self.period_ns // 2
-        return PeriodResponses(period.index, middle_ns, responses, self.health.usable)
+        """Impulse responses of one period or burst, or None for one that must not be used."""
+        return self.hearing(period)
 
     def see(self, frame: Frame) -> Seen:
         """Everybody's 2D joints in one frame."""
@@ -182,41 +143,90 @@ class Pipeline:
         seen.
         """
         t_ns = seen.frame.t_ns
-        tracks = self.associate(seen.people, t_ns)
-        sights = list(zip(tracks, seen.people, strict=True))
-        is_new = sound is not None and not self.room.is_newest(sound)
+        now = self._moment(seen)
+        self.room.look(now)
+        self.listening.look(now)
+        kernels, is_new, then = None, False, now
+        if sound is not None:
+            is_new = not self.room.is_newest(sound)
+            then = self.listening.moment(sound.middle_ns) if sound.burst else now
+            sound, kernels = self.room.subtract(sound, then)
+            if sound.burst and is_new and kernels is not None and sound.usable.rig is not None:
+                self.listening.hear(kernels, sound.usable.rig, sound.middle_ns)
+        posed = self.people.choose(now.sights, self.config.people.max)
+        lifted, pairs = self._lift(posed, sound, kernels, t_ns)
+        echoes: Sequence[Echo | None] = [None] * len(posed)
+        if posed and sound is not None and kernels is not None and is_new:
+            echoes = self._hear_people(posed, lifted, then, sound, kernels)
+        tracks, in_bursts = self.associate.tracks, self.in_bursts
+        people = self.people(posed, lifted, tracks, echoes, t_ns, in_bursts=in_bursts)
+        self.attention = self.listening.attention(posed, self.people, t_ns)
+        more = sum(track.confirmed for track, _ in now.sights) - len(people)
+        return self._estimate(seen.frame, people, more, pairs, kind) if people else None
+
+    def _moment(self, seen: Seen) -> Moment:
+        tracks = self.associate(seen.people, seen.frame.t_ns)
         hidden = [t for t in self.associate.tracks if t.confirmed and t not in tracks]
         if seen.blank:  # a session that begins again: those of its end are not there
             hidden = []
-        kernels = self.room.subtract(sights, hidden, sound, t_ns, seen.dark)
-        rig, pairs = self._pairs_of(sound, kernels)
-        posed = self.people.choose(sights, self.config.people.max)
-        lifted = self.lift([keypoints for _, keypoints in posed], kernels, rig)
-        echo_db = self._expected_echoes(lifted, sound if is_new else None, kernels, rig)
-        people = self.people(posed, lifted, self.associate.tracks, echo_db, t_ns)
-        more = sum(track.confirmed for track in tracks) - len(people)
-        return self._estimate(seen.frame, people, more, sound, pairs, kind) if people else None
+        sights = list(zip(tracks, seen.people, strict=True))
+        return Moment(seen.frame.t_ns, sights, hidden, seen.dark)
 
-    def _expected_echoes(
+    def _lift(
         self,
-        lifted: Sequence[LiftedPose | None],
+        posed: Sequence[Sight],
         sound: PeriodResponses | None,
         kernels: Kernels | None,
-        rig: Rig,
-    ) -> list[float]:
-        """Of each pose, see `People`. sound: a new period of it."""
-        if sound is None or kernels is None:
-            return [float("nan")] * len(lifted)
-        middles = [np.zeros(3) if p is None else p.joints[MID_HIP] for p in lifted]
-        responses = sound.responses[sound.usable.rows]
-        return echo_over_noise_db(middles, responses, kernels, rig).tolist() if middles else []
+        t_ns: int,
+    ) -> tuple[list[LiftedPose | None], PairsUsed]:
+        """Everybody's pose, and what was used for it. While the sound goes on all share one period;
+        of bursts each gets what fits them.
+        """
+        shares = everybody(posed, kernels, None if sound is None else sound.usable.rig)
+        if self.in_bursts:
+            shares = self.listening.shares(posed, t_ns, self.config.runtime.max_skew_ms * 1e6)
+        lifted = lift_shares(self.lift, posed, self.people.sizes(posed), shares, self.rig)
+        rig = next((s.rig for s in shares if s.kernels is not None), None)
+        return lifted, self._pairs_of(sound, kernels, rig)
+
+    def _hear_people(
+        self,
+        posed: Sequence[Sight],
+        lifted: Sequence[LiftedPose | None],
+        then: Moment,
+        sound: PeriodResponses,
+        kernels: Kernels,
+    ) -> list[Echo | None]:
+        """What a new period tells of those who are posed, where they were then. Their size is
+        learned from lifts that do not know it.
+        """
+        rig = sound.usable.rig
+        assert rig is not None
+        evidence = list(lifted)
+        if sound.burst or sound.middle_ns - self._sized_ns >= SIZE_EVERY_S * 1e9:
+            self._sized_ns = sound.middle_ns
+            sights = dict(then.sights)
+            there = [(track, sights[track]) for track, _ in posed if track in sights]
+            shares = everybody(there, kernels, rig)
+            if sound.burst:
+                shares = self.listening.shares(there, sound.middle_ns, np.inf)
+            poses = lift_shares(self.lift, there, (), shares, self.rig)
+            found = {s[0]: pose for s, pose in zip(there, poses, strict=True) if pose is not None}
+            for track, pose in found.items():
+                self.people.learn_size(track, pose)
+            evidence = [found.get(track) for track, _ in posed]
+        places = [np.zeros(3) if p is None else p.joints[MID_HIP] for p in evidence]
+        over_db = echo_over_noise_db(places, sound.responses[sound.usable.rows], kernels, rig)
+        return [
+            None if p is None else Echo(float(db), p.sound_confidence, max(sound.burst, 1))
+            for p, db in zip(evidence, over_db, strict=True)
+        ]
 
     def _estimate(
         self,
         frame: Frame,
         people: list[PersonEstimate],
         more: int,
-        sound: PeriodResponses | None,
         pairs: PairsUsed,
         kind: SourceKind,
     ) -> FrameEstimate:
@@ -224,6 +234,7 @@ class Pipeline:
         self.counters.poses += len(people)
         self.counters.poses_from_sound += sum(p.pose.scale_source == "sound" for p in people)
         now_ns = time.monotonic_ns()
+        newest = self.room.newest if pairs.used else None
         return FrameEstimate(
             sequence=self.counters.estimates,
             frame=frame.index,
@@ -231,24 +242,28 @@ class Pipeline:
             utc_ns=time.time_ns() - (now_ns - frame.t_ns),
             people=tuple(sorted(people, key=lambda p: p.id)),
             more=more,
-            skew_ms=None if sound is None else (sound.middle_ns - frame.t_ns) / 1e6,
+            skew_ms=None if newest is None else (newest[0].middle_ns - frame.t_ns) / 1e6,
             latency_ms=(now_ns - frame.t_ns) / 1e6,
             source=kind,
             pairs=pairs,
         )
 
     def _pairs_of(
-        self, sound: PeriodResponses | None, kernels: Kernels | None
-    ) -> tuple[Rig, PairsUsed]:
-        """The rig with the pairs that these kernels are of, and what the pose says of them."""
+        self, sound: PeriodResponses | None, kernels: Kernels | None, rig: Rig | None
+    ) -> PairsUsed:
+        """What the poses say of the pairs that they were made from. rig: with these, None where no
+        sound was used.
+        """
         total = len(self.rig.pairs)
-        if sound is None:
-            now = self.health.usable
-            why = "the loudspeaker is silent" if self.silent else "no good sound beside the image"
-            return self.rig, PairsUsed(0, total, why if now.rig else now.why)
-        rig, why = sound.usable.rig, sound.usable.why
-        if rig is None:
-            return self.rig, PairsUsed(0, total, why)
-        if kernels is None:
-            return self.rig, PairsUsed(0, total, "the empty room is not learned yet")
-        return rig, PairsUsed(len(rig.pairs), total, why)
+        usable = self.health.usable if sound is None else sound.usable
+        if usable.rig is None:
+            return PairsUsed(0, total, usable.why)
+        if rig is not None and (kernels is not None or self.in_bursts):
+            return PairsUsed(len(rig.pairs), total, usable.why)
+        if sound is not None and kernels is None:
+            return PairsUsed(0, total, "the empty room is not learned yet")
+        if self.silent:
+            return PairsUsed(0, total, "the loudspeaker is silent")
+        if self.in_bursts:
+            return PairsUsed(0, total, "nobody was where a burst has heard them")
+        return PairsUsed(0, total, "no good sound beside the image")

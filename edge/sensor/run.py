@@ -182,7 +182,7 @@ class RunningSensor:
         self.pipeline.resume()
 
     def _open(self) -> Source:
-        return self.plan.open(muted=self.sensing.silent_because is not None)
+        return self.plan.open(muted=self.sensing.opens_muted)
 
     def _open_again(self) -> Source | None:
         """None, after a pause, while a device is not there."""

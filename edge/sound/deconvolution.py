@@ -158,6 +158,7 @@ class Deconvolver:
         rows = self.mics if self.mics % _BATCH < 2 else -(-self.mics // _BATCH) * _BATCH
         self._recording = np.zeros((rows, n), np.float32)
         self._one_sided = np.zeros((rows, self._periodic), np.complex64)
+        self._last_inverse, self._grid_bins = self._inverse, self._bins * (grid / n)
 
     def __call__(
         self, samples: FloatArray, reference: FloatArray | None = None, delay_samples: float = 0.0
@@ -184,11 +185,27 @@ class Deconvolver:
             inverse = (self._inverse * ramp).astype(np.complex64)
         else:
             inverse = self._inverse
+        self._last_inverse = inverse
         out = np.empty((len(self._mic), self.window_samples), np.complex64)
         _deconvolve(
             self._recording, inverse, self._first_bin, self._one_sided, self._mic, self._lag, out
         )
         return out
+
+    def noise_of_last(self, power: Array) -> FloatArray:
+        """Root mean square (P,) that noise alone would have had in the newest responses.
+
+        power: (M, N // 2 + 1) mean of |rfft|**2 of a period of noise, N samples of the grid, as it
+        was recorded together with what was deconvolved.
+        """
+        frequency = np.arange(power.shape[1])
+        longer = self.period_samples / (2.0 * (power.shape[1] - 1))
+        heard = np.array([np.interp(self._grid_bins, frequency, row) for row in power]) * longer
+        variance = heard @ np.abs(self._last_inverse.astype(np.complex128)) ** 2
+        rms = np.sqrt(variance) / self._periodic
+        if self._mic_gain is not None:
+            rms = rms / self._mic_gain[:, 0]
+        return np.asarray(rms[self._mic], np.float32)
 
     def _checked(self, a: FloatArray, shape: tuple[int, ...], name: str) -> FloatArray:
         if a.shape != shape:

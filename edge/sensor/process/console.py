@@ -9,7 +9,7 @@ from edge.core.logs.shown import shown
 from edge.core.pose import MID_HIP, FrameEstimate, PersonEstimate
 from edge.core.stature import standing_height
 from edge.output.messages.fields import Message
-from edge.sensor.pipeline import Counters
+from edge.sensor.hearing import Counters
 
 _LINES_PER_S = 4.0
 

@@ -34,7 +34,7 @@ from edge.sound.room.static_echoes import StaticEchoes
 
 log = logging.getLogger(__name__)
 
-FIRST_PERIODS = 8  # that must agree before they count as an empty room
+FIRST_PERIODS, _MANY = 8, 1000  # that must agree before they count as an empty room
 # Less correlated with the learned room than this, a period is a fault (muted, misaligned, another
 # rig) and is not used.
 _USABLE = 0.4
@@ -82,6 +82,7 @@ class Background:
             late = LateReverberation(pairs, self._window.samples, repeats)
         self._drift = DriftTracker(pairs, self._window.direct_samples, late, enabled=track_drift)
         self._room: ComplexArray | None = None
+        self._of_bursts, self._learned = False, _MANY  # and from how many periods, at least
         # What was changed since, learned while somebody walked. Kept apart: the drift of late
         # reverberation is known relative to the empty room.
         self._changed: ComplexArray | None = None
@@ -99,6 +100,13 @@ class Background:
         return self._age_s
 
     @property
+    def settled(self) -> bool:
+        """Nothing of the empty room waits for a few more periods with nobody in view: it is of the
+        kind of sound that is heard now, and of every pair that can be learned.
+        """
+        return self._learned >= FIRST_PERIODS and self._late_pairs.settled
+
+    @property
     def known(self) -> BoolArray:
         """The pairs (P,) whose kernels the newest period gave. One whose microphone was dead while
         the room was learned, and works again, waits until nobody is in view.
@@ -114,11 +122,18 @@ class Background:
         return [(c, max(0.0, (now_ns - c.t_ns) * 1e-9)) for c in self._changes.changes]
 
     def step(
-        self, responses: ComplexArray, t_ns: int, people: Sequence[Occupant] | None
+        self,
+        responses: ComplexArray,
+        t_ns: int,
+        people: Sequence[Occupant] | None,
+        *,
+        burst: bool = False,
     ) -> ComplexArray | None:
         """Analytic responses (P, T) of one good period -> pose kernels (P, T) complex64.
 
-        t_ns: on any steady clock. people: everybody in view, empty for nobody; None where somebody
+        t_ns: on any steady clock. burst: of sound after silence, so that no late reverberation of
+        the period before is in it; a room that was learned the other way is learned anew while
+        nobody is in view. people: everybody in view, empty for nobody; None where somebody
         may be in the room who is not seen just now: then the last fit is kept and nothing is
         learned. Returns None until an empty room was learned, and for a period that does not look
         like this room (counted in `rejected`, nothing is learned from it). `residual_db` tells how
@@ -128,7 +143,8 @@ class Background:
         """
         empty = people is not None and len(people) == 0
         y = self._window.checked(responses)
-        elapsed_s = self._schedule.advance(t_ns)
+        elapsed_s = self._schedule.advance(t_ns, burst)
+        self._drift.after_silence = burst
         self._age_s += elapsed_s
         if elapsed_s > _LONG_S:
             self._drift.warp = None
@@ -137,7 +153,7 @@ class Background:
             return None
         if self._room is None:
             if empty:
-                self._consider(y, t_ns, 0.0)
+                self._consider(y, t_ns, 0.0, burst)
             return None
 
         length = self._window.before_body(people)
@@ -156,9 +172,11 @@ class Background:
         if normalised_correlation(y[:, fitted], (y - kernels)[:, fitted]) < _USABLE:
             self.rejected += 1
             if empty:
-                self._consider(whole, t_ns, self._adapt_s)
+                self._consider(whole, t_ns, self._adapt_s, burst)
             return None
         self._candidate.forget()
+        if burst != self._of_bursts:
+            self._of_bursts, self._learned = burst, 0
         self._drift.accept(y, expected, length)
         self.residual_db = _ratio_db(kernels[:, fitted], y[:, fitted])
         if not empty:
@@ -194,7 +212,9 @@ class Background:
             )
         learned_utc_s = time.time() - self._age_s
         room = self._room if self._changed is None else self._room + self._changed
-        saved_room.save(path, room, learned_utc_s, self._identity, self._drift.late)
+        saved_room.save(
+            path, room, learned_utc_s, self._identity, self._drift.late, self._of_bursts
+        )
 
     def load(self, path: Path) -> None:
         """Read what `save` wrote.
@@ -202,22 +222,23 @@ class Background:
         Raises ConfigError when it cannot be read or belongs to another rig, OtherSignalError to
         another signal.
         """
-        self._room, learned_utc_s = saved_room.load(
+        self._room, learned_utc_s, self._of_bursts = saved_room.load(
             path, self._window.shape, self._identity, self._drift.late
         )
         self._changed, self._drift.warp, self._occupied = None, None, True
+        self._learned = _MANY
         for part in (self._candidate, self._late_pairs, self._echoes, self._changes):
             part.forget()
         self._age_s = max(0.0, time.time() - learned_utc_s)
 
-    def _consider(self, y: ComplexArray, t_ns: int, patience_s: float) -> None:
+    def _consider(self, y: ComplexArray, t_ns: int, patience_s: float, burst: bool) -> None:
         """Begin with a new empty room once enough periods have agreed."""
         room = self._candidate.add(y, t_ns, patience_s)
         if room is None:
             return
         if self._room is not None and self._drift.late is not None:
             self._drift.late.forget()
-        self._room = room
+        self._room, self._of_bursts, self._learned = room, burst, _MANY
         self._schedule.learn()
         self._has_learned()
 
@@ -225,7 +246,9 @@ class Background:
         """Nobody is seen: follow the live response, from where drift has taken the learned one, so
         that responses at different temperatures are not averaged.
         """
+        self._learned += 1
         share = _share(self._schedule.learn() / self._adapt_s)
+        share = max(share, np.float32(1.0 / self._learned))  # after a change of kind the mean
         learned = expected + share * (y - expected)
         if not known.all():
             assert self._room is not None
@@ -233,7 +256,7 @@ class Background:
         self._room = learned
         returned = self._occupied
         self._has_learned()
-        if known.all() and self._schedule.late_due(at_once=returned):
+        if known.all() and not self._of_bursts and self._schedule.late_due(at_once=returned):
             self.remember(y)
 
     def _learn_pairs(self, y: ComplexArray, t_ns: int) -> None:

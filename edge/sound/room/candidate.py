@@ -9,6 +9,7 @@ from edge.core.arrays import BoolArray, ComplexArray
 _ALIKE = 0.7  # normalised correlation of a period with the mean so far, at least
 # The direct sound of one pair is like the learned one, but for its phase, by so much.
 _ALIKE_PAIR = 0.4
+_TRIES = 3  # times as many periods as are enough; a microphone that stays dead is not waited for
 
 
 class RoomCandidate:
@@ -53,6 +54,12 @@ class LatePairs:
         """All are known, or none."""
         self.known = np.ones_like(self.known)
         self._candidates: dict[int, RoomCandidate] = {}
+        self._tries = 0
+
+    @property
+    def settled(self) -> bool:
+        """All are known, or cannot be learned."""
+        return bool(self.known.all()) or self._tries >= _TRIES * self._enough
 
     def judge(self, y: ComplexArray, room: ComplexArray, direct_samples: int) -> BoolArray:
         """Which pairs (P,) of y (P, T) have a direct sound like that of the learned room (P, T).
@@ -64,6 +71,8 @@ class LatePairs:
         self.known = alike if 2 * alike.sum() >= len(alike) else np.ones(len(alike), bool)
         for pair in np.flatnonzero(self.known):
             self._candidates.pop(int(pair), None)
+        if self.known.all():
+            self._tries = 0
         return self.known
 
     def learned(self, y: ComplexArray, t_ns: int) -> list[tuple[int, ComplexArray]]:
@@ -71,6 +80,7 @@ class LatePairs:
         room (T,).
         """
         found = []
+        self._tries += not self.known.all()
         for pair in map(int, np.flatnonzero(~self.known)):
             candidate = self._candidates.setdefault(pair, RoomCandidate(self._enough))
             room = candidate.add(y[pair], t_ns, 0.0)

@@ -31,6 +31,7 @@ class DriftTracker:
     ) -> None:
         """direct_samples: latest arrival of the direct sound. enabled: False = no drift at all."""
         self.late = late
+        self.after_silence = False  # what is heard now has no reverberation of a period before
         # None: not known, the air may be degrees warmer than when the room was learned.
         self.warp: Warp | None = None
         self._pairs, self._direct_samples, self._enabled = pairs, direct_samples, enabled
@@ -110,7 +111,7 @@ class DriftTracker:
         return np.where(sudden & np.isfinite(expected), expected, y)
 
     def _late_change(self, stretch: float) -> LateChange | None:
-        return None if self.late is None else self.late.change(stretch)
+        return None if self.late is None or self.after_silence else self.late.change(stretch)
 
     def _fit(
         self,

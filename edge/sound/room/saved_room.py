@@ -44,14 +44,16 @@ def save(
     learned_utc_s: float,
     identity: dict[str, Array],
     late: LateReverberation | None,
+    of_bursts: bool,
 ) -> None:
-    """Write it, whole or not at all. Raises ConfigError when it cannot be written; a file that was
+    """Write it, whole or not at all. of_bursts: it was learned from bursts. Raises ConfigError when it cannot be written; a file that was
     there before then stays.
     """
     content: dict[str, Any] = {
         "format": _FORMAT,
         "room": room,
         "learned_utc_s": learned_utc_s,
+        "of_bursts": of_bursts,
         **identity,
         **({} if late is None else late.state()),
     }
@@ -67,9 +69,9 @@ def save(
 
 def load(
     path: Path, shape: tuple[int, int], identity: dict[str, Array], late: LateReverberation | None
-) -> tuple[ComplexArray, float]:
-    """The room (P, T) of this shape and the UTC seconds at which it was learned; `late` gets what
-    the file knows of it.
+) -> tuple[ComplexArray, float, bool]:
+    """The room (P, T) of this shape, the UTC seconds at which it was learned, and whether from
+    bursts; `late` gets what the file knows of it.
 
     Raises DamagedRoomError, ConfigError when it cannot be read or belongs to another rig,
     OtherSignalError to another signal.
@@ -80,6 +82,7 @@ def load(
             raise ValueError(f"its format is {data['format']}, {_FORMAT} is needed")
         room = np.ascontiguousarray(data["room"], np.complex64)
         learned_utc_s = float(data["learned_utc_s"])
+        of_bursts = bool(data.get("of_bursts", False))  # not in files of older releases
     except (OSError, ValueError, TypeError, KeyError) as e:
         unread = isinstance(e, OSError) or isinstance(e.__cause__, OSError)
         wrong = ConfigError if unread else DamagedRoomError
@@ -103,7 +106,7 @@ def load(
             late.restore(data, room)
         except ValueError as e:
             raise _damaged(path, f" ({e})") from e
-    return room, learned_utc_s
+    return room, learned_utc_s, of_bursts
 
 
 def _equal(found: Array, needed: Array) -> bool:

@@ -9,25 +9,24 @@ _LATE_EVERY_S = 0.4
 # After a silence (pings are rare while nobody is seen) one period must not replace what many had
 # averaged.
 _LONGEST_STEP_S = 1.0
-_LONGEST_BURST_S = 5.0  # of bursts, which are all that there is
+_LONGEST_BURST_S = 5.0  # of bursts
 
 
 class LearningSchedule:
     """Keeps the time from period to period, on any steady clock [ns]."""
 
     def __init__(self, period_s: float | None) -> None:
-        """period_s: of the excitation [s], None where it is not known or what sounds are bursts."""
-        self._longest_s = _LONGEST_BURST_S if period_s is None else _LONGEST_STEP_S
+        """period_s: of the excitation [s], None where it is not known."""
         period_s = period_s or 0.0
         self._silence_s = max(_SILENCE_S, 2.0 * _SETTLING_PERIODS * period_s)
         settling_s = max(min(_SETTLING_PERIODS * period_s, _SETTLING_S), period_s)
         self._settling_ns = round(1e9 * settling_s)
         self.now_ns: int | None = None
-        self._after_silence = False
+        self._after_silence, self._longest_s = False, _LONGEST_STEP_S
         self._settled_ns = self._learned_ns = self._late_due_ns = 0
 
-    def advance(self, t_ns: int) -> float:
-        """A period came at t_ns; seconds since the one before, 0 for the first."""
+    def advance(self, t_ns: int, burst: bool = False) -> float:
+        """A period, or a burst, came at t_ns; seconds since the one before, 0 for the first."""
         before, self.now_ns = self.now_ns, t_ns
         elapsed_s = 0.0 if before is None else max(0.0, (t_ns - before) / 1e9)
         if before is not None and t_ns < before:  # another clock
@@ -36,6 +35,9 @@ class LearningSchedule:
         self._after_silence = elapsed_s > self._silence_s and not self._after_silence
         if self._after_silence:
             self._settled_ns = t_ns + self._settling_ns
+        self._longest_s = _LONGEST_STEP_S
+        if burst:  # always comes after silence, and is analysed so
+            self._settled_ns, self._longest_s = t_ns, _LONGEST_BURST_S
         return elapsed_s
 
     def forget(self) -> None:

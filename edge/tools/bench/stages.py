@@ -7,8 +7,9 @@ from edge.core.config import Config, RuntimeConfig, SourceConfig
 from edge.core.pose import FrameEstimate, Keypoints
 from edge.core.rig import Rig
 from edge.output.messages.payloads import encode, pose_message
+from edge.sensor.hearing import Counters
 from edge.sensor.loops import offline_poses
-from edge.sensor.pipeline import Counters, Pipeline
+from edge.sensor.pipeline import Pipeline
 from edge.sensor.plan import SensorPlan, make_plan
 from edge.sensor.process.warm_up import warm_up
 from edge.sound.pose_kernel import Kernels, make_kernels
@@ -73,10 +74,10 @@ class _Run:
         """The whole session once."""
         p: Any = self._pipeline
         deconvolve, background, find_people, lift, associate, people = self._stages
-        p.deconvolve = timer.watch(deconvolve, calling=FRONT_END)
+        p.hearing.deconvolve = timer.watch(deconvolve, calling=FRONT_END)
         p.room.background = timer.watch(background, step=FRONT_END)
         p.find_people = timer.watch(find_people, calling="people (MoveNet)")
-        p.lift = lambda k, s, rig: self._lift(timer, lift, k, s, rig)
+        p.lift = lambda k, s, rig, sizes=(): self._lift(timer, lift, k, s, rig, sizes)
         p.associate = timer.watch(associate, calling=BEHAVIOUR)
         p.people = timer.watch(people, calling=BEHAVIOUR)
         source, before = self._plan.open(), p.counters.frames
@@ -100,11 +101,17 @@ class _Run:
             source.close()
 
     def _lift(
-        self, timer: FrameTimer, lift: Any, people: list[Keypoints], kernels: Any, rig: Rig
+        self,
+        timer: FrameTimer,
+        lift: Any,
+        people: list[Keypoints],
+        kernels: Any,
+        rig: Rig,
+        sizes: Any,
     ) -> Any:
         if people:
             self.people.append((people, kernels))
-        return timer.call(self._lifter, lift, people, kernels, rig)
+        return timer.call(self._lifter, lift, people, kernels, rig, sizes)
 
     def _see(self, see: Any, frame: Any) -> Any:
         seen = see(frame)

@@ -8,10 +8,10 @@ from edge.core.config import Config
 from edge.core.contracts import AudioPeriod, Frame, FrameSource, Problem
 from edge.lifting.lifter import MODELS
 from edge.sensor.plan import SensorPlan
-from edge.sensor.sound_health import NOT_HEARD, SoundHealth
 from edge.sight.people import PeopleFinder
 from edge.sight.visibility import Visibility
 from edge.sound.deconvolution import Deconvolver
+from edge.sound.health.usable_pairs import NOT_HEARD, SoundHealth
 from edge.tools.doctor.finding import Finding
 
 # Somebody must be found so soon, and is then watched for so long [s].

@@ -76,7 +76,7 @@ def sense_two(takes: Sequence[ActedTake], rng: Rng) -> TwoOutcome:
         seen = {id(s): q for q, s in found}
         posed = people.choose([(t, s) for t, (_, s) in zip(tracks, found, strict=True)], 4)
         lifted = [poses[seen[id(s)]] for _, s in posed]
-        estimates = people(posed, lifted, associate.tracks, [np.nan] * len(posed), t_ns)
+        estimates = people(posed, lifted, associate.tracks, [None] * len(posed), t_ns)
         numbers |= {p.id for p in estimates}
         if estimates:
             events.pose(

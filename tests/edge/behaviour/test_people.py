@@ -5,10 +5,13 @@ from dataclasses import replace
 import numpy as np
 
 from edge.behaviour.people import People, Sight
+from edge.behaviour.presence import Echo
 from edge.behaviour.track import Track
 from edge.core.config import TrackConfig
 from edge.core.pose import LiftedPose
 from tests.support.bodies import CAMERA, seen, standing
+
+HEARD = Echo(15.0, 0.95)
 
 
 def at(number: int, z_m: float, x_m: float = 0.0) -> Sight:
@@ -37,7 +40,7 @@ def test_the_most_prominent_with_a_number_are_posed() -> None:
 
 def test_who_is_posed_goes_on_beside_somebody_as_prominent() -> None:
     group, far, near = people(), at(1, 3.1), at(2, 3.0)
-    group([far], [lifted(far)], [far[0], near[0]], [15.0], 0)
+    group([far], [lifted(far)], [far[0], near[0]], [HEARD], 0)
     assert [t.id for t, _ in group.choose([far, near], 1)] == [1]
     assert [t.id for t, _ in group.choose([far, at(2, 2.0)], 1)] == [2]
 
@@ -46,7 +49,7 @@ def test_everybody_comes_out_by_number_and_is_remembered_apart() -> None:
     group, sights = people(), [at(7, 2.5), at(2, 3.5, 1.0), at(4, 3.0, -1.0)]
     tracks = [t for t, _ in sights]
     for k in range(5):
-        out = group(sights, [lifted(s) for s in sights], tracks, [15.0] * 3, k * 10**8)
+        out = group(sights, [lifted(s) for s in sights], tracks, [HEARD] * 3, k * 10**8)
         assert [p.id for p in out] == [2, 4, 7]
     assert [p.presence for p in out] == ["present"] * 3
     places = [p.activity.floor_m for p in out]
@@ -56,9 +59,9 @@ def test_everybody_comes_out_by_number_and_is_remembered_apart() -> None:
 def test_who_cannot_be_lifted_is_left_out_and_who_is_gone_is_forgotten() -> None:
     group, a, b = people(), at(1, 2.5), at(2, 3.5, 1.0)
     for k in range(5):
-        out = group([a, b], [lifted(a), None], [a[0], b[0]], [15.0, 15.0], k * 10**8)
+        out = group([a, b], [lifted(a), None], [a[0], b[0]], [HEARD, HEARD], k * 10**8)
     assert [p.id for p in out] == [1]
     assert group([], [], [], [], 10**9) == []
     again = at(1, 2.5)
-    (newcomer,) = group([again], [replace(lifted(again))], [again[0]], [15.0], 2 * 10**9)
+    (newcomer,) = group([again], [replace(lifted(again))], [again[0]], [HEARD], 2 * 10**9)
     assert newcomer.presence == "unsure"

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge.behaviour.presence import AUDIBLE_DB, PresenceJudge, masked
+from edge.behaviour.presence import AUDIBLE_DB, NO_BURST_S, Echo, PresenceJudge, masked
 from edge.core.pose import Keypoints, LiftedPose, Presence
 from tests.support.bodies import seen, standing
 
@@ -27,11 +27,21 @@ def shown(score: float = 0.6) -> Keypoints:
     return replace(seen(standing()), score=score)
 
 
+def heard(judge: PresenceJudge, p: LiftedPose, echo_db: float, t_s: float) -> Presence:
+    """In an image with a period of sound, without one where echo_db is NaN."""
+    echo = None if np.isnan(echo_db) else Echo(echo_db, p.sound_confidence)
+    return judge(shown(), p, echo, t_s)
+
+
 def judged(
     poses: Iterable[LiftedPose], echo_db: float = CLEAR_DB, score: float = 0.6, dt_s: float = 0.1
 ) -> list[Presence]:
     judge = PresenceJudge()
-    return [judge(shown(score), p, echo_db, 5.0 + dt_s * k) for k, p in enumerate(poses)]
+    out = []
+    for k, p in enumerate(poses):
+        echo = None if np.isnan(echo_db) else Echo(echo_db, p.sound_confidence)
+        out.append(judge(shown(score), p, echo, 5.0 + dt_s * k))
+    return out
 
 
 def test_who_is_heard_is_present_within_half_a_second_and_stays_so() -> None:
@@ -74,8 +84,8 @@ def test_an_echo_too_faint_to_hear_is_no_sign_of_nobody() -> None:
 
 def test_present_by_the_image_alone_lasts_until_sound_says_otherwise() -> None:
     judge = PresenceJudge()
-    silent = [judge(shown(), pose(), NAN, 0.1 * k) for k in range(20)]
-    listening = [judge(shown(), pose(0.03), CLEAR_DB, 2.0 + 0.1 * k) for k in range(20)]
+    silent = [heard(judge, pose(), NAN, 0.1 * k) for k in range(20)]
+    listening = [heard(judge, pose(0.03), CLEAR_DB, 2.0 + 0.1 * k) for k in range(20)]
     assert silent[-1] == "present"
     assert listening[2] == "present"
     assert listening[-1] == "seen_only"
@@ -83,7 +93,7 @@ def test_present_by_the_image_alone_lasts_until_sound_says_otherwise() -> None:
 
 def test_sound_that_stops_for_a_moment_decides_nothing() -> None:
     judge = PresenceJudge()
-    out = [judge(shown(), pose(0.45), NAN if 5 <= k < 12 else CLEAR_DB, 0.1 * k) for k in range(14)]
+    out = [heard(judge, pose(0.45), NAN if 5 <= k < 12 else CLEAR_DB, 0.1 * k) for k in range(14)]
     assert "present" not in out
 
 
@@ -91,7 +101,7 @@ def test_images_that_share_a_period_of_sound_count_it_once() -> None:
     once = judged([pose(0.03)] * 8)
     judge = PresenceJudge()
     shared = [
-        judge(shown(), pose(0.03), CLEAR_DB if k % 3 == 0 else NAN, 0.033 * k) for k in range(24)
+        heard(judge, pose(0.03), CLEAR_DB if k % 3 == 0 else NAN, 0.033 * k) for k in range(24)
     ]
     assert shared[::3] == once
 
@@ -135,12 +145,51 @@ def test_an_echo_after_that_of_somebody_who_was_heard_may_be_masked() -> None:
 
 def test_whoever_is_masked_is_judged_by_the_image() -> None:
     judge = PresenceJudge()
-    out = [judge(shown(), pose(0.1), -np.inf if k > 2 else CLEAR_DB, 0.1 * k) for k in range(60)]
+    out = [heard(judge, pose(0.1), -np.inf if k > 2 else CLEAR_DB, 0.1 * k) for k in range(60)]
     assert "seen_only" not in out
     assert set(out[10:]) == {"present"}
 
 
 def test_a_figure_that_was_not_heard_stays_doubtful_while_somebody_masks_it() -> None:
     judge = PresenceJudge()
-    out = [judge(shown(), pose(0.03), -np.inf if k > 20 else CLEAR_DB, 0.1 * k) for k in range(99)]
+    out = [heard(judge, pose(0.03), -np.inf if k > 20 else CLEAR_DB, 0.1 * k) for k in range(99)]
     assert set(out[10:]) == {"seen_only"}
+
+
+def in_bursts(
+    confidence: float, every_s: float, seconds: float, periods: int = 1
+) -> list[Presence]:
+    """Five images a second, a burst every so often from the first half second on."""
+    judge, out = PresenceJudge(), []
+    for k in range(round(5 * seconds)):
+        heard_now = k >= 2 and (k - 2) % round(5 * every_s) == 0
+        echo = Echo(CLEAR_DB, confidence, periods) if heard_now else None
+        out.append(judge(shown(), pose(confidence), echo, 0.2 * k, in_bursts=True))
+    return out
+
+
+def test_a_picture_stays_unsure_between_rare_bursts_until_a_few_have_not_heard_it() -> None:
+    out = in_bursts(0.03, every_s=10.0, seconds=100.0, periods=4)
+    assert "present" not in out
+    assert out[-1] == "seen_only"
+    # The same in a tenth of the time: what counts are the bursts.
+    assert out.index("seen_only") == pytest.approx(
+        10 * in_bursts(0.03, every_s=1.0, seconds=100.0, periods=4).index("seen_only"), rel=0.2
+    )
+
+
+def test_two_clear_bursts_hear_somebody_and_one_alone_is_not_enough() -> None:
+    assert set(in_bursts(0.97, every_s=10.0, seconds=9.0, periods=5)) == {"unsure"}
+    assert in_bursts(0.97, every_s=2.0, seconds=9.0, periods=5)[-1] == "present"
+
+
+def test_bursts_that_tell_nothing_leave_it_to_the_image_and_so_does_a_budget_that_is_spent() -> (
+    None
+):
+    assert in_bursts(NAN, every_s=1.0, seconds=4.0)[-1] == "present"
+    without = in_bursts(0.03, every_s=1000.0, seconds=10.0)[:2]
+    judge = PresenceJudge()
+    none = [judge(shown(), pose(), None, 0.2 * k, in_bursts=True) for k in range(60)]
+    assert set(without) == {"unsure"}
+    assert none[round(5 * NO_BURST_S) - 2] == "unsure"
+    assert none[-1] == "present"

@@ -8,7 +8,7 @@ import pytest
 
 from edge.sensor.empty_room import PeriodResponses
 from edge.sensor.loops import live_poses, nearest
-from edge.sensor.sound_health import UsablePairs
+from edge.sound.health.usable_pairs import UsablePairs
 from tests.edge.sensor.demo_pipeline import make_pipeline
 from tests.support.waiting import until
 

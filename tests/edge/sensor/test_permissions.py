@@ -32,11 +32,16 @@ class Bench:
         self.now, self.day = 1000.0, time(12, 0)
         self.muted: bool | None = None
         self.gain, self.camera_open = 1.0, True
+        self.continuous: bool | None = None
+        self.probes: list[tuple[int, float]] = []
         self.clock_is_right = clock_is_right
         self.published: list[dict[str, Any]] = []
         audio = SimpleNamespace(
             set_muted=lambda m: setattr(self, "muted", m),
             set_gain=lambda g: setattr(self, "gain", g),
+            set_continuous=lambda on: setattr(self, "continuous", on),
+            probe=lambda periods, gain: self.probes.append((periods, gain)),
+            adjustable=False,
         )
         frames = SimpleNamespace(close=lambda: setattr(self, "camera_open", False))
         self.source: Any = SimpleNamespace(audio=audio, frames=frames)

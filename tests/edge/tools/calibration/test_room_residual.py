@@ -4,7 +4,7 @@ import numpy as np
 
 from edge.core.rig import Camera, Rig
 from edge.sensor.pipeline import PeriodResponses
-from edge.sensor.sound_health import UsablePairs
+from edge.sound.health.usable_pairs import UsablePairs
 from edge.sound.room.background import Background
 from edge.tools.calibration.room_residual import WatchedRoom, learn_room
 

@@ -1,0 +1,199 @@
+"""With which sound each person is lifted while the loudspeaker only sounds now and then.
+
+Who keeps still is lifted with the mean of all bursts since they did; who moves, with the newest one
+as long as they cannot have got far since. Between bursts that leaves most who walk without sound:
+the size that earlier bursts have found (behaviour/size_belief.py) places them.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge.behaviour.people import People, Sight
+from edge.behaviour.track import Track
+from edge.core.arrays import Array
+from edge.core.body_size import BodySize
+from edge.core.pose import LiftedPose, Presence
+from edge.core.rig import Rig
+from edge.lifting.lifter import Lifter
+from edge.sensor.empty_room import Moment
+from edge.sound.averaging import KernelMean
+from edge.sound.pose_kernel import Kernels
+
+# Who has moved by less since a burst is where it heard them.
+STILL_M = 0.08
+LONGEST_S = 30.0
+# Who walks is lifted with a burst only while they can have got this far since.
+STALE_M = 0.05
+REMEMBERED_S = 1.5  # a burst of half a second is heard that much after its middle
+_BODY_M = 0.3  # half path that an echo extends before and behind the joints
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One of those who are posed. still_s: for how long they have kept still. moved_m: in the last
+    second. size_sigma: of the logarithm of their size, None while it is not known.
+    """
+
+    id: int
+    still_s: float
+    moved_m: float
+    size_sigma: float | None
+    presence: Presence
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Everybody who was posed in the image at t_ns."""
+
+    t_ns: int
+    people: tuple[Watched, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Those of the people posed (indices) who are lifted with these kernels, None for no sound.
+    bursts: that the kernels are the mean of.
+    """
+
+    people: tuple[int, ...]
+    kernels: Kernels | None = None
+    rig: Rig | None = None
+    bursts: int = 0
+
+
+def everybody(posed: Sequence[Sight], kernels: Kernels | None, rig: Rig | None) -> list[Share]:
+    """All of them with the same kernels, of the rig's pairs; without sound where either is None."""
+    known = kernels is not None and rig is not None
+    who = tuple(range(len(posed)))
+    return [Share(who, kernels, rig, 1) if known else Share(who)] if posed else []
+
+
+def lift_shares(
+    lift: Lifter,
+    posed: Sequence[Sight],
+    sizes: Sequence[BodySize | None],
+    shares: Sequence[Share],
+    rig: Rig,
+) -> list[LiftedPose | None]:
+    """The pose of each of them. sizes: as of `Lifter`. rig: of those without sound."""
+    keypoints = [k for _, k in posed]
+    lifted: list[LiftedPose | None] = [None] * len(posed)
+    for share in shares:
+        if share.kernels is None or share.rig is None:
+            own = [sizes[k] for k in share.people] if sizes else ()
+            found = lift([keypoints[k] for k in share.people], None, rig, own)
+        else:  # everybody's echoes are in these kernels
+            everyone = lift(keypoints, share.kernels, share.rig, sizes)
+            found = [everyone[k] for k in share.people]
+        for k, pose in zip(share.people, found, strict=True):
+            lifted[k] = pose
+    return lifted
+
+
+class Listening:
+    """Fed with every image and every burst by the thread that makes the poses."""
+
+    def __init__(self) -> None:
+        self._moments: deque[Moment] = deque()
+        self._still: dict[Track, tuple[int, Array]] = {}  # since when, and the rays then
+        self._mean = KernelMean()
+        self._newest: tuple[int, Kernels, Rig] | None = None
+        self._cached: tuple[tuple[int, int], tuple[Kernels, int] | None] | None = None
+
+    def forget(self) -> None:
+        """Start anew, as with another source."""
+        self.__init__()  # type: ignore[misc]
+
+    def look(self, moment: Moment) -> None:
+        """The newest image."""
+        self._moments.append(moment)
+        while self._moments[0].t_ns < moment.t_ns - REMEMBERED_S * 1e9:
+            self._moments.popleft()
+        here = {track for track, _ in moment.sights} | set(moment.hidden)
+        self._still = {track: since for track, since in self._still.items() if track in here}
+        for track, _ in moment.sights:
+            since = self._still.get(track)
+            if since is None or track.moved_since(since[1]) > STILL_M:
+                self._still[track] = (moment.t_ns, track.rays)
+
+    def moment(self, t_ns: int) -> Moment:
+        """The image nearest to t_ns; call `look` before."""
+        return min(self._moments, key=lambda m: abs(m.t_ns - t_ns))
+
+    def hear(self, kernels: Kernels, rig: Rig, t_ns: int) -> None:
+        """The pose kernels of a new burst whose middle was at t_ns. rig: with their pairs."""
+        if self._newest is not None and self._newest[2] is not rig:
+            self._mean.forget()
+        self._mean.add(kernels, t_ns)
+        self._newest = (t_ns, kernels, rig)
+
+    def attention(self, posed: Sequence[Sight], people: People, t_ns: int) -> Attention:
+        """What the scheduler of probes needs to know of those who are posed at t_ns."""
+        sizes = people.sizes(posed)
+        return Attention(
+            t_ns,
+            tuple(
+                Watched(
+                    track.id,
+                    (t_ns - self._still.get(track, (t_ns, None))[0]) * 1e-9,
+                    track.moved_m,
+                    None if size is None else size.sigma,
+                    people.presence(track),
+                )
+                for (track, _), size in zip(posed, sizes, strict=True)
+            ),
+        )
+
+    def shares(self, posed: Sequence[Sight], t_ns: int, max_skew_ns: float) -> list[Share]:
+        """Who is lifted with what in the image at t_ns. Everybody is in one share."""
+        if self._newest is None:
+            return [Share(tuple(range(len(posed))))] if posed else []
+        heard_ns, kernels, rig = self._newest
+        age_ns = t_ns - heard_ns
+        kept: list[int] = []
+        near: list[int] = []
+        out: list[int] = []
+        for k, (track, _) in enumerate(posed):
+            since_ns = self._still.get(track, (t_ns, None))[0]
+            fresh_ns = min(max_skew_ns, 1e9 * STALE_M / max(track.moved_m, 1e-3))
+            if since_ns <= heard_ns and age_ns <= LONGEST_S * 1e9:
+                kept.append(k)
+            elif abs(age_ns) <= fresh_ns:
+                near.append(k)
+            else:
+                out.append(k)
+        found = []
+        if kept:
+            since_ns = max(self._still[posed[k][0]][0] for k in kept)
+            mean = self._mean_since(since_ns, heard_ns, [posed[k][0] for k in kept], rig)
+            if mean is not None:
+                found.append(Share(tuple(kept), mean[0], rig, mean[1]))
+        if near:
+            found.append(Share(tuple(near), kernels, rig, 1))
+        if out:
+            found.append(Share(tuple(out)))
+        return found
+
+    def _mean_since(
+        self, since_ns: int, heard_ns: int, tracks: Sequence[Track], rig: Rig
+    ) -> tuple[Kernels, int] | None:
+        if self._cached is None or self._cached[0] != (since_ns, heard_ns):
+            window = self._window(tracks, rig)
+            self._cached = (since_ns, heard_ns), self._mean.since(since_ns, window)
+        return self._cached[1]
+
+    def _window(self, tracks: Sequence[Track], rig: Rig) -> Array | None:
+        """Samples (P, 2) that hold the echoes of these bodies."""
+        assert self._newest is not None
+        joints = np.concatenate([track.joints for track in tracks])
+        joints = joints[np.isfinite(joints).all(axis=1)]
+        if not len(joints):
+            return None
+        rate = self._newest[1].sample_rate_hz
+        margin = 2.0 * _BODY_M / rig.speed_of_sound_m_s
+        arrival = rig.arrival_s(joints)
+        ends = np.stack([arrival.min(axis=1) - margin, arrival.max(axis=1) + margin], axis=1)
+        return np.asarray(np.maximum(ends, 0.0) * rate)

@@ -1,0 +1,163 @@
+"""When the loudspeaker sounds for a moment, how long and how loud: `due` is the whole policy.
+
+Every probe is heard of everybody in view, so the one who needs it most decides. A minute's budget
+is energy, and so is what a probe gains: who keeps still gets it long and soft, for their echoes add
+up; who walks gets it short and loud, while they are still there. The more of the budget is spent,
+the longer everybody waits. Nobody in view: a soft one now and then, that follows the empty room.
+"""
+
+import logging
+import math
+from dataclasses import dataclass
+
+from edge.core.contracts import AudioSource
+from edge.sensor.empty_room import UNSEEN_S
+from edge.sensor.listening import Attention, Watched
+from edge.sensor.pipeline import Pipeline
+from edge.sound.sound_budget import SoundUse
+
+log = logging.getLogger(__name__)
+
+# Who moves farther in a second walks.
+WALKING_M = 0.25
+# Seconds from probe to probe: while it is not clear whether somebody is there, or how tall; for who
+# walks and is known well enough, or not yet; for a picture on the wall.
+UNSURE_S, UNKNOWN_S, WALKING_S, KNOWN_S, PICTURE_S = 1.0, 1.5, 4.0, 10.0, 30.0
+WELL_KNOWN = 0.03  # 1-sigma of log size
+# Who keeps still is probed at once, and then ever more rarely.
+STILL_FIRST_S, STILL_SHARE, STILL_MOST_S = 1.0, 0.25, 8.0
+LEARNING_S = 1.0  # the empty room
+# Share of a minute's energy for one probe: of the still; of the empty room, learned or followed.
+STILL_ENERGY, LEARNING_ENERGY, KEEP_ALIVE_ENERGY = 0.12, 0.1, 0.02
+SHORT, LONG = 1, 5  # periods
+# Where this much less than a probe needs is left, it waits.
+LEAST_DB = -3.0
+# A burst counts as spent once it was heard.
+HEARD_AFTER_S = 0.8
+STALE_S = 1.0  # an image so old shows nobody
+_MINUTE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A burst: periods, gain 0..1; why, for the log."""
+
+    periods: int
+    gain: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What is known of the empty room. empty_s: for how long nobody was in view."""
+
+    learned: bool
+    settled: bool
+    empty_s: float
+
+
+def due(
+    attention: Attention, room: Room, use: SoundUse, since_s: float, t_s: float, keep_alive_s: float
+) -> Probe | None:
+    """The probe to send now, or None. since_s: since the last one; t_s: on the budget's clock."""
+    left = use.budget.left(t_s)
+    if left <= 0.0:
+        return None
+    if not attention.people:
+        if room.empty_s < UNSEEN_S:
+            return None
+        if not (room.learned and room.settled):
+            wanted = LEARNING_S, LEARNING_ENERGY, "the empty room is not learned yet"
+        else:
+            wanted = keep_alive_s, KEEP_ALIVE_ENERGY, "the empty room drifts"
+        wait_s, energy, why = wanted
+        return _soft(use, energy, why, t_s) if since_s >= wait_s else None
+    if not room.learned:
+        return None  # without it an echo tells nothing
+    # The one who is the most overdue decides.
+    who = min(attention.people, key=interval_s)
+    if since_s < interval_s(who) / max(left, 0.1):
+        return None
+    if who.moved_m >= WALKING_M:
+        return _loud(use, f"person {who.id} walks", t_s)
+    return _soft(use, STILL_ENERGY, f"person {who.id} keeps still", t_s)
+
+
+def interval_s(person: Watched) -> float:
+    """How long after a probe this person needs the next."""
+    if person.presence == "seen_only":
+        return PICTURE_S
+    if person.presence == "unsure":
+        return UNSURE_S
+    if person.size_sigma is None:
+        return UNKNOWN_S
+    if person.moved_m >= WALKING_M:
+        return KNOWN_S if person.size_sigma <= WELL_KNOWN else WALKING_S
+    return min(max(STILL_FIRST_S, STILL_SHARE * person.still_s), STILL_MOST_S)
+
+
+def _loud(use: SoundUse, why: str, t_s: float) -> Probe | None:
+    """As loud as the peak allows, for one period."""
+    wanted = min(1.0, 10.0 ** ((use.budget.peak_dba - use.dba(SHORT, 1.0)) / 20.0))
+    return _affordable(use, Probe(SHORT, wanted, why), t_s)
+
+
+def _soft(use: SoundUse, share: float, why: str, t_s: float) -> Probe | None:
+    """A long one that takes this share of a minute's energy."""
+    average_db = 10.0 * math.log10(share * _MINUTE_S / use.seconds(LONG))
+    dba = min(use.budget.budget_dba + average_db, use.budget.peak_dba)
+    wanted = min(1.0, 10.0 ** ((dba - use.dba(LONG, 1.0)) / 20.0))
+    return _affordable(use, Probe(LONG, wanted, why), t_s)
+
+
+def _affordable(use: SoundUse, probe: Probe, t_s: float) -> Probe | None:
+    gain = min(probe.gain, use.loudest_gain(probe.periods, t_s))
+    if gain < probe.gain * 10.0 ** (LEAST_DB / 20.0):
+        return None
+    return Probe(probe.periods, gain, probe.why)
+
+
+class Prober:
+    """Asks a source for probes. Call `tick` a few times a second, on the clock of its periods."""
+
+    def __init__(self, pipeline: Pipeline, audio: AudioSource, keep_alive_s: float) -> None:
+        self._pipeline, self._audio, self._keep_alive_s = pipeline, audio, keep_alive_s
+        self._asked_ns: int | None = None
+        self._free_ns = 0  # until then a burst is under way
+        self._seen_ns: int | None = None
+        self._learning_since_ns: int | None = None
+
+    def tick(self, t_ns: int) -> Probe | None:
+        """Send a probe if one is due; returns it."""
+        attention = self._pipeline.attention
+        if t_ns - attention.t_ns > STALE_S * 1e9:
+            attention = Attention(t_ns)
+        if attention.people or self._seen_ns is None:
+            self._seen_ns = t_ns
+        background = self._pipeline.room.background
+        room = Room(background.ready, background.settled, (t_ns - self._seen_ns) * 1e-9)
+        self._tell(room, t_ns)
+        if t_ns < self._free_ns:
+            return None
+        since_s = math.inf if self._asked_ns is None else (t_ns - self._asked_ns) * 1e-9
+        use = self._pipeline.sound_use
+        probe = due(attention, room, use, since_s, t_ns * 1e-9, self._keep_alive_s)
+        if probe is not None:
+            log.debug("probe of %d periods: %s", probe.periods, probe.why)
+            self._audio.probe(probe.periods, probe.gain)
+            self._asked_ns = t_ns
+            self._free_ns = t_ns + round(1e9 * (HEARD_AFTER_S + use.seconds(probe.periods)))
+        return probe
+
+    def _tell(self, room: Room, t_ns: int) -> None:
+        """Say once how long the empty room takes, and when it is learned."""
+        if room.learned == (self._learning_since_ns is None):
+            return
+        if room.learned:
+            assert self._learning_since_ns is not None
+            took_s = (t_ns - self._learning_since_ns) * 1e-9
+            self._learning_since_ns = None
+            log.info("the empty room is learned from bursts, after %.0f s", took_s)
+        else:
+            self._learning_since_ns = t_ns
+            log.info("the empty room is learned from bursts while nobody is in view")
