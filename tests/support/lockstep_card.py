@@ -86,16 +86,17 @@ class LockstepCard:
         self.ring.mark("playback xrun")
         self.playlist.interrupted(self._position, self._position, "playback xrun")
 
-    def _now_ns(self) -> int:
+    def now_ns(self) -> int:
+        """CLOCK_MONOTONIC of the card's own."""
         return 10_000_000_000 + self._time * 1_000_000_000 // self.rate
 
     def _play(self) -> None:
         heard = self._position - len(self._waiting)
-        if self.playlist.adopt(self._position, heard, self._now_ns()):
+        if self.playlist.adopt(self._position, heard, self.now_ns()):
             self._waiting = self._waiting[:0]
         queued = len(self._waiting)
         if (free := self._queue - queued) >= CHUNK:
-            first_ns = self._now_ns() + queued * 1_000_000_000 // self.rate
+            first_ns = self.now_ns() + queued * 1_000_000_000 // self.rate
             block = self.playlist.block(self._position, free // CHUNK * CHUNK, first_ns)
             sound = block[:, : self.emitted.shape[1]].astype(np.float32) / 32768
             self._waiting = np.concatenate([self._waiting, sound])
@@ -120,7 +121,7 @@ class LockstepCard:
             out[:, audio.reference_channel] = self._heard(t - self._latency, 0)
         out += self._noise * self._rng.normal(size=out.shape)
         raw = np.round(np.clip(out * 32768, -32768, 32767)).astype(np.int16)
-        self.ring.append(raw, self._now_ns())
+        self.ring.append(raw, self.now_ns())
         self._time += CHUNK
 
     def _heard(self, at: Any, speaker: int) -> Any:

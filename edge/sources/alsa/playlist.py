@@ -115,17 +115,18 @@ class Playlist:
         """Take over mute and gain. True where sound is queued that they change: the card must drop
         what it holds, frames `heard` to `written`.
         """
+        muted, gain = self.muted, self.gain
         with self._lock:
-            if self._acting == (self.muted, self.gain):
+            if self._acting == (muted, gain):
                 return False
             queued = range(heard // self._n, -(-written // self._n))
             sounds = any(self._audible(self._plan.get(period, "silent")) for period in queued)
-            self._acting = self.muted, self.gain
-            if self.muted:
+            self._acting = muted, gain
+            if muted:
                 self._waiting = None
                 self._end_continuous(written // self._n + 1, now_ns)
         if sounds:
-            cause = "muted" if self.muted else "the level was changed"
+            cause = "muted" if muted else "the level was changed"
             self.interrupted(written, heard, cause, self._n)
         return sounds
 
