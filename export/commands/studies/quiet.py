@@ -38,13 +38,6 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--heights", default="known,unknown", metavar="A,B", help="of the camera (default both)"
     )
     parser.add_argument(
-        "--music",
-        type=Path,
-        action="append",
-        metavar="FILE",
-        help="WAV file for the policies with music, which are left out without; may be repeated",
-    )
-    parser.add_argument(
         "--cache",
         type=Path,
         default=Path("data/evenings"),
@@ -64,10 +57,9 @@ def run(args: argparse.Namespace) -> int:
         args.seed,
         args.evenings,
         args.scale,
-        _policies(args.policies, bool(args.music)),
+        _policies(args.policies),
         tuple(HEIGHTS[h] for h in _among(args.heights, tuple(HEIGHTS), "--heights")),
         args.cache,
-        tuple(args.music or ()),
     )
     for line in run_study(plan, args.workers):
         print(line, file=sys.stderr, flush=True)
@@ -81,9 +73,9 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _policies(text: str, with_music: bool) -> tuple[Policy, ...]:
+def _policies(text: str) -> tuple[Policy, ...]:
     chosen = _among(text, NAMES, "--policies")
-    return tuple(p for p in POLICIES if p.name in chosen and (with_music or p.music_dba is None))
+    return tuple(p for p in POLICIES if p.name in chosen)
 
 
 def _among(text: str, names: tuple[str, ...], option: str) -> list[str]:
@@ -106,6 +98,4 @@ def _command(args: argparse.Namespace) -> str:
     ]
     if args.scale != 1.0:
         words += ["--scale", f"{args.scale:g}"]
-    for path in args.music or ():
-        words += ["--music", path.name]
     return shlex.join(words)

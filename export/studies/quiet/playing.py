@@ -9,13 +9,15 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from edge.core.arrays import Array, FloatArray
-from edge.core.config import BackgroundConfig, Config, DeviceConfig, SourceConfig
+from edge.core.config import BackgroundConfig, Config, DeviceConfig, SensingConfig, SourceConfig
 from edge.core.errors import EndOfStreamError
 from edge.core.pose import MID_HIP, N_JOINTS, FrameEstimate, PersonEstimate
 from edge.core.rig import Rig
 from edge.sensor.empty_room import PeriodResponses
 from edge.sensor.loops import nearest
+from edge.sensor.permissions import KEEP_ALIVE_PING_S
 from edge.sensor.pipeline import Pipeline, Seen
+from edge.sensor.probing import Prober
 from export.bodies.acting import RATE_HZ
 from export.simulate.conditions import joints_in_view
 from export.simulate.evening.ambience import white_rms
@@ -43,20 +45,19 @@ class Stage:
     watched: list[Found]
 
 
-def play(
-    stage: Stage, policy: Policy, *, known_height: bool, music: FloatArray | None
-) -> EveningRecord:
+def play(stage: Stage, policy: Policy, *, known_height: bool, music: FloatArray) -> EveningRecord:
     """The evening with this policy. known_height: of the camera above the floor. music: (L,) at the
     rig's rate, full scale = 1, for policies with music.
     """
     evening = stage.evening
     program = None
-    if policy.music_dba is not None and music is not None:
+    if policy.music_dba is not None:
         program = Loudspeaker(evening).scaled(music, policy.music_dba)
     audio = SimulatedAudio(evening, stage.responses, program)
     camera = SimulatedCamera(evening, audio, EVERY)
     with tempfile.TemporaryDirectory() as folder:
         pipeline = _pipeline(evening, policy, known_height, Path(folder))
+    pipeline.sound_use.loudness = audio.loudspeaker.loudness
     return _Player(stage, policy, audio, camera, pipeline).record()
 
 
@@ -103,6 +104,8 @@ class _Player:
     ) -> None:
         self._stage, self._policy = stage, policy
         self._audio, self._camera, self._pipeline = audio, camera, pipeline
+        self._prober = Prober(pipeline, audio, SensingConfig().keep_alive_s)
+        audio.set_continuous(False)
         self._periods: deque[PeriodResponses] = deque(maxlen=32)
         self._seen_s = -np.inf
         self._viewed = np.zeros(len(stage.evening.roles))  # for how long in view [s]
@@ -128,19 +131,28 @@ class _Player:
             seen = Seen(frame, [keypoints for _, keypoints in found])
             estimate = self._pipeline.fuse(seen, sound, "simulated")
             self._note(frame.index * EVERY, [q for q, _ in found], estimate)
-            self._steer(frame.t_ns * 1e-9)
+            self._steer(frame.t_ns)
 
-    def _steer(self, t_s: float) -> None:
+    def _steer(self, t_ns: int) -> None:
         """What the loudspeaker does next."""
+        policy, t_s = self._policy, t_ns * 1e-9
         seen = t_s - self._seen_s < SEEN_S
-        self._audio.set_continuous(self._policy.mode == "continuous" and seen)
-        if self._policy.sparse_dba is not None and seen:
-            loudness = self._audio.loudspeaker.loudness
-            share_db = 10.0 * np.log10(SPARSE_EVERY_S * RATE_HZ / SPARSE_PERIODS)
-            full_dba = loudness.dba(self._stage.evening.sound.signal)
-            gain = 10.0 ** ((self._policy.sparse_dba + share_db - full_dba) / 20.0)
-            if t_s % SPARSE_EVERY_S < EVERY / RATE_HZ:
-                self._audio.probe(SPARSE_PERIODS, float(gain))
+        if policy.mode == "continuous":
+            alive = t_s % SensingConfig().keep_alive_s < KEEP_ALIVE_PING_S
+            self._pipeline.silent = not (seen or alive)
+            self._audio.set_continuous(seen or alive)
+        elif policy.sparse_dba is not None:
+            if seen and t_s % SPARSE_EVERY_S < EVERY / RATE_HZ:
+                self._audio.probe(SPARSE_PERIODS, self._sparse_gain(policy.sparse_dba))
+        elif policy.mode != "silent":
+            if policy.only_s is not None and self._viewed[0] > policy.only_s:
+                self._pipeline.sound_use.limit((0.0, 0.0))
+            self._prober.tick(t_ns)
+
+    def _sparse_gain(self, average_dba: float) -> float:
+        louder_db = 10.0 * np.log10(SPARSE_EVERY_S * RATE_HZ / SPARSE_PERIODS)
+        full_dba = self._pipeline.sound_use.dba(SPARSE_PERIODS, 1.0)
+        return float(10.0 ** ((average_dba + louder_db - full_dba) / 20.0))
 
     def _note(self, period: int, found: list[int], estimate: FrameEstimate | None) -> None:
         evening = self._stage.evening

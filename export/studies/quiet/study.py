@@ -5,30 +5,27 @@ import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from math import gcd
 from pathlib import Path
 
 import numpy as np
-import scipy.io.wavfile
-import scipy.signal
 
 import edge
 from edge.core.arrays import FloatArray
-from edge.core.errors import ConfigError
 from export.simulate.evening.home import make_evening
 from export.simulate.evening.responses import respond
 from export.simulate.evening.watching import watch
+from export.simulate.program_sound import MUSIC, RATE_HZ, load_program_sound
 from export.studies.quiet.playing import EVERY, Stage, learn_room, play
 from export.studies.quiet.policies import Policy
 from export.studies.quiet.record import EveningRecord
 
-MUSIC_FADE_S = 0.5  # from the end of the pieces to their beginning
+FADE_S = 0.3
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
     """seed, evenings, scale: see `make_evening`. heights: of the camera, known or not. cache: a
-    folder; only results of this very code are used again. music: WAV files.
+    folder; only results of this very code are used again.
     """
 
     seed: int
@@ -37,7 +34,6 @@ class Plan:
     policies: tuple[Policy, ...]
     heights: tuple[bool, ...]
     cache: Path
-    music: tuple[Path, ...] = ()
 
     def path(self, index: int, policy: Policy, known: bool) -> Path:
         """Where a result is kept."""
@@ -59,8 +55,7 @@ def code_version() -> str:
 
 
 def run_study(plan: Plan, workers: int) -> Iterator[str]:
-    """Make every result that is not there yet; a line for each. Raises ConfigError."""
-    read_music(plan.music, 16_000)  # refuses before anything is computed
+    """Make every result that is not there yet; a line for each."""
     if workers < 2:
         for index in range(plan.evenings):
             yield from _evening(plan, index)
@@ -82,23 +77,13 @@ def results(plan: Plan) -> dict[tuple[str, bool], Sequence[EveningRecord]]:
     }
 
 
-def read_music(files: Sequence[Path], rate_hz: int) -> FloatArray | None:
-    """The pieces (L,) one after the other at a rate, root mean square 0.1, without a seam; None
-    without files. Raises ConfigError for one that is no WAV file.
-    """
+def music() -> FloatArray:
+    """The pieces (L,) at RATE_HZ one after the other, equally loud, each faded in and out."""
     pieces = []
-    for path in files:
-        try:
-            rate, raw = scipy.io.wavfile.read(path)
-        except (OSError, ValueError) as e:
-            raise ConfigError(f"{path}: a WAV file with music is needed, but {e}") from e
-        x = np.asarray(raw, np.float64).reshape(len(raw), -1).mean(axis=1)
-        common = gcd(rate, rate_hz)
-        x = scipy.signal.resample_poly(x, rate_hz // common, rate // common)
-        fade = np.minimum(1.0, np.minimum(np.arange(len(x)), np.arange(len(x))[::-1]) / rate_hz)
-        pieces.append(x / np.sqrt(np.mean(x**2)) * np.clip(fade / MUSIC_FADE_S, 0.0, 1.0))
-    if not pieces:
-        return None
+    for name in MUSIC:
+        x = load_program_sound(name)
+        ends = np.minimum(np.arange(len(x)), np.arange(len(x))[::-1]) / RATE_HZ
+        pieces.append(x / np.std(x) * np.clip(ends / FADE_S, 0.0, 1.0))
     return np.asarray(0.1 * np.concatenate(pieces), np.float32)
 
 
@@ -120,8 +105,8 @@ def _evening(plan: Plan, index: int) -> Iterator[str]:
     responses = respond(evening, plan.cache)
     learn_room(evening, responses)
     stage = Stage(evening, responses, watch(evening, EVERY))
-    music = read_music(plan.music, evening.sound.signal.sample_rate_hz)
+    pieces = music()
     for policy, known in missing:
-        record = play(stage, policy, known_height=known, music=music)
+        record = play(stage, policy, known_height=known, music=pieces)
         record.save(plan.path(index, policy, known))
         yield f"evening {index}: {policy.name}, height {'known' if known else 'unknown'}"
