@@ -41,8 +41,8 @@ class Plan:
         return self.cache / f"{self.seed}-{self.scale:g}-{code_version()}" / name
 
     def wanted(self) -> list[tuple[Policy, bool]]:
-        """Every policy with every height."""
-        return [(p, known) for p in self.policies for known in self.heights]
+        """Every policy with every height, one height after the other."""
+        return [(p, known) for known in self.heights for p in self.policies]
 
 
 def code_version() -> str:
