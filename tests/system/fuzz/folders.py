@@ -21,7 +21,8 @@ from edge.sources.session.writer import SessionWriter
 from tests.support.bodies import compact_rig, seen, standing
 
 SESSION = ("session.json", "audio.npy", "audio_times.npy", "frame_times.npy", "audio_faults.json",
-           "truth.npz", "frames.mp4", "frames/000000.jpg", "frames/000001.jpg")  # fmt: skip
+           "truth.npz", "frames.mp4", "frames/000000.jpg", "frames/000001.jpg",
+           "audio_sounding.npy")  # fmt: skip
 SAMPLE = ("gnd.npy", "rir.npy", "keypoints.npy", "info.json", "rir_clean.npy")
 RATE, BAND = 16000.0, (2000.0, 7500.0)
 _RIG = compact_rig()
