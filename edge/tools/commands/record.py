@@ -15,7 +15,10 @@ _QUESTION = (
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declare the command."""
     parser = commands.add_parser(
-        "record", help="record raw sound and images of this rig into a session folder"
+        "record",
+        help="record raw sound and images of this rig into a session folder",
+        description="Record raw sound and images of this rig into a session folder. Meanwhile the "
+        "loudspeaker sounds without a pause, at excitation.level_dbfs.",
     )
     parser.add_argument("directory", type=Path)
     parser.add_argument("--config", type=Path, required=True)
