@@ -8,14 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from edge.core.config import Config, QuietHours
+from edge.core.config import Config, LoudnessName, QuietHours
 from edge.core.config.sound import MODES
 from edge.core.errors import PosekernelError
 from edge.output.messages.commands import Command, CommandError, parse_command, result_message
-from edge.output.messages.device_messages import LoudnessName
 from edge.output.mqtt.publisher import MqttPublisher
 from edge.output.mqtt.wire.messages import ReceivedMessage
-from edge.sensor.permissions import Sensing, configured, limits_of
+from edge.sensor.permissions import Sensing
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.telemetry import Telemetry
 
@@ -148,14 +147,14 @@ class Control:
         return done if trouble is None else f"{done}, but only until a restart: {trouble}"
 
     def _loudness(self, mode: LoudnessName | None) -> str:
-        own = configured(self._config).loudness
+        own = self._config.sound.name
         if mode in ("continuous", "custom") and mode != own:
             raise CommandError(
                 f'mode: found "{mode}", which is not configured; allowed: {", ".join(MODES)}, or '
                 "null for the configured one"
             )
         wanted = mode or own
-        limits = limits_of(self._config, wanted)
+        limits = self._config.sound.limits_of(wanted)
         does = (
             "sound without a budget"
             if limits is None

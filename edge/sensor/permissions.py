@@ -12,18 +12,12 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from edge.core.config import Config, QuietHours, SoundConfig, state_folder
+from edge.core.config import Config, LoudnessName, QuietHours, state_folder
 from edge.core.contracts import Source
 from edge.core.files import read_file, write_whole
 from edge.core.typed import convert, parse_json
 from edge.output.messages.commands import MIN_LEVEL_DBFS
-from edge.output.messages.device_messages import (
-    ControlMessage,
-    HoursOfDay,
-    LoudnessName,
-    Silence,
-    Speaker,
-)
+from edge.output.messages.device_messages import ControlMessage, HoursOfDay, Silence, Speaker
 from edge.output.messages.fields import Message, timestamp
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.probing import Prober
@@ -56,14 +50,8 @@ def control_file(config: Config) -> Path:
 
 def configured(config: Config) -> Permissions:
     """The permissions before any command."""
-    own: LoudnessName = "custom" if config.sound.is_custom else config.sound.mode
-    return Permissions(True, False, config.excitation.level_dbfs, config.sensing.quiet_hours, own)
-
-
-def limits_of(config: Config, loudness: LoudnessName) -> tuple[float, float] | None:
-    """Budget and peak [dB(A) at 1 m] of a loudness, None: continuous sound without a budget."""
-    sound = config.sound if loudness == "custom" else SoundConfig(mode=loudness)
-    return sound.limits_dba
+    level_dbfs, hours = config.excitation.level_dbfs, config.sensing.quiet_hours
+    return Permissions(True, False, level_dbfs, hours, config.sound.name)
 
 
 class Sensing:
@@ -194,7 +182,7 @@ class Sensing:
 
     @property
     def _limits_dba(self) -> tuple[float, float] | None:
-        return limits_of(self._config, self._permissions.loudness)
+        return self._config.sound.limits_of(self._permissions.loudness)
 
     def _knows_the_time(self) -> bool:
         """Whether the clock was ever known to be right: it may begin at any time of day."""

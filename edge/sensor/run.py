@@ -25,7 +25,7 @@ from edge.output.outlets import Outlets
 from edge.output.page.server import WebServer
 from edge.sensor.control import Control
 from edge.sensor.loops import live_poses, offline_poses
-from edge.sensor.permissions import Sensing, configured, control_file
+from edge.sensor.permissions import Sensing, control_file
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.plan import SensorPlan, prepare
 from edge.sensor.process.console import Console
@@ -256,7 +256,7 @@ def _publisher(plan: SensorPlan, sensing: Sensing) -> MqttPublisher:
         config.device.id,
         source=plan.kind,
         zones=config.zones,
-        loudness=configured(config).loudness,
+        loudness=config.sound.name,
         outbox_path=Path(config.mqtt.outbox) if config.mqtt.outbox else kept,
         first={"control": control[0]},
     )

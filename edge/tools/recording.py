@@ -60,7 +60,13 @@ def record_session(path: Path, config: Config, seconds: float) -> Recorded:
         publisher = None
         if config.mqtt.enabled:
             publisher = stack.enter_context(
-                MqttPublisher(config.mqtt, config.device.id, source=plan.kind, recording=True)
+                MqttPublisher(
+                    config.mqtt,
+                    config.device.id,
+                    source=plan.kind,
+                    loudness=config.sound.name,
+                    recording=True,
+                )
             )
             if not publisher.wait_connected(_CONNECT_S):
                 why = publisher.last_error or "the broker does not answer"

@@ -17,7 +17,7 @@ from edge.core.config.loader import load_config
 from edge.core.config.messaging import MqttConfig, TelemetryConfig, WebConfig
 from edge.core.config.quiet_hours import QuietHours, SensingConfig
 from edge.core.config.sections import Config, make_rig, state_folder
-from edge.core.config.sound import SoundConfig, SoundMode
+from edge.core.config.sound import LoudnessName, SoundConfig, SoundMode
 
 __all__ = [
     "AudioConfig",
@@ -29,6 +29,7 @@ __all__ = [
     "ExcitationConfig",
     "KeypointsConfig",
     "LifterConfig",
+    "LoudnessName",
     "MqttConfig",
     "PeopleConfig",
     "QuietHours",

@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, UnsetType
 from edge.core.typed import Strict
 
 SoundMode = Literal["silent", "discreet", "normal", "loud", "continuous"]
+LoudnessName = Literal[SoundMode, "custom"]  # custom: numbers in place of a mode's
 _Level = Annotated[float, Meta(ge=0.0, le=90.0)]
 
 # Energy average over a minute and highest level of a probe, dB(A) at 1 m. 0: no sound at all.
@@ -53,3 +54,12 @@ class SoundConfig(Strict, frozen=True):
     def is_custom(self) -> bool:
         """Whether numbers stand in place of the mode's."""
         return self.budget_dba is not UNSET or self.peak_dba is not UNSET
+
+    @property
+    def name(self) -> LoudnessName:
+        """The mode, or that it is custom."""
+        return "custom" if self.is_custom else self.mode
+
+    def limits_of(self, name: LoudnessName) -> tuple[float, float] | None:
+        """As `limits_dba`, of a mode or of these own numbers."""
+        return self.limits_dba if name == "custom" else SoundConfig(name).limits_dba

@@ -6,10 +6,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from edge.core.config import QuietHours
+from edge.core.config import LoudnessName, QuietHours
 from edge.core.errors import ConfigError
 from edge.core.typed import Strict, convert, parse_json
-from edge.output.messages.device_messages import LoudnessName
 from edge.output.messages.fields import (
     DeviceId,
     Message,

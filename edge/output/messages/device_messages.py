@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from edge.core.config import LoudnessName
 from edge.core.contracts import ProblemDevice
 from edge.output.messages.fields import (
     Amount,
@@ -23,7 +24,6 @@ from edge.sound.loudness import LoudnessSource
 State = Literal["online", "offline"]
 Speaker = Literal["on", "standby", "off"]
 Silence = Literal["sensing off", "mute", "quiet hours", "silent mode"]
-LoudnessName = Literal["silent", "discreet", "normal", "loud", "continuous", "custom"]
 Decibel = Annotated[float, Meta(ge=-60.0, le=-6.0)]
 
 

@@ -9,11 +9,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from edge.core.config import MqttConfig, ZoneConfig
+from edge.core.config import LoudnessName, MqttConfig, ZoneConfig
 from edge.core.config.sound import MODES
 from edge.core.errors import ConfigError
 from edge.core.typed import convert, parse_json
-from edge.output.messages.device_messages import LoudnessName
 from edge.output.messages.fields import Message
 from edge.output.messages.homeassistant_entities import (
     MEASURED,

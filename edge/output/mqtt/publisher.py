@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Self
 
 import edge
-from edge.core.config import MqttConfig, ZoneConfig
+from edge.core.config import LoudnessName, MqttConfig, ZoneConfig
 from edge.core.contracts import SourceKind
 from edge.output.messages.attendance import RoomState
-from edge.output.messages.device_messages import LoudnessName, State
+from edge.output.messages.device_messages import State
 from edge.output.messages.fields import Message
 from edge.output.messages.payloads import ENCODERS, encode, status_message, summary_message
 from edge.output.mqtt.client import BrokerClient

@@ -5,9 +5,8 @@ import time
 from collections.abc import Sequence
 
 import edge
-from edge.core.config import MqttConfig, ZoneConfig
+from edge.core.config import LoudnessName, MqttConfig, ZoneConfig
 from edge.core.contracts import SourceKind
-from edge.output.messages.device_messages import LoudnessName
 from edge.output.messages.homeassistant import (
     BIRTH,
     birth_topic,

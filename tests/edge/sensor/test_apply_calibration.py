@@ -10,6 +10,7 @@ import pytest
 from edge.__main__ import main
 from edge.core.calibration_file import (
     IntrinsicsPart,
+    LoudnessPart,
     MountingPart,
     SoundPart,
     Step,
@@ -19,9 +20,10 @@ from edge.core.calibration_file import (
 from edge.core.config import CalibrationConfig, Config, DeviceConfig
 from edge.core.errors import ConfigError
 from edge.core.rig import Camera, Rig
-from edge.sensor.apply_calibration import apply_calibration, misfit
+from edge.sensor.apply_calibration import apply_calibration, loudness_of, misfit, sensitivity_of
 from edge.sound.deconvolution import Correction, Deconvolver
 from edge.sound.excitation import make_excitation
+from edge.sound.loudness import NOMINAL, Loudness
 from edge.sources.session.reader import DEMO_SESSION
 from edge.tools.calibration.flow import new_calibration
 from edge.tools.calibration.takes import take_from_session
@@ -284,3 +286,19 @@ def test_intrinsics_of_another_image_size_are_refused(tmp_path, calibration):
     write_calibration(tmp_path / "c.toml", msgspec.structs.replace(calibration, intrinsics=part))
     with pytest.raises(ConfigError, match=r"intrinsics\.cx: found 960"):
         load_calibration(tmp_path / "c.toml")
+
+
+def test_the_loudness_is_that_of_the_calibration_or_a_guess(tmp_path, calibration):
+    path = tmp_path / "c.toml"
+    config = Config(
+        device=DeviceConfig("hall"), calibration=CalibrationConfig(str(path), "respeaker-usb-v2")
+    )
+    write_calibration(path, calibration)
+    assert loudness_of(config) == NOMINAL
+    assert loudness_of(Config(device=DeviceConfig("hall"))) == NOMINAL
+    for method, source in (("array", "measured"), ("aside", "measured"), ("phone", "phone")):
+        part = LoudnessPart(86.5, 1.2, method, -20.0, 65.3, 64.7, 2.0)
+        write_calibration(path, msgspec.structs.replace(calibration, loudness=part))
+        assert loudness_of(config) == Loudness(86.5, 1.2, source)
+    assert sensitivity_of(config) == -26.0
+    assert sensitivity_of(Config(device=DeviceConfig("hall"))) is None

@@ -4,11 +4,19 @@ import json
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from edge.__main__ import main
+from edge.core.calibration_file import LoudnessPart, write_calibration
+from edge.core.config import load_config
+from edge.sources.session.reader import DEMO_SESSION
+from edge.tools.calibration.flow import new_calibration
+from edge.tools.calibration.takes import take_from_session
+from edge.tools.doctor.finding import Scope
+from edge.tools.doctor.settings import loudness
 from tests.support.broker.mosquitto import free_port
-from tests.support.config_files import REPLAY
+from tests.support.config_files import GOOD, REPLAY, write
 from tests.support.waiting import finished
 
 
@@ -35,3 +43,24 @@ def test_doctor_survives_a_package_that_cannot_be_loaded() -> None:
     assert "ERROR    posekernel" in done.stdout
     assert "cv2" in done.stdout
     assert "Traceback" not in done.stderr
+
+
+def test_doctor_says_how_loud_it_is_and_whether_that_is_a_guess(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD)
+    (finding,) = loudness(Scope(path, load_config(path)))
+    assert finding.outcome == "warning"
+    assert finding.found == "never measured, a guess: 67 dB(A) +- 8 at 1 m at -20 dBFS"
+    assert "--phone-dba" in finding.remedy
+    take = take_from_session(DEMO_SESSION)
+    calibration = new_calibration(take, take.map, "kitchen", "")
+    path = write(tmp_path, f'{GOOD}[calibration]\nfile = "{tmp_path / "c.toml"}"\n')
+    for full_scale, outcome, said in (
+        (88.0, "ok", "67 dB(A) +- 1 at 1 m at -20 dBFS"),
+        (68.0, "warning", "less than the 55 that sound.peak_dba allows"),
+    ):
+        part = LoudnessPart(full_scale, 1.2, "array", -20.0, full_scale - 21.0, 66.0)
+        known = msgspec.structs.replace(calibration, loudness=part)
+        write_calibration(tmp_path / "c.toml", known)
+        (finding,) = loudness(Scope(path, load_config(path)))
+        assert finding.outcome == outcome
+        assert said in finding.found
