@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from edge.core.config import Config, RuntimeConfig, SourceConfig
+from edge.core.config import Config, OscConfig, RuntimeConfig, SourceConfig
 from edge.core.pose import FrameEstimate, Keypoints
 from edge.core.rig import Rig
 from edge.output.messages.payloads import encode, pose_message
+from edge.output.osc.avatar import AvatarStream
 from edge.sensor.loops import offline_poses
 from edge.sensor.pipeline import Counters, Pipeline
 from edge.sensor.plan import SensorPlan, make_plan
@@ -17,6 +18,8 @@ from edge.tools.bench.measure import FrameTimer, Timing
 
 FRONT_END = "sound (deconvolution, empty room, envelope)"
 BEHAVIOUR = "tracks, presence and posture"
+AVATAR = "avatar (osc.enabled)"
+_DISCARD = OscConfig(enabled=True, port=9, person="nearest")  # nobody need listen
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +82,7 @@ class _Run:
         p.lift = lambda k, s, rig: self._lift(timer, lift, k, s, rig)
         p.associate = timer.watch(associate, calling=BEHAVIOUR)
         p.people = timer.watch(people, calling=BEHAVIOUR)
+        avatar = AvatarStream(_DISCARD, p.image_s)
         source, before = self._plan.open(), p.counters.frames
         source.audio = timer.watch(source.audio, read="read sound (file)")
         source.frames = _FrameByFrame(timer, source.frames)  # type: ignore[assignment]
@@ -95,9 +99,11 @@ class _Run:
                     k = p.room.newest[1]
                     timer.call(FRONT_END, make_kernels, k.analytic, k.sample_rate_hz, k.band_hz)
                 timer.call("encode", _encoded, estimate)
+                timer.call(AVATAR, avatar.pose, estimate)
         finally:
             p.see = see
             source.close()
+            avatar.close()
 
     def _lift(
         self, timer: FrameTimer, lift: Any, people: list[Keypoints], kernels: Any, rig: Rig
