@@ -154,7 +154,7 @@ def channels_swapped(folder: Path) -> Row:
         assert longest_pause_s(d, began, over) < NOBODY_S + 1.0
         late = [m for t, m in d.messages("pose", began + 1.5) if t < over]
         for pose in late:
-            if pose["scale_source"] == SOUND:
+            if scale_of(pose) == SOUND:
                 assert pose["pairs"]["used"] == 2, pose["pairs"]
                 assert "microphone 0 (channel 1) seems exchanged" in pose["pairs"]["why"]
         back = d.wait_for("pose", over, lambda m: m["pairs"]["used"] == 4)
