@@ -87,7 +87,7 @@ class _Run:
         source.audio = timer.watch(source.audio, read="read sound (file)")
         source.frames = _FrameByFrame(timer, source.frames)  # type: ignore[assignment]
         see = p.see
-        p.see = lambda frame: self._see(see, frame)
+        p.see = lambda frame, kind: self._see(see, frame, kind)
         p.resume()
         self.people.clear()
         try:
@@ -112,8 +112,8 @@ class _Run:
             self.people.append((people, kernels))
         return timer.call(self._lifter, lift, people, kernels, rig)
 
-    def _see(self, see: Any, frame: Any) -> Any:
-        seen = see(frame)
+    def _see(self, see: Any, frame: Any, kind: str) -> Any:
+        seen = see(frame, kind)
         if seen.people:
             self.image = frame.image
         return seen
