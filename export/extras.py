@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from edge.core.errors import ConfigError
+from export.stopping import delayed_signals
 
 T = TypeVar("T")
 Progress = Callable[[Iterable[Any], int], Iterable[Any]]
@@ -14,7 +15,8 @@ Progress = Callable[[Iterable[Any], int], Iterable[Any]]
 def optional(module: str, purpose: str, extra: str = "export") -> Any:
     """The module, for `purpose`. Raises ConfigError that names the extra to install."""
     try:
-        return importlib.import_module(module)
+        with delayed_signals():
+            return importlib.import_module(module)
     except ImportError as e:
         raise ConfigError(
             f"{purpose} needs {e.name or module}, which cannot be imported ({e}): "

@@ -10,7 +10,8 @@ from edge.core.pose import MID_HIP, SEEN, Keypoints
 from edge.core.rig import Camera
 
 _NECK = 1
-# Judged over this time [s], of which so much must have been seen, in so many images.
+# Judged over this time [s], of which so much must have been seen, in so many images; where a slow
+# machine looks at fewer, over so many images.
 _WINDOW_S, _LEAST_S, _LEAST_SEEN = 10.0, 3.0, 10
 _MOST = 0.8
 # Cosine between trunk and the vertical: who lies, or bends far, tells nothing.
@@ -53,7 +54,7 @@ class HeadsDown:
         if not told:
             return self.problem
         self._recent.append((t_ns, float(np.mean(told))))
-        while t_ns - self._recent[0][0] > _WINDOW_S * 1e9:
+        while len(self._recent) > _LEAST_SEEN and t_ns - self._recent[0][0] > _WINDOW_S * 1e9:
             self._recent.popleft()
         seen_s = (t_ns - self._recent[0][0]) * 1e-9
         if seen_s >= _LEAST_S and len(self._recent) >= _LEAST_SEEN:

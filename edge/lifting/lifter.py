@@ -45,7 +45,8 @@ class Lifter(Protocol):
 def make_lifter(config: LifterConfig, execution: Execution) -> Lifter:
     """The lifter of `config.kind`. Raises ModelError where its model is missing or damaged."""
     if config.kind == "geometric":
-        return GeometricLifter(config, VisionModel(MODELS / VISION, execution.lifter_threads))
+        see = VisionModel(MODELS / VISION, execution.lifter_threads, execution.runtime)
+        return GeometricLifter(config, see)
     return NetworkLifter(
         MODELS / lifter_file(config.kind, execution.variant),
         execution.lifter_threads,

@@ -1,3 +1,3 @@
 """What leaves the sensor: `messages`, to an MQTT broker by `mqtt`, to a browser by `page`, to a
-file by `message_file`; `outlets` are all of them together.
+file by `message_file`, to an avatar by `osc`; `outlets` are all of them together.
 """

@@ -12,16 +12,54 @@ from edge.output.messages.events import EventKeeper
 from edge.output.messages.fields import Message
 from edge.output.messages.summary import SummaryKeeper
 from edge.output.mqtt.publisher import MqttPublisher
+from edge.output.osc.avatar import AvatarStream
 from edge.sound.pose_kernel import Kernels
 
 
 class Outlets:
-    """Pose stream, summary, events and echo profile of one sensor. publisher: takes the messages.
+    """Pose stream, summary, events and echo profile of one sensor, and its avatar (osc.enabled).
 
-    newest_kernels: the newest pose kernels and their time [ns], None while there are none. clock:
-    seconds on the clock of the images.
+    publisher: takes the messages, None where nobody does. newest_kernels: the newest pose kernels
+    and their time [ns], None while there are none. clock: seconds on the clock of the images.
     """
 
+    def __init__(
+        self,
+        config: Config,
+        kind: SourceKind,
+        publisher: MqttPublisher | MessageFile | None,
+        newest_kernels: Callable[[], tuple[int, Kernels] | None],
+        speed_of_sound_m_s: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self._avatar = AvatarStream(config.osc, clock) if config.osc.enabled else None
+        self._messages = None
+        if publisher is not None:
+            self._messages = _Messages(
+                config, kind, publisher, newest_kernels, speed_of_sound_m_s, clock
+            )
+
+    def pose(self, estimate: FrameEstimate, message: Message) -> None:
+        """Send everybody in one image. message: the same as a pose message."""
+        if self._messages is not None:
+            self._messages.pose(estimate, message)
+        if self._avatar is not None:
+            self._avatar.pose(estimate)
+
+    def tick(self, blind: str | None) -> None:
+        """Call with each image: somebody may have left. blind: why nobody can be seen now."""
+        if self._messages is not None:
+            self._messages.tick(blind)
+        if self._avatar is not None:
+            self._avatar.tick(blind)
+
+    def close(self) -> None:
+        """Let the avatar go. Whoever made the publisher closes it."""
+        if self._avatar is not None:
+            self._avatar.close()
+
+
+class _Messages:
     def __init__(
         self,
         config: Config,
@@ -51,13 +89,11 @@ class Outlets:
         )
 
     def pose(self, estimate: FrameEstimate, message: Message) -> None:
-        """Send everybody in one image. message: the same as a pose message."""
         self._publisher.publish_pose(message)
         self._events.pose(estimate)
         self._summary.pose(estimate, self._events.fallen)
 
     def tick(self, blind: str | None) -> None:
-        """Call with each image: somebody may have left. blind: why nobody can be seen now."""
         self._events.tick(blind)
         self._summary.tick(blind, self._events.fallen)
         self._envelope.tick()

@@ -53,7 +53,7 @@ def offline_poses(
                 read_until_ns = period.t_ns + pipeline.period_ns
                 if (responses := pipeline.hear(period)) is not None:
                     periods.append(responses)
-        seen = pipeline.see(frame)
+        seen = pipeline.see(frame, source.kind)
         estimate = pipeline.fuse(seen, nearest(periods, frame.t_ns, max_skew_ns), source.kind)
         if estimate is not None:
             # A session that is read as fast as it goes shares no clock with this machine.
@@ -142,7 +142,7 @@ class _Inputs:
         frame = self._source.frames.read(_POLL_S)
         self._beat("image")
         if frame is not None:
-            self._put(self._pipeline.see(frame))
+            self._put(self._pipeline.see(frame, self._source.kind))
 
     def _put(self, seen: Seen) -> None:
         """Queue a frame; where the queue is full the oldest makes room."""

@@ -117,14 +117,17 @@ class Pipeline:
         """Impulse responses of one period or burst, or None for one that must not be used."""
         return self.hearing(period)
 
-    def see(self, frame: Frame) -> Seen:
-        """Everybody's 2D joints in one frame."""
+    def see(self, frame: Frame, kind: SourceKind = "device") -> Seen:
+        """Everybody's 2D joints in one frame. kind: of the source."""
         self.counters.frames += 1
         self._image_ns = frame.t_ns
         people = self.find_people(frame.image)
         why = self.visibility(frame.image)
         if people:
             self.seen_ns, why = time.monotonic_ns(), None
+        seen = Seen(frame, people, dark=why == TOO_DARK, blank=why == COVERED)
+        if seen.blank and kind == "simulated":
+            why = None  # blank images stand for an empty room there; else the lens is covered
         if why != self.blind:
             log.info("camera: %s", why or "people can be seen again")
             self.blind = why
@@ -133,8 +136,7 @@ class Pipeline:
         if problem is not before:
             level = logging.INFO if problem is None else logging.WARNING
             log.log(level, "camera: %s", problem.remedy if problem else "people stand upright")
-        # Blank images stand for an empty room in what is simulated; a covered lens is a dark one.
-        return Seen(frame, people, dark=why == TOO_DARK, blank=why == COVERED)
+        return seen
 
     def fuse(
         self, seen: Seen, sound: PeriodResponses | None, kind: SourceKind

@@ -87,6 +87,7 @@ def run(
             publisher = closing.enter_context(_publisher(plan, sensing))
             sensing.announce(partial(publisher.publish_retained, "control"))
         outlets = _outlets(plan, pipeline, publisher or messages)
+        closing.callback(outlets.close)
         if config.web.enabled:
             page = closing.enter_context(WebServer(config, plan.rig))
             console.say(f"page: {page.url}")
@@ -99,15 +100,14 @@ def run(
 
         def beat(stage: str) -> None:
             heartbeat.beat(stage)
-            if stage == "image" and outlets is not None:
+            if stage == "image":
                 outlets.tick(sensor.blind)
 
         for estimate in sensor.poses(beat):
             message = pose_message(estimate, config.device.id)
             if estimate.latency_ms is not None:
                 telemetry.pose(estimate.latency_ms)
-            if outlets is not None:
-                outlets.pose(estimate, message)
+            outlets.pose(estimate, message)
             console.pose(estimate, message, truth_error_m(plan.session, estimate))
             console.progress(time.monotonic() - started, seconds, pipeline.counters)
         _save_room(pipeline)
@@ -264,9 +264,7 @@ def _publisher(plan: SensorPlan, sensing: Sensing) -> MqttPublisher:
 
 def _outlets(
     plan: SensorPlan, pipeline: Pipeline, publisher: MqttPublisher | MessageFile | None
-) -> Outlets | None:
-    if publisher is None:
-        return None
+) -> Outlets:
     return Outlets(
         plan.config,
         plan.kind,

@@ -14,6 +14,7 @@ from edge.tools.commands import (
     bench,
     calibrate,
     config,
+    convert,
     demo,
     doctor,
     forget,
@@ -23,12 +24,15 @@ from edge.tools.commands import (
     schema,
 )
 
-COMMANDS = (run, demo, replay, record, doctor, calibrate, config, forget, schema, bench)
+COMMANDS = (
+    run, demo, replay, convert, record, doctor, calibrate, config, forget, schema, bench
+)  # fmt: skip
 EXAMPLES = """examples:
   posekernel demo                               a simulated recording, a broker, poses in metres
   posekernel run --config /etc/posekernel/config.toml
   posekernel replay recordings/kitchen --json   one JSON object per pose
   posekernel replay recordings/kitchen --web    the same to look at, in the browser
+  posekernel convert poses.jsonl --out poses.bvh   skeletons for animation programs
   posekernel doctor --config /etc/posekernel/config.toml
   posekernel calibrate --config /etc/posekernel/config.toml --walk recordings/walk \\
     --person-height 1.78

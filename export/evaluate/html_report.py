@@ -5,6 +5,7 @@ from html import escape
 from pathlib import Path
 
 from edge.core.errors import SessionError
+from edge.core.files import write_whole
 from export.evaluate import html_figures as figures
 from export.evaluate.evaluation import Evaluation, Summary
 from export.evaluate.metrics import MEASURES
@@ -38,7 +39,7 @@ def write_report(evaluation: Evaluation, path: Path) -> None:
     """
     html = make_report(evaluation)
     try:
-        path.write_text(html, encoding="utf-8")
+        write_whole(path, html.encode())
     except OSError as e:
         raise SessionError(f"{path}: the report cannot be written ({e.strerror})") from e
 

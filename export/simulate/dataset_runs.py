@@ -9,13 +9,15 @@ import json
 import multiprocessing
 import os
 import shutil
+import signal
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 from edge.core.errors import ConfigError, DeviceError, SessionError
@@ -163,44 +165,65 @@ class Store:
         shutil.rmtree(self.folder / STAGING, ignore_errors=True)
 
 
-def make_all(store: Store, plans: list[EnvironmentPlan], workers: int = 1) -> Iterator[int]:
+def make_all(
+    store: Store, plans: list[EnvironmentPlan], workers: int = 1
+) -> Generator[int, None, None]:
     """Make environments on local processes; yields the number of samples of each as it is done.
 
     Raises ConfigError, DeviceError where a worker is lost.
     """
     if workers < 1:
         raise ConfigError(f"{workers} workers: at least one is needed")
-    with worker_pool(workers) as pool:
-        futures = [pool.submit(store.make, plan) for plan in plans]
-        try:
+    try:
+        with worker_pool(workers) as pool:
+            with _without_interrupts():
+                futures = [pool.submit(store.make, plan) for plan in plans]
             for future in as_completed(futures):
                 yield future.result()
-        except BrokenProcessPool as e:
-            raise DeviceError(
-                "a worker process was killed, perhaps for lack of memory; run the same command "
-                "again to go on"
-            ) from e
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-    store.sweep()
+    except BrokenProcessPool as e:
+        raise DeviceError(
+            "a worker process was killed, perhaps for lack of memory; run the same command "
+            "again to go on"
+        ) from e
+    finally:
+        store.sweep()
 
 
 @contextmanager
 def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes with one thread each."""
+    """Processes with one thread each. An error ends them in the midst of their work."""
     before = {name: os.environ.get(name) for name in ONE_THREAD}
     os.environ.update(ONE_THREAD)
     try:
         with ProcessPoolExecutor(
             workers, multiprocessing.get_context("spawn"), _end_with_parent
         ) as pool:
-            yield pool
+            try:
+                yield pool
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                for worker in multiprocessing.active_children():  # else they take a minute more
+                    worker.terminate()
+                raise
     finally:
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Processes that start inside never see SIGINT: a terminal sends it to them, too, and it is for
+    their parent to end them.
+    """
+    resource_tracker.ensure_running()  # its start would let the signal through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end_with_parent() -> None:

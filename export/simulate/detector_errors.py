@@ -17,6 +17,7 @@ from scipy.special import ndtr, ndtri
 
 from edge.core.arrays import Array, BoolArray, Rng
 from edge.core.errors import ConfigError
+from edge.core.files import write_whole
 from edge.core.rig import Camera
 from edge.lifting.mirror import MIRROR as FIRST_15
 
@@ -61,9 +62,8 @@ class DetectorModel:
             k: np.round(v, 4).tolist() if isinstance(v, np.ndarray) else round(v, 4)
             for k, v in vars(self).items()
         }
-        path.write_text(
-            json.dumps({"source": source, **numbers}, indent=None, separators=(",", ":")) + "\n"
-        )
+        text = json.dumps({"source": source, **numbers}, indent=None, separators=(",", ":"))
+        write_whole(path, f"{text}\n".encode())
 
     def observe(
         self, rng: Rng, joints: Array, camera: Camera, hidden: BoolArray | None = None

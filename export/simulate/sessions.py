@@ -1,6 +1,8 @@
 """Simulated sessions: people in a room, as the raw channels of a real array and its camera."""
 
-from collections.abc import Iterable
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -70,19 +72,22 @@ def simulate_session(
     period_ns = round(period_s * 1e9)
     times = (np.arange(silent + len(poses)) * period_ns).astype(np.int64)
     nobody = np.full_like(poses[0], np.nan)
-    with SessionWriter(
-        path,
-        source="simulated",
-        rig=rig,
-        excitation=excitation,
-        channels=layout.channels,
-        mic_channels=layout.mic_channels,
-        reference_channel=layout.reference_channel,
-        description=description,
-        licence=licence,
-        empty_until_s=silent * period_s,
-        fps=1.0 / period_s,
-    ) as writer:
+    with (
+        whole_folder(path) as part,
+        SessionWriter(
+            part,
+            source="simulated",
+            rig=rig,
+            excitation=excitation,
+            channels=layout.channels,
+            mic_channels=layout.mic_channels,
+            reference_channel=layout.reference_channel,
+            description=description,
+            licence=licence,
+            empty_until_s=silent * period_s,
+            fps=1.0 / period_s,
+        ) as writer,
+    ):
         grey = np.full((rig.camera.height, rig.camera.width, 3), GREY, np.uint8)
         for i in range(silent):
             writer.add_period(recording.period(nobody, i), int(times[i]))
@@ -93,8 +98,25 @@ def simulate_session(
             writer.add_frame(image, int(times[i]) + period_ns // 2)
             shown += 1
         writer.set_truth(times[silent : silent + shown] + period_ns // 2, shown_poses[:shown])
-    if shown < len(poses):
-        raise SessionError(
-            f"{path}: {shown} images for {len(poses)} poses: one image for each pose is needed"
-        )
+        if shown < len(poses):
+            raise SessionError(
+                f"{path}: {shown} images for {len(poses)} poses: one image for each pose is needed"
+            )
     return recording.room
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """A hidden folder to write in, which becomes `path` at the end; after an error nothing is left
+    of it. Raises SessionError where there is something in `path`.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise SessionError(f"{path}: not empty; name a new folder, nothing is overwritten")
+    target = path.absolute()
+    part = target.with_name(f".{target.name}.part")
+    shutil.rmtree(part, ignore_errors=True)  # of a killed process
+    try:
+        yield part
+        part.replace(target)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)

@@ -163,7 +163,7 @@ def _in_turns(
             for name, pipeline in pipelines.items():
                 start = time.perf_counter()
                 heard = pipeline.hear(period)
-                estimate = pipeline.fuse(pipeline.see(frame), heard, "simulated")
+                estimate = pipeline.fuse(pipeline.see(frame, "simulated"), heard, "simulated")
                 passed_ms = 1e3 * (time.perf_counter() - start)
                 if turn > 0 and estimate is not None:
                     times[name].append(passed_ms)

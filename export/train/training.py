@@ -5,6 +5,7 @@ curves.png. Starting it again resumes it, also with a larger dataset. With torch
 takes its share of every batch.
 """
 
+import io
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from edge.core.errors import ConfigError, ModelError
+from edge.core.files import write_whole
 from export.extras import Progress
 from export.train.batches import Batch, fusion_batch
 from export.train.checkpoints import load_checkpoint, save_checkpoint, vision_weights
@@ -73,7 +75,7 @@ def train(
     )
     if team.first:
         vision_net = trained_vision(config, run, given, say, progress)
-        (run / "config.json").write_text(json.dumps(config.as_dict(), indent=1))
+        write_whole(run / "config.json", json.dumps(config.as_dict(), indent=1).encode())
     team.wait()
     if not team.first:
         vision_net = trained_vision(config, run, given, say, progress)
@@ -276,4 +278,6 @@ def _plot_curves(log: Sequence[Mapping[str, float]], path: Path) -> None:
     axes.set(xlabel="step", ylabel="cm", ylim=(0.0, None))
     axes.grid(alpha=0.3)
     axes.legend()
-    figure.savefig(path, dpi=100)
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=100)
+    write_whole(path, file.getvalue())

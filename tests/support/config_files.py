@@ -58,17 +58,22 @@ def write(tmp_path: Path, text: str) -> Path:
 
 
 def device_settings(
-    session: Session, card: AlsaTestDevice, *, looped: bool = False, film: Path | None = None
+    session: Session,
+    card: AlsaTestDevice,
+    *,
+    looped: bool = False,
+    film: Path | None = None,
+    every: int = 1,
 ) -> str:
     """TOML of a device that hears `card` and sees the session's film, as the session's rig stands.
 
     looped: the film over and over at a rate that makes its loop as long as that of the sound, so
-    that the two stay in phase. film: seen instead of the session's.
+    that the two stay in phase. film: seen instead of the session's, with each `every`-th image.
     """
     rig, camera, excitation = session.rig, session.rig.camera, session.excitation
     # fps 0: the film's own.
     pace = (
-        f"fps = {1e9 * len(session.frame_times_ns) / session.span_ns:.6f}\nloop = true"
+        f"fps = {1e9 * len(session.frame_times_ns) / every / session.span_ns:.6f}\nloop = true"
         if looped
         else "fps = 0"
     )
@@ -114,12 +119,16 @@ def write_config(
     broker: Mosquitto,
     lifter: str,
     height_prior_m: float,
+    *,
+    looped: bool = False,
 ) -> Path:
-    """The configuration of a sensor on a card and a session's film, which publishes to a broker."""
+    """The configuration of a sensor on a card and a session's film, which publishes to a broker.
+    looped: see `device_settings`.
+    """
     path.write_text(f"""
 [device]
 id = "{name}"
-{device_settings(session, card)}
+{device_settings(session, card, looped=looped)}
 [lifter]
 kind = "{lifter}"
 height_prior_m = {height_prior_m}

@@ -1,5 +1,6 @@
 """Waiting for states, not for times, and for programs to end."""
 
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 LIMIT_S = 180.0  # only a broken program takes so long, whatever else the machine does
+PROGRAM_S = 900.0  # likewise, from a program's start to its end
 
 
 def until(condition: Callable[[], object], timeout_s: float = LIMIT_S) -> bool:
@@ -17,8 +19,15 @@ def until(condition: Callable[[], object], timeout_s: float = LIMIT_S) -> bool:
     return bool(condition())
 
 
+def catches(pid: int) -> bool:
+    """Whether a process handles SIGTERM by now."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = int(next(s for s in status.splitlines() if s.startswith("SigCgt")).split()[1], 16)
+    return bool(caught >> (signal.SIGTERM - 1) & 1)
+
+
 def finished(
-    command: Sequence[str | Path], *, timeout: float = 900.0, **options: Any
+    command: Sequence[str | Path], *, timeout: float = PROGRAM_S, **options: Any
 ) -> subprocess.CompletedProcess[str]:
     """The program's exit code and what it said, as text. options: of subprocess.run."""
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout, **options)

@@ -28,6 +28,18 @@ _FLAGS = (
     "--remote-debugging-port=0",
 )
 _ANSWER_S = LIMIT_S
+# Whether it holds within a second of the page's time, looked at in every turn of its loop.
+_HOLDS = """new Promise((resolve, reject) => {
+  const end = performance.now() + 1000;
+  const look = () => {
+    try {
+      if (CONDITION) resolve(true);
+      else if (performance.now() > end) resolve(false);
+      else setTimeout(look, 10);
+    } catch (error) { reject(error); }
+  };
+  look();
+})"""
 
 
 class Chromium:
@@ -92,7 +104,7 @@ class Chromium:
             ],
         )
         page.call("Page.navigate", url=url)
-        page.wait("location.href !== 'about:blank' && document.readyState === 'complete'", 20.0)
+        page.wait("location.href !== 'about:blank' && document.readyState === 'complete'")
         return page
 
 
@@ -132,14 +144,24 @@ class Page:
         return result["result"].get("value")
 
     def wait(self, condition: str, timeout_s: float = LIMIT_S) -> float:
-        """Wait until a JavaScript condition holds; returns the seconds that it took."""
+        """Wait until a JavaScript condition holds; returns the seconds that it took.
+
+        The page itself looks, so that what holds for a moment is noticed on a busy machine, too.
+        """
         began = time.monotonic()
-        while not self.js(f"Boolean({condition})"):
+        while not self._holds(condition):
             assert time.monotonic() - began < timeout_s, (
                 f"{condition} did not become true; the page says: {self.text('body')!r}"
             )
-            time.sleep(0.05)
         return time.monotonic() - began
+
+    def _holds(self, condition: str) -> bool:
+        try:
+            return bool(self.js(_HOLDS.replace("CONDITION", condition)))
+        except AssertionError as e:
+            if any(gone in str(e) for gone in ("navigated", "destroyed", "collected")):
+                return False  # another page is there by now, which is asked next
+            raise
 
     def text(self, selector: str) -> str:
         """What a visitor reads in an element."""

@@ -10,7 +10,7 @@ import pytest
 
 from edge.core.config import Config
 from edge.tools.command_line import make_parser as edge_parser
-from export.__main__ import make_parser as export_parser
+from export.commands.command_line import make_parser as export_parser
 
 pytestmark = pytest.mark.once
 

@@ -14,7 +14,7 @@ from edge.core.config.estimation import (
 from edge.core.config.floor_zones import ZoneConfig, check_zones
 from edge.core.config.geometry import CalibrationConfig, RigCameraConfig, RigConfig
 from edge.core.config.loader import load_config
-from edge.core.config.messaging import MqttConfig, TelemetryConfig, WebConfig
+from edge.core.config.messaging import MqttConfig, OscConfig, TelemetryConfig, WebConfig
 from edge.core.config.quiet_hours import QuietHours, SensingConfig
 from edge.core.config.sections import Config, make_rig, state_folder
 from edge.core.config.sound import LoudnessName, SoundConfig, SoundMode
@@ -31,6 +31,7 @@ __all__ = [
     "LifterConfig",
     "LoudnessName",
     "MqttConfig",
+    "OscConfig",
     "PeopleConfig",
     "QuietHours",
     "RigCameraConfig",

@@ -34,6 +34,11 @@ def _problems(config: Config) -> Iterator[str]:
     yield from _mqtt(config.mqtt)
     if config.web.enabled:
         yield from _web(config.web, config.mqtt)
+    if config.osc.enabled and not _is_host(config.osc.host):
+        yield (
+            f"osc.host: found {config.osc.host!r:.80}, but the name or address of the avatar "
+            'program\'s machine is needed, such as "192.168.1.20"; osc.port is a key of its own'
+        )
     try:
         _ = config.sensing.quiet_hours
     except ValueError as e:

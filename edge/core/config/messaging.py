@@ -1,4 +1,4 @@
-"""Sections [mqtt], [web] and [telemetry]: what is published, and how."""
+"""Sections [mqtt], [web], [osc] and [telemetry]: what is published, and how."""
 
 from typing import Annotated, Literal
 
@@ -48,6 +48,18 @@ class WebConfig(Strict, frozen=True):
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8080
     websocket_url: str = ""
+
+
+class OscConfig(Strict, frozen=True):
+    """One person as an avatar (VMC protocol, OSC over UDP). host, port: of the avatar program.
+
+    person: "nearest" of those present, or a number as in the messages.
+    """
+
+    enabled: bool = False
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65535)] = 39539
+    person: Literal["nearest"] | Annotated[int, Meta(ge=1)] = "nearest"
 
 
 class TelemetryConfig(Strict, frozen=True):

@@ -17,7 +17,7 @@ from edge.core.config.estimation import (
 )
 from edge.core.config.floor_zones import ZoneConfig
 from edge.core.config.geometry import CalibrationConfig, RigConfig
-from edge.core.config.messaging import MqttConfig, TelemetryConfig, WebConfig
+from edge.core.config.messaging import MqttConfig, OscConfig, TelemetryConfig, WebConfig
 from edge.core.config.quiet_hours import SensingConfig
 from edge.core.config.sound import SoundConfig
 from edge.core.errors import ConfigError
@@ -45,6 +45,7 @@ class Config(Strict, frozen=True):
     mqtt: MqttConfig = MqttConfig()
     telemetry: TelemetryConfig = TelemetryConfig()
     web: WebConfig = WebConfig()
+    osc: OscConfig = OscConfig()
     runtime: RuntimeConfig = RuntimeConfig()
     zones: tuple[ZoneConfig, ...] = ()
 

@@ -37,6 +37,7 @@ from edge.output.mqtt.access import (
 )
 from edge.output.mqtt.wire.limits import Limits, packet_size
 from edge.output.mqtt.wire.messages import Posted, ReceivedMessage, answered
+from edge.output.mqtt.wire.network_thread import stop_network_thread
 
 ACK_TIMEOUT_S = 5.0
 MAX_IN_FLIGHT = 32
@@ -224,7 +225,7 @@ class Connection:
             # The base class's shutdown: ssl's would pull the TLS state from under paho's thread.
             with suppress(OSError):
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
-        client.loop_stop()
+        stop_network_thread(client)
         # Breaks the reference cycle, so that paho's sockets close now and not at some garbage
         # collection.
         client.on_connect = client.on_disconnect = client.on_publish = None

@@ -24,6 +24,7 @@ from edge.core.errors import BenchError, BrokerError
 from edge.core.inference.execution import execution
 from edge.core.typed import as_toml
 from edge.output.mqtt.embedded_broker import EmbeddedBroker
+from edge.output.mqtt.wire.network_thread import stop_network_thread
 from edge.sensor.process.leaving import tidied
 from edge.sensor.process.lifetime import temporary_folder
 from edge.sources.session.reader import DEMO_SESSION
@@ -158,7 +159,7 @@ def bench_latency(networks: Tables, seconds: float) -> LatencyResult:
                 f"no pose came within {_START_S:g} s; see `posekernel demo`"
             ) from None
         finally:
-            client.loop_stop()
+            stop_network_thread(client)
     return LatencyResult(len(poses) / seconds, broker.kind, _ages(poses))
 
 

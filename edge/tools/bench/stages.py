@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from edge.core.config import Config, RuntimeConfig, SourceConfig
+from edge.core.config import Config, OscConfig, RuntimeConfig, SourceConfig
 from edge.core.pose import FrameEstimate, Keypoints
 from edge.core.rig import Rig
 from edge.output.messages.payloads import encode, pose_message
+from edge.output.osc.avatar import AvatarStream
 from edge.sensor.hearing import Counters
 from edge.sensor.loops import offline_poses
 from edge.sensor.pipeline import Pipeline
@@ -18,6 +19,8 @@ from edge.tools.bench.measure import FrameTimer, Timing
 
 FRONT_END = "sound (deconvolution, empty room, envelope)"
 BEHAVIOUR = "tracks, presence and posture"
+AVATAR = "avatar (osc.enabled)"
+_DISCARD = OscConfig(enabled=True, port=9, person="nearest")  # nobody need listen
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,11 +83,12 @@ class _Run:
         p.lift = lambda k, s, rig, sizes=(): self._lift(timer, lift, k, s, rig, sizes)
         p.associate = timer.watch(associate, calling=BEHAVIOUR)
         p.people = timer.watch(people, calling=BEHAVIOUR)
+        avatar = AvatarStream(_DISCARD, p.image_s)
         source, before = self._plan.open(), p.counters.frames
         source.audio = timer.watch(source.audio, read="read sound (file)")
         source.frames = _FrameByFrame(timer, source.frames)  # type: ignore[assignment]
         see = p.see
-        p.see = lambda frame: self._see(see, frame)
+        p.see = lambda frame, kind: self._see(see, frame, kind)
         p.resume()
         self.people.clear()
         try:
@@ -96,9 +100,11 @@ class _Run:
                     k = p.room.newest[1]
                     timer.call(FRONT_END, make_kernels, k.analytic, k.sample_rate_hz, k.band_hz)
                 timer.call("encode", _encoded, estimate)
+                timer.call(AVATAR, avatar.pose, estimate)
         finally:
             p.see = see
             source.close()
+            avatar.close()
 
     def _lift(
         self,
@@ -113,8 +119,8 @@ class _Run:
             self.people.append((people, kernels))
         return timer.call(self._lifter, lift, people, kernels, rig, sizes)
 
-    def _see(self, see: Any, frame: Any) -> Any:
-        seen = see(frame)
+    def _see(self, see: Any, frame: Any, kind: str) -> Any:
+        seen = see(frame, kind)
         if seen.people:
             self.image = frame.image
         return seen

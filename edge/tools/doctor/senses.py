@@ -14,8 +14,10 @@ from edge.sound.deconvolution import Deconvolver
 from edge.sound.health.usable_pairs import NOT_HEARD, SoundHealth
 from edge.tools.doctor.finding import Finding
 
-# Somebody must be found so soon, and is then watched for so long [s].
+# Somebody must be found so soon, and is then watched for so long [s] and in so many images: a slow
+# machine gets more time for them, but a camera that gives none does not [s].
 _LOOK_S, _WATCH_S = 1.0, 4.0
+_LOOK_IMAGES, _WATCH_IMAGES, _NO_IMAGE_S = 5, 20, 5.0
 
 
 def heard_problems(plan: SensorPlan, periods: Iterable[AudioPeriod]) -> list[Finding]:
@@ -51,15 +53,21 @@ def seen_problems(config: Config, plan: SensorPlan, camera: FrameSource) -> list
     find, visibility = PeopleFinder(MODELS), Visibility()
     heads_down = HeadsDown(plan.rig.camera)
     blind: str | None = None
-    began, seen = time.monotonic(), False
-    while time.monotonic() - began < (_WATCH_S if seen else _LOOK_S):
+    began = newest = time.monotonic()
+    images, seen = 0, False
+    while time.monotonic() - began < (_WATCH_S if seen else _LOOK_S) or (
+        images < (_WATCH_IMAGES if seen else _LOOK_IMAGES)
+        and time.monotonic() - newest < _NO_IMAGE_S
+    ):
         frame: Frame | None = camera.read(0.25)
         if frame is None:
             continue
+        images += 1
         blind, people = visibility(frame.image), find(frame.image)
         seen = seen or bool(people)
         if problem := heads_down(people, frame.t_ns):
             return [_finding("camera", problem, False)]
+        newest = time.monotonic()
     if blind is not None and not seen:
         return [Finding("camera", "warning", blind, "light the room, and look at the lens")]
     return []

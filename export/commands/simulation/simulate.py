@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from contextlib import closing
 from pathlib import Path
 
 from export.extras import progress_bar
@@ -103,8 +104,8 @@ def run(args: argparse.Namespace) -> int:
         unit="sample",
         smoothing=0.1,
     )
-    with bar:
-        for count in make_all(store, missing, args.workers):
+    with bar, closing(make_all(store, missing, args.workers)) as counts:
+        for count in counts:
             bar.update(count)
             made += count
     unusable = f" ({wanted - made} left out, which gave no usable period)" if made < wanted else ""

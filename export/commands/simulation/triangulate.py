@@ -1,10 +1,12 @@
 """`posekernel-export triangulate`: the 3D joints of everybody in a video of several cameras."""
 
 import argparse
+import io
 from pathlib import Path
 
 import numpy as np
 
+from edge.core.files import write_whole
 from edge.lifting.lifter import MODELS
 from export.simulate.video.people3d import triangulate_video
 from export.simulate.video.session import REFERENCE
@@ -32,6 +34,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run(args: argparse.Namespace) -> int:
     """Write the joints; 0 when done."""
     joints = triangulate_video(args.video, MODELS).astype(np.float32)
-    np.savez_compressed(args.video / REFERENCE, joints=joints)
+    file = io.BytesIO()
+    np.savez_compressed(file, joints=joints)
+    write_whole(args.video / REFERENCE, file.getvalue())
     print(f"{args.video / REFERENCE}: {joints.shape[1]} people in {len(joints)} frames")
     return 0

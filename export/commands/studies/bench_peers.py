@@ -5,9 +5,9 @@ import json
 import math
 import os
 from dataclasses import asdict
-from pathlib import Path
 
 from edge.core.inference.execution import board_name
+from export.commands.studies.report_file import add_out, check_out, write_out
 from export.studies.bench_peers import PeerRow, bench_peers, versions
 
 
@@ -23,14 +23,13 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--repetitions", type=int, default=3, metavar="N", help="of the session (default 3)"
     )
     parser.add_argument("--json", action="store_true")
-    parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="write the table there as Markdown, too"
-    )
+    add_out(parser, "write the table there as Markdown, too")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the table and write it; 0 when measured."""
+    check_out(args.out)
     rows = bench_peers(args.repetitions)
     if args.json:
         found = [_finite(r) for r in rows]
@@ -41,9 +40,9 @@ def run(args: argparse.Namespace) -> int:
         packages = ", ".join(f"{name} {version}" for name, version in versions().items())
         where = f"{board_name()}, load {os.getloadavg()[0]:.1f}; {packages}."
         command = f"posekernel-export bench-peers --repetitions {args.repetitions}"
-        args.out.write_text(
+        write_out(
+            args.out,
             f"# Against other libraries\n\n```\n{command}\n```\n\n{where}\n\n{table(rows)}\n",
-            encoding="utf-8",
         )
     return 0
 

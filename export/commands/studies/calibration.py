@@ -1,8 +1,8 @@
 """`posekernel-export calibration-cases`: which faults of simulated arrays calibration finds."""
 
 import argparse
-from pathlib import Path
 
+from export.commands.studies.report_file import add_out, check_out, write_out
 from export.extras import progress_bar
 from export.simulate.rigs import FAMILIES
 from export.studies.calibration_cases import calibrate_all
@@ -32,14 +32,13 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "--seed", type=int, default=1001, help="of arrays, rooms, noise and faults (default 1001)"
     )
-    parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="also write the report to this Markdown file"
-    )
+    add_out(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the report; 0 when every fault was named and no other, else 1."""
+    check_out(args.out)
     cases = calibrate_all(args.seed, args.cases, args.cases, args.rig)
     outcomes = list(progress_bar(cases, total=2 * args.cases, unit=" cases"))
     command = (
@@ -48,6 +47,5 @@ def run(args: argparse.Namespace) -> int:
     )
     report = calibration_report(outcomes, command)
     print(report)
-    if args.out is not None:
-        args.out.write_text(report + "\n", encoding="utf-8")
+    write_out(args.out, report + "\n")
     return int(not all(o.right for o in outcomes))

@@ -1,8 +1,8 @@
 """`posekernel-export changing-room`: how exact the sensor stays while the room changes."""
 
 import argparse
-from pathlib import Path
 
+from export.commands.studies.report_file import add_out, check_out, write_out
 from export.extras import progress_bar
 from export.studies.changing_room import live_through_changes, sit_still
 from export.studies.changing_room_report import changing_room_report
@@ -27,14 +27,13 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     parser.add_argument("--lifter", choices=("ray", "volume", "geometric"), default="ray")
     parser.add_argument("--seed", type=int, default=18, help="of homes and changes (default 18)")
-    parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="also write the report to this Markdown file"
-    )
+    add_out(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the report; 0 when done."""
+    check_out(args.out)
     homes = (live_through_changes(args.seed, n, args.lifter) for n in range(args.homes))
     outcomes = list(progress_bar(homes, unit=" homes", total=args.homes))
     sitters = (sit_still(args.seed, n, args.minutes, args.lifter) for n in range(args.sitters))
@@ -45,6 +44,5 @@ def run(args: argparse.Namespace) -> int:
     )
     report = changing_room_report(outcomes, still, args.minutes, command)
     print(report)
-    if args.out is not None:
-        args.out.write_text(report, encoding="utf-8")
+    write_out(args.out, report)
     return 0

@@ -1,8 +1,8 @@
 """`posekernel-export falls`: how often the sensor's own code is right about acted falls."""
 
 import argparse
-from pathlib import Path
 
+from export.commands.studies.report_file import add_out, check_out, write_out
 from export.extras import progress_bar
 from export.studies.falls import act_all, fall_report
 
@@ -31,14 +31,13 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "--seed", type=int, default=3003, help="of people, motions and errors (default 3003)"
     )
-    parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="also write the report to this Markdown file"
-    )
+    add_out(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the report; 0 when done."""
+    check_out(args.out)
     takes = act_all(args.seed, args.falls, args.minutes)
     outcomes = list(progress_bar(takes, unit=" takes"))
     command = (
@@ -47,6 +46,5 @@ def run(args: argparse.Namespace) -> int:
     )
     report = fall_report(outcomes, command)
     print(report)
-    if args.out is not None:
-        args.out.write_text(report + "\n", encoding="utf-8")
+    write_out(args.out, report + "\n")
     return 0

@@ -1,8 +1,8 @@
 """`posekernel-export microphone-faults`: which faulty microphones the running sensor finds."""
 
 import argparse
-from pathlib import Path
 
+from export.commands.studies.report_file import add_out, check_out, write_out
 from export.extras import progress_bar
 from export.studies.calibration_cases import NONE
 from export.studies.microphone_cases import all_cases
@@ -30,9 +30,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "--seed", type=int, default=9009, help="of arrays, rooms, noise and faults (default 9009)"
     )
-    parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="also write the report to this Markdown file"
-    )
+    add_out(parser)
     parser.set_defaults(run=run)
 
 
@@ -40,13 +38,13 @@ def run(args: argparse.Namespace) -> int:
     """Print the report; 0 where at least 98 % of the faults that can be told were named right and
     at most one of 200 good arrays was accused, else 1.
     """
+    check_out(args.out)
     cases = all_cases(args.seed, args.cases, args.cases)
     done = list(progress_bar(cases, total=2 * args.cases, unit=" cases"))
     command = f"posekernel-export microphone-faults --cases {args.cases} --seed {args.seed}"
     report = microphone_report(done, command)
     print(report)
-    if args.out is not None:
-        args.out.write_text(report + "\n", encoding="utf-8")
+    write_out(args.out, report + "\n")
     faulty = [c.right for c in done if c.kind != NONE and c.decidable]
     good = [c.right for c in done if c.kind == NONE]
     accused = len(good) - sum(good)

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from edge.core.errors import ConfigError
+from export.commands.studies.report_file import add_out, check_out, write_out
 from export.extras import progress_bar
 from export.studies.people.nobody import nobody_report, show_nobody
 from export.studies.people.real_frames import CameraOutcome, measure_video, real_frames_report
-from export.studies.people.results import ORDER, renew_section
+from export.studies.people.results import ORDER, with_section
 from export.studies.people.sequences import entrance_report, follow_all, sequence_report
 from export.studies.people.two_falls import act_everyday, act_falls, two_falls_report
 
@@ -48,19 +49,18 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         metavar="DIR",
         help="for nobody: folder with the wheels of the packages that carry the pictures",
     )
-    parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="renew the study's section of this Markdown file"
-    )
+    add_out(parser, "renew the study's section of this Markdown file")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the section; 0 when done. Raises PosekernelError."""
+    check_out(args.out)
     study: str = args.study
     title, text = ORDER[STUDIES.index(study)], _STUDIES[study](args)
     print(text)
     if args.out is not None:
-        renew_section(args.out, title, text)
+        write_out(args.out, with_section(args.out, title, text))
     return 0
 
 

@@ -100,7 +100,7 @@ class EmptyRoomSensor:
         reference = np.asarray(raw[:, layout.reference_channel or 0], np.float32)
         sound = self.pipeline.hear(AudioPeriod(self._count, start_ns, microphones, reference))
         middle_ns = start_ns + round(0.5e9 * PERIODS_S)
-        seen = self.pipeline.see(Frame(self._count, middle_ns, image))
+        seen = self.pipeline.see(Frame(self._count, middle_ns, image), "simulated")
         self._seen += bool(seen.people)
         estimate = self.pipeline.fuse(seen, sound, "simulated")
         if estimate is not None:

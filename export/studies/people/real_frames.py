@@ -1,5 +1,6 @@
 """Calibrated videos of real people with simulated sound: who is followed, and how exactly."""
 
+import math
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -57,11 +58,16 @@ class CameraOutcome:
         rest = "| | | | | "
         return "\n".join(
             (head if k == 0 else rest)
-            + f"| {p.person + 1} | {p.posed} of {p.shown} | {p.distance_m:.2f} m "
-            f"| {100 * p.mid_hip_m:.1f} cm | {100 * p.joints_m:.1f} cm "
+            + f"| {p.person + 1} | {p.posed} of {p.shown} | {_cell(p.distance_m, '.2f', 'm')} "
+            f"| {_cell(100 * p.mid_hip_m, '.1f', 'cm')} | {_cell(100 * p.joints_m, '.1f', 'cm')} "
             f"| {100 * p.by_sound:.0f} % |"
             for k, p in enumerate(self.people)
         )
+
+
+def _cell(value: float, form: str, unit: str) -> str:
+    """A figure with its unit; "-" where there is none."""
+    return f"{value:{form}} {unit}" if math.isfinite(value) else "-"
 
 
 def measure_video(

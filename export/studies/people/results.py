@@ -13,8 +13,10 @@ ORDER = (
 )
 
 
-def renew_section(page: Path, title: str, text: str) -> None:
-    """Write `text` as the section of this title (one of ORDER) and keep the others."""
+def with_section(page: Path, title: str, text: str) -> str:
+    """The page with `text` as the section of this title (one of ORDER), and the other sections that
+    it has, if it exists.
+    """
     sections = {}
     if page.exists():
         for part in page.read_text(encoding="utf-8").split("\n## ")[1:]:
@@ -22,4 +24,4 @@ def renew_section(page: Path, title: str, text: str) -> None:
             sections[name] = body.strip()
     sections[title] = text.strip()
     written = [f"## {name}\n\n{sections[name]}\n" for name in ORDER if name in sections]
-    page.write_text("\n".join([TITLE, *written]), encoding="utf-8")
+    return "\n".join([TITLE, *written])

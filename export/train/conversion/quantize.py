@@ -5,6 +5,7 @@ and the card that describes them.
 import hashlib
 import json
 import subprocess
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -47,20 +48,32 @@ def quantize(
     """Write NAME.tflite, NAME_int8.tflite, NAME.json, lifter_vision.tflite, and their lines in
     SHA256SUMS; returns the card.
 
-    data: dataset; DATA/val calibrates. All forms share one vision network. Raises ModelError where
-    a file differs from PyTorch, and where another form in OUT has another vision network.
+    data: dataset; DATA/val calibrates. All forms share one vision network. OUT changes only once
+    all of them are made. Raises ModelError where a file differs from PyTorch, and where another
+    form in OUT has another vision network.
     """
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".quantize-", dir=out) as part:
+        made = _make(checkpoint, data, out, Path(part), name, say)
+        sums = out / "SHA256SUMS"
+        _remove_sums(sums, [p.name for p in made])
+        there = [p.replace(out / p.name) for p in made]
+        _add_sums(sums, there)
+    return there[-1]
+
+
+def _make(
+    checkpoint: Path, data: Path, out: Path, part: Path, name: str | None, say: Say
+) -> list[Path]:
+    """The files in the folder PART, the card last."""
     config, vision, fusion, stored = load_networks(checkpoint)
     name = name or f"lifter_{config.form}"
     samples = SoundSet(folders(data, "val"))
-    out.mkdir(parents=True, exist_ok=True)
     files = {
-        "vision": out / VISION,
-        "float": out / f"{name}.tflite",
-        "int8": out / f"{name}{INT8}.tflite",
+        "vision": part / VISION,
+        "float": part / f"{name}.tflite",
+        "int8": part / f"{name}{INT8}.tflite",
     }
-    sums = out / "SHA256SUMS"
-    _remove_sums(sums, [p.name for p in files.values()])
     shared = [p for p in out.glob("lifter_*.json") if p.stem != name]
     recordings = [samples.recorded(i) for i in _spread(len(samples), LIFTED)]
     recorded = checked_samples(recordings, vision, config)
@@ -108,10 +121,9 @@ def quantize(
         "limits": list(LIMITS),
         "licence": "Apache-2.0",
     }
-    path = out / f"{name}.json"
+    path = part / f"{name}.json"
     path.write_text(json.dumps(card, indent=1) + "\n")
-    _add_sums(sums, [*files.values(), path])
-    return path
+    return [*files.values(), path]
 
 
 def _augmented(samples: SoundSet, augmentation: Augmentation, seed: int) -> list[SampleSound]:

@@ -22,10 +22,13 @@ def seen(trunk: tuple[float, float], confidence: float = 0.9) -> Keypoints:
 UP, DOWN, FLAT = seen((5.0, -90.0)), seen((5.0, 90.0)), seen((90.0, 20.0))
 
 
-def told(images: list[Keypoints | None], camera: Camera = CAMERA) -> list[bool]:
+def told(
+    images: list[Keypoints | None], camera: Camera = CAMERA, every_s: float = 0.1
+) -> list[bool]:
     judge = HeadsDown(camera)
     return [
-        judge([] if k is None else [k], round(i * 1e8)) is not None for i, k in enumerate(images)
+        judge([] if k is None else [k], round(i * every_s * 1e9)) is not None
+        for i, k in enumerate(images)
     ]
 
 
@@ -33,6 +36,12 @@ def test_people_on_their_heads_are_noticed_within_seconds() -> None:
     out = told([DOWN] * 60)
     assert not any(out[:29])
     assert all(out[31:])
+
+
+def test_a_machine_that_looks_only_now_and_then_notices_them_in_ten_images() -> None:
+    out = told([DOWN] * 15, every_s=2.0)
+    assert not any(out[:9])
+    assert all(out[9:])
 
 
 def test_the_remedy_turns_the_roll_that_is_set() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edge.sources.session.reader import DEMO_SESSION
-from tests.support.waiting import until
+from tests.support.waiting import LIMIT_S, catches, finished, until
 
 # Until a signal, exit code 0; the others 130 or 143.
 UNTIL_STOPPED = [
@@ -25,13 +25,6 @@ LATER_S = (
     *(0.0, 0.3, 1.0),
     *(pytest.param(s, marks=pytest.mark.slow) for s in (0.05, 0.1, 0.2, 0.5, 0.8, 1.5, 2.5, 4.0)),
 )
-
-
-def catches(process: "subprocess.Popen[str]") -> bool:
-    """Whether it handles SIGTERM by now."""
-    status = Path(f"/proc/{process.pid}/status").read_text()
-    caught = int(next(s for s in status.splitlines() if s.startswith("SigCgt")).split()[1], 16)
-    return bool(caught >> (signal.SIGTERM - 1) & 1)
 
 
 def children(folder: Path) -> list[str]:
@@ -74,10 +67,10 @@ def ended_early(
         env=os.environ | {"TMPDIR": str(folder)},
     )
     try:
-        assert until(lambda: catches(process) and when())
+        assert until(lambda: catches(process.pid) and when())
         time.sleep(later_s)  # wherever it is by then
         process.send_signal(number)
-        _, said = process.communicate(timeout=60.0)
+        _, said = process.communicate(timeout=LIMIT_S)
     finally:
         process.kill()
     return process.returncode, said
@@ -123,7 +116,7 @@ def kept(folder: Path) -> list[Path]:
 
 def assert_nothing_left(folder: Path) -> None:
     """No process and no folder."""
-    assert until(lambda: not children(folder), 30.0), children(folder)
+    assert until(lambda: not children(folder)), children(folder)
     assert not kept(folder)
 
 
@@ -143,5 +136,5 @@ def test_a_signal_after_the_work_is_done_changes_nothing() -> None:
         "sys.exit(code)\n"
     )
     command = [sys.executable, "-c", script]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60.0)
+    done = finished(command)
     assert done.returncode == 0, done.stderr

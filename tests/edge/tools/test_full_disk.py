@@ -10,6 +10,7 @@ import pytest
 from edge.core.errors import ConfigError, output_problem
 from edge.output.message_file import MessageFile
 from edge.sources.session.reader import DEMO_SESSION
+from tests.support.waiting import PROGRAM_S
 
 FULL = Path("/dev/full")
 
@@ -24,7 +25,7 @@ def run(*arguments: object, module: str = "edge") -> tuple[int, str]:
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=120,
+            timeout=PROGRAM_S,
         )
     return done.returncode, done.stderr
 

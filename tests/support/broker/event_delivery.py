@@ -14,6 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from edge.output.mqtt.wire.network_thread import stop_network_thread
 from tests.support import ROOT
 from tests.support.broker.event_publisher import DEVICE
 from tests.support.broker.mosquitto import Mosquitto
@@ -56,7 +57,7 @@ class Receiver:
     def close(self) -> None:
         """Disconnect."""
         self.client.disconnect()
-        self.client.loop_stop()
+        stop_network_thread(self.client)
 
     def _receive(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
         if message.topic.endswith("/event"):

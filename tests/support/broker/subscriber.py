@@ -13,6 +13,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.core.config import MqttConfig
 from edge.output.mqtt.publisher import MqttPublisher
+from edge.output.mqtt.wire.network_thread import stop_network_thread
 from tests.support.broker.mosquitto import Mosquitto
 from tests.support.waiting import LIMIT_S
 
@@ -61,7 +62,7 @@ class Subscriber:
 
     def __exit__(self, *_: object) -> None:
         self.client.disconnect()
-        self.client.loop_stop()
+        stop_network_thread(self.client)
 
     def next(self, topic: str, timeout_s: float = LIMIT_S) -> tuple[dict[str, Any], bool]:
         """A topic's next message, (message, retained); earlier others are dropped."""

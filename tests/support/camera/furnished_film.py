@@ -1,4 +1,4 @@
-"""A session's film as a camera in a lit room would have taken it."""
+"""A session's film as a camera in a lit room, or a slower one, would have taken it."""
 
 from pathlib import Path
 
@@ -17,6 +17,25 @@ def furnished_film(film: Path, out: Path) -> Path:
     )
     while (read := frames.read())[0]:
         made.write(_room(*size) if _blank(read[1]) else read[1])
+    made.release()
+    return out
+
+
+def thinned(film: Path, out: Path, every: int) -> Path:
+    """The film with each `every`-th image, at a rate that leaves it as long: at `out` unless that
+    is all of them.
+    """
+    if every == 1:
+        return film
+    frames = cv2.VideoCapture(str(film))
+    size = int(frames.get(cv2.CAP_PROP_FRAME_WIDTH)), int(frames.get(cv2.CAP_PROP_FRAME_HEIGHT))
+    fps = frames.get(cv2.CAP_PROP_FPS) / every
+    made = cv2.VideoWriter(str(out), cv2.VideoWriter.fourcc(*"mp4v"), fps, size)
+    index = 0
+    while (read := frames.read())[0]:
+        if index % every == 0:
+            made.write(read[1])
+        index += 1
     made.release()
     return out
 

@@ -26,11 +26,14 @@ def main() -> int:
     parser.add_argument(
         "--trouble-min", type=float, default=10.0, help="minutes between two troubles (default 10)"
     )
+    parser.add_argument(
+        "--every", type=int, default=1, help="take each so-many-th image of the card (default 1)"
+    )
     parser.add_argument("--out", type=Path, help="markdown file to write")
     args = parser.parse_args()
     with (
         tempfile.TemporaryDirectory(prefix="posekernel-endurance-") as folder,
-        Sensor(Path(folder), args.source) as sensor,
+        Sensor(Path(folder), args.source, args.every) as sensor,
     ):
         samples = watch(sensor, args.minutes, args.trouble_min)
         stopped_s = sensor.stop()
@@ -47,7 +50,8 @@ def main() -> int:
             f"{platform.machine()}, {os.cpu_count()} cores, other work beside it.",
             "",
             f"    python -m tests.system.endurance --minutes {args.minutes:g} "
-            f"--source {args.source} --trouble-min {args.trouble_min:g}",
+            f"--source {args.source} --trouble-min {args.trouble_min:g}"
+            + (f" --every {args.every}" if args.every > 1 else ""),
             "",
             table(samples),
             "",

@@ -15,6 +15,7 @@ import numpy as np
 from edge.sources.session.reader import DEMO_SESSION, load_session
 from tests.support.alsa_device import make_alsa_device
 from tests.support.broker.mosquitto import Mosquitto, free_port
+from tests.support.camera.furnished_film import thinned
 from tests.support.config_files import device_settings
 
 NAME = "endurance"
@@ -61,14 +62,14 @@ class WatchdogListener:
 class Sensor:
     """`posekernel run` with the shipped session looped: through the test sound card and a video
     file ("card"), or replayed as fast as it goes ("accelerated"). `restart_broker` kills the broker
-    and starts it again.
+    and starts it again. every: of the card's images only each so-many-th.
     """
 
-    def __init__(self, folder: Path, source: str) -> None:
+    def __init__(self, folder: Path, source: str, every: int = 1) -> None:
         self.folder = folder
         self.broker = Mosquitto(folder / "broker", websockets=True)
         self.web_port = free_port()
-        self._source = source
+        self._source, self._every = source, every
         self._session = load_session(DEMO_SESSION)
         self._process: subprocess.Popen[bytes] | None = None
         self._log = (folder / "sensor.log").open("wb")  # the process writes it to its end
@@ -88,7 +89,8 @@ class Sensor:
                 self.folder / "card", audio, self._session.excitation.sample_rate_hz
             )
             environment |= card.env
-            text += device_settings(self._session, card, looped=True)
+            film = thinned(DEMO_SESSION / "frames.mp4", self.folder / "film.mp4", self._every)
+            text += device_settings(self._session, card, looped=True, film=film, every=self._every)
         else:
             path = json.dumps(str(DEMO_SESSION))
             text += f'[source]\nkind = "replay"\npath = {path}\nrealtime = false\nloop = true\n'

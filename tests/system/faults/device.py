@@ -27,7 +27,8 @@ from tests.support.waiting import LIMIT_S
 
 SOUND, SILENT = "sound", "without sound"
 # The demo: 5 s with a person, at 10 frames/s, then 2 s without.
-POSES_PER_S = 50 / 7
+IMAGES, ROUND_S = 70, 7.0
+POSES_PER_S = 50 / ROUND_S
 NOBODY_S = 2.0
 # The demo's person walks out of it in every round of 7 s, so that events keep coming.
 WALKED_THROUGH = [[1.20, 3.97], [-0.84, 1.78], [0.62, 0.42], [2.66, 2.61]]

@@ -2,8 +2,18 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
-from tests.system.faults.device import NOBODY_S, SILENT, SOUND, Device, device, scale_of
+from tests.system.faults.device import (
+    IMAGES,
+    NOBODY_S,
+    ROUND_S,
+    SILENT,
+    SOUND,
+    Device,
+    device,
+    scale_of,
+)
 from tests.system.faults.row import FAULT_S, Row, last_telemetry, longest_pause_s, lost_events, row
 
 
@@ -40,8 +50,8 @@ def card_unplugged(folder: Path) -> Row:
         back_in = time.monotonic()
         pause = longest_pause_s(d, out, back_in)
         assert pause < NOBODY_S + 1.0, f"no pose for {pause:.1f} s"
-        late = [scale_of(m) for t, m in d.messages("pose", out + 1.0) if t < back_in]
-        assert set(late) == {SILENT}, "scaled by a sound that nobody heard"
+        late = {scale_of(m) for m in _taken_between(d, out + 1.0, back_in)}
+        assert late == {SILENT}, "scaled by a sound that nobody heard"
         back = d.wait_pose(back_in, SOUND)
         d.wait_for("telemetry", back, lambda m: m["sound_reopened"] >= 1)
     return Row(
@@ -52,10 +62,16 @@ def card_unplugged(folder: Path) -> Row:
     )
 
 
+def _taken_between(d: Device, since_s: float, until_s: float) -> list[dict[str, Any]]:
+    """Poses of images that were taken between two moments [monotonic s], whenever they arrived."""
+    poses = [m for _, m in d.messages("pose", since_s)]
+    return [m for m in poses if since_s <= 1e-9 * m["monotonic_ns"] < until_s]
+
+
 def _by_height_meanwhile(d: Device, began: float, over: float, grace_s: float) -> None:
     """Poses went on and none of them was scaled by sound, but for those of the first moments."""
     assert longest_pause_s(d, began, over) < NOBODY_S + 1.0
-    late = {scale_of(m) for t, m in d.messages("pose", began + grace_s) if t < over}
+    late = {scale_of(m) for m in _taken_between(d, began + grace_s, over)}
     assert late == {SILENT}, late
 
 
@@ -142,26 +158,49 @@ def channels_rotated(folder: Path) -> Row:
     )
 
 
+def _distances(poses: list[dict[str, Any]], image: int) -> list[float]:
+    """[m] Of everybody scaled by sound in about this image of the demo, in any of its rounds."""
+    near = [m for m in poses if (int(m["frame"]) - image + 3) % IMAGES <= 6]
+    return [
+        person["mid_hip_distance_m"]
+        for m in near
+        for person in m["people"]
+        if person["scale_source"] == SOUND
+    ]
+
+
 @row
 def channels_swapped(folder: Path) -> Row:
-    """By height until the judge of microphones has named the two; then without their pairs."""
+    """The judge of microphones names the two, and their pairs are left out. Until then sound tells
+    little: whoever is scaled by it all the same must be where they were.
+    """
     with device(folder) as d:
+        begun = time.monotonic()
+        d.wait_for("pose", begun, lambda m: 1e-9 * m["monotonic_ns"] > begun + ROUND_S)
+        good = [m for _, m in d.messages("pose", begun)]
         with d.card.faulty("swapped"):
             began = time.monotonic()
             named = d.wait_for("pose", began, lambda m: m["pairs"]["used"] == 2)
             d.wait_pose(named, SOUND)
             over = time.monotonic()
         assert longest_pause_s(d, began, over) < NOBODY_S + 1.0
-        late = [m for t, m in d.messages("pose", began + 1.5) if t < over]
-        for pose in late:
-            if pose["scale_source"] == SOUND:
-                assert pose["pairs"]["used"] == 2, pose["pairs"]
-                assert "microphone 0 (channel 1) seems exchanged" in pose["pairs"]["why"]
+        doubted = [m for m in _taken_between(d, began + 1.0, over) if m["pairs"]["used"] == 4]
+        assert "height" in {p["scale_source"] for m in doubted for p in m["people"]}
+        apart = [
+            min(abs(at - known) for known in expected)
+            for m in doubted
+            for at in _distances([m], int(m["frame"]))
+            if (expected := _distances(good, int(m["frame"])))
+        ]
+        worst_m = max(apart, default=0.0)
+        assert worst_m < 0.3, f"placed {worst_m:.2f} m off by the sound of exchanged microphones"
+        left_out = next(m for t, m in d.messages("pose", named) if t == named)["pairs"]
+        assert "microphone 0 (channel 1) seems exchanged" in left_out["why"], left_out
         back = d.wait_for("pose", over, lambda m: m["pairs"]["used"] == 4)
     return Row(
         "two microphones exchanged",
-        f"poses went on, scaled by height; named both after {named - began:.1f} s, then by the "
-        "sound of the two other pairs",
-        "the sound until then",
+        f"poses went on, scaled by height, or by sound and at most {100 * worst_m:.0f} cm from "
+        f"before; named both after {named - began:.1f} s, then by the sound of the two other pairs",
+        "the sound of whom it places wrongly, until then",
         back - over,
     )

@@ -1,9 +1,11 @@
 """Checks a device announcement, or automations, with Home Assistant's own schemas, or runs an
-automation in its core; run by an interpreter that has `homeassistant`, not by ours.
+automation, also one of a blueprint, in its core; run by an interpreter that has `homeassistant`,
+not by ours.
 
 stdin: the announcement, or a list of automations, as JSON. Prints one line per complaint; exit code
 1 when there was any. Or {"run": automation, "entity": id, "states": [...], "action": "light.x"}:
-prints as JSON for each of these states of the entity the list of data that the action got.
+prints as JSON for each of these states of the entity the list of data that the actions got; with
+"also": ids of others, and "blueprints": {path: text}, which the automation may use.
 """
 
 import asyncio
@@ -11,6 +13,7 @@ import importlib
 import json
 import sys
 import tempfile
+from pathlib import Path
 
 
 def main() -> int:
@@ -67,12 +70,16 @@ def announcement_complaints(announcement):
     return complaints
 
 
-async def actions_of(run, entity, states, action):
+async def actions_of(run, entity, states, action, also=(), blueprints=None):
     from homeassistant import bootstrap, config_entries, core, loader
     from homeassistant.auth import auth_manager_from_config
     from homeassistant.setup import async_setup_component
 
     with tempfile.TemporaryDirectory() as folder:
+        for path, text in (blueprints or {}).items():
+            file = Path(folder) / "blueprints" / "automation" / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
         hass = core.HomeAssistant(folder)
         hass.config.skip_pip = True
         loader.async_setup(hass)
@@ -80,7 +87,10 @@ async def actions_of(run, entity, states, action):
         await bootstrap.async_load_base_functionality(hass)
         hass.auth = await auth_manager_from_config(hass, [], [])
         done = []
-        hass.services.async_register(*action.split("."), lambda call: done.append(dict(call.data)))
+        for name in (action, *also):
+            hass.services.async_register(
+                *name.split("."), lambda call: done.append({"action": call.service, **call.data})
+            )
         assert await async_setup_component(hass, "automation", {"automation": [run]})
         await hass.async_start()
         told = []

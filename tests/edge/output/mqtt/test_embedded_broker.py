@@ -17,6 +17,7 @@ from edge.output.mqtt import embedded_broker as broker_module
 from edge.output.mqtt.broker_visit import check
 from edge.output.mqtt.embedded_broker import EmbeddedBroker, Kind, find_mosquitto
 from edge.output.mqtt.publisher import MqttPublisher
+from edge.output.mqtt.wire.network_thread import stop_network_thread
 from tests.support import ROOT
 from tests.support.messages import a_person, an_estimate
 from tests.support.waiting import LIMIT_S, until
@@ -77,7 +78,7 @@ def test_poses_reach_subscribers(kind: Kind, transport: str) -> None:
             assert publisher.publish_pose(POSE)
             assert done.wait(LIMIT_S)
         client.disconnect()
-        client.loop_stop()
+        stop_network_thread(client)
     expected = [f"posekernel/demo/{name}" for name in ("summary", "status", "pose")]
     assert [topic for topic, _ in got[:3]] == expected
     assert got[2][1] == encode(POSE)

@@ -24,7 +24,7 @@ from edge.tools.bench.sensors import (
     network_tables,
     write_config,
 )
-from edge.tools.bench.stages import BEHAVIOUR, FRONT_END, bench_stages
+from edge.tools.bench.stages import AVATAR, BEHAVIOUR, FRONT_END, bench_stages
 from edge.tools.commands import bench
 
 
@@ -104,6 +104,7 @@ def test_stages_are_those_of_a_real_run_and_feed_the_networks() -> None:
         f"lifter (ray {execution(bench_config(None)).variant})",
         BEHAVIOUR,
         "encode",
+        AVATAR,
     }
     assert named["people (MoveNet)"].count == 26
     assert 0 < named["encode"].count == len(inputs.people) < 26

@@ -1,10 +1,18 @@
 """The shipped session's real people: who is followed, and how exactly."""
 
+import math
+
 import pytest
 
 from edge.sources.session.reader import DEMO_SESSION
-from export.studies.people.real_frames import measure_session, real_frames_report
-from export.studies.people.results import ORDER, TITLE, renew_section
+from export.evaluate.tracking import TrackingScore
+from export.studies.people.real_frames import (
+    CameraOutcome,
+    PersonRow,
+    measure_session,
+    real_frames_report,
+)
+from export.studies.people.results import ORDER, TITLE, with_section
 
 pytestmark = pytest.mark.export
 
@@ -19,11 +27,22 @@ def test_both_people_of_the_demo_are_followed_and_heard():
     assert "| demo | " in real_frames_report([outcome], "the command")
 
 
+def test_who_is_never_found_has_no_figures_but_a_dash():
+    """Such as the bystander far behind the person."""
+    score = TrackingScore(people=1, switches=0, misses=100, false=0)
+    row = PersonRow(2, 0, 100, math.nan, math.nan, math.nan, 0.0)
+    line = CameraOutcome("hall", score, (row,)).as_markdown()
+    assert line.endswith("| 3 | 0 of 100 | - | - | - | 0 % |")
+
+
 def test_a_study_renews_its_own_section_only(tmp_path):
     page = tmp_path / "page.md"
-    renew_section(page, ORDER[2], "nobody, old")
-    renew_section(page, ORDER[0], "sequences")
-    renew_section(page, ORDER[2], "nobody, new\n\n| a | table |")
+    for title, text in (
+        (ORDER[2], "nobody, old"),
+        (ORDER[0], "sequences"),
+        (ORDER[2], "nobody, new\n\n| a | table |"),
+    ):
+        page.write_text(with_section(page, title, text))
     assert page.read_text() == (
         f"{TITLE}\n## {ORDER[0]}\n\nsequences\n\n## {ORDER[2]}\n\nnobody, new\n\n| a | table |\n"
     )
