@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,7 @@ class Plan:
         return [(p, known) for known in self.heights for p in self.policies]
 
 
+@lru_cache(maxsize=1)
 def code_version() -> str:
     """Eight digits that differ where the sensor's code or its networks do."""
     root = Path(edge.__file__).parent
