@@ -42,8 +42,8 @@ class Hearing:
     """Call it with every period, on one thread.
 
     silent: set from other threads; the loudspeaker is off on purpose, so a missing excitation is no
-    fault. in_bursts: what it played last was silence or a burst. sound_use: what was played. Raises ConfigError where the
-    window does not fit.
+    fault. in_bursts: what it played last was silence or a burst. sound_use: what was played. Raises
+    ConfigError where the window does not fit.
     """
 
     def __init__(
