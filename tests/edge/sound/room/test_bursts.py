@@ -17,12 +17,12 @@ FIRST = RIG.arrival_s(BODY) - 0.3 / C
 
 def room(shift_m: float = 0.0) -> np.ndarray:
     """Direct sound and four walls, which warmer air brings nearer by so much."""
-    direct = [np.roll(echo(RIG, SPEAKER)[p], 0) * 8.0 for p in range(6)]
+    direct = [8.0 * row for row in echo(RIG, SPEAKER)]
     walls = sum(0.5 * echo(RIG, w * (1.0 - shift_m / 3.0)) for w in WALLS)
     return np.asarray(direct + walls, np.complex64)
 
 
-def noise(rng: np.random.Generator, level: float = 2e-3) -> np.ndarray:
+def noise(rng: np.random.Generator, level: float = 2e-4) -> np.ndarray:
     return (level * (rng.standard_normal((6, WINDOW)) + 1j * rng.standard_normal((6, WINDOW)))
             ).astype(np.complex64)  # fmt: skip
 
