@@ -109,7 +109,8 @@ class Hearing:
             return None
         deconvolve = self._deconvolver(period.burst)
         responses = deconvolve(period.samples, period.reference, period.delay_samples)
-        self.health(period.samples, responses, period.reference)
+        n, reference = self.deconvolve.period_samples, period.reference
+        self.health(period.samples[:, :n], responses, None if reference is None else reference[:n])
         sigma = self._noise(deconvolve, period)
         middle_ns = period.t_ns + max(period.burst, 1) * self.period_ns // 2
         return PeriodResponses(

@@ -158,8 +158,10 @@ class Pipeline:
         echoes: Sequence[Echo | None] = [None] * len(posed)
         if posed and sound is not None and kernels is not None and is_new:
             echoes = self._hear_people(posed, lifted, then, sound, kernels)
-        tracks, in_bursts = self.associate.tracks, self.in_bursts
-        people = self.people(posed, lifted, tracks, echoes, t_ns, in_bursts=in_bursts)
+        # While the loudspeaker must be silent, or the room is not known, no burst will come.
+        awaited = self.in_bursts and not self.silent and self.room.learned
+        tracks = self.associate.tracks
+        people = self.people(posed, lifted, tracks, echoes, t_ns, in_bursts=awaited)
         self.attention = self.listening.attention(posed, self.people, t_ns)
         more = sum(track.confirmed for track, _ in now.sights) - len(people)
         return self._estimate(seen.frame, people, more, pairs, kind) if people else None
