@@ -6,7 +6,7 @@ import hashlib
 import json
 import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from edge.lifting.model_card import FORMAT, INT8, VERSION
 from edge.lifting.person_view import FEATURES
 from export.train.checkpoints import load_networks
 from export.train.conversion.file_checks import (
+    Mirrored,
     calibrated,
     check_float,
     check_int8,
@@ -24,8 +25,10 @@ from export.train.conversion.file_checks import (
     times_ms,
 )
 from export.train.conversion.tflite_files import to_float, to_int8
-from export.train.samples.augmentation import Augmentation
+from export.train.ray_network import VisionNet
+from export.train.samples.augmentation import Augmentation, known_body
 from export.train.samples.sound_set import SampleSound, SoundSet, folders
+from export.train.train_config import TrainConfig
 
 Say = Callable[[str], None]
 
@@ -78,7 +81,9 @@ def quantize(
     to_float(fusion, [x[:1] for x in recorded.batch.inputs], files["float"])
     to_int8(files["float"], files["int8"], [calibration.inputs(i) for i in range(len(calibration))])
     difference = check_float(fusion, vision, files, recorded)
-    decoding, threshold = calibrated(files["int8"], recorded, images, config)
+    decoding, threshold = calibrated(
+        files["int8"], (recorded, images), _silent(recordings, vision, config), config
+    )
     figures = check_int8(files, recorded, images, config, decoding) | {
         "float_against_pytorch": difference
     }
@@ -112,6 +117,21 @@ def quantize(
     path.write_text(json.dumps(card, indent=1) + "\n")
     _add_sums(sums, [*files.values(), path])
     return path
+
+
+def _silent(recordings: Sequence[SampleSound], vision: VisionNet, config: TrainConfig) -> Mirrored:
+    """The recordings without their sound; of half of the people the size is known."""
+    rng = np.random.default_rng([config.seed, 16])
+    joints = np.stack([s.joints for s in recordings])
+    body = known_body(joints, replace(config.augmentation, size_known=0.5), rng)
+    silent = [
+        replace(s, kernels=None, observed=replace(s.observed, body=b), true_sound=False)
+        for s, b in zip(recordings, body, strict=True)
+    ]
+    own, images = (
+        checked_samples(part, vision, config) for part in (silent, [s.mirrored() for s in silent])
+    )
+    return own, images
 
 
 def _augmented(samples: SoundSet, augmentation: Augmentation, seed: int) -> list[SampleSound]:
