@@ -115,7 +115,7 @@ class Pipeline:
 
     def hear(self, period: AudioPeriod) -> PeriodResponses | None:
         """Impulse responses of one period or burst, or None for one that must not be used."""
-        return self.hearing(period)
+        return self.hearing(period, self.room.expected)
 
     def see(self, frame: Frame) -> Seen:
         """Everybody's 2D joints in one frame."""

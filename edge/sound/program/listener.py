@@ -14,10 +14,10 @@ from edge.sound.program.solver import ProgramSolver
 
 # Faults of periods that are recorded all the same without a gap.
 CONTIGUOUS_FAULTS = ("", "no reference", "unsteady", "playback xrun", "muted")
-# Program sound on the reference channel: dB full scale while the sensor is silent; relative to its
-# own sound, 5 dB below what is left of the room where the echo of a body is clear.
-LOUD_DBFS, LOUD_BESIDE_DB = -75.0, -35.0
-EVERY_S = 0.25
+# Program sound on the reference channel is louder than the noise of a poor one, dB full scale; and
+# relative to our own sound, 5 dB above what is left of the room where the echo of a body is clear.
+LOUD_DBFS, LOUD_BESIDE_DB = -65.0, -35.0
+PROGRAM_S, EVERY_S = 1.0, 0.5  # an answer is from so much sound, and comes so often
 # A stretch that tells less of a body than this is not worth solving; pauses have 0.
 WORTH = 0.15
 
@@ -48,7 +48,7 @@ class ProgramListener:
         deconvolve: Deconvolver,
         correction: Correction | None = None,
         *,
-        seconds: float = 1.0,
+        seconds: float = PROGRAM_S,
     ) -> None:
         """seconds: of sound that an answer is from, at most. Raises ConfigError for several
         loudspeakers.
@@ -81,9 +81,8 @@ class ProgramListener:
         room: (P, T) the empty room as it must sound now, None while it is not known. noise: power
         |rfft|^2 of a silent period (M, N // 2 + 1), None where it is not known.
         """
-        level = self._own.program_db(period)
-        loud = LOUD_DBFS if period.sounding == "silence" else LOUD_BESIDE_DB
-        self.sounding = level > loud
+        level_db, beside_db = self._own.program_db(period)
+        self.sounding = level_db > LOUD_DBFS and beside_db > LOUD_BESIDE_DB
         if period.reference is None or not self._keep(period):
             return None
         if self.sounding:

@@ -24,25 +24,25 @@ class OwnSound:
         self._excitation = excitation
         self._signal = lru_cache(maxsize=8)(self._spectrum)
 
-    def program_db(self, period: AudioPeriod) -> float:
-        """Level of other programs' sound on the reference channel in the band: dB full scale while
-        the sensor is silent, else dB relative to its own sound. -inf where there is no reference.
+    def program_db(self, period: AudioPeriod) -> tuple[float, float]:
+        """Level of other programs' sound in the band on the reference channel: dB full scale, and
+        dB relative to the sensor's own sound, inf where that is silent.
         """
         if period.reference is None:
-            return -math.inf
+            return -math.inf, -math.inf
         x = period.reference
         spectrum = scipy.fft.rfft(x)
-        if period.sounding == "silence":
-            window = self._window(len(x))
-            return _db(2.0 * float(np.sum(np.abs(spectrum * window) ** 2)) / len(x) ** 2)
-        own = self._signal(period.burst, len(x))
+        window = self._window(len(x))
+        level = _db(2.0 * float(np.sum(np.abs(spectrum * window) ** 2)) / len(x) ** 2)
+        own = None if period.sounding == "silence" else self._signal(period.burst, len(x))
         if own is None:
-            return math.inf
+            return level, math.inf
         response = np.abs(scipy.fft.irfft(spectrum * own, len(x))) ** 2
         pulse = int(_PULSE_S * self._excitation.sample_rate_hz)
         near = float(response[: pulse + 1].sum() + response[-pulse:].sum())
-        outside = float(response.sum()) - near
-        return _db(max(outside, 0.0) / (near + _SILENT))
+        outside = max(float(response.sum()) - near, 0.0)
+        beside = _db(outside / (near + _SILENT))
+        return level + min(0.0, beside), beside
 
     def _window(self, samples: int) -> FloatArray:
         hz = np.fft.rfftfreq(samples, 1.0 / self._excitation.sample_rate_hz)

@@ -30,7 +30,7 @@ def test_music_is_answered_a_few_times_a_second_once_there_is_enough(room):
     answers = listen(room, cut, analytic(room.empty) * gain)
     times = [k for k, (heard, _) in enumerate(answers) if heard is not None]
     assert times[0] == 13  # 1.3 s are needed
-    assert np.diff(times).max() == 3
+    assert np.diff(times).max() == 5
     assert all(sounding for _, sounding in answers)
     for k in times:
         age_s = 0.1 * (k + 1) - answers[k][0].middle_ns / 1e9
@@ -83,8 +83,12 @@ def test_own_sound_is_told_from_music_on_the_reference(room, burst):
     level = np.sqrt(np.mean(signal**2))
     period = periods(np.zeros((1, len(signal)), np.float32), late, len(signal), kind)[0]
     period = replace(period, burst=burst)
-    assert own.program_db(period) < LOUD_BESIDE_DB
+    assert own.program_db(period)[1] < LOUD_BESIDE_DB
     beside = replace(period, reference=(late + 0.3 * level * music).astype(np.float32))
-    assert own.program_db(beside) > LOUD_BESIDE_DB
+    level_db, beside_db = own.program_db(beside)
+    assert level_db > LOUD_DBFS
+    assert beside_db > LOUD_BESIDE_DB
     silent = replace(beside, reference=music.astype(np.float32), sounding="silence", burst=0)
-    assert own.program_db(silent) > LOUD_DBFS
+    level_db, beside_db = own.program_db(silent)
+    assert level_db > LOUD_DBFS
+    assert beside_db == np.inf
