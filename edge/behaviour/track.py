@@ -67,7 +67,7 @@ class Track:
 
     @property
     def moved_m(self) -> float:
-        """How far the body has moved in the last MOVED_S [m]; 0 where it was not seen for so long."""
+        """How far the body has moved in the last MOVED_S [m]; 0 if it was not seen for so long."""
         old = [r for t_s, r in self._rays if self.seen_s - t_s >= MOVED_S - 1e-3]
         return self.moved_since(np.median(old, axis=0)) if old else 0.0
 

@@ -116,7 +116,7 @@ class NetworkLifter:
             sir_db, range_m = echo_before(torso, kernels, rig)
         return LiftedPose(
             joints=lifted.joints,
-            sigma=lifted.sigma,
+            sigma=lifted.sigma * (1.0 if by_sound else self.card.decoding.image_sigma_factor),
             confidence=look.confidence,
             scale_source="sound" if by_sound else look.otherwise,
             sir_db=sir_db,

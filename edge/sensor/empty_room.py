@@ -36,7 +36,8 @@ NEARER = 0.65
 class PeriodResponses:
     """Responses (P, T) of one good period or burst, the CLOCK_MONOTONIC of its middle, and from
     which of the pairs a pose may be made. sigma: (P, T), as of `Kernels`. burst: periods that it
-    lasted, 0 for a plain period.
+    lasted, 0 for a plain period. program: they are from the sound of another program, too noisy to
+    learn the empty room from.
     """
 
     index: int
@@ -45,6 +46,7 @@ class PeriodResponses:
     usable: UsablePairs
     sigma: FloatArray | None = None
     burst: int = 0
+    program: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,11 @@ class EmptyRoom:
         """The empty room is known, and nobody has asked to forget it."""
         return self.background.ready and not self._relearn.is_set()
 
+    @property
+    def expected(self) -> ComplexArray | None:
+        """The empty room (P, T) as it must sound now, None while it is not known."""
+        return self.background.expected if self.learned else None
+
     def newest_kernels(self) -> tuple[int, Kernels] | None:
         """The newest pose kernels and CLOCK_MONOTONIC of their period's middle [ns], or None."""
         newest = self.newest  # read once: another thread replaces it
@@ -164,7 +171,7 @@ class EmptyRoom:
         if then.sights:
             people = self._occupants(then.sights, then.hidden)
         difference = self.background.step(
-            sound.responses, sound.middle_ns, people, burst=sound.burst > 0
+            sound.responses, sound.middle_ns, people, burst=sound.burst > 0, learn=not sound.program
         )
         sound = self._with_known_pairs(sound)
         kernels = None

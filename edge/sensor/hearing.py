@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge.core.arrays import FloatArray
+from edge.core.arrays import ComplexArray, FloatArray
 from edge.core.config import Config
 from edge.core.contracts import AudioPeriod
 from edge.core.rig import Rig
@@ -16,6 +16,7 @@ from edge.sound.burst import make_burst
 from edge.sound.deconvolution import Correction, Deconvolver
 from edge.sound.excitation import Excitation
 from edge.sound.health.usable_pairs import NOT_HEARD, SoundHealth
+from edge.sound.program.listener import PROGRAM_S, HeardProgram, ProgramListener
 from edge.sound.sound_budget import SoundUse
 
 log = logging.getLogger(__name__)
@@ -42,8 +43,8 @@ class Hearing:
     """Call it with every period, on one thread.
 
     silent: set from other threads; the loudspeaker is off on purpose, so a missing excitation is no
-    fault. in_bursts: what it played last was silence or a burst. sound_use: what was played. Raises ConfigError where the
-    window does not fit.
+    fault. in_bursts: what it played last was silence or a burst. sound_use: what was played. Raises
+    ConfigError where the window does not fit.
     """
 
     def __init__(
@@ -76,6 +77,9 @@ class Hearing:
             config.audio.mic_channels if device else (),
             config.audio.reference_channel if device else None,
         )
+        self._program = None
+        if config.sound.use_program_sound and len(rig.speakers) == 1:
+            self._program = ProgramListener(excitation, rig, self.deconvolve, correction)
         self._silent_ns: int | None = None  # of the newest period while silent
         self._fault = ""
 
@@ -83,15 +87,24 @@ class Hearing:
         """Call between two sources."""
         self.in_bursts, self._fault = False, ""
         self.health.forget()
+        if self._program is not None:
+            self._program.forget()
 
-    def __call__(self, period: AudioPeriod) -> PeriodResponses | None:
-        """Impulse responses of one period or burst, or None for one that must not be used."""
+    def __call__(self, period: AudioPeriod, room: ComplexArray | None) -> PeriodResponses | None:
+        """Impulse responses of one period or burst, or of the last second of another program's
+        sound; None for what must not be used. room: the empty room as it must sound now, (P, T).
+        """
         self._counters.periods += 1
         self.sound_use.hear(period)
         if self.silent:
             self._silent_ns = period.t_ns
         paused = self._silent_ns is not None and period.t_ns - self._silent_ns < SETTLE_S * 1e9
         self.in_bursts = period.sounding != "continuous"
+        if self._program is not None:
+            heard = self._program(period, room, self.sound_use.ambient.power())
+            if self._program.sounding:
+                self.in_bursts = True
+                return None if heard is None else self._of_program(period, heard)
         if period.sounding == "silence":
             self.health(period.samples, None, None)
             return None
@@ -109,11 +122,24 @@ class Hearing:
             return None
         deconvolve = self._deconvolver(period.burst)
         responses = deconvolve(period.samples, period.reference, period.delay_samples)
-        self.health(period.samples, responses, period.reference)
+        n, reference = self.deconvolve.period_samples, period.reference
+        self.health(period.samples[:, :n], responses, None if reference is None else reference[:n])
         sigma = self._noise(deconvolve, period)
         middle_ns = period.t_ns + max(period.burst, 1) * self.period_ns // 2
         return PeriodResponses(
             period.index, middle_ns, responses, self.health.usable, sigma, period.burst
+        )
+
+    def _of_program(self, period: AudioPeriod, heard: HeardProgram) -> PeriodResponses:
+        """As of a burst that lasted as long; the room is not learned from it."""
+        return PeriodResponses(
+            period.index,
+            heard.middle_ns,
+            heard.responses,
+            self.health.usable,
+            heard.sigma,
+            round(PROGRAM_S * 1e9 / self.period_ns),
+            program=True,
         )
 
     def _deconvolver(self, burst: int) -> Deconvolver:

@@ -115,7 +115,7 @@ class Pipeline:
 
     def hear(self, period: AudioPeriod) -> PeriodResponses | None:
         """Impulse responses of one period or burst, or None for one that must not be used."""
-        return self.hearing(period)
+        return self.hearing(period, self.room.expected)
 
     def see(self, frame: Frame, kind: SourceKind = "device") -> Seen:
         """Everybody's 2D joints in one frame. kind: of the source."""
@@ -160,8 +160,10 @@ class Pipeline:
         echoes: Sequence[Echo | None] = [None] * len(posed)
         if posed and sound is not None and kernels is not None and is_new:
             echoes = self._hear_people(posed, lifted, then, sound, kernels)
-        tracks, in_bursts = self.associate.tracks, self.in_bursts
-        people = self.people(posed, lifted, tracks, echoes, t_ns, in_bursts=in_bursts)
+        # While the loudspeaker must be silent, or the room is not known, no burst will come.
+        awaited = self.in_bursts and not self.silent and self.room.learned
+        tracks = self.associate.tracks
+        people = self.people(posed, lifted, tracks, echoes, t_ns, in_bursts=awaited)
         self.attention = self.listening.attention(posed, self.people, t_ns)
         more = sum(track.confirmed for track, _ in now.sights) - len(people)
         return self._estimate(seen.frame, people, more, pairs, kind) if people else None

@@ -9,6 +9,8 @@ from export.train.ray_network import Decoded, assemble, expected, with_prior
 from export.train.train_config import TrainConfig
 from export.train.volume_network import decode_volume, volume_target, with_volume_prior
 
+FAR_M = 3.0
+
 
 def fusion_loss(net: nn.Module, b: Batch, c: TrainConfig) -> tuple[Tensor, float]:
     """The loss of a batch, and its part in metres."""
@@ -71,8 +73,13 @@ def _cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def metres_loss(joints: Tensor, truth: Tensor) -> Tensor:
-    """Mean absolute error of the joints plus half of that relative to the mid-hip [m]."""
-    root = slice(8, 9)
+    """Mean absolute error of the joints plus half of that relative to the mid-hip [m], beyond FAR_M
+    in proportion to the distance: one image is wrong by a share of it, and a network would
+    otherwise be trained on those far away above all.
+    """
+    root = slice(MID_HIP, MID_HIP + 1)
+    farther = (truth[:, root].norm(dim=-1, keepdim=True) / FAR_M).clamp(min=1.0)
+    joints, truth = joints / farther, truth / farther
     relative = (joints - joints[:, root]) - (truth - truth[:, root])
     return (joints - truth).abs().mean() + 0.5 * relative.abs().mean()
 

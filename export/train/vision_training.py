@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from edge.core.errors import ConfigError, ModelError
-from edge.core.pose import MID_HIP
 from export.extras import Progress
 from export.simulate.people import (
     ViewedPeople,
@@ -27,8 +26,6 @@ from export.train.ray_network import VisionNet, person_points
 from export.train.train_config import TrainConfig
 
 Say = Callable[[str], None]
-
-FAR_M = 3.0
 
 
 def trained_vision(
@@ -79,7 +76,7 @@ def _train_vision(config: TrainConfig, net: VisionNet, say: Say, progress: Progr
         features, centre, size, truth = vision_batch(
             view_people(people, settings.batch, rng), errors, config.augmentation, rng
         )
-        loss = vision_loss(_points(net(features), centre, size), truth)
+        loss = metres_loss(_points(net(features), centre, size), truth)
         descend(optimizer, net, loss)
         follow(average, net, min(config.ema, (step + 1) / (step + 10)))
         if (step + 1) % max(1, settings.steps // 12) == 0:
@@ -105,14 +102,6 @@ def imagined_people(config: TrainConfig, progress: Progress) -> ViewedPeople:
     return views.pick(np.arange(half)) + apply_errors(
         views.pick(np.arange(half, 2 * half)), errors, rng
     )
-
-
-def vision_loss(joints: Tensor, truth: Tensor) -> Tensor:
-    """`metres_loss`, beyond FAR_M in proportion to the distance: one image is wrong by a share of
-    it, and would otherwise be trained on those far away above all.
-    """
-    farther = (truth[:, MID_HIP].norm(dim=-1) / FAR_M).clamp(min=1.0)[:, None, None]
-    return metres_loss(joints / farther, truth / farther)
 
 
 def _points(out: Tensor, centre: Tensor, size: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ class ExcitationConfig(Strict, frozen=True):
 
 class AudioConfig(Strict, frozen=True):
     """ALSA devices and channel map. reference_channel: the loopback, -1 where the array has none.
+    playback: "" never opens one: only what other programs play is listened to.
 
     The buffer holds alsa_period_frames * alsa_periods frames, half a second by default. A program
     that is held up for longer loses sound.
@@ -39,3 +40,8 @@ class AudioConfig(Strict, frozen=True):
     format: Literal["S16_LE", "S32_LE"] = "S16_LE"
     alsa_period_frames: Annotated[int, Meta(ge=32, le=16384)] = 320
     alsa_periods: Annotated[int, Meta(ge=2, le=64)] = 25
+
+    @property
+    def plays(self) -> bool:
+        """The sensor may play sound of its own."""
+        return self.playback != ""

@@ -173,9 +173,29 @@ def _device(config: Config, rig: RigConfig) -> Iterator[str]:
             "known; measure it"
         )
     yield from _channels(config.audio, rig)
+    if not config.audio.plays:
+        yield from _listens_only(config)
     backend = config.camera.backend
     if backend in ("v4l2", "gstreamer", "file") and not config.camera.device:
         yield f"camera.device: missing, but camera.backend = {backend!r} needs it"
+
+
+def _listens_only(config: Config) -> Iterator[str]:
+    needed = {
+        "audio.reference_channel, the loopback of what is played": (
+            config.audio.reference_channel >= 0
+        ),
+        "sound.use_program_sound = true": config.sound.use_program_sound,
+        "background.snapshot, the empty room of a run that could play": (
+            config.background.snapshot != ""
+        ),
+    }
+    for what, there in needed.items():
+        if not there:
+            yield (
+                f'audio.playback: "", so that only the sound of other programs is listened to, '
+                f"but that needs {what}; set it, or name a playback device"
+            )
 
 
 def _channels(audio: AudioConfig, rig: RigConfig) -> Iterator[str]:

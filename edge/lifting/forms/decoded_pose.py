@@ -23,7 +23,8 @@ class Decoding:
     the echo.
 
     depth_sigma_factor, plane_sigma_factor, joint_sigma_factor: calibration of the 1-sigma, fitted
-    after training; times unseen_sigma_factor for joints that the image does not show.
+    after training; times unseen_sigma_factor for joints that the image does not show, and times
+    image_sigma_factor where sound does not give the scale.
     """
 
     prior_spread: float = 0.2
@@ -32,6 +33,7 @@ class Decoding:
     plane_sigma_factor: float = 1.0
     joint_sigma_factor: float = 1.0
     unseen_sigma_factor: float = 1.0
+    image_sigma_factor: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,10 +20,12 @@ from edge.lifting.person_view import FEATURES, SIZE_LOG, PersonView
 from edge.sound.arrivals import gather_points
 from edge.sound.pose_kernel import Kernels, pool
 
-# A recording without any noise shows the pulse's faint beginning as if it were the body's. The
-# networks learned from recordings of 0 to 20 dB signal to interference: interference is taken to be
-# at most this far below the echo.
-CLEAREST_DB = 20.0
+# A recording without any noise shows the pulse's faint beginning, and that of limbs held forward,
+# as if they were the body's front: wave-simulated people are then put too near, the clearer the
+# nearer, also by networks that learned from recordings of up to 45 dB. Interference is taken to be
+# at most this far below the echo. Chosen of 10 to 35 dB on wave-simulated rooms; in this project's
+# own simulator it makes no difference.
+CLEAREST_DB = 16.0
 COMPACT_M = 0.4  # a wider rig's pairs see the body from sides that do not add up in phase
 SOUND_FEATURES = 5
 CONTEXT = FEATURES + N_JOINTS + 1 + 2 * N_JOINTS + SOUND_FEATURES

@@ -82,6 +82,7 @@ class Background:
             late = LateReverberation(pairs, self._window.samples, repeats)
         self._drift = DriftTracker(pairs, self._window.direct_samples, late, enabled=track_drift)
         self._room: ComplexArray | None = None
+        self._expected: ComplexArray | None = None  # as it sounded in the newest good period
         self._of_bursts, self._learned = False, _MANY  # and from how many periods, at least
         # What was changed since, learned while somebody walked. Kept apart: the drift of late
         # reverberation is known relative to the empty room.
@@ -121,6 +122,13 @@ class Background:
         now_ns = self._schedule.now_ns or 0
         return [(c, max(0.0, (now_ns - c.t_ns) * 1e-9)) for c in self._changes.changes]
 
+    @property
+    def expected(self) -> ComplexArray | None:
+        """The empty room (P, T) as it must sound now; None until one is known. Any thread may read
+        it.
+        """
+        return self._room if self._expected is None else self._expected
+
     def step(
         self,
         responses: ComplexArray,
@@ -128,6 +136,7 @@ class Background:
         people: Sequence[Occupant] | None,
         *,
         burst: bool = False,
+        learn: bool = True,
     ) -> ComplexArray | None:
         """Analytic responses (P, T) of one good period -> pose kernels (P, T) complex64.
 
@@ -135,6 +144,7 @@ class Background:
         the period before is in it; a room that was learned the other way is learned anew while
         nobody is in view. people: everybody in view, empty for nobody; None where somebody
         may be in the room who is not seen just now: then the last fit is kept and nothing is
+        learned. learn: False for noisy responses, as those of music: drift is followed, nothing is
         learned. Returns None until an empty room was learned, and for a period that does not look
         like this room (counted in `rejected`, nothing is learned from it). `residual_db` tells how
         much of the fitted part is left. The first empty room takes FIRST_PERIODS periods, however
@@ -152,7 +162,7 @@ class Background:
             self.rejected += 1
             return None
         if self._room is None:
-            if empty:
+            if empty and learn:
                 self._consider(y, t_ns, 0.0, burst)
             return None
 
@@ -171,14 +181,18 @@ class Background:
         fitted = slice(0, max(int(length.max()), self._window.direct_samples))
         if normalised_correlation(y[:, fitted], (y - kernels)[:, fitted]) < _USABLE:
             self.rejected += 1
-            if empty:
+            if empty and learn:
                 self._consider(whole, t_ns, self._adapt_s, burst)
             return None
+        self.residual_db = _ratio_db(kernels[:, fitted], y[:, fitted])
+        self._expected = y - kernels
+        if not learn:
+            self._drift.warp = warp
+            return kernels
         self._candidate.forget()
         if burst != self._of_bursts:
             self._of_bursts, self._learned = burst, 0
         self._drift.accept(y, expected, length)
-        self.residual_db = _ratio_db(kernels[:, fitted], y[:, fitted])
         if not empty:
             self._learn_changes(kernels, warp, people, elapsed_s)
         elif self._schedule.settled:
@@ -193,7 +207,7 @@ class Background:
 
     def forget(self) -> None:
         """Learn the empty room from nothing, as at the very start."""
-        self._room = self._changed = None
+        self._room = self._changed = self._expected = None
         self._drift.forget()
         self._occupied, self._age_s = False, float("inf")
         for part in (
@@ -239,6 +253,7 @@ class Background:
         if self._room is not None and self._drift.late is not None:
             self._drift.late.forget()
         self._room, self._of_bursts, self._learned = room, burst, _MANY
+        self._expected = None
         self._schedule.learn()
         self._has_learned()
 

@@ -46,8 +46,8 @@ def save(
     late: LateReverberation | None,
     of_bursts: bool,
 ) -> None:
-    """Write it, whole or not at all. of_bursts: it was learned from bursts. Raises ConfigError when it cannot be written; a file that was
-    there before then stays.
+    """Write it, whole or not at all. of_bursts: it was learned from bursts. Raises ConfigError when
+    it cannot be written; a file that was there before then stays.
     """
     content: dict[str, Any] = {
         "format": _FORMAT,

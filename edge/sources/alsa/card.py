@@ -32,7 +32,9 @@ def alsa_module() -> ModuleType:
 
 @dataclass(slots=True)
 class SoundCard:
-    """Both directions of an open card. failed: why playback ended, for the capture thread."""
+    """Both directions of an open card. playback: None where the sensor does not play. failed: why
+    playback ended, for the capture thread.
+    """
 
     capture: Any
     playback: Any
@@ -72,7 +74,8 @@ class SoundCard:
     def close(self) -> None:
         """Silence at once, release both."""
         # Without drop() the queued sound would be played first.
-        for end in (self.playback.drop, self.playback.close, self.capture.close):
+        playback = () if self.playback is None else (self.playback.drop, self.playback.close)
+        for end in (*playback, self.capture.close):
             try:
                 end()
             except Exception as e:
@@ -80,11 +83,17 @@ class SoundCard:
 
 
 def open_card(audio: AudioConfig, rate: int) -> SoundCard:
-    """Open capture and playback in exactly the asked format. Raises DeviceError."""
+    """Open capture, and playback where there is one, in exactly the asked format. Raises
+    DeviceError.
+    """
     aa = alsa_module()
     capture = _open_pcm(aa, "capture", audio.capture, audio.channels, rate, audio)
+    playback = None
     try:
-        playback = _open_pcm(aa, "playback", audio.playback, audio.playback_channels, rate, audio)
+        if audio.plays:
+            playback = _open_pcm(
+                aa, "playback", audio.playback, audio.playback_channels, rate, audio
+            )
     except DeviceError:
         capture.close()
         raise

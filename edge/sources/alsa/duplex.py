@@ -122,7 +122,7 @@ class Duplex:
                     self.ring.append(
                         np.frombuffer(data, self._dtype).reshape(-1, self._audio.channels), t_ns
                     )
-                    if not recorded:
+                    if not recorded and card.playback is not None:
                         # Capture first: on some arrays the order decides which channel is which.
                         player.start()
                     recorded = True

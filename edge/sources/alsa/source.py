@@ -57,8 +57,6 @@ class AlsaAudio:
     what is left of a period before one is dropped.
     """
 
-    adjustable = True
-
     def __init__(
         self, audio: AudioConfig, excitation: Excitation, rig: Rig, *, muted: bool = False
     ):
@@ -66,6 +64,7 @@ class AlsaAudio:
         that is absent or changes the configured format.
         """
         self.counters = AudioCounters()
+        self.adjustable = audio.plays
         self._audio, self._excitation, self._n = audio, excitation, excitation.period_samples
         if audio.playback_channels < len(rig.speakers):
             raise DeviceError(
@@ -121,7 +120,8 @@ class AlsaAudio:
         """One burst, when what is in the card's buffer is played; see `AudioSource`. Raises
         ConfigError for another number of periods than 1..5.
         """
-        self._playlist.probe(periods, gain)
+        if self._audio.plays:
+            self._playlist.probe(periods, gain)
 
     def close(self) -> None:
         """Stop sound and release both devices, within a second; safe to call twice."""
@@ -169,7 +169,8 @@ class AlsaAudio:
             return None
         self._follow(stretch)
         length_ns = n * 1_000_000_000 // self._excitation.sample_rate_hz
-        if not self._playlist.is_continuous(stretch.t_ns, stretch.t_ns + length_ns):
+        end_ns = stretch.t_ns + length_ns
+        if not self._audio.plays or not self._playlist.is_continuous(stretch.t_ns, end_ns):
             return self._take_silence(stretch)
         return self._take_continuous(stretch)
 

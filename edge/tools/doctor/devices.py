@@ -114,7 +114,7 @@ def _camera(config: Config, more: list[Finding]) -> list[Finding]:
 
 def _names(config: Config) -> list[Finding]:
     """Names that may mean another sound card or camera after the next start."""
-    cards = dict.fromkeys((config.audio.capture, config.audio.playback))
+    cards = [card for card in dict.fromkeys((config.audio.capture, config.audio.playback)) if card]
     warnings = [("sound card's name", numbered_card(card)) for card in cards]
     if config.camera.backend == "v4l2":
         warnings.append(("camera's name", numbered_camera(config.camera.device)))

@@ -20,14 +20,13 @@ from edge.sensor.pipeline import Pipeline, Seen
 from edge.sensor.probing import Prober
 from export.bodies.acting import RATE_HZ
 from export.simulate.conditions import joints_in_view
-from export.simulate.evening.ambience import white_rms
-from export.simulate.evening.home import LEARNED_SWING, Evening
+from export.simulate.evening.home import Evening
 from export.simulate.evening.live_source import SimulatedAudio, SimulatedCamera
 from export.simulate.evening.loudspeaker import Loudspeaker
 from export.simulate.evening.responses import Responses
-from export.simulate.evening.room_stream import RoomStream
 from export.simulate.evening.script import STATES
 from export.simulate.evening.watching import Found
+from export.studies.quiet.empty_home import learn_from_bursts
 from export.studies.quiet.policies import SPARSE_EVERY_S, SPARSE_PERIODS, Policy
 from export.studies.quiet.record import SOURCES, EveningRecord
 
@@ -58,18 +57,9 @@ def play(stage: Stage, policy: Policy, *, known_height: bool, music: FloatArray)
     with tempfile.TemporaryDirectory() as folder:
         pipeline = _pipeline(evening, policy, known_height, Path(folder))
     pipeline.sound_use.loudness = audio.loudspeaker.loudness
+    if policy.sound.limits_dba not in (None, (0.0, 0.0)):
+        learn_from_bursts(evening, stage.responses, pipeline)
     return _Player(stage, policy, audio, camera, pipeline).record()
-
-
-def learn_room(evening: Evening, responses: Responses) -> None:
-    """Let the evening's background learn the empty room, as the sensor did on the days before."""
-    rng = np.random.default_rng([*evening.seed, 24])
-    stream = RoomStream(evening, responses, Loudspeaker(evening).pascal)
-    signal = evening.sound.signal
-    noise_rms = white_rms(stream.noise, signal.sample_rate_hz, signal.band_hz)
-    evening.sound.learn_empty(noise_rms, rng)
-    if rng.random() < LEARNED_SWING:
-        evening.sound.learn_drift(noise_rms, rng)
 
 
 def _pipeline(evening: Evening, policy: Policy, known_height: bool, folder: Path) -> Pipeline:

@@ -33,7 +33,7 @@ POLICIES = (
     Policy("silent", "silent"),
     Policy("music55", "music at 55 dB(A), no probe", music_dba=55.0),
     Policy("music65", "music at 65 dB(A), no probe", music_dba=65.0),
-    Policy("sparse", "sparse: 0.2 s every 2 s, 35 dB(A)", sparse_dba=35.0),
+    Policy("sparse", "sparse: 0.2 s every 2 s, 35 dB(A)", "discreet", sparse_dba=35.0),
     Policy("discreet", "discreet", "discreet"),
     Policy("normal", "normal", "normal"),
     Policy("loud", "loud", "loud"),

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ from export.simulate.evening.home import make_evening
 from export.simulate.evening.responses import respond
 from export.simulate.evening.watching import watch
 from export.simulate.program_sound import MUSIC, RATE_HZ, load_program_sound
-from export.studies.quiet.playing import EVERY, Stage, learn_room, play
+from export.studies.quiet.empty_home import learn_continuously
+from export.studies.quiet.playing import EVERY, Stage, play
 from export.studies.quiet.policies import Policy
 from export.studies.quiet.record import EveningRecord
 
@@ -45,6 +47,7 @@ class Plan:
         return [(p, known) for known in self.heights for p in self.policies]
 
 
+@lru_cache(maxsize=1)
 def code_version() -> str:
     """Eight digits that differ where the sensor's code or its networks do."""
     root = Path(edge.__file__).parent
@@ -103,7 +106,7 @@ def _evening(plan: Plan, index: int) -> Iterator[str]:
         return
     evening = make_evening(plan.seed, index, plan.scale)
     responses = respond(evening, plan.cache)
-    learn_room(evening, responses)
+    learn_continuously(evening, responses)
     stage = Stage(evening, responses, watch(evening, EVERY))
     pieces = music()
     for policy, known in missing:

@@ -63,6 +63,10 @@ class Checked:
         return config.fusion.spec.decode((logits, residual), depth, xy, self.views.one(index), d)
 
 
+# Samples and their mirror images.
+Mirrored = tuple[Checked, Checked]
+
+
 def checked_samples(
     samples: Sequence[SampleSound], vision: VisionNet, config: TrainConfig
 ) -> Checked:
@@ -153,25 +157,39 @@ def check_int8(
 
 
 def calibrated(
-    path: Path, samples: Checked, images: Checked, config: TrainConfig
+    path: Path, heard: Mirrored, silent: Mirrored, config: TrainConfig
 ) -> tuple[Decoding, float]:
     """The decoding with factors for which WITHIN_SIGMA of the errors are within 1 sigma, and the
     threshold of sound.
 
-    path: the int8 file, which devices run by default.
+    path: the int8 file, which devices run by default. heard, silent: recordings, and the same
+    without their sound.
     """
     plain, model = config.fusion.decoding, Model(path)
-    ratios, certainty = np.empty((3, *samples.views.seen.shape)), []
-    for i in range(len(samples)):
-        lifted = _lifted(model, i, samples, images, config, plain)
-        error = (lifted.joints - samples.truth[i]) @ samples.views.turn[i]
+    ratios, certainty = _ratios(model, heard, config)
+    decoding = with_sigma_factors(plain, ratios, heard[0].views.seen)
+    alone = _ratios(model, silent, config)[0][2]
+    alone /= np.where(silent[0].views.seen, 1.0, decoding.unseen_sigma_factor)
+    image = float(np.quantile(alone, WITHIN_SIGMA)) / decoding.joint_sigma_factor
+    return replace(decoding, image_sigma_factor=image), max(
+        0.5, round(float(np.quantile(certainty, UNSURE)), 3)
+    )
+
+
+def _ratios(model: Model, samples: Mirrored, config: TrainConfig) -> tuple[Array, list[float]]:
+    """Errors along depth, across it and in all over their 1-sigma before calibration, (3, N, 15),
+    and how sure the network is of its sound.
+    """
+    own, images = samples
+    ratios, certainty = np.empty((3, *own.views.seen.shape)), []
+    for i in range(len(own)):
+        lifted = _lifted(model, i, own, images, config, config.fusion.decoding)
+        error = (lifted.joints - own.truth[i]) @ own.views.turn[i]
         certainty.append(lifted.sound)
         ratios[0, i] = np.abs(error[:, 2]) / lifted.depth_sigma
         ratios[1, i] = np.abs(error[:, :2]).mean(axis=1) / lifted.plane_sigma
         ratios[2, i] = np.linalg.norm(error, axis=1) / lifted.sigma
-    return with_sigma_factors(plain, ratios, samples.views.seen), max(
-        0.5, round(float(np.quantile(certainty, UNSURE)), 3)
-    )
+    return ratios, certainty
 
 
 def with_sigma_factors(plain: Decoding, ratios: Array, seen: npt.NDArray[np.bool_]) -> Decoding:

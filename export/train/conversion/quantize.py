@@ -7,7 +7,7 @@ import json
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from edge.lifting.model_card import FORMAT, INT8, VERSION
 from edge.lifting.person_view import FEATURES
 from export.train.checkpoints import load_networks
 from export.train.conversion.file_checks import (
+    Mirrored,
     calibrated,
     check_float,
     check_int8,
@@ -25,8 +26,10 @@ from export.train.conversion.file_checks import (
     times_ms,
 )
 from export.train.conversion.tflite_files import to_float, to_int8
-from export.train.samples.augmentation import Augmentation
+from export.train.ray_network import VisionNet
+from export.train.samples.augmentation import Augmentation, known_body
 from export.train.samples.sound_set import SampleSound, SoundSet, folders
+from export.train.train_config import TrainConfig
 
 Say = Callable[[str], None]
 
@@ -91,7 +94,9 @@ def _make(
     to_float(fusion, [x[:1] for x in recorded.batch.inputs], files["float"])
     to_int8(files["float"], files["int8"], [calibration.inputs(i) for i in range(len(calibration))])
     difference = check_float(fusion, vision, files, recorded)
-    decoding, threshold = calibrated(files["int8"], recorded, images, config)
+    decoding, threshold = calibrated(
+        files["int8"], (recorded, images), _silent(recordings, vision, config), config
+    )
     figures = check_int8(files, recorded, images, config, decoding) | {
         "float_against_pytorch": difference
     }
@@ -124,6 +129,21 @@ def _make(
     path = part / f"{name}.json"
     path.write_text(json.dumps(card, indent=1) + "\n")
     return [*files.values(), path]
+
+
+def _silent(recordings: Sequence[SampleSound], vision: VisionNet, config: TrainConfig) -> Mirrored:
+    """The recordings without their sound; of half of the people the size is known."""
+    rng = np.random.default_rng([config.seed, 16])
+    joints = np.stack([s.joints for s in recordings])
+    body = known_body(joints, replace(config.augmentation, size_known=0.5), rng)
+    silent = [
+        replace(s, kernels=None, observed=replace(s.observed, body=b), true_sound=False)
+        for s, b in zip(recordings, body, strict=True)
+    ]
+    own, images = (
+        checked_samples(part, vision, config) for part in (silent, [s.mirrored() for s in silent])
+    )
+    return own, images
 
 
 def _augmented(samples: SoundSet, augmentation: Augmentation, seed: int) -> list[SampleSound]:

@@ -69,10 +69,10 @@ class Augmentation:
     noise_told: float = 0.5
     noise_error_db: float = 1.5
     uneven: float = 0.15
-    silent: float = 0.14
+    silent: float = 0.2
     foreign: float = 0.1
     drowned: float = 0.05
-    imagined: float = 0.4
+    imagined: float = 0.25
     drop_pairs: float = 0.4
     height_known: float = 0.6
     height_error_m: float = 0.02

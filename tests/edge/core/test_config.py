@@ -122,6 +122,17 @@ def test_a_name_or_numbers_limit_the_sound(tmp_path: Path, section: str, limits)
     assert sound.is_custom == ("_dba" in section)
 
 
+def test_only_listening_needs_a_loopback_and_a_known_room(tmp_path: Path) -> None:
+    silent = GOOD.replace("[audio]", '[audio]\nplayback = ""')
+    assert silent != GOOD
+    with pytest.raises(ConfigError, match="needs background"):
+        load_config(write(tmp_path, silent))
+    room = '[background]\nsnapshot = "room.npz"\n'
+    assert not load_config(write(tmp_path, silent + room)).audio.plays
+    with pytest.raises(ConfigError, match="needs sound"):
+        load_config(write(tmp_path, silent + room + "[sound]\nuse_program_sound = false\n"))
+
+
 def test_missing_and_unreadable_files(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no such file"):
         load_config(tmp_path / "nothing.toml")

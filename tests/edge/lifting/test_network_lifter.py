@@ -163,6 +163,21 @@ def test_joints_that_are_not_seen_have_a_sigma_of_their_own(
     )
 
 
+def test_the_images_scale_has_a_sigma_of_its_own(
+    lifter: NetworkLifter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joints, rig = people()[1], compact_rig()
+    cases = [(seen(joints), echo(joints, noise=0.001)), (seen(joints), None)]
+    before = [one(lifter, k, heard, rig) for k, heard in cases]
+    assert [p.scale_source for p in before] == ["sound", "floor"]
+    decoding = lifter.card.decoding
+    wider = replace(decoding, image_sigma_factor=2.0 * decoding.image_sigma_factor)
+    monkeypatch.setattr(lifter, "card", replace(lifter.card, decoding=wider))
+    after = [one(lifter, k, heard, rig) for k, heard in cases]
+    np.testing.assert_allclose(after[0].sigma, before[0].sigma, rtol=1e-6)
+    np.testing.assert_allclose(after[1].sigma, 2.0 * before[1].sigma, rtol=1e-6)
+
+
 def test_the_order_of_the_pairs_does_not_matter(lifter: NetworkLifter) -> None:
     joints, rig = people()[1], compact_rig()
     kernels = echo(joints, noise=0.001)

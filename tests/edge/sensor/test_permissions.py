@@ -215,3 +215,30 @@ def test_it_is_silent_until_the_clock_is_known_where_there_are_quiet_hours(
 
 def test_without_quiet_hours_the_clock_does_not_matter(tmp_path: Path) -> None:
     assert Bench(tmp_path, clock_is_right=False, ping="always").at(0.5) is False
+
+
+def test_with_a_budget_nothing_sounds_by_itself_and_no_burst_in_quiet_hours(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, quiet_from="22:00", quiet_to="07:00")
+    assert bench.sensing.opens_muted
+    bench.source.audio.adjustable = True
+    ticks: list[int] = []
+    bench.sensing._prober = SimpleNamespace(tick=ticks.append)  # type: ignore[assignment]
+    assert bench.at(30.0) is False, "silent by itself, but free to play a burst"
+    assert bench.continuous is False
+    assert not bench.pipeline.silent
+    assert len(ticks) == 1
+    bench.day = time(23, 0)
+    assert bench.at(31.0, seen=True) is True
+    bench.sensing.change(mute=True)
+    bench.day = time(12, 0)
+    assert bench.at(32.0, seen=True) is True
+    assert len(ticks) == 1
+
+
+def test_continuous_sound_has_no_bursts(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, sound=SoundConfig(mode="continuous"))
+    assert not bench.sensing.opens_muted
+    bench.source.audio.adjustable = True
+    assert bench.at(0.5, seen=True) is False
+    assert bench.continuous is True
+    assert bench.probes == []

@@ -353,7 +353,7 @@ def test_numbers_of_a_configuration_can_be_set() -> None:
     )
     assert (config.ray.spec.compact_m, config.steps, config.augmentation.silent) == (0.0, 7, 1.0)
     assert with_settings(
-        config, ["steps=150", "ray.spec.compact_m=0.4", "augmentation.silent=0.14"]
+        config, ["steps=150", "ray.spec.compact_m=0.4", "augmentation.silent=0.2"]
     ) == named_config("debug")
     for wrong, found in {
         "ray.spce.bins=3": "ray.spce.bins",

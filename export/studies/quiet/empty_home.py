@@ -1,0 +1,75 @@
+"""What the sensor has learned of the empty room before the evening begins."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from edge.core.config import SensingConfig
+from edge.core.errors import PosekernelError
+from edge.sensor.listening import Attention
+from edge.sensor.pipeline import Pipeline
+from edge.sensor.probing import Room, due
+from edge.sound.room.background import FIRST_PERIODS
+from export.bodies.acting import RATE_HZ
+from export.simulate.evening.ambience import white_rms
+from export.simulate.evening.home import LEARNED_SWING, Evening
+from export.simulate.evening.live_source import START_NS, SimulatedAudio
+from export.simulate.evening.loudspeaker import Loudspeaker
+from export.simulate.evening.responses import EVERY_S, Responses
+from export.simulate.evening.room_stream import RoomStream
+
+KEPT_ALIVE = 10  # probes of the empty room before the evening, beyond the first ones
+
+
+def learn_continuously(evening: Evening, responses: Responses) -> None:
+    """Let the evening's background learn the empty room from the continuous excitation."""
+    rng = np.random.default_rng([*evening.seed, 24])
+    stream = RoomStream(evening, responses, Loudspeaker(evening).pascal)
+    signal = evening.sound.signal
+    noise_rms = white_rms(stream.noise, signal.sample_rate_hz, signal.band_hz)
+    evening.sound.learn_empty(noise_rms, rng)
+    if rng.random() < LEARNED_SWING:
+        evening.sound.learn_drift(noise_rms, rng)
+
+
+def learn_from_bursts(evening: Evening, responses: Responses, pipeline: Pipeline) -> None:
+    """Let a pipeline learn the empty room as the scheduler does it, within its budget: the first
+    probes, and one for each keep-alive of the minutes before.
+    """
+    keep_alive_s = SensingConfig().keep_alive_s
+    audio = SimulatedAudio(*_empty(evening, responses))
+    audio.set_continuous(False)
+    audio.now_ns = START_NS + 10**15
+    background, use = pipeline.room.background, pipeline.sound_use
+    background.forget()
+    for k in range(-FIRST_PERIODS - KEPT_ALIVE, 0):
+        t_ns = START_NS + round(1e9 * keep_alive_s * k)
+        learned = k >= -KEPT_ALIVE
+        probe = due(
+            Attention(t_ns),
+            Room(learned, learned, keep_alive_s),
+            use,
+            math.inf,
+            t_ns * 1e-9,
+            keep_alive_s,
+        )
+        if probe is None:
+            raise PosekernelError("the scheduler sends no probe into an empty room")
+        audio.probe(probe.periods, probe.gain)
+        heard = None
+        while heard is None:  # what was decided before the probe is silence
+            period = audio.read(0.0)
+            assert period is not None
+            heard = pipeline.hear(replace(period, t_ns=t_ns))
+        background.step(heard.responses, heard.middle_ns, (), burst=True)
+    pipeline.resume()
+
+
+def _empty(evening: Evening, responses: Responses) -> tuple[Evening, Responses]:
+    """As long as it takes, with nobody there and the air as at the beginning."""
+    periods = 10 * (FIRST_PERIODS + KEPT_ALIVE)
+    nodes = int(periods / RATE_HZ / EVERY_S) + 2
+    still = np.repeat(responses.empty[:1], nodes, axis=0)
+    nobody = replace(evening, roles=(), warmth_c=np.full(periods, evening.warmth_c[0]))
+    return nobody, Responses((), still)
