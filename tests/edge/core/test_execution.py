@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import replace as replace_execution
 from pathlib import Path
 
 import msgspec
@@ -16,8 +17,10 @@ from edge.core.config import (
     RuntimeConfig,
     load_config,
 )
+from edge.core.config.estimation import LifterKind
 from edge.core.errors import ConfigError, ModelError
 from edge.core.inference import execution as subject
+from edge.core.inference import tflite
 from edge.core.inference.execution import (
     BoardChoice,
     LifterChoice,
@@ -80,6 +83,21 @@ def test_the_chosen_variant_is_the_file_that_runs(config: Config) -> None:
         save_choice(choice_file(config), replace(BEST, ray=LifterChoice(variant, 1)))
         lifter = make_lifter(config.lifter, execution(config))
         assert lifter._fusion.path == MODELS / name
+
+
+@pytest.mark.parametrize("kind", ["ray", "volume", "geometric"])
+def test_every_lifter_runs_in_the_runtime_that_is_set(
+    kind: LifterKind, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def load(name: str = "") -> tuple[str, object]:
+        asked.append(name)
+        return load_runtime()
+
+    monkeypatch.setattr(tflite, "load_runtime", load)
+    make_lifter(LifterConfig(kind=kind), replace_execution(execution(config), runtime="another"))
+    assert set(asked) == {"another"}
 
 
 def valid() -> dict[str, object]:

@@ -10,11 +10,12 @@ import pytest
 from msgspec.structs import replace
 
 from edge.core.config import BackgroundConfig, Config, DeviceConfig, SourceConfig
-from edge.core.contracts import AudioPeriod
+from edge.core.contracts import AudioPeriod, Frame
 from edge.core.pose import FrameEstimate, LiftedPose
 from edge.sensor.loops import offline_poses
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.plan import SensorPlan, make_plan
+from edge.sight.visibility import COVERED
 from edge.sound.room.background import FIRST_PERIODS, Background
 from edge.sources.session.reader import DEMO_SESSION
 from edge.sources.session.truth import truth_error_m
@@ -50,6 +51,21 @@ def test_replay_is_the_same_every_time_and_close_to_the_truth() -> None:
     assert np.median(errors) < 0.15
     assert all(nearer(e).scale_source == "sound" for e in a[5:])
     assert max(abs(e.skew_ms) for e in a) < 100.0
+
+
+def test_a_blank_image_is_an_empty_room_where_all_is_simulated_and_else_a_covered_lens(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    plan = make_plan(Config(DeviceConfig("test"), SourceConfig("replay", str(DEMO_SESSION))))
+    pipeline = Pipeline(plan.config, plan.rig, plan.excitation)
+    caplog.set_level("INFO")
+    blank = np.full((plan.rig.camera.height, plan.rig.camera.width, 3), 96, np.uint8)
+    assert pipeline.see(Frame(0, 0, blank), "simulated").blank
+    assert pipeline.blind is None
+    assert not caplog.records
+    assert pipeline.see(Frame(1, PERIOD_NS, blank), "device").blank
+    assert pipeline.blind == COVERED
+    assert COVERED in caplog.text
 
 
 def test_the_room_frame_puts_feet_near_the_floor() -> None:
