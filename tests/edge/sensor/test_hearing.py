@@ -96,5 +96,5 @@ def test_a_microphone_that_dies_is_named_by_silence_alone() -> None:
         heard = silence(rng, k * 10**8)
         heard.samples[2] = 0.0
         hear(heard)
-    assert [(p.kind, p.part) for p in hear.health.problems][0][0] == "silent"
+    assert [p.kind for p in hear.health.problems][:1] == ["silent"]
     assert hear.health.usable.rows.tolist() == [0, 1, 3]
