@@ -90,7 +90,9 @@ class Hearing:
         if self._program is not None:
             self._program.forget()
 
-    def __call__(self, period: AudioPeriod, room: ComplexArray | None) -> PeriodResponses | None:
+    def __call__(
+        self, period: AudioPeriod, room: ComplexArray | None = None
+    ) -> PeriodResponses | None:
         """Impulse responses of one period or burst, or of the last second of another program's
         sound; None for what must not be used. room: the empty room as it must sound now, (P, T).
         """

@@ -98,3 +98,29 @@ def test_a_microphone_that_dies_is_named_by_silence_alone() -> None:
         hear(heard)
     assert [p.kind for p in hear.health.problems][:1] == ["silent"]
     assert hear.health.usable.rows.tolist() == [0, 1, 3]
+
+
+def test_music_gives_responses_with_their_noise_and_own_periods_beside_it_are_not_used() -> None:
+    hear, rng = hearing(), np.random.default_rng(0)
+    steady = hear(period(EXCITATION.samples))
+    assert steady is not None
+    music = np.convolve(rng.standard_normal(20 * N), [1.0, -0.5], "same") * 0.05
+    samples = room(music, circular=False).astype(np.float32)
+    heard = []
+    for k in range(20):
+        cut = slice(k * N, (k + 1) * N)
+        sounding = "silence" if k % 2 else "continuous"  # of which the reference holds nothing
+        one = AudioPeriod(
+            k, k * 10**8, samples[:, cut], music[cut].astype(np.float32), frame=k * N,
+            sounding=sounding,
+        )  # fmt: skip
+        heard.append(hear(one, steady.responses))
+    found = [h for h in heard if h is not None]
+    assert [h.index for h in found] == [13, 18]
+    for h in found:
+        assert h.program
+        assert h.burst == 10
+        error = np.abs(h.responses - steady.responses)
+        assert np.sqrt(np.mean(error**2)) < 0.01
+        assert h.sigma is not None
+        assert h.sigma.shape == h.responses.shape

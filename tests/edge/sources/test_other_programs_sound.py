@@ -15,8 +15,9 @@ pytestmark = pytest.mark.export
 
 def test_the_sensor_listens_to_music_and_never_opens_a_playback_device(alsa_card):
     room = diffuse_room()
-    samples, reference, gain = room.record(load_program_sound("system"), 75.0)
+    samples, reference, gain = room.record(load_program_sound("system"), 65.0)
     channels = np.concatenate([samples, reference[None]])
+    assert np.abs(samples).max() < 1.0
     card = alsa_card(np.round(32767 * channels.T).clip(-32768, 32767).astype(np.int16), RATE_HZ)
     card.refuse(16, "playback")  # EBUSY: another program has it
     mics = len(room.rig.mics)
@@ -46,4 +47,4 @@ def test_the_sensor_listens_to_music_and_never_opens_a_playback_device(alsa_card
     kernel = heard.responses / gain - analytic(room.empty)
     truth = analytic(room.body)
     error = (kernel - truth)[:, 200:600]
-    assert np.sqrt(np.mean(np.abs(error) ** 2)) < 0.5 * np.abs(truth).max()
+    assert np.sqrt(np.mean(np.abs(error) ** 2)) < 0.2 * np.abs(truth).max()
