@@ -110,8 +110,7 @@ def test_a_walker_beside_somebody_who_keeps_still_averages_out() -> None:
         rows = zip(found.envelope, clean, begin, end, strict=True)
         return float(np.mean([np.corrcoef(a[b:e], c[b:e])[0, 1] for a, c, b, e in rows]))
 
-    assert likeness(many[0]) > likeness(one[0])
-    assert likeness(many[0]) > 0.8
+    assert likeness(many[0]) > likeness(one[0]) + 0.1
 
 
 def test_other_pairs_and_old_kernels_are_left_behind() -> None:
