@@ -267,6 +267,7 @@ def test_only_training_gets_mixed_poses(monkeypatch):
         name: np.array([elbows(clip_pose(clip, k)) for k in range(len(clip))])
         for name, clip in load_clips().items()
     }
+    monkeypatch.setattr(poses, "FREE", 0.0)
     for mixed, loose, share in ((0.4, 0.0, 0.4), (0.0, 0.5, 0.5)):
         monkeypatch.setattr(poses, "MIXED", mixed)
         monkeypatch.setattr(poses, "LOOSENED", loose)
@@ -278,3 +279,11 @@ def test_only_training_gets_mixed_poses(monkeypatch):
             [np.abs(clips[pose.clip] - elbows(pose)).max(axis=1).min() > 0.1 for pose in new]
         )
         assert abs(unknown - share) < 0.15
+    monkeypatch.setattr(poses, "FREE", 0.3)
+    for split, share in (("train", 0.3), ("test", 0.0)):
+        drawn = [
+            sample_pose(np.random.default_rng(seed), body, "mocap", split=split)
+            for seed in range(100)
+        ]
+        free = np.mean([pose.clip == "" for pose in drawn])
+        assert abs(free - share) <= (0.12 if share else 0.0)

@@ -102,7 +102,8 @@ def test_silence_before_the_echo_looks_as_with_a_little_noise() -> None:
         before[sir_db] = channel(heard, "mean")[:6].mean()
     assert before[60.0] == pytest.approx(before[None], abs=0.05)
     assert before[20.0] == pytest.approx(before[None], abs=0.4)
-    assert before[5.0] > before[20.0] + 0.3  # what is really there still shows
+    # What is really there still shows, above the interference that is assumed at 16 dB.
+    assert before[5.0] > before[20.0] + 0.2
 
 
 def test_a_wide_rig_has_no_coherent_channel() -> None:
