@@ -11,10 +11,10 @@ from edge.behaviour.presence import Echo, PresenceJudge, masked
 from edge.behaviour.size_belief import SizeBelief
 from edge.behaviour.smoothing import Smoother
 from edge.behaviour.track import Track
-from edge.core.body_size import BodySize
 from edge.core.config import TrackConfig, ZoneConfig
 from edge.core.pose import SEEN, Keypoints, LiftedPose, PersonEstimate, Presence
 from edge.core.rig import Camera
+from edge.core.stature import BodySize
 
 Sight = tuple[Track, Keypoints]  # one person in one image
 # Who was posed before goes on until somebody else is this much more prominent, so that two equals

@@ -10,9 +10,8 @@ from collections import deque
 import numpy as np
 
 from edge.core.arrays import Array
-from edge.core.body_size import BodySize
 from edge.core.pose import MID_HIP, LiftedPose
-from edge.core.stature import standing_height
+from edge.core.stature import BodySize, standing_height
 
 # 1-sigma of log height: what repeats in one place, what differs from period to period, and what
 # repeats everywhere. The first two are at least as large as the pose itself says.

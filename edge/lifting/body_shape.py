@@ -9,10 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.core.arrays import Array, BoolArray
-from edge.core.body_size import BodySize
 from edge.core.pose import MID_HIP, N_JOINTS, Keypoints
 from edge.core.rig import Rig, seen_rays
-from edge.core.stature import BONE_RATIOS, standing_height
+from edge.core.stature import BONE_RATIOS, BodySize, standing_height
 from edge.lifting.person_view import LEAST_SEEN, keypoint_view
 from edge.lifting.vision_model import VisionModel
 

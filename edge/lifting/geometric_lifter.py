@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.core.arrays import Array
-from edge.core.body_size import BodySize
 from edge.core.config import LifterConfig
 from edge.core.pose import MID_HIP, Keypoints, LiftedPose, ScaleSource
 from edge.core.rig import Rig
+from edge.core.stature import BodySize
 from edge.lifting.body_shape import Shape, make_shape
 from edge.lifting.vision_model import VisionModel
 from edge.sound.arrivals import gather_points, gather_points_coherent

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from edge.core.body_size import BodySize
 from edge.core.config import LifterConfig
 from edge.core.inference.execution import Execution, Variant
 from edge.core.pose import Keypoints, LiftedPose
 from edge.core.rig import Rig
+from edge.core.stature import BodySize
 from edge.lifting.geometric_lifter import GeometricLifter
 from edge.lifting.model_card import INT8, card_path, load_card
 from edge.lifting.network_lifter import NetworkLifter

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.core.arrays import Array, FloatArray
-from edge.core.body_size import BodySize
 from edge.core.errors import ModelError
 from edge.core.inference.tflite import Model
 from edge.core.pose import MID_HIP, N_JOINTS, Keypoints, LiftedPose, ScaleSource
 from edge.core.rig import Rig
+from edge.core.stature import BodySize
 from edge.lifting.forms.decoded_pose import DecodedPose
 from edge.lifting.geometric_lifter import TORSO, echo_before
 from edge.lifting.mirror import mirrored_rig

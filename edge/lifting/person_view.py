@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.core.arrays import Array, BoolArray, FloatArray
-from edge.core.body_size import BodySize
 from edge.core.pose import N_JOINTS, Keypoints
 from edge.core.rig import Rig, seen_rays
+from edge.core.stature import BodySize
 from edge.lifting.mirror import FLIP, MIRROR, mirrored
 
 ANKLES = (11, 14)

@@ -14,9 +14,9 @@ import numpy as np
 from edge.behaviour.people import People, Sight
 from edge.behaviour.track import Track
 from edge.core.arrays import Array
-from edge.core.body_size import BodySize
 from edge.core.pose import LiftedPose, Presence
 from edge.core.rig import Rig
+from edge.core.stature import BodySize
 from edge.lifting.lifter import Lifter
 from edge.sensor.empty_room import Moment
 from edge.sound.averaging import KernelMean

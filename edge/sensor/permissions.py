@@ -40,7 +40,7 @@ class Permissions:
     mute: bool
     level_dbfs: float
     quiet_hours: QuietHours | None
-    loudness: LoudnessName = "discreet"
+    loudness: LoudnessName = "continuous"
 
 
 def control_file(config: Config) -> Path:

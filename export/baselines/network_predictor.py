@@ -7,11 +7,10 @@ from zlib import crc32
 
 import numpy as np
 
-from edge.core.body_size import BodySize
 from edge.core.errors import ConfigError, SessionError
 from edge.core.pose import MID_HIP, N_JOINTS, LiftedPose
 from edge.core.rig import Rig
-from edge.core.stature import standing_heights
+from edge.core.stature import BodySize, standing_heights
 from edge.lifting.network_lifter import NetworkLifter
 from edge.sound.pose_kernel import Kernels, analytic_signal, make_kernels
 from edge.sources.session.dataset import Environment, Sample

@@ -131,10 +131,10 @@ def _web(web: WebConfig, mqtt: MqttConfig) -> Iterator[str]:
 
 
 def _sound(sound: SoundConfig) -> Iterator[str]:
-    if sound.is_custom and sound.mode in ("silent", "continuous"):
+    if sound.is_custom and sound.chosen in ("silent", "continuous"):
         yield (
-            f'sound.mode: found "{sound.mode}" with budget_dba or peak_dba, but it takes none: '
-            'leave them out, or set "discreet", "normal" or "loud"'
+            f'sound.mode: found "{sound.chosen}" with budget_dba or peak_dba, but it takes none: '
+            'leave them out, or set sound.mode to "discreet", "normal" or "loud"'
         )
     budget, peak = sound.limits_dba or (0.0, 0.0)
     if peak < budget:

@@ -22,16 +22,23 @@ MODES: dict[str, tuple[float, float]] = {
 class SoundConfig(Strict, frozen=True):
     """How much the loudspeaker may sound, dB(A) at 1 m; excitation.level_dbfs caps it further.
 
-    mode: a name for both numbers; "continuous" plays without a pause while somebody is in view, at
+    mode: a name for both numbers, see `chosen`; "continuous" plays without a pause while somebody is in view, at
     excitation.level_dbfs, and has no budget. budget_dba: energy average over any minute, instead of
     the mode's. peak_dba: of a probe while it sounds, instead of the mode's. use_program_sound: also
     listen to the echo of what other programs play through the same loudspeaker.
     """
 
-    mode: SoundMode = "discreet"
+    mode: SoundMode | UnsetType = UNSET
     budget_dba: _Level | UnsetType = UNSET
     peak_dba: _Level | UnsetType = UNSET
     use_program_sound: bool = True
+
+    @property
+    def chosen(self) -> SoundMode:
+        """The mode; where none is given, "discreet" for numbers of one's own, else "continuous"."""
+        if self.mode is not UNSET:
+            return self.mode
+        return "discreet" if self.is_custom else "continuous"
 
     @property
     def limits_dba(self) -> tuple[float, float] | None:
@@ -39,9 +46,9 @@ class SoundConfig(Strict, frozen=True):
 
         Where one number is given alone, the other stays as far from it as in the mode.
         """
-        if self.mode == "continuous":
+        if self.chosen == "continuous":
             return None
-        budget, peak = MODES[self.mode]
+        budget, peak = MODES[self.chosen]
         above = peak - budget
         if self.budget_dba is not UNSET:
             budget = self.budget_dba
@@ -58,7 +65,7 @@ class SoundConfig(Strict, frozen=True):
     @property
     def name(self) -> LoudnessName:
         """The mode, or that it is custom."""
-        return "custom" if self.is_custom else self.mode
+        return "custom" if self.is_custom else self.chosen
 
     def limits_of(self, name: LoudnessName) -> tuple[float, float] | None:
         """As `limits_dba`, of a mode or of these own numbers."""

@@ -45,7 +45,7 @@ def discovery_message(
     version: str,
     source: str,
     zones: Sequence[ZoneConfig] = (),
-    loudness: LoudnessName = "discreet",
+    loudness: LoudnessName = "continuous",
 ) -> Message:
     """The announcement, JSON-ready. source: kind of source, in the model's name unless "device".
     loudness: that is configured, which can always be chosen.

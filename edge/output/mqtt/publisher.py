@@ -44,7 +44,7 @@ class MqttPublisher:
         *,
         source: SourceKind,
         zones: Sequence[ZoneConfig] = (),
-        loudness: LoudnessName = "discreet",
+        loudness: LoudnessName = "continuous",
         outbox_path: Path | None = None,
         recording: bool = False,
         first: Mapping[str, Message] | None = None,

@@ -13,10 +13,10 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from edge.core.arrays import Array
-from edge.core.body_size import BodySize
 from edge.core.calibration_file import MountingPart, ScalePart, Step
 from edge.core.pose import Keypoints, LiftedPose
 from edge.core.rig import Camera, Rig
+from edge.core.stature import BodySize
 from edge.lifting.lifter import Lifter
 from edge.sound.pose_kernel import Kernels
 from edge.tools.calibration.charuco import mounted, tilt_and_roll

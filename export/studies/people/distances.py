@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from edge.core.arrays import Array, Rng
-from edge.core.body_size import BodySize
 from edge.core.pose import MID_HIP, N_JOINTS, Keypoints
 from edge.core.rig import Camera, Rig
-from edge.core.stature import standing_heights
+from edge.core.stature import BodySize, standing_heights
 from edge.lifting.network_lifter import NetworkLifter
 from export.extras import Progress
 from export.simulate.people import FOCAL_PX, ViewedPeople, detected, sample_people, view_people

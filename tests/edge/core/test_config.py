@@ -103,8 +103,9 @@ def test_wrong_file_names_the_key(tmp_path: Path, old: str, new: str, expected: 
 @pytest.mark.parametrize(
     ("section", "limits"),
     [
-        ("", (35.0, 55.0)),  # files older than the section say nothing of it
+        ("", None),  # files older than the section say nothing of it
         ("mode = 'silent'", (0.0, 0.0)),
+        ("mode = 'discreet'", (35.0, 55.0)),
         ("mode = 'normal'", (45.0, 65.0)),
         ("mode = 'loud'", (60.0, 75.0)),
         ("mode = 'continuous'", None),

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from edge.core.body_size import BodySize
 from edge.core.config import LifterConfig
 from edge.core.pose import MID_HIP, Keypoints, LiftedPose
-from edge.core.stature import standing_height
+from edge.core.stature import BodySize, standing_height
 from edge.lifting.body_shape import make_shape
 from edge.lifting.geometric_lifter import GeometricLifter, echo_before, first_arrival_s
 from edge.lifting.lifter import MODELS, VISION

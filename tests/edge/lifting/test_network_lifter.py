@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 
 import edge.lifting.network_lifter
-from edge.core.body_size import BodySize
 from edge.core.config import LifterConfig
 from edge.core.errors import ModelError
 from edge.core.inference.execution import Execution
 from edge.core.pose import MID_HIP, Keypoints, LiftedPose
 from edge.core.rig import Rig
-from edge.core.stature import standing_height
+from edge.core.stature import BodySize, standing_height
 from edge.lifting.geometric_lifter import GeometricLifter
 from edge.lifting.lifter import MODELS, make_lifter
 from edge.lifting.mirror import FLIP, MIRROR, mirrored, mirrored_rig

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge.core.body_size import BodySize
 from edge.core.pose import N_JOINTS
 from edge.core.rig import Camera
+from edge.core.stature import BodySize
 from edge.lifting.forms.network_form import CONTEXT, SOUND_FEATURES, network_context
 from edge.lifting.person_view import FEATURES, SIZE_LOG, keypoint_view, make_view
 from tests.support.scenes.lifter import CAMERA, make_rig, normalised, seen, standing

@@ -131,13 +131,14 @@ def test_settings_survive_a_restart_and_the_configured_level_stays_the_cap(tmp_p
 
 
 def test_the_loudness_limits_the_sound_and_survives_a_restart(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, ping="always")
+    discreet = SoundConfig("discreet")
+    bench = Bench(tmp_path, ping="always", sound=discreet)
     assert bench.limits == (35.0, 55.0)
     assert bench.sensing.change(loudness="loud") is None
     assert bench.limits == (60.0, 75.0)
     told = bench.published[-1]
     assert (told["loudness"], told["budget_dba"], told["peak_dba"]) == ("loud", 60.0, 75.0)
-    assert Bench(tmp_path).limits == (60.0, 75.0)
+    assert Bench(tmp_path, sound=discreet).limits == (60.0, 75.0)
     # Silence is silence, whoever is in view.
     bench.sensing.change(loudness="silent")
     assert bench.at(1.0, seen=True) is True
@@ -218,7 +219,8 @@ def test_without_quiet_hours_the_clock_does_not_matter(tmp_path: Path) -> None:
 
 
 def test_with_a_budget_nothing_sounds_by_itself_and_no_burst_in_quiet_hours(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, quiet_from="22:00", quiet_to="07:00")
+    sound = SoundConfig("discreet")
+    bench = Bench(tmp_path, sound=sound, quiet_from="22:00", quiet_to="07:00")
     assert bench.sensing.opens_muted
     bench.source.audio.adjustable = True
     ticks: list[int] = []

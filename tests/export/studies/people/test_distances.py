@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from edge.core.body_size import BodySize
 from edge.core.pose import MID_HIP, Keypoints, LiftedPose
 from edge.core.rig import Rig
+from edge.core.stature import BodySize
 from edge.lifting.lifter import MODELS
 from export.studies.people import distances
 from export.studies.people.distances import Silent, distances_report, silent_by_distance
