@@ -98,4 +98,8 @@ def _command(args: argparse.Namespace) -> str:
     ]
     if args.scale != 1.0:
         words += ["--scale", f"{args.scale:g}"]
+    if args.policies != ",".join(NAMES):
+        words += ["--policies", args.policies]
+    if args.heights != ",".join(HEIGHTS):
+        words += ["--heights", args.heights]
     return shlex.join(words)
