@@ -27,8 +27,8 @@ _RATIOS = np.array([ratio for _, _, ratio in BONE_RATIOS])
 
 @dataclass(frozen=True, slots=True)
 class BodySize:
-    """What one pose tells the next of somebody's size. log_height: natural logarithm of the standing
-    height in metres (`standing_height`). sigma: its 1-sigma, so 0.03 means 3 %.
+    """What one pose tells the next of somebody's size. log_height: natural logarithm of the
+    standing height in metres (`standing_height`). sigma: its 1-sigma, so 0.03 means 3 %.
     """
 
     log_height: float

@@ -22,10 +22,11 @@ MODES: dict[str, tuple[float, float]] = {
 class SoundConfig(Strict, frozen=True):
     """How much the loudspeaker may sound, dB(A) at 1 m; excitation.level_dbfs caps it further.
 
-    mode: a name for both numbers, see `chosen`; "continuous" plays without a pause while somebody is in view, at
-    excitation.level_dbfs, and has no budget. budget_dba: energy average over any minute, instead of
-    the mode's. peak_dba: of a probe while it sounds, instead of the mode's. use_program_sound: also
-    listen to the echo of what other programs play through the same loudspeaker.
+    mode: a name for both numbers, see `chosen`; "continuous" plays without a pause while somebody
+    is in view, at excitation.level_dbfs, and has no budget. budget_dba: energy average over any
+    minute, instead of the mode's. peak_dba: of a probe while it sounds, instead of the mode's.
+    use_program_sound: also listen to the echo of what other programs play through the same
+    loudspeaker.
     """
 
     mode: SoundMode | UnsetType = UNSET
