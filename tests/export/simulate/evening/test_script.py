@@ -40,7 +40,8 @@ def test_who_keeps_still_breathes_and_repeats_the_same_bodies() -> None:
     np.testing.assert_array_equal(rows[:50], np.concatenate([rows[:cycle]] * 2)[:50])
     assert len(np.unique(rows)) <= len(rows) / 2
     moved = np.linalg.norm(host.vertices[rows[0] + 4] - host.vertices[rows[0] + 12], axis=1)
-    assert 0.008 < moved.max() < 0.02
+    # The chest by 10 mm there and back; all of them sway by 3 mm, along or against it.
+    assert 0.0065 < moved.max() < 0.0135
     still = np.array([s in STILL for s in host.states])
     assert not host.velocity[still].any()
 
