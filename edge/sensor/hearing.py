@@ -102,11 +102,13 @@ class Hearing:
             self._silent_ns = period.t_ns
         paused = self._silent_ns is not None and period.t_ns - self._silent_ns < SETTLE_S * 1e9
         self.in_bursts = period.sounding != "continuous"
-        if self._program is not None:
+        if self._program is not None and self.in_bursts:
             heard = self._program(period, room, self.sound_use.ambient.power())
             if self._program.sounding:
-                self.in_bursts = True
+                self.health(period.samples, None, period.reference)
                 return None if heard is None else self._of_program(period, heard)
+        elif self._program is not None:
+            self._program.forget()  # our own sound goes on, and tells more
         if period.sounding == "silence":
             self.health(period.samples, None, None)
             return None

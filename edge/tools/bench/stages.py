@@ -72,6 +72,7 @@ class _Run:
         self._lifter = f"lifter ({kind}{variant})"
         self.people: list[tuple[list[Keypoints], Kernels | None]] = []
         self.image: Any = None
+        self._lifted = False  # in the newest frame
 
     def through(self, timer: FrameTimer) -> None:
         """The whole session once."""
@@ -115,12 +116,15 @@ class _Run:
         rig: Rig,
         sizes: Any,
     ) -> Any:
-        if people:
+        # Now and then the pipeline lifts once more, to learn people's sizes.
+        if people and not self._lifted:
+            self._lifted = True
             self.people.append((people, kernels))
         return timer.call(self._lifter, lift, people, kernels, rig, sizes)
 
     def _see(self, see: Any, frame: Any, kind: str) -> Any:
         seen = see(frame, kind)
+        self._lifted = False
         if seen.people:
             self.image = frame.image
         return seen

@@ -54,7 +54,7 @@ def test_every_image_has_its_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
         config=SimpleNamespace(runtime=SimpleNamespace(max_skew_ms=200.0)),
         counters=SimpleNamespace(frames_dropped=0),
         hear=heard.append,
-        see=lambda frame: SimpleNamespace(frame=frame),
+        see=lambda frame, kind: SimpleNamespace(frame=frame),
         fuse=lambda seen, sound, kind: seen.frame,
     )
     stop = threading.Event()

@@ -88,7 +88,7 @@ def test_faulty_periods_are_counted_and_never_used(tmp_path: Path) -> None:
     by_frame = {e.frame: e for e in offline(pipeline, plan)}
     clean = {e.frame: e for e in offline(*make_pipeline())}
     assert pipeline.counters.periods_faulty == 4
-    assert nearer(by_frame[42]).scale_source == "floor"
+    assert nearer(by_frame[42]).scale_source == "memory"
     for frame in range(21, 40):
         np.testing.assert_array_equal(nearer(by_frame[frame]).joints, nearer(clean[frame]).joints)
     shift = [
@@ -156,7 +156,7 @@ def test_recalibration_forgets_the_empty_room() -> None:
     next(poses)
     assert pipeline.room.background.ready, "the session begins with an empty room"
     pipeline.room.relearn()
-    assert {nearer(next(poses)).scale_source for _ in range(3)} <= {"floor", "height"}
+    assert {nearer(next(poses)).scale_source for _ in range(3)} <= {"memory", "floor"}
     assert not pipeline.room.background.ready, "somebody is in view"
     pipeline.resume()
     next(offline_poses(pipeline, plan.open(), stop, lambda _: None))

@@ -16,7 +16,7 @@ def walk_about(camera, person_m=1.78, scale=1.0, seed=0, company=0):
     """
     rng = np.random.default_rng(seed)
 
-    def lift(people, kernels, rig):
+    def lift(people, kernels, rig, sizes):
         return [LiftedPose(joints, np.ones(15), np.ones(15), "sound", 10.0) for _ in people]
 
     watched = WatchedLifter(lift)
