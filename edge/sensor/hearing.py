@@ -77,6 +77,7 @@ class Hearing:
             config.audio.mic_channels if device else (),
             config.audio.reference_channel if device else None,
         )
+        self._plays = config.audio.playback != ""
         self._program = None
         if config.sound.use_program_sound and len(rig.speakers) == 1:
             self._program = ProgramListener(excitation, rig, self.deconvolve, correction)
@@ -102,13 +103,13 @@ class Hearing:
             self._silent_ns = period.t_ns
         paused = self._silent_ns is not None and period.t_ns - self._silent_ns < SETTLE_S * 1e9
         self.in_bursts = period.sounding != "continuous"
-        if self._program is not None and self.in_bursts:
+        # While our own sound goes on without a pause, it tells more.
+        if self._program is not None and not self._goes_on:
             heard = self._program(period, room, self.sound_use.ambient.power())
             if self._program.sounding:
+                self.in_bursts = True
                 self.health(period.samples, None, period.reference)
                 return None if heard is None else self._of_program(period, heard)
-        elif self._program is not None:
-            self._program.forget()  # our own sound goes on, and tells more
         if period.sounding == "silence":
             self.health(period.samples, None, None)
             return None
@@ -133,6 +134,11 @@ class Hearing:
         return PeriodResponses(
             period.index, middle_ns, responses, self.health.usable, sigma, period.burst
         )
+
+    @property
+    def _goes_on(self) -> bool:
+        """Whether our own sound has no pauses but those of a mute."""
+        return self._plays and self.sound_use.limits_dba is None
 
     def _of_program(self, period: AudioPeriod, heard: HeardProgram) -> PeriodResponses:
         """As of a burst that lasted as long; the room is not learned from it."""

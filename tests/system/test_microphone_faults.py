@@ -120,7 +120,7 @@ def test_run_names_them_and_makes_poses_without_their_sound(
     poses = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line[:1] == "{"]
     last = [p for p in poses if "people" in p][-10:]
     assert len(last) == 10
-    assert {person["scale_source"] for p in last for person in p["people"]} == {"floor"}
+    assert {person["scale_source"] for p in last for person in p["people"]} <= {"memory", "floor"}
     assert all(p["pairs"]["used"] == 0 and named in p["pairs"]["why"] for p in last)
     log = [r.getMessage() for r in caplog.records if "microphone 1 (channel 2)" in r.getMessage()]
     assert len(log) == 1, log

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from edge.core.config import Config, DeviceConfig
+from edge.core.config import Config, DeviceConfig, SoundConfig
 from edge.core.contracts import AudioPeriod
 from edge.core.rig import Rig
 from edge.sensor.hearing import Counters, Hearing
@@ -19,7 +19,8 @@ HISS = 1e-3
 
 
 def hearing() -> Hearing:
-    return Hearing(Config(device=DeviceConfig("hall")), RIG, EXCITATION, None, Counters())
+    config = Config(device=DeviceConfig("hall"), sound=SoundConfig("discreet"))
+    return Hearing(config, RIG, EXCITATION, None, Counters())
 
 
 def room(played: np.ndarray, circular: bool) -> np.ndarray:

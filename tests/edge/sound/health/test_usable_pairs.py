@@ -98,7 +98,7 @@ def test_without_any_pair_poses_are_made_without_sound_and_say_why(
     last = poses[-20:]
     assert len(poses) == 49
     assert {e.pairs.used for e in last} == {0}
-    assert {p.pose.scale_source for e in last for p in e.people} <= {"floor", "height"}
+    assert {p.pose.scale_source for e in last for p in e.people} <= {"memory", "floor"}
     assert all(named in e.pairs.why for e in last), last[-1].pairs
 
 
