@@ -95,7 +95,16 @@ def _evening_lines(plan: Plan, index: int) -> list[str]:
 
 
 def _evening(plan: Plan, index: int) -> Iterator[str]:
-    logging.getLogger("edge").setLevel(logging.ERROR)
+    log = logging.getLogger("edge")
+    before = log.level
+    log.setLevel(logging.ERROR)  # many sensors begin and end here
+    try:
+        yield from _played(plan, index)
+    finally:
+        log.setLevel(before)
+
+
+def _played(plan: Plan, index: int) -> Iterator[str]:
     missing = [
         (policy, known)
         for policy, known in plan.wanted()

@@ -48,12 +48,16 @@ def test_doctor_survives_a_package_that_cannot_be_loaded() -> None:
 def test_doctor_says_how_loud_it_is_and_whether_that_is_a_guess(tmp_path: Path) -> None:
     path = write(tmp_path, GOOD)
     (finding,) = loudness(Scope(path, load_config(path)))
+    assert (finding.outcome, "without a budget" in finding.found) == ("ok", True)
+    discreet = GOOD.replace("[excitation]", '[sound]\nmode = "discreet"\n[excitation]')
+    path = write(tmp_path, discreet)
+    (finding,) = loudness(Scope(path, load_config(path)))
     assert finding.outcome == "warning"
     assert finding.found == "never measured, a guess: 67 dB(A) +- 8 at 1 m at -20 dBFS"
     assert "--phone-dba" in finding.remedy
     take = take_from_session(DEMO_SESSION)
     calibration = new_calibration(take, take.map, "kitchen", "")
-    path = write(tmp_path, f'{GOOD}[calibration]\nfile = "{tmp_path / "c.toml"}"\n')
+    path = write(tmp_path, f'{discreet}[calibration]\nfile = "{tmp_path / "c.toml"}"\n')
     for full_scale, outcome, said in (
         (88.0, "ok", "67 dB(A) +- 1 at 1 m at -20 dBFS"),
         (68.0, "warning", "less than the 55 that sound.peak_dba allows"),
