@@ -294,10 +294,10 @@ def test_still_air_for_ever_teaches_nothing():
     pipeline, source, empty = Pipeline(plan.config, plan.rig, plan.excitation), plan.open(), []
     step = pipeline.room.background.step
 
-    def watched(responses, t_ns, people):
+    def watched(responses, t_ns, people, **how):
         if people is not None and len(people) == 0:
             empty.append(responses.copy())
-        return step(responses, t_ns, people)
+        return step(responses, t_ns, people, **how)
 
     pipeline.room.background.step = watched
     assert list(offline_poses(pipeline, source, threading.Event(), lambda stage: None))
