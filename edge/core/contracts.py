@@ -13,6 +13,7 @@ import numpy.typing as npt
 from edge.core.arrays import FloatArray
 
 SourceKind = Literal["device", "simulated", "recorded"]
+LEAST_GAIN = 1e-3  # of an `AudioSource`; below it a sound is not worth playing
 # What the loudspeaker played of its own accord in a period.
 Sounding = Literal["continuous", "burst", "silence"]
 

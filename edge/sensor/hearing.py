@@ -78,9 +78,8 @@ class Hearing:
             config.audio.reference_channel if device else None,
         )
         self._plays = config.audio.playback != ""
-        self._program = None
-        if config.sound.use_program_sound and len(rig.speakers) == 1:
-            self._program = ProgramListener(excitation, rig, self.deconvolve, correction)
+        self._heeds_programs = config.sound.use_program_sound and len(rig.speakers) == 1
+        self._program: ProgramListener | None = None  # made when it is first needed
         self._silent_ns: int | None = None  # of the newest period while silent
         self._fault = ""
 
@@ -104,9 +103,10 @@ class Hearing:
         paused = self._silent_ns is not None and period.t_ns - self._silent_ns < SETTLE_S * 1e9
         self.in_bursts = period.sounding != "continuous"
         # While our own sound goes on without a pause, it tells more.
-        if self._program is not None and not self._goes_on:
-            heard = self._program(period, room, self.sound_use.ambient.power())
-            if self._program.sounding:
+        if self._heeds_programs and not self._goes_on:
+            program = self._listener()
+            heard = program(period, room, self.sound_use.ambient.power())
+            if program.sounding:
                 self.in_bursts = True
                 self.health(period.samples, None, period.reference)
                 return None if heard is None else self._of_program(period, heard)
@@ -139,6 +139,13 @@ class Hearing:
     def _goes_on(self) -> bool:
         """Whether our own sound has no pauses but those of a mute."""
         return self._plays and self.sound_use.limits_dba is None
+
+    def _listener(self) -> ProgramListener:
+        if self._program is None:
+            self._program = ProgramListener(
+                self._excitation, self._rig, self.deconvolve, self._correction
+            )
+        return self._program
 
     def _of_program(self, period: AudioPeriod, heard: HeardProgram) -> PeriodResponses:
         """As of a burst that lasted as long; the room is not learned from it."""

@@ -6,6 +6,8 @@ that period is cut off. Pulse shape and scale are those of the continuous form, 
 room fits both.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 from edge.core.arrays import Array
@@ -16,6 +18,7 @@ MAX_PERIODS = 5
 EDGE_S = 0.005
 
 
+@lru_cache(maxsize=32)
 def make_burst(excitation: Excitation, periods: int) -> Excitation:
     """A sweep of `periods` (1..5) periods of the continuous excitation in its band and with its
     peak, padded with one period of silence: (periods + 1) * N samples. Raises ConfigError.

@@ -6,6 +6,7 @@ RMS is 1 / sqrt(2), has 0 dBFS.
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -55,6 +56,12 @@ def level_dbfs(samples: FloatArray, sample_rate_hz: float, *, weighted: bool = T
     return 10.0 * math.log10(energy / (n * sounding)) + _SINE_DB
 
 
+@lru_cache(maxsize=32)
+def _level(signal: Excitation, weighted: bool) -> float:
+    """`level_dbfs` of a signal that is played again and again."""
+    return level_dbfs(signal.samples, signal.sample_rate_hz, weighted=weighted)
+
+
 def spl_db(level_dbfs: float, sensitivity_dbfs: float) -> float:
     """What a microphone hears [dB SPL] when its channel shows a level [dBFS]. sensitivity_dbfs: of
     the microphone at 94 dB SPL.
@@ -77,11 +84,11 @@ class Loudness:
 
     def dba(self, signal: Excitation, gain: float = 1.0) -> float:
         """dB(A) at 1 m while an excitation or burst sounds at a gain of 0..1; -inf for none."""
-        return self._at(level_dbfs(signal.samples, signal.sample_rate_hz), gain)
+        return self._at(_level(signal, True), gain)
 
     def spl(self, signal: Excitation, gain: float = 1.0) -> float:
         """The same without weighting, dB SPL, of a loudspeaker that is flat in the band."""
-        return self._at(level_dbfs(signal.samples, signal.sample_rate_hz, weighted=False), gain)
+        return self._at(_level(signal, False), gain)
 
     def _at(self, level: float, gain: float) -> float:
         return self.dba_at_full_scale + level + 20.0 * math.log10(gain) if gain > 0 else -math.inf

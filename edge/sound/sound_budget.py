@@ -10,15 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge.core.contracts import AudioPeriod
+from edge.core.contracts import LEAST_GAIN, AudioPeriod
 from edge.sound.ambient import AmbientNoise
 from edge.sound.burst import make_burst
 from edge.sound.excitation import Excitation
 from edge.sound.loudness import Loudness
 
 WINDOW_S = 60.0
-# Below it a probe is not worth sending; the sources' least gain.
-LEAST_GAIN = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +124,6 @@ class SoundUse:
         self.loudness, self.ambient = loudness, ambient
         self.budget = SoundBudget(math.inf, math.inf)
         self._excitation = excitation
-        self._signals: dict[int, Excitation] = {0: excitation}
         self._quiet_ns: int | None = None  # end of the last silent period
         self.limit(limits_dba)
 
@@ -139,9 +136,8 @@ class SoundUse:
 
     def dba(self, burst: int, gain: float) -> float:
         """dB(A) at 1 m of a burst of so many periods, 0: the continuous form, while it sounds."""
-        if burst not in self._signals:
-            self._signals[burst] = make_burst(self._excitation, burst)
-        return self.loudness.dba(self._signals[burst], gain)
+        signal = make_burst(self._excitation, burst) if burst else self._excitation
+        return self.loudness.dba(signal, gain)
 
     def seconds(self, burst: int) -> float:
         """How long a burst of so many periods sounds; of the continuous form, one period."""

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.core.arrays import Array
+from edge.core.contracts import LEAST_GAIN
 from edge.core.errors import ConfigError
 from edge.sound.burst import MAX_PERIODS, make_burst
 from edge.sound.excitation import Excitation, speaker_signals
@@ -91,7 +92,7 @@ class Playlist:
             if self._bursts and self.located != self._run:
                 busy = True
             if not (self.muted or self.continuous or busy):
-                self._waiting = Burst(periods, min(max(gain, 1e-3), self.gain))
+                self._waiting = Burst(periods, min(max(gain, LEAST_GAIN), self.gain))
 
     def next_burst(self) -> Burst | None:
         """The first one that was given to the card and not to the reader's caller."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from edge.core.arrays import FloatArray
 from edge.core.config import AudioConfig
-from edge.core.contracts import AudioCounters, AudioPeriod
+from edge.core.contracts import LEAST_GAIN, AudioCounters, AudioPeriod
 from edge.core.errors import DeviceError
 from edge.core.rig import Rig
 from edge.sound.excitation import Excitation
@@ -110,7 +110,7 @@ class AlsaAudio:
 
     def set_gain(self, gain: float) -> None:
         """Play at this share, 0.001..1, within one ALSA period; responses stay as at 1."""
-        self._playlist.gain = min(max(gain, 1e-3), 1.0)
+        self._playlist.gain = min(max(gain, LEAST_GAIN), 1.0)
 
     def set_continuous(self, on: bool) -> None:
         """Play the continuous excitation, or only bursts, from the next period on."""

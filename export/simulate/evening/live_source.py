@@ -5,7 +5,7 @@ them. The camera leads: its newest image is now.
 import numpy as np
 
 from edge.core.arrays import FloatArray, Image
-from edge.core.contracts import AudioCounters, AudioPeriod, CameraCounters, Frame
+from edge.core.contracts import LEAST_GAIN, AudioCounters, AudioPeriod, CameraCounters, Frame
 from edge.core.errors import EndOfStreamError
 from export.bodies.acting import RATE_HZ
 from export.simulate.evening.ambience import PASCAL_AT_0_DB
@@ -76,7 +76,7 @@ class SimulatedAudio:
 
     def set_gain(self, gain: float) -> None:
         """See `AudioSource`."""
-        self._playback.gain = min(max(gain, 1e-3), 1.0)
+        self._playback.gain = min(max(gain, LEAST_GAIN), 1.0)
 
     def set_continuous(self, on: bool) -> None:
         """See `AudioSource`."""

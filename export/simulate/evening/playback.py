@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edge.core.arrays import FloatArray
-from edge.core.contracts import Sounding
+from edge.core.contracts import LEAST_GAIN, Sounding
 from edge.sound.burst import MAX_PERIODS, make_burst
 from edge.sound.excitation import Excitation
 
@@ -45,7 +45,7 @@ class Playback:
     def probe(self, periods: int, gain: float) -> None:
         """A burst from the next period on; dropped where none is possible."""
         if not (self.continuous or self.muted or self._pending or self._left):
-            self._pending = periods, min(max(gain, 1e-3), self.gain)
+            self._pending = periods, min(max(gain, LEAST_GAIN), self.gain)
 
     def next(self) -> PlayedPeriod:
         """The next period."""
