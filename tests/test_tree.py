@@ -39,3 +39,13 @@ def test_no_folder_holds_more_modules_than_one_can_look_over() -> None:
             if len(modules) > MOST_MODULES:
                 found[str(init.parent.relative_to(ROOT))] = len(modules)
     assert not found
+
+
+def test_no_two_public_classes_have_one_name() -> None:
+    places: dict[str, list[str]] = {}
+    for package in ("edge", "export"):
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.parse(path.read_text()).body:
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                    places.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    assert not {name: where for name, where in places.items() if len(where) > 1}

@@ -50,7 +50,7 @@ class PeriodResponses:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class Sights:
     """One image: its time, who was seen in it, and who was hidden. dark: it can show nobody, so
     that somebody may be there.
     """
@@ -147,7 +147,7 @@ class EmptyRoom:
         """Whether the room was taken out of this period already."""
         return self.newest is not None and sound.index == self.newest[0].index
 
-    def look(self, now: Moment) -> None:
+    def look(self, now: Sights) -> None:
         """The newest image: whether somebody is there, so that the room is not empty."""
         if self._relearn.is_set():
             self._relearn.clear()
@@ -158,7 +158,7 @@ class EmptyRoom:
         self._somebody = bool(now.hidden) or now.t_ns - self._last_person_ns < UNSEEN_S * 1e9
 
     def subtract(
-        self, sound: PeriodResponses, then: Moment
+        self, sound: PeriodResponses, then: Sights
     ) -> tuple[PeriodResponses, Kernels | None]:
         """A period, with the pairs of which the room is known, and its pose kernels: None without a
         room, and where no pair is left. then: the image nearest to it; call `look` before.

@@ -18,7 +18,7 @@ from edge.core.pose import LiftedPose, Presence
 from edge.core.rig import Rig
 from edge.core.stature import BodySize
 from edge.lifting.lifter import Lifter
-from edge.sensor.empty_room import Moment
+from edge.sensor.empty_room import Sights
 from edge.sound.averaging import KernelMean
 from edge.sound.pose_kernel import Kernels
 
@@ -97,7 +97,7 @@ class Listening:
     """Fed with every image and every burst by the thread that makes the poses."""
 
     def __init__(self) -> None:
-        self._moments: deque[Moment] = deque()
+        self._moments: deque[Sights] = deque()
         self._still: dict[Track, tuple[int, Array]] = {}  # since when, and the rays then
         self._mean = KernelMean()
         self._newest: tuple[int, Kernels, Rig] | None = None
@@ -107,7 +107,7 @@ class Listening:
         """Start anew, as with another source."""
         self.__init__()  # type: ignore[misc]
 
-    def look(self, moment: Moment) -> None:
+    def look(self, moment: Sights) -> None:
         """The newest image."""
         self._moments.append(moment)
         while self._moments[0].t_ns < moment.t_ns - REMEMBERED_S * 1e9:
@@ -119,7 +119,7 @@ class Listening:
             if since is None or track.moved_since(since[1]) > STILL_M:
                 self._still[track] = (moment.t_ns, track.rays)
 
-    def moment(self, t_ns: int) -> Moment:
+    def moment(self, t_ns: int) -> Sights:
         """The image nearest to t_ns; call `look` before."""
         return min(self._moments, key=lambda m: abs(m.t_ns - t_ns))
 

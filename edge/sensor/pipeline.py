@@ -17,7 +17,7 @@ from edge.core.inference.execution import execution
 from edge.core.pose import MID_HIP, FrameEstimate, Keypoints, LiftedPose, PairsUsed, PersonEstimate
 from edge.core.rig import Rig
 from edge.lifting.lifter import MODELS, make_lifter
-from edge.sensor.empty_room import EmptyRoom, Moment, PeriodResponses
+from edge.sensor.empty_room import EmptyRoom, PeriodResponses, Sights
 from edge.sensor.hearing import Counters, Hearing
 from edge.sensor.listening import Attention, Listening, everybody, lift_shares
 from edge.sight.people import PeopleFinder
@@ -168,13 +168,13 @@ class Pipeline:
         more = sum(track.confirmed for track, _ in now.sights) - len(people)
         return self._estimate(seen.frame, people, more, pairs, kind) if people else None
 
-    def _moment(self, seen: Seen) -> Moment:
+    def _moment(self, seen: Seen) -> Sights:
         tracks = self.associate(seen.people, seen.frame.t_ns)
         hidden = [t for t in self.associate.tracks if t.confirmed and t not in tracks]
         if seen.blank:  # a session that begins again: those of its end are not there
             hidden = []
         sights = list(zip(tracks, seen.people, strict=True))
-        return Moment(seen.frame.t_ns, sights, hidden, seen.dark)
+        return Sights(seen.frame.t_ns, sights, hidden, seen.dark)
 
     def _lift(
         self,
@@ -197,7 +197,7 @@ class Pipeline:
         self,
         posed: Sequence[Sight],
         lifted: Sequence[LiftedPose | None],
-        then: Moment,
+        then: Sights,
         sound: PeriodResponses,
         kernels: Kernels,
     ) -> list[Echo | None]:

@@ -48,7 +48,7 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class RoomKnowledge:
     """What is known of the empty room. empty_s: for how long nobody was in view."""
 
     learned: bool
@@ -57,7 +57,12 @@ class Room:
 
 
 def due(
-    attention: Attention, room: Room, use: SoundUse, since_s: float, t_s: float, keep_alive_s: float
+    attention: Attention,
+    room: RoomKnowledge,
+    use: SoundUse,
+    since_s: float,
+    t_s: float,
+    keep_alive_s: float,
 ) -> Probe | None:
     """The probe to send now, or None. since_s: since the last one; t_s: on the budget's clock."""
     left = use.budget.left(t_s)
@@ -135,7 +140,7 @@ class Prober:
         if attention.people or self._seen_ns is None:
             self._seen_ns = t_ns
         background = self._pipeline.room.background
-        room = Room(background.ready, background.settled, (t_ns - self._seen_ns) * 1e-9)
+        room = RoomKnowledge(background.ready, background.settled, (t_ns - self._seen_ns) * 1e-9)
         self._tell(room, t_ns)
         if t_ns < self._free_ns:
             return None
@@ -149,7 +154,7 @@ class Prober:
             self._free_ns = t_ns + round(1e9 * (HEARD_AFTER_S + use.seconds(probe.periods)))
         return probe
 
-    def _tell(self, room: Room, t_ns: int) -> None:
+    def _tell(self, room: RoomKnowledge, t_ns: int) -> None:
         """Say once how long the empty room takes, and when it is learned."""
         if room.learned == (self._learning_since_ns is None):
             return

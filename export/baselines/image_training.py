@@ -10,7 +10,13 @@ from edge.core.arrays import FloatArray
 from edge.core.pose import MID_HIP, N_JOINTS
 from export.baselines.image_network import OUTPUTS, view_from
 from export.baselines.trainable import BaselineTraining, TrainableMlp, pinball, require_torch
-from export.simulate.people import People, ViewedPeople, apply_errors, detector_errors, view_people
+from export.simulate.people import (
+    SampledPeople,
+    ViewedPeople,
+    apply_errors,
+    detector_errors,
+    view_people,
+)
 
 Say = Callable[[str], None]
 
@@ -19,7 +25,7 @@ REFILL = 16  # batches drawn at once
 
 
 def train_image_networks(
-    people: People, config: BaselineTraining, say: Say
+    people: SampledPeople, config: BaselineTraining, say: Say
 ) -> dict[str, npt.NDArray[Any]]:
     """The lifting network "lift" and RootNet's "root"."""
     torch = require_torch()

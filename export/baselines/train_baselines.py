@@ -31,7 +31,7 @@ from export.baselines.vision_baselines import (
 )
 from export.evaluate.evaluation import Predictor
 from export.evaluate.metrics import joint_errors
-from export.simulate.people import People, detected, sample_people, view_people
+from export.simulate.people import SampledPeople, detected, sample_people, view_people
 
 Say = Callable[[str], None]
 
@@ -79,7 +79,7 @@ def sigma_factor(predictor: Predictor, samples: Iterable[tuple[Sample, Environme
     return float(np.nanquantile(np.concatenate(ratios), SIGMA_COVERAGE))
 
 
-def _population(people: People, seed: int) -> dict[str, npt.NDArray[Any]]:
+def _population(people: SampledPeople, seed: int) -> dict[str, npt.NDArray[Any]]:
     """Proportions by height, and the mean pose before a camera."""
     h, j = people.height_m, people.joints
     mean = float(h.mean())
@@ -101,7 +101,9 @@ def _population(people: People, seed: int) -> dict[str, npt.NDArray[Any]]:
     }
 
 
-def _scene_samples(people: People, config: BaselineTraining) -> list[tuple[Sample, Environment]]:
+def _scene_samples(
+    people: SampledPeople, config: BaselineTraining
+) -> list[tuple[Sample, Environment]]:
     """Held-out people as dataset samples without sound, for the 1-sigma factors."""
     rng = np.random.default_rng([config.seed, 4])
     s = detected(view_people(people, config.scenes_for_calibration, rng), rng)

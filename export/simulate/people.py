@@ -44,7 +44,7 @@ GROUPS = (
 
 
 @dataclass(frozen=True, eq=False)
-class People:
+class SampledPeople:
     """Posed people: joints (N, 25, 3) BODY_25 in the room, mid-hip above the origin [m]; height_m
     (N,) standing height.
     """
@@ -85,7 +85,7 @@ def sample_people(
     seed: int,
     split: Split,
     progress: Callable[[Iterable[Any], int], Iterable[Any]] = lambda items, total: items,
-) -> People:
+) -> SampledPeople:
     """Random bodies of a split in random poses of its motion clips; about 200 a second. progress:
     wraps the loop over bodies.
     """
@@ -97,11 +97,11 @@ def sample_people(
         for _ in range(POSES_PER_BODY):
             joints.append(pose_body(body, sample_pose(rng, body, split=split)).joints)
             heights.append(body.height_m)
-    return People(np.array(joints[:count], np.float64), np.array(heights[:count]))
+    return SampledPeople(np.array(joints[:count], np.float64), np.array(heights[:count]))
 
 
 def view_people(
-    people: People, count: int, rng: Rng, distance_m: tuple[float, float] = DISTANCE_M
+    people: SampledPeople, count: int, rng: Rng, distance_m: tuple[float, float] = DISTANCE_M
 ) -> ViewedPeople:
     """Random people with LEAST_IN_VIEW joints in view and noisy 2D joints. distance_m: least and
     greatest, over the floor.
@@ -192,7 +192,7 @@ def _far_side(joints: Array) -> npt.NDArray[np.int64]:
     return np.asarray(np.sign(depth) * (np.abs(depth) > FAR_SIDE_M), np.int64)
 
 
-def _draw(people: People, n: int, rng: Rng, distance_m: tuple[float, float]) -> ViewedPeople:
+def _draw(people: SampledPeople, n: int, rng: Rng, distance_m: tuple[float, float]) -> ViewedPeople:
     pick = rng.integers(len(people.joints), size=n)
     yaw = rng.uniform(0, 2 * np.pi, n)
     near, far = np.log(distance_m)

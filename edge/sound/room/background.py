@@ -28,7 +28,7 @@ from edge.sound.room.change_log import ChangeLog, RoomChange
 from edge.sound.room.drift import Warp, inverse, warped
 from edge.sound.room.drift_tracker import DriftTracker
 from edge.sound.room.late_reverberation import LateReverberation
-from edge.sound.room.occupant import Occupant, Window
+from edge.sound.room.occupant import Occupant, ResponseWindow
 from edge.sound.room.schedule import LearningSchedule
 from edge.sound.room.static_echoes import StaticEchoes
 
@@ -69,7 +69,7 @@ class Background:
         self.residual_db = float("nan")
         self._adapt_s = adapt_s
         self._identity = saved_room.identity(rig, rate, band_hz, window_samples, period_s)
-        self._window = Window(rig, rate, band_hz, int(window_samples))
+        self._window = ResponseWindow(rig, rate, band_hz, int(window_samples))
         self._schedule = LearningSchedule(period_s)
         self._candidate = RoomCandidate(FIRST_PERIODS)
         self._late_pairs = LatePairs(pairs, FIRST_PERIODS)

@@ -37,7 +37,7 @@ def first_of(people: Sequence[Occupant], pairs: int) -> Array:
 
 
 @dataclass(frozen=True)
-class Window:
+class ResponseWindow:
     """The part of the responses that is used, and what can be heard where in it."""
 
     rig: Rig

@@ -10,14 +10,14 @@ from edge.core.errors import ConfigError
 from edge.core.files import write_whole
 from edge.tools.conversion.bvh import bvh_text, make_motion, whole_poses
 from edge.tools.conversion.table import csv_text
-from edge.tools.conversion.takes import Recording, Take
+from edge.tools.conversion.takes import PoseRecording, Take
 from edge.tools.conversion.timeline import even_times, stretches
 from edge.tools.conversion.trc import trc_text
 
 FORMATS = (".bvh", ".trc", ".csv")
 
 
-def write_takes(recording: Recording, out: Path, person: int | None) -> Iterator[str]:
+def write_takes(recording: PoseRecording, out: Path, person: int | None) -> Iterator[str]:
     """Write each person's file, and say a line about it once it is there.
 
     out: its ending is the format. person: only this one's, named `out`; None: of everybody who was
@@ -52,13 +52,13 @@ def check_out(out: Path) -> None:
         )
 
 
-def _one(recording: Recording, person: int) -> Take:
+def _one(recording: PoseRecording, person: int) -> Take:
     if person not in recording.takes:
         raise ConfigError(f"--person: found {person}, but in it are {_numbers(recording)}")
     return recording.takes[person]
 
 
-def _numbers(recording: Recording) -> str:
+def _numbers(recording: PoseRecording) -> str:
     return "people " + ", ".join(str(p) for p in recording.takes)
 
 

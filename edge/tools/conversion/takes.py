@@ -52,7 +52,7 @@ class Take:
 
 
 @dataclass(frozen=True, eq=False)
-class Recording:
+class PoseRecording:
     """All takes of a file by the people's numbers. interval_s: between two images. room: whether
     the room frame is known throughout. cut_off: the last line is not whole and was left out.
     """
@@ -63,7 +63,7 @@ class Recording:
     cut_off: bool
 
 
-def read_recording(path: Path) -> Recording:
+def read_recording(path: Path) -> PoseRecording:
     """The poses of one sensor's run, one JSON message a line; other messages are passed over.
 
     Raises SessionError for a file that cannot be read, is damaged, or holds no poses, those of an
@@ -93,7 +93,7 @@ def read_recording(path: Path) -> Recording:
             "`posekernel replay DIR --messages F` writes them, and so does mosquitto_sub"
         )
     takes = {person: _take(person, rows[person], room) for person in sorted(rows)}
-    return Recording(takes, _interval_s(np.array(times_ns)), room, lines.cut_off)
+    return PoseRecording(takes, _interval_s(np.array(times_ns)), room, lines.cut_off)
 
 
 class _Lines:

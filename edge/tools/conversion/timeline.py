@@ -27,7 +27,7 @@ class Timeline:
 
 
 @dataclass(frozen=True, eq=False)
-class Stretch:
+class PoseStretch:
     """Rows without a long gap. first: row of the timeline. rows: which pose each shows. repeated:
     how many show the one before once more.
     """
@@ -48,7 +48,7 @@ def even_times(times_s: Array, interval_s: float) -> Timeline:
     return Timeline(interval_s, first, rows, len(times_s) - int((rows >= 0).sum()))
 
 
-def stretches(timeline: Timeline) -> list[Stretch]:
+def stretches(timeline: Timeline) -> list[PoseStretch]:
     """The timeline without gaps: a short one shows the pose before it, a long one parts it."""
     most = round(HOLD_S / timeline.interval_s)
     shown = np.flatnonzero(timeline.rows >= 0)
@@ -57,5 +57,5 @@ def stretches(timeline: Timeline) -> list[Stretch]:
     for part in parts:
         span = np.arange(part[0], part[-1] + 1)
         rows = timeline.rows[part[np.searchsorted(part, span, side="right") - 1]]
-        found.append(Stretch(int(part[0]), rows, len(span) - len(part)))
+        found.append(PoseStretch(int(part[0]), rows, len(span) - len(part)))
     return found

@@ -9,7 +9,7 @@ from edge.core.config import SensingConfig
 from edge.core.errors import PosekernelError
 from edge.sensor.listening import Attention
 from edge.sensor.pipeline import Pipeline
-from edge.sensor.probing import Room, due
+from edge.sensor.probing import RoomKnowledge, due
 from edge.sound.room.background import FIRST_PERIODS
 from export.bodies.acting import RATE_HZ
 from export.simulate.evening.ambience import white_rms
@@ -48,7 +48,7 @@ def learn_from_bursts(evening: Evening, responses: Responses, pipeline: Pipeline
         learned = k >= -KEPT_ALIVE
         probe = due(
             Attention(t_ns),
-            Room(learned, learned, keep_alive_s),
+            RoomKnowledge(learned, learned, keep_alive_s),
             use,
             math.inf,
             t_ns * 1e-9,

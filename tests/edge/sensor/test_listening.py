@@ -4,7 +4,7 @@ import numpy as np
 
 from edge.behaviour.people import Sight
 from edge.behaviour.track import Track
-from edge.sensor.empty_room import Moment
+from edge.sensor.empty_room import Sights
 from edge.sensor.listening import LONGEST_S, Listening
 from edge.sound.pose_kernel import make_kernels
 from tests.support.bodies import seen, standing
@@ -40,7 +40,7 @@ class Stage:
             whole = np.full((25, 3), np.nan)
             whole[:15] = joints
             sights.append((track, seen(whole)))
-        self.listening.look(Moment(self.t_ns, sights, []))
+        self.listening.look(Sights(self.t_ns, sights, []))
         return sights
 
     def burst(self) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from edge.core.contracts import AudioPeriod
 from edge.sensor.listening import Attention, Watched
-from edge.sensor.probing import LONG, SHORT, Prober, Room, due, interval_s
+from edge.sensor.probing import LONG, SHORT, Prober, RoomKnowledge, due, interval_s
 from edge.sound.ambient import AmbientNoise
 from edge.sound.excitation import make_excitation
 from edge.sound.loudness import Loudness
@@ -17,7 +17,7 @@ from edge.sound.sound_budget import SoundUse
 
 EXCITATION = make_excitation(16000, (2000.0, 7500.0), 0.1, -20.0)
 DISCREET = (35.0, 55.0)
-EMPTY = Room(True, True, 100.0)
+EMPTY = RoomKnowledge(True, True, 100.0)
 KEEP_ALIVE_S = 60.0
 
 
@@ -31,7 +31,12 @@ def person(
     return Watched(1, still_s, moved_m, sigma, presence)
 
 
-def asked(people: list[Watched], since_s: float, room: Room = EMPTY, spent: SoundUse | None = None):
+def asked(
+    people: list[Watched],
+    since_s: float,
+    room: RoomKnowledge = EMPTY,
+    spent: SoundUse | None = None,
+):
     return due(Attention(0, tuple(people)), room, spent or use(), since_s, 1000.0, KEEP_ALIVE_S)
 
 
@@ -82,14 +87,16 @@ def test_nobody_in_view_means_a_soft_one_now_and_then() -> None:
     probe = asked([], KEEP_ALIVE_S)
     assert probe is not None
     assert use().dba(probe.periods, probe.gain) < 42.0
-    assert asked([], math.inf, Room(True, True, 0.2)) is None, "somebody has only just left"
+    assert asked([], math.inf, RoomKnowledge(True, True, 0.2)) is None, (
+        "somebody has only just left"
+    )
 
 
 def test_an_empty_room_is_learned_at_once_and_never_with_somebody_in_it() -> None:
-    unknown = Room(False, True, 5.0)
+    unknown = RoomKnowledge(False, True, 5.0)
     assert asked([], 1.0, unknown) is not None
     assert asked([person()], math.inf, unknown) is None
-    assert asked([], 1.5, Room(True, False, 5.0)) is not None
+    assert asked([], 1.5, RoomKnowledge(True, False, 5.0)) is not None
 
 
 class Bench:
