@@ -12,7 +12,6 @@ import numpy.typing as npt
 
 from edge.core.arrays import Array, ComplexArray, Rng
 from edge.core.pose import Keypoints
-from export.acoustics.random_room import random_room
 from export.bodies.acting import RATE_HZ, Performer
 from export.bodies.body import sample_body
 from export.bodies.breathing import breaths
@@ -21,17 +20,14 @@ from export.simulate.changes.random_changes import Change, ChangeKind, RoomChang
 from export.simulate.changes.things import pet
 from export.simulate.conditions import CONDITIONS
 from export.simulate.electronics import Recorder
-from export.simulate.moments.casting import Moment, ScenePerson
+from export.simulate.moments.casting import Moment
 from export.simulate.moments.scene_sound import SceneSound
+from export.simulate.moving.homes import DRIFT_C_PER_S, LEARNED_SWING, dweller, living_space
 from export.simulate.moving.places import places_in_view
-from export.simulate.rigs import sample_rig
-from export.simulate.scenes import DRIFT_LOG_C, Scene, sample_camera
+from export.simulate.scenes import DRIFT_LOG_C, Scene
 
-SIZE_M = ((3.6, 5.5), (4.2, 6.5), (2.35, 2.7))
 PLACES = 4
 WALK_M_S, DOG_M_S = 0.9, 0.6
-DRIFT_C_PER_S = 1.5 / 600.0
-LEARNED_SWING = 0.8  # share of sensors that have heard their room warm and cool
 UNCHANGED, DOG = "unchanged", "dog"
 KINDS = (UNCHANGED, "chair", "door", "person", DOG)
 
@@ -77,13 +73,10 @@ def make_home(seed: int, index: int, seconds: float, *, seated: bool = False) ->
     all the time, breathes and sways, and moves a little every few minutes.
     """
     rng = np.random.default_rng([seed, index])
-    size = tuple(float(rng.uniform(*ends)) for ends in SIZE_M)
-    farthest = float(np.clip(size[1] - 1.0, 2.4, 4.5))
-    field = CONDITIONS["field"]
-    camera = sample_camera(rng, farthest, field)
-    rig = sample_rig(rng, camera, "compact-6")
+    field, space = CONDITIONS["field"], living_space(rng)
+    camera, rig = space.camera, space.rig
     body = sample_body(rng, "test")
-    places = places_in_view(rng, camera, body, PLACES, farthest)
+    places = places_in_view(rng, camera, body, PLACES, space.farthest_m)
     performer = _Performer("at home", body, rng, places[0])
     if seated:
         performer.sit(0.0)
@@ -97,25 +90,8 @@ def make_home(seed: int, index: int, seconds: float, *, seated: bool = False) ->
     vertices = np.array([camera.from_room(b.vertices) for b in shown], np.float32)
     floor = camera.from_room(np.array([[*p, 0.05] for p in places]))
     inside = np.concatenate([rig.true.speakers, rig.true.mics, joints[:, 8], joints[:, 4], floor])
-    room = random_room(
-        rng,
-        camera.room_rotation,
-        float(camera.height_m or 0.0),
-        inside,
-        size_m=(size[0], size[1], size[2]),
-        absorption=(rng.uniform(0.05, 0.2), rng.uniform(0.3, 0.7)),
-        pieces=int(rng.integers(2, 6)),
-    )
-    person = ScenePerson(
-        posed=shown[0],
-        vertices=vertices[0],
-        joints=joints[0],
-        heading_deg=0.0,
-        echo_gain=float(rng.uniform(0.5, 0.95)),
-        roughness_m=float(rng.uniform(0.003, 0.006)),
-        standing="",
-        hidden=np.zeros(25, bool),
-    )
+    room = space.furnished(rng, inside)
+    person = dweller(rng, shown[0], vertices[0], joints[0])
     moment = Moment((person,), float(rng.uniform(*field.sir_db)), 0.0)
     scene = Scene(f"living-{seed}-{index}", "test", rig, room, (moment,))
     sound = SceneSound(scene, np.random.default_rng([seed, index, 1]))

@@ -5,26 +5,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.core.arrays import Array, IntArray
-from export.acoustics.random_room import random_room
 from export.bodies.acting import RATE_HZ
-from export.bodies.body import PosedBody, pose_body, sample_body
+from export.bodies.body import pose_body, sample_body
 from export.bodies.poses import upright
-from export.simulate.conditions import CONDITIONS
 from export.simulate.evening.ambience import Ambience
 from export.simulate.evening.script import Role, spend_evening, visit
 from export.simulate.moments.casting import Moment, ScenePerson
 from export.simulate.moments.scene_sound import SceneSound
+from export.simulate.moving.homes import DRIFT_C_PER_S, dweller, living_space
 from export.simulate.moving.places import places_in_view
-from export.simulate.rigs import sample_rig
-from export.simulate.scenes import DRIFT_LOG_C, Scene, sample_camera
+from export.simulate.scenes import DRIFT_LOG_C, Scene
 
-SIZE_M = ((3.6, 5.5), (4.2, 6.5), (2.35, 2.7))
 PLACES, APART_M = 4, 0.7
 VISITOR_APART_M = 0.9
 BEFORE_S, AFTER_S = 10.0, 65.0  # nobody is there; a whole interval of the keep-alive afterwards
 VISITOR_EVERY = 3  # of so many evenings one has a visitor
-DRIFT_C_PER_S = 1.5 / 600.0
-LEARNED_SWING = 0.8  # share of sensors that have heard their room warm and cool
 # dB(A) at 1 m of the continuous excitation at the configured level: METHOD's rooms stand for
 # 60 to 80 dB SPL.
 LOUDSPEAKER_DBA = (72.0, 76.0)
@@ -62,10 +57,8 @@ def make_evening(seed: int, index: int, scale: float = 1.0) -> Evening:
     they do.
     """
     rng = np.random.default_rng([seed, index, 19])
-    size = tuple(float(rng.uniform(*ends)) for ends in SIZE_M)
-    farthest = float(np.clip(size[1] - 1.0, 2.4, 4.5))
-    camera = sample_camera(rng, farthest, CONDITIONS["field"])
-    rig = sample_rig(rng, camera, "compact-6")
+    space = living_space(rng)
+    camera, farthest = space.camera, space.farthest_m
     body = sample_body(rng, "test")
     apart = APART_M
     while len(places := places_in_view(rng, camera, body, PLACES, farthest, None, apart)) < PLACES:
@@ -82,21 +75,12 @@ def make_evening(seed: int, index: int, scale: float = 1.0) -> Evening:
     periods = max(len(role.rows) for role in roles) + round(max(AFTER_S * scale, 5.0) * RATE_HZ)
     roles = [role.lasting(periods) for role in roles]
     there = [role.joints[np.unique(role.rows[role.there])] for role in roles]
-    inside = np.concatenate(
-        [rig.true.speakers, rig.true.mics, *(j[:, k] for j in there for k in (0, 4, 7, 8, 11, 14))]
-    )
-    room = random_room(
-        rng,
-        camera.room_rotation,
-        float(camera.height_m or 0.0),
-        inside,
-        size_m=(size[0], size[1], size[2]),
-        absorption=(rng.uniform(0.05, 0.2), rng.uniform(0.3, 0.7)),
-        pieces=int(rng.integers(2, 6)),
-    )
+    where = [j[:, k] for j in there for k in (0, 4, 7, 8, 11, 14)]
+    inside = np.concatenate([space.rig.true.speakers, space.rig.true.mics, *where])
+    room = space.furnished(rng, inside)
     people = tuple(_dressed(role, rng) for role in roles)
     name = f"evening-{seed}-{index}-{scale:g}"
-    scene = Scene(name, "test", rig, room, (Moment(people, 0.0, 0.0),))
+    scene = Scene(name, "test", space.rig, room, (Moment(people, 0.0, 0.0),))
     began_c = float(rng.choice([-1.0, 1.0]) * 10.0 ** rng.uniform(*DRIFT_LOG_C))
     drift_c = np.sign(began_c) * DRIFT_C_PER_S * np.arange(periods) / RATE_HZ
     return Evening(
@@ -112,17 +96,8 @@ def make_evening(seed: int, index: int, scale: float = 1.0) -> Evening:
 
 def _dressed(role: Role, rng: np.random.Generator) -> ScenePerson:
     """The person of a role; the pose is of no matter."""
-    posed: PosedBody = pose_body(role.body, upright(role.body))
-    return ScenePerson(
-        posed=posed,
-        vertices=role.vertices[-1],
-        joints=role.joints[-1],
-        heading_deg=0.0,
-        echo_gain=float(rng.uniform(0.5, 0.95)),
-        roughness_m=float(rng.uniform(0.003, 0.006)),
-        standing="",
-        hidden=np.zeros(25, bool),
-    )
+    posed = pose_body(role.body, upright(role.body))
+    return dweller(rng, posed, role.vertices[-1], role.joints[-1])
 
 
 def _at(joints: Array, rows: IntArray, period: int) -> Array:

@@ -13,11 +13,12 @@ from edge.sensor.probing import RoomKnowledge, due
 from edge.sound.room.background import FIRST_PERIODS
 from export.bodies.acting import RATE_HZ
 from export.simulate.evening.ambience import white_rms
-from export.simulate.evening.home import LEARNED_SWING, Evening
+from export.simulate.evening.home import Evening
 from export.simulate.evening.live_source import START_NS, SimulatedAudio
 from export.simulate.evening.loudspeaker import Loudspeaker
 from export.simulate.evening.responses import EVERY_S, Responses
 from export.simulate.evening.room_stream import RoomStream
+from export.simulate.moving.homes import LEARNED_SWING
 
 KEPT_ALIVE = 10  # probes of the empty room before the evening, beyond the first ones
 
