@@ -2,6 +2,7 @@
 
 scripts   1-4 people walk, cross, hide one another, come and go, sit: joints over time
 places    where somebody can stand in view
+homes     living rooms, and whoever lives there
 sights    what a detector finds of them, with joints hidden by the other bodies
 stream    a scene through the sensor's own pipeline: simulated sound, no images
 """

@@ -1,10 +1,11 @@
-"""The smallest configuration that still trains both networks."""
+"""The smallest configuration that still trains both networks, and samples that nothing changes."""
 
 from dataclasses import replace
 
 from edge.lifting.forms.ray_form import RayForm
 from edge.lifting.forms.volume_form import VolumeForm
 from export.train.ray_network import RayConfig, VisionConfig
+from export.train.samples.augmentation import Augmentation
 from export.train.train_config import CONFIGS, VisionTraining
 from export.train.volume_network import VolumeConfig
 
@@ -19,4 +20,20 @@ TINY = replace(
     vision=VisionConfig(width=16, blocks=1),
     ray=RayConfig(spec=RayForm(bins=32), width=16, hidden=16, dilations=(1, 2)),
     volume=VolumeConfig(spec=VolumeForm(side=6, bins=12, pairs=3), audio=4, width=8, hidden=16),
+)
+
+# A sample with its recorded kernels and nothing else; what a test needs is replaced.
+UNTOUCHED = Augmentation(
+    silent=0,
+    foreign=0,
+    drowned=0,
+    drop_pairs=0,
+    wide=0,
+    uneven=0,
+    pair_gain_db=0,
+    world_scale=0,
+    sound_speed_error=0,
+    detector=1.0,
+    narrow=0,
+    company=(0.0, 0.0, 0.0),
 )

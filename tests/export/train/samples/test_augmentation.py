@@ -13,7 +13,7 @@ from edge.sound.pose_kernel import analytic_signal
 from export.train.samples.augmentation import Augmentation, known_body, played, scaled_rig
 from export.train.samples.sound_set import SoundSet
 from export.train.vision_training import imagined_people
-from tests.export.train.tiny import TINY
+from tests.export.train.tiny import TINY, UNTOUCHED
 from tests.support.scenes.lifter import CAMERA, RATE, make_rig, standing
 
 pytestmark = [pytest.mark.export, pytest.mark.train]
@@ -21,25 +21,11 @@ pytestmark = [pytest.mark.export, pytest.mark.train]
 
 def test_interference_is_as_strong_as_asked(dataset: Path) -> None:
     samples = SoundSet([dataset / "train"])
-    plain = Augmentation(
-        silent=0,
-        foreign=0,
-        drowned=0,
-        drop_pairs=0,
-        wide=0,
-        uneven=0,
-        pair_gain_db=0,
-        world_scale=0,
-        sound_speed_error=0,
-        detector=1.0,
-        narrow=0,
-        company=(0.0, 0.0, 0.0),
-    )
     for sir_db in (0.0, 12.0):
         ratios = []
         for k in range(20):
             sample = samples.augmented(
-                2, replace(plain, sir_db=(sir_db, sir_db)), np.random.default_rng(k)
+                2, replace(UNTOUCHED, sir_db=(sir_db, sir_db)), np.random.default_rng(k)
             )
             clean = samples.samples[2].clean
             arrival = float(sample.rig.arrival_s(sample.joints[8]).mean())

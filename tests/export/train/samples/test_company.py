@@ -14,23 +14,15 @@ from edge.lifting.other_people import echoes_of
 from edge.sources.session.dataset import load_environment, write_sample
 from export.train.samples.augmentation import Augmentation, company
 from export.train.samples.sound_set import SampleSound, SoundSet
+from tests.export.train.tiny import UNTOUCHED
 
 pytestmark = [pytest.mark.export, pytest.mark.train]
 
 # As recorded, but for the company.
-PLAIN = Augmentation(
-    silent=0,
-    foreign=0,
-    drowned=0,
-    drop_pairs=0,
+PLAIN = replace(
+    UNTOUCHED,
     wide=1,
     wide_sir_db=(300.0, 300.0),
-    uneven=0,
-    pair_gain_db=0,
-    world_scale=0,
-    sound_speed_error=0,
-    detector=1.0,
-    narrow=0,
     company=(0.0, 1.0, 0.0),
     apart_m=0.1,
     unseen=0.0,
