@@ -154,9 +154,18 @@ def test_a_report_that_cannot_be_written_is_told_before_the_work(
         (tmp_path / "nowhere" / "x.md", "there is no folder"),
         (tmp_path, "is a folder"),
     ):
-        for study in (["falls"], ["microphone-faults"], ["changing-room"], ["people", "nobody"]):
-            assert run_command([*study, "--out", str(path)]) == 2
+        for command in (
+            ["falls", "--out"],
+            ["microphone-faults", "--out"],
+            ["changing-room", "--out"],
+            ["people", "nobody", "--out"],
+            ["loudness-cases", "--out"],
+            ["quiet", "--out"],
+            ["quiet", "--plot"],
+        ):
+            assert run_command([*command, str(path)]) == 2
             said = capsys.readouterr().err
+            assert f"{command[-1]}: " in said, said
             assert why in said, said
             assert said.count("\n") == 1
 

@@ -1,8 +1,8 @@
 """`posekernel-export loudness-cases`: how well calibration knows the loudness at 1 m."""
 
 import argparse
-from pathlib import Path
 
+from export.commands.studies.report_file import add_out, check_out, write_out
 from export.extras import progress_bar
 from export.studies.loudness.cases import loudness_cases
 from export.studies.loudness.report import loudness_report
@@ -25,19 +25,17 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "--seed", type=int, default=1901, help="of arrays, rooms, levels and noise (default 1901)"
     )
-    parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="also write the report to this Markdown file"
-    )
+    add_out(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the report; 0 where 95 % are within 2 dB or said to be unknown or unsure, else 1."""
+    check_out(args.out)
     cases = loudness_cases(args.seed, args.cases)
     done = list(progress_bar(cases, total=args.cases, unit=" cases"))
     command = f"posekernel-export loudness-cases --cases {args.cases} --seed {args.seed}"
     report = loudness_report(done, command)
     print(report)
-    if args.out is not None:
-        args.out.write_text(report + "\n", encoding="utf-8")
+    write_out(args.out, report + "\n")
     return int(sum(c.right for c in done) < LEAST_RIGHT * len(done))

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from edge.core.errors import ConfigError
+from export.commands.studies.report_file import add_out, check_out, write_out
 from export.studies.quiet.plot import draw
 from export.studies.quiet.policies import POLICIES, Policy
 from export.studies.quiet.report import as_json, measure, page
@@ -47,12 +48,14 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes (default 1)")
     parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="write the picture, .svg or .png")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write the page, Markdown")
+    add_out(parser, "write the page, Markdown")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the tables; 0 when done. Raises ConfigError."""
+    check_out(args.out)
+    check_out(args.plot, "--plot")
     plan = Plan(
         args.seed,
         args.evenings,
@@ -68,8 +71,7 @@ def run(args: argparse.Namespace) -> int:
     print(json.dumps(as_json(measured), indent=1) if args.json else text)
     if args.plot is not None:
         draw(measured, args.plot)
-    if args.out is not None:
-        args.out.write_text(text, encoding="utf-8")
+    write_out(args.out, text)
     return 0
 
 

@@ -14,18 +14,18 @@ def add_out(
     parser.add_argument("--out", type=Path, metavar="FILE", help=what)
 
 
-def check_out(path: Path | None) -> None:
+def check_out(path: Path | None, option: str = "--out") -> None:
     """Raises ConfigError where no report can be written there: said before the work, which may take
     hours.
     """
     if path is None:
         return
     if path.is_dir():
-        raise ConfigError(f"--out: {path} is a folder; name a file in it")
+        raise ConfigError(f"{option}: {path} is a folder; name a file in it")
     if not path.parent.is_dir():
-        raise ConfigError(f"--out: there is no folder {path.parent}; make it or name another")
+        raise ConfigError(f"{option}: there is no folder {path.parent}; make it or name another")
     if not can_write(path.parent):
-        raise ConfigError(f"--out: {path.parent} cannot be written to; name another folder")
+        raise ConfigError(f"{option}: {path.parent} cannot be written to; name another folder")
 
 
 def write_out(path: Path | None, text: str) -> None:
