@@ -13,7 +13,7 @@ from edge.core.contracts import ChannelMap
 from edge.core.profiles import load_array
 from edge.core.rig import Rig
 from edge.sound.excitation import Excitation, make_excitation
-from edge.sound.loudness import Loudness, a_weights
+from edge.sound.loudness import Loudness, a_weights, spl_db
 from edge.sources.session.writer import FULL_SCALE
 from edge.tools.calibration.loudness.direct_level import measure_direct
 from edge.tools.calibration.loudness.evidence import LOWER_DB, lower_by
@@ -168,7 +168,7 @@ def _bench(
     sigma = level.tolerance_db / 3.0 / math.sqrt(2.0)
     off = rng.normal(0.0, sigma) + rng.normal(0.0, sigma, (len(mics), 1))
     off = np.clip(off, -level.tolerance_db, level.tolerance_db)
-    full_scale_spl = 94.0 - level.value
+    full_scale_spl = spl_db(0.0, level.value)
     heard_dba = 10.0 * math.log10(10.0 ** (ambient_dba / 10.0) + 10.0 ** (33.0 / 10.0))
     electronics = Electronics(
         speaker_response=speaker,

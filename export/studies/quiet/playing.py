@@ -15,7 +15,7 @@ from edge.core.pose import MID_HIP, N_JOINTS, FrameEstimate, PersonEstimate
 from edge.core.rig import Rig
 from edge.sensor.empty_room import PeriodResponses
 from edge.sensor.loops import nearest
-from edge.sensor.permissions import KEEP_ALIVE_PING_S
+from edge.sensor.permissions import KEEP_ALIVE_PING_S, SEEN_S
 from edge.sensor.pipeline import Pipeline, Seen
 from edge.sensor.probing import Prober
 from export.bodies.acting import RATE_HZ
@@ -32,7 +32,6 @@ from export.studies.quiet.record import SOURCES, EveningRecord
 
 EVERY = 2  # of so many periods one has an image: five a second
 LEAST_IN_VIEW = 8  # of the first 15 joints
-SEEN_S = 5.0
 
 
 @dataclass(frozen=True, eq=False)
