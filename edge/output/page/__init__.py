@@ -2,5 +2,7 @@
 
 `server` serves the files in `web/` and `description`, with the limits of `bounded_http`, and only
 where it is called by its own name (`own_hosts`). The page itself connects to the broker over
-WebSockets, or plays a file of messages.
+WebSockets, or plays a file of messages. Who may change something is decided by `access`, with codes
+or a password (`page_password`), and asked for over HTTP by `sign_in`; `requests` tells this page's
+own requests from those of other sites.
 """

@@ -6,17 +6,30 @@ and at its connection limit it leaves clients waiting instead of closing them.
 """
 
 import io
+import json
 import logging
 import socket
 import threading
 import time
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from edge.output.page.requests import (
+    JSON_TYPE,
+    PageAnswer,
+    PageRequest,
+    RefusedRequestError,
+    Responder,
+    check_own_page,
+    read_content,
+    refusal,
+)
+
 REQUEST_S = 10.0
 REQUEST_BYTES = 16384
+BODY_BYTES = 8192  # of the above
 CONNECTIONS = 32
 
 log = logging.getLogger(__name__)
@@ -25,6 +38,9 @@ log = logging.getLogger(__name__)
 class BoundedServer(ThreadingHTTPServer):
     """Serves `files`, path -> (content, content type), with `headers` on each answer, to requests
     whose Host is one of `hosts`. At most CONNECTIONS at a time; more are closed at once.
+
+    responders: (GET or POST, path) -> the function that answers it, on a thread of its own. A POST
+    reaches it only from this page itself, with a JSON object.
 
     A request must come whole within REQUEST_S and REQUEST_BYTES, and its answer be read within
     REQUEST_S.
@@ -36,9 +52,11 @@ class BoundedServer(ThreadingHTTPServer):
     files: dict[str, tuple[bytes, str]]
     headers: dict[str, str]
     hosts: Container[str]
+    responders: Mapping[tuple[str, str], Responder]
 
     def __init__(self, address: tuple[str, int]) -> None:
         self._free = threading.BoundedSemaphore(CONNECTIONS)
+        self.responders = {}
         super().__init__(address, Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -95,7 +113,7 @@ class _Incoming(io.RawIOBase):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers GET and HEAD."""
+    """Answers GET, HEAD and POST."""
 
     server: BoundedServer
     protocol_version = "HTTP/1.1"
@@ -142,19 +160,71 @@ class Handler(BaseHTTPRequestHandler):
         return False
 
     def do_GET(self) -> None:
-        """One of the page's files, or 404."""
+        """One of the page's files, what a responder gives, or 404."""
         self._answer(body=True)
 
     def do_HEAD(self) -> None:
         """The same without content."""
         self._answer(body=False)
 
+    def do_POST(self) -> None:
+        """What a responder gives to this page itself."""
+        responder = self.server.responders.get(("POST", self._path))
+        if responder is None:
+            self.send_error(HTTPStatus.NOT_IMPLEMENTED, "Unsupported method ('POST')")
+            return
+        try:
+            check_own_page(self.headers)
+            answer = responder(self._request(read_content(self._body())))
+        except RefusedRequestError as e:
+            answer = refusal(e.status, str(e))
+        self._send(answer)
+
+    @property
+    def _path(self) -> str:
+        return self.path.partition("?")[0]
+
+    def _request(self, content: dict[str, Any]) -> PageRequest:
+        cookies = "; ".join(self.headers.get_all("Cookie", []))
+        return PageRequest(str(self.client_address[0]), cookies, content)
+
+    def _body(self) -> bytes:
+        """Raises RefusedRequestError."""
+        lengths = self.headers.get_all("Content-Length", [])
+        if "Transfer-Encoding" in self.headers or len(lengths) != 1 or not lengths[0].isdecimal():
+            raise RefusedRequestError(HTTPStatus.LENGTH_REQUIRED, "one Content-Length is needed")
+        length = int(lengths[0][:9])
+        if length > BODY_BYTES:
+            raise RefusedRequestError(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"at most {BODY_BYTES} bytes are read"
+            )
+        return self.rfile.read(length)
+
     def _answer(self, body: bool) -> None:
-        found = self.server.files.get(self.path.partition("?")[0])
+        responder = self.server.responders.get(("GET", self._path))
+        if responder is not None:
+            self._send(responder(self._request({})), body)
+            return
+        found = self.server.files.get(self._path)
         content, kind = found or (b"not found\n", "text/plain; charset=utf-8")
-        self.send_response(HTTPStatus.NOT_FOUND if found is None else HTTPStatus.OK)
+        self._send_bytes(
+            HTTPStatus.NOT_FOUND if found is None else HTTPStatus.OK, content, kind, {}, body
+        )
+
+    def _send(self, answer: PageAnswer, body: bool = True) -> None:
+        content = json.dumps(answer.content, separators=(",", ":")).encode()
+        self._send_bytes(answer.status, content, JSON_TYPE, answer.headers, body)
+
+    def _send_bytes(
+        self, status: HTTPStatus, content: bytes, kind: str, headers: Mapping[str, str], body: bool
+    ) -> None:
+        self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content)))
+        for name, value in headers.items():
+            self.send_header(name, value)
+        if self.close_connection:
+            self.send_header("Connection", "close")
         self.end_headers()
         if body:
             self.wfile.write(content)
