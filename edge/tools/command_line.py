@@ -22,12 +22,14 @@ from edge.tools.commands import (
     replay,
     run,
     schema,
+    setup,
 )
 
 COMMANDS = (
-    run, demo, replay, convert, record, doctor, calibrate, config, forget, schema, bench
+    setup, run, demo, replay, convert, record, doctor, calibrate, config, forget, schema, bench
 )  # fmt: skip
 EXAMPLES = """examples:
+  posekernel setup                              from a box of parts to a running sensor
   posekernel demo                               a simulated recording, a broker, poses in metres
   posekernel run --config /etc/posekernel/config.toml
   posekernel replay recordings/kitchen --json   one JSON object per pose

@@ -66,14 +66,16 @@ def render_config(array_name: str, board_name: str, settings: Sequence[str]) -> 
 def _known(
     name: str, array: ArrayProfile, board: BoardProfile, place: Place, asked: dict[str, Any]
 ) -> dict[str, Any]:
-    camera = asked.get("camera", {})
-    width = camera.get("width", FRAME_SIZE[0])
-    height = camera.get("height", FRAME_SIZE[1])
-    fps = camera.get("fps", board.fps.value)
-    focal = _focal_px(board.camera_fov_deg.value, width, height)
+    known = {"device": {}, "source": {"kind": "device"}, **array_settings(name, array)}
+    known["rig"] = place_settings(array, place)
+    camera = camera_settings(board, asked.get("camera", {}))
+    known["rig"]["camera"] = camera.pop("lens")
+    return {**known, "camera": camera}
+
+
+def array_settings(name: str, array: ArrayProfile) -> dict[str, Any]:
+    """[audio], [excitation] and [calibration] of an array."""
     return {
-        "device": {},
-        "source": {"kind": "device"},
         "audio": {
             "capture": CAPTURE_PCM,
             "playback": PLAYBACK_PCM,
@@ -89,18 +91,30 @@ def _known(
             "band_hz": list(array.band_hz.value),
         },
         "calibration": {"array": name},
-        "rig": {
-            "speakers_m": [list(place.speaker_m)],
-            "mics_m": [[round(float(x), 4) for x in mic] for mic in mic_positions(array, place)],
-            "camera": {"fx": focal, "fy": focal, "cx": width / 2, "cy": height / 2},
-        },
-        "camera": {
-            "backend": board.camera_backend,
-            "device": board.camera_device.format(width=width, height=height, fps=fps),
-            "width": width,
-            "height": height,
-            "fps": fps,
-        },
+    }
+
+
+def place_settings(array: ArrayProfile, place: Place) -> dict[str, Any]:
+    """[rig] without its camera."""
+    return {
+        "speakers_m": [list(place.speaker_m)],
+        "mics_m": [[round(float(x), 4) for x in mic] for mic in mic_positions(array, place)],
+    }
+
+
+def camera_settings(board: BoardProfile, asked: dict[str, Any]) -> dict[str, Any]:
+    """[camera] with what was asked for, and under "lens" the intrinsics of [rig.camera]."""
+    width = asked.get("width", FRAME_SIZE[0])
+    height = asked.get("height", FRAME_SIZE[1])
+    fps = asked.get("fps", board.fps.value)
+    focal = _focal_px(board.camera_fov_deg.value, width, height)
+    return {
+        "backend": board.camera_backend,
+        "device": board.camera_device.format(width=width, height=height, fps=fps),
+        "width": width,
+        "height": height,
+        "fps": fps,
+        "lens": {"fx": focal, "fy": focal, "cx": width / 2, "cy": height / 2},
     }
 
 

@@ -3,6 +3,7 @@
 import queue
 import secrets
 import threading
+import time
 from contextlib import suppress
 
 import msgspec
@@ -47,6 +48,31 @@ def check(config: MqttConfig, device_id: str | None = None) -> str | None:
     finally:
         connection.close()
     return None
+
+
+def round_trip(config: MqttConfig, topic: str, payload: bytes) -> float:
+    """Publish to a topic, which is not retained, and wait until the broker brings it back: the time
+    that took [s]. Raises BrokerError.
+    """
+    back = threading.Event()
+    connection = Connection(
+        config,
+        f"posekernel-trial-{secrets.token_hex(4)}",
+        on_message=lambda message: back.set() if message.payload == payload else None,
+    )
+    try:
+        connection.open()
+        connection.subscribe(topic, own=True)
+        began = time.monotonic()
+        connection.publish_acknowledged(topic, payload, ACK_TIMEOUT_S, retain=False)
+        if not back.wait(_ECHO_S):
+            raise RefusedError(
+                f"{where(config)} took a message for {topic}, but did not give it back within "
+                f"{_ECHO_S:g} s; allow {who(config)} to read {topic} in the broker's ACL"
+            )
+        return time.monotonic() - began
+    finally:
+        connection.close()
 
 
 def forget(config: MqttConfig, device_id: str, *, force: bool = False) -> None:

@@ -69,6 +69,7 @@ class GrabbedCamera:
     live: an image equal to the one before, to the last bit, does not count as a frame. A sensor's
     noise never repeats; a frozen driver's buffer does, and a pose from it would be invented. A file
     may hold equal images, and pauses. judge: what is other than asked, for `notes` and the log.
+    facts: what the driver says.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class GrabbedCamera:
     ) -> None:
         self.counters = CameraCounters()
         self.notes: list[str] = []
+        self.facts = CameraFacts()
         self._open, self._live, self._judge = open_again, live, judge
         self._stale_s, self._first_frame_s, self._back_off_s = stale_s, first_frame_s, back_off_s
         self._release_s, self._open_s = release_s, open_s
@@ -128,6 +130,7 @@ class GrabbedCamera:
 
     def _learn(self, facts: CameraFacts) -> None:
         """Say what is other than asked, once."""
+        self.facts = facts
         for note in self._judge(facts):
             if note not in self.notes:
                 self.notes.append(note)

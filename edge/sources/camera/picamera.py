@@ -149,10 +149,20 @@ def _module() -> Any:
     return picamera2
 
 
+def list_cameras() -> list[tuple[str, str]]:
+    """(number, model) of each camera that libcamera lists. Raises DeviceError where picamera2 does
+    not load.
+    """
+    return _listed(_module())
+
+
 def _here(module: Any) -> str:
-    """The cameras that libcamera lists."""
+    return ", ".join(f"{number} ({model})" for number, model in _listed(module)) or "none"
+
+
+def _listed(module: Any) -> list[tuple[str, str]]:
     try:
         listed = module.Picamera2.global_camera_info()
     except Exception:  # without a camera it may fail, too
-        return ""
-    return ", ".join(f"{i} ({c.get('Model', '?')})" for i, c in enumerate(listed)) or "none"
+        return []
+    return [(str(c.get("Num", i)), str(c.get("Model", "?"))) for i, c in enumerate(listed)]

@@ -74,7 +74,8 @@ class CalibrationRequest:
     facing_m: for the loudness, the loudspeaker is put so far in front of the array, turned to it.
     phone_dba: what a phone showed 1 m in front of it while it played [dB(A)].
     walk: a session in which one person walks. person_m: standing height of that person. out: the
-    file that will be written.
+    file that will be written. may_ask: whoever is at the terminal may be asked to move the
+    loudspeaker.
     """
 
     config: Config | None
@@ -88,6 +89,7 @@ class CalibrationRequest:
     out: Path | None = None
     facing_m: float | None = None
     phone_dba: float | None = None
+    may_ask: bool = True
 
 
 def calibrate(request: CalibrationRequest, say: Callable[[str], None]) -> Calibration:
@@ -170,7 +172,8 @@ def _sound(
     say(f"recording {request.seconds:g} s: nobody speaks or moves, please")
     takes = [take_from_device(request.config, None, request.seconds)]
     sound = examine_sound(takes)
-    while sound.next_sites_m is not None and len(takes) < MOST_PLACES and at_terminal():
+    may_ask = request.may_ask and at_terminal()
+    while sound.next_sites_m is not None and len(takes) < MOST_PLACES and may_ask:
         place = ask_place(sound.next_sites_m[0])
         if place is None:
             break

@@ -1,0 +1,147 @@
+"""Which computer and which microphone array this is, and whether the array can be opened."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from edge.core.config import AudioConfig
+from edge.core.errors import ConfigError, DeviceError
+from edge.core.profiles import ArrayProfile, check_pair, load_array, load_board, names
+from edge.core.typed import Strict, convert
+from edge.sources.alsa.card import open_card
+from edge.tools.new_config import array_settings
+from edge.tools.setup import found
+from edge.tools.setup.draft import Draft
+from edge.tools.setup.step import AnswerError, Asked, Choice, Judgement, Question, Say
+
+_PERIODS_HZ = 50
+_CARD = ("channels", "mic_channels", "reference_channel", "playback_channels", "format")
+
+
+class ArrayAnswers(Strict, frozen=True):
+    """[array]. capture, playback: ALSA devices, "" for the array's own. The rest: only where the
+    card differs from what is known of the array, as any generic-usb does.
+    """
+
+    board: str
+    array: str
+    capture: str = ""
+    playback: str = ""
+    channels: int | None = None
+    mic_channels: tuple[int, ...] | None = None
+    reference_channel: int | None = None
+    playback_channels: int | None = None
+    format: Literal["S16_LE", "S32_LE"] | None = None
+    sample_rate_hz: int | None = None
+
+
+class ArrayStep:
+    """[audio], [excitation] and calibration.array."""
+
+    name, title, answers = "array", "Computer and microphone array", ArrayAnswers
+
+    def ask(self, draft: Draft, given: Mapping[str, Any]) -> Asked:
+        """What is plugged in, and otherwise what would be known."""
+        board, model = found.this_board()
+        here = found.arrays()
+        told = [f"this computer: {model} ({load_board(board).title})"]
+        told += [f"{a.profile.title} at sound card {a.card}" for a in here]
+        missing = "" if here or given.get("capture") else _missing(draft)
+        configured = draft.get("calibration.array")
+        default = here[0].name if here else configured if given.get("capture") else None
+        if any(a.name == configured for a in here):
+            default = configured
+        questions = (
+            Question("board", "Which computer is it", board, "choice", choices=_boards()),
+            Question("array", "Which microphone array", default, "choice", choices=_arrays()),
+            Question(
+                "capture", "ALSA device to record from", "", help="Empty: the array's own.",
+                only_for=("array", ("generic-usb",)),
+            ),
+            Question(
+                "playback", "ALSA device to play with", "", help="Of the same card: one clock.",
+                only_for=("array", ("generic-usb", "respeaker-4-mic-hat")),
+            ),
+        )  # fmt: skip
+        return Asked(questions, tuple(told), missing)
+
+    def settle(self, draft: Draft, answer: ArrayAnswers, say: Say) -> list[Judgement]:
+        """Open both directions of the card, without a sound."""
+        if answer.array not in names("arrays"):
+            raise AnswerError("array", _unknown("array", answer.array))
+        if answer.board not in names("boards"):
+            raise AnswerError("board", _unknown("board", answer.board))
+        array, board = load_array(answer.array), load_board(answer.board)
+        try:
+            check_pair(array, board)
+        except ConfigError as e:
+            raise AnswerError("array", str(e)) from e
+        settings = array_settings(answer.array, array)
+        settings["audio"] |= _devices(answer, array)
+        if answer.sample_rate_hz is not None:
+            settings["excitation"]["sample_rate_hz"] = answer.sample_rate_hz
+            settings["audio"]["alsa_period_frames"] = answer.sample_rate_hz // _PERIODS_HZ
+        try:
+            audio = convert(settings["audio"], AudioConfig, "audio")
+        except ConfigError as e:
+            raise AnswerError("channels", str(e)) from e
+        _open(answer, audio, settings["excitation"]["sample_rate_hz"])
+        draft.change(settings)
+        draft.board = answer.board
+        text = f"{array.title} opens with {audio.channels} channels, {len(audio.mic_channels)} of "
+        return [Judgement("good", f"{text}them microphones")]
+
+
+def _devices(answer: ArrayAnswers, array: ArrayProfile) -> dict[str, Any]:
+    own = next((a.pcm for a in found.arrays() if a.name == answer.array), "")
+    capture = answer.capture or own
+    if not capture:
+        cards = ", ".join(found.sound_card_names()) or "none"
+        raise AnswerError(
+            "array",
+            f"{array.title} is not plugged in (sound cards here: {cards}); plug it in, or name "
+            "the ALSA device in capture",
+        )
+    playback = answer.playback or ("" if array.clock == "separate" else capture)
+    if not playback:
+        raise AnswerError(
+            "playback",
+            f"missing, but {array.title} has no output of its own; name the loudspeaker's device",
+        )
+    extra = {key: value for key in _CARD if (value := getattr(answer, key)) is not None}
+    if not array.mics and "mic_channels" not in extra:
+        raise AnswerError("mic_channels", f"missing, but {array.title} needs it, such as [0, 1]")
+    return {"capture": capture, "playback": playback, **msgspec.to_builtins(extra)}
+
+
+def _open(answer: ArrayAnswers, audio: AudioConfig, rate: int) -> None:
+    try:
+        open_card(audio, rate).close()
+    except DeviceError as e:
+        key = "playback" if "audio.playback" in str(e) and answer.playback else "capture"
+        raise AnswerError(key if answer.capture else "array", str(e)) from e
+
+
+def _missing(draft: Draft) -> str:
+    cards = ", ".join(found.sound_card_names()) or "none"
+    return (
+        f"no microphone array that posekernel knows is plugged in (sound cards here: {cards}); "
+        "plug it into a USB port (or the header), wait five seconds and look again"
+    )
+
+
+def _boards() -> tuple[Choice, ...]:
+    return tuple(
+        Choice(name, board.title)
+        for name in names("boards")
+        if not (board := load_board(name)).unsupported
+    )
+
+
+def _arrays() -> tuple[Choice, ...]:
+    return tuple(Choice(name, load_array(name).title) for name in names("arrays"))
+
+
+def _unknown(what: str, name: str) -> str:
+    return f"found {name!r:.60}, allowed: {', '.join(names(f'{what}s'))}"

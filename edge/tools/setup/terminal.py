@@ -1,0 +1,138 @@
+"""The setup at a terminal: one question after the other."""
+
+import getpass
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from edge.core.errors import ConfigError
+from edge.core.logs.shown import shown
+from edge.tools.setup.draft import Draft
+from edge.tools.setup.step import (
+    EMPTY,
+    AnswerError,
+    Asked,
+    Choice,
+    Judgement,
+    Question,
+    SetupStep,
+    checked,
+    typed,
+)
+
+_INTRO = f"""\
+Enter takes what stands in [brackets], {EMPTY} empties it, ? explains. Nothing is written before
+the last step; Ctrl-C leaves everything as it is.
+"""
+_MARKS = {"good": "good   ", "usable": "usable ", "wrong": "WRONG  "}
+_REPEATED = ("calibrate", "test")  # steps that measure: a second time may come out better
+
+
+class Terminal:
+    """Leads through the steps. read, read_secret: ask for a line, as `input` and `getpass` do."""
+
+    def __init__(
+        self,
+        draft: Draft,
+        steps: tuple[SetupStep, ...],
+        read: Callable[[str], str] = input,
+        read_secret: Callable[[str], str] = getpass.getpass,
+    ) -> None:
+        self._draft, self._steps = draft, steps
+        self._read, self._read_secret = read, read_secret
+
+    def run(self) -> bool:
+        """Whether all went well to the end. Raises ConfigError where the input ends before."""
+        print(_INTRO)
+        well = True
+        for number, step in enumerate(self._steps, 1):
+            print(f"{number}/{len(self._steps)} {step.title}")
+            try:
+                judged = self._lead_through(step)
+            except EOFError:
+                raise ConfigError("the input ended, so nothing was written; begin again") from None
+            well = not any(j.verdict == "wrong" for j in judged)
+            print()
+        return well
+
+    def _lead_through(self, step: SetupStep) -> list[Judgement]:
+        while True:
+            asked = step.ask(self._draft, {})
+            for found in asked.found:
+                self._say(found)
+            if asked.missing:
+                self._say(f"missing: {asked.missing}")
+                if not self._looks_again():
+                    asked = Asked(asked.questions, asked.found)
+                else:
+                    continue
+            try:
+                judged = self._settle(step, asked)
+            except AnswerError as e:
+                print(f"  {_MARKS['wrong']}{shown(str(e), keep=chr(10))}")
+                continue
+            for judgement in judged:
+                self._tell(judgement)
+            if step.name not in _REPEATED or not judged or not self._repeats():
+                return judged
+
+    def _settle(self, step: SetupStep, asked: Asked) -> list[Judgement]:
+        given: dict[str, Any] = {}
+        for question in asked.questions:
+            if question.wanted(given):
+                given[question.key] = self._answer(question)
+        return step.settle(self._draft, checked(step, given, asked.questions), self._say)
+
+    def _answer(self, question: Question) -> Any:
+        for number, choice in enumerate(question.choices, 1):
+            self._show(number, choice)
+        while True:
+            read = self._read_secret if question.kind == "secret" else self._read
+            text = read(f"  {question.text}{_default(question)}: ")
+            if text.strip() == "?":
+                self._say(question.help or "there is nothing more to say about it")
+                continue
+            try:
+                return typed(question, text)
+            except AnswerError as e:
+                self._say(str(e))
+
+    def _looks_again(self) -> bool:
+        text = self._read("  Enter looks again, n names it by hand: ")
+        return not text.strip().lower().startswith("n")
+
+    def _repeats(self) -> bool:
+        text = self._read("  Enter goes on, r repeats this step: ")
+        return text.strip().lower().startswith("r")
+
+    def _show(self, number: int, choice: Choice) -> None:
+        print(f"   {number:>2}  {shown(choice.label)}")
+        for line in choice.drawing.splitlines():
+            print(f"       {line}")
+
+    def _tell(self, judgement: Judgement) -> None:
+        print(f"  {_MARKS[judgement.verdict]}{shown(judgement.text)}")
+        if judgement.remedy:
+            print(f"         -> {shown(judgement.remedy)}")
+
+    def _say(self, text: str) -> None:
+        print(f"  {shown(text)}", flush=True)
+
+
+def _default(question: Question) -> str:
+    default = question.default
+    if question.kind == "yes":
+        return " [Y/n]" if default else " [y/N]"
+    if question.kind == "secret" or default is None or default == "":
+        return ""
+    if isinstance(default, list | tuple):
+        return f" [{' '.join(f'{x:g}' for x in default)}]"
+    return f" [{shown(str(default))}]"
+
+
+def tell_all(judged: Mapping[str, list[Judgement]]) -> None:
+    """What came of all steps, a line each."""
+    for name, judgements in judged.items():
+        for judgement in judgements:
+            print(f"{name:<12} {_MARKS[judgement.verdict]}{shown(judgement.text)}")
+            if judgement.remedy:
+                print(f"{'':<20} -> {shown(judgement.remedy)}")
