@@ -40,7 +40,7 @@ class WebServer:
             "recording": None if recording is None else RECORDING
         }
         files = {
-            f"/{f.name}": (f.read_bytes(), _type(f)) for f in sorted(FILES.iterdir()) if f.is_file()
+            f"/{f.name}": (f.read_bytes(), content_type(f)) for f in sorted(FILES.iterdir()) if f.is_file()
         }
         files["/"] = files["/index.html"]
         if recording is not None:
@@ -58,7 +58,7 @@ class WebServer:
                 f"({getattr(e, 'strerror', None) or e}); set web.port to a free one, or 0 for any"
             ) from e
         self._server.files = files
-        self._server.headers = _headers(description["websocket_url"])
+        self._server.headers = page_headers(description["websocket_url"])
         self.port = int(self._server.server_address[1])
         bound = ipaddress.ip_address(str(self._server.server_address[0]))
         self._server.hosts = OwnHosts(web.host, self.port, any_address=not bound.is_loopback)
@@ -81,15 +81,18 @@ class WebServer:
         self._thread.join(1.0)
 
 
-def _headers(websocket_url: str | None) -> dict[str, str]:
-    """websocket_url: of the broker, the only other host that the page may connect to."""
+def page_headers(websocket_url: str | None, images: str = "") -> dict[str, str]:
+    """What a page is protected by. websocket_url: of the broker, the only other host that the page
+    may connect to. images: another source of them, such as "data:".
+    """
     broker = ""
     if websocket_url is not None:
         url = urlsplit(websocket_url)
         broker = f" {url.scheme}://{url.netloc}"
     return {
         "Content-Security-Policy": (
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+            "default-src 'none'; script-src 'self'; style-src 'self'; "
+            f"img-src 'self'{images and ' '}{images}; "
             f"connect-src 'self'{broker}; base-uri 'none'; form-action 'none'; "
             "frame-ancestors 'none'"
         ),
@@ -102,7 +105,8 @@ def _headers(websocket_url: str | None) -> dict[str, str]:
     }
 
 
-def _type(file: Path) -> str:
+def content_type(file: Path) -> str:
+    """As an HTTP header has it."""
     return (
         _TYPES.get(file.suffix) or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
     )

@@ -2,9 +2,15 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from edge.tools.setup.draft import Draft
+    from edge.tools.setup.step import SetupStep
 
 _DESCRIPTION = """\
 Finds the parts, asks what it cannot know, calibrates, tries everything, writes the configuration
@@ -49,6 +55,17 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "--answers", type=Path, metavar="F", help="with --yes: answers in TOML, a section a step"
     )
+    parser.add_argument(
+        "--web", action="store_true", help="the same on a page, at the address and code it prints"
+    )
+    parser.add_argument(
+        "--lan",
+        action="store_true",
+        help="with --web: for other machines in the local network, too (unencrypted)",
+    )
+    parser.add_argument(
+        "--port", type=int, default=8090, help="with --web (default 8090; 0: any free one)"
+    )
     parser.set_defaults(run=run)
 
 
@@ -72,7 +89,11 @@ def run(args: argparse.Namespace) -> int:
     def say(text: str) -> None:
         print(shown(text), file=sys.stderr, flush=True)
 
+    if args.lan and not args.web:
+        raise ConfigError("--lan: only with --web")
     with paused(draft, say):
+        if args.web:
+            return _serve(draft, steps, args, say)
         if args.yes:
             judged = run_unattended(draft, steps, answers, say)
             tell_all(judged)
@@ -80,3 +101,18 @@ def run(args: argparse.Namespace) -> int:
         if not sys.stdin.isatty():
             raise ConfigError("setup asks at a terminal; give --yes with --answers F without one")
         return int(not Terminal(draft, steps).run())
+
+
+def _serve(
+    draft: "Draft",
+    steps: "tuple[SetupStep, ...]",
+    args: argparse.Namespace,
+    say: "Callable[[str], None]",
+) -> int:
+    from edge.tools.setup.web.server import serve
+    from edge.tools.setup.web.session import SetupSession
+
+    session = SetupSession(draft, steps)
+    if not serve(session, args.port, lan=args.lan, say=say):
+        raise ConfigError("the setup was stopped before its last step, so nothing was written")
+    return int(session.wrong)

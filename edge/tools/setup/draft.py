@@ -180,7 +180,7 @@ class Draft:
 
 
 def _keep(path: Path) -> Path:
-    backup = path.with_name(f"{path.name}.{datetime.now(UTC):%Y%m%dT%H%M%S}.bak")
+    backup = path.with_name(f"{path.name}.{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.bak")
     shutil.copy2(path, backup)
     with suppress(PermissionError):
         there = path.stat()

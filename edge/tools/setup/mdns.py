@@ -1,7 +1,9 @@
 """Brokers that announce themselves in the network (mDNS and DNS-SD, RFC 6762 and 6763)."""
 
+import socket
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,3 +77,14 @@ def _resolved(network: Any, kind: str, name: str, end_s: float) -> AnnouncedBrok
         if sure
         else (AnnouncedBroker(label, addresses[0], _BROKER_PORT, False))
     )
+
+
+def own_addresses() -> list[str]:
+    """This machine's names and IPv4 addresses in the local network, the likeliest first."""
+    address = ""
+    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        # Nothing is sent: the system only says from which address it would be (RFC 5737).
+        probe.connect(("192.0.2.1", 9))
+        address = str(probe.getsockname()[0])
+    name = socket.gethostname().partition(".")[0]
+    return [*([address] if address else []), f"{name}.local"]

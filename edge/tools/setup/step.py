@@ -82,9 +82,17 @@ class AnswerError(PosekernelError, ValueError):
 class SetupStep(Protocol):
     """One step. name: for `--only` and in the file of answers, whose section is an `answers`."""
 
-    name: str
-    title: str
-    answers: type[Strict]
+    @property
+    def name(self) -> str:
+        """See above."""
+
+    @property
+    def title(self) -> str:
+        """A few words for people."""
+
+    @property
+    def answers(self) -> type[Strict]:
+        """See above."""
 
     def ask(self, draft: Draft, given: Mapping[str, Any]) -> Asked:
         """What is here and what is asked. given: what the file of answers says; not looked for."""

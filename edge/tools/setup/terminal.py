@@ -126,7 +126,8 @@ def _default(question: Question) -> str:
         return ""
     if isinstance(default, list | tuple):
         return f" [{' '.join(f'{x:g}' for x in default)}]"
-    return f" [{shown(str(default))}]"
+    number = isinstance(default, int | float)
+    return f" [{default:g}]" if number else f" [{shown(str(default))}]"
 
 
 def tell_all(judged: Mapping[str, list[Judgement]]) -> None:

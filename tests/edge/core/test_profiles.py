@@ -21,8 +21,8 @@ from tests.support.waiting import finished
 
 def test_there_are_the_arrays_and_boards_that_are_sold() -> None:
     assert len(names("arrays")) == 6
-    assert len(names("boards")) == 3
-    assert sum(bool(reason) for _, _, reason in pairs()) == 8
+    assert len(names("boards")) == 4
+    assert sum(bool(reason) for _, _, reason in pairs()) == 11
 
 
 def test_a_board_that_was_never_put_together_is_refused_with_the_reasons() -> None:

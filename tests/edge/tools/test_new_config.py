@@ -29,6 +29,10 @@ ONLY_THE_SITE_KNOWS = {
 REFUSED = {
     ("respeaker-6-mic-circular", "raspberry-pi-5"): "no TDM",
     ("respeaker-4-mic-hat", "raspberry-pi-5"): "no TDM",
+    **{
+        (f"respeaker-{hat}", "linux-pc"): "it offers no i2s"
+        for hat in ("2-mic-hat", "4-mic-hat", "6-mic-circular")
+    },
     **{(array, "jetson-orin-nano"): "not supported yet" for array in names("arrays")},
 }
 ALLOWED = sorted((a, b) for a, b, reason in pairs() if not reason)

@@ -86,6 +86,7 @@ class ArrayStep:
             audio = convert(settings["audio"], AudioConfig, "audio")
         except ConfigError as e:
             raise AnswerError("channels", str(e)) from e
+        _check_channels(audio)
         _open(answer, audio, settings["excitation"]["sample_rate_hz"])
         draft.change(settings)
         draft.board = answer.board
@@ -113,6 +114,15 @@ def _devices(answer: ArrayAnswers, array: ArrayProfile) -> dict[str, Any]:
     if not array.mics and "mic_channels" not in extra:
         raise AnswerError("mic_channels", f"missing, but {array.title} needs it, such as [0, 1]")
     return {"capture": capture, "playback": playback, **msgspec.to_builtins(extra)}
+
+
+def _check_channels(audio: AudioConfig) -> None:
+    used = [*audio.mic_channels, *([audio.reference_channel] * (audio.reference_channel >= 0))]
+    if any(not 0 <= c < audio.channels for c in used) or len(set(used)) != len(used):
+        raise AnswerError(
+            "mic_channels",
+            f"found {used} with the loopback, allowed: each of 0 to {audio.channels - 1} once",
+        )
 
 
 def _open(answer: ArrayAnswers, audio: AudioConfig, rate: int) -> None:

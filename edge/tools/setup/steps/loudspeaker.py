@@ -162,12 +162,14 @@ def _mounted(array: ArrayProfile, speaker: tuple[float, float, float], mics: Arr
     own = mic_positions(array, Place(speaker, (0.0, 0.0, 0.0)))
     x, y, z = (float(v) for v in (mics - own).mean(axis=0))
     centre = (round(x, 4), round(y, 4), round(z, 4))
-    for mount in ("facing", "flat"):
-        for turn in range(-180, 180):
-            at = Place(speaker, centre, mount, float(turn))  # type: ignore[arg-type]
-            if float(np.abs(mic_positions(array, at) - mics).max()) < _SAME_M:
-                return at
-    return None
+    places = [
+        Place(speaker, centre, mount, float(turn))
+        for mount in ("facing", "flat")
+        for turn in range(-180, 180)
+    ]
+    off_m = [float(np.abs(mic_positions(array, at) - mics).max()) for at in places]
+    best = int(np.argmin(off_m))
+    return places[best] if off_m[best] < _SAME_M else None
 
 
 def _side(place: Place) -> str:
@@ -183,7 +185,8 @@ def _distances(mics: Array, place: Place) -> tuple[float, float]:
 
 
 def _words(place: Place) -> str:
-    return f"{_cm(place.speaker_m)} cm right, down and forward of the lens"
+    right, down, forward = _cm(place.speaker_m)
+    return f"{right:g} cm right, {down:g} cm down and {forward:g} cm forward of the lens"
 
 
 def _metres(point: tuple[float, float, float]) -> tuple[float, float, float]:

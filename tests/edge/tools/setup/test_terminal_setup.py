@@ -1,0 +1,205 @@
+"""The setup at a terminal: what it asks, shows and says."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.core.config import load_config
+from edge.core.errors import ConfigError
+from edge.tools.setup import found, mdns
+from edge.tools.setup.draft import Draft
+from edge.tools.setup.found import FoundArray, FoundCamera
+from edge.tools.setup.step import AnswerError, Question, typed
+from edge.tools.setup.steps import STEPS, chosen
+from edge.tools.setup.terminal import Terminal
+
+GOOD = """
+[device]
+id = "hall"
+[audio]
+capture = "hw:CARD=ArrayUAC10"
+playback = "hw:CARD=ArrayUAC10"
+playback_channels = 2
+[calibration]
+array = "respeaker-usb-v2"
+[camera]
+backend = "file"
+device = "film.mp4"
+[rig]
+speakers_m = [[0.10, 0.06, 0.0]]
+mics_m = [[-0.032, 0.06, 0.0], [0.0, 0.028, 0.0], [0.032, 0.06, 0.0], [0.0, 0.092, 0.0]]
+[rig.camera]
+fx = 480.0
+fy = 480.0
+cx = 320.0
+cy = 240.0
+height_m = 1.40
+[sensing]
+quiet_from = "22:00"
+quiet_to = "07:00"
+"""
+
+
+class Typist:
+    """Types one line after the other, and keeps what it was asked."""
+
+    def __init__(self, *lines: str) -> None:
+        self.lines, self.asked = iter(lines), []
+
+    def __call__(self, question: str) -> str:
+        self.asked.append(question)
+        try:
+            return next(self.lines)
+        except StopIteration:
+            raise EOFError from None
+
+
+@pytest.fixture
+def draft(tmp_path: Path) -> Draft:
+    (tmp_path / "config.toml").write_text(GOOD)
+    return Draft.open(tmp_path / "config.toml")
+
+
+def lead(draft: Draft, only: str, *lines: str) -> Typist:
+    typist = Typist(*lines)
+    Terminal(draft, chosen([only]), typist, typist).run()
+    return typist
+
+
+def test_enter_keeps_everything(draft: Draft, capsys: pytest.CaptureFixture[str]) -> None:
+    for only in ("name", "loudspeaker", "mounting", "sound"):
+        lead(draft, only, *[""] * 9)
+    config, before = load_config(draft.path), draft.path.with_name("before.toml")
+    before.write_text(GOOD)
+    kept = load_config(before)
+    assert config.rig == kept.rig
+    assert config.sensing == kept.sensing
+    assert config.device == kept.device
+    said = capsys.readouterr().out
+    assert "[ @ ]" in said  # the picture of a loudspeaker
+    assert "posekernel run --config" in said
+
+
+def test_a_wrong_answer_is_asked_again(draft: Draft, capsys: pytest.CaptureFixture[str]) -> None:
+    lead(draft, "mounting", "high", "1.4", "", "150", "?", "5")
+    said = capsys.readouterr().out
+    assert "found 'high', but a number is needed" in said
+    assert "15 to 600 cm are possible; the number looks like metres, give cm" in said
+    assert "A phone's spirit level" in said
+    rig = load_config(draft.path).rig
+    assert rig is not None
+    assert (rig.camera.height_m, rig.camera.tilt_deg) == (1.5, 5.0)
+
+
+def test_a_dash_empties(draft: Draft) -> None:
+    lead(draft, "sound", "2", "-", "-")
+    config = load_config(draft.path)
+    assert config.sensing.quiet_hours is None
+    assert config.sound.mode == "discreet"
+
+
+def test_the_end_of_the_input_writes_nothing(draft: Draft) -> None:
+    with pytest.raises(ConfigError, match="the input ended, so nothing was written"):
+        lead(draft, "mounting", "155")
+    assert draft.path.read_text() == GOOD
+
+
+def test_the_loudspeaker_moves_with_the_picture_that_is_chosen(draft: Draft) -> None:
+    lead(draft, "loudspeaker", "left", *[""] * 4)
+    rig = load_config(draft.path).rig
+    assert rig is not None
+    assert rig.speakers_m == ((-0.1, 0.06, 0.0),)
+    typist = lead(Draft.open(draft.path), "loudspeaker", "elsewhere", "12 6.5 -1", "", "flat", "30")
+    rig = load_config(draft.path).rig
+    assert rig is not None
+    assert rig.speakers_m == ((0.12, 0.065, -0.01),)
+    assert "[left]" in typist.asked[0]
+    again = lead(Draft.open(draft.path), "loudspeaker", *[""] * 5)
+    assert "[elsewhere]" in again.asked[0]
+    assert "[flat]" in again.asked[3]
+    assert "[30]" in again.asked[4]
+
+
+def test_what_is_plugged_in_is_the_default(
+    draft: Draft, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(found, "arrays", lambda: [])
+    asked = STEPS[1].ask(draft, {})
+    assert "no microphone array that posekernel knows is plugged in" in asked.missing
+    cameras = [
+        FoundCamera("v4l2", "/dev/video2", "Webcam"),
+        FoundCamera("picamera2", "0", "imx708"),
+    ]
+    monkeypatch.setattr(found, "cameras", lambda: (cameras, ""))
+    asked = STEPS[3].ask(Draft(tmp_path / "new.toml"), {})
+    assert asked.questions[0].default == "/dev/video2"
+    assert [c.value for c in asked.questions[0].choices] == ["/dev/video2", "picamera2:0"]
+
+
+def test_brokers_that_announce_themselves_are_offered(
+    draft: Draft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = mdns.AnnouncedBroker("Home", "10.0.0.3", 1883, False)
+    monkeypatch.setattr(mdns, "look", lambda: ([home], ""))
+    asked = STEPS[5].ask(draft, {})
+    assert asked.found == ("Home Assistant, perhaps with a broker: Home at 10.0.0.3:1883",)
+    assert asked.questions[0].default == "10.0.0.3:1883"
+    monkeypatch.setattr(mdns, "look", lambda: ([], ""))
+    asked = STEPS[5].ask(draft, {})
+    assert asked.found == (
+        "no broker announced itself within 3 s: name the machine that it runs on",
+    )
+    assert asked.questions[0].default is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        ("number", "140", 140),
+        ("number", "140,5", 140.5),
+        ("numbers", "[10, 6.5 -1]", [10, 6.5, -1]),
+        ("yes", "Y", True),
+        ("yes", "", False),
+        ("text", " hall ", "hall"),
+    ],
+)
+def test_what_is_typed_is_read(kind: Any, text: str, value: object) -> None:
+    assert typed(Question("a", "A", "", kind), text) == value
+
+
+def test_a_choice_is_a_number_or_a_name() -> None:
+    question = STEPS[6].ask(Draft(Path("none.toml")), {}).questions[0]
+    assert typed(question, "3") == "normal"
+    assert typed(question, "loud") == "loud"
+    with pytest.raises(AnswerError, match="allowed: silent, discreet"):
+        typed(question, "9")
+
+
+def make(folder: Path, files: dict[str, str]) -> Path:
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content)
+    return folder
+
+
+def test_arrays_are_known_by_usb_id_or_card(tmp_path: Path) -> None:
+    root = make(
+        tmp_path,
+        {
+            "proc/asound/card0/id": "vc4hdmi0\n",
+            "proc/asound/card1/id": "Array_1\n",
+            "proc/asound/card1/usbid": "2886:0018\n",
+            "proc/asound/card2/id": "seeed4micvoicec\n",
+            "proc/device-tree/model": "Raspberry Pi 5 Model B Rev 1.0\0",
+        },
+    )
+    arrays = found.arrays(root)
+    assert [(a.name, a.pcm) for a in arrays] == [
+        ("respeaker-usb-v2", "hw:CARD=Array_1"),
+        ("respeaker-4-mic-hat", "hw:CARD=seeed4micvoicec"),
+    ]
+    assert found.sound_card_names(root) == ["vc4hdmi0", "Array_1", "seeed4micvoicec"]
+    assert found.this_board(root) == ("raspberry-pi-5", "Raspberry Pi 5 Model B Rev 1.0")
+    assert found.this_board(tmp_path / "none")[0] == "linux-pc"
+    assert isinstance(arrays[0], FoundArray)
