@@ -40,7 +40,9 @@ class WebServer:
             "recording": None if recording is None else RECORDING
         }
         files = {
-            f"/{f.name}": (f.read_bytes(), content_type(f)) for f in sorted(FILES.iterdir()) if f.is_file()
+            f"/{f.name}": (f.read_bytes(), content_type(f))
+            for f in sorted(FILES.iterdir())
+            if f.is_file()
         }
         files["/"] = files["/index.html"]
         if recording is not None:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from edge.core.errors import ConfigError
-from edge.tools.commands.options import positive
+from edge.tools.options import positive
 
 _DESCRIPTION = """\
 Checks the array, its sample clock, its frequency band and the empty room, and how loud the

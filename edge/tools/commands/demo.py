@@ -2,7 +2,7 @@
 
 import argparse
 
-from edge.tools.commands.options import add_output
+from edge.tools.options import add_output
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from edge.core.errors import ConfigError
-from edge.tools.commands.options import positive
+from edge.tools.options import positive
 
 _QUESTION = (
     "This stores images and raw sound of everybody in the room. Has everybody agreed? [y/N] "

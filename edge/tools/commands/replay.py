@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.core.errors import ConfigError
-from edge.tools.commands.options import add_output
+from edge.tools.options import add_output
 
 if TYPE_CHECKING:
     from edge.core.config import Config

@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 
 from edge.sensor.process.lifetime import start_again
-from edge.tools.commands.options import add_output
+from edge.tools.options import add_output
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -9,7 +9,7 @@ from edge.core.errors import ConfigError, PosekernelError
 from edge.core.typed import Strict, convert
 from edge.tools.setup.draft import Draft
 
-Kind = Literal["text", "number", "numbers", "yes", "choice", "secret"]
+Kind = Literal["text", "number", "numbers", "points", "yes", "choice", "secret"]
 Say = Callable[[str], None]
 EMPTY = "-"  # typed for an empty answer where another is the default
 _YES, _NO = ("y", "yes", "on", "true", "1"), ("n", "no", "off", "false", "0", "")
@@ -117,7 +117,9 @@ def typed(question: Question, text: str) -> Any:
         case "number":
             return _number(question.key, text)
         case "numbers":
-            return [_number(question.key, part) for part in re.split(r"[\s,;]+", text.strip("[]"))]
+            return _numbers(question.key, text)
+        case "points":
+            return [_numbers(question.key, point) for point in text.split(";")]
         case "yes":
             if text.lower() in (*_YES, *_NO):
                 return text.lower() in _YES
@@ -126,6 +128,10 @@ def typed(question: Question, text: str) -> Any:
             return _chosen(question, text)
         case _:
             return text
+
+
+def _numbers(key: str, text: str) -> list[int | float]:
+    return [_number(key, part) for part in re.split(r"[\s,;]+", text.strip(" []"))]
 
 
 def _number(key: str, text: str) -> int | float:
@@ -149,7 +155,13 @@ def _chosen(question: Question, text: str) -> str:
 
 def checked(step: SetupStep, given: Mapping[str, Any], questions: tuple[Question, ...]) -> Any:
     """The answers of a step, with defaults for what is not given. Raises AnswerError."""
-    whole = {q.key: q.default for q in questions if q.default is not None} | dict(given)
+    whole: dict[str, Any] = {}
+    for q in questions:
+        if q.key in given:
+            whole[q.key] = given[q.key]
+        elif q.default is not None and q.wanted({**given, **whole}):
+            whole[q.key] = q.default
+    whole |= given
     try:
         return convert({key: value for key, value in whole.items() if value != ""}, step.answers)
     except ConfigError as e:

@@ -1,5 +1,6 @@
 """The setup without anybody to ask: from a file of answers, or from what was found alone."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,6 @@ def _named(step: SetupStep, error: AnswerError) -> str:
     text = str(error)
     if not error.key:
         return f"{step.name}: {text}"
-    return (
-        f"{step.name}.{text}" if text.startswith(error.key) else f"{step.name}.{error.key}: {text}"
-    )
+    if re.match(rf"{re.escape(error.key)}[:.\[]", text):
+        return f"{step.name}.{text}"
+    return f"{step.name}.{error.key}: {text}"

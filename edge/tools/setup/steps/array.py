@@ -52,17 +52,20 @@ class ArrayStep:
         default = here[0].name if here else configured if given.get("capture") else None
         if any(a.name == configured for a in here):
             default = configured
+        by_hand = None if missing or given.get("capture") else ("array", ("generic-usb",))
+        apart = by_hand and ("array", ("generic-usb", *_without_output()))
         questions = (
             Question("board", "Which computer is it", board, "choice", choices=_boards()),
             Question("array", "Which microphone array", default, "choice", choices=_arrays()),
             Question(
-                "capture", "ALSA device to record from", "", help="Empty: the array's own.",
-                only_for=("array", ("generic-usb",)),
+                "capture", "ALSA device to record from", "", only_for=by_hand,
+                help="Empty: the array's own. `arecord -L` lists them.",
             ),
             Question(
-                "playback", "ALSA device to play with", "", help="Of the same card: one clock.",
-                only_for=("array", ("generic-usb", "respeaker-4-mic-hat")),
+                "playback", "ALSA device to play with", "", only_for=apart,
+                help="Of the same card, so that both keep one clock.",
             ),
+            *_card_questions(),
         )  # fmt: skip
         return Asked(questions, tuple(told), missing)
 
@@ -139,6 +142,37 @@ def _missing(draft: Draft) -> str:
         f"no microphone array that posekernel knows is plugged in (sound cards here: {cards}); "
         "plug it into a USB port (or the header), wait five seconds and look again"
     )
+
+
+def _card_questions() -> tuple[Question, ...]:
+    only = ("array", ("generic-usb",))
+    card = load_array("generic-usb")
+    return (
+        Question(
+            "sample_rate_hz", "Its sample rate, Hz", card.sample_rate_hz.value, "number",
+            only_for=only,
+        ),
+        Question(
+            "channels", "How many channels does it record", card.channels.value, "number",
+            only_for=only,
+        ),
+        Question(
+            "mic_channels", "Which of them are microphones, counted from 0", [0, 1], "numbers",
+            only_for=only,
+        ),
+        Question(
+            "reference_channel", "Which of them records what is played, -1 for none", -1, "number",
+            only_for=only,
+        ),
+        Question(
+            "playback_channels", "How many channels does it play", card.playback_channels.value,
+            "number", only_for=only,
+        ),
+    )  # fmt: skip
+
+
+def _without_output() -> list[str]:
+    return [name for name in names("arrays") if load_array(name).clock == "separate"]
 
 
 def _boards() -> tuple[Choice, ...]:

@@ -93,6 +93,8 @@ class LoudspeakerStep:
                 help="Anticlockwise as one looks at its face; 0: as its maker draws it.",
             ),
         ]  # fmt: skip
+        if not load_array(draft.get("calibration.array", "generic-usb")).mics:
+            questions.append(_mics_question(draft))
         return Asked(tuple(questions), told)
 
     def settle(self, draft: Draft, answer: LoudspeakerAnswers, say: Say) -> list[Judgement]:
@@ -126,6 +128,17 @@ class LoudspeakerStep:
             remedy = "nearer is better: 10 cm beside the array, or measure again"
             return [Judgement("usable", text, remedy)]
         return [Judgement("good", text)]
+
+
+def _mics_question(draft: Draft) -> Question:
+    kept = "" if draft.get("rig.mics_m") else None
+    return Question(
+        "mics_cm",
+        "Each microphone, cm right, down and forward of the lens, with ; between them",
+        kept,
+        "points",
+        "In the order of the channels, such as -3.2 6 0; 3.2 6 0",
+    )
 
 
 def _place(answer: LoudspeakerAnswers, known: Place | None) -> Place:

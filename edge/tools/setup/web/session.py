@@ -210,10 +210,16 @@ def _as_message(question: Question) -> dict[str, Any]:
         "text": question.text,
         "help": question.help,
         "kind": question.kind,
-        "default": default if isinstance(default, bool) else "" if default is None else str(default),
+        "default": default
+        if isinstance(default, bool)
+        else ""
+        if default is None
+        else str(default),
         "required": question.default is None,
         "open": question.open,
-        "only_for": None if question.only_for is None else [question.only_for[0], *question.only_for[1]],
+        "only_for": None
+        if question.only_for is None
+        else [question.only_for[0], *question.only_for[1]],
         "choices": [
             {"value": c.value, "label": shown(c.label), "svg": c.svg} for c in question.choices
         ],

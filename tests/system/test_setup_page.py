@@ -1,0 +1,352 @@
+"""The page of the setup in a real browser, by the keyboard alone; and who may not use it."""
+
+import base64
+import http.client
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge.core.config import load_config
+from edge.sources.session.reader import DEMO_SESSION, load_session
+from tests.support.alsa_device import AlsaTestDevice
+from tests.support.broker.mosquitto import Mosquitto, needs_mosquitto
+from tests.support.waiting import LIMIT_S, until
+
+pytest.importorskip(
+    "websockets", reason="websockets is not installed; pip install 'posekernel[test]' brings it"
+)
+from tests.system import chromium
+from tests.system.chromium import Chromium, Page
+
+pytestmark = pytest.mark.once
+needs_chromium = pytest.mark.skipif(
+    chromium.BINARY is None, reason="Chromium is not installed; sudo apt install chromium"
+)
+# Where each step's picture goes, when it is to be looked at.
+SHOTS = os.environ.get("POSEKERNEL_SETUP_SHOTS", "")
+ASKED = "document.querySelector('#answers button:enabled') !== null"
+
+
+@dataclass
+class Setup:
+    """A running `posekernel setup --web`. said: lines of its stderr so far."""
+
+    process: subprocess.Popen[str]
+    url: str
+    code: str
+    folder: Path
+
+    @property
+    def port(self) -> int:
+        return int(re.search(r":(\d+)/", self.url)[1])  # type: ignore[index]
+
+    def post(
+        self, path: str, content: object, cookie: str = "", **headers: str
+    ) -> tuple[int, dict[str, Any], str]:
+        """(status, answer, cookie) of a request as the page itself sends it, but for headers."""
+        own = {
+            "Content-Type": "application/json",
+            "Origin": f"http://127.0.0.1:{self.port}",
+            "Cookie": cookie,
+        }
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LIMIT_S)
+        try:
+            connection.request("POST", path, json.dumps(content), own | headers)
+            answer = connection.getresponse()
+            return (
+                answer.status,
+                json.loads(answer.read()),
+                (answer.getheader("Set-Cookie") or "").partition(";")[0],
+            )
+        finally:
+            connection.close()
+
+    def sign_in(self, code: str, **headers: str) -> tuple[int, dict[str, Any], str]:
+        return self.post("/access/sign_in", {"secret": code}, **headers)
+
+
+@contextmanager
+def running(folder: Path, env: dict[str, str], *more: str) -> Iterator[Setup]:
+    command = ["setup", "--config", str(folder / "config.toml"), "--web", "--port", "0", *more]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "edge", *command],
+        env=os.environ | env,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    try:
+        said = ""
+        while "code: " not in said:
+            line = process.stderr.readline()
+            assert line, said
+            said += line
+        url, code = (
+            re.search(rf"^{name}: (\S+)", said, re.M)[1]  # type: ignore[index]
+            for name in ("page", "code")
+        )
+        yield Setup(process, url, code, folder)
+    finally:
+        process.terminate()
+        process.wait(LIMIT_S)
+        process.stderr.close()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    with Chromium(tmp_path_factory.mktemp("chromium")) as b:
+        yield b
+
+
+class Keyboard:
+    """Somebody who has only a keyboard, and the folder for pictures of what they see."""
+
+    def __init__(self, page: Page, name: str) -> None:
+        self._page, self._name, self._count = page, name, 0
+        page.call("Emulation.setFocusEmulationEnabled", enabled=True)  # a window in front
+
+    def press(self, key: str) -> None:
+        """A key as the browser's own focus handling takes it."""
+        if key == " ":
+            common = {"key": " ", "code": "Space", "windowsVirtualKeyCode": 32}
+            self._page.call("Input.dispatchKeyEvent", type="keyDown", text=" ", **common)
+            self._page.call("Input.dispatchKeyEvent", type="keyUp", **common)
+        else:
+            self._page.press(key)
+
+    def go_to(self, selector: str) -> None:
+        """Tab until an element has the focus; it must be reachable so."""
+        there = f"document.activeElement.matches({json.dumps(selector)})"
+        for _ in range(60):
+            if self._page.js(there):
+                outline = self._page.js("getComputedStyle(document.activeElement).outlineStyle")
+                assert outline != "none", f"the focus at {selector} cannot be seen"
+                return
+            self._page.press("Tab")
+        raise AssertionError(f"Tab does not reach {selector}")
+
+    def fill(self, key: str, text: str) -> None:
+        """Replace what an input holds."""
+        self.go_to(f"#a-{key}")
+        self._page.js("document.activeElement.select()")
+        self._page.call("Input.insertText", text=text)
+
+    def choose(self, key: str, value: str) -> None:
+        """A radio button, by the arrows."""
+        self.go_to(f"#answers input[type=radio][name={key}]")
+        for _ in range(12):
+            chosen = self._page.js(
+                f"document.querySelector('#answers [name={key}]:checked')?.value"
+            )
+            if chosen == value:
+                return
+            self._page.press("ArrowDown")
+        raise AssertionError(f"the arrows do not reach {value}")
+
+    def shot(self, name: str) -> None:
+        """A picture, where they are wanted."""
+        self._count += 1
+        if SHOTS:
+            data = self._page.call("Page.captureScreenshot", format="png")["data"]
+            path = Path(SHOTS) / f"{self._name}-{self._count:02d}-{name}.png"
+            path.write_bytes(base64.b64decode(data))
+
+    def step(self, title: str) -> None:
+        """Wait until the step of this title asks."""
+        self._page.wait(
+            f"document.querySelector('#step-title').textContent === {json.dumps(title)} && {ASKED}"
+        )
+        self.shot(title.split()[0].lower())
+        wide = self._page.js("document.documentElement.scrollWidth <= window.innerWidth")
+        assert wide, f"{title}: one must scroll sideways"
+
+    def submit(self) -> None:
+        self.go_to("#answers button[type=submit]")
+        self._page.press("Enter")
+
+    def go_on(self) -> None:
+        """Past what came of the step."""
+        self._page.wait("!document.querySelector('#after').hidden")
+        self.shot("judged")
+        self.go_to("#next")
+        self._page.press("Enter")
+
+
+@needs_chromium
+@needs_mosquitto
+@pytest.mark.parametrize(
+    ("name", "width", "height", "scheme"),
+    [("desktop", 1280, 800, "dark"), ("phone", 390, 844, "light")],
+)
+def test_a_sensor_is_set_up_by_the_keyboard_alone(
+    name: str,
+    width: int,
+    height: int,
+    scheme: str,
+    browser: Chromium,
+    tmp_path: Path,
+    alsa_card: Callable[..., AlsaTestDevice],
+) -> None:
+    session = load_session(DEMO_SESSION)
+    card = alsa_card(
+        np.asarray(session.audio), session.excitation.sample_rate_hz, playback_channels=2
+    )
+    with (
+        Mosquitto(tmp_path / "broker", passwords={"hall": "a good one"}) as broker,
+        running(tmp_path, card.env) as setup,
+        browser.open(
+            setup.url, width=width, height=height, mobile=name == "phone", scheme=scheme
+        ) as page,
+    ):
+        user = Keyboard(page, name)
+        user.step("Name")
+        user.fill("id", "the hall")
+        user.submit()
+        page.wait("document.querySelector('#problem').textContent.includes('the_hall would do')")
+        user.shot("wrong")
+        user.fill("id", "hall")
+        user.submit()
+
+        user.step("Computer and microphone array")
+        assert "no microphone array that posekernel knows" in page.text("#missing")
+        user.choose("board", "raspberry-pi-5")
+        user.choose("array", "respeaker-usb-v2")
+        user.fill("capture", card.capture)
+        user.fill("playback", card.playback)
+        user.submit()
+        user.go_on()
+
+        user.step("Loudspeaker and microphones")
+        assert page.js("document.querySelectorAll('#answers svg').length") == 4
+        user.choose("place", "left")
+        user.submit()
+        user.go_on()
+
+        user.step("Camera")
+        user.go_to("#answers [data-another]:not([type=radio])")
+        page.call("Input.insertText", text=str(DEMO_SESSION / "frames.mp4"))
+        user.submit()
+        user.go_on()
+
+        user.step("Height and tilt of the camera")
+        user.fill("height_cm", "188")
+        user.fill("tilt_deg", "21.8")
+        user.submit()
+        user.go_on()
+
+        user.step("MQTT broker")
+        user.go_to("#answers [data-another]:not([type=radio])")
+        page.call("Input.insertText", text=f"127.0.0.1:{broker.port}")
+        user.submit()
+        page.wait("document.querySelector('#problem').textContent.includes('anonymous client')")
+        user.shot("refused")
+        user.fill("username", "hall")
+        user.fill("password", "a good one")
+        user.submit()
+        user.go_on()
+
+        user.step("Loudness and quiet hours")
+        user.choose("mode", "normal")
+        user.fill("quiet_from", "22:00")
+        user.fill("quiet_to", "07:00")
+        user.submit()
+
+        user.step("Calibration")
+        user.go_to("#a-run")
+        user.press(" ")
+        user.submit()
+        user.go_on()
+
+        user.step("What the camera sees")
+        assert page.js("document.querySelector('#picture').hidden")
+        user.go_to("#a-consent")
+        user.press(" ")
+        page.wait("document.querySelector('#picture img').naturalWidth > 100")
+        user.shot("picture")
+        user.press(" ")
+        page.wait("document.querySelector('#picture').hidden")
+        user.submit()
+
+        user.step("Try it")
+        user.go_to("#a-presence")
+        user.press(" ")
+        user.submit()
+        user.go_on()
+
+        user.step("Write and start")
+        assert not (tmp_path / "config.toml").exists()
+        user.submit()
+        page.wait("document.querySelector('#step-title').textContent === 'Done'")
+        user.shot("done")
+        assert setup.process.wait(LIMIT_S) == 0
+        assert page.complaints() == []
+        assert {u for u in page.requests() if f"127.0.0.1:{setup.port}/" not in u} <= {
+            u for u in page.requests() if u.startswith("data:")
+        }
+    config = load_config(tmp_path / "config.toml")
+    assert config.device.id == "hall"
+    assert config.audio.capture == card.capture
+    assert config.sound.mode == "normal"
+    assert config.sensing.quiet_from == "22:00"
+    assert config.rig is not None
+    assert config.rig.speakers_m == ((-0.1, 0.06, 0.0),)
+    assert config.rig.camera.height_m == 1.88
+    assert (tmp_path / "mqtt-password").read_text() == "a good one\n"
+
+
+GUARDED = ("/setup/steps", "/setup/ask", "/setup/settle", "/setup/progress", "/setup/picture")
+
+
+def test_without_the_code_nothing_is_told_and_nothing_changes(tmp_path: Path) -> None:
+    with running(tmp_path, {}) as setup:
+        for path in GUARDED:
+            for cookie in ("", f"posekernel-setup-{setup.port}=guessed"):
+                status, said, _ = setup.post(path, {"step": "name", "answers": {}}, cookie)
+                assert status == 401, (path, said)
+        # Another site's page may send a request, too: without the code, and with a good session.
+        evil = {"Origin": "http://evil.example", "Sec-Fetch-Site": "cross-site"}
+        assert setup.sign_in(setup.code, **evil)[0] == 403
+        status, _, cookie = setup.sign_in(setup.code)
+        assert status == 200
+        assert setup.post("/setup/steps", {}, cookie)[0] == 200
+        assert setup.post("/setup/steps", {}, cookie, **evil)[0] == 403
+        assert setup.post("/setup/steps", {}, cookie, Host="evil.example")[0] == 421
+        assert setup.sign_in(setup.code)[0] == 403  # the code again
+        assert setup.post("/setup/picture", {}, cookie)[0] == 403  # no consent
+    assert not (tmp_path / "config.toml").exists()
+
+
+def test_codes_tried_ten_times_a_second_get_nowhere(tmp_path: Path) -> None:
+    with running(tmp_path, {}) as setup:
+        statuses = []
+        began = time.monotonic()
+        for k in range(40):
+            statuses.append(setup.sign_in(f"AAAA-{k:04d}")[0])
+            time.sleep(max(0.0, began + 0.1 * (k + 1) - time.monotonic()))
+        assert statuses.count(403) <= 6
+        assert statuses.count(429) >= 34
+        assert setup.sign_in(setup.code)[0] == 429  # not even the right one, for now
+    assert not (tmp_path / "config.toml").exists()
+
+
+def test_a_stopped_setup_has_written_nothing(tmp_path: Path) -> None:
+    with running(tmp_path, {}) as setup:
+        _, _, cookie = setup.sign_in(setup.code)
+        assert setup.post("/setup/ask", {"step": "name"}, cookie)[0] == 200
+        answers = {"step": "name", "answers": {"id": "hall"}}
+        assert setup.post("/setup/settle", answers, cookie)[0] == 200
+        assert until(lambda: not setup.post("/setup/progress", {}, cookie)[1]["running"])
+        setup.process.terminate()
+        assert setup.process.wait(LIMIT_S) == 2
+    assert not (tmp_path / "config.toml").exists()
