@@ -6,6 +6,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from msgspec.structs import replace
 
 from edge.core.arrays import Image
 from edge.core.config import CameraConfig
@@ -37,7 +38,7 @@ class LivePicture:
         with self._lock:
             self._asked_s = time.monotonic()
             if self._camera is None:
-                self._camera = open_camera(config)
+                self._camera = open_camera(replace(config, loop=True))
                 threading.Thread(target=self._let_go, name="picture", daemon=True).start()
             frame = self._camera.read(_IMAGE_S)
             if frame is None:

@@ -323,7 +323,7 @@ async function picture(mine) {
     }
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
-  if (mine === visit && answers().consent !== "yes") figure.hidden = true;
+  if (mine === visit) figure.hidden = true; // what stands still is not live
 }
 
 // The address may carry the code behind its #, which no browser sends anywhere.
