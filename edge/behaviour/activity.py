@@ -41,11 +41,18 @@ class ActivityTracker:
     def __init__(self, zones: Sequence[ZoneConfig] = (), floor: FloorLevel | None = None) -> None:
         """floor: the one that all people of a camera show together; None: this person's own."""
         self._zone_configs = tuple(zones)
+        self._zones = ZoneOccupancy(self._zone_configs)
         self._t_s = -np.inf
         self._first_ns: int | None = None
         self._floor = floor or FloorLevel()
         self._feet = Feet(self._floor)
         self._restart()
+
+    def set_zones(self, zones: Sequence[ZoneConfig]) -> None:
+        """Go on with these zones, where they are others than before."""
+        if zones is not self._zone_configs:
+            self._zone_configs = tuple(zones)
+            self._zones = self._zones.changed(self._zone_configs)
 
     def __call__(self, pose: LiftedPose, room: Array | None, t_ns: int) -> Activity:
         """What the person does at CLOCK_MONOTONIC t_ns. room: the pose's joints (15, 3) in the room

@@ -26,7 +26,8 @@ class People:
     """What is remembered of everybody with a number. All of them show where the floor is."""
 
     def __init__(self, camera: Camera, track: TrackConfig, zones: Sequence[ZoneConfig]) -> None:
-        self._camera, self._track, self._zones = camera, track, tuple(zones)
+        self._camera, self._track = camera, track
+        self.zones = tuple(zones)  # any thread may set others, which count from the next image on
         self._floor = FloorLevel()
         self._known: dict[int, _Person] = {}
 
@@ -64,6 +65,7 @@ class People:
         tracks: all there are; the others are forgotten. echoes: what a new period of sound whose
         room is known tells of each, None without one. in_bursts: sound comes now and then.
         """
+        zones = self.zones
         numbers = {track.id for track in tracks}
         self._known = {n: person for n, person in self._known.items() if n in numbers}
         seen = [
@@ -77,7 +79,9 @@ class People:
         for (track, keypoints, pose, echo), unheard in zip(seen, behind, strict=True):
             if echo is not None and unheard:
                 echo = replace(echo, over_noise_db=-np.inf)
-            person = self._person(track)(keypoints, pose, echo, t_ns, in_bursts)
+            follow = self._person(track)
+            follow.set_zones(zones)
+            person = follow(keypoints, pose, echo, t_ns, in_bursts)
             track.correct(person.pose.joints)
             people.append(person)
         return sorted(people, key=lambda p: p.id)
@@ -85,7 +89,7 @@ class People:
     def _person(self, track: Track) -> "_Person":
         if track.id not in self._known:
             self._known[track.id] = _Person(
-                track.id, self._camera, self._track, self._zones, self._floor
+                track.id, self._camera, self._track, self.zones, self._floor
             )
         return self._known[track.id]
 
@@ -126,6 +130,10 @@ class _Person:
     def heard(self) -> bool:
         """Whether this person was ever heard."""
         return self._judge.heard
+
+    def set_zones(self, zones: Sequence[ZoneConfig]) -> None:
+        """Go on with these zones."""
+        self._recognise.set_zones(zones)
 
     def __call__(
         self, keypoints: Keypoints, pose: LiftedPose, echo: Echo | None, t_ns: int, in_bursts: bool

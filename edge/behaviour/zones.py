@@ -28,6 +28,16 @@ class ZoneOccupancy:
         self._since_s: list[float | None] = [None] * len(zones)
         self._seen_s = float("-inf")
 
+    def changed(self, zones: Sequence[ZoneConfig]) -> "ZoneOccupancy":
+        """The same person with other zones; in one that keeps its name they stay."""
+        new = ZoneOccupancy(zones)
+        new._seen_s = self._seen_s
+        before = {name: k for k, (name, _) in enumerate(self._zones)}
+        for k, zone in enumerate(zones):
+            if (old := before.get(zone.name)) is not None:
+                new._inside[k], new._since_s[k] = self._inside[old], self._since_s[old]
+        return new
+
     def __call__(self, place: Point, t_s: float) -> tuple[str, ...]:
         """Names of the zones that the person is in, in the order of the configuration.
 

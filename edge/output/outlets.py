@@ -1,9 +1,9 @@
 """Everything that a sensor's poses are turned into and sent to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
-from edge.core.config import Config
+from edge.core.config import Config, ZoneConfig
 from edge.core.contracts import SourceKind
 from edge.core.pose import FrameEstimate
 from edge.output.message_file import MessageFile
@@ -53,6 +53,11 @@ class Outlets:
         if self._avatar is not None:
             self._avatar.tick(blind)
 
+    def set_zones(self, zones: Sequence[ZoneConfig]) -> None:
+        """Count in these zones from now on. Any thread may call it."""
+        if self._messages is not None:
+            self._messages.set_zones(zones)
+
     def close(self) -> None:
         """Let the avatar go. Whoever made the publisher closes it."""
         if self._avatar is not None:
@@ -92,6 +97,9 @@ class _Messages:
         self._publisher.publish_pose(message)
         self._events.pose(estimate)
         self._summary.pose(estimate, self._events.fallen)
+
+    def set_zones(self, zones: Sequence[ZoneConfig]) -> None:
+        self._summary.set_zones([zone.name for zone in zones])
 
     def tick(self, blind: str | None) -> None:
         self._events.tick(blind)

@@ -8,6 +8,7 @@ from edge.core.contracts import ChannelMap, Source, SourceKind
 from edge.core.files import can_write, free_bytes
 from edge.core.rig import Rig
 from edge.output.mqtt.access import read_password, tls_context
+from edge.output.page.page_password import read_page_password
 from edge.sensor.apply_calibration import apply_calibration
 from edge.sensor.pipeline import Pipeline
 from edge.sound.deconvolution import Correction
@@ -75,6 +76,8 @@ def prepare(config: Config) -> tuple[SensorPlan, Pipeline]:
         read_password(config.mqtt)
         if config.mqtt.tls:
             tls_context(config.mqtt)
+    if config.web.enabled:
+        read_page_password(config.web.password_file)
     return plan, Pipeline(config, plan.rig, plan.excitation, plan.correction)
 
 

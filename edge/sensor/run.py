@@ -5,11 +5,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from edge.core.config import Config, state_folder
+from edge.core.config import Config, ZoneConfig, state_folder
 from edge.core.contracts import Source
 from edge.core.errors import ConfigError, PosekernelError, StuckDeviceError
 from edge.core.files import set_aside
@@ -23,6 +23,7 @@ from edge.output.mqtt.publisher import MqttPublisher
 from edge.output.mqtt.stream import MqttCounters
 from edge.output.outlets import Outlets
 from edge.output.page.server import WebServer
+from edge.output.page.zone_edits import ZoneFile
 from edge.sensor.control import Control
 from edge.sensor.loops import live_poses, offline_poses
 from edge.sensor.permissions import Sensing, control_file
@@ -30,6 +31,7 @@ from edge.sensor.pipeline import Pipeline
 from edge.sensor.plan import SensorPlan, prepare
 from edge.sensor.process.console import Console
 from edge.sensor.process.lifetime import return_free, stop_on_signals
+from edge.sensor.process.reload import Reload
 from edge.sensor.process.systemd import Heartbeat
 from edge.sensor.process.warm_up import warm_up
 from edge.sensor.telemetry import Telemetry, as_sentence
@@ -60,17 +62,17 @@ def run(
     config: Config,
     console: Console,
     seconds: float | None = None,
-    read_again: Callable[[], Config] | None = None,
+    file: Path | None = None,
     messages: MessageFile | None = None,
     compiled: Callable[[], None] | None = None,
 ) -> Summary:
     """Run until a signal, the source's end, `seconds` or a reload. However it ends, the devices are
     closed and the broker gets the offline status.
 
-    A broker that is away is logged; poses are computed all the same. read_again: reads the
-    configuration for `reload`. messages: gets what a broker would get where there is none
-    (mqtt.enabled false). compiled: called before any device is opened if kernels were compiled.
-    Raises PosekernelError.
+    A broker that is away is logged; poses are computed all the same. file: the configuration's, for
+    `reload` and for zones that are drawn on the page. messages: gets what a broker would get where
+    there is none (mqtt.enabled false). compiled: called before any device is opened if kernels were
+    compiled. Raises PosekernelError.
     """
     with ExitStack() as closing:
         # No signal handler yet: until a device is open a signal may end the process at once.
@@ -89,13 +91,23 @@ def run(
         outlets = _outlets(plan, pipeline, publisher or messages)
         closing.callback(outlets.close)
         if config.web.enabled:
-            page = closing.enter_context(WebServer(config, plan.rig))
+            zones = None
+            if file is not None:
+                zones = ZoneFile(file, partial(_take_over, pipeline, outlets, publisher))
+            page = closing.enter_context(
+                WebServer(
+                    config,
+                    plan.rig,
+                    zone_file=zones,
+                    print_code=lambda code: console.say(f"code for the page: {code}"),
+                )
+            )
             console.say(f"page: {page.url}")
         heartbeat = closing.enter_context(Heartbeat(sound=30.0, image=30.0))
         started = time.monotonic()
         if seconds:
             closing.enter_context(_set_after(seconds, stop))
-        reload = Reload(read_again, stop)
+        reload = Reload(file, stop)
         closing.enter_context(Control(config, sensing, pipeline, telemetry, publisher, reload))
 
         def beat(stage: str) -> None:
@@ -211,27 +223,6 @@ class AnyOf:
         return any(e.is_set() for e in self._events)
 
 
-@dataclass(slots=True)
-class Reload:
-    """The command `reload`: checks the configuration and ends the run. new: to start with."""
-
-    read_again: Callable[[], Config] | None
-    stop: threading.Event
-    new: Config | None = field(default=None, init=False)
-
-    def __call__(self) -> None:
-        """Raises PosekernelError for a configuration that could not start."""
-        if self.read_again is None:
-            raise ConfigError(
-                "there is no configuration file to read again; "
-                "start with `posekernel run --config F`"
-            )
-        new = self.read_again()
-        prepare(new)
-        self.new = new
-        self.stop.set()
-
-
 def _warm_up(pipeline: Pipeline, compiled: Callable[[], None] | None) -> None:
     if pipeline.room.damaged:
         path = Path(pipeline.config.background.snapshot)
@@ -273,6 +264,19 @@ def _outlets(
         plan.rig.speed_of_sound_m_s,
         time.monotonic if plan.live else pipeline.image_s,
     )
+
+
+def _take_over(
+    pipeline: Pipeline,
+    outlets: Outlets,
+    publisher: MqttPublisher | None,
+    zones: tuple[ZoneConfig, ...],
+) -> None:
+    """Go on with other zones. Any thread may call it."""
+    pipeline.people.zones = zones
+    outlets.set_zones(zones)
+    if publisher is not None:
+        publisher.set_zones(zones)
 
 
 @contextmanager

@@ -112,7 +112,7 @@ class Page:
     """One tab. events: what Chromium told about it so far."""
 
     def __init__(self, url: str) -> None:
-        self._socket = connect(url, max_size=None)
+        self._socket = connect(url, max_size=None, ping_interval=None)  # a busy machine is late
         self._calls = 0
         self.events: list[dict[str, Any]] = []
 

@@ -13,7 +13,7 @@ from edge.core.config.estimation import (
 )
 from edge.core.config.floor_zones import ZoneConfig, check_zones
 from edge.core.config.geometry import CalibrationConfig, RigCameraConfig, RigConfig
-from edge.core.config.loader import load_config
+from edge.core.config.loader import load_config, parse_config
 from edge.core.config.messaging import MqttConfig, OscConfig, TelemetryConfig, WebConfig
 from edge.core.config.quiet_hours import QuietHours, SensingConfig
 from edge.core.config.sections import Config, make_rig, state_folder
@@ -49,5 +49,6 @@ __all__ = [
     "check_zones",
     "load_config",
     "make_rig",
+    "parse_config",
     "state_folder",
 ]

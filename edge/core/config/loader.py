@@ -24,20 +24,27 @@ log = logging.getLogger(__name__)
 def load_config(path: Path) -> Config:
     """Read and check a configuration file. Raises ConfigError that names the file and the key."""
     try:
-        raw = parse_toml(read_file(path).decode())
+        return parse_config(read_file(path), path)
+    except FileNotFoundError as e:
+        raise ConfigError(
+            f"{path}: no such file; `posekernel run --config F` needs a configuration (see README)"
+        ) from e
+    except OSError as e:
+        raise ConfigError(f"{path}: cannot be read ({e.strerror or e})") from e
+
+
+def parse_config(content: bytes, path: Path) -> Config:
+    """Check what a configuration file holds. path: the file, for errors. Raises ConfigError."""
+    try:
+        raw = parse_toml(content.decode())
         for problem in _impossible_texts(raw, ""):
             raise ConfigError(problem)
         for told in _without_removed(raw):
             log.warning("%s: %s", path, told)
         config = convert(raw, Config)
         check_config(config)
-    except FileNotFoundError as e:
-        raise ConfigError(
-            f"{path}: no such file; `posekernel run --config F` needs a configuration (see README)"
-        ) from e
-    except (OSError, UnicodeDecodeError) as e:
-        why = (isinstance(e, OSError) and e.strerror) or e
-        raise ConfigError(f"{path}: cannot be read ({why})") from e
+    except UnicodeDecodeError as e:
+        raise ConfigError(f"{path}: cannot be read ({e})") from e
     except ConfigError as e:
         raise ConfigError(f"{path}: {e}") from e
     return config

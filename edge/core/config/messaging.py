@@ -42,12 +42,15 @@ class MqttConfig(Strict, frozen=True):
 
 
 class WebConfig(Strict, frozen=True):
-    """The live page. port: 0 = any. websocket_url: the broker's, as the browser reaches it."""
+    """The live page. port: 0 = any. websocket_url: the broker's, as the browser reaches it.
+    password_file: holds the page's password, "" for codes only; the sensor puts its hash there.
+    """
 
     enabled: bool = False
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8080
     websocket_url: str = ""
+    password_file: str = ""
 
 
 class OscConfig(Strict, frozen=True):

@@ -44,6 +44,11 @@ class SummaryKeeper:
         self._sent: Message | None = None
         self._sent_s = 0.0
 
+    def set_zones(self, names: Sequence[str]) -> None:
+        """From the next call on these are all zones."""
+        with self._lock:
+            self._zones = tuple(names)
+
     def pose(self, estimate: FrameEstimate, fallen: bool = False) -> None:
         """Take everybody in one image. fallen: somebody fell and is not up again."""
         with self._lock:

@@ -137,6 +137,12 @@ class MqttPublisher:
         self._traffic.retained.set(self.topic(name), encode(message))
         self._client.wake()
 
+    def set_zones(self, zones: Sequence[ZoneConfig]) -> None:
+        """Announce these zones to Home Assistant in place of those before."""
+        if self._announcement is not None:
+            self._announcement.set_zones(zones)
+            self._client.wake()
+
     def close(self) -> None:
         """Publish the offline status and disconnect within a second; safe to call twice."""
         self._client.close()

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 
 import edge
 from edge.core.config import LoudnessName, MqttConfig, ZoneConfig
@@ -65,14 +66,16 @@ class Announcement:
     ) -> None:
         self.topic, self._birth_topic = discovery_topic(config, device_id), birth_topic(config)
         self._again_s = 0.0  # a birth before this time waits
-        self._message = discovery_message(
+        self._describe = partial(
+            discovery_message,
             config,
             device_id,
             version=edge.__version__,
             source=source,
-            zones=zones,
             loudness=loudness,
         )
+        self._message = self._describe(zones=zones)
+        self._new_zones: tuple[ZoneConfig, ...] | None = None
         self._payload = encode(self._message)
         self._birth = threading.Event()
         self._earlier: bytes | None = None  # what the broker retains of an earlier run
@@ -92,6 +95,10 @@ class Announcement:
             return False
         return True
 
+    def set_zones(self, zones: Sequence[ZoneConfig]) -> None:
+        """Note other zones, for `update` to announce. Any thread may call it: takes no lock."""
+        self._new_zones = tuple(zones)
+
     def begin(self, retained: RetainedTopics) -> None:
         """Announce on a new connection."""
         self._birth.clear()
@@ -104,6 +111,11 @@ class Announcement:
             self._birth.clear()
             self._again_s = time.monotonic() + _BIRTH_SPACING_S
             retained.send_all_again()
+        zones, self._new_zones = self._new_zones, None
+        if zones is not None:
+            self._message = self._describe(zones=zones)
+            self._payload = encode(removing(self._message, self._payload))
+            retained.set(self.topic, self._payload)
         earlier, self._earlier = self._earlier, None
         if earlier is not None:
             payload = encode(removing(self._message, earlier))

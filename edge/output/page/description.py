@@ -7,6 +7,7 @@ import numpy as np
 import edge
 from edge.core.config import Config
 from edge.core.rig import Rig
+from edge.output.page.zone_edits import zones_shown
 
 PAGE_SCHEMA = "posekernel.page/1"
 
@@ -17,7 +18,8 @@ def page_description(config: Config, rig: Rig) -> dict[str, Any]:
     Positions are in the room frame where the camera's height is known, else in axes like the room's
     with the camera at the origin (frame "camera"): x right, y forward, z up, metres. frustum:
     (4, 3) the image's corners 1 m in front of the camera. zones: on the floor. websocket_url: None
-    without a broker. recording: a file beside the page to play, or None.
+    without a broker. recording: a file beside the page to play, or None. zones_file: name of the
+    file in which the page can change the zones, or None.
     """
     camera = rig.camera
     corners = camera.rays(
@@ -36,15 +38,13 @@ def page_description(config: Config, rig: Rig) -> dict[str, Any]:
         "base_topic": config.mqtt.base_topic,
         "websocket_url": config.web.websocket_url or None,
         "recording": None,
+        "zones_file": None,
         "frame": "room" if known else "camera",
         "camera": place(np.zeros((1, 3)))[0],
         "frustum": place(corners),
         "speakers": place(rig.speakers),
         "mics": place(rig.mics),
-        "zones": [
-            {"name": zone.name, "polygon": [list(corner) for corner in zone.polygon]}
-            for zone in config.zones
-        ],
+        "zones": zones_shown(config.zones),
         "envelope_rate_hz": config.mqtt.envelope_rate_hz,
         "max_range_m": config.lifter.max_range_m,
     }

@@ -16,6 +16,7 @@ SHORTEST, LONGEST = 8, 200
 # 16 MiB of memory while it is tried; OpenSSL's own limit is 32 MiB.
 _N, _R, _P = 2**14, 8, 1
 _SALT_BYTES, _HASH_BYTES = 16, 32
+_HASHED = "scrypt:"  # how a hash begins in a file
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ class PagePassword:
     def line(self) -> str:
         """For a file: salt and hash."""
         parts = (base64.b64encode(part).decode() for part in (self.salt, self.digest))
-        return ":".join(("scrypt", *parts))
+        return _HASHED + ":".join(parts)
 
     def is_right(self, password: str) -> bool:
         """Whether it is this one; takes the same time for each."""
@@ -64,10 +65,8 @@ class PagePassword:
 
 
 def read_page_password(path: str) -> PagePassword | None:
-    """The password of the file web.password_file, on one line; None without a file.
-
-    A password in plain text is replaced by its hash where the file can be written. Raises
-    ConfigError.
+    """The password of the file web.password_file, on one line, or its hash; None without a file.
+    Raises ConfigError.
     """
     if not path:
         return None
@@ -80,16 +79,18 @@ def read_page_password(path: str) -> PagePassword | None:
             "mode 0600"
         ) from e
     try:
-        if text.startswith("scrypt:"):
-            return PagePassword.from_line(text)
-        password = PagePassword.of(text)
+        return PagePassword.from_line(text) if text.startswith(_HASHED) else PagePassword.of(text)
     except ConfigError as e:
         raise ConfigError(f"web.password_file: {path}: {e}") from e
+
+
+def keep_hash_only(path: str, password: PagePassword) -> None:
+    """Replace the password in its file by its hash, where that is not done and can be."""
     try:
-        write_whole(Path(path), f"{password.line}\n".encode())
+        if not read_file(Path(path)).startswith(_HASHED.encode()):
+            write_whole(Path(path), f"{password.line}\n".encode())
     except OSError as e:
         log.info("%s: stays as it is, not hashed (%s)", path, e.strerror)
-    return password
 
 
 def _scrypt(password: str, salt: bytes) -> bytes:

@@ -1,9 +1,12 @@
-"""The live page: static files and a description of the sensor. Poses come from the broker."""
+"""The live page: static files and a description of the sensor. Poses come from the broker; what may
+be changed goes through `Access`.
+"""
 
 import ipaddress
 import json
 import mimetypes
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
@@ -11,9 +14,13 @@ from urllib.parse import urlsplit
 from edge.core.config import Config
 from edge.core.errors import ConfigError
 from edge.core.rig import Rig
+from edge.output.page.access import Access
 from edge.output.page.bounded_http import BoundedServer
 from edge.output.page.description import page_description
 from edge.output.page.own_hosts import OwnHosts
+from edge.output.page.page_password import keep_hash_only, read_page_password
+from edge.output.page.sign_in import SignIn
+from edge.output.page.zone_edits import ZoneEdits, ZoneFile
 
 FILES = Path(__file__).parent / "web"
 RECORDING = "recording.jsonl"
@@ -32,12 +39,28 @@ class WebServer:
     It knows only the files that ship with the page: they are read once, and no request is ever
     turned into a path. Limits: see `BoundedServer`; hosts: see `OwnHosts`. recording: content of a
     message file (`MessageFile`), which the page then plays instead of connecting to a broker.
-    Raises ConfigError when it cannot listen at web.host, web.port.
+    zone_file: where zones may be changed; None: nothing can be changed. print_code: shows a code
+    for that to who sees the terminal.
+
+    Raises ConfigError when it cannot listen at web.host, web.port, or cannot use web.password_file.
     """
 
-    def __init__(self, config: Config, rig: Rig, recording: bytes | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        rig: Rig,
+        recording: bytes | None = None,
+        zone_file: ZoneFile | None = None,
+        print_code: Callable[[str], None] = lambda code: None,
+    ) -> None:
+        password = None
+        if zone_file is not None:
+            password = read_page_password(config.web.password_file)
+            if password is not None:
+                keep_hash_only(config.web.password_file, password)
         description = page_description(config, rig) | {
-            "recording": None if recording is None else RECORDING
+            "recording": None if recording is None else RECORDING,
+            "zones_file": zone_file and zone_file.path.name,
         }
         files = {
             f"/{f.name}": (f.read_bytes(), content_type(f))
@@ -64,6 +87,13 @@ class WebServer:
         self.port = int(self._server.server_address[1])
         bound = ipaddress.ip_address(str(self._server.server_address[0]))
         self._server.hosts = OwnHosts(web.host, self.port, any_address=not bound.is_loopback)
+        if zone_file is not None:
+            edits = ZoneEdits(config.zones, zone_file)
+            sign_in = SignIn(Access(f"posekernel-{self.port}", password), print_code)
+            self._server.responders = sign_in.responders | {
+                ("GET", "/zones.json"): edits.show,
+                ("POST", "/zones"): sign_in.guarded(edits.change),
+            }
         self.url = f"http://{web.host}:{self.port}/"
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.1,), name="web", daemon=True

@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
             config,
             Console(args.json),
             args.seconds,
-            read_again=lambda: load_config(args.config),
+            file=args.config,
             compiled=start_again if args.own_process else None,
         )
         if done.reloaded is None:

@@ -7,7 +7,7 @@ import numpy as np
 from edge.behaviour.people import People, Sight
 from edge.behaviour.presence import Echo
 from edge.behaviour.track import Track
-from edge.core.config import TrackConfig
+from edge.core.config import TrackConfig, ZoneConfig
 from edge.core.pose import LiftedPose
 from tests.support.bodies import CAMERA, seen, standing
 
@@ -54,6 +54,22 @@ def test_everybody_comes_out_by_number_and_is_remembered_apart() -> None:
     assert [p.presence for p in out] == ["present"] * 3
     places = [p.activity.floor_m for p in out]
     np.testing.assert_allclose(places, [(1.0, 3.5), (-1.0, 3.0), (0.0, 2.5)], atol=0.1)
+
+
+def test_zones_may_change_between_two_images() -> None:
+    group, sight = people(), at(1, 2.5)
+    square = ((-1.0, 2.0), (1.0, 2.0), (1.0, 3.0), (-1.0, 3.0))
+    found = []
+    for k in range(20):
+        if k == 5:
+            group.zones = (ZoneConfig("Sofa", square),)
+        (person,) = group([sight], [lifted(sight)], [sight[0]], [HEARD], k * 10**8)
+        found.append(person.activity.zones)
+    assert found[5] == ()
+    assert found[12] == ("Sofa",)
+    group.zones = ()
+    (person,) = group([sight], [lifted(sight)], [sight[0]], [HEARD], 20 * 10**8)
+    assert person.activity.zones == ()
 
 
 def test_who_cannot_be_lifted_is_left_out_and_who_is_gone_is_forgotten() -> None:

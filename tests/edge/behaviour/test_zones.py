@@ -29,6 +29,18 @@ def test_good_zones_pass_in_either_sense() -> None:
     check_zones([])
 
 
+def test_who_is_inside_stays_so_while_other_zones_change() -> None:
+    sofa, bed, door = (ZoneConfig(name, SQUARE) for name in ("Sofa", "Bed", "Door"))
+    one = ZoneOccupancy([bed, sofa])
+    for t_s in (0.0, 0.3, 0.6):
+        inside = one((0.5, 0.5), t_s)
+    assert inside == ("Bed", "Sofa")
+    other = one.changed([sofa, door])
+    assert other.names == ("Sofa",)
+    assert other((0.5, 0.5), 0.9) == ("Sofa",)  # in a new zone one must be seen for a while
+    assert other((0.5, 0.5), 1.0 + ENTER_S) == ("Sofa", "Door")
+
+
 @pytest.mark.parametrize(
     ("polygon", "complaint"),
     [

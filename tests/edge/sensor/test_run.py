@@ -22,6 +22,7 @@ from edge.core.config import (
     MqttConfig,
     SourceConfig,
 )
+from edge.core.typed import as_toml
 from edge.output.mqtt.wire.messages import ReceivedMessage
 from edge.sensor.control import Control
 from edge.sensor.pipeline import Pipeline
@@ -47,12 +48,15 @@ def test_a_configuration_that_could_not_start_is_not_reloaded(
             return super().__enter__()
 
     monkeypatch.setattr("edge.sensor.run.Control", Commanded)
+    file = tmp_path / "config.toml"
     new = replace(config, calibration=CalibrationConfig(file=str(damaged)))
-    assert run(config, Console(False), 0.001, read_again=lambda: new).reloaded is None
+    file.write_text(as_toml(new, []))
+    assert run(config, Console(False), 0.001, file=file).reloaded is None
     ((name, _, ok, text),) = answers
     assert (name, ok) == ("reload", False)
     assert str(damaged) in text
-    assert run(config, Console(False), 0.001, read_again=lambda: config).reloaded == config
+    file.write_text(as_toml(config, []))
+    assert run(config, Console(False), 0.001, file=file).reloaded == config
 
 
 @pytest.mark.parametrize("recalibrated", [True, False])

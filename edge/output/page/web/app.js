@@ -9,6 +9,7 @@ import { hips, showNumbers, showSound } from "./readout.js";
 import { readRecording } from "./recording.js";
 import { RoomView } from "./room_view.js";
 import { Timeline } from "./timeline.js";
+import { Zones } from "./zones.js";
 
 const SPEAK_MS = 6000;
 const RATE_WINDOW_MS = 3000;
@@ -23,10 +24,10 @@ const room = new RoomView($("room"), (view) => {
 });
 const plot = new EchoPlot($("axis"));
 const timeline = new Timeline({ play: $("play"), scrub: $("scrub"), moment: $("moment"), live: $("live") }, show);
-let site = null;
+let site = null, zones = null;
 let spoken = 0;
 
-window.posekernel = { state, room }; // for the browser's console, and for the tests
+window.posekernel = { state, room, get zones() { return zones; } }; // for the browser's console, and for the tests
 
 for (const button of document.querySelectorAll("[data-view]")) button.addEventListener("click", () => room.orbit.set(button.dataset.view));
 $("open").addEventListener("click", () => $("file").click());
@@ -51,6 +52,7 @@ async function start() {
   }
   document.title = `${site.id} · posekernel`;
   showSite(site);
+  if (site.zones_file) zones = new Zones(site, setZones);
   timeline.stream = Boolean(site.websocket_url);
   if (timeline.stream) listen();
   else setConnection("none", "");
@@ -88,6 +90,12 @@ function showSite(described) {
   say("device", described.id);
   room.setSite(described);
   plot.set(described.max_range_m, described.envelope_rate_hz > 0);
+}
+
+/** They were drawn here or elsewhere while the sensor runs. */
+function setZones(now) {
+  site.zones = now;
+  if (room.site === site) room.invalidate();
 }
 
 function onPose(message) {
@@ -137,6 +145,7 @@ function show({ pose, envelope, events, live }) {
   if (pose === null) say("empty", absence(live, connected));
   if (known) return;
   const inRoom = room.site?.frame === "room" && Boolean(pose?.frames.includes("room"));
+  zones?.setPeople(state.recording ? [] : people);
   room.setPeople(people.map((person) => asDrawn(person, inRoom)), pose === null ? NaN : pose.monotonic_ns / 1e9);
   if (pose !== null && live) speak(people);
 }

@@ -485,6 +485,26 @@ def test_a_zone_that_was_deleted_from_the_file_disappears(broker: Mosquitto) -> 
 
 
 @needs_mosquitto
+def test_zones_come_and_go_while_the_sensor_runs(broker: Mosquitto) -> None:
+    with publisher_at(broker, zones=ZONES[:1]) as publisher, Subscriber(broker) as seen:
+        assert publisher.wait_connected(LIMIT_S)
+        assert "zone_sofa" in seen.next(TOPIC)[0]["components"]
+        publisher.set_zones(ZONES[1:])
+        while (told := seen.next(TOPIC)[0]["components"]).get("zone_kuche_hinten") is None:
+            pass
+        assert told["zone_sofa"] == {"platform": "binary_sensor"}
+        assert told["people_sofa"] == {"platform": "sensor"}
+        publisher.set_zones([])
+        while "unique_id" in (told := seen.next(TOPIC)[0]["components"])["zone_kuche_hinten"]:
+            pass
+        assert told["zone_sofa"] == {"platform": "binary_sensor"}  # Home Assistant may be away
+        publisher.set_zones(ZONES)
+        while "unique_id" not in (told := seen.next(TOPIC)[0]["components"])["zone_sofa"]:
+            pass
+        assert "unique_id" in told["zone_kuche_hinten"]
+
+
+@needs_mosquitto
 def test_silent_without_discovery(broker: Mosquitto) -> None:
     with Subscriber(broker) as seen, publisher_at(broker, discovery=False) as publisher:
         assert publisher.wait_connected(5.0)

@@ -100,6 +100,14 @@ def test_people_are_counted_one_by_one() -> None:
     assert last == [1]
 
 
+def test_other_zones_are_said_at_once() -> None:
+    room = Room()
+    room.after(0.1, seen(somebody()))
+    room.keeper.set_zones(["rug", "door"])
+    (told,) = room.after(0.1, seen(somebody()))
+    assert [zone["name"] for zone in told["zones"]] == ["rug", "door"]
+
+
 def test_those_who_are_not_posed_count_beside_somebody_present() -> None:
     room = Room()
     (message,) = room.after(0.0, seen(somebody(), more=2))

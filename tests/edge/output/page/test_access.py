@@ -7,7 +7,7 @@ import pytest
 
 from edge.core.errors import ConfigError
 from edge.output.page.access import CODE_S, LONGEST_WAIT_S, SESSION_S, SESSIONS, Access, SignInError
-from edge.output.page.page_password import PagePassword, read_page_password
+from edge.output.page.page_password import PagePassword, keep_hash_only, read_page_password
 
 HOME = "192.168.1.20"
 
@@ -177,13 +177,16 @@ def test_the_password_file_keeps_only_a_hash(tmp_path: Path) -> None:
     file.write_text("correct horse\n")
     file.chmod(0o600)
     first = read_page_password(str(file))
+    assert first is not None
+    assert file.read_text() == "correct horse\n"  # to be read is not to be changed
+    keep_hash_only(str(file), first)
     kept = file.read_text()
     assert kept.startswith("scrypt:")
     assert "correct" not in kept
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     again = read_page_password(str(file))
-    assert first is not None
     assert again is not None
+    keep_hash_only(str(file), again)
     assert file.read_text() == kept
     assert "salt" not in repr(first)
     for password in (first, again):
@@ -196,6 +199,7 @@ def test_a_password_file_that_cannot_be_replaced_still_counts(tmp_path: Path) ->
     file.write_text("correct horse")
     found = read_page_password(str(file))
     assert found is not None
+    keep_hash_only(str(file), found)
     assert found.is_right("correct horse")
     assert file.read_text() == "correct horse"
 
