@@ -67,7 +67,7 @@ lint:
 
 # Announcements against Home Assistant's own schemas.
 homeassistant: homeassistant-venv
-	$(VENV)/bin/pytest tests/edge/output/messages/test_homeassistant.py
+	$(VENV)/bin/pytest tests/edge/output/homeassistant/test_discovery.py
 
 # It pins every package it uses, hence an environment of its own (500 MB). 2025.1 is the last for
 # Python 3.13.0.

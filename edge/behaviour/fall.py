@@ -186,10 +186,17 @@ class _Watched:
 
 
 class Falls:
-    """Call it with everybody in view; it reports each fall and its end once."""
+    """Call it with everybody in view; it reports each fall and its end once.
 
-    def __init__(self) -> None:
+    earlier: where those lie who fell before a restart and were not up again, on the floor [m]. They
+    have the numbers -1, -2 and so on; the end of such a fall is told under the new number.
+    """
+
+    def __init__(self, earlier: Sequence[tuple[float, float] | None] = ()) -> None:
         self._watched: dict[int, _Watched] = {}
+        for k, place in enumerate(earlier, 1):
+            self._watched[-k] = lost = _Watched(place=place)
+            lost.detector.fallen = True
         self._newest = 0
 
     @property
@@ -217,7 +224,8 @@ class Falls:
                 continue
             heir = _heir(watched, people, alone)
             if heir is not None and watched.detector(heir.activity, t_s) == "cleared":
-                happened.append((replace(heir, id=number), "cleared"))
+                told = replace(heir, id=number) if number > 0 else heir
+                happened.append((told, "cleared"))
         self._watched = {
             i: w
             for i, w in self._watched.items()

@@ -148,7 +148,7 @@ class Source:
         self.frames.close()
 
 
-ProblemDevice = Literal["sound", "camera"]
+ProblemDevice = Literal["sound", "camera", "room"]
 
 
 @dataclass(frozen=True, slots=True)

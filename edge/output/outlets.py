@@ -10,6 +10,7 @@ from edge.output.message_file import MessageFile
 from edge.output.messages.echo_profile import EnvelopeKeeper
 from edge.output.messages.events import EventKeeper
 from edge.output.messages.fields import Message
+from edge.output.messages.kept_falls import KeptFalls
 from edge.output.messages.summary import SummaryKeeper
 from edge.output.mqtt.publisher import MqttPublisher
 from edge.output.osc.avatar import AvatarStream
@@ -20,7 +21,8 @@ class Outlets:
     """Pose stream, summary, events and echo profile of one sensor, and its avatar (osc.enabled).
 
     publisher: takes the messages, None where nobody does. newest_kernels: the newest pose kernels
-    and their time [ns], None while there are none. clock: seconds on the clock of the images.
+    and their time [ns], None while there are none. clock: seconds on the clock of the images. kept:
+    falls of an earlier run that are not over.
     """
 
     def __init__(
@@ -31,12 +33,13 @@ class Outlets:
         newest_kernels: Callable[[], tuple[int, Kernels] | None],
         speed_of_sound_m_s: float,
         clock: Callable[[], float],
+        kept: KeptFalls | None = None,
     ) -> None:
         self._avatar = AvatarStream(config.osc, clock) if config.osc.enabled else None
         self._messages = None
         if publisher is not None:
             self._messages = _Messages(
-                config, kind, publisher, newest_kernels, speed_of_sound_m_s, clock
+                config, kind, publisher, newest_kernels, speed_of_sound_m_s, clock, kept
             )
 
     def pose(self, estimate: FrameEstimate, message: Message) -> None:
@@ -73,6 +76,7 @@ class _Messages:
         newest_kernels: Callable[[], tuple[int, Kernels] | None],
         speed_of_sound_m_s: float,
         clock: Callable[[], float],
+        kept: KeptFalls | None,
     ) -> None:
         device_id = config.device.id
         self._publisher = publisher
@@ -83,7 +87,7 @@ class _Messages:
             partial(publisher.publish_retained, "summary"),
             clock,
         )
-        self._events = EventKeeper(device_id, kind, publisher.publish_event, clock)
+        self._events = EventKeeper(device_id, kind, publisher.publish_event, clock, kept)
         self._envelope = EnvelopeKeeper(
             config,
             kind,
@@ -96,12 +100,12 @@ class _Messages:
     def pose(self, estimate: FrameEstimate, message: Message) -> None:
         self._publisher.publish_pose(message)
         self._events.pose(estimate)
-        self._summary.pose(estimate, self._events.fallen)
+        self._summary.pose(estimate, self._events.fallen_since)
 
     def set_zones(self, zones: Sequence[ZoneConfig]) -> None:
         self._summary.set_zones([zone.name for zone in zones])
 
     def tick(self, blind: str | None) -> None:
         self._events.tick(blind)
-        self._summary.tick(blind, self._events.fallen)
+        self._summary.tick(blind, self._events.fallen_since)
         self._envelope.tick()

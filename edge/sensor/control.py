@@ -4,7 +4,6 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -16,7 +15,9 @@ from edge.output.mqtt.publisher import MqttPublisher
 from edge.output.mqtt.wire.messages import ReceivedMessage
 from edge.sensor.permissions import Sensing
 from edge.sensor.pipeline import Pipeline
-from edge.sensor.telemetry import Telemetry
+from edge.sensor.process.ending import Ending
+from edge.sensor.reports.condition import Condition
+from edge.sensor.reports.telemetry import Telemetry
 
 _TICK_S = 0.1
 
@@ -27,8 +28,7 @@ class Control:
     """`with Control(...):` runs the thread until closed. publisher None: there are no commands and
     no telemetry.
 
-    reload: checks the configuration anew and has the run start over with it, or raises
-    PosekernelError.
+    leave: ends the run for the commands `reload` and `restart`.
     """
 
     def __init__(
@@ -37,11 +37,13 @@ class Control:
         sensing: Sensing,
         pipeline: Pipeline,
         telemetry: Telemetry,
+        condition: Condition,
         publisher: MqttPublisher | None,
-        reload: Callable[[], None],
+        leave: Ending,
     ) -> None:
         self._config, self._sensing, self._pipeline = config, sensing, pipeline
-        self._telemetry, self._publisher, self._reload = telemetry, publisher, reload
+        self._telemetry, self._condition = telemetry, condition
+        self._publisher, self._leave = publisher, leave
         self._stop = threading.Event()
         self._next_report_s = time.monotonic() + config.telemetry.interval_s
         self._thread = threading.Thread(target=self._run, name="control", daemon=True)
@@ -80,6 +82,7 @@ class Control:
             try:
                 self._next_command()
                 self._sensing.tick()
+                self._condition.tick()
                 self._report()
             except Exception:
                 # The command that switches sensing off must still work after any fault.
@@ -136,10 +139,15 @@ class Control:
                     else f"quiet from {hours.start:%H:%M} to {hours.end:%H:%M}"
                 )
                 return self._change(done, quiet_hours=hours)
+            case "budget":
+                return self._budget(arguments["budget_dba"])
             case "recalibrate":
                 return self._recalibrate()
+            case "restart":
+                self._leave.restart()
+                return "the program ends and starts again"
             case _:
-                self._reload()
+                self._leave.reload()
                 return "the configuration is right; starting over with it"
 
     def _change(self, done: str, **settings: object) -> str:
@@ -150,19 +158,22 @@ class Control:
         own = self._config.sound.name
         if mode in ("continuous", "custom") and mode != own:
             raise CommandError(
-                f'mode: found "{mode}", which is not configured; allowed: {", ".join(MODES)}, or '
-                "null for the configured one"
+                f'mode: found "{mode}", which is not configured; allowed: {", ".join(MODES)}, '
+                "null for the configured one, or a number of one's own with `budget`"
             )
         wanted = mode or own
-        limits = self._config.sound.limits_of(wanted)
-        does = (
-            "sound without a budget"
-            if limits is None
-            else f"at most {limits[0]:g} dB(A) on average, {limits[1]:g} at once"
-            if limits[0] > 0.0
-            else "no sound at all"
-        )
-        return self._change(f"the loudness is {wanted}: {does}", loudness=wanted)
+        does = _as_words(self._config.sound.limits_of(wanted))
+        return self._change(f"the loudness is {wanted}: {does}", loudness=wanted, budget_dba=None)
+
+    def _budget(self, budget_dba: float | None) -> str:
+        sound = self._config.sound
+        if budget_dba is not None and budget_dba > sound.most_dba:
+            raise CommandError(
+                f"budget_dba: found {budget_dba:g}, allowed: 0 to {sound.most_dba:g}, or null for "
+                "what the loudness says"
+            )
+        does = _as_words(sound.limits_of(self._sensing.permissions.loudness, budget_dba))
+        return self._change(f"the budget is set: {does}", budget_dba=budget_dba)
 
     def _recalibrate(self) -> str:
         snapshot = self._config.background.snapshot
@@ -175,3 +186,10 @@ class Control:
             why = f"{snapshot} cannot be removed ({e.strerror})"
             return f"{done}, but a restart may bring the old one back: {why}"
         return done
+
+
+def _as_words(limits_dba: tuple[float, float] | None) -> str:
+    if limits_dba is None:
+        return "sound without a budget"
+    budget, peak = limits_dba
+    return f"at most {budget:g} dB(A) on average, {peak:g} at once" if budget else "no sound at all"

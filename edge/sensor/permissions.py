@@ -3,22 +3,25 @@
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, time
 from pathlib import Path
 from time import monotonic, monotonic_ns, time_ns
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
-from edge.core.config import Config, LoudnessName, QuietHours, state_folder
+from edge.core.config import Config
 from edge.core.contracts import Source
-from edge.core.files import read_file, write_whole
-from edge.core.typed import convert, parse_json
-from edge.output.messages.commands import MIN_LEVEL_DBFS
-from edge.output.messages.device_messages import ControlMessage, HoursOfDay, Silence, Speaker
+from edge.output.messages.device_messages import ControlMessage, Silence, Speaker
 from edge.output.messages.fields import Message, timestamp
+from edge.sensor.kept_permissions import (
+    Permissions,
+    configured,
+    hours_of_day,
+    load_permissions,
+    save_permissions,
+)
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.probing import Prober
 from edge.sensor.process.lifetime import clock_is_synchronised
@@ -27,31 +30,6 @@ SEEN_S = 5.0  # a person counts as present for this long after the camera last s
 KEEP_ALIVE_PING_S = 2.0
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Permissions:
-    """What commands may change and a restart keeps. level_dbfs: at most the configured one.
-    quiet_hours: local time in which the loudspeaker is silent. loudness: how much sound is
-    accepted, "custom": the numbers of the configuration.
-    """
-
-    sensing: bool
-    mute: bool
-    level_dbfs: float
-    quiet_hours: QuietHours | None
-    loudness: LoudnessName = "continuous"
-
-
-def control_file(config: Config) -> Path:
-    """Where permissions are kept over a restart."""
-    return state_folder(config) / f"{config.device.id}.control.json"
-
-
-def configured(config: Config) -> Permissions:
-    """The permissions before any command."""
-    level_dbfs, hours = config.excitation.level_dbfs, config.sensing.quiet_hours
-    return Permissions(True, False, level_dbfs, hours, config.sound.name)
 
 
 class Sensing:
@@ -86,7 +64,7 @@ class Sensing:
         self._prober: Prober | None = None
         self._began_s = clock()
         self._published: ControlMessage | None = None
-        self._permissions = _load(path, configured(config))
+        self._permissions = load_permissions(path, configured(config))
 
     @property
     def permissions(self) -> Permissions:
@@ -134,7 +112,7 @@ class Sensing:
             self._permissions = replace(self._permissions, **changes)
             self._apply()
             self._changed.notify_all()
-            return _save(self._path, self._permissions, configured(self._config))
+            return save_permissions(self._path, self._permissions, configured(self._config))
 
     def tick(self) -> None:
         """Follow the time of day and what the camera sees."""
@@ -182,7 +160,8 @@ class Sensing:
 
     @property
     def _limits_dba(self) -> tuple[float, float] | None:
-        return self._config.sound.limits_of(self._permissions.loudness)
+        now = self._permissions
+        return self._config.sound.limits_of(now.loudness, now.budget_dba)
 
     def _knows_the_time(self) -> bool:
         """Whether the clock was ever known to be right: it may begin at any time of day."""
@@ -221,10 +200,10 @@ class Sensing:
             sensing=now.sensing,
             mute=now.mute,
             level_dbfs=now.level_dbfs,
-            loudness=now.loudness,
+            loudness=now.loudness if now.budget_dba is None else "custom",
             budget_dba=limits and limits[0],
             peak_dba=limits and limits[1],
-            quiet_hours=_hours(now.quiet_hours),
+            quiet_hours=hours_of_day(now.quiet_hours),
             speaker=speaker,
             silent_because=because,
         )
@@ -233,66 +212,3 @@ class Sensing:
         self._published = message
         sent = msgspec.structs.replace(message, timestamp=timestamp(time_ns()))
         self._publish(sent.as_message())
-
-
-def _hours(hours: QuietHours | None) -> HoursOfDay | None:
-    return None if hours is None else HoursOfDay(f"{hours.start:%H:%M}", f"{hours.end:%H:%M}")
-
-
-class _Kept(msgspec.Struct, forbid_unknown_fields=True):
-    """The file: JSON. Unset: as configured."""
-
-    sensing: bool = True
-    mute: bool = False
-    level_dbfs: float | UnsetType = UNSET
-    quiet_hours: HoursOfDay | UnsetType | None = UNSET
-    loudness: LoudnessName | UnsetType = UNSET
-
-
-def _load(path: Path, default: Permissions) -> Permissions:
-    """The permissions with what the file changes; sensing stays off if it is unusable."""
-    try:
-        kept = convert(parse_json(read_file(path)), _Kept)
-        level = default.level_dbfs
-        if kept.level_dbfs is not UNSET:
-            level = min(kept.level_dbfs, level)
-        if level < MIN_LEVEL_DBFS:
-            raise ValueError(f"level_dbfs is {level}")
-        quiet = default.quiet_hours
-        if kept.quiet_hours is None:
-            quiet = None
-        elif kept.quiet_hours is not UNSET:
-            quiet = QuietHours.parse(kept.quiet_hours.start, kept.quiet_hours.end)
-    except (FileNotFoundError, NotADirectoryError):
-        return default
-    except (OSError, ValueError) as e:
-        log.error(
-            "%s: cannot be used (%s); sensing stays off, as it may have been, until the command "
-            "`sensing` or until the file is removed",
-            path,
-            e,
-        )
-        return replace(default, sensing=False)
-    loudness = default.loudness if kept.loudness is UNSET else kept.loudness
-    if loudness in ("continuous", "custom"):  # that the configuration may no longer know
-        loudness = default.loudness
-    return Permissions(kept.sensing, kept.mute, level, quiet, loudness)
-
-
-def _save(path: Path, now: Permissions, default: Permissions) -> str | None:
-    """Write what differs from the configuration, whole or not at all; returns why that failed."""
-    kept = _Kept(now.sensing, now.mute)
-    if now.level_dbfs != default.level_dbfs:
-        kept.level_dbfs = now.level_dbfs
-    if now.loudness != default.loudness:
-        kept.loudness = now.loudness
-    if now.quiet_hours != default.quiet_hours:
-        kept.quiet_hours = _hours(now.quiet_hours)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Not for others to read: it tells when a home is quiet.
-        write_whole(path, msgspec.json.encode(kept) + b"\n", 0o600)
-    except OSError as e:
-        log.error("%s: cannot be written (%s); a restart will forget this", path, e.strerror)
-        return f"{path} cannot be written ({e.strerror})"
-    return None

@@ -10,14 +10,14 @@ from functools import partial
 from pathlib import Path
 
 from edge.core.config import Config, ZoneConfig, state_folder
-from edge.core.contracts import Source
-from edge.core.errors import ConfigError, PosekernelError, StuckDeviceError
+from edge.core.errors import ConfigError
 from edge.core.files import set_aside
 from edge.core.jit import compiled_here
-from edge.core.pose import FrameEstimate
 from edge.lifting.lifter import MODELS
+from edge.output.homeassistant.machine import this_machine
 from edge.output.message_file import MessageFile
 from edge.output.messages.fields import Message
+from edge.output.messages.kept_falls import KeptFalls
 from edge.output.messages.payloads import pose_message
 from edge.output.mqtt.publisher import MqttPublisher
 from edge.output.mqtt.stream import MqttCounters
@@ -25,20 +25,19 @@ from edge.output.outlets import Outlets
 from edge.output.page.server import WebServer
 from edge.output.page.zone_edits import ZoneFile
 from edge.sensor.control import Control
-from edge.sensor.loops import live_poses, offline_poses
-from edge.sensor.permissions import Sensing, control_file
+from edge.sensor.kept_permissions import control_file
+from edge.sensor.permissions import Sensing
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.plan import SensorPlan, prepare
 from edge.sensor.process.console import Console
-from edge.sensor.process.lifetime import return_free, stop_on_signals
-from edge.sensor.process.reload import Reload
+from edge.sensor.process.ending import Ending
+from edge.sensor.process.lifetime import stop_on_signals
+from edge.sensor.process.running_sensor import RunningSensor
 from edge.sensor.process.systemd import Heartbeat
 from edge.sensor.process.warm_up import warm_up
-from edge.sensor.telemetry import Telemetry, as_sentence
+from edge.sensor.reports.condition import Condition
+from edge.sensor.reports.telemetry import Telemetry, as_sentence
 from edge.sources.session.truth import truth_error_m
-
-_IDLE_S = 0.2
-_OPEN_AGAIN_S = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +47,7 @@ class Summary:
     """What a run did. published, dropped: messages handed to the broker or not; 0 without one.
 
     reloaded: the configuration to start over with, where the command `reload` ended the run.
+    restarts: the command `restart` did.
     """
 
     poses: int
@@ -56,6 +56,7 @@ class Summary:
     published: int
     dropped: int
     reloaded: Config | None = None
+    restarts: bool = False
 
 
 def run(
@@ -65,6 +66,7 @@ def run(
     file: Path | None = None,
     messages: MessageFile | None = None,
     compiled: Callable[[], None] | None = None,
+    restartable: bool = False,
 ) -> Summary:
     """Run until a signal, the source's end, `seconds` or a reload. However it ends, the devices are
     closed and the broker gets the offline status.
@@ -72,7 +74,7 @@ def run(
     A broker that is away is logged; poses are computed all the same. file: the configuration's, for
     `reload` and for zones that are drawn on the page. messages: gets what a broker would get where
     there is none (mqtt.enabled false). compiled: called before any device is opened if kernels were
-    compiled. Raises PosekernelError.
+    compiled. restartable: the caller starts again where `restarts` is set. Raises PosekernelError.
     """
     with ExitStack() as closing:
         # No signal handler yet: until a device is open a signal may end the process at once.
@@ -84,11 +86,14 @@ def run(
         sensor = closing.enter_context(
             RunningSensor(plan, pipeline, sensing, telemetry, console, stop)
         )
-        publisher = None
+        condition = Condition(config.device.id, pipeline, sensing, lambda: sensor.blind)
+        publisher, kept = None, None
         if config.mqtt.enabled:
-            publisher = closing.enter_context(_publisher(plan, sensing))
+            kept = KeptFalls(state_folder(config) / f"{config.device.id}.falls.json")
+            publisher = closing.enter_context(_publisher(plan, sensing, condition, kept))
             sensing.announce(partial(publisher.publish_retained, "control"))
-        outlets = _outlets(plan, pipeline, publisher or messages)
+            condition.announce(partial(publisher.publish_retained, "health"))
+        outlets = _outlets(plan, pipeline, publisher or messages, kept)
         closing.callback(outlets.close)
         if config.web.enabled:
             zones = None
@@ -107,8 +112,10 @@ def run(
         started = time.monotonic()
         if seconds:
             closing.enter_context(_set_after(seconds, stop))
-        reload = Reload(file, stop)
-        closing.enter_context(Control(config, sensing, pipeline, telemetry, publisher, reload))
+        ending = Ending(file, stop, restartable)
+        closing.enter_context(
+            Control(config, sensing, pipeline, telemetry, condition, publisher, ending)
+        )
 
         def beat(stage: str) -> None:
             heartbeat.beat(stage)
@@ -126,101 +133,10 @@ def run(
         log.info("%s", as_sentence(telemetry.totals, pipeline))
         c, sent = pipeline.counters, publisher.counters if publisher else MqttCounters()
         return Summary(
-            c.poses, c.poses_from_sound, c.frames_dropped, sent.published, sent.dropped, reload.new
+            *(c.poses, c.poses_from_sound, c.frames_dropped, sent.published, sent.dropped),
+            reloaded=ending.new,
+            restarts=ending.restarts,
         )
-
-
-@dataclass(slots=True)
-class RunningSensor:
-    """The source, open while sensing is on, and its poses. `with` opens and closes it."""
-
-    plan: SensorPlan
-    pipeline: Pipeline
-    sensing: Sensing
-    telemetry: Telemetry
-    console: Console
-    stop: threading.Event
-    source: Source | None = None
-    trouble: str = ""  # why the source cannot be opened again
-
-    def __enter__(self) -> "RunningSensor":
-        if self.sensing.permissions.sensing:
-            self.source = self._open()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.source is not None:
-            self.source.close()
-
-    @property
-    def blind(self) -> str | None:
-        """Why nobody can be seen now; None while the sensor looks."""
-        if self.source is not None:
-            return self.pipeline.blind
-        return self.trouble or "sensing is off"
-
-    def poses(self, beat: Callable[[str], None]) -> Iterator[FrameEstimate]:
-        """Poses until `stop` is set or the source ends; while sensing is off the source is closed.
-        beat: called with "sound" or "image" when that device was read, or need not be.
-        """
-        while not self.stop.is_set():
-            if self.source is None:
-                beat("sound")
-                beat("image")
-                if self.sensing.wait_until_on(_IDLE_S):
-                    self.source = self._open_again()
-                continue
-            off = self._begin(self.source)
-            loop = live_poses if self.plan.live else offline_poses
-            yield from loop(self.pipeline, self.source, AnyOf(self.stop, off), beat)
-            self._end(self.source)
-            if not off.is_set():
-                return
-            self.source = None
-            return_free()
-
-    def _begin(self, source: Source) -> threading.Event:
-        """Say what runs now; the event is set when sensing goes off."""
-        self.console.say(f"source: {source.kind} ({source.description})")
-        for note in source.notes:
-            self.console.say(f"note: {note}")
-        self.telemetry.opened(source)
-        return self.sensing.attach(source, self.pipeline)
-
-    def _end(self, source: Source) -> None:
-        self.sensing.detach()
-        source.close()
-        self.telemetry.closed()
-        self.pipeline.resume()
-
-    def _open(self) -> Source:
-        return self.plan.open(muted=self.sensing.opens_muted)
-
-    def _open_again(self) -> Source | None:
-        """None, after a pause, while a device is not there."""
-        try:
-            source = self._open()
-        except StuckDeviceError:
-            raise  # no later try of this process can help
-        except PosekernelError as e:
-            if str(e) != self.trouble:  # once, and not every few seconds for weeks
-                self.trouble = str(e)
-                log.error("sensing is on, but %s; trying again", e)
-            self.stop.wait(_OPEN_AGAIN_S)
-            return None
-        self.trouble = ""
-        return source
-
-
-class AnyOf:
-    """Set as soon as one of the events is."""
-
-    def __init__(self, *events: threading.Event) -> None:
-        self._events = events
-
-    def is_set(self) -> bool:
-        """Whether one is."""
-        return any(e.is_set() for e in self._events)
 
 
 def _warm_up(pipeline: Pipeline, compiled: Callable[[], None] | None) -> None:
@@ -237,10 +153,14 @@ def _warm_up(pipeline: Pipeline, compiled: Callable[[], None] | None) -> None:
         compiled()
 
 
-def _publisher(plan: SensorPlan, sensing: Sensing) -> MqttPublisher:
+def _publisher(
+    plan: SensorPlan, sensing: Sensing, condition: Condition, falls: KeptFalls
+) -> MqttPublisher:
     config = plan.config
     control: list[Message] = []
+    health: list[Message] = []
     sensing.announce(control.append)
+    condition.announce(health.append)
     kept = state_folder(config) / f"{config.device.id}.outbox"
     return MqttPublisher(
         config.mqtt,
@@ -249,12 +169,17 @@ def _publisher(plan: SensorPlan, sensing: Sensing) -> MqttPublisher:
         zones=config.zones,
         loudness=config.sound.name,
         outbox_path=Path(config.mqtt.outbox) if config.mqtt.outbox else kept,
-        first={"control": control[0]},
+        first={"control": control[0], "health": health[0]},
+        fallen_since=falls.newest,
+        machine=this_machine(config.mqtt, config.web),
     )
 
 
 def _outlets(
-    plan: SensorPlan, pipeline: Pipeline, publisher: MqttPublisher | MessageFile | None
+    plan: SensorPlan,
+    pipeline: Pipeline,
+    publisher: MqttPublisher | MessageFile | None,
+    kept: KeptFalls | None,
 ) -> Outlets:
     return Outlets(
         plan.config,
@@ -263,6 +188,7 @@ def _outlets(
         pipeline.room.newest_kernels,
         plan.rig.speed_of_sound_m_s,
         time.monotonic if plan.live else pipeline.image_s,
+        kept,
     )
 
 

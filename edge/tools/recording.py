@@ -16,7 +16,8 @@ from edge.core.contracts import AudioPeriod, Source
 from edge.core.errors import ConfigError, EndOfStreamError
 from edge.output.messages.commands import CommandError, parse_command, result_message
 from edge.output.mqtt.publisher import MqttPublisher
-from edge.sensor.permissions import Sensing, control_file
+from edge.sensor.kept_permissions import control_file
+from edge.sensor.permissions import Sensing
 from edge.sensor.plan import SensorPlan, make_plan
 from edge.sensor.process.lifetime import stop_on_signals
 from edge.sources.session.writer import FULL_SCALE, SessionWriter

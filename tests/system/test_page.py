@@ -443,7 +443,9 @@ def test_whoever_is_missed_for_a_moment_stays_on_the_page_and_whoever_left_goes(
 def test_what_is_unknown_is_told_with_its_reason(hall: tuple[Sensor, Page]) -> None:
     sensor, page = hall
     sensor.paused.set()
-    dark = RoomState(fallen=True, unknown_because="the image is too dark")
+    dark = RoomState(
+        fallen_since="2026-11-30T03:00:00.000Z", unknown_because="the image is too dark"
+    )
     message = summary_message("hall", dark, source="simulated", utc_ns=time.time_ns())
     sensor.publisher.publish_retained("summary", message)
     page.wait("document.querySelector('#empty').textContent === 'Unknown: the image is too dark'")

@@ -40,6 +40,7 @@ SCHEMA_OF = {
     "pose": "pose",
     "summary": "summary",
     "event": "event",
+    "health": "health",
     "status": "status",
     "control": "control",
     "envelope": "envelope",

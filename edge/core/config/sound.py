@@ -17,6 +17,7 @@ MODES: dict[str, tuple[float, float]] = {
     "normal": (45.0, 65.0),
     "loud": (60.0, 75.0),
 }
+_PEAK_ABOVE_DB = 20.0
 
 
 class SoundConfig(Strict, frozen=True):
@@ -68,6 +69,19 @@ class SoundConfig(Strict, frozen=True):
         """The mode, or that it is custom."""
         return "custom" if self.is_custom else self.chosen
 
-    def limits_of(self, name: LoudnessName) -> tuple[float, float] | None:
-        """As `limits_dba`, of a mode or of these own numbers."""
+    @property
+    def most_dba(self) -> float:
+        """The highest budget_dba that may be asked for while it runs."""
+        return max(MODES["loud"][0], (self.limits_dba or (0.0, 0.0))[0])
+
+    def limits_of(
+        self, name: LoudnessName, budget_dba: float | None = None
+    ) -> tuple[float, float] | None:
+        """As `limits_dba`, of a mode or of these own numbers; with another budget_dba, at most
+        `most_dba`, the peak stays as far above it as in the modes.
+        """
+        if budget_dba is not None:
+            budget = min(budget_dba, self.most_dba)
+            highest = max(MODES["loud"][1], (self.limits_dba or (0.0, 0.0))[1])
+            return (budget, min(budget + _PEAK_ABOVE_DB, highest)) if budget > 0.0 else (0.0, 0.0)
         return self.limits_dba if name == "custom" else SoundConfig(name).limits_dba

@@ -2,7 +2,7 @@
 
 `person_messages` and `device_messages` say what each holds, `payloads` fills them in and encodes
 them, `summary`, `events` and `echo_profile` decide when one is due, `commands` reads what is asked,
-`homeassistant` announces the sensor, `schemas` makes the JSON Schemas.
+`schemas` makes the JSON Schemas.
 """
 
 MESSAGES = (
@@ -11,6 +11,7 @@ MESSAGES = (
     "control",
     "envelope",
     "event",
+    "health",
     "pose",
     "status",
     "summary",

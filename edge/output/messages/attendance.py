@@ -21,15 +21,16 @@ class RoomState:
     """What is known of the room.
 
     people: those present. more: others in view who are counted, but not posed. nearest: of people,
-    None where there is nobody. seen_only: how many are seen but not heard. fallen: somebody fell
-    and is not up again. unknown_because: why nothing is known of people, None where it is.
+    None where there is nobody. seen_only: how many are seen but not heard. fallen_since:
+    when the newest of those fell who are not up again, a UTC time as in the messages; None: nobody.
+    unknown_because: why nothing is known of people, None where it is.
     """
 
     people: tuple[PersonEstimate, ...] = ()
     more: int = 0
     nearest: PersonEstimate | None = None
     seen_only: int = 0
-    fallen: bool = False
+    fallen_since: str | None = None
     unknown_because: str | None = None
 
 
@@ -72,22 +73,22 @@ class Attendance:
         """Nobody can be seen now, so nobody leaves."""
         self._present_s = dict.fromkeys(self._present_s, now_s)
 
-    def state(self, now_s: float, fallen: bool = False) -> RoomState | None:
+    def state(self, now_s: float, fallen_since: str | None = None) -> RoomState | None:
         """What is known of the room after `leave`; None while it is too early to say."""
         if self.here:
             more = max((n for s, n in self._more if now_s - s < ABSENT_S), default=0)
             return RoomState(
                 tuple(self.here.values()), more, self._nearest_person(), self._seen_only(now_s),
-                fallen,
+                fallen_since,
             )  # fmt: skip
         self._nearest = None
         if self._unsure_s is not None and now_s - self._unsure_s[1] < ABSENT_S:
             first, last = self._unsure_s
             long = last - first >= UNSURE_S
-            return RoomState(fallen=fallen, unknown_because=UNSURE) if long else None
+            return RoomState(fallen_since=fallen_since, unknown_because=UNSURE) if long else None
         if now_s - self._begun_s < ABSENT_S:
             return None
-        return RoomState(seen_only=self._seen_only(now_s), fallen=fallen)
+        return RoomState(seen_only=self._seen_only(now_s), fallen_since=fallen_since)
 
     def _seen_only(self, now_s: float) -> int:
         self._only_s = {i: s for i, s in self._only_s.items() if now_s - s < ABSENT_S}

@@ -22,6 +22,7 @@ from edge.output.messages.fields import (
 MAX_BYTES = 4096
 MIN_LEVEL_DBFS = -60.0
 MAX_LEVEL_DBFS = -6.0
+MAX_BUDGET_DBA = 90.0
 _MAX_ID = 64
 
 Arguments = dict[str, Any]
@@ -91,6 +92,28 @@ class LoudnessRequest(Request, frozen=True):
     mode: LoudnessName | None
 
 
+class BudgetRequest(Request, frozen=True):
+    """Highest energy average over any minute, dB(A) at 1 m; 0: no sound, null: as the loudness
+    says. Survives a restart.
+    """
+
+    budget_dba: Annotated[
+        int | float | None, Meta(extra_json_schema={"minimum": 0, "maximum": MAX_BUDGET_DBA})
+    ]
+
+    def arguments(self, max_level_dbfs: float) -> Arguments:
+        """budget_dba: float, or None for what the loudness says."""
+        budget = self.budget_dba
+        if budget is None:
+            return {"budget_dba": None}
+        if not 0.0 <= budget <= MAX_BUDGET_DBA:
+            raise ValueError(
+                f"budget_dba: found {budget!r:.40}, allowed: 0 to {MAX_BUDGET_DBA:g}, or null for "
+                "what the loudness says"
+            )
+        return {"budget_dba": float(budget)}
+
+
 class QuietHoursRequest(Request, frozen=True, rename={"start": "from", "end": "to"}):
     """Daily hours in which the loudspeaker is silent; null: none. Survives a restart."""
 
@@ -109,6 +132,10 @@ class RecalibrateRequest(Request, frozen=True):
     """Learn the empty room anew, once nobody is in view."""
 
 
+class RestartRequest(Request, frozen=True):
+    """End the program and start it again, as after an update."""
+
+
 class ReloadRequest(Request, frozen=True):
     """Read the configuration file again and start over with it; a wrong file is refused and nothing
     changes.
@@ -119,10 +146,12 @@ COMMANDS: dict[str, tuple[type[Request], str]] = {  # by name, with an example
     "sensing": (SensingRequest, '{"on": false}'),
     "mute": (MuteRequest, '{"on": true}'),
     "level": (LevelRequest, '{"level_dbfs": -30}'),
+    "budget": (BudgetRequest, '{"budget_dba": 40}'),
     "loudness": (LoudnessRequest, '{"mode": "discreet"}'),
     "quiet_hours": (QuietHoursRequest, '{"from": "22:00", "to": "07:00"}'),
     "recalibrate": (RecalibrateRequest, "{}"),
     "reload": (ReloadRequest, "{}"),
+    "restart": (RestartRequest, "{}"),
 }
 
 

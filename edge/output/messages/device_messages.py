@@ -76,7 +76,8 @@ class ControlMessage(Published, frozen=True, tag="posekernel.control/1"):
         Decibel, note("Highest peak level of the sound, dB of full scale; a cap on the rest.")
     ]
     loudness: Annotated[
-        LoudnessName, note("How much sound is accepted. custom: numbers of the configuration.")
+        LoudnessName,
+        note("How much sound is accepted. custom: own numbers, configured or by `budget`."),
     ]
     budget_dba: Annotated[
         float | None,
@@ -123,6 +124,26 @@ class ProblemEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     found: str
     cause: Annotated[str, note("The likely one.")]
     remedy: str
+
+
+class HealthMessage(Published, frozen=True, tag="posekernel.health/1"):
+    """What is wrong now, retained at <base topic>/<device id>/health, QoS 1: whenever it changes.
+    Readers must ignore properties they do not know.
+    """
+
+    id: DeviceId
+    timestamp: Annotated[UtcTime, note("When it was sent: UTC, ISO 8601, ms.")]
+    reasons: Annotated[
+        list[str],
+        note("Why the sensor is silent, sees nobody, or works less well; empty while all is well."),
+    ]
+    problems: Annotated[
+        list[ProblemEntry], note("What is wrong with sound, camera and the learned room.")
+    ]
+    version: Version
+    version_on_disk: Annotated[
+        str, note("Of posekernel as it would start now: a newer one waits for a restart.")
+    ]
 
 
 class RoomChangeEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

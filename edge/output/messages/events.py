@@ -9,7 +9,8 @@ from edge.behaviour.posture import CHEST, HIPS
 from edge.core.contracts import SourceKind
 from edge.core.pose import FrameEstimate, PersonEstimate
 from edge.output.messages.attendance import Attendance
-from edge.output.messages.fields import Message
+from edge.output.messages.fields import Message, timestamp
+from edge.output.messages.kept_falls import KeptFall, KeptFalls
 from edge.output.messages.payloads import event_message
 from edge.output.messages.person_messages import EventKind
 
@@ -18,8 +19,8 @@ class EventKeeper:
     """Call `pose` with every estimate and `tick` several times a second; it calls `emit` with each
     event. Thread-safe.
 
-    emit fills in `sequence`. Entering and leaving come in pairs for each person: who leaves has
-    left every zone before.
+    emit fills in `sequence`. kept: falls of an earlier run that are not over. Entering and leaving
+    come in pairs for each person: who leaves has left every zone before.
     """
 
     def __init__(
@@ -28,6 +29,7 @@ class EventKeeper:
         source: SourceKind,
         emit: Callable[[Message], object],
         clock: Callable[[], float] = time.monotonic,
+        kept: KeptFalls | None = None,
     ) -> None:
         self._device_id = device_id
         self._source = source
@@ -37,12 +39,15 @@ class EventKeeper:
         self._attendance = Attendance(clock())
         self._newest: FrameEstimate | None = None
         self._zones: dict[int, tuple[str, ...]] = {}
-        self._falls = Falls()
+        self._kept = kept or KeptFalls()
+        # By the number under which `Falls` follows them.
+        self._fallen = {-k: fall for k, fall in enumerate(self._kept.falls, 1)}
+        self._falls = Falls([fall.floor_m for fall in self._kept.falls])
 
     @property
-    def fallen(self) -> bool:
-        """Somebody fell and is not up again."""
-        return bool(self._falls.fallen)
+    def fallen_since(self) -> str | None:
+        """When the newest of those fell who are not up again; None: nobody lies there."""
+        return self._kept.newest
 
     def pose(self, estimate: FrameEstimate) -> None:
         """Take everybody in one image."""
@@ -57,9 +62,13 @@ class EventKeeper:
             alone = len(estimate.people) + estimate.more == 1
             for person, happened in self._falls(here, alone, estimate.t_ns * 1e-9):
                 if isinstance(happened, Fall):
+                    place = person.activity.floor_m
+                    self._fallen[person.id] = KeptFall(timestamp(estimate.utc_ns), place)
+                    self._kept.keep(list(self._fallen.values()))
                     self._report("fall", person, fall=happened)
                 else:
                     self._report("fall_cleared", person)
+            self._forget_those_up()
 
     def tick(self, blind: str | None = None) -> None:
         """Notice who has not been seen for a while. blind: why nobody can be seen now."""
@@ -73,6 +82,12 @@ class EventKeeper:
                 self._move(person, (), t_ns)
                 self._report("person_left", person, t_ns)
                 del self._zones[person.id]
+
+    def _forget_those_up(self) -> None:
+        lying = {i: fall for i, fall in self._fallen.items() if i in self._falls.fallen}
+        if len(lying) != len(self._fallen):
+            self._fallen = lying
+            self._kept.keep(list(lying.values()))
 
     def _move(
         self, person: PersonEstimate, zones: tuple[str, ...], t_ns: int | None = None

@@ -22,6 +22,7 @@ from edge.output.messages.person_messages import (
     PairsEntry,
     PersonEntry,
     PoseMessage,
+    PositionEntry,
     SummaryMessage,
     ZoneEntry,
 )
@@ -94,8 +95,12 @@ def summary_message(
         occupancy=bool(state.people) if known else None,
         unknown_because=state.unknown_because,
         seen_only=state.seen_only if known else None,
-        fallen=True if state.fallen else False if known else None,
+        fallen=True if state.fallen_since else False if known else None,
+        fallen_since=state.fallen_since,
         nearest=None if state.nearest is None else _nearest(state.nearest),
+        positions=[_position(p) for p in sorted(state.people, key=lambda p: p.id)]
+        if known
+        else None,
         zones=[ZoneEntry(name, n) for name, n in counts.items()] if known else None,
     ).as_message()
 
@@ -111,6 +116,16 @@ def _nearest(person: PersonEstimate) -> NearestEntry:
         zones=list(activity.zones),
         scale_source=pose.scale_source,
         confidence=_rounded(float(pose.confidence.mean()), 2),
+    )
+
+
+def _position(person: PersonEstimate) -> PositionEntry:
+    return PositionEntry(
+        id=int(person.id),
+        floor_m=_place(person.activity.floor_m, 2),
+        mid_hip_distance_m=_rounded(person.pose.mid_hip_distance_m, 2),
+        posture=person.activity.posture,
+        zones=list(person.activity.zones),
     )
 
 

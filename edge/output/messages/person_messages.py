@@ -173,14 +173,14 @@ class NearestEntry(msgspec.Struct, frozen=True):
 
     id: Annotated[Positive, note("As in the poses and events.")]
     mid_hip_distance_m: Annotated[
-        Amount | None, note("From the camera, straight [m]; steps of 0.1 m.")
+        Amount | None, note("From the camera, straight [m]; steps of 0.3 m.")
     ]
     height_m: BodyHeight
     posture: Annotated[Posture, note("bending is also crouching and kneeling.")]
     floor_m: Annotated[
         FloorPlace | None,
         note(
-            "x, y of the floor below the mid-hip, room frame [m]; steps of 0.2 m; "
+            "x, y of the floor below the mid-hip, room frame [m]; steps of 0.3 m; "
             "null where the camera's height is not known."
         ),
     ]
@@ -200,6 +200,19 @@ class ZoneEntry(msgspec.Struct, frozen=True):
 
     name: str
     people: Count
+
+
+class PositionEntry(msgspec.Struct, frozen=True):
+    """Where one of those present is."""
+
+    id: Annotated[Positive, note("As in the poses and events.")]
+    floor_m: Annotated[
+        FloorPlace | None,
+        note("x, y of the floor below the mid-hip, room frame [m]; steps of 0.3 m; else null."),
+    ]
+    mid_hip_distance_m: Annotated[Amount | None, note("From the camera, straight [m].")]
+    posture: Posture
+    zones: Annotated[list[str], note("Names of the zones that the person is in.")]
 
 
 class SummaryMessage(Published, frozen=True, tag="posekernel.summary/2"):
@@ -239,7 +252,14 @@ class SummaryMessage(Published, frozen=True, tag="posekernel.summary/2"):
             "unknown."
         ),
     ]
+    fallen_since: Annotated[
+        UtcTime | None,
+        note("When the newest of these falls was noticed, also over restarts; null: no fallen."),
+    ]
     nearest: Annotated[NearestEntry | None, note("null while nobody is present or it is unknown.")]
+    positions: Annotated[
+        list[PositionEntry] | None, note("Of everybody present, by id; null: unknown.")
+    ]
     zones: Annotated[
         list[ZoneEntry] | None,
         note("Every zone of the configuration and how many people are in it; null: unknown."),

@@ -6,7 +6,12 @@ from typing import Any
 import msgspec
 
 from edge.output.messages.commands import COMMANDS, CommandResultMessage
-from edge.output.messages.device_messages import ControlMessage, StatusMessage, TelemetryMessage
+from edge.output.messages.device_messages import (
+    ControlMessage,
+    HealthMessage,
+    StatusMessage,
+    TelemetryMessage,
+)
 from edge.output.messages.echo_profile import EnvelopeMessage
 from edge.output.messages.fields import Published
 from edge.output.messages.person_messages import EventMessage, PoseMessage, SummaryMessage
@@ -23,6 +28,7 @@ PUBLISHED: dict[str, type[Published]] = {
     "control": ControlMessage,
     "envelope": EnvelopeMessage,
     "event": EventMessage,
+    "health": HealthMessage,
     "pose": PoseMessage,
     "status": StatusMessage,
     "summary": SummaryMessage,
@@ -74,7 +80,12 @@ def _when(condition: Schema, then: Schema, otherwise: Schema | None = None) -> S
 
 
 _NULL = {"type": "null"}
-_KNOWN = {"unknown_because": _NULL, "seen_only": {"not": _NULL}, "fallen": {"not": _NULL}}
+_KNOWN = {
+    "unknown_because": _NULL,
+    "seen_only": {"not": _NULL},
+    "fallen": {"not": _NULL},
+    "positions": {"not": _NULL},
+}
 _NOBODY = {"type": "array", "items": {"properties": {"people": {"const": 0}}}}
 # What one property says of another.
 _RULES: dict[str, Schema] = {
@@ -110,10 +121,16 @@ _RULES: dict[str, Schema] = {
                 {**_KNOWN, "people": {"const": 0}, "zones": _NOBODY},
             ),
             _when(
+                {"fallen": {"const": True}},
+                {"fallen_since": {"type": "string"}},
+                {"fallen_since": _NULL},
+            ),
+            _when(
                 {"occupancy": _NULL},
                 {
                     "people": _NULL,
                     "zones": _NULL,
+                    "positions": _NULL,
                     "seen_only": _NULL,
                     "unknown_because": {"type": "string"},
                 },

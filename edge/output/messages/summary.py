@@ -15,8 +15,11 @@ from edge.output.messages.payloads import summary_message
 # Sent again unchanged, so that a reader can tell a quiet room from a dead sensor.
 REFRESH_S = 60.0
 _SPACING_S = 1.0
-_AT_ONCE = ("occupancy", "people", "zones", "fallen", "unknown_because")
-_BANDS = {"mid_hip_distance_m": 0.10, "height_m": 0.03, "confidence": 0.10, "floor_m": 0.20}
+_AT_ONCE = ("occupancy", "people", "zones", "fallen_since", "unknown_because")
+# Home Assistant's recorder keeps each change for days: two people who walk about are to be at most
+# 60 a minute.
+_DETAILS_SPACING_S = 2.0
+_BANDS = {"mid_hip_distance_m": 0.30, "height_m": 0.03, "confidence": 0.10, "floor_m": 0.30}
 
 
 class SummaryKeeper:
@@ -24,7 +27,7 @@ class SummaryKeeper:
     each new summary. Thread-safe.
 
     zones: names of all zones. A change of the people or of their zones is sent at once, any other
-    at most once a second and only beyond its dead-band. While nobody can be seen the room is
+    at most every two seconds and only beyond its dead-band. While nobody can be seen the room is
     unknown, not empty.
     """
 
@@ -49,24 +52,24 @@ class SummaryKeeper:
         with self._lock:
             self._zones = tuple(names)
 
-    def pose(self, estimate: FrameEstimate, fallen: bool = False) -> None:
-        """Take everybody in one image. fallen: somebody fell and is not up again."""
+    def pose(self, estimate: FrameEstimate, fallen_since: str | None = None) -> None:
+        """Take everybody in one image. fallen_since: as in RoomState."""
         with self._lock:
             now = self._clock()
             self._attendance.see(estimate, now)
-            self._consider(self._attendance.state(now, fallen), now)
+            self._consider(self._attendance.state(now, fallen_since), now)
 
-    def tick(self, blind: str | None = None, fallen: bool = False) -> None:
+    def tick(self, blind: str | None = None, fallen_since: str | None = None) -> None:
         """Notice who has not been seen for a while. blind: why nobody can be seen now."""
         with self._lock:
             now = self._clock()
             if blind is not None:
                 # When it can see again, it takes a while until the room counts as empty.
                 self._attendance = Attendance(now)
-                self._consider(RoomState(fallen=fallen, unknown_because=blind), now)
+                self._consider(RoomState(fallen_since=fallen_since, unknown_because=blind), now)
                 return
             self._attendance.leave(now)
-            self._consider(self._attendance.state(now, fallen), now)
+            self._consider(self._attendance.state(now, fallen_since), now)
 
     def _consider(self, state: RoomState | None, now: float) -> None:
         if state is None:
@@ -85,12 +88,20 @@ def _due(sent: Message, new: Message, elapsed_s: float) -> bool:
         return elapsed_s >= _SPACING_S  # in twilight it may change with every image
     if any(new[key] != sent[key] for key in _AT_ONCE) or elapsed_s >= REFRESH_S:
         return True
-    if elapsed_s < _SPACING_S:
+    if elapsed_s < _DETAILS_SPACING_S:
         return False
-    old, now = sent["nearest"] or {}, new["nearest"] or {}
-    return sent["seen_only"] != new["seen_only"] or any(
-        _differs(key, old.get(key), now.get(key)) for key in old.keys() | now.keys()
+    return (
+        sent["seen_only"] != new["seen_only"]
+        or _changed(sent["nearest"] or {}, new["nearest"] or {})
+        or any(
+            _changed(old, now)
+            for old, now in zip(sent["positions"] or [], new["positions"] or [], strict=False)
+        )
     )
+
+
+def _changed(old: Message, new: Message) -> bool:
+    return any(_differs(key, old.get(key), new.get(key)) for key in old.keys() | new.keys())
 
 
 def _differs(key: str, old: Any, new: Any) -> bool:

@@ -11,7 +11,7 @@ import msgspec
 from edge.core.config import MqttConfig
 from edge.core.errors import BrokerError, ConfigError
 from edge.core.typed import convert, parse_json
-from edge.output.messages.homeassistant import discovery_topic
+from edge.output.homeassistant.discovery import discovery_topic
 from edge.output.mqtt.access import RefusedError, where, who
 from edge.output.mqtt.connection import ACK_TIMEOUT_S, Connection
 

@@ -9,6 +9,7 @@ from typing import Self
 import edge
 from edge.core.config import LoudnessName, MqttConfig, ZoneConfig
 from edge.core.contracts import SourceKind
+from edge.output.homeassistant.machine import Machine
 from edge.output.messages.attendance import RoomState
 from edge.output.messages.device_messages import State
 from edge.output.messages.fields import Message
@@ -31,7 +32,8 @@ class MqttPublisher:
     pose: QoS 0. status: QoS 1, retained, last will; recording: said in it while online. Further
     retained topics: QoS 1. event: QoS 1 through an outbox, kept at outbox_path (None: in memory),
     so that each arrives at least once and in order over restarts of sensor and broker. commands:
-    received on cmd/+, for whoever carries them out.
+    received on cmd/+, for whoever carries them out. fallen_since: of a fall of an earlier run that
+    is not over.
 
     It connects on a thread of its own and keeps trying; meanwhile the stream is dropped and
     counted. Raises nothing once constructed.
@@ -48,6 +50,8 @@ class MqttPublisher:
         outbox_path: Path | None = None,
         recording: bool = False,
         first: Mapping[str, Message] | None = None,
+        fallen_since: str | None = None,
+        machine: Machine | None = None,
     ) -> None:
         self._topic = f"{config.base_topic}/{device_id}"
         self._encode_pose = ENCODERS[config.format]
@@ -56,14 +60,13 @@ class MqttPublisher:
         self._announcement = None
         if config.discovery:
             self._announcement = Announcement(
-                config, device_id, source=source, zones=zones, loudness=loudness
+                config, device_id, source=source, zones=zones, loudness=loudness, machine=machine
             )
         self._stream = Stream(config.pose_rate_hz)
         self._traffic = Traffic(config, self._topic, self.outbox, self._announcement)
         # What an earlier run saw is not true any more, but the broker still has it.
-        unknown = summary_message(
-            device_id, RoomState(unknown_because=_STARTING), source=source, utc_ns=time.time_ns()
-        )
+        state = RoomState(fallen_since=fallen_since, unknown_because=_STARTING)
+        unknown = summary_message(device_id, state, source=source, utc_ns=time.time_ns())
         for name, message in ({"summary": unknown} | dict(first or {})).items():
             self._traffic.retained.set(self.topic(name), encode(message))
         self._client = BrokerClient(

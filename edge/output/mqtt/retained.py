@@ -8,13 +8,14 @@ from functools import partial
 import edge
 from edge.core.config import LoudnessName, MqttConfig, ZoneConfig
 from edge.core.contracts import SourceKind
-from edge.output.messages.homeassistant import (
+from edge.output.homeassistant.discovery import (
     BIRTH,
     birth_topic,
     discovery_message,
     discovery_topic,
     removing,
 )
+from edge.output.homeassistant.machine import Machine
 from edge.output.messages.payloads import encode
 from edge.output.mqtt.wire.messages import ReceivedMessage
 
@@ -63,6 +64,7 @@ class Announcement:
         source: SourceKind,
         zones: Sequence[ZoneConfig],
         loudness: LoudnessName,
+        machine: Machine | None = None,
     ) -> None:
         self.topic, self._birth_topic = discovery_topic(config, device_id), birth_topic(config)
         self._again_s = 0.0  # a birth before this time waits
@@ -73,6 +75,7 @@ class Announcement:
             version=edge.__version__,
             source=source,
             loudness=loudness,
+            machine=machine,
         )
         self._message = self._describe(zones=zones)
         self._new_zones: tuple[ZoneConfig, ...] | None = None

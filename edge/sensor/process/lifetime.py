@@ -100,6 +100,11 @@ def start_again() -> None:
         return
     log.info("kernels are compiled; starting again without what the compiler holds")
     os.environ[_STARTED_AGAIN] = "1"
+    replace_process()
+
+
+def replace_process() -> None:
+    """Replace this process by a new one with the same command line. Returns where that fails."""
     sys.stdout.flush()
     with suppress(OSError):
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])

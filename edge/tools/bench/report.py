@@ -14,7 +14,7 @@ import msgspec
 import edge
 from edge.core.config import Config
 from edge.core.inference.execution import BoardChoice, board_name
-from edge.sensor.telemetry import soc_temperature_c, throttled_flags
+from edge.sensor.reports.telemetry import soc_temperature_c, throttled_flags
 from edge.tools.bench.choose import choose
 from edge.tools.bench.measure import Timing
 from edge.tools.bench.networks import NetworkTime, bench_keypoints, bench_lifters

@@ -4,7 +4,7 @@ import argparse
 import logging
 from pathlib import Path
 
-from edge.sensor.process.lifetime import start_again
+from edge.sensor.process.lifetime import replace_process, start_again
 from edge.tools.options import add_output
 
 
@@ -31,7 +31,12 @@ def run(args: argparse.Namespace) -> int:
             args.seconds,
             file=args.config,
             compiled=start_again if args.own_process else None,
+            restartable=args.own_process,
         )
+        if done.restarts:
+            logging.getLogger(__name__).info("starting again")
+            replace_process()
+            return 0  # a service manager starts it again
         if done.reloaded is None:
             return 0
         config = done.reloaded

@@ -5,7 +5,8 @@ from pathlib import Path
 from edge.core.config import Config
 from edge.core.errors import DeviceError
 from edge.output.mqtt.broker_visit import check
-from edge.sensor.permissions import Sensing, control_file
+from edge.sensor.kept_permissions import control_file
+from edge.sensor.permissions import Sensing
 from edge.sensor.plan import make_plan
 from edge.sources.alsa.source import AlsaAudio
 from edge.sources.camera.grabber import open_camera

@@ -19,12 +19,13 @@ from edge.output.messages.events import EventKeeper
 from edge.output.messages.fields import Message
 from edge.output.messages.payloads import encode
 from edge.output.mqtt.broker_visit import round_trip
-from edge.sensor.permissions import Sensing, control_file
+from edge.sensor.kept_permissions import control_file
+from edge.sensor.permissions import Sensing
 from edge.sensor.plan import prepare
 from edge.sensor.process.console import Console
+from edge.sensor.process.running_sensor import RunningSensor
 from edge.sensor.process.warm_up import warm_up
-from edge.sensor.run import RunningSensor
-from edge.sensor.telemetry import Telemetry
+from edge.sensor.reports.telemetry import Telemetry
 
 TEST_SCHEMA = "posekernel.test/1"
 _RATE_HZ = 15.0

@@ -21,7 +21,7 @@ PARSERS = [
         "edge.core.typed",
         "edge.output.page.bounded_http",
         "edge.output.page.own_hosts",
-        "edge.output.messages.homeassistant",
+        "edge.output.homeassistant.discovery",
     ),
     *("edge.sources.session.reader", "edge.output.mqtt.outbox", "edge.core.rig"),
     *("tomllib", "json.decoder"),

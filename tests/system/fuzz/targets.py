@@ -18,8 +18,8 @@ from edge.core.config import load_config
 from edge.core.errors import ConfigError, ModelError, PosekernelError, SessionError
 from edge.core.files import check_native
 from edge.lifting.model_card import load_card
+from edge.output.homeassistant.discovery import removing
 from edge.output.messages.commands import CommandError, parse_command, result_message
-from edge.output.messages.homeassistant import removing
 from edge.output.messages.payloads import encode
 from edge.output.mqtt.outbox import Outbox
 from edge.output.page.bounded_http import Handler
@@ -34,7 +34,17 @@ from tests.support import ROOT
 from tests.system.fuzz import folders
 
 Target = Callable[[bytes], None]
-_COMMANDS = ("sensing", "mute", "level", "quiet_hours", "recalibrate", "reload", "x")
+_COMMANDS = (
+    "sensing",
+    "mute",
+    "level",
+    "quiet_hours",
+    "recalibrate",
+    "reload",
+    "x",
+    "budget",
+    "restart",
+)
 _FOLDER = tempfile.TemporaryDirectory(
     prefix="posekernel-fuzz-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None
 )

@@ -60,8 +60,14 @@ GOOD = [
     ("quiet_hours", {"from": "22:00", "to": "07:00"}, {"hours": NIGHT}),
     ("recalibrate", {}, {}),
     ("reload", {}, {}),
+    ("restart", {}, {}),
+    ("budget", {"budget_dba": 40}, {"budget_dba": 40.0}),
+    ("budget", {"budget_dba": None}, {"budget_dba": None}),
 ]
 BAD = [
+    ("budget", {}, "budget_dba: missing"),
+    ("budget", {"budget_dba": -1}, "allowed: 0 to 90"),
+    ("budget", {"budget_dba": 91}, "allowed: 0 to 90"),
     ("sensing", {}, "on: missing"),
     ("sensing", {"on": 1}, "on: found the number 1, but true or false is needed"),
     ("sensing", {"on": "off"}, "on: found the text 'off', but true or false is needed"),
@@ -136,9 +142,8 @@ def test_what_is_not_a_small_piece_of_json(payload: bytes, why: str) -> None:
 
 def test_retained_and_unknown_commands_are_refused() -> None:
     assert "publish it without retain" in str(refused("sensing", '{"on": true}', retained=True))
-    assert "known: level, loudness, mute, quiet_hours, recalibrate, reload, sensing" in str(
-        refused("format_disk", "{}")
-    )
+    known = "budget, level, loudness, mute, quiet_hours, recalibrate, reload, restart, sensing"
+    assert f"known: {known}" in str(refused("format_disk", "{}"))
 
 
 @given(
@@ -173,6 +178,7 @@ def test_recalibration_says_what_it_could_not_remove(tmp_path: Path) -> None:
         Config(DeviceConfig("hall"), background=background),
         nothing,
         pipeline,
+        nothing,
         nothing,
         None,
         nothing,

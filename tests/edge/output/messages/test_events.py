@@ -310,18 +310,18 @@ def test_a_fall_is_told_while_somebody_else_walks_about() -> None:
     room.show(falls, walks)
     assert of_person(room, 1) == ["person_entered", "fall"]
     assert of_person(room, 2) == ["person_entered"]
-    assert room.keeper.fallen
+    assert room.keeper.fallen_since
 
 
 def test_a_fall_ends_when_that_very_person_is_up_and_not_with_a_helper() -> None:
     room = Room()
     room.show(fall())
     assert room.show([lying()] * 60, [figure(place=(0.5, 2.0))] * 60) == ["person_entered"]
-    assert room.keeper.fallen
+    assert room.keeper.fallen_since
     up = between(lying(), figure(), 2.0) + [figure()] * round(10 * UP_S + 10)
     assert room.show(up, [figure(place=(0.5, 2.0))] * len(up)) == ["fall_cleared"]
     assert room.told[-1]["person"] == 1
-    assert not room.keeper.fallen
+    assert room.keeper.fallen_since is None
 
 
 def test_two_who_fall_are_told_and_cleared_each() -> None:
@@ -331,10 +331,10 @@ def test_two_who_fall_are_told_and_cleared_each() -> None:
     assert of_person(room, 1) == of_person(room, 2) == ["person_entered", "fall"]
     room.show([figure()] * 60, [lying(place=(2.0, 3.0))] * 60)
     assert of_person(room, 1)[-1] == "fall_cleared"
-    assert room.keeper.fallen
+    assert room.keeper.fallen_since
     room.show([figure()] * 60, [figure(place=(2.0, 3.0))] * 60)
     assert of_person(room, 2)[-1] == "fall_cleared"
-    assert not room.keeper.fallen
+    assert room.keeper.fallen_since is None
 
 
 def test_a_fall_outlasts_not_being_seen() -> None:
@@ -363,7 +363,7 @@ def test_whoever_was_there_before_does_not_end_the_fall_of_somebody_lost() -> No
     for _ in range(3):
         room.show([HIDDEN] * 40, helper[:40])
     assert of_person(room, 1) == ["person_entered", "fall", "person_left"]
-    assert room.keeper.fallen
+    assert room.keeper.fallen_since
     room.show([HIDDEN] * 40, [HIDDEN] * 40)
     assert room.show([figure()] * 60, first=3) == ["person_entered", "fall_cleared"]
 

@@ -11,12 +11,14 @@ from edge.core.pose import JOINTS
 from edge.output.messages import MESSAGES
 from edge.output.messages.attendance import RoomState
 from edge.output.messages.commands import result_message
+from edge.output.messages.device_messages import HealthMessage, ProblemEntry
 from edge.output.messages.echo_profile import BINS, envelope_message
 from edge.output.messages.fields import Message
 from edge.output.messages.payloads import pose_message, status_message, summary_message
 from edge.output.messages.schemas import PUBLISHED, schema
 from tests.support.messages import a_person, an_estimate, an_event, problems
 
+SINCE = "2026-11-30T03:00:00.000Z"
 AXIS = np.linspace(0.5, 6.0, BINS + 1)
 
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
@@ -53,19 +55,40 @@ GOOD: list[tuple[str, Message]] = [
             "hall", AXIS, np.linspace(-80.0, -40.0, BINS), source="device", utc_ns=0, t_ns=1
         ),
     ),
+    (
+        "health",
+        HealthMessage(
+            id="hall",
+            timestamp=SINCE,
+            reasons=["the loudspeaker is mute", "the empty room is not learned yet"],
+            problems=[ProblemEntry("room", "the empty room", "x", "is not", "somebody", "leave")],
+            version="0.1.0",
+            version_on_disk="0.2.0",
+        ).as_message(),
+    ),
     ("event", an_event("person_entered")),
     ("event", an_event("zone_left", zone="sofa")),
     ("event", an_event("fall", fall=(0.812, 1.24))),
     ("summary", a_summary(RoomState())),
     ("summary", a_summary(SOMEBODY)),
     ("summary", a_summary(RoomState(unknown_because="the image is too dark"))),
-    ("summary", a_summary(RoomState(fallen=True, unknown_because="sensing is off"))),
+    ("summary", a_summary(RoomState(fallen_since=SINCE, unknown_because="sensing is off"))),
 ]
 
 
 @pytest.mark.parametrize(
     "name",
-    ["command_result", "control", "envelope", "event", "pose", "status", "summary", "telemetry"],
+    [
+        "command_result",
+        "control",
+        "envelope",
+        "event",
+        "health",
+        "pose",
+        "status",
+        "summary",
+        "telemetry",
+    ],
 )
 def test_it_is_a_schema_whose_properties_are_required_and_described(name: str) -> None:
     s = schema(name)
@@ -116,6 +139,9 @@ def test_every_property_is_needed(name: str, message: Message) -> None:
         ("summary", {"zones": None}),
         ("summary", {"seen_only": None}),
         ("summary", {"fallen": None}),
+        ("summary", {"fallen": True}),
+        ("summary", {"fallen_since": SINCE}),
+        ("summary", {"positions": None}),
         ("summary", {"unknown_because": "the image is too dark"}),
     ],
 )
@@ -144,7 +170,8 @@ KEYS = {
     "event": "schema: id:t sequence:i timestamp: monotonic_ns:i- source: kind: person:i zone:n "
     "floor_m:n confidence:nf fall:n",
     "summary": "schema: id:t timestamp: source: people:i occupancy:b unknown_because:n "
-    "seen_only:i fallen:b nearest: zones:l",
+    "seen_only:i fallen: fallen_since:n nearest: positions:l zones:l",
+    "health": "schema: id:t timestamp: reasons:l problems:l version:t version_on_disk:t",
     "command_result": "schema: id:t timestamp: command:t request:nt ok:b text:t",
     "control": "schema: id:t timestamp: sensing:b mute:b level_dbfs:- loudness: "
     "budget_dba:ni-f peak_dba:ni-f quiet_hours:n speaker: "
@@ -273,6 +300,7 @@ def test_the_command_prints_them(capsys: pytest.CaptureFixture[str]) -> None:
             "control",
             "envelope",
             "event",
+            "health",
             "pose",
             "status",
             "summary",

@@ -4,8 +4,7 @@ https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload; Home 
 and newer.
 """
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -13,19 +12,16 @@ from edge.core.config import LoudnessName, MqttConfig, ZoneConfig
 from edge.core.config.sound import MODES
 from edge.core.errors import ConfigError
 from edge.core.typed import convert, parse_json
+from edge.output.homeassistant.components import Component, Entity
+from edge.output.homeassistant.device import ANSWERS, BUTTONS, CONTROL, HEALTH, STATUS, TELEMETRY
+from edge.output.homeassistant.machine import Machine
+from edge.output.homeassistant.room import EVENTS, SUMMARY, triggers, zone_entities
 from edge.output.messages.fields import Message
-from edge.output.messages.homeassistant_entities import (
-    MEASURED,
-    OTHERS,
-    SEVERAL,
-    SUMMARY,
-    Component,
-    entity,
-)
 from edge.output.messages.summary import REFRESH_S
 
 BIRTH = b"online"
 _EXPIRE_S = int(3 * REFRESH_S)
+_MOST_DBA = 90  # that can be configured
 
 
 def discovery_topic(config: MqttConfig, device_id: str) -> str:
@@ -46,33 +42,22 @@ def discovery_message(
     source: str,
     zones: Sequence[ZoneConfig] = (),
     loudness: LoudnessName = "continuous",
+    machine: Machine | None = None,
 ) -> Message:
     """The announcement, JSON-ready. source: kind of source, in the model's name unless "device".
     loudness: that is configured, which can always be chosen.
     """
     topic, serial = f"{config.base_topic}/{device_id}", _serial(device_id)
     components: dict[str, Component] = {}
-    tables = {"summary": SUMMARY | _zone_components(zones)} | OTHERS
-    for name, table in tables.items():
-        for key, component in table.items():
-            if name == "summary":  # it comes once a minute at least
-                components[key] = component | {"expire_after": _EXPIRE_S}
-            else:
-                components[key] = component | ({"state_topic": f"{topic}/{name}"} if name else {})
-            if "json_attributes_template" in component:
-                components[key]["json_attributes_topic"] = f"{topic}/{name}"
-            if "command_topic" in component:
-                components[key]["command_topic"] = f"{topic}/{component['command_topic']}"
-    options = dict.fromkeys([*MODES, loudness])
-    components["loudness"] = components["loudness"] | {"options": list(options)}
+    for name, key, entity in entities(zones):
+        components[key] = _with_topics(entity.component, topic, name)
+    components["loudness"]["options"] = list(dict.fromkeys([*MODES, loudness, "custom"]))
+    if loudness == "custom":
+        components["budget"]["max"] = _MOST_DBA
+    for key, component in triggers(zones).items():
+        components[key] = component | {"topic": f"{topic}/{component['topic']}"}
     return {
-        "device": {
-            "identifiers": [serial],
-            "name": f"Pose sensor {device_id}",
-            "manufacturer": "posekernel",
-            "model": "Acoustic pose sensor" + ("" if source == "device" else f" ({source})"),
-            "sw_version": version,
-        },
+        "device": _device(device_id, version, source, machine or Machine()),
         "origin": {"name": "posekernel", "sw_version": version},
         "availability": [{"topic": f"{topic}/status", "value_template": "{{ value_json.state }}"}],
         "state_topic": f"{topic}/summary",
@@ -82,6 +67,52 @@ def discovery_message(
             for key, component in components.items()
         },
     }
+
+
+def entities(zones: Sequence[ZoneConfig]) -> Iterator[tuple[str, str, Entity]]:
+    """Every entity: the topic below the device's own that it reads ("" for a button), its key."""
+    tables = {
+        "summary": SUMMARY | zone_entities(zones),
+        "event": EVENTS,
+        "control": CONTROL,
+        "": BUTTONS,
+        "health": HEALTH,
+        "status": STATUS,
+        "telemetry": TELEMETRY,
+        "cmd/result": ANSWERS,
+    }
+    for name, table in tables.items():
+        for key, entity in table.items():
+            yield name, key, entity
+
+
+def _with_topics(component: Component, topic: str, name: str) -> Component:
+    """Its full topics. name: that it reads, below `topic`."""
+    full = dict(component)
+    if name == "summary":  # the device's own state topic; it comes once a minute at least
+        full["expire_after"] = _EXPIRE_S
+    elif name:
+        full["state_topic"] = f"{topic}/{name}"
+    if "json_attributes_template" in component:
+        full["json_attributes_topic"] = f"{topic}/{name}"
+    if "command_topic" in component:
+        full["command_topic"] = f"{topic}/{component['command_topic']}"
+    return full
+
+
+def _device(device_id: str, version: str, source: str, machine: Machine) -> Message:
+    known = {
+        "serial_number": machine.serial,
+        "hw_version": machine.model,
+        "configuration_url": machine.page,
+    }
+    return {
+        "identifiers": [_serial(device_id)],
+        "name": f"Pose sensor {device_id}",
+        "manufacturer": "posekernel",
+        "model": "Acoustic pose sensor" + ("" if source == "device" else f" ({source})"),
+        "sw_version": version,
+    } | {key: value for key, value in known.items() if value}
 
 
 class _Platform(msgspec.Struct, frozen=True):
@@ -106,30 +137,6 @@ def removing(announcement: Message, before: bytes) -> Message:
     here = announcement["components"]
     gone = {key: {"platform": c.platform} for key, c in old.items() if key not in here}
     return announcement | {"components": here | gone}
-
-
-def _zone_components(zones: Sequence[ZoneConfig]) -> dict[str, Component]:
-    """Of each zone whether anybody is in it, and how many."""
-    components = {}
-    for zone in zones:
-        name = json.dumps(zone.name, ensure_ascii=False)
-        people = (
-            f"value_json.zones | selectattr('name', 'eq', {name}) | map(attribute='people') | sum"
-        )
-        components[f"zone_{zone.key}"] = entity(
-            "binary_sensor",
-            zone.name,
-            f"None if value_json.zones is none else 'ON' if {people} else 'OFF'",
-            device_class="occupancy",
-        )
-        components[f"people_{zone.key}"] = entity(
-            "sensor",
-            f"{zone.name} people",
-            f"None if value_json.zones is none else {people}",
-            icon=SEVERAL,
-            **MEASURED,
-        )
-    return components
 
 
 def _serial(device_id: str) -> str:

@@ -15,10 +15,11 @@ from edge.__main__ import main
 from edge.core.config import MqttConfig, ZoneConfig, check_zones
 from edge.core.pose import POSTURES, PersonEstimate
 from edge.core.typed import convert
+from edge.output.homeassistant.discovery import discovery_message, discovery_topic, removing
+from edge.output.homeassistant.entity_table import entity_table, trigger_names
 from edge.output.messages.attendance import RoomState
 from edge.output.messages.commands import parse_command
 from edge.output.messages.fields import Message
-from edge.output.messages.homeassistant import discovery_message, discovery_topic, removing
 from edge.output.messages.payloads import encode, status_message, summary_message
 from edge.output.messages.schemas import schema
 from edge.output.mqtt.publisher import MqttPublisher
@@ -29,6 +30,7 @@ from tests.support.messages import a_person, an_event
 from tests.support.waiting import LIMIT_S, finished, until
 
 CONFIG = MqttConfig()
+SINCE = "2026-11-30T03:00:00.000Z"
 TOPIC = "homeassistant/device/posekernel_hall/config"
 README = ROOT / "edge/output/README.md"
 HOME_ASSISTANT_SCHEMAS = Path(__file__).parent / "homeassistant_schemas.py"
@@ -58,6 +60,7 @@ def components_of(name: str) -> dict[str, dict[str, Any]]:
     read = {
         key: c.get("state_topic", message["state_topic"])
         for key, c in message["components"].items()
+        if c["platform"] != "device_automation"
     }
     return {
         key: message["components"][key] for key, state_topic in read.items() if state_topic == topic
@@ -100,16 +103,24 @@ def test_a_simulated_source_says_so_in_the_model() -> None:
     assert "simulated" not in announcement()["device"]["model"]
 
 
-def states(name: str, message: Message, template: str = "value_template") -> dict[str, str]:
-    """What Home Assistant's templates make of a message, by component."""
+def states(
+    name: str,
+    message: Message,
+    template: str = "value_template",
+    shown: dict[str, Any] | None = None,
+) -> dict[str, str]:
+    """What Home Assistant's templates make of a message, by component. shown: attributes that the
+    entity has already.
+    """
     pytest.importorskip("jinja2", reason="jinja2 is not installed")
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     environment = ImmutableSandboxedEnvironment()
     environment.filters["to_json"] = json.dumps
     value_json = json.loads(encode(message))
+    this = {"attributes": shown or {}}
     return {
-        key: environment.from_string(component[template]).render(value_json=value_json)
+        key: environment.from_string(component[template]).render(value_json=value_json, this=this)
         for key, component in components_of(name).items()
         if template in component
     }
@@ -131,9 +142,9 @@ def test_templates_read_the_summary() -> None:
         in_zones(2, 'Küche "hinten" }}', "Sofa"),
         in_zones(3, 'Küche "hinten" }}'),
     )
-    there = a_summary(RoomState(people, nearest=people[0], fallen=True))
+    there = a_summary(RoomState(people, nearest=people[0], fallen_since=SINCE))
     assert states("summary", there) == {
-        "occupancy": "ON", "people": "3", "fallen": "ON",
+        "occupancy": "ON", "people": "3", "fallen": "ON", "positions": "3",
         "distance": str(there["nearest"]["mid_hip_distance_m"]),
         "posture": "sitting", "height": "1.73", "scale_source": "sound", "confidence": "88.0",
         "zone_sofa": "ON", "people_sofa": "1",
@@ -142,7 +153,8 @@ def test_templates_read_the_summary() -> None:
     # "None" is what Home Assistant takes for unknown.
     of_one = ("distance", "posture", "height", "scale_source", "confidence")
     assert states("summary", a_summary(RoomState())) == {
-        "occupancy": "OFF", "people": "0", "fallen": "OFF", **dict.fromkeys(of_one, "None"),
+        "occupancy": "OFF", "people": "0", "fallen": "OFF", "positions": "0",
+        **dict.fromkeys(of_one, "None"),
         "zone_sofa": "OFF", "people_sofa": "0",
         "zone_kuche_hinten": "OFF", "people_kuche_hinten": "0",
     }  # fmt: skip
@@ -150,10 +162,18 @@ def test_templates_read_the_summary() -> None:
     blind = states("summary", dark)
     assert set(blind.values()) == {"None"}
     assert {"occupancy", "people", "fallen", "zone_sofa", "people_sofa"} <= blind.keys()
-    attributes = states("summary", dark, "json_attributes_template")["occupancy"]
-    assert json.loads(attributes) == {
+    attributes = states("summary", dark, "json_attributes_template")
+    assert json.loads(attributes["occupancy"]) == {
         "unknown_because": "the image is too dark", "seen_only": None,
     }  # fmt: skip
+    assert json.loads(attributes["positions"]) == {"people": []}
+    attributes = states("summary", there, "json_attributes_template")
+    assert json.loads(attributes["fallen"]) == {"since": SINCE}
+    placed = json.loads(attributes["positions"])["people"]
+    assert [(p["id"], p["zones"]) for p in placed][:2] == [
+        (1, ['Küche "hinten" }}']), (2, ['Küche "hinten" }}', "Sofa"]),
+    ]  # fmt: skip
+    assert placed[0]["floor_m"] == there["nearest"]["floor_m"]
 
 
 def test_who_is_only_seen_is_told_beside_an_empty_room() -> None:
@@ -163,14 +183,28 @@ def test_who_is_only_seen_is_told_beside_an_empty_room() -> None:
     assert json.loads(attributes)["seen_only"] == 2
 
 
-def test_every_posture_is_an_option() -> None:
-    assert set(announcement()["components"]["posture"]["options"]) == set(POSTURES)
+def test_every_posture_is_an_option_and_none_is_home_assistants_word_for_no_state() -> None:
+    options = announcement()["components"]["posture"]["options"]
+    assert set(options) == set(POSTURES) - {"unknown"} | {"unclear"}
+    for posture in POSTURES:
+        person = a_person(activity=replace(a_person().activity, posture=posture))
+        message = a_summary(RoomState((person,), nearest=person))
+        assert states("summary", message)["posture"] in options
+
+
+def test_no_zone_has_the_name_of_another_entity() -> None:
+    names = ("Occupancy", "People", "Fall", "Sofa", "Sofa people", "Sofa occupancy")
+    message = announcement(zones=tuple(ZoneConfig(name, ZONES[0].polygon) for name in names))
+    named = [(c["platform"], c["name"]) for c in message["components"].values() if "name" in c]
+    assert len(set(named)) == len(named)
 
 
 def test_the_fall_event_has_its_evidence_and_other_events_are_none() -> None:
-    (template,) = states("event", an_event("fall", fall=(0.9, 1.2))).values()
+    fall = an_event("fall", fall=(0.9, 1.2))
+    template = states("event", fall)["fall"]
     assert json.loads(template) == {
         "event_type": "fall", "sequence": 7, "person": 3, "confidence": 0.8,
+        "time": "1970-01-01T00:00:00.000Z",
         "floor_m": [0.5, 2.0],
         "evidence": {"height_drop_m": 0.9, "duration_s": 1.2},
     }  # fmt: skip
@@ -179,9 +213,45 @@ def test_the_fall_event_has_its_evidence_and_other_events_are_none() -> None:
         == "fall_cleared"
     )
     assert {"fall", "fall_cleared"} == set(announcement()["components"]["fall"]["event_types"])
-    assert states("event", an_event("zone_entered", zone="Sofa")) == {
-        "fall": ""
-    }  # Home Assistant ignores an empty payload
+    assert states("event", fall)["movement"] == ""
+    told = states("event", an_event("zone_entered", zone="Sofa"))
+    assert told["fall"] == ""  # Home Assistant ignores an empty payload
+    assert json.loads(told["movement"]) == {
+        "event_type": "zone_entered", "sequence": 7, "person": 3, "zone": "Sofa",
+        "time": "1970-01-01T00:00:00.000Z",
+    }  # fmt: skip
+
+
+def test_an_event_that_is_told_again_is_none() -> None:
+    fall = an_event("fall", fall=(0.9, 1.2))
+    shown = json.loads(states("event", fall)["fall"])
+    assert states("event", fall, shown=shown)["fall"] == ""
+    newer = fall | {"sequence": 8, "timestamp": "1970-01-01T00:00:09.000Z"}
+    assert json.loads(states("event", newer, shown=shown)["fall"])["sequence"] == 8
+    assert states("event", fall, shown=json.loads(states("event", newer)["fall"]))["fall"] == ""
+    # A device that lost its numbers, or whose clock went back, is heard all the same.
+    for change in ({"sequence": 1}, {"timestamp": "1969-01-01T00:00:00.000Z"}):
+        assert states("event", newer | change, shown=shown)["fall"] != ""
+
+
+def test_the_device_triggers_tell_each_event_apart() -> None:
+    jinja2 = pytest.importorskip("jinja2", reason="jinja2 is not installed")
+    found = {
+        (c["type"], c["subtype"]): c
+        for c in announcement()["components"].values()
+        if c["platform"] == "device_automation"
+    }
+    happened = [an_event(kind) for kind in ("person_entered", "person_left", "fall_cleared")]
+    happened += [an_event("fall", fall=(0.9, 1.2))]
+    happened += [an_event(k, zone=z.name) for k in ("zone_entered", "zone_left") for z in ZONES]
+    assert len(found) == len(happened) == 8
+    for event in happened:
+        fired = [
+            key
+            for key, c in found.items()
+            if jinja2.Template(c["value_template"]).render(value_json=event) == c["payload"]
+        ]
+        assert fired == [(event["kind"], event["zone"] or "room")]
 
 
 def test_switches_and_buttons_speak_the_sensors_language() -> None:
@@ -194,6 +264,8 @@ def test_switches_and_buttons_speak_the_sensors_language() -> None:
         ("sensing", ("payload_on", "payload_off")),
         ("mute", ("payload_on", "payload_off")),
         ("recalibrate", ("payload_press",)),
+        ("reload", ("payload_press",)),
+        ("restart", ("payload_press",)),
     ):
         component = components[key]
         assert component["command_topic"] == f"posekernel/hall/cmd/{key}"
@@ -201,8 +273,39 @@ def test_switches_and_buttons_speak_the_sensors_language() -> None:
             validator(command | {"anyOf": [{"$ref": f"#/$defs/{key}"}]}).validate(
                 json.loads(component[payload])
             )
-    control = {"sensing": True, "mute": False, "loudness": "normal"}
-    assert states("control", control) == {"sensing": "ON", "mute": "OFF", "loudness": "normal"}
+    control = {
+        "sensing": True, "mute": False, "loudness": "normal", "budget_dba": 45.0,
+        "quiet_hours": {"from": "22:00", "to": "07:00"}, "speaker": "on", "silent_because": None,
+    }  # fmt: skip
+    assert states("control", control) == {
+        "sensing": "ON", "mute": "OFF", "loudness": "normal", "budget": "45.0",
+        "quiet_hours": "22:00-07:00", "speaker": "on",
+    }  # fmt: skip
+    silent = control | {"quiet_hours": None, "speaker": "off", "silent_because": "mute"}
+    silent["budget_dba"] = None
+    told = states("control", silent)
+    assert (told["quiet_hours"], told["speaker"], told["budget"]) == ("off", "mute", "None")
+    assert {"mute", "on"} <= set(components["speaker"]["options"])
+
+
+def test_numbers_and_texts_become_commands() -> None:
+    jinja2 = pytest.importorskip("jinja2", reason="jinja2 is not installed")
+    environment = jinja2.Environment()
+    environment.filters["to_json"] = json.dumps
+    components = announcement()["components"]
+
+    def arguments(key: str, value: object) -> dict[str, Any]:
+        template = environment.from_string(components[key]["command_template"])
+        payload = template.render(value=value).encode()
+        command = parse_command(key, payload, retained=False, max_level_dbfs=-20.0)
+        return command.arguments
+
+    assert arguments("budget", 41.0) == {"budget_dba": 41.0}
+    assert arguments("quiet_hours", "off") == {"hours": None}
+    hours = arguments("quiet_hours", "22:15-06:30")["hours"]
+    assert (f"{hours.start:%H:%M}", f"{hours.end:%H:%M}") == ("22:15", "06:30")
+    for text, fits in (("off", 1), ("22:00-07:00", 1), ("24:00-07:00", 0), ("22:00", 0)):
+        assert bool(re.fullmatch(components["quiet_hours"]["pattern"], text)) == fits
 
 
 def test_the_loudness_is_chosen_from_the_modes_and_the_configured_one() -> None:
@@ -211,7 +314,7 @@ def test_the_loudness_is_chosen_from_the_modes_and_the_configured_one() -> None:
             CONFIG, "hall", version="0.1.0", source="device", loudness=configured
         )
         select = message["components"]["loudness"]
-        assert select["options"] == ["silent", "discreet", "normal", "loud", *more]
+        assert select["options"] == ["silent", "discreet", "normal", "loud", *(more or ["custom"])]
         assert select["command_topic"] == "posekernel/hall/cmd/loudness"
         assert set(select["options"]) <= set(schema("control")["properties"]["loudness"]["enum"])
         payload = select["command_template"].replace("{{ value }}", "loud")
@@ -246,7 +349,7 @@ def test_diagnostics_read_what_the_schemas_promise() -> None:
     }
     assert states("telemetry", message) == {
         "temperature": "51.5", "throttled": "None", "poses_per_s": "9.9",
-        "frames_dropped": "2", "xruns": "0", "microphones": "OFF",
+        "frames_dropped": "2", "xruns": "0",
         "sound_average": "None", "sound_peak": "None", "sound_seconds": "0.0", "ambient": "None",
     }  # fmt: skip
     assert states("telemetry", message | {"throttled": True})["throttled"] == "ON"
@@ -255,12 +358,12 @@ def test_diagnostics_read_what_the_schemas_promise() -> None:
 
 
 def test_a_failed_microphone_is_a_problem_with_its_reason_as_attributes() -> None:
-    component = components_of("telemetry")["microphones"]
+    component = components_of("health")["sound"]
     assert (component["device_class"], component["entity_category"]) == ("problem", "diagnostic")
-    assert component["json_attributes_topic"] == "posekernel/hall/telemetry"
+    assert component["json_attributes_topic"] == "posekernel/hall/health"
     silent = {"device": "sound", "part": "microphone 1", "kind": "silent", "remedy": "flash it"}
     turned = {"device": "camera", "part": "camera", "kind": "upside down", "remedy": "turn it"}
-    message = dict.fromkeys(schema("telemetry")["properties"]) | {"sound": {"ambient": None}}
+    message = {"reasons": [], "version": "1.2.3", "version_on_disk": "1.2.4"}
     for problems, state, told in (
         ([], "OFF", []),
         ([silent], "ON", [silent]),
@@ -268,9 +371,29 @@ def test_a_failed_microphone_is_a_problem_with_its_reason_as_attributes() -> Non
         ([turned, silent], "ON", [silent]),
     ):
         now = message | {"problems": problems}
-        assert states("telemetry", now)["microphones"] == state
-        attributes = states("telemetry", now, "json_attributes_template")["microphones"]
+        assert states("health", now)["sound"] == state
+        assert states("health", now)["camera"] == ("ON" if turned in problems else "OFF")
+        assert states("health", now)["room"] == "OFF"
+        attributes = states("health", now, "json_attributes_template")["sound"]
         assert json.loads(attributes) == {"problems": told}
+    assert json.loads(states("health", now)["update"]) == {
+        "installed_version": "1.2.3", "latest_version": "1.2.4", "title": "posekernel",
+    }  # fmt: skip
+
+
+def test_the_condition_is_in_words_and_never_too_long_for_a_state() -> None:
+    message = {"problems": [], "version": "1", "version_on_disk": "1"}
+    for reasons, state in (
+        ([], "well"),
+        (["sensing is off"], "sensing is off"),
+        (["the loudspeaker is mute", "camera upside down"],
+         "the loudspeaker is mute; camera upside down"),
+        (["x" * 400], "x" * 255),
+    ):  # fmt: skip
+        now = message | {"reasons": reasons}
+        assert states("health", now)["condition"] == state
+        attributes = states("health", now, "json_attributes_template")["condition"]
+        assert json.loads(attributes) == {"reasons": reasons}
 
 
 def test_a_deleted_zone_is_removed_and_stays_removed() -> None:
@@ -279,6 +402,8 @@ def test_a_deleted_zone_is_removed_and_stays_removed() -> None:
     gone = {
         "zone_kuche_hinten": {"platform": "binary_sensor"},
         "people_kuche_hinten": {"platform": "sensor"},
+        "trigger_zone_entered_kuche_hinten": {"platform": "device_automation"},
+        "trigger_zone_left_kuche_hinten": {"platform": "device_automation"},
     }
     assert removed["components"] == now["components"] | gone
     assert removing(now, encode(removed)) == removed  # Home Assistant may have been away
@@ -331,30 +456,24 @@ def test_the_readmes_automations_name_entities_that_there_are() -> None:
     there = {
         f"{c['platform']}.{message['device']['name']} {c['name']}".lower().replace(" ", "_"): c
         for c in message["components"].values()
+        if "name" in c
     }
     used = automations()
-    assert [set(a) for a in used] == [{"alias", "triggers", "conditions", "actions"}] * 3
+    assert [set(a) for a in used] == [{"alias", "triggers", "conditions", "actions"}] * 2
     ours = {e for e in entity_ids(used) if "pose_sensor" in e}
-    assert len(ours) == 4
+    assert len(ours) == 3
     assert ours <= there.keys()
-    _, light, alert = used
+    _, light = used
     assert (
         light["conditions"][1]["state"] in there["sensor.pose_sensor_livingroom_posture"]["options"]
     )
     assert light["conditions"][0]["state"] == "on"  # YAML's bare on is true
-    assert (
-        alert["conditions"][0]["state"] in there["event.pose_sensor_livingroom_fall"]["event_types"]
-    )
 
 
-def test_the_alert_says_how_far_somebody_fell() -> None:
-    jinja2 = pytest.importorskip("jinja2", reason="jinja2 is not installed")
-    attributes = json.loads(states("event", an_event("fall", fall=(0.9, 1.2)))["fall"])
-    text = automations()[2]["actions"][0]["data"]["message"]
-    said = jinja2.Template(text, undefined=jinja2.StrictUndefined).render(
-        trigger={"to_state": {"attributes": attributes}}
-    )
-    assert said == "Somebody went down by 0.9 m in 1.2 s and lies on the floor."
+def test_the_readme_lists_every_entity_and_trigger() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert entity_table() in text, "put there what `entity_table()` returns"
+    assert trigger_names() in text
 
 
 def check_with_home_assistant(message: Message | list[dict[str, Any]]) -> str:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from edge.sensor.telemetry import soc_temperature_c
+from edge.sensor.reports.telemetry import soc_temperature_c
 
 
 def test_temperature_is_the_processors(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from edge.core.config import MqttConfig, ZoneConfig
-from edge.output.messages.homeassistant import discovery_message
+from edge.output.homeassistant.discovery import discovery_message
 from tests.support import ROOT
 from tests.support.waiting import finished
 
@@ -93,11 +93,18 @@ def test_a_fall_is_told_also_when_the_sensor_comes_back() -> None:
         "binary_sensor.hall_fallen",
         ["off", "on", "off", "unavailable", "on", "unknown", "off"],
         "notify.notify",
+        "persistent_notification.create",
         fallen="binary_sensor.hall_fallen",
         alert=[{"action": "notify.notify", "data": {"message": "a fall"}}],
         pause=0,
     )
-    alert = [{"action": "notify", "message": "a fall"}]
+    shown = {
+        "action": "create",
+        "notification_id": "posekernel binary_sensor.hall_fallen",
+        "title": "Somebody fell",
+        "message": "binary_sensor.hall_fallen: somebody lies on the floor.",
+    }
+    alert = [shown, {"action": "notify", "message": "a fall"}]
     assert told == [[], alert, [], [], alert, [], []]
 
 

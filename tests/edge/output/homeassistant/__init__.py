@@ -1,0 +1,1 @@
+"""What Home Assistant is told, and what a running one makes of it."""

@@ -1,0 +1,1 @@
+"""What a running sensor tells of itself."""

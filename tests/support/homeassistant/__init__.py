@@ -1,0 +1,1 @@
+"""A running Home Assistant for tests."""
