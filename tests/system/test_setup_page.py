@@ -64,9 +64,11 @@ class Setup:
         try:
             connection.request("POST", path, json.dumps(content), own | headers)
             answer = connection.getresponse()
+            content = answer.read()
+            is_json = answer.getheader("Content-Type") == "application/json"
             return (
                 answer.status,
-                json.loads(answer.read()),
+                json.loads(content) if is_json else {},
                 (answer.getheader("Set-Cookie") or "").partition(";")[0],
             )
         finally:

@@ -12,7 +12,7 @@ from edge.tools.setup.draft import Draft
 Kind = Literal["text", "number", "numbers", "points", "yes", "choice", "secret"]
 Say = Callable[[str], None]
 EMPTY = "-"  # typed for an empty answer where another is the default
-_YES, _NO = ("y", "yes", "on", "true", "1"), ("n", "no", "off", "false", "0", "")
+_YES, _NO = ("y", "yes", "on", "true", "1"), ("n", "no", "off", "false", "0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def typed(question: Question, text: str) -> Any:
     text = text.strip()
     if text == EMPTY and question.default is not None:
         return ""
-    if not text and question.kind != "yes":
+    if not text:
         if question.default is None:
             raise AnswerError(question.key, "an answer is needed")
         return question.default

@@ -1,12 +1,16 @@
 """The setup at a terminal: one question after the other."""
 
 import getpass
+import sys
+import termios
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from edge.core.errors import ConfigError
 from edge.core.logs.shown import shown
+from edge.sensor.process.leaving import tidied
 from edge.tools.setup.draft import Draft
+from edge.tools.setup.pictures import legend
 from edge.tools.setup.step import (
     EMPTY,
     AnswerError,
@@ -35,10 +39,10 @@ class Terminal:
         draft: Draft,
         steps: tuple[SetupStep, ...],
         read: Callable[[str], str] = input,
-        read_secret: Callable[[str], str] = getpass.getpass,
+        read_secret: Callable[[str], str] | None = None,
     ) -> None:
         self._draft, self._steps = draft, steps
-        self._read, self._read_secret = read, read_secret
+        self._read, self._read_secret = read, read_secret or _unseen
 
     def run(self) -> bool:
         """Whether all went well to the end. Raises ConfigError where the input ends before."""
@@ -83,6 +87,8 @@ class Terminal:
         return step.settle(self._draft, checked(step, given, asked.questions), self._say)
 
     def _answer(self, question: Question) -> Any:
+        if any(choice.drawing for choice in question.choices):
+            self._say(legend())
         for number, choice in enumerate(question.choices, 1):
             self._show(number, choice)
         while True:
@@ -116,6 +122,14 @@ class Terminal:
 
     def _say(self, text: str) -> None:
         print(f"  {shown(text)}", flush=True)
+
+
+def _unseen(question: str) -> str:
+    """What is typed without being shown; a signal meanwhile leaves the terminal as it was."""
+    terminal = sys.stdin.fileno()
+    before = termios.tcgetattr(terminal)
+    with tidied(lambda: termios.tcsetattr(terminal, termios.TCSADRAIN, before)):
+        return getpass.getpass(question)
 
 
 def _default(question: Question) -> str:

@@ -29,6 +29,7 @@ from edge.sensor.reports.telemetry import Telemetry
 
 TEST_SCHEMA = "posekernel.test/1"
 _RATE_HZ = 15.0
+_ENOUGH = 40  # images in which somebody was present
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ def try_presence(config: Config, seconds: float, say: Callable[[str], None]) -> 
     telemetry = Telemetry(config, plan.kind, pipeline, MODELS)
     sensing = Sensing(config, control_file(config))
     seen: list[FrameEstimate] = []
+    present = 0
     timer = threading.Timer(seconds, stop.set)
     timer.daemon = True
     with RunningSensor(
@@ -71,6 +73,9 @@ def try_presence(config: Config, seconds: float, say: Callable[[str], None]) -> 
         try:
             for estimate in sensor.poses(lambda stage: sensing.tick()):
                 seen.append(estimate)
+                present += bool(estimate.present)
+                if present >= _ENOUGH:
+                    stop.set()
         finally:
             timer.cancel()
     return _summed(seen)

@@ -88,10 +88,10 @@ class BrokerStep:
         if problem:
             key = "username" if "user " in problem or "anonymous" in problem else "host"
             raise AnswerError(key, problem)
-        if password is None and answer.username and kept:
-            mqtt["password_file"] = kept
+        if not answer.username:
+            mqtt["password_file"], password = None, ""
         draft.change({"mqtt": mqtt})
-        draft.password = password or draft.password
+        draft.password = draft.password if password is None else password
         who = f"as {answer.username}" if answer.username else "without a user"
         text = f"the broker at {mqtt['host']}:{mqtt['port']} takes and gives messages, {who}"
         if not answer.tls and not _is_near(mqtt["host"]) and answer.username:
@@ -144,7 +144,10 @@ def _tried(settings: dict[str, Any], password: str | None, kept: str, device_id:
         except ConfigError as e:
             return str(e)
         problem = check(config, device_id) or ""
-    return problem.replace(f"the password in {file}", "the password")
+    problem = problem.replace(f"the password in {file}", "the password")
+    return problem.replace(
+        "set mqtt.username and mqtt.password_file", "give a user and its password"
+    )
 
 
 def _is_near(host: str) -> bool:

@@ -57,7 +57,7 @@ class CameraStep:
                 "no camera was found; check its cable with the power off (a USB camera: plug it "
                 "in again), wait five seconds and look again"
             )
-            if problem:
+            if problem and draft.board != "linux-pc":
                 told.append(problem)
         choices = [Choice(c.value, c.model) for c in here]
         if default is not None and default not in values:

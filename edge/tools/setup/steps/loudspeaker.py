@@ -13,7 +13,7 @@ from edge.core.profiles import ArrayProfile, load_array
 from edge.core.typed import Strict
 from edge.tools.new_config import Place, mic_positions, place_settings
 from edge.tools.setup.draft import Draft
-from edge.tools.setup.pictures import drawing, legend, svg
+from edge.tools.setup.pictures import drawing, svg
 from edge.tools.setup.step import AnswerError, Asked, Choice, Judgement, Question, Say
 
 _Centimetres = Annotated[float, Meta(ge=-300.0, le=300.0)]
@@ -66,7 +66,7 @@ class LoudspeakerStep:
         side = "right" if known is None else _side(known)
         choices = tuple(Choice(s, _LABELS[s], drawing(s), svg(s, _LABELS[s])) for s in _LABELS)
         centre = Place((0.0, 0.0, 0.0)) if known is None else known
-        told = (legend(),) if known is None else (f"it is {_words(known)}", legend())
+        told = () if known is None else (f"it is {_words(known)}",)
         questions = [
             Question("place", "Where is the loudspeaker", side, "choice", choices=choices),
             Question(

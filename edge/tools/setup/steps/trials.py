@@ -60,7 +60,7 @@ def _judge_fall(config: Config) -> Judgement:
     after_s, took_s = try_fall(config.mqtt, config.device.id)
     text = (
         f"a made-up fall was recognised {after_s:.1f} s after the floor, and its test message was "
-        f"back from the broker in {1000.0 * took_s:.0f} ms"
+        f"back from the broker in {1000.0 * took_s:.1f} ms"
     )
     if config.rig is not None and not config.rig.camera.height_m:
         remedy = "give the camera's height: posekernel setup --only mounting"

@@ -194,8 +194,12 @@ def _given(questions: tuple[Question, ...], answers: Mapping[str, str]) -> dict[
     """What was typed, of the questions alone. Raises AnswerError."""
     given: dict[str, Any] = {}
     for question in questions:
-        if question.key in answers and question.wanted(given):
-            given[question.key] = typed(question, answers[question.key])
+        text = answers.get(question.key)
+        if text is None or not question.wanted(given):
+            continue
+        emptied = not text.strip() and question.default is not None and question.kind != "choice"
+        # A page shows the default: who empties a field means it.
+        given[question.key] = "" if emptied else typed(question, text)
     return given
 
 

@@ -160,12 +160,19 @@ def test_brokers_that_announce_themselves_are_offered(
         ("number", "140,5", 140.5),
         ("numbers", "[10, 6.5 -1]", [10, 6.5, -1]),
         ("yes", "Y", True),
-        ("yes", "", False),
+        ("yes", "n", False),
         ("text", " hall ", "hall"),
     ],
 )
 def test_what_is_typed_is_read(kind: Any, text: str, value: object) -> None:
     assert typed(Question("a", "A", "", kind), text) == value
+
+
+def test_enter_is_the_default() -> None:
+    assert typed(Question("a", "A", True, "yes"), "") is True
+    assert typed(Question("a", "A", [1, 2], "numbers"), "") == [1, 2]
+    with pytest.raises(AnswerError, match="an answer is needed"):
+        typed(Question("a", "A"), "")
 
 
 def test_a_choice_is_a_number_or_a_name() -> None:

@@ -245,9 +245,13 @@ async function settle() {
   }
 }
 
+let focused = null; // what is disabled loses the focus
+
 function busy(is) {
+  if (is) focused = document.activeElement;
   for (const part of $("#answers").querySelectorAll("input, button")) part.disabled = is;
   for (const part of $("#steps").querySelectorAll("button")) if (is) part.disabled = true;
+  if (!is && document.activeElement === document.body) focused?.focus();
 }
 
 async function wait(mine, name) {
@@ -259,10 +263,13 @@ async function wait(mine, name) {
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
       continue;
     }
-    busy(false);
     $("#progress").textContent = "";
+    busy(false);
     if (told.error) return wrong(told.error, told.key);
-    if (name === "picture") return picture(mine);
+    if (name === "picture") {
+      await list();
+      return picture(mine);
+    }
     return judged(told.judged);
   }
 }
