@@ -108,7 +108,7 @@ class Draft:
             try:
                 yield load_config(draft)
             except ConfigError as e:
-                raise ConfigError(str(e).replace(f"{draft}: ", "").replace(str(folder), "")) from e
+                raise ConfigError(str(e).replace(f"{draft}: ", "").replace(f"{folder}/", "")) from e
 
     def check(self) -> None:
         """Whether `posekernel run` would start with it: the same check. Raises PosekernelError."""

@@ -8,6 +8,7 @@ from msgspec import Meta, structs
 from edge.core import calibration_file
 from edge.core.errors import PosekernelError
 from edge.core.typed import Strict
+from edge.sensor.plan import make_plan
 from edge.tools.calibration.flow import CalibrationRequest, calibrate
 from edge.tools.setup.draft import Draft
 from edge.tools.setup.step import AnswerError, Asked, Judgement, Question, Say
@@ -91,7 +92,13 @@ class CalibrateStep:
             others = "".join(f"\n  {j}" for j in judged if j.verdict != "wrong")
             told = "; ".join(f"{j.text}; {j.remedy}" for j in wrong)
             raise AnswerError("run", f"{told}{others}")
-        draft.calibration = done
+        before, draft.calibration = draft.calibration, done
+        try:
+            with draft.staged() as staged:
+                make_plan(staged)
+        except PosekernelError as e:  # measured, but it cannot be
+            draft.calibration = before
+            raise AnswerError("run", str(e)) from e
         return judged
 
 

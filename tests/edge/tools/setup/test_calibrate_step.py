@@ -9,6 +9,7 @@ import pytest
 from edge.core.calibration_file import Step, load_calibration
 from edge.core.config import load_config
 from edge.sound.excitation import make_excitation
+from edge.tools.calibration import flow
 from edge.tools.setup.draft import Draft
 from edge.tools.setup.step import AnswerError
 from edge.tools.setup.steps.calibrate import CalibrateAnswers, CalibrateStep, judgement
@@ -42,7 +43,7 @@ cy = 240
 
 
 def heard(noise: float) -> np.ndarray:
-    """What six channels record of the loudspeaker, free field. noise: of full scale."""
+    """What six channels record of the loudspeaker, free field, and the loopback."""
     x = make_excitation(16000, (2000.0, 7500.0), 0.1, -20.0)
     f, spectrum = np.fft.rfftfreq(1600, 1 / 16000), np.fft.rfft(x.samples)
     period = np.zeros((1600, 6))
@@ -50,15 +51,20 @@ def heard(noise: float) -> np.ndarray:
         distance = float(np.linalg.norm(np.subtract(mic, SPEAKER)))
         delayed = spectrum * np.exp(-2j * np.pi * f * distance / 343.42)
         period[:, m + 1] = np.fft.irfft(delayed) * 0.3 / distance
+    period[:, 5] = x.samples
     recording = np.tile(period, (40, 1))
     recording += np.random.default_rng(0).normal(0.0, noise, recording.shape)
     return np.rint(np.clip(recording, -1.0, 1.0) * 32767).astype(np.int16)
 
 
 @pytest.fixture
-def draft(tmp_path: Path, alsa_card: Callable[..., AlsaTestDevice]) -> Callable[[float], Draft]:
+def draft(
+    tmp_path: Path, alsa_card: Callable[..., AlsaTestDevice], monkeypatch: pytest.MonkeyPatch
+) -> Callable[[float], Draft]:
     def make(noise: float) -> Draft:
-        card = alsa_card(heard(noise), 16000, loopback=5)
+        # What this card hears was recorded: it takes no other excitation.
+        monkeypatch.setattr(flow, "WIDE_HZ", (2000.0, 7500.0))
+        card = alsa_card(heard(noise), 16000)
         config = tmp_path / "config.toml"
         config.write_text(
             CONFIG.format(card=card, mics=MICS, speaker=SPEAKER, film=tmp_path / "none.mp4")
