@@ -7,13 +7,13 @@ the size that earlier bursts have found (behaviour/size_belief.py) places them.
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edge.behaviour.people import People, Sight
 from edge.behaviour.track import Track
-from edge.core.arrays import Array
+from edge.core.arrays import Array, FloatArray
 from edge.core.pose import LiftedPose, Presence
 from edge.core.rig import Rig
 from edge.core.stature import BodySize
@@ -101,6 +101,7 @@ class Listening:
         self._still: dict[Track, tuple[int, Array]] = {}  # since when, and the rays then
         self._mean = KernelMean()
         self._newest: tuple[int, Kernels, Rig] | None = None
+        self._doubt: FloatArray | None = None
         self._cached: tuple[tuple[int, int], tuple[Kernels, int] | None] | None = None
 
     def forget(self) -> None:
@@ -123,12 +124,14 @@ class Listening:
         """The image nearest to t_ns; call `look` before."""
         return min(self._moments, key=lambda m: abs(m.t_ns - t_ns))
 
-    def hear(self, kernels: Kernels, rig: Rig, t_ns: int) -> None:
-        """The pose kernels of a new burst whose middle was at t_ns. rig: with their pairs."""
+    def hear(self, kernels: Kernels, rig: Rig, t_ns: int, doubt: FloatArray | None = None) -> None:
+        """The pose kernels of a new burst whose middle was at t_ns. rig: with their pairs. doubt:
+        1-sigma (T,) of the empty room that was subtracted: it is in the mean as in each of them.
+        """
         if self._newest is not None and self._newest[2] is not rig:
             self._mean.forget()
         self._mean.add(kernels, t_ns)
-        self._newest = (t_ns, kernels, rig)
+        self._newest, self._doubt = (t_ns, kernels, rig), doubt
 
     def attention(self, posed: Sequence[Sight], people: People, t_ns: int) -> Attention:
         """What the scheduler of probes needs to know of those who are posed at t_ns."""
@@ -170,9 +173,9 @@ class Listening:
             since_ns = max(self._still[posed[k][0]][0] for k in kept)
             mean = self._mean_since(since_ns, heard_ns, [posed[k][0] for k in kept], rig)
             if mean is not None:
-                found.append(Share(tuple(kept), mean[0], rig, mean[1]))
+                found.append(Share(tuple(kept), self._doubted(mean[0]), rig, mean[1]))
         if near:
-            found.append(Share(tuple(near), kernels, rig, 1))
+            found.append(Share(tuple(near), self._doubted(kernels), rig, 1))
         if out:
             found.append(Share(tuple(out)))
         return found
@@ -184,6 +187,11 @@ class Listening:
             window = self._window(tracks, rig)
             self._cached = (since_ns, heard_ns), self._mean.since(since_ns, window)
         return self._cached[1]
+
+    def _doubted(self, kernels: Kernels) -> Kernels:
+        if self._doubt is None or kernels.sigma is None:
+            return kernels
+        return replace(kernels, sigma=np.hypot(kernels.sigma, self._doubt))
 
     def _window(self, tracks: Sequence[Track], rig: Rig) -> Array | None:
         """Samples (P, 2) that hold the echoes of these bodies."""

@@ -154,7 +154,8 @@ class Pipeline:
             then = self.listening.moment(sound.middle_ns) if sound.burst else now
             sound, kernels = self.room.subtract(sound, then)
             if sound.burst and is_new and kernels is not None and sound.usable.rig is not None:
-                self.listening.hear(kernels, sound.usable.rig, sound.middle_ns)
+                doubt = self.room.background.doubt if sound.program else None
+                self.listening.hear(kernels, sound.usable.rig, sound.middle_ns, doubt)
         posed = self.people.choose(now.sights, self.config.people.max)
         lifted, pairs = self._lift(posed, sound, kernels, t_ns)
         echoes: Sequence[Echo | None] = [None] * len(posed)

@@ -17,7 +17,8 @@ CONTIGUOUS_FAULTS = ("", "no reference", "unsteady", "playback xrun", "muted")
 # Program sound on the reference channel is louder than the noise of a poor one, dB full scale; and
 # relative to our own sound, 5 dB above what is left of the room where the echo of a body is clear.
 LOUD_DBFS, LOUD_BESIDE_DB = -65.0, -35.0
-PROGRAM_S, EVERY_S = 1.0, 0.5  # an answer is from so much sound, and comes so often
+# An answer is from so much sound, none of which is in the next: their noise has nothing in common.
+PROGRAM_S = 1.0
 # A stretch that tells less of a body than this is not worth solving; pauses have 0.
 WORTH = 0.15
 
@@ -75,7 +76,7 @@ class ProgramListener:
     def __call__(
         self, period: AudioPeriod, room: ComplexArray | None, noise: Array | None = None
     ) -> HeardProgram | None:
-        """What program sound tells by now, a few times a second; None while there is none, or too
+        """What program sound tells by now, once a second; None while there is none, or too
         little: nothing is made up in a pause.
 
         room: (P, T) the empty room as it must sound now, None while it is not known. noise: power
@@ -89,7 +90,7 @@ class ProgramListener:
             self._new += len(period.reference)
         if room is None or self._held < len(self._reference):
             return None
-        if self._new < EVERY_S * self._rate_hz:
+        if self._new < PROGRAM_S * self._rate_hz:
             return None
         self._new = 0
         if noise is not None and self._expected_share(noise, room) < WORTH:

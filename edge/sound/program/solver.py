@@ -31,7 +31,7 @@ from edge.sound.expected_echo import direct_at_1_m
 PRIOR_DB = -28.0
 # There the error is up to so many times what the noise alone explains: reverberation of the body
 # beyond the window, and a noise that follows the music.
-_MODEL = 1.5
+BODY_MODEL = 1.25
 _EDGE = 1e-3  # of the window's power: beyond the band nothing is known
 _OVERSAMPLED = 1.1
 _SMOOTH_HZ = 200.0  # width over which the noise's spectrum is averaged
@@ -164,7 +164,7 @@ class ProgramSolver:
             left = self._stretch(np.asarray(rest - x * found / unit, np.complex64))
             fitted = self._taps / self._solved
         self._learn_outside(sound, power, left)
-        sigma = np.sqrt(np.maximum(variance, 0.0) * of_pair[:, None]) * (_MODEL / self._per_tap)
+        sigma = np.sqrt(np.maximum(variance, 0.0) * of_pair[:, None]) * (BODY_MODEL / self._per_tap)
         return ProgramResponse(
             room + taps.astype(np.complex64) @ self._to_window,
             sigma[:, self._nearest].astype(np.float32),

@@ -18,10 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.core.arrays import BoolArray, ComplexArray
+from edge.core.arrays import BoolArray, ComplexArray, FloatArray
 from edge.core.errors import ConfigError
 from edge.core.jit import kernel
 from edge.core.rig import Rig
+from edge.sound.program.room_doubt import RoomDoubt
 from edge.sound.room import saved_room
 from edge.sound.room.candidate import LatePairs, RoomCandidate, normalised_correlation
 from edge.sound.room.change_log import ChangeLog, RoomChange
@@ -76,6 +77,7 @@ class Background:
         width = int(2.0 * _ECHO_M / rig.speed_of_sound_m_s * rate) + 1
         self._echoes = StaticEchoes(width, self._window.direct_samples, rate, leak_s)
         self._changes = ChangeLog(rate, rig.speed_of_sound_m_s)
+        self._doubt = RoomDoubt(self._window.direct_samples)
         late = None
         if period_s is not None and track_drift:
             repeats = period_s * rate / len(rig.speakers)
@@ -129,6 +131,13 @@ class Background:
         """
         return self._room if self._expected is None else self._expected
 
+    @property
+    def doubt(self) -> FloatArray | None:
+        """1-sigma (T,) of the empty room for sound after silence; None until one is known."""
+        if self._room is None:
+            return None
+        return self._doubt.doubt(self._room, folded=not self._of_bursts)
+
     def step(
         self,
         responses: ComplexArray,
@@ -136,7 +145,7 @@ class Background:
         people: Sequence[Occupant] | None,
         *,
         burst: bool = False,
-        learn: bool = True,
+        noise: FloatArray | None = None,
     ) -> ComplexArray | None:
         """Analytic responses (P, T) of one good period -> pose kernels (P, T) complex64.
 
@@ -144,12 +153,12 @@ class Background:
         the period before is in it; a room that was learned the other way is learned anew while
         nobody is in view. people: everybody in view, empty for nobody; None where somebody
         may be in the room who is not seen just now: then the last fit is kept and nothing is
-        learned. learn: False for noisy responses, as those of music: drift is followed, nothing is
-        learned. Returns None until an empty room was learned, and for a period that does not look
-        like this room (counted in `rejected`, nothing is learned from it). `residual_db` tells how
-        much of the fitted part is left. The first empty room takes FIRST_PERIODS periods, however
-        soon they come: hold back, or pass None, until the room may be empty. Raises ConfigError on
-        a wrong shape.
+        learned. noise: (P, T) 1-sigma of noisy responses, as those of music: drift is followed, and
+        with nobody in view they count by their noise (program/room_doubt.py). Returns None until
+        an empty room was learned, and for a period that does not look like this room (counted in
+        `rejected`, nothing is learned from it). `residual_db` tells how much of the fitted part is
+        left. The first empty room takes FIRST_PERIODS periods, however soon they come: hold back,
+        or pass None, until the room may be empty. Raises ConfigError on a wrong shape.
         """
         empty = people is not None and len(people) == 0
         y = self._window.checked(responses)
@@ -162,7 +171,7 @@ class Background:
             self.rejected += 1
             return None
         if self._room is None:
-            if empty and learn:
+            if empty and noise is None:
                 self._consider(y, t_ns, 0.0, burst)
             return None
 
@@ -181,13 +190,14 @@ class Background:
         fitted = slice(0, max(int(length.max()), self._window.direct_samples))
         if normalised_correlation(y[:, fitted], (y - kernels)[:, fitted]) < _USABLE:
             self.rejected += 1
-            if empty and learn:
+            if empty and noise is None:
                 self._consider(whole, t_ns, self._adapt_s, burst)
             return None
         self.residual_db = _ratio_db(kernels[:, fitted], y[:, fitted])
         self._expected = y - kernels
-        if not learn:
+        if noise is not None:
             self._drift.warp = warp
+            self._learn_noisy(kernels, expected, known, noise if empty else None, elapsed_s)
             return kernels
         self._candidate.forget()
         if burst != self._of_bursts:
@@ -212,6 +222,7 @@ class Background:
         self._occupied, self._age_s = False, float("inf")
         for part in (
             self._schedule, self._candidate, self._late_pairs, self._echoes, self._changes,
+            self._doubt,
         ):  # fmt: skip
             part.forget()
 
@@ -241,7 +252,7 @@ class Background:
         )
         self._changed, self._drift.warp, self._occupied = None, None, True
         self._learned = _MANY
-        for part in (self._candidate, self._late_pairs, self._echoes, self._changes):
+        for part in (self._candidate, self._late_pairs, self._echoes, self._changes, self._doubt):
             part.forget()
         self._age_s = max(0.0, time.time() - learned_utc_s)
 
@@ -274,6 +285,32 @@ class Background:
         if known.all() and not self._of_bursts and self._schedule.late_due(at_once=returned):
             self.remember(y)
 
+    def _learn_noisy(
+        self,
+        kernels: ComplexArray,
+        expected: ComplexArray,
+        known: BoolArray,
+        noise: FloatArray | None,
+        elapsed_s: float,
+    ) -> None:
+        """Nobody is seen where the noise is given: what is left is the room's, as far as it is not
+        noise.
+        """
+        assert self._room is not None
+        folded = not self._of_bursts
+        self._doubt.pass_time(elapsed_s, self._room, folded=folded)
+        if noise is None:
+            return
+        shares = self._doubt.shares(kernels, noise, self._room, folded=folded)
+        learned = expected + shares * kernels
+        learned[~known] = self._room[~known]
+        self._room = self._expected = learned
+        self._changed = None
+        self._echoes.forget()
+        self._drift.reset()
+        if folded:  # neither kind is learned until it is heard again
+            self._of_bursts, self._learned = True, 0
+
     def _learn_pairs(self, y: ComplexArray, t_ns: int) -> None:
         """Nobody is seen: learn the pairs that are not known, each by itself."""
         assert self._room is not None
@@ -283,6 +320,7 @@ class Background:
 
     def _has_learned(self) -> None:
         self._drift.reset()
+        self._doubt.forget()
         self._changed = None
         self._occupied, self._age_s = False, 0.0
         self._echoes.forget()

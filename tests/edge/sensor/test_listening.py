@@ -74,6 +74,25 @@ def test_who_stands_keeps_the_sound_and_who_walks_has_it_only_while_it_is_fresh(
     assert stage.who(sights) == {0: (True, 4), 1: (False, 0)}
 
 
+def test_the_doubt_of_the_room_is_told_with_every_mean_and_does_not_fall_with_its_length() -> None:
+    stage = Stage()
+    noise, doubt = np.full((6, 1920), 0.01, np.float32), np.full(1920, 0.004, np.float32)
+    for _ in range(10):
+        stage.image()
+    for bursts in (1, 2, 3, 4):
+        rows = echo(RIG, np.array([0.6, 0.2, 2.8])) + 0.01 * stage.rng.standard_normal((6, 1920))
+        kernels = make_kernels(rows, RATE, BAND, noise)
+        stage.listening.hear(kernels, RIG, stage.t_ns, doubt)
+        for _ in range(10):
+            sights = stage.image()
+        shares = stage.listening.shares(sights, stage.t_ns, SKEW_NS)
+        still = next(s.kernels for s in shares if 0 in s.people)
+        assert still is not None
+        assert still.sigma is not None
+        expected = np.hypot(0.01 / np.sqrt(bursts), 0.004)
+        assert np.allclose(still.sigma, expected, rtol=1e-3)
+
+
 def test_sound_of_long_ago_is_not_used_and_who_moved_begins_anew() -> None:
     stage = Stage()
     for _ in range(10):

@@ -24,13 +24,13 @@ def listen(room, cut, empty, noise=None):
     return [(listener(p, empty, noise), listener.sounding) for p in cut]
 
 
-def test_music_is_answered_a_few_times_a_second_once_there_is_enough(room):
+def test_music_is_answered_once_a_second_once_there_is_enough(room):
     samples, reference, gain = room.record(load_program_sound("system"), 65.0)
     cut = periods(samples, reference)
     answers = listen(room, cut, analytic(room.empty) * gain)
     times = [k for k, (heard, _) in enumerate(answers) if heard is not None]
     assert times[0] == 13  # 1.3 s are needed
-    assert np.diff(times).max() == 5
+    assert np.diff(times).max() == 10  # no sound is in two of them
     assert all(sounding for _, sounding in answers)
     for k in times:
         age_s = 0.1 * (k + 1) - answers[k][0].middle_ns / 1e9

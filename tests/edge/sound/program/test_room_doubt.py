@@ -1,0 +1,88 @@
+"""An empty room that was learned from the continuous excitation becomes right from music."""
+
+import numpy as np
+import pytest
+
+from edge.sound.program.room_doubt import RoomDoubt
+from edge.sound.room.background import FIRST_PERIODS, Background
+from edge.sound.room.occupant import Occupant
+from tests.support.scenes.program import BAND_HZ, RATE_HZ, analytic, diffuse_room
+
+pytestmark = pytest.mark.export
+PERIOD_S, NOISE = 0.1, 0.004
+LATE = slice(64, 600)
+
+
+@pytest.fixture(scope="module")
+def home():
+    return diffuse_room()
+
+
+def rms(values):
+    return float(np.sqrt(np.mean(np.abs(values[:, LATE]) ** 2)))
+
+
+def folded(empty):
+    """What the continuous excitation shows: each period has the tails of those before."""
+    n = round(PERIOD_S * RATE_HZ)
+    return sum(np.pad(empty, ((0, 0), (0, n)))[:, k : k + n] for k in range(0, empty.shape[1], n))
+
+
+def noises(shape, count):
+    rng = np.random.default_rng(3)
+    level = NOISE / np.sqrt(2.0)
+    white = level * (rng.normal(size=(count, *shape)) + 1j * rng.normal(size=(count, *shape)))
+    return white.astype(np.complex64)
+
+
+def learned(home, response):
+    background = Background(home.rig, RATE_HZ, BAND_HZ, 640, period_s=PERIOD_S)
+    for k in range(FIRST_PERIODS):
+        background.step(response, k * 10**8, ())
+    return background
+
+
+def hear(background, response, people):
+    """The kernels of ten answers of music."""
+    sigma = np.full(response.shape, NOISE, np.float32)
+    return [
+        background.step(response + noise, 10**9 * (k + 2), people, burst=True, noise=sigma)
+        for k, noise in enumerate(noises(response.shape, 10))
+    ]
+
+
+def test_ten_seconds_of_music_make_a_room_of_the_continuous_sound_right(home):
+    empty, wrong = analytic(home.empty), analytic(folded(home.empty))
+    background = learned(home, wrong)
+    assert rms(background.expected - empty) > 2.0 * NOISE
+    hear(background, empty, ())
+    error = rms(background.expected - empty)
+    assert error < 0.55 * NOISE  # ten answers have noise of 0.32 of one, and drift is followed
+    assert 0.6 < rms(np.broadcast_to(background.doubt, empty.shape)) / error < 1.7
+
+
+def test_nothing_is_learned_while_somebody_is_in_view_and_the_doubt_stays(home):
+    empty, wrong = analytic(home.empty), analytic(folded(home.empty))
+    background = learned(home, wrong)
+    before = background.doubt
+    hear(background, empty, [Occupant(0.02)])
+    hear(background, empty, None)
+    assert rms(background.expected - empty) > 2.0 * NOISE
+    assert (background.doubt >= before).all()
+
+
+def test_a_room_that_is_right_stays_as_right_as_ten_answers_are(home):
+    empty = analytic(home.empty)
+    background = learned(home, empty)
+    background.step(empty, 10**9, (), burst=True)  # of bursts from now on
+    hear(background, empty, ())
+    assert rms(background.expected - empty) < 0.45 * NOISE
+
+
+def test_the_doubt_grows_while_nothing_is_learned(home):
+    empty = analytic(home.empty)
+    doubt = RoomDoubt(20)
+    fresh = doubt.doubt(empty, folded=False)
+    doubt.pass_time(60.0, empty, folded=False)
+    assert np.allclose(doubt.doubt(empty, folded=False) / fresh, np.sqrt(2.0), rtol=1e-3)
+    assert np.all(RoomDoubt(20).doubt(empty, folded=True) > 4.0 * fresh)
