@@ -31,7 +31,7 @@ VOLUME_small = volume
 VOLUME_full = volume
 
 .PHONY: demo test test-slow lint homeassistant homeassistant-venv lint-deploy test-deploy molecule \
-  bench bench-report model fuzz test-nojit test-faults coverage sbom clean
+  deb bench bench-report model fuzz test-nojit test-faults coverage sbom clean
 
 # The shipped session in a browser and at a broker of its own.
 demo:
@@ -84,14 +84,21 @@ homeassistant-venv:
 	  echo "It could not be installed: it is not asked"; \
 	fi
 
+# Debian packages in dist/, for Bookworm and Trixie: ten minutes, as root. ARCHITECTURES="arm64"
+ARCHITECTURES ?= amd64 arm64
+deb:
+	@deploy/setup.sh $(VENV) $(PYTHON) deb
+	PYTHON="$(PYTHON)" deploy/debian/build.sh dist $(ARCHITECTURES)
+
 # The playbooks: half a minute of ansible-lint. Python 3.12 or newer.
 lint-deploy:
 	@deploy/setup.sh .venv-deploy "$$(deploy/find-python.sh 3.13)" deploy
 	cd deploy && PATH="$(CURDIR)/.venv-deploy/bin:$$PATH" ansible-lint
 
-# The playbooks on a Debian tree with real systemd: minutes, as root.
+# The package and the playbooks on Debian trees with real systemd: minutes, as root.
 test-deploy:
 	@deploy/setup.sh $(VENV) $(PYTHON) test
+	@deploy/setup.sh $(VENV) $(PYTHON) deb
 	@deploy/setup.sh .venv-deploy "$$(deploy/find-python.sh 3.13)" deploy
 	POSEKERNEL_DEPLOY_TESTS=1 PATH="$(CURDIR)/.venv-deploy/bin:$$PATH" \
 	  $(VENV)/bin/pytest tests/deploy -v
@@ -99,6 +106,7 @@ test-deploy:
 # The same tree through Molecule.
 molecule:
 	@deploy/setup.sh $(VENV) $(PYTHON) test
+	@deploy/setup.sh $(VENV) $(PYTHON) deb
 	@deploy/setup.sh .venv-deploy "$$(deploy/find-python.sh 3.13)" deploy
 	cd deploy && POSEKERNEL_TEST_PYTHON="$(abspath $(VENV))/bin/python" \
 	  PATH="$(CURDIR)/.venv-deploy/bin:$$PATH" molecule test

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Follows README.md's recipe for a Raspberry Pi, word for word, in bare Debians, and ends in
-# `posekernel doctor --self-test`. Prints what happened as the rows of a table. As root; needs
+# Follows deploy/debian/README.md's recipe from the source, word for word, in bare Debians, and ends
+# in `posekernel doctor --self-test`. Prints what happened as the rows of a table. As root; needs
 # debootstrap and python3. 3 GB a tree.
 # usage: deploy/install-trees.sh FOLDER [bookworm|trixie]...      FOLDER: outside the repository
 # Debian has neither python3-picamera2 nor, on Bookworm, python3-libcamera: the published packages
@@ -24,7 +24,7 @@ inside() {  # in a mount namespace, so that nothing stays mounted
     PIP_CERT=/etc/ssl/certs/ca-certificates.crt chroot "$0" sh -ec "cd /home/posekernel; $1"' \
     "$tree" "$1"
 }
-recipe() { grep -m1 -- "$1" README.md | sed 's/ *#.*//'; }  # README's line with these words
+recipe() { grep -m1 -- "$1" deploy/debian/README.md | sed 's/ *#.*//'; }  # the line there with these words
 row() { echo "| $name | $1 | $2 |"; }
 
 for name in "$@"; do
@@ -39,7 +39,7 @@ for name in "$@"; do
   rm -rf "$tree/home/posekernel" && mkdir -p "$tree/home/posekernel"
   git ls-files -z | xargs -0 cp --parents -t "$tree/home/posekernel"
 
-  apt=$(recipe 'sudo apt install' | sed 's/sudo apt install//; s/python3-picamera2 //; s/^ //')
+  apt=$(recipe 'sudo apt install python3' | sed 's/sudo apt install//; s/python3-picamera2 //; s/^ //')
   inside "apt-get update -qq && apt-get install -y -qq --no-install-recommends $apt" \
     >"$tree.log" 2>&1
   row "\`apt install\` $apt" "done"

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes a virtual environment with what one make target needs; installs system packages only when
 # one is missing.
-# usage: deploy/setup.sh VENV PYTHON demo|pi|test|fuzz,test|peers|train|train,test|deploy
+# usage: deploy/setup.sh VENV PYTHON demo|pi|test|fuzz,test|peers|train|train,test|deploy|deb
+# deb: system packages only.
 # Done once per VENV and purpose: a stamp remembers the hash of everything that decides what is
 # installed.
 set -euo pipefail
@@ -19,6 +20,7 @@ case $purpose in
   demo) needs="" ;;
   pi) needs=$alsa ;;
   peers|train|train,test) needs="" ;;
+  deb) needs="dh:debhelper mmdebstrap:mmdebstrap qemu-aarch64-static:qemu-user-static" ;;
   deploy) needs="debootstrap:debootstrap systemd-nspawn:systemd-container ssh:openssh-client" ;;
   test|fuzz,test)
     needs="$alsa /usr/sbin/mosquitto:mosquitto mosquitto_sub:mosquitto-clients"
@@ -45,6 +47,8 @@ if [ -n "$missing" ]; then
   $sudo apt-get update -qq
   DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq $missing >/dev/null
 fi
+
+[ "$purpose" = deb ] && exit 0
 
 echo "setting up $venv for '$purpose' with $("$python" -V) (once)"
 "$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear "$venv"

@@ -22,17 +22,12 @@ find "$work/source" -name __pycache__ -prune -exec rm -rf {} +
 rm -f "$folder"/posekernel-*.whl
 $pip wheel --no-deps -w "$folder" "$work/source"
 wheel=$(echo "$folder"/posekernel-*.whl)
-here=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-if [ "$machine" = "$(uname -m)" ] && [ "$version" = "$here" ]; then
-  $pip wheel -c deploy/constraints.txt -w "$folder" "$wheel[pi]"
-else
-  $pip download -c deploy/constraints.txt -d "$folder" --only-binary=:all: --python-version "$version" \
-    --platform "manylinux_2_28_$machine" --platform "manylinux_2_27_$machine" --platform "manylinux_2_17_$machine" \
-    --platform "manylinux2014_$machine" --platform "manylinux_2_34_$machine" "$wheel" simplejpeg
-  # pyalsaaudio has no wheels: the device compiles it, with this setuptools.
-  $pip download -c deploy/constraints.txt -d "$folder" --no-deps --no-binary=:all: pyalsaaudio
-  $pip download -d "$folder" --no-deps setuptools wheel
-fi
+$pip download -c deploy/constraints.txt -d "$folder" --only-binary=:all: --python-version "$version" \
+  --platform "manylinux_2_28_$machine" --platform "manylinux_2_27_$machine" --platform "manylinux_2_17_$machine" \
+  --platform "manylinux2014_$machine" --platform "manylinux_2_34_$machine" "$wheel[setup]" simplejpeg
+# pyalsaaudio has no wheels: deploy/debian/build.sh compiles it, with this setuptools.
+$pip download -c deploy/constraints.txt -d "$folder" --no-deps --no-binary=:all: pyalsaaudio
+$pip download -d "$folder" --no-deps setuptools wheel packaging
 cp deploy/constraints.txt "$folder/"
 (cd "$folder" && rm -f SHA256SUMS SHA256SUMS.sig && sha256sum -- * > SHA256SUMS)
 echo "$folder: $(wc -l < "$folder/SHA256SUMS") files, $(du -sh "$folder" | cut -f1), for $machine and Python $version"

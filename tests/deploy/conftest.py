@@ -5,15 +5,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.deploy.playbooks import make_wheelhouse
+from tests.deploy.parts.packages import make_package
 from tests.support.broker.mosquitto import Mosquitto
 
 collect_ignore_glob = [] if os.environ.get("POSEKERNEL_DEPLOY_TESTS") else ["test_*.py"]
 
 
 @pytest.fixture(scope="session")
-def wheelhouse() -> None:
-    make_wheelhouse()
+def package() -> None:
+    make_package()
 
 
 @pytest.fixture(scope="module")

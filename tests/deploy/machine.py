@@ -22,18 +22,19 @@ _HIERARCHIES = [
     for p in (Path("/sys/fs/cgroup", below) for below in ("", "systemd", "unified"))
     if (p / "cgroup.procs").exists()
 ]
+# Trixie's systemd asks for this on a machine whose control groups are of version 1.
+_OLD_GROUPS = "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"
 _REBOOTED = 133  # how systemd-nspawn --keep-unit ends when its machine wants to start again
 
 
-def bare_tree() -> Path:
+def bare_tree(suite: str) -> Path:
     """A tree as after the first boot of a card, made once."""
-    tree = CACHE / "bookworm"
+    tree = CACHE / suite
     if not (tree / ".complete").exists():
         shutil.rmtree(tree, ignore_errors=True)
         CACHE.mkdir(parents=True, exist_ok=True)
         subprocess.run(
-            ["debootstrap", "--variant=minbase", f"--include={BARE}", "bookworm", str(tree)],
-            check=True,
+            ["debootstrap", "--variant=minbase", f"--include={BARE}", suite, str(tree)], check=True
         )
         (tree / "boot" / "firmware").mkdir(parents=True, exist_ok=True)
         (tree / "boot" / "firmware" / "config.txt").write_text(
@@ -56,11 +57,13 @@ class Machine:
     this machine, nothing else.
     """
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, suite: str = "bookworm") -> None:
         self.name, self.tree, self.key = name, folder / name, folder / f"{name}.key"
         with socket.create_server(("127.0.0.1", 0)) as s:
             self.port = int(s.getsockname()[1])
-        subprocess.run(["cp", "-a", "--reflink=auto", str(bare_tree()), str(self.tree)], check=True)
+        subprocess.run(
+            ["cp", "-a", "--reflink=auto", str(bare_tree(suite)), str(self.tree)], check=True
+        )
         subprocess.run(
             ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key)], check=True
         )
@@ -102,7 +105,8 @@ class Machine:
             self._process = subprocess.Popen(
                 ["sh", "-c", f'{join}exec "$@"', "sh", "systemd-nspawn", "--quiet",
                  "--register=no", "--keep-unit",
-                 "--console=pipe", f"--machine={self.name}", f"--directory={self.tree}", "--boot"],
+                 "--console=pipe", f"--machine={self.name}", f"--directory={self.tree}", "--boot",
+                 _OLD_GROUPS],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
         wait_for(f"ssh to {self.name}", self.answers)
@@ -130,6 +134,12 @@ class Machine:
         done = self._ssh(command)
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout.strip()
+
+    def refused(self, command: str) -> str:
+        """What a command prints that must fail."""
+        done = self._ssh(command)
+        assert done.returncode != 0, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout + done.stderr
 
     def show(self, name: str, unit: str = "posekernel.service") -> str:
         """A property of a unit, as systemctl shows it."""

@@ -9,14 +9,15 @@ import tempfile
 from pathlib import Path
 
 from tests.deploy.machine import Machine, inventory
-from tests.deploy.playbooks import SETTINGS, VARIABLES, make_wheelhouse
+from tests.deploy.parts.packages import make_package
+from tests.deploy.playbooks import SETTINGS, VARIABLES
 from tests.support.broker.mosquitto import Mosquitto
 
 
 def main(folder: Path) -> None:
     """Make both, and end them at SIGTERM."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    make_wheelhouse()
+    make_package()
     with (
         tempfile.TemporaryDirectory(prefix="posekernel-site-") as work,
         Mosquitto(Path(work) / "broker") as broker,

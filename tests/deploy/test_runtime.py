@@ -11,24 +11,24 @@ from typing import Any
 
 import pytest
 
-from tests.deploy import devices
-from tests.deploy.machine import CACHE, Machine, inventory, wait_for
+from tests.deploy.machine import Machine, inventory, wait_for
+from tests.deploy.parts import devices
+from tests.deploy.parts.packages import FOLDER, PACKAGE, VERSION, crashing, release
 from tests.deploy.playbooks import (
     CONFIG,
     SETTINGS,
+    STORE,
     VARIABLES,
-    VERSION,
     WATCHDOG_S,
-    crashing,
     hear,
+    installed,
     play,
-    release,
 )
 from tests.support.broker.mosquitto import Mosquitto
 
 
 @pytest.fixture(scope="module")
-def hall(tmp_path_factory: pytest.TempPathFactory, wheelhouse: None) -> Iterator[Machine]:
+def hall(tmp_path_factory: pytest.TempPathFactory, package: None) -> Iterator[Machine]:
     with Machine(tmp_path_factory.mktemp("machine"), "hall") as machine:
         yield machine
 
@@ -117,7 +117,7 @@ def with_devices(hall: Machine, converged: Path, broker: Mosquitto) -> Iterator[
     words = " ".join(shlex.quote(f"--set={k}={json.dumps(v)}") for k, v in settings.items())
     array, board = VARIABLES["posekernel_array"], VARIABLES["posekernel_board"]
     hall.run(
-        f"cp -a {CONFIG} {CONFIG}.before && /opt/posekernel/current/bin/posekernel config "
+        f"cp -a {CONFIG} {CONFIG}.before && posekernel config "
         f"--array {array} --board {board} {words} --out {CONFIG} && systemctl restart posekernel"
     )
     yield
@@ -181,58 +181,54 @@ def test_a_bad_configuration_does_not_replace_the_good_one(
     assert hall.show("ActiveState") == "active"
 
 
-def test_a_tampered_wheel_is_refused(hall: Machine, converged: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "wheelhouse"
-    shutil.copytree(CACHE / "wheelhouse", folder)
-    wheel = next(folder.glob("paho_mqtt-*.whl"))
-    wheel.write_bytes(wheel.read_bytes() + b" ")
+def test_a_tampered_package_is_refused(hall: Machine, converged: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "packages"
+    shutil.copytree(FOLDER, folder)
+    with (folder / PACKAGE.name).open("ab") as file:
+        file.write(b" ")
     pid = hall.show("MainPID")
-    assert play(converged, posekernel_wheelhouse=str(folder))["failures"] == 1
-    assert f"{wheel.name}: FAILED" in (converged.parent / "play.json").read_text()
+    assert play(converged, posekernel_packages=str(folder))["failures"] == 1
+    assert f"{PACKAGE.name}: FAILED" in (converged.parent / "play.json").read_text()
     assert hall.show("MainPID") == pid
 
 
 def test_a_release_that_crashes_in_service_is_taken_back(
     hall: Machine, converged: Path, broker: Mosquitto, tmp_path: Path
 ) -> None:
-    folder = release(tmp_path / "wheelhouse", "9.0.0", crashing())
+    folder = release(tmp_path / "packages", "9.0.0", crashing())
     recap = play(
         converged,
         "update.yml",
         posekernel_version="9.0.0",
-        posekernel_wheelhouse=str(folder),
+        posekernel_packages=str(folder),
         update_wait_s=60,
     )
     assert recap["failures"] == 1
     assert f"hall is back on {VERSION}" in (converged.parent / "play.json").read_text()
     assert "made to crash" in hall.run("journalctl -u posekernel --no-pager")
-    assert hall.run("readlink /opt/posekernel/current") == f"releases/{VERSION}"
-    assert hall.run("ls /opt/posekernel/releases") == VERSION
+    assert installed(hall) == VERSION
+    assert hall.run(f"ls {STORE}") == VERSION
     assert hear(broker, "posekernel/hall/telemetry")["version"] == VERSION
 
 
 def test_a_good_update_stays(
     hall: Machine, converged: Path, broker: Mosquitto, tmp_path: Path
 ) -> None:
-    folder = release(tmp_path / "wheelhouse", "9.0.1")
+    folder = release(tmp_path / "packages", "9.0.1")
     recap = play(
-        converged, "update.yml", posekernel_version="9.0.1", posekernel_wheelhouse=str(folder)
+        converged, "update.yml", posekernel_version="9.0.1", posekernel_packages=str(folder)
     )
     assert recap["failures"] == 0
     assert hear(broker, "posekernel/hall/telemetry")["version"] == "9.0.1"
 
 
 def test_a_reboot_keeps_everything(hall: Machine, converged: Path) -> None:
-    before = hall.run(
-        f"sha256sum {CONFIG} /etc/systemd/system/posekernel.service /etc/posekernel/tls/device.crt"
+    files = (
+        f"{CONFIG} /etc/posekernel/tls/device.crt "
+        "/etc/systemd/system/posekernel.service.d/site.conf"
     )
+    before = hall.run(f"sha256sum {files}")
     hall.reboot()
     wait_for("the service after the reboot", lambda: hall.show("ActiveState") == "active")
-    assert (
-        hall.run(
-            f"sha256sum {CONFIG} /etc/systemd/system/posekernel.service "
-            "/etc/posekernel/tls/device.crt"
-        )
-        == before
-    )
+    assert hall.run(f"sha256sum {files}") == before
     assert hall.show("NRestarts") == "0"

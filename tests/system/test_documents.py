@@ -74,7 +74,9 @@ def test_files_in_backticks_exist(document: Path) -> None:
 def test_commands_and_their_options_exist(document: Path) -> None:
     wrong = []
     for line in code(document):
-        for program, rest in re.findall(r"(?:^|[ /])(posekernel(?:-export)?) ([^|&;]*)", line):
+        for program, rest in re.findall(
+            r"(?:^|[ /])(?<!-u )(posekernel(?:-export)?) ([^|&;]*)", line
+        ):
             name, *words = rest.split() or [""]
             if not re.fullmatch(r"[a-z][a-z-]*", name):
                 continue

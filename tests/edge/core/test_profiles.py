@@ -25,6 +25,15 @@ def test_there_are_the_arrays_and_boards_that_are_sold() -> None:
     assert sum(bool(reason) for _, _, reason in pairs()) == 11
 
 
+def test_the_package_keeps_every_usb_array_awake() -> None:
+    rules = (FIRMWARE_CONFIG.parent / "deploy/debian/posekernel.udev").read_text()
+    arrays = [load_array(name) for name in names("arrays")]
+    usb = [array.usb_id.split(":") for array in arrays if array.usb_id]
+    assert len(usb) == 2
+    for vendor, product in usb:
+        assert f'ATTR{{idVendor}}=="{vendor}", ATTR{{idProduct}}=="{product}"' in rules
+
+
 def test_a_board_that_was_never_put_together_is_refused_with_the_reasons() -> None:
     unsupported = {name for name in names("boards") if load_board(name).unsupported}
     assert unsupported == {"jetson-orin-nano"}

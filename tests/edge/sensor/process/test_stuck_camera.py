@@ -65,6 +65,6 @@ def test_a_sensor_whose_camera_hangs_again_and_again_goes_on(config: Path) -> No
 
 
 def test_the_unit_starts_a_sensor_that_ended_so_again_without_limit() -> None:
-    unit = (ROOT / "deploy/roles/runtime/templates/posekernel.service.j2").read_text()
+    unit = (ROOT / "deploy/debian/posekernel.service").read_text()
     assert {"Restart=always", "StartLimitIntervalSec=0"} <= set(unit.splitlines())
     assert "RestartPreventExitStatus" not in unit

@@ -60,4 +60,7 @@ def give_devices(machine: Machine) -> None:
     _, text = card.config.read_text().split("\n", 1)  # the first line includes the system's own
     text = text.replace(str(plugin_library()), str(plugin)).replace(str(folder), CARD)
     (machine.tree / "etc/asound.conf").write_text(text)
-    machine.run(f"chown -R posekernel: {CARD}")
+    # Of the service, also where root opens the card first.
+    machine.run(
+        f"cd {CARD} && touch played.raw capture_held playback_held && chown -R posekernel: ."
+    )
