@@ -101,7 +101,9 @@ def write_whole(path: Path, content: bytes, mode: int = 0o666) -> None:
         _check_regular(os.stat(target).st_mode, path)  # else /dev/null would become a file
     part = target.with_name(f".{target.name}.part")
     try:
-        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
+        with open(
+            os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode), "wb"
+        ) as file:
             with suppress(OSError):
                 before = target.stat()
                 os.fchmod(file.fileno(), before.st_mode & 0o7777)

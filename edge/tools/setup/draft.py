@@ -120,6 +120,11 @@ class Draft:
         what was written. Raises PosekernelError; then the configuration stays as it was.
         """
         self.check()
+        if self.is_service and os.geteuid() == 0:
+            # The service may write there: its links must not lead root anywhere else.
+            for path in (self.path, self.password_path, self.calibration_path):
+                if path.is_symlink():
+                    raise ConfigError(f"{path}: a link, which root does not follow; remove it")
         try:
             _make_folder(self.path.absolute().parent)
             written = self._write_new(self.calibration_path, self.password_path, owned=True)
