@@ -275,6 +275,9 @@ def test_a_sensor_is_set_up_by_the_keyboard_alone(
         user.go_to("#a-consent")
         user.press(" ")
         page.wait("document.querySelector('#picture img').naturalWidth > 100")
+        page.wait(
+            "/: [1-9]/.test(document.querySelector('#picture img').alt)"
+        )  # the film begins empty
         user.shot("picture")
         user.press(" ")
         page.wait("document.querySelector('#picture').hidden")
