@@ -37,6 +37,11 @@ def compiled_here() -> int:
     return sum(sum(k.stats.cache_misses.values()) for k in _kernels if hasattr(k, "stats"))
 
 
+def compiling() -> bool:
+    """Whether kernels are compiled at all; not under NUMBA_DISABLE_JIT."""
+    return any(hasattr(k, "stats") for k in _kernels)
+
+
 def cache_folder() -> Path | None:
     """Where compiled kernels are kept; None where they are not."""
     folders = [k.stats.cache_path for k in _kernels if hasattr(k, "stats")]

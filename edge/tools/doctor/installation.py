@@ -5,7 +5,7 @@ from pathlib import Path
 
 from edge.core.config import KeypointsConfig, LifterConfig
 from edge.core.inference.tflite import Model
-from edge.core.jit import REMEDY, cache_folder
+from edge.core.jit import REMEDY, cache_folder, compiling
 from edge.lifting.lifter import MODELS
 from edge.tools.doctor.finding import Finding, Scope, attempt
 from edge.tools.self_test import self_test
@@ -28,6 +28,9 @@ def compiler_cache(_: Scope) -> list[Finding]:
     """Whether compiled kernels are kept."""
     if where := cache_folder():
         return [Finding("compiler cache", "ok", str(where))]
+    if not compiling():
+        remedy = "unset NUMBA_DISABLE_JIT: without the compiler nothing is fast enough to be live"
+        return [Finding("compiler cache", "warning", "the compiler is switched off", remedy)]
     return [Finding("compiler cache", "warning", "no folder for it can be written", REMEDY)]
 
 

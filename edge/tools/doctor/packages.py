@@ -32,6 +32,7 @@ OPENCV = (
     "opencv-contrib-python-headless",
 )
 PATIENCE_S = 120.0  # a first start from a slow SD card
+TOO_SLOW = "it does not load within"
 
 _LOAD = """
 import importlib, json, sys
@@ -69,7 +70,18 @@ def packages() -> list[Finding]:
 
 
 def load(names: list[str]) -> dict[str, Loaded]:
-    """Load modules one after another in a process of their own."""
+    """Load modules one after another in a process of their own. Those after one that cannot be
+    loaded are loaded in the next process: each is judged by itself.
+    """
+    found: dict[str, Loaded] = {}
+    while left := [name for name in names if name not in found]:
+        more, ended = _load_until_one_fails(left)
+        found |= {left[0]: Loaded("", ended)} | more
+    return found
+
+
+def _load_until_one_fails(names: list[str]) -> tuple[dict[str, Loaded], str]:
+    """What came of the first ones, and how the process ended."""
     try:
         done = subprocess.run(
             [sys.executable, "-c", _LOAD, *names],
@@ -82,15 +94,15 @@ def load(names: list[str]) -> dict[str, Loaded]:
         lines, ended = done.stdout, f"it ends the interpreter (code {done.returncode})"
     except subprocess.TimeoutExpired as e:
         lines = e.stdout.decode(errors="replace") if isinstance(e.stdout, bytes) else ""
-        ended = f"it does not load within {PATIENCE_S:g} s"
-    found = dict.fromkeys(names, Loaded("", "not tried: one before it could not be loaded"))
+        ended = f"{TOO_SLOW} {PATIENCE_S:g} s"
+    found = {}
     for line in lines.splitlines():
         try:
             name, file, error = json.loads(line)
         except ValueError:  # what a package prints as it loads
             continue
         found[name] = Loaded(file or "", ended if error is None else error)
-    return found
+    return found, ended
 
 
 def _package(name: str, needed: str, loaded: Loaded) -> Finding:
@@ -108,8 +120,11 @@ def _package(name: str, needed: str, loaded: Loaded) -> Finding:
         return Finding(name, "error", f"found {found}, but {needed} is needed", remedy)
     if loaded.error:
         wrong = loaded.error.strip().splitlines()[-1]
+        again = f"pip install --force-reinstall '{name}{needed}'"
         remedy = (
-            f"its parts are of different versions: pip install --force-reinstall '{name}{needed}'"
+            f"where the machine is busy or its card slow, try again; else {again}"
+            if wrong.startswith(TOO_SLOW)
+            else f"its parts are of different versions: {again}"
         )
         return Finding(name, "error", f"{found} does not load: {wrong}", remedy)
     return Finding(name, "ok", found)

@@ -95,7 +95,21 @@ def test_a_package_that_ends_the_interpreter_does_not_end_doctor(tmp_path: Path)
         capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     assert "error='it ends the interpreter (code -11)'" in found
-    assert "not tried" in found
+    assert found.count("error=''") == 2, "the others are loaded and judged by themselves"
+
+
+def test_a_package_that_is_too_slow_says_so_and_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an emulated or overloaded machine is: all after scipy were said to be broken, too."""
+    (tmp_path / "cv2.py").write_text("import time\ntime.sleep(600)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(packages, "PACKAGES", {"opencv-python-headless": "cv2", "numpy": "numpy"})
+    monkeypatch.setattr(packages, "PATIENCE_S", 5.0)
+    slow, good = packages.packages()[:2]
+    assert "does not load within 5 s" in slow.found
+    assert slow.remedy.startswith("where the machine is busy")
+    assert (good.check, good.outcome) == ("numpy", "ok")
 
 
 def test_what_is_installed_here_is_found_good() -> None:
