@@ -37,8 +37,7 @@ def calibration_report(cases: Sequence[CaseOutcome], command: str) -> str:
         "",
         *_confusion(cases),
         "",
-        "A case that stays open counts as wrong, and so does a second fault cases beside the "
-        "right one.",
+        "A case that stays open counts as wrong, and so does a second fault beside the right one.",
         "",
         "Places of the loudspeaker that calibration asked for: "
         + ", ".join(f"{k} in {places[k]} cases" for k in sorted(places))
