@@ -198,7 +198,8 @@ class EmptyRoom:
             rig = replace(self._rig, pairs=self._rig.pairs[known]) if len(known) else None
             late = sorted({int(m) for m in self._rig.pairs[np.setdiff1d(rows, known), 1]})
             mics = ", ".join(str(m) for m in late)
-            why = f"the empty room of microphone {mics} is not learned yet"
+            mics = f"microphones {mics}" if len(late) > 1 else f"microphone {mics}"
+            why = f"the empty room of {mics} is not learned yet"
             why = "; ".join(w for w in (sound.usable.why, why) if w)
             self._reduced = key, UsablePairs(known, rig, why)
         return replace(sound, usable=self._reduced[1])

@@ -10,12 +10,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import paho.mqtt.client as paho
 
+from edge.behaviour.zones import LEAVE_M
 from edge.sources.session.reader import DEMO_SESSION, load_session
 from tests.support import ROOT
 from tests.support.alsa_device import AlsaTestDevice, make_alsa_device
@@ -30,8 +32,6 @@ SOUND, SILENT = "sound", "without sound"
 IMAGES, ROUND_S = 70, 7.0
 POSES_PER_S = 50 / ROUND_S
 NOBODY_S = 2.0
-# The demo's person walks out of it in every round of 7 s, so that events keep coming.
-WALKED_THROUGH = [[1.20, 3.97], [-0.84, 1.78], [0.62, 0.42], [2.66, 2.61]]
 
 
 @dataclass
@@ -118,6 +118,34 @@ def scale_of(message: dict[str, Any]) -> str:
     return SOUND if SOUND in sources else SILENT
 
 
+@cache
+def walked_through() -> list[list[float]]:
+    """Corners [m] of a zone that the demo's person walks out of in every round, so that events keep
+    coming: everything before three tenths of the way from where the shipped models first place
+    who walks farthest to where they last do.
+    """
+    replay = subprocess.run(
+        [sys.executable, "-m", "edge", "replay", str(DEMO_SESSION), "--json"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    places: dict[int, list[list[float]]] = {}
+    for line in replay.stdout.splitlines():
+        for person in json.loads(line)["people"]:
+            places.setdefault(person["id"], []).append(person["floor_m"])
+    walks = [np.array([p[0], p[-1]]) for p in places.values()]
+    first, last = max(walks, key=lambda ends: float(np.linalg.norm(np.diff(ends, axis=0))))
+    length = float(np.linalg.norm(last - first))
+    ahead = (last - first) / length
+    aside = np.array([ahead[1], -ahead[0]])
+    border = first + 0.3 * length * ahead
+    # It has left once it is LEAVE_M outside for LEAVE_S, and needs some way for that.
+    assert 0.7 * length > LEAVE_M + 0.1, f"the demo's people walk {length:.2f} m at most"
+    corners = [border + aside, border - aside, border - aside - ahead, border + aside - ahead]
+    return [[round(float(x), 3) for x in corner] for corner in corners]
+
+
 @contextmanager
 def device(
     folder: Path,
@@ -167,7 +195,7 @@ interval_s = 1
 state_dir = "{kept}"
 [[zones]]
 name = "Right"
-polygon = {WALKED_THROUGH}
+polygon = {walked_through()}
 """)
         made = Device(folder, card, broker, relay, seen.client, config, env or {})
         done = threading.Event()
