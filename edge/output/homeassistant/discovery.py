@@ -14,7 +14,7 @@ from edge.core.errors import ConfigError
 from edge.core.typed import convert, parse_json
 from edge.output.homeassistant.components import Component, Entity
 from edge.output.homeassistant.device import ANSWERS, BUTTONS, CONTROL, HEALTH, STATUS, TELEMETRY
-from edge.output.homeassistant.machine import Machine
+from edge.output.homeassistant.machine import HostMachine
 from edge.output.homeassistant.room import EVENTS, SUMMARY, triggers, zone_entities
 from edge.output.messages.fields import Message
 from edge.output.messages.summary import REFRESH_S
@@ -42,7 +42,7 @@ def discovery_message(
     source: str,
     zones: Sequence[ZoneConfig] = (),
     loudness: LoudnessName = "continuous",
-    machine: Machine | None = None,
+    machine: HostMachine | None = None,
 ) -> Message:
     """The announcement, JSON-ready. source: kind of source, in the model's name unless "device".
     loudness: that is configured, which can always be chosen.
@@ -57,7 +57,7 @@ def discovery_message(
     for key, component in triggers(zones).items():
         components[key] = component | {"topic": f"{topic}/{component['topic']}"}
     return {
-        "device": _device(device_id, version, source, machine or Machine()),
+        "device": _device(device_id, version, source, machine or HostMachine()),
         "origin": {"name": "posekernel", "sw_version": version},
         "availability": [{"topic": f"{topic}/status", "value_template": "{{ value_json.state }}"}],
         "state_topic": f"{topic}/summary",
@@ -100,7 +100,7 @@ def _with_topics(component: Component, topic: str, name: str) -> Component:
     return full
 
 
-def _device(device_id: str, version: str, source: str, machine: Machine) -> Message:
+def _device(device_id: str, version: str, source: str, machine: HostMachine) -> Message:
     known = {
         "serial_number": machine.serial,
         "hw_version": machine.model,

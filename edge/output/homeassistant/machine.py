@@ -14,7 +14,7 @@ _ANY = ("", "0.0.0.0", "::")
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class HostMachine:
     """Each is "" where it is not known. serial: of the board. model: of the board. page: address of
     the live page as other machines reach it.
     """
@@ -26,14 +26,14 @@ class Machine:
 
 def this_machine(
     mqtt: MqttConfig, web: WebConfig, tree: Path = _TREE, machine_id: Path = _MACHINE_ID
-) -> Machine:
+) -> HostMachine:
     """What can be read here. Without a device tree, as a PC has none, the serial is made from the
     machine's id, which itself should stay on it (machine-id(5)).
     """
     serial = _text(tree / "serial-number")
     if not serial and (kept := _text(machine_id)):
         serial = hashlib.sha256(f"posekernel {kept}".encode()).hexdigest()[:16]
-    return Machine(serial, _text(tree / "model"), page_url(mqtt, web))
+    return HostMachine(serial, _text(tree / "model"), page_url(mqtt, web))
 
 
 def page_url(mqtt: MqttConfig, web: WebConfig) -> str:

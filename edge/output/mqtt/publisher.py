@@ -9,7 +9,7 @@ from typing import Self
 import edge
 from edge.core.config import LoudnessName, MqttConfig, ZoneConfig
 from edge.core.contracts import SourceKind
-from edge.output.homeassistant.machine import Machine
+from edge.output.homeassistant.machine import HostMachine
 from edge.output.messages.attendance import RoomState
 from edge.output.messages.device_messages import State
 from edge.output.messages.fields import Message
@@ -51,7 +51,7 @@ class MqttPublisher:
         recording: bool = False,
         first: Mapping[str, Message] | None = None,
         fallen_since: str | None = None,
-        machine: Machine | None = None,
+        machine: HostMachine | None = None,
     ) -> None:
         self._topic = f"{config.base_topic}/{device_id}"
         self._encode_pose = ENCODERS[config.format]

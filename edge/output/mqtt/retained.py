@@ -15,7 +15,7 @@ from edge.output.homeassistant.discovery import (
     discovery_topic,
     removing,
 )
-from edge.output.homeassistant.machine import Machine
+from edge.output.homeassistant.machine import HostMachine
 from edge.output.messages.payloads import encode
 from edge.output.mqtt.wire.messages import ReceivedMessage
 
@@ -64,7 +64,7 @@ class Announcement:
         source: SourceKind,
         zones: Sequence[ZoneConfig],
         loudness: LoudnessName,
-        machine: Machine | None = None,
+        machine: HostMachine | None = None,
     ) -> None:
         self.topic, self._birth_topic = discovery_topic(config, device_id), birth_topic(config)
         self._again_s = 0.0  # a birth before this time waits

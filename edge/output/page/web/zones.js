@@ -19,7 +19,9 @@ export class Zones {
     this.changed = changed;
     this.version = null;
     this.zones = site.zones;
-    this.draft = null; // {old, name, corners}: the zone that is drawn; old: its name as kept, null for a new one
+    // {old, name, corners, version}: the zone that is drawn. old: its name as kept, null for a new one. version: of all
+    // zones when it was begun.
+    this.draft = null;
     this.sure = false; // Delete was pressed once
     this.plan = new Plan($("plan"), {
       change: (corners) => this.#setCorners(corners),
@@ -44,9 +46,11 @@ export class Zones {
   #listen() {
     const on = (id, event, handler) => $(id).addEventListener(event, handler);
     on("zones-open", "click", async () => {
-      if (this.open) this.#close();
-      else if (this.site.frame !== "room") this.#show("Zones lie on the floor, but rig.camera.height_m is not set: measure how high the camera is.");
-      else if (await signedIn()) this.#show("");
+      if (this.site.frame !== "room") this.#show("Zones lie on the floor, but rig.camera.height_m is not set: measure how high the camera is.");
+      else if (await signedIn()) {
+        await this.#look();
+        this.#show("");
+      }
     });
     on("zones-close", "click", () => this.#close());
     on("zone-new", "click", () => this.#edit(null));
@@ -74,7 +78,6 @@ export class Zones {
     $("zones").hidden = false;
     $("plan").removeAttribute("hidden");
     document.documentElement.classList.add("zoning");
-    $("zones-open").setAttribute("aria-pressed", "true");
     this.#tell(problem, "");
     this.#leave();
     $("zone-new").disabled = problem !== "";
@@ -85,16 +88,16 @@ export class Zones {
     $("zones").hidden = true;
     $("plan").setAttribute("hidden", "");
     document.documentElement.classList.remove("zoning");
-    $("zones-open").setAttribute("aria-pressed", "false");
     $("zones-open").focus();
   }
 
   /** zone: as kept; null for a new one. */
   #edit(zone) {
     this.#tell("", "");
+    const { version } = this;
     this.draft = zone === null
-      ? { old: null, name: "", corners: [] }
-      : { old: zone.name, name: zone.name, corners: zone.polygon.map((corner) => [...corner]) };
+      ? { old: null, name: "", corners: [], version }
+      : { old: zone.name, name: zone.name, corners: zone.polygon.map((corner) => [...corner]), version };
     $("zone-name").value = this.draft.name;
     this.#render();
     $("zone-name").focus();
@@ -115,10 +118,10 @@ export class Zones {
   }
 
   async #save(zone) {
-    const { old } = this.draft;
+    const { old, version } = this.draft;
     if (zone === null && old === null) return;
     $("zone-save").disabled = true;
-    const { status, content } = await post("zones", { version: this.version, old, new: zone });
+    const { status, content } = await post("zones", { version, old, new: zone });
     $("zone-save").disabled = false;
     if (content.zones) this.#take(content);
     if (status === UNAUTHORIZED) {
@@ -127,7 +130,10 @@ export class Zones {
     }
     if (content.error) {
       // Whoever drew it keeps it, as a new zone where the old one is gone.
-      if (status === CONFLICT && this.draft && !this.zones.some((kept) => kept.name === old)) this.draft.old = null;
+      if (status === CONFLICT && this.draft) {
+        this.draft.version = content.version;
+        if (!this.zones.some((kept) => kept.name === old)) this.draft.old = null;
+      }
       this.#render();
       this.#tell(sentence(content.error), "");
       return;
@@ -148,15 +154,17 @@ export class Zones {
 
   /** Another page, or an editor, may change them too. */
   async #lookAgain() {
-    if (!document.hidden) {
-      try {
-        const answer = await fetch("zones.json", { cache: "no-store" });
-        if (answer.ok) this.#take(await answer.json());
-      } catch {
-        // The sensor may be starting again; the connection to the broker tells.
-      }
-    }
+    if (!document.hidden) await this.#look();
     setTimeout(() => this.#lookAgain(), LOOK_AGAIN_MS);
+  }
+
+  async #look() {
+    try {
+      const answer = await fetch("zones.json", { cache: "no-store" });
+      if (answer.ok) this.#take(await answer.json());
+    } catch {
+      // The sensor may be starting again; the connection to the broker tells.
+    }
   }
 
   #tell(problem, told) {
