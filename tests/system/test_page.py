@@ -920,6 +920,7 @@ def test_it_fits_the_screen(
     sensor, _ = hall
     with browser.open(sensor.url, width=width, height=height, mobile=mobile) as page:
         page.wait(LIVE)
+        page.js("document.getElementById('zones-open').hidden = false")  # where zones can be drawn
         assert page.js("document.documentElement.scrollWidth") <= width
         assert page.js("document.querySelector('#room').clientHeight") >= 150
         for selector in ("button", "dd", "h2", ".person", "#connection", "#scrub"):
@@ -928,6 +929,7 @@ def test_it_fits_the_screen(
                 "e.getBoundingClientRect().right))"
             )
             assert right is None or right <= width, selector
+        assert page.js("document.querySelector('#views').firstElementChild.offsetLeft") >= 0
         assert (
             min(page.js("[...document.querySelectorAll('#views button')].map(e => e.offsetHeight)"))
             >= 34
