@@ -22,8 +22,12 @@ from edge.output.homeassistant.discovery import removing
 from edge.output.messages.commands import CommandError, parse_command, result_message
 from edge.output.messages.payloads import encode
 from edge.output.mqtt.outbox import Outbox
+from edge.output.page.access import Access
 from edge.output.page.bounded_http import Handler
 from edge.output.page.own_hosts import OwnHosts
+from edge.output.page.requests import PageRequest
+from edge.output.page.sign_in import SignIn
+from edge.output.page.zone_edits import ZoneEdits, ZoneFile
 from edge.sound.room import saved_room
 from edge.sound.room.late_reverberation import LateReverberation
 from edge.sources.session.dataset import _array
@@ -138,13 +142,27 @@ class _Request:
 
 
 class _Server:
+    """Zones may be changed without a code, so that what comes behind it is tried too."""
+
     files = {"/": (b"page", "text/html"), "/config.json": (b"{}", "application/json")}  # noqa: RUF012
     headers = {"X-Content-Type-Options": "nosniff"}  # noqa: RUF012
     hosts = OwnHosts("localhost", 80, any_address=True)
 
+    def __init__(self) -> None:
+        path = Path(_FOLDER.name) / "page.toml"
+        shutil.copy(ROOT / "firmware_config" / "example.toml", path)
+        edits = ZoneEdits(load_config(path).zones, ZoneFile(path, lambda zones: None))
+        sign_in = SignIn(Access("page"), lambda code: None)
+        self.responders = sign_in.responders | {
+            ("GET", "/zones.json"): edits.show,
+            ("POST", "/zones"): edits.change,
+        }
+
 
 def http(data: bytes) -> None:
+    """Whatever is sent, the configuration stays one that `run` takes."""
     Handler(_Request(data), ("127.0.0.1", 1), _Server())  # type: ignore[arg-type]
+    load_config(Path(_FOLDER.name) / "page.toml")
 
 
 def outbox(data: bytes) -> None:
@@ -256,8 +274,24 @@ def seeds() -> dict[str, list[bytes]]:
         "http": [
             b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
             b"HEAD /config.json?x=1 HTTP/1.0\r\nHost: [::1]:80\r\n\r\n",
+            *_posts(),
         ],
     }  # fmt: skip
+
+
+def _posts() -> list[bytes]:
+    """A sign-in, and a zone that is added."""
+    zones = _Server().responders["GET", "/zones.json"](PageRequest("127.0.0.1")).content
+    zone = {"name": "Bay window", "polygon": [[0, 1], [1, 1], [1, 2]]}
+    bodies = {
+        "access/sign_in": {"secret": "2345-6789"},
+        "zones": {"version": zones["version"], "old": None, "new": zone},
+    }
+    return [
+        f"POST /{path} HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+        for path, body in ((path, json.dumps(content)) for path, content in bodies.items())
+    ]
 
 
 def _outboxes() -> list[bytes]:
