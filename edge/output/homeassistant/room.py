@@ -71,7 +71,7 @@ SUMMARY: dict[str, Entity] = {
         **attributes("dict(since=value_json.fallen_since)"),
     ),
     "distance": _of_nearest(
-        "distance", "Distance", "mid_hip_distance_m", **METRES, suggested_display_precision=1
+        "distance", "Distance", "mid_hip_distance_m", **METRES, suggested_display_precision=1, **OFF
     ),
     "posture": entity(
         f"posture of the nearest person, `{UNCLEAR}` where too little is seen",
@@ -134,6 +134,7 @@ EVENTS: dict[str, Entity] = {
         (*_PERSON, *_ZONE),
         "zone=value_json.zone",
         icon="mdi:walk",
+        **OFF,
     ),
 }
 

@@ -15,10 +15,10 @@ from edge.output.messages.payloads import summary_message
 # Sent again unchanged, so that a reader can tell a quiet room from a dead sensor.
 REFRESH_S = 60.0
 _SPACING_S = 1.0
-_AT_ONCE = ("occupancy", "people", "zones", "fallen_since", "unknown_because")
+_AT_ONCE = ("occupancy", "people", "fallen_since", "unknown_because")
 # Home Assistant's recorder keeps each change for days: two people who walk about are to be at most
 # 60 a minute.
-_DETAILS_SPACING_S = 2.0
+_DETAILS_SPACING_S = 3.0
 _BANDS = {"mid_hip_distance_m": 0.30, "height_m": 0.03, "confidence": 0.10, "floor_m": 0.30}
 
 
@@ -26,9 +26,9 @@ class SummaryKeeper:
     """Call `pose` with every estimate and `tick` several times a second; it calls `publish` with
     each new summary. Thread-safe.
 
-    zones: names of all zones. A change of the people or of their zones is sent at once, any other
-    at most every two seconds and only beyond its dead-band. While nobody can be seen the room is
-    unknown, not empty.
+    zones: names of all zones. A change of the people, or somebody in a zone that was empty, is sent
+    at once, any other at most every three seconds and only beyond its dead-band. While nobody can
+    be seen the room is unknown, not empty.
     """
 
     def __init__(
@@ -88,16 +88,27 @@ def _due(sent: Message, new: Message, elapsed_s: float) -> bool:
         return elapsed_s >= _SPACING_S  # in twilight it may change with every image
     if any(new[key] != sent[key] for key in _AT_ONCE) or elapsed_s >= REFRESH_S:
         return True
+    if _zone_names(sent) != _zone_names(new) or _occupied(new) - _occupied(sent):
+        return True  # lights wait for it; that somebody left a zone is told soon enough
     if elapsed_s < _DETAILS_SPACING_S:
         return False
     return (
-        sent["seen_only"] != new["seen_only"]
+        sent["zones"] != new["zones"]
+        or sent["seen_only"] != new["seen_only"]
         or _changed(sent["nearest"] or {}, new["nearest"] or {})
         or any(
             _changed(old, now)
             for old, now in zip(sent["positions"] or [], new["positions"] or [], strict=False)
         )
     )
+
+
+def _zone_names(summary: Message) -> list[str]:
+    return [zone["name"] for zone in summary["zones"] or []]
+
+
+def _occupied(summary: Message) -> set[str]:
+    return {zone["name"] for zone in summary["zones"] or [] if zone["people"]}
 
 
 def _changed(old: Message, new: Message) -> bool:

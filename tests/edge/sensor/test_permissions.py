@@ -11,6 +11,7 @@ import pytest
 
 from edge.__main__ import main
 from edge.core.config import Config, DeviceConfig, SensingConfig, SoundConfig
+from edge.core.config.sound import MODES
 from edge.sensor.permissions import KEEP_ALIVE_PING_S, SEEN_S, Sensing
 from tests.support.config_files import GOOD
 from tests.support.messages import problems
@@ -146,6 +147,27 @@ def test_the_loudness_limits_the_sound_and_survives_a_restart(tmp_path: Path) ->
     bench.sensing.change(loudness="discreet")
     assert bench.at(2.0, seen=True) is False
     assert "loudness" not in json.loads(bench.path.read_text())
+
+
+def test_a_budget_in_place_of_the_loudness_survives_a_restart_and_has_a_limit(
+    tmp_path: Path,
+) -> None:
+    discreet = SoundConfig(mode="discreet")
+    bench = Bench(tmp_path, ping="always", sound=discreet)
+    for budget, limits in ((41.0, (41.0, 61.0)), (58.0, (58.0, 75.0)), (80.0, (60.0, 75.0))):
+        bench.sensing.change(budget_dba=budget)
+        assert bench.limits == limits
+        told = bench.published[-1]
+        assert (told["loudness"], told["budget_dba"]) == ("custom", limits[0])
+        assert Bench(tmp_path, sound=discreet).limits == limits
+    bench.sensing.change(budget_dba=0.0)
+    assert bench.published[-1]["silent_because"] == "silent mode"
+    bench.sensing.change(budget_dba=None)
+    assert bench.limits == (35.0, 55.0)
+    assert "budget_dba" not in json.loads(bench.path.read_text())
+    # The modes are the same rule.
+    for mode, limits in MODES.items():
+        assert discreet.limits_of("discreet", limits[0]) == limits, mode
 
 
 def test_numbers_and_continuous_sound_are_those_of_the_configuration(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Self
 
@@ -22,11 +23,13 @@ from edge.core.config import (
     MqttConfig,
     SourceConfig,
 )
+from edge.core.errors import ConfigError
 from edge.core.typed import as_toml
 from edge.output.mqtt.wire.messages import ReceivedMessage
 from edge.sensor.control import Control
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.process.console import Console
+from edge.sensor.process.ending import Ending
 from edge.sensor.run import run
 from edge.sources.session.reader import DEMO_SESSION
 from tests.support.waiting import LIMIT_S
@@ -57,6 +60,21 @@ def test_a_configuration_that_could_not_start_is_not_reloaded(
     assert str(damaged) in text
     file.write_text(as_toml(config, []))
     assert run(config, Console(False), 0.001, file=file).reloaded == config
+
+
+def test_it_is_started_again_only_where_that_would_work(tmp_path: Path) -> None:
+    stop = threading.Event()
+    with pytest.raises(ConfigError, match="nothing would start"):
+        Ending(None, stop, restartable=False).restart()
+    file = tmp_path / "config.toml"
+    file.write_text("nonsense = 1\n")
+    ending = Ending(file, stop, restartable=True)
+    with pytest.raises(ConfigError, match="nonsense"):
+        ending.restart()
+    assert not ending.restarts
+    assert not stop.is_set()
+    Ending(None, stop, restartable=True).restart()
+    assert stop.is_set()
 
 
 @pytest.mark.parametrize("recalibrated", [True, False])

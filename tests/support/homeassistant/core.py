@@ -22,7 +22,7 @@ from tests.support.waiting import LIMIT_S, until
 
 PYTHON = Path(os.environ.get("HOME_ASSISTANT_PYTHON", ROOT / ".venv-homeassistant/bin/python"))
 needs_home_assistant = pytest.mark.skipif(
-    not PYTHON.with_name("hass").exists(),
+    not list(PYTHON.parent.parent.glob("lib/*/site-packages/hass_frontend")),
     reason="Home Assistant is not installed; `make homeassistant` does it",
 )
 _OWNER = {"name": "Owner", "username": "owner", "password": "secret of the test", "language": "en"}
@@ -35,6 +35,7 @@ http:
   server_port: {port}
 recorder:
   commit_interval: 1
+automation: !include automations.yaml
 """
 
 State = dict[str, Any]
@@ -55,6 +56,7 @@ class HomeAssistant:
         folder.mkdir(parents=True, exist_ok=True)
         self._port = free_port()
         (folder / "configuration.yaml").write_text(_CONFIGURATION.format(port=self._port))
+        (folder / "automations.yaml").write_text("[]\n")  # as a fresh installation has it
         self._process: subprocess.Popen[bytes] | None = None
         self._token = ""
 
@@ -177,8 +179,9 @@ class HomeAssistant:
         """How many states the recorder has written since then [s, UNIX], by entity."""
         path = self.folder / "home-assistant_v2.db"
         query = (
-            "SELECT entity_id, COUNT(*) FROM states JOIN states_meta USING (metadata_id) "
-            "WHERE last_updated_ts >= ? GROUP BY entity_id"
+            "SELECT states_meta.entity_id, COUNT(*) FROM states "
+            "JOIN states_meta USING (metadata_id) "
+            "WHERE last_updated_ts >= ? GROUP BY states_meta.entity_id"
         )
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30.0)) as database:
             return dict(database.execute(query, (since_s,)).fetchall())

@@ -22,6 +22,7 @@ PARSERS = [
         "edge.output.page.bounded_http",
         "edge.output.page.own_hosts",
         "edge.output.homeassistant.discovery",
+        "edge.output.messages.kept_falls",
     ),
     *("edge.sources.session.reader", "edge.output.mqtt.outbox", "edge.core.rig"),
     *("tomllib", "json.decoder"),

@@ -20,6 +20,7 @@ from edge.core.files import check_native
 from edge.lifting.model_card import load_card
 from edge.output.homeassistant.discovery import removing
 from edge.output.messages.commands import CommandError, parse_command, result_message
+from edge.output.messages.kept_falls import KeptFalls
 from edge.output.messages.payloads import encode
 from edge.output.mqtt.outbox import Outbox
 from edge.output.page.access import Access
@@ -123,6 +124,11 @@ def background(data: bytes) -> None:
         saved_room.load(_file(data), (2, 8), {"rate": np.array([16000.0])}, late)
 
 
+def kept_falls(data: bytes) -> None:
+    for fall in KeptFalls(_file(data)).falls:
+        fall.since.encode()
+
+
 class _Request:
     """A socket that has said all it will say."""
 
@@ -224,7 +230,7 @@ def paths(data: bytes) -> None:
 TARGETS: dict[str, Target] = {
     f.__name__: f
     for f in (command, config, calibration, settings, discovery, card, npy, truth, faults,
-              background, http, outbox, session, sample, paths)
+              background, kept_falls, http, outbox, session, sample, paths)
 }  # fmt: skip
 
 
@@ -254,7 +260,8 @@ def seeds() -> dict[str, list[bytes]]:
     return {
         "command": [
             b'\0{"on": false, "id": "a"}', b'\2{"level_dbfs": -30}',
-            b'\3{"from": "22:00", "to": "07:00"}', b"\3null", b"\4{}"
+            b'\3{"from": "22:00", "to": "07:00"}', b"\3null", b"\4{}",
+            b'\7{"budget_dba": 40}', b"\10{}"
         ],
         "config": [(root / "firmware_config" / "example.toml").read_bytes()],
         "calibration": [
@@ -267,6 +274,9 @@ def seeds() -> dict[str, list[bytes]]:
         "truth": [archive(t_ns=np.arange(1), joints=np.zeros((1, 25, 3), np.float32))],
         "faults": [b'{"3": "overrun"}'],
         "background": [room, settled],
+        "kept_falls": [
+            b'{"falls":[{"since":"2026-11-30T03:00:00.000Z","floor_m":[0.5,-2]}]}'
+        ],
         "outbox": _outboxes(),
         "session": folders.sessions(Path(_FOLDER.name) / "seed-session"),
         "sample": folders.samples(),

@@ -57,6 +57,8 @@ def announcement_complaints(announcement):
         if key in announcement
     }
     for key, component in announcement.get("components", {}).items():
+        if component.keys() == {"platform"}:
+            continue  # it is removed, and Home Assistant asks no platform
         # Home Assistant hands each component what the device's level shares, and lets its platform
         # judge the whole.
         config = shared | component
