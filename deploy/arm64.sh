@@ -41,7 +41,7 @@ from edge.tools.self_test import shipped_poses
 start = time.process_time()
 poses, shown, error_m = shipped_poses(KeypointsConfig(), LifterConfig())
 print(f"{platform.machine()}: {len(poses)} poses in {shown} frames, median error {100 * error_m:.2f} cm, {time.process_time() - start:.0f} s of processor time")
-np.save(sys.argv[1], np.array([p.pose.joints for p in poses]))'
+np.save(sys.argv[1], np.array([p.pose.joints for estimate in poses for p in estimate.people if p.pose is not None]))'
 emulated /opt/posekernel/bin/python -c "$replay" /root/joints.npy
 "$folder/here/bin/python" -c "$replay" "$folder/here.npy"
 "$folder/here/bin/python" -c '
