@@ -18,7 +18,7 @@ _SPACING_S = 1.0
 _AT_ONCE = ("occupancy", "people", "fallen_since", "unknown_because")
 # Home Assistant's recorder keeps each change for days: two people who walk about are to be at most
 # 60 a minute.
-_DETAILS_SPACING_S = 3.0
+_DETAILS_SPACING_S = 4.0
 _BANDS = {"mid_hip_distance_m": 0.30, "height_m": 0.03, "confidence": 0.10, "floor_m": 0.30}
 
 
@@ -27,7 +27,7 @@ class SummaryKeeper:
     each new summary. Thread-safe.
 
     zones: names of all zones. A change of the people, or somebody in a zone that was empty, is sent
-    at once, any other at most every three seconds and only beyond its dead-band. While nobody can
+    at once, any other at most every four seconds and only beyond its dead-band. While nobody can
     be seen the room is unknown, not empty.
     """
 

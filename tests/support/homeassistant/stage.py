@@ -31,7 +31,7 @@ from tests.support.waiting import LIMIT_S
 
 NAME = "stage"
 STEP_S = 0.1
-WALK_M_S = 1.0
+WALK_M_S = (1.0, -0.8)  # not in step with each other, nor with what is told how often
 ZONES = (
     ZoneConfig("Sofa", ((-1.5, 2.0), (0.0, 2.0), (0.0, 4.0), (-1.5, 4.0))),
     ZoneConfig("Occupancy", ((0.5, 2.0), (2.0, 2.0), (2.0, 4.0), (0.5, 4.0))),
@@ -95,10 +95,12 @@ def acts(name: str) -> Iterator[Bodies]:
 
 def _walkers(k: int) -> Bodies:
     """Two people on circles that lead them through both zones, away from the camera and back."""
-    angle = k * STEP_S * WALK_M_S / 1.2
+    angles = (
+        k * STEP_S * speed / 1.2 + start for speed, start in zip(WALK_M_S, (0.0, 2.0), strict=True)
+    )
     return {
         number: figure(place=(1.2 * np.cos(a), 3.2 + 1.2 * np.sin(a)))
-        for number, a in ((1, angle), (2, -angle + 2.0))
+        for number, a in enumerate(angles, 1)
     }
 
 

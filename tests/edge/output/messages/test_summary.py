@@ -250,18 +250,19 @@ def test_everybody_is_placed_and_whoever_moves_is_told() -> None:
     ]  # fmt: skip
     assert there["positions"][1]["floor_m"] == [1.0, 4.0]
     moved = Activity("sitting", (1.0, 4.4), zones=("rug",))
-    assert room.after(2.0, seen(somebody(3.0), somebody(4.0, 2, activity=moved))) == []
+    for _ in range(3):
+        assert room.after(1.0, seen(somebody(3.0), somebody(4.0, 2, activity=moved))) == []
     (told,) = room.after(1.1, seen(somebody(3.0), somebody(4.0, 2, activity=moved)))
     assert told["nearest"]["id"] == 1
     assert told["positions"][1]["floor_m"] == [1.0, 4.4]
 
 
-def test_a_message_in_three_seconds_while_somebody_walks() -> None:
+def test_a_message_in_four_seconds_while_somebody_walks() -> None:
     room = Room()
     room.after(0.0, seen(somebody(1.0)))
     said = [m for i in range(100) for m in room.after(0.1, seen(somebody(1.0 + 0.05 * i)))]
-    assert len(said) == 3
-    assert said[-1]["nearest"]["mid_hip_distance_m"] > 5.4
+    assert len(said) == 2
+    assert said[-1]["nearest"]["mid_hip_distance_m"] > 4.9
 
 
 def test_an_unchanged_room_is_told_again_after_a_while() -> None:
@@ -271,14 +272,14 @@ def test_an_unchanged_room_is_told_again_after_a_while() -> None:
     assert len(said) == 2
 
 
-def test_a_zone_is_told_at_once_and_posture_within_three_seconds() -> None:
+def test_a_zone_is_told_at_once_and_posture_within_four_seconds() -> None:
     room = Room()
     room.after(0.0, seen(somebody()))
     (there,) = room.after(0.1, seen(somebody(activity=in_zones("sofa"))))
     assert there["nearest"]["zones"] == ["sofa"]
     assert room.after(1.0, seen(somebody(activity=in_zones()))) == [], "back before it is told"
     assert room.after(1.0, seen(somebody(activity=in_zones("sofa")))) == []
-    assert room.after(0.5, seen(somebody(activity=in_zones()))) == []
+    assert room.after(1.5, seen(somebody(activity=in_zones()))) == []
     (left,) = room.after(0.6, seen(somebody(activity=in_zones())))
     assert left["nearest"]["zones"] == []
     assert room.after(0.1, seen(somebody(activity=in_zones("sofa"))))
@@ -288,7 +289,8 @@ def test_a_zone_is_told_at_once_and_posture_within_three_seconds() -> None:
         )
     )
     assert room.after(0.1, sitting) == []
-    assert room.after(2.0, sitting) == []
+    for _ in range(3):
+        assert room.after(1.0, sitting) == []
     (sits,) = room.after(0.95, sitting)
     assert sits["nearest"]["posture"] == "sitting"
 
@@ -301,14 +303,14 @@ def test_the_place_on_the_floor_has_a_dead_band_as_the_crow_flies(
     room.after(0.0, seen(somebody()))
     place = (moved_m * np.sqrt(0.5), 3.0 + moved_m * np.sqrt(0.5))
     moved = somebody(activity=Activity("standing", place, standing_height_m=HEIGHT_M))
-    assert room.after(1.5, seen(moved)) == []
+    assert room.after(2.5, seen(moved)) == []
     assert len(room.after(1.5, seen(moved))) == messages
 
 
 def test_what_becomes_unknown_is_told() -> None:
     room = Room()
     room.after(0.0, seen(somebody()))
-    assert room.after(1.5, seen(somebody(activity=Activity()))) == []
+    assert room.after(2.5, seen(somebody(activity=Activity()))) == []
     (message,) = room.after(1.5, seen(somebody(activity=Activity())))
     nearest = message["nearest"]
     assert (nearest["height_m"], nearest["posture"], nearest["floor_m"]) == (None, "unknown", None)
