@@ -11,15 +11,19 @@ from edge.behaviour.presence import Echo, PresenceJudge, masked
 from edge.behaviour.size_belief import SizeBelief
 from edge.behaviour.smoothing import Smoother
 from edge.behaviour.track import Track
+from edge.core.arrays import Array
 from edge.core.config import TrackConfig, ZoneConfig
 from edge.core.pose import SEEN, Keypoints, LiftedPose, PersonEstimate, Presence
 from edge.core.rig import Camera
-from edge.core.stature import BodySize
+from edge.core.stature import BodySize, standing_height
 
 Sight = tuple[Track, Keypoints]  # one person in one image
 # Who was posed before goes on until somebody else is this much more prominent, so that two equals
 # do not take turns.
 _STAY = 1.3
+# The neck of who stands or sits is this much of their height above their ankles, at least.
+_ON_FEET = 0.4
+_NECK, _ANKLES = 1, [11, 14]
 
 
 class People:
@@ -36,10 +40,22 @@ class People:
         known = [s for s in sights if s[0].confirmed]
         return sorted(known, key=self._prominence, reverse=True)[:most]
 
-    def sizes(self, sights: Sequence[Sight]) -> list[BodySize | None]:
-        """How tall each of them is, as far as sound has found it."""
+    def beliefs(self, sights: Sequence[Sight]) -> list[BodySize | None]:
+        """How tall each of them is, as far as sound and the floor have found it."""
         people = [self._known.get(track.id) for track, _ in sights]
         return [None if person is None else person.size.belief for person in people]
+
+    def sizes(self, sights: Sequence[Sight]) -> list[BodySize | None]:
+        """What a lifter is told of that: nothing of whoever is seen to stand or sit with a foot on
+        the floor below a camera of known height. The floor then tells the distance as well, and
+        networks that are told both heed a wrong size as much as a right one: of simulated people
+        on four evenings they placed these to 3.7 % (root mean square) without a size, to 3.7 % with
+        the right one, and to 3.9 and 4.7 % with one that is 5 % too small or too large.
+        """
+        return [
+            None if self._floor_tells(*sight) else size
+            for sight, size in zip(sights, self.beliefs(sights), strict=True)
+        ]
 
     def learn_size(self, track: Track, pose: LiftedPose) -> None:
         """A pose from new sound, lifted without knowing the size."""
@@ -86,6 +102,11 @@ class People:
             people.append(person)
         return sorted(people, key=lambda p: p.id)
 
+    def _floor_tells(self, track: Track, keypoints: Keypoints) -> bool:
+        person = self._known.get(track.id)
+        seen = keypoints.pixels[_ANKLES, 2] >= SEEN
+        return person is not None and person.on_feet and bool(seen.any())
+
     def _person(self, track: Track) -> "_Person":
         if track.id not in self._known:
             self._known[track.id] = _Person(
@@ -98,6 +119,12 @@ class People:
         return _size_px(keypoints) * (_STAY if track.id in self._known else 1.0)
 
 
+def _is_upright(room: Array, pose: LiftedPose) -> bool:
+    """Whether a body stands or sits. room: its joints (15, 3) [m], room frame."""
+    above = room[_NECK, 2] - room[_ANKLES, 2].mean()
+    return bool(above >= _ON_FEET * standing_height(pose.joints, pose.confidence))
+
+
 def _size_px(keypoints: Keypoints) -> float:
     """Of the box around the joints that are seen: its diagonal."""
     seen = keypoints.pixels[keypoints.pixels[:, 2] >= SEEN, :2]
@@ -106,7 +133,8 @@ def _size_px(keypoints: Keypoints) -> float:
 
 class _Person:
     """What is remembered of the person with the number `id`. floor: the one that all show. size:
-    nothing of it outlives the track.
+    nothing of it outlives the track. on_feet: whether they stand or sit, by a camera of known
+    height.
     """
 
     def __init__(
@@ -125,6 +153,7 @@ class _Person:
         self._recognise = ActivityTracker(zones, floor)
         self.size = SizeBelief()
         self.presence: Presence = "unsure"
+        self.on_feet = False
 
     @property
     def heard(self) -> bool:
@@ -143,6 +172,7 @@ class _Person:
         self._first_ns = t_ns if self._first_ns is None else self._first_ns
         smoothed = self._smooth(pose, t_ns)
         room = None if self._camera.height_m is None else self._camera.to_room(smoothed.joints)
+        self.on_feet = room is not None and _is_upright(room, smoothed)
         t_s = (t_ns - self._first_ns) * 1e-9
         self.presence = self._judge(keypoints, smoothed, echo, t_s, in_bursts=in_bursts)
         return PersonEstimate(

@@ -78,21 +78,28 @@ class Track:
         return np.asarray(np.median(new, axis=0)) if new else np.full((N_JOINTS, 2), np.nan)
 
     def moved_since(self, before: Array) -> float:
-        """How far the body has moved [m] since its `rays` were these, by the image alone: the
-        middle of its joints sideways, and its size and its trunk's, where both have grown or
-        shrunk, in depth. 0 where too little of it was seen.
+        """How far the body has moved [m] since its `rays` were these, by the image alone. 0 where
+        too little of it was seen.
+        """
+        return float(np.hypot(*self.moved_across_and_along(before)))
+
+    def moved_across_and_along(self, before: Array) -> tuple[float, float]:
+        """As `moved_since`: the middle of its joints sideways, and its size and its trunk's, where
+        both have grown or shrunk, in depth. Joints that are found wrong say little of the first,
+        and much of the second.
         """
         now = self.rays
         known: BoolArray = np.asarray(np.isfinite(before + now).all(axis=1))
         if known.sum() < 4:
-            return 0.0
-        sideways = float(np.hypot(*np.median((now - before)[known], axis=0)))
+            return 0.0, 0.0
+        across = float(np.hypot(*np.median((now - before)[known], axis=0)))
         trunk: BoolArray = known & np.isin(np.arange(len(known)), _TORSO)
         grown = _growth(before, now, known)
         if trunk.sum() >= 3:
             trunks = _growth(before, now, trunk)
             grown = min(abs(grown), abs(trunks)) if grown * trunks > 0.0 else 0.0
-        return float(self.place[2]) * float(np.hypot(sideways, grown))
+        depth = float(self.place[2])
+        return depth * across, depth * abs(grown)
 
     def correct(self, joints: Array) -> None:
         """What was just seen is really here."""

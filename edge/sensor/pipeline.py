@@ -29,7 +29,8 @@ from edge.sound.pose_kernel import Kernels
 
 log = logging.getLogger(__name__)
 
-SIZE_EVERY_S = 1.0  # of an uninterrupted sound, somebody's size is learned from one period so often
+# Somebody's size is learned so often from one period of an uninterrupted sound, and from the floor.
+SIZE_EVERY_S, FLOOR_EVERY_S = 1.0, 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Pipeline:
         self.deconvolve, self.sound_use = self.hearing.deconvolve, self.hearing.sound_use
         self.listening = Listening()
         self.attention = Attention(0)  # read by other threads
-        self._sized_ns = 0
+        self._sized_ns = self._floor_ns = 0
         self.room = EmptyRoom(config.background, config.lifter, rig, excitation, self.deconvolve)
         self.execution = execution(config)
         self.find_people = PeopleFinder(
@@ -106,7 +107,8 @@ class Pipeline:
 
     def resume(self) -> None:
         """Call between two sources: drops what refers to the last one's period numbers."""
-        self.seen_ns, self.attention, self._sized_ns = None, Attention(0), 0
+        self.seen_ns, self.attention = None, Attention(0)
+        self._sized_ns = self._floor_ns = 0
         self.hearing.forget()
         self.room.resume()
         self.listening.forget()
@@ -154,13 +156,15 @@ class Pipeline:
             then = self.listening.moment(sound.middle_ns) if sound.burst else now
             sound, kernels = self.room.subtract(sound, then)
             if sound.burst and is_new and kernels is not None and sound.usable.rig is not None:
+                lasted_s = sound.burst * self.period_ns * 1e-9
                 doubt = self.room.background.doubt if sound.program else None
-                self.listening.hear(kernels, sound.usable.rig, sound.middle_ns, doubt)
+                self.listening.hear(kernels, sound.usable.rig, sound.middle_ns, lasted_s, doubt)
         posed = self.people.choose(now.sights, self.config.people.max)
         lifted, pairs = self._lift(posed, sound, kernels, t_ns)
         echoes: Sequence[Echo | None] = [None] * len(posed)
         if posed and sound is not None and kernels is not None and is_new:
             echoes = self._hear_people(posed, lifted, then, sound, kernels)
+        self._see_sizes(posed, t_ns)
         # While the loudspeaker must be silent, or the room is not known, no burst will come.
         awaited = self.in_bursts and not self.silent and self.room.learned
         tracks = self.associate.tracks
@@ -226,6 +230,16 @@ class Pipeline:
             None if p is None else Echo(float(db), p.sound_confidence, max(sound.burst, 1))
             for p, db in zip(evidence, over_db, strict=True)
         ]
+
+    def _see_sizes(self, posed: Sequence[Sight], t_ns: int) -> None:
+        """Now and then learn how tall they are by the floor that they stand on."""
+        if self.rig.camera.height_m is None or t_ns - self._floor_ns < FLOOR_EVERY_S * 1e9:
+            return
+        self._floor_ns = t_ns
+        poses = lift_shares(self.lift, posed, (), everybody(posed, None, None), self.rig)
+        for (track, _), pose in zip(posed, poses, strict=True):
+            if pose is not None:
+                self.people.learn_size(track, pose)
 
     def _estimate(
         self,

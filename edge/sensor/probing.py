@@ -1,9 +1,15 @@
 """When the loudspeaker sounds for a moment, how long and how loud: `due` is the whole policy.
 
-Every probe is heard of everybody in view, so the one who needs it most decides. A minute's budget
-is energy, and so is what a probe gains: who keeps still gets it long and soft, for their echoes add
-up; who walks gets it short and loud, while they are still there. The more of the budget is spent,
-the longer everybody waits. Nobody in view: a soft one now and then, that follows the empty room.
+Every probe is heard of everybody in view, so the one who is the most overdue decides. What a probe
+brings depends on them; its price is its share of a minute's energy:
+
+- Who keeps still is heard again and again, and their echoes add up: many soft probes are worth as
+  much as few loud ones, and none of them comes late when they move on. The energy flows evenly, and
+  each probe takes what has flowed in since the last.
+- Who walks is heard for one period only, for they move on while a longer one sounds, and that soon
+  tells nothing of where they are. It tells how tall they are: it is worth a louder one while that
+  is not known. A reserve is kept for it, of which each takes a share of what is left.
+- Nobody in view: a soft one now and then, that follows the empty room.
 """
 
 import logging
@@ -18,18 +24,18 @@ from edge.sound.sound_budget import SoundUse
 
 log = logging.getLogger(__name__)
 
-# Who moves farther in a second walks.
-WALKING_M = 0.25
-# Seconds from probe to probe: while it is not clear whether somebody is there, or how tall; for who
-# walks and is known well enough, or not yet; for a picture on the wall.
-UNSURE_S, UNKNOWN_S, WALKING_S, KNOWN_S, PICTURE_S = 1.0, 1.5, 4.0, 10.0, 30.0
-WELL_KNOWN = 0.03  # 1-sigma of log size
-# Who keeps still is probed at once, and then ever more rarely.
-STILL_FIRST_S, STILL_SHARE, STILL_MOST_S = 1.0, 0.25, 8.0
+WALKING_M = 0.25  # who moves farther in a second walks
+# Seconds from probe to probe: of who has only just stopped, and was not heard there; of who keeps
+# still; of who walks and whose size is not known, or not well, or is; of a picture on the wall.
+FRESH_S, STILL_S, UNKNOWN_S, WALKING_S, KNOWN_S, PICTURE_S = 1.0, 2.0, 1.5, 4.0, 10.0, 30.0
+WELL_KNOWN = 0.04  # 1-sigma of log size
 LEARNING_S = 1.0  # the empty room
-# Share of a minute's energy for one probe: of the still; of the empty room, learned or followed.
-STILL_ENERGY, LEARNING_ENERGY, KEEP_ALIVE_ENERGY = 0.12, 0.1, 0.02
-SHORT, LONG = 1, 5  # periods
+# Share of a minute's energy: that flows in within a minute, for who keeps still; of what is left,
+# for one who walks; of the empty room, learned or followed.
+FLOW, WALKING_ENERGY, LEARNING_ENERGY, KEEP_ALIVE_ENERGY = 0.8, 0.1, 0.1, 0.02
+# What was not needed for longer is not saved up: a probe stays soft.
+FLOWS_FOR_S = 3.0
+SHORT, SOFT, LONG = 1, 2, 5  # periods: of who walks, of who keeps still, of the empty room
 # Where this much less than a probe needs is left, it waits.
 LEAST_DB = -3.0
 # A burst counts as spent once it was heard.
@@ -76,50 +82,40 @@ def due(
         else:
             wanted = keep_alive_s, KEEP_ALIVE_ENERGY, "the empty room drifts"
         wait_s, energy, why = wanted
-        return _soft(use, energy, why, t_s) if since_s >= wait_s else None
+        return _affordable(use, LONG, energy, why, t_s) if since_s >= wait_s else None
     if not room.learned:
         return None  # without it an echo tells nothing
-    # The one who is the most overdue decides.
     who = min(attention.people, key=interval_s)
-    if since_s < interval_s(who) / max(left, 0.1):
+    if since_s < interval_s(who):
         return None
     if who.moved_m >= WALKING_M:
-        return _loud(use, f"person {who.id} walks", t_s)
-    return _soft(use, STILL_ENERGY, f"person {who.id} keeps still", t_s)
+        return _affordable(use, SHORT, WALKING_ENERGY * left, f"person {who.id} walks", t_s)
+    energy = FLOW * min(max(since_s, STILL_S), FLOWS_FOR_S) / _MINUTE_S
+    return _affordable(use, SOFT, energy, f"person {who.id} keeps still", t_s)
 
 
 def interval_s(person: Watched) -> float:
     """How long after a probe this person needs the next."""
     if person.presence == "seen_only":
         return PICTURE_S
-    if person.presence == "unsure":
-        return UNSURE_S
+    if person.moved_m < WALKING_M:
+        return STILL_S if person.heard else FRESH_S
     if person.size_sigma is None:
         return UNKNOWN_S
-    if person.moved_m >= WALKING_M:
-        return KNOWN_S if person.size_sigma <= WELL_KNOWN else WALKING_S
-    return min(max(STILL_FIRST_S, STILL_SHARE * person.still_s), STILL_MOST_S)
+    return KNOWN_S if person.size_sigma <= WELL_KNOWN else WALKING_S
 
 
-def _loud(use: SoundUse, why: str, t_s: float) -> Probe | None:
-    """As loud as the peak allows, for one period."""
-    wanted = min(1.0, 10.0 ** ((use.budget.peak_dba - use.dba(SHORT, 1.0)) / 20.0))
-    return _affordable(use, Probe(SHORT, wanted, why), t_s)
-
-
-def _soft(use: SoundUse, share: float, why: str, t_s: float) -> Probe | None:
-    """A long one that takes this share of a minute's energy."""
-    average_db = 10.0 * math.log10(share * _MINUTE_S / use.seconds(LONG))
+def _affordable(use: SoundUse, periods: int, energy: float, why: str, t_s: float) -> Probe | None:
+    """A probe that takes this share of a minute's energy, or as loud as may be; None where too
+    little is left.
+    """
+    average_db = 10.0 * math.log10(energy * _MINUTE_S / use.seconds(periods))
     dba = min(use.budget.budget_dba + average_db, use.budget.peak_dba)
-    wanted = min(1.0, 10.0 ** ((dba - use.dba(LONG, 1.0)) / 20.0))
-    return _affordable(use, Probe(LONG, wanted, why), t_s)
-
-
-def _affordable(use: SoundUse, probe: Probe, t_s: float) -> Probe | None:
-    gain = min(probe.gain, use.loudest_gain(probe.periods, t_s))
-    if gain < probe.gain * 10.0 ** (LEAST_DB / 20.0):
+    wanted = min(1.0, 10.0 ** ((dba - use.dba(periods, 1.0)) / 20.0))
+    gain = min(wanted, use.loudest_gain(periods, t_s))
+    if gain < wanted * 10.0 ** (LEAST_DB / 20.0):
         return None
-    return Probe(probe.periods, gain, probe.why)
+    return Probe(periods, gain, why)
 
 
 class Prober:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge.behaviour.size_belief import CONTRADICTION, SizeBelief
+from edge.behaviour.size_belief import CONTRADICTION, FOLDED_BIAS, SizeBelief
 from edge.core.pose import LiftedPose
 from tests.support.bodies import standing
 
@@ -35,7 +35,7 @@ def off(belief: SizeBelief) -> float:
     return 100 * (belief.belief.log_height - float(np.log(TRUE_M)))
 
 
-@pytest.mark.parametrize(("places", "per_cent"), [(1, 6.5), (4, 3.5), (16, 2.2)])
+@pytest.mark.parametrize(("places", "per_cent"), [(1, 6.5), (4, 3.5), (16, 2.7)])
 def test_it_is_as_sure_as_it_is_right(places: int, per_cent: float) -> None:
     errors, sigmas = [], []
     for seed in range(60):
@@ -46,7 +46,7 @@ def test_it_is_as_sure_as_it_is_right(places: int, per_cent: float) -> None:
         sigmas.append(100 * belief.belief.sigma)
     assert np.sqrt(np.mean(np.square(errors))) < per_cent
     within = np.mean(np.abs(errors) < sigmas)
-    assert 0.6 <= within <= 0.95  # of it 1.3 % are for a bias that is not simulated here
+    assert 0.6 <= within <= 0.98  # of it 2.2 % are for what repeats everywhere, not simulated here
     assert np.median(sigmas) < per_cent
 
 
@@ -58,15 +58,59 @@ def test_a_thousand_poses_in_one_place_are_no_surer_than_ten() -> None:
         many.update(pose(1.7))
     assert few.belief is not None
     assert many.belief is not None
-    assert many.belief.sigma > 0.9 * few.belief.sigma > 0.045
+    assert many.belief.sigma > 0.9 * few.belief.sigma > 0.038
 
 
-def test_only_sound_teaches_it() -> None:
+def test_a_pose_without_evidence_teaches_nothing() -> None:
     belief = SizeBelief()
-    for source in ("memory", "floor", "height"):
+    for source in ("memory", "height"):
         belief.update(pose(1.7, source=source))
     belief.update(replace(pose(1.7), joints=np.full((15, 3), np.nan)))
+    belief.update(replace(pose(1.7, source="floor"), joints=folded(1.7)))
     assert belief.belief is None
+
+
+def folded(height_m: float) -> np.ndarray:
+    """Sitting: the knees as high as the hips and in front of them, the legs down from there."""
+    joints = standing(height_m, (0.0, 3.0))[:15].copy()
+    for hip, knee, ankle in ((9, 10, 11), (12, 13, 14)):
+        thigh, shin = np.linalg.norm(np.diff(joints[[hip, knee, ankle]], axis=0), axis=1)
+        joints[knee] = joints[hip] - [0.0, 0.0, thigh]
+        joints[ankle] = joints[knee] + [0.0, shin, 0.0]
+    return joints
+
+
+def test_the_floor_counts_as_one_witness_however_many_places_there_are() -> None:
+    """The camera's height and tilt are off by the same everywhere: 2.7 %, and the shape by 2 %."""
+    floor, sound, both = SizeBelief(), SizeBelief(), SizeBelief()
+    for at in PLACES:
+        for _ in range(5):
+            floor.update(pose(1.7, at, source="floor"))
+            sound.update(pose(1.6, at))
+            both.update(pose(1.7, at, source="floor"))
+            both.update(pose(1.6, at))
+    assert floor.belief is not None
+    assert sound.belief is not None
+    assert both.belief is not None
+    assert 0.033 < floor.belief.sigma < 0.04
+    assert both.belief.sigma < sound.belief.sigma < 0.03
+    # Sound over sixteen places is the surer one.
+    share = (both.belief.log_height - np.log(1.6)) / np.log(1.7 / 1.6)
+    assert 0.1 < share < 0.4
+
+
+def test_who_sits_is_found_too_small_and_teaches_less() -> None:
+    upright, sits = SizeBelief(), SizeBelief()
+    for at in PLACES:
+        upright.update(pose(1.7, at))
+        moved = folded(1.7) + pose(1.7, at).joints[8] - folded(1.7)[8]
+        sits.update(replace(pose(1.7, at), joints=moved))
+    assert upright.belief is not None
+    assert sits.belief is not None
+    assert sits.belief.sigma > 2.5 * upright.belief.sigma
+    assert sits.belief.log_height - upright.belief.log_height == pytest.approx(
+        FOLDED_BIAS, abs=0.02
+    )
 
 
 def test_a_pose_that_is_hardly_better_than_a_guess_is_no_belief() -> None:
