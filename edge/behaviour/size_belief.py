@@ -2,11 +2,11 @@
 
 Errors repeat as long as somebody stays in one place and posture: body shape, room and the place on
 the body where the echo begins are the same. So what counts is the number of places, not of poses.
-And some repeat everywhere, by where the size is from. Of 8 simulated people on 6 evenings, placed at
-the right distance, the height of a body that is upright in the image is found with an error of 2.3 %
-that stays theirs, and one of 3.5 % from place to place; of one who sits or lies it is found 5 % too
-small, and 8 % one way or the other: limbs that point at the camera look short. By the floor all
-distances in one room are off by the same 2.7 %, for the camera's height and tilt are.
+And some repeat everywhere, by where the size is from. Of 8 simulated people on 6 evenings, placed
+at the right distance, the height of a body that is upright in the image is found with an error of
+2.3 % that stays theirs, and one of 3.5 % from place to place; of one who sits or lies it is found
+5 % too small, and 8 % one way or the other: limbs that point at the camera look short. By the floor
+all distances in one room are off by the same 2.7 %, for the camera's height and tilt are.
 """
 
 from collections import deque

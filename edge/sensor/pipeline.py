@@ -194,7 +194,10 @@ class Pipeline:
         shares = everybody(posed, kernels, None if sound is None else sound.usable.rig)
         if self.in_bursts:
             shares = self.listening.shares(posed, t_ns, self.config.runtime.max_skew_ms * 1e6)
-        lifted = lift_shares(self.lift, posed, self.people.sizes(posed), shares, self.rig)
+        # The geometric lifter does not know of the floor.
+        known = self.config.lifter.kind != "geometric"
+        sizes = self.people.sizes(posed) if known else self.people.beliefs(posed)
+        lifted = lift_shares(self.lift, posed, sizes, shares, self.rig)
         rig = next((s.rig for s in shares if s.kernels is not None), None)
         return lifted, self._pairs_of(sound, kernels, rig)
 

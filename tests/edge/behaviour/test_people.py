@@ -8,7 +8,7 @@ from edge.behaviour.people import People, Sight
 from edge.behaviour.presence import Echo
 from edge.behaviour.track import Track
 from edge.core.config import TrackConfig, ZoneConfig
-from edge.core.pose import LiftedPose
+from edge.core.pose import Keypoints, LiftedPose
 from tests.support.bodies import CAMERA, seen, standing
 
 HEARD = Echo(15.0, 0.95)
@@ -81,3 +81,31 @@ def test_who_cannot_be_lifted_is_left_out_and_who_is_gone_is_forgotten() -> None
     again = at(1, 2.5)
     (newcomer,) = group([again], [replace(lifted(again))], [again[0]], [HEARD], 2 * 10**9)
     assert newcomer.presence == "unsure"
+
+
+def test_who_stands_on_a_floor_that_tells_their_distance_is_lifted_without_their_size() -> None:
+    """Networks heed a wrong size as much as a right one, and the floor tells as much as it."""
+    sight = at(1, 3.0)
+    hidden = sight[0], Keypoints(sight[1].pixels.copy(), sight[1].score)
+    hidden[1].pixels[[11, 14], 2] = 0.0
+    for camera, told in ((CAMERA, False), (replace(CAMERA, height_m=None, tilt_deg=0.0), True)):
+        group = People(camera, TrackConfig(), ())
+        group.learn_size(sight[0], lifted(sight))
+        group([sight], [lifted(sight)], [sight[0]], [HEARD], 0)
+        (size,) = group.beliefs([sight])
+        assert size is not None
+        assert abs(np.exp(size.log_height) - 1.7) < 0.05
+        assert group.sizes([sight]) == [size if told else None]
+        assert group.sizes([hidden]) == [size], "who stands behind a table is seen without feet"
+
+
+def test_who_lies_is_lifted_with_their_size() -> None:
+    sight = at(1, 3.0)
+    lies = CAMERA.to_room(standing(1.7, (0.0, 3.0))[:15])
+    lies = np.stack([lies[:, 2] - 0.8, lies[:, 1], 0.15 + 0.0 * lies[:, 2]], axis=1)
+    group = people()
+    group.learn_size(sight[0], lifted(sight))
+    pose = replace(lifted(sight), joints=CAMERA.from_room(lies))
+    group([sight], [pose], [sight[0]], [HEARD], 0)
+    assert group.sizes([sight]) == group.beliefs([sight])
+    assert group.sizes([sight]) != [None]

@@ -9,7 +9,7 @@ import pytest
 
 from edge.core.contracts import AudioPeriod
 from edge.sensor.listening import Attention, Watched
-from edge.sensor.probing import FLOW, LONG, SHORT, SOFT, Prober, RoomKnowledge, due, interval_s
+from edge.sensor.probing import FLOW, SHORT, SOFT, Prober, RoomKnowledge, due, interval_s
 from edge.sound.ambient import AmbientNoise
 from edge.sound.excitation import make_excitation
 from edge.sound.loudness import Loudness
