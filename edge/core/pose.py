@@ -9,8 +9,8 @@ from edge.core.arrays import Array
 from edge.core.contracts import SourceKind
 
 # What fixed distance and scale. sound: the echo, now or while the person has kept still since.
-# memory: the size that sound has found this person to have. floor: feet on the floor below a camera
-# of known height. height: only the usual height of people.
+# memory: the size that sound or the floor has found this person to have. floor: feet on the floor
+# below a camera of known height. height: only the usual height of people.
 ScaleSource = Literal["sound", "memory", "floor", "height"]
 SCALE_SOURCES: tuple[ScaleSource, ...] = get_args(ScaleSource)
 Posture = Literal["standing", "walking", "sitting", "lying", "bending", "unknown"]

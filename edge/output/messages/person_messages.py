@@ -77,9 +77,9 @@ class PersonEntry(msgspec.Struct, frozen=True):
     scale_source: Annotated[
         ScaleSource,
         note(
-            "What fixed distance and scale. sound: the echo. memory: the size that sound has found "
-            "this person to have. floor: feet on the floor below a camera of known height. height: "
-            "only the usual height of people."
+            "What fixed distance and scale. sound: the echo. memory: the size that sound or the "
+            "floor has found this person to have. floor: feet on the floor below a camera of known "
+            "height. height: only the usual height of people."
         ),
     ]
     sound_confidence: Annotated[
@@ -188,8 +188,9 @@ class NearestEntry(msgspec.Struct, frozen=True):
     scale_source: Annotated[
         ScaleSource,
         note(
-            "What fixed the distance: sound; memory, the size that sound has found this person to "
-            "have; floor, the feet below a camera of known height; or height, only the usual one."
+            "What fixed the distance: sound; memory, the size that sound or the floor has found "
+            "this person to have; floor, the feet below a camera of known height; or height, only "
+            "the usual one."
         ),
     ]
     confidence: Annotated[Share | None, note("Mean over the joints.")]

@@ -75,6 +75,31 @@ def test_the_room_frame_puts_feet_near_the_floor() -> None:
     assert e.people[0].joints_room[0, 2] - ankles.min() > 1.0
 
 
+def test_in_silence_a_size_is_learned_from_the_floor() -> None:
+    pipeline, plan = make_pipeline()
+    pipeline.silent = True
+    source = plan.open()
+    learned = []
+    try:
+        for _ in range(70):
+            frame = source.frames.read(0.0)
+            assert frame is not None
+            seen = pipeline.see(frame, "simulated")
+            estimate = pipeline.fuse(seen, None, "simulated")
+            known = dict(pipeline.listening._moments[-1].sights)
+            learned += pipeline.people.beliefs(list(known.items()))
+            if estimate is not None:
+                assert {p.pose.scale_source for p in estimate.people} <= {
+                    "floor", "height", "memory",
+                }  # fmt: skip
+    finally:
+        source.close()
+    sizes = [size for size in learned if size is not None]
+    assert sizes, "somebody stands on a floor below a camera of known height"
+    assert all(0.03 < size.sigma < 0.12 for size in sizes)
+    assert all(1.2 < np.exp(size.log_height) < 2.1 for size in sizes)
+
+
 def test_faulty_periods_are_counted_and_never_used(tmp_path: Path) -> None:
     copy = tmp_path / "session"
     shutil.copytree(DEMO_SESSION, copy)
