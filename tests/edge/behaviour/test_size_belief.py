@@ -5,7 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge.behaviour.size_belief import CONTRADICTION, FOLDED_BIAS, SizeBelief
+from edge.behaviour.size_belief import (
+    COMMON_SIGMA,
+    CONTRADICTION,
+    FOLDED_BIAS,
+    PERIOD_SIGMA,
+    PLACE_SIGMA,
+    SHAPE_SIGMA,
+    SizeBelief,
+)
 from edge.core.pose import LiftedPose
 from tests.support.bodies import standing
 
@@ -21,11 +29,14 @@ def pose(
 
 
 def walk(rng: np.random.Generator, belief: SizeBelief, places: int, true_m: float = TRUE_M) -> None:
-    """Three periods in each place; what is wrong there is the same in all three."""
+    """Three periods in each place; what is wrong there is the same in all three, and what is wrong
+    with the body's shape and with sound is the same everywhere.
+    """
+    everywhere = np.hypot(SHAPE_SIGMA, COMMON_SIGMA["sound"]) * rng.standard_normal()
     for at in PLACES[:places]:
-        wrong = 0.05 * rng.standard_normal()
+        wrong = everywhere + PLACE_SIGMA * rng.standard_normal()
         for _ in range(3):
-            size = true_m * np.exp(wrong + 0.03 * rng.standard_normal())
+            size = true_m * np.exp(wrong + PERIOD_SIGMA * rng.standard_normal())
             belief.update(pose(size, at))
 
 
@@ -35,10 +46,10 @@ def off(belief: SizeBelief) -> float:
     return 100 * (belief.belief.log_height - float(np.log(TRUE_M)))
 
 
-@pytest.mark.parametrize(("places", "per_cent"), [(1, 6.5), (4, 3.5), (16, 2.7)])
+@pytest.mark.parametrize(("places", "per_cent"), [(1, 6.5), (4, 4.2), (16, 3.1)])
 def test_it_is_as_sure_as_it_is_right(places: int, per_cent: float) -> None:
     errors, sigmas = [], []
-    for seed in range(60):
+    for seed in range(150):
         belief = SizeBelief()
         walk(np.random.default_rng(seed), belief, places)
         assert belief.belief is not None
@@ -46,7 +57,7 @@ def test_it_is_as_sure_as_it_is_right(places: int, per_cent: float) -> None:
         sigmas.append(100 * belief.belief.sigma)
     assert np.sqrt(np.mean(np.square(errors))) < per_cent
     within = np.mean(np.abs(errors) < sigmas)
-    assert 0.6 <= within <= 0.98  # of it 2.2 % are for what repeats everywhere, not simulated here
+    assert 0.6 <= within <= 0.76
     assert np.median(sigmas) < per_cent
 
 
