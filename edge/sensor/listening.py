@@ -158,11 +158,13 @@ class Listening:
         kernels: Kernels,
         rig: Rig,
         t_ns: int,
+        *,
         lasted_s: float = 0.0,
         doubt: FloatArray | None = None,
     ) -> None:
-        """The pose kernels of a new burst whose middle was at t_ns. rig: with their pairs. doubt:
-        1-sigma (T,) of the empty room that was subtracted: it is in the mean as in each of them.
+        """The pose kernels of a new burst whose middle was at t_ns. rig: with their pairs.
+        lasted_s: the burst. doubt: 1-sigma (T,) of the empty room that was subtracted: it is in the
+        mean as in each of them.
         """
         if self._newest is not None and self._newest[2] is not rig:
             self._mean.forget()

@@ -158,7 +158,9 @@ class Pipeline:
             if sound.burst and is_new and kernels is not None and sound.usable.rig is not None:
                 lasted_s = sound.burst * self.period_ns * 1e-9
                 doubt = self.room.background.doubt if sound.program else None
-                self.listening.hear(kernels, sound.usable.rig, sound.middle_ns, lasted_s, doubt)
+                self.listening.hear(
+                    kernels, sound.usable.rig, sound.middle_ns, lasted_s=lasted_s, doubt=doubt
+                )
         posed = self.people.choose(now.sights, self.config.people.max)
         lifted, pairs = self._lift(posed, sound, kernels, t_ns)
         echoes: Sequence[Echo | None] = [None] * len(posed)

@@ -51,7 +51,7 @@ class Stage:
 
     def burst(self, lasted_s: float = 0.1) -> None:
         rows = echo(RIG, np.array([0.6, 0.2, 2.8])) + 0.01 * self.rng.standard_normal((6, 1920))
-        self.listening.hear(make_kernels(rows, RATE, BAND), RIG, self.t_ns, lasted_s)
+        self.listening.hear(make_kernels(rows, RATE, BAND), RIG, self.t_ns, lasted_s=lasted_s)
 
     def who(self, sights: list[Sight]) -> dict[int, tuple[bool, int]]:
         """Of each of the two: whether lifted with sound, and the mean of how many bursts."""
@@ -88,7 +88,7 @@ def test_the_doubt_of_the_room_is_told_with_every_mean_and_does_not_fall_with_it
     for bursts in (1, 2, 3, 4):
         rows = echo(RIG, np.array([0.6, 0.2, 2.8])) + 0.01 * stage.rng.standard_normal((6, 1920))
         kernels = make_kernels(rows, RATE, BAND, noise)
-        stage.listening.hear(kernels, RIG, stage.t_ns, doubt)
+        stage.listening.hear(kernels, RIG, stage.t_ns, doubt=doubt)
         for _ in range(10):
             sights = stage.image()
         shares = stage.listening.shares(sights, stage.t_ns, SKEW_NS)
