@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+from edge.sensor.process.leaving import ending_signals
 
 
 class StoppedError(BaseException):
@@ -21,8 +21,8 @@ class StoppedError(BaseException):
 
 @contextmanager
 def raised_signals() -> Iterator[None]:
-    """Raises StoppedError at the first SIGTERM or SIGINT; a second one does what it did before."""
-    before = {s: signal.getsignal(s) for s in _SIGNALS}
+    """Raises StoppedError at the first of `ending_signals`; a second one does what it did."""
+    before = {s: signal.getsignal(s) for s in ending_signals()}
 
     def restore() -> None:
         for s, handler in before.items():
@@ -32,7 +32,7 @@ def raised_signals() -> Iterator[None]:
         restore()
         raise StoppedError(number)
 
-    for s in _SIGNALS:
+    for s in before:
         signal.signal(s, stop)
     try:
         yield
@@ -49,7 +49,7 @@ def delayed_signals() -> Iterator[None]:
         yield
         return
     came: list[int] = []
-    before = {s: signal.signal(s, lambda number, _: came.append(number)) for s in _SIGNALS}
+    before = {s: signal.signal(s, lambda number, _: came.append(number)) for s in ending_signals()}
     try:
         yield
     finally:

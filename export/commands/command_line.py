@@ -47,8 +47,8 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def run_command(argv: list[str] | None = None) -> int:
-    """Exit code: 0 done, 1 a target missed, 2 the user's mistake, 130 or 143 stopped by SIGINT or
-    SIGTERM (one sentence on stderr).
+    """Exit code: 0 done, 1 a target missed, 2 the user's mistake, 129, 130 or 143 stopped by
+    SIGHUP, SIGINT or SIGTERM (one sentence on stderr).
     """
     args = make_parser().parse_args(argv)
     try:

@@ -22,6 +22,8 @@ from tests.support.waiting import LIMIT_S, catches, until
 pytestmark = pytest.mark.export
 
 VIDEO = ROOT / "tests" / "data" / "video"
+# A terminal that is closed sends SIGHUP.
+EACH = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 BOTH = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 
 
@@ -94,7 +96,7 @@ def test_simulate_keeps_what_is_complete_and_goes_on(
         assert json.loads((folder / MARKER).read_text())["samples"] == 1
 
 
-@BOTH
+@EACH
 def test_a_session_is_there_as_a_whole_or_not_at_all(
     number: signal.Signals, tmp_path: Path
 ) -> None:

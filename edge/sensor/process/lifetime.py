@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-from edge.sensor.process.leaving import tidied
+from edge.sensor.process.leaving import ending_signals, tidied
 
 _M_ARENA_MAX = -8  # malloc.h of glibc
 _ARENAS = 1
@@ -28,9 +28,9 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def stop_on_signals() -> Iterator[threading.Event]:
-    """An event that SIGTERM and SIGINT set; the old handlers come back afterwards."""
+    """An event that `ending_signals` set; the old handlers come back afterwards."""
     stop = threading.Event()
-    old = {s: signal.signal(s, lambda *_: stop.set()) for s in (signal.SIGTERM, signal.SIGINT)}
+    old = {s: signal.signal(s, lambda *_: stop.set()) for s in ending_signals()}
     try:
         yield stop
     finally:

@@ -90,7 +90,7 @@ def test_it_ends_without_a_traceback_and_leaves_nothing(
     assert_nothing_left(folder)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_demo_takes_its_folder_and_its_broker_away(number: signal.Signals, tmp_path: Path) -> None:
     folder = tmp_path / "temporary"
     code, said = ended_early(("demo",), number, folder, when=lambda: kept(folder))
@@ -99,7 +99,7 @@ def test_demo_takes_its_folder_and_its_broker_away(number: signal.Signals, tmp_p
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_bench_takes_its_sensor_away(number: signal.Signals, tmp_path: Path) -> None:
     folder = tmp_path / "temporary"
     code, said = ended_early(
