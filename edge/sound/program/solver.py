@@ -5,8 +5,8 @@ room explains of it is subtracted first, exactly, whatever the spectrum of the r
 is solved for as a response of the window's length: the maximum a posteriori estimate (regularised
 least squares) with the noise that it leaves itself, band by band, and a body's usual level as
 prior. Where the reference has no sound at a frequency nothing is found there, and the posterior
-variance says so. The normal equations are Toeplitz: Levinson's recursion solves them in T^2 steps,
-and the formula of Gohberg and Semencul (1972) gives the variances.
+variance says so. The normal equations are Toeplitz: Levinson's recursion finds one column of their
+inverse in T^2 steps, and the formula of Gohberg and Semencul (1972) gives the rest of it.
 
 Reverberation beyond the window is not part of the known room. It is learned from the program sound
 itself, one step of normalised least squares a call, and subtracted likewise; until it is known,
@@ -25,6 +25,7 @@ from edge.core.rig import Rig
 from edge.sound.deconvolution import Correction, Deconvolver
 from edge.sound.excitation import Excitation, band_window
 from edge.sound.expected_echo import direct_at_1_m
+from edge.sound.program.toeplitz import inverse_diagonal, inverse_times
 
 # What a body leaves in the response, root mean square over the window, relative to the direct sound
 # at 1 m: -30 dB in simulated rooms.
@@ -129,10 +130,8 @@ class ProgramSolver:
         self._smear = smear / smear.sum()
         self._before_zero = _before_zero(coarse, bins, window * float(self._unit) / coarse)
         at = np.arange(self._window_samples)
-        turn = np.exp(2j * np.pi / coarse * np.outer(at, bins))
-        k = np.arange(self._count)
-        back = np.exp(-2j * np.pi / self._short * np.outer(k, np.arange(taps)))
-        self._to_window = (turn @ back / coarse).T.astype(np.complex64)
+        pulses = _tap_pulses(at / coarse, np.arange(taps) / self._short, bins)
+        self._to_window = (pulses / coarse).astype(np.complex64)
         self._nearest = np.minimum(np.rint(at / self._per_tap).astype(np.int64), taps - 1)
 
     def __call__(
@@ -255,12 +254,13 @@ class ProgramSolver:
         inverse[: self._count] = 1.0 / (noise * float(self._unit) * self._weight[: self._count])
         likely = 1.0 / (prior * self._prior_shape * self._weight)
         column = scipy.fft.ifft(power * inverse / float(self._unit) + likely)[: self._taps]
-        gradient = np.conj(sound) * left * inverse - likely * scipy.fft.fft(taps, self._short)
+        single = likely.astype(np.float32) * scipy.fft.fft(taps.astype(np.complex64), self._short)
+        gradient = left * (np.conj(sound) * inverse).astype(np.complex64) - single
         first = np.zeros(self._taps)
         first[0] = 1.0
-        sides = np.concatenate([first[None], scipy.fft.ifft(gradient)[:, : self._taps]])
-        solved = scipy.linalg.solve_toeplitz((column, column.conj()), sides.T).T
-        return taps + solved[1:], _inverse_diagonal(solved[0])
+        solved = scipy.linalg.solve_toeplitz((column, column.conj()), first)
+        step = inverse_times(solved, scipy.fft.ifft(gradient)[:, : self._taps])
+        return taps + step, inverse_diagonal(solved)
 
     def _learn_outside(self, sound: ComplexArray, power: Array, left: ComplexArray) -> None:
         """Learn from what is left (P, F) what the response is beyond the window and before it."""
@@ -277,13 +277,15 @@ class ProgramSolver:
         return float(np.sum(t * energy) / np.sum(energy))
 
 
-def _inverse_diagonal(column: Complex128Array) -> Array:
-    """Diagonal (L,) of the inverse of a Hermitian Toeplitz matrix, from the inverse's first column
-    (L,).
+def _tap_pulses(at: Array, taps: Array, bins: IntArray) -> Complex128Array:
+    """What taps (L,), moved down to 0 Hz, are at samples (T,): (L, T). Both in periods of the bins'
+    transforms, which are contiguous.
     """
-    forward = np.abs(column) ** 2
-    backward = np.concatenate([[0.0], forward[:0:-1]])
-    return np.asarray(np.cumsum(forward - backward) / column[0].real)
+    apart = 2.0 * np.pi * (at[None] - taps[:, None])
+    z = np.exp(1j * apart)
+    near = np.abs(z - 1.0) < 1e-9
+    total = (1.0 - z ** len(bins)) / np.where(near, 1.0, 1.0 - z)
+    return np.asarray(np.where(near, len(bins), total) * np.exp(2j * np.pi * int(bins[0]) * at))
 
 
 def _before_zero(samples: int, bins: IntArray, window: Array) -> ComplexArray:
@@ -293,10 +295,10 @@ def _before_zero(samples: int, bins: IntArray, window: Array) -> ComplexArray:
     It is the pulse of the causal response that explains the E samples, by least squares. bins: of
     the band, for a transform of `samples`; window: their amplitudes in the pulse.
     """
-    t = np.arange(-_BEFORE, _EARLY)
-    phases = 2j * np.pi / samples * np.outer(t, bins)
-    lag = np.exp(-2j * np.pi / samples * np.outer(bins, np.arange(_EARLY)))
-    pulses = (np.exp(phases) * window) @ lag
+    spectrum = np.zeros(samples)
+    spectrum[bins] = window
+    pulse = scipy.fft.ifft(spectrum) * samples
+    pulses = pulse[np.arange(-_BEFORE, _EARLY)[:, None] - np.arange(_EARLY)]
     after = pulses[_BEFORE:]
     ridge = _EARLY_RIDGE * np.eye(_EARLY)
     causal = np.linalg.solve(after.conj().T @ after + ridge, after.conj().T)

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import scipy.linalg
 
 from edge.core.errors import ConfigError
-from edge.sound.program.solver import ProgramSolver
+from edge.sound.program.solver import ProgramSolver, _tap_pulses
+from edge.sound.program.toeplitz import inverse_diagonal, inverse_times
 from export.simulate.program_sound import MUSIC, load_program_sound
 from tests.support.scenes.program import analytic, diffuse_room
 from tests.support.scenes.signals import spread
@@ -67,3 +69,17 @@ def test_several_loudspeakers_and_other_shapes_are_refused(room):
         solver(np.zeros((len(room.rig.mics), n), np.float32), np.zeros(9, np.float32), empty)
     with pytest.raises(ConfigError, match="recording has shape"):
         solver(np.zeros((1, n), np.float32), np.zeros(n, np.float32), empty)
+
+
+def test_the_inverse_of_a_toeplitz_matrix_and_the_taps_pulses_are_those_of_plain_sums():
+    rng = np.random.default_rng(0)
+    first = np.array([9.0, *(rng.normal(size=(29, 2)) @ [1.0, 1.0j])])
+    matrix = scipy.linalg.toeplitz(first, first.conj())
+    inverse = np.linalg.inv(matrix)
+    sides = rng.normal(size=(3, 30)) + 1j * rng.normal(size=(3, 30))
+    assert np.allclose(inverse_times(inverse[:, 0], sides), sides @ inverse.T, atol=1e-9)
+    assert np.allclose(inverse_diagonal(inverse[:, 0]), np.diag(inverse), atol=1e-9)
+    bins, at, taps = np.arange(7, 40), np.arange(20) / 90, np.arange(9) / 45
+    turn = np.exp(2j * np.pi * np.outer(at, bins))
+    back = np.exp(-2j * np.pi * np.outer(np.arange(len(bins)), taps))
+    assert np.allclose(_tap_pulses(at, taps, bins), (turn @ back).T, atol=1e-9)
