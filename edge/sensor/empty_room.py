@@ -20,7 +20,6 @@ from edge.sound.deconvolution import Deconvolver
 from edge.sound.excitation import Excitation
 from edge.sound.health.usable_pairs import UsablePairs
 from edge.sound.pose_kernel import Kernels, make_kernels
-from edge.sound.program.solver import BODY_MODEL
 from edge.sound.room.background import Background
 from edge.sound.room.occupant import Occupant
 
@@ -37,7 +36,8 @@ NEARER = 0.65
 class PeriodResponses:
     """Responses (P, T) of one good period or burst, the CLOCK_MONOTONIC of its middle, and from
     which of the pairs a pose may be made. sigma: (P, T), as of `Kernels`. burst: periods that it
-    lasted, 0 for a plain period. program: they are from the sound of another program, and noisy.
+    lasted, 0 for a plain period. program_noise: (P, T) 1-sigma of what noise alone leaves in those
+    of another program's sound, None for our own.
     """
 
     index: int
@@ -46,7 +46,7 @@ class PeriodResponses:
     usable: UsablePairs
     sigma: FloatArray | None = None
     burst: int = 0
-    program: bool = False
+    program_noise: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,11 +170,12 @@ class EmptyRoom:
         people: list[Occupant] | None = None if self._somebody else []
         if then.sights:
             people = self._occupants(then.sights, then.hidden)
-        noise = None
-        if sound.program and sound.sigma is not None:
-            noise = sound.sigma / np.float32(BODY_MODEL)  # a body's part of it is none of the room
         difference = self.background.step(
-            sound.responses, sound.middle_ns, people, burst=sound.burst > 0, noise=noise
+            sound.responses,
+            sound.middle_ns,
+            people,
+            burst=sound.burst > 0,
+            noise=sound.program_noise,
         )
         sound = self._with_known_pairs(sound)
         kernels = None

@@ -148,7 +148,7 @@ class Hearing:
         return self._program
 
     def _of_program(self, period: AudioPeriod, heard: HeardProgram) -> PeriodResponses:
-        """As of a burst that lasted as long; the room is not learned from it."""
+        """As of a burst that lasted as long."""
         return PeriodResponses(
             period.index,
             heard.middle_ns,
@@ -156,7 +156,7 @@ class Hearing:
             self.health.usable,
             heard.sigma,
             round(PROGRAM_S * 1e9 / self.period_ns),
-            program=True,
+            heard.noise,
         )
 
     def _deconvolver(self, burst: int) -> Deconvolver:

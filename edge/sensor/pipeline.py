@@ -157,7 +157,8 @@ class Pipeline:
             sound, kernels = self.room.subtract(sound, then)
             if sound.burst and is_new and kernels is not None and sound.usable.rig is not None:
                 lasted_s = sound.burst * self.period_ns * 1e-9
-                doubt = self.room.background.doubt if sound.program else None
+                own = sound.program_noise is None
+                doubt = None if own else self.room.background.doubt
                 self.listening.hear(
                     kernels, sound.usable.rig, sound.middle_ns, lasted_s=lasted_s, doubt=doubt
                 )

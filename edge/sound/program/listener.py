@@ -25,11 +25,12 @@ WORTH = 0.15
 
 @dataclass(frozen=True, eq=False)
 class HeardProgram:
-    """Responses (P, T) complex64 with the room in them, their noise sigma (P, T) float32, and
-    CLOCK_MONOTONIC of the middle of the sound that they are from.
+    """Responses (P, T) complex64 with the room in them, their noise and sigma (P, T) float32, as of
+    `ProgramResponse`, and CLOCK_MONOTONIC of the middle of the sound that they are from.
     """
 
     responses: ComplexArray
+    noise: FloatArray
     sigma: FloatArray
     middle_ns: int
     share: float
@@ -100,7 +101,7 @@ class ProgramListener:
             return None
         start_ns = self._end_ns - len(self._reference) * 1_000_000_000 // self._rate_hz
         middle_ns = start_ns + round(1e9 * found.middle_s)
-        return HeardProgram(found.responses, found.sigma, middle_ns, found.share)
+        return HeardProgram(found.responses, found.noise, found.sigma, middle_ns, found.share)
 
     def _expected_share(self, noise: Array, room: ComplexArray) -> float:
         samples = 2 * (noise.shape[1] - 1)

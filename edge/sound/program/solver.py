@@ -19,12 +19,13 @@ import numpy as np
 import scipy.fft
 import scipy.linalg
 
-from edge.core.arrays import Array, Complex128Array, ComplexArray, FloatArray, IntArray
+from edge.core.arrays import Array, Complex128Array, ComplexArray, FloatArray
 from edge.core.errors import ConfigError
 from edge.core.rig import Rig
 from edge.sound.deconvolution import Correction, Deconvolver
 from edge.sound.excitation import Excitation, band_window
 from edge.sound.expected_echo import direct_at_1_m
+from edge.sound.program.pulses import before_zero, tap_pulses
 from edge.sound.program.toeplitz import inverse_diagonal, inverse_times
 
 # What a body leaves in the response, root mean square over the window, relative to the direct sound
@@ -43,22 +44,20 @@ _PASSES = 2
 _OUTSIDE_STEP = 0.5
 _OUTSIDE_SMOOTH = 11  # bins
 _LEAD_S = 0.0015  # a pulse begins before its time of arrival
-# Samples at the responses' rate: how far a pulse reaches before its peak, and how far a response is
-# looked at to tell; relative energy of what that does not explain.
-_BEFORE, _EARLY, _EARLY_RIDGE = 48, 64, 1e-3
 
 
 @dataclass(frozen=True, eq=False)
 class ProgramResponse:
     """What one stretch of program sound tells.
 
-    responses: (P, T) complex64 as `Deconvolver` gives them, with the room in them. sigma: (P, T)
-    float32, root mean square of the noise in them. middle_s: middle of the sound's energy, from the
-    stretch's first sample [s]. share: of what the prior leaves open of a body, 0 nothing is known,
-    1 all.
+    responses: (P, T) complex64 as `Deconvolver` gives them, with the room in them. noise: (P, T)
+    float32, 1-sigma of what the recording's noise leaves in them; sigma: likewise, with what a body
+    adds to it. middle_s: middle of the sound's energy, from the stretch's first sample [s]. share:
+    of what the prior leaves open of a body, 0 nothing is known, 1 all.
     """
 
     responses: ComplexArray
+    noise: FloatArray
     sigma: FloatArray
     middle_s: float
     share: float
@@ -128,9 +127,9 @@ class ProgramSolver:
         self._outside = np.zeros((len(rig.pairs), self._short), np.complex64)
         smear = np.hanning(_OUTSIDE_SMOOTH + 2)[1:-1]
         self._smear = smear / smear.sum()
-        self._before_zero = _before_zero(coarse, bins, window * float(self._unit) / coarse)
+        self._before_zero = before_zero(coarse, bins, window * float(self._unit) / coarse)
         at = np.arange(self._window_samples)
-        pulses = _tap_pulses(at / coarse, np.arange(taps) / self._short, bins)
+        pulses = tap_pulses(at / coarse, np.arange(taps) / self._short, bins)
         self._to_window = (pulses / coarse).astype(np.complex64)
         self._nearest = np.minimum(np.rint(at / self._per_tap).astype(np.int64), taps - 1)
 
@@ -163,10 +162,12 @@ class ProgramSolver:
             left = self._stretch(np.asarray(rest - x * found / unit, np.complex64))
             fitted = self._taps / self._solved
         self._learn_outside(sound, power, left)
-        sigma = np.sqrt(np.maximum(variance, 0.0) * of_pair[:, None]) * (BODY_MODEL / self._per_tap)
+        of_tap = np.sqrt(np.maximum(variance, 0.0) * of_pair[:, None]) / self._per_tap
+        of_noise = of_tap[:, self._nearest].astype(np.float32)
         return ProgramResponse(
             room + taps.astype(np.complex64) @ self._to_window,
-            sigma[:, self._nearest].astype(np.float32),
+            of_noise,
+            np.asarray(BODY_MODEL * of_noise, np.float32),
             self._middle_s(x),
             1.0 - float(np.mean(variance)) / prior,
         )
@@ -275,31 +276,3 @@ class ProgramSolver:
         energy = np.abs(scipy.fft.ifft(x, self._short) * self._taper).astype(np.float64) ** 2
         t = np.arange(self._short) / self._short_rate_hz
         return float(np.sum(t * energy) / np.sum(energy))
-
-
-def _tap_pulses(at: Array, taps: Array, bins: IntArray) -> Complex128Array:
-    """What taps (L,), moved down to 0 Hz, are at samples (T,): (L, T). Both in periods of the bins'
-    transforms, which are contiguous.
-    """
-    apart = 2.0 * np.pi * (at[None] - taps[:, None])
-    z = np.exp(1j * apart)
-    near = np.abs(z - 1.0) < 1e-9
-    total = (1.0 - z ** len(bins)) / np.where(near, 1.0, 1.0 - z)
-    return np.asarray(np.where(near, len(bins), total) * np.exp(2j * np.pi * int(bins[0]) * at))
-
-
-def _before_zero(samples: int, bins: IntArray, window: Array) -> ComplexArray:
-    """What the pulse of sound that comes soon after time 0 is before it: responses (P, E) @ this
-    matrix (E, B) are the B samples before time 0, which a window from time 0 on has lost.
-
-    It is the pulse of the causal response that explains the E samples, by least squares. bins: of
-    the band, for a transform of `samples`; window: their amplitudes in the pulse.
-    """
-    spectrum = np.zeros(samples)
-    spectrum[bins] = window
-    pulse = scipy.fft.ifft(spectrum) * samples
-    pulses = pulse[np.arange(-_BEFORE, _EARLY)[:, None] - np.arange(_EARLY)]
-    after = pulses[_BEFORE:]
-    ridge = _EARLY_RIDGE * np.eye(_EARLY)
-    causal = np.linalg.solve(after.conj().T @ after + ridge, after.conj().T)
-    return np.ascontiguousarray((pulses[:_BEFORE] @ causal).T, np.complex64)

@@ -5,7 +5,8 @@ import pytest
 import scipy.linalg
 
 from edge.core.errors import ConfigError
-from edge.sound.program.solver import ProgramSolver, _tap_pulses
+from edge.sound.program.pulses import tap_pulses
+from edge.sound.program.solver import ProgramSolver
 from edge.sound.program.toeplitz import inverse_diagonal, inverse_times
 from export.simulate.program_sound import MUSIC, load_program_sound
 from tests.support.scenes.program import analytic, diffuse_room
@@ -82,4 +83,4 @@ def test_the_inverse_of_a_toeplitz_matrix_and_the_taps_pulses_are_those_of_plain
     bins, at, taps = np.arange(7, 40), np.arange(20) / 90, np.arange(9) / 45
     turn = np.exp(2j * np.pi * np.outer(at, bins))
     back = np.exp(-2j * np.pi * np.outer(np.arange(len(bins)), taps))
-    assert np.allclose(_tap_pulses(at, taps, bins), (turn @ back).T, atol=1e-9)
+    assert np.allclose(tap_pulses(at, taps, bins), (turn @ back).T, atol=1e-9)
