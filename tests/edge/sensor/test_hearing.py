@@ -105,6 +105,7 @@ def test_music_gives_responses_with_their_noise_and_own_periods_beside_it_are_no
     hear, rng = hearing(), np.random.default_rng(0)
     steady = hear(period(EXCITATION.samples))
     assert steady is not None
+    assert steady.program_noise is None
     music = np.convolve(rng.standard_normal(30 * N), [1.0, -0.5], "same") * 0.05
     samples = room(music, circular=False).astype(np.float32)
     heard = []
@@ -119,9 +120,10 @@ def test_music_gives_responses_with_their_noise_and_own_periods_beside_it_are_no
     found = [h for h in heard if h is not None]
     assert [h.index for h in found] == [13, 23]  # no two share any sound
     for h in found:
-        assert h.program
+        assert h.program_noise is not None
         assert h.burst == 10
         error = np.abs(h.responses - steady.responses)
         assert np.sqrt(np.mean(error**2)) < 0.01
         assert h.sigma is not None
         assert h.sigma.shape == h.responses.shape
+        assert np.allclose(h.sigma, 1.25 * h.program_noise), "a body adds to the noise"
