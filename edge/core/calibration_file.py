@@ -24,6 +24,7 @@ _Focal = Annotated[float, Meta(ge=10.0, le=1e5)]  # pixels
 _Centre = Annotated[float, Meta(ge=-1e5, le=1e5)]  # pixels
 _Coefficient = Annotated[float, Meta(ge=-1e4, le=1e4)]
 _Error = Annotated[float, Meta(ge=0.0, le=1e4)]  # pixels
+_Steps = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 _Count = Annotated[int, Meta(ge=1, le=10_000_000)]
 # open: not decided with what was recorded.
 Outcome = Literal["ok", "warning", "open", "fault"]
@@ -63,13 +64,22 @@ class SoundPart(Strict, frozen=True):
     places: Annotated[int, Meta(ge=1, le=1000)]
 
 
+class VolumePart(Strict, frozen=True):
+    """A volume of the card's mixer, in the driver's own steps, of each of its channels."""
+
+    direction: Literal["capture", "playback"]
+    control: str
+    steps: tuple[_Steps, ...]
+
+
 class LoudnessPart(Strict, frozen=True):
     """How loud the loudspeaker is, 1 m in front of it, without the room's reverberation.
 
     dba_at_full_scale: dB(A) of a sound in the band whose A-weighted level is 0 dBFS, as
     `edge.sound.loudness.Loudness`; sigma_db: its 1-sigma. method: by the "array", turned to the
     loudspeaker or ("aside") not, or by a "phone". level_dbfs: peak of the excitation that was
-    measured, dba and spl_db: it at 1 m. room_db: what reverberation adds there.
+    measured, dba and spl_db: it at 1 m. room_db: what reverberation adds there. volumes: of the
+    mixer, while it was measured; with others none of this holds.
     """
 
     dba_at_full_scale: _Level
@@ -79,6 +89,7 @@ class LoudnessPart(Strict, frozen=True):
     dba: _Level
     spl_db: _Level
     room_db: Annotated[float, Meta(ge=0.0, le=40.0)] = 0.0
+    volumes: tuple[VolumePart, ...] = ()
 
 
 class ResponsePart(Strict, frozen=True):

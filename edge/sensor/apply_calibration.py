@@ -17,9 +17,15 @@ from edge.core.rig import Camera, Rig
 from edge.sound.deconvolution import Correction
 from edge.sound.excitation import Excitation
 from edge.sound.loudness import NOMINAL, Loudness, LoudnessSource
+from edge.sources.alsa.mixer import changed_volumes, read_volumes
 
 SAME_MIC_M = 0.002
 SAME_SPEAKER_M = 0.02
+# What to do about `volumes_changed`.
+VOLUMES_REMEDY = (
+    "levels in dB SPL and dB(A) do not hold any more: set the mixer as it was (alsamixer), or "
+    "calibrate again"
+)
 CARRIED_SHARE = 0.7  # of the excitation's band that the hardware must carry
 
 
@@ -63,6 +69,18 @@ def loudness_of(config: Config) -> Loudness:
         return NOMINAL
     source: LoudnessSource = "phone" if part.method == "phone" else "measured"
     return Loudness(part.dba_at_full_scale, part.sigma_db, source)
+
+
+def volumes_changed(config: Config) -> str:
+    """How the sound card's mixer is set otherwise than when the loudness was measured, "" where it
+    is not, or that is not known. Raises ConfigError.
+    """
+    if config.source.kind != "device" or not config.calibration.file:
+        return ""
+    part = load_calibration(Path(config.calibration.file)).loudness
+    if part is None or not part.volumes:
+        return ""
+    return changed_volumes(part.volumes, read_volumes(config.audio))
 
 
 def sensitivity_of(config: Config) -> float | None:

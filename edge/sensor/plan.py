@@ -9,7 +9,7 @@ from edge.core.files import can_write, free_bytes
 from edge.core.rig import Rig
 from edge.output.mqtt.access import read_password, tls_context
 from edge.output.page.page_password import read_page_password
-from edge.sensor.apply_calibration import apply_calibration
+from edge.sensor.apply_calibration import VOLUMES_REMEDY, apply_calibration, volumes_changed
 from edge.sensor.pipeline import Pipeline
 from edge.sound.deconvolution import Correction
 from edge.sound.excitation import Excitation, make_excitation
@@ -86,6 +86,8 @@ def warnings(config: Config, pipeline: Pipeline) -> list[str]:
     found = [f"{pipeline.room.damaged}; it will be set aside"] if pipeline.room.damaged else []
     if problem := state_problem(config):
         found.append(f"runtime.state_dir: {problem}")
+    if changed := volumes_changed(config):
+        found.append(f"{changed}: {VOLUMES_REMEDY}")
     return found
 
 

@@ -24,6 +24,7 @@ from edge.output.mqtt.stream import MqttCounters
 from edge.output.outlets import Outlets
 from edge.output.page.server import WebServer
 from edge.output.page.zone_edits import ZoneFile
+from edge.sensor.apply_calibration import VOLUMES_REMEDY, volumes_changed
 from edge.sensor.control import Control
 from edge.sensor.kept_permissions import control_file
 from edge.sensor.permissions import Sensing
@@ -79,6 +80,8 @@ def run(
     with ExitStack() as closing:
         # No signal handler yet: until a device is open a signal may end the process at once.
         plan, pipeline = prepare(config)
+        if changed := volumes_changed(config):
+            log.warning("sound: %s: %s", changed, VOLUMES_REMEDY)
         _warm_up(pipeline, compiled)
         stop = closing.enter_context(stop_on_signals())
         sensing = Sensing(config, control_file(config))

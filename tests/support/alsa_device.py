@@ -19,6 +19,9 @@ import numpy.typing as npt
 from tests.support.compiled import shared_library
 
 SOURCE = Path(__file__).parent / "alsa" / "pcm_posetest.c"
+MIXER_SOURCE = SOURCE.with_name("ctl_posetest.c")
+# The whole card as a sound card is named, for tests of its mixer.
+CARD = "hw:CARD=Posetest"
 SYSTEM_CONFIG = Path("/usr/share/alsa/alsa.conf")
 
 
@@ -64,6 +67,11 @@ class AlsaTestDevice:
         else:
             marker.unlink()
 
+    def set_volumes(self, **volumes: int) -> None:
+        """The mixer's volumes of CARD from now on, each 0..100 as Mic_Capture=40."""
+        lines = [f"{name.replace('_', ' ')} Volume={step}" for name, step in volumes.items()]
+        (self.folder / "mixer").write_text("\n".join(lines))
+
     @contextmanager
     def faulty(
         self, how: Literal["stuck", "silent", "rotated", "swapped", "gap"]
@@ -98,6 +106,7 @@ def make_alsa_device(
     playback_xrun_at: int = 0,
     lost_at: int = 0,
     patient: bool = False,
+    mixer: bool = False,
 ) -> AlsaTestDevice:
     """A card in `folder` (made when absent) that hears `recording` (L, C) int16, over and over when
     `loop`.
@@ -105,7 +114,8 @@ def make_alsa_device(
     one_clock: the recording runs on while the device is closed. loopback: capture channel that
     hears what is played. xrun_at, playback_xrun_at: frame of one xrun. lost_at: frame at which the
     capture device disappears once; it can be opened again at once. 0 = never. patient: no xrun but
-    those asked for, however late the process is. Raises NoToolchainError.
+    those asked for, however late the process is. mixer: the card is CARD, too, and has one (see
+    `set_volumes`); no other card has then. Raises NoToolchainError.
     """
     (folder / "faults").mkdir(parents=True, exist_ok=True)
     np.ascontiguousarray(recording, np.int16).tofile(folder / "heard.raw")
@@ -141,8 +151,27 @@ def make_alsa_device(
         + f'pcm_type.posetest {{ lib "{plugin_library()}" }}\n'
         + f"pcm.{device.capture} {{{capture}}}\n"
         + f"pcm.{device.playback} {{{playback}}}\n"
+        + (_whole_card(device) if mixer else "")
     )
     return device
+
+
+def _whole_card(device: AlsaTestDevice) -> str:
+    """CARD as an ALSA card: both directions under one name, and its mixer."""
+    argument = '@args [ CARD ]\n@args.CARD { type string default "0" }'
+    library = shared_library(MIXER_SOURCE, "-DPIC", "-lasound")
+    return f"""
+ctl_type.posetest {{ lib "{library}" }}
+ctl.!hw {{ {argument}
+    type posetest
+    file "{device.folder}/mixer"
+}}
+pcm.!hw {{ {argument}
+    type asym
+    capture.pcm {device.capture}
+    playback.pcm {device.playback}
+}}
+"""
 
 
 def _word(value: bool) -> str:

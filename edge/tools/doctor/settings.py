@@ -6,7 +6,7 @@ from edge.core.calibration_file import load_calibration
 from edge.core.config import load_config, state_folder
 from edge.core.errors import PosekernelError
 from edge.core.inference.execution import execution
-from edge.sensor.apply_calibration import loudness_of
+from edge.sensor.apply_calibration import VOLUMES_REMEDY, loudness_of, volumes_changed
 from edge.sensor.plan import make_plan, state_problem
 from edge.sound.excitation import make_excitation
 from edge.tools.doctor.finding import Finding, Scope, attempt, split
@@ -64,8 +64,11 @@ def loudness(scope: Scope) -> list[Finding]:
         return []
     try:
         known = loudness_of(config)
+        changed = volumes_changed(config) if scope.hardware else ""
     except PosekernelError:
         return []  # `calibration` tells
+    if changed:
+        return [Finding("loudness", "warning", changed, VOLUMES_REMEDY)]
     x, cap = config.excitation, config.sound.limits_dba
     full = known.dba(make_excitation(x.sample_rate_hz, x.band_hz, x.period_s, x.level_dbfs))
     found = f"{full:.0f} dB(A) +- {known.sigma_db:.0f} at 1 m at {x.level_dbfs:g} dBFS"

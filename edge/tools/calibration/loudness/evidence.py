@@ -8,6 +8,7 @@ from edge.core.calibration_file import LoudnessPart
 from edge.core.config import Config
 from edge.core.errors import ConfigError
 from edge.core.profiles import ArrayProfile, load_array
+from edge.sources.alsa.mixer import changed_volumes, read_volumes
 from edge.tools.calibration.loudness.direct_level import DirectLevel, measure_direct
 from edge.tools.calibration.loudness.judge import LoudnessEvidence
 from edge.tools.calibration.places import ask, at_terminal
@@ -53,13 +54,20 @@ def loudness_evidence(
         where = None if place is None else (float(place[0]), float(place[1]), float(place[2]))
         lower = lower_by(direct, _heard(take_from_device(_softer(config), where, _SECONDS)))
     rig, excitation, profile = take.rig, take.excitation, _profile(config)
-    return LoudnessEvidence(rig, excitation, profile, direct, facing, LOWER_DB, lower, phone_dba)
+    volumes = read_volumes(config.audio) if config is not None and on_device else ()
+    return LoudnessEvidence(
+        rig, excitation, profile, direct, facing, LOWER_DB, lower, phone_dba, volumes
+    )
 
 
 def surer(new: LoudnessPart | None, old: LoudnessPart | None) -> LoudnessPart | None:
-    """The new loudness, or an earlier one that is surer and still agrees with it."""
+    """The new loudness, or an earlier one that is surer and still agrees with it, at the same
+    volumes of the mixer.
+    """
     if new is None or old is None:
         return new or old
+    if changed_volumes(old.volumes, new.volumes):
+        return new
     apart = abs(new.dba_at_full_scale - old.dba_at_full_scale)
     agree = apart <= _AGREE * (new.sigma_db**2 + old.sigma_db**2) ** 0.5
     return old if agree and old.sigma_db < new.sigma_db else new

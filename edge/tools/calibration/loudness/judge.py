@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.core.arrays import Array
-from edge.core.calibration_file import LoudnessPart, Step
+from edge.core.calibration_file import LoudnessPart, Step, VolumePart
 from edge.core.profiles import ArrayProfile
 from edge.core.rig import Rig
 from edge.sound.excitation import Excitation
@@ -36,7 +36,8 @@ class LoudnessEvidence:
     """What was measured and is known. direct: None where the array did not hear the loudspeaker on
     its own clock. facing: whether it was turned to the array. lower_db: by how much less the array
     received of a signal that was `asked_db` lower; None where it was not tried. phone_dba: a
-    reading 1 m in front of the loudspeaker, while the continuous excitation played.
+    reading 1 m in front of the loudspeaker, while the continuous excitation played. volumes: of the
+    card's mixer, meanwhile.
     """
 
     rig: Rig
@@ -47,6 +48,7 @@ class LoudnessEvidence:
     asked_db: float = 0.0
     lower_db: float | None = None
     phone_dba: float | None = None
+    volumes: tuple[VolumePart, ...] = ()
 
 
 def judge_loudness(evidence: LoudnessEvidence) -> tuple[LoudnessPart | None, Step]:
@@ -155,6 +157,7 @@ def _part(
         dba=round(full_scale + digital, 2),
         spl_db=round(loudness.spl(x), 2),
         room_db=round(_room_db(evidence), 2),
+        volumes=evidence.volumes,
     )
 
 

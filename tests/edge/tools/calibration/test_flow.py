@@ -5,14 +5,22 @@ import json
 import cv2
 import numpy as np
 import pytest
+from msgspec import structs
 
 from edge.__main__ import main
-from edge.core.calibration_file import load_calibration
+from edge.core.calibration_file import VolumePart, load_calibration
+from edge.core.config import CalibrationConfig, load_config
+from edge.sensor.apply_calibration import volumes_changed
 from edge.sound.excitation import make_excitation
+from edge.sources.alsa.mixer import read_volumes
 from edge.sources.session.reader import DEMO_SESSION
 from edge.tools.calibration import flow
 from edge.tools.calibration.charuco import CharucoBoard
+from edge.tools.calibration.loudness.evidence import surer
 from edge.tools.calibration.places import ask_place
+from edge.tools.doctor.finding import Scope
+from edge.tools.doctor.settings import loudness
+from tests.support.alsa_device import CARD
 
 
 @pytest.mark.parametrize(
@@ -73,7 +81,10 @@ def test_the_real_sound_card_is_calibrated(tmp_path, alsa_card, monkeypatch, cap
             np.fft.irfft(spectrum * np.exp(-2j * np.pi * f * distance / 343.42)) * 0.3 / distance
         )
     period += np.random.default_rng(0).normal(0.0, 1e-4, period.shape)
-    card = alsa_card(np.tile(np.rint(period * 32768), (40, 1)).astype(np.int16), 16000, loopback=5)
+    card = alsa_card(
+        np.tile(np.rint(period * 32768), (40, 1)).astype(np.int16), 16000, loopback=5, mixer=True
+    )
+    card.set_volumes(Mic_Capture=40)
     monkeypatch.setenv("ALSA_CONFIG_PATH", card.env["ALSA_CONFIG_PATH"])
     config = tmp_path / "config.toml"
     config.write_text(
@@ -83,8 +94,8 @@ id = "hall"
 [mqtt]
 enabled = false
 [audio]
-capture = "{card.capture}"
-playback = "{card.playback}"
+capture = "{CARD}"
+playback = "{CARD}"
 [camera]
 backend = "file"
 device = "{tmp_path / "none.mp4"}"
@@ -99,10 +110,8 @@ cy = 240
 """
     )
     out = tmp_path / "c.toml"
-    assert (
-        main(["calibrate", "--config", str(config), "--seconds", "2", "--out", str(out), "--json"])
-        == 1
-    )
+    asked = ["--config", str(config), "--seconds", "2", "--phone-dba", "60", "--out", str(out)]
+    assert main(["calibrate", *asked, "--json"]) == 1
     result = json.loads(capsys.readouterr().out)
     steps = {s["name"]: s for s in result["steps"]}
     assert result["source"] == "device"
@@ -110,5 +119,17 @@ cy = 240
     assert steps["reference"]["outcome"] == "ok", steps["reference"]
     assert steps["clock"]["outcome"] == "ok"
     assert steps["room"]["outcome"] == "open"  # there is no camera to say that nobody is there
-    assert load_calibration(out).device == "hall"
-    assert load_calibration(out).rig.mic_channels == (1, 2, 3, 4)
+    found = load_calibration(out)
+    assert found.device == "hall"
+    assert found.loudness is not None
+    assert found.loudness.volumes == (VolumePart("capture", "Mic", (40,)),)
+    assert found.rig.mic_channels == (1, 2, 3, 4)
+    used = structs.replace(load_config(config), calibration=CalibrationConfig(file=str(out)))
+    assert volumes_changed(used) == ""
+    card.set_volumes(Mic_Capture=55)
+    assert volumes_changed(used) == "capture volume 'Mic' was 40 and is 55"
+    (said,) = loudness(Scope(config, used))
+    assert (said.outcome, said.found) == ("warning", "capture volume 'Mic' was 40 and is 55")
+    assert "calibrate again" in said.remedy
+    louder = structs.replace(found.loudness, volumes=read_volumes(used.audio), sigma_db=4.0)
+    assert surer(louder, found.loudness) is louder, "the surer one is of other volumes"
