@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 from edge.core.errors import ConfigError
+from edge.lifting.lifter import MODELS, lifter_file, lifter_files
+from edge.lifting.model_card import card_path, load_card
 from export.commands.studies.report_file import add_out, check_out, write_out
 from export.studies.quiet.plot import draw
 from export.studies.quiet.policies import POLICIES, Policy
@@ -67,12 +69,18 @@ def run(args: argparse.Namespace) -> int:
     for line in run_study(plan, args.workers):
         print(line, file=sys.stderr, flush=True)
     measured = measure(results(plan))
-    text = page(measured, args.evenings, _command(args))
+    text = page(measured, args.evenings, _command(args), _networks())
     print(json.dumps(as_json(measured), indent=1) if args.json else text)
     if args.plot is not None:
         draw(measured, args.plot)
     write_out(args.out, text)
     return 0
+
+
+def _networks() -> dict[str, str]:
+    """The files that place people by default, and their SHA-256."""
+    digests = load_card(card_path(MODELS / lifter_file("ray", "int8"))).sha256
+    return {name: digests[name] for name in lifter_files("ray", "int8")}
 
 
 def _policies(text: str) -> tuple[Policy, ...]:

@@ -65,8 +65,13 @@ def as_json(measured: Mapping[Key, Measured]) -> list[dict[str, Any]]:
     ]
 
 
-def page(measured: Mapping[Key, Measured], evenings: int, command: str) -> str:
-    """The page of results. command: that made it."""
+def page(
+    measured: Mapping[Key, Measured], evenings: int, command: str, networks: Mapping[str, str]
+) -> str:
+    """The page of results. command: that made it. networks: files that placed people, and their
+    SHA-256.
+    """
+    used = ", ".join(f"`{name}` {digest[:8]}" for name, digest in networks.items())
     return f"""\
 # A sensor one can live with: error against loudness
 
@@ -78,6 +83,7 @@ while a probe sounds. The room has 35 dB(A) of noise and a fridge; in one of fou
 television, in another one people talk. Each policy goes through the sensor's own code, five images
 a second. Errors are of published poses against the truth. Sound is A-weighted, at 1 m from the
 loudspeaker, of the sensor's own sound only. Intervals are 95 %, over evenings.
+Networks, by the SHA-256 of their files: {used}.
 
     {command} --plot export/studies/results/quiet.svg --out export/studies/results/quiet.md
 

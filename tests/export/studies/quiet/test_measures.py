@@ -8,7 +8,7 @@ from export.simulate.evening.script import STATES
 from export.studies.quiet.measures import accuracy, coverage, over_evenings, sounded
 from export.studies.quiet.plot import draw
 from export.studies.quiet.record import EveningRecord
-from export.studies.quiet.report import as_json, measure, tables
+from export.studies.quiet.report import as_json, measure, page, tables
 
 pytestmark = pytest.mark.export
 
@@ -86,6 +86,9 @@ def test_the_tables_say_what_was_met_and_the_plot_is_small(tmp_path) -> None:
     assert "| discreet, walking, height known: median | 6 cm | 7.0 (7.0-7.0) | no |" in text
     assert "silent, discreet, normal | falls or stays | 7.0 / 3.0 / 5.0 cm | no |" in text
     assert "at most silent's 7.0 cm | all | yes |" in text
+    whole = page(measured, 2, "quiet", {"lifter.tflite": "0123456789abcdef"})
+    assert text in whole
+    assert "`lifter.tflite` 01234567" in whole
     assert as_json(measured)[1]["sound"]["average_dba"] == pytest.approx(33.0, abs=0.1)
     for name in ("quiet.svg", "quiet.png"):
         draw(measured, tmp_path / name)
