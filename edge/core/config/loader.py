@@ -27,7 +27,7 @@ def load_config(path: Path) -> Config:
         return parse_config(read_file(path), path)
     except FileNotFoundError as e:
         raise ConfigError(
-            f"{path}: no such file; `posekernel run --config F` needs a configuration (see README)"
+            f"{path}: no such file; `posekernel setup` makes a configuration (see README)"
         ) from e
     except OSError as e:
         raise ConfigError(f"{path}: cannot be read ({e.strerror or e})") from e

@@ -1,6 +1,7 @@
 """`posekernel setup`: from a box of parts to a running sensor, question by question."""
 
 import argparse
+import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -49,7 +50,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         default=[],
         metavar="STEP",
         help="only this step of a configuration that is there; may be given again: name, array, "
-        "loudspeaker, camera, mounting, broker, sound, calibrate, picture, test, start",
+        "loudspeaker, camera, mounting, broker, page, sound, calibrate, picture, test, start",
     )
     parser.add_argument("--yes", action="store_true", help="unattended: ask nothing")
     parser.add_argument(
@@ -91,6 +92,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.lan and not args.web:
         raise ConfigError("--lan: only with --web")
+    # What a sensor logs while it is tried would stand between the questions.
+    logging.getLogger().setLevel(logging.WARNING)
     with paused(draft, say):
         if args.web:
             return _serve(draft, steps, args, say)

@@ -17,6 +17,9 @@ def configuration(scope: Scope) -> list[Finding]:
     if scope.path is None:
         remedy = "give --config F to check the devices and the broker too"
         return [Finding("config", "warning", "none given", remedy)]
+    if not scope.path.exists():
+        remedy = "posekernel setup makes one, with sudo that of the service"
+        return [Finding("config", "error", f"{scope.path}: no such file", remedy)]
     try:
         load_config(scope.path)
     except PosekernelError as e:

@@ -2,7 +2,7 @@
 
 import os
 import pwd
-import shutil
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -10,12 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from edge.core.calibration_file import Calibration, write_calibration
+from msgspec import structs
+
+from edge.core.calibration_file import Calibration, load_calibration, write_calibration
 from edge.core.config import Config, check_config, load_config
-from edge.core.errors import ConfigError
+from edge.core.errors import ConfigError, PosekernelError
 from edge.core.files import read_file, write_whole
 from edge.core.typed import as_toml, convert, parse_toml
-from edge.sensor.plan import prepare
+from edge.sensor.plan import make_plan, prepare
 from edge.sensor.process.lifetime import temporary_folder
 
 SYSTEM_CONFIG = Path("/etc/posekernel/config.toml")
@@ -33,7 +35,8 @@ class Draft:
     """What will be written. path: of the configuration. table: it, as TOML has it.
 
     board: the computer's name in firmware_config/boards, "" until known. calibration: measured in
-    this setup. password: for the broker; None: as it was.
+    this setup. password: for the broker; None: as it was. page_password: likewise for the page, as
+    the line of its file.
     """
 
     path: Path
@@ -42,6 +45,7 @@ class Draft:
     board: str = ""
     calibration: Calibration | None = None
     password: str | None = None
+    page_password: str | None = None
 
     @classmethod
     def open(cls, path: Path) -> "Draft":
@@ -73,9 +77,23 @@ class Draft:
     @property
     def password_path(self) -> Path:
         """Where the broker's password goes."""
-        if named := self.get("mqtt.password_file"):
-            return Path(str(named))
-        return self.path.absolute().parent / "mqtt-password"
+        return self._named("mqtt.password_file", "mqtt-password")
+
+    @property
+    def page_password_path(self) -> Path:
+        """Where the page's password goes."""
+        return self._named("web.password_file", "page-password")
+
+    @property
+    def known_calibration(self) -> Calibration | None:
+        """Measured in this setup, else the configured one; None where there is none to be read."""
+        named = self.get("calibration.file")
+        if self.calibration is not None or not named:
+            return self.calibration
+        try:
+            return load_calibration(Path(str(named)))
+        except ConfigError:
+            return None
 
     def get(self, key: str, default: Any = None) -> Any:
         """A value by its dotted name."""
@@ -90,6 +108,31 @@ class Draft:
         """Set keys, given as nested tables; None removes one."""
         self.table = _merged(self.table, changes)
 
+    def forget_calibrated(self, *parts: str) -> bool:
+        """Leave parts out of the calibration, which do not hold any more: fields of it, whose steps
+        have their names. Whether one was there.
+        """
+        known = self.known_calibration
+        if known is None or not any(getattr(known, part) for part in parts):
+            return False
+        steps = tuple(step for step in known.steps if step.name not in parts)
+        self.calibration = structs.replace(known, steps=steps, **dict.fromkeys(parts))
+        return True
+
+    def misfit(self) -> str:
+        """Why the calibration must not be used with this configuration; "" where it may, and where
+        there is none.
+        """
+        if self.calibration is None and not self.get("calibration.file"):
+            return ""
+        try:
+            with self.staged() as config:
+                make_plan(config)
+        except PosekernelError as e:
+            # The remedy there is for who has no setup.
+            return str(e).removeprefix(f"{self.calibration_path}: ").partition("; calibrate")[0]
+        return ""
+
     def config(self) -> Config:
         """The configuration so far. Raises ConfigError that names what is wrong or missing."""
         config = convert(self.table, Config)
@@ -102,9 +145,10 @@ class Draft:
         lasts as long. Raises ConfigError.
         """
         with temporary_folder("posekernel-setup-") as folder:
-            self._write_new(folder / "calibration.toml", folder / "mqtt-password", owned=False)
+            beside = {name: folder / name for name in ("calibration", "password", "page_password")}
+            self._write_new(beside, owned=False)
             draft = folder / "config.toml"
-            write_whole(draft, as_toml(self._table(folder), []).encode(), 0o600)
+            write_whole(draft, as_toml(self._table(beside), []).encode(), 0o600)
             try:
                 yield load_config(draft)
             except ConfigError as e:
@@ -122,13 +166,13 @@ class Draft:
         self.check()
         if self.is_service and os.geteuid() == 0:
             # The service may write there: its links must not lead root anywhere else.
-            for path in (self.path, self.password_path, self.calibration_path):
+            for path in (self.path, *self._beside.values()):
                 if path.is_symlink():
                     raise ConfigError(f"{path}: a link, which root does not follow; remove it")
         try:
             _make_folder(self.path.absolute().parent)
-            written = self._write_new(self.calibration_path, self.password_path, owned=True)
-            content = as_toml(self._table(None), self._heading()).encode()
+            written = self._write_new(self._beside, owned=True)
+            content = as_toml(self._table(self._beside), self._heading()).encode()
             if self.before is not None and self.before != content:
                 written.append(_keep(self.path))
             write_whole(self.path, content, 0o640)
@@ -142,28 +186,44 @@ class Draft:
             ) from e
         return [self.path, *written]
 
-    def _table(self, files: Path | None) -> dict[str, Any]:
-        calibration, password = self.calibration_path, self.password_path
-        if files is not None:
-            calibration, password = files / "calibration.toml", files / "mqtt-password"
+    def _named(self, key: str, usual: str) -> Path:
+        named = self.get(key)
+        return Path(str(named)) if named else self.path.absolute().parent / usual
+
+    @property
+    def _beside(self) -> dict[str, Path]:
+        """Where what is new beside the configuration goes, by its field."""
+        return {
+            "calibration": self.calibration_path,
+            "password": self.password_path,
+            "page_password": self.page_password_path,
+        }
+
+    def _table(self, beside: Mapping[str, Path]) -> dict[str, Any]:
         changes: dict[str, Any] = {}
         if self.calibration is not None:
-            changes["calibration"] = {"file": str(calibration)}
+            changes["calibration"] = {"file": str(beside["calibration"])}
         if self.password:
-            changes["mqtt"] = {"password_file": str(password)}
+            changes["mqtt"] = {"password_file": str(beside["password"])}
+        if self.page_password:
+            changes["web"] = {"password_file": str(beside["page_password"])}
         return _merged(self.table, changes)
 
-    def _write_new(self, calibration: Path, password: Path, *, owned: bool) -> list[Path]:
+    def _write_new(self, beside: Mapping[str, Path], *, owned: bool) -> list[Path]:
         written = []
-        if self.password:
-            # What is not there yet must never be readable by others, not even for a moment.
-            write_whole(password, f"{self.password}\n".encode(), 0o600)
-            written.append(password)
+        for name, secret in (("password", self.password), ("page_password", self.page_password)):
+            if secret:
+                # What is not there yet must never be readable by others, not even for a moment.
+                write_whole(beside[name], f"{secret}\n".encode(), 0o600)
+                written.append(beside[name])
         if self.calibration is not None:
+            path = beside["calibration"]
             if owned and self.is_service:
-                _make_folder(calibration.parent, SERVICE_USER)
-            write_calibration(calibration, self.calibration)
-            written.append(calibration)
+                _make_folder(path.parent, SERVICE_USER)
+            if path.exists():
+                written.append(_keep(path))
+            write_calibration(path, self.calibration)
+            written.append(path)
         for path in written if owned else ():
             self._give(path, 0o600, owner=SERVICE_USER)
         return written
@@ -173,8 +233,7 @@ class Draft:
         if self.is_service and os.geteuid() == 0:
             with suppress(KeyError):  # no such user: the service is not installed yet
                 service = pwd.getpwnam(SERVICE_USER)
-                os.chown(path, 0 if owner == "root" else service.pw_uid, service.pw_gid)
-                path.chmod(mode)
+                _own(path, 0 if owner == "root" else service.pw_uid, service.pw_gid, mode)
 
     def _heading(self) -> list[str]:
         return [
@@ -186,11 +245,22 @@ class Draft:
 
 def _keep(path: Path) -> Path:
     backup = path.with_name(f"{path.name}.{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.bak")
-    shutil.copy2(path, backup)
+    there = path.stat()
+    mode = stat.S_IMODE(there.st_mode)
+    write_whole(backup, read_file(path), mode)
     with suppress(PermissionError):
-        there = path.stat()
-        os.chown(backup, there.st_uid, there.st_gid)
+        _own(backup, there.st_uid, there.st_gid, mode)
     return backup
+
+
+def _own(path: Path, user: int, group: int, mode: int) -> None:
+    """Through an open file: whoever may write in the folder could put a link there meanwhile."""
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        os.fchown(handle, user, group)
+        os.fchmod(handle, mode)
+    finally:
+        os.close(handle)
 
 
 def _make_folder(folder: Path, owner: str = "") -> None:

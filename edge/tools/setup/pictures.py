@@ -1,21 +1,22 @@
 """Where the loudspeaker may stand, drawn for the terminal and as SVG for the page.
 
-Seen from the room, as one stands before the sensor: the camera's right is on the left.
+Seen from behind, as the camera looks, so that right is right in the pictures, in their words and in
+what is measured.
 """
 
 from html import escape
 
 _CAMERA, _ARRAY, _SPEAKER = "[ o ]", "( : )", "[ @ ]"
 _COLUMN = 12
-# Rows from the top; columns from the left, as seen from the room.
+# Rows from the top; columns from the left.
 _PLACES: dict[str, tuple[tuple[str, ...], ...]] = {
-    "right": (("", "camera", ""), ("speaker", "array", "")),
-    "left": (("", "camera", ""), ("", "array", "speaker")),
+    "right": (("", "camera", ""), ("", "array", "speaker")),
+    "left": (("", "camera", ""), ("speaker", "array", "")),
     "below": (("", "camera", ""), ("", "array", ""), ("", "speaker", "")),
     "above": (("", "speaker", ""), ("", "camera", ""), ("", "array", "")),
 }
 _SIGNS = {"camera": _CAMERA, "array": _ARRAY, "speaker": _SPEAKER, "": ""}
-_LEGEND = f"{_CAMERA} camera  {_ARRAY} microphones  {_SPEAKER} loudspeaker, seen from the room"
+_LEGEND = f"{_CAMERA} camera  {_ARRAY} microphones  {_SPEAKER} loudspeaker, seen from behind"
 _STEP_X, _STEP_Y = 64, 46
 
 

@@ -154,14 +154,17 @@ class Mosquitto:
         )
         deadline = time.monotonic() + LIMIT_S
         while time.monotonic() < deadline:
-            with socket.socket() as s:
-                if s.connect_ex((self.host, self.port)) == 0:
-                    return
+            if all(map(self._answers, filter(None, (self.port, self.websocket_port)))):
+                return
             assert self._process.poll() is None, (
                 self.log.read_text() if self.log.exists() else "mosquitto ended at once"
             )
             time.sleep(0.01)
         raise AssertionError("mosquitto does not listen")
+
+    def _answers(self, port: int) -> bool:
+        with socket.socket() as s:
+            return s.connect_ex((self.host, port)) == 0
 
     def stop(self) -> None:
         """End it in an orderly way."""

@@ -52,17 +52,20 @@ class ArrayStep:
         default = here[0].name if here else configured if given.get("capture") else None
         if any(a.name == configured for a in here):
             default = configured
+        kept = draft.get("audio", {}) if missing else {}
         by_hand = None if missing or given.get("capture") else ("array", ("generic-usb",))
         apart = by_hand and ("array", ("generic-usb", *_without_output()))
         questions = (
             Question("board", "Which computer is it", board, "choice", choices=_boards()),
             Question("array", "Which microphone array", default, "choice", choices=_arrays()),
             Question(
-                "capture", "ALSA device to record from", "", only_for=by_hand,
+                "capture", "ALSA device to record from", kept.get("capture", ""),
+                only_for=by_hand,
                 help="Empty: the array's own. `arecord -L` lists them.",
             ),
             Question(
-                "playback", "ALSA device to play with", "", only_for=apart,
+                "playback", "ALSA device to play with", kept.get("playback", ""),
+                only_for=apart,
                 help="Of the same card, so that both keep one clock.",
             ),
             *_card_questions(),

@@ -24,7 +24,7 @@ class BrokerAnswers(Strict, frozen=True):
 
     port: left out: the found one, else 1883, with TLS 8883. password, or password_file with it on
     one line; left out: as it was. tls, ca_file: an encrypted connection. discovery: announce the
-    sensor to Home Assistant.
+    sensor to Home Assistant; left out: as it was, else yes.
     """
 
     host: str
@@ -34,7 +34,7 @@ class BrokerAnswers(Strict, frozen=True):
     password_file: str = ""
     tls: bool = False
     ca_file: str = ""
-    discovery: bool = True
+    discovery: bool | None = None
 
 
 class BrokerStep:
@@ -80,7 +80,7 @@ class BrokerStep:
 
     def settle(self, draft: Draft, answer: BrokerAnswers, say: Say) -> list[Judgement]:
         """Connect, publish, and read it back."""
-        mqtt = _settings(answer)
+        mqtt = _settings(answer, draft.get("mqtt.discovery", True))
         password = _password(answer)
         kept = draft.get("mqtt.password_file", "")
         say(f"connecting to {mqtt['host']}:{mqtt['port']}")
@@ -103,7 +103,7 @@ class BrokerStep:
         return [Judgement("good", text)]
 
 
-def _settings(answer: BrokerAnswers) -> dict[str, Any]:
+def _settings(answer: BrokerAnswers, discovery: bool) -> dict[str, Any]:
     host, port = answer.host.strip(), answer.port
     name, colon, number = host.rpartition(":")
     if colon and number.isdigit() and ":" not in name:  # a found one; not an IPv6 address
@@ -115,7 +115,7 @@ def _settings(answer: BrokerAnswers) -> dict[str, Any]:
         "username": answer.username,
         "tls": answer.tls,
         "ca_file": answer.ca_file,
-        "discovery": answer.discovery,
+        "discovery": discovery if answer.discovery is None else answer.discovery,
     }
     return settings
 

@@ -20,6 +20,8 @@ from edge.tools.setup.draft import Draft
 from edge.tools.setup.step import AnswerError, Asked, Choice, Judgement, Question, Say
 
 _FIRST_IMAGE_S = 10.0
+_MEASURE = "measure it: posekernel calibrate --board (firmware_config/README.md)"
+_SIZE = ("width", "height", "fps", "loop")
 _Pixels = Annotated[int, Meta(ge=64, le=8192)]
 
 
@@ -27,15 +29,16 @@ class CameraAnswers(Strict, frozen=True):
     """[camera]. camera: as it is listed, "picamera2:0" or /dev/video0, or the path of a video file.
 
     width, height: of the images [px]; left out: 640x480, of a file its own. fps: images a second;
-    left out: what the computer can take, of a file its own. loop: a file starts again. view_deg:
-    the angle that the image covers from side to side; left out: as the driver or a data sheet says.
+    left out: what the computer can take, of a file its own. loop: a file starts again at its end.
+    view_deg: the angle that the image covers from side to side; left out: as the driver or a data
+    sheet says. Whatever is left out stays as it was where it is the camera of the configuration.
     """
 
     camera: str
     width: _Pixels | None = None
     height: _Pixels | None = None
     fps: Annotated[float, Meta(ge=0.0, le=240.0)] | None = None
-    loop: bool = False
+    loop: bool | None = None
     view_deg: Annotated[float, Meta(ge=5.0, le=175.0)] | None = None
 
 
@@ -79,7 +82,7 @@ class CameraStep:
 
     def settle(self, draft: Draft, answer: CameraAnswers, say: Say) -> list[Judgement]:
         """Take an image."""
-        wanted = _settings(answer)
+        wanted = _settings(answer, draft)
         board = load_board(draft.board or found.this_board()[0])
         settings = camera_settings(board, wanted)
         lens = settings.pop("lens")
@@ -98,12 +101,14 @@ class CameraStep:
         if focal is not None:
             lens |= {"fx": round(focal, 1), "fy": round(focal, 1)}
             notes = [note for note in notes if not note.startswith("rig.camera.fx")]
+        size = f"{config.width}x{config.height} pixels"
+        judged = [Judgement("good", f"{answer.camera} gives images of {size}")]
         if answer.view_deg is None and _same_images(draft, settings):
             lens = {}  # the lens that is configured may have been measured
+        elif draft.forget_calibrated("intrinsics", "scale"):
+            judged.append(Judgement("usable", "another lens than was calibrated", _MEASURE))
         draft.change({"camera": settings, "rig": {"camera": lens}})
-        size = f"{config.width}x{config.height} pixels"
-        good = Judgement("good", f"{answer.camera} gives images of {size}")
-        return [good, *(_doubt(note) for note in notes)]
+        return [*judged, *(_doubt(note) for note in notes)]
 
 
 def _first_image(camera: GrabbedCamera, config: CameraConfig) -> None:
@@ -119,22 +124,19 @@ def _first_image(camera: GrabbedCamera, config: CameraConfig) -> None:
         )
 
 
-def _settings(answer: CameraAnswers) -> dict[str, Any]:
+def _settings(answer: CameraAnswers, draft: Draft) -> dict[str, Any]:
     """Of [camera], what the answer decides. Raises AnswerError."""
     backend, device = _backend(answer.camera)
-    width, height = FRAME_SIZE
-    fps: dict[str, Any] = {}
+    settings: dict[str, Any] = {"backend": backend, "device": device, "loop": False}
+    settings |= dict(zip(("width", "height"), FRAME_SIZE, strict=True))
     if backend == "file":
         width, height = _file_size(device)
-        fps = {"fps": 0}
-    settings = {
-        "backend": backend,
-        "device": device,
-        "width": answer.width or width,
-        "height": answer.height or height,
-        "loop": answer.loop,
-    }
-    return settings | (fps if answer.fps is None else {"fps": answer.fps})
+        settings |= {"width": width, "height": height, "fps": 0, "loop": True}
+    before = draft.get("camera", {})
+    if all(before.get(key) == settings[key] for key in ("backend", "device")):
+        settings |= {key: before[key] for key in _SIZE if key in before}
+    given = {key: getattr(answer, key) for key in _SIZE}
+    return settings | {key: value for key, value in given.items() if value is not None}
 
 
 def _backend(value: str) -> tuple[str, str]:

@@ -27,8 +27,8 @@ _USUAL: dict[str, tuple[float, float, float]] = {
     "above": (0.0, -10.0, 0.0),
 }
 _LABELS = {
-    "right": "right of the array, as the camera looks",
-    "left": "left of the array, as the camera looks",
+    "right": "right of the array, seen from behind",
+    "left": "left of the array, seen from behind",
     "below": "below the array",
     "above": "above the camera",
     "elsewhere": "elsewhere: I measure it",
@@ -42,14 +42,15 @@ class LoudspeakerAnswers(Strict, frozen=True):
     """[loudspeaker], all in cm: [right, down, forward] of the lens, as the camera looks.
 
     place: where the loudspeaker is. speaker_cm: its measured centre; left out as in the picture of
-    `place`. array_cm: the array's centre. mount: "facing" the room or "flat", its face up.
+    `place`. array_cm: the array's centre; left out: as it was, else 6 cm below the lens. mount:
+    "facing" the room or "flat", its face up.
     turn_deg: the array turned, anticlockwise as one looks at its face. mics_cm: each microphone,
     for an array whose geometry is not known.
     """
 
     place: _Side = "right"
     speaker_cm: _Point | None = None
-    array_cm: _Point = (0.0, 6.0, 0.0)
+    array_cm: _Point | None = None
     mount: Literal["facing", "flat"] = "facing"
     turn_deg: Annotated[float, Meta(ge=-360.0, le=360.0)] = 0.0
     mics_cm: tuple[_Point, ...] | None = None
@@ -67,8 +68,20 @@ class LoudspeakerStep:
         choices = tuple(Choice(s, _LABELS[s], drawing(s), svg(s, _LABELS[s])) for s in _LABELS)
         centre = Place((0.0, 0.0, 0.0)) if known is None else known
         told = () if known is None else (f"it is {_words(known)}",)
+        measured = _has_measured_mics(draft, known)
+        middle = "The middle of its microphones."
+        if measured:
+            middle += " Empty: each stays where the configuration has it."
         questions = [
-            Question("place", "Where is the loudspeaker", side, "choice", choices=choices),
+            Question(
+                "place",
+                "Where is the loudspeaker",
+                side,
+                "choice",
+                "Seen from behind the sensor, as the camera looks: who faces it sees it the other "
+                "way round.",
+                choices,
+            ),
             Question(
                 "speaker_cm",
                 "Its centre, cm right, down and forward of the lens (left and up are negative)",
@@ -79,12 +92,14 @@ class LoudspeakerStep:
             Question(
                 "array_cm",
                 "The array's centre, cm right, down and forward of the lens",
-                _cm(centre.array_m),
+                "" if measured else _cm(centre.array_m),
                 "numbers",
+                help=middle,
             ),
             Question(
                 "mount", "How is the array mounted", centre.mount, "choice",
-                choices=(
+                "Its face is the side with the microphones.",
+                (
                     Choice("facing", "its face to the room"), Choice("flat", "flat, its face up")
                 ),
             ),
@@ -100,9 +115,12 @@ class LoudspeakerStep:
     def settle(self, draft: Draft, answer: LoudspeakerAnswers, say: Say) -> list[Judgement]:
         """Near enough to be one sensor, and not on top of each other."""
         array = load_array(draft.get("calibration.array", "generic-usb"))
-        place = _place(answer, _known_place(draft))
+        known = _known_place(draft)
+        place = _place(answer, known)
         rig = place_settings(array, place)
-        if not array.mics:
+        if answer.array_cm is None and _has_measured_mics(draft, known):
+            rig["mics_m"] = draft.get("rig.mics_m")
+        elif not array.mics:
             if answer.mics_cm is None:
                 kept = draft.get("rig.mics_m")
                 if not kept:
@@ -152,7 +170,20 @@ def _place(answer: LoudspeakerAnswers, known: Place | None) -> Place:
         raise AnswerError(
             "speaker_cm", 'missing, but place = "elsewhere" needs it, such as [10, 6, 0]'
         )
-    return Place(speaker, _metres(answer.array_cm), answer.mount, answer.turn_deg)
+    if answer.array_cm is not None:
+        centre = _metres(answer.array_cm)
+    else:
+        centre = Place(speaker).array_m if known is None else known.array_m
+    return Place(speaker, centre, answer.mount, answer.turn_deg)
+
+
+def _has_measured_mics(draft: Draft, known: Place | None) -> bool:
+    """Whether the configuration has the array's microphones where no mounting puts them."""
+    array = load_array(draft.get("calibration.array", "generic-usb"))
+    mics = draft.get("rig.mics_m", ())
+    if known is None or not array.mics or len(array.mics) != len(mics):
+        return False
+    return bool(np.abs(mic_positions(array, known) - np.array(mics)).max() >= _SAME_M)
 
 
 def _known_place(draft: Draft) -> Place | None:

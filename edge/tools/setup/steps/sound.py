@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from edge.core.config import QuietHours, SoundMode
+from edge.core.config import QuietHours, SoundConfig, SoundMode
 from edge.core.config.sound import MODES
-from edge.core.typed import Strict
+from edge.core.typed import Strict, convert
 from edge.tools.setup.draft import Draft
 from edge.tools.setup.step import AnswerError, Asked, Choice, Judgement, Question, Say
 
@@ -33,13 +33,14 @@ class SoundStep:
 
     def ask(self, draft: Draft, given: Mapping[str, Any]) -> Asked:
         """As configured, else discreet and at all hours: a stranger's home begins quietly."""
+        mode = "discreet" if draft.before is None else _configured(draft).chosen
         modes = tuple(
             Choice(mode, label.format(*MODES.get(mode, ()))) for mode, label in _LABELS.items()
         )
         questions = (
             Question(
-                "mode", "How loud may it be, 1 m away", draft.get("sound.mode", "discreet"),
-                "choice", choices=modes,
+                "mode", "How loud may it be, 1 m away", mode, "choice",
+                "On average over a minute. Home Assistant can change it at any time.", modes,
             ),
             Question(
                 "quiet_from", "Silent from, such as 22:00", draft.get("sensing.quiet_from", ""),
@@ -58,5 +59,15 @@ class SoundStep:
                 key = "quiet_to" if answer.quiet_from and not answer.quiet_to else "quiet_from"
                 raise AnswerError(key, str(e)) from None
         hours = {"quiet_from": answer.quiet_from or None, "quiet_to": answer.quiet_to or None}
-        draft.change({"sound": {"mode": answer.mode}, "sensing": hours})
-        return []
+        before = _configured(draft)
+        sound: dict[str, Any] = {"mode": answer.mode}
+        judged = []
+        if before.is_custom and before.chosen != answer.mode:
+            sound |= {"budget_dba": None, "peak_dba": None}
+            judged.append(Judgement("good", "in place of sound.budget_dba and sound.peak_dba"))
+        draft.change({"sound": sound, "sensing": hours})
+        return judged
+
+
+def _configured(draft: Draft) -> SoundConfig:
+    return convert(draft.get("sound", {}), SoundConfig, "sound")

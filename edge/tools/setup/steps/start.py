@@ -30,6 +30,8 @@ class StartStep:
             told.append(f"{draft.calibration_path}: the calibration")
         if draft.password:
             told.append(f"{draft.password_path}: the broker's password, for the sensor alone")
+        if draft.page_password:
+            told.append(f"{draft.page_password_path}: the hash of the page's password")
         if not draft.is_service or not service.can_control():
             return Asked((), tuple(told))
         start = Question("start", "Start the sensor, now and at each boot", True, "yes")

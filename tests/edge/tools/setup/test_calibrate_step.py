@@ -3,58 +3,19 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from edge.core.calibration_file import Step, load_calibration
 from edge.core.config import load_config
-from edge.sound.excitation import make_excitation
+from edge.sensor.plan import prepare
 from edge.tools.calibration import flow
 from edge.tools.setup.draft import Draft
 from edge.tools.setup.step import AnswerError
+from edge.tools.setup.steps import chosen
 from edge.tools.setup.steps.calibrate import CalibrateAnswers, CalibrateStep, judgement
+from edge.tools.setup.terminal import Terminal
 from tests.support.alsa_device import AlsaTestDevice
-
-# No two are equally far from the loudspeaker: their channels would be copies of each other.
-MICS = [[-0.030, 0.071, 0.0], [0.011, 0.090, 0.0], [0.030, 0.049, 0.0], [-0.011, 0.030, 0.0]]
-SPEAKER = [0.25, 0.06, 0.0]
-CONFIG = """
-[device]
-id = "hall"
-[mqtt]
-enabled = false
-[audio]
-capture = "{card.capture}"
-playback = "{card.playback}"
-[camera]
-backend = "file"
-device = "{film}"
-[calibration]
-array = "respeaker-usb-v2"
-[rig]
-speakers_m = [{speaker}]
-mics_m = {mics}
-[rig.camera]
-fx = 520
-fy = 520
-cx = 320
-cy = 240
-"""
-
-
-def heard(noise: float) -> np.ndarray:
-    """What six channels record of the loudspeaker, free field, and the loopback."""
-    x = make_excitation(16000, (2000.0, 7500.0), 0.1, -20.0)
-    f, spectrum = np.fft.rfftfreq(1600, 1 / 16000), np.fft.rfft(x.samples)
-    period = np.zeros((1600, 6))
-    for m, mic in enumerate(MICS):
-        distance = float(np.linalg.norm(np.subtract(mic, SPEAKER)))
-        delayed = spectrum * np.exp(-2j * np.pi * f * distance / 343.42)
-        period[:, m + 1] = np.fft.irfft(delayed) * 0.3 / distance
-    period[:, 5] = x.samples
-    recording = np.tile(period, (40, 1))
-    recording += np.random.default_rng(0).normal(0.0, noise, recording.shape)
-    return np.rint(np.clip(recording, -1.0, 1.0) * 32767).astype(np.int16)
+from tests.support.calibrating_card import BAND_HZ, heard, write_config
 
 
 @pytest.fixture
@@ -62,14 +23,9 @@ def draft(
     tmp_path: Path, alsa_card: Callable[..., AlsaTestDevice], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[float], Draft]:
     def make(noise: float) -> Draft:
-        # What this card hears was recorded: it takes no other excitation.
-        monkeypatch.setattr(flow, "WIDE_HZ", (2000.0, 7500.0))
+        monkeypatch.setattr(flow, "WIDE_HZ", BAND_HZ)
         card = alsa_card(heard(noise), 16000)
-        config = tmp_path / "config.toml"
-        config.write_text(
-            CONFIG.format(card=card, mics=MICS, speaker=SPEAKER, film=tmp_path / "none.mp4")
-        )
-        return Draft.open(config)
+        return Draft.open(write_config(tmp_path, card, tmp_path / "none.mp4"))
 
     return make
 
@@ -84,13 +40,58 @@ def test_a_good_card_is_judged_and_written_only_at_the_end(
     assert told["good: playing and recording keep one time"] == "good"
     assert any("how loud it is" in text for text in told)
     # There is no camera to say that nobody is there.
-    assert any(text.startswith("usable: the room is not still") for text in told)
+    assert any(text.startswith("usable: the empty room is not known well") for text in told)
     assert any("nobody" in text for text in said)
     assert not (tmp_path / "calibration.toml").exists()
     opened.write()
     config = load_config(tmp_path / "config.toml")
     assert config.calibration.file == str(tmp_path / "calibration.toml")
     assert load_calibration(tmp_path / "calibration.toml").device == "hall"
+
+
+def test_a_moved_loudspeaker_is_calibrated_again(
+    draft: Callable[[float], Draft],
+    alsa_card: Callable[..., AlsaTestDevice],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    opened = draft(1e-4)
+    CalibrateStep().settle(opened, CalibrateAnswers(seconds=2.0), lambda text: None)
+    path = opened.path
+    opened.write()
+
+    def again(*lines: str) -> Draft:
+        """`setup --only loudspeaker`, with these lines typed."""
+        typed, draft = iter(lines), Draft.open(path)
+        Terminal(draft, chosen(["loudspeaker"]), lambda _: next(typed)).run()
+        return draft
+
+    again("", "", "", "", "")
+    assert "the calibration still fits" in capsys.readouterr().out
+    moved = [0.30, 0.06, 0.0]
+    place = "elsewhere", "30 6 0", "", "", ""
+    # Whoever does not calibrate now must not be left with what no longer fits.
+    again(*place, "n", "")
+    said = capsys.readouterr().out
+    assert "does not fit any more" in said
+    assert "the loudspeaker is 50 mm from where it was then" in said
+    assert "the old calibration is left out" in said
+    config = load_config(path)
+    assert config.calibration.file == ""
+    prepare(config)
+    # And whoever does has one that fits.
+    card = alsa_card(heard(1e-4, moved), 16000)
+    changed = Draft.open(path)
+    file = str(tmp_path / "calibration.toml")
+    audio = {"capture": card.capture, "playback": card.playback}
+    changed.change({"calibration": {"file": file}, "audio": audio})
+    assert "the loudspeaker is 50 mm" in changed.misfit()
+    step = next(s for s in chosen(["loudspeaker"]) if s.name == "calibrate")
+    step.settle(changed, CalibrateAnswers(seconds=2.0), lambda text: None)
+    changed.write()
+    assert load_calibration(tmp_path / "calibration.toml").rig.speakers_m == (tuple(moved),)
+    assert len(list(tmp_path.glob("calibration.toml.*.bak"))) == 1
+    prepare(load_config(path))
 
 
 def test_a_dead_microphone_is_refused_in_plain_words(

@@ -176,7 +176,7 @@ def test_enter_is_the_default() -> None:
 
 
 def test_a_choice_is_a_number_or_a_name() -> None:
-    question = STEPS[6].ask(Draft(Path("none.toml")), {}).questions[0]
+    question = STEPS[7].ask(Draft(Path("none.toml")), {}).questions[0]
     assert typed(question, "3") == "normal"
     assert typed(question, "loud") == "loud"
     with pytest.raises(AnswerError, match="allowed: silent, discreet"):
