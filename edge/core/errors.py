@@ -70,6 +70,11 @@ def output_problem(error: OSError) -> str:
     """The sentence for output that could not be written, or for a path that cannot be used; "" for
     an error of another kind.
     """
+    if "usable temporary directory" in str(error):  # of tempfile, which has tried several
+        return (
+            "no folder for temporary files can be written; free space on the disk of /tmp, or set "
+            "TMPDIR to a folder on another one"
+        )
     if error.errno in _PATH and error.filename:
         return f"{error.filename}: cannot be used ({error.strerror}); name another path"
     if error.errno not in _OUTPUT and not (error.errno is None and "written" in str(error)):

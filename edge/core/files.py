@@ -2,6 +2,7 @@
 process is killed or the power fails.
 """
 
+import codecs
 import errno
 import fcntl
 import io
@@ -40,6 +41,21 @@ def check_native(path: Path) -> None:
             errno.EILSEQ, "its path is not UTF-8; rename the folder or file", str(path)
         ) from None
     os.close(_opened(path))
+
+
+def evident_content(path: Path) -> str:
+    """ "a text" or "a database" where a file evidently is one, else "": what is damaged, or empty,
+    may be anything. Raises OSError, also where it is no regular file.
+    """
+    check_native(path)
+    with open(path, "rb") as file:
+        head = file.read(4096)
+    if head.startswith(b"SQLite format 3\0"):
+        return "a database"
+    with suppress(UnicodeDecodeError):  # the last character may be cut
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)
+        return "a text" if text.split() and "\0" not in text else ""
+    return ""
 
 
 def set_aside(path: Path) -> Path:

@@ -14,6 +14,9 @@ from edge.core.stature import standing_height
 ARRAY_M, ROOM_M = 1.5, 25.0
 # Microphones nearer than this are one microphone listed twice [m]. So are two loudspeakers.
 APART_M = 0.003
+# From the camera to its array, and how far a thing may seem to lie below a floor that was not
+# measured exactly [m].
+BESIDE_CAMERA_M, BELOW_FLOOR_M = 5.0, 0.3
 # Lenses from a telephoto to a fisheye: the angle that the image's width covers [deg].
 VIEW_DEG = (5.0, 175.0)
 PIXELS_SQUARE = 1.25
@@ -53,7 +56,53 @@ def rig_problem(rig: Rig, *, one_card: bool) -> str:
             f"rig.speakers_m: a loudspeaker is {apart:.3g} m from its microphone, but at most "
             f"{limit:g} m is possible" + _meant(apart, 0.1)
         )
+    if len(np.unique(rig.pairs, axis=0)) < len(rig.pairs):
+        return "rig.pairs: one is listed twice; leave it out"
+    if one_card and (problem := _placing_problem(rig, float(np.linalg.norm(used, axis=1).min()))):
+        return problem
     return camera_problem(rig.camera)
+
+
+def _placing_problem(rig: Rig, nearest_m: float) -> str:
+    """Why a sensor's own array cannot be there. nearest_m: loudspeaker to microphone."""
+    if nearest_m < APART_M:
+        return (
+            f"rig.speakers_m: a loudspeaker is {1000 * nearest_m:.2g} mm from a microphone, so one "
+            "of the two places is wrong; give every place in metres"
+        )
+    things = np.concatenate([rig.speakers, rig.mics])
+    far = float(np.linalg.norm(things, axis=1).max())
+    if far > BESIDE_CAMERA_M:
+        return (
+            f"rig.mics_m, rig.speakers_m: {far:.3g} m from the camera, but at most "
+            f"{BESIDE_CAMERA_M:g} m is possible" + _meant(far, 0.1)
+        )
+    camera = rig.camera
+    height_known = camera.height_m is not None and not height_problem(camera.height_m)
+    if height_known and (lowest := float(camera.to_room(things)[:, 2].min())) < -BELOW_FLOOR_M:
+        return (
+            f"rig.mics_m, rig.speakers_m: one is {-lowest:.2g} m below the floor, which is "
+            f"{camera.height_m:g} m below the camera (rig.camera.height_m); y points down, in "
+            "metres from the camera"
+        )
+    return ""
+
+
+def zone_problem(corners: tuple[tuple[float, float], ...]) -> str:
+    """Why nobody can be seen in a zone, by its corners on the floor in the room frame [m]."""
+    points = np.array(corners)
+    near = float(np.linalg.norm(points, axis=1).min())
+    if near > ROOM_M:
+        return (
+            f"its nearest corner is {near:.3g} m away, but at most {ROOM_M:g} m is possible"
+            + _meant(near, 2.0)
+        )
+    if points[:, 1].max() <= 0.0:
+        return (
+            "all of it lies behind the camera, where nobody is seen; give [x, y], x to the right "
+            "and y away from the camera"
+        )
+    return ""
 
 
 def camera_problem(camera: Camera) -> str:

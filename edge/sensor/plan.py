@@ -5,9 +5,11 @@ from pathlib import Path
 
 from edge.core.config import Config, make_rig, state_folder
 from edge.core.contracts import ChannelMap, Source, SourceKind
+from edge.core.errors import ConfigError
 from edge.core.files import can_write, free_bytes
 from edge.core.rig import Rig
 from edge.output.mqtt.access import read_password, tls_context
+from edge.output.mqtt.outbox import foreign
 from edge.output.page.page_password import read_page_password
 from edge.sensor.apply_calibration import VOLUMES_REMEDY, apply_calibration, volumes_changed
 from edge.sensor.pipeline import Pipeline
@@ -76,9 +78,19 @@ def prepare(config: Config) -> tuple[SensorPlan, Pipeline]:
         read_password(config.mqtt)
         if config.mqtt.tls:
             tls_context(config.mqtt)
+        if config.mqtt.outbox and (what := foreign(outbox_path(config))):
+            raise ConfigError(
+                f"mqtt.outbox: {outbox_path(config)} cannot keep events ({what}); name a file that "
+                "is not there yet: the sensor makes it"
+            )
     if config.web.enabled:
         read_page_password(config.web.password_file)
     return plan, Pipeline(config, plan.rig, plan.excitation, plan.correction)
+
+
+def outbox_path(config: Config) -> Path:
+    """The file of the events that wait for the broker."""
+    return Path(config.mqtt.outbox or state_folder(config) / f"{config.device.id}.outbox")
 
 
 def warnings(config: Config, pipeline: Pipeline) -> list[str]:

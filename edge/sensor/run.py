@@ -29,7 +29,7 @@ from edge.sensor.control import Control
 from edge.sensor.kept_permissions import control_file
 from edge.sensor.permissions import Sensing
 from edge.sensor.pipeline import Pipeline
-from edge.sensor.plan import SensorPlan, prepare
+from edge.sensor.plan import SensorPlan, outbox_path, prepare
 from edge.sensor.process.console import Console
 from edge.sensor.process.ending import Ending
 from edge.sensor.process.lifetime import stop_on_signals
@@ -164,14 +164,13 @@ def _publisher(
     health: list[Message] = []
     sensing.announce(control.append)
     condition.announce(health.append)
-    kept = state_folder(config) / f"{config.device.id}.outbox"
     return MqttPublisher(
         config.mqtt,
         config.device.id,
         source=plan.kind,
         zones=config.zones,
         loudness=config.sound.name,
-        outbox_path=Path(config.mqtt.outbox) if config.mqtt.outbox else kept,
+        outbox_path=outbox_path(config),
         first={"control": control[0], "health": health[0]},
         fallen_since=falls.newest,
         machine=this_machine(config.mqtt, config.web),

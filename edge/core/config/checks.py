@@ -1,9 +1,11 @@
 """What no single field of the configuration can know."""
 
 import ipaddress
+import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 from edge.core.config.audio import AudioConfig, ExcitationConfig
 from edge.core.config.floor_zones import check_zones
@@ -16,9 +18,11 @@ from edge.core.plausibility import band_problem, rig_problem
 from edge.core.rig import speed_of_sound
 
 
-def check_config(config: Config) -> None:
-    """Raises ConfigError with the first problem."""
+def check_config(config: Config, file: Path | None = None) -> None:
+    """Raises ConfigError with the first problem. file: which the configuration is from."""
     check_zones(config.zones)
+    for problem in _overwritten(config, file):
+        raise ConfigError(problem)
     for problem in _problems(config):
         raise ConfigError(problem)
     if config.source.kind == "device" and (problem := rig_problem(make_rig(config), one_card=True)):
@@ -71,6 +75,33 @@ def _problems(config: Config) -> Iterator[str]:
         )
     else:
         yield from _device(config, rig)
+
+
+def _overwritten(config: Config, file: Path | None) -> Iterator[str]:
+    """Files that a sensor would write, or set aside as damaged, and that are of another use."""
+    mqtt, camera = config.mqtt, config.camera
+    written = {
+        "mqtt.outbox": mqtt.outbox,
+        "background.snapshot": config.background.snapshot,
+        "web.password_file": config.web.password_file,
+    }
+    used = {
+        "calibration.file": config.calibration.file,
+        "mqtt.password_file": mqtt.password_file,
+        "mqtt.ca_file": mqtt.ca_file,
+        "mqtt.client_cert": mqtt.client_cert,
+        "mqtt.client_key": mqtt.client_key,
+        "camera.device": camera.device if camera.backend == "file" else "",
+        "the configuration itself": str(file or ""),
+    }
+    users: dict[str, str] = {}
+    for key, path in (used | written).items():
+        user = users.setdefault(os.path.realpath(path), key) if path else key
+        if user != key and key in written:
+            yield (
+                f"{key}: found {path!r:.80}, which is {user}, too, and would be written over; give "
+                "it a file of its own"
+            )
 
 
 def _mqtt(mqtt: MqttConfig) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from edge.core.errors import ConfigError
+from edge.core.plausibility import zone_problem
 from edge.core.typed import Strict
 
 _Coordinate = Annotated[float, Meta(ge=-100.0, le=100.0)]
@@ -74,7 +75,7 @@ def _other_script(c: str) -> bool:
     return not unicodedata.name(c, "").startswith("LATIN")
 
 
-def _check_polygon(corners: Sequence[Point], where: str) -> None:
+def _check_polygon(corners: tuple[Point, ...], where: str) -> None:
     n = len(corners)
     if not 3 <= n <= MAX_CORNERS:
         raise ConfigError(f"{where}: found {n} corners, allowed: 3 to {MAX_CORNERS}")
@@ -97,6 +98,8 @@ def _check_polygon(corners: Sequence[Point], where: str) -> None:
             f"{where}: found an area of {area:.3f} m2, at least {LEAST_AREA_M2} is needed "
             "(corners are in metres)"
         )
+    if problem := zone_problem(corners):
+        raise ConfigError(f"{where}: {problem}")
 
 
 def _cross(a: Point, b: Point, c: Point, d: Point, neighbours: bool) -> bool:

@@ -42,7 +42,7 @@ def parse_config(content: bytes, path: Path) -> Config:
         for told in _without_removed(raw):
             log.warning("%s: %s", path, told)
         config = convert(raw, Config)
-        check_config(config)
+        check_config(config, path)
     except UnicodeDecodeError as e:
         raise ConfigError(f"{path}: cannot be read ({e})") from e
     except ConfigError as e:

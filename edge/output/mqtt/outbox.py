@@ -1,5 +1,6 @@
 """Events waiting for the broker: numbered, in order, and on disk, over restarts and power cuts."""
 
+import errno
 import logging
 import os
 import sqlite3
@@ -7,12 +8,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import quote
 
 from edge.core.errors import InUseError
-from edge.core.files import Ownership, set_aside
+from edge.core.files import Ownership, evident_content, set_aside
 from edge.output.messages.fields import Message
 from edge.output.messages.payloads import encode
 
@@ -272,6 +275,26 @@ class Outbox:
         file, self._file = self._file, None
         if file is not None:
             file.close()
+
+
+def foreign(path: Path) -> str:
+    """What a file is that was never an outbox, "" where it may be one, damaged or not, or is not
+    there. An outbox would set it aside as damaged and take its place.
+    """
+    try:
+        content = evident_content(path)
+    except OSError as e:
+        return e.strerror or str(e) if e.errno in (errno.EINVAL, errno.EILSEQ) else ""
+    if content != "a database":
+        return f"it is {content}" if content else ""
+    own = {statement.split()[2] for statement in _SCHEMA}
+    with suppress(sqlite3.Error, UnicodeDecodeError):
+        uri = f"file:{quote(str(path.absolute()))}?mode=ro&immutable=1"
+        with closing(sqlite3.connect(uri, uri=True)) as file:
+            query = "SELECT name FROM sqlite_master WHERE type = 'table'"
+            if others := {str(name) for (name,) in file.execute(query)} - own:
+                return f"it is another program's database (with the table {min(others)!r:.40})"
+    return ""
 
 
 def _damaged(error: BaseException) -> bool:

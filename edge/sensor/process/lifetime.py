@@ -4,6 +4,7 @@ import ctypes
 import gc
 import logging
 import os
+import secrets
 import shutil
 import signal
 import sys
@@ -41,8 +42,10 @@ def stop_on_signals() -> Iterator[threading.Event]:
 @contextmanager
 def temporary_folder(prefix: str) -> Iterator[Path]:
     """A folder that is gone afterwards, also where a signal ends the process."""
-    folder = Path(tempfile.mkdtemp(prefix=prefix))
+    folder = Path(tempfile.gettempdir()) / f"{prefix}{secrets.token_hex(8)}"
+    # Before it is made: a signal may come between.
     with tidied(partial(shutil.rmtree, folder, ignore_errors=True)):
+        folder.mkdir(mode=0o700)
         yield folder
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from edge.core.arrays import Array, ComplexArray, load_archive
 from edge.core.errors import ConfigError, DamagedRoomError, OtherSignalError
-from edge.core.files import write_whole
+from edge.core.files import evident_content, write_whole
 from edge.core.rig import Rig
 from edge.sound.room.late_reverberation import LateReverberation
 
@@ -85,6 +85,11 @@ def load(
         of_bursts = bool(data.get("of_bursts", False))  # not in files of older releases
     except (OSError, ValueError, TypeError, KeyError) as e:
         unread = isinstance(e, OSError) or isinstance(e.__cause__, OSError)
+        if not unread and (content := evident_content(path)):
+            raise ConfigError(
+                f"{path}: {content}, and no empty room saved by posekernel; name another file in "
+                "background.snapshot"
+            ) from e
         wrong = ConfigError if unread else DamagedRoomError
         raise wrong(
             f"{path}: not an empty room saved by posekernel ({e}); record one with nobody in view"

@@ -2,7 +2,9 @@
 
 import os
 import re
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,12 @@ def new(section: str) -> Change:
 def other(old: str, new: str) -> Change:
     assert old in GOOD
     return lambda text, folder: text.replace(old, new, 1)
+
+
+def array_at(y: float) -> Change:
+    """All of it so far below the camera [m]."""
+    mics = f"mics_m = [[-0.032, {y}, 0], [0, {y - 0.032}, 0], [0.032, {y}, 0], [0, {y + 0.032}, 0]]"
+    return lambda text, folder: text.replace(MICS, f"{mics}\n").replace("0.1, 0.05", f"0.1, {y}")
 
 
 UNFIT = {
@@ -77,6 +85,45 @@ UNFIT = {
     "a password that is a pipe": (new("[mqtt]\npassword_file = 'FOLDER/pipe'"), "it is a pipe"),
     "no authority": (new("[mqtt]\ntls = true\nca_file = 'FOLDER/none'"), "mqtt.ca_file"),
     "a room that is a folder": (new("[background]\nsnapshot = 'FOLDER'"), "it is a folder"),
+    "a room that is a text": (
+        new("[background]\nsnapshot = 'FOLDER/notes'"),
+        "a text, and no empty",
+    ),
+    "events into a device": (new("[mqtt]\noutbox = '/dev/full'"), "mqtt.outbox: .*it is a device"),
+    "events into a text": (new("[mqtt]\noutbox = 'FOLDER/notes'"), "mqtt.outbox: .*it is a text"),
+    "events into another database": (
+        new("[mqtt]\noutbox = 'FOLDER/states.db'"),
+        "mqtt.outbox: .* another program's database .*'states'",
+    ),
+    "events into the configuration": (
+        new("[mqtt]\noutbox = 'FOLDER/config.toml'"),
+        "mqtt.outbox: .*is the configuration itself",
+    ),
+    "the page's password in the broker's file": (
+        new(
+            "[web]\npassword_file = 'FOLDER/./notes'\n"
+            "[mqtt]\nusername = 'a'\npassword_file = 'FOLDER/notes'"
+        ),
+        "web.password_file: .*is mqtt.password_file",
+    ),
+    "a zone in cm": (
+        new("[[zones]]\nname = 'Sofa'\npolygon = [[-50, 80], [50, 80], [50, 95], [-50, 95]]"),
+        "zones.0..polygon .Sofa.: .* look like cm",
+    ),
+    "a zone behind the camera": (
+        new("[[zones]]\nname = 'Sofa'\npolygon = [[-1, -3], [1, -3], [1, -2], [-1, -2]]"),
+        "zones.0..polygon .Sofa.: .* behind the camera",
+    ),
+    "the array's place in cm": (array_at(6.0), "rig.mics_m, rig.speakers_m: .* look like cm"),
+    "the array below the floor": (array_at(2.0), "0.8. m below the floor, which is 1.2 m"),
+    "a loudspeaker on a microphone": (
+        other("speakers_m = [[0.1, 0.05, 0.0]]", "speakers_m = [[0.032, 0.05, 0.0]]"),
+        "rig.speakers_m: .* 0 mm from a microphone",
+    ),
+    "a pair listed twice": (
+        other("[rig]", "[rig]\npairs = [[0, 1], [0, 1]]"),
+        "rig.pairs: .*twice",
+    ),
     "no session": (other('kind = "device"', 'kind = "replay"\npath = "/none"'), "no such folder"),
 }
 
@@ -86,12 +133,17 @@ def test_what_cannot_start_is_refused_by_both_with_the_reason(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, kind: str
 ) -> None:
     os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "notes").write_text("what I must not lose\n")
+    with closing(sqlite3.connect(tmp_path / "states.db")) as database:
+        database.execute("CREATE TABLE states (state TEXT)")
     change, words = UNFIT[kind]
     path = write(tmp_path, change(GOOD, tmp_path))
     said = refused_by(["config", "--check", str(path)], capsys)
     assert said == refused_by(["run", "--config", str(path)], capsys)
     assert re.search(words, said), said
     assert len(said) < 600
+    kept = {"pipe", "notes", "states.db", "config.toml"}
+    assert {p.name for p in tmp_path.iterdir()} == kept, "nothing is set aside or made"
 
 
 def test_what_a_start_works_around_is_said(

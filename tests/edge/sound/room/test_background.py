@@ -380,7 +380,7 @@ def test_saved_room_of_another_rig_is_refused(tmp_path):
         Background(RIG, RATE, (1_000.0, 7_500.0), WINDOW).load(path)
     with pytest.raises(OtherSignalError, match="window_samples"):
         Background(RIG, RATE, BAND, WINDOW - 1).load(path)
-    for damage in (b"", b"nonsense", path.read_bytes()[:5_000]):
+    for damage in (b"", b"\0nonsense", path.read_bytes()[:5_000]):
         broken = tmp_path / "broken.npz"
         broken.write_bytes(damage)
         with pytest.raises(ConfigError, match="not an empty room"):
