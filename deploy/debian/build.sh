@@ -11,6 +11,7 @@ cd "$(dirname "$0")/../.."
 shift
 [ $# -gt 0 ] || set -- amd64 arm64
 cache=${POSEKERNEL_DEB_CACHE:-$HOME/.cache/posekernel-deb}
+mkdir -p "$cache"
 declare -A machine=([amd64]=x86_64 [arm64]=aarch64) python=([bookworm]=3.11 [trixie]=3.13)
 native=$(dpkg --print-architecture)
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
