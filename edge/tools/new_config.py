@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated, Any, Literal
 
+import msgspec
 import numpy as np
 from msgspec import Meta
 
@@ -34,7 +36,7 @@ class Place(Strict, frozen=True):
 
 def render_config(array_name: str, board_name: str, settings: Sequence[str]) -> str:
     """A complete configuration file. settings: "key=value", keys of the file or of `place`; values
-    as in TOML, or plain text.
+    as in TOML or JSON, or plain text.
 
     Raises ConfigError for a pair that cannot work, for what is missing, and for whatever the
     configuration refuses.
@@ -158,8 +160,12 @@ def _parse_settings(settings: Sequence[str]) -> dict[str, Any]:
 def _value(text: str) -> Any:
     try:
         return parse_toml(f"value = {text}")["value"]
-    except ConfigError:  # a text without quotes
-        return text
+    except ConfigError:
+        pass
+    if text.lstrip().startswith(("[", "{")):  # JSON, in which the playbook writes lists of tables
+        with suppress(msgspec.DecodeError):
+            return msgspec.json.decode(text)
+    return text  # without quotes
 
 
 def _look_up(table: dict[str, Any], key: str) -> Any:

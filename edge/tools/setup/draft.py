@@ -177,7 +177,7 @@ class Draft:
                 written.append(_keep(self.path))
             write_whole(self.path, content, 0o640)
             if self.before is None:
-                self._give(self.path, 0o640, owner="root")
+                self._give(self.path, 0o640)  # the page writes zones into it
             self.before = content
         except OSError as e:
             raise ConfigError(
@@ -225,15 +225,15 @@ class Draft:
             write_calibration(path, self.calibration)
             written.append(path)
         for path in written if owned else ():
-            self._give(path, 0o600, owner=SERVICE_USER)
+            self._give(path, 0o600)
         return written
 
-    def _give(self, path: Path, mode: int, owner: str) -> None:
+    def _give(self, path: Path, mode: int) -> None:
         """To the service, where it is the service's."""
         if self.is_service and os.geteuid() == 0:
             with suppress(KeyError):  # no such user: the service is not installed yet
                 service = pwd.getpwnam(SERVICE_USER)
-                _own(path, 0 if owner == "root" else service.pw_uid, service.pw_gid, mode)
+                _own(path, service.pw_uid, service.pw_gid, mode)
 
     def _heading(self) -> list[str]:
         return [

@@ -38,7 +38,8 @@ from edge.sensor.permissions import Sensing
 from edge.sound.room.background import FIRST_PERIODS, Background
 from edge.sources.session.reader import load_session
 from edge.sources.session.writer import SessionWriter
-from edge.tools.commands.config import make as make_config
+from edge.tools.commands.config import write as write_config
+from edge.tools.new_config import render_config
 
 LONGEST_S = 0.03
 _RIG = Rig(
@@ -81,7 +82,8 @@ def _config(folder: Path) -> Write:
                 "place.speaker_m=[0.10, 0.06, 0.0]",
                 "mqtt.host=broker.local",
             ]
-            make_config("respeaker-usb-v2", "raspberry-pi-5", site, folder / "config.toml")
+            text = render_config("respeaker-usb-v2", "raspberry-pi-5", site)
+            write_config(text, folder / "config.toml")
 
     return write
 
