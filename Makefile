@@ -186,7 +186,7 @@ clean:
 # The runtime alone in one environment, the tool that looks at it in another. Python 3.11, so that
 # the result is the same.
 sbom:
-	@deploy/setup.sh .venv-sbom "$$(deploy/find-python.sh 3.11)" pi
+	@deploy/setup.sh .venv-sbom "$$(deploy/find-python.sh 3.11)" pi,setup
 	@.venv-sbom-tool/bin/cyclonedx-py --version >/dev/null 2>&1 || { \
 	  "$$(deploy/find-python.sh 3.11)" -m venv --clear .venv-sbom-tool && \
 	  .venv-sbom-tool/bin/pip install -q --disable-pip-version-check cyclonedx-bom==7.5.0; }

@@ -172,9 +172,9 @@ def runtime(inventory: dict[str, Any]) -> tuple[list[str], dict[str, list[str]]]
     references}).
     """
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
     wanted = [
-        Requirement(line)
-        for line in project["dependencies"] + project["optional-dependencies"]["pi"]
+        Requirement(line) for line in project["dependencies"] + extras["pi"] + extras["setup"]
     ]
     names = {
         canonicalize_name(need.name)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes a virtual environment with what one make target needs; installs system packages only when
 # one is missing.
-# usage: deploy/setup.sh VENV PYTHON demo|pi|test|fuzz,test|peers|train|train,test|deploy|deb
+# usage: deploy/setup.sh VENV PYTHON demo|pi,setup|test|fuzz,test|peers|train|train,test|deploy|deb
 # deb: system packages only.
 # Done once per VENV and purpose: a stamp remembers the hash of everything that decides what is
 # installed.
@@ -18,7 +18,7 @@ hash=$(printf '%s' "$hash" | sha256sum | cut -d' ' -f1)
 alsa="gcc:gcc /usr/include/alsa/asoundlib.h:libasound2-dev"
 case $purpose in
   demo) needs="" ;;
-  pi) needs=$alsa ;;
+  pi,setup) needs=$alsa ;;
   peers|train|train,test) needs="" ;;
   deb) needs="dh:debhelper mmdebstrap:mmdebstrap qemu-aarch64-static:qemu-user-static" ;;
   deploy) needs="debootstrap:debootstrap systemd-nspawn:systemd-container ssh:openssh-client" ;;
@@ -29,7 +29,7 @@ case $purpose in
   *) echo "setup.sh: unknown purpose $purpose" >&2; exit 2 ;;
 esac
 # pyalsaaudio is built from source.
-if [ "${purpose#*test}" != "$purpose" ] || [ "$purpose" = pi ]; then
+if [ "${purpose#*test}" != "$purpose" ] || [ "$purpose" = pi,setup ]; then
   headers=$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')
   needs="$needs $headers/Python.h:python3-dev"
 fi

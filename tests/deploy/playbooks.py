@@ -19,6 +19,7 @@ WATCHDOG_S = 60  # longer than a busy machine may leave the sensor without a pro
 SETTINGS = {
     "device.id": "{{ inventory_hostname }}",
     "place.speaker_m": [0.1, 0.06, 0.0],
+    "rig.camera.height_m": 1.4,
     "source.kind": "replay",
     "source.path": "/usr/lib/posekernel/lib/python3.11/site-packages/edge/sessions/demo",
     "source.loop": True,

@@ -20,6 +20,7 @@ from tests.support.broker.mosquitto import Mosquitto
 
 NEWER = "9.0.0"
 KEPT = "/etc/posekernel /var/lib/posekernel"
+KERNELS = "/var/cache/posekernel/numba"
 FILM = "/var/lib/posekernel/film.mp4"
 # What Raspberry Pi OS Lite has beside machine.BARE.
 LITE = "alsa-utils libgomp1 libstdc++6 passwd"
@@ -86,7 +87,7 @@ def test_the_users_self_test_passes(board: Machine) -> None:
     said = board.run("runuser -u posekernel -- posekernel doctor --no-hardware --self-test")
     print(said)
     assert re.search(r"OK +poses +\d+ poses in .*50 frames", said)
-    assert board.run("find /var/cache/posekernel/numba -name '*.nbc' | wc -l") != "0"
+    assert board.run(f"find {KERNELS} -name '*.nbc' | wc -l") != "0"
     assert board.run("find /usr/lib/posekernel -newer /etc/posekernel -type f") == ""
 
 
@@ -136,6 +137,7 @@ def running(board: Machine, broker: Mosquitto) -> None:
     (board.tree / FILM[1:]).write_bytes((DEMO_SESSION / "frames.mp4").read_bytes())
     given = answers(load_session(DEMO_SESSION), board.name, broker.port)
     (board.tree / "root/answers.toml").write_text(tomli_w.dumps(given))
+    board.run(f"rm -r {KERNELS}")  # as without the self-test before
     started = time.monotonic()
     print(board.run("posekernel setup --yes --answers /root/answers.toml 2>&1"))
     print(f"{board.name}: setup in {time.monotonic() - started:.0f} s")
@@ -151,6 +153,15 @@ def test_poses_from_card_and_camera_reach_the_broker(
     pose = hear(broker, f"posekernel/{board.name}/pose")
     assert pose["people"][0]["joints"]
     assert hear(broker, f"posekernel/{board.name}/telemetry")["version"] == VERSION
+
+
+def test_what_setup_compiled_the_service_does_not_compile_again(
+    board: Machine, running: None
+) -> None:
+    listed = "&& find . -type f -exec sha256sum {} + | sort"
+    roots = board.run(f"cd /var/cache/posekernel-root {listed}").splitlines()
+    assert len(roots) > 50
+    assert board.run(f"cd {KERNELS} {listed}").splitlines() == roots
 
 
 def test_the_unit_is_hardened_as_far_as_the_bar(board: Machine, running: None) -> None:

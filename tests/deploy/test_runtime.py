@@ -5,6 +5,7 @@ import re
 import shlex
 import shutil
 import time
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ import pytest
 
 from tests.deploy.machine import Machine, inventory, wait_for
 from tests.deploy.parts import devices
-from tests.deploy.parts.packages import FOLDER, PACKAGE, VERSION, crashing, release
+from tests.deploy.parts.packages import CRASH, FOLDER, PACKAGE, VERSION, release
+from tests.deploy.parts.page import draw
 from tests.deploy.playbooks import (
     CONFIG,
     SETTINGS,
@@ -24,7 +26,7 @@ from tests.deploy.playbooks import (
     installed,
     play,
 )
-from tests.support.broker.mosquitto import Mosquitto
+from tests.support.broker.mosquitto import Mosquitto, free_port
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +78,7 @@ def test_the_service_writes_where_it_may_and_nowhere_else(hall: Machine, converg
     assert re.search(r"^NoNewPrivs:\t1$", status, re.MULTILINE)
     assert re.search(r"^CapEff:\t0+$", status, re.MULTILINE)
     assert hall.run("find /var/cache/posekernel/numba -name '*.nbc' | wc -l") != "0"
-    assert hall.run(f"stat -c '%U %G %a' {CONFIG}") == "root posekernel 640"
+    assert hall.run(f"stat -c '%U %G %a' {CONFIG}") == "posekernel posekernel 640"
 
 
 def test_a_hung_process_is_killed_by_the_watchdog_and_runs_again(
@@ -181,6 +183,29 @@ def test_a_bad_configuration_does_not_replace_the_good_one(
     assert hall.show("ActiveState") == "active"
 
 
+def test_a_zone_drawn_on_the_page_outlives_the_next_runs(hall: Machine, converged: Path) -> None:
+    port = free_port()
+    settings = {
+        **SETTINGS,
+        "web.enabled": True,
+        "web.port": port,
+        "web.websocket_url": "ws://127.0.0.1:9001/",
+    }
+    assert play(converged, runtime_settings=settings)["failures"] == 0
+    draw(hall, port, "Sofa", [[0.0, 2.0], [1.0, 2.0], [1.0, 3.5]])
+    drawn = hall.run(f"cat {CONFIG}")
+    assert [zone["name"] for zone in tomllib.loads(drawn)["zones"]] == ["Sofa"]
+    again = play(converged, runtime_settings=settings)
+    assert (again["failures"], again["changed"]) == (0, 0)
+    assert hall.run(f"cat {CONFIG}") == drawn
+    assert play(converged)["failures"] == 0  # without the page
+    table = tomllib.loads(hall.run(f"cat {CONFIG}"))
+    assert "web" not in table
+    assert table["zones"] == tomllib.loads(drawn)["zones"]
+    assert play(converged, runtime_keep_zones=False)["failures"] == 0
+    assert "zones" not in tomllib.loads(hall.run(f"cat {CONFIG}"))
+
+
 def test_a_tampered_package_is_refused(hall: Machine, converged: Path, tmp_path: Path) -> None:
     folder = tmp_path / "packages"
     shutil.copytree(FOLDER, folder)
@@ -195,7 +220,7 @@ def test_a_tampered_package_is_refused(hall: Machine, converged: Path, tmp_path:
 def test_a_release_that_crashes_in_service_is_taken_back(
     hall: Machine, converged: Path, broker: Mosquitto, tmp_path: Path
 ) -> None:
-    folder = release(tmp_path / "packages", "9.0.0", crashing())
+    folder = release(tmp_path / "packages", "9.0.0", appended=CRASH)
     recap = play(
         converged,
         "update.yml",

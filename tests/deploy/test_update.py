@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.machine import Machine, inventory
-from tests.deploy.parts.packages import VERSION, VISION, crashing, release
+from tests.deploy.parts.packages import CRASH, VERSION, VISION, release
 from tests.deploy.playbooks import DEPLOY, SETTINGS, STORE, VARIABLES, hear, installed, play
 from tests.support.broker.mosquitto import Mosquitto
 from tests.support.worse_model import worse
@@ -89,7 +89,7 @@ def test_a_release_that_crashes_stops_at_the_first_device(
     fleet: list[Machine], converged: Path, broker: Mosquitto, tmp_path: Path
 ) -> None:
     others = [_running(m) for m in fleet[1:]]
-    folder = release(tmp_path / "packages", "9.0.0", crashing())
+    folder = release(tmp_path / "packages", "9.0.0", appended=CRASH)
     recap = play(
         converged,
         "update.yml",

@@ -99,10 +99,8 @@ def test_each_exception_is_used():
 
 def test_lists_exactly_what_the_runtime_requires():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    needs = [
-        Requirement(line)
-        for line in project["dependencies"] + project["optional-dependencies"]["pi"]
-    ]
+    extras = project["optional-dependencies"]
+    needs = [Requirement(line) for line in project["dependencies"] + extras["pi"] + extras["setup"]]
     root = SBOM["metadata"]["component"]
     assert (root["name"], root["version"], licence(root)) == (
         project["name"],
@@ -182,3 +180,23 @@ def test_table_is_that_of_the_bill():
         f"| {part['name']} | {part.get('version', '')} | {licence(part)} |"
         for part in PARTS.values()
     ]
+
+
+def test_the_debian_package_names_the_licence_of_all_that_it_brings():
+    stanzas = (ROOT / "deploy/debian/copyright").read_text().split("\n\n")
+    brought = [
+        part
+        for part in PARTS.values()
+        if not part["name"].startswith("tests/")  # the wheel has no tests
+    ]
+    assert len(brought) > 40
+    for part in brought:
+        name = re.sub("movenet_.*", "movenet_", part["name"]).lower().replace("-", "_")
+        expression = licence(part)
+        for word in (" AND ", " OR ", " WITH "):
+            expression = expression.replace(word, word.lower())
+        assert any(
+            name in stanza.lower().replace("-", "_")
+            and f"\nLicense: {expression}\n" in f"{stanza}\n"
+            for stanza in stanzas
+        ), (name, expression)

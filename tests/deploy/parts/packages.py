@@ -29,9 +29,14 @@ def make_package() -> Path:
     return PACKAGE
 
 
-def release(folder: Path, version: str, changed: Mapping[str, bytes] | None = None) -> Path:
+def release(
+    folder: Path,
+    version: str,
+    changed: Mapping[str, bytes] | None = None,
+    appended: Mapping[str, bytes] | None = None,
+) -> Path:
     """A package like PACKAGE of another version in a folder with its checksums. changed: files
-    below site-packages that are others.
+    below site-packages that are others. appended: what such files have more at their end.
 
     All checksums match: whether the release is any good shows only when it runs.
     """
@@ -44,6 +49,7 @@ def release(folder: Path, version: str, changed: Mapping[str, bytes] | None = No
         files = {"edge/__init__.py": (packages / "edge/__init__.py").read_bytes()}
         files |= {p: (packages / p).read_bytes() for p in _models(packages)}
         files |= dict(changed or {})
+        files |= {p: (packages / p).read_bytes() + more for p, more in (appended or {}).items()}
         init = files["edge/__init__.py"]
         files["edge/__init__.py"] = init.replace(VERSION.encode(), version.encode(), 1)
         models = {Path(n).name: f for n, f in files.items() if n.endswith(".tflite")}
@@ -69,8 +75,9 @@ def _models(packages: Path) -> list[str]:
     return [str(path.relative_to(packages)) for path in found]
 
 
-def crashing() -> dict[str, bytes]:
-    """What makes a release that passes every check and then crashes in service."""
-    name = "edge/tools/commands/run.py"
-    crash = b"\n\ndef run(_: object) -> int:\n    raise RuntimeError('made to crash')\n"
-    return {name: (ROOT / name).read_bytes() + crash}
+# Appended to a release: it passes every check and then crashes in service.
+CRASH = {
+    "edge/tools/commands/run.py": (
+        b"\n\ndef run(_: object) -> int:\n    raise RuntimeError('made to crash')\n"
+    )
+}
