@@ -160,7 +160,7 @@ def test_what_setup_compiled_the_service_does_not_compile_again(
 ) -> None:
     listed = "&& find . -type f -exec sha256sum {} + | sort"
     roots = board.run(f"cd /var/cache/posekernel-root {listed}").splitlines()
-    assert len(roots) > 50
+    assert len(roots) > 20
     assert board.run(f"cd {KERNELS} {listed}").splitlines() == roots
 
 

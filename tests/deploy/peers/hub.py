@@ -23,7 +23,9 @@ from tests.support.broker.mosquitto import free_port
 
 ROLE = ROOT / "deploy" / "roles" / "hub"
 SCHEMA = schema("telemetry")
-NOT_IN_THE_TABLE = {"schema", "timestamp", "models", "threads", "problems"}
+NOT_IN_THE_TABLE = {
+    "schema", "timestamp", "models", "threads", "problems", "sound", "room_changes",
+}  # fmt: skip
 NOW = datetime.now(UTC).replace(microsecond=0)
 PROGRAMS = Path("/usr/lib/postgresql")
 BINARY = shutil.which(os.environ.get("POSEKERNEL_TELEGRAF", "telegraf"))
@@ -59,6 +61,20 @@ def message(sensor: str, step: float, **changed: Any) -> dict[str, Any]:
         "threads": {"keypoints": 2, "lifter": 1},
         "models": [{"name": "movenet_thunder_int8.tflite", "sha256": "0" * 64}],
         "problems": [],
+        "sound": {
+            "average_dba": 41.5,
+            "peak_dba": 52.0,
+            "seconds": 6.5,
+            "loudness_from": "nominal",
+            "sigma_db": 6.0,
+            "ambient": {
+                "dba": None,
+                "unit": "dBFS",
+                "bands_hz": [1000.0, 1250.0],
+                "bands_db": [-71.0, -73.5],
+            },
+        },
+        "room_changes": [],
     }
     counts = {name: 0 for name in SCHEMA["required"] if name not in base}
     whole = {**counts, **base, **changed}
