@@ -62,6 +62,7 @@ for arch in "$@"; do
       --no-compile --only-binary=:all: --python-version "${python[$suite]}" \
       $(printf -- '--platform %s ' $platforms) --target "$packages" $(cat "$work/list")
     rm -rf "$packages/bin" "$packages"/{numba,llvmlite}/tests
+    rm -r "$packages"/ai_edge_litert/{aot,tools,vendors}  # compilers for other chips
     find "$packages/scipy" -type d -name tests -prune -exec rm -rf {} +
     # Compiled here: on the device nobody may write beside the programs. What the files are made of
     # does not depend on the processor.
@@ -74,6 +75,7 @@ for arch in "$@"; do
   ln -s /usr/bin/python3 "$base/bin/python3"
   install -m 0755 deploy/debian/posekernel.py "$base/bin/posekernel"
   ln -s ../lib/posekernel/bin/posekernel "$work/$arch/root/usr/bin/posekernel"
+  find "$base/lib" -type f -perm /111 -exec chmod a-x {} +
   hardlink -q -c "$base/lib"  # much is the same for both
 
   cp -r deploy/debian "$work/$arch/debian"
