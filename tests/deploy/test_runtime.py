@@ -211,10 +211,11 @@ def test_a_tampered_package_is_refused(hall: Machine, converged: Path, tmp_path:
     shutil.copytree(FOLDER, folder)
     with (folder / PACKAGE.name).open("ab") as file:
         file.write(b" ")
-    pid = hall.show("MainPID")
+    kept = f"sha256sum {STORE}/{VERSION}/{PACKAGE.name}"  # the way back
+    before = (hall.run(kept), hall.show("MainPID"))
     assert play(converged, posekernel_packages=str(folder))["failures"] == 1
     assert f"{PACKAGE.name}: FAILED" in (converged.parent / "play.json").read_text()
-    assert hall.show("MainPID") == pid
+    assert (hall.run(kept), hall.show("MainPID")) == before
 
 
 def test_a_release_that_crashes_in_service_is_taken_back(
