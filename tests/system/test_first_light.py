@@ -32,8 +32,9 @@ pytestmark = [pytest.mark.export, needs_mosquitto]
 
 VIDEO = Path(__file__).parents[1] / "data" / "video"
 EMPTY_S = 14.0  # longer than the start and learning the room take on a machine with much else to do
-# Share of the reference frames that is needed, from so many times through the video at most.
-ENOUGH, MOST_TIMES = 0.8, 60
+# Share of the reference frames that is needed, one of the last few among them, from so many times
+# through the video at most: the errors of the first steps are not those of the whole walk.
+ENOUGH, LAST, MOST_TIMES = 0.9, 5, 60
 CAMERAS = (1, *(pytest.param(camera, marks=pytest.mark.slow) for camera in (2, 3, 4)))
 
 
@@ -58,8 +59,18 @@ class Run:
     def distances(self) -> dict[int, float]:
         return {f: p["mid_hip_distance_m"] for f, p in self.people.items()}
 
+    def complete(self) -> bool:
+        """Whether most of the walk was seen, its end too."""
+        frames, people = sorted(self.truth), self.people
+        return len(people) >= ENOUGH * len(frames) and any(f in people for f in frames[-LAST:])
+
     def errors(self) -> list[float]:
-        d = self.distances()
+        """[m], of those whose distance is told by sound: it starts when somebody is seen."""
+        d = {
+            f: p["mid_hip_distance_m"]
+            for f, p in self.people.items()
+            if p["scale_source"] == "sound"
+        }
         return [d[f] - float(np.linalg.norm(true)) for f, true in self.truth.items() if f in d]
 
 
@@ -100,7 +111,7 @@ def run_device(
     height_prior_m: float = 1.70,
 ) -> Run:
     """`posekernel run` on the card and the video, over and over until most of the reference frames
-    were published: a machine that has much else to do drops some, each time others.
+    and one of the last were published: a machine with much else to do drops some, each time others.
     """
     name = f"{lifter}{100 * height_prior_m:.0f}"
     config = write_config(
@@ -115,13 +126,13 @@ def run_device(
             stderr=said,
         )
         try:
-            while (known := len(run.people)) < ENOUGH * len(run.truth):
+            while not run.complete():
                 try:
                     message = json.loads(seen.messages.get(timeout=LIMIT_S)[1])
                 except queue.Empty:
                     raise AssertionError(f"no more poses: {log.read_text()}") from None
                 times, frame = divmod(int(message["frame"]), len(session.frame_times_ns))
-                assert times < MOST_TIMES, f"{known} of {len(run.truth)} frames: {log.read_text()}"
+                assert times < MOST_TIMES, f"{len(run.people)} frames: {log.read_text()}"
                 run.messages.setdefault(frame, message)
         finally:
             process.terminate()
