@@ -11,11 +11,21 @@ from msgspec import Meta
 from edge.core.errors import ConfigError
 from edge.core.typed import Strict, convert, parse_toml
 
+PROC = Path("/proc")
 FIRMWARE_CONFIG = Path(__file__).parents[2] / "firmware_config"
 
 T = TypeVar("T")
 _Interface = Literal["usb", "i2s-stereo", "i2s-tdm"]
 _Metre = Annotated[float, Meta(ge=-1.0, le=1.0)]
+
+
+def board_model(proc: Path = PROC) -> str:
+    """What the firmware's device tree says the board is; "" where there is none, as on a PC."""
+    try:
+        raw = (proc / "device-tree" / "model").read_bytes()
+    except OSError:
+        return ""
+    return raw.decode(errors="replace").strip("\0 \n")
 
 
 class Citation(Strict, frozen=True):

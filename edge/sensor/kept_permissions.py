@@ -9,9 +9,10 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from edge.core.config import Config, LoudnessName, QuietHours, state_folder
+from edge.core.config.sound import MAX_BUDGET_DBA
 from edge.core.files import read_file, write_whole
 from edge.core.typed import convert, parse_json
-from edge.output.messages.commands import MAX_BUDGET_DBA, MIN_LEVEL_DBFS
+from edge.output.messages.commands import MIN_LEVEL_DBFS
 from edge.output.messages.device_messages import HoursOfDay
 
 log = logging.getLogger(__name__)

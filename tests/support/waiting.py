@@ -31,3 +31,12 @@ def finished(
 ) -> subprocess.CompletedProcess[str]:
     """The program's exit code and what it said, as text. options: of subprocess.run."""
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout, **options)
+
+
+def end(process: subprocess.Popen[Any], how: signal.Signals = signal.SIGTERM) -> None:
+    """Ask a program to end and wait for it; one that does not end is killed and fails the test."""
+    process.send_signal(how)
+    try:
+        process.wait(LIMIT_S)
+    finally:
+        process.kill()

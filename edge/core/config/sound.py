@@ -8,7 +8,8 @@ from edge.core.typed import Strict
 
 SoundMode = Literal["silent", "discreet", "normal", "loud", "continuous"]
 LoudnessName = Literal[SoundMode, "custom"]  # custom: numbers in place of a mode's
-_Level = Annotated[float, Meta(ge=0.0, le=90.0)]
+MAX_BUDGET_DBA = 90.0
+_Level = Annotated[float, Meta(ge=0.0, le=MAX_BUDGET_DBA)]
 
 # Energy average over a minute and highest level of a probe, dB(A) at 1 m. 0: no sound at all.
 MODES: dict[str, tuple[float, float]] = {

@@ -15,6 +15,7 @@ from edge.core.config import Config, state_folder
 from edge.core.errors import ConfigError, ModelError
 from edge.core.files import read_file, write_whole
 from edge.core.inference.tflite import Runtime, load_runtime
+from edge.core.profiles import PROC, board_model
 from edge.core.typed import Strict, convert, parse_json
 
 FILE = "board.json"
@@ -110,20 +111,16 @@ def save_choice(path: Path, best: BoardChoice) -> None:
         ) from e
 
 
-def board_name(proc: Path = Path("/proc")) -> str:
+def board_name(proc: Path = PROC) -> str:
     """Model of the board, or of its processor, and the number of its cores."""
-    model = ""
-    try:
-        model = (proc / "device-tree" / "model").read_text().strip("\0\n ")  # Raspberry Pi, Jetson
-    except OSError:
+    model = board_model(proc)
+    if not model:
         try:
             lines = (proc / "cpuinfo").read_text().splitlines()
-            model = next(
-                (line.partition(":")[2].strip() for line in lines if line.startswith("model name")),
-                "",
-            )
         except OSError:
-            pass
+            lines = []
+        names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+        model = next(names, "")
     return f"{model or 'unknown processor'}, {os.cpu_count()} cores"
 
 

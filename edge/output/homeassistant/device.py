@@ -18,8 +18,8 @@ from edge.output.homeassistant.components import (
     switch,
 )
 from edge.output.messages.device_messages import Silence
+from edge.output.messages.fields import TIME_PATTERN
 
-_TIME = "([01][0-9]|2[0-3]):[0-5][0-9]"
 NO_HOURS = "off"
 
 CONTROL: dict[str, Entity] = {
@@ -65,7 +65,7 @@ CONTROL: dict[str, Entity] = {
         command_topic="cmd/quiet_hours",
         command_template=f"{{{{ 'null' if value == '{NO_HOURS}' "
         "else dict([('from', value[:5]), ('to', value[6:])]) | to_json }}",
-        pattern=f"^({NO_HOURS}|{_TIME}-{_TIME})$",
+        pattern=f"^({NO_HOURS}|{TIME_PATTERN}-{TIME_PATTERN})$",
         max=11,
         **SETTING,
     ),

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from edge.core.config import LoudnessName, MqttConfig, ZoneConfig
-from edge.core.config.sound import MODES
+from edge.core.config.sound import MAX_BUDGET_DBA, MODES
 from edge.core.errors import ConfigError
 from edge.core.typed import convert, parse_json
 from edge.output.homeassistant.components import Component, Entity
@@ -21,7 +21,6 @@ from edge.output.messages.summary import REFRESH_S
 
 BIRTH = b"online"
 _EXPIRE_S = int(3 * REFRESH_S)
-_MOST_DBA = 90  # that can be configured
 
 
 def discovery_topic(config: MqttConfig, device_id: str) -> str:
@@ -53,7 +52,7 @@ def discovery_message(
         components[key] = _with_topics(entity.component, topic, name)
     components["loudness"]["options"] = list(dict.fromkeys([*MODES, loudness, "custom"]))
     if loudness == "custom":
-        components["budget"]["max"] = _MOST_DBA
+        components["budget"]["max"] = int(MAX_BUDGET_DBA)
     for key, component in triggers(zones).items():
         components[key] = component | {"topic": f"{topic}/{component['topic']}"}
     return {

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.core.config import MqttConfig, WebConfig
+from edge.core.profiles import PROC, board_model
 
-_TREE = Path("/proc/device-tree")
 _MACHINE_ID = Path("/etc/machine-id")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _ANY = ("", "0.0.0.0", "::")
@@ -25,15 +25,15 @@ class HostMachine:
 
 
 def this_machine(
-    mqtt: MqttConfig, web: WebConfig, tree: Path = _TREE, machine_id: Path = _MACHINE_ID
+    mqtt: MqttConfig, web: WebConfig, proc: Path = PROC, machine_id: Path = _MACHINE_ID
 ) -> HostMachine:
     """What can be read here. Without a device tree, as a PC has none, the serial is made from the
     machine's id, which itself should stay on it (machine-id(5)).
     """
-    serial = _text(tree / "serial-number")
+    serial = _text(proc / "device-tree" / "serial-number")
     if not serial and (kept := _text(machine_id)):
         serial = hashlib.sha256(f"posekernel {kept}".encode()).hexdigest()[:16]
-    return HostMachine(serial, _text(tree / "model"), page_url(mqtt, web))
+    return HostMachine(serial, board_model(proc), page_url(mqtt, web))
 
 
 def page_url(mqtt: MqttConfig, web: WebConfig) -> str:

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from edge.core.config import LoudnessName, QuietHours
+from edge.core.config.sound import MAX_BUDGET_DBA
 from edge.core.errors import ConfigError
 from edge.core.typed import Strict, convert, parse_json
 from edge.output.messages.fields import (
@@ -22,7 +23,6 @@ from edge.output.messages.fields import (
 MAX_BYTES = 4096
 MIN_LEVEL_DBFS = -60.0
 MAX_LEVEL_DBFS = -6.0
-MAX_BUDGET_DBA = 90.0
 _MAX_ID = 64
 
 Arguments = dict[str, Any]

@@ -38,11 +38,12 @@ Count = Annotated[int, Meta(ge=0)]
 Amount = Annotated[float, Meta(ge=0.0)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 
+TIME_PATTERN = "([01][0-9]|2[0-3]):[0-5][0-9]"
 TimeOfDay = Annotated[
     str,
     Meta(
         description="Local time of day of the device.",
-        extra_json_schema={"pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"},
+        extra_json_schema={"pattern": f"^{TIME_PATTERN}$"},
     ),
 ]
 

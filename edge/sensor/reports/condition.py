@@ -20,6 +20,10 @@ _SILENCE: dict[Silence, str] = {
     "quiet hours": "the loudspeaker is silent: quiet hours",
     "silent mode": "the loudspeaker is silent: no sound is accepted",
 }
+_GIVES: dict[ProblemDevice, tuple[str, str]] = {  # how it is called, what it gives
+    "camera": ("camera", "images"),
+    "sound": ("sound card", "sound"),
+}
 _NOT_LEARNED = Problem(
     "room",
     "the empty room",
@@ -112,12 +116,12 @@ class Condition:
             return None
         if now_s - before.since_s < STALLED_S:
             return None
-        what = "camera" if device == "camera" else "sound card"
+        what, given = _GIVES[device]
         return Problem(
             device,
             what,
             "stalled",
-            f"gives no {'images' if device == 'camera' else 'sound'}",
+            f"gives no {given}",
             "its cable, its power, or another program has it",
             "check the plug; `posekernel doctor` tries it",
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.core.errors import DeviceError
-from edge.core.profiles import ArrayProfile, load_array, load_board, names
+from edge.core.profiles import ArrayProfile, board_model, load_array, load_board, names
 from edge.sources.camera.picamera import list_cameras
 from edge.sources.holders import card_id
 
@@ -48,11 +48,9 @@ class FoundCamera:
 
 def this_board(root: Path = Path("/")) -> tuple[str, str]:
     """(name in firmware_config/boards, what the computer says it is)."""
-    try:
-        raw = (root / "proc/device-tree/model").read_bytes()
-    except OSError:
+    model = board_model(root / "proc")
+    if not model:
         return _ANY_BOARD, "no Raspberry Pi"
-    model = raw.decode(errors="replace").strip("\0 \n")
     for name in names("boards"):
         if model.lower().startswith(load_board(name).title.lower()):
             return name, model

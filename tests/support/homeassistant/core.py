@@ -18,7 +18,7 @@ from websockets.sync.client import connect
 
 from tests.support import ROOT
 from tests.support.broker.mosquitto import Mosquitto, free_port
-from tests.support.waiting import LIMIT_S, until
+from tests.support.waiting import LIMIT_S, end, until
 
 PYTHON = Path(os.environ.get("HOME_ASSISTANT_PYTHON", ROOT / ".venv-homeassistant/bin/python"))
 needs_home_assistant = pytest.mark.skipif(
@@ -89,11 +89,7 @@ class HomeAssistant:
         """End it and wait for its end."""
         process, self._process = self._process, None
         if process is not None:
-            process.send_signal(how)
-            try:
-                process.wait(LIMIT_S)
-            finally:
-                process.kill()
+            end(process, how)
 
     def log(self) -> str:
         return (self.folder / "log").read_text(errors="replace")[-4000:]

@@ -27,7 +27,7 @@ from edge.output.outlets import Outlets
 from tests.support import ROOT
 from tests.support.bodies import CAMERA, figure, lying
 from tests.support.messages import an_estimate
-from tests.support.waiting import LIMIT_S
+from tests.support.waiting import end
 
 NAME = "stage"
 STEP_S = 0.1
@@ -71,11 +71,7 @@ class Stage:
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         process, self._process = self._process, None
         if process is not None:
-            process.send_signal(how)
-            try:
-                process.wait(LIMIT_S)
-            finally:
-                process.kill()
+            end(process, how)
 
 
 def acts(name: str) -> Iterator[Bodies]:

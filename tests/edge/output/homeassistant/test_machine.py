@@ -12,8 +12,10 @@ BROKER, OFF = MqttConfig(host="127.0.0.1"), WebConfig()
 
 
 def test_a_raspberry_pi_has_its_own_serial_and_model(tmp_path: Path) -> None:
-    (tmp_path / "serial-number").write_text("10000000abcdef01\0")
-    (tmp_path / "model").write_text("Raspberry Pi 5 Model B Rev 1.0\0")
+    tree = tmp_path / "device-tree"
+    tree.mkdir()
+    (tree / "serial-number").write_text("10000000abcdef01\0")
+    (tree / "model").write_text("Raspberry Pi 5 Model B Rev 1.0\0")
     machine = this_machine(BROKER, OFF, tmp_path)
     assert machine == HostMachine("10000000abcdef01", "Raspberry Pi 5 Model B Rev 1.0", "")
     device = discovery_message(
