@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from edge.core.errors import ConfigError
+from edge.core.logs.shown import shown
 from edge.tools.options import positive
 
 _DESCRIPTION = """\
@@ -120,10 +121,8 @@ def run(args: argparse.Namespace) -> int:
     board = CharucoBoard(square_m=args.square_mm / 1000.0)
     if args.print_board is not None:
         board.save(args.print_board)
-        print(
-            f"{args.print_board}: print at {PRINT_DPI} dpi, measure a square, "
-            "and give it as --square-mm"
-        )
+        said = f"{args.print_board}: print at {PRINT_DPI} dpi, measure a square"
+        print(shown(f"{said}, and give it as --square-mm"))
         return 0
     config = None if args.config is None else load_config(args.config)
     out = args.out
@@ -146,16 +145,16 @@ def run(args: argparse.Namespace) -> int:
         facing_m=args.facing,
         phone_dba=args.phone_dba,
     )
-    done = calibrate(request, lambda text: print(text, file=sys.stderr))
+    done = calibrate(request, lambda text: print(shown(text), file=sys.stderr))
     if args.json:
         told = {"source": done.source, "steps": msgspec.to_builtins(done.steps)}
         print(json.dumps(told, indent=1))
     else:
         rows = [(s.outcome, s.name, s.found, s.remedy) for s in done.steps]
-        print(f"source: {done.source}\n{outcome_table(rows)}")
+        print(f"source: {shown(done.source)}\n{outcome_table(rows)}")
     if out is not None:
         write_calibration(out, done)
-        print(f"{out}: written", file=sys.stderr)
+        print(shown(f"{out}: written"), file=sys.stderr)
     else:
         print("nothing written: give --out FILE, or set calibration.file", file=sys.stderr)
     return int(any(s.outcome in ("open", "fault") for s in done.steps))

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from edge.core.errors import ConfigError
+from edge.core.logs.shown import shown
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -52,9 +53,9 @@ def run(args: argparse.Namespace) -> int:
     if args.check is not None:
         found = load_config(args.check)
         doubts = warnings(found, prepare(found)[1])
-        print(f"{args.check}: good{', but' if doubts else ''}")
+        print(shown(f"{args.check}: good{', but' if doubts else ''}"))
         for doubt in doubts:
-            print(f"  {doubt}")
+            print(f"  {shown(doubt)}")
     elif args.list:
         for array, board, reason in pairs():
             print(f"{array:<26} {board:<18} {reason or 'ok'}")
@@ -87,7 +88,7 @@ def _made(args: argparse.Namespace) -> str:
     text, left_out = keep_zones(text, args.zones_of)
     if left_out:
         told = f"{args.zones_of} has zones, which are kept: {left_out} others are left out"
-        print(told, file=sys.stderr)
+        print(shown(told), file=sys.stderr)
     return text
 
 

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from edge.core.errors import ConfigError
+from edge.core.logs.shown import shown
 from edge.tools.options import positive
 
 _QUESTION = (
@@ -41,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
             "add --consent once they agreed"
         )
     written = record_session(args.directory, config, args.seconds)
-    print(f"{args.directory}: {written.periods} periods, {written.frames} frames")
+    print(shown(f"{args.directory}: {written.periods} periods, {written.frames} frames"))
     return 0
 
 

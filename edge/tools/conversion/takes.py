@@ -1,5 +1,6 @@
 """Reads the poses of a message file: one take for each person."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,6 +97,13 @@ def read_recording(path: Path) -> PoseRecording:
     return PoseRecording(takes, _interval_s(np.array(times_ns)), room, lines.cut_off)
 
 
+def _without_waiting(path: str, flags: int) -> int:
+    """Opens a pipe, too; one that nobody writes to is empty then, and not waited for."""
+    file = os.open(path, flags | os.O_NONBLOCK)
+    os.set_blocking(file, True)
+    return file
+
+
 class _Lines:
     """The JSON objects of a file, each with where it stands, for errors."""
 
@@ -105,7 +113,7 @@ class _Lines:
 
     def __iter__(self) -> Iterator[tuple[str, dict[str, Any]]]:
         try:
-            with self._path.open("rb") as file:
+            with open(self._path, "rb", opener=_without_waiting) as file:
                 number = 0
                 while line := file.readline(_LONGEST_LINE + 1):
                     number += 1

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from edge.core.errors import ConfigError
+from edge.core.logs.shown import shown
 from export.baselines.predictors import PREDICTORS, make_predictor
 from export.evaluate.evaluation import Evaluation, evaluate
 from export.evaluate.html_report import write_report
@@ -84,10 +85,10 @@ def run(args: argparse.Namespace) -> int:
 def _write(evaluation: Evaluation, predictions: Path | None, report: Path | None) -> None:
     if predictions is not None:
         evaluation.predictions.save(predictions)
-        print(f"{predictions}: {len(evaluation.truth)} predictions", file=sys.stderr)
+        print(shown(f"{predictions}: {len(evaluation.truth)} predictions"), file=sys.stderr)
     if report is not None:
         write_report(evaluation, report)
-        print(f"{report}: report", file=sys.stderr)
+        print(shown(f"{report}: report"), file=sys.stderr)
 
 
 def _progress(name: str) -> Progress:

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from edge.core.logs.shown import shown
 from export.simulate.recording import RecordingConditions
 from export.simulate.video.session import write_session
 
@@ -65,5 +66,5 @@ def run(args: argparse.Namespace) -> int:
         sir_db=args.sir,
         empty_s=args.empty,
     )
-    print(f"{args.out}: {poses} poses of camera {args.camera}, sound simulated")
+    print(shown(f"{args.out}: {poses} poses of camera {args.camera}, sound simulated"))
     return 0

@@ -5,6 +5,7 @@ import os
 from contextlib import closing
 from pathlib import Path
 
+from edge.core.logs.shown import shown
 from export.extras import progress_bar
 from export.simulate.conditions import CONDITIONS
 from export.simulate.dataset_runs import DatasetPlan, Store, make_all
@@ -109,10 +110,8 @@ def run(args: argparse.Namespace) -> int:
             bar.update(count)
             made += count
     unusable = f" ({wanted - made} left out, which gave no usable period)" if made < wanted else ""
-    print(
-        f"{args.out}: {plan.samples - wanted + made} samples of split {plan.split}, {made} of "
-        f"them new{unusable}"
-    )
+    samples = f"{plan.samples - wanted + made} samples of split {plan.split}"
+    print(shown(f"{args.out}: {samples}, {made} of them new{unusable}"))
     return 0
 
 

@@ -12,6 +12,7 @@ from edge.core.logs.handler import PlainFormatter
 from edge.core.logs.shown import printable
 from edge.sources.session.reader import DEMO_SESSION
 from edge.tools.outcome_table import outcome_table
+from tests.support.config_files import GOOD, write
 
 EVIL = "\x1b]0;title\x07\x1b[2J\r\nposekernel: ok\u202e\x9b31m"
 RAW = ("\x1b", "\x07", "\r", "\u202e", "\x9b")
@@ -39,6 +40,17 @@ def test_a_name_in_a_refusal_is_escaped(capsys: pytest.CaptureFixture[str], tmp_
     said = capsys.readouterr().err
     assert not any(c in said for c in RAW)
     assert said.count("\n") == 1
+
+
+def test_a_name_in_what_went_well_is_escaped(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = write(tmp_path, f"{GOOD}[runtime]\nstate_dir = '{tmp_path}'\n")
+    path = path.rename(tmp_path / EVIL.replace("\n", "\x85"))
+    assert main(["config", "--check", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert out.endswith(": good\n")
+    assert not any(c in out for c in (*RAW, "\x85"))
 
 
 def test_a_log_record_is_one_line() -> None:

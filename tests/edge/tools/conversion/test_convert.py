@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -260,3 +262,24 @@ def test_mistakes_are_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture
     write(path, messages(lurking))
     assert "never present" not in fails(capsys, path, "--out", out)
     assert not list(tmp_path.glob("a*"))
+
+
+def test_a_pipe_is_read_where_somebody_writes_and_else_not_waited_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before: it waited for ever for a writer."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert "found no pose" in fails(capsys, pipe, "--out", tmp_path / "a.csv")
+    content = two_people(tmp_path / "m.jsonl").read_bytes()
+    end = os.open(pipe, os.O_RDWR)  # does not wait for a reader
+
+    def write_all() -> None:
+        with os.fdopen(end, "wb") as file:
+            for k in range(0, len(content), 1000):
+                file.write(content[k : k + 1000])
+
+    writer = threading.Thread(target=write_all)
+    writer.start()
+    assert convert(capsys, pipe, "--out", tmp_path / "a.csv")
+    writer.join()
