@@ -1,6 +1,6 @@
 """A configuration's source, geometry, excitation and corrections, before anything is opened."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge.core.config import Config, make_rig, state_folder
@@ -10,7 +10,7 @@ from edge.core.files import can_write, free_bytes
 from edge.core.rig import Rig
 from edge.output.mqtt.access import read_password, tls_context
 from edge.output.mqtt.outbox import foreign
-from edge.output.page.page_password import read_page_password
+from edge.output.page.page_password import PagePassword, read_page_password
 from edge.sensor.apply_calibration import VOLUMES_REMEDY, apply_calibration, volumes_changed
 from edge.sensor.pipeline import Pipeline
 from edge.sound.deconvolution import Correction
@@ -25,13 +25,16 @@ _STATE_BYTES = 4_000_000  # the events of a long outage, the commands, the empty
 
 @dataclass(frozen=True, slots=True)
 class SensorPlan:
-    """The source and how to read it. session: None for devices. correction: by calibration."""
+    """The source and how to read it. session: None for devices. correction: by calibration.
+    page_password: of the live page, None where only codes count.
+    """
 
     config: Config
     rig: Rig
     excitation: Excitation
     session: Session | None = None
     correction: Correction | None = None
+    page_password: PagePassword | None = None
 
     @property
     def kind(self) -> SourceKind:
@@ -84,7 +87,7 @@ def prepare(config: Config) -> tuple[SensorPlan, Pipeline]:
                 "is not there yet: the sensor makes it"
             )
     if config.web.enabled:
-        read_page_password(config.web.password_file)
+        plan = replace(plan, page_password=read_page_password(config.web.password_file))
     return plan, Pipeline(config, plan.rig, plan.excitation, plan.correction)
 
 

@@ -107,6 +107,7 @@ def run(
                     config,
                     plan.rig,
                     zone_file=zones,
+                    password=plan.page_password,
                     print_code=lambda code: console.say(f"code for the page: {code}"),
                 )
             )

@@ -18,7 +18,7 @@ from edge.output.page.access import Access
 from edge.output.page.bounded_http import BoundedServer
 from edge.output.page.description import page_description
 from edge.output.page.own_hosts import OwnHosts
-from edge.output.page.page_password import keep_hash_only, read_page_password
+from edge.output.page.page_password import PagePassword, keep_hash_only
 from edge.output.page.sign_in import SignIn
 from edge.output.page.zone_edits import ZoneEdits, ZoneFile
 
@@ -39,10 +39,11 @@ class WebServer:
     It knows only the files that ship with the page: they are read once, and no request is ever
     turned into a path. Limits: see `BoundedServer`; hosts: see `OwnHosts`. recording: content of a
     message file (`MessageFile`), which the page then plays instead of connecting to a broker.
-    zone_file: where zones may be changed; None: nothing can be changed. print_code: shows a code
-    for that to who sees the terminal.
+    zone_file: where zones may be changed; None: nothing can be changed. password: for that, which
+    web.password_file holds, and from then on its hash alone; None: only codes count. print_code:
+    shows a code to who sees the terminal.
 
-    Raises ConfigError when it cannot listen at web.host, web.port, or cannot use web.password_file.
+    Raises ConfigError when it cannot listen at web.host, web.port.
     """
 
     def __init__(
@@ -51,13 +52,11 @@ class WebServer:
         rig: Rig,
         recording: bytes | None = None,
         zone_file: ZoneFile | None = None,
+        password: PagePassword | None = None,
         print_code: Callable[[str], None] = lambda code: None,
     ) -> None:
-        password = None
-        if zone_file is not None:
-            password = read_page_password(config.web.password_file)
-            if password is not None:
-                keep_hash_only(config.web.password_file, password)
+        if password is not None:
+            keep_hash_only(config.web.password_file, password)
         description = page_description(config, rig) | {
             "recording": None if recording is None else RECORDING,
             "zones_file": zone_file and zone_file.path.name,

@@ -2,7 +2,7 @@
 
 import { $, say } from "./dom.js";
 
-/** POST to the sensor: {status, content}; content.error is a sentence where it refused. */
+/** POST to posekernel: {status, content}; content.error is a sentence where it refused. */
 export async function post(path, content = {}) {
   try {
     const answer = await fetch(path, {
@@ -10,7 +10,7 @@ export async function post(path, content = {}) {
     });
     return { status: answer.status, content: await answer.json() };
   } catch (error) {
-    return { status: 0, content: { error: `the sensor cannot be reached (${error.message})` } };
+    return { status: 0, content: { error: `posekernel does not answer (${error.message}); look whether it still runs` } };
   }
 }
 
@@ -22,6 +22,11 @@ export async function signedIn() {
   } catch {
     return ask(false);
   }
+}
+
+/** Nobody who comes to this browser later may change anything. */
+export function signOut() {
+  return post("access/sign_out");
 }
 
 function ask(hasPassword) {

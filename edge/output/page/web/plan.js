@@ -11,8 +11,8 @@ const LABEL_PX = [140, 66];
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
 /**
- * handlers: change(corners, focus) when corners were moved, added or removed, focus: which of them
- * the keyboard is at; select(name) for a zone; say(text) for what a screen reader should tell.
+ * handlers: change(corners) when corners were moved, added or removed; select(name) for a zone;
+ * say(text) for what a screen reader should tell.
  */
 export class Plan {
   constructor(svg, handlers) {
@@ -118,10 +118,14 @@ export class Plan {
     return { cx, cy };
   }
 
+  /** Those that are not being changed. */
+  get #kept() {
+    return this.zones.filter((zone) => zone.name !== this.edited);
+  }
+
   #drawZones() {
-    const here = new Set(this.people.filter((person) => person.presence === "present").flatMap((person) => person.zones ?? []));
-    this.layers.zones.replaceChildren(...this.zones.filter((zone) => zone.name !== this.edited).flatMap((zone) => {
-      const shape = element(SVG, "polygon", { points: this.#points(zone.polygon), class: here.has(zone.name) ? "zone occupied" : "zone" });
+    this.layers.zones.replaceChildren(...this.#kept.flatMap((zone) => {
+      const shape = element(SVG, "polygon", { points: this.#points(zone.polygon), class: "zone" });
       if (this.corners === null) shape.addEventListener("click", () => this.handlers.select(zone.name));
       return [shape, this.#label(zone.polygon, zone.name)];
     }));
@@ -147,8 +151,7 @@ export class Plan {
       return [group];
     }));
     const here = new Set(this.people.filter((person) => person.presence === "present").flatMap((person) => person.zones ?? []));
-    const kept = this.zones.filter((zone) => zone.name !== this.edited);
-    this.layers.zones.querySelectorAll("polygon").forEach((shape, k) => shape.classList.toggle("occupied", here.has(kept[k]?.name)));
+    this.layers.zones.querySelectorAll("polygon").forEach((shape, k) => shape.classList.toggle("occupied", here.has(this.#kept[k]?.name)));
   }
 
   #drawDraft() {
@@ -162,9 +165,7 @@ export class Plan {
       parts.push(element(SVG, "path", { d: `M${x - 12},${y} H${x + 12} M${x},${y - 12} V${y + 12}`, class: "cross" }));
       this.layers.draft.replaceChildren(...parts);
       if (focused !== null) this.focusCorner(focused);
-      return;
-    }
-    this.layers.draft.replaceChildren();
+    } else this.layers.draft.replaceChildren();
   }
 
   #handle(corner, k) {
@@ -195,7 +196,7 @@ export class Plan {
     e.preventDefault();
     this.svg.setPointerCapture(e.pointerId);
     this.dragged = k;
-    if (handle === null) this.handlers.change(corners, null);
+    if (handle === null) this.handlers.change(corners);
     this.focusCorner(k);
   }
 
@@ -214,7 +215,7 @@ export class Plan {
   }
 
   #moveTo(k, at) {
-    this.handlers.change(this.corners.map((corner, i) => (i === k ? at : corner)), null);
+    this.handlers.change(this.corners.map((corner, i) => (i === k ? at : corner)));
   }
 
   #key(e) {
@@ -231,12 +232,12 @@ export class Plan {
       }
       this.handlers.say(`${at[0].toFixed(1)} metres to the right, ${at[1].toFixed(1)} away`);
     } else if ((e.key === "Enter" || e.key === " ") && k === null) {
-      this.handlers.change([...this.corners, [...this.cross]], null);
+      this.handlers.change([...this.corners, [...this.cross]]);
       this.handlers.say(`Corner ${this.corners.length} set`);
     } else if (e.key === "Delete" || e.key === "Backspace") {
       const gone = k ?? this.corners.length - 1;
       if (gone < 0) return;
-      this.handlers.change(this.corners.filter((_, i) => i !== gone), null);
+      this.handlers.change(this.corners.filter((_, i) => i !== gone));
       if (k !== null) this.focusCorner(Math.min(k, this.corners.length - 1));
       this.handlers.say(`Corner ${gone + 1} removed`);
     } else return;

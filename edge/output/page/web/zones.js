@@ -1,6 +1,6 @@
 // Zones are drawn, changed and removed here, and kept by the sensor.
 
-import { post, sentence, signedIn } from "./access.js";
+import { post, sentence, signedIn, signOut } from "./access.js";
 import { $, name, element, say } from "./dom.js";
 import { Plan } from "./plan.js";
 
@@ -53,6 +53,10 @@ export class Zones {
       }
     });
     on("zones-close", "click", () => this.#close());
+    on("sign-out", "click", async () => {
+      await signOut();
+      this.#close();
+    });
     on("zone-new", "click", () => this.#edit(null));
     on("zone-cancel", "click", () => this.#leave());
     on("zone-form", "submit", (event) => {
@@ -125,7 +129,7 @@ export class Zones {
     $("zone-save").disabled = false;
     if (content.zones) this.#take(content);
     if (status === UNAUTHORIZED) {
-      if (await signedIn()) await this.#save(zone);
+      if (await signedIn() && this.draft) await this.#save(zone);
       return;
     }
     if (content.error) {

@@ -15,7 +15,7 @@ from edge.tools.setup.mdns import own_addresses
 from edge.tools.setup.web.session import SetupSession
 
 _STATIC = Path(__file__).parent / "static"
-_SHARED = ("style.css", "icon.svg")  # of the live page
+_SHARED = ("style.css", "icon.svg", "access.js", "dom.js")  # of the live page
 
 
 def serve(session: SetupSession, port: int, *, lan: bool, say: Callable[[str], None]) -> bool:

@@ -36,8 +36,8 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
 @pytest.mark.parametrize(
     ("name", "width", "height", "scheme"),
     [
-        pytest.param("calibrate-desktop", 1280, 800, "light", marks=pytest.mark.slow),
-        ("calibrate-phone", 390, 844, "dark"),
+        pytest.param("calibrate-desktop", 1280, 800, "dark", marks=pytest.mark.slow),
+        ("calibrate-phone", 390, 844, "light"),
     ],
 )
 def test_it_is_calibrated_on_the_page(

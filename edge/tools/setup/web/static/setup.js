@@ -1,5 +1,7 @@
 // The setup's page: asks what the server asks, sends it back, and shows what came of it.
 
+import { post } from "./access.js"; // of the live page
+
 const $ = (selector) => document.querySelector(selector);
 const POLL_MS = 400;
 let steps = [];
@@ -8,15 +10,12 @@ let current = "";
 let visit = 0; // counts the steps shown: what comes late belongs to an earlier one
 
 async function send(path, content = {}) {
-  const answer = await fetch(path, {
-    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(content),
-  });
-  const message = await answer.json();
-  if (answer.status === 401) {
+  const { status, content: message } = await post(path, content);
+  if (status === 401) {
     askCode();
     throw Object.assign(new Error(message.error), { signedOut: true });
   }
-  if (!answer.ok) throw Object.assign(new Error(message.error), message);
+  if (status !== 200) throw Object.assign(new Error(message.error), message);
   return message;
 }
 
@@ -59,9 +58,9 @@ $("#code-form").addEventListener("submit", (event) => {
   signIn($("#code").value);
 });
 $("#new-code").addEventListener("click", async () => {
-  await send("access/code");
-  show("#code-problem", "");
-  $("#code-help").textContent = "The terminal shows it now.";
+  const { status, content } = await post("access/code");
+  show("#code-problem", content.error ?? "");
+  if (status === 200) $("#code-help").textContent = "The terminal shows it now.";
   $("#code").focus();
 });
 
@@ -169,6 +168,7 @@ function choices(question, id, help) {
       checked: choice.value === question.default,
     });
     const label = element("label", { className: "choice" });
+    // A drawing of the program's own (edge/tools/setup/pictures.py), never what somebody typed.
     if (choice.svg) label.append(document.createRange().createContextualFragment(choice.svg));
     label.append(radio, element("span", {}, choice.label));
     list.append(label);
