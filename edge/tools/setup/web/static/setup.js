@@ -116,7 +116,13 @@ async function open(name) {
   $("#missing p").textContent = asked.missing;
   $("#answers").replaceChildren(...asked.questions.map(field), buttons(asked));
   follow();
-  (asked.missing ? $("#again") : $("#answers :is(input:checked, input, button)")).focus();
+  (asked.missing ? $("#again") : firstAnswer()).focus();
+}
+
+/** Of choices that which is chosen: another one with the focus looks chosen, too. */
+function firstAnswer() {
+  const first = $("#answers :is(input, button)");
+  return (first.type === "radio" && $(`#answers [name="${CSS.escape(first.name)}"]:checked`)) || first;
 }
 
 function clear(title, progress) {
