@@ -7,10 +7,12 @@ import pty
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from edge.__main__ import main
 from edge.sources.session.reader import DEMO_SESSION
 from tests.support import ROOT
 from tests.support.waiting import LIMIT_S, catches, until
@@ -61,6 +63,18 @@ def test_a_folder_that_is_gone_is_told_in_a_sentence(module: str, tmp_path: Path
     assert (done.returncode, done.stdout) == (2, b""), done.stderr
     assert b"the folder it was started in cannot be used" in done.stderr
     assert done.stderr.count(b"\n") == 1, done.stderr
+
+
+def test_without_a_folder_for_temporary_files_it_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before: a traceback."""
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/proc/nowhere"])
+    assert main(["demo", "--seconds", "1"]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("posekernel demo: no folder for temporary files can be written"), said
+    assert "TMPDIR" in said
 
 
 def demo(folder: Path, terminal: int, before: str = "") -> subprocess.Popen[bytes]:
