@@ -119,7 +119,7 @@ def camera_problem(name: str, text: str, code: int = 0, found: str = "") -> str:
 
 def _end(held: list[Holder], tool: str) -> str:
     if not held:
-        return f"end it: `{tool}` names it"
+        return f"end it: `{tool}` names it (the sensor itself: `sudo systemctl stop posekernel`)"
     return f"end {' and '.join(map(str, held))}"
 
 

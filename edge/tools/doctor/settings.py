@@ -41,7 +41,7 @@ def calibration(scope: Scope) -> list[Finding]:
         return []
     if not config.calibration.file:
         found = "none: channels, delay and camera are as the configuration says"
-        remedy = "posekernel calibrate --config F --out C, then set calibration.file to C"
+        remedy = "posekernel setup --only calibrate"
         return [Finding("calibration", "warning", found, remedy)]
     path = Path(config.calibration.file)
 

@@ -172,7 +172,11 @@ class Draft:
         try:
             _make_folder(self.path.absolute().parent)
             written = self._write_new(self._beside, owned=True)
-            content = as_toml(self._table(self._beside), self._heading()).encode()
+            table = self._table(self._beside)
+            if self.is_service and not self.get("runtime.state_dir"):
+                # Else only the unit would know it: doctor and forget are run by hand.
+                table = _merged(table, {"runtime": {"state_dir": str(SYSTEM_STATE)}})
+            content = as_toml(table, self._heading()).encode()
             if self.before is not None and self.before != content:
                 written.append(_keep(self.path))
             write_whole(self.path, content, 0o640)

@@ -10,13 +10,13 @@ from edge.core.config import load_config
 from edge.sensor.plan import prepare
 from edge.sources.session.reader import DEMO_SESSION
 from tests.support.alsa_device import AlsaTestDevice
-from tests.support.calibrating_card import BAND_HZ, heard, write_config
+from tests.support.setup.card import BAND_HZ, heard, write_config
 from tests.support.waiting import LIMIT_S
 
 pytest.importorskip(
     "websockets", reason="websockets is not installed; pip install 'posekernel[test]' brings it"
 )
-from tests.support.setup_page import Keyboard, running
+from tests.support.setup.page import Keyboard, running
 from tests.system import chromium
 from tests.system.chromium import Chromium
 

@@ -15,7 +15,7 @@ from edge.tools.setup.steps import chosen
 from edge.tools.setup.steps.calibrate import CalibrateAnswers, CalibrateStep, judgement
 from edge.tools.setup.terminal import Terminal
 from tests.support.alsa_device import AlsaTestDevice
-from tests.support.calibrating_card import BAND_HZ, heard, write_config
+from tests.support.setup.card import BAND_HZ, heard, write_config
 
 
 @pytest.fixture

@@ -47,6 +47,17 @@ def test_a_key_is_removed(draft: Draft) -> None:
     assert draft.config().sensing.quiet_hours is None
 
 
+def test_the_services_state_is_where_doctor_finds_it_too(
+    draft: Draft, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft.write()
+    assert load_config(draft.path).runtime.state_dir == ""
+    monkeypatch.setattr(drafts, "SYSTEM_CONFIG", draft.path)
+    monkeypatch.setattr(drafts, "SYSTEM_STATE", tmp_path / "state")
+    draft.write()
+    assert load_config(draft.path).runtime.state_dir == str(tmp_path / "state")
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root is led astray by a link")
 def test_root_follows_no_link_of_the_service(
     draft: Draft, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -16,7 +16,7 @@ from tests.support.waiting import LIMIT_S, until
 pytest.importorskip(
     "websockets", reason="websockets is not installed; pip install 'posekernel[test]' brings it"
 )
-from tests.support.setup_page import Keyboard, running
+from tests.support.setup.page import Keyboard, running
 from tests.system import chromium
 from tests.system.chromium import Chromium
 
