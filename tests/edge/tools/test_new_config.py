@@ -1,5 +1,8 @@
-"""Arrays and boards: every allowed pair makes a valid configuration, others do not."""
+"""Arrays and boards: every allowed pair makes a valid configuration, others do not. One that is
+made anew keeps the zones that were drawn on the page of the sensor.
+"""
 
+import io
 import tomllib
 from pathlib import Path
 
@@ -8,9 +11,10 @@ import pytest
 from msgspec.structs import replace
 
 from edge.__main__ import main
-from edge.core.config import load_config, make_rig
+from edge.core.config import ZoneConfig, load_config, make_rig
 from edge.core.errors import ConfigError
 from edge.core.profiles import FIRMWARE_CONFIG, load_array, load_board, names, pairs
+from edge.output.page.zone_text import with_zone, without_zone
 from edge.tools.new_config import Place, mic_positions, render_config
 
 SITE = [
@@ -174,3 +178,89 @@ def test_settings_are_kept_as_given(tmp_path: Path) -> None:
     table = tomllib.loads(out.read_text())
     assert table["mqtt"]["username"] == 'site "1"'
     assert load_config(out).zones[0].name == "sofa"
+
+
+MAKE = ["config", "--array", "respeaker-usb-v2", "--board", "raspberry-pi-5"]
+HALL = [
+    "--set=device.id=hall",
+    "--set=place.speaker_m=[0.1, 0.06, 0.0]",
+    "--set=rig.camera.height_m=1.4",
+]
+BED = '--set=zones=[{"name": "Bed", "polygon": [[-1, 1], [1, 1], [1, 2]]}]'  # as the playbook
+SOFA = ZoneConfig("Sofa", ((0.0, 2.0), (1.0, 2.0), (1.0, 3.5)))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "config.toml"
+
+
+def made(file: Path, capsys: pytest.CaptureFixture[str], *more: str) -> str:
+    """What the playbook puts in place of the file."""
+    assert main([*MAKE, *HALL, *more, "--zones-of", str(file)]) == 0
+    return capsys.readouterr().out
+
+
+def zone_names(file: Path) -> list[str]:
+    return [zone.name for zone in load_config(file).zones]
+
+
+def test_without_a_file_or_zones_in_it_the_settings_hold(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text(made(file, capsys, BED))
+    assert zone_names(file) == ["Bed"]
+    file.write_text(without_zone(file.read_text(), 0))
+    file.write_text(made(file, capsys, BED))
+    assert zone_names(file) == ["Bed"]
+
+
+def test_a_zone_that_was_drawn_stays_whatever_else_changes(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text(with_zone(made(file, capsys), SOFA))
+    file.write_text(made(file, capsys, "--set=mqtt.host=other"))
+    assert (zone_names(file), load_config(file).mqtt.host) == (["Sofa"], "other")
+    assert load_config(file).zones == (SOFA,)
+
+
+def test_those_of_the_settings_are_left_out_for_those_of_the_file_with_a_sentence(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text(with_zone(without_zone(made(file, capsys, BED), 0), SOFA))
+    assert main([*MAKE, *HALL, BED, "--zones-of", str(file), "--out", str(file)]) == 0
+    said = capsys.readouterr()
+    assert said.err == f"{file} has zones, which are kept: 1 others are left out\n"
+    assert zone_names(file) == ["Sofa"]
+
+
+def test_a_file_that_says_the_same_stays_as_it_is(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text(with_zone(made(file, capsys), SOFA) + "# where the cat sleeps\n")
+    assert made(file, capsys) == file.read_text()
+
+
+def test_a_whole_text_from_standard_input_gets_them_too(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = made(file, capsys, BED)
+    file.write_text(with_zone(without_zone(text, 0), SOFA))
+    for given, told in ((text, ["Sofa"]), ("[device]\nname = 1\n", "device.name")):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(given.encode())))
+        code = main(["config", "--text", "-", "--zones-of", str(file), "--out", str(file)])
+        said = capsys.readouterr()
+        assert (code, zone_names(file)) == ((0 if told == ["Sofa"] else 2), ["Sofa"])
+        assert told == ["Sofa"] or told in said.err
+
+
+@pytest.mark.parametrize("broken", ["zones = 3\n", "[[zones]\n", "[[zones]]\nname = 'x'\n", "\xff"])
+def test_zones_that_cannot_be_read_are_not_lost_but_refused(
+    file: Path, capsys: pytest.CaptureFixture[str], broken: str
+) -> None:
+    file.write_bytes(broken.encode("latin-1"))
+    assert main([*MAKE, *HALL, "--zones-of", str(file)]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert f"{file}: its zones cannot be read (" in said.err
+    assert "do without --zones-of" in said.err
