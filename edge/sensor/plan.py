@@ -17,6 +17,7 @@ from edge.sound.deconvolution import Correction
 from edge.sound.excitation import Excitation, make_excitation
 from edge.sources.alsa.source import AlsaAudio
 from edge.sources.camera.grabber import open_camera
+from edge.sources.camera.video_file import check_video
 from edge.sources.session.reader import Session, load_session
 from edge.sources.session.replay import open_replay
 
@@ -77,6 +78,8 @@ def prepare(config: Config) -> tuple[SensorPlan, Pipeline]:
     `run`, `reload` and `config --check` refuse the same. Raises PosekernelError.
     """
     plan = make_plan(config)
+    if plan.session is None and config.camera.backend == "file":
+        check_video(config.camera.device)
     if config.mqtt.enabled:
         read_password(config.mqtt)
         if config.mqtt.tls:

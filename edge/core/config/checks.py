@@ -206,9 +206,14 @@ def _device(config: Config, rig: RigConfig) -> Iterator[str]:
     yield from _channels(config.audio, rig)
     if not config.audio.plays:
         yield from _listens_only(config)
-    backend = config.camera.backend
-    if backend in ("v4l2", "gstreamer", "file") and not config.camera.device:
+    backend, device = config.camera.backend, config.camera.device
+    if backend in ("v4l2", "gstreamer", "file") and not device:
         yield f"camera.device: missing, but camera.backend = {backend!r} needs it"
+    if backend == "picamera2" and device and not device.isdigit():
+        yield (
+            f"camera.device: found {device!r:.80}, but picamera2 needs the camera's number, "
+            'usually "0"'
+        )
 
 
 def _listens_only(config: Config) -> Iterator[str]:

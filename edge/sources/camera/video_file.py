@@ -16,6 +16,18 @@ from edge.sources.camera.backend import check_size, to_rgb
 from edge.sources.camera.facts import CameraFacts
 
 
+def check_video(path: str) -> None:
+    """Raises DeviceError where there is no file that OpenCV may be given; it is not opened."""
+    try:
+        check_native(Path(path))
+    except FileNotFoundError as e:
+        raise DeviceError(f"video file {path!r} does not exist: correct camera.device") from e
+    except OSError as e:
+        raise DeviceError(
+            f"video file {path!r} cannot be read ({e.strerror}): correct camera.device"
+        ) from e
+
+
 class FileBackend:
     """config.device: a video file, played in real time by the times that it holds, or at config.fps
     where that is above 0. Images carry the time at which they are due.
@@ -27,16 +39,7 @@ class FileBackend:
         self._pending: Any = None
         self.facts = CameraFacts()
         self._cancelled = threading.Event()
-        try:
-            check_native(Path(self._path))
-        except FileNotFoundError as e:
-            raise DeviceError(
-                f"video file {self._path!r} does not exist: correct camera.device"
-            ) from e
-        except OSError as e:
-            raise DeviceError(
-                f"video file {self._path!r} cannot be read ({e.strerror}): correct camera.device"
-            ) from e
+        check_video(self._path)
         self._start()
         fps = config.fps or self._capture.get(cv2.CAP_PROP_FPS)
         if not 0.01 <= fps <= 1000:

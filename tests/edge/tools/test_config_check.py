@@ -124,6 +124,18 @@ UNFIT = {
         other("[rig]", "[rig]\npairs = [[0, 1], [0, 1]]"),
         "rig.pairs: .*twice",
     ),
+    "a video that is not there": (
+        other('"v4l2"\ndevice = "/dev/video0"', '"file"\ndevice = "/nowhere.mp4"'),
+        "video file '/nowhere.mp4' does not exist",
+    ),
+    "a video that is a pipe": (
+        lambda text, folder: text.replace("v4l2", "file").replace("/dev/video0", f"{folder}/pipe"),
+        "video file .*it is a pipe",
+    ),
+    "a camera by its name": (
+        other('"v4l2"\ndevice = "/dev/video0"', '"picamera2"\ndevice = "front"'),
+        "camera.device: found 'front', .* number",
+    ),
     "no session": (other('kind = "device"', 'kind = "replay"\npath = "/none"'), "no such folder"),
 }
 

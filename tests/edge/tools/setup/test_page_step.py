@@ -19,7 +19,7 @@ pytestmark = needs_mosquitto
 CONFIG = """
 device = {{ id = "hall" }}
 audio = {{ playback_channels = 2 }}
-camera = {{ backend = "file", device = "film.mp4" }}
+camera = {{ backend = "v4l2", device = "/dev/video0" }}
 mqtt = {{ host = "127.0.0.1", port = {port} }}
 [rig]
 speakers_m = [[0.10, 0.06, 0.0]]

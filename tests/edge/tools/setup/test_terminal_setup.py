@@ -24,8 +24,8 @@ playback_channels = 2
 [calibration]
 array = "respeaker-usb-v2"
 [camera]
-backend = "file"
-device = "film.mp4"
+backend = "v4l2"
+device = "/dev/video0"
 [rig]
 speakers_m = [[0.10, 0.06, 0.0]]
 mics_m = [[-0.032, 0.06, 0.0], [0.0, 0.028, 0.0], [0.032, 0.06, 0.0], [0.0, 0.092, 0.0]]
