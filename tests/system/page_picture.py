@@ -15,7 +15,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from tests.system.chromium import Chromium, Page
+from tests.support.browser.chromium import Chromium, Page
 
 LIVE = "posekernel.state.connection === 'connected' && posekernel.state.pose !== null"
 # What a still picture should show.

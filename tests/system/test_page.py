@@ -41,8 +41,8 @@ from tests.support.waiting import LIMIT_S
 pytest.importorskip(
     "websockets", reason="websockets is not installed; pip install 'posekernel[test]' brings it"
 )
-from tests.system import chromium
-from tests.system.chromium import Chromium, Page
+from tests.support.browser import chromium
+from tests.support.browser.chromium import Chromium, Page
 
 pytestmark = [
     pytest.mark.once,

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.browser.chromium import Page
 from tests.support.waiting import LIMIT_S
-from tests.system.chromium import Page
 
 # Where each step's picture goes, when it is to be looked at.
 SHOTS = os.environ.get("POSEKERNEL_SETUP_SHOTS", "")

@@ -16,9 +16,9 @@ from tests.support.waiting import LIMIT_S, until
 pytest.importorskip(
     "websockets", reason="websockets is not installed; pip install 'posekernel[test]' brings it"
 )
+from tests.support.browser import chromium
+from tests.support.browser.chromium import Chromium
 from tests.support.setup.page import Keyboard, running
-from tests.system import chromium
-from tests.system.chromium import Chromium
 
 pytestmark = pytest.mark.once
 needs_chromium = pytest.mark.skipif(

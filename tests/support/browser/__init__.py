@@ -1,0 +1,1 @@
+"""Looking at pages as a person does."""
