@@ -1,5 +1,6 @@
 """Fixtures that several test files share."""
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,18 @@ def _own_state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         patch.delenv("STATE_DIRECTORY", raising=False)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _hangups_reach_programs_under_test() -> Iterator[None]:
+    """Under `nohup` every program that is started ignores hang-ups, too, but tests send some; a
+    function that does nothing is not inherited.
+    """
+    before = signal.getsignal(signal.SIGHUP)
+    if before == signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Annotated, Any, Literal
 
-import msgspec
 import numpy as np
 from msgspec import Meta
 
@@ -14,7 +13,7 @@ from edge.core.config import CameraConfig, Config, check_config
 from edge.core.config.geometry import Vector
 from edge.core.errors import ConfigError
 from edge.core.profiles import ArrayProfile, BoardProfile, check_pair, load_array, load_board
-from edge.core.typed import Strict, as_toml, convert, parse_toml
+from edge.core.typed import Strict, as_toml, convert, parse_json, parse_toml
 
 CAPTURE_PCM, PLAYBACK_PCM = "posekernel_capture", "posekernel_playback"  # what alsa/*.conf define
 FRAME_SIZE = (640, 480)
@@ -163,8 +162,8 @@ def _value(text: str) -> Any:
     except ConfigError:
         pass
     if text.lstrip().startswith(("[", "{")):  # JSON, in which the playbook writes lists of tables
-        with suppress(msgspec.DecodeError):
-            return msgspec.json.decode(text)
+        with suppress(ConfigError):
+            return parse_json(text.encode("utf-8", "surrogateescape"))
     return text  # without quotes
 
 

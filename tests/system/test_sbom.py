@@ -41,6 +41,10 @@ WEAK_COPYLEFT = {
         for name in ("libavcodec", "libavformat", "libavutil", "libswresample", "libswscale")
     },
     (
+        "zeroconf",
+        "LGPL-2.1-or-later",
+    ): "a package of its own, unaltered, with its source, that the user may replace",
+    (
         "libquadmath",
         "LGPL-2.1-or-later",
     ): "a shared library of its own, unaltered, that the user may replace",

@@ -161,7 +161,7 @@ cy = 240
     none = next(
         f for f in examine(tmp_path / "device.toml", hardware=False) if f.check == "calibration"
     )
-    assert (none.outcome, "posekernel calibrate" in none.remedy) == ("warning", True)
+    assert (none.outcome, "posekernel setup --only calibrate" in none.remedy) == ("warning", True)
 
 
 def test_run_takes_a_calibration_of_its_rig(tmp_path, calibration, capsys):

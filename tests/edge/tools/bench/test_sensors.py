@@ -9,8 +9,11 @@ NETWORKS = network_tables(bench_config(None))
 
 
 def test_latency_is_that_of_poses_which_really_arrived():
-    result = bench_latency(NETWORKS, seconds=2.0)
-    image, echo, transport = result.rows
+    for seconds in (2.0, 8.0, 32.0):  # an echo takes longer on a machine with much else to do
+        rows = bench_latency(NETWORKS, seconds=seconds).rows
+        if len(rows) == 3:
+            break
+    image, echo, transport = rows
     assert image.count == transport.count > 2
     assert 0.0 < transport.median_ms < image.median_ms <= image.p95_ms
     assert echo.median_ms > 0.0
