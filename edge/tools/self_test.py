@@ -11,8 +11,8 @@ from edge.sensor.plan import make_plan
 from edge.sources.session.reader import DEMO_SESSION
 from edge.sources.session.truth import truth_error_m
 
-# Somewhat more than the median of the network that ships as the default, `ray`: 13.9 cm.
-MOST_ERROR_M = 0.16
+# Somewhat more than the medians of what ships: 13.5 cm (`ray`, the default), 15.7 and 41.2.
+MOST_ERROR_M = {"ray": 0.16, "volume": 0.18, "geometric": 0.47}
 # Of the frames with a person those that give a pose; of the poses those that are scaled by sound.
 LEAST_SHARE = 0.8
 
@@ -44,6 +44,7 @@ def shipped_poses(
 def self_test(keypoints: KeypointsConfig, lifter: LifterConfig) -> str:
     """Say how good the poses are. Raises ModelError where they are worse than a good release's."""
     estimates, shown, error_m = shipped_poses(keypoints, lifter)
+    most_m = MOST_ERROR_M[lifter.kind]
     sources = [p.pose.scale_source for e in estimates for p in e.people]
     by_sound = sum(source == "sound" for source in sources)
     found = (
@@ -53,10 +54,10 @@ def self_test(keypoints: KeypointsConfig, lifter: LifterConfig) -> str:
     if (
         len(estimates) >= LEAST_SHARE * shown
         and by_sound >= LEAST_SHARE * len(sources)
-        and error_m <= MOST_ERROR_M
+        and error_m <= most_m
     ):
         return found
     raise ModelError(
         f"{found}, but {LEAST_SHARE * shown:.0f} poses, {100 * LEAST_SHARE:.0f} % of them by "
-        f"sound, and at most {100 * MOST_ERROR_M:g} cm are needed; install another release"
+        f"sound, and at most {100 * most_m:g} cm are needed; install another release"
     )

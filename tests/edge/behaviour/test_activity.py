@@ -134,6 +134,16 @@ def test_a_step_backwards_in_time_starts_anew() -> None:
     assert watch(tracker, [figure()], start_s=2.0)[0].posture == "standing"
 
 
+@pytest.mark.parametrize("gap_s", [2.0, 60.0])
+def test_whoever_is_elsewhere_after_a_gap_has_not_walked_there_at_once(gap_s: float) -> None:
+    tracker = ActivityTracker()
+    watch(tracker, [figure(place=(-1.5, 2.0))] * 20)
+    there = watch(tracker, [figure(place=(1.5, 3.5))] * 20, start_s=2.0 + gap_s)
+    assert {a.posture for a in there} == {"standing"}
+    assert all(a.speed_m_s is None or a.speed_m_s < 0.1 for a in there)
+    assert there[0].floor_m == pytest.approx((1.5, 3.5), abs=0.2)
+
+
 def test_zones_follow_the_smoothed_place() -> None:
     zone = ZoneConfig("Sofa", ((-0.5, 2.5), (0.5, 2.5), (0.5, 3.5), (-0.5, 3.5)))
     activities = watch(

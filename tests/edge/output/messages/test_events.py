@@ -276,6 +276,15 @@ def test_a_fall_is_told_although_the_person_is_not_seen_while_falling() -> None:
     ]
 
 
+def test_who_lies_after_a_minute_unseen_has_not_fallen() -> None:
+    unseen = [HIDDEN] * round(10 * 6 * LONGEST_GAP_S)
+    assert Room().show([figure()] * 20 + unseen + [lying()] * 30) == [
+        "person_entered",
+        "person_left",
+        "person_entered",
+    ]
+
+
 def test_somebody_else_who_lies_elsewhere_did_not_fall() -> None:
     assert Room().show([figure(place=(-1.5, 2.0))] * 20 + [lying(place=(1.5, 3.5))] * 30) == [
         "person_entered"
