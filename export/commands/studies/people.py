@@ -10,11 +10,9 @@ from export.commands.studies.report_file import add_out, check_out, write_out
 from export.extras import progress_bar
 from export.studies.people.nobody import nobody_report, show_nobody
 from export.studies.people.real_frames import CameraOutcome, measure_video, real_frames_report
-from export.studies.people.results import ORDER, with_section
+from export.studies.people.results import TITLES, with_section
 from export.studies.people.sequences import entrance_report, follow_all, sequence_report
 from export.studies.people.two_falls import act_everyday, act_falls, two_falls_report
-
-STUDIES = ("sequences", "real-frames", "nobody", "entrances", "falls")
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -27,7 +25,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "of televisions, posters, mirrors and dolls. entrances: simulated people come into an "
         "empty room. falls: somebody falls while another one walks about.",
     )
-    parser.add_argument("study", choices=STUDIES)
+    parser.add_argument("study", choices=TITLES)
     parser.add_argument("--seed", type=int, default=18, help="of scenes and errors (default 18)")
     parser.add_argument(
         "--scale",
@@ -57,10 +55,10 @@ def run(args: argparse.Namespace) -> int:
     """Print the section; 0 when done. Raises PosekernelError."""
     check_out(args.out)
     study: str = args.study
-    title, text = ORDER[STUDIES.index(study)], _STUDIES[study](args)
+    text = _STUDIES[study](args)
     print(text)
     if args.out is not None:
-        write_out(args.out, with_section(args.out, title, text))
+        write_out(args.out, with_section(args.out, TITLES[study], text))
     return 0
 
 
@@ -69,7 +67,7 @@ def _command(args: argparse.Namespace) -> str:
     if args.scale != 1.0:
         words += ["--scale", f"{args.scale:g}"]
     for video in args.video or ():
-        words += ["--video", video.name]
+        words += ["--video", str(video)]
     if args.wheels is not None:
         words += ["--wheels", args.wheels.name]
     return shlex.join(words)

@@ -12,7 +12,6 @@ from export.studies.people.real_frames import (
     measure_session,
     real_frames_report,
 )
-from export.studies.people.results import ORDER, TITLE, with_section
 
 pytestmark = pytest.mark.export
 
@@ -33,16 +32,3 @@ def test_who_is_never_found_has_no_figures_but_a_dash():
     row = PersonRow(2, 0, 100, math.nan, math.nan, math.nan, 0.0)
     line = CameraOutcome("hall", score, (row,)).as_markdown()
     assert line.endswith("| 3 | 0 of 100 | - | - | - | 0 % |")
-
-
-def test_a_study_renews_its_own_section_only(tmp_path):
-    page = tmp_path / "page.md"
-    for title, text in (
-        (ORDER[2], "nobody, old"),
-        (ORDER[0], "sequences"),
-        (ORDER[2], "nobody, new\n\n| a | table |"),
-    ):
-        page.write_text(with_section(page, title, text))
-    assert page.read_text() == (
-        f"{TITLE}\n## {ORDER[0]}\n\nsequences\n\n## {ORDER[2]}\n\nnobody, new\n\n| a | table |\n"
-    )
