@@ -3,11 +3,15 @@
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.alsa_device import AlsaTestDevice, make_alsa_device
 from tests.support.compiled import NoToolchainError
+
+if TYPE_CHECKING:
+    from tests.support.browser.chromium import Chromium
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -29,6 +33,15 @@ def _hangups_reach_programs_under_test() -> Iterator[None]:
         signal.signal(signal.SIGHUP, lambda *_: None)
     yield
     signal.signal(signal.SIGHUP, before)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Chromium]":
+    """For tests that are marked `needs_chromium`, which websockets, too, must be there for."""
+    from tests.support.browser.chromium import Chromium
+
+    with Chromium(tmp_path_factory.mktemp("chromium")) as running:
+        yield running
 
 
 @pytest.fixture

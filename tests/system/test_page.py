@@ -41,15 +41,9 @@ from tests.support.waiting import LIMIT_S
 pytest.importorskip(
     "websockets", reason="websockets is not installed; pip install 'posekernel[test]' brings it"
 )
-from tests.support.browser import chromium
-from tests.support.browser.chromium import Chromium, Page
+from tests.support.browser.chromium import Chromium, Page, needs_chromium
 
-pytestmark = [
-    pytest.mark.once,
-    pytest.mark.skipif(
-        chromium.BINARY is None, reason="Chromium is not installed; sudo apt install chromium"
-    ),
-]
+pytestmark = [pytest.mark.once, needs_chromium]
 
 RIG = Rig(
     speakers=np.array([[0.1, 0.05, 0.0]]),
@@ -61,12 +55,6 @@ RIG = Rig(
 SOFA = ZoneConfig("sofa", ((-1.0, 2.5), (1.0, 2.5), (1.0, 3.5), (-1.0, 3.5)))
 FIRST = "[...posekernel.room.figures.values()][0]"  # whoever is drawn first
 LIVE = "posekernel.state.connection === 'connected' && posekernel.state.pose !== null"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
-    with Chromium(tmp_path_factory.mktemp("chromium")) as b:
-        yield b
 
 
 def somebody(

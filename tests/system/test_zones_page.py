@@ -23,16 +23,9 @@ from tests.support.waiting import LIMIT_S, until
 pytest.importorskip(
     "websockets", reason="websockets is not installed; pip install 'posekernel[test]' brings it"
 )
-from tests.support.browser import chromium
-from tests.support.browser.chromium import Chromium, Page
+from tests.support.browser.chromium import Chromium, Page, needs_chromium
 
-pytestmark = [
-    pytest.mark.once,
-    needs_mosquitto,
-    pytest.mark.skipif(
-        chromium.BINARY is None, reason="Chromium is not installed; sudo apt install chromium"
-    ),
-]
+pytestmark = [pytest.mark.once, needs_mosquitto, needs_chromium]
 
 CONFIG = """\
 # The hall, by the front door.
@@ -131,12 +124,6 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
 def sensor(tmp_path_factory: pytest.TempPathFactory, broker: Mosquitto) -> Iterator[RunningSensor]:
     with RunningSensor(tmp_path_factory.mktemp("sensor"), broker) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
-    with Chromium(tmp_path_factory.mktemp("chromium")) as b:
-        yield b
 
 
 @pytest.fixture

@@ -8,12 +8,16 @@ import urllib.request
 from pathlib import Path
 from typing import Any, Self
 
+import pytest
 from websockets.sync.client import connect
 
 from tests.support.waiting import LIMIT_S
 
 BINARY = (
     shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
+needs_chromium = pytest.mark.skipif(
+    BINARY is None, reason="Chromium is not installed; sudo apt install chromium"
 )
 _FLAGS = (
     "--headless",

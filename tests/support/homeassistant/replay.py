@@ -1,6 +1,5 @@
 """A sensor that replays the shipped session, for a running Home Assistant."""
 
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Self
 from edge.sources.session.reader import DEMO_SESSION
 from tests.support import ROOT
 from tests.support.broker.mosquitto import free_port
-from tests.support.waiting import LIMIT_S, finished
+from tests.support.waiting import end, finished
 
 DEVICE, PREFIX = "Pose sensor hall", "pose_sensor_hall"
 PASSWORD = "apples and pears"  # of its page
@@ -66,8 +65,7 @@ class Replay:
 
     def stop(self) -> None:
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            self.process.wait(LIMIT_S)
+            end(self.process)
 
     def forget(self) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "edge", "forget", "--config", str(self.config)]

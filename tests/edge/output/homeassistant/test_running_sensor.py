@@ -19,19 +19,6 @@ ROWS_A_MINUTE, MEASURED_S = 60, 90.0
 
 
 @pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path_factory.mktemp("broker")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory, broker: Mosquitto) -> Iterator[HomeAssistant]:
-    with HomeAssistant(tmp_path_factory.mktemp("home")) as running:
-        running.add_broker(broker)
-        yield running
-
-
-@pytest.fixture(scope="module")
 def sensor(
     tmp_path_factory: pytest.TempPathFactory, broker: Mosquitto, home: HomeAssistant
 ) -> Iterator[Replay]:

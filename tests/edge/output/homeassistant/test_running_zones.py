@@ -3,7 +3,6 @@
 import http.client
 import json
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -45,19 +44,6 @@ class Page:
         told = json.loads(answer.read())
         connection.close()
         return told, cookie
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path_factory.mktemp("broker")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory, broker: Mosquitto) -> Iterator[HomeAssistant]:
-    with HomeAssistant(tmp_path_factory.mktemp("home")) as running:
-        running.add_broker(broker)
-        yield running
 
 
 def occupancy(zone: str) -> str:

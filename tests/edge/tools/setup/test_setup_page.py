@@ -1,7 +1,7 @@
 """The page of the setup in a real browser, by the keyboard alone; and who may not use it."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,20 +16,10 @@ from tests.support.waiting import LIMIT_S, until
 pytest.importorskip(
     "websockets", reason="websockets is not installed; pip install 'posekernel[test]' brings it"
 )
-from tests.support.browser import chromium
-from tests.support.browser.chromium import Chromium
+from tests.support.browser.chromium import Chromium, needs_chromium
 from tests.support.setup.page import Keyboard, running
 
 pytestmark = pytest.mark.once
-needs_chromium = pytest.mark.skipif(
-    chromium.BINARY is None, reason="Chromium is not installed; sudo apt install chromium"
-)
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
-    with Chromium(tmp_path_factory.mktemp("chromium")) as b:
-        yield b
 
 
 @needs_chromium
