@@ -18,7 +18,8 @@ KIND_WEIGHTS = {
     "stand": 0.18, "walk": 0.14, "sit": 0.14, "lie": 0.05, "bend": 0.06, "reach": 0.09,
     "crouch": 0.06, "turn_away": 0.08, "mocap": 0.20,
 }  # fmt: skip
-KINDS = tuple(KIND_WEIGHTS)
+FREE_KIND = "free"  # any pose within the limits of the joints, only where it is asked for
+KINDS = (*KIND_WEIGHTS, FREE_KIND)
 # Shares of the training split's poses that get another pose's upper body, half of these a recorded
 # one's, and of those whose limbs are loosened; of those who stand in any way a body can.
 MIXED, LOOSENED, FREE = 0.4, 0.5, 0.15
@@ -35,13 +36,12 @@ def sample_pose(
 ) -> Pose:
     """A random pose of a kind of KINDS (None: drawn by KIND_WEIGHTS) for this body.
 
-    split: of the motion clips; "train" also mixes poses (`pose_mixing`)
-    and has free ones (`free_poses`). heading_rad: 0 faces -y;
-    None draws any, and for "turn_away" one within 75 deg of +y. Raises ValueError for an unknown
-    kind.
+    split: of the motion clips; "train" also mixes poses (`pose_mixing`) and has free ones
+    (`free_poses`) among all kinds. heading_rad: 0 faces -y; None draws any, and for "turn_away" one
+    within 75 deg of +y. Raises ValueError for an unknown kind.
     """
     if kind is None:
-        kind = str(rng.choice(KINDS, p=np.array(list(KIND_WEIGHTS.values()))))
+        kind = str(rng.choice(list(KIND_WEIGHTS), p=np.array(list(KIND_WEIGHTS.values()))))
     if kind not in KINDS:
         raise ValueError(f"pose kind {kind!r} is unknown: one of {', '.join(KINDS)} is needed")
     if heading_rad is None:
@@ -49,7 +49,7 @@ def sample_pose(
             np.radians(rng.uniform(105, 255) if kind == "turn_away" else rng.uniform(0, 360))
         )
     pose = _of_kind(rng, body, kind, split)
-    if split == "train":
+    if split == "train" and kind != FREE_KIND:
         if kind != "lie" and rng.random() < MIXED:
             pose = with_upper_body(pose, _of_kind(rng, body, str(rng.choice(UPPER_BODIES)), split))
         pose = loosened(pose, rng) if rng.random() < LOOSENED else pose
@@ -61,6 +61,11 @@ def sample_pose(
 
 
 def _of_kind(rng: Rng, body: Body, kind: str, split: Split | None) -> Pose:
+    if kind == FREE_KIND:
+        pose = None
+        while pose is None:
+            pose = free_pose(rng, body)
+        return pose
     return _mocap(rng, split) if kind == "mocap" else BUILDERS[kind](rng, body)
 
 

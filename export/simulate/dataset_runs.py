@@ -23,6 +23,7 @@ from pathlib import Path
 from edge.core.errors import ConfigError, DeviceError, SessionError
 from export.bodies.body import Split
 from export.simulate.conditions import CONDITIONS
+from export.simulate.moments.casting import Poses
 from export.simulate.rigs import FAMILIES
 from export.simulate.samples import EnvironmentPlan, simulate_environment
 
@@ -39,7 +40,8 @@ ONE_THREAD = dict.fromkeys(
 class DatasetPlan:
     """A dataset to simulate. samples: in all. per_room: samples in each room. family: of rigs.
     clean: also write responses without noise. conditions: one of `conditions.CONDITIONS`. people:
-    least and most in each sample. changes: of each room to write beside the samples.
+    least and most in each sample. changes: of each room to write beside the samples. poses: that
+    people take.
     """
 
     split: Split
@@ -51,6 +53,7 @@ class DatasetPlan:
     conditions: str = "field"
     people: tuple[int, int] = (1, 1)
     changes: int = 0
+    poses: Poses = "everyday"
 
     def __post_init__(self) -> None:
         if not 1 <= self.people[0] <= self.people[1] <= MOST_PEOPLE:
@@ -90,6 +93,7 @@ class DatasetPlan:
                 self.conditions,
                 self.people,
                 self.changes,
+                self.poses,
             )
             for k, start in enumerate(starts)
         ]
@@ -120,6 +124,7 @@ class Store:
                 f"{path}: not valid JSON ({e}); remove the environment's folder and run again"
             ) from e
         wanted = json.loads(json.dumps(asdict(plan)))
+        found.setdefault("poses", "everyday")  # datasets from before there was a choice
         # The last environment of a shorter run has fewer samples: a longer run makes it again.
         other = sorted(k for k in wanted if k != "samples" and found.get(k) != wanted[k])
         if other:

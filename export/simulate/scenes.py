@@ -13,7 +13,7 @@ from export.acoustics.random_room import random_room
 from export.acoustics.shoebox import Room
 from export.bodies.body import Split
 from export.simulate.conditions import CONDITIONS, Conditions
-from export.simulate.moments.casting import DISTANCE_M, Casting, Moment, ScenePerson
+from export.simulate.moments.casting import DISTANCE_M, Casting, Moment, Poses, ScenePerson
 from export.simulate.rigs import SimulatedRig, sample_rig
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -54,10 +54,11 @@ def make_scene(
     family: str,
     conditions: str = "field",
     people: tuple[int, int] = (1, 1),
+    poses: Poses = "everyday",
 ) -> Scene:
     """Scene number `index`. family: one of `rigs.FAMILIES`. conditions: one of
-    `conditions.CONDITIONS`. people: least and most in each moment. Raises ConfigError,
-    SimulationError.
+    `conditions.CONDITIONS`. people: least and most in each moment. poses: that people take.
+    Raises ConfigError, SimulationError.
     """
     given = CONDITIONS[conditions]
     rng = scene_rng(split, seed, index, 0)
@@ -65,7 +66,7 @@ def make_scene(
     farthest = float(np.clip(along - CAMERA_TO_WALL_M - 0.6, 2.2, DISTANCE_M[1]))
     camera = sample_camera(rng, farthest, given)
     rig = sample_rig(rng, camera, family)
-    casting = Casting(rng, split, camera, farthest, given)
+    casting = Casting(rng, split, camera, farthest, given, poses)
     crowd = [casting.moment(people) for _ in range(moments)]
     # The air drifts one way, so that from one moment to the next it has moved little.
     drift = rng.choice([-1.0, 1.0]) * 10.0 ** rng.uniform(*DRIFT_LOG_C)

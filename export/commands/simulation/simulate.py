@@ -4,11 +4,13 @@ import argparse
 import os
 from contextlib import closing
 from pathlib import Path
+from typing import get_args
 
 from edge.core.logs.shown import shown
 from export.extras import progress_bar
 from export.simulate.conditions import CONDITIONS
 from export.simulate.dataset_runs import DatasetPlan, Store, make_all
+from export.simulate.moments.casting import Poses
 from export.simulate.rigs import FAMILIES
 from export.simulate.scenes import SPLITS
 
@@ -61,6 +63,13 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="people in each sample, as 2 or 1-4 (default 1)",
     )
     parser.add_argument(
+        "--poses",
+        choices=get_args(Poses),
+        default="everyday",
+        help="that people take: everyday ones and those of motion clips, or free ones, in which "
+        "every joint takes any angle within its limits (default everyday)",
+    )
+    parser.add_argument(
         "--changes",
         type=int,
         default=0,
@@ -94,6 +103,7 @@ def run(args: argparse.Namespace) -> int:
         args.conditions,
         args.people,
         args.changes,
+        args.poses,
     )
     store, plans = Store(args.out), plan.environments()
     missing = [o for o in plans if not store.complete(o)]

@@ -11,7 +11,7 @@ from edge.core.arrays import Array, BoolArray, Rng
 from edge.core.errors import PosekernelError
 from edge.core.rig import Camera
 from export.bodies.body import PosedBody, Split, pose_body, sample_body
-from export.bodies.poses import sample_pose
+from export.bodies.poses import FREE_KIND, sample_pose
 from export.simulate.conditions import Conditions, joints_in_view
 from export.simulate.moments.standing import (
     ARRANGED,
@@ -30,6 +30,9 @@ TRIES = 60  # places tried for one pose before another is drawn
 HOPELESS = 400
 PICKY = 4  # poses tried before a room counts as too tight for the wanted view
 LOOKS = 4  # places of one pose that are looked at closely
+# everyday: of all kinds that people usually take, and of motion clips. free: any within the limits
+# of the joints (`export.bodies.free_poses`).
+Poses = Literal["everyday", "free"]
 CLOSEST = ("touching", "in_front", "beside", "apart")
 
 
@@ -78,11 +81,18 @@ class Casting:
     """Draws the moments of one scene."""
 
     def __init__(
-        self, rng: Rng, split: Split, camera: Camera, farthest_m: float, conditions: Conditions
+        self,
+        rng: Rng,
+        split: Split,
+        camera: Camera,
+        farthest_m: float,
+        conditions: Conditions,
+        poses: Poses = "everyday",
     ) -> None:
         """farthest_m: people stand no farther, where there is another way."""
         self._rng, self._split, self._camera = rng, split, camera
         self._farthest, self._conditions = farthest_m, conditions
+        self._kind = FREE_KIND if poses == "free" else None
         self._half = np.arctan(0.5 * camera.width / camera.fx)
 
     def moment(self, people: tuple[int, int]) -> Moment:
@@ -165,7 +175,7 @@ class Casting:
 
     def _somebody(self) -> PosedBody:
         body = sample_body(self._rng, self._split)
-        return pose_body(body, sample_pose(self._rng, body, split=self._split))
+        return pose_body(body, sample_pose(self._rng, body, self._kind, self._split))
 
     def _anywhere(self, attempt: int, partly: bool) -> Array:
         rng, farthest = self._rng, self._farthest

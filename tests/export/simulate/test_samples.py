@@ -1,11 +1,12 @@
 """Simulated datasets: physics of the samples, equal files for equal seeds, and resumed runs."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -181,6 +182,34 @@ def test_a_folder_of_other_settings_is_not_mixed_up(tmp_path):
     store.make(SMALL.environments()[0])
     with pytest.raises(ConfigError, match=r"seed = 2.*seed = 3.*another folder"):
         store.complete(replace(SMALL, seed=3).environments()[0])
+
+
+def test_a_dataset_from_before_poses_could_be_chosen_is_of_everyday_ones(tmp_path):
+    store, plan = Store(tmp_path / "d"), SMALL.environments()[0]
+    store.make(plan)
+    path = tmp_path / "d" / "environment1" / MARKER
+    path.write_text(json.dumps({k: v for k, v in asdict(plan).items() if k != "poses"}))
+    assert store.complete(plan)
+    with pytest.raises(ConfigError, match=r"poses = everyday.*poses = free"):
+        store.complete(replace(plan, poses="free"))
+
+
+def test_people_take_free_poses_where_they_are_asked_for(tmp_path):
+    """Upper arms are above the shoulder more than twice as often, and samples say what they are."""
+    plan = EnvironmentPlan("test", 12, 0, 2, "compact-6", poses="free")
+    simulate_environment(plan, tmp_path / "environment1")
+    samples = list(load_environment(tmp_path / "environment1"))
+    assert [s.info["pose"] for s in samples] == ["free"] * len(samples)
+    raised = []
+    for poses in ("everyday", "free"):
+        people = [
+            p
+            for k in range(4)
+            for p in make_scene("test", 12, k, 10, "compact-6", poses=poses).people
+        ]
+        arms = np.array([p.posed.joints[[3, 6]] - p.posed.joints[[2, 5]] for p in people])
+        raised.append(np.mean(arms[..., 2] > 0.0))
+    assert raised[1] > 2.0 * raised[0]
 
 
 @pytest.mark.parametrize(
