@@ -4,7 +4,7 @@ import numpy as np
 import scipy.fft
 
 from edge.core.arrays import Array, ComplexArray
-from edge.sound.room.drift import Warp, warped
+from edge.sound.room.drift.warp import Warp, warped
 from export.acoustics.directivity import Directivity
 from export.acoustics.physical_optics import PeriodGrid
 from export.acoustics.room_response import empty_response

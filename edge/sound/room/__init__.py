@@ -6,6 +6,5 @@ the empty room is known.
 
 background.Background is the whole flow. It asks candidate for the first empty room, schedule when
 to learn, static_echoes what keeps its place while people (occupant) move, change_log what that was,
-and drift_tracker how the room must sound now. That fits drift, and late_reverberation (over
-interval and late_model). saved_room is the file.
+and drift how the room must sound now. learned_room is what it has learned, saved_room its file.
 """

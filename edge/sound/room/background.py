@@ -1,7 +1,7 @@
 """The empty room's response, which is subtracted from each response to leave the pose kernel.
 
 The learned room is fitted to each live response on the part before a body can be heard, and follows
-its drift from period to period (drift_tracker.py). While nobody is seen it is learned fast. While
+its drift from period to period (drift/tracker.py). While nobody is seen it is learned fast. While
 somebody walks, what keeps its place meanwhile becomes part of it within seconds, as a chair that
 was pulled or a door that was opened (static_echoes.py); where somebody who keeps still may be
 heard, nothing does. change_log.py notes what was changed and when.
@@ -12,30 +12,29 @@ so the caller starts only once the room is empty.
 """
 
 import logging
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from edge.core.arrays import BoolArray, ComplexArray, FloatArray
-from edge.core.errors import ConfigError
 from edge.core.jit import kernel
 from edge.core.rig import Rig
 from edge.sound.program.room_doubt import RoomDoubt
 from edge.sound.room import saved_room
 from edge.sound.room.candidate import LatePairs, RoomCandidate, normalised_correlation
 from edge.sound.room.change_log import ChangeLog, RoomChange
-from edge.sound.room.drift import Warp, inverse, warped
-from edge.sound.room.drift_tracker import DriftTracker
-from edge.sound.room.late_reverberation import LateReverberation
+from edge.sound.room.drift.late_reverberation import LateReverberation
+from edge.sound.room.drift.tracker import DriftTracker
+from edge.sound.room.drift.warp import Warp, inverse, warped
+from edge.sound.room.learned_room import LearnedRoom
 from edge.sound.room.occupant import Occupant, ResponseWindow
 from edge.sound.room.schedule import LearningSchedule
 from edge.sound.room.static_echoes import StaticEchoes
 
 log = logging.getLogger(__name__)
 
-FIRST_PERIODS, _MANY = 8, 1000  # that must agree before they count as an empty room
+FIRST_PERIODS = 8  # that must agree before they count as an empty room
 # Less correlated with the learned room than this, a period is a fault (muted, misaligned, another
 # rig) and is not used.
 _USABLE = 0.4
@@ -59,7 +58,7 @@ class Background:
         track_drift: bool = True,
     ) -> None:
         """period_s: of the excitation [s]; None leaves the drift of reverberation that outlasts it
-        unmodelled (late_reverberation.py).
+        unmodelled (drift/late_reverberation.py).
 
         adapt_s: time constant of learning while nobody is seen [s]. leak_s: of learning what keeps
         its place while somebody walks [s]; inf freezes. track_drift: False subtracts the learned
@@ -83,31 +82,26 @@ class Background:
             repeats = period_s * rate / len(rig.speakers)
             late = LateReverberation(pairs, self._window.samples, repeats)
         self._drift = DriftTracker(pairs, self._window.direct_samples, late, enabled=track_drift)
-        self._room: ComplexArray | None = None
+        self._room = LearnedRoom()
         self._expected: ComplexArray | None = None  # as it sounded in the newest good period
-        self._of_bursts, self._learned = False, _MANY  # and from how many periods, at least
-        # What was changed since, learned while somebody walked. Kept apart: the drift of late
-        # reverberation is known relative to the empty room.
-        self._changed: ComplexArray | None = None
-        self._age_s = float("inf")
         self._occupied = False  # somebody was seen since the room was last learned
 
     @property
     def ready(self) -> bool:
         """An empty room is known."""
-        return self._room is not None
+        return self._room.response is not None
 
     @property
     def age_s(self) -> float:
         """Seconds since a period was last learned with nobody in view; inf before the first."""
-        return self._age_s
+        return self._room.age_s
 
     @property
     def settled(self) -> bool:
         """Nothing of the empty room waits for a few more periods with nobody in view: it is of the
         kind of sound that is heard now, and of every pair that can be learned.
         """
-        return self._learned >= FIRST_PERIODS and self._late_pairs.settled
+        return self._room.periods >= FIRST_PERIODS and self._late_pairs.settled
 
     @property
     def known(self) -> BoolArray:
@@ -129,14 +123,13 @@ class Background:
         """The empty room (P, T) as it must sound now; None until one is known. Any thread may read
         it.
         """
-        return self._room if self._expected is None else self._expected
+        return self._room.response if self._expected is None else self._expected
 
     @property
     def doubt(self) -> FloatArray | None:
         """1-sigma (T,) of the empty room for sound after silence; None until one is known."""
-        if self._room is None:
-            return None
-        return self._doubt.doubt(self._room, folded=not self._of_bursts)
+        room = self._room.response
+        return None if room is None else self._doubt.doubt(room, folded=not self._room.of_bursts)
 
     def step(
         self,
@@ -164,19 +157,19 @@ class Background:
         y = self._window.checked(responses)
         elapsed_s = self._schedule.advance(t_ns, burst)
         self._drift.after_silence = burst
-        self._age_s += elapsed_s
+        self._room.age_s += elapsed_s
         if elapsed_s > _LONG_S:
             self._drift.warp = None
         if not np.isfinite(y.view(np.float32)).all():
             self.rejected += 1
             return None
-        if self._room is None:
+        room = self._room.furnished
+        if room is None:
             if empty and noise is None:
                 self._consider(y, t_ns, 0.0, burst)
             return None
 
         length = self._window.before_body(people)
-        room = self._room if self._changed is None else self._room + self._changed
         whole = y
         known = self._late_pairs.judge(y, room, self._window.direct_samples)
         if not known.all():
@@ -200,8 +193,7 @@ class Background:
             self._learn_noisy(kernels, expected, known, noise if empty else None, elapsed_s)
             return kernels
         self._candidate.forget()
-        if burst != self._of_bursts:
-            self._of_bursts, self._learned = burst, 0
+        self._room.hear(of_bursts=burst)
         self._drift.accept(y, expected, length)
         if not empty:
             self._learn_changes(kernels, warp, people, elapsed_s)
@@ -212,17 +204,16 @@ class Background:
 
     def remember(self, responses: ComplexArray) -> None:
         """Learn the drift of late reverberation from responses (P, T) of the empty room."""
-        if self._drift.late is not None and self._room is not None:
-            self._drift.late.observe(responses, self._room, self._schedule.now_ns or 0)
+        room = self._room.response
+        if self._drift.late is not None and room is not None:
+            self._drift.late.observe(responses, room, self._schedule.now_ns or 0)
 
     def forget(self) -> None:
         """Learn the empty room from nothing, as at the very start."""
-        self._room = self._changed = self._expected = None
-        self._drift.forget()
-        self._occupied, self._age_s = False, float("inf")
+        self._expected, self._occupied = None, False
         for part in (
-            self._schedule, self._candidate, self._late_pairs, self._echoes, self._changes,
-            self._doubt,
+            self._room, self._drift, self._schedule, self._candidate, self._late_pairs,
+            self._echoes, self._changes, self._doubt,
         ):  # fmt: skip
             part.forget()
 
@@ -230,16 +221,7 @@ class Background:
         """Write the empty room and the rig that it belongs to (.npz), whole or not at all. Raises
         ConfigError if not.
         """
-        if self._room is None:
-            raise ConfigError(
-                f"{path}: no empty room was learned yet, so there is nothing to save; "
-                "record with nobody in view"
-            )
-        learned_utc_s = time.time() - self._age_s
-        room = self._room if self._changed is None else self._room + self._changed
-        saved_room.save(
-            path, room, learned_utc_s, self._identity, self._drift.late, self._of_bursts
-        )
+        self._room.save(path, self._identity, self._drift.late)
 
     def load(self, path: Path) -> None:
         """Read what `save` wrote.
@@ -247,42 +229,29 @@ class Background:
         Raises ConfigError when it cannot be read or belongs to another rig, OtherSignalError to
         another signal.
         """
-        self._room, learned_utc_s, self._of_bursts = saved_room.load(
-            path, self._window.shape, self._identity, self._drift.late
-        )
-        self._changed, self._drift.warp, self._occupied = None, None, True
-        self._learned = _MANY
+        self._room.load(path, self._window.shape, self._identity, self._drift.late)
+        self._drift.warp, self._occupied = None, True
         for part in (self._candidate, self._late_pairs, self._echoes, self._changes, self._doubt):
             part.forget()
-        self._age_s = max(0.0, time.time() - learned_utc_s)
 
     def _consider(self, y: ComplexArray, t_ns: int, patience_s: float, burst: bool) -> None:
         """Begin with a new empty room once enough periods have agreed."""
         room = self._candidate.add(y, t_ns, patience_s)
         if room is None:
             return
-        if self._room is not None and self._drift.late is not None:
+        if self.ready and self._drift.late is not None:
             self._drift.late.forget()
-        self._room, self._of_bursts, self._learned = room, burst, _MANY
+        self._room.begin(room, of_bursts=burst)
         self._expected = None
         self._schedule.learn()
         self._has_learned()
 
     def _learn(self, y: ComplexArray, expected: ComplexArray, known: BoolArray) -> None:
-        """Nobody is seen: follow the live response, from where drift has taken the learned one, so
-        that responses at different temperatures are not averaged.
-        """
-        self._learned += 1
-        share = _share(self._schedule.learn() / self._adapt_s)
-        share = max(share, np.float32(1.0 / self._learned))  # after a change of kind the mean
-        learned = expected + share * (y - expected)
-        if not known.all():
-            assert self._room is not None
-            learned[~known] = self._room[~known]
-        self._room = learned
+        """Nobody is seen: follow the live response, from where drift has taken the learned one."""
+        self._room.follow(y, expected, known, _share(self._schedule.learn() / self._adapt_s))
         returned = self._occupied
         self._has_learned()
-        if known.all() and not self._of_bursts and self._schedule.late_due(at_once=returned):
+        if known.all() and not self._room.of_bursts and self._schedule.late_due(at_once=returned):
             self.remember(y)
 
     def _learn_noisy(
@@ -296,33 +265,26 @@ class Background:
         """Nobody is seen where the noise is given: what is left is the room's, as far as it is not
         noise.
         """
-        assert self._room is not None
-        folded = not self._of_bursts
-        self._doubt.pass_time(elapsed_s, self._room, folded=folded)
+        room, folded = self._room.response, not self._room.of_bursts
+        assert room is not None
+        self._doubt.pass_time(elapsed_s, room, folded=folded)
         if noise is None:
             return
-        shares = self._doubt.shares(kernels, noise, self._room, folded=folded)
-        learned = expected + shares * kernels
-        learned[~known] = self._room[~known]
-        self._room = self._expected = learned
-        self._changed = None
+        shares = self._doubt.shares(kernels, noise, room, folded=folded)
+        self._expected = self._room.take_noisy(expected + shares * kernels, known)
         self._echoes.forget()
         self._drift.reset()
-        if folded:  # neither kind is learned until it is heard again
-            self._of_bursts, self._learned = True, 0
 
     def _learn_pairs(self, y: ComplexArray, t_ns: int) -> None:
         """Nobody is seen: learn the pairs that are not known, each by itself."""
-        assert self._room is not None
         for pair, response in self._late_pairs.learned(y, t_ns):
             log.info("the empty room of pair %d is learned", pair)
-            self._room[pair] = response
+            self._room.take_pair(pair, response)
 
     def _has_learned(self) -> None:
         self._drift.reset()
         self._doubt.forget()
-        self._changed = None
-        self._occupied, self._age_s = False, 0.0
+        self._occupied = False
         self._echoes.forget()
         self._changes.forget()
 
@@ -334,10 +296,8 @@ class Background:
         self._schedule.learn()
         if not self._echoes.step(kernels, people, elapsed_s):
             return
-        if self._changed is None:
-            self._changed = np.zeros_like(kernels)
-        _add(self._changed, warped(self._echoes.take(), inverse(warp)))
-        change = self._changes.step(self._changed, kernels, self._schedule.now_ns or 0)
+        changed = self._room.furnish(warped(self._echoes.take(), inverse(warp)))
+        change = self._changes.step(changed, kernels, self._schedule.now_ns or 0)
         if change is not None:
             log.info(
                 "the room was changed at %.1f-%.1f m: what stands there now is learned",
@@ -356,18 +316,9 @@ def _subtract(live: ComplexArray, expected: ComplexArray, out: ComplexArray) -> 
             out[p, t] = live[p, t] - expected[p, t]
 
 
-@kernel
-def _add(changed: ComplexArray, learned: ComplexArray) -> None:
-    """In place; what was never recorded (NaN) adds nothing."""
-    for p in range(changed.shape[0]):
-        for t in range(changed.shape[1]):
-            if not np.isnan(learned[p, t]):
-                changed[p, t] += learned[p, t]
-
-
-def _share(time_constants: float) -> np.float32:
+def _share(time_constants: float) -> float:
     """Weight of the new response in an exponential average."""
-    return np.float32(1.0 - np.exp(-time_constants))
+    return float(1.0 - np.exp(-time_constants))
 
 
 def _ratio_db(a: ComplexArray, b: ComplexArray) -> float:

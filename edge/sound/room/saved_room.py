@@ -12,7 +12,7 @@ from edge.core.arrays import Array, ComplexArray, load_archive
 from edge.core.errors import ConfigError, DamagedRoomError, OtherSignalError
 from edge.core.files import evident_content, write_whole
 from edge.core.rig import Rig
-from edge.sound.room.late_reverberation import LateReverberation
+from edge.sound.room.drift.late_reverberation import LateReverberation
 
 _FORMAT = "posekernel-background-1"
 _OF_THE_SIGNAL = ("sample_rate_hz", "band_hz", "window_samples", "period_s")

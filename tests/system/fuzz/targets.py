@@ -30,7 +30,7 @@ from edge.output.page.requests import PageRequest
 from edge.output.page.sign_in import SignIn
 from edge.output.page.zone_edits import ZoneEdits, ZoneFile
 from edge.sound.room import saved_room
-from edge.sound.room.late_reverberation import LateReverberation
+from edge.sound.room.drift.late_reverberation import LateReverberation
 from edge.sources.session.dataset import _array
 from edge.sources.session.frame_reader import FrameReader
 from edge.sources.session.reader import _load_array, _load_faults, _load_truth, load_session

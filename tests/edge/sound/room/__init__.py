@@ -1,1 +1,1 @@
-"""The empty room: background, drift and late reverberation."""
+"""The empty room and what changes in it."""

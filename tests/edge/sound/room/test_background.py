@@ -9,7 +9,7 @@ import pytest
 from edge.core.errors import ConfigError, OtherSignalError
 from edge.core.rig import Rig, speed_of_sound
 from edge.sound.room.background import FIRST_PERIODS, Background
-from edge.sound.room.drift import fit, fit_from_afar, identity, inverse, warped
+from edge.sound.room.drift.warp import fit, fit_from_afar, identity, inverse, warped
 from edge.sound.room.occupant import Occupant
 from tests.support import reference
 from tests.support.scenes.signals import (

@@ -13,7 +13,7 @@ from edge.sensor.loops import offline_poses
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.plan import make_plan
 from edge.sound.room.background import FIRST_PERIODS, Background
-from edge.sound.room.late_reverberation import LateReverberation
+from edge.sound.room.drift.late_reverberation import LateReverberation
 from edge.sound.room.occupant import Occupant
 from edge.sources.session.reader import DEMO_SESSION
 from tests.support.scenes.signals import db, hundreds_of_steps, ring

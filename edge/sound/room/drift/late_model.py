@@ -10,7 +10,7 @@ import numpy as np
 import scipy.fft
 
 from edge.core.arrays import Array, Complex128Array, ComplexArray
-from edge.sound.room.drift import LateChange, Warp, warped
+from edge.sound.room.drift.warp import LateChange, Warp, warped
 
 LATE = 2  # what is later still is too faint to matter
 # Of least squares, in squared turns: as much as one response with a turn of 0.87 rad weighs.

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from edge.core.arrays import ComplexArray
-from edge.sound.room.drift import LateChange, Warp, inverse, warped
-from edge.sound.room.interval import SAME_ROOM, Interval
-from edge.sound.room.late_model import LateModel, LateParts, NormalEquations, no_equations
+from edge.sound.room.drift.interval import SAME_ROOM, Interval
+from edge.sound.room.drift.late_model import LateModel, LateParts, NormalEquations, no_equations
+from edge.sound.room.drift.warp import LateChange, Warp, inverse, warped
 
 _INTERVAL_NS = 3_600_000_000_000
 _MEMORY_NS = 24 * _INTERVAL_NS  # older responses weigh less, by e in this time

@@ -3,8 +3,8 @@
 import numpy as np
 
 from edge.core.arrays import ComplexArray
-from edge.sound.room.drift import Warp, fit, fit_from_afar, identity, warped
-from edge.sound.room.late_model import LateParts, ResponseSums
+from edge.sound.room.drift.late_model import LateParts, ResponseSums
+from edge.sound.room.drift.warp import Warp, fit, fit_from_afar, identity, warped
 
 # Misfit above which it is another room: the norm of what the drift leaves, over the response's,
 # both weighted with time against spreading.

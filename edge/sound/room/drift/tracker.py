@@ -9,8 +9,8 @@ import numpy as np
 
 from edge.core.arrays import Array, ComplexArray, IntArray
 from edge.core.jit import kernel
-from edge.sound.room.drift import LateChange, Warp, fit, fit_from_afar, identity, warped
-from edge.sound.room.late_reverberation import LateReverberation
+from edge.sound.room.drift.late_reverberation import LateReverberation
+from edge.sound.room.drift.warp import LateChange, Warp, fit, fit_from_afar, identity, warped
 
 _FIT_STEPS = 2
 _LATE_ROUNDS = 3

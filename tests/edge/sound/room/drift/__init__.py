@@ -1,0 +1,1 @@
+"""The drift of the empty room and of its late reverberation."""
