@@ -1,7 +1,6 @@
 """Everything that a running sensor sends holds no image and no raw sound."""
 
 import base64
-import http.client
 import json
 import os
 import re
@@ -28,6 +27,7 @@ from edge.sources.session.reader import DEMO_SESSION, load_session
 from tests.support import ROOT
 from tests.support.broker.mosquitto import Mosquitto, free_port, needs_mosquitto
 from tests.support.broker.subscriber import Subscriber
+from tests.support.page_requests import ask
 from tests.support.waiting import LIMIT_S, until
 
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
@@ -319,11 +319,5 @@ def fetch_everything(port: int) -> dict[str, tuple[int, bytes]]:
         "/frames.mp4",
         "/audio.npy",
     ]
-    found = {}
-    for path in paths:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT_S)
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        found[path] = answer.status, answer.read()
-        connection.close()
-    return found
+    answers = {path: ask(port, "GET", path) for path in paths}
+    return {path: (answer.status, answer.body) for path, answer in answers.items()}

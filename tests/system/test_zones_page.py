@@ -1,6 +1,5 @@
 """Zones are drawn in a real browser while a real sensor replays into a real broker."""
 
-import http.client
 import json
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from edge.sources.session.reader import DEMO_SESSION
 from tests.support import ROOT
 from tests.support.broker.mosquitto import Mosquitto, needs_mosquitto
 from tests.support.broker.subscriber import Subscriber
+from tests.support.page_requests import ask
 from tests.support.waiting import LIMIT_S, until
 
 pytest.importorskip(
@@ -354,20 +354,14 @@ def test_who_has_no_code_changes_nothing(sensor: RunningSensor, browser: Chromiu
     edit = {"version": version, "old": "Door", "new": None}
     port = int(sensor.address.rstrip("/").rpartition(":")[2])
 
-    def ask(path: str, content: object, **headers: str) -> int:
-        own = {"Content-Type": "application/json", "Origin": f"http://127.0.0.1:{port}"}
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT_S)
-        named = {k.replace("_", "-"): v for k, v in headers.items()}
-        connection.request("POST", path, json.dumps(content), own | named)
-        status = connection.getresponse().status
-        connection.close()
-        return status
+    def told(path: str, content: object, **headers: str) -> int:
+        return ask(port, "POST", path, content, **headers).status
 
-    assert ask("/zones", edit) == 401
-    assert ask("/zones", edit, Cookie=f"posekernel-{port}=guessed") == 401
-    assert ask("/access/sign_in", {"secret": used}) == 403
-    assert ask("/access/sign_in", {"secret": used}, Origin="http://evil.example") == 403
-    assert ask("/zones", edit, Host=f"evil.example:{port}") == 421
+    assert told("/zones", edit) == 401
+    assert told("/zones", edit, Cookie=f"posekernel-{port}=guessed") == 401
+    assert told("/access/sign_in", {"secret": used}) == 403
+    assert told("/access/sign_in", {"secret": used}, Origin="http://evil.example") == 403
+    assert told("/zones", edit, Host=f"evil.example:{port}") == 421
     other = f"http://localhost:{port}/"  # the same sensor, but for a browser another origin
     with browser.open(other) as page:
         options = {"method": "POST", "credentials": "include", "mode": "no-cors"}
@@ -378,7 +372,7 @@ def test_who_has_no_code_changes_nothing(sensor: RunningSensor, browser: Chromiu
         assert found in ("opaque", "refused")
     statuses = []
     for k in range(30):
-        statuses.append(ask("/access/sign_in", {"secret": f"2222-22{k:02}"}))
+        statuses.append(told("/access/sign_in", {"secret": f"2222-22{k:02}"}))
         time.sleep(0.1)
     assert statuses.count(403) <= 4
     assert statuses[-1] == 429

@@ -1,19 +1,19 @@
 """The page of a sensor under test, as somebody with a browser and the journal uses it."""
 
-import json
 import re
 import socket
-import urllib.request
-from typing import Any
 
 from tests.deploy.machine import Machine, wait_for
+from tests.support.page_requests import ask
 
 
 def draw(machine: Machine, port: int, name: str, polygon: list[list[float]]) -> None:
-    """Sign in with the code that the sensor prints, and draw a zone."""
+    """Sign in with the code that the sensor prints, and draw a zone. The machine's network is this
+    one's.
+    """
     wait_for("the page", lambda: _is_served(port))
-    shown, _ = _ask(port, "/zones.json")
-    _ask(port, "/access/code", {})
+    version = ask(port, "GET", "/zones.json").content["version"]
+    assert ask(port, "POST", "/access/code", {}).status == 200
     codes: list[str] = []
 
     def is_printed() -> bool:
@@ -22,24 +22,12 @@ def draw(machine: Machine, port: int, name: str, polygon: list[list[float]]) -> 
         return bool(codes)
 
     wait_for("the code", is_printed)
-    _, cookie = _ask(port, "/access/sign_in", {"secret": codes[-1]})
-    edit = {"version": shown["version"], "old": None, "new": {"name": name, "polygon": polygon}}
-    _ask(port, "/zones", edit, cookie)
+    cookie = ask(port, "POST", "/access/sign_in", {"secret": codes[-1]}).cookie
+    edit = {"version": version, "old": None, "new": {"name": name, "polygon": polygon}}
+    answer = ask(port, "POST", "/zones", edit, Cookie=cookie)
+    assert answer.status == 200, answer
 
 
 def _is_served(port: int) -> bool:
     with socket.socket() as s:
         return s.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _ask(
-    port: int, path: str, content: object | None = None, cookie: str = ""
-) -> tuple[dict[str, Any], str]:
-    """(The answer, its cookie); a refusal raises. The machine's network is this one's."""
-    origin = f"http://127.0.0.1:{port}"
-    headers = {"Origin": origin, "Content-Type": "application/json", "Cookie": cookie}
-    body = None if content is None else json.dumps(content).encode()
-    request = urllib.request.Request(origin + path, body, headers)
-    with urllib.request.urlopen(request, timeout=60.0) as answer:
-        given = str(answer.headers["Set-Cookie"] or "").partition(";")[0]
-        return dict(json.load(answer)), given

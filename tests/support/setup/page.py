@@ -1,7 +1,6 @@
 """The page of the setup, run and used as somebody does who has a keyboard only."""
 
 import base64
-import http.client
 import json
 import os
 import re
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.browser.chromium import Page
+from tests.support.page_requests import ask
 from tests.support.waiting import LIMIT_S
 
 # Where each step's picture goes, when it is to be looked at.
@@ -38,24 +38,9 @@ class Setup:
         self, path: str, content: object, cookie: str = "", **headers: str
     ) -> tuple[int, dict[str, Any], str]:
         """(status, answer, cookie) of a request as the page itself sends it, but for headers."""
-        own = {
-            "Content-Type": "application/json",
-            "Origin": f"http://127.0.0.1:{self.port}",
-            "Cookie": cookie,
-        }
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LIMIT_S)
-        try:
-            connection.request("POST", path, json.dumps(content), own | headers)
-            answer = connection.getresponse()
-            content = answer.read()
-            is_json = answer.getheader("Content-Type") == "application/json"
-            return (
-                answer.status,
-                json.loads(content) if is_json else {},
-                (answer.getheader("Set-Cookie") or "").partition(";")[0],
-            )
-        finally:
-            connection.close()
+        answer = ask(self.port, "POST", path, content, Cookie=cookie, **headers)
+        is_json = answer.headers.get("Content-Type") == "application/json"
+        return answer.status, answer.content if is_json else {}, answer.cookie
 
     def sign_in(self, code: str, **headers: str) -> tuple[int, dict[str, Any], str]:
         return self.post("/access/sign_in", {"secret": code}, **headers)

@@ -1,16 +1,14 @@
 """Zones that are changed on the page of a running sensor, in a running Home Assistant."""
 
-import http.client
-import json
 import time
-from typing import Any
 
 import pytest
 
 from tests.support.broker.mosquitto import Mosquitto, needs_mosquitto
 from tests.support.homeassistant.core import HomeAssistant, needs_home_assistant
 from tests.support.homeassistant.replay import DEVICE, PASSWORD, PREFIX, ZONES, Replay
-from tests.support.waiting import LIMIT_S, until
+from tests.support.page_requests import ask
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.slow, needs_home_assistant, needs_mosquitto]
 
@@ -23,27 +21,17 @@ class Page:
     """Somebody signed in on a sensor's page: sends what it sends."""
 
     def __init__(self, port: int) -> None:
-        self._port, self._cookie = port, ""
-        self._cookie = self._ask("POST", "/access/sign_in", {"secret": PASSWORD})[1]
+        self._port = port
+        self._cookie = ask(port, "POST", "/access/sign_in", {"secret": PASSWORD}).cookie
         assert self._cookie
 
     def change(self, old: str | None, new: str | None, corners: list[list[float]]) -> None:
         """Draw, rename or remove a zone."""
-        version = self._ask("GET", "/zones.json")[0]["version"]
+        version = ask(self._port, "GET", "/zones.json").content["version"]
         zone = None if new is None else {"name": new, "polygon": corners}
-        answer, _ = self._ask("POST", "/zones", {"version": version, "old": old, "new": zone})
-        assert "error" not in answer, answer
-
-    def _ask(self, method: str, path: str, content: object = None) -> tuple[dict[str, Any], str]:
-        own = {"Content-Type": "application/json", "Origin": f"http://127.0.0.1:{self._port}"}
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=LIMIT_S)
-        body = None if content is None else json.dumps(content)
-        connection.request(method, path, body, own | {"Cookie": self._cookie})
-        answer = connection.getresponse()
-        cookie = (answer.getheader("Set-Cookie") or "").partition(";")[0]
-        told = json.loads(answer.read())
-        connection.close()
-        return told, cookie
+        edit = {"version": version, "old": old, "new": zone}
+        answer = ask(self._port, "POST", "/zones", edit, Cookie=self._cookie)
+        assert answer.status == 200, answer
 
 
 def occupancy(zone: str) -> str:

@@ -20,6 +20,7 @@ from edge.output.page import bounded_http
 from edge.output.page.bounded_http import CONNECTIONS, REQUEST_BYTES, REQUEST_S
 from edge.output.page.description import page_description
 from edge.output.page.server import FILES, WebServer
+from tests.support.page_requests import ask
 from tests.support.waiting import LIMIT_S, until
 
 RIG = Rig(
@@ -43,12 +44,8 @@ def server() -> Iterator[WebServer]:
 
 
 def get(server: WebServer, path: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=LIMIT_S)
-    connection.request(method, path)
-    answer = connection.getresponse()
-    found = answer.status, dict(answer.getheaders()), answer.read()
-    connection.close()
-    return found
+    answer = ask(server.port, method, path)
+    return answer.status, answer.headers, answer.body
 
 
 def connect(server: WebServer) -> socket.socket:

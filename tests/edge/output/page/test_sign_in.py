@@ -1,6 +1,5 @@
 """Signing in over HTTP, and requests that this page did not send."""
 
-import http.client
 import json
 import threading
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from edge.output.page.bounded_http import BODY_BYTES, BoundedServer
 from edge.output.page.own_hosts import OwnHosts
 from edge.output.page.requests import PageAnswer, PageRequest
 from edge.output.page.sign_in import SignIn
-from tests.support.waiting import LIMIT_S
+from tests.support.page_requests import ask
 
 
 class Guarded:
@@ -40,17 +39,10 @@ class Guarded:
         self, method: str, path: str, body: str = "{}", **headers: str
     ) -> tuple[int, dict[str, str], Any]:
         """A request as the page's own, but for these headers ("" leaves one out)."""
-        named = {k.replace("_", "-"): v for k, v in headers.items()}
-        host = f"127.0.0.1:{self.port}"
-        own = {"Host": host, "Origin": f"http://{host}", "Content-Type": "application/json"}
-        sent = {k: v for k, v in (own | named).items() if v}
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LIMIT_S)
-        connection.request(method, path, body if method == "POST" else None, sent)
-        answer = connection.getresponse()
-        text = answer.read()
-        connection.close()
-        content = json.loads(text) if text.startswith(b"{") else text.decode()
-        return answer.status, dict(answer.getheaders()), content
+        sent = body.encode() if method == "POST" else None
+        answer = ask(self.port, method, path, sent, **headers)
+        is_json = answer.body.startswith(b"{")
+        return answer.status, answer.headers, answer.content if is_json else answer.body.decode()
 
     def signed_in(self) -> str:
         """The header `Cookie` of a new session."""
