@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Makes Debian packages that need nothing but Debian: one for each architecture, for Bookworm and
 # Trixie. As root, on Debian or Ubuntu; needs debhelper, mmdebstrap, and qemu-user-static for
-# another architecture than this machine's. 3 GB beside the cache.
+# another architecture than this machine's. 3 GB beside the cache. DEBFULLNAME and DEBEMAIL, where
+# set, name whoever answers for the package.
 # usage: deploy/debian/build.sh FOLDER [amd64|arm64]...       FOLDER/SHA256SUMS lists the files
 # Sign: ssh-keygen -Y sign -f KEY -n posekernel FOLDER/SHA256SUMS
 set -euo pipefail
-[ $# -ge 1 ] || { sed -n '2,6s/^# //p' "$0"; exit 2; }
+[ $# -ge 1 ] || { sed -n '2,7s/^# //p' "$0"; exit 2; }
 out=$(mkdir -p "$1" && cd "$1" && pwd)
 cd "$(dirname "$0")/../.."
 shift
@@ -14,6 +15,8 @@ cache=${POSEKERNEL_DEB_CACHE:-$HOME/.cache/posekernel-deb}
 mkdir -p "$cache"
 declare -A machine=([amd64]=x86_64 [arm64]=aarch64) python=([bookworm]=3.11 [trixie]=3.13)
 native=$(dpkg --print-architecture)
+# .invalid (RFC 2606) reaches nobody: the project has no address, and one that looks real would lie.
+maintainer="${DEBFULLNAME:-posekernel maintainers} <${DEBEMAIL:-posekernel@posekernel.invalid}>"
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 work=$(mktemp -d -p /var/tmp)
 trap 'rm -rf "$work"' EXIT
@@ -79,12 +82,13 @@ for arch in "$@"; do
   hardlink -q -c "$base/lib"  # much is the same for both
 
   cp -r deploy/debian "$work/$arch/debian"
+  sed -i "s/^Maintainer: .*/Maintainer: ${maintainer//&/\\&}/" "$work/$arch/debian/control"
   cat > "$work/$arch/debian/changelog" <<EOF
 posekernel ($version) stable; urgency=medium
 
   * See CHANGELOG.md.
 
- -- posekernel maintainers <posekernel@localhost>  $(git log -1 --format=%aD 2>/dev/null || date -R)
+ -- $maintainer  $(git log -1 --format=%aD 2>/dev/null || date -R)
 EOF
   cp .github/CHANGELOG.md "$work/$arch/"
   (cd "$work/$arch" && dpkg-buildpackage -a"$arch" -b -uc -us -d > "$work/log" 2>&1) ||
