@@ -1,22 +1,21 @@
 """The Debian package on a bare Bookworm and a bare Trixie: installed, run, upgraded, removed."""
 
-import math
 import re
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import tomli_w
 
-from edge.sources.session.reader import DEMO_SESSION, Session, load_session
+from edge.sources.session.reader import DEMO_SESSION, load_session
 from tests.deploy.machine import Machine, wait_for
 from tests.deploy.parts import devices
 from tests.deploy.parts.packages import PACKAGE, VERSION, release
 from tests.deploy.playbooks import hear
 from tests.support.broker.mosquitto import Mosquitto
+from tests.support.setup.answers import session_answers
 
 NEWER = "9.0.0"
 KEPT = "/etc/posekernel /var/lib/posekernel"
@@ -91,51 +90,21 @@ def test_the_users_self_test_passes(board: Machine) -> None:
     assert board.run("find /usr/lib/posekernel -newer /etc/posekernel -type f") == ""
 
 
-def answers(session: Session, device: str, port: int) -> dict[str, dict[str, Any]]:
-    """For `posekernel setup`: a card that hears the shipped session, and its film for a camera."""
-    camera = session.rig.camera
-    return {
-        "name": {"id": device},
-        "array": {
-            "board": "raspberry-pi-5",
-            "array": "generic-usb",
-            "capture": devices.SETTINGS["audio.capture"],
-            "playback": devices.SETTINGS["audio.playback"],
-            "channels": session.channels,
-            "mic_channels": list(session.mic_channels),
-            "reference_channel": session.reference_channel,
-            "playback_channels": 2,
-            "sample_rate_hz": session.excitation.sample_rate_hz,
-        },
-        "loudspeaker": {
-            "place": "elsewhere",
-            "speaker_cm": (100.0 * session.rig.speakers[0]).round(2).tolist(),
-            "mics_cm": (100.0 * session.rig.mics).round(2).tolist(),
-        },
-        "camera": {
-            "camera": FILM,
-            "fps": 1e9 * len(session.frame_times_ns) / session.span_ns,
-            "loop": True,
-            "view_deg": math.degrees(2 * math.atan(camera.width / 2 / camera.fx)),
-        },
-        "mounting": {
-            "height_cm": 100.0 * (camera.height_m or 0.0),
-            "tilt_deg": camera.tilt_deg,
-            "roll_deg": camera.roll_deg,
-        },
-        "broker": {"host": "127.0.0.1", "port": port},
-        "sound": {"mode": "continuous"},
-        "calibrate": {"run": False},
-        "test": {"seconds": 20},
-    }
-
-
 @pytest.fixture(scope="module")
 def running(board: Machine, broker: Mosquitto) -> None:
     """The service that `posekernel setup` started, with a card of files and a film."""
     devices.give_devices(board)
     (board.tree / FILM[1:]).write_bytes((DEMO_SESSION / "frames.mp4").read_bytes())
-    given = answers(load_session(DEMO_SESSION), board.name, broker.port)
+    given = session_answers(
+        load_session(DEMO_SESSION),
+        board.name,
+        FILM,
+        broker.port,
+        board="raspberry-pi-5",
+        capture=devices.SETTINGS["audio.capture"],
+        playback=devices.SETTINGS["audio.playback"],
+        playback_channels=2,
+    )
     (board.tree / "root/answers.toml").write_text(tomli_w.dumps(given))
     board.run(f"rm -r {KERNELS}")  # as without the self-test before
     started = time.monotonic()

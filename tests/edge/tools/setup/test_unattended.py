@@ -18,6 +18,7 @@ from edge.sources.session.reader import DEMO_SESSION, Session, load_session
 from tests.support.alsa_device import AlsaTestDevice
 from tests.support.broker.mosquitto import Mosquitto, needs_mosquitto
 from tests.support.broker.subscriber import Subscriber
+from tests.support.setup.answers import session_answers
 from tests.support.waiting import LIMIT_S
 
 pytestmark = needs_mosquitto
@@ -40,46 +41,18 @@ def answers(
 ) -> dict[str, dict[str, Any]]:
     """Of a card that hears the shipped session, and of its film."""
     card = alsa_card(np.asarray(session.audio), session.excitation.sample_rate_hz)
-    camera = session.rig.camera
     (tmp_path / "secret").write_text("a good one\n")
-    return {
-        "name": {"id": "hall"},
-        "array": {
-            "array": "generic-usb",
-            "capture": card.capture,
-            "playback": card.playback,
-            "channels": session.channels,
-            "mic_channels": list(session.mic_channels),
-            "reference_channel": session.reference_channel,
-            "playback_channels": 1,
-            "sample_rate_hz": session.excitation.sample_rate_hz,
-        },
-        "loudspeaker": {
-            "place": "elsewhere",
-            "speaker_cm": (100.0 * session.rig.speakers[0]).round(2).tolist(),
-            "mics_cm": (100.0 * session.rig.mics).round(2).tolist(),
-        },
-        "camera": {
-            "camera": str(DEMO_SESSION / "frames.mp4"),
-            "fps": 1e9 * len(session.frame_times_ns) / session.span_ns,
-            "loop": True,
-            "view_deg": float(np.degrees(2 * np.arctan(camera.width / 2 / camera.fx))),
-        },
-        "mounting": {
-            "height_cm": 100.0 * (camera.height_m or 0.0),
-            "tilt_deg": camera.tilt_deg,
-            "roll_deg": camera.roll_deg,
-        },
-        "broker": {
-            "host": "127.0.0.1",
-            "port": broker.port,
-            "username": "hall",
-            "password_file": str(tmp_path / "secret"),
-        },
-        "sound": {"mode": "continuous"},
-        "calibrate": {"run": False},
-        "test": {"seconds": 20},
-    }
+    answers = session_answers(
+        session,
+        "hall",
+        str(DEMO_SESSION / "frames.mp4"),
+        broker.port,
+        capture=card.capture,
+        playback=card.playback,
+        playback_channels=1,
+    )
+    answers["broker"] |= {"username": "hall", "password_file": str(tmp_path / "secret")}
+    return answers
 
 
 def setup(folder: Path, answers: dict[str, dict[str, Any]], *more: str) -> int:
