@@ -53,6 +53,8 @@ class Actor:
         self.body, self.place, self.heading_rad = body, np.asarray(place, np.float64), heading_rad
         self.pose, self.raised_m = upright(body).turned(heading_rad), 0.0
         self.posture: Posture = "standing"
+        self.walk_clip = WALK_CLIP
+        self._posed: tuple[Pose, Array] | None = None
 
     def hold(self, seconds: float) -> None:
         """Keep the pose, swaying a little."""
@@ -102,9 +104,9 @@ class Actor:
         distance = float(np.hypot(*way))
         if distance < 0.05:
             return
-        clip = load_clips()[WALK_CLIP]
+        clip = load_clips()[self.walk_clip]
         self.heading_rad = float(np.arctan2(way[0], -way[1]))
-        self.to(self._clip_pose(WALK_CLIP, 0, 0), 0.7, "standing")
+        self.to(self._clip_pose(self.walk_clip, 0, 0), 0.7, "standing")
         start, steps = self.place, max(round(distance / speed_m_s * RATE_HZ), 1)
         stride_m = (
             float(np.hypot(*(clip.of(len(clip) - 1, "hips") - clip.of(0, "hips"))[:2]))
@@ -113,7 +115,7 @@ class Actor:
         )
         for k in range(1, steps + 1):
             frame = int(distance * k / steps / stride_m * len(clip)) % len(clip)
-            self.pose = self._clip_pose(WALK_CLIP, frame, 0)
+            self.pose = self._clip_pose(self.walk_clip, frame, 0)
             self._show(self.pose, 0.0, start + way * k / steps, "walking")
         self.place = start + way
         self.upright(0.5)
@@ -163,7 +165,9 @@ class Actor:
 
     def _show(self, pose: Pose, raised_m: float, place: Array, posture: Posture) -> None:
         self._sway = 0.9 * self._sway + self._rng.normal(0.0, SWAY_M * 0.44, 2)
-        joints = pose_body(self.body, pose).joints.astype(np.float64)
+        if self._posed is None or self._posed[0] is not pose:  # else it is held
+            self._posed = pose, pose_body(self.body, pose).joints.astype(np.float64)
+        joints = self._posed[1]
         self.take.joints.append(joints + np.array([*(place + self._sway), raised_m]))
         self.take.postures.append(posture)
         self.take.parts.append(self._part)
