@@ -12,6 +12,7 @@ from export.studies.people.nobody import nobody_report, show_nobody
 from export.studies.people.real_frames import CameraOutcome, measure_video, real_frames_report
 from export.studies.people.results import TITLES, with_section
 from export.studies.people.sequences import entrance_report, follow_all, sequence_report
+from export.studies.people.sides import SidesRow, measure_sides, sides_report
 from export.studies.people.two_falls import act_everyday, act_falls, two_falls_report
 
 
@@ -23,7 +24,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         description="sequences: simulated people cross, hide one another, come and go. "
         "real-frames: calibrated videos with simulated sound. nobody: pictures without people, and "
         "of televisions, posters, mirrors and dolls. entrances: simulated people come into an "
-        "empty room. falls: somebody falls while another one walks about.",
+        "empty room. falls: somebody falls while another one walks about. sides: how often left "
+        "and right, front and back are exchanged on calibrated videos.",
     )
     parser.add_argument("study", choices=TITLES)
     parser.add_argument("--seed", type=int, default=18, help="of scenes and errors (default 18)")
@@ -39,7 +41,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         type=Path,
         action="append",
         metavar="DIR",
-        help="for real-frames: a calibrated video with joints3d.npz; may be given again",
+        help="for real-frames and sides: a calibrated video with joints3d.npz; may be given again",
     )
     parser.add_argument(
         "--wheels",
@@ -93,15 +95,27 @@ def _entrances(args: argparse.Namespace) -> str:
 
 
 def _real_frames(args: argparse.Namespace) -> str:
-    if not args.video:
-        raise ConfigError("--video: none given, real-frames needs a calibrated video at least")
 
     def all_cameras() -> Iterator[CameraOutcome]:
-        for video in args.video:
+        for video in _videos(args):
             yield from measure_video(video, video.resolve().name, "ray", seed=args.seed)
 
     outcomes = list(progress_bar(all_cameras(), unit=" cameras"))
     return real_frames_report(outcomes, _command(args))
+
+
+def _sides(args: argparse.Namespace) -> str:
+    def all_rows() -> Iterator[SidesRow]:
+        for video in _videos(args):
+            yield from measure_sides(video, video.resolve().name)
+
+    return sides_report(list(progress_bar(all_rows(), unit=" people")), _command(args))
+
+
+def _videos(args: argparse.Namespace) -> list[Path]:
+    if not args.video:
+        raise ConfigError(f"--video: none given, {args.study} needs a calibrated video at least")
+    return list(args.video)
 
 
 def _nobody(args: argparse.Namespace) -> str:
@@ -123,4 +137,5 @@ _STUDIES: dict[str, Callable[[argparse.Namespace], str]] = {
     "nobody": _nobody,
     "entrances": _entrances,
     "falls": _falls,
+    "sides": _sides,
 }

@@ -9,6 +9,7 @@ TITLES = {
     "nobody": "Nobody",
     "entrances": "Entrances",
     "falls": "Falls beside somebody else",
+    "sides": "Left and right, front and back",
 }
 
 
