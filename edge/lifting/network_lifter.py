@@ -1,6 +1,7 @@
 """The trained lifter: 2D joints -> vision network -> kernels around it -> fusion -> metres."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +26,10 @@ from edge.sound.pose_kernel import Kernels
 # Somebody of whose echo's rise at least this share arrives together with others' is hidden: sound
 # then places them no better than the image does.
 HIDDEN = 0.75
+# Sound that is not trusted may move somebody so many 1-sigma of the image's own estimate; farther
+# it finds others: a woman 7 m away behind two people was put at 4.5 m. Of 960 simulated people,
+# alone or with up to two others, nobody is moved so far.
+CONTRADICTION = 4.0
 
 
 class _Sight(NamedTuple):
@@ -110,6 +115,8 @@ class NetworkLifter:
         image = self._fused(look.mirrored, kernels, mirrored_rig(rig), others)
         lifted = lifted.with_mirror_image(image)
         by_sound = kernels is not None and not hidden and lifted.sound >= self.card.sound_threshold
+        if kernels is not None and not by_sound:
+            lifted = self._uncontradicted(lifted, look, rig)
         sir_db = range_m = float("nan")
         if kernels is not None:
             torso = lifted.joints[list(TORSO)].mean(axis=0)
@@ -123,6 +130,17 @@ class NetworkLifter:
             echo_range_m=range_m if by_sound else float("nan"),
             sound_confidence=float("nan") if kernels is None or hidden else lifted.sound,
         )
+
+    def _uncontradicted(self, lifted: DecodedPose, look: "_Look", rig: Rig) -> DecodedPose:
+        """The pose, or the image's own where sound that is not trusted contradicts it."""
+        image = self._fused(look.own, None, rig).with_mirror_image(
+            self._fused(look.mirrored, None, mirrored_rig(rig))
+        )
+        moved_m = float(np.linalg.norm(lifted.joints[MID_HIP] - image.joints[MID_HIP]))
+        sigma_m = self.card.decoding.image_sigma_factor * float(image.sigma[MID_HIP])
+        if moved_m <= CONTRADICTION * sigma_m:
+            return lifted
+        return replace(image, sound=lifted.sound)
 
     def _echoes(self, poses: Sequence[DecodedPose], rig: Rig) -> Echoes:
         sigma = [float(p.depth_sigma[MID_HIP] / np.linalg.norm(p.joints[MID_HIP])) for p in poses]

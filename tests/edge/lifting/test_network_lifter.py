@@ -279,6 +279,24 @@ def test_who_is_hidden_behind_anothers_echo_says_so(lifter: NetworkLifter) -> No
         assert np.isfinite(pose.sound_confidence)
 
 
+def test_sound_that_is_not_trusted_does_not_pull_somebody_far_away_among_the_others(
+    lifter: NetworkLifter,
+) -> None:
+    rig = compact_rig()
+    scene = [standing(1.4, (-0.7, 2.3)), standing(1.8, (0.5, 3.4)), standing(1.7, (0.3, 7.5))]
+    keypoints = [seen(j) for j in scene]
+    far, silent = lifter(keypoints, crowd(scene), rig)[2], lifter(keypoints, None, rig)[2]
+    assert far.scale_source == "floor"
+    np.testing.assert_allclose(far.joints, silent.joints)
+    np.testing.assert_allclose(far.sigma, silent.sigma)
+    assert np.linalg.norm(far.joints[MID_HIP] - scene[2][MID_HIP]) < 1.0
+    # A contradiction is more than an estimate that sound has moved a little.
+    near = lifter([seen(j) for j in people()], crowd(people()), rig)
+    alone = lifter([seen(j) for j in people()], None, rig)
+    untrusted = [k for k, pose in enumerate(near) if pose.scale_source != "sound"]
+    assert any(np.abs(near[k].joints - alone[k].joints).max() > 0.01 for k in untrusted)
+
+
 def test_too_few_joints_give_no_pose(lifter: NetworkLifter) -> None:
     keypoints = seen(people()[0])
     keypoints.pixels[3:, 2] = 0.0
