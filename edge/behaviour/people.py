@@ -57,9 +57,9 @@ class People:
             for sight, size in zip(sights, self.beliefs(sights), strict=True)
         ]
 
-    def learn_size(self, track: Track, pose: LiftedPose) -> None:
-        """A pose from new sound, lifted without knowing the size."""
-        self._person(track).size.update(pose)
+    def learn_size(self, track: Track, pose: LiftedPose, image: LiftedPose | None = None) -> None:
+        """A pose from new sound, lifted without knowing the size. image: see `SizeBelief`."""
+        self._person(track).size.update(pose, image)
 
     def presence(self, track: Track) -> Presence:
         """What the newest image made of a track."""
@@ -148,10 +148,10 @@ class _Person:
         self.id = id
         self._camera = camera
         self._first_ns: int | None = None
-        self._smooth = Smoother(track)
+        self._smooth = Smoother(track, height_known=camera.height_m is not None)
         self._judge = PresenceJudge()
         self._recognise = ActivityTracker(zones, floor)
-        self.size = SizeBelief()
+        self.size = SizeBelief(camera.height_m is not None)
         self.presence: Presence = "unsure"
         self.on_feet = False
 

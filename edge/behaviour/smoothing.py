@@ -11,11 +11,16 @@ import numpy as np
 
 from edge.core.arrays import Array
 from edge.core.config import TrackConfig
-from edge.core.pose import MID_HIP, LiftedPose
+from edge.core.pose import MID_HIP, LiftedPose, ScaleSource
 
-# Share of the 1-sigma of a pose with sound that does not average out: it comes from room and body,
-# which stay the same.
-COMMON_SHARE = 0.8
+# Share of a pose's 1-sigma that does not average out, by what gives the scale. With sound it comes
+# from room and body, which stay the same. By the floor it comes from the camera's height and tilt;
+# the rest is where the feet were found in one image. A size is wrong by the same in every image.
+COMMON_SHARE: dict[ScaleSource, float] = {"sound": 0.8, "floor": 0.5, "memory": 1.0, "height": 1.0}
+# Where the camera's height is unknown the scale is guessed from what people look like, in every
+# image alike, and soft sound repeats the guess: 1-sigma of the distance's logarithm, besides what
+# a pose says. Of four simulated people on four evenings it covers 73 % by sound, 69 % by memory.
+GUESS_SIGMA = 0.05
 # Random walk of the distance: somebody who starts to walk is followed within a few frames.
 WALK_M_PER_SQRT_S = 0.5
 
@@ -43,8 +48,10 @@ class OneEuro:
 class Smoother:
     """Smooths one person's poses; starts anew after a gap, a step back in time, or a jump."""
 
-    def __init__(self, config: TrackConfig) -> None:
+    def __init__(self, config: TrackConfig, *, height_known: bool = True) -> None:
+        """height_known: of the camera above the floor."""
         self.config = config
+        self._guess_sigma = 0.0 if height_known else GUESS_SIGMA
         self._t_ns = 0
         self._log_distance = 0.0
         self._variance = 0.0
@@ -74,15 +81,12 @@ class Smoother:
         smoothed = float(np.exp(self._log_distance))
         joints = self._shape(pose.joints / distance * smoothed, max(dt_s, 1e-3))
         joints *= smoothed / np.linalg.norm(joints[MID_HIP])
-        # Averaging removes errors that differ from frame to frame. A size, assumed or remembered,
-        # and the camera's height are wrong by the same in every frame, and so are the body's shape
-        # and the place on it where the echo begins: that part stays however long the person is
-        # seen.
-        common = COMMON_SHARE * pose.sigma if pose.scale_source == "sound" else pose.sigma
+        # Averaging removes errors that differ from frame to frame.
+        common = COMMON_SHARE[pose.scale_source] * pose.sigma
         removed = max(variance - self._variance, 0.0) * smoothed**2
-        self._last = replace(
-            pose, joints=joints, sigma=np.sqrt(np.maximum(pose.sigma**2 - removed, common**2))
-        )
+        kept = np.sqrt(np.maximum(pose.sigma**2 - removed, common**2))
+        sigma = np.hypot(kept, self._guess_sigma * smoothed)
+        self._last = replace(pose, joints=joints, sigma=sigma)
         return self._last
 
     def _is_someone_else(self, pose: LiftedPose, dt_s: float) -> bool:

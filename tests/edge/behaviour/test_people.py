@@ -90,7 +90,8 @@ def test_who_stands_on_a_floor_that_tells_their_distance_is_lifted_without_their
     hidden[1].pixels[[11, 14], 2] = 0.0
     for camera, told in ((CAMERA, False), (replace(CAMERA, height_m=None, tilt_deg=0.0), True)):
         group = People(camera, TrackConfig(), ())
-        group.learn_size(sight[0], lifted(sight))
+        image = replace(lifted(sight), sigma=np.full(15, 0.4), scale_source="height")
+        group.learn_size(sight[0], lifted(sight), image)
         group([sight], [lifted(sight)], [sight[0]], [HEARD], 0)
         (size,) = group.beliefs([sight])
         assert size is not None

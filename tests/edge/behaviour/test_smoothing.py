@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from edge.behaviour.smoothing import OneEuro, Smoother
+from edge.behaviour.smoothing import COMMON_SHARE, GUESS_SIGMA, OneEuro, Smoother
 from edge.core.config import TrackConfig
 from edge.core.pose import LiftedPose
 from tests.support.bodies import standing
@@ -36,6 +36,32 @@ def test_looking_longer_does_not_make_an_assumed_height_surer() -> None:
     for i in range(60):
         out = track(pose(3.0, 0.56, source="height"), i * DT_NS)
     np.testing.assert_allclose(out.sigma, 0.56)
+
+
+def test_by_the_floor_only_the_cameras_height_and_tilt_stay_wrong() -> None:
+    rng = np.random.default_rng(0)
+    track = Smoother(TrackConfig())
+    errors, sigmas = [], []
+    for _ in range(60):
+        common = 0.1 * rng.standard_normal()
+        for i in range(40):
+            p = pose(4.0 + common + 0.17 * rng.standard_normal(), 0.2, source="floor")
+            out = track(p, i * DT_NS)
+        errors.append(abs(out.joints[8, 2] - pose(4.0).joints[8, 2]))
+        sigmas.append(out.sigma[8])
+    assert COMMON_SHARE["floor"] * 0.2 <= max(sigmas) < 0.16
+    assert 0.6 <= np.mean(np.array(errors) < sigmas) <= 0.8
+
+
+def test_without_the_cameras_height_a_guess_stays_in_every_pose() -> None:
+    for source, sigma in (("sound", 0.1), ("memory", 0.2), ("height", 0.3)):
+        known, guessed = Smoother(TrackConfig()), Smoother(TrackConfig(), height_known=False)
+        for i in range(40):
+            p = pose(4.0, sigma, source=source)
+            surer, out = known(p, i * DT_NS), guessed(p, i * DT_NS)
+        wider = np.hypot(surer.sigma, GUESS_SIGMA * out.mid_hip_distance_m)
+        np.testing.assert_allclose(out.sigma, wider)
+        np.testing.assert_allclose(out.joints, surer.joints)
 
 
 def test_walking_is_followed_within_15_cm() -> None:
