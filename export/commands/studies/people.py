@@ -9,6 +9,12 @@ from edge.core.errors import ConfigError
 from export.commands.studies.report_file import add_out, check_out, write_out
 from export.extras import progress_bar
 from export.studies.people.nobody import nobody_report, show_nobody
+from export.studies.people.over_time import (
+    VideoOverTime,
+    follow_motions,
+    follow_video,
+    over_time_report,
+)
 from export.studies.people.real_frames import CameraOutcome, measure_video, real_frames_report
 from export.studies.people.results import TITLES, with_section
 from export.studies.people.sequences import entrance_report, follow_all, sequence_report
@@ -24,8 +30,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         description="sequences: simulated people cross, hide one another, come and go. "
         "real-frames: calibrated videos with simulated sound. nobody: pictures without people, and "
         "of televisions, posters, mirrors and dolls. entrances: simulated people come into an "
-        "empty room. falls: somebody falls while another one walks about. sides: how often left "
-        "and right, front and back are exchanged on calibrated videos.",
+        "empty room. falls: somebody falls while another one walks about. over-time: what "
+        "smoothing makes of single images' poses, on simulated motions and calibrated videos. "
+        "sides: how often left and right, front and back are exchanged on calibrated videos.",
     )
     parser.add_argument("study", choices=TITLES)
     parser.add_argument("--seed", type=int, default=18, help="of scenes and errors (default 18)")
@@ -41,7 +48,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         type=Path,
         action="append",
         metavar="DIR",
-        help="for real-frames and sides: a calibrated video with joints3d.npz; may be given again",
+        help="for real-frames, over-time and sides: a calibrated video with joints3d.npz; may be "
+        "given again",
     )
     parser.add_argument(
         "--wheels",
@@ -104,6 +112,18 @@ def _real_frames(args: argparse.Namespace) -> str:
     return real_frames_report(outcomes, _command(args))
 
 
+def _over_time(args: argparse.Namespace) -> str:
+    def all_people() -> Iterator[VideoOverTime]:
+        for video in args.video or ():
+            yield from follow_video(video, video.resolve().name)
+
+    regular = list(progress_bar(follow_motions(_times(args, 12), args.seed), unit=" motions"))
+    stalls = follow_motions(_times(args, 4), args.seed, irregular=True)
+    irregular = list(progress_bar(stalls, unit=" motions"))
+    videos = list(progress_bar(all_people(), unit=" people"))
+    return over_time_report(regular, irregular, videos, _command(args))
+
+
 def _sides(args: argparse.Namespace) -> str:
     def all_rows() -> Iterator[SidesRow]:
         for video in _videos(args):
@@ -137,5 +157,6 @@ _STUDIES: dict[str, Callable[[argparse.Namespace], str]] = {
     "nobody": _nobody,
     "entrances": _entrances,
     "falls": _falls,
+    "over-time": _over_time,
     "sides": _sides,
 }

@@ -77,6 +77,14 @@ def frame_count(path: Path) -> int:
     return count
 
 
+def frame_rate_hz(path: Path) -> float:
+    """Frames per second of a video, as its header says. Raises SessionError."""
+    capture = _open(path)
+    rate = float(capture.get(cv2.CAP_PROP_FPS))
+    capture.release()
+    return rate
+
+
 def read_frames(path: Path, step: int = 1) -> Iterator[npt.NDArray[np.uint8]]:
     """Every `step`-th frame of a video, (H, W, 3) uint8, RGB. Raises SessionError."""
     capture = _open(path)

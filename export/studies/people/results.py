@@ -9,6 +9,7 @@ TITLES = {
     "nobody": "Nobody",
     "entrances": "Entrances",
     "falls": "Falls beside somebody else",
+    "over-time": "Single images and the track",
     "sides": "Left and right, front and back",
 }
 

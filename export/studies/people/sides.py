@@ -6,24 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from edge.core.arrays import Array, Image
-from edge.core.pose import MID_HIP, MIRROR, N_JOINTS, Keypoints
-from edge.core.rig import Camera
+from edge.core.arrays import Array
+from edge.core.pose import MID_HIP, MIRROR, N_JOINTS
 from edge.lifting.lifter import MODELS, Lifter
 from edge.lifting.network_lifter import NetworkLifter
-from edge.sight.people import PeopleFinder
 from export.simulate.detector_errors import SWAPPED_PARTS, person_size
-from export.simulate.recording import RecordingConditions
-from export.simulate.sessions import RESPEAKER_USB_V2_MICS, array_rig
-from export.simulate.video.calibration import frame_count, frame_size, load_calibration, read_frames
-from export.simulate.video.session import SPEAKER_M, reference_joints, scaled
+from export.studies.people.calibrated_views import CalibratedView, median_off, watch
 
-WIDTH_PX = 540  # of the images, as in the sessions that the videos become
-IN_VIEW = 8  # of the first 15 joints
-NEAR = 0.15  # of the person's size: median error of a detection that is theirs
 # A part is swapped where its joints with exchanged names have this share of the error, and the
 # error with their own is more than this part of the person's size.
 MARGIN, LEAST = 0.7, 0.03
@@ -51,50 +42,31 @@ class SidesRow:
 
 def measure_sides(video: Path, name: str) -> Iterator[SidesRow]:
     """Everybody on every camera of a calibrated video with joints3d.npz. Raises SessionError."""
-    movies = sorted(video.glob("cam*.mp4"))
-    sizes = {m.stem: frame_size(m) for m in movies}
-    reference = reference_joints(video)
     lift = NetworkLifter(MODELS / "lifter_ray_int8.tflite")
-    for seen_by in load_calibration(video / "Calib.qca.txt", sizes):
-        movie = video / f"{seen_by.serial}.mp4"
-        camera = scaled(seen_by.camera, WIDTH_PX)
-        find = PeopleFinder(MODELS, 1)
-        images = read_frames(movie, round(frame_count(movie) / len(reference)))
-        found = [find(_small(image, camera)) for image in images]
-        yield from sides_of(
-            f"{name}, {seen_by.serial}", found, seen_by.from_world(reference), camera, lift
-        )
+    for view in watch(video):
+        yield from sides_of(name, view, lift)
 
 
-def sides_of(
-    name: str, found: Sequence[list[Keypoints]], true: Array, camera: Camera, lift: Lifter
-) -> Iterator[SidesRow]:
-    """Each person's row. found: of each image. true: (K, Q, 25, 3) camera frame [m]."""
-    rig = array_rig(camera, RESPEAKER_USB_V2_MICS, SPEAKER_M, RecordingConditions.temperature_c)
-    for q in range(true.shape[1]):
-        shown, turned = 0, []
-        swaps, errors = [], []
-        for people, bodies in zip(found, true, strict=False):
-            pixels = _projected(bodies, camera)
-            if not _in_view(pixels[q], camera):
-                continue
+def sides_of(name: str, view: CalibratedView, lift: Lifter) -> Iterator[SidesRow]:
+    """The row of everybody who is ever in view. name: of the video."""
+    for q in range(view.true.shape[1]):
+        shown, swaps, turned, errors = 0, [], [], []
+        for k, pixels, own in view.own(q):
             shown += 1
-            own = _detection_of(people, pixels, q)
-            if own is None:
+            pose = None if own is None else lift([own], None, view.rig)[0]
+            if own is None or pose is None:
                 continue
-            pose = lift([own], None, rig)[0]
-            if pose is None:
-                continue
+            body = view.true[k, q]
             swaps.append(_swaps(own.pixels[:, :2], pixels, q))
-            turned.append(_turned_deg(pose.joints, bodies[q]) > TURNED_DEG)
-            relative = (pose.joints - pose.joints[MID_HIP]) - (bodies[q] - bodies[q, MID_HIP])[:15]
+            turned.append(_turned_deg(pose.joints, body) > TURNED_DEG)
+            relative = (pose.joints - pose.joints[MID_HIP]) - (body - body[MID_HIP])[:N_JOINTS]
             errors.append(float(np.nanmean(np.linalg.norm(relative, axis=1))))
         if shown:
             upper, lower, mixed = np.array(swaps, bool).reshape(-1, 3).T
             wrong = upper | lower | np.array(turned, bool)
             error = np.array(errors)
             yield SidesRow(
-                f"{name}, person {q + 1}",
+                f"{name}, {view.serial}, person {q + 1}",
                 shown,
                 len(error),
                 int(upper.sum()),
@@ -106,51 +78,19 @@ def sides_of(
             )
 
 
-def _small(image: Image, camera: Camera) -> Image:
-    shape = camera.width, camera.height
-    return np.asarray(cv2.resize(image, shape, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _projected(bodies: Array, camera: Camera) -> Array:
-    """Pixels (Q, 25, 2) of joints (Q, 25, 3); NaN where unknown or behind the camera."""
-    ahead = np.isfinite(bodies).all(axis=-1) & (np.nan_to_num(bodies[..., 2]) > 0.2)
-    pixels = camera.project(np.where(ahead[..., None], bodies, [0.0, 0.0, 1.0]))
-    return np.where(ahead[..., None], pixels, np.nan)
-
-
-def _in_view(pixels: Array, camera: Camera) -> bool:
-    inside = (pixels[:N_JOINTS] >= 0.0) & (pixels[:N_JOINTS] < [camera.width, camera.height])
-    return int(inside.all(axis=1).sum()) >= IN_VIEW
-
-
-def _off(found: Array, true: Array, joints: Sequence[int]) -> float:
-    """Median distance of found joints (25, 2) from the true ones."""
-    apart = np.linalg.norm(found[joints] - true[joints], axis=1)
-    return float(np.nanmedian(apart)) if np.isfinite(apart).any() else float("inf")
-
-
-def _detection_of(people: Sequence[Keypoints], pixels: Array, q: int) -> Keypoints | None:
-    """The detection that fits person q, in either naming, better than anybody else."""
-    best = None
-    for keypoints in people:
-        uv = keypoints.pixels[:, :2]
-        body = [j for j in range(N_JOINTS) if np.isfinite(pixels[:, j]).any()]
-        offs = [min(_off(uv, p, body), _off(uv[list(MIRROR)], p, body)) for p in pixels]
-        if np.argmin(offs) == q and offs[q] < NEAR * person_size(pixels[q]):
-            best = min((best, (offs[q], keypoints)), key=lambda b: np.inf if b is None else b[0])
-    return None if best is None else best[1]
-
-
 def _swaps(uv: Array, pixels: Array, q: int) -> tuple[bool, bool, bool]:
     """Arms, legs swapped, and whether either only seems so since joints are another person's."""
     size = person_size(pixels[q])
     swapped, mixed = [], False
     for part in SWAPPED_PARTS:
         joints = [j for j in part if j < N_JOINTS]
-        own, other = _off(uv, pixels[q], joints), _off(uv[list(MIRROR)], pixels[q], joints)
+        own, other = (
+            median_off(uv, pixels[q], joints),
+            median_off(uv[list(MIRROR)], pixels[q], joints),
+        )
         is_swapped = other < MARGIN * own and own > LEAST * size
         strangers = [
-            min(_off(uv, p, joints), _off(uv[list(MIRROR)], p, joints))
+            min(median_off(uv, p, joints), median_off(uv[list(MIRROR)], p, joints))
             for k, p in enumerate(pixels)
             if k != q
         ]

@@ -10,6 +10,7 @@ from edge.lifting.network_lifter import NetworkLifter
 from export.bodies.body import pose_body, sample_body
 from export.bodies.poses import sample_pose
 from export.simulate.detector_errors import SWAPPED_PARTS
+from export.studies.people.calibrated_views import CalibratedView
 from export.studies.people.sides import SidesRow, sides_of, sides_report
 
 pytestmark = pytest.mark.export
@@ -36,8 +37,8 @@ def row(bodies: np.ndarray, *images: list[np.ndarray]) -> list[SidesRow]:
         for people in images
     ]
     true = np.repeat(bodies[None], len(images), axis=0)
-    lift = NetworkLifter(MODELS / "lifter_ray_int8.tflite")
-    return list(sides_of("hall", found, true, CAMERA, lift))
+    view = CalibratedView("cam01", CAMERA, np.arange(len(images)) / 30.0, true, found)
+    return list(sides_of("hall", view, NetworkLifter(MODELS / "lifter_ray_int8.tflite")))
 
 
 def swapped(uv: np.ndarray, *parts: tuple[int, ...]) -> np.ndarray:
