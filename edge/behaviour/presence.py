@@ -4,19 +4,25 @@ The image must show a person over time, and the lifted body must be one: its siz
 motion. While there is sound whose empty room is known, the body must also be heard where it is
 seen: what is seen and stays unheard is a picture, a screen, a mirror or a doll. Each period of
 sound is evidence, added up as log odds; whoever was heard once stays present for the life of the
-track. Where sound tells nothing (none, room unknown, too faint, masked by another's echo) image and
-plausibility decide alone, until sound tells otherwise. While sound comes in bursts it is not the
-time that passes between them that counts, but how many there were.
+track. Where sound tells nothing (none, room unknown, too faint, masked by another's echo, so near
+or far that people and pictures sound alike) image and plausibility decide alone, until sound tells
+otherwise. While sound comes in bursts it is not the time that passes between them that counts, but
+how many there were.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
 
 import numpy as np
 
 from edge.core.arrays import Array
 from edge.core.pose import MID_HIP, SEEN, Keypoints, LiftedPose, Presence
 from edge.core.stature import limb_heights, standing_height
+from edge.core.typed import Strict, convert, parse_json
 
 # Mean score of the image network below which what is seen is no person.
 LEAST_SCORE = 0.3
@@ -28,10 +34,7 @@ LOOK_S, SILENT_S = 0.3, 1.0
 LOOK_BURSTS, SILENT_BURSTS, NO_BURST_S = 2, 4, 5.0
 # A burst of many periods is better evidence than one period, but its periods are not independent.
 MOST_WEIGHT = 1.5
-# Log odds of one period of sound: a sound_confidence of NEUTRAL tells nothing. Of 120 simulated
-# people (field conditions, 0-20 dB) 98 % have 0.7 or more; of the same sound without their echo
-# 98 % have 0.31 or less. Periods are not independent, hence the bounds.
-NEUTRAL = 0.6
+# Log odds of one period of sound (`SoundEvidence`). Periods are not independent, hence the bounds.
 LEAST_STEP, MOST_STEP = -0.7, 1.0
 HEARD, DOUBT, UNHEARD = 2.0, -2.5, -5.0
 AUDIBLE_DB = 6.0  # an echo that should rise above the noise by less may not be heard
@@ -43,6 +46,36 @@ FASTEST_M_S = 7.0
 FARTHEST_M = 12.0
 LEAST_JOINTS = 5
 BESIDE_M = 0.3  # two echoes whose ways differ by less come together
+EVIDENCE = Path(str(resources.files("edge") / "models" / "presence.json"))
+
+
+class SoundEvidence(Strict, frozen=True):
+    """What a network's sound_confidence tells of somebody being there: a straight line of its log
+    odds for each distance and expected echo over noise. `posekernel-export fit-presence` fits it to
+    simulated people and pictures; each network needs its own.
+
+    network: SHA-256 of the lifter. command: that made this. distances_m (D,), over_noise_db (E,):
+    between two rows, two columns. offset, slope: (D + 1, E + 1).
+    """
+
+    network: str
+    command: str
+    distances_m: tuple[float, ...]
+    over_noise_db: tuple[float, ...]
+    offset: tuple[tuple[float, ...], ...]
+    slope: tuple[tuple[float, ...], ...]
+
+    def told(self, confidence: float, distance_m: float, over_noise_db: float) -> float:
+        """Log likelihood ratio of being there to being a picture; 0 where the two sound alike."""
+        row = bisect_right(self.distances_m, distance_m)
+        column = bisect_right(self.over_noise_db, over_noise_db)
+        return self.offset[row][column] + self.slope[row][column] * log_odds(confidence)
+
+
+@cache
+def load_evidence() -> SoundEvidence:
+    """The evidence of the networks that ship."""
+    return convert(parse_json(EVIDENCE.read_bytes()), SoundEvidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +96,7 @@ class PresenceJudge:
 
     def __init__(self) -> None:
         self.heard = False
+        self._evidence = load_evidence()
         self._odds = 0.0
         self._began_s: float | None = None
         self._t_s = 0.0
@@ -95,7 +129,7 @@ class PresenceJudge:
         self._plausible += gain * (self._is_plausible(pose, dt_s) - self._plausible)
         self._t_s, self._place = t_s, pose.joints[MID_HIP]
         if echo is not None:
-            self._listen(echo, t_s)
+            self._listen(echo, pose.mid_hip_distance_m, t_s)
         is_person = self._score >= LEAST_SCORE and self._plausible > 0.5
         self.heard |= is_person and self._odds >= HEARD
         if self.heard:
@@ -114,17 +148,21 @@ class PresenceJudge:
         untold_s = t_s - (self._began_s if self._told_s is None else self._told_s)
         return untold_s >= (LOOK_S if self._odds > DOUBT else SILENT_S)
 
-    def _listen(self, echo: Echo, t_s: float) -> None:
-        """Take one period's evidence. Too faint an echo is no sign of nobody."""
+    def _listen(self, echo: Echo, distance_m: float, t_s: float) -> None:
+        """Take one period's evidence."""
         self._bursts += 1
         self._untold += 1
         if np.isnan(echo.over_noise_db + echo.confidence):
             return
-        step = np.clip(_log_odds(echo.confidence) - _log_odds(NEUTRAL), LEAST_STEP, MOST_STEP)
-        if step > 0.0 or echo.over_noise_db >= AUDIBLE_DB:
+        at = distance_m, echo.over_noise_db
+        told = self._evidence.told(echo.confidence, *at)
+        step = float(np.clip(told, LEAST_STEP, MOST_STEP))
+        # No sign of nobody where people are not heard, either.
+        missed = echo.over_noise_db >= AUDIBLE_DB and self._evidence.told(0.0, *at) <= LEAST_STEP
+        if step > 0.0 or missed:
             self._told_s, self._untold = t_s, 0
             step *= min(float(np.sqrt(echo.periods)), MOST_WEIGHT)
-            self._odds = float(np.clip(self._odds + step, -9.0, 9.0))
+            self._odds = min(max(self._odds + step, -9.0), 9.0)
 
     def _is_plausible(self, pose: LiftedPose, dt_s: float) -> bool:
         seen = pose.confidence >= SEEN
@@ -157,6 +195,7 @@ def masked(distances_m: Sequence[float], heard: Sequence[bool]) -> list[bool]:
     ]
 
 
-def _log_odds(p: float) -> float:
+def log_odds(p: float) -> float:
+    """Of a probability, at most those of 1 to 99."""
     q = float(np.clip(p, 0.01, 0.99))
     return float(np.log(q / (1.0 - q)))

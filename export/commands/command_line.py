@@ -7,7 +7,7 @@ from edge import __version__
 from edge.core.errors import PosekernelError, discard_output, output_problem
 from edge.core.logs.shown import shown
 from export.commands.networks import evaluate, quantize, train, train_baselines
-from export.commands.simulation import fit_detector, session, simulate, triangulate
+from export.commands.simulation import fit_detector, fit_presence, session, simulate, triangulate
 from export.commands.studies import (
     bench_peers,
     calibration,
@@ -24,7 +24,7 @@ from export.commands.studies import (
 from export.stopping import StoppedError, raised_signals
 
 COMMANDS = (
-    *(simulate, session, triangulate, fit_detector),
+    *(simulate, session, triangulate, fit_detector, fit_presence),
     *(train, quantize, train_baselines, evaluate),
     *(first_light, falls, people, sight, changing_room, quiet, distances),
     *(calibration, loudness, microphones, bench_peers),

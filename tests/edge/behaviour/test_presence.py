@@ -1,13 +1,22 @@
 """Who counts: heard once, present for good; seen and never heard, a picture; and no haste."""
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from edge.behaviour.presence import AUDIBLE_DB, NO_BURST_S, Echo, PresenceJudge, masked
+from edge.behaviour.presence import (
+    AUDIBLE_DB,
+    NO_BURST_S,
+    Echo,
+    PresenceJudge,
+    load_evidence,
+    masked,
+)
 from edge.core.pose import Keypoints, LiftedPose, Presence
+from edge.lifting.lifter import MODELS, lifter_file
 from tests.support.bodies import seen, standing
 
 NAN = float("nan")
@@ -50,8 +59,25 @@ def test_who_is_heard_is_present_within_half_a_second_and_stays_so() -> None:
     assert set(out[4:]) == {"present"}
 
 
+def test_the_evidence_is_that_of_the_network_that_ships() -> None:
+    """A new network is sure in other ways: `posekernel-export fit-presence` comes with it."""
+    model = (MODELS / lifter_file("ray", "int8")).read_bytes()
+    assert load_evidence().network == hashlib.sha256(model).hexdigest()
+
+
+def test_the_surer_a_network_is_the_likelier_somebody_is_there() -> None:
+    evidence = load_evidence()
+    shape = len(evidence.distances_m) + 1, len(evidence.over_noise_db) + 1
+    assert np.shape(evidence.offset) == np.shape(evidence.slope) == shape
+    assert np.min(evidence.slope) >= 0.0
+    # Where people are, and clearly heard.
+    for distance_m in (1.8, 3.0, 4.0):
+        assert evidence.told(0.97, distance_m, CLEAR_DB) > 0.5
+        assert evidence.told(0.1, distance_m, CLEAR_DB) < -1.0
+
+
 def test_poor_sound_takes_longer_and_one_good_period_is_not_enough() -> None:
-    assert judged([pose(0.72)] * 10)[-1] == "present"
+    assert judged([pose(0.91)] * 10)[-1] == "present"
     assert judged([pose(0.99)] + [pose(0.5)] * 9)[-1] != "present"
 
 
@@ -80,6 +106,21 @@ def test_an_echo_too_faint_to_hear_is_no_sign_of_nobody() -> None:
     assert "seen_only" not in judged([pose(0.03)] * 100, echo_db=AUDIBLE_DB - 3.0)
     assert judged([pose(0.03)] * 100, echo_db=AUDIBLE_DB - 3.0)[-1] == "present"
     assert judged([pose(0.03)] * 100, echo_db=AUDIBLE_DB + 3.0)[-1] == "seen_only"
+
+
+def test_where_people_and_pictures_sound_alike_the_image_decides() -> None:
+    """Networks heard nobody farther away than 4.9 m in training."""
+    far = judged([pose(0.03, at=(0.0, 7.0))] * 100)
+    assert "seen_only" not in far
+    assert far[-1] == "present"
+
+
+@pytest.mark.parametrize("metres", [2.0, 3.0, 4.0])
+def test_what_is_half_believed_occupies_no_room(metres: float) -> None:
+    """The farther of two people on a screen, of whom nothing is heard."""
+    rng = np.random.default_rng(1)
+    out = judged(pose(float(c), at=(0.0, metres)) for c in rng.uniform(0.4, 0.75, 60))
+    assert "present" not in out
 
 
 def test_present_by_the_image_alone_lasts_until_sound_says_otherwise() -> None:
