@@ -6,7 +6,7 @@ import sys
 from edge import __version__
 from edge.core.errors import PosekernelError, discard_output, output_problem
 from edge.core.logs.shown import shown
-from export.commands.networks import evaluate, quantize, train, train_baselines
+from export.commands.networks import candidates, evaluate, quantize, train, train_baselines
 from export.commands.simulation import fit_detector, fit_presence, session, simulate, triangulate
 from export.commands.studies import (
     bench_peers,
@@ -25,7 +25,7 @@ from export.stopping import StoppedError, raised_signals
 
 COMMANDS = (
     *(simulate, session, triangulate, fit_detector, fit_presence),
-    *(train, quantize, train_baselines, evaluate),
+    *(train, quantize, train_baselines, evaluate, candidates),
     *(first_light, falls, people, sight, changing_room, quiet, distances),
     *(calibration, loudness, microphones, bench_peers),
 )

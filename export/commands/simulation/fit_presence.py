@@ -12,7 +12,7 @@ from edge.lifting.lifter import MODELS, lifter_file
 from edge.lifting.model_card import card_path, load_card
 from export.commands.studies.report_file import check_out
 from export.extras import progress_bar
-from export.studies.people.presence_fit import evidence_report, fit_evidence, hear_rooms
+from export.studies.people.presence.fit import evidence_report, fit_evidence, hear_rooms
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

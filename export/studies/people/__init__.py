@@ -10,5 +10,6 @@ two_falls        falls while somebody else walks about
 calibrated_views such videos as the detector sees them, beside where everybody is
 over_time        single images' poses against the smoothed ones of the track
 sides            left and right, front and back exchanged
+presence         how likely somebody is there, given what is heard of them
 results          the page of results: each study renews its own section
 """

@@ -13,6 +13,7 @@ from edge.core.config.estimation import LifterKind
 from edge.core.errors import SessionError
 from edge.core.pose import MID_HIP, N_JOINTS, FrameEstimate
 from edge.core.rig import Camera
+from edge.lifting.network_lifter import NetworkLifter
 from edge.sensor.loops import replayed
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.plan import make_plan
@@ -71,11 +72,12 @@ def _cell(value: float, form: str, unit: str) -> str:
 
 
 def measure_video(
-    video: Path, name: str, lifter: LifterKind, *, seed: int = 1, sir_db: float = 13.0
+    video: Path, name: str, lifter: LifterKind | Path, *, seed: int = 1, sir_db: float = 13.0
 ) -> Iterator[CameraOutcome]:
     """Simulate the sound of each camera of the video, with everybody in the room, and replay it.
 
-    Raises SessionError where the video cannot be read.
+    lifter: one that ships, or a network's .tflite. Raises SessionError where the video cannot be
+    read.
     """
     cameras = sorted(int(m.stem[3:]) for m in video.glob("cam*.mp4"))
     for camera in cameras:
@@ -85,19 +87,21 @@ def measure_video(
             yield measure_session(session, f"{name}, {camera}", lifter)
 
 
-def measure_session(path: Path, name: str, lifter: LifterKind) -> CameraOutcome:
+def measure_session(path: Path, name: str, lifter: LifterKind | Path) -> CameraOutcome:
     """Replay one session with truth and compare. Raises SessionError where there is none."""
     plan = make_plan(
         Config(
             DeviceConfig("real-frames"),
             SourceConfig("replay", str(path), realtime=False),
-            lifter=LifterConfig(kind=lifter),
+            lifter=LifterConfig() if isinstance(lifter, Path) else LifterConfig(kind=lifter),
         )
     )
     session = plan.session
     if session is None or session.truth is None:
         raise SessionError(f"{path}: holds no truth to compare with")
     pipeline = Pipeline(plan.config, plan.rig, plan.excitation)
+    if isinstance(lifter, Path):
+        pipeline.lift = NetworkLifter(lifter)
     estimates = {e.frame: e for e in replayed(pipeline, plan.open())}
     first = int(np.searchsorted(session.frame_times_ns, session.truth.t_ns[0]))
     frames, people = [], _Errors(session.truth.joints.shape[1])

@@ -9,8 +9,8 @@ import pytest
 from edge.behaviour.presence import SoundEvidence
 from edge.core.typed import convert
 from export.__main__ import main
-from export.studies.people.presence_fit import evidence_report, fit_evidence
-from export.studies.people.presence_rooms import Heard, PresenceRoom
+from export.studies.people.presence.fit import evidence_report, fit_evidence
+from export.studies.people.presence.rooms import Heard, PresenceRoom
 
 pytestmark = pytest.mark.export
 

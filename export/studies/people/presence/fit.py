@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 from edge.behaviour.presence import SoundEvidence, log_odds
 from edge.core.arrays import Array, BoolArray
 from edge.core.errors import SessionError
-from export.studies.people.presence_rooms import Heard, PresenceRoom
+from export.studies.people.presence.rooms import Heard, PresenceRoom
 
 DISTANCES_M = (1.3, 2.5, 4.0, 5.0, 6.0)
 OVER_NOISE_DB = (6.0, 10.0, 15.0)
