@@ -1,5 +1,6 @@
 """Threads, queues, pairing in time, faulty periods, and the way a run ends."""
 
+import dataclasses
 import json
 import shutil
 import threading
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from edge.behaviour.people import People
+from edge.behaviour.track import Track
 from edge.core.config import BackgroundConfig, Config, DeviceConfig, SourceConfig
 from edge.core.contracts import AudioPeriod, Frame
 from edge.core.pose import FrameEstimate, LiftedPose
@@ -97,6 +100,32 @@ def test_in_silence_a_size_is_learned_from_the_floor() -> None:
     sizes = [size for size in learned if size is not None]
     assert sizes, "somebody stands on a floor below a camera of known height"
     assert all(0.03 < size.sigma < 0.12 for size in sizes)
+    assert all(1.2 < np.exp(size.log_height) < 2.1 for size in sizes)
+
+
+def test_without_the_cameras_height_a_size_is_learned_from_what_sound_adds_to_the_image(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, plan = make_pipeline()
+    camera = dataclasses.replace(plan.rig.camera, height_m=None)
+    pipeline = Pipeline(plan.config, dataclasses.replace(plan.rig, camera=camera), plan.excitation)
+    told: list[tuple[LiftedPose, LiftedPose | None]] = []
+    learn = People.learn_size
+
+    def learn_size(
+        self: People, track: Track, pose: LiftedPose, image: LiftedPose | None = None
+    ) -> None:
+        told.append((pose, image))
+        learn(self, track, pose, image)
+
+    monkeypatch.setattr(People, "learn_size", learn_size)
+    (*_, last) = offline(pipeline, plan)
+    assert sum(pose.scale_source == "sound" for pose, _ in told) >= 6, "two, for 5 s"
+    assert {image is not None and image.scale_source for _, image in told} == {"height"}
+    beliefs = [pipeline.people._known[p.id].size.belief for p in last.people]
+    sizes = [size for size in beliefs if size is not None]
+    assert sizes
+    assert all(size.sigma > 0.06 for size in sizes), "the guess is wrong everywhere alike"
     assert all(1.2 < np.exp(size.log_height) < 2.1 for size in sizes)
 
 
