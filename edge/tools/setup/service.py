@@ -5,12 +5,15 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from edge.sensor.process.leaving import tidied
 from edge.tools.setup.draft import Draft
 from edge.tools.setup.step import Say
 
 UNIT = "posekernel.service"
+_HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # ProtectHome=, PrivateTmp=
+_OWN_ERROR = "posekernel run: "
 _START_S = 660.0  # the unit itself gives up after 600 s: a first start compiles
 
 
@@ -42,13 +45,22 @@ def paused(draft: Draft, say: Say) -> Iterator[None]:
 
 def start() -> str:
     """Start the service, now and at each boot, with what was written; "" when it says that it is
-    ready, else the newest of its log.
+    ready, else what its log says about it.
     """
     _systemctl("enable", UNIT)
     if _systemctl("restart", UNIT) is not None and is_running():
         return ""
-    log = _run(["journalctl", "-u", UNIT, "-n", "5", "-o", "cat", "--no-pager"])
-    return log.strip() if log else "it did not start, and left no log"
+    log = _run(["journalctl", "-u", UNIT, "-n", "20", "-o", "cat", "--no-pager"]) or ""
+    own = [line for line in log.splitlines() if line.startswith(_OWN_ERROR)]
+    if own:
+        return own[-1].removeprefix(_OWN_ERROR)
+    return " ".join(log.split()) or "it left no log"
+
+
+def hides(draft: Draft, path: str) -> bool:
+    """Whether the service, once installed, may not look where this file is."""
+    hidden = any(Path(path).is_relative_to(folder) for folder in _HIDDEN)
+    return hidden and draft.is_service and can_control()
 
 
 def command(draft: Draft) -> str:

@@ -31,7 +31,7 @@ class Question:
 
     default: taken for an empty answer; None: the answer must be given. kind: how it is typed.
     open: a choice may also be another text. only_for: asked only where the answer before, of this
-    key, is one of these.
+    key, is one of these; of none: where it is not empty.
     """
 
     key: str
@@ -45,7 +45,11 @@ class Question:
 
     def wanted(self, given: Mapping[str, Any]) -> bool:
         """Whether it is to be asked after these answers."""
-        return self.only_for is None or str(given.get(self.only_for[0])) in self.only_for[1]
+        if self.only_for is None:
+            return True
+        key, values = self.only_for
+        answer = str(given.get(key, ""))
+        return answer in values if values else answer != ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import getpass
 import sys
 import termios
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from edge.core.errors import ConfigError
@@ -14,7 +15,6 @@ from edge.tools.setup.pictures import legend
 from edge.tools.setup.step import (
     EMPTY,
     AnswerError,
-    Asked,
     Choice,
     Judgement,
     Question,
@@ -59,32 +59,41 @@ class Terminal:
         return well
 
     def _lead_through(self, step: SetupStep) -> list[Judgement]:
+        given: dict[str, Any] = {}
+        by_hand = False
         while True:
             asked = step.ask(self._draft, {})
             for found in asked.found:
                 self._say(found)
-            if asked.missing:
+            if asked.missing and not by_hand:
                 self._say(f"missing: {asked.missing}")
-                if not self._looks_again():
-                    asked = Asked(asked.questions, asked.found)
-                else:
+                by_hand = self._names_it()
+                if not by_hand:
                     continue
             try:
-                judged = self._settle(step, asked)
+                given = self._answers(asked.questions, given)
+                judged = step.settle(self._draft, checked(step, given, asked.questions), self._say)
             except AnswerError as e:
                 print(f"  {_MARKS['wrong']}{shown(str(e), keep=chr(10))}")
+                if not asked.questions:
+                    self._read("  Enter tries again: ")
                 continue
             for judgement in judged:
                 self._tell(judgement)
             if step.name not in _REPEATED or not judged or not self._repeats():
                 return judged
 
-    def _settle(self, step: SetupStep, asked: Asked) -> list[Judgement]:
+    def _answers(
+        self, questions: tuple[Question, ...], before: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """before: what was answered when something was wrong with it, offered again."""
         given: dict[str, Any] = {}
-        for question in asked.questions:
+        for question in questions:
             if question.wanted(given):
+                if question.key in before and question.kind != "secret":
+                    question = replace(question, default=before[question.key])
                 given[question.key] = self._answer(question)
-        return step.settle(self._draft, checked(step, given, asked.questions), self._say)
+        return given
 
     def _answer(self, question: Question) -> Any:
         if any(choice.drawing for choice in question.choices):
@@ -102,13 +111,19 @@ class Terminal:
             except AnswerError as e:
                 self._say(str(e))
 
-    def _looks_again(self) -> bool:
-        text = self._read("  Enter looks again, n names it by hand: ")
-        return not text.strip().lower().startswith("n")
+    def _names_it(self) -> bool:
+        while True:
+            text = self._read("  Enter looks again, n: I name it: ").strip().lower()
+            if text in ("", "n"):
+                return text == "n"
+            self._say("Enter looks for it once more. n asks for its name: one that is not listed.")
 
     def _repeats(self) -> bool:
-        text = self._read("  Enter goes on, r repeats this step: ")
-        return text.strip().lower().startswith("r")
+        while True:
+            text = self._read("  Enter goes on, r repeats this step: ").strip().lower()
+            if text in ("", "r"):
+                return text == "r"
+            self._say("Enter takes what came of it. r does it once more; the last one counts.")
 
     def _show(self, number: int, choice: Choice) -> None:
         print(f"   {number:>2}  {shown(choice.label)}")
@@ -136,12 +151,20 @@ def _default(question: Question) -> str:
     default = question.default
     if question.kind == "yes":
         return " [Y/n]" if default else " [y/N]"
-    if question.kind == "secret" or default is None or default == "":
+    if question.kind == "secret" or default is None:
         return ""
+    if default == "":
+        return " [empty]"
+    if question.kind == "points":
+        return f" [{'; '.join(_plain(point) for point in default)}]"
     if isinstance(default, list | tuple):
-        return f" [{' '.join(f'{x:g}' for x in default)}]"
+        return f" [{_plain(default)}]"
     number = isinstance(default, int | float)
     return f" [{default:g}]" if number else f" [{shown(str(default))}]"
+
+
+def _plain(numbers: list[float] | tuple[float, ...]) -> str:
+    return " ".join(f"{x:g}" for x in numbers)
 
 
 def tell_all(judged: Mapping[str, list[Judgement]]) -> None:

@@ -42,5 +42,5 @@ def session_answers(
         "broker": {"host": "127.0.0.1", "port": port},
         "sound": {"mode": "continuous"},
         "calibrate": {"run": False},
-        "test": {"seconds": 20},
+        "test": {"seconds": 120},  # it ends once somebody is present
     }

@@ -17,6 +17,15 @@ from edge.tools.setup.step import AnswerError, Asked, Choice, Judgement, Questio
 
 _PERIODS_HZ = 50
 _CARD = ("channels", "mic_channels", "reference_channel", "playback_channels", "format")
+_DATA_SHEET = "Its data sheet tells, or `arecord -D DEVICE --dump-hw-params /dev/null`."
+# What the questions call these keys of the configuration.
+_SAID = {
+    "excitation.sample_rate_hz": "its sample rate",
+    "audio.playback_channels": "how many channels it plays",
+    "audio.channels": "how many channels it records",
+    "audio.capture": "the device to record from",
+    "audio.playback": "the device to play with",
+}
 
 
 class ArrayAnswers(Strict, frozen=True):
@@ -56,8 +65,15 @@ class ArrayStep:
         by_hand = None if missing or given.get("capture") else ("array", ("generic-usb",))
         apart = by_hand and ("array", ("generic-usb", *_without_output()))
         questions = (
-            Question("board", "Which computer is it", board, "choice", choices=_boards()),
-            Question("array", "Which microphone array", default, "choice", choices=_arrays()),
+            Question(
+                "board", "Which computer is it", board, "choice",
+                "It decides which arrays fit, and how many images a second are looked at.",
+                _boards(),
+            ),
+            Question(
+                "array", "Which microphone array", default, "choice",
+                "Of another card you are asked for its channels.", _arrays(),
+            ),
             Question(
                 "capture", "ALSA device to record from", kept.get("capture", ""),
                 only_for=by_hand,
@@ -135,8 +151,11 @@ def _open(answer: ArrayAnswers, audio: AudioConfig, rate: int) -> None:
     try:
         open_card(audio, rate).close()
     except DeviceError as e:
-        key = "playback" if "audio.playback" in str(e) and answer.playback else "capture"
-        raise AnswerError(key if answer.capture else "array", str(e)) from e
+        text = str(e)
+        key = "playback" if "audio.playback" in text and answer.playback else "capture"
+        for name, words in _SAID.items():
+            text = text.replace(name, words)
+        raise AnswerError(key if answer.capture else "array", text) from e
 
 
 def _missing(draft: Draft) -> str:
@@ -153,23 +172,23 @@ def _card_questions() -> tuple[Question, ...]:
     return (
         Question(
             "sample_rate_hz", "Its sample rate, Hz", card.sample_rate_hz.value, "number",
-            only_for=only,
+            _DATA_SHEET, only_for=only,
         ),
         Question(
             "channels", "How many channels does it record", card.channels.value, "number",
-            only_for=only,
+            _DATA_SHEET, only_for=only,
         ),
         Question(
             "mic_channels", "Which of them are microphones, counted from 0", [0, 1], "numbers",
-            only_for=only,
+            "Other channels may be a mix, or what is played.", only_for=only,
         ),
         Question(
             "reference_channel", "Which of them records what is played, -1 for none", -1, "number",
-            only_for=only,
+            "A loopback inside the card; few have one.", only_for=only,
         ),
         Question(
             "playback_channels", "How many channels does it play", card.playback_channels.value,
-            "number", only_for=only,
+            "number", _DATA_SHEET, only_for=only,
         ),
     )  # fmt: skip
 

@@ -57,11 +57,15 @@ class BrokerStep:
                 "Which broker, by name or address",
                 default,
                 "choice",
-                "Home Assistant's own (Mosquitto add-on): homeassistant.local",
+                "Home Assistant's own (Mosquitto add-on): homeassistant.local. On this machine: "
+                "localhost, after sudo apt install mosquitto in a second terminal.",
                 choices,
                 open=True,
             ),
-            Question("tls", "Encrypted (TLS)", bool(draft.get("mqtt.tls", False)), "yes"),
+            Question(
+                "tls", "Encrypted (TLS)", bool(draft.get("mqtt.tls", False)), "yes",
+                "Only where the broker was set up for it; at home it seldom is.",
+            ),
             Question(
                 "port", "Port", draft.get("mqtt.port", ""), "number",
                 "Empty: the one that was found, else 1883, or 8883 with TLS.",
@@ -74,7 +78,10 @@ class BrokerStep:
                 "username", "User", draft.get("mqtt.username", ""),
                 help="Empty: the broker needs none. Home Assistant's needs one of its users.",
             ),
-            Question("password", "Password", "", "secret", "Empty: none, or as it was."),
+            Question(
+                "password", "Password", "", "secret", "Empty: none, or as it was.",
+                only_for=("username", ()),
+            ),
         )  # fmt: skip
         return Asked(questions, told)
 

@@ -15,7 +15,7 @@ from edge.core.profiles import load_board
 from edge.core.typed import Strict
 from edge.sources.camera.grabber import GrabbedCamera, open_camera
 from edge.tools.new_config import FRAME_SIZE, camera_settings
-from edge.tools.setup import found
+from edge.tools.setup import found, service
 from edge.tools.setup.draft import Draft
 from edge.tools.setup.step import AnswerError, Asked, Choice, Judgement, Question, Say
 
@@ -88,6 +88,12 @@ class CameraStep:
         lens = settings.pop("lens")
         settings |= wanted
         config = CameraConfig(**settings)
+        if config.backend == "file" and service.hides(draft, config.device):
+            raise AnswerError(
+                "camera",
+                f"the sensor, a service, may not read in {Path(config.device).parent}; first: "
+                f"sudo cp {config.device} /usr/local/share/, and give that one",
+            )
         say("an image is taken")
         try:
             with closing(open_camera(config, float(lens["fx"]))) as camera:

@@ -68,10 +68,8 @@ class LoudspeakerStep:
         choices = tuple(Choice(s, _LABELS[s], drawing(s), svg(s, _LABELS[s])) for s in _LABELS)
         centre = Place((0.0, 0.0, 0.0)) if known is None else known
         told = () if known is None else (f"it is {_words(known)}",)
+        array = load_array(draft.get("calibration.array", "generic-usb"))
         measured = _has_measured_mics(draft, known)
-        middle = "The middle of its microphones."
-        if measured:
-            middle += " Empty: each stays where the configuration has it."
         questions = [
             Question(
                 "place",
@@ -89,26 +87,10 @@ class LoudspeakerStep:
                 "numbers",
                 help="Empty: as it is, or as in the picture. It counts to a few millimetres.",
             ),
-            Question(
-                "array_cm",
-                "The array's centre, cm right, down and forward of the lens",
-                "" if measured else _cm(centre.array_m),
-                "numbers",
-                help=middle,
-            ),
-            Question(
-                "mount", "How is the array mounted", centre.mount, "choice",
-                "Its face is the side with the microphones.",
-                (
-                    Choice("facing", "its face to the room"), Choice("flat", "flat, its face up")
-                ),
-            ),
-            Question(
-                "turn_deg", "By how many degrees is it turned", centre.turn_deg, "number",
-                help="Anticlockwise as one looks at its face; 0: as its maker draws it.",
-            ),
-        ]  # fmt: skip
-        if not load_array(draft.get("calibration.array", "generic-usb")).mics:
+        ]
+        if array.mics:
+            questions += _mounting_questions(centre, measured)
+        else:
             questions.append(_mics_question(draft))
         return Asked(tuple(questions), told)
 
@@ -146,6 +128,32 @@ class LoudspeakerStep:
             remedy = "nearer is better: 10 cm beside the array, or measure again"
             return [Judgement("usable", text, remedy)]
         return [Judgement("good", text)]
+
+
+def _mounting_questions(centre: Place, measured: bool) -> tuple[Question, ...]:
+    middle = "The middle of its microphones."
+    if measured:
+        middle += " Empty: each stays where the configuration has it."
+    return (
+        Question(
+            "array_cm",
+            "The array's centre, cm right, down and forward of the lens",
+            "" if measured else _cm(centre.array_m),
+            "numbers",
+            help=middle,
+        ),
+        Question(
+            "mount", "How is the array mounted", centre.mount, "choice",
+            "Its face is the side with the microphones.",
+            (
+                Choice("facing", "its face to the room"), Choice("flat", "flat, its face up")
+            ),
+        ),
+        Question(
+            "turn_deg", "By how many degrees is it turned", centre.turn_deg, "number",
+            help="Anticlockwise as one looks at its face; 0: as its maker draws it.",
+        ),
+    )  # fmt: skip
 
 
 def _mics_question(draft: Draft) -> Question:

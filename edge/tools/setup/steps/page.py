@@ -17,8 +17,12 @@ from edge.tools.setup.step import AnswerError, Asked, Choice, Judgement, Questio
 _HOSTS = {"here": "127.0.0.1", "network": "0.0.0.0"}
 _SHOWN = ("here", "network")
 _LISTENER = (
-    "mosquitto opens such a port with the lines `listener 9001` and `protocol websockets` in its "
-    "configuration, and Home Assistant's add-on has one, 1884"
+    "Home Assistant's add-on has such a port, 1884; a mosquitto that was just installed by apt "
+    "opens one after\n"
+    "  printf 'listener 1883 localhost\\nlistener 9001\\nprotocol websockets\\n"
+    "allow_anonymous true\\n' | sudo tee /etc/mosquitto/conf.d/page.conf\n"
+    "  sudo systemctl restart mosquitto\n"
+    "where everybody in the network may then listen on port 9001"
 )
 
 
@@ -59,11 +63,12 @@ class PageStep:
             Question(
                 "websocket_url", "The broker's address for browsers, ws://HOST:PORT/",
                 draft.get("web.websocket_url", ""),
-                help=f"Empty: it is looked for where the broker is; {_LISTENER}.",
+                help="Empty: it is looked for where the broker is.",
                 only_for=shown,
             ),
             Question(
-                "port", "Port of the page", draft.get("web.port", 8080), "number", only_for=shown
+                "port", "Port of the page", draft.get("web.port", 8080), "number",
+                "Of this machine; another one where something else has it.", only_for=shown,
             ),
             Question(
                 "password", "A password for changing zones", "", "secret",

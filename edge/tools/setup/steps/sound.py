@@ -46,7 +46,10 @@ class SoundStep:
                 "quiet_from", "Silent from, such as 22:00", draft.get("sensing.quiet_from", ""),
                 help="Empty: at no hour. People are still seen then.",
             ),
-            Question("quiet_to", "Silent to, such as 07:00", draft.get("sensing.quiet_to", "")),
+            Question(
+                "quiet_to", "Silent to, such as 07:00", draft.get("sensing.quiet_to", ""),
+                only_for=("quiet_from", ()),
+            ),
         )  # fmt: skip
         return Asked(questions)
 

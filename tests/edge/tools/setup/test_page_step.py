@@ -102,7 +102,7 @@ def test_what_no_browser_could_use_is_refused(draft: Draft, broker: Mosquitto) -
             settle(draft, PageAnswers("here", url, free_port()))
         assert refused.value.key == "websocket_url"
         assert why in str(refused.value)
-        assert "`listener 9001`" in str(refused.value)
+        assert "listener 9001" in str(refused.value)
 
 
 def test_a_port_that_is_taken_is_named(draft: Draft) -> None:

@@ -1,5 +1,6 @@
 """The setup at a terminal: what it asks, shows and says."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -7,11 +8,13 @@ import pytest
 
 from edge.core.config import load_config
 from edge.core.errors import ConfigError
-from edge.tools.setup import found, mdns
+from edge.sources.session.reader import DEMO_SESSION
+from edge.tools.setup import found, mdns, service
 from edge.tools.setup.draft import Draft
 from edge.tools.setup.found import FoundArray, FoundCamera
 from edge.tools.setup.step import AnswerError, Question, typed
 from edge.tools.setup.steps import STEPS, chosen
+from edge.tools.setup.steps.camera import CameraAnswers
 from edge.tools.setup.terminal import Terminal
 
 GOOD = """
@@ -103,6 +106,91 @@ def test_the_end_of_the_input_writes_nothing(draft: Draft) -> None:
     with pytest.raises(ConfigError, match="the input ended, so nothing was written"):
         lead(draft, "mounting", "155")
     assert draft.path.read_text() == GOOD
+
+
+def test_what_cannot_be_written_is_tried_again_when_asked(
+    draft: Draft, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draft.change({"rig": {"mics_m": [[0.0, 0.03, 0.0]]}})
+    typist = Typist("")
+    with pytest.raises(ConfigError, match="nothing was written"):
+        Terminal(draft, chosen(["start"]), typist, typist).run()
+    assert typist.asked == ["  Enter tries again: "] * 2
+    assert capsys.readouterr().out.count("WRONG") == 2
+
+
+def test_what_was_answered_is_offered_again(
+    draft: Draft, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typist = lead(draft, "mounting", "1.4", "7", "150", "")
+    assert "[1.4]" in typist.asked[2]
+    assert "[7]" in typist.asked[3]
+    rig = load_config(draft.path).rig
+    assert rig is not None
+    assert rig.camera.tilt_deg == 7.0
+
+
+def test_measured_microphones_are_offered_again(
+    draft: Draft, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draft.change({"calibration": {"array": "generic-usb"}, "rig": {"mics_m": None}})
+    mics = "-3.2 6 0; 3.2 6 0"
+    typist = Typist("elsewhere", "3 6 0", mics, "", "9 6 0", "")
+    Terminal(draft, (STEPS[2],), typist, typist).run()
+    assert len(typist.asked) == 6  # not where the array's centre is, and how it is turned
+    assert f"[{mics}]" in typist.asked[5]
+    assert "0.2 cm from a microphone" in capsys.readouterr().out
+    assert draft.get("rig.mics_m") == [[-0.032, 0.06, 0.0], [0.032, 0.06, 0.0]]
+
+
+def test_without_a_beginning_no_end_of_the_quiet_hours_is_asked(draft: Draft) -> None:
+    typist = lead(draft, "sound", "", "-")
+    assert not any("Silent to" in question for question in typist.asked)
+    assert "Silent to" in lead(Draft.open(draft.path), "sound", "", "23:00", "06:30").asked[2]
+    hours = load_config(draft.path).sensing.quiet_hours
+    assert hours is not None
+    assert str(hours.end) == "06:30:00"
+
+
+def test_nothing_is_missed_by_a_wrong_key_where_something_is_missing(
+    draft: Draft, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(found, "cameras", lambda: ([], ""))
+    draft.change({"camera": {"backend": "picamera2", "device": None}})
+    film = str(DEMO_SESSION / "frames.mp4")
+    typist = lead(draft, "camera", "film", "", "n", "none.mp4", "", film, "")
+    assert [q.split()[0] for q in typist.asked] == ["Enter"] * 3 + ["Which", "How"] * 2
+    assert "n asks for its name" in capsys.readouterr().out
+    assert draft.get("camera.device") == film
+
+
+def test_a_film_that_the_service_may_not_read_is_refused(
+    draft: Draft, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(service, "can_control", lambda: True)
+    monkeypatch.setattr(Draft, "is_service", True)
+    film = Path(shutil.copy(DEMO_SESSION / "frames.mp4", tmp_path))  # below /tmp
+    step = STEPS[3]
+    with pytest.raises(AnswerError, match=r"may not read in .*; first: sudo cp "):
+        step.settle(draft, CameraAnswers(str(film)), print)
+
+
+@pytest.mark.parametrize(
+    ("log", "said"),
+    [
+        (
+            "Starting ...\nposekernel run: no card: plug it in\nposekernel.service: Failed\n",
+            "no card: plug it in",
+        ),
+        ("Starting ...\nKilled\n", "Starting ... Killed"),
+        (None, "it left no log"),
+    ],
+)
+def test_a_service_that_does_not_start_says_why(
+    log: str | None, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "_run", lambda words: log if words[0] == "journalctl" else None)
+    assert service.start() == said
 
 
 def test_the_loudspeaker_moves_with_the_picture_that_is_chosen(draft: Draft) -> None:

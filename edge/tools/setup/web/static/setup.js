@@ -216,7 +216,7 @@ function follow() {
   for (const asked of document.querySelectorAll("[data-only-for]")) {
     const [key, ...values] = JSON.parse(asked.dataset.onlyFor);
     const value = { yes: "True", no: "False" }[given[key]] ?? given[key];
-    asked.hidden = !values.includes(value);
+    asked.hidden = values.length ? !values.includes(value) : !value;
   }
 }
 
