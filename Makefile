@@ -84,11 +84,15 @@ homeassistant-venv:
 	  echo "It could not be installed: it is not asked"; \
 	fi
 
-# Debian packages in dist/, for Bookworm and Trixie: ten minutes, as root. ARCHITECTURES="arm64"
+# Debian packages in dist/, for Bookworm and Trixie: ten minutes, with sudo where it is not root's.
+# ARCHITECTURES="arm64" makes one.
 ARCHITECTURES ?= amd64 arm64
 deb:
 	@deploy/setup.sh $(VENV) $(PYTHON) deb
-	PYTHON="$(PYTHON)" deploy/debian/build.sh dist $(ARCHITECTURES)
+	@mkdir -p dist
+	@sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+	$$sudo env PYTHON="$(PYTHON)" DEBFULLNAME="$$DEBFULLNAME" DEBEMAIL="$$DEBEMAIL" \
+	  deploy/debian/build.sh dist $(ARCHITECTURES)
 
 # The playbooks: half a minute of ansible-lint. Python 3.12 or newer.
 lint-deploy:

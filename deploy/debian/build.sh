@@ -65,7 +65,7 @@ for arch in "$@"; do
       --no-compile --only-binary=:all: --python-version "${python[$suite]}" \
       $(printf -- '--platform %s ' $platforms) --target "$packages" $(cat "$work/list")
     rm -rf "$packages/bin" "$packages"/{numba,llvmlite}/tests
-    rm -r "$packages"/ai_edge_litert/{aot,tools,vendors}  # compilers for other chips
+    rm -rf "$packages"/ai_edge_litert/{aot,tools,vendors}  # compilers for other chips; none on arm64
     find "$packages/scipy" -type d -name tests -prune -exec rm -rf {} +
     # Compiled here: on the device nobody may write beside the programs. What the files are made of
     # does not depend on the processor.

@@ -132,7 +132,8 @@ def run(
                 telemetry.pose(estimate.latency_ms)
             outlets.pose(estimate, message)
             console.pose(estimate, message, truth_error_m(plan.session, estimate))
-            console.progress(time.monotonic() - started, seconds, pipeline.counters)
+            dropped = telemetry.totals.images_dropped
+            console.progress(time.monotonic() - started, seconds, pipeline.counters, dropped)
         _save_room(pipeline)
         log.info("%s", as_sentence(telemetry.totals, pipeline))
         c, sent = pipeline.counters, publisher.counters if publisher else MqttCounters()

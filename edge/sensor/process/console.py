@@ -46,15 +46,19 @@ class Console:
         self._clear()
         print(_lines(estimate, message, error_m), file=self._out, flush=True)
 
-    def progress(self, elapsed_s: float, total_s: float | None, counters: Counters) -> None:
-        """Redraw the progress line; only on a terminal."""
+    def progress(
+        self, elapsed_s: float, total_s: float | None, counters: Counters, unseen: int
+    ) -> None:
+        """Redraw the progress line; only on a terminal. unseen: images that the camera gave and
+        nobody took.
+        """
         if self.json_lines or not self._progress.isatty():
             return
         share = f" of {total_s:.0f} s" if total_s else " s"
         sound = 100.0 * counters.poses_from_sound / max(counters.poses, 1)
         text = (
             f"  {elapsed_s:5.0f}{share}  {counters.poses} poses, {sound:.0f} % scaled by sound, "
-            f"{counters.frames_dropped} dropped"
+            f"{counters.frames_dropped + unseen} images dropped"
         )
         self._progress.write("\r" + text.ljust(78))
         self._progress.flush()

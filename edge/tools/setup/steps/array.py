@@ -17,6 +17,7 @@ from edge.tools.setup.step import AnswerError, Asked, Choice, Judgement, Questio
 
 _PERIODS_HZ = 50
 _CARD = ("channels", "mic_channels", "reference_channel", "playback_channels", "format")
+_ANY_CARD = "generic-usb"
 _DATA_SHEET = "Its data sheet tells, or `arecord -D DEVICE --dump-hw-params /dev/null`."
 # What the questions call these keys of the configuration.
 _SAID = {
@@ -56,14 +57,15 @@ class ArrayStep:
         here = found.arrays()
         told = [f"this computer: {model} ({load_board(board).title})"]
         told += [f"{a.profile.title} at sound card {a.card}" for a in here]
-        missing = "" if here or given.get("capture") else _missing(draft)
         configured = draft.get("calibration.array")
-        default = here[0].name if here else configured if given.get("capture") else None
+        named = not here and configured == _ANY_CARD  # no USB number tells that it is there
+        missing = "" if here or named or given.get("capture") else _missing(draft)
+        default = here[0].name if here else configured if named or given.get("capture") else None
         if any(a.name == configured for a in here):
             default = configured
-        kept = draft.get("audio", {}) if missing else {}
-        by_hand = None if missing or given.get("capture") else ("array", ("generic-usb",))
-        apart = by_hand and ("array", ("generic-usb", *_without_output()))
+        kept = draft.get("audio", {}) if missing or named else {}
+        by_hand = None if missing or named or given.get("capture") else ("array", (_ANY_CARD,))
+        apart = by_hand and ("array", (_ANY_CARD, *_without_output()))
         questions = (
             Question(
                 "board", "Which computer is it", board, "choice",
@@ -84,7 +86,7 @@ class ArrayStep:
                 only_for=apart,
                 help="Of the same card, so that both keep one clock.",
             ),
-            *_card_questions(),
+            *_card_questions(draft if configured == _ANY_CARD else None),
         )  # fmt: skip
         return Asked(questions, tuple(told), missing)
 
@@ -166,28 +168,34 @@ def _missing(draft: Draft) -> str:
     )
 
 
-def _card_questions() -> tuple[Question, ...]:
-    only = ("array", ("generic-usb",))
-    card = load_array("generic-usb")
+def _card_questions(draft: Draft | None) -> tuple[Question, ...]:
+    """draft: of such a card already, else None."""
+    only = ("array", (_ANY_CARD,))
+    card = load_array(_ANY_CARD)
+    kept = draft.get("audio", {}) if draft else {}
+    rate = draft.get("excitation.sample_rate_hz") if draft else None
     return (
         Question(
-            "sample_rate_hz", "Its sample rate, Hz", card.sample_rate_hz.value, "number",
+            "sample_rate_hz", "Its sample rate, Hz", rate or card.sample_rate_hz.value, "number",
             _DATA_SHEET, only_for=only,
         ),
         Question(
-            "channels", "How many channels does it record", card.channels.value, "number",
-            _DATA_SHEET, only_for=only,
+            "channels", "How many channels does it record",
+            kept.get("channels", card.channels.value), "number", _DATA_SHEET, only_for=only,
         ),
         Question(
-            "mic_channels", "Which of them are microphones, counted from 0", [0, 1], "numbers",
+            "mic_channels", "Which of them are microphones, counted from 0",
+            kept.get("mic_channels", [0, 1]), "numbers",
             "Other channels may be a mix, or what is played.", only_for=only,
         ),
         Question(
-            "reference_channel", "Which of them records what is played, -1 for none", -1, "number",
+            "reference_channel", "Which of them records what is played, -1 for none",
+            kept.get("reference_channel", -1), "number",
             "A loopback inside the card; few have one.", only_for=only,
         ),
         Question(
-            "playback_channels", "How many channels does it play", card.playback_channels.value,
+            "playback_channels", "How many channels does it play",
+            kept.get("playback_channels", card.playback_channels.value),
             "number", _DATA_SHEET, only_for=only,
         ),
     )  # fmt: skip

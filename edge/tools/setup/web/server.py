@@ -45,6 +45,9 @@ def serve(session: SetupSession, port: int, *, lan: bool, say: Callable[[str], N
     say(f"code: {code} (counts once, for ten minutes; the page asks for a new one)")
     if lan:
         say("Whoever is in this network can read along what is typed: use a network you trust.")
+    else:
+        say("Only browsers on this machine reach it; for those of your network stop it with Ctrl-C")
+        say(f"and give --web --lan, or come by ssh -L {used}:localhost:{used}.")
     thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="web", daemon=True)
     thread.start()
     try:

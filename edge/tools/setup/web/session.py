@@ -195,7 +195,11 @@ def _given(questions: tuple[Question, ...], answers: Mapping[str, str]) -> dict[
     given: dict[str, Any] = {}
     for question in questions:
         text = answers.get(question.key)
-        if text is None or not question.wanted(given):
+        if not question.wanted(given):
+            continue
+        if text is None:
+            if question.default is None:
+                raise AnswerError(question.key, f"{question.text}: an answer is needed")
             continue
         emptied = not text.strip() and question.default is not None and question.kind != "choice"
         # A page shows the default: who empties a field means it.

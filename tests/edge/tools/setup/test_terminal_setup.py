@@ -193,6 +193,21 @@ def test_a_service_that_does_not_start_says_why(
     assert service.start() == said
 
 
+def test_a_card_that_was_named_by_hand_is_kept(
+    draft: Draft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(found, "arrays", lambda: [])
+    audio = {"capture": "hw:3", "playback": "hw:3", "channels": 6, "mic_channels": [1, 2]}
+    draft.change({"calibration": {"array": "generic-usb"}, "audio": audio})
+    draft.change({"excitation": {"sample_rate_hz": 16000}})
+    asked = STEPS[1].ask(draft, {})
+    assert asked.missing == ""
+    defaults = {question.key: question.default for question in asked.questions}
+    assert defaults["array"] == "generic-usb"
+    assert {key: defaults[key] for key in audio} == audio
+    assert defaults["sample_rate_hz"] == 16000
+
+
 def test_the_loudspeaker_moves_with_the_picture_that_is_chosen(draft: Draft) -> None:
     lead(draft, "loudspeaker", "left", *[""] * 4)
     rig = load_config(draft.path).rig
