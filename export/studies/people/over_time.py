@@ -195,7 +195,7 @@ errors of the last second in place of its own, so what an average could reach th
     ]
     if real:
         parts += [
-            "\nReal people, 20 images a second:\n",
+            "\nReal people, 15-20 images a second:\n",
             "\n".join([head, *real]),
             "\nHow the detector's errors last: the median difference of two errors so far apart in "
             "time,\nover that of independent ones:\n",
