@@ -1,6 +1,6 @@
 """Everybody over time: who is posed, and each one's smoothed pose, presence and activity."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -65,6 +65,10 @@ class People:
         """What the newest image made of a track."""
         person = self._known.get(track.id)
         return "unsure" if person is None else person.presence
+
+    def still_there(self, hidden: Iterable[Track]) -> int:
+        """How many of those who are hidden now were present when they were last seen."""
+        return sum(self.presence(track) == "present" for track in hidden)
 
     def __call__(
         self,

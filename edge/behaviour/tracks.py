@@ -81,6 +81,18 @@ class Tracks:
             self._confirm(track, keypoints, t_s)
         return found
 
+    @property
+    def followed(self) -> frozenset[int]:
+        """Numbers of those who are in the newest image or hidden in it, and of nobody who has
+        walked out of it.
+        """
+        t_s = self._t_s
+        return frozenset(
+            t.id
+            for t in self.tracks
+            if t.confirmed and (t.seen_s == t_s or not self._outside(t.predicted(t_s)))
+        )
+
     def place(self, track: Track, pose: LiftedPose) -> None:
         """The body of a track that was just seen, now in metres."""
         track.correct(pose.joints)
@@ -92,12 +104,16 @@ class Tracks:
         return unseen_s > LOST_S or (unseen_s > LEFT_S and self._outside(track.predicted(t_s)))
 
     def _outside(self, joints: Array) -> bool:
+        """Whether a body's middle is out of the image, or half of it beyond one side."""
         known = joints[np.isfinite(joints).all(axis=1)]
         middle = known.mean(axis=0) if len(known) else np.zeros(3)
         if middle[2] < _NEAREST_M:
             return True
         u, v = self._camera.project(middle)
-        return not (0.0 <= u < self._camera.width and 0.0 <= v < self._camera.height)
+        if not (0.0 <= u < self._camera.width and 0.0 <= v < self._camera.height):
+            return True
+        across = self._camera.project(known[known[:, 2] > _NEAREST_M])[:, 0]
+        return max((across < 0.0).mean(), (across >= self._camera.width).mean()) > 0.5
 
     def _assign(self, people: Sequence[Keypoints], t_s: float) -> list[Track]:
         """The best of all joint assignments; who fits no track gets a new one."""

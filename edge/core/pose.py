@@ -124,9 +124,11 @@ class FrameEstimate:
     """Everybody in one image, with its time and origin: all that a message needs.
 
     people: those posed, ordered by id, at least one. more: others in view who are counted but not
-    posed (`people.max`). t_ns: CLOCK_MONOTONIC of the image. utc_ns: the same instant on the wall
-    clock. skew_ms: audio period's middle minus image. latency_ms: from image to this result, None
-    where the image has no clock in common. pairs: that the poses were made from.
+    posed (`people.max`). hidden: those present who are not found in this image, behind somebody or
+    missed for a moment; they count until they are lost. t_ns: CLOCK_MONOTONIC of the image. utc_ns:
+    the same instant on the wall clock. skew_ms: audio period's middle minus image. latency_ms: from
+    image to this result, None where the image has no clock in common. pairs: that the poses were
+    made from.
     """
 
     sequence: int
@@ -139,6 +141,12 @@ class FrameEstimate:
     latency_ms: float | None
     source: SourceKind
     pairs: PairsUsed = PairsUsed(0, 0)
+    hidden: int = 0
+
+    @property
+    def count(self) -> int:
+        """How many are in view, those who are hidden now included."""
+        return len(self.present) + self.more + self.hidden
 
     @property
     def present(self) -> tuple[PersonEstimate, ...]:

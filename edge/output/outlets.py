@@ -1,6 +1,6 @@
 """Everything that a sensor's poses are turned into and sent to."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 from edge.core.config import Config, ZoneConfig
@@ -49,10 +49,12 @@ class Outlets:
         if self._avatar is not None:
             self._avatar.pose(estimate)
 
-    def tick(self, blind: str | None) -> None:
-        """Call with each image: somebody may have left. blind: why nobody can be seen now."""
+    def tick(self, blind: str | None, followed: Collection[int] | None = None) -> None:
+        """Call with each image: somebody may have left. blind: why nobody can be seen now.
+        followed: as in `Attendance.leave`.
+        """
         if self._messages is not None:
-            self._messages.tick(blind)
+            self._messages.tick(blind, followed)
         if self._avatar is not None:
             self._avatar.tick(blind)
 
@@ -105,7 +107,7 @@ class _Messages:
     def set_zones(self, zones: Sequence[ZoneConfig]) -> None:
         self._summary.set_zones([zone.name for zone in zones])
 
-    def tick(self, blind: str | None) -> None:
-        self._events.tick(blind)
-        self._summary.tick(blind, self._events.fallen_since)
+    def tick(self, blind: str | None, followed: Collection[int] | None) -> None:
+        self._events.tick(blind, followed)
+        self._summary.tick(blind, self._events.fallen_since, followed)
         self._envelope.tick()

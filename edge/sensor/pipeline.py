@@ -48,9 +48,9 @@ class Seen:
 class Pipeline:
     """The stages and what they remember. `edge.sensor.loops` feeds it from a source.
 
-    Make it and run `warm_up` before the source is opened, or the first seconds are lost to
-    compiling. blind: why the newest image can show nobody, None where it can. Raises ConfigError
-    for a saved room of another rig, ModelError for a network.
+    Make it and run `warm_up` before the source opens, or compiling takes its first seconds. blind:
+    why the newest image can show nobody, None where it can. followed: numbers of those who have not
+    left. Raises ConfigError for a saved room of another rig, ModelError for a network.
     """
 
     def __init__(
@@ -77,6 +77,7 @@ class Pipeline:
         self.heads_down = HeadsDown(rig.camera)
         self.seen_ns: int | None = None  # CLOCK_MONOTONIC when somebody was last seen
         self.blind: str | None = None
+        self.followed: frozenset[int] | None = None
         self._image_ns = 0
 
     def image_s(self) -> float:
@@ -114,6 +115,7 @@ class Pipeline:
         self.listening.forget()
         self.heads_down.forget()
         self.associate.forget()
+        self.followed = None
 
     def hear(self, period: AudioPeriod) -> PeriodResponses | None:
         """Impulse responses of one period or burst, or None for one that must not be used."""
@@ -174,7 +176,9 @@ class Pipeline:
         people = self.people(posed, lifted, tracks, echoes, t_ns, in_bursts=awaited)
         self.attention = self.listening.attention(posed, self.people, t_ns)
         more = sum(track.confirmed for track, _ in now.sights) - len(people)
-        return self._estimate(seen.frame, people, more, pairs, kind) if people else None
+        self.followed = frozenset() if seen.blank else self.associate.followed
+        hidden = self.people.still_there(t for t in now.hidden if t.id in self.followed)
+        return self._estimate(seen.frame, people, more, hidden, pairs, kind) if people else None
 
     def _moment(self, seen: Seen) -> Sights:
         tracks = self.associate(seen.people, seen.frame.t_ns)
@@ -256,6 +260,7 @@ class Pipeline:
         frame: Frame,
         people: list[PersonEstimate],
         more: int,
+        hidden: int,
         pairs: PairsUsed,
         kind: SourceKind,
     ) -> FrameEstimate:
@@ -275,6 +280,7 @@ class Pipeline:
             latency_ms=(now_ns - frame.t_ns) / 1e6,
             source=kind,
             pairs=pairs,
+            hidden=hidden,
         )
 
     def _pairs_of(

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from edge.behaviour.fall import Fall, Falls
 from edge.behaviour.posture import CHEST, HIPS
@@ -70,14 +70,16 @@ class EventKeeper:
                     self._report("fall_cleared", person)
             self._forget_those_up()
 
-    def tick(self, blind: str | None = None) -> None:
-        """Notice who has not been seen for a while. blind: why nobody can be seen now."""
+    def tick(self, blind: str | None = None, followed: Collection[int] | None = None) -> None:
+        """Notice who has not been seen for a while. blind: why nobody can be seen now. followed: as
+        in `Attendance.leave`.
+        """
         with self._lock:
             now = self._clock()
             if blind is not None:
                 self._attendance.hold(now)
                 return
-            for person in self._attendance.leave(now):
+            for person in self._attendance.leave(now, followed):
                 t_ns = round(now * 1e9)  # that somebody has left is noticed now
                 self._move(person, (), t_ns)
                 self._report("person_left", person, t_ns)

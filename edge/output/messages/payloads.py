@@ -47,6 +47,7 @@ def pose_message(estimate: FrameEstimate, device_id: str) -> Message:
         pairs=PairsEntry(estimate.pairs.used, estimate.pairs.total, estimate.pairs.why or None),
         frames=["camera", "room"] if known else ["camera"],
         people=[_person(person) for person in estimate.people],
+        hidden=int(estimate.hidden),
     ).as_message()
 
 

@@ -166,6 +166,13 @@ class PoseMessage(Published, frozen=True, tag="posekernel.pose/2"):
     people: Annotated[
         list[PersonEntry], Meta(min_length=1, description="Those posed, ordered by id.")
     ]
+    hidden: Annotated[
+        Count,
+        note(
+            "Others who are present but not found in this image, behind somebody or missed for a "
+            "moment; for at most three seconds each."
+        ),
+    ] = 0  # none in files of before
 
 
 class NearestEntry(msgspec.Struct, frozen=True):
@@ -229,7 +236,7 @@ class SummaryMessage(Published, frozen=True, tag="posekernel.summary/2"):
         Count | None,
         note(
             "How many are in view, those beyond `people.max` too. Whoever was not seen for three "
-            "seconds has left; null: unknown."
+            "seconds has left, who walked out of the image sooner; null: unknown."
         ),
     ]
     occupancy: Annotated[

@@ -3,7 +3,7 @@
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from edge.core.contracts import SourceKind
@@ -59,8 +59,15 @@ class SummaryKeeper:
             self._attendance.see(estimate, now)
             self._consider(self._attendance.state(now, fallen_since), now)
 
-    def tick(self, blind: str | None = None, fallen_since: str | None = None) -> None:
-        """Notice who has not been seen for a while. blind: why nobody can be seen now."""
+    def tick(
+        self,
+        blind: str | None = None,
+        fallen_since: str | None = None,
+        followed: Collection[int] | None = None,
+    ) -> None:
+        """Notice who has not been seen for a while. blind: why nobody can be seen now. followed: as
+        in `Attendance.leave`.
+        """
         with self._lock:
             now = self._clock()
             if blind is not None:
@@ -68,7 +75,7 @@ class SummaryKeeper:
                 self._attendance = Attendance(now)
                 self._consider(RoomState(fallen_since=fallen_since, unknown_because=blind), now)
                 return
-            self._attendance.leave(now)
+            self._attendance.leave(now, followed)
             self._consider(self._attendance.state(now, fallen_since), now)
 
     def _consider(self, state: RoomState | None, now: float) -> None:

@@ -75,6 +75,7 @@ def _lines(e: FrameEstimate, message: Message, error_m: float | None) -> str:
     """A line for each person; the first begins with the time, the last ends with the error."""
     time_of_day = str(message["timestamp"])[11:23]
     more = f"{e.more} more in view  " if e.more else ""
+    more += f"{e.hidden} hidden  " if e.hidden else ""
     lines = [_line(person) for person in e.people]
     lines[-1] += f"  {more}[{e.source}]"
     if error_m is not None:

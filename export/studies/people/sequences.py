@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from edge.core.arrays import BoolArray
 from edge.core.pose import MID_HIP, FrameEstimate
+from edge.output.messages.attendance import ABSENT_S
 from edge.output.messages.fields import Message
 from edge.output.messages.summary import SummaryKeeper
 from export.bodies.acting import RATE_HZ
@@ -49,8 +51,7 @@ def follow(scene: MovingScene, seed: int) -> SequenceOutcome:
     summary = SummaryKeeper("scene", "simulated", (), take, clock=lambda: now[0])
     frames: list[TrackedFrame] = []
     outcome = SequenceOutcome(scene.name, TrackingScore())
-    there = in_view.sum(axis=1)
-    # The others who are there, but not whole in view, may be counted or not.
+    there = countable(in_view, hidden).sum(axis=1)
     first = int(np.argmax(there > 0)) if there.any() else len(there)
     changed = -np.inf
     for frame in sense(scene, seed):
@@ -58,19 +59,33 @@ def follow(scene: MovingScene, seed: int) -> SequenceOutcome:
         now[0] = k / RATE_HZ
         if frame.estimate is not None:
             summary.pose(frame.estimate)
-        summary.tick()
+        summary.tick(followed=frame.followed)
         frames.append(_tracked(scene, in_view[k] & ~hidden[k], k, frame.estimate))
         if k and there[k] != there[k - 1]:
             changed = now[0]
         if now[0] - changed >= SETTLED_S and k >= first:
             said = frame.estimate
-            count = 0 if said is None else len(said.present) + said.more
+            count = 0 if said is None else said.count
             outcome.counts.append((int(there[k]), count, int(state["people"])))
         if state["occupancy"] and outcome.entered_s is None:
             outcome.entered_s = (k - first) / RATE_HZ
             outcome.early = k < first
     outcome.score = score_tracks(frames, MATCH_M)
     return outcome
+
+
+def countable(in_view: BoolArray, hidden: BoolArray) -> BoolArray:
+    """(T, Q): who must be counted: whoever is in view and was seen within the ABSENT_S before.
+    Nobody can know of those whom others hide for longer, or since they came in.
+
+    in_view, hidden: (T, Q) as of a MovingScene.
+    """
+    last_s = np.full(in_view.shape[1], -np.inf)
+    out = np.zeros_like(in_view)
+    for k, seen in enumerate(in_view & ~hidden):
+        last_s[seen] = k / RATE_HZ
+        out[k] = in_view[k] & (k / RATE_HZ - last_s <= ABSENT_S)
+    return out
 
 
 def _tracked(
@@ -127,9 +142,9 @@ frame (10 a second), superposed and with first-order reflections only, without m
 there on it is the sensor's own code. A crossing: two people pass each other. An occlusion: somebody
 is hidden behind the other for 1-3 s. Missed and false people, MOTA and IDF1 are those of CLEAR MOT
 and Ristani et al., for people in view and not hidden, matched within {MATCH_M:g} m of the mid-hip.
-Counts: of the frames at least {SETTLED_S:g} s after the last one came or left, hidden people
-included; first those in the frame's own estimate, then the retained summary's, which lets nobody
-leave before 3 s unseen.
+Counts: of the frames at least {SETTLED_S:g} s after the last one came or left; first those in the
+frame's own estimate, then the retained summary's. Hidden people must be counted for
+{ABSENT_S:g} s; nobody can know of who is hidden for longer, or since they came in.
 
     {command}
 

@@ -86,6 +86,26 @@ def test_another_who_comes_in_soon_after_somebody_left_is_new() -> None:
     assert given([*leaving, *[{}] * 10, *coming]) == {"a": [1], "b": [2]}
 
 
+@pytest.mark.parametrize(("x_m", "speed_m_s", "outside"), [(1.2, 1.2, True), (-0.3, 0.4, False)])
+def test_who_walks_out_of_the_image_is_followed_no_longer_and_who_vanishes_in_it_is(
+    x_m: float, speed_m_s: float, outside: bool
+) -> None:
+    tracks, rng = Tracks(CAMERA), np.random.default_rng(1)
+    followed, seen_s = [], 0.0
+    for k in range(45):
+        t = DT_S * k
+        bodies = {"a": walker(x_m + speed_m_s * t, 3.0, t)} if t < 1.5 else {}
+        found = detected(bodies, rng)
+        tracks([f for _, f in found], round(t * 1e9))
+        seen_s = t if found else seen_s
+        followed.append((t - seen_s, tracks.followed == {1}))
+    unseen = [(s, there) for s, there in followed if s > 0.0]
+    if outside:
+        assert not any(there for s, there in unseen if s > 0.25)
+    else:
+        assert all(there for s, there in unseen if s < 2.9)
+
+
 def test_the_count_is_right_while_people_come_and_go() -> None:
     images: list[Bodies] = []
     for t in DT_S * np.arange(120):

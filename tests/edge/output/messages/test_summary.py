@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edge.core.pose import Activity, FrameEstimate, LiftedPose, PersonEstimate, Presence
-from edge.output.messages.attendance import ABSENT_S, NEARER_M, UNSURE, UNSURE_S
+from edge.output.messages.attendance import ABSENT_S, LEFT_S, NEARER_M, UNSURE, UNSURE_S
 from edge.output.messages.fields import Message
 from edge.output.messages.summary import REFRESH_S, SummaryKeeper
 from tests.support.messages import an_estimate, problems
@@ -47,12 +47,17 @@ class Room:
         )
 
     def after(
-        self, seconds: float, estimate: FrameEstimate | None = None, *, fallen: bool = False
+        self,
+        seconds: float,
+        estimate: FrameEstimate | None = None,
+        *,
+        fallen: bool = False,
+        followed: set[int] | None = None,
     ) -> list[Message]:
         """What is said when this is seen so much later."""
         before = len(self.said)
         self.now += seconds
-        self.keeper.tick(None, SINCE if fallen else None)
+        self.keeper.tick(None, SINCE if fallen else None, followed)
         if estimate is not None:
             self.keeper.pose(estimate, SINCE if fallen else None)
         return self.said[before:]
@@ -65,6 +70,20 @@ class Room:
         self.now += seconds
         self.keeper.tick(why, SINCE if fallen else None)
         return self.said[before:]
+
+
+def test_who_walked_out_of_the_image_has_left_sooner_than_who_may_be_hidden_in_it() -> None:
+    room = Room()
+    room.after(0.1, seen(somebody(number=1), somebody(number=2), somebody(number=3)))
+    # The second walked out, the third is behind somebody.
+    assert room.after(LEFT_S - 0.1, seen(somebody(number=1)), followed={1, 3}) == []
+    (left,) = room.after(0.15, seen(somebody(number=1)), followed={1, 3})
+    assert [p["id"] for p in left["positions"]] == [1, 3]
+    assert room.after(ABSENT_S - LEFT_S - 0.2, followed={1, 3}) == []
+    (alone,) = room.after(0.2, seen(somebody(number=1)), followed={1, 3})
+    assert (alone["people"], alone["nearest"]["id"]) == (1, 1)
+    (empty,) = room.after(LEFT_S, followed=set())
+    assert (empty["people"], empty["occupancy"]) == (0, False)
 
 
 def test_somebody_comes_and_goes() -> None:
