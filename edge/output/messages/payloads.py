@@ -42,12 +42,12 @@ def pose_message(estimate: FrameEstimate, device_id: str) -> Message:
         source=estimate.source,
         people_count=len(estimate.present),
         more=int(estimate.more),
+        hidden=int(estimate.hidden),
         skew_ms=_rounded(estimate.skew_ms, 1),
         latency_ms=_rounded(estimate.latency_ms, 1),
         pairs=PairsEntry(estimate.pairs.used, estimate.pairs.total, estimate.pairs.why or None),
         frames=["camera", "room"] if known else ["camera"],
         people=[_person(person) for person in estimate.people],
-        hidden=int(estimate.hidden),
     ).as_message()
 
 

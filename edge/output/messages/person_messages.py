@@ -148,6 +148,13 @@ class PoseMessage(Published, frozen=True, tag="posekernel.pose/2"):
     source: DataSource
     people_count: Annotated[Count, note("How many of `people` are present.")]
     more: Annotated[Count, note("Others in view, who are counted, but not posed (`people.max`).")]
+    hidden: Annotated[
+        Count,
+        note(
+            "Others who are present but not found in this image, behind somebody or missed for a "
+            "moment; for at most three seconds each."
+        ),
+    ]
     skew_ms: Annotated[
         float | None,
         note("Middle of the sound used minus image [ms]; null when no sound was used."),
@@ -166,13 +173,6 @@ class PoseMessage(Published, frozen=True, tag="posekernel.pose/2"):
     people: Annotated[
         list[PersonEntry], Meta(min_length=1, description="Those posed, ordered by id.")
     ]
-    hidden: Annotated[
-        Count,
-        note(
-            "Others who are present but not found in this image, behind somebody or missed for a "
-            "moment; for at most three seconds each."
-        ),
-    ] = 0  # none in files of before
 
 
 class NearestEntry(msgspec.Struct, frozen=True):

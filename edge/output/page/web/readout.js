@@ -22,7 +22,7 @@ export function showNumbers(message, people, rate, nobody) {
   }
   const count = (presence) => people.filter((person) => person.presence === presence).length;
   say("people", String(count("present")));
-  const others = OTHERS.map(([presence, words]) => [count(presence), words]).concat([[message.more, "more in view"], [message.hidden ?? 0, "hidden"]]);
+  const others = OTHERS.map(([presence, words]) => [count(presence), words]).concat([[message.more, "more in view"], [message.hidden, "hidden"]]);
   say("others", others.filter(([n]) => n > 0).map(([n, words]) => `${n} ${words}`).join(", "));
   say("pairs", message.pairs ? `${message.pairs.used} of ${message.pairs.total}` : NONE);
   say("latency", number(message.latency_ms, 0, "ms"));

@@ -6,7 +6,7 @@ from typing import Any
 import cbor2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.core.pose import JOINTS, Activity, LiftedPose
@@ -17,7 +17,7 @@ from tests.support.messages import a_person, an_estimate, problems
 
 
 def test_pose_message_is_exactly_this() -> None:
-    message = pose_message(an_estimate(), "hall")
+    message = pose_message(an_estimate(hidden=2), "hall")
     (person,) = message.pop("people")
     assert message == {
         "schema": "posekernel.pose/2",
@@ -29,6 +29,7 @@ def test_pose_message_is_exactly_this() -> None:
         "source": "recorded",
         "people_count": 1,
         "more": 1,
+        "hidden": 2,
         "skew_ms": -12.3,
         "latency_ms": 81.3,
         "pairs": {"used": 3, "total": 4, "why": "microphone 1 is silent"},
@@ -110,6 +111,7 @@ def test_not_finite_becomes_null(bad: float) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:overflow")
+@settings(deadline=None)
 @given(st.lists(st.floats(allow_nan=True, allow_infinity=True, width=32), min_size=45, max_size=45))
 def test_any_floats_give_strict_json(values: list[float]) -> None:
     joints = np.array(values).reshape(15, 3)

@@ -164,7 +164,7 @@ PROBES: dict[str, object] = {
 }  # fmt: skip
 KEYS = {
     "pose": "schema: id:t sequence:i frame:i timestamp: monotonic_ns:i- source: people_count:i "
-    "more:i skew_ms:ni-f latency_ms:ni-f pairs: frames: people: hidden:i",
+    "more:i hidden:i skew_ms:ni-f latency_ms:ni-f pairs: frames: people:",
     "status": "schema: id:t state: reason:t timestamp:n version:t source: recording:b",
     "envelope": "schema: id:t timestamp: monotonic_ns:i- source: first_m:if step_m:if level_db:",
     "event": "schema: id:t sequence:i timestamp: monotonic_ns:i- source: kind: person:i zone:n "

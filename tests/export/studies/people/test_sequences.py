@@ -39,7 +39,7 @@ def test_nobody_must_count_who_is_hidden_for_longer_than_a_number_is_kept():
     in_view[:5, 0], hidden[:10, 0], hidden[15:, 1] = False, True, True
     counted = countable(in_view, hidden)
     assert np.flatnonzero(counted[:, 0])[0] == 10
-    assert np.flatnonzero(counted[:, 1])[-1] == 14 + 30
+    assert np.flatnonzero(counted[:, 1])[-1] == 14 + 29
 
 
 def test_somebody_who_comes_in_is_told_within_a_second():
