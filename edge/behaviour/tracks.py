@@ -113,7 +113,8 @@ class Tracks:
         if not (0.0 <= u < self._camera.width and 0.0 <= v < self._camera.height):
             return True
         across = self._camera.project(known[known[:, 2] > _NEAREST_M])[:, 0]
-        return max((across < 0.0).mean(), (across >= self._camera.width).mean()) > 0.5
+        beyond = max((across < 0.0).mean(), (across >= self._camera.width).mean())
+        return bool(beyond > 0.5)
 
     def _assign(self, people: Sequence[Keypoints], t_s: float) -> list[Track]:
         """The best of all joint assignments; who fits no track gets a new one."""
