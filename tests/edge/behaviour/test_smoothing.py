@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from edge.behaviour.smoothing import COMMON_SHARE, GUESS_SIGMA, OneEuro, Smoother
+from edge.behaviour.smoothing import COMMON_SHARE, GUESSED_DISTANCE_SIGMA, OneEuro, Smoother
 from edge.core.config import TrackConfig
 from edge.core.pose import LiftedPose
 from tests.support.bodies import standing
@@ -59,7 +59,7 @@ def test_without_the_cameras_height_a_guess_stays_in_every_pose() -> None:
         for i in range(40):
             p = pose(4.0, sigma, source=source)
             surer, out = known(p, i * DT_NS), guessed(p, i * DT_NS)
-        wider = np.hypot(surer.sigma, GUESS_SIGMA * out.mid_hip_distance_m)
+        wider = np.hypot(surer.sigma, GUESSED_DISTANCE_SIGMA * out.mid_hip_distance_m)
         np.testing.assert_allclose(out.sigma, wider)
         np.testing.assert_allclose(out.joints, surer.joints)
 
