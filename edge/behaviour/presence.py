@@ -4,10 +4,10 @@ The image must show a person over time, and the lifted body must be one: its siz
 motion. While there is sound whose empty room is known, the body must also be heard where it is
 seen: what is seen and stays unheard is a picture, a screen, a mirror or a doll. Each period of
 sound is evidence, added up as log odds; whoever was heard once stays present for the life of the
-track. Where sound tells nothing (none, room unknown, too faint, masked by another's echo, so near
-or far that people and pictures sound alike) image and plausibility decide alone, until sound tells
-otherwise. While sound comes in bursts it is not the time that passes between them that counts, but
-how many there were.
+track. Where sound tells nothing (none, room unknown, too faint, masked by another's echo) image and
+plausibility decide alone, until sound tells otherwise; farther away than the network tells people
+from pictures they are unsure while there is sound. While sound comes in bursts it is not the time
+that passes between them that counts, but how many there were.
 """
 
 from bisect import bisect_right
@@ -70,6 +70,10 @@ class SoundEvidence(Strict, frozen=True):
         row = bisect_right(self.distances_m, distance_m)
         column = bisect_right(self.over_noise_db, over_noise_db)
         return self.offset[row][column] + self.slope[row][column] * log_odds(confidence)
+
+    def reaches(self, distance_m: float) -> bool:
+        """Whether anybody at this distance can be told from a picture, however loud the echo."""
+        return any(self.slope[bisect_right(self.distances_m, distance_m)])
 
 
 @cache
@@ -155,6 +159,11 @@ class PresenceJudge:
         if np.isnan(echo.over_noise_db + echo.confidence):
             return
         at = distance_m, echo.over_noise_db
+        if not self._evidence.reaches(distance_m):
+            # A picture shows people smaller than a room does: they look far away. The image alone
+            # must not let them in while there is sound, as long as they come no nearer.
+            self._told_s, self._untold = t_s, 0
+            return
         told = self._evidence.told(echo.confidence, *at)
         step = float(np.clip(told, LEAST_STEP, MOST_STEP))
         # No sign of nobody where people are not heard, either.

@@ -12,11 +12,13 @@ from edge.core.arrays import Array, BoolArray
 from edge.core.errors import SessionError
 from export.studies.people.presence.rooms import Heard, PresenceRoom
 
-DISTANCES_M = (1.3, 2.5, 4.0, 5.0, 6.0)
+DISTANCES_M = (1.3, 2.5, 4.0, 5.0)  # networks heard nobody beyond 4.9 m in training
 OVER_NOISE_DB = (6.0, 10.0, 15.0)
 LEAST_MOMENTS = 6  # of people and of pictures: with fewer nothing is known
 # The prior of a line is a Gaussian about "tells nothing" as strong as this many moments.
 SHRINK = 1.0
+# A cell tells something if 0.05 and 0.95 tell so much, each its own way.
+LEAST_TOLD = 0.65
 
 
 def hear_rooms(rooms: int, seed: int) -> Iterator[list[Heard]]:
@@ -76,7 +78,8 @@ def _line(odds: Array, there: BoolArray, moments: Array) -> Array:
 
     # The surer the network is, the likelier somebody is there, or it tells nothing.
     best = minimize(cost, np.zeros(2), bounds=((None, None), (0.0, None))).x
-    return np.zeros(2) if best[1] <= 1e-3 else np.asarray(best)
+    low, high = (float(best[0] + best[1] * log_odds(p)) for p in (0.05, 0.95))
+    return np.asarray(best) if low <= -LEAST_TOLD and high >= LEAST_TOLD else np.zeros(2)
 
 
 def evidence_report(evidence: SoundEvidence, heard: Sequence[Heard]) -> str:
