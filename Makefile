@@ -149,7 +149,8 @@ model:
 	  --vision $(RUN)/vision.pt
 	$(EXPORT) quantize $(RUN)/best.pt --data $(DATA) --out $(OUT)
 	$(EXPORT) quantize $(RUN)-volume/best.pt --data $(DATA) --out $(OUT)
-	@[ "$(OUT)" != edge/models ] || $(EXPORT) fit-presence
+	@[ "$(OUT)" != edge/models ] || for kind in ray volume; do \
+	  $(EXPORT) fit-presence --lifter $$kind || exit; done
 	for set in test test-several; do \
 	  $(EXPORT) evaluate $(DATA)/$$set --lifter $$(printf "$(OUT)/lifter_%s.tflite," \
 	  ray_int8 ray volume_int8)$(OUT)/lifter_ray.tflite:silent,geometric || exit; done

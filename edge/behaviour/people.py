@@ -7,7 +7,7 @@ import numpy as np
 
 from edge.behaviour.activity import ActivityTracker
 from edge.behaviour.floor import FloorLevel
-from edge.behaviour.presence import Echo, PresenceJudge, masked
+from edge.behaviour.presence import Echo, PresenceJudge, SoundEvidence, masked
 from edge.behaviour.size_belief import SizeBelief
 from edge.behaviour.smoothing import Smoother
 from edge.behaviour.track import Track
@@ -29,8 +29,15 @@ _NECK, _ANKLES = 1, [11, 14]
 class People:
     """What is remembered of everybody with a number. All of them show where the floor is."""
 
-    def __init__(self, camera: Camera, track: TrackConfig, zones: Sequence[ZoneConfig]) -> None:
-        self._camera, self._track = camera, track
+    def __init__(
+        self,
+        camera: Camera,
+        track: TrackConfig,
+        zones: Sequence[ZoneConfig],
+        evidence: SoundEvidence | None,
+    ) -> None:
+        """evidence: what the lifter's certainty of its sound tells of somebody being there."""
+        self._camera, self._track, self._evidence = camera, track, evidence
         self.zones = tuple(zones)  # any thread may set others, which count from the next image on
         self._floor = FloorLevel()
         self._known: dict[int, _Person] = {}
@@ -114,7 +121,7 @@ class People:
     def _person(self, track: Track) -> "_Person":
         if track.id not in self._known:
             self._known[track.id] = _Person(
-                track.id, self._camera, self._track, self.zones, self._floor
+                track.id, self._camera, self._track, self.zones, self._floor, self._evidence
             )
         return self._known[track.id]
 
@@ -148,12 +155,13 @@ class _Person:
         track: TrackConfig,
         zones: Sequence[ZoneConfig],
         floor: FloorLevel,
+        evidence: SoundEvidence | None,
     ) -> None:
         self.id = id
         self._camera = camera
         self._first_ns: int | None = None
         self._smooth = Smoother(track, height_known=camera.height_m is not None)
-        self._judge = PresenceJudge()
+        self._judge = PresenceJudge(evidence)
         self._recognise = ActivityTracker(zones, floor)
         self.size = SizeBelief(camera.height_m is not None)
         self.presence: Presence = "unsure"

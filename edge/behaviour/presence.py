@@ -10,6 +10,7 @@ from pictures they are unsure while there is sound. While sound comes in bursts 
 that passes between them that counts, but how many there were.
 """
 
+import logging
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,9 +21,12 @@ from pathlib import Path
 import numpy as np
 
 from edge.core.arrays import Array
+from edge.core.config.estimation import LifterKind
 from edge.core.pose import MID_HIP, SEEN, Keypoints, LiftedPose, Presence
 from edge.core.stature import limb_heights, standing_height
 from edge.core.typed import Strict, convert, parse_json
+
+log = logging.getLogger(__name__)
 
 # Mean score of the image network below which what is seen is no person.
 LEAST_SCORE = 0.3
@@ -46,16 +50,16 @@ FASTEST_M_S = 7.0
 FARTHEST_M = 12.0
 LEAST_JOINTS = 5
 BESIDE_M = 0.3  # two echoes whose ways differ by less come together
-EVIDENCE = Path(str(resources.files("edge") / "models" / "presence.json"))
+_MODELS = Path(str(resources.files("edge") / "models"))
 
 
 class SoundEvidence(Strict, frozen=True):
     """What a network's sound_confidence tells of somebody being there: a straight line of its log
     odds for each distance and expected echo over noise. `posekernel-export fit-presence` fits it to
-    simulated people and pictures; each network needs its own.
+    simulated people and pictures; each network has its own.
 
-    network: SHA-256 of the lifter. command: that made this. distances_m (D,), over_noise_db (E,):
-    between two rows, two columns. offset, slope: (D + 1, E + 1).
+    network: SHA-256 of the lifter (int8). command: that made this. distances_m (D,),
+    over_noise_db (E,): between two rows, two columns. offset, slope: (D + 1, E + 1).
     """
 
     network: str
@@ -76,10 +80,23 @@ class SoundEvidence(Strict, frozen=True):
         return any(self.slope[bisect_right(self.distances_m, distance_m)])
 
 
+def evidence_file(kind: LifterKind) -> Path:
+    """Where the evidence of a lifter lies."""
+    return _MODELS / f"presence_{kind}.json"
+
+
 @cache
-def load_evidence() -> SoundEvidence:
-    """The evidence of the networks that ship."""
-    return convert(parse_json(EVIDENCE.read_bytes()), SoundEvidence)
+def load_evidence(kind: LifterKind) -> SoundEvidence | None:
+    """The evidence of a lifter that ships; None of one whose sound tells people from pictures in
+    no known way.
+    """
+    if kind == "geometric":
+        return None
+    path = evidence_file(kind)
+    if not path.exists():  # a new network
+        log.warning("%s is missing: pictures of people may count as people", path)
+        return None
+    return convert(parse_json(path.read_bytes()), SoundEvidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +115,10 @@ class Echo:
 class PresenceJudge:
     """Follows one person. heard: once, for good."""
 
-    def __init__(self) -> None:
+    def __init__(self, evidence: SoundEvidence | None) -> None:
+        """evidence: of the lifter whose poses these are; None: its sound tells nothing."""
         self.heard = False
-        self._evidence = load_evidence()
+        self._evidence = evidence
         self._odds = 0.0
         self._began_s: float | None = None
         self._t_s = 0.0
@@ -156,7 +174,7 @@ class PresenceJudge:
         """Take one period's evidence."""
         self._bursts += 1
         self._untold += 1
-        if np.isnan(echo.over_noise_db + echo.confidence):
+        if self._evidence is None or np.isnan(echo.over_noise_db + echo.confidence):
             return
         at = distance_m, echo.over_noise_db
         if not self._evidence.reaches(distance_m):

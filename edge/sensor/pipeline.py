@@ -9,7 +9,7 @@ import numpy as np
 
 from edge.behaviour.heads_down import HeadsDown
 from edge.behaviour.people import People, Sight
-from edge.behaviour.presence import Echo
+from edge.behaviour.presence import Echo, load_evidence
 from edge.behaviour.tracks import Tracks
 from edge.core.config import Config
 from edge.core.contracts import AudioPeriod, Frame, Problem, SourceKind
@@ -73,7 +73,8 @@ class Pipeline:
         self.visibility = Visibility()
         self.lift = make_lifter(config.lifter, self.execution)
         self.associate = Tracks(rig.camera)
-        self.people = People(rig.camera, config.track, config.zones)
+        evidence = load_evidence(config.lifter.kind)
+        self.people = People(rig.camera, config.track, config.zones, evidence)
         self.heads_down = HeadsDown(rig.camera)
         self.seen_ns: int | None = None  # CLOCK_MONOTONIC when somebody was last seen
         self.blind: str | None = None

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from edge.behaviour.people import People
+from edge.behaviour.presence import load_evidence
 from edge.behaviour.tracks import Tracks
 from edge.core.arrays import Array, Rng
 from edge.core.config import TrackConfig
@@ -55,7 +56,10 @@ def sense_two(takes: Sequence[ActedTake], rng: Rng) -> TwoOutcome:
     tilt = float(np.degrees(np.arctan2(height - 0.8, 3.0)) + rng.normal(0.0, 2.0))
     camera = Camera(640, 480, 380.0, 380.0, 320.0, 240.0, height_m=height, tilt_deg=tilt)
     errors = [LifterErrors(camera, rng) for _ in takes]
-    associate, people = Tracks(camera), People(errors[0].believed, TrackConfig(), ())
+    associate, people = (
+        Tracks(camera),
+        People(errors[0].believed, TrackConfig(), (), load_evidence("ray")),
+    )
     first = takes[0]
     outcome = TwoOutcome(
         first.name, len(first.joints) / RATE_HZ, first.falls[0] / RATE_HZ if first.falls else None

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from edge.behaviour.people import People, Sight
-from edge.behaviour.presence import Echo
+from edge.behaviour.presence import Echo, load_evidence
 from edge.behaviour.track import Track
 from edge.core.config import TrackConfig, ZoneConfig
 from edge.core.pose import Keypoints, LiftedPose
@@ -28,7 +28,7 @@ def lifted(sight: Sight) -> LiftedPose:
 
 
 def people() -> People:
-    return People(CAMERA, TrackConfig(), ())
+    return People(CAMERA, TrackConfig(), (), load_evidence("ray"))
 
 
 def test_the_most_prominent_with_a_number_are_posed() -> None:
@@ -89,7 +89,7 @@ def test_who_stands_on_a_floor_that_tells_their_distance_is_lifted_without_their
     hidden = sight[0], Keypoints(sight[1].pixels.copy(), sight[1].score)
     hidden[1].pixels[[11, 14], 2] = 0.0
     for camera, told in ((CAMERA, False), (replace(CAMERA, height_m=None, tilt_deg=0.0), True)):
-        group = People(camera, TrackConfig(), ())
+        group = People(camera, TrackConfig(), (), load_evidence("ray"))
         image = replace(lifted(sight), sigma=np.full(15, 0.4), scale_source="height")
         group.learn_size(sight[0], lifted(sight), image)
         group([sight], [lifted(sight)], [sight[0]], [HEARD], 0)

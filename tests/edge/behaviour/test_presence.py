@@ -15,11 +15,13 @@ from edge.behaviour.presence import (
     load_evidence,
     masked,
 )
+from edge.core.config.estimation import LifterKind
 from edge.core.pose import Keypoints, LiftedPose, Presence
 from edge.lifting.lifter import MODELS, lifter_file
 from tests.support.bodies import seen, standing
 
 NAN = float("nan")
+RAY = load_evidence("ray")
 CLEAR_DB = AUDIBLE_DB + 9.0  # an echo that nobody could miss
 
 
@@ -45,7 +47,7 @@ def heard(judge: PresenceJudge, p: LiftedPose, echo_db: float, t_s: float) -> Pr
 def judged(
     poses: Iterable[LiftedPose], echo_db: float = CLEAR_DB, score: float = 0.6, dt_s: float = 0.1
 ) -> list[Presence]:
-    judge = PresenceJudge()
+    judge = PresenceJudge(RAY)
     out = []
     for k, p in enumerate(poses):
         echo = None if np.isnan(echo_db) else Echo(echo_db, p.sound_confidence)
@@ -59,14 +61,29 @@ def test_who_is_heard_is_present_within_half_a_second_and_stays_so() -> None:
     assert set(out[4:]) == {"present"}
 
 
-def test_the_evidence_is_that_of_the_network_that_ships() -> None:
+NETWORKS: tuple[LifterKind, ...] = ("ray", "volume")
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_the_evidence_is_that_of_the_network_that_ships(kind: LifterKind) -> None:
     """A new network is sure in other ways: `posekernel-export fit-presence` comes with it."""
-    model = (MODELS / lifter_file("ray", "int8")).read_bytes()
-    assert load_evidence().network == hashlib.sha256(model).hexdigest()
+    model = (MODELS / lifter_file(kind, "int8")).read_bytes()
+    evidence = load_evidence(kind)
+    assert evidence is not None
+    assert evidence.network == hashlib.sha256(model).hexdigest()
 
 
-def test_the_surer_a_network_is_the_likelier_somebody_is_there() -> None:
-    evidence = load_evidence()
+def test_without_evidence_the_image_decides() -> None:
+    assert load_evidence("geometric") is None
+    judge = PresenceJudge(None)
+    out = [judge(shown(), pose(), Echo(CLEAR_DB, 0.01), 5.0 + 0.1 * k) for k in range(30)]
+    assert set(out[12:]) == {"present"}
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_the_surer_a_network_is_the_likelier_somebody_is_there(kind: LifterKind) -> None:
+    evidence = load_evidence(kind)
+    assert evidence is not None
     shape = len(evidence.distances_m) + 1, len(evidence.over_noise_db) + 1
     assert np.shape(evidence.offset) == np.shape(evidence.slope) == shape
     assert np.min(evidence.slope) >= 0.0
@@ -130,7 +147,7 @@ def test_what_is_half_believed_occupies_no_room(metres: float) -> None:
 
 
 def test_present_by_the_image_alone_lasts_until_sound_says_otherwise() -> None:
-    judge = PresenceJudge()
+    judge = PresenceJudge(RAY)
     silent = [heard(judge, pose(), NAN, 0.1 * k) for k in range(20)]
     listening = [heard(judge, pose(0.03), CLEAR_DB, 2.0 + 0.1 * k) for k in range(20)]
     assert silent[-1] == "present"
@@ -139,14 +156,14 @@ def test_present_by_the_image_alone_lasts_until_sound_says_otherwise() -> None:
 
 
 def test_sound_that_stops_for_a_moment_decides_nothing() -> None:
-    judge = PresenceJudge()
+    judge = PresenceJudge(RAY)
     out = [heard(judge, pose(0.45), NAN if 5 <= k < 12 else CLEAR_DB, 0.1 * k) for k in range(14)]
     assert "present" not in out
 
 
 def test_images_that_share_a_period_of_sound_count_it_once() -> None:
     once = judged([pose(0.03)] * 8)
-    judge = PresenceJudge()
+    judge = PresenceJudge(RAY)
     shared = [
         heard(judge, pose(0.03), CLEAR_DB if k % 3 == 0 else NAN, 0.033 * k) for k in range(24)
     ]
@@ -191,14 +208,14 @@ def test_an_echo_after_that_of_somebody_who_was_heard_may_be_masked() -> None:
 
 
 def test_whoever_is_masked_is_judged_by_the_image() -> None:
-    judge = PresenceJudge()
+    judge = PresenceJudge(RAY)
     out = [heard(judge, pose(0.1), -np.inf if k > 2 else CLEAR_DB, 0.1 * k) for k in range(60)]
     assert "seen_only" not in out
     assert set(out[10:]) == {"present"}
 
 
 def test_a_figure_that_was_not_heard_stays_doubtful_while_somebody_masks_it() -> None:
-    judge = PresenceJudge()
+    judge = PresenceJudge(RAY)
     out = [heard(judge, pose(0.03), -np.inf if k > 20 else CLEAR_DB, 0.1 * k) for k in range(99)]
     assert set(out[10:]) == {"seen_only"}
 
@@ -207,7 +224,7 @@ def in_bursts(
     confidence: float, every_s: float, seconds: float, periods: int = 1
 ) -> list[Presence]:
     """Five images a second, a burst every so often from the first half second on."""
-    judge, out = PresenceJudge(), []
+    judge, out = PresenceJudge(RAY), []
     for k in range(round(5 * seconds)):
         heard_now = k >= 2 and (k - 2) % round(5 * every_s) == 0
         echo = Echo(CLEAR_DB, confidence, periods) if heard_now else None
@@ -235,7 +252,7 @@ def test_bursts_that_tell_nothing_leave_it_to_the_image_and_so_does_a_budget_tha
 ):
     assert in_bursts(NAN, every_s=1.0, seconds=4.0)[-1] == "present"
     without = in_bursts(0.03, every_s=1000.0, seconds=10.0)[:2]
-    judge = PresenceJudge()
+    judge = PresenceJudge(RAY)
     none = [judge(shown(), pose(), None, 0.2 * k, in_bursts=True) for k in range(60)]
     assert set(without) == {"unsure"}
     assert none[round(5 * NO_BURST_S) - 2] == "unsure"

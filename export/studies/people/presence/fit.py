@@ -9,6 +9,7 @@ from scipy.optimize import minimize
 
 from edge.behaviour.presence import SoundEvidence, log_odds
 from edge.core.arrays import Array, BoolArray
+from edge.core.config.estimation import LifterKind
 from edge.core.errors import SessionError
 from export.studies.people.presence.rooms import Heard, PresenceRoom
 
@@ -21,12 +22,14 @@ SHRINK = 1.0
 LEAST_TOLD = 0.65
 
 
-def hear_rooms(rooms: int, seed: int) -> Iterator[list[Heard]]:
-    """What the sensor hears in each of so many rooms. Raises SessionError where none is made."""
+def hear_rooms(lifter: LifterKind, rooms: int, seed: int) -> Iterator[list[Heard]]:
+    """What a sensor with this lifter hears in each of so many rooms. Raises SessionError where
+    none is made.
+    """
     made = 0
     for number in range(rooms):
         try:
-            heard = list(PresenceRoom(number, seed))
+            heard = list(PresenceRoom(lifter, number, seed))
         except SessionError:  # no furniture fits around these people
             continue
         made += 1

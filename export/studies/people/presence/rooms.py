@@ -9,7 +9,8 @@ import numpy as np
 from edge.behaviour.people import Sight
 from edge.behaviour.presence import Echo
 from edge.core.arrays import Array, Rng
-from edge.core.config import Config, DeviceConfig, ExcitationConfig, SourceConfig
+from edge.core.config import Config, DeviceConfig, ExcitationConfig, LifterConfig, SourceConfig
+from edge.core.config.estimation import LifterKind
 from edge.core.contracts import AudioPeriod, Frame
 from edge.core.pose import N_JOINTS, Keypoints, LiftedPose
 from edge.core.rig import Camera
@@ -77,8 +78,8 @@ class PresenceRoom:
     height is not known.
     """
 
-    def __init__(self, number: int, seed: int) -> None:
-        """seed, number: of everything in it. Raises SessionError."""
+    def __init__(self, lifter: LifterKind, number: int, seed: int) -> None:
+        """lifter: of the sensor. seed, number: of everything in it. Raises SessionError."""
         self._number, self._rng = number, np.random.default_rng([seed, number])
         rng = self._rng
         self._camera = sample_view(rng)
@@ -97,7 +98,11 @@ class PresenceRoom:
             seed=int(rng.integers(1 << 30)),
             conditions=conditions,
         )
-        config = Config(DeviceConfig("room"), SourceConfig("replay", "", realtime=False))
+        config = Config(
+            DeviceConfig("room"),
+            SourceConfig("replay", "", realtime=False),
+            lifter=LifterConfig(lifter),
+        )
         if rng.random() < 0.5:
             rig = replace(rig, camera=replace(rig.camera, height_m=None))
         self._sensor = _Sensor(config, rig, self._recording.excitation)

@@ -57,7 +57,7 @@ def test_nothing_is_told_where_nothing_is_known(heard):
 
 
 def test_a_room_tells_people_from_pictures_and_is_the_same_again():
-    heard = [h for h in PresenceRoom(3, 26) if np.isfinite(h.confidence)]
+    heard = [h for h in PresenceRoom("ray", 3, 26) if np.isfinite(h.confidence)]
     middle = [h for h in heard if 1.4 < h.distance_m < 4.4 and h.over_noise_db > 10.0]
     people = [h.confidence for h in middle if h.there]
     pictures = [h.confidence for h in middle if not h.there]
@@ -65,7 +65,7 @@ def test_a_room_tells_people_from_pictures_and_is_the_same_again():
     assert len(pictures) >= 5
     assert np.median(people) > 0.9
     assert np.median(pictures) < 0.8
-    again = iter(PresenceRoom(3, 26))
+    again = iter(PresenceRoom("ray", 3, 26))
     assert next(again).confidence == pytest.approx(heard[0].confidence, abs=1e-6)
 
 
@@ -73,7 +73,7 @@ def test_the_command_writes_what_the_sensor_reads(tmp_path, capsys):
     out = tmp_path / "presence.json"
     assert main(["fit-presence", "--rooms", "1", "--out", str(out)]) == 0
     evidence = convert(json.loads(out.read_text()), SoundEvidence)
-    assert evidence.command == "posekernel-export fit-presence --rooms 1 --seed 26"
+    assert evidence.command == "posekernel-export fit-presence --lifter ray --rooms 1 --seed 26"
     assert "| distance (m) |" in capsys.readouterr().out
     assert main(["fit-presence", "--out", str(tmp_path / "no" / "presence.json")]) == 2
     assert "there is no folder" in capsys.readouterr().err
