@@ -27,7 +27,7 @@ from edge.sources.session.reader import DEMO_SESSION, load_session
 from tests.support import ROOT
 from tests.support.broker.mosquitto import Mosquitto, free_port, needs_mosquitto
 from tests.support.broker.subscriber import Subscriber
-from tests.support.page_requests import ask
+from tests.support.browser.page_requests import ask
 from tests.support.waiting import LIMIT_S, until
 
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")

@@ -17,7 +17,7 @@ from edge.sources.session.reader import DEMO_SESSION
 from tests.support import ROOT
 from tests.support.broker.mosquitto import Mosquitto, needs_mosquitto
 from tests.support.broker.subscriber import Subscriber
-from tests.support.page_requests import ask
+from tests.support.browser.page_requests import ask
 from tests.support.waiting import LIMIT_S, until
 
 pytest.importorskip(

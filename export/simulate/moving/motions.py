@@ -28,7 +28,7 @@ WALKS = {"train": "walker_0walk_forward", "val": "walker_0walk_forward", "test":
 
 
 @dataclass(frozen=True, eq=False)
-class Motion:
+class Movement:
     """t_s: (T,) instants of the images. joints: (T, 25, 3) BODY_25, camera frame [m]. camera: of
     known height.
     """
@@ -39,7 +39,7 @@ class Motion:
     camera: Camera
 
 
-def sample_motion(rng: Rng, kind: str, split: Split, *, irregular: bool = False) -> Motion:
+def sample_motion(rng: Rng, kind: str, split: Split, *, irregular: bool = False) -> Movement:
     """A motion of one of MOTIONS by somebody of a split. irregular: the camera stalls now and
     then.
     """
@@ -54,7 +54,7 @@ def sample_motion(rng: Rng, kind: str, split: Split, *, irregular: bool = False)
         smooth = CubicSpline(np.arange(len(room)) / RATE_HZ, room)
         joints = camera.from_room(smooth(t_s))
         if np.median(joints_in_view(camera, joints[:, :15]).sum(axis=1)) >= LEAST_SEEN:
-            return Motion(kind, t_s, joints, camera)
+            return Movement(kind, t_s, joints, camera)
 
 
 def image_times(rng: Rng, seconds: float, *, irregular: bool) -> Array:

@@ -4,7 +4,7 @@ import re
 import socket
 
 from tests.deploy.machine import Machine, wait_for
-from tests.support.page_requests import ask
+from tests.support.browser.page_requests import ask
 
 
 def draw(machine: Machine, port: int, name: str, polygon: list[list[float]]) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.browser.chromium import Page
-from tests.support.page_requests import ask
+from tests.support.browser.page_requests import ask
 from tests.support.waiting import LIMIT_S
 
 # Where each step's picture goes, when it is to be looked at.

@@ -5,9 +5,9 @@ import time
 import pytest
 
 from tests.support.broker.mosquitto import Mosquitto, needs_mosquitto
+from tests.support.browser.page_requests import ask
 from tests.support.homeassistant.core import HomeAssistant, needs_home_assistant
 from tests.support.homeassistant.replay import DEVICE, PASSWORD, PREFIX, ZONES, Replay
-from tests.support.page_requests import ask
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.slow, needs_home_assistant, needs_mosquitto]

@@ -20,7 +20,7 @@ from edge.output.page import bounded_http
 from edge.output.page.bounded_http import CONNECTIONS, REQUEST_BYTES, REQUEST_S
 from edge.output.page.description import page_description
 from edge.output.page.server import FILES, WebServer
-from tests.support.page_requests import ask
+from tests.support.browser.page_requests import ask
 from tests.support.waiting import LIMIT_S, until
 
 RIG = Rig(

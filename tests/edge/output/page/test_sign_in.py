@@ -13,7 +13,7 @@ from edge.output.page.bounded_http import BODY_BYTES, BoundedServer
 from edge.output.page.own_hosts import OwnHosts
 from edge.output.page.requests import PageAnswer, PageRequest
 from edge.output.page.sign_in import SignIn
-from tests.support.page_requests import ask
+from tests.support.browser.page_requests import ask
 
 
 class Guarded:

@@ -6,12 +6,12 @@ import pytest
 from export.bodies.mocap import clip_split
 from export.simulate.detector_errors import person_size
 from export.simulate.moving.lasting_errors import LastingDetector
-from export.simulate.moving.motions import MOTIONS, Motion, image_times, sample_motion
+from export.simulate.moving.motions import MOTIONS, Movement, image_times, sample_motion
 
 pytestmark = pytest.mark.export
 
 
-def moved_m_s(motion: Motion, joints: list[int]) -> float:
+def moved_m_s(motion: Movement, joints: list[int]) -> float:
     """How fast these joints move relative to the mid-hip, 90th percentile."""
     relative = motion.joints[:, joints] - motion.joints[:, 8:9]
     steps = np.linalg.norm(np.diff(relative, axis=0), axis=-1)
