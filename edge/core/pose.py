@@ -15,7 +15,7 @@ ScaleSource = Literal["sound", "memory", "floor", "height"]
 SCALE_SOURCES: tuple[ScaleSource, ...] = get_args(ScaleSource)
 Posture = Literal["standing", "walking", "sitting", "lying", "bending", "unknown"]
 # present: counts as somebody in the room. seen_only: seen but never heard while there is sound, as
-# on a television or in a mirror. unsure: seen too briefly or too little to tell.
+# on a television or in a mirror. unsure: seen too briefly, too little or too far away to tell.
 Presence = Literal["present", "seen_only", "unsure"]
 POSTURES: tuple[Posture, ...] = get_args(Posture)
 

@@ -13,7 +13,7 @@ LEFT_S = 0.5
 # Somebody may be in view, and nobody is sure, for this long: then the room is not empty, but
 # unknown. Between two such sightings at most GAP_S pass.
 UNSURE_S, GAP_S = 1.0, 0.5
-UNSURE = "somebody may be in view, but is seen too little to be sure"
+UNSURE = "somebody may be in view, but too little of them or too far away to be sure"
 # Another person is the nearest one when nearer by so much; else two would change places for ever.
 NEARER_M = 0.3
 

@@ -70,8 +70,8 @@ class PersonEntry(msgspec.Struct, frozen=True):
         Presence,
         note(
             "present: counts as somebody in the room. seen_only: seen but, while there is sound, "
-            "never heard, as on a television or in a mirror. unsure: seen too briefly or too "
-            "little to tell."
+            "never heard, as on a television or in a mirror. unsure: seen too briefly, too "
+            "little or, while there is sound, too far away to tell."
         ),
     ]
     scale_source: Annotated[
