@@ -24,6 +24,7 @@ from edge.core.rig import Camera, seen_joints, seen_rays
 LEAST_IMAGES, CONFIRM_S = 2, 0.08
 UNCONFIRMED_S = 0.5  # a newcomer not seen for so long was nobody
 LOST_S = 3.3  # an occlusion of 3 s and a few images of half a body at its ends
+REMEMBERED_S = 10.0  # that a track is over
 LEFT_S = 1.0  # walked out of the image: soon somebody else may come in there
 # 1-sigma of the prediction [m] for the next image, and what each second without a sight adds.
 SIDEWAYS_M, SIDEWAYS_M_S = 0.06, 0.7
@@ -54,10 +55,12 @@ class Tracks:
         self._t_s = -np.inf
         self._given = 0
         self.tracks: list[Track] = []
+        self._over_s: dict[int, float] = {}  # when tracks have ended whose people are not hidden
 
     def forget(self) -> None:
         """Nobody is known any longer, as after the camera was opened again."""
         self.tracks, self._t_s = [], -np.inf
+        self._over_s = {}
 
     def __call__(self, people: Sequence[Keypoints], t_ns: int) -> list[Track]:
         """The track (new ones included) of each of an image's people, in their order.
@@ -70,6 +73,8 @@ class Tracks:
         if t_s <= self._t_s:
             self.forget()
         self._t_s = t_s
+        self._over_s = {i: s for i, s in self._over_s.items() if t_s - s < REMEMBERED_S}
+        self._over_s |= {t.id: t_s for t in self.tracks if t.confirmed and self._is_over(t, t_s)}
         self.tracks = [t for t in self.tracks if not self._is_over(t, t_s)]
         found = self._assign(people, t_s)
         for keypoints, track in zip(people, found, strict=True):
@@ -82,16 +87,14 @@ class Tracks:
         return found
 
     @property
-    def followed(self) -> frozenset[int]:
-        """Numbers of those who are in the newest image or hidden in it, and of nobody who has
-        walked out of it.
+    def gone(self) -> frozenset[int]:
+        """Numbers of those who cannot be hidden in the newest image: they have walked out of it,
+        or were found to be somebody else.
         """
         t_s = self._t_s
-        return frozenset(
-            t.id
-            for t in self.tracks
-            if t.confirmed and (t.seen_s == t_s or not self._outside(t.predicted(t_s)))
-        )
+        unseen = [t for t in self.tracks if t.confirmed and t.seen_s < t_s]
+        out = [t.id for t in unseen if self._outside(t.predicted(t_s))]
+        return frozenset([*self._over_s, *out])
 
     def place(self, track: Track, pose: LiftedPose) -> None:
         """The body of a track that was just seen, now in metres."""
@@ -196,7 +199,7 @@ class Tracks:
             for younger in confirmed[k + 1 :]:
                 if younger.beside_for_s(older, self._one(older, younger, t_s), t_s) >= SAME_S:
                     lost = older if older.seen_s < younger.seen_s else younger
-                    lost.id = 0
+                    self._over_s[lost.id], lost.id = t_s, 0
 
     def _one(self, a: Track, b: Track, t_s: float) -> bool:
         """Whether both are the same body now."""

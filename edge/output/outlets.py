@@ -49,12 +49,12 @@ class Outlets:
         if self._avatar is not None:
             self._avatar.pose(estimate)
 
-    def tick(self, blind: str | None, followed: Collection[int] | None = None) -> None:
+    def tick(self, blind: str | None, gone: Collection[int] = ()) -> None:
         """Call with each image: somebody may have left. blind: why nobody can be seen now.
-        followed: as in `Attendance.leave`.
+        gone: as in `Attendance.leave`.
         """
         if self._messages is not None:
-            self._messages.tick(blind, followed)
+            self._messages.tick(blind, gone)
         if self._avatar is not None:
             self._avatar.tick(blind)
 
@@ -107,7 +107,7 @@ class _Messages:
     def set_zones(self, zones: Sequence[ZoneConfig]) -> None:
         self._summary.set_zones([zone.name for zone in zones])
 
-    def tick(self, blind: str | None, followed: Collection[int] | None) -> None:
-        self._events.tick(blind, followed)
-        self._summary.tick(blind, self._events.fallen_since, followed)
+    def tick(self, blind: str | None, gone: Collection[int]) -> None:
+        self._events.tick(blind, gone)
+        self._summary.tick(blind, self._events.fallen_since, gone)
         self._envelope.tick()

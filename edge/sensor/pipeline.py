@@ -49,8 +49,8 @@ class Pipeline:
     """The stages and what they remember. `edge.sensor.loops` feeds it from a source.
 
     Make it and run `warm_up` before the source opens, or compiling takes its first seconds. blind:
-    why the newest image can show nobody, None where it can. followed: numbers of those who have not
-    left. Raises ConfigError for a saved room of another rig, ModelError for a network.
+    why the newest image can show nobody, None where it can. gone: numbers of those who walked out
+    of it. Raises ConfigError for a saved room of another rig, ModelError for a network.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Pipeline:
         self.heads_down = HeadsDown(rig.camera)
         self.seen_ns: int | None = None  # CLOCK_MONOTONIC when somebody was last seen
         self.blind: str | None = None
-        self.followed: frozenset[int] | None = None
+        self.gone: frozenset[int] = frozenset()
         self._image_ns = 0
 
     def image_s(self) -> float:
@@ -116,7 +116,7 @@ class Pipeline:
         self.listening.forget()
         self.heads_down.forget()
         self.associate.forget()
-        self.followed = None
+        self.gone = frozenset()
 
     def hear(self, period: AudioPeriod) -> PeriodResponses | None:
         """Impulse responses of one period or burst, or None for one that must not be used."""
@@ -177,8 +177,8 @@ class Pipeline:
         people = self.people(posed, lifted, tracks, echoes, t_ns, in_bursts=awaited)
         self.attention = self.listening.attention(posed, self.people, t_ns)
         more = sum(track.confirmed for track, _ in now.sights) - len(people)
-        self.followed = frozenset() if seen.blank else self.associate.followed
-        hidden = self.people.still_there(t for t in now.hidden if t.id in self.followed)
+        self.gone = self.associate.gone
+        hidden = self.people.still_there(t for t in now.hidden if t.id not in self.gone)
         return self._estimate(seen.frame, people, more, hidden, pairs, kind) if people else None
 
     def _moment(self, seen: Seen) -> Sights:

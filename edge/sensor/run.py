@@ -124,7 +124,7 @@ def run(
         def beat(stage: str) -> None:
             heartbeat.beat(stage)
             if stage == "image":
-                outlets.tick(sensor.blind, pipeline.followed)
+                outlets.tick(sensor.blind, pipeline.gone)
 
         for estimate in sensor.poses(beat):
             message = pose_message(estimate, config.device.id)

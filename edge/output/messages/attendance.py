@@ -8,7 +8,7 @@ from edge.core.pose import FrameEstimate, PersonEstimate
 # Whoever was not seen for this long has left: detectors have shorter gaps, and so has whoever
 # walks behind somebody.
 ABSENT_S = 3.0
-# Whoever was followed out of the image has left sooner, for nothing there can hide them.
+# Whoever was seen to walk out of the image has left sooner, for nothing there can hide them.
 LEFT_S = 0.5
 # Somebody may be in view, and nobody is sure, for this long: then the room is not empty, but
 # unknown. Between two such sightings at most GAP_S pass.
@@ -64,18 +64,18 @@ class Attendance:
             self._unsure_s = (first if now_s - last <= GAP_S else now_s), now_s
         return entered
 
-    def leave(self, now_s: float, followed: Collection[int] | None = None) -> list[PersonEstimate]:
-        """Those not seen present for ABSENT_S, as they were last; they are here no more. followed:
-        numbers of those who have not walked out of the image, None where that is not known.
+    def leave(self, now_s: float, gone: Collection[int] = ()) -> list[PersonEstimate]:
+        """Those not seen present for ABSENT_S, as they were last; they are here no more. gone:
+        numbers of those who have walked out of the image, and leave sooner.
         """
-        gone = [
+        left = [
             i
             for i, seen_s in self._present_s.items()
-            if now_s - seen_s >= (ABSENT_S if followed is None or i in followed else LEFT_S)
+            if now_s - seen_s >= (LEFT_S if i in gone else ABSENT_S)
         ]
-        for i in gone:
+        for i in left:
             del self._present_s[i]
-        return [self.here.pop(i) for i in gone]
+        return [self.here.pop(i) for i in left]
 
     def hold(self, now_s: float) -> None:
         """Nobody can be seen now, so nobody leaves."""

@@ -70,8 +70,8 @@ class EventKeeper:
                     self._report("fall_cleared", person)
             self._forget_those_up()
 
-    def tick(self, blind: str | None = None, followed: Collection[int] | None = None) -> None:
-        """Notice who has not been seen for a while. blind: why nobody can be seen now. followed: as
+    def tick(self, blind: str | None = None, gone: Collection[int] = ()) -> None:
+        """Notice who has not been seen for a while. blind: why nobody can be seen now. gone: as
         in `Attendance.leave`.
         """
         with self._lock:
@@ -79,7 +79,7 @@ class EventKeeper:
             if blind is not None:
                 self._attendance.hold(now)
                 return
-            for person in self._attendance.leave(now, followed):
+            for person in self._attendance.leave(now, gone):
                 t_ns = round(now * 1e9)  # that somebody has left is noticed now
                 self._move(person, (), t_ns)
                 self._report("person_left", person, t_ns)

@@ -60,12 +60,9 @@ class SummaryKeeper:
             self._consider(self._attendance.state(now, fallen_since), now)
 
     def tick(
-        self,
-        blind: str | None = None,
-        fallen_since: str | None = None,
-        followed: Collection[int] | None = None,
+        self, blind: str | None = None, fallen_since: str | None = None, gone: Collection[int] = ()
     ) -> None:
-        """Notice who has not been seen for a while. blind: why nobody can be seen now. followed: as
+        """Notice who has not been seen for a while. blind: why nobody can be seen now. gone: as
         in `Attendance.leave`.
         """
         with self._lock:
@@ -75,7 +72,7 @@ class SummaryKeeper:
                 self._attendance = Attendance(now)
                 self._consider(RoomState(fallen_since=fallen_since, unknown_because=blind), now)
                 return
-            self._attendance.leave(now, followed)
+            self._attendance.leave(now, gone)
             self._consider(self._attendance.state(now, fallen_since), now)
 
     def _consider(self, state: RoomState | None, now: float) -> None:

@@ -35,14 +35,14 @@ _IMAGE = np.zeros((1, 1, 3), np.uint8)  # nothing behind the 2D joints looks at 
 @dataclass(frozen=True, eq=False)
 class SensedFrame:
     """One frame. index: of the scene. found: rows of the scene's people whom the detector found.
-    estimate: of the sensor, None where it says nothing. followed: numbers of those who have not
-    left, as the sensor knows.
+    estimate: of the sensor, None where it says nothing. gone: numbers of those who walked out
+    of the image, as the sensor knows.
     """
 
     index: int
     found: tuple[int, ...]
     estimate: FrameEstimate | None
-    followed: frozenset[int] | None
+    gone: frozenset[int]
 
 
 def scene_rig(scene: MovingScene) -> Rig:
@@ -100,4 +100,4 @@ def _frame(
         pipeline.seen_ns = time.monotonic_ns()
     seen = Seen(frame, [keypoints for _, keypoints in found])
     estimate = pipeline.fuse(seen, sound, "simulated")
-    return SensedFrame(index, tuple(q for q, _ in found), estimate, pipeline.followed)
+    return SensedFrame(index, tuple(q for q, _ in found), estimate, pipeline.gone)

@@ -105,7 +105,7 @@ class EmptyRoomSensor:
         estimate = self.pipeline.fuse(seen, sound, "simulated")
         if estimate is not None:
             summary.pose(estimate)
-        summary.tick(self.pipeline.blind, followed=self.pipeline.followed)
+        summary.tick(self.pipeline.blind, gone=self.pipeline.gone)
         return estimate is not None
 
 

@@ -59,7 +59,7 @@ def follow(scene: MovingScene, seed: int) -> SequenceOutcome:
         now[0] = k / RATE_HZ
         if frame.estimate is not None:
             summary.pose(frame.estimate)
-        summary.tick(followed=frame.followed)
+        summary.tick(gone=frame.gone)
         frames.append(_tracked(scene, in_view[k] & ~hidden[k], k, frame.estimate))
         if k and there[k] != there[k - 1]:
             changed = now[0]

@@ -87,23 +87,37 @@ def test_another_who_comes_in_soon_after_somebody_left_is_new() -> None:
 
 
 @pytest.mark.parametrize(("x_m", "speed_m_s", "outside"), [(1.2, 1.2, True), (-0.3, 0.4, False)])
-def test_who_walks_out_of_the_image_is_followed_no_longer_and_who_vanishes_in_it_is(
+def test_who_walks_out_of_the_image_is_gone_and_who_vanishes_in_it_is_not(
     x_m: float, speed_m_s: float, outside: bool
 ) -> None:
     tracks, rng = Tracks(CAMERA), np.random.default_rng(1)
-    followed, seen_s = [], 0.0
+    gone, seen_s = [], 0.0
     for k in range(45):
         t = DT_S * k
         bodies = {"a": walker(x_m + speed_m_s * t, 3.0, t)} if t < 1.5 else {}
         found = detected(bodies, rng)
         tracks([f for _, f in found], round(t * 1e9))
         seen_s = t if found else seen_s
-        followed.append((t - seen_s, tracks.followed == {1}))
-    unseen = [(s, there) for s, there in followed if s > 0.0]
+        gone.append((t - seen_s, tracks.gone == {1}))
+    unseen = [(s, left) for s, left in gone if s > 0.0]
     if outside:
-        assert not any(there for s, there in unseen if s > 0.25)
+        assert all(left for s, left in unseen if s > 0.25)
+        tracks.forget()
+        assert not tracks.gone
     else:
-        assert all(there for s, there in unseen if s < 2.9)
+        assert not any(left for s, left in unseen if s < 2.9)
+
+
+def test_nobody_is_gone_because_the_camera_was_opened_again() -> None:
+    """A summary that lost everybody for a moment would switch a light off and on."""
+    tracks, rng = Tracks(CAMERA), np.random.default_rng(2)
+    for k in range(20):
+        if k == 10:
+            tracks.forget()
+        t = DT_S * k
+        tracks([f for _, f in detected({"a": walker(0.2, 3.0, t)}, rng)], round(t * 1e9))
+        assert not tracks.gone
+    assert [t.id for t in tracks.tracks if t.confirmed] == [2]
 
 
 def test_the_count_is_right_while_people_come_and_go() -> None:

@@ -1,5 +1,7 @@
 """The retained summary: what it says, and how seldom."""
 
+from collections.abc import Collection
+
 import numpy as np
 import pytest
 
@@ -52,12 +54,12 @@ class Room:
         estimate: FrameEstimate | None = None,
         *,
         fallen: bool = False,
-        followed: set[int] | None = None,
+        gone: Collection[int] = (),
     ) -> list[Message]:
         """What is said when this is seen so much later."""
         before = len(self.said)
         self.now += seconds
-        self.keeper.tick(None, SINCE if fallen else None, followed)
+        self.keeper.tick(None, SINCE if fallen else None, gone)
         if estimate is not None:
             self.keeper.pose(estimate, SINCE if fallen else None)
         return self.said[before:]
@@ -76,13 +78,13 @@ def test_who_walked_out_of_the_image_has_left_sooner_than_who_may_be_hidden_in_i
     room = Room()
     room.after(0.1, seen(somebody(number=1), somebody(number=2), somebody(number=3)))
     # The second walked out, the third is behind somebody.
-    assert room.after(LEFT_S - 0.1, seen(somebody(number=1)), followed={1, 3}) == []
-    (left,) = room.after(0.15, seen(somebody(number=1)), followed={1, 3})
+    assert room.after(LEFT_S - 0.1, seen(somebody(number=1)), gone={2}) == []
+    (left,) = room.after(0.15, seen(somebody(number=1)), gone={2})
     assert [p["id"] for p in left["positions"]] == [1, 3]
-    assert room.after(ABSENT_S - LEFT_S - 0.2, followed={1, 3}) == []
-    (alone,) = room.after(0.2, seen(somebody(number=1)), followed={1, 3})
+    assert room.after(ABSENT_S - LEFT_S - 0.2) == []
+    (alone,) = room.after(0.2, seen(somebody(number=1)))
     assert (alone["people"], alone["nearest"]["id"]) == (1, 1)
-    (empty,) = room.after(LEFT_S, followed=set())
+    (empty,) = room.after(LEFT_S, gone={1, 2})
     assert (empty["people"], empty["occupancy"]) == (0, False)
 
 
