@@ -73,9 +73,7 @@ class Tracks:
         if t_s <= self._t_s:
             self.forget()
         self._t_s = t_s
-        self._over_s = {i: s for i, s in self._over_s.items() if t_s - s < REMEMBERED_S}
-        self._over_s |= {t.id: t_s for t in self.tracks if t.confirmed and self._is_over(t, t_s)}
-        self.tracks = [t for t in self.tracks if not self._is_over(t, t_s)]
+        self._forget_the_over(t_s)
         found = self._assign(people, t_s)
         for keypoints, track in zip(people, found, strict=True):
             track.see(self._moved(track, keypoints, t_s), t_s)
@@ -99,6 +97,17 @@ class Tracks:
     def place(self, track: Track, pose: LiftedPose) -> None:
         """The body of a track that was just seen, now in metres."""
         track.correct(pose.joints)
+
+    def _forget_the_over(self, t_s: float) -> None:
+        """End tracks that are over; their numbers are remembered for a while."""
+        self._over_s = {i: s for i, s in self._over_s.items() if t_s - s < REMEMBERED_S}
+        left = []
+        for track in self.tracks:
+            if not self._is_over(track, t_s):
+                left.append(track)
+            elif track.confirmed:
+                self._over_s[track.id] = t_s
+        self.tracks = left
 
     def _is_over(self, track: Track, t_s: float) -> bool:
         unseen_s = t_s - track.seen_s

@@ -111,9 +111,7 @@ class NetworkLifter:
     ) -> LiftedPose:
         others = echoes.others(index) if len(echoes) else ALONE
         hidden = len(others) > 0 and echoes.covered(index) >= HIDDEN
-        lifted = self._fused(look.own, kernels, rig, others)
-        image = self._fused(look.mirrored, kernels, mirrored_rig(rig), others)
-        lifted = lifted.with_mirror_image(image)
+        lifted = self._mean(look, kernels, rig, others)
         by_sound = kernels is not None and not hidden and lifted.sound >= self.card.sound_threshold
         if kernels is not None and not by_sound:
             lifted = self._uncontradicted(lifted, look, rig)
@@ -133,9 +131,7 @@ class NetworkLifter:
 
     def _uncontradicted(self, lifted: DecodedPose, look: "_Look", rig: Rig) -> DecodedPose:
         """The pose, or the image's own where sound that is not trusted contradicts it."""
-        image = self._fused(look.own, None, rig).with_mirror_image(
-            self._fused(look.mirrored, None, mirrored_rig(rig))
-        )
+        image = self._mean(look, None, rig)
         moved_m = float(np.linalg.norm(lifted.joints[MID_HIP] - image.joints[MID_HIP]))
         sigma_m = self.card.decoding.image_sigma_factor * float(image.sigma[MID_HIP])
         if moved_m <= CONTRADICTION * sigma_m:
@@ -145,6 +141,13 @@ class NetworkLifter:
     def _echoes(self, poses: Sequence[DecodedPose], rig: Rig) -> Echoes:
         sigma = [float(p.depth_sigma[MID_HIP] / np.linalg.norm(p.joints[MID_HIP])) for p in poses]
         return echoes_of([p.joints for p in poses], sigma, rig)
+
+    def _mean(
+        self, look: "_Look", kernels: Kernels | None, rig: Rig, others: Echoes = ALONE
+    ) -> DecodedPose:
+        """Of somebody and their mirror image."""
+        image = self._fused(look.mirrored, kernels, mirrored_rig(rig), others)
+        return self._fused(look.own, kernels, rig, others).with_mirror_image(image)
 
     def _fused(
         self, sight: "_Sight", kernels: Kernels | None, rig: Rig, others: Echoes = ALONE

@@ -1,13 +1,13 @@
 """`posekernel-export candidates`: trained lifters side by side, over several worlds."""
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from edge.core.errors import ConfigError
 from export.baselines.predictors import make_predictor
 from export.commands.studies.report_file import add_out, check_out, write_out
-from export.evaluate.evaluation import Evaluation, evaluate
+from export.evaluate.evaluation import Evaluation, Predictor, evaluate
 from export.evaluate.text_tables import BY_NAME, format_interval
 from export.extras import progress_bar
 from export.studies.people.real_frames import CameraOutcome, measure_video
@@ -49,9 +49,12 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError("no world to compare in: give a dataset with --set, a video with --video")
     if args.limit is not None and args.limit < 1:
         raise ConfigError(f"--limit is {args.limit}: at least 1 is needed")
-    for model in args.models:  # a wrong one is found before the first has run for minutes
-        make_predictor(str(model))
-    rows = [row for path in args.set for row in _simulated(path, args.models, args.limit)]
+    # All of them first, so that a wrong one is found before the first has run for minutes.
+    lifters = {
+        variant: {name: make_predictor(name) for name in (f"{m}{variant}" for m in args.models)}
+        for variant in ("", SILENT)
+    }
+    rows = [row for path in args.set for row in _simulated(path, lifters, args.limit)]
     rows += [row for path in args.video for row in _real(path, args.models, args.seed)]
     text = "\n".join([_head(args.models), *rows])
     print(text)
@@ -64,12 +67,13 @@ def _head(models: Sequence[Path]) -> str:
     return f"| world | sound | poses {cells}|\n{'|---' * (3 + len(models))}|"
 
 
-def _simulated(path: Path, models: Sequence[Path], limit: int | None) -> Iterator[str]:
+def _simulated(
+    path: Path, lifters: Mapping[str, Mapping[str, Predictor]], limit: int | None
+) -> Iterator[str]:
     """Two lines: median / mean of the joints' errors, root-aligned median, within 1 sigma."""
-    for variant in ("", SILENT):
-        names = [f"{model}{variant}" for model in models]
-        bars = progress_bar(names, desc=str(path), unit=" lifters")
-        done = [evaluate(path, name, make_predictor(name), limit) for name in bars]
+    for variant, predictors in lifters.items():
+        bars = progress_bar(predictors.items(), desc=str(path), unit=" lifters")
+        done = [evaluate(path, name, predict, limit) for name, predict in bars]
         cells = "".join(f"| {_errors(e)} " for e in done)
         yield f"| {path.name} | {variant[1:] or 'sound'} | {len(done[0].truth)} {cells}|"
 

@@ -31,8 +31,9 @@ def ask(port: int, method: str, path: str, content: object = None, **headers: st
     """The answer to one request. content: sent as JSON; bytes are sent as they are. headers: with
     _ for -, beside or instead of the page's own; "" leaves one out.
     """
-    own = {"Content-Type": "application/json", "Origin": f"http://127.0.0.1:{port}"}
-    own = {} if content is None else own
+    own: dict[str, str] = {}
+    if content is not None:
+        own = {"Content-Type": "application/json", "Origin": f"http://127.0.0.1:{port}"}
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     sent = {name: value for name, value in (own | named).items() if value}
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
