@@ -18,6 +18,7 @@ from export.simulate.recording import Recording, RecordingConditions
 from export.simulate.rigs import ARRAYS
 
 RESPEAKER_USB_V2_MICS = ARRAYS["respeaker-usb-v2"].mics_m
+SPEAKER_M = np.array([0.10, 0.0])
 GREY = 96
 
 
@@ -37,6 +38,11 @@ def array_rig(
     devices = level @ camera.room_rotation
     pairs = np.stack([np.zeros(len(mics_m), np.int64), np.arange(len(mics_m))], axis=1)
     return Rig(devices[:1], devices[1:], pairs, camera, speed_of_sound(temperature_c))
+
+
+def respeaker_rig(camera: Camera) -> Rig:
+    """A ReSpeaker USB Mic Array v2.0 below the camera, a loudspeaker beside it."""
+    return array_rig(camera, RESPEAKER_USB_V2_MICS, SPEAKER_M, RecordingConditions.temperature_c)
 
 
 def simulate_session(

@@ -16,7 +16,6 @@ from edge.core.config import Config, DeviceConfig, ExcitationConfig, LifterConfi
 from edge.core.config.estimation import LifterKind
 from edge.core.contracts import AudioPeriod, Frame
 from edge.core.pose import FrameEstimate
-from edge.core.rig import Rig
 from edge.sensor.pipeline import Pipeline, Seen
 from edge.sources.session.writer import FULL_SCALE
 from export.bodies.acting import RATE_HZ
@@ -24,9 +23,8 @@ from export.simulate.electronics import RESPEAKER_USB_V2
 from export.simulate.moving.scripts import MovingScene
 from export.simulate.moving.sights import sights
 from export.simulate.recording import Recording, RecordingConditions
-from export.simulate.sessions import RESPEAKER_USB_V2_MICS, array_rig
+from export.simulate.sessions import respeaker_rig
 
-SPEAKER_M = np.array([0.10, 0.0])
 WALL_ORDER = 1
 EXCITATION = ExcitationConfig()  # one period for each frame at RATE_HZ
 _IMAGE = np.zeros((1, 1, 3), np.uint8)  # nothing behind the 2D joints looks at it
@@ -45,13 +43,6 @@ class SensedFrame:
     gone: frozenset[int]
 
 
-def scene_rig(scene: MovingScene) -> Rig:
-    """A ReSpeaker USB Mic Array v2.0 below the scene's camera, a loudspeaker beside it."""
-    return array_rig(
-        scene.camera, RESPEAKER_USB_V2_MICS, SPEAKER_M, RecordingConditions.temperature_c
-    )
-
-
 def sense(
     scene: MovingScene, seed: int, *, lifter: LifterKind = "ray", sir_db: float = 13.0
 ) -> Iterator[SensedFrame]:
@@ -66,7 +57,7 @@ def sense(
     )
     rng = np.random.default_rng([seed, 9])
     recording = Recording(
-        scene_rig(scene),
+        respeaker_rig(scene.camera),
         EXCITATION,
         RESPEAKER_USB_V2,
         scene.joints,
@@ -75,7 +66,7 @@ def sense(
             sir_db=sir_db, wall_order=WALL_ORDER, drift_c_per_minute=0.0, mutual=False
         ),
     )
-    pipeline = Pipeline(config, scene_rig(scene), recording.excitation)
+    pipeline = Pipeline(config, respeaker_rig(scene.camera), recording.excitation)
     for index, joints in enumerate(scene.joints):
         yield _frame(pipeline, recording, scene, index, joints, rng)
 

@@ -13,10 +13,9 @@ from edge.core.errors import SessionError
 from edge.core.rig import Camera
 from export.simulate.electronics import RESPEAKER_USB_V2
 from export.simulate.recording import RecordingConditions
-from export.simulate.sessions import RESPEAKER_USB_V2_MICS, array_rig, simulate_session
+from export.simulate.sessions import respeaker_rig, simulate_session
 from export.simulate.video.calibration import frame_count, frame_size, load_calibration, read_frames
 
-SPEAKER_M = np.array([0.10, 0.0])
 REFERENCE = "joints3d.npz"
 LICENCE = (
     "frames: pose2sim, BSD-3-Clause (see the LICENCE beside the video); sound: simulated, "
@@ -57,7 +56,7 @@ def write_session(
     poses = poses[:, [_ever_seen(person, calibrated.camera) for person in poses.swapaxes(0, 1)]]
     excitation = ExcitationConfig()
     small = scaled(calibrated.camera, width)
-    rig = array_rig(small, RESPEAKER_USB_V2_MICS, SPEAKER_M, RecordingConditions.temperature_c)
+    rig = respeaker_rig(small)
     frames = (
         np.asarray(
             cv2.resize(image, (small.width, small.height), interpolation=cv2.INTER_AREA), np.uint8

@@ -13,8 +13,7 @@ from edge.core.rig import Camera, Rig
 from edge.lifting.lifter import MODELS
 from edge.sight.people import PeopleFinder
 from export.simulate.detector_errors import person_size
-from export.simulate.recording import RecordingConditions
-from export.simulate.sessions import RESPEAKER_USB_V2_MICS, array_rig
+from export.simulate.sessions import respeaker_rig
 from export.simulate.video.calibration import (
     frame_count,
     frame_rate_hz,
@@ -22,7 +21,7 @@ from export.simulate.video.calibration import (
     load_calibration,
     read_frames,
 )
-from export.simulate.video.session import SPEAKER_M, reference_joints, scaled
+from export.simulate.video.session import reference_joints, scaled
 
 WIDTH_PX = 540  # of the images, as in the sessions that the videos become
 IN_VIEW = 8  # of the first 15 joints
@@ -44,9 +43,7 @@ class CalibratedView:
     @property
     def rig(self) -> Rig:
         """The camera with an array below it, whose sound nobody hears here."""
-        return array_rig(
-            self.camera, RESPEAKER_USB_V2_MICS, SPEAKER_M, RecordingConditions.temperature_c
-        )
+        return respeaker_rig(self.camera)
 
     def own(self, q: int) -> Iterator[tuple[int, Array, Keypoints | None]]:
         """Each image in which person q is in view: its number, where the joints of everybody are

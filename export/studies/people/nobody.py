@@ -21,11 +21,10 @@ from export.bodies.body import pose_body, sample_body
 from export.bodies.poses import upright
 from export.simulate.electronics import RESPEAKER_USB_V2
 from export.simulate.recording import Recording, RecordingConditions
-from export.simulate.sessions import GREY, RESPEAKER_USB_V2_MICS, array_rig
+from export.simulate.sessions import GREY, respeaker_rig
 from export.studies.people.pictures import HEIGHT, WIDTH, Picture, Wheels, not_there, without_people
 from export.studies.people.spoiled import BELOW_NECK_PX, DARK, in_the_dark, only_heads
 
-SPEAKER_M = np.array([0.10, 0.0])
 CAMERA = Camera(
     WIDTH, HEIGHT, 0.9 * WIDTH, 0.9 * WIDTH, WIDTH / 2, HEIGHT / 2, height_m=1.4, tilt_deg=5.0
 )
@@ -57,7 +56,7 @@ class EmptyRoomSensor:
         body = sample_body(rng)
         joints = pose_body(body, upright(body)).joints + np.array([0.0, 3.0, 0.0])
         poses = CAMERA.from_room(joints.astype(np.float64))[None, None]
-        rig = array_rig(CAMERA, RESPEAKER_USB_V2_MICS, SPEAKER_M, RecordingConditions.temperature_c)
+        rig = respeaker_rig(CAMERA)
         conditions = RecordingConditions(sir_db=sir_db, drift_c_per_minute=0.0)
         self._recording = Recording(
             rig, ExcitationConfig(), RESPEAKER_USB_V2, poses, seed=seed, conditions=conditions

@@ -19,9 +19,7 @@ from edge.lifting.network_lifter import NetworkLifter
 from export.simulate.detector_errors import person_size
 from export.simulate.moving.lasting_errors import LastingDetector
 from export.simulate.moving.motions import MOTIONS, sample_motion
-from export.simulate.recording import RecordingConditions
-from export.simulate.sessions import RESPEAKER_USB_V2_MICS, array_rig
-from export.simulate.video.session import SPEAKER_M
+from export.simulate.sessions import respeaker_rig
 from export.studies.people.calibrated_views import CalibratedView, watch
 
 SETTLED_S = 1.0  # of a track; a track of a video is too short for that
@@ -95,9 +93,7 @@ def follow_motions(per_kind: int, seed: int, *, irregular: bool = False) -> Iter
                 Keypoints(detect(joints, motion.camera, float(t)), 1.0)
                 for joints, t in zip(motion.joints, motion.t_s, strict=True)
             ]
-            rig = array_rig(
-                motion.camera, RESPEAKER_USB_V2_MICS, SPEAKER_M, RecordingConditions.temperature_c
-            )
+            rig = respeaker_rig(motion.camera)
             yield follow(kind, motion.t_s, found, motion.joints[:, :N_JOINTS], rig, lift)
 
 

@@ -25,9 +25,8 @@ from export.simulate.electronics import RESPEAKER_USB_V2
 from export.simulate.moving.scripts import sample_view
 from export.simulate.moving.sights import sights
 from export.simulate.recording import Recording, RecordingConditions
-from export.simulate.sessions import RESPEAKER_USB_V2_MICS, array_rig
+from export.simulate.sessions import respeaker_rig
 
-SPEAKER_M = np.array([0.10, 0.0])
 PERIOD_S = 0.1
 EMPTY, BETWEEN, SHOWN = 25, 4, 6  # periods: at first, between two moments, of a moment
 MOMENTS = 14
@@ -84,9 +83,7 @@ class PresenceRoom:
         rng = self._rng
         self._camera = sample_view(rng)
         self._poses = np.array([self._people() for _ in range(MOMENTS)])
-        rig = array_rig(
-            self._camera, RESPEAKER_USB_V2_MICS, SPEAKER_M, RecordingConditions.temperature_c
-        )
+        rig = respeaker_rig(self._camera)
         conditions = RecordingConditions(
             sir_db=float(rng.uniform(*SIR_DB)), wall_order=1, drift_c_per_minute=0.0, mutual=False
         )
