@@ -23,12 +23,13 @@ from pathlib import Path
 from edge.core.errors import ConfigError, DeviceError, SessionError
 from export.bodies.body import Split
 from export.simulate.conditions import CONDITIONS
-from export.simulate.moments.casting import Poses
+from export.simulate.moments.casting import DISTANCE_M, Poses
 from export.simulate.rigs import FAMILIES
 from export.simulate.samples import EnvironmentPlan, simulate_environment
 
 MARKER = "complete.json"
 MOST_PEOPLE = 4
+POSSIBLE_DISTANCE_M, POSSIBLE_HEIGHT_M = (0.6, 8.0), (0.7, 2.2)
 STAGING = ".staging"
 # One thread a process: the matrices are small, and several threads would compete for the cores.
 ONE_THREAD = dict.fromkeys(
@@ -41,7 +42,7 @@ class DatasetPlan:
     """A dataset to simulate. samples: in all. per_room: samples in each room. family: of rigs.
     clean: also write responses without noise. conditions: one of `conditions.CONDITIONS`. people:
     least and most in each sample. changes: of each room to write beside the samples. poses: that
-    people take.
+    people take. distance_m, heights_m: of the people, as `EnvironmentPlan`.
     """
 
     split: Split
@@ -54,6 +55,8 @@ class DatasetPlan:
     people: tuple[int, int] = (1, 1)
     changes: int = 0
     poses: Poses = "everyday"
+    distance_m: tuple[float, float] = DISTANCE_M
+    heights_m: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.people[0] <= self.people[1] <= MOST_PEOPLE:
@@ -67,6 +70,9 @@ class DatasetPlan:
             raise ConfigError(
                 f"{self.samples} samples, {self.per_room} per room: at least one each is needed"
             )
+        _require_within("distances", self.distance_m, POSSIBLE_DISTANCE_M)
+        if self.heights_m is not None:
+            _require_within("heights", self.heights_m, POSSIBLE_HEIGHT_M)
         if self.seed < 0:
             raise ConfigError(f"seed is {self.seed}: 0 or more is needed")
         if self.family not in FAMILIES:
@@ -94,9 +100,19 @@ class DatasetPlan:
                 self.people,
                 self.changes,
                 self.poses,
+                self.distance_m,
+                self.heights_m,
             )
             for k, start in enumerate(starts)
         ]
+
+
+def _require_within(what: str, found: tuple[float, float], possible: tuple[float, float]) -> None:
+    if not possible[0] <= found[0] < found[1] <= possible[1]:
+        raise ConfigError(
+            f"{what} of people from {found[0]:g} to {found[1]:g} m: a least and a greatest within "
+            f"{possible[0]:g} to {possible[1]:g} m are needed"
+        )
 
 
 class Store:
@@ -124,7 +140,9 @@ class Store:
                 f"{path}: not valid JSON ({e}); remove the environment's folder and run again"
             ) from e
         wanted = json.loads(json.dumps(asdict(plan)))
-        found.setdefault("poses", "everyday")  # datasets from before there was a choice
+        # Datasets from before there was a choice.
+        chosen_since = {"poses": "everyday", "distance_m": list(DISTANCE_M), "heights_m": None}
+        found = chosen_since | found
         # The last environment of a shorter run has fewer samples: a longer run makes it again.
         other = sorted(k for k in wanted if k != "samples" and found.get(k) != wanted[k])
         if other:

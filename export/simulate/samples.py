@@ -11,7 +11,7 @@ from edge.sources.session.dataset import Sample, write_environment, write_sample
 from export.acoustics.room_response import Reflector
 from export.bodies.body import Split
 from export.simulate.conditions import CONDITIONS, joints_in_view
-from export.simulate.moments.casting import Moment, Poses, ScenePerson
+from export.simulate.moments.casting import DISTANCE_M, Moment, Poses, ScenePerson
 from export.simulate.moments.scene_sound import SceneSound
 from export.simulate.scenes import make_scene, scene_rng
 
@@ -25,7 +25,8 @@ class EnvironmentPlan:
 
     people: least and most in each moment. clean: also write each sample's response without noise
     (rir_clean.npy). conditions: one of `conditions.CONDITIONS`. changes: how many changes of the
-    room to write (rir_changes.npy). poses: that people take. Equal plans give equal files.
+    room to write (rir_changes.npy). poses: that people take. distance_m: of the people from the
+    camera. heights_m: of the people; None: as people are. Equal plans give equal files.
     """
 
     split: Split
@@ -38,6 +39,8 @@ class EnvironmentPlan:
     people: tuple[int, int] = (1, 1)
     changes: int = 0
     poses: Poses = "everyday"
+    distance_m: tuple[float, float] = DISTANCE_M
+    heights_m: tuple[float, float] | None = None
 
     def rng(self, purpose: int) -> Rng:
         """The generator of one purpose of this environment's scene."""
@@ -57,6 +60,8 @@ def simulate_environment(plan: EnvironmentPlan, folder: Path) -> int:
         plan.conditions,
         plan.people,
         plan.poses,
+        plan.distance_m,
+        plan.heights_m,
     )
     sound = SceneSound(scene, plan.rng(1))
     draws = [plan.rng(10 + k) for k in range(len(scene.moments))]

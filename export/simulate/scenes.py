@@ -28,6 +28,7 @@ DRIFT_LOG_C = (-2.5, -0.5)
 # Of a room: (least, most) across, along the view, up [m]; of its walls' absorption.
 SIZE_M = ((2.6, 7.0), (3.0, 8.0), (2.25, 3.1))
 CAMERA_TO_WALL_M = 0.35
+FARTHEST_OVER_M = 0.6  # of the farthest place, over the nearest
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,18 +56,23 @@ def make_scene(
     conditions: str = "field",
     people: tuple[int, int] = (1, 1),
     poses: Poses = "everyday",
+    distance_m: tuple[float, float] = DISTANCE_M,
+    heights_m: tuple[float, float] | None = None,
 ) -> Scene:
     """Scene number `index`. family: one of `rigs.FAMILIES`. conditions: one of
     `conditions.CONDITIONS`. people: least and most in each moment. poses: that people take.
-    Raises ConfigError, SimulationError.
+    distance_m, heights_m: of the people, as `Casting`. Raises ConfigError, SimulationError.
     """
     given = CONDITIONS[conditions]
     rng = scene_rng(split, seed, index, 0)
     across, along, up = (float(rng.uniform(*ends)) for ends in SIZE_M)
-    farthest = float(np.clip(along - CAMERA_TO_WALL_M - 0.6, 2.2, DISTANCE_M[1]))
+    least, most = distance_m
+    farthest = float(
+        np.clip(along - CAMERA_TO_WALL_M - 0.6, min(least + FARTHEST_OVER_M, most), most)
+    )
     camera = sample_camera(rng, farthest, given)
     rig = sample_rig(rng, camera, family)
-    casting = Casting(rng, split, camera, farthest, given, poses)
+    casting = Casting(rng, split, camera, farthest, given, poses, distance_m, heights_m)
     crowd = [casting.moment(people) for _ in range(moments)]
     # The air drifts one way, so that from one moment to the next it has moved little.
     drift = rng.choice([-1.0, 1.0]) * 10.0 ** rng.uniform(*DRIFT_LOG_C)

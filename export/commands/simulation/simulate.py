@@ -10,7 +10,7 @@ from edge.core.logs.shown import shown
 from export.extras import progress_bar
 from export.simulate.conditions import CONDITIONS
 from export.simulate.dataset_runs import DatasetPlan, Store, make_all
-from export.simulate.moments.casting import Poses
+from export.simulate.moments.casting import DISTANCE_M, Poses
 from export.simulate.rigs import FAMILIES
 from export.simulate.scenes import SPLITS
 
@@ -70,6 +70,20 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "every joint takes any angle within its limits (default everyday)",
     )
     parser.add_argument(
+        "--distance",
+        type=_range,
+        default=DISTANCE_M,
+        metavar="M-M",
+        help="of the people from the camera, least and greatest [m]; sound is heard up to 6.8 m "
+        f"away (default {DISTANCE_M[0]:g}-{DISTANCE_M[1]:g})",
+    )
+    parser.add_argument(
+        "--heights",
+        type=_range,
+        metavar="M-M",
+        help="of the people, standing, least and greatest [m] (default: adults and children)",
+    )
+    parser.add_argument(
         "--changes",
         type=int,
         default=0,
@@ -104,6 +118,8 @@ def run(args: argparse.Namespace) -> int:
         args.people,
         args.changes,
         args.poses,
+        args.distance,
+        args.heights,
     )
     store, plans = Store(args.out), plan.environments()
     missing = [o for o in plans if not store.complete(o)]
@@ -128,3 +144,8 @@ def run(args: argparse.Namespace) -> int:
 def _people(text: str) -> tuple[int, int]:
     least, _, most = text.partition("-")
     return int(least), int(most or least)
+
+
+def _range(text: str) -> tuple[float, float]:
+    least, _, most = text.partition("-")
+    return float(least), float(most)

@@ -19,11 +19,11 @@ from export.simulate.room_sound import RoomSound
 ChangeKind = Literal["chair", "door", "curtain", "pet", "person"]
 # How often each is drawn for training.
 KINDS: dict[ChangeKind, float] = {
-    "chair": 0.4,
-    "door": 0.2,
+    "chair": 0.3,
+    "door": 0.15,
     "curtain": 0.1,
-    "pet": 0.15,
-    "person": 0.15,
+    "pet": 0.25,
+    "person": 0.2,
 }
 TRIES = 60
 WALL_M = 0.05  # between a thing and a wall

@@ -88,11 +88,16 @@ class Casting:
         farthest_m: float,
         conditions: Conditions,
         poses: Poses = "everyday",
+        distance_m: tuple[float, float] = DISTANCE_M,
+        heights_m: tuple[float, float] | None = None,
     ) -> None:
-        """farthest_m: people stand no farther, where there is another way."""
+        """farthest_m: people stand no farther, where there is another way. distance_m: least and
+        greatest, over the floor. heights_m: standing, evenly spread; None: as people are.
+        """
         self._rng, self._split, self._camera = rng, split, camera
         self._farthest, self._conditions = farthest_m, conditions
         self._kind = FREE_KIND if poses == "free" else None
+        self._distance, self._heights = distance_m, heights_m
         self._half = np.arctan(0.5 * camera.width / camera.fx)
 
     def moment(self, people: tuple[int, int]) -> Moment:
@@ -174,14 +179,14 @@ class Casting:
         )
 
     def _somebody(self) -> PosedBody:
-        body = sample_body(self._rng, self._split)
+        height_m = None if self._heights is None else float(self._rng.uniform(*self._heights))
+        body = sample_body(self._rng, self._split, height_m)
         return pose_body(body, sample_pose(self._rng, body, self._kind, self._split))
 
     def _anywhere(self, attempt: int, partly: bool) -> Array:
         rng, farthest = self._rng, self._farthest
-        distance = rng.uniform(
-            DISTANCE_M[0], farthest if attempt < HOPELESS // 2 else DISTANCE_M[1], TRIES
-        )
+        least, most = self._distance
+        distance = rng.uniform(least, farthest if attempt < HOPELESS // 2 else most, TRIES)
         bearing = rng.uniform(-self._half, self._half, TRIES) * (1.0 if partly else 0.85)
         return np.stack(
             [distance * np.sin(bearing), distance * np.cos(bearing), 0.0 * distance], axis=1
@@ -196,7 +201,7 @@ class Casting:
             self._camera, self._camera.from_room(joints[:15] + places[:, None])
         ).sum(axis=1)
         distance = np.linalg.norm(places[:, :2], axis=1)
-        seen[(distance < DISTANCE_M[0]) | (distance > DISTANCE_M[1])] = 0
+        seen[(distance < self._distance[0]) | (distance > self._distance[1])] = 0
         fitting = np.flatnonzero((seen >= LEAST_SEEN) & (seen < 15) if partly else seen == 15)
         if len(fitting) == 0 and self._conditions.partly_seen and attempt >= PICKY:
             fitting = np.flatnonzero(seen >= LEAST_SEEN)
