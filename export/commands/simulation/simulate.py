@@ -143,9 +143,19 @@ def run(args: argparse.Namespace) -> int:
 
 def _people(text: str) -> tuple[int, int]:
     least, _, most = text.partition("-")
-    return int(least), int(most or least)
+    try:
+        return int(least), int(most or least)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: a number of people, or the least and the most, as 2 or 1-4, is needed"
+        ) from None
 
 
 def _range(text: str) -> tuple[float, float]:
     least, _, most = text.partition("-")
-    return float(least), float(most)
+    try:
+        return float(least), float(most)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: the least and the greatest in metres, as 0.8-6.5, are needed"
+        ) from None

@@ -19,6 +19,7 @@ from export.acoustics.physical_optics import PeriodGrid
 from export.acoustics.room_response import empty_response
 from export.acoustics.shoebox import Room
 from export.simulate.dataset_runs import MARKER, STAGING, DatasetPlan, Store, make_all, worker_pool
+from export.simulate.moments.casting import DISTANCE_M
 from export.simulate.moments.scene_sound import SceneSound
 from export.simulate.samples import PERSON_EVERY_NS, EnvironmentPlan, simulate_environment
 from export.simulate.scenes import make_scene, scene_rng
@@ -184,14 +185,30 @@ def test_a_folder_of_other_settings_is_not_mixed_up(tmp_path):
         store.complete(replace(SMALL, seed=3).environments()[0])
 
 
-def test_a_dataset_from_before_poses_could_be_chosen_is_of_everyday_ones(tmp_path):
+def test_a_dataset_from_before_people_could_be_chosen_is_of_the_usual_ones(tmp_path):
     store, plan = Store(tmp_path / "d"), SMALL.environments()[0]
     store.make(plan)
     path = tmp_path / "d" / "environment1" / MARKER
-    path.write_text(json.dumps({k: v for k, v in asdict(plan).items() if k != "poses"}))
+    since = ("poses", "distance_m", "heights_m")
+    path.write_text(json.dumps({k: v for k, v in asdict(plan).items() if k not in since}))
     assert store.complete(plan)
     with pytest.raises(ConfigError, match=r"poses = everyday.*poses = free"):
         store.complete(replace(plan, poses="free"))
+    with pytest.raises(ConfigError, match=r"distance_m = .1.6, 4.5.*distance_m = .0.8, 6.5"):
+        store.complete(replace(plan, distance_m=(0.8, 6.5)))
+
+
+def test_people_stand_where_and_are_as_tall_as_asked_for():
+    near = make_scene("test", 12, 1, 12, "compact-6", distance_m=(0.8, 1.5)).people
+    far = make_scene("test", 12, 1, 12, "compact-6", distance_m=(5.4, 6.5)).people
+    small = make_scene("test", 12, 1, 12, "compact-6", heights_m=(0.75, 1.1)).people
+    for people, (least, most) in ((near, (0.8, 1.5)), (far, (5.4, 6.5)), (small, DISTANCE_M)):
+        over_floor = [np.linalg.norm(p.posed.joints[8, :2]) for p in people]
+        assert least - 0.01 <= min(over_floor)
+        assert max(over_floor) <= most + 0.01
+    heights = [p.posed.body.height_m for p in small]
+    assert 0.75 <= min(heights) < 0.85
+    assert 1.0 < max(heights) <= 1.1
 
 
 def test_people_take_free_poses_where_they_are_asked_for(tmp_path):
@@ -222,6 +239,11 @@ def test_people_take_free_poses_where_they_are_asked_for(tmp_path):
         {"samples": 3, "people": (3, 2)},
         {"samples": 3, "people": (2, 5)},
         {"samples": 3, "changes": -1},
+        {"samples": 3, "distance_m": (0.1, 3.0)},
+        {"samples": 3, "distance_m": (3.0, 3.0)},
+        {"samples": 3, "distance_m": (float("nan"), 3.0)},
+        {"samples": 3, "heights_m": (0.2, 1.0)},
+        {"samples": 3, "heights_m": (1.0, 3.0)},
     ],
 )
 def test_a_plan_that_makes_no_sense_is_refused(wrong):
