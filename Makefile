@@ -120,14 +120,21 @@ bench:
 	@deploy/setup.sh $(VENV) $(PYTHON) demo
 	$(VENV)/bin/posekernel bench
 
-# The figures of export/studies/results, on a machine that does nothing else: two minutes, and one
-# for the peers in an environment of their own (Python 3.11, 1 GB).
+# The figures of export/studies/results, on a machine that does nothing else: ten minutes, the peers
+# in two environments of their own (Python 3.11, 1 GB each).
 bench-report:
 	@deploy/setup.sh $(VENV) $(PYTHON) demo
 	{ printf '# What `posekernel bench` measured, %s\n\n```\n' "$$(date -I)"; \
 	  $(VENV)/bin/posekernel bench && printf '```\n'; } > export/studies/results/bench_tables.md
 	@deploy/setup.sh .venv-peers "$$(deploy/find-python.sh 3.11)" peers
-	.venv-peers/bin/posekernel-export bench-peers --out export/studies/results/bench_peers.md
+	.venv-peers/bin/posekernel-export bench-peers --repetitions 1 \
+	  --out export/studies/results/bench_peers.md
+	@deploy/setup.sh .venv-mediapipe "$$(deploy/find-python.sh 3.11)" mediapipe
+	rm -rf $(DATA)/one-person
+	.venv-mediapipe/bin/posekernel-export session --video tests/data/video --camera 1 --every 2 \
+	  --out $(DATA)/one-person
+	.venv-mediapipe/bin/posekernel-export bench-peers --people --session $(DATA)/one-person \
+	  --session edge/sources/session/demo --out export/studies/results/bench_people.md
 
 # Both lifters, from simulation to a table of scores. PyTorch's pinned version and the converter
 # need Python 3.11, and 2 GB: an environment of their own. Both forms see with the network that the

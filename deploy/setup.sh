@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes a virtual environment with what one make target needs; installs system packages only when
 # one is missing.
-# usage: deploy/setup.sh VENV PYTHON demo|pi,setup|test|fuzz,test|peers|train|train,test|deploy|deb
+# usage: deploy/setup.sh VENV PYTHON demo|pi,setup|test|fuzz,test|peers|mediapipe|train|train,test|deploy|deb
 # deb: system packages only.
 # Done once per VENV and purpose: a stamp remembers the hash of everything that decides what is
 # installed.
@@ -19,7 +19,7 @@ alsa="gcc:gcc /usr/include/alsa/asoundlib.h:libasound2-dev"
 case $purpose in
   demo) needs="" ;;
   pi,setup) needs=$alsa ;;
-  peers|train|train,test) needs="" ;;
+  peers|mediapipe|train|train,test) needs="" ;;
   deb) needs="dh:debhelper mmdebstrap:mmdebstrap qemu-aarch64-static:qemu-user-static" ;;
   deploy) needs="debootstrap:debootstrap systemd-nspawn:systemd-container ssh:openssh-client" ;;
   test|fuzz,test)
@@ -53,8 +53,8 @@ fi
 echo "setting up $venv for '$purpose' with $("$python" -V) (once)"
 "$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear "$venv"
 case $purpose in
-  # tflite-runtime needs an older numpy, and so on
-  peers) without='^numpy==\|^opencv\|^rocket\|^numba\|^llvmlite\|^ml_dtypes' ;;
+  # tflite-runtime and MediaPipe need an older numpy, and so on
+  peers|mediapipe) without='^numpy==\|^opencv\|^rocket\|^numba\|^llvmlite\|^ml_dtypes' ;;
   train*) without='^typing_extensions' ;;  # the converter needs an older one
   *) without='^$' ;;
 esac

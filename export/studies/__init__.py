@@ -12,5 +12,5 @@ changing_room_report  their report
 falls               acted falls through the sensor's tracking and events
 quiet/              error against loudness, on simulated evenings
 lifter_errors       poses with a lifter's errors, without simulated sound
-bench_peers         a whole frame against other libraries
+peers/              a whole frame beside other libraries
 """

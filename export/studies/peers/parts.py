@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -36,7 +37,16 @@ from edge.sources.session.reader import DEMO_SESSION
 
 FORMS = ("ray", "volume")
 OURS = "posekernel"
-PACKAGES = ("ai-edge-litert", "tflite-runtime", "torch", "onnx", "onnxruntime", "numpy", "scipy")
+PACKAGES = (
+    "ai-edge-litert",
+    "tflite-runtime",
+    "torch",
+    "onnx",
+    "onnxruntime",
+    "mediapipe",
+    "numpy",
+    "scipy",
+)
 _REMEDY = "pip install 'posekernel[peers]'"
 
 
@@ -66,13 +76,13 @@ def bench_peers(rounds: int = 3, frames: int | None = None) -> tuple[PeerRow, ..
 
 
 def _compare(form: str, rounds: int, frames: int | None) -> list[PeerRow]:
-    plan = _plan(form)
+    plan = session_plan(form)
     how = execution(plan.config)
-    makers: dict[str, Callable[[], Pipeline]] = {OURS: partial(_pipeline, plan)}
+    makers: dict[str, Callable[[], Pipeline]] = {OURS: partial(make_pipeline, plan)}
     for runtime, variant in product(RUNTIMES, ("int8", "float")):
         if (runtime, variant) != (how.runtime, how.variant):
-            other = _plan(form, variant, runtime)
-            makers[f"networks in {runtime}, {variant}"] = partial(_pipeline, other)
+            other = session_plan(form, variant, runtime)
+            makers[f"networks in {runtime}, {variant}"] = partial(make_pipeline, other)
     makers |= {
         "fusion network in PyTorch": partial(_with_fusion, plan, _Torch, form),
         "fusion network in ONNX Runtime": partial(_with_fusion, plan, _OnnxRuntime, form),
@@ -85,7 +95,7 @@ def _compare(form: str, rounds: int, frames: int | None) -> list[PeerRow]:
             pipelines[name] = make()
         except (ImportError, ModelError) as e:
             absent[name] = f"not installed ({' '.join(str(e).split())}); {_REMEDY}"
-    times, joints = _in_turns(pipelines, _recorded(plan)[:frames], rounds)
+    times, joints = _in_turns(pipelines, recorded_frames(plan)[:frames], rounds)
     return [
         *(
             PeerRow(
@@ -102,8 +112,13 @@ def _compare(form: str, rounds: int, frames: int | None) -> list[PeerRow]:
     ]
 
 
-def _plan(form: str, variant: str = "auto", runtime: str = "auto") -> SensorPlan:
-    source = {"kind": "replay", "path": str(DEMO_SESSION), "realtime": False}
+def session_plan(
+    form: str, variant: str = "auto", runtime: str = "auto", session: Path = DEMO_SESSION
+) -> SensorPlan:
+    """A sensor on a session, with this form of lifter on one thread. Raises ConfigError,
+    SessionError.
+    """
+    source = {"kind": "replay", "path": str(session), "realtime": False}
     tables = {
         "device": {"id": "bench-peers"},
         "source": source,
@@ -114,7 +129,8 @@ def _plan(form: str, variant: str = "auto", runtime: str = "auto") -> SensorPlan
     return make_plan(convert(tables, Config))
 
 
-def _pipeline(plan: SensorPlan) -> Pipeline:
+def make_pipeline(plan: SensorPlan) -> Pipeline:
+    """The sensor's pipeline, with everything compiled."""
     pipeline = Pipeline(plan.config, plan.rig, plan.excitation, plan.correction)
     warm_up(pipeline)
     return pipeline
@@ -124,19 +140,19 @@ def _with_fusion(plan: SensorPlan, runtime: "type[_Torch | _OnnxRuntime]", form:
     lifter = msgspec.structs.replace(plan.config.lifter, variant="float")
     config = msgspec.structs.replace(plan.config, lifter=lifter)
     network = runtime(f"lifter_{form}")
-    pipeline = _pipeline(replace(plan, config=config))
+    pipeline = make_pipeline(replace(plan, config=config))
     assert isinstance(pipeline.lift, NetworkLifter)
     pipeline.lift._fusion = network  # type: ignore[assignment]
     return pipeline
 
 
 def _with_deconvolution(plan: SensorPlan, fft: Any, dtype: type[np.floating[Any]]) -> Pipeline:
-    pipeline = _pipeline(plan)
+    pipeline = make_pipeline(plan)
     pipeline.deconvolve = PlainDeconvolver(pipeline.deconvolve, plan, fft, dtype)  # type: ignore[assignment]
     return pipeline
 
 
-def _recorded(plan: SensorPlan) -> list[tuple[Frame, AudioPeriod]]:
+def recorded_frames(plan: SensorPlan) -> list[tuple[Frame, AudioPeriod]]:
     """The frames of the session, each with a period of sound of its own."""
     source, pairs = plan.open(), []
     try:

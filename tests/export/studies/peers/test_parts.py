@@ -9,14 +9,14 @@ import scipy.fft
 
 from export.__main__ import main
 from export.commands.studies.bench_peers import table
-from export.studies.bench_peers import (
+from export.studies.peers.parts import (
     OURS,
     PeerRow,
     PlainDeconvolver,
-    _pipeline,
-    _plan,
-    _recorded,
     bench_peers,
+    make_pipeline,
+    recorded_frames,
+    session_plan,
 )
 
 pytestmark = pytest.mark.export
@@ -24,10 +24,10 @@ pytestmark = pytest.mark.export
 
 @pytest.mark.parametrize(("fft", "dtype"), [(np.fft, np.float64), (scipy.fft, np.float32)])
 def test_the_plain_deconvolution_is_ours(fft: object, dtype: type) -> None:
-    plan = _plan("ray")
-    ours = _pipeline(plan).deconvolve
+    plan = session_plan("ray")
+    ours = make_pipeline(plan).deconvolve
     plain = PlainDeconvolver(ours, plan, fft, dtype)
-    _, period = _recorded(plan)[0]
+    _, period = recorded_frames(plan)[0]
     for reference, delay in ((period.reference, 0.0), (None, 0.0), (None, 17.3)):
         expected = ours(period.samples, reference, delay)
         found = plain(period.samples, reference, delay)
