@@ -134,7 +134,7 @@ bench-report:
 	.venv-mediapipe/bin/posekernel-export session --video tests/data/video --camera 1 --every 2 \
 	  --out $(DATA)/one-person
 	.venv-mediapipe/bin/posekernel-export bench-peers --people --session $(DATA)/one-person \
-	  --session edge/sources/session/demo --out export/studies/results/bench_people.md
+	  --session edge/sessions/demo --out export/studies/results/bench_people.md
 
 # Both lifters, from simulation to a table of scores. PyTorch's pinned version and the converter
 # need Python 3.11, and 2 GB: an environment of their own. Both forms see with the network that the

@@ -54,7 +54,7 @@ echo "setting up $venv for '$purpose' with $("$python" -V) (once)"
 "$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear "$venv"
 case $purpose in
   # tflite-runtime and MediaPipe need an older numpy, and so on
-  peers|mediapipe) without='^numpy==\|^opencv\|^rocket\|^numba\|^llvmlite\|^ml_dtypes' ;;
+  peers|mediapipe) without='^protobuf==\|^numpy==\|^opencv\|^rocket\|^numba\|^llvmlite\|^ml_dtypes' ;;
   train*) without='^typing_extensions' ;;  # the converter needs an older one
   *) without='^$' ;;
 esac
