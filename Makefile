@@ -26,6 +26,10 @@ WIDE_full = 10000
 SEVERAL_debug = 20 10 10
 SEVERAL_small = 8000 200 2000
 SEVERAL_full = 20000 500 2000
+# Also to train on: nearer and farther, and smaller, than most people are, and many changed rooms.
+BEYOND_debug = 10
+BEYOND_small = 1600
+BEYOND_full = 4000
 VOLUME_debug = debug-volume
 VOLUME_small = volume
 VOLUME_full = volume
@@ -141,6 +145,7 @@ bench-report:
 # first trains.
 EXPORT = $(TRAIN_VENV)/bin/posekernel-export
 SIMULATE = $(EXPORT) simulate --per-room 10 --keep-clean --workers $(WORKERS)
+BEYOND = $(SIMULATE) --split train --samples $(BEYOND_$(CONFIG)) --rig compact --changes 6
 model:
 	@deploy/setup.sh $(TRAIN_VENV) "$$(deploy/find-python.sh 3.11)" train
 	@set -e; set -- $(SAMPLES_$(CONFIG)); for split in train val test; do \
@@ -151,6 +156,11 @@ model:
 	@set -e; set -- $(SEVERAL_$(CONFIG)); for split in train val test; do \
 	  $(SIMULATE) --split $$split --samples $$1 --rig compact --people 2-4 --changes 3 \
 	  --out $(DATA)/$$split-several; shift; done
+	$(BEYOND) --distance 0.8-1.8 --out $(DATA)/train-near
+	$(BEYOND) --distance 4.2-5.5 --people 1-2 --out $(DATA)/train-far
+	$(BEYOND) --distance 5.3-6.6 --people 1-2 --out $(DATA)/train-farther
+	$(BEYOND) --distance 1.2-5 --heights 0.75-1.45 --out $(DATA)/train-small
+	$(BEYOND) --out $(DATA)/train-changing
 	$(EXPORT) train --config $(CONFIG) --data $(DATA) --out $(RUN)
 	$(EXPORT) train --config $(VOLUME_$(CONFIG)) --data $(DATA) --out $(RUN)-volume \
 	  --vision $(RUN)/vision.pt

@@ -91,7 +91,7 @@ class Augmentation:
     apart_m: float = 0.35
     unseen: float = 0.12
     others_error: tuple[float, float] = (0.01, 0.12)
-    changed: float = 0.25
+    changed: float = 0.4
 
 
 def scaled_rig(rig: Rig, scale: float) -> Rig:

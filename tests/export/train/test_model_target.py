@@ -23,6 +23,7 @@ def test_make_model_ends_with_both_forms_evaluated(tmp_path: Path) -> None:
         "CONFIG=debug",
         "SAMPLES_debug=40 40 20",
         "SEVERAL_debug=6 4 4",
+        "BEYOND_debug=4",
         *folders,
     ]
     done = finished(command, cwd=ROOT)
