@@ -50,13 +50,25 @@ class Keypoints:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageDistance:
+    """How far away the mid-hip is by the image alone [m], its 1-sigma [m], and what gave the
+    scale.
+    """
+
+    distance_m: float
+    sigma_m: float
+    scale_source: ScaleSource
+
+
+@dataclass(frozen=True, slots=True)
 class LiftedPose:
     """One person's joints in metres.
 
     joints: (15, 3) camera frame. sigma: (15,) 1-sigma of the joint's position [m]. confidence:
     (15,) 0..1. scale_source: what gave the scale. sir_db: echo over interference in the gate.
     echo_range_m: half path of the onset or NaN. sound_confidence: 0..1 that the echo is of this
-    body at this place; NaN where the lifter cannot tell or had no sound.
+    body at this place; NaN where the lifter cannot tell or had no sound. image: what the pose would
+    be without its sound; None where it was made without sound.
     """
 
     joints: Array
@@ -66,6 +78,7 @@ class LiftedPose:
     sir_db: float
     echo_range_m: float = float("nan")
     sound_confidence: float = float("nan")
+    image: ImageDistance | None = None
 
     @property
     def mid_hip_distance_m(self) -> float:

@@ -9,13 +9,13 @@ The strongest echo is not used: behind the onset it is often a wall path.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edge.core.arrays import Array
 from edge.core.config import LifterConfig
-from edge.core.pose import MID_HIP, Keypoints, LiftedPose, ScaleSource
+from edge.core.pose import MID_HIP, ImageDistance, Keypoints, LiftedPose, ScaleSource
 from edge.core.rig import Rig
 from edge.core.stature import BodySize
 from edge.lifting.body_shape import Shape, make_shape
@@ -95,13 +95,15 @@ class GeometricLifter:
             otherwise, height_m, height_sigma = "memory", math.exp(size.log_height), size.sigma
         prior = height_m / shape.height_m
         prior_sigma = math.hypot(height_sigma, SHAPE_SIGMA)
-        onset = None
-        if kernels is not None:
-            onset = find_onset(shape, kernels, rig, prior, prior_sigma, self.config.max_range_m)
+        image = _scaled(shape, prior, prior_sigma, otherwise, float("nan"), float("nan"))
+        if kernels is None:
+            return image
+        onset = find_onset(shape, kernels, rig, prior, prior_sigma, self.config.max_range_m)
         if onset is None or onset.sir_db < self.config.min_sir_db:
-            sir_db = float("nan") if onset is None else onset.sir_db
-            return _scaled(shape, prior, prior_sigma, otherwise, sir_db, float("nan"))
-        return _scaled(shape, onset.scale, onset.log_sigma, "sound", onset.sir_db, onset.range_m)
+            return image if onset is None else replace(image, sir_db=onset.sir_db)
+        pose = _scaled(shape, onset.scale, onset.log_sigma, "sound", onset.sir_db, onset.range_m)
+        sigma_m = float(image.sigma[MID_HIP])
+        return replace(pose, image=ImageDistance(image.mid_hip_distance_m, sigma_m, otherwise))
 
 
 def first_arrival_s(keypoints: Keypoints, rig: Rig, config: LifterConfig) -> Array | None:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from edge.core.arrays import Array, FloatArray
 from edge.core.errors import ModelError
 from edge.core.inference.tflite import Model
-from edge.core.pose import MID_HIP, N_JOINTS, Keypoints, LiftedPose, ScaleSource
+from edge.core.pose import MID_HIP, N_JOINTS, ImageDistance, Keypoints, LiftedPose, ScaleSource
 from edge.core.rig import Rig
 from edge.core.stature import BodySize
 from edge.lifting.forms.decoded_pose import DecodedPose
@@ -113,10 +113,16 @@ class NetworkLifter:
         hidden = len(others) > 0 and echoes.covered(index) >= HIDDEN
         lifted = self._mean(look, kernels, rig, others)
         by_sound = kernels is not None and not hidden and lifted.sound >= self.card.sound_threshold
-        if kernels is not None and not by_sound:
-            lifted = self._uncontradicted(lifted, look, rig)
         sir_db = range_m = float("nan")
+        image = None
         if kernels is not None:
+            silent = self._mean(look, None, rig)
+            sigma_m = self.card.decoding.image_sigma_factor * float(silent.sigma[MID_HIP])
+            distance_m = float(np.linalg.norm(silent.joints[MID_HIP]))
+            image = ImageDistance(distance_m, sigma_m, look.otherwise)
+            moved_m = float(np.linalg.norm(lifted.joints[MID_HIP] - silent.joints[MID_HIP]))
+            if not by_sound and moved_m > CONTRADICTION * sigma_m:
+                lifted = replace(silent, sound=lifted.sound)
             torso = lifted.joints[list(TORSO)].mean(axis=0)
             sir_db, range_m = echo_before(torso, kernels, rig)
         return LiftedPose(
@@ -127,16 +133,8 @@ class NetworkLifter:
             sir_db=sir_db,
             echo_range_m=range_m if by_sound else float("nan"),
             sound_confidence=float("nan") if kernels is None or hidden else lifted.sound,
+            image=image,
         )
-
-    def _uncontradicted(self, lifted: DecodedPose, look: "_Look", rig: Rig) -> DecodedPose:
-        """The pose, or the image's own where sound that is not trusted contradicts it."""
-        image = self._mean(look, None, rig)
-        moved_m = float(np.linalg.norm(lifted.joints[MID_HIP] - image.joints[MID_HIP]))
-        sigma_m = self.card.decoding.image_sigma_factor * float(image.sigma[MID_HIP])
-        if moved_m <= CONTRADICTION * sigma_m:
-            return lifted
-        return replace(image, sound=lifted.sound)
 
     def _echoes(self, poses: Sequence[DecodedPose], rig: Rig) -> Echoes:
         sigma = [float(p.depth_sigma[MID_HIP] / np.linalg.norm(p.joints[MID_HIP])) for p in poses]

@@ -6,7 +6,7 @@ import numpy as np
 
 from edge.behaviour.smoothing import COMMON_SHARE, GUESSED_DISTANCE_SIGMA, OneEuro, Smoother
 from edge.core.config import TrackConfig
-from edge.core.pose import LiftedPose
+from edge.core.pose import MID_HIP, ImageDistance, LiftedPose
 from tests.support.bodies import standing
 
 DT_NS = 100_000_000
@@ -49,7 +49,7 @@ def test_by_the_floor_only_the_cameras_height_and_tilt_stay_wrong() -> None:
             out = track(p, i * DT_NS)
         errors.append(abs(out.joints[8, 2] - pose(4.0).joints[8, 2]))
         sigmas.append(out.sigma[8])
-    assert COMMON_SHARE["floor"] * 0.2 <= max(sigmas) < 0.16
+    assert COMMON_SHARE["floor"] * 0.2 <= max(sigmas) < 0.18
     assert 0.6 <= np.mean(np.array(errors) < sigmas) <= 0.8
 
 
@@ -92,6 +92,52 @@ def test_a_gap_and_another_person_start_anew() -> None:
     np.testing.assert_allclose(
         track(pose(3.0), 100).joints, pose(3.0).joints
     )  # the clock went back
+
+
+def heard(
+    distance: float, image: float, sigma: float, wrong: float = 0.0, source: str = "floor"
+) -> LiftedPose:
+    """A pose with sound: image, wrong: relative errors of the image alone and of both together."""
+    alone = ImageDistance((1.0 + image) * distance, 0.05 * distance, source)  # type: ignore[arg-type]
+    p = pose((1.0 + wrong) * distance, sigma * distance)
+    joints = p.joints / p.mid_hip_distance_m * (1.0 + wrong) * distance
+    return replace(p, joints=joints, sound_confidence=0.9, image=alone)
+
+
+def _after_a_change(sigma: float, learned_s: float = 8.0, gap_s: float = 0.1) -> list[float]:
+    """Relative errors in the 10 s after sound has become as wrong as the image or worse, which is
+    off by the same all the time. sigma: of the poses then.
+    """
+    rng, track, t_ns, out = np.random.default_rng(4), Smoother(TrackConfig()), 0, []
+    image = 0.03 + 0.03 * rng.standard_normal(200)
+    for k in range(round(10 * learned_s)):
+        track(heard(3.0, image[k], 0.015, 0.01 * rng.standard_normal()), t_ns := t_ns + DT_NS)
+    t_ns += round((gap_s - 0.1) * 1e9)
+    for k in range(100, 200):
+        p = heard(3.0, image[k], sigma, 0.06 + 0.02 * rng.standard_normal())
+        out.append(track(p, t_ns := t_ns + DT_NS).mid_hip_distance_m / 3.0 - 1.0)
+    return out
+
+
+def test_the_image_that_good_sound_has_corrected_outweighs_sound_that_became_unsure() -> None:
+    """0.06 is what sound says after a change, 0.03 what the image says; neither is right."""
+    after = _after_a_change(sigma=0.055)
+    assert abs(np.mean(after)) < 0.015
+    assert abs(np.mean(_after_a_change(sigma=0.055, learned_s=0.1)) - 0.03) < 0.015
+    assert 0.0 < np.mean(after) < np.mean(_after_a_change(sigma=0.02))
+
+
+def test_what_sound_has_told_of_the_image_outlives_a_gap() -> None:
+    assert abs(np.mean(_after_a_change(sigma=0.055, gap_s=3.0))) < 0.015
+
+
+def test_sound_that_leaves_a_pose_no_surer_than_the_image_tells_nothing() -> None:
+    both, alone = Smoother(TrackConfig()), Smoother(TrackConfig())
+    for k, off in enumerate((0.0, 0.05, -0.03, 0.04)):
+        a = both(heard(3.0, off, 0.06, wrong=0.2), k * DT_NS)
+        p = pose(3.0, 0.15, source="floor")
+        b = alone(replace(p, joints=p.joints / p.mid_hip_distance_m * 3.0 * (1.0 + off)), k * DT_NS)
+        np.testing.assert_allclose(a.joints[MID_HIP], b.joints[MID_HIP], rtol=1e-6)
 
 
 def test_switched_off_it_changes_nothing() -> None:

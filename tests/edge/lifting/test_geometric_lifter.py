@@ -93,6 +93,19 @@ def test_the_height_prior_decides_only_without_sound() -> None:
     )
 
 
+def test_a_pose_with_sound_tells_what_the_image_alone_would_say() -> None:
+    joints = standing(1.5, (0.2, 2.6))
+    lifter = GeometricLifter(LifterConfig())
+    silent = one(lifter, seen(joints), None)
+    loud = one(lifter, seen(joints), echo(joints, noise=2e-3 / 2.6**2))
+    assert silent is not None and loud is not None
+    assert loud.image is not None
+    assert silent.image is None
+    assert loud.image.distance_m == pytest.approx(silent.mid_hip_distance_m)
+    assert loud.image.sigma_m == pytest.approx(silent.sigma[MID_HIP])
+    assert loud.image.scale_source == silent.scale_source == "height"
+
+
 def test_a_remembered_size_takes_the_place_of_the_height_prior() -> None:
     lift, rig = GeometricLifter(LifterConfig()), compact_rig()
     people = [standing(1.3, (0.5, 3.0)), standing(1.9, (-0.5, 3.0))]

@@ -177,6 +177,19 @@ def test_the_images_scale_has_a_sigma_of_its_own(
     np.testing.assert_allclose(after[1].sigma, 2.0 * before[1].sigma, rtol=1e-6)
 
 
+def test_a_pose_with_sound_tells_what_the_image_alone_would_say(lifter: NetworkLifter) -> None:
+    rig = compact_rig()
+    for joints in people():
+        silent = one(lifter, seen(joints), None, rig)
+        heard = one(lifter, seen(joints), echo(joints, noise=0.001), rig)
+        assert silent is not None and heard is not None
+        assert heard.image is not None
+        assert silent.image is None
+        assert heard.image.distance_m == pytest.approx(silent.mid_hip_distance_m)
+        assert heard.image.sigma_m == pytest.approx(silent.sigma[MID_HIP])
+        assert heard.image.scale_source == silent.scale_source
+
+
 def test_the_order_of_the_pairs_does_not_matter(lifter: NetworkLifter) -> None:
     joints, rig = people()[1], compact_rig()
     kernels = echo(joints, noise=0.001)
