@@ -98,7 +98,8 @@ def test_a_pose_with_sound_tells_what_the_image_alone_would_say() -> None:
     lifter = GeometricLifter(LifterConfig())
     silent = one(lifter, seen(joints), None)
     loud = one(lifter, seen(joints), echo(joints, noise=2e-3 / 2.6**2))
-    assert silent is not None and loud is not None
+    assert silent is not None
+    assert loud is not None
     assert loud.image is not None
     assert silent.image is None
     assert loud.image.distance_m == pytest.approx(silent.mid_hip_distance_m)

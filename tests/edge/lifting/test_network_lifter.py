@@ -182,7 +182,8 @@ def test_a_pose_with_sound_tells_what_the_image_alone_would_say(lifter: NetworkL
     for joints in people():
         silent = one(lifter, seen(joints), None, rig)
         heard = one(lifter, seen(joints), echo(joints, noise=0.001), rig)
-        assert silent is not None and heard is not None
+        assert silent is not None
+        assert heard is not None
         assert heard.image is not None
         assert silent.image is None
         assert heard.image.distance_m == pytest.approx(silent.mid_hip_distance_m)
