@@ -8,7 +8,8 @@ import numpy as np
 from edge.behaviour.activity import ActivityTracker
 from edge.behaviour.floor import FloorLevel
 from edge.behaviour.presence import Echo, PresenceJudge, SoundEvidence, masked
-from edge.behaviour.size_belief import SizeBelief
+from edge.behaviour.size.heard_size import HeardSize
+from edge.behaviour.size.size_belief import SizeBelief
 from edge.behaviour.smoothing import Smoother
 from edge.behaviour.track import Track
 from edge.core.arrays import Array
@@ -65,7 +66,7 @@ class People:
         ]
 
     def learn_size(self, track: Track, pose: LiftedPose, image: LiftedPose | None = None) -> None:
-        """A pose from new sound, lifted without knowing the size. image: see `SizeBelief`."""
+        """A pose from new sound, lifted without knowing the size. image: see `HeardSize`."""
         self._person(track).size.update(pose, image)
 
     def presence(self, track: Track) -> Presence:
@@ -163,7 +164,7 @@ class _Person:
         self._smooth = Smoother(track, height_known=camera.height_m is not None)
         self._judge = PresenceJudge(evidence)
         self._recognise = ActivityTracker(zones, floor)
-        self.size = SizeBelief(camera.height_m is not None)
+        self.size = HeardSize() if camera.height_m is None else SizeBelief()
         self.presence: Presence = "unsure"
         self.on_feet = False
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from edge.core.arrays import Array
 from edge.core.contracts import SourceKind
+from edge.core.stature import DepthProfile
 
 # What fixed distance and scale. sound: the echo, now or while the person has kept still since.
 # memory: the size that sound or the floor has found this person to have. floor: feet on the floor
@@ -68,7 +69,8 @@ class LiftedPose:
     (15,) 0..1. scale_source: what gave the scale. sir_db: echo over interference in the gate.
     echo_range_m: half path of the onset or NaN. sound_confidence: 0..1 that the echo is of this
     body at this place; NaN where the lifter cannot tell or had no sound. image: what the pose would
-    be without its sound; None where it was made without sound.
+    be without its sound; None where it was made without sound. heard: how likely each distance is
+    by sound alone; None without sound, or where the lifter does not tell.
     """
 
     joints: Array
@@ -79,6 +81,7 @@ class LiftedPose:
     echo_range_m: float = float("nan")
     sound_confidence: float = float("nan")
     image: ImageDistance | None = None
+    heard: DepthProfile | None = None
 
     @property
     def mid_hip_distance_m(self) -> float:

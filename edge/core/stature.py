@@ -35,6 +35,20 @@ class BodySize:
     sigma: float
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class DepthProfile:
+    """How likely each distance of somebody's mid-hip is. log_distance: (B,) natural logarithms of
+    metres, rising. log_p: (B,) log probability, up to a constant.
+    """
+
+    log_distance: Array
+    log_p: Array
+
+    def without(self, prior: "DepthProfile") -> "DepthProfile":
+        """What this profile says more than another one at the same distances."""
+        return DepthProfile(self.log_distance, self.log_p - prior.log_p)
+
+
 def limb_heights(joints: Array) -> Array:
     """Standing height (..., 9) [m] that each of BONE_RATIOS tells, of bodies with joints (..., 15,
     3) [m]; NaN where one of its ends is.

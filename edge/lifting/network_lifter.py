@@ -114,9 +114,10 @@ class NetworkLifter:
         lifted = self._mean(look, kernels, rig, others)
         by_sound = kernels is not None and not hidden and lifted.sound >= self.card.sound_threshold
         sir_db = range_m = float("nan")
-        image = None
+        image = heard = None
         if kernels is not None:
             silent = self._mean(look, None, rig)
+            heard = lifted.profile.without(silent.profile)
             sigma_m = self.card.decoding.image_sigma_factor * float(silent.sigma[MID_HIP])
             distance_m = float(np.linalg.norm(silent.joints[MID_HIP]))
             image = ImageDistance(distance_m, sigma_m, look.otherwise)
@@ -134,6 +135,7 @@ class NetworkLifter:
             echo_range_m=range_m if by_sound else float("nan"),
             sound_confidence=float("nan") if kernels is None or hidden else lifted.sound,
             image=image,
+            heard=heard,
         )
 
     def _echoes(self, poses: Sequence[DecodedPose], rig: Rig) -> Echoes:

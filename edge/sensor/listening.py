@@ -2,7 +2,7 @@
 
 Who keeps still is lifted with the mean of all bursts since they did; who moves, with the newest one
 as long as they cannot have got far since. Between bursts that leaves most who walk without sound:
-the size that earlier bursts have found (behaviour/size_belief.py) places them.
+the size that earlier bursts have found (behaviour/size) places them.
 """
 
 from collections import deque

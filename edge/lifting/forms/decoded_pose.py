@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.core.arrays import Array
-from edge.core.pose import N_JOINTS
+from edge.core.pose import MID_HIP, N_JOINTS
+from edge.core.stature import DepthProfile
 from edge.lifting.mirror import MIRROR, mirrored
 from edge.lifting.person_view import PersonView
 
@@ -15,6 +16,7 @@ DEPTH_STEP = 0.02
 PLACE_STEP = 0.05
 RESIDUALS = 5 * N_JOINTS + 1
 _SIGMA_REACH = 3.0
+LEAST_P = 1e-9
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class DecodedPose:
     depth and across it [m].
 
     sigma: (15,) 1-sigma of the joints' positions [m]. sound: 0..1, how sure it is that sound set
-    the scale.
+    the scale. profile: of the mid-hip.
     """
 
     joints: Array
@@ -50,6 +52,7 @@ class DecodedPose:
     plane_sigma: Array
     sigma: Array
     sound: float
+    profile: DepthProfile
 
     def with_mirror_image(self, other: "DecodedPose") -> "DecodedPose":
         """The mean of this pose and its mirror image's: a network is not quite symmetric."""
@@ -59,7 +62,19 @@ class DecodedPose:
             plane_sigma=0.5 * (self.plane_sigma + other.plane_sigma[MIRROR]),
             sigma=0.5 * (self.sigma + other.sigma[MIRROR]),
             sound=0.5 * (self.sound + other.sound),
+            profile=DepthProfile(
+                0.5 * (self.profile.log_distance + other.profile.log_distance),
+                0.5 * (self.profile.log_p + other.profile.log_p),
+            ),
         )
+
+
+def depth_profile(
+    p: Array, offsets: Array, log_depth: Array, xy: Array, view: PersonView
+) -> DepthProfile:
+    """The mid-hip's. p: (bins,) probability of each offset (bins,) from its log depth."""
+    hip = view.points(log_depth, xy)[MID_HIP]
+    return DepthProfile(np.log(np.linalg.norm(hip)) + offsets, np.log(p + LEAST_P))
 
 
 def residual_slices() -> dict[str, slice]:
@@ -81,6 +96,7 @@ def assemble(
     residual: npt.ArrayLike,
     view: PersonView,
     decoding: Decoding,
+    profile: DepthProfile,
 ) -> DecodedPose:
     """Normalised log depth and spread (15,), place (15, 2), residuals (RESIDUALS,) -> metres."""
     r = np.asarray(residual, np.float64)
@@ -100,4 +116,5 @@ def assemble(
         plane_sigma=decoding.plane_sigma_factor * plane_sigma,
         sigma=decoding.joint_sigma_factor * np.hypot(depth_sigma, plane_sigma),
         sound=float(1.0 / (1.0 + np.exp(-np.clip(part["sound"][0], -30.0, 30.0)))),
+        profile=profile,
     )

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from edge.core.arrays import Array, FloatArray
 from edge.core.pose import MID_HIP, N_JOINTS
 from edge.core.rig import Rig
-from edge.lifting.forms.decoded_pose import DecodedPose, Decoding, assemble
+from edge.lifting.forms.decoded_pose import DecodedPose, Decoding, assemble, depth_profile
 from edge.lifting.forms.network_form import (
     COMPACT_M,
     echo_levels,
@@ -82,8 +82,9 @@ class RayForm:
         p /= p.sum(axis=0)
         shift = (p * offsets).sum(axis=0)
         spread = np.sqrt(np.maximum((p * offsets**2).sum(axis=0) - shift**2, 0.0))
-        depth = np.asarray(log_depth, np.float64) + shift
-        return assemble(depth, np.asarray(xy, np.float64), spread, residual, view, decoding)
+        depth, place = np.asarray(log_depth, np.float64), np.asarray(xy, np.float64)
+        profile = depth_profile(p[:, MID_HIP], self.offsets, depth, place, view)
+        return assemble(depth + shift, place, spread, residual, view, decoding, profile)
 
 
 def ray_sound(

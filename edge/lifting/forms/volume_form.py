@@ -14,7 +14,7 @@ import numpy.typing as npt
 from edge.core.arrays import Array, FloatArray, IntArray
 from edge.core.pose import MID_HIP, N_JOINTS
 from edge.core.rig import Rig
-from edge.lifting.forms.decoded_pose import DecodedPose, Decoding, assemble
+from edge.lifting.forms.decoded_pose import DecodedPose, Decoding, assemble, depth_profile
 from edge.lifting.forms.network_form import echo_levels, network_context, sound_features
 from edge.lifting.other_people import ALONE, Echoes
 from edge.lifting.person_view import PersonView
@@ -103,7 +103,8 @@ class VolumeForm:
         moved_right = (p.sum(axis=(0, 1)) * right).sum(axis=0)
         moved_down = (p.sum(axis=(0, 2)) * down).sum(axis=0)
         moved = np.stack([moved_right, moved_down], axis=-1)
-        return assemble(depth + shift, place + moved, width, residual, view, decoding)
+        profile = depth_profile(along[:, MID_HIP], self.offsets, depth, place, view)
+        return assemble(depth + shift, place + moved, width, residual, view, decoding, profile)
 
 
 def frustum_sound(

@@ -73,6 +73,26 @@ def test_outputs_of_zero_give_the_vision_networks_estimate(
     assert (pose.sigma > 0.0).all()
 
 
+@pytest.mark.parametrize(
+    ("form", "cells"), [(RayForm(), (64,)), (VolumeForm(bins=33, side=11), (33, 11, 11))]
+)
+def test_the_profile_says_how_likely_each_distance_of_the_mid_hip_is(
+    form: RayForm | VolumeForm, cells: tuple[int, ...]
+) -> None:
+    """Two echoes along the mid-hip's ray, one of them e times as likely."""
+    depth, xy = normalised(JOINTS, view())
+    logits, decoding = np.zeros((*cells, 15)), Decoding(prior_spread=100.0)
+    near, far = cells[0] // 4, 3 * cells[0] // 4
+    logits[near, ..., 8], logits[far, ..., 8] = 20.0, 19.0
+    pose = form.decode((logits, np.zeros(RESIDUALS)), depth, xy, view(), decoding)
+    p = pose.profile
+    assert int(p.log_p.argmax()) == near
+    assert p.log_p[near] - p.log_p[far] == pytest.approx(1.0, abs=0.01)
+    assert np.exp(p.log_p).sum() == pytest.approx(1.0, abs=1e-4)
+    wanted = np.log(np.linalg.norm(JOINTS[8])) + form.offsets[[near, far]]
+    np.testing.assert_allclose(p.log_distance[[near, far]], wanted, atol=0.01)
+
+
 @pytest.mark.parametrize("form", [RayForm(), VolumeForm()])
 def test_without_kernels_the_sound_is_zero(form: Form) -> None:
     depth, xy = normalised(JOINTS, view())

@@ -5,15 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge.behaviour.size_belief import (
+from edge.behaviour.size.size_belief import (
     COMMON_SIGMA,
     CONTRADICTION,
     FOLDED_BIAS,
-    GUESS_SIGMA,
     PERIOD_SIGMA,
     PLACE_SIGMA,
     SHAPE_SIGMA,
-    STATURE,
     SizeBelief,
 )
 from edge.core.pose import LiftedPose
@@ -129,65 +127,6 @@ def test_who_sits_is_found_too_small_and_teaches_less() -> None:
 def test_a_pose_that_is_hardly_better_than_a_guess_is_no_belief() -> None:
     belief = SizeBelief()
     belief.update(pose(1.7, sigma_m=0.6))
-    assert belief.belief is None
-
-
-def lifted_with_soft_sound(
-    guess: float, heard: float, at: tuple[float, float], guess_sigma: float, heard_sigma: float
-) -> tuple[LiftedPose, LiftedPose]:
-    """A pose from image and sound, and the image's own. guess, heard: log heights."""
-    weights = np.array([guess_sigma**-2, heard_sigma**-2])
-    both = float(weights @ [guess, heard] / weights.sum())
-    image = pose(float(np.exp(guess)), at, source="height")
-    found = pose(float(np.exp(both)), at)
-    return (
-        replace(found, sigma=np.full(15, weights.sum() ** -0.5 * found.mid_hip_distance_m)),
-        replace(image, sigma=np.full(15, guess_sigma * image.mid_hip_distance_m)),
-    )
-
-
-def test_a_guess_that_soft_sound_repeats_everywhere_is_no_evidence_for_it() -> None:
-    """A child of 1.28 m whom the image takes for somebody of 1.6 m."""
-    unknown, naive = SizeBelief(height_known=False), SizeBelief()
-    for at in PLACES[:6]:
-        for _ in range(3):
-            soft = lifted_with_soft_sound(np.log(1.6), np.log(1.28), at, 0.1, 0.12)
-            unknown.update(*soft)
-            naive.update(soft[0])
-    assert unknown.belief is not None
-    assert naive.belief is not None
-    found, repeated = (b.belief.log_height - np.log(1.28) for b in (unknown, naive))
-    assert 0.0 < found < 0.09, "what people measure at all counts once"
-    assert repeated > 0.12
-    assert unknown.belief.sigma + 0.01 >= GUESS_SIGMA
-    assert naive.belief.sigma < 0.05
-
-
-def test_without_the_cameras_height_it_is_as_sure_as_it_is_right() -> None:
-    errors, sigmas = [], []
-    for seed in range(200):
-        rng = np.random.default_rng(seed)
-        true = STATURE.log_height + STATURE.sigma * rng.standard_normal()
-        guess = true + 0.12 * rng.standard_normal()
-        common = np.hypot(SHAPE_SIGMA, GUESS_SIGMA) * rng.standard_normal()
-        belief = SizeBelief(height_known=False)
-        for at in PLACES[:6]:
-            heard = true + common + 0.1 * rng.standard_normal()
-            for _ in range(3):
-                belief.update(*lifted_with_soft_sound(guess, heard, at, 0.12, 0.1))
-        assert belief.belief is not None
-        errors.append(belief.belief.log_height - true)
-        sigmas.append(belief.belief.sigma)
-    assert 0.6 <= np.mean(np.abs(errors) < sigmas) <= 0.76
-    assert np.median(sigmas) > GUESS_SIGMA - 0.01
-
-
-def test_without_the_cameras_height_a_pose_that_is_no_surer_than_the_image_teaches_nothing() -> (
-    None
-):
-    belief = SizeBelief(height_known=False)
-    belief.update(pose(1.7, sigma_m=0.2), pose(1.7, sigma_m=0.2, source="height"))
-    belief.update(pose(1.7))
     assert belief.belief is None
 
 

@@ -1,4 +1,4 @@
-"""How tall somebody is, as sound and the floor have found it so far: a person keeps their size.
+"""How tall somebody is, as sound and a floor below a camera of known height have found it so far.
 
 Errors repeat as long as somebody stays in one place and posture: body shape, room and the place on
 the body where the echo begins are the same. So what counts is the number of places, not of poses.
@@ -7,12 +7,6 @@ at the right distance, the height of a body that is upright in the image is foun
 2.3 % that stays theirs, and one of 3.5 % from place to place; of one who sits or lies it is found
 5 % too small, and 8 % one way or the other: limbs that point at the camera look short. By the floor
 all distances in one room are off by the same 2.7 %, for the camera's height and tilt are.
-
-Where the camera's height is unknown, the image guesses the scale from what people look like, and is
-wrong about the same person in the same way everywhere: it takes a child for an adult. A soft echo
-moves that guess by little, so that poses with sound repeat it. What the image alone says is
-therefore taken out of each of them again, as one takes a prior out of a posterior, and only the
-rest counts as evidence; what people measure at all is counted once.
 """
 
 from collections import deque
@@ -29,12 +23,6 @@ PLACE_SIGMA, PERIOD_SIGMA = 0.035, 0.05
 # What repeats everywhere: of the body's shape; besides it, of each kind of evidence.
 SHAPE_SIGMA = 0.02
 COMMON_SIGMA = {"sound": 0.01, "folded": 0.08, "floor": 0.027}
-# Of adults and children, where no floor tells the scale: log height, and its 1-sigma.
-STATURE = BodySize(float(np.log(1.6)), 0.15)
-# What the image's guess leaves in the evidence of sound, everywhere alike.
-GUESS_SIGMA = 0.08
-# A pose that is hardly surer than the image alone has heard nothing.
-LEAST_SURER = 0.95
 FOLDED_BIAS = 0.05  # of log height, too small, of bodies that are not upright
 # From the neck to the ankles down the image, in heights: of who stands or walks it is more, of who
 # sits less.
@@ -56,9 +44,7 @@ class SizeBelief:
     knows the size is no evidence.
     """
 
-    def __init__(self, height_known: bool = True) -> None:
-        """height_known: of the camera above the floor."""
-        self._height_known = height_known
+    def __init__(self) -> None:
         self._places: deque[_Place] = deque()  # the one visited last at the end
         self._belief: BodySize | None = None
 
@@ -69,35 +55,24 @@ class SizeBelief:
 
     def update(self, pose: LiftedPose, image: LiftedPose | None = None) -> None:
         """Learn from a pose; one whose scale is from neither sound nor floor teaches nothing, nor
-        does one by the floor that is not upright.
-
-        image: the same body lifted without sound, needed where the camera's height is unknown.
+        does one by the floor that is not upright. image: as of `HeardSize`, not needed here.
         """
         height = standing_height(pose.joints, pose.confidence)
         if pose.scale_source not in ("sound", "floor") or not height > 0.0:
             return
-        upright = _upright(pose.joints, height)
+        upright = is_upright(pose.joints, height)
         if not upright and pose.scale_source == "floor":
             return
-        found = BodySize(float(np.log(height)), _relative_sigma(pose))
-        if not self._height_known:
-            heard = None if image is None else _heard(found, image)
-            if heard is None:
-                return
-            found = heard
         kind: str = pose.scale_source if upright else "folded"
-        log_height = found.log_height + (0.0 if upright else FOLDED_BIAS)
-        self._place(kind, pose.joints[MID_HIP]).add(log_height, found.sigma)
+        log_height = float(np.log(height)) + (0.0 if upright else FOLDED_BIAS)
+        self._place(kind, pose.joints[MID_HIP]).add(log_height, relative_sigma(pose))
         self._forget_somebody_else()
         belief = self._of_all_places()
         self._belief = belief if belief.sigma <= MOST_SIGMA else None
 
     def _of_all_places(self) -> BodySize:
         log_height, sigma = _mean(list(self._places), common=True)
-        if self._height_known:
-            return BodySize(log_height, float(np.hypot(sigma, SHAPE_SIGMA)))
-        common = float(np.hypot(SHAPE_SIGMA, GUESS_SIGMA))
-        return _weighted(BodySize(log_height, float(np.hypot(sigma, common))), STATURE, 1.0)
+        return BodySize(log_height, float(np.hypot(sigma, SHAPE_SIGMA)))
 
     def _place(self, kind: str, where: Array) -> "_Place":
         """The one that a pose belongs to, which is now the newest."""
@@ -154,31 +129,12 @@ class _Place:
         return float(max(modelled, np.median(self._own_sigmas)))
 
 
-def _relative_sigma(pose: LiftedPose) -> float:
+def relative_sigma(pose: LiftedPose) -> float:
+    """1-sigma of the distance, as a share of it."""
     return float(pose.sigma[MID_HIP]) / pose.mid_hip_distance_m
 
 
-def _heard(both: BodySize, image: LiftedPose) -> BodySize | None:
-    """What sound alone says of a size that it and the image have found together; None where it
-    says nothing. image: the pose by the image alone.
-    """
-    height = standing_height(image.joints, image.confidence)
-    if not height > 0.0:
-        return None
-    guess = BodySize(float(np.log(height)), _relative_sigma(image))
-    if both.sigma > LEAST_SURER * guess.sigma:
-        return None
-    return _weighted(both, guess, -1.0)
-
-
-def _weighted(a: BodySize, b: BodySize, sign: float) -> BodySize:
-    """Both together by their precisions; b taken out of a where the sign is -1."""
-    of_a, of_b = a.sigma**-2, sign * b.sigma**-2
-    mean = (of_a * a.log_height + of_b * b.log_height) / (of_a + of_b)
-    return BodySize(mean, (of_a + of_b) ** -0.5)
-
-
-def _upright(joints: Array, height: float) -> bool:
+def is_upright(joints: Array, height: float) -> bool:
     """Whether a body (15, 3) [m] is stretched down the image, and not along its depth."""
     ray = joints[MID_HIP] / np.linalg.norm(joints[MID_HIP])
     body = joints[_ANKLES].mean(axis=0) - joints[_NECK]

@@ -1,0 +1,1 @@
+"""How tall somebody is, found over time: a person keeps their size."""

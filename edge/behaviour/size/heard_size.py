@@ -1,0 +1,177 @@
+"""How tall somebody is, as sound alone has found it: where the camera's height is unknown.
+
+The image then guesses the scale from what people look like, and is wrong about the same person in
+the same way everywhere: it takes a child for an adult. A soft echo moves that guess by little, so
+that the mean of many poses with sound repeats it, and is ever surer of it. And walls return a
+body's echo, later, often louder than the body itself: next to a wrong guess such an echo looks like
+the right one.
+
+So bursts are put together as likelihoods over sizes, not as means. Of each, what the image alone
+says is taken out again, as one takes a prior out of a posterior; an echo that was heard may be a
+late one, of somebody smaller; and the image's guess counts once. What is heard again and again at
+one size wins against a wrong guess, and where places contradict each other, the belief is wide.
+"""
+
+from collections import deque
+
+import numpy as np
+
+from edge.behaviour.size.size_belief import (
+    MOST_PLACES,
+    PLACE_M,
+    is_upright,
+    relative_sigma,
+)
+from edge.core.arrays import Array
+from edge.core.pose import MID_HIP, LiftedPose
+from edge.core.stature import BodySize, standing_height
+
+# Log heights [m] that are told apart.
+STEP = 0.02
+LOG_HEIGHTS = np.arange(np.log(0.6), np.log(2.5), STEP)
+# 1-sigma of log height: of the image's guess, the same everywhere. Of 14 simulated people, a half
+# of them children, it was off by 0.13 (root mean square); bursts still lean towards it.
+GUESS_SIGMA = 0.2
+# Of what one echo tells: where on the body it begins; of bodies that are not upright.
+ECHO_SIGMA, FOLDED_SIGMA = 0.04, 0.08
+# How often the echo that was heard is a later one, by way of a wall; or not the body's at all.
+# These, GUESS_SIGMA and NEWEST were chosen on the same people.
+LATE, NOT_THEIRS = 0.1, 0.05
+SHAPE_SIGMA = 0.02
+# Where only mean and 1-sigma of a pose are known: one that is hardly surer than the image alone has
+# heard nothing.
+LEAST_SURER = 0.7
+# Poses in one place: who keeps still is heard in the mean of more and more bursts.
+NEWEST = 5
+# A belief that is no better than the image's guess helps nobody.
+MOST_SIGMA = GUESS_SIGMA - 0.01
+# The newest places are of somebody else where that is so many times as likely (logarithm).
+SOMEBODY_ELSE, LEAST_PERIODS = 5.0, 3
+GUESSES = 64
+
+
+class HeardSize:
+    """Of one track. Give it every pose that was lifted from a new burst, and the same body lifted
+    without sound; both without this belief, for a pose that already knows the size is no evidence.
+    """
+
+    def __init__(self) -> None:
+        self._places: deque[_Place] = deque()  # the one visited last at the end
+        self._guesses: deque[float] = deque(maxlen=GUESSES)
+        self._belief: BodySize | None = None
+
+    @property
+    def belief(self) -> BodySize | None:
+        """None while nothing better than the image's guess is known."""
+        return self._belief
+
+    def update(self, pose: LiftedPose, image: LiftedPose | None = None) -> None:
+        """Learn from a pose; one whose scale is not from sound teaches nothing. image: the same
+        body by the image alone, without which a pose teaches nothing either.
+        """
+        if image is None:
+            return
+        guess = standing_height(image.joints, image.confidence)
+        height = standing_height(pose.joints, pose.confidence)
+        if pose.scale_source != "sound" or not (guess > 0.0 and height > 0.0):
+            return
+        told = _log_likelihood(pose, height, image, guess)
+        if told is None:
+            return
+        self._guesses.append(float(np.log(guess)))
+        self._place(is_upright(pose.joints, height), pose.joints[MID_HIP]).append(told)
+        self._forget_somebody_else()
+        posterior = np.exp(self._prior() + sum(p.log_likelihood for p in self._places))
+        posterior /= posterior.sum()
+        mean = float(posterior @ LOG_HEIGHTS)
+        spread = float(np.sqrt(posterior @ (LOG_HEIGHTS - mean) ** 2))
+        sigma = float(np.hypot(spread, SHAPE_SIGMA))
+        self._belief = BodySize(mean, sigma) if sigma <= MOST_SIGMA else None
+
+    def _prior(self) -> Array:
+        """Log probability of each of LOG_HEIGHTS: the image's guess, once."""
+        guess = float(np.median(self._guesses))
+        prior = -0.5 * ((LOG_HEIGHTS - guess) / GUESS_SIGMA) ** 2
+        return np.asarray(prior - np.log(np.exp(prior).sum()))
+
+    def _place(self, upright: bool, where: Array) -> "_Place":
+        """The one that a pose belongs to, which is now the newest."""
+        for place in self._places:
+            if place.upright == upright and np.linalg.norm(place.where - where) < PLACE_M:
+                self._places.remove(place)
+                break
+        else:
+            place = _Place(upright, where)
+            if len(self._places) == MOST_PLACES:
+                self._places.popleft()
+        self._places.append(place)
+        return place
+
+    def _forget_somebody_else(self) -> None:
+        places, prior = list(self._places), self._prior()
+        for k in range(1, len(places)):
+            older, newer = places[:-k], places[-k:]
+            if min(p.periods for p in newer) < LEAST_PERIODS:
+                return
+            before, now = (sum(p.log_likelihood for p in part) for part in (older, newer))
+            one = _log_sum(prior + before + now)
+            if _log_sum(prior + before) + _log_sum(prior + now) - one > SOMEBODY_ELSE:
+                self._places = deque(newer)
+                return
+
+
+class _Place:
+    """What was heard of somebody in one place. Errors repeat there: however often they are heard,
+    it counts as once.
+    """
+
+    def __init__(self, upright: bool, where: Array) -> None:
+        self.upright, self.where = upright, where
+        self._told: deque[Array] = deque(maxlen=NEWEST)
+
+    def append(self, log_likelihood: Array) -> None:
+        """Of each of LOG_HEIGHTS, of a body as it was seen."""
+        self._told.append(log_likelihood)
+
+    @property
+    def periods(self) -> int:
+        return len(self._told)
+
+    @property
+    def log_likelihood(self) -> Array:
+        return np.asarray(np.mean(self._told, axis=0))
+
+
+def _log_likelihood(
+    pose: LiftedPose, height: float, image: LiftedPose, guess: float
+) -> Array | None:
+    """What sound alone says of each of LOG_HEIGHTS; None where it says nothing. height, guess: of
+    pose and image [m].
+    """
+    if pose.profile is not None and image.profile is not None:
+        distances = LOG_HEIGHTS - np.log(height) + np.log(pose.mid_hip_distance_m)
+        both, seen = (
+            np.interp(distances, p.log_distance, p.log_p) for p in (pose.profile, image.profile)
+        )
+        told = both - seen
+    else:
+        own, others = relative_sigma(pose), relative_sigma(image)
+        if own > LEAST_SURER * others:
+            return None
+        told = -0.5 * ((LOG_HEIGHTS - np.log(height)) / own) ** 2
+        told += 0.5 * ((LOG_HEIGHTS - np.log(guess)) / others) ** 2
+    sigma = ECHO_SIGMA if is_upright(pose.joints, height) else FOLDED_SIGMA
+    likelihood = _smeared(np.exp(told - told.max()), sigma)
+    or_smaller = np.maximum.accumulate(likelihood[::-1])[::-1]
+    return np.asarray(np.log((1.0 - LATE) * likelihood + LATE * or_smaller + NOT_THEIRS))
+
+
+def _smeared(likelihood: Array, sigma: float) -> Array:
+    reach = int(np.ceil(3.0 * sigma / STEP))
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) * STEP / sigma) ** 2)
+    padded = np.pad(likelihood, reach, mode="edge")
+    return np.convolve(padded, kernel / kernel.sum(), "valid")
+
+
+def _log_sum(x: Array) -> float:
+    return float(np.log(np.exp(x - x.max()).sum()) + x.max())

@@ -1,0 +1,1 @@
+"""Tracks, postures, zones and falls."""
