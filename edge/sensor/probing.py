@@ -28,7 +28,7 @@ WALKING_M = 0.25  # who moves farther in a second walks
 # Seconds from probe to probe: of who has only just stopped, and was not heard there; of who keeps
 # still; of who walks and whose size is not known, or not well, or is; of a picture on the wall.
 FRESH_S, STILL_S, UNKNOWN_S, WALKING_S, KNOWN_S, PICTURE_S = 1.0, 2.0, 1.5, 4.0, 10.0, 30.0
-WELL_KNOWN = 0.04  # 1-sigma of log size
+WELL_KNOWN, HARDLY_KNOWN = 0.04, 0.12  # 1-sigma of log size
 LEARNING_S = 1.0  # the empty room
 # Share of a minute's energy: that flows in within a minute, for who keeps still; of what is left,
 # for one who walks; of the empty room, learned or followed.
@@ -100,7 +100,7 @@ def interval_s(person: Watched) -> float:
         return PICTURE_S
     if person.moved_m < WALKING_M:
         return STILL_S if person.heard else FRESH_S
-    if person.size_sigma is None:
+    if person.size_sigma is None or person.size_sigma > HARDLY_KNOWN:
         return UNKNOWN_S
     return KNOWN_S if person.size_sigma <= WELL_KNOWN else WALKING_S
 

@@ -95,6 +95,8 @@ def test_the_sooner_a_probe_helps_the_sooner_it_comes() -> None:
     assert intervals == sorted(intervals)
     assert intervals[0] == 1.0
     assert intervals[2] == 2.0
+    # A size that is hardly known asks for as many as one that is not.
+    assert interval_s(person(moved_m=0.5, sigma=0.15)) == intervals[1]
 
 
 def test_nothing_is_left_means_silence() -> None:
