@@ -65,9 +65,9 @@ class People:
             for sight, size in zip(sights, self.beliefs(sights), strict=True)
         ]
 
-    def learn_size(self, track: Track, pose: LiftedPose, image: LiftedPose | None = None) -> None:
-        """A pose from new sound, lifted without knowing the size. image: see `HeardSize`."""
-        self._person(track).size.update(pose, image)
+    def learn_size(self, track: Track, pose: LiftedPose) -> None:
+        """A pose from new sound, lifted without knowing the size."""
+        self._person(track).size.update(pose)
 
     def presence(self, track: Track) -> Presence:
         """What the newest image made of a track."""

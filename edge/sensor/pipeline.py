@@ -232,12 +232,8 @@ class Pipeline:
                 shares = self.listening.shares(there, sound.middle_ns, np.inf)
             poses = lift_shares(self.lift, there, (), shares, self.rig)
             found = {s[0]: pose for s, pose in zip(there, poses, strict=True) if pose is not None}
-            images: list[LiftedPose | None] = [None] * len(there)
-            if self.rig.camera.height_m is None:
-                images = lift_shares(self.lift, there, (), everybody(there, None, None), self.rig)
-            for (track, _), pose, image in zip(there, poses, images, strict=True):
-                if pose is not None:
-                    self.people.learn_size(track, pose, image)
+            for track, pose in found.items():
+                self.people.learn_size(track, pose)
             evidence = [found.get(track) for track, _ in posed]
         places = [np.zeros(3) if p is None else p.joints[MID_HIP] for p in evidence]
         over_db = echo_over_noise_db(places, sound.responses[sound.usable.rows], kernels, rig)

@@ -49,8 +49,8 @@ _PRIOR -= np.log(np.exp(_PRIOR).sum())
 
 
 class HeardSize:
-    """Of one track. Give it every pose that was lifted from a new burst, and the same body lifted
-    without sound; both without this belief, for a pose that already knows the size is no evidence.
+    """Of one track. Give it every pose that was lifted from a new burst, all of them without this
+    belief, for a pose that already knows the size is no evidence.
     """
 
     def __init__(self) -> None:
@@ -62,17 +62,12 @@ class HeardSize:
         """None while nothing better than the usual height of people is known."""
         return self._belief
 
-    def update(self, pose: LiftedPose, image: LiftedPose | None = None) -> None:
-        """Learn from a pose; one whose scale is not from sound teaches nothing. image: the same
-        body by the image alone, without which a pose teaches nothing either.
-        """
-        if image is None:
-            return
-        guess = standing_height(image.joints, image.confidence)
+    def update(self, pose: LiftedPose) -> None:
+        """Learn from a pose; one whose scale is not from sound teaches nothing."""
         height = standing_height(pose.joints, pose.confidence)
-        if pose.scale_source != "sound" or not (guess > 0.0 and height > 0.0):
+        if pose.scale_source != "sound" or not height > 0.0:
             return
-        told = _log_likelihood(pose, height, image, guess)
+        told = _log_likelihood(pose, height)
         if told is None:
             return
         self._place(is_upright(pose.joints, height), pose.joints[MID_HIP]).append(told)
@@ -132,24 +127,20 @@ class _Place:
         return np.asarray(np.mean(self._told, axis=0))
 
 
-def _log_likelihood(
-    pose: LiftedPose, height: float, image: LiftedPose, guess: float
-) -> Array | None:
-    """What sound alone says of each of LOG_HEIGHTS; None where it says nothing. height, guess: of
-    pose and image [m].
+def _log_likelihood(pose: LiftedPose, height: float) -> Array | None:
+    """What sound alone says of each of LOG_HEIGHTS; None where it says nothing. height: of the pose
+    [m].
     """
-    if pose.profile is not None and image.profile is not None:
-        distances = LOG_HEIGHTS - np.log(height) + np.log(pose.mid_hip_distance_m)
-        both, seen = (
-            np.interp(distances, p.log_distance, p.log_p) for p in (pose.profile, image.profile)
-        )
-        told = both - seen
+    distances = LOG_HEIGHTS - np.log(height) + np.log(pose.mid_hip_distance_m)
+    if pose.heard is not None:
+        told = np.interp(distances, pose.heard.log_distance, pose.heard.log_p)
     else:
-        own, others = relative_sigma(pose), relative_sigma(image)
-        if own > LEAST_SURER * others:
+        own, seen = relative_sigma(pose), pose.image
+        if seen is None or own > LEAST_SURER * seen.sigma_m / seen.distance_m:
             return None
-        told = -0.5 * ((LOG_HEIGHTS - np.log(height)) / own) ** 2
-        told += 0.5 * ((LOG_HEIGHTS - np.log(guess)) / others) ** 2
+        told = -0.5 * ((distances - np.log(pose.mid_hip_distance_m)) / own) ** 2
+        by_image = (distances - np.log(seen.distance_m)) * seen.distance_m / seen.sigma_m
+        told += 0.5 * by_image**2
     sigma = ECHO_SIGMA if is_upright(pose.joints, height) else FOLDED_SIGMA
     likelihood = _smeared(np.exp(told - told.max()), sigma)
     or_smaller = np.maximum.accumulate(likelihood[::-1])[::-1]

@@ -53,9 +53,9 @@ class SizeBelief:
         """None while nothing better than the usual height of people is known."""
         return self._belief
 
-    def update(self, pose: LiftedPose, image: LiftedPose | None = None) -> None:
+    def update(self, pose: LiftedPose) -> None:
         """Learn from a pose; one whose scale is from neither sound nor floor teaches nothing, nor
-        does one by the floor that is not upright. image: as of `HeardSize`, not needed here.
+        does one by the floor that is not upright.
         """
         height = standing_height(pose.joints, pose.confidence)
         if pose.scale_source not in ("sound", "floor") or not height > 0.0:

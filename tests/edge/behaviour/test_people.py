@@ -8,7 +8,7 @@ from edge.behaviour.people import People, Sight
 from edge.behaviour.presence import Echo, load_evidence
 from edge.behaviour.track import Track
 from edge.core.config import TrackConfig, ZoneConfig
-from edge.core.pose import Keypoints, LiftedPose
+from edge.core.pose import ImageDistance, Keypoints, LiftedPose
 from tests.support.bodies import CAMERA, seen, standing
 
 HEARD = Echo(15.0, 0.95)
@@ -90,12 +90,12 @@ def test_who_stands_on_a_floor_that_tells_their_distance_is_lifted_without_their
     hidden[1].pixels[[11, 14], 2] = 0.0
     for camera, told in ((CAMERA, False), (replace(CAMERA, height_m=None, tilt_deg=0.0), True)):
         group = People(camera, TrackConfig(), (), load_evidence("ray"))
-        image = replace(lifted(sight), sigma=np.full(15, 0.4), scale_source="height")
-        group.learn_size(sight[0], lifted(sight), image)
+        image = ImageDistance(lifted(sight).mid_hip_distance_m, 0.4, "height")
+        group.learn_size(sight[0], replace(lifted(sight), image=image))
         group([sight], [lifted(sight)], [sight[0]], [HEARD], 0)
         (size,) = group.beliefs([sight])
         assert size is not None
-        assert abs(np.exp(size.log_height) - 1.7) < 0.05
+        assert abs(size.log_height - np.log(1.7)) < (size.sigma if told else 0.03)
         assert group.sizes([sight]) == [size if told else None]
         assert group.sizes([hidden]) == [size], "who stands behind a table is seen without feet"
 

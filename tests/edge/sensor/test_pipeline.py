@@ -109,19 +109,19 @@ def test_without_the_cameras_height_a_size_is_learned_from_what_sound_adds_to_th
     _, plan = make_pipeline()
     camera = dataclasses.replace(plan.rig.camera, height_m=None)
     pipeline = Pipeline(plan.config, dataclasses.replace(plan.rig, camera=camera), plan.excitation)
-    told: list[tuple[LiftedPose, LiftedPose | None]] = []
+    told: list[LiftedPose] = []
     learn = People.learn_size
 
-    def learn_size(
-        self: People, track: Track, pose: LiftedPose, image: LiftedPose | None = None
-    ) -> None:
-        told.append((pose, image))
-        learn(self, track, pose, image)
+    def learn_size(self: People, track: Track, pose: LiftedPose) -> None:
+        told.append(pose)
+        learn(self, track, pose)
 
     monkeypatch.setattr(People, "learn_size", learn_size)
     (*_, last) = offline(pipeline, plan)
-    assert sum(pose.scale_source == "sound" for pose, _ in told) >= 6, "two, for 5 s"
-    assert {image is not None and image.scale_source for _, image in told} == {"height"}
+    by_sound = [pose for pose in told if pose.scale_source == "sound"]
+    assert len(by_sound) >= 6, "two, for 5 s"
+    assert all(pose.heard is not None for pose in by_sound)
+    assert {pose.image is not None and pose.image.scale_source for pose in told} == {"height"}
     beliefs = [pipeline.people._known[p.id].size.belief for p in last.people]
     sizes = [size for size in beliefs if size is not None]
     assert sizes
