@@ -70,7 +70,10 @@ class Smoother:
         self.config = config
         self._guess_sigma = 0.0 if height_known else GUESSED_DISTANCE_SIGMA
         self._t_ns = 0
-        self._distance = _Distance()
+        self._offset_sigma = OFFSET_SIGMA
+        if not height_known:  # sound alone has found that size
+            self._offset_sigma = OFFSET_SIGMA | {"memory": OFFSET_SIGMA["height"]}
+        self._distance = _Distance(self._offset_sigma)
         self._shape: OneEuro | None = None
         self._last: LiftedPose | None = None
 
@@ -81,7 +84,7 @@ class Smoother:
         dt_s = (t_ns - self._t_ns) * 1e-9
         distance = pose.mid_hip_distance_m
         if dt_s <= 0.0 or self._is_someone_else(pose, dt_s):
-            self._distance = _Distance()
+            self._distance = _Distance(self._offset_sigma)
         if self._shape is None or not 0.0 < dt_s < self.config.timeout_s or self._distance.is_new:
             self._shape = OneEuro(self.config.cutoff_hz, self.config.beta)
             self._distance.begin(pose, dt_s)
@@ -122,8 +125,10 @@ class _Distance:
     (Schmidt-Kalman filter).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, offset_sigma: dict[ScaleSource, float]) -> None:
+        """offset_sigma: as OFFSET_SIGMA."""
         self.is_new = True
+        self._offset_sigma = offset_sigma
         self._x = np.zeros(len(_DECAY_S))
         self._covariance = np.eye(len(_DECAY_S))
 
@@ -167,8 +172,9 @@ class _Distance:
         return float(self._x[0]), float(self._covariance[0, 0])
 
     def _see(self, log_distance: float, variance: float, source: ScaleSource) -> None:
-        row = self._row(source, OFFSET_SIGMA[source])
-        variance = max(variance - OFFSET_SIGMA[source] ** 2, LEAST_VARYING * variance)
+        offset_sigma = self._offset_sigma[source]
+        row = self._row(source, offset_sigma)
+        variance = max(variance - offset_sigma**2, LEAST_VARYING * variance)
         gain = np.zeros_like(self._x)
         gain[0] = self._covariance[0] @ row / (row @ self._covariance @ row + variance)
         self._update(row, gain, log_distance, variance)
