@@ -109,7 +109,7 @@ class People:
                 echo = replace(echo, over_noise_db=-np.inf)
             follow = self._person(track)
             follow.set_zones(zones)
-            person = follow(keypoints, pose, echo, t_ns, in_bursts)
+            person = follow(keypoints, pose, echo, t_ns, in_bursts, track.moved_m)
             track.correct(person.pose.joints)
             people.append(person)
         return sorted(people, key=lambda p: p.id)
@@ -178,12 +178,18 @@ class _Person:
         self._recognise.set_zones(zones)
 
     def __call__(
-        self, keypoints: Keypoints, pose: LiftedPose, echo: Echo | None, t_ns: int, in_bursts: bool
+        self,
+        keypoints: Keypoints,
+        pose: LiftedPose,
+        echo: Echo | None,
+        t_ns: int,
+        in_bursts: bool,
+        moved_m: float,
     ) -> PersonEstimate:
         """The person in this image; see `People`."""
         # Counted from the first pose, so that a replay is the same at any time of the clock.
         self._first_ns = t_ns if self._first_ns is None else self._first_ns
-        smoothed = self._smooth(pose, t_ns)
+        smoothed = self._smooth(pose, t_ns, moved_m)
         room = None if self._camera.height_m is None else self._camera.to_room(smoothed.joints)
         self.on_feet = room is not None and _is_upright(room, smoothed)
         t_s = (t_ns - self._first_ns) * 1e-9

@@ -5,10 +5,11 @@ The distance is filtered on its own because its error is common to all joints an
 known: a frame whose scale was only assumed moves the track less than one with sound.
 
 Image and sound are wrong in different ways. What the image says of somebody's scale is off by much
-the same for as long as they are watched: their shape, the camera's height and tilt. Good sound
-tells by how much, and the filter remembers it. So where sound becomes unsure, because a chair
-was moved or a dog comes in, the image that it has corrected outweighs it; and sound that leaves a
-pose no surer than the image alone tells nothing.
+the same for as long as they are watched: their shape, the camera's height and tilt. While they
+walk, good sound tells by how much, and the filter remembers it. Where sound becomes unsure, because
+a chair was moved or a dog comes in, the image that it has corrected then outweighs it; and sound
+that leaves a pose no surer than the image alone tells nothing. Of somebody who keeps still nothing
+is learned: sound is wrong in the same way as long as they do.
 """
 
 from dataclasses import replace
@@ -30,14 +31,14 @@ COMMON_SHARE: dict[ScaleSource, float] = {"sound": 0.8, "floor": 0.5, "memory": 
 GUESSED_DISTANCE_SIGMA = 0.05
 # Random walk of the distance: somebody who starts to walk is followed within a few frames.
 WALK_M_PER_SQRT_S = 0.5
-# 1-sigma of the logarithm of distance that stays in what the image says (behaviour/size_belief.py),
-# and for how long [s]. Of 14 simulated homes that change, 2 to 4 % and 30 s to 20 minutes make
-# little difference.
-OFFSET_SIGMA: dict[ScaleSource, float] = {"floor": 0.02, "memory": 0.03, "height": 0.08}
-OFFSET_S = 300.0
+# 1-sigma of the logarithm of distance that stays in what the image says, until somebody has walked
+# so far; where the camera's height is unknown it is that of a guess. Of 16 simulated homes that
+# change, 2 to 4 % and ten times the way make little difference.
+OFFSET_SIGMA, GUESS_SIGMA, OFFSET_M = 0.02, 0.08, 100.0
 LEAST_VARYING = 0.5  # share of the image's variance that differs from image to image
-# Share of sound's 1-sigma that stays for so long: from nearby, body and room look alike.
-LASTING_SHARE, LASTING_S = 0.4, 2.0
+STILL_M = 0.25  # who moves less in a second does not walk: joints that are found jitter
+LOOK_M = 0.05  # after so long a walk, sound is heard with another error
+UNSEEN_M_S = 1.0  # that somebody may have walked meanwhile
 # Sound that leaves at least this share of the image's variance has told nothing.
 TELLS_NOTHING = 0.9
 
@@ -70,26 +71,27 @@ class Smoother:
         self.config = config
         self._guess_sigma = 0.0 if height_known else GUESSED_DISTANCE_SIGMA
         self._t_ns = 0
-        self._offset_sigma = OFFSET_SIGMA
-        if not height_known:  # sound alone has found that size
-            self._offset_sigma = OFFSET_SIGMA | {"memory": OFFSET_SIGMA["height"]}
+        self._offset_sigma = OFFSET_SIGMA if height_known else GUESS_SIGMA
         self._distance = _Distance(self._offset_sigma)
         self._shape: OneEuro | None = None
         self._last: LiftedPose | None = None
 
-    def __call__(self, pose: LiftedPose, t_ns: int) -> LiftedPose:
-        """Smoothed pose at CLOCK_MONOTONIC t_ns; 1-sigma of joints shrinks with the distance's."""
+    def __call__(self, pose: LiftedPose, t_ns: int, moved_m: float = 0.0) -> LiftedPose:
+        """Smoothed pose at CLOCK_MONOTONIC t_ns; 1-sigma of joints shrinks with the distance's.
+
+        moved_m: how far the person has moved in the last second [m], by the image alone.
+        """
         if not self.config.enabled:
             return pose
         dt_s = (t_ns - self._t_ns) * 1e-9
-        distance = pose.mid_hip_distance_m
+        distance, walks = pose.mid_hip_distance_m, moved_m >= STILL_M
         if dt_s <= 0.0 or self._is_someone_else(pose, dt_s):
             self._distance = _Distance(self._offset_sigma)
         if self._shape is None or not 0.0 < dt_s < self.config.timeout_s or self._distance.is_new:
             self._shape = OneEuro(self.config.cutoff_hz, self.config.beta)
             self._distance.begin(pose, dt_s)
         else:
-            self._distance.wait(dt_s)
+            self._distance.wait(dt_s, dt_s * moved_m if walks else 0.0)
         log_distance, left = self._distance(pose)
         self._t_ns = t_ns
         smoothed = float(np.exp(log_distance))
@@ -113,85 +115,74 @@ class Smoother:
         return sideways > 0.5 + 5.0 * dt_s
 
 
-_OFFSETS: dict[ScaleSource, int] = {"sound": 1, "floor": 2, "memory": 3, "height": 4}
-_DECAY_S = np.array([np.inf, LASTING_S, OFFSET_S, OFFSET_S, OFFSET_S])
+_HEARD = np.array([1.0, 0.0])  # what sound says has no part of the offset
+_LASTS_M = np.array([np.inf, OFFSET_M])
 
 
 class _Distance:
-    """Kalman filter of the logarithm of somebody's distance, and of what stays in the errors of
-    each source: states log distance, and an offset of each of _OFFSETS in its own 1-sigma.
-
-    An image does not tell its own offset, only sound does: with images the offsets' gains are 0
-    (Schmidt-Kalman filter).
+    """Kalman filter of the logarithm of somebody's distance and, in its 1-sigma, of the offset that
+    stays in what the image says (2,). Only sound tells of the offset, and of who keeps still only
+    once: else its gain is 0 (Schmidt-Kalman filter).
     """
 
-    def __init__(self, offset_sigma: dict[ScaleSource, float]) -> None:
-        """offset_sigma: as OFFSET_SIGMA."""
+    def __init__(self, offset_sigma: float) -> None:
+        """offset_sigma: 1-sigma of the offset, before anything is known of it."""
         self.is_new = True
-        self._offset_sigma = offset_sigma
-        self._x = np.zeros(len(_DECAY_S))
-        self._covariance = np.eye(len(_DECAY_S))
+        self._looks = 1.0
+        self._seen = np.array([1.0, offset_sigma])
+        self._x = np.zeros(len(_LASTS_M))
+        self._covariance = np.eye(len(_LASTS_M))
 
     def begin(self, pose: LiftedPose, gap_s: float) -> None:
         """Nothing is known of the distance any longer; call before the pose is used."""
-        self.wait(max(gap_s, 0.0))
+        gap_s = max(gap_s, 0.0)
+        self.wait(gap_s, UNSEEN_M_S * gap_s)
         self.is_new = False
         distance = pose.mid_hip_distance_m if pose.image is None else pose.image.distance_m
         self._x[0] = np.log(distance)
         self._covariance[0, :] = self._covariance[:, 0] = 0.0
         self._covariance[0, 0] = 1.0
 
-    def wait(self, dt_s: float) -> None:
-        """Let time pass."""
-        kept = np.exp(-dt_s / _DECAY_S)
+    def wait(self, dt_s: float, walked_m: float) -> None:
+        """Let time pass, in which the person has walked so far."""
+        kept = np.exp(-walked_m / _LASTS_M)
         self._x *= kept
         self._covariance *= kept[:, None] * kept
         self._covariance += np.diag(1.0 - kept**2)
+        self._looks = min(1.0, self._looks + walked_m / LOOK_M)
         self._covariance[0, 0] += (WALK_M_PER_SQRT_S / np.exp(self._x[0])) ** 2 * dt_s
 
     def __call__(self, pose: LiftedPose) -> tuple[float, float]:
         """Use a pose; log distance and its variance now."""
-        distance = pose.mid_hip_distance_m
+        distance, seen = pose.mid_hip_distance_m, pose.image
         variance = _variance(float(pose.sigma[MID_HIP]), distance)
-        seen = pose.image
         if seen is not None:
             by_image = _variance(seen.sigma_m, seen.distance_m)
-            self._see(float(np.log(seen.distance_m)), by_image, seen.scale_source)
+            self._see(seen.distance_m, by_image)
             heard = pose.scale_source == "sound" or np.isfinite(pose.sound_confidence)
             if heard and variance < TELLS_NOTHING * by_image:
-                # The image was counted already: it is taken out as one takes out a prior.
-                alone = 1.0 / (1.0 / variance - 1.0 / by_image)
-                log_distance = alone * (
-                    np.log(distance) / variance - np.log(seen.distance_m) / by_image
-                )
-                self._hear(float(log_distance), alone)
+                # The image, which is in the pose as well, was counted already.
+                self._hear(distance, variance / (1.0 - variance / by_image))
         elif pose.scale_source == "sound":
-            self._hear(float(np.log(distance)), variance)
+            self._hear(distance, variance)
         else:
-            self._see(float(np.log(distance)), variance, pose.scale_source)
+            self._see(distance, variance)
         return float(self._x[0]), float(self._covariance[0, 0])
 
-    def _see(self, log_distance: float, variance: float, source: ScaleSource) -> None:
-        offset_sigma = self._offset_sigma[source]
-        row = self._row(source, offset_sigma)
-        variance = max(variance - offset_sigma**2, LEAST_VARYING * variance)
-        gain = np.zeros_like(self._x)
-        gain[0] = self._covariance[0] @ row / (row @ self._covariance @ row + variance)
-        self._update(row, gain, log_distance, variance)
+    def _see(self, distance_m: float, variance: float) -> None:
+        varies = max(variance - float(self._seen[1]) ** 2, LEAST_VARYING * variance)
+        self._update(self._seen, distance_m, varies, 0.0)
 
-    def _hear(self, log_distance: float, variance: float) -> None:
-        row = self._row("sound", LASTING_SHARE * np.sqrt(variance))
-        variance *= 1.0 - LASTING_SHARE**2
+    def _hear(self, distance_m: float, variance: float) -> None:
+        self._update(_HEARD, distance_m, variance, self._looks)
+        self._looks = 0.0
+
+    def _update(self, row: Array, distance_m: float, variance: float, learned: float) -> None:
+        """learned: share 0..1 of the offset's gain."""
         across = self._covariance @ row
-        self._update(row, across / (row @ across + variance), log_distance, variance)
-
-    def _row(self, source: ScaleSource, offset_sigma: float) -> Array:
-        row = np.zeros_like(self._x)
-        row[0], row[_OFFSETS[source]] = 1.0, offset_sigma
-        return row
-
-    def _update(self, row: Array, gain: Array, log_distance: float, variance: float) -> None:
-        self._x += gain * (log_distance - row @ self._x)
+        gain = across / (row @ across + variance)
+        gain[1] *= learned
+        self._x += gain * (np.log(distance_m) - row @ self._x)
         left = np.eye(len(row)) - np.outer(gain, row)
         self._covariance = left @ self._covariance @ left.T + variance * np.outer(gain, gain)
 

@@ -61,10 +61,10 @@ def test_without_the_cameras_height_a_guess_stays_in_every_pose() -> None:
             p = pose(4.0, sigma, source=source)
             surer, out = known(p, i * DT_NS), guessed(p, i * DT_NS)
         wider = np.hypot(surer.sigma, GUESSED_DISTANCE_SIGMA * out.mid_hip_distance_m)
-        if source == "memory":  # only sound has found that size
-            assert (out.sigma > wider).all()
-        else:
+        if source == "sound":
             np.testing.assert_allclose(out.sigma, wider)
+        else:  # a guess may be off by more than by the floor, and so may a size found by sound
+            assert (out.sigma > wider).all()
         np.testing.assert_allclose(out.joints, surer.joints)
 
 
@@ -108,18 +108,21 @@ def heard(
     return replace(p, joints=joints, sound_confidence=0.9, image=alone)
 
 
-def _after_a_change(sigma: float, learned_s: float = 8.0, gap_s: float = 0.1) -> list[float]:
+def _after_a_change(
+    sigma: float, learned_s: float = 8.0, gap_s: float = 0.1, moved_m: float = 0.8
+) -> list[float]:
     """Relative errors in the 10 s after sound has become as wrong as the image or worse, which is
-    off by the same all the time. sigma: of the poses then.
+    off by the same all the time. sigma: of the poses then. moved_m: in each second.
     """
     rng, track, t_ns, out = np.random.default_rng(4), Smoother(TrackConfig()), 0, []
     image = 0.03 + 0.03 * rng.standard_normal(200)
     for k in range(round(10 * learned_s)):
-        track(heard(3.0, image[k], 0.015, 0.01 * rng.standard_normal()), t_ns := t_ns + DT_NS)
+        p = heard(3.0, image[k], 0.015, 0.01 * rng.standard_normal())
+        track(p, t_ns := t_ns + DT_NS, moved_m)
     t_ns += round((gap_s - 0.1) * 1e9)
     for k in range(100, 200):
         p = heard(3.0, image[k], sigma, 0.06 + 0.02 * rng.standard_normal())
-        out.append(track(p, t_ns := t_ns + DT_NS).mid_hip_distance_m / 3.0 - 1.0)
+        out.append(track(p, t_ns := t_ns + DT_NS, moved_m).mid_hip_distance_m / 3.0 - 1.0)
     return out
 
 
@@ -150,6 +153,19 @@ def test_a_size_that_only_sound_has_found_is_corrected_by_it_like_a_guess() -> N
             out = track(p, t_ns := t_ns + DT_NS)
         off[known] = out.mid_hip_distance_m / 3.0 - 1.0
     assert abs(off[False]) < 0.75 * abs(off[True])
+
+
+def test_soft_sound_of_somebody_who_keeps_still_does_not_count_again_and_again() -> None:
+    """Soft sound and image together are off by 6 %, the image by 3 %: sound alone, by 12 %. After
+    ten minutes the pose lies as far off as at first.
+    """
+    rng, still = np.random.default_rng(5), Smoother(TrackConfig())
+    out = []
+    for k in range(1200):
+        p = heard(3.0, 0.03 + 0.02 * rng.standard_normal(), 0.042, 0.06)
+        out.append(still(p, (k + 1) * 5 * DT_NS, 0.0).mid_hip_distance_m / 3.0 - 1.0)
+    assert 0.03 < np.median(out[-100:]) < 0.075
+    assert abs(np.median(out[-100:]) - np.median(out[:100])) < 0.015
 
 
 def test_sound_that_leaves_a_pose_no_surer_than_the_image_tells_nothing() -> None:
