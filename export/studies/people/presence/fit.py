@@ -13,7 +13,7 @@ from edge.core.config.estimation import LifterKind
 from edge.core.errors import SessionError
 from export.studies.people.presence.rooms import Heard, PresenceRoom
 
-DISTANCES_M = (1.3, 2.5, 4.0, 5.0)  # networks heard nobody beyond 4.9 m in training
+DISTANCES_M = (1.3, 2.5, 4.0, 5.2, 6.6)  # nobody beyond 6.6 m is heard in training
 OVER_NOISE_DB = (6.0, 10.0, 15.0)
 LEAST_MOMENTS = 6  # of people and of pictures: with fewer nothing is known
 # The prior of a line is a Gaussian about "tells nothing" as strong as this many moments.
