@@ -12,7 +12,7 @@ from edge.core.config import AudioConfig
 from edge.core.errors import DeviceError, EndOfStreamError, PosekernelError
 from edge.sources.alsa.source import AlsaAudio, list_devices
 from edge.sources.session.replay import open_replay
-from tests.support.audio_sources import (
+from tests.edge.sources.contract.audio_sources import (
     EXCITATION,
     LATENCY,
     PERIODS,

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from edge.core.contracts import AudioPeriod
 from edge.sources.alsa import duplex
 from edge.sources.alsa.source import AlsaAudio
-from tests.support.audio_sources import (
+from tests.edge.sources.contract.audio_sources import (
     EXCITATION,
     LATENCY,
     PERIODS,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.audio_sources import Sources
+from tests.edge.sources.contract.audio_sources import Sources
 
 
 @pytest.fixture(params=["alsa", "replay"])
