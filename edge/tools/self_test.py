@@ -11,10 +11,12 @@ from edge.sensor.plan import make_plan
 from edge.sources.session.reader import DEMO_SESSION
 from edge.sources.session.truth import truth_error_m
 
-# Somewhat more than the medians of what ships: 13.5 cm (`ray`, the default), 15.7 and 41.2.
+# Somewhat more than the medians of what ships: 12.9 cm (`ray`, the default), 15.3 and 41.2.
 MOST_ERROR_M = {"ray": 0.16, "volume": 0.18, "geometric": 0.47}
-# Of the frames with a person those that give a pose; of the poses those that are scaled by sound.
-LEAST_SHARE = 0.8
+LEAST_SHARE = 0.8  # of the frames with a person, that give a pose
+# Of the poses, that are scaled by sound. Of what ships 78 and 85 %: the farther one's echo lies
+# within the other's.
+LEAST_BY_SOUND = 0.7
 
 
 def shipped_poses(
@@ -53,11 +55,11 @@ def self_test(keypoints: KeypointsConfig, lifter: LifterConfig) -> str:
     )
     if (
         len(estimates) >= LEAST_SHARE * shown
-        and by_sound >= LEAST_SHARE * len(sources)
+        and by_sound >= LEAST_BY_SOUND * len(sources)
         and error_m <= most_m
     ):
         return found
     raise ModelError(
-        f"{found}, but {LEAST_SHARE * shown:.0f} poses, {100 * LEAST_SHARE:.0f} % of them by "
+        f"{found}, but {LEAST_SHARE * shown:.0f} poses, {100 * LEAST_BY_SOUND:.0f} % of them by "
         f"sound, and at most {100 * most_m:g} cm are needed; install another release"
     )
