@@ -18,7 +18,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from edge.behaviour.size.size_belief import MOST_PLACES, PLACE_M, is_upright, relative_sigma
+from edge.behaviour.size.places import Places
+from edge.behaviour.size.size_belief import SHAPE_SIGMA, is_upright, relative_sigma
 from edge.core.arrays import Array
 from edge.core.pose import MID_HIP, LiftedPose
 from edge.core.stature import BodySize, standing_height
@@ -34,7 +35,6 @@ ECHO_SIGMA, FOLDED_SIGMA = 0.04, 0.08
 # These, STATURE and NEWEST were chosen on 14 simulated people of 11 evenings, a half of them
 # children; how they are combined was not.
 LATE, NOT_THEIRS = 0.1, 0.05
-SHAPE_SIGMA = 0.02
 # Where only mean and 1-sigma of a pose are known: one that is hardly surer than the image alone has
 # heard nothing.
 LEAST_SURER = 0.7
@@ -43,7 +43,7 @@ NEWEST = 5
 # A belief that is hardly better than the usual height of people helps nobody.
 MOST_SIGMA = 0.15
 # The newest places are of somebody else where that is so many times as likely (logarithm).
-SOMEBODY_ELSE, LEAST_PERIODS = 5.0, 3
+SOMEBODY_ELSE = 5.0
 _PRIOR = -0.5 * ((LOG_HEIGHTS - STATURE.log_height) / STATURE.sigma) ** 2
 _PRIOR -= np.log(np.exp(_PRIOR).sum())
 
@@ -54,7 +54,7 @@ class HeardSize:
     """
 
     def __init__(self) -> None:
-        self._places: deque[_Place] = deque()  # the one visited last at the end
+        self._places = Places(_Place)
         self._belief: BodySize | None = None
 
     @property
@@ -67,11 +67,12 @@ class HeardSize:
         height = standing_height(pose.joints, pose.confidence)
         if pose.scale_source != "sound" or not height > 0.0:
             return
-        told = _log_likelihood(pose, height)
+        upright = is_upright(pose.joints, height)
+        told = _log_likelihood(pose, height, ECHO_SIGMA if upright else FOLDED_SIGMA)
         if told is None:
             return
-        self._place(is_upright(pose.joints, height), pose.joints[MID_HIP]).append(told)
-        self._forget_somebody_else()
+        self._places.at("upright" if upright else "folded", pose.joints[MID_HIP]).append(told)
+        self._places.forget_somebody_else(_differ)
         posterior = np.exp(_PRIOR + _together(self._places))
         posterior /= posterior.sum()
         mean = float(posterior @ LOG_HEIGHTS)
@@ -79,39 +80,14 @@ class HeardSize:
         sigma = float(np.hypot(spread, SHAPE_SIGMA))
         self._belief = BodySize(mean, sigma) if sigma <= MOST_SIGMA else None
 
-    def _place(self, upright: bool, where: Array) -> "_Place":
-        """The one that a pose belongs to, which is now the newest."""
-        for place in self._places:
-            if place.upright == upright and np.linalg.norm(place.where - where) < PLACE_M:
-                self._places.remove(place)
-                break
-        else:
-            place = _Place(upright, where)
-            if len(self._places) == MOST_PLACES:
-                self._places.popleft()
-        self._places.append(place)
-        return place
-
-    def _forget_somebody_else(self) -> None:
-        places = list(self._places)
-        for k in range(1, len(places)):
-            older, newer = places[:-k], places[-k:]
-            if min(p.periods for p in newer) < LEAST_PERIODS:
-                return
-            before, now = _together(older), _together(newer)
-            one = _log_sum(_PRIOR + before + now)
-            if _log_sum(_PRIOR + before) + _log_sum(_PRIOR + now) - one > SOMEBODY_ELSE:
-                self._places = deque(newer)
-                return
-
 
 class _Place:
     """What was heard of somebody in one place. Errors repeat there: however often they are heard,
     it counts as once.
     """
 
-    def __init__(self, upright: bool, where: Array) -> None:
-        self.upright, self.where = upright, where
+    def __init__(self, kind: str, where: Array) -> None:
+        self.kind, self.where = kind, where
         self._told: deque[Array] = deque(maxlen=NEWEST)
 
     def append(self, log_likelihood: Array) -> None:
@@ -127,9 +103,9 @@ class _Place:
         return np.asarray(np.mean(self._told, axis=0))
 
 
-def _log_likelihood(pose: LiftedPose, height: float) -> Array | None:
+def _log_likelihood(pose: LiftedPose, height: float, echo_sigma: float) -> Array | None:
     """What sound alone says of each of LOG_HEIGHTS; None where it says nothing. height: of the pose
-    [m].
+    [m]. echo_sigma: of a logarithm, where on the body its echo begins.
     """
     distances = LOG_HEIGHTS - np.log(height) + np.log(pose.mid_hip_distance_m)
     if pose.heard is not None:
@@ -141,10 +117,15 @@ def _log_likelihood(pose: LiftedPose, height: float) -> Array | None:
         told = -0.5 * ((distances - np.log(pose.mid_hip_distance_m)) / own) ** 2
         by_image = (distances - np.log(seen.distance_m)) * seen.distance_m / seen.sigma_m
         told += 0.5 * by_image**2
-    sigma = ECHO_SIGMA if is_upright(pose.joints, height) else FOLDED_SIGMA
-    likelihood = _smeared(np.exp(told - told.max()), sigma)
+    likelihood = _smeared(np.exp(told - told.max()), echo_sigma)
     or_smaller = np.maximum.accumulate(likelihood[::-1])[::-1]
     return np.asarray(np.log((1.0 - LATE) * likelihood + LATE * or_smaller + NOT_THEIRS))
+
+
+def _differ(older: Iterable[_Place], newer: Iterable[_Place]) -> bool:
+    before, now = _together(older), _together(newer)
+    one = _log_sum(_PRIOR + before + now)
+    return _log_sum(_PRIOR + before) + _log_sum(_PRIOR + now) - one > SOMEBODY_ELSE
 
 
 def _together(places: Iterable[_Place]) -> Array:

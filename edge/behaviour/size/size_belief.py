@@ -10,9 +10,11 @@ all distances in one room are off by the same 2.7 %, for the camera's height and
 """
 
 from collections import deque
+from collections.abc import Sequence
 
 import numpy as np
 
+from edge.behaviour.size.places import Places
 from edge.core.arrays import Array
 from edge.core.pose import MID_HIP, LiftedPose
 from edge.core.stature import BodySize, standing_height
@@ -27,12 +29,11 @@ FOLDED_BIAS = 0.05  # of log height, too small, of bodies that are not upright
 # From the neck to the ankles down the image, in heights: of who stands or walks it is more, of who
 # sits less.
 UPRIGHT = 0.66
-PLACE_M = 0.6  # mid-hips nearer than this are one place
-MOST_PLACES, MOST_PERIODS = 16, 15  # places: of each kind of evidence
+MOST_PERIODS = 15  # in each place
 # A place that is so many 1-sigma off is wrong rather than far off (Huber's limit).
 OUTLIER = 1.5
 # The newest places contradict all before them by so many 1-sigma: this is somebody else.
-CONTRADICTION, LEAST_PERIODS = 3.0, 3
+CONTRADICTION = 3.0
 # A belief that is no better than the usual height of people helps nobody.
 MOST_SIGMA = 0.12
 _NECK, _ANKLES = 1, [11, 14]
@@ -45,7 +46,7 @@ class SizeBelief:
     """
 
     def __init__(self) -> None:
-        self._places: deque[_Place] = deque()  # the one visited last at the end
+        self._places = Places(_Place)
         self._belief: BodySize | None = None
 
     @property
@@ -65,42 +66,14 @@ class SizeBelief:
             return
         kind: str = pose.scale_source if upright else "folded"
         log_height = float(np.log(height)) + (0.0 if upright else FOLDED_BIAS)
-        self._place(kind, pose.joints[MID_HIP]).add(log_height, relative_sigma(pose))
-        self._forget_somebody_else()
+        self._places.at(kind, pose.joints[MID_HIP]).add(log_height, relative_sigma(pose))
+        self._places.forget_somebody_else(_contradict)
         belief = self._of_all_places()
         self._belief = belief if belief.sigma <= MOST_SIGMA else None
 
     def _of_all_places(self) -> BodySize:
         log_height, sigma = _mean(list(self._places), common=True)
         return BodySize(log_height, float(np.hypot(sigma, SHAPE_SIGMA)))
-
-    def _place(self, kind: str, where: Array) -> "_Place":
-        """The one that a pose belongs to, which is now the newest."""
-        for place in self._places:
-            if place.kind == kind and np.linalg.norm(place.where - where) < PLACE_M:
-                self._places.remove(place)
-                break
-        else:
-            place = _Place(kind, where)
-            alike = [p for p in self._places if p.kind == kind]
-            if len(alike) == MOST_PLACES:
-                self._places.remove(alike[0])
-        self._places.append(place)
-        return place
-
-    def _forget_somebody_else(self) -> None:
-        places = list(self._places)
-        for k in range(1, len(places)):
-            older, newer = places[:-k], places[-k:]
-            if min(p.periods for p in newer) < LEAST_PERIODS:
-                return
-            same = {p.kind for p in older} == {p.kind for p in newer}
-            (before, before_sigma), (now, now_sigma) = (
-                _mean(part, common=not same) for part in (older, newer)
-            )
-            if abs(now - before) > CONTRADICTION * np.hypot(before_sigma, now_sigma):
-                self._places = deque(newer)
-                return
 
 
 class _Place:
@@ -141,7 +114,15 @@ def is_upright(joints: Array, height: float) -> bool:
     return bool((body - (body @ ray) * ray)[1] >= UPRIGHT * height)
 
 
-def _mean(places: list[_Place], *, common: bool) -> tuple[float, float]:
+def _contradict(older: Sequence[_Place], newer: Sequence[_Place]) -> bool:
+    same = {p.kind for p in older} == {p.kind for p in newer}
+    (before, before_sigma), (now, now_sigma) = (
+        _mean(part, common=not same) for part in (older, newer)
+    )
+    return abs(now - before) > CONTRADICTION * float(np.hypot(before_sigma, now_sigma))
+
+
+def _mean(places: Sequence[_Place], *, common: bool) -> tuple[float, float]:
     """Log height over the places and its 1-sigma. common: with what repeats everywhere."""
     found = []
     for kind in sorted({p.kind for p in places}):

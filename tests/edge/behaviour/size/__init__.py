@@ -1,1 +1,1 @@
-"""Tracks, postures, zones and falls."""
+"""A person's size, found over time."""

@@ -1,0 +1,64 @@
+"""The places in which somebody was measured, for errors repeat in each: what counts is the number
+of places, not of poses.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+
+from edge.core.arrays import Array
+
+PLACE_M = 0.6  # mid-hips nearer than this are one place
+MOST_PLACES = 16  # of each kind
+LEAST_PERIODS = 3  # in each of the newest places, before they may be of somebody else
+
+
+class MeasuredPlace(Protocol):
+    """What was measured in one place. kind: of evidence; where: of the mid-hip (3,) [m]."""
+
+    kind: str
+    where: Array
+
+    @property
+    def periods(self) -> int:
+        """How many measurements there are."""
+
+
+P = TypeVar("P", bound=MeasuredPlace)
+
+
+class Places(Generic[P]):
+    """Those of one person, the one visited last at the end."""
+
+    def __init__(self, new: Callable[[str, Array], P]) -> None:
+        """new: makes one without measurements, from its kind and where it is."""
+        self._new = new
+        self._places: list[P] = []
+
+    def __iter__(self) -> Iterator[P]:
+        return iter(self._places)
+
+    def at(self, kind: str, where: Array) -> P:
+        """The one of this kind about here, which is now the newest."""
+        for place in self._places:
+            if place.kind == kind and np.linalg.norm(place.where - where) < PLACE_M:
+                self._places.remove(place)
+                break
+        else:
+            place = self._new(kind, where)
+            alike = [p for p in self._places if p.kind == kind]
+            if len(alike) == MOST_PLACES:
+                self._places.remove(alike[0])
+        self._places.append(place)
+        return place
+
+    def forget_somebody_else(self, differ: Callable[[Sequence[P], Sequence[P]], bool]) -> None:
+        """Keep the newest places only, where they `differ` from all those before."""
+        for k in range(1, len(self._places)):
+            older, newer = self._places[:-k], self._places[-k:]
+            if min(p.periods for p in newer) < LEAST_PERIODS:
+                return
+            if differ(older, newer):
+                self._places = newer
+                return
