@@ -188,7 +188,11 @@ def _medians(rows: Array) -> Array:
     """Median of each column where it is known; NaN where most rows lack it."""
     known = np.isfinite(rows).sum(axis=0) >= 0.5 * len(rows)
     out = np.full(rows.shape[1], np.nan)
-    out[known] = np.nanmedian(rows[:, known], axis=0)
+    # np.nanmedian takes ten times as long for so few. What is not known comes last.
+    columns = np.sort(rows[:, known], axis=0)
+    middle = np.isfinite(columns).sum(axis=0) - 1
+    at = np.arange(columns.shape[1])
+    out[known] = 0.5 * (columns[middle // 2, at] + columns[(middle + 1) // 2, at])
     return out
 
 

@@ -99,7 +99,7 @@ class Smoother:
         joints *= smoothed / np.linalg.norm(joints[MID_HIP])
         # Averaging removes errors that differ from frame to frame.
         common = COMMON_SHARE[pose.scale_source] * pose.sigma
-        removed = (_variance(float(pose.sigma[MID_HIP]), distance) - left) * smoothed**2
+        removed = (pose.relative_sigma**2 - left) * smoothed**2
         kept = np.sqrt(np.maximum(pose.sigma**2 - removed, common**2))
         sigma = np.hypot(kept, self._guess_sigma * smoothed)
         self._last = replace(pose, joints=joints, sigma=sigma)
@@ -155,9 +155,9 @@ class _Distance:
     def __call__(self, pose: LiftedPose) -> tuple[float, float]:
         """Use a pose; log distance and its variance now."""
         distance, seen = pose.mid_hip_distance_m, pose.image
-        variance = _variance(float(pose.sigma[MID_HIP]), distance)
+        variance = pose.relative_sigma**2  # of the distance's logarithm
         if seen is not None:
-            by_image = _variance(seen.sigma_m, seen.distance_m)
+            by_image = seen.relative_sigma**2
             self._see(seen.distance_m, by_image)
             heard = pose.scale_source == "sound" or np.isfinite(pose.sound_confidence)
             if heard and variance < TELLS_NOTHING * by_image:
@@ -185,11 +185,6 @@ class _Distance:
         self._x += gain * (np.log(distance_m) - row @ self._x)
         left = np.eye(len(row)) - np.outer(gain, row)
         self._covariance = left @ self._covariance @ left.T + variance * np.outer(gain, gain)
-
-
-def _variance(sigma_m: float, distance_m: float) -> float:
-    """Of a distance's logarithm."""
-    return (sigma_m / distance_m) ** 2
 
 
 def _alpha(cutoff_hz: Array | float, dt_s: float) -> Array:

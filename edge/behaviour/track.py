@@ -14,7 +14,7 @@ COAST_S = 2.0  # ... and fades with this time constant while nothing is seen
 FASTEST_M_S = 2.5
 MOVED_S = 1.0
 _MEDIAN_S = 0.45  # of the image's joints: they jitter, and jump for a frame or two
-_TORSO = (1, 2, 5, 8, 9, 12)
+_IS_TORSO = np.isin(np.arange(N_JOINTS), (1, 2, 5, 8, 9, 12))
 USUAL_HEIGHT_M = 1.7
 USUAL_DISTANCE_M = 3.0
 # Distances between joints, in parts of the standing height, that hold where no limb is seen.
@@ -34,6 +34,8 @@ class Track:
         self.images = 0
         self._places: deque[tuple[float, Array]] = deque()
         self._rays: deque[tuple[float, Array]] = deque()  # (15, 2) at unit depth
+        self._newest_rays: Array | None = None  # these two: found once an image
+        self._moved: tuple[float, float] | None = None
         self._beside_since_s: dict[int, float] = {}
 
     @property
@@ -64,42 +66,35 @@ class Track:
         self._rays.append((t_s, joints[:, :2] / joints[:, 2:]))
         while self._rays[0][0] < t_s - MOVED_S - _MEDIAN_S:
             self._rays.popleft()
+        self._newest_rays = self._moved = None
 
     @property
     def moved_m(self) -> float:
         """How far the body has moved in the last MOVED_S [m]; 0 if it was not seen for so long."""
-        old = [r for t_s, r in self._rays if self.seen_s - t_s >= MOVED_S - 1e-3]
-        return self.moved_since(np.median(old, axis=0)) if old else 0.0
+        if self._moved is None:
+            old = [r for t_s, r in self._rays if self.seen_s - t_s >= MOVED_S - 1e-3]
+            self._moved = self._change_since(np.median(old, axis=0)) if old else (0.0, 0.0)
+        depth = float(self.place[2])
+        return float(np.hypot(depth * self._moved[0], depth * self._moved[1]))
 
     @property
     def rays(self) -> Array:
         """The joints (15, 2) at unit depth in the newest images, NaN where unknown."""
-        new = [r for t_s, r in self._rays if self.seen_s - t_s <= _MEDIAN_S]
-        return np.asarray(np.median(new, axis=0)) if new else np.full((N_JOINTS, 2), np.nan)
-
-    def moved_since(self, before: Array) -> float:
-        """How far the body has moved [m] since its `rays` were these, by the image alone. 0 where
-        too little of it was seen.
-        """
-        return float(np.hypot(*self.moved_across_and_along(before)))
+        if self._newest_rays is None:
+            new = [r for t_s, r in self._rays if self.seen_s - t_s <= _MEDIAN_S]
+            unknown = np.full((N_JOINTS, 2), np.nan)
+            self._newest_rays = np.asarray(np.median(new, axis=0)) if new else unknown
+        return self._newest_rays
 
     def moved_across_and_along(self, before: Array) -> tuple[float, float]:
-        """As `moved_since`: the middle of its joints sideways, and its size and its trunk's, where
-        both have grown or shrunk, in depth. Joints that are found wrong say little of the first,
-        and much of the second.
+        """How far the body has moved [m] since its `rays` were these, by the image alone: the
+        middle of its joints sideways, and its size and its trunk's, where both have grown or
+        shrunk, in depth. Joints that are found wrong say little of the first, and much of the
+        second. 0 where too little of it was seen.
         """
-        now = self.rays
-        known: BoolArray = np.asarray(np.isfinite(before + now).all(axis=1))
-        if known.sum() < 4:
-            return 0.0, 0.0
-        across = float(np.hypot(*np.median((now - before)[known], axis=0)))
-        trunk: BoolArray = known & np.isin(np.arange(len(known)), _TORSO)
-        grown = _growth(before, now, known)
-        if trunk.sum() >= 3:
-            trunks = _growth(before, now, trunk)
-            grown = min(abs(grown), abs(trunks)) if grown * trunks > 0.0 else 0.0
+        across, grown = self._change_since(before)
         depth = float(self.place[2])
-        return depth * across, depth * abs(grown)
+        return depth * across, depth * grown
 
     def correct(self, joints: Array) -> None:
         """What was just seen is really here."""
@@ -112,6 +107,20 @@ class Track:
             self._beside_since_s.pop(other.id, None)
             return 0.0
         return t_s - self._beside_since_s.setdefault(other.id, t_s)
+
+    def _change_since(self, before: Array) -> tuple[float, float]:
+        """As `moved_across_and_along`, in parts of the depth."""
+        now = self.rays
+        known: BoolArray = np.asarray(np.isfinite(before + now).all(axis=1))
+        if known.sum() < 4:
+            return 0.0, 0.0
+        across = float(np.hypot(*np.median((now - before)[known], axis=0)))
+        trunk: BoolArray = known & _IS_TORSO
+        grown = _growth(before, now, known)
+        if trunk.sum() >= 3:
+            trunks = _growth(before, now, trunk)
+            grown = min(abs(grown), abs(trunks)) if grown * trunks > 0.0 else 0.0
+        return across, abs(grown)
 
     def _velocity(self) -> Array:
         """Of the body (3,) [m/s], by least squares; 0 where it was not seen for long enough."""

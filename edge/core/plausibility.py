@@ -56,7 +56,7 @@ def rig_problem(rig: Rig, *, one_card: bool) -> str:
             f"rig.speakers_m: a loudspeaker is {apart:.3g} m from its microphone, but at most "
             f"{limit:g} m is possible" + _meant(apart, 0.1)
         )
-    if len(np.unique(rig.pairs, axis=0)) < len(rig.pairs):
+    if rig.different_pairs < len(rig.pairs):
         return "rig.pairs: one is listed twice; leave it out"
     if one_card and (problem := _placing_problem(rig, float(np.linalg.norm(used, axis=1).min()))):
         return problem

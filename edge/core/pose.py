@@ -60,6 +60,11 @@ class ImageDistance:
     sigma_m: float
     scale_source: ScaleSource
 
+    @property
+    def relative_sigma(self) -> float:
+        """1-sigma of the distance, as a share of it."""
+        return self.sigma_m / self.distance_m
+
 
 @dataclass(frozen=True, slots=True)
 class LiftedPose:
@@ -87,6 +92,11 @@ class LiftedPose:
     def mid_hip_distance_m(self) -> float:
         """Straight-line distance from the camera to the mid-hip joint."""
         return float(np.linalg.norm(self.joints[MID_HIP]))
+
+    @property
+    def relative_sigma(self) -> float:
+        """1-sigma of the mid-hip's distance, as a share of it."""
+        return float(self.sigma[MID_HIP]) / self.mid_hip_distance_m
 
 
 @dataclass(frozen=True, slots=True)

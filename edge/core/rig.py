@@ -6,6 +6,7 @@ right, y forward, z up, origin on the floor below the camera.
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -193,10 +194,15 @@ class Rig:
         s, m = self.speakers[self.pairs[:, 0]], self.mics[self.pairs[:, 1]]
         return np.asarray(np.linalg.norm(s - m, axis=-1) / self.speed_of_sound_m_s)
 
-    @property
+    @cached_property
     def extent_m(self) -> float:
         """Largest spread of speakers and microphones along any axis [m]."""
         return float(np.ptp(np.concatenate([self.speakers, self.mics]), axis=0).max())
+
+    @cached_property
+    def different_pairs(self) -> int:
+        """How many of the pairs are different ones."""
+        return len(np.unique(self.pairs, axis=0))
 
     def arrival_s(self, points: npt.ArrayLike) -> Array:
         """Time of arrival (P, ...) [s] of an echo from camera-frame points (..., 3) [m]."""

@@ -22,7 +22,7 @@ BONE_RATIOS = (
     (6, 7, 0.146),
 )
 
-_RATIOS = np.array([ratio for _, _, ratio in BONE_RATIOS])
+_FROM, _TO, _RATIOS = (np.array(column) for column in zip(*BONE_RATIOS, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +53,8 @@ def limb_heights(joints: Array) -> Array:
     """Standing height (..., 9) [m] that each of BONE_RATIOS tells, of bodies with joints (..., 15,
     3) [m]; NaN where one of its ends is.
     """
-    lengths = [
-        np.linalg.norm(joints[..., a, :] - joints[..., b, :], axis=-1) for a, b, _ in BONE_RATIOS
-    ]
-    return np.asarray(np.stack(lengths, axis=-1) / _RATIOS)
+    bones = joints[..., _FROM, :] - joints[..., _TO, :]
+    return np.asarray(np.linalg.norm(bones, axis=-1) / _RATIOS)
 
 
 def standing_height(joints: npt.ArrayLike, weight: npt.ArrayLike | None = None) -> float:
@@ -69,9 +67,7 @@ def standing_heights(joints: npt.ArrayLike, weight: npt.ArrayLike | None = None)
     p = np.asarray(joints, np.float64)
     w = np.ones(p.shape[:-1]) if weight is None else np.asarray(weight, np.float64)
     heights = limb_heights(p)
-    weights = (
-        np.stack([np.minimum(w[..., a], w[..., b]) for a, b, _ in BONE_RATIOS], axis=-1) * _RATIOS
-    )
+    weights = np.minimum(w[..., _FROM], w[..., _TO]) * _RATIOS
     weights = np.where(np.isfinite(heights), weights, 0.0)
     # The weighted median; what has no weight comes last.
     order = np.argsort(np.where(weights > 0.0, heights, np.inf), axis=-1)

@@ -1,6 +1,7 @@
 """The mirror image of person and rig: left is right, and times of arrival stay the same."""
 
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -17,8 +18,11 @@ def mirrored(points: Array) -> Array:
     return np.asarray(points[..., MIRROR, :] * FLIP)
 
 
+@lru_cache(maxsize=4)
 def mirrored_rig(rig: Rig) -> Rig:
-    """The rig of the mirror image. Of its camera only the mounting is valid."""
+    """The rig of the mirror image, one and the same each time. Of its camera only the mounting is
+    valid.
+    """
     return replace(
         rig,
         speakers=rig.speakers * FLIP,

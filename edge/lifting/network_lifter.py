@@ -85,10 +85,14 @@ class NetworkLifter:
         known = sizes or [None] * len(people)
         looks = [self._look(k, rig, size) for k, size in zip(people, known, strict=True)]
         seen = [look for look in looks if look is not None]
+        silent = [self._both(look, None, rig) for look in seen]
         echoes = ALONE
         if kernels is not None and len(seen) > 1:
-            echoes = self._echoes([self._fused(look.own, None, rig) for look in seen], rig)
-        lifted = iter([self._pose(look, kernels, rig, echoes, i) for i, look in enumerate(seen)])
+            echoes = self._echoes([own for own, _ in silent], rig)
+        lifted = iter(
+            self._pose(look, own.with_mirror_image(image), kernels, rig, echoes, i)
+            for i, (look, (own, image)) in enumerate(zip(seen, silent, strict=True))
+        )
         return [None if look is None else next(lifted) for look in looks]
 
     def _look(self, keypoints: Keypoints, rig: Rig, size: BodySize | None) -> "_Look | None":
@@ -107,47 +111,58 @@ class NetworkLifter:
         )
 
     def _pose(
-        self, look: "_Look", kernels: Kernels | None, rig: Rig, echoes: Echoes, index: int
+        self,
+        look: "_Look",
+        silent: DecodedPose,
+        kernels: Kernels | None,
+        rig: Rig,
+        echoes: Echoes,
+        index: int,
     ) -> LiftedPose:
+        """silent: by the image alone."""
+        if kernels is None:
+            return self._lifted(look, silent, by_sound=False)
         others = echoes.others(index) if len(echoes) else ALONE
         hidden = len(others) > 0 and echoes.covered(index) >= HIDDEN
-        lifted = self._mean(look, kernels, rig, others)
-        by_sound = kernels is not None and not hidden and lifted.sound >= self.card.sound_threshold
-        sir_db = range_m = float("nan")
-        image = heard = None
-        if kernels is not None:
-            silent = self._mean(look, None, rig)
-            heard = lifted.profile.without(silent.profile)
-            sigma_m = self.card.decoding.image_sigma_factor * float(silent.sigma[MID_HIP])
-            distance_m = float(np.linalg.norm(silent.joints[MID_HIP]))
-            image = ImageDistance(distance_m, sigma_m, look.otherwise)
-            moved_m = float(np.linalg.norm(lifted.joints[MID_HIP] - silent.joints[MID_HIP]))
-            if not by_sound and moved_m > CONTRADICTION * sigma_m:
-                lifted = replace(silent, sound=lifted.sound)
-            torso = lifted.joints[list(TORSO)].mean(axis=0)
-            sir_db, range_m = echo_before(torso, kernels, rig)
-        return LiftedPose(
-            joints=lifted.joints,
-            sigma=lifted.sigma * (1.0 if by_sound else self.card.decoding.image_sigma_factor),
-            confidence=look.confidence,
-            scale_source="sound" if by_sound else look.otherwise,
+        own, image = self._both(look, kernels, rig, others)
+        lifted = own.with_mirror_image(image)
+        by_sound = not hidden and lifted.sound >= self.card.sound_threshold
+        heard = lifted.profile.without(silent.profile)
+        sigma_m = self.card.decoding.image_sigma_factor * float(silent.sigma[MID_HIP])
+        distance_m = float(np.linalg.norm(silent.joints[MID_HIP]))
+        moved_m = float(np.linalg.norm(lifted.joints[MID_HIP] - silent.joints[MID_HIP]))
+        if not by_sound and moved_m > CONTRADICTION * sigma_m:
+            lifted = replace(silent, sound=lifted.sound)
+        torso = lifted.joints[list(TORSO)].mean(axis=0)
+        sir_db, range_m = echo_before(torso, kernels, rig)
+        return replace(
+            self._lifted(look, lifted, by_sound=by_sound),
             sir_db=sir_db,
             echo_range_m=range_m if by_sound else float("nan"),
-            sound_confidence=float("nan") if kernels is None or hidden else lifted.sound,
-            image=image,
+            sound_confidence=float("nan") if hidden else lifted.sound,
+            image=ImageDistance(distance_m, sigma_m, look.otherwise),
             heard=heard,
+        )
+
+    def _lifted(self, look: "_Look", pose: DecodedPose, *, by_sound: bool) -> LiftedPose:
+        return LiftedPose(
+            joints=pose.joints,
+            sigma=pose.sigma * (1.0 if by_sound else self.card.decoding.image_sigma_factor),
+            confidence=look.confidence,
+            scale_source="sound" if by_sound else look.otherwise,
+            sir_db=float("nan"),
         )
 
     def _echoes(self, poses: Sequence[DecodedPose], rig: Rig) -> Echoes:
         sigma = [float(p.depth_sigma[MID_HIP] / np.linalg.norm(p.joints[MID_HIP])) for p in poses]
         return echoes_of([p.joints for p in poses], sigma, rig)
 
-    def _mean(
+    def _both(
         self, look: "_Look", kernels: Kernels | None, rig: Rig, others: Echoes = ALONE
-    ) -> DecodedPose:
-        """Of somebody and their mirror image."""
+    ) -> tuple[DecodedPose, DecodedPose]:
+        """Somebody, and their mirror image."""
         image = self._fused(look.mirrored, kernels, mirrored_rig(rig), others)
-        return self._fused(look.own, kernels, rig, others).with_mirror_image(image)
+        return self._fused(look.own, kernels, rig, others), image
 
     def _fused(
         self, sight: "_Sight", kernels: Kernels | None, rig: Rig, others: Echoes = ALONE

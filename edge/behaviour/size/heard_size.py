@@ -19,7 +19,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from edge.behaviour.size.places import Places
-from edge.behaviour.size.size_belief import SHAPE_SIGMA, is_upright, relative_sigma
+from edge.behaviour.size.size_belief import SHAPE_SIGMA, is_upright
 from edge.core.arrays import Array
 from edge.core.pose import MID_HIP, LiftedPose
 from edge.core.stature import BodySize, standing_height
@@ -111,11 +111,11 @@ def _log_likelihood(pose: LiftedPose, height: float, echo_sigma: float) -> Array
     if pose.heard is not None:
         told = np.interp(distances, pose.heard.log_distance, pose.heard.log_p)
     else:
-        own, seen = relative_sigma(pose), pose.image
-        if seen is None or own > LEAST_SURER * seen.sigma_m / seen.distance_m:
+        own, seen = pose.relative_sigma, pose.image
+        if seen is None or own > LEAST_SURER * seen.relative_sigma:
             return None
         told = -0.5 * ((distances - np.log(pose.mid_hip_distance_m)) / own) ** 2
-        by_image = (distances - np.log(seen.distance_m)) * seen.distance_m / seen.sigma_m
+        by_image = (distances - np.log(seen.distance_m)) / seen.relative_sigma
         told += 0.5 * by_image**2
     likelihood = _smeared(np.exp(told - told.max()), echo_sigma)
     or_smaller = np.maximum.accumulate(likelihood[::-1])[::-1]

@@ -66,7 +66,7 @@ class SizeBelief:
             return
         kind: str = pose.scale_source if upright else "folded"
         log_height = float(np.log(height)) + (0.0 if upright else FOLDED_BIAS)
-        self._places.at(kind, pose.joints[MID_HIP]).add(log_height, relative_sigma(pose))
+        self._places.at(kind, pose.joints[MID_HIP]).add(log_height, pose.relative_sigma)
         self._places.forget_somebody_else(_contradict)
         belief = self._of_all_places()
         self._belief = belief if belief.sigma <= MOST_SIGMA else None
@@ -100,11 +100,6 @@ class _Place:
     def sigma(self) -> float:
         modelled = np.hypot(PLACE_SIGMA, PERIOD_SIGMA / np.sqrt(self.periods))
         return float(max(modelled, np.median(self._own_sigmas)))
-
-
-def relative_sigma(pose: LiftedPose) -> float:
-    """1-sigma of the distance, as a share of it."""
-    return float(pose.sigma[MID_HIP]) / pose.mid_hip_distance_m
 
 
 def is_upright(joints: Array, height: float) -> bool:

@@ -48,16 +48,9 @@ class Model:
             ) from e
         self._inputs = sorted(self._interpreter.get_input_details(), key=_natural_name)
         self._outputs = sorted(self._interpreter.get_output_details(), key=_natural_name)
-
-    @property
-    def input_shapes(self) -> tuple[Shape, ...]:
-        """Shape of each input, in the order that `run` takes them."""
-        return tuple(_shape(d) for d in self._inputs)
-
-    @property
-    def output_shapes(self) -> tuple[Shape, ...]:
-        """Shape of each output, in the order that `run` gives them."""
-        return tuple(_shape(d) for d in self._outputs)
+        # Of each input and output, in the order that `run` takes and gives them.
+        self.input_shapes: tuple[Shape, ...] = tuple(_shape(d) for d in self._inputs)
+        self.output_shapes: tuple[Shape, ...] = tuple(_shape(d) for d in self._outputs)
 
     def run(self, *inputs: Tensor) -> list[Tensor]:
         """One inference. inputs: one array per input, of its shape and dtype. Returns copies of the
@@ -70,11 +63,11 @@ class Model:
                 f"{self.path}: found {len(inputs)} input arrays, the model needs "
                 f"{len(self._inputs)}"
             )
-        for detail, x in zip(self._inputs, inputs, strict=True):
-            if x.shape != _shape(detail) or x.dtype != detail["dtype"]:
+        for detail, shape, x in zip(self._inputs, self.input_shapes, inputs, strict=True):
+            if x.shape != shape or x.dtype != detail["dtype"]:
                 raise ModelError(
                     f"{self.path}: input {detail['name']} was given {x.dtype} {x.shape}, "
-                    f"the model needs {np.dtype(detail['dtype'])} {_shape(detail)}"
+                    f"the model needs {np.dtype(detail['dtype'])} {shape}"
                 )
             self._interpreter.set_tensor(detail["index"], x)
         self._interpreter.invoke()

@@ -5,6 +5,7 @@ are read at `bins` logarithmic depths along every ray, centred on the vision net
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -44,7 +45,7 @@ class RayForm:
     gate: tuple[float, float] = (0.62, 1.4)
     compact_m: float = COMPACT_M
 
-    @property
+    @cached_property
     def offsets(self) -> Array:
         """Log depth of each bin relative to the estimate (bins,)."""
         return np.linspace(-self.reach, self.reach, self.bins)
@@ -116,7 +117,7 @@ def ray_sound(
     if rig.extent_m < form.compact_m:
         # The sum over pairs keeps as much of their interference as one in so many, each pair
         # counted once.
-        left = float(levels.floor) ** 2 / len(np.unique(rig.pairs, axis=0))
+        left = float(levels.floor) ** 2 / rig.different_pairs
         half_path = 0.5 * rig.speed_of_sound_m_s * arrival
         out[:, :, 2] = _coherent(kernels, arrival, half_path.mean(axis=0), form.bins, left)
     if len(others):

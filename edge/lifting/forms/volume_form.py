@@ -7,6 +7,7 @@ camera's rays, so that an image needs no projection.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -42,12 +43,12 @@ class VolumeForm:
     place_spread: float = 0.6
     depth_spread: float = 0.06
 
-    @property
+    @cached_property
     def offsets(self) -> Array:
         """Log depth of each bin relative to the estimated mid-hip (bins,)."""
         return np.linspace(-self.reach, self.reach, self.bins)
 
-    @property
+    @cached_property
     def places(self) -> Array:
         """Coordinates of the cells along either direction (side,), in sizes of the person."""
         return np.linspace(-self.half_width, self.half_width, self.side)
