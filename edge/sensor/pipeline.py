@@ -127,9 +127,9 @@ class Pipeline:
         self.counters.frames += 1
         self._image_ns = frame.t_ns
         people = self.find_people(frame.image)
-        why = self.visibility(frame.image)
+        why = None if people else self.visibility(frame.image)
         if people:
-            self.seen_ns, why = time.monotonic_ns(), None
+            self.seen_ns = time.monotonic_ns()
         seen = Seen(frame, people, dark=why == TOO_DARK, blank=why == COVERED)
         if seen.blank and kind == "simulated":
             why = None  # blank images stand for an empty room there; else the lens is covered

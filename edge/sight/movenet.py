@@ -7,12 +7,12 @@ floating point. They give the 17 joints of COCO, each with a score 0..1.
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from edge.core.arrays import Array, Image
 from edge.core.inference.tflite import Model
+from edge.sight.shrinking import shrunk
 
 COCO = (
     "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder",
@@ -138,9 +138,7 @@ def _crop(image: Image, window: Window, width: int, height: int) -> npt.NDArray[
     x0, x1 = (round(across * (u - window.x)) for u in (left, right))
     y0, y1 = (round(down * (v - window.y)) for v in (top, bottom))
     if x1 > x0 and y1 > y0:
-        how = cv2.INTER_AREA if across < 1 else cv2.INTER_LINEAR
-        part = image[top:bottom, left:right]
-        out[0, y0:y1, x0:x1] = cv2.resize(part, (x1 - x0, y1 - y0), interpolation=how)
+        out[0, y0:y1, x0:x1] = shrunk(image[top:bottom, left:right], x1 - x0, y1 - y0)
     return out
 
 

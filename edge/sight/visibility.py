@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from edge.core.arrays import Image
+from edge.sight.shrinking import shrunk
 
 _CELLS = 64  # the image is judged as so many cells across and down, whose means hide the noise
 # Brightness 0..255 of the cells: the brightest 2 % and the standard deviation. Measured on five
@@ -26,10 +27,7 @@ class Visibility:
 
     def __call__(self, image: Image) -> str | None:
         """Why nobody can be seen in `image` (H, W, 3) uint8 RGB; None where people can."""
-        step = max(1, min(image.shape[:2]) // (4 * _CELLS))  # every pixel would tell no more
-        few = np.ascontiguousarray(image[::step, ::step])
-        small = cv2.resize(few, (_CELLS, _CELLS), interpolation=cv2.INTER_AREA)
-        cells = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+        cells = cv2.cvtColor(shrunk(image, _CELLS, _CELLS), cv2.COLOR_RGB2GRAY)
         brightest, spread = float(np.percentile(cells, 98)), float(cells.std())
         if brightest < (_DARK if self._why is None else _LIT):
             self._why = TOO_DARK

@@ -100,7 +100,7 @@ def test_joints_outside_the_image_are_known_as_hidden(find) -> None:
 
 
 def test_somebody_far_away_is_found_by_a_closer_look_and_kept() -> None:
-    image = shrunk(video.frames("cam03", count=1)[0], 0.1)
+    image = shrunk(video.frames("cam01", count=1)[0], 0.12)
     room = np.full((720, 1280, 3), 100, np.uint8)
     room[250 : 250 + image.shape[0], 600 : 600 + image.shape[1]] = image
     assert PeopleFinder(MODELS, threads=1, look_every=0)(room) == []
