@@ -126,7 +126,7 @@ class Pipeline:
         """Everybody's 2D joints in one frame. kind: of the source."""
         self.counters.frames += 1
         self._image_ns = frame.t_ns
-        people = self.find_people(frame.image)
+        people = self.find_people(frame.image, frame.t_ns)
         why = None if people else self.visibility(frame.image)
         if people:
             self.seen_ns = time.monotonic_ns()

@@ -8,6 +8,7 @@ from edge.core.arrays import Array, Image
 from edge.core.pose import SEEN, Keypoints
 from edge.sight.movenet import Candidate, MultiPose, Thunder, Window, to_body25
 from edge.sight.overlap import Found, resolved
+from edge.sight.steady import Steadiness, is_followed
 
 MOST = 6  # people in one image
 # For images higher than wide, for others, and for one person.
@@ -34,7 +35,9 @@ class PeopleFinder:
     MultiPose finds the people, Thunder the joints of each in a crop of its own. Every
     `look_every`-th image MultiPose also looks closer at one part of the image after the other, for
     people too far away to be found in the whole. Where somebody was and is missed, Thunder looks
-    again. Nothing else is kept from image to image, and no identities.
+    again. While nothing changes, MultiPose skips every second image (steady.py), and Thunder
+    looks where the people of the last one were. Nothing else is kept from image to image, and no
+    identities.
     """
 
     def __init__(
@@ -50,21 +53,56 @@ class PeopleFinder:
         self._look_every = look_every
         self._images = self._looks = 0
         self._people: list[Found] = []  # in the last image
+        self._steady = Steadiness()
 
-    def __call__(self, image: Image) -> list[Keypoints]:
+    def __call__(self, image: Image, t_ns: int | None = None) -> list[Keypoints]:
         """Everybody in `image` (H, W, 3) uint8 RGB, the most prominent first; [] = nobody.
 
-        A joint's confidence is the geometric mean of both networks' scores, which agree only on
-        what can be seen; 0 outside the image and where another person's limb is.
+        A joint's confidence is the geometric mean of both networks' scores, MultiPose's of the last
+        image where it skips this one; they agree only on what can be seen. 0 outside the image
+        and where another person's limb is. t_ns: when it was taken; None: MultiPose looks at it.
         """
+        self._images += 1
+        people = self._followed(image, t_ns)
+        skipped = people is not None
+        if people is None:
+            people = self._found(image)
+        self._steady.note(image, t_ns, people, skipped=skipped)
+        self._people = people if self._look_every else []
+        return [_keypoints(p, image) for p in sorted(people, key=_prominence, reverse=True)]
+
+    def _followed(self, image: Image, t_ns: int | None) -> list[Found] | None:
+        """Those of the last image, by Thunder alone; None where MultiPose must look."""
+        last = self._people
+        if (
+            not self._look_every
+            or self._closer_look_is_due
+            or not self._steady.may_skip(image, t_ns, last)
+        ):
+            return None
+        people = []
+        for person in last:
+            joints = self._thunder(image, _around(person.joints))
+            # Where they were in the last image, and as surely as MultiPose saw them there.
+            prior = np.column_stack([person.joints[:, :2], person.prior[:, 2]])
+            people.append(Found(joints, prior))
+        people = resolved(people)
+        if len(people) < len(last) or not all(map(is_followed, last, people)):
+            return None
+        return people
+
+    def _found(self, image: Image) -> list[Found]:
+        """By both networks."""
         found = []
         for window, prior, missed in self._windows(image)[:MOST]:
             joints = self._thunder(image, window)
             if joints[:, 2].mean() >= _MIN_MEAN:
                 found.append(Found(joints, prior, missed))
-        people = resolved(found)
-        self._people = people if self._look_every else []
-        return [_keypoints(p, image) for p in sorted(people, key=_prominence, reverse=True)]
+        return resolved(found)
+
+    @property
+    def _closer_look_is_due(self) -> bool:
+        return bool(self._look_every) and self._images % self._look_every == 0
 
     def _windows(self, image: Image) -> list[tuple[Window, Array, int]]:
         """Where to look for people's joints: the windows, with MultiPose's joints (17, 3), or the
@@ -77,8 +115,7 @@ class PeopleFinder:
             (_around(c.joints, c.box), c.joints, 0) for c in candidates
         ]
         windows.sort(key=lambda w: -w[0].width)
-        self._images += 1
-        if self._look_every and self._images % self._look_every == 0:
+        if self._closer_look_is_due:
             for c in self._look(image, self._next_part(width, height)):
                 window = _around(c.joints, c.box)
                 if not any(window.like(other) for other, *_ in windows):
