@@ -146,6 +146,18 @@ def test_the_mirror_image_of_a_person_is_lifted_to_the_mirror_image_of_the_pose(
     assert np.abs(other.joints - mirrored(alone.joints)).max() > 2e-3
 
 
+def test_the_image_alone_is_asked_once_for_a_person_and_once_for_the_mirror_image(
+    lifter: NetworkLifter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls, fuse = [], lifter.fuse
+    monkeypatch.setattr(lifter, "fuse", lambda *args: calls.append(args) or fuse(*args))
+    keypoints, rig = [seen(j) for j in people()[:2]], compact_rig()
+    lifter(keypoints, None, rig)
+    assert len(calls) == 2 * len(keypoints)
+    lifter(keypoints, crowd(people()[:2]), rig)
+    assert len(calls) == 6 * len(keypoints)
+
+
 def test_joints_that_are_not_seen_have_a_sigma_of_their_own(
     lifter: NetworkLifter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
