@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge.behaviour.heads_down import HeadsDown
+from edge.behaviour.mounting.camera_checks import CameraChecks
 from edge.behaviour.people import People, Sight
 from edge.behaviour.presence import Echo, load_evidence
 from edge.behaviour.tracks import Tracks
@@ -75,7 +75,7 @@ class Pipeline:
         self.associate = Tracks(rig.camera)
         evidence = load_evidence(config.lifter.kind)
         self.people = People(rig.camera, config.track, config.zones, evidence)
-        self.heads_down = HeadsDown(rig.camera)
+        self.camera_checks = CameraChecks(rig.camera)
         self.seen_ns: int | None = None  # CLOCK_MONOTONIC when somebody was last seen
         self.blind: str | None = None
         self.gone: frozenset[int] = frozenset()
@@ -104,8 +104,7 @@ class Pipeline:
     @property
     def problems(self) -> tuple[Problem, ...]:
         """What is wrong with microphones and camera now."""
-        camera = self.heads_down.problem
-        return self.health.problems + (() if camera is None else (camera,))
+        return self.health.problems + self.camera_checks.problems
 
     def resume(self) -> None:
         """Call between two sources: drops what refers to the last one's period numbers."""
@@ -114,7 +113,7 @@ class Pipeline:
         self.hearing.forget()
         self.room.resume()
         self.listening.forget()
-        self.heads_down.forget()
+        self.camera_checks.forget()
         self.associate.forget()
         self.gone = frozenset()
 
@@ -136,11 +135,7 @@ class Pipeline:
         if why != self.blind:
             log.info("camera: %s", why or "people can be seen again")
             self.blind = why
-        before = self.heads_down.problem
-        problem = self.heads_down(people, frame.t_ns)
-        if problem is not before:
-            level = logging.INFO if problem is None else logging.WARNING
-            log.log(level, "camera: %s", problem.remedy if problem else "people stand upright")
+        self.camera_checks.see(people, frame.t_ns)
         return seen
 
     def fuse(
@@ -175,6 +170,9 @@ class Pipeline:
         awaited = self.in_bursts and not self.silent and self.room.learned
         tracks = self.associate.tracks
         people = self.people(posed, lifted, tracks, echoes, t_ns, in_bursts=awaited)
+        there = (self.people.presence(track) == "present" for track, _ in posed)
+        known = [p for p, is_there in zip(lifted, there, strict=True) if is_there and p is not None]
+        self.camera_checks.pose(known, t_ns)
         self.attention = self.listening.attention(posed, self.people, t_ns)
         more = sum(track.confirmed for track, _ in now.sights) - len(people)
         self.gone = self.associate.gone

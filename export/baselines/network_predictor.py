@@ -19,9 +19,12 @@ from export.baselines.sound_baselines import sample_kernels
 # silent: no sound. shuffled: the sound of another room. nobody: the sound without the body's part,
 # as if the image showed a picture of a person. reversed: pairs in reverse order. no-height: the
 # camera's height and tilt unknown. sized: the body's size known to SIZE_SIGMA. K-pairs: only the
-# first K. K-db: white noise K dB below the echo added, and known.
-VARIANTS = ("silent", "shuffled", "nobody", "reversed", "no-height", "sized", "K-pairs", "K-db")
-_PAIRS, _NOISE = re.compile(r"(\d+)-pairs?"), re.compile(r"(-?\d+)-db")
+# first K. K-db: white noise K dB below the echo added, and known. K-cm: the camera's height told K
+# cm too large, as for somebody who stands on a stool.
+NAMED = ("silent", "shuffled", "nobody", "reversed", "no-height", "sized")
+VARIANTS = (*NAMED, "K-pairs", "K-db", "K-cm")
+_PAIRS = re.compile(r"(\d+)-pairs?")
+_NOISE, _RAISED = re.compile(r"(-?\d+)-db"), re.compile(r"(-?\d+)-cm")
 SIZE_SIGMA = 0.025  # of the logarithm: what half a minute of sound tells of somebody
 NEAR_M = 0.7  # noise is measured against the echo within this half path of the mid-hip
 
@@ -33,8 +36,9 @@ class NetworkPredictor:
         """Raises ConfigError for an unknown variant, ModelError where the model cannot be read."""
         self.variants = variant.split("+") if variant else []
         for name in self.variants:
-            known = VARIANTS[:-2]
-            if name not in known and not (_PAIRS.fullmatch(name) or _NOISE.fullmatch(name)):
+            if name not in NAMED and not any(
+                pattern.fullmatch(name) for pattern in (_PAIRS, _NOISE, _RAISED)
+            ):
                 raise ConfigError(
                     f"{model}:{name}: the variant is unknown, one of {', '.join(VARIANTS)} (K a "
                     "number) is needed"
@@ -60,6 +64,8 @@ class NetworkPredictor:
             return kernels, replace(
                 rig, camera=replace(rig.camera, height_m=None, tilt_deg=0.0, roll_deg=0.0)
             )
+        if raised := _RAISED.fullmatch(name):
+            return kernels, _higher(rig, 0.01 * float(raised[1]))
         if name == "sized":
             return kernels, rig
         if name == "silent" or kernels is None:
@@ -129,6 +135,13 @@ def _without_body(sample: Sample, environment: Environment) -> Kernels:
             "`posekernel-export simulate --keep-clean` keeps it"
         )
     return sample_kernels(replace(sample, rir=sample.rir - sample.clean), environment)
+
+
+def _higher(rig: Rig, by_m: float) -> Rig:
+    height_m = rig.camera.height_m
+    if height_m is None:
+        raise SessionError("the camera's height is not known, so it cannot be told too large")
+    return replace(rig, camera=replace(rig.camera, height_m=height_m + by_m))
 
 
 def _chosen(kernels: Kernels, rig: Rig, pairs: list[int]) -> tuple[Kernels, Rig]:

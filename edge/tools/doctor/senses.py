@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable
 
-from edge.behaviour.heads_down import HeadsDown
+from edge.behaviour.mounting.heads_down import HeadsDown
 from edge.core.config import Config
 from edge.core.contracts import AudioPeriod, Frame, FrameSource, Problem
 from edge.lifting.lifter import MODELS

@@ -43,12 +43,13 @@ class Augmentation:
     the image's training, from near to far. drop_pairs: share that loses some pairs.
 
     height_known: share with the camera's height and tilt. height_error_m, tilt_error_deg: 1-sigma
-    of their measurement; misjudged: share with misjudged_factor times that. size_known: share of
-    whom the body's size is known, to a 1-sigma of its logarithm in size_sigma, which is itself told
-    with an error of sigma_error. sound_speed_error: 1-sigma. pair_gain_db: 1-sigma of a pair's
-    gain. world_scale: 1-sigma of the logarithm of a scale of the whole scene; with the speed of
-    sound scaled alike, image and kernels stay the same. narrow: share with a part of the band only,
-    at least narrowest_hz wide.
+    of their measurement; misjudged: share with misjudged_factor times that. raised: share of people
+    who are raised_m above the floor that the camera's height is told from: on stairs or a stool, or
+    the height is wrong. size_known: share of whom the body's size is known, to a 1-sigma of its
+    logarithm in size_sigma, which is itself told with an error of sigma_error. sound_speed_error:
+    1-sigma. pair_gain_db: 1-sigma of a pair's gain. world_scale: 1-sigma of the logarithm of a
+    scale of the whole scene; with the speed of sound scaled alike, image and kernels stay the same.
+    narrow: share with a part of the band only, at least narrowest_hz wide.
 
     company: shares with one, two and three other people of the same room, at least apart_m away.
     unseen: share of those whom the camera does not see, so that nothing is told of them.
@@ -79,6 +80,8 @@ class Augmentation:
     tilt_error_deg: float = 0.7
     misjudged: float = 0.15
     misjudged_factor: float = 3.0
+    raised: float = 0.1
+    raised_m: tuple[float, float] = (-0.3, 1.1)
     size_known: float = 0.55
     size_sigma: tuple[float, float] = (0.01, 0.08)
     sigma_error: float = 0.2
@@ -142,6 +145,7 @@ def mountings(
         [np.sin(roll) * np.cos(tilt), np.cos(roll) * np.cos(tilt), np.sin(tilt)], axis=1
     )
     height = height_m + factor * rng.normal(0.0, a.height_error_m, n)
+    height += np.where(rng.random(n) < a.raised, rng.uniform(*a.raised_m, n), 0.0)
     known = rng.random(n) < a.height_known
     return np.where(known[:, None], down, [0.0, 1.0, 0.0]), np.where(known, height, np.nan)
 

@@ -142,6 +142,13 @@ def test_a_known_size_is_told_as_wrong_as_it_says() -> None:
     assert again.scale_source == "memory"
 
 
+def test_a_wrong_height_needs_a_height() -> None:
+    rig = replace(compact_rig(), camera=replace(compact_rig().camera, height_m=None))
+    unknown = replace(environment("environment1"), rig=rig)
+    with pytest.raises(SessionError, match="height is not known"):
+        NetworkPredictor(MODEL, "60-cm")(sample(2.6), unknown)
+
+
 @pytest.mark.parametrize("variant", ["louder", "silent+louder", "-pairs", "silent+"])
 def test_an_unknown_variant_is_refused(variant: str) -> None:
     with pytest.raises(ConfigError, match="the variant is unknown"):

@@ -10,7 +10,13 @@ pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'pose
 
 from edge.core.stature import standing_height
 from edge.sound.pose_kernel import analytic_signal
-from export.train.samples.augmentation import Augmentation, known_body, played, scaled_rig
+from export.train.samples.augmentation import (
+    Augmentation,
+    known_body,
+    mountings,
+    played,
+    scaled_rig,
+)
 from export.train.samples.sound_set import SoundSet
 from export.train.vision_training import imagined_people
 from tests.export.train.tiny import TINY, UNTOUCHED
@@ -116,3 +122,16 @@ def test_a_larger_world_with_faster_sound_has_the_same_arrivals_and_image() -> N
         scaled_rig(rig, 1.2).arrival_s(1.2 * joints), rig.arrival_s(joints), rtol=1e-12
     )
     np.testing.assert_allclose(CAMERA.project(1.2 * joints), CAMERA.project(joints), atol=1e-9)
+
+
+def test_the_floor_is_not_where_the_feet_are_of_as_many_as_asked() -> None:
+    n, true_m = 4000, 1.5
+    exact = Augmentation(height_known=1.0, height_error_m=0.0, raised=0.25, raised_m=(0.2, 0.9))
+    _, told = mountings(
+        np.full(n, true_m), np.zeros(n), np.zeros(n), exact, np.random.default_rng(1)
+    )
+    raised = told > true_m + 0.1
+    assert raised.mean() == pytest.approx(0.25, abs=0.03)
+    np.testing.assert_allclose(told[~raised], true_m)
+    assert told[raised].min() == pytest.approx(true_m + 0.2, abs=0.01)
+    assert told[raised].max() == pytest.approx(true_m + 0.9, abs=0.01)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge.behaviour.heads_down import HeadsDown
+from edge.behaviour.mounting.heads_down import HeadsDown
 from edge.core.pose import Keypoints
 from edge.core.rig import Camera
 

@@ -1,0 +1,6 @@
+"""What the people in view tell of how the camera is mounted.
+
+heads_down     they stand on their heads: it hangs upside down
+camera_height  they stand off the floor: its height is not the configured one
+camera_checks  both, for the running sensor
+"""

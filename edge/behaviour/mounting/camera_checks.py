@@ -1,0 +1,46 @@
+"""The checks of the camera that a running sensor makes."""
+
+import logging
+from collections.abc import Iterable, Sequence
+
+from edge.behaviour.mounting.camera_height import CameraHeight
+from edge.behaviour.mounting.heads_down import HeadsDown
+from edge.core.contracts import Problem
+from edge.core.pose import Keypoints, LiftedPose
+from edge.core.rig import Camera
+
+log = logging.getLogger(__name__)
+
+
+class CameraChecks:
+    """Upside down, or at another height than the configuration says. Changes are logged."""
+
+    def __init__(self, camera: Camera) -> None:
+        self._heads_down, self._height = HeadsDown(camera), CameraHeight(camera)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong now."""
+        found = (self._heads_down.problem, self._height.problem)
+        return tuple(problem for problem in found if problem is not None)
+
+    def see(self, people: Sequence[Keypoints], t_ns: int) -> None:
+        """Take in everybody in one image. t_ns: of the image."""
+        before = self._heads_down.problem
+        _log_change(before, self._heads_down(people, t_ns), "people stand upright")
+
+    def pose(self, poses: Iterable[LiftedPose], t_ns: int) -> None:
+        """Take in those who are there, as they were lifted. t_ns: of the image."""
+        before = self._height.problem
+        _log_change(before, self._height(poses, t_ns), "people stand on the floor")
+
+    def forget(self) -> None:
+        """Start anew, as after the camera was opened again."""
+        self._heads_down.forget()
+
+
+def _log_change(before: Problem | None, now: Problem | None, right: str) -> None:
+    """right: what is seen where there is no problem any longer."""
+    if (before is None) != (now is None):
+        level = logging.INFO if now is None else logging.WARNING
+        log.log(level, "camera: %s", right if now is None else f"{now.found}; {now.remedy}")

@@ -1,0 +1,1 @@
+"""What people tell of how the camera is mounted."""

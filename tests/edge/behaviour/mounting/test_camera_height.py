@@ -1,0 +1,83 @@
+"""A camera whose height was told wrong is noticed by the feet of those whom sound places."""
+
+import numpy as np
+import pytest
+
+from edge.behaviour.mounting.camera_height import LEAST_PLACES, CameraHeight
+from edge.core.arrays import Array
+from edge.core.pose import LiftedPose, ScaleSource
+from edge.core.rig import Camera
+from tests.support.bodies import figure, seated
+
+TRUE_M = 1.5
+EVERY_NS = 200_000_000
+WALK = [figure(place=(x, y)) for y in (2.0, 3.0, 4.0) for x in (-1.0, 0.0, 1.0)]
+
+
+def camera(height_m: float | None) -> Camera:
+    return Camera(640, 480, 520.0, 520.0, 320.0, 240.0, height_m=height_m, tilt_deg=10.0)
+
+
+def lifted(
+    room: Array, source: ScaleSource = "sound", jitter_m: float = 0.0, seed: int = 0
+) -> LiftedPose:
+    """A pose as the camera really sees it. room: joints (15, 3) above the real floor [m]."""
+    real = camera(TRUE_M)
+    joints = (room - [0.0, 0.0, TRUE_M]) @ real.room_rotation
+    joints += np.random.default_rng(seed).normal(0.0, jitter_m, 3)
+    return LiftedPose(joints, np.full(15, 0.1), np.full(15, 0.9), source, 10.0)
+
+
+def found(told_m: float | None, poses: list[LiftedPose], each: int = 8) -> str | None:
+    check = CameraHeight(camera(told_m))
+    for k, pose in enumerate(p for p in poses for _ in range(each)):
+        check([pose], (k + 1) * EVERY_NS)
+    return None if check.problem is None else check.problem.found
+
+
+@pytest.mark.parametrize(
+    ("told_m", "words"), [(TRUE_M + 0.3, "30 cm above"), (TRUE_M - 0.2, "20 cm below")]
+)
+def test_a_wrong_height_is_told(told_m: float, words: str) -> None:
+    assert words in str(found(told_m, [lifted(p) for p in WALK]))
+
+
+def test_the_right_one_is_not_nor_an_error_of_the_tape_measure() -> None:
+    for told_m in (TRUE_M, TRUE_M + 0.05, TRUE_M - 0.05):
+        poses = [lifted(p, jitter_m=0.08, seed=k) for k, p in enumerate(WALK)]
+        assert found(told_m, poses) is None
+
+
+def test_it_is_over_when_people_stand_on_the_floor_again() -> None:
+    poses = [lifted(p) for p in WALK]
+    check = CameraHeight(camera(TRUE_M + 0.3))
+    raised = [lifted(p + np.array([0.0, 0.0, -0.3])) for p in WALK]
+    problems = [
+        check([pose], (k + 1) * EVERY_NS) is not None
+        for k, pose in enumerate(p for p in (*poses, *raised) for _ in range(60))
+    ]
+    assert any(problems)
+    assert not problems[-1]
+
+
+@pytest.mark.parametrize("source", ["floor", "memory", "height"])
+def test_only_sound_tells(source: ScaleSource) -> None:
+    assert found(TRUE_M + 0.3, [lifted(p, source) for p in WALK]) is None
+
+
+def test_somebody_on_a_stool_or_a_seat_is_no_reason() -> None:
+    up = np.array([0.0, 0.0, 0.5])
+    on_the_floor, stool = [lifted(p) for p in WALK], lifted(figure(place=(0.5, 5.0)) + up)
+    assert found(TRUE_M, [*on_the_floor, *[stool] * 20]) is None
+    assert (
+        found(TRUE_M + 0.3, [lifted(seated() + np.array([x, 0.0, 0.0])) for x in range(9)]) is None
+    )
+
+
+def test_a_few_places_are_too_few() -> None:
+    few = [lifted(p) for p in WALK[: LEAST_PLACES - 1]]
+    assert found(TRUE_M + 0.3, few, each=40) is None
+
+
+def test_without_a_height_nothing_is_judged() -> None:
+    assert found(None, [lifted(p) for p in WALK]) is None
