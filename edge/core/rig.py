@@ -5,7 +5,7 @@ right, y forward, z up, origin on the floor below the camera.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -203,6 +203,12 @@ class Rig:
     def different_pairs(self) -> int:
         """How many of the pairs are different ones."""
         return len(np.unique(self.pairs, axis=0))
+
+    @cached_property
+    def without_floor(self) -> "Rig":
+        """The same where the camera's height and tilt are not known."""
+        camera = replace(self.camera, height_m=None, tilt_deg=0.0, roll_deg=0.0)
+        return replace(self, camera=camera)
 
     def arrival_s(self, points: npt.ArrayLike) -> Array:
         """Time of arrival (P, ...) [s] of an echo from camera-frame points (..., 3) [m]."""

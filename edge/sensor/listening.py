@@ -78,6 +78,11 @@ def everybody(posed: Sequence[Sight], kernels: Kernels | None, rig: Rig | None) 
     return [Share(who, kernels, rig, 1) if known else Share(who)] if posed else []
 
 
+def without_floor(shares: Sequence[Share]) -> list[Share]:
+    """The same, lifted without the camera's height."""
+    return [replace(s, rig=None if s.rig is None else s.rig.without_floor) for s in shares]
+
+
 def lift_shares(
     lift: Lifter,
     posed: Sequence[Sight],

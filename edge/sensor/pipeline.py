@@ -16,10 +16,11 @@ from edge.core.contracts import AudioPeriod, Frame, Problem, SourceKind
 from edge.core.inference.execution import execution
 from edge.core.pose import MID_HIP, FrameEstimate, Keypoints, LiftedPose, PairsUsed, PersonEstimate
 from edge.core.rig import Rig
+from edge.core.stature import BodySize
 from edge.lifting.lifter import MODELS, make_lifter
 from edge.sensor.empty_room import EmptyRoom, PeriodResponses, Sights
 from edge.sensor.hearing import Counters, Hearing
-from edge.sensor.listening import Attention, Listening, everybody, lift_shares
+from edge.sensor.listening import Attention, Listening, Share, everybody, lift_shares, without_floor
 from edge.sight.people import PeopleFinder
 from edge.sight.visibility import COVERED, TOO_DARK, Visibility
 from edge.sound.deconvolution import Correction
@@ -170,9 +171,6 @@ class Pipeline:
         awaited = self.in_bursts and not self.silent and self.room.learned
         tracks = self.associate.tracks
         people = self.people(posed, lifted, tracks, echoes, t_ns, in_bursts=awaited)
-        there = (self.people.presence(track) == "present" for track, _ in posed)
-        known = [p for p, is_there in zip(lifted, there, strict=True) if is_there and p is not None]
-        self.camera_checks.pose(known, t_ns)
         self.attention = self.listening.attention(posed, self.people, t_ns)
         more = sum(track.confirmed for track, _ in now.sights) - len(people)
         self.gone = self.associate.gone
@@ -202,8 +200,9 @@ class Pipeline:
             shares = self.listening.shares(posed, t_ns, self.config.runtime.max_skew_ms * 1e6)
         # The geometric lifter does not know of the floor.
         known = self.config.lifter.kind != "geometric"
+        known = known and not self.camera_checks.height_is_wrong
         sizes = self.people.sizes(posed) if known else self.people.beliefs(posed)
-        lifted = lift_shares(self.lift, posed, sizes, shares, self.rig)
+        lifted = self._lift_shares(posed, sizes, shares)
         rig = next((s.rig for s in shares if s.kernels is not None), None)
         return lifted, self._pairs_of(sound, kernels, rig)
 
@@ -228,7 +227,8 @@ class Pipeline:
             shares = everybody(there, kernels, rig)
             if sound.burst:
                 shares = self.listening.shares(there, sound.middle_ns, np.inf)
-            poses = lift_shares(self.lift, there, (), shares, self.rig)
+            self._check_height(there, shares)
+            poses = self._lift_shares(there, (), shares)
             found = {s[0]: pose for s, pose in zip(there, poses, strict=True) if pose is not None}
             for track, pose in found.items():
                 self.people.learn_size(track, pose)
@@ -240,9 +240,29 @@ class Pipeline:
             for p, db in zip(evidence, over_db, strict=True)
         ]
 
+    def _lift_shares(
+        self, posed: Sequence[Sight], sizes: Sequence[BodySize | None], shares: Sequence[Share]
+    ) -> list[LiftedPose | None]:
+        """Lifted by the floor as well, unless people were seen to stand off it."""
+        if self.camera_checks.height_is_wrong:
+            shares = without_floor(shares)
+            return lift_shares(self.lift, posed, sizes, shares, self.rig.without_floor)
+        return lift_shares(self.lift, posed, sizes, shares, self.rig)
+
+    def _check_height(self, there: Sequence[Sight], shares: Sequence[Share]) -> None:
+        """Whether people stand on the floor. They are lifted without it: a network that knows the
+        camera's height puts feet there.
+        """
+        if self.rig.camera.height_m is None:
+            return
+        heard = [s for s in without_floor(shares) if s.kernels is not None]
+        poses = lift_shares(self.lift, there, (), heard, self.rig.without_floor)
+        self.camera_checks.pose(p for p in poses if p is not None)
+
     def _see_sizes(self, posed: Sequence[Sight], t_ns: int) -> None:
         """Now and then learn how tall they are by the floor that they stand on."""
-        if self.rig.camera.height_m is None or t_ns - self._floor_ns < FLOOR_EVERY_S * 1e9:
+        unknown = self.rig.camera.height_m is None or self.camera_checks.height_is_wrong
+        if unknown or t_ns - self._floor_ns < FLOOR_EVERY_S * 1e9:
             return
         self._floor_ns = t_ns
         poses = lift_shares(self.lift, posed, (), everybody(posed, None, None), self.rig)

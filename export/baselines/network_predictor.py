@@ -61,9 +61,7 @@ class NetworkPredictor:
         self, name: str, kernels: Kernels | None, rig: Rig, sample: Sample, environment: Environment
     ) -> tuple[Kernels | None, Rig]:
         if name == "no-height":
-            return kernels, replace(
-                rig, camera=replace(rig.camera, height_m=None, tilt_deg=0.0, roll_deg=0.0)
-            )
+            return kernels, rig.without_floor
         if raised := _RAISED.fullmatch(name):
             return kernels, _higher(rig, 0.01 * float(raised[1]))
         if name == "sized":

@@ -24,15 +24,20 @@ class CameraChecks:
         found = (self._heads_down.problem, self._height.problem)
         return tuple(problem for problem in found if problem is not None)
 
+    @property
+    def height_is_wrong(self) -> bool:
+        """The configured height must not be used to lift people."""
+        return self._height.problem is not None
+
     def see(self, people: Sequence[Keypoints], t_ns: int) -> None:
         """Take in everybody in one image. t_ns: of the image."""
         before = self._heads_down.problem
         _log_change(before, self._heads_down(people, t_ns), "people stand upright")
 
-    def pose(self, poses: Iterable[LiftedPose], t_ns: int) -> None:
-        """Take in those who are there, as they were lifted. t_ns: of the image."""
+    def pose(self, poses: Iterable[LiftedPose]) -> None:
+        """Take in people as they were lifted without the camera's height."""
         before = self._height.problem
-        _log_change(before, self._height(poses, t_ns), "people stand on the floor")
+        _log_change(before, self._height(poses), "people stand on the floor")
 
     def forget(self) -> None:
         """Start anew, as after the camera was opened again."""

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -75,9 +75,7 @@ def _pipeline(evening: Evening, policy: Policy, known_height: bool, folder: Path
 
 def _rig(evening: Evening, known_height: bool) -> Rig:
     rig = evening.sound.scene.rig.measured
-    if known_height:
-        return rig
-    return replace(rig, camera=replace(rig.camera, height_m=None, tilt_deg=0.0, roll_deg=0.0))
+    return rig if known_height else rig.without_floor
 
 
 class _Player:
