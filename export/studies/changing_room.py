@@ -21,6 +21,7 @@ from edge.sources.session.writer import FULL_SCALE
 from export.bodies.acting import RATE_HZ
 from export.studies.living_room import (
     KINDS,
+    Detector,
     Home,
     Microphones,
     Periods,
@@ -55,10 +56,12 @@ def live_through_changes(seed: int, index: int, lifter: LifterKind) -> ChangeOut
     home = make_home(seed, index, SECONDS)
     changed_at = round(CHANGED_S * RATE_HZ)
     raw = record_changes(home, changed_at, np.random.default_rng([seed, index, 2]))
+    detect = Detector(home, np.random.default_rng([seed, index, 4]))
+    seen = [detect(k, k / RATE_HZ) for k in range(len(home.joints))]
     errors, noticed = {}, {}
     for kind in (*KINDS, SILENT):
         sensor = _Sensor(home, lifter)
-        errors[kind] = sensor.watch(raw.get(kind))
+        errors[kind] = sensor.watch(seen, raw.get(kind))
         begins_ns = _begin_ns(changed_at, RATE_HZ)
         noticed[kind] = [(change.t_ns - begins_ns) * 1e-9 for change in sensor.changes]
     return ChangeOutcome(home.moment.sir_db, errors, noticed)
@@ -73,6 +76,7 @@ def sit_still(seed: int, index: int, minutes: float, lifter: LifterKind) -> Arra
     microphones = Microphones(home, rng)
     recorder = microphones.recorder(int(rng.integers(2**31)))
     sensor = _Sensor(home, lifter, STILL_RATE_HZ)
+    detect = Detector(home, np.random.default_rng([seed, index, 4]))
     breaths: list[ComplexArray] = []
     out = []
     for k in range(round(60.0 * minutes * STILL_RATE_HZ)):
@@ -83,8 +87,8 @@ def sit_still(seed: int, index: int, minutes: float, lifter: LifterKind) -> Arra
             breaths = [chest.body(chest.moment(n, 0.0)) for n in range(PHASES)]
         warmth_c = microphones.warmth_c(0.0) + SWING_C * np.sin(2.0 * np.pi * t_s / SWING_S)
         heard = home.sound.empty(float(warmth_c)) + breaths[int(t_s / BREATH_S * PHASES) % PHASES]
-        n = k % len(home.keypoints)
-        pose = sensor.step(k, recorder.period(heard, k), home.keypoints[n])
+        seen = detect(k % len(home.joints), t_s)
+        pose = sensor.step(k, recorder.period(heard, k), seen)
         off = np.nan if pose is None else np.linalg.norm(pose - home.joints[0][:N_JOINTS], axis=1)
         out.append(100.0 * float(np.broadcast_to(off, N_JOINTS)[MID_HIP]))
     return np.array(out)
@@ -127,12 +131,10 @@ class _Sensor:
         estimate = self._pipeline.fuse(seen, sound, "simulated")
         return None if estimate is None else estimate.people[0].pose.joints
 
-    def watch(self, raw: Sequence[Periods] | None) -> Array:
-        """Mean error of the joints [cm] (N,) over the whole time."""
+    def watch(self, seen: Sequence[Keypoints], raw: Sequence[Periods] | None) -> Array:
+        """Mean error of the joints [cm] (N,) over the whole time. seen: in each period."""
         out = np.full(len(self._home.joints), np.nan)
-        for k, (keypoints, true) in enumerate(
-            zip(self._home.keypoints, self._home.joints, strict=True)
-        ):
+        for k, (keypoints, true) in enumerate(zip(seen, self._home.joints, strict=True)):
             pose = self.step(k, None if raw is None else raw[k], keypoints)
             if pose is not None:
                 out[k] = 100.0 * float(np.linalg.norm(pose - true[:N_JOINTS], axis=1).mean())

@@ -23,6 +23,7 @@ from export.simulate.electronics import Recorder
 from export.simulate.moments.casting import Moment
 from export.simulate.moments.scene_sound import SceneSound
 from export.simulate.moving.homes import DRIFT_C_PER_S, LEARNED_SWING, dweller, living_space
+from export.simulate.moving.lasting_errors import LastingDetector
 from export.simulate.moving.places import places_in_view
 from export.simulate.scenes import DRIFT_LOG_C, Scene
 
@@ -37,14 +38,13 @@ Periods = npt.NDArray[np.int16]
 @dataclass(frozen=True, eq=False)
 class Home:
     """A room and its person over time. bodies: joints (N, 25, 3) and vertices (N, V, 3) [m], camera
-    frame, at RATE_HZ. keypoints: (N,) what a detector finds.
+    frame, at RATE_HZ.
     """
 
     sound: SceneSound
     moment: Moment
     joints: Array
     vertices: npt.NDArray[np.float32]
-    keypoints: list[Keypoints]
 
 
 class _Performer(Performer):
@@ -95,8 +95,19 @@ def make_home(seed: int, index: int, seconds: float, *, seated: bool = False) ->
     moment = Moment((person,), float(rng.uniform(*field.sir_db)), 0.0)
     scene = Scene(f"living-{seed}-{index}", "test", rig, room, (moment,))
     sound = SceneSound(scene, np.random.default_rng([seed, index, 1]))
-    keypoints = [field.keypoints(rng, j, camera) for j in joints]
-    return Home(sound, moment, joints, vertices, keypoints)
+    return Home(sound, moment, joints, vertices)
+
+
+class Detector:
+    """What a detector finds of a home's person, with errors that last."""
+
+    def __init__(self, home: Home, rng: Rng) -> None:
+        self._home, self._detect = home, LastingDetector(rng)
+
+    def __call__(self, k: int, t_s: float) -> Keypoints:
+        """In an image taken at t_s, of the body number k."""
+        camera = self._home.sound.scene.rig.true.camera
+        return Keypoints(self._detect(self._home.joints[k], camera, t_s), 1.0)
 
 
 class Microphones:
