@@ -90,10 +90,11 @@ class Smoother:
         self._shape: OneEuro | None = None
         self._last: LiftedPose | None = None
 
-    def __call__(self, pose: LiftedPose, t_ns: int, moved_m: float = 0.0) -> LiftedPose:
+    def __call__(self, pose: LiftedPose, t_ns: int, moved_m: float | None = None) -> LiftedPose:
         """Smoothed pose at CLOCK_MONOTONIC t_ns; 1-sigma of joints shrinks with the distance's.
 
-        moved_m: how far the person has moved in the last second [m], by the image alone.
+        moved_m: how far the person has moved in the last second [m], by the image alone; None where
+        that is not known.
         """
         if not self.config.enabled:
             return pose
@@ -107,8 +108,8 @@ class Smoother:
             self._watched_s = 0.0
         else:
             self._watched_s = 0.0 if dt_s > GAP_S else self._watched_s + dt_s
-            moves = 1.0 if self._watched_s < MOVED_S else min(moved_m / MOVES_M, 1.0)
-            self._distance.wait(dt_s, dt_s * moved_m if moved_m >= STILL_M else 0.0, moves)
+            known = moved_m is not None and self._watched_s >= MOVED_S
+            self._distance.wait(dt_s, (moved_m or 0.0) / MOVED_S, known)
         log_distance, left = self._distance(pose)
         self._t_ns = t_ns
         smoothed = float(np.exp(log_distance))
@@ -151,20 +152,19 @@ class _Distance:
 
     def begin(self, pose: LiftedPose, gap_s: float) -> None:
         """Nothing is known of the distance any longer; call before the pose is used."""
-        gap_s = max(gap_s, 0.0)
-        self.wait(gap_s, UNSEEN_M_S * gap_s, 1.0)
+        self.wait(max(gap_s, 0.0), UNSEEN_M_S, known=False)
         self.is_new = False
         distance = pose.mid_hip_distance_m if pose.image is None else pose.image.distance_m
         self._x[_DISTANCE] = np.log(distance)
         self._covariance[_DISTANCE, :] = self._covariance[:, _DISTANCE] = 0.0
         self._covariance[_DISTANCE, _DISTANCE] = 1.0
 
-    def wait(self, dt_s: float, walked_m: float, moves: float) -> None:
-        """Let time pass, in which the person has walked so far. moves: 0 for who keeps still, 1 for
-        who walks.
-        """
+    def wait(self, dt_s: float, speed_m_s: float, known: bool) -> None:
+        """Let time pass. speed_m_s: of the person, as far as it is known."""
+        walked_m = speed_m_s * dt_s if speed_m_s >= STILL_M / MOVED_S else 0.0
         kept = np.exp(-walked_m / _LASTS_M - dt_s / _LASTS_S)
         self._fade(kept, (1.0 - kept**2) * self._lasting)
+        moves = min(speed_m_s * MOVED_S / MOVES_M, 1.0) if known else 1.0
         walk = STILL_M_PER_SQRT_S + moves * (WALK_M_PER_SQRT_S - STILL_M_PER_SQRT_S)
         metre = np.exp(-self._x[_DISTANCE])
         self._covariance[_DISTANCE, _DISTANCE] += (walk * metre) ** 2 * dt_s

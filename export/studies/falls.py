@@ -8,6 +8,7 @@ import numpy as np
 
 from edge.behaviour.activity import ActivityTracker
 from edge.behaviour.smoothing import Smoother
+from edge.behaviour.track import Track
 from edge.core.config import TrackConfig
 from edge.core.pose import POSTURES, FrameEstimate, PersonEstimate, Posture
 from edge.core.rig import Camera
@@ -62,7 +63,7 @@ def sense(take: ActedTake, rng: np.random.Generator) -> FallOutcome:
     tilt = float(np.degrees(np.arctan2(height - 0.8, 3.0)) + rng.normal(0.0, 2.0))
     camera = Camera(640, 480, 380.0, 380.0, 320.0, 240.0, height_m=height, tilt_deg=tilt)
     errors = LifterErrors(camera, rng, hidden_legs=bool(rng.random() < 0.15))
-    smooth = Smoother(TrackConfig())
+    smooth, track = Smoother(TrackConfig()), None
     recognise = ActivityTracker()
     outcome = FallOutcome(take)
     now = [0.0]
@@ -82,7 +83,9 @@ def sense(take: ActedTake, rng: np.random.Generator) -> FallOutcome:
             outcome.rooted_m.append(
                 float(np.linalg.norm(pose.joints - pose.joints[8] - true + true[8], axis=1).mean())
             )
-            smoothed = smooth(pose, t_ns)
+            track = track or Track(1, pose.joints, now[0])
+            track.see(pose.joints, now[0])
+            smoothed = smooth(pose, t_ns, track.moved_m)
             room = errors.believed.to_room(smoothed.joints)
             activity = recognise(smoothed, room, t_ns)
             outcome.postures[(posture, activity.posture)] += 1

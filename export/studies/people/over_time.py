@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from edge.behaviour.smoothing import Smoother
+from edge.behaviour.track import Track
 from edge.core.arrays import Array
 from edge.core.config import TrackConfig
 from edge.core.pose import MID_HIP, N_JOINTS, Keypoints, LiftedPose
@@ -55,13 +56,15 @@ def follow(
     settled_s: float = SETTLED_S,
 ) -> OverTime:
     """Lift and smooth one person's 2D joints. true: (T, 15, 3) [m], camera frame."""
-    smooth = Smoother(TrackConfig())
+    smooth, track = Smoother(TrackConfig()), None
     rows, poses, tracked, inside = [], [], [], []
     for k, keypoints in enumerate(found):
         pose = None if keypoints is None else lift([keypoints], None, rig)[0]
         if pose is None:
             continue
-        out = smooth(pose, round(1e9 * (1.0 + t_s[k])))
+        track = track or Track(1, pose.joints, float(t_s[k]))
+        track.see(pose.joints, float(t_s[k]))
+        out = smooth(pose, round(1e9 * (1.0 + t_s[k])), track.moved_m)
         rows.append(k)
         poses.append(pose.joints)
         tracked.append(out.joints)

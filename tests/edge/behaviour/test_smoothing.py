@@ -24,7 +24,7 @@ def test_noise_at_rest_shrinks_and_so_does_sigma() -> None:
     raw, smooth, sigma = [], [], 0.0
     for i in range(200):
         p = pose(3.0 + 0.1 * rng.normal())
-        out = track(p, i * DT_NS)
+        out = track(p, i * DT_NS, 0.0)
         raw.append(p.joints[4, 2])
         smooth.append(out.joints[4, 2])
         sigma = out.sigma[8]
@@ -47,7 +47,7 @@ def test_by_the_floor_only_the_cameras_height_and_tilt_stay_wrong() -> None:
         common = 0.1 * rng.standard_normal()
         for i in range(40):
             p = pose(4.0 + common + 0.17 * rng.standard_normal(), 0.2, source="floor")
-            out = track(p, i * DT_NS)
+            out = track(p, i * DT_NS, 0.0)
         errors.append(abs(out.joints[8, 2] - pose(4.0).joints[8, 2]))
         sigmas.append(out.sigma[8])
     assert COMMON_SHARE["floor"] * 0.2 <= max(sigmas) < 0.18
@@ -190,7 +190,8 @@ def _keeps_still(rng: np.random.Generator, seconds: int) -> list[LiftedPose]:
         if k % 5 == 0:
             image = IMAGE_SIGMA * rng.standard_normal()
         both = variance * (image / IMAGE_SIGMA**2 + by_sound / SOUND_SIGMA**2)
-        out.append(track(heard(3.0, image, np.sqrt(variance), both), (k + 1) * 2 * DT_NS))
+        p = heard(3.0, image, np.sqrt(variance), both)
+        out.append(track(p, (k + 1) * 2 * DT_NS, 0.0))
     return out
 
 

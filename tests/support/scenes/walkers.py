@@ -67,6 +67,6 @@ def numbers(images: Sequence[Bodies], seed: int = 0) -> list[dict[str, int]]:
         for (name, _), track in zip(found, tracks([f for _, f in found], t_ns), strict=True):
             if track.confirmed:
                 smoother = smooth.setdefault(track.id, Smoother(TrackConfig()))
-                track.correct(smoother(lifted(bodies[name], rng), t_ns).joints)
+                track.correct(smoother(lifted(bodies[name], rng), t_ns, track.moved_m).joints)
                 out[-1][name] = track.id
     return out
