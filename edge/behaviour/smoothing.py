@@ -42,13 +42,15 @@ GAP_S = 0.6  # after so long without a pose it is not known for MOVED_S how far 
 # 1-sigma of the logarithm of distance that stays in what the image says, and where the camera's
 # height is unknown that of a guess. 0.01 to 0.02 make little difference, as do twice or half of the
 # values below. They were chosen on 8 simulated homes that change and on 10 simulated evenings.
-OFFSET_SIGMA, GUESS_SIGMA = 0.012, 0.08
+OFFSET_SIGMA, GUESS_SIGMA = 0.015, 0.08
 LEAST_VARYING = 0.5  # share of the image's variance that does not stay ...
 DRIFTS = 0.5  # ... and of that the share that drifts; the rest differs from image to image
 SOUND_LASTS = 0.8  # share of sound's variance that lasts until somebody has walked on
 LESS_SURE = 1.5  # a variance that has grown by more is that of another error
-# How long the three last, in metres that somebody walks and in seconds: they fall to 1/e.
-LASTS_M, LASTS_S = (100.0, 0.1, 0.5), (np.inf, 1.0, np.inf)
+# How long offset, drift and sound's error last, in metres that somebody walks and in seconds: they
+# fall to 1/e. What stays in the image stays longer than its minute, but sound that is wrong of
+# somebody who sits for half an hour would teach it ever more.
+LASTS_M, LASTS_S = (100.0, 0.1, 0.5), (60.0, 1.0, np.inf)
 STILL_M = 0.25  # who moves less in a second has not walked: joints that are found jitter
 UNSEEN_M_S = 1.0  # that somebody may have walked meanwhile
 SHARED = 0.6  # share of the image's information that a pose with sound holds
