@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from edge.behaviour.mounting import camera_height
 from edge.behaviour.people import People
 from edge.behaviour.track import Track
 from edge.core.config import BackgroundConfig, Config, DeviceConfig, SourceConfig
@@ -76,6 +77,27 @@ def test_the_room_frame_puts_feet_near_the_floor() -> None:
     ankles = e.people[0].joints_room[[11, 14], 2]
     assert ((ankles > -0.1) & (ankles < 1.2)).all()  # on a beam and a treadmill, one leg up
     assert e.people[0].joints_room[0, 2] - ankles.min() > 1.0
+
+
+def test_where_people_stand_off_the_floor_it_is_not_believed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The camera's height was told 30 cm too small."""
+    monkeypatch.setattr(camera_height, "LEAST_PLACES", 2)  # no more are visited in seven seconds
+    plan = make_pipeline()[1]
+    camera = plan.rig.camera
+    assert camera.height_m is not None
+    wrong = dataclasses.replace(camera, height_m=camera.height_m - 0.3)
+    rig = dataclasses.replace(plan.rig, camera=wrong)
+    pipeline = Pipeline(plan.config, rig, plan.excitation)
+    errors = []
+    for _ in range(3):
+        found = offline(pipeline, plan)
+        errors.append(np.median([truth_error_m(plan.session, e) for e in found]))
+        pipeline.resume()
+    assert errors[-1] < 0.6 * errors[0]
+    assert [p.kind for p in pipeline.problems] == ["height"]
+    assert "below the floor" in caplog.text
 
 
 def test_in_silence_a_size_is_learned_from_the_floor() -> None:
