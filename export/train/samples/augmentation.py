@@ -80,7 +80,7 @@ class Augmentation:
     tilt_error_deg: float = 0.7
     misjudged: float = 0.15
     misjudged_factor: float = 3.0
-    raised: float = 0.1
+    raised: float = 0.05
     raised_m: tuple[float, float] = (-0.3, 1.1)
     size_known: float = 0.55
     size_sigma: tuple[float, float] = (0.01, 0.08)
