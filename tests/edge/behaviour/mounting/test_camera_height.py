@@ -1,5 +1,7 @@
 """A camera whose height was told wrong is noticed by the feet of those whom sound places."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -27,6 +29,9 @@ def lifted(
     return LiftedPose(joints, np.full(15, 0.1), np.full(15, 0.9), source, 10.0, 2.0, 0.95)
 
 
+WALK_POSES = [lifted(p) for p in WALK]
+
+
 def found(told_m: float | None, poses: list[LiftedPose], each: int = 4) -> str | None:
     check = CameraHeight(camera(told_m))
     for pose in (p for p in poses for _ in range(each)):
@@ -34,11 +39,12 @@ def found(told_m: float | None, poses: list[LiftedPose], each: int = 4) -> str |
     return None if check.problem is None else check.problem.found
 
 
-@pytest.mark.parametrize(
-    ("told_m", "words"), [(TRUE_M + 0.3, "30 cm above"), (TRUE_M - 0.2, "20 cm below")]
-)
-def test_a_wrong_height_is_told(told_m: float, words: str) -> None:
-    assert words in str(found(told_m, [lifted(p) for p in WALK]))
+@pytest.mark.parametrize(("off_m", "where"), [(0.3, "above"), (-0.2, "below")])
+def test_a_wrong_height_is_told(off_m: float, where: str) -> None:
+    words = re.search(r"about (\d+) cm (\w+) the floor", str(found(TRUE_M + off_m, WALK_POSES)))
+    assert words is not None
+    assert int(words[1]) == pytest.approx(100.0 * abs(off_m), abs=10.0)
+    assert words[2] == where
 
 
 def test_the_right_one_is_not_nor_an_error_of_the_tape_measure() -> None:
