@@ -38,7 +38,7 @@ class CameraHeight:
     def __init__(self, camera: Camera) -> None:
         """camera: without a height nothing is judged."""
         self._camera = camera
-        self._places: list[_Place] = []  # the one visited last at the end
+        self._places: deque[_Place] = deque(maxlen=MOST_PLACES)  # the one visited last at the end
         self.problem: Problem | None = None
 
     def __call__(self, poses: Iterable[LiftedPose]) -> Problem | None:
@@ -76,7 +76,6 @@ class CameraHeight:
                 break
         else:
             place = _Place(sole[:2])
-            del self._places[: len(self._places) - MOST_PLACES + 1]
         place.soles.append(float(sole[2]))
         self._places.append(place)
         self._judge()

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from edge.behaviour.mounting.camera_height import LEAST_PLACES, CameraHeight
+from edge.behaviour.mounting.camera_height import LEAST_PLACES, MOST_PLACES, CameraHeight
 from edge.core.arrays import Array
 from edge.core.pose import LiftedPose, ScaleSource
 from edge.core.rig import Camera
@@ -74,6 +74,14 @@ def test_somebody_on_a_stool_or_a_seat_is_no_reason() -> None:
     assert (
         found(TRUE_M + 0.3, [lifted(seated() + np.array([x, 0.0, 0.0])) for x in range(9)]) is None
     )
+
+
+def test_all_the_places_of_a_large_room_count_until_there_are_too_many() -> None:
+    check = CameraHeight(camera(TRUE_M))
+    for number in range(MOST_PLACES + 5):
+        check([lifted(figure(place=(0.0, 2.0 + number)))])
+        assert len(check._places) == min(number + 1, MOST_PLACES)
+    assert check._places[-1].where[1] == pytest.approx(2.0 + number, abs=0.3)
 
 
 def test_a_few_places_are_too_few() -> None:
