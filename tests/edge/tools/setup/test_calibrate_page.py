@@ -75,7 +75,14 @@ raise SystemExit(run_command())
         assert page.js("document.documentElement.scrollWidth <= window.innerWidth")
         # Once more, but not now: what was measured stays.
         user.go_to("#repeat")
-        user.press("Enter")
+        # The old answers cannot be sent again while the page waits for the questions.
+        assert (
+            page.js(
+                "(document.activeElement.click(), "
+                "document.querySelectorAll('#answers button:enabled').length)"
+            )
+            == 0
+        )
         user.step("Calibration")
         user.go_to("#a-run")
         user.press(" ")

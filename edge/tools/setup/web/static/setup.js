@@ -98,10 +98,11 @@ async function list() {
 async function open(name) {
   const mine = ++visit;
   current = name;
-  await list();
-  const title = steps.find((step) => step.name === name).title;
-  clear(title, "one moment: looking for what is here ...");
+  // Before anything is waited for: nobody may answer the step that was left.
+  clear(steps.find((step) => step.name === name).title, "one moment: looking for what is here ...");
   $("#step-title").focus();
+  await list();
+  if (mine !== visit) return;
   let asked;
   try {
     asked = await send("setup/ask", { step: name });
