@@ -105,7 +105,7 @@ def test_a_camera_that_hangs_50_times_gives_images_again_and_leaks_nothing(
         assert until(lambda n=hang: camera.counters.reopened == n), camera.counters
     assert until(lambda: camera.counters.frames == 3 * 51)
     assert until(lambda: sorted(camera_threads()) == sorted(threads))
-    assert descriptors() == files
+    assert descriptors() <= files  # fewer, where those of a test before were closed meanwhile
     assert "gave no frame" in camera.counters.last_error
     assert [c.state for c in picamera2.opened] == ["closed"] * 50 + ["running"]
     camera.close()
