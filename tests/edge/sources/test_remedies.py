@@ -112,8 +112,9 @@ def test_a_sound_card_that_fails_with_an_errno_has_that_remedy_and_no_other(
         assert said.count("; ") == 1, "one remedy"
         card.refuse(0, direction)
         open_card(audio, RATE).close()
-    assert threading.active_count() == threads
-    assert until(lambda: len(os.listdir("/proc/self/fd")) == files)
+    # Fewer, where those of a test before ended meanwhile.
+    assert threading.active_count() <= threads
+    assert until(lambda: len(os.listdir("/proc/self/fd")) <= files)
 
 
 def test_a_format_that_is_refused_says_what_the_device_offers(card) -> None:
