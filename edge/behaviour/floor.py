@@ -36,6 +36,16 @@ class FloorLevel:
         self.offset_m = min(max(offset, -FARTHEST_M), FARTHEST_M)
 
 
+def sole_on_feet(hip_m: float, foot_m: float, upright: float, standing_m: float) -> float | None:
+    """Height [m] of the lower sole of who is on their feet; None of others.
+
+    hip_m, foot_m: heights of hips and lower ankle in the room frame, NaN where not seen. upright:
+    cosine of the trunk's lean. standing_m: the person's standing height.
+    """
+    on_feet = hip_m - foot_m > STRAIGHT_LEGS * standing_m and upright > UPRIGHT_COSINE
+    return foot_m - FOOT_SHARE * standing_m if on_feet else None
+
+
 class Feet:
     """One person's feet, which show where the floor is."""
 
@@ -46,14 +56,10 @@ class Feet:
     def __call__(
         self, hip_m: float, foot_m: float, upright: float, standing_m: float, t_s: float
     ) -> float:
-        """Take one pose in at t_s [s]; returns the floor's offset_m.
-
-        hip_m, foot_m: heights of hips and lower ankle in the room frame, NaN where not seen.
-        upright: cosine of the trunk's lean. standing_m: the person's standing height.
-        """
-        on_feet = hip_m - foot_m > STRAIGHT_LEGS * standing_m and upright > UPRIGHT_COSINE
+        """Take one pose, as `sole_on_feet`, in at t_s [s]; returns the floor's offset_m."""
+        sole_m = sole_on_feet(hip_m, foot_m, upright, standing_m)
         # Not after a step of the clock.
-        if on_feet and not 0.0 < self._next_s - t_s <= SPACING_S:
+        if sole_m is not None and not 0.0 < self._next_s - t_s <= SPACING_S:
             self._next_s = t_s + SPACING_S
-            self._floor.learn(foot_m - FOOT_SHARE * standing_m)
+            self._floor.learn(sole_m)
         return self._floor.offset_m

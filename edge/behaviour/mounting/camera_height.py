@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from edge.behaviour.floor import FOOT_SHARE, STRAIGHT_LEGS, UPRIGHT_COSINE
+from edge.behaviour.floor import sole_on_feet
 from edge.behaviour.posture import measure
 from edge.core.arrays import Array
 from edge.core.contracts import Problem
@@ -62,12 +62,10 @@ class CameraHeight:
         standing_m = standing_height(pose.joints, pose.confidence)
         body = measure(self._camera.to_room(pose.joints), pose.confidence, 0.0)
         m = body.measures
-        if not (m.hip - m.foot > STRAIGHT_LEGS * standing_m and m.upright > UPRIGHT_COSINE):
-            return None  # NaN, too
-        sole_m = m.foot - FOOT_SHARE * standing_m - SOLE_M
-        if sole_m < 0.0 and standing_m < TALL_M:
+        sole_m = sole_on_feet(m.hip, m.foot, m.upright, standing_m)
+        if sole_m is None or (sole_m < SOLE_M and standing_m < TALL_M):
             return None
-        return np.array([*body.place, sole_m])
+        return np.array([*body.place, sole_m - SOLE_M])
 
     def _learn(self, sole: Array) -> None:
         for place in self._places:
