@@ -6,7 +6,7 @@ In: `Keypoints` and `LiftedPose` of everybody in an image, and its time [ns]. Ou
 tracks joins an image's people to those of the images before, each of them a track. people remembers
 everybody by number: smoothing (the pose), presence (whether this is somebody in the room) and
 activity (posture, place, heading, speed), over posture (one pose), floor (where the floor really
-is, as everybody's feet show) and zones. fall watches activities. mounting tells from all of them
-whether the camera hangs as the configuration says. What needs the camera's height and tilt is None
-or "unknown" without.
+is, as everybody's feet show) and zones. fall watches activities. size tells how tall somebody is,
+and mounting whether the camera hangs as configured, both over places, each of which counts once.
+What needs the camera's height and tilt is None or "unknown" without.
 """

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from edge.behaviour.floor import sole_on_feet
+from edge.behaviour.places import Places
 from edge.behaviour.posture import measure
 from edge.core.arrays import Array
 from edge.core.contracts import Problem
@@ -19,7 +20,7 @@ from edge.core.rig import Camera
 from edge.core.stature import standing_height
 
 # Somebody may stand on a stair: what counts is in how many places people are off, and alike.
-PLACE_M, LEAST_PLACES, MOST_PLACES = 0.6, 4, 20
+LEAST_PLACES, MOST_PLACES = 4, 20
 LEAST_POSES, MOST_POSES = 2, 15  # in one place
 # Children look like adults farther off, who would stand below the floor: only who is tall counts
 # there.
@@ -38,7 +39,7 @@ class CameraHeight:
     def __init__(self, camera: Camera) -> None:
         """camera: without a height nothing is judged."""
         self._camera = camera
-        self._places: deque[_Place] = deque(maxlen=MOST_PLACES)  # the one visited last at the end
+        self._places = Places(_Place, MOST_PLACES)
         self.problem: Problem | None = None
 
     def __call__(self, poses: Iterable[LiftedPose]) -> Problem | None:
@@ -50,7 +51,8 @@ class CameraHeight:
             heard = pose.scale_source == "sound" and pose.sound_confidence >= SURE
             sole = self._sole(pose) if heard else None
             if sole is not None:
-                self._learn(sole)
+                self._places.at("sole", sole[:2]).soles.append(float(sole[2]))
+                self._judge()
         return self.problem
 
     def _sole(self, pose: LiftedPose) -> Array | None:
@@ -67,19 +69,8 @@ class CameraHeight:
             return None
         return np.array([*body.place, sole_m - SOLE_M])
 
-    def _learn(self, sole: Array) -> None:
-        for place in self._places:
-            if np.linalg.norm(place.where - sole[:2]) < PLACE_M:
-                self._places.remove(place)
-                break
-        else:
-            place = _Place(sole[:2])
-        place.soles.append(float(sole[2]))
-        self._places.append(place)
-        self._judge()
-
     def _judge(self) -> None:
-        known = [np.median(p.soles) for p in self._places if len(p.soles) >= LEAST_POSES]
+        known = [np.median(p.soles) for p in self._places if p.periods >= LEAST_POSES]
         if len(known) < LEAST_PLACES:
             return
         off_m = float(np.median(known))
@@ -102,6 +93,10 @@ class CameraHeight:
 class _Place:
     """Heights [m] of the soles of those who stood about `where` (2,) [m]."""
 
-    def __init__(self, where: Array) -> None:
-        self.where = where
+    def __init__(self, kind: str, where: Array) -> None:
+        self.kind, self.where = kind, where
         self.soles: deque[float] = deque(maxlen=MOST_POSES)
+
+    @property
+    def periods(self) -> int:
+        return len(self.soles)

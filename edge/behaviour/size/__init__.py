@@ -2,5 +2,4 @@
 
 size_belief  as sound and a floor below a camera of known height have found it
 heard_size   as sound alone has, where the camera's height is unknown
-places       where both were measured, each of which counts once
 """

@@ -18,7 +18,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from edge.behaviour.size.places import Places
+from edge.behaviour.places import Places
 from edge.behaviour.size.size_belief import SHAPE_SIGMA, is_upright
 from edge.core.arrays import Array
 from edge.core.pose import MID_HIP, LiftedPose

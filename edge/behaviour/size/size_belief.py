@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edge.behaviour.size.places import Places
+from edge.behaviour.places import Places
 from edge.core.arrays import Array
 from edge.core.pose import MID_HIP, LiftedPose
 from edge.core.stature import BodySize, standing_height

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from edge.behaviour.places import LEAST_PERIODS
 from edge.behaviour.size.heard_size import ECHO_SIGMA, MOST_SIGMA, HeardSize
-from edge.behaviour.size.places import LEAST_PERIODS
 from edge.core.pose import ImageDistance, LiftedPose
 from edge.core.stature import DepthProfile, standing_height
 from tests.support.bodies import standing

@@ -9,13 +9,13 @@ import numpy as np
 
 from edge.core.arrays import Array
 
-PLACE_M = 0.6  # mid-hips nearer than this are one place
+PLACE_M = 0.6  # what is nearer than this is one place
 MOST_PLACES = 16  # of each kind
 LEAST_PERIODS = 3  # in each of the newest places, before they may be of somebody else
 
 
 class MeasuredPlace(Protocol):
-    """What was measured in one place. kind: of evidence; where: of the mid-hip (3,) [m]."""
+    """What was measured in one place. kind: of evidence; where: it is (D,) [m]."""
 
     kind: str
     where: Array
@@ -31,9 +31,11 @@ P = TypeVar("P", bound=MeasuredPlace)
 class Places(Generic[P]):
     """Those of one person, the one visited last at the end."""
 
-    def __init__(self, new: Callable[[str, Array], P]) -> None:
-        """new: makes one without measurements, from its kind and where it is."""
-        self._new = new
+    def __init__(self, new: Callable[[str, Array], P], most: int = MOST_PLACES) -> None:
+        """new: makes one without measurements, from its kind and where it is. most: of each kind,
+        then the one not visited for longest is forgotten.
+        """
+        self._new, self._most = new, most
         self._places: list[P] = []
 
     def __iter__(self) -> Iterator[P]:
@@ -48,7 +50,7 @@ class Places(Generic[P]):
         else:
             place = self._new(kind, where)
             alike = [p for p in self._places if p.kind == kind]
-            if len(alike) == MOST_PLACES:
+            if len(alike) == self._most:
                 self._places.remove(alike[0])
         self._places.append(place)
         return place
