@@ -19,11 +19,20 @@ def until(condition: Callable[[], object], timeout_s: float = LIMIT_S) -> bool:
     return bool(condition())
 
 
-def catches(pid: int) -> bool:
-    """Whether a process handles SIGTERM by now."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    caught = int(next(s for s in status.splitlines() if s.startswith("SigCgt")).split()[1], 16)
-    return bool(caught >> (signal.SIGTERM - 1) & 1)
+def _status(pid: int, field: str) -> str:
+    """A field of a process's status, proc(5), that has not been waited for."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(s for s in lines if s.startswith(f"{field}:")).split()[1]
+
+
+def catches(pid: int, number: signal.Signals = signal.SIGTERM) -> bool:
+    """Whether a process handles this signal now."""
+    return bool(int(_status(pid, "SigCgt"), 16) >> (number - 1) & 1)
+
+
+def state_of(pid: int) -> str:
+    """R: runs, S or D: waits, T: is stopped, Z: has ended, and was not waited for."""
+    return _status(pid, "State")
 
 
 def finished(

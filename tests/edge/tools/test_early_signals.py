@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edge.sources.session.reader import DEMO_SESSION
-from tests.support.waiting import LIMIT_S, catches, finished, until
+from tests.support.waiting import LIMIT_S, catches, finished, state_of, until
 
 # Until a signal, exit code 0; the others 130 or 143.
 UNTIL_STOPPED = [
@@ -69,10 +69,15 @@ def ended_early(
     try:
         assert until(lambda: catches(process.pid) and when())
         time.sleep(later_s)  # wherever it is by then
-        if process.poll() == 0 and command in OTHERS:
-            pytest.skip(f"{command[0]} has done its work within {later_s} s here")
+        process.send_signal(signal.SIGSTOP)
+        assert until(lambda: state_of(process.pid) in "TZ")
+        done = not catches(process.pid, number)  # it cannot come to its end while it is looked at
         process.send_signal(number)
+        process.send_signal(signal.SIGCONT)
         _, said = process.communicate(timeout=LIMIT_S)
+        if done and command in OTHERS:
+            assert process.returncode == 0, said
+            pytest.skip(f"{command[0]} has done its work within {later_s} s here")
     finally:
         process.kill()
     return process.returncode, said
