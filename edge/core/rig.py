@@ -289,5 +289,10 @@ def load_rig(path: Path) -> tuple[Rig, float, tuple[float, float]]:
 
 def _distances(devices: Array, points: Array) -> Array:
     """Distance (D, ...) of points (..., 3) from each of the devices (D, 3)."""
-    d = points[None] - devices.reshape(len(devices), *(1,) * (points.ndim - 1), 3)
-    return np.asarray(np.sqrt(d[..., 0] ** 2 + d[..., 1] ** 2 + d[..., 2] ** 2))
+    # Axis by axis: an array of all three is so large that it gets fresh memory at each call.
+    square = np.zeros((len(devices), *points.shape[:-1]))
+    for axis in range(3):
+        d = np.subtract.outer(devices[:, axis], points[..., axis])
+        d *= d
+        square += d
+    return np.asarray(np.sqrt(square, out=square))

@@ -96,6 +96,7 @@ def test_arrival_is_the_bent_path_over_the_speed_of_sound() -> None:
     assert arrival.shape == (2, 2)
     np.testing.assert_allclose(arrival[0], np.array([4.0, 2 * np.sqrt(1 + 2.25)]) / 340.0)
     np.testing.assert_allclose(arrival[1], np.array([np.sqrt(5) + np.sqrt(13), 1.5 + 2.5]) / 340.0)
+    np.testing.assert_array_equal(rig.arrival_s(points[1]), arrival[:, 1])
     np.testing.assert_allclose(rig.direct_arrival_s, [0.0, 2.0 / 340.0])
 
 
