@@ -97,17 +97,17 @@ class Camera:
     def room_rotation(self) -> Array:
         """Rotation (3, 3) that takes camera-frame vectors to the room frame."""
         tilt, roll = np.radians(self.tilt_deg), np.radians(self.roll_deg)
-        unroll = np.array(
-            [[np.cos(roll), -np.sin(roll), 0.0], [np.sin(roll), np.cos(roll), 0.0], [0.0, 0.0, 1.0]]
-        )
-        level = np.array(
-            [
-                [1.0, 0.0, 0.0],
-                [0.0, -np.sin(tilt), np.cos(tilt)],
-                [0.0, -np.cos(tilt), -np.sin(tilt)],
-            ]
-        )
+        s, c = np.sin(roll), np.cos(roll)
+        unroll = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+        s, c = np.sin(tilt), np.cos(tilt)
+        level = np.array([[1.0, 0.0, 0.0], [0.0, -s, c], [0.0, -c, -s]])
         return np.asarray(level @ unroll)
+
+    @property
+    def image_down(self) -> Array:
+        """Unit vector (3,), camera frame: where what falls goes in the middle of the image."""
+        x, y, _ = -self.room_rotation[2]
+        return np.array([x, y, 0.0]) / max(math.hypot(x, y), 1e-6)
 
     def to_room(self, points: npt.ArrayLike) -> Array:
         """Camera-frame points (..., 3) -> room frame [m]. Raises ConfigError without a height."""
@@ -206,8 +206,11 @@ class Rig:
 
     @cached_property
     def without_floor(self) -> "Rig":
-        """The same where the camera's height and tilt are not known."""
-        camera = replace(self.camera, height_m=None, tilt_deg=0.0, roll_deg=0.0)
+        """The same where the camera's height and tilt are not known, nor its roll to better than a
+        quarter turn: people lie or stand on their heads in the image of one that is turned.
+        """
+        roll_deg = 90.0 * round(self.camera.roll_deg / 90.0)
+        camera = replace(self.camera, height_m=None, tilt_deg=0.0, roll_deg=roll_deg)
         return replace(self, camera=camera)
 
     def arrival_s(self, points: npt.ArrayLike) -> Array:

@@ -25,8 +25,7 @@ class HeadsDown:
 
     def __init__(self, camera: Camera) -> None:
         """camera: its tilt and roll say where up is in the image."""
-        up = camera.room_rotation[2]
-        self._up = up / max(float(np.hypot(*up[:2])), 1e-6)
+        self._up = -camera.image_down
         # People tell which way is up, not to the degree.
         roll = (camera.roll_deg + 180.0) % 360.0
         self._problem = Problem(

@@ -19,7 +19,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from edge.behaviour.places import Places
-from edge.behaviour.size.size_belief import SHAPE_SIGMA, is_upright
+from edge.behaviour.size.size_belief import DOWN, SHAPE_SIGMA, is_upright
 from edge.core.arrays import Array
 from edge.core.pose import MID_HIP, LiftedPose
 from edge.core.stature import BodySize, standing_height
@@ -53,7 +53,9 @@ class HeardSize:
     belief, for a pose that already knows the size is no evidence.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, down: Array = DOWN) -> None:
+        """down: in the image, see `is_upright`."""
+        self._down = down
         self._places = Places(_Place)
         self._belief: BodySize | None = None
 
@@ -67,7 +69,7 @@ class HeardSize:
         height = standing_height(pose.joints, pose.confidence)
         if pose.scale_source != "sound" or not height > 0.0:
             return
-        upright = is_upright(pose.joints, height)
+        upright = is_upright(pose.joints, height, self._down)
         told = _log_likelihood(pose, height, ECHO_SIGMA if upright else FOLDED_SIGMA)
         if told is None:
             return

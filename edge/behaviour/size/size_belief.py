@@ -37,6 +37,7 @@ CONTRADICTION = 3.0
 # A belief that is no better than the usual height of people helps nobody.
 MOST_SIGMA = 0.12
 _NECK, _ANKLES = 1, [11, 14]
+DOWN = np.array([0.0, 1.0, 0.0])  # in the image of a camera that is not turned
 
 
 class SizeBelief:
@@ -45,7 +46,9 @@ class SizeBelief:
     knows the size is no evidence.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, down: Array = DOWN) -> None:
+        """down: in the image, see `is_upright`."""
+        self._down = down
         self._places = Places(_Place)
         self._belief: BodySize | None = None
 
@@ -61,7 +64,7 @@ class SizeBelief:
         height = standing_height(pose.joints, pose.confidence)
         if pose.scale_source not in ("sound", "floor") or not height > 0.0:
             return
-        upright = is_upright(pose.joints, height)
+        upright = is_upright(pose.joints, height, self._down)
         if not upright and pose.scale_source == "floor":
             return
         kind: str = pose.scale_source if upright else "folded"
@@ -102,11 +105,13 @@ class _Place:
         return float(max(modelled, np.median(self._own_sigmas)))
 
 
-def is_upright(joints: Array, height: float) -> bool:
-    """Whether a body (15, 3) [m] is stretched down the image, and not along its depth."""
+def is_upright(joints: Array, height: float, down: Array = DOWN) -> bool:
+    """Whether a body (15, 3) [m] is stretched down the image, and not along its depth. down: unit
+    vector (3,) in the image's plane.
+    """
     ray = joints[MID_HIP] / np.linalg.norm(joints[MID_HIP])
     body = joints[_ANKLES].mean(axis=0) - joints[_NECK]
-    return bool((body - (body @ ray) * ray)[1] >= UPRIGHT * height)
+    return bool((body - (body @ ray) * ray) @ down >= UPRIGHT * height)
 
 
 def _contradict(older: Sequence[_Place], newer: Sequence[_Place]) -> bool:

@@ -23,6 +23,15 @@ def test_projection_and_rays_are_inverse_also_with_distortion() -> None:
     np.testing.assert_allclose(rays[:, :2], points[:, :2] / points[:, 2:], atol=2e-5)
 
 
+def test_down_in_the_image_is_where_a_camera_that_is_turned_has_it() -> None:
+    for roll_deg, down in ((0.0, (0, 1, 0)), (180.0, (0, -1, 0)), (90.0, (1, 0, 0))):
+        cam = camera(height_m=1.5, tilt_deg=20.0, roll_deg=roll_deg)
+        np.testing.assert_allclose(cam.image_down, down, atol=1e-9)
+        pixels = cam.project(cam.from_room([[0.0, 3.0, 1.0], [0.0, 3.0, 0.9]]))
+        fell = pixels[1] - pixels[0]
+        np.testing.assert_allclose(fell / np.linalg.norm(fell), down[:2], atol=0.01)
+
+
 def test_a_tilted_camera_sees_the_floor_where_trigonometry_says() -> None:
     cam = camera(height_m=1.5, tilt_deg=30.0)
     on_axis = np.array(

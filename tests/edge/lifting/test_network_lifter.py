@@ -52,6 +52,22 @@ def people() -> list[np.ndarray]:
     ]
 
 
+@pytest.mark.parametrize("roll_deg", [180.0, 178.0])
+def test_below_a_camera_upside_down_people_are_the_same_also_without_its_height(
+    lifter: NetworkLifter, roll_deg: float
+) -> None:
+    rig = compact_rig()
+    turned = compact_rig(replace(CAMERA, roll_deg=roll_deg))
+    for joints in people():
+        upright = one(lifter, seen(joints), None, rig.without_floor)
+        flipped = seen(joints)
+        flipped.pixels[:, :2] = [CAMERA.width, CAMERA.height] - flipped.pixels[:, :2]
+        pose = one(lifter, flipped, None, turned.without_floor)
+        assert upright is not None
+        assert pose is not None
+        np.testing.assert_allclose(pose.joints * [-1.0, -1.0, 1.0], upright.joints, atol=0.01)
+
+
 def crowd(joints: list[np.ndarray]) -> Kernels:
     """The echoes of several people in one recording."""
     total = sum(echo(j, noise=0.001, seed=k).analytic for k, j in enumerate(joints))

@@ -15,7 +15,7 @@ from edge.behaviour.size.size_belief import (
     SizeBelief,
 )
 from edge.core.pose import LiftedPose
-from tests.support.bodies import standing
+from tests.support.bodies import CAMERA, standing
 
 TRUE_M = 1.62
 PLACES = [(x, y) for y in (2.0, 2.8, 3.6, 4.4) for x in (-1.2, -0.4, 0.4, 1.2)]
@@ -70,6 +70,20 @@ def test_a_thousand_poses_in_one_place_are_no_surer_than_ten() -> None:
     assert few.belief is not None
     assert many.belief is not None
     assert many.belief.sigma > 0.9 * few.belief.sigma > 0.038
+
+
+@pytest.mark.parametrize("roll_deg", [0.0, 90.0, 180.0, -90.0])
+def test_who_stands_is_upright_however_the_camera_is_turned(roll_deg: float) -> None:
+    camera, upright = replace(CAMERA, roll_deg=roll_deg), SizeBelief()
+    turned = SizeBelief(camera.image_down)
+    joints = camera.from_room(CAMERA.to_room(pose(1.7).joints))
+    upright.update(pose(1.7, source="floor"))
+    turned.update(replace(pose(1.7, source="floor"), joints=joints))
+    assert upright.belief is not None
+    assert turned.belief is not None
+    assert turned.belief.log_height == pytest.approx(upright.belief.log_height)
+    turned.update(replace(pose(1.7), joints=joints))
+    assert {place.kind for place in turned._places} == {"floor", "sound"}
 
 
 def test_a_pose_without_evidence_teaches_nothing() -> None:
