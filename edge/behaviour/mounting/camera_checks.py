@@ -25,6 +25,11 @@ class CameraChecks:
         return tuple(problem for problem in found if problem is not None)
 
     @property
+    def camera(self) -> Camera:
+        """As people show it: at the configured height until they contradict that."""
+        return self._height.camera
+
+    @property
     def height_is_wrong(self) -> bool:
         """The configured height must not be used to lift people."""
         return self._height.problem is not None

@@ -1,11 +1,12 @@
 """A camera whose height was told wrong is noticed by the feet of those whom sound places."""
 
+import dataclasses
 import re
 
 import numpy as np
 import pytest
 
-from edge.behaviour.mounting.camera_height import LEAST_PLACES, MOST_PLACES, CameraHeight
+from edge.behaviour.mounting.camera_height import LEAST_PLACES, MOST_PLACES, SOLE_M, CameraHeight
 from edge.core.arrays import Array
 from edge.core.pose import LiftedPose, ScaleSource
 from edge.core.rig import Camera
@@ -74,6 +75,85 @@ def test_somebody_on_a_stool_or_a_seat_is_no_reason() -> None:
     assert (
         found(TRUE_M + 0.3, [lifted(seated() + np.array([x, 0.0, 0.0])) for x in range(9)]) is None
     )
+
+
+def test_it_says_how_high_the_camera_hangs_by_their_feet() -> None:
+    check = CameraHeight(camera(TRUE_M + 0.3))
+    assert check.camera.height_m == pytest.approx(TRUE_M + 0.3)
+    for pose in [p for p in WALK_POSES for _ in range(4)]:
+        check([pose])
+    assert check.camera.height_m == pytest.approx(TRUE_M, abs=0.051)
+    assert check.camera.tilt_deg == 10.0
+    assert check.problem is not None
+    assert "its height of 1.80 m" in check.problem.cause
+    assert f"about {check.camera.height_m:.2f} m" in check.problem.remedy
+
+
+def test_what_is_told_does_not_come_and_go_with_every_step() -> None:
+    """Off by little more than counts, sound by 4 % from place to place and as much from pose to
+    pose.
+    """
+    for seed in range(12):
+        rng, check = np.random.default_rng(seed), CameraHeight(camera(TRUE_M + 0.22))
+        of_place = 1.0 + 0.04 * rng.standard_normal(len(WALK))
+        problems = []
+        for k in rng.integers(len(WALK), size=500):
+            off = of_place[k] * (1.0 + 0.04 * rng.standard_normal())
+            pose = dataclasses.replace(WALK_POSES[k], joints=WALK_POSES[k].joints * off)
+            problems.append(check([pose]))
+        known = [problem is not None for problem in problems]
+        assert np.abs(np.diff(known)).sum() <= 4
+        assert len({problem.found for problem in problems if problem is not None}) <= 3
+
+
+def on_a_platform(places: int) -> list[LiftedPose]:
+    up = np.array([0.0, 0.0, 0.3])
+    return [lifted(figure(place=(0.7 * (k % 5) - 1.4, 3.5 + 0.7 * (k // 5))) + up) for k in
+            range(places)]  # fmt: skip
+
+
+@pytest.mark.parametrize("floor_places", [2, 4, 9])
+def test_who_comes_down_from_a_platform_is_believed_within_minutes(floor_places: int) -> None:
+    check, platform = CameraHeight(camera(TRUE_M)), on_a_platform(12)
+    for pose in platform * 12:
+        check([pose])
+    assert check.problem is not None
+    assert "platform" in check.problem.cause
+    floor = [lifted(figure(place=(0.7 * k - 2.0, 2.0))) for k in range(floor_places)]
+    both_ways = [*floor, *on_a_platform(2)]  # and now and then somebody goes up once more
+    for pose in (p for _ in range(40) for p in both_ways for _ in range(2)):
+        check([pose])
+    assert check.problem is None
+
+
+def test_a_camera_that_slips_is_noticed_though_not_all_its_places_are_seen_again() -> None:
+    check = CameraHeight(camera(TRUE_M + 0.3))
+    raised = [lifted(p + np.array([0.0, 0.0, -0.3])) for p in WALK]
+    for pose in raised * 20:
+        check([pose])
+    assert check.problem is None
+    for pose in (WALK_POSES[k] for _ in range(20) for k in (0, 1, 2, 4, 5)):
+        check([pose])
+    assert check.problem is not None
+
+
+def test_somebody_who_climbs_stairs_is_no_reason() -> None:
+    climb = [
+        lifted(figure(place=(0.3, 3.0 + 0.56 * k)) + np.array([0.0, 0.0, 0.34 * (k + 1)]))
+        for k in range(9)
+    ]
+    assert found(TRUE_M, climb, each=2) is None
+
+
+def test_of_short_people_not_those_errors_alone_count_that_lift_them() -> None:
+    """A woman of 1.55 m whose soles sound puts where it puts everybody's, give or take 5 cm."""
+    check, shown = CameraHeight(camera(TRUE_M)), lifted(figure(1.55, (0.0, 3.0)))
+    below_m = -(shown.joints @ camera(TRUE_M).room_rotation.T)[:, 2].min()
+    for off_m in (SOLE_M + 0.05, SOLE_M - 0.05) * 5:
+        check([dataclasses.replace(shown, joints=shown.joints * (1.0 - off_m / below_m))])
+    (place,) = check._places
+    assert len(place.soles) == 10
+    assert abs(np.mean(place.soles)) < 0.02
 
 
 def test_all_the_places_of_a_large_room_count_until_there_are_too_many() -> None:
