@@ -28,6 +28,11 @@ class FloorLevel:
         self.offset_m = 0.0
         self._feet: deque[float] = deque(maxlen=round(MEMORY_S / SPACING_S))
 
+    def forget(self) -> None:
+        """Start anew, as where the camera is found to hang at another height."""
+        self.offset_m = 0.0
+        self._feet.clear()
+
     def learn(self, sole_m: float) -> None:
         """Take in the height of a sole that stands on it, room frame [m]."""
         self._feet.append(sole_m)

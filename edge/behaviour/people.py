@@ -39,9 +39,21 @@ class People:
     ) -> None:
         """evidence: what the lifter's certainty of its sound tells of somebody being there."""
         self._camera, self._track, self._evidence = camera, track, evidence
+        self._height_known = camera.height_m is not None
         self.zones = tuple(zones)  # any thread may set others, which count from the next image on
         self._floor = FloorLevel()
         self._known: dict[int, _Person] = {}
+
+    def hang_camera(self, camera: Camera, contradicted: bool) -> None:
+        """The camera as people show it. contradicted: not at the height that was configured, which
+        distances were found by so far; then these and all sizes are found anew, and without it.
+        """
+        known = camera.height_m is not None and not contradicted
+        if known != self._height_known:
+            self._floor.forget()
+        self._camera, self._height_known = camera, known
+        for person in self._known.values():
+            person.hang_camera(camera, known)
 
     def choose(self, sights: Sequence[Sight], most: int) -> list[Sight]:
         """Whom to pose: of those with a number the `most` largest in the image."""
@@ -122,7 +134,8 @@ class People:
     def _person(self, track: Track) -> "_Person":
         if track.id not in self._known:
             self._known[track.id] = _Person(
-                track.id, self._camera, self._track, self.zones, self._floor, self._evidence
+                *(track.id, self._camera, self._height_known, self._track),
+                *(self.zones, self._floor, self._evidence),
             )
         return self._known[track.id]
 
@@ -146,25 +159,25 @@ def _size_px(keypoints: Keypoints) -> float:
 class _Person:
     """What is remembered of the person with the number `id`. floor: the one that all show. size:
     nothing of it outlives the track. on_feet: whether they stand or sit, by a camera of known
-    height.
+    height. height_known: whether it places people.
     """
 
     def __init__(
         self,
         id: int,
         camera: Camera,
+        height_known: bool,
         track: TrackConfig,
         zones: Sequence[ZoneConfig],
         floor: FloorLevel,
         evidence: SoundEvidence | None,
     ) -> None:
         self.id = id
-        self._camera = camera
+        self._camera, self._height_known, self._track = camera, height_known, track
         self._first_ns: int | None = None
-        self._smooth = Smoother(track, height_known=camera.height_m is not None)
         self._judge = PresenceJudge(evidence)
         self._recognise = ActivityTracker(zones, floor)
-        self.size = HeardSize() if camera.height_m is None else SizeBelief()
+        self._begin_distances()
         self.presence: Presence = "unsure"
         self.on_feet = False
 
@@ -172,6 +185,20 @@ class _Person:
     def heard(self) -> bool:
         """Whether this person was ever heard."""
         return self._judge.heard
+
+    def hang_camera(self, camera: Camera, height_known: bool) -> None:
+        """Go on with this camera; where its height has become known, or unknown, distance and size
+        are found anew.
+        """
+        self._camera, before = camera, self._height_known
+        if height_known != before:
+            self._height_known = height_known
+            self._begin_distances()
+
+    def _begin_distances(self) -> None:
+        self._smooth = Smoother(self._track, height_known=self._height_known)
+        down = self._camera.image_down
+        self.size = SizeBelief(down) if self._height_known else HeardSize(down)
 
     def set_zones(self, zones: Sequence[ZoneConfig]) -> None:
         """Go on with these zones."""

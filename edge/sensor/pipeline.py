@@ -16,11 +16,12 @@ from edge.core.contracts import AudioPeriod, Frame, Problem, SourceKind
 from edge.core.inference.execution import execution
 from edge.core.pose import MID_HIP, FrameEstimate, Keypoints, LiftedPose, PairsUsed, PersonEstimate
 from edge.core.rig import Rig
-from edge.core.stature import BodySize
 from edge.lifting.lifter import MODELS, make_lifter
 from edge.sensor.empty_room import EmptyRoom, PeriodResponses, Sights
 from edge.sensor.hearing import Counters, Hearing
-from edge.sensor.listening import Attention, Listening, Share, everybody, lift_shares, without_floor
+from edge.sensor.posing.listening import Attention, Listening
+from edge.sensor.posing.poser import Poser
+from edge.sensor.posing.shares import everybody
 from edge.sight.people import PeopleFinder
 from edge.sight.visibility import COVERED, TOO_DARK, Visibility
 from edge.sound.deconvolution import Correction
@@ -30,8 +31,7 @@ from edge.sound.pose_kernel import Kernels
 
 log = logging.getLogger(__name__)
 
-# Somebody's size is learned so often from one period of an uninterrupted sound, and from the floor.
-SIZE_EVERY_S, FLOOR_EVERY_S = 1.0, 2.0
+SIZE_EVERY_S = 1.0  # somebody's size is learned so often from one period of uninterrupted sound
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +65,19 @@ class Pipeline:
         self.deconvolve, self.sound_use = self.hearing.deconvolve, self.hearing.sound_use
         self.listening = Listening()
         self.attention = Attention(0)  # read by other threads
-        self._sized_ns = self._floor_ns = 0
+        self._sized_ns = 0
         self.room = EmptyRoom(config.background, config.lifter, rig, excitation, self.deconvolve)
         self.execution = execution(config)
         self.find_people = PeopleFinder(
             MODELS, self.execution.keypoints_threads, self.execution.runtime
         )
         self.visibility = Visibility()
-        self.lift = make_lifter(config.lifter, self.execution)
         self.associate = Tracks(rig.camera)
         evidence = load_evidence(config.lifter.kind)
         self.people = People(rig.camera, config.track, config.zones, evidence)
         self.camera_checks = CameraChecks(rig.camera)
+        lift = make_lifter(config.lifter, self.execution)
+        self.pose = Poser(lift, config.lifter, rig, self.people, self.camera_checks)
         self.seen_ns: int | None = None  # CLOCK_MONOTONIC when somebody was last seen
         self.blind: str | None = None
         self.gone: frozenset[int] = frozenset()
@@ -110,7 +111,8 @@ class Pipeline:
     def resume(self) -> None:
         """Call between two sources: drops what refers to the last one's period numbers."""
         self.seen_ns, self.attention = None, Attention(0)
-        self._sized_ns = self._floor_ns = 0
+        self._sized_ns = 0
+        self.pose.forget()
         self.hearing.forget()
         self.room.resume()
         self.listening.forget()
@@ -166,7 +168,7 @@ class Pipeline:
         echoes: Sequence[Echo | None] = [None] * len(posed)
         if posed and sound is not None and kernels is not None and is_new:
             echoes = self._hear_people(posed, lifted, then, sound, kernels)
-        self._see_sizes(posed, t_ns)
+        self.pose.see(posed, t_ns)
         # While the loudspeaker must be silent, or the room is not known, no burst will come.
         awaited = self.in_bursts and not self.silent and self.room.learned
         tracks = self.associate.tracks
@@ -198,13 +200,8 @@ class Pipeline:
         shares = everybody(posed, kernels, None if sound is None else sound.usable.rig)
         if self.in_bursts:
             shares = self.listening.shares(posed, t_ns, self.config.runtime.max_skew_ms * 1e6)
-        # The geometric lifter does not know of the floor.
-        known = self.config.lifter.kind != "geometric"
-        known = known and not self.camera_checks.height_is_wrong
-        sizes = self.people.sizes(posed) if known else self.people.beliefs(posed)
-        lifted = self._lift_shares(posed, sizes, shares)
         rig = next((s.rig for s in shares if s.kernels is not None), None)
-        return lifted, self._pairs_of(sound, kernels, rig)
+        return self.pose(posed, shares), self._pairs_of(sound, kernels, rig)
 
     def _hear_people(
         self,
@@ -214,9 +211,7 @@ class Pipeline:
         sound: PeriodResponses,
         kernels: Kernels,
     ) -> list[Echo | None]:
-        """What a new period tells of those who are posed, where they were then. Their size is
-        learned from lifts that do not know it.
-        """
+        """What a new period tells of those who are posed, where they were then."""
         rig = sound.usable.rig
         assert rig is not None
         evidence = list(lifted)
@@ -227,11 +222,8 @@ class Pipeline:
             shares = everybody(there, kernels, rig)
             if sound.burst:
                 shares = self.listening.shares(there, sound.middle_ns, np.inf)
-            self._check_height(there, shares)
-            poses = self._lift_shares(there, (), shares)
-            found = {s[0]: pose for s, pose in zip(there, poses, strict=True) if pose is not None}
-            for track, pose in found.items():
-                self.people.learn_size(track, pose)
+            poses = self.pose.hear(there, shares)
+            found = {track: pose for (track, _), pose in zip(there, poses, strict=True)}
             evidence = [found.get(track) for track, _ in posed]
         places = [np.zeros(3) if p is None else p.joints[MID_HIP] for p in evidence]
         over_db = echo_over_noise_db(places, sound.responses[sound.usable.rows], kernels, rig)
@@ -239,36 +231,6 @@ class Pipeline:
             None if p is None else Echo(float(db), p.sound_confidence, max(sound.burst, 1))
             for p, db in zip(evidence, over_db, strict=True)
         ]
-
-    def _lift_shares(
-        self, posed: Sequence[Sight], sizes: Sequence[BodySize | None], shares: Sequence[Share]
-    ) -> list[LiftedPose | None]:
-        """Lifted by the floor as well, unless people were seen to stand off it."""
-        if self.camera_checks.height_is_wrong:
-            shares = without_floor(shares)
-            return lift_shares(self.lift, posed, sizes, shares, self.rig.without_floor)
-        return lift_shares(self.lift, posed, sizes, shares, self.rig)
-
-    def _check_height(self, there: Sequence[Sight], shares: Sequence[Share]) -> None:
-        """Whether people stand on the floor. They are lifted without it: a network that knows the
-        camera's height puts feet there.
-        """
-        if self.rig.camera.height_m is None:
-            return
-        heard = [s for s in without_floor(shares) if s.kernels is not None]
-        poses = lift_shares(self.lift, there, (), heard, self.rig.without_floor)
-        self.camera_checks.pose(p for p in poses if p is not None)
-
-    def _see_sizes(self, posed: Sequence[Sight], t_ns: int) -> None:
-        """Now and then learn how tall they are by the floor that they stand on."""
-        unknown = self.rig.camera.height_m is None or self.camera_checks.height_is_wrong
-        if unknown or t_ns - self._floor_ns < FLOOR_EVERY_S * 1e9:
-            return
-        self._floor_ns = t_ns
-        poses = lift_shares(self.lift, posed, (), everybody(posed, None, None), self.rig)
-        for (track, _), pose in zip(posed, poses, strict=True):
-            if pose is not None:
-                self.people.learn_size(track, pose)
 
     def _estimate(
         self,

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 
 from edge.core.contracts import AudioSource
 from edge.sensor.empty_room import UNSEEN_S
-from edge.sensor.listening import Attention, Watched
 from edge.sensor.pipeline import Pipeline
+from edge.sensor.posing.listening import Attention, Watched
 from edge.sound.sound_budget import SoundUse
 
 log = logging.getLogger(__name__)

@@ -41,5 +41,5 @@ def warm_up(pipeline: Pipeline) -> None:
         difference = background.step(responses, k * pipeline.period_ns, people)
     if difference is not None:
         kernels = make_kernels(difference, pipeline.deconvolve.sample_rate_hz, pipeline.band_hz)
-        pipeline.lift([figure], kernels, rig)
+        pipeline.pose.lift([figure], kernels, rig)
     pipeline.find_people(np.zeros((camera.height, camera.width, 3), np.uint8))

@@ -65,7 +65,7 @@ class _Run:
         self._pipeline = p = Pipeline(plan.config, plan.rig, plan.excitation, plan.correction)
         warm_up(p)
         self._stages = (
-            p.deconvolve, p.room.background, p.find_people, p.lift, p.associate, p.people
+            p.deconvolve, p.room.background, p.find_people, p.pose.lift, p.associate, p.people
         )  # fmt: skip
         kind = plan.config.lifter.kind
         variant = "" if kind == "geometric" else f" {p.execution.variant}"

@@ -233,7 +233,7 @@ def _walk(
     rig = replace(plan.rig, camera=camera)
     correction = Correction(sound.delay_s, tuple(float(10.0 ** (g / 20.0)) for g in sound.gain_db))
     pipeline = Pipeline(plan.config, rig, plan.excitation, correction)
-    pipeline.lift = watched = WatchedLifter(pipeline.lift)
+    pipeline.pose.lift = watched = WatchedLifter(pipeline.pose.lift)
     for _ in replayed(pipeline, plan.open()):
         pass
     if result.mounting is None or request.floor is None:

@@ -141,8 +141,8 @@ def _with_fusion(plan: SensorPlan, runtime: "type[_Torch | _OnnxRuntime]", form:
     config = msgspec.structs.replace(plan.config, lifter=lifter)
     network = runtime(f"lifter_{form}")
     pipeline = make_pipeline(replace(plan, config=config))
-    assert isinstance(pipeline.lift, NetworkLifter)
-    pipeline.lift._fusion = network  # type: ignore[assignment]
+    assert isinstance(pipeline.pose.lift, NetworkLifter)
+    pipeline.pose.lift._fusion = network  # type: ignore[assignment]
     return pipeline
 
 

@@ -101,7 +101,7 @@ def measure_session(path: Path, name: str, lifter: LifterKind | Path) -> CameraO
         raise SessionError(f"{path}: holds no truth to compare with")
     pipeline = Pipeline(plan.config, plan.rig, plan.excitation)
     if isinstance(lifter, Path):
-        pipeline.lift = NetworkLifter(lifter)
+        pipeline.pose.lift = NetworkLifter(lifter)
     estimates = {e.frame: e for e in replayed(pipeline, plan.open())}
     first = int(np.searchsorted(session.frame_times_ns, session.truth.t_ns[0]))
     frames, people = [], _Errors(session.truth.joints.shape[1])

@@ -7,8 +7,8 @@ import numpy as np
 
 from edge.core.config import SensingConfig
 from edge.core.errors import PosekernelError
-from edge.sensor.listening import Attention
 from edge.sensor.pipeline import Pipeline
+from edge.sensor.posing.listening import Attention
 from edge.sensor.probing import RoomKnowledge, due
 from edge.sound.room.background import FIRST_PERIODS
 from export.bodies.acting import RATE_HZ

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from edge.behaviour.people import People, Sight
 from edge.behaviour.presence import Echo, load_evidence
@@ -70,6 +71,32 @@ def test_zones_may_change_between_two_images() -> None:
     group.zones = ()
     (person,) = group([sight], [lifted(sight)], [sight[0]], [HEARD], 20 * 10**8)
     assert person.activity.zones == ()
+
+
+def test_below_a_camera_that_hangs_at_another_height_all_are_measured_from_the_real_floor() -> None:
+    """Their hips' height, their posture and whether they fell, too; and by sizes and a filter that
+    know nothing of the floor.
+    """
+    group, sight = people(), at(1, 2.5)
+    for k in range(20):
+        (person,) = group([sight], [lifted(sight)], [sight[0]], [HEARD], k * 10**8)
+        group.learn_size(sight[0], lifted(sight))
+    assert CAMERA.height_m is not None
+    assert group.beliefs([sight]) != [None]
+    hip_m, sigma = person.activity.hip_height_m, person.pose.sigma[8]
+    assert hip_m is not None
+    for off_m, contradicted in ((0.6, True), (-0.4, True), (0.0, False)):
+        hangs = replace(CAMERA, height_m=CAMERA.height_m + off_m)
+        group.hang_camera(hangs, contradicted)
+        assert group.beliefs([sight]) == [None]
+        for k in range(20):
+            (person,) = group([sight], [lifted(sight)], [sight[0]], [HEARD], 10**10 + k * 10**8)
+        # Soles that stay where they are show the floor, so far as it is no platform.
+        assert person.joints_room[8, 2] == pytest.approx(hip_m + off_m, abs=0.05)
+        assert person.id == 1
+        assert person.presence == "present"
+        assert (person.pose.sigma[8] > 1.2 * sigma) == contradicted
+    assert person.activity.hip_height_m == pytest.approx(hip_m, abs=0.02)
 
 
 def test_who_cannot_be_lifted_is_left_out_and_who_is_gone_is_forgotten() -> None:

@@ -5,6 +5,7 @@ import json
 import shutil
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,10 +13,12 @@ from msgspec.structs import replace
 
 from edge.behaviour.mounting import camera_height
 from edge.behaviour.people import People
+from edge.behaviour.size.heard_size import HeardSize
 from edge.behaviour.track import Track
 from edge.core.config import BackgroundConfig, Config, DeviceConfig, SourceConfig
 from edge.core.contracts import AudioPeriod, Frame
 from edge.core.pose import FrameEstimate, LiftedPose
+from edge.lifting.lifter import Lifter
 from edge.sensor.loops import offline_poses
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.plan import SensorPlan, make_plan
@@ -79,6 +82,22 @@ def test_the_room_frame_puts_feet_near_the_floor() -> None:
     assert e.people[0].joints_room[0, 2] - ankles.min() > 1.0
 
 
+class Counted:
+    """A lifter that counts its calls."""
+
+    def __init__(self, lift: Lifter) -> None:
+        self._lift, self.count = lift, 0
+
+    def __call__(self, *args: Any) -> list[LiftedPose | None]:
+        self.count += 1
+        return self._lift(*args)
+
+
+def hips_below_a_right_camera() -> float:
+    found = offline(*make_pipeline())
+    return float(np.median([p.activity.hip_height_m for e in found for p in e.people]))
+
+
 def test_where_people_stand_off_the_floor_it_is_not_believed(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -90,14 +109,24 @@ def test_where_people_stand_off_the_floor_it_is_not_believed(
     wrong = dataclasses.replace(camera, height_m=camera.height_m - 0.3)
     rig = dataclasses.replace(plan.rig, camera=wrong)
     pipeline = Pipeline(plan.config, rig, plan.excitation)
+    pipeline.pose.lift = counted = Counted(pipeline.pose.lift)
     errors = []
     for _ in range(3):
+        counted.count = 0
         found = offline(pipeline, plan)
         errors.append(np.median([truth_error_m(plan.session, e) for e in found]))
         pipeline.resume()
     assert errors[-1] < 0.6 * errors[0]
     assert [p.kind for p in pipeline.problems] == ["height"]
     assert "below the floor" in caplog.text
+    assert counted.count - len(found) <= 7, "everybody each second once more, to check it"
+    # Nothing else believes it, either: not their hips' height, nor their postures, nor their sizes.
+    people = [p for e in found for p in e.people]
+    assert "floor" not in {p.pose.scale_source for p in people}
+    hips = np.median([p.activity.hip_height_m for p in people])
+    assert abs(hips - hips_below_a_right_camera()) < 0.1
+    assert np.mean([p.activity.posture in ("standing", "walking") for p in people]) > 0.6
+    assert all(isinstance(p.size, HeardSize) for p in pipeline.people._known.values())
 
 
 def test_in_silence_a_size_is_learned_from_the_floor() -> None:

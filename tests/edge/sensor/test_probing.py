@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge.core.contracts import AudioPeriod
-from edge.sensor.listening import Attention, Watched
+from edge.sensor.posing.listening import Attention, Watched
 from edge.sensor.probing import FLOW, SHORT, SOFT, Prober, RoomKnowledge, due, interval_s
 from edge.sound.ambient import AmbientNoise
 from edge.sound.excitation import make_excitation

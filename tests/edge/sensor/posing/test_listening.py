@@ -5,7 +5,7 @@ import numpy as np
 from edge.behaviour.people import Sight
 from edge.behaviour.track import Track
 from edge.sensor.empty_room import Sights
-from edge.sensor.listening import LONGEST_S, Listening
+from edge.sensor.posing.listening import LONGEST_S, Listening
 from edge.sound.pose_kernel import make_kernels
 from tests.support.bodies import seen, standing
 from tests.support.scenes.signals import BAND, RATE, echo, ring
