@@ -21,6 +21,7 @@ from edge.core.pose import LiftedPose
 from edge.core.rig import Camera
 from edge.core.stature import standing_height
 
+HEIGHT = "height"  # the kind of the problem
 # Somebody may stand on a stair: what counts is in how many places people are off, and alike. Of a
 # place that nobody has gone back to in so many visits it is not known any longer: people may have
 # come down from a platform, and the camera may have slipped.
@@ -114,7 +115,7 @@ class CameraHeight:
         self.problem = Problem(
             "camera",
             "camera",
-            "height",
+            HEIGHT,
             f"sees people stand about {100.0 * abs(off_m):.0f} cm {where} the floor",
             f"its height of {told.height_m:.2f} m or its tilt of {told.tilt_deg:g} degrees is "
             "wrong, or it was moved since; people on a platform look the same",

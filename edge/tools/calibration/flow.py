@@ -30,7 +30,6 @@ from edge.core.contracts import ChannelMap
 from edge.core.errors import ConfigError, PosekernelError
 from edge.core.rig import Camera
 from edge.sensor.apply_calibration import calibrated_camera
-from edge.sensor.loops import replayed
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.plan import make_plan
 from edge.sound.deconvolution import Correction
@@ -58,7 +57,7 @@ from edge.tools.calibration.takes import (
     take_from_device,
     take_from_session,
 )
-from edge.tools.calibration.walk import WatchedLifter, check_scale, mounting_from_walk
+from edge.tools.calibration.walk import check_scale, mounting_from_walk, watch_walk
 
 MOST_PLACES = 6
 WIDE_HZ = (300.0, 23000.0)
@@ -230,16 +229,15 @@ def _walk(
     request: CalibrationRequest, result: Calibration, camera: Camera, sound: SoundResult
 ) -> Calibration:
     plan = make_plan(_plain(request.config, request.walk))
-    rig = replace(plan.rig, camera=camera)
     correction = Correction(sound.delay_s, tuple(float(10.0 ** (g / 20.0)) for g in sound.gain_db))
-    pipeline = Pipeline(plan.config, rig, plan.excitation, correction)
-    pipeline.pose.lift = watched = WatchedLifter(pipeline.pose.lift)
-    for _ in replayed(pipeline, plan.open()):
-        pass
+    hangs = calibrated_camera(result, camera)
+    walked = watch_walk(plan, hangs, correction)
     if result.mounting is None or request.floor is None:
-        mounting, step = mounting_from_walk(watched.walked, camera, request.person_m)
+        mounting, step = mounting_from_walk(walked, camera, request.person_m)
         result = _with(structs.replace(result, mounting=mounting or result.mounting), step)
-    scale, step = check_scale(watched.walked, calibrated_camera(result, camera))
+        if hangs != (hangs := calibrated_camera(result, camera)):
+            walked = watch_walk(plan, hangs, correction)
+    scale, step = check_scale(walked, hangs)
     return _with(structs.replace(result, scale=scale), step)
 
 

@@ -7,17 +7,23 @@ of the ankles on the floor.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import least_squares
 
+from edge.behaviour.mounting.camera_height import HEIGHT
 from edge.core.arrays import Array
 from edge.core.calibration_file import MountingPart, ScalePart, Step
+from edge.core.contracts import Problem
 from edge.core.pose import Keypoints, LiftedPose
 from edge.core.rig import Camera, Rig
 from edge.core.stature import BodySize
 from edge.lifting.lifter import Lifter
+from edge.sensor.loops import replayed
+from edge.sensor.pipeline import Pipeline
+from edge.sensor.plan import SensorPlan
+from edge.sound.deconvolution import Correction
 from edge.sound.pose_kernel import Kernels
 from edge.tools.calibration.charuco import mounted, tilt_and_roll
 
@@ -38,13 +44,15 @@ class Walked:
     """Frames that show neck and both ankles. neck, ankles: (K, 2) [px], the middle of the ankles.
 
     by_sound_m: (K,) distance of that middle from the camera, NaN where sound gave no scale.
-    crowded: frames that show several people, and were left out.
+    crowded: frames that show several people, and were left out. off_floor: what the sensor says of
+    somebody who stands above the floor, or below it.
     """
 
     neck: Array
     ankles: Array
     by_sound_m: Array
     crowded: int = 0
+    off_floor: Problem | None = None
 
 
 class WatchedLifter:
@@ -88,6 +96,18 @@ class WatchedLifter:
         return Walked(
             neck.reshape(-1, 2), ankles.reshape(-1, 2), by_sound.reshape(-1), self._crowded
         )
+
+
+def watch_walk(plan: SensorPlan, camera: Camera, correction: Correction) -> Walked:
+    """A recorded walk as the sensor will see it whose camera hangs so: a height tells the lifter
+    where feet are.
+    """
+    pipeline = Pipeline(plan.config, replace(plan.rig, camera=camera), plan.excitation, correction)
+    pipeline.pose.lift = watched = WatchedLifter(pipeline.pose.lift)
+    for _ in replayed(pipeline, plan.open()):
+        pass
+    off_floor = [p for p in pipeline.problems if p.kind == HEIGHT]
+    return replace(watched.walked, off_floor=off_floor[0] if off_floor else None)
 
 
 def mounting_from_walk(
@@ -157,6 +177,8 @@ def check_scale(walked: Walked, camera: Camera) -> tuple[ScalePart | None, Step]
     if camera.height_m is None:
         remedy = "give --person-height, or measure rig.camera.height_m"
         return None, Step("scale", "open", "the camera's height is not known", remedy)
+    if walked.off_floor is not None:
+        return None, Step("scale", "warning", walked.off_floor.what, walked.off_floor.remedy)
     rays = camera.rays(walked.ankles).reshape(-1, 3)
     below = -(rays @ camera.room_rotation[2])
     known = np.isfinite(walked.by_sound_m) & (below > 0.05)

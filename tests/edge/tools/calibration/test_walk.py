@@ -1,12 +1,18 @@
 """Mounting and scale from a person who walks."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from edge.core.calibration_file import Calibration, RigPart
+from edge.core.contracts import Problem
 from edge.core.pose import Keypoints, LiftedPose
 from edge.core.rig import Camera, Rig
+from edge.sources.session.reader import DEMO_SESSION
+from edge.tools.calibration import flow
+from edge.tools.calibration.flow import CalibrationRequest
 from edge.tools.calibration.walk import WatchedLifter, check_scale, mounting_from_walk
 
 
@@ -76,3 +82,34 @@ def test_who_walks_in_company_is_asked_to_walk_alone():
     assert part is None
     assert "60 show several people" in step.found
     assert "alone" in step.remedy
+
+
+def test_who_stands_off_the_floor_is_told_whatever_else_sound_says():
+    """A lifter that is told a wrong height gives hardly any scale by sound, or the wrong one."""
+    camera = Camera(640, 480, 520.0, 520.0, 320.0, 240.0, height_m=1.8)
+    why = Problem("camera", "camera", "height", "sees people stand 30 cm off", "", "measure it")
+    for by_sound_m in (np.full(60, np.nan), walk_about(camera).by_sound_m):
+        walked = replace(walk_about(camera), by_sound_m=by_sound_m, off_floor=why)
+        scale, step = check_scale(walked, camera)
+        assert scale is None
+        assert (step.outcome, step.found, step.remedy) == ("warning", why.what, why.remedy)
+
+
+def test_the_scale_is_checked_below_the_camera_that_the_walk_has_found(monkeypatch):
+    """The height of the configuration is wrong, the walker's is known."""
+    true = Camera(640, 480, 520.0, 520.0, 320.0, 240.0, height_m=1.5, tilt_deg=10.0)
+    below = []
+
+    def watch(plan, camera, correction):
+        below.append(camera)
+        return walk_about(true)
+
+    monkeypatch.setattr(flow, "watch_walk", watch)
+    rig = RigPart(16000, 1, (0,), -1, (), ())
+    result = Calibration("posekernel-calibration-1", "", "", "simulated", "", rig)
+    request = CalibrationRequest(None, walk=DEMO_SESSION, person_m=1.78)
+    sound = SimpleNamespace(delay_s=0.0, gain_db=np.zeros(6))
+    told = replace(true, height_m=1.2, tilt_deg=0.0)
+    result = flow._walk(request, result, told, sound)
+    assert [round(c.height_m, 1) for c in below] == [1.2, 1.5]
+    assert {s.name: s.outcome for s in result.steps} == {"mounting": "warning", "scale": "ok"}
