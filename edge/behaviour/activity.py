@@ -45,6 +45,7 @@ class ActivityTracker:
         self._t_s = -np.inf
         self._first_ns: int | None = None
         self._floor = floor or FloorLevel()
+        self._floor_number = self._floor.number
         self._feet = Feet(self._floor)
         self._restart()
 
@@ -69,6 +70,9 @@ class ActivityTracker:
         if room is None:
             return Activity(standing_height_m=height_m)
         standing_m = height_m or TYPICAL_HEIGHT_M
+        if self._floor.number != self._floor_number:
+            self._floor_number = self._floor.number
+            self._poses.clear()
         if not outlier:
             new = measure(room, pose.confidence, t_s)
             self._poses.append(new)
@@ -95,6 +99,7 @@ class ActivityTracker:
             chest_height_m=_known(measures.chest),
             standing_height_m=height_m,
             zones=self._zones.names if floor is None else self._zones(floor, t_s),
+            floor=self._floor_number,
         )
 
     def _restart(self) -> None:

@@ -81,6 +81,7 @@ class FallDetector:
     def __init__(self) -> None:
         self.fallen = False
         self._t_s: float | None = None
+        self._floor = 0
         self._seen_s = 0.0  # time in which the person was seen
         self._past: deque[_Trunk] = deque()
         self._down_s: float | None = None  # since when on the floor, in seen time
@@ -95,6 +96,9 @@ class FallDetector:
         hip, chest, place = activity.hip_height_m, activity.chest_height_m, activity.floor_m
         if hip is None or chest is None or place is None:
             return None
+        if activity.floor != self._floor:
+            self._floor = activity.floor
+            self._forget()
         step_s = self._advance(t_s)
         low, high = min(hip, chest), max(hip, chest)
         trunk = _Trunk(self._seen_s, low + UPPER_SHARE * (high - low), place)
@@ -112,12 +116,15 @@ class FallDetector:
         gap_s = 0.0 if self._t_s is None else t_s - self._t_s
         self._t_s = t_s
         if not 0.0 <= gap_s < LONGEST_GAP_S:
-            self._past.clear()
-            self._down_s = None
-            self._up_s = None
+            self._forget()
         step_s = min(max(gap_s, 0.0), 0.5)
         self._seen_s += step_s
         return step_s
+
+    def _forget(self) -> None:
+        """Earlier poses tell nothing of later ones."""
+        self._past.clear()
+        self._down_s = self._up_s = None
 
     def _judge(
         self, trunk: _Trunk, step_s: float, slope_m: float, standing_m: float

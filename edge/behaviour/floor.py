@@ -21,16 +21,18 @@ TRUST_S = 3.0
 
 class FloorLevel:
     """The real floor's height in the room frame, `offset_m` [m]: 0 until somebody stands on it. One
-    for all people.
+    for all people. number: another one after it was forgotten; heights above two floors cannot be
+    compared.
     """
 
     def __init__(self) -> None:
-        self.offset_m = 0.0
+        self.offset_m, self.number = 0.0, 0
         self._feet: deque[float] = deque(maxlen=round(MEMORY_S / SPACING_S))
 
     def forget(self) -> None:
         """Start anew, as where the camera is found to hang at another height."""
         self.offset_m = 0.0
+        self.number += 1
         self._feet.clear()
 
     def learn(self, sole_m: float) -> None:

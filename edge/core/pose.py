@@ -107,6 +107,7 @@ class Activity:
     heading_deg: where the chest faces, seen from above, counter-clockwise from the room's y axis
     (away from the camera), -180..180. speed_m_s: over the floor. hip_height_m, chest_height_m: of
     mid-hip and shoulders above the floor. standing_height_m: as sound measured it. zones: names.
+    floor: its number; heights above floors of two numbers cannot be compared.
     """
 
     posture: Posture = "unknown"
@@ -117,6 +118,7 @@ class Activity:
     chest_height_m: float | None = None
     standing_height_m: float | None = None
     zones: tuple[str, ...] = ()
+    floor: int = 0
 
 
 @dataclass(frozen=True, slots=True)

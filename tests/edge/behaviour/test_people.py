@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from edge.behaviour.fall import Falls
 from edge.behaviour.people import People, Sight
 from edge.behaviour.presence import Echo, load_evidence
 from edge.behaviour.track import Track
 from edge.core.config import TrackConfig, ZoneConfig
 from edge.core.pose import ImageDistance, Keypoints, LiftedPose
-from tests.support.bodies import CAMERA, seen, standing
+from tests.support.bodies import CAMERA, lying, seen, standing
 
 HEARD = Echo(15.0, 0.95)
 
@@ -97,6 +98,25 @@ def test_below_a_camera_that_hangs_at_another_height_all_are_measured_from_the_r
         assert person.presence == "present"
         assert (person.pose.sigma[8] > 1.2 * sigma) == contradicted
     assert person.activity.hip_height_m == pytest.approx(hip_m, abs=0.02)
+
+
+@pytest.mark.parametrize("off_m", [0.5, 1.0, -0.5])
+def test_another_height_of_the_camera_makes_nobody_fall(off_m: float) -> None:
+    """Somebody lies all the time, and seems to be half a metre lower from one image to the next."""
+    assert CAMERA.height_m is not None
+    told = replace(CAMERA, height_m=CAMERA.height_m + off_m)
+    group, falls = People(told, TrackConfig(), (), load_evidence("ray")), Falls()
+    sight, happened, heights = at(1, 2.5), [], []
+    joints = CAMERA.from_room(lying())
+    sight[0].see(joints, 0.0)
+    for k in range(150):
+        if k in (50, 100):
+            group.hang_camera(*((CAMERA, True) if k == 50 else (told, False)))
+        everybody = group([sight], [lifted(sight)], [sight[0]], [HEARD], k * 66_666_667)
+        happened += falls(everybody, alone=True, t_s=k / 15)
+        heights.append(everybody[0].activity.hip_height_m)
+    assert not happened
+    assert heights[50] == pytest.approx(heights[40] - off_m, abs=0.02)
 
 
 def test_who_cannot_be_lifted_is_left_out_and_who_is_gone_is_forgotten() -> None:
