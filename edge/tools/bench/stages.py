@@ -81,7 +81,7 @@ class _Run:
         p.hearing.deconvolve = timer.watch(deconvolve, calling=FRONT_END)
         p.room.background = timer.watch(background, step=FRONT_END)
         p.find_people = timer.watch(find_people, calling="people (MoveNet)")
-        p.lift = lambda k, s, rig, sizes=(): self._lift(timer, lift, k, s, rig, sizes)
+        p.pose.lift = lambda k, s, rig, sizes=(): self._lift(timer, lift, k, s, rig, sizes)
         p.associate = timer.watch(associate, calling=BEHAVIOUR)
         p.people = timer.watch(people, calling=BEHAVIOUR)
         avatar = AvatarStream(_DISCARD, p.image_s)
