@@ -206,9 +206,7 @@ class Rig:
 
     @cached_property
     def without_floor(self) -> "Rig":
-        """The same where the camera's height and tilt are not known, nor its roll to better than a
-        quarter turn: people lie or stand on their heads in the image of one that is turned.
-        """
+        """The same where of height, tilt and roll of the camera only quarter turns are known."""
         roll_deg = 90.0 * round(self.camera.roll_deg / 90.0)
         camera = replace(self.camera, height_m=None, tilt_deg=0.0, roll_deg=roll_deg)
         return replace(self, camera=camera)

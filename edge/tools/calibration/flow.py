@@ -228,9 +228,8 @@ def _room(
 def _walk(
     request: CalibrationRequest, result: Calibration, camera: Camera, sound: SoundResult
 ) -> Calibration:
-    plan = make_plan(_plain(request.config, request.walk))
+    plan, hangs = make_plan(_plain(request.config, request.walk)), calibrated_camera(result, camera)
     correction = Correction(sound.delay_s, tuple(float(10.0 ** (g / 20.0)) for g in sound.gain_db))
-    hangs = calibrated_camera(result, camera)
     walked = watch_walk(plan, hangs, correction)
     if result.mounting is None or request.floor is None:
         mounting, step = mounting_from_walk(walked, camera, request.person_m)
