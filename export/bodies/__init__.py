@@ -3,6 +3,7 @@
 skeleton       the bones of the body mesh, and poses as directions of limbs
 body           the body bank: sample a person, pose it, get skin and BODY_25 joints
 legs           feet on the floor, and a body's centre of mass
+upper_body     trunk, arms and head
 poses          random poses of all kinds, for a given body
 everyday_poses builders of standing, walking, sitting and so on
 pose_mixing    more training poses than were recorded

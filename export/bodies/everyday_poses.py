@@ -20,26 +20,25 @@ from export.bodies.legs import (
     place_legs,
     two_bone,
 )
-from export.bodies.skeleton import LEG, Pose, axis_rotation
+from export.bodies.skeleton import LEG, Pose
+from export.bodies.upper_body import Y, Z, arm_direction, head_above, idle_arms, turned
 
 SEAT_M = (0.38, 0.5)
-X, Y, Z = np.eye(3)
-ARM_STYLES = ("hang", "hang", "hang", "akimbo", "folded", "phone", "face", "behind")
 
 
 def _stand(rng: Rng, body: Body) -> Pose:
     feet = _feet(rng, rng.uniform(-0.05, 0.12) * body.leg_m, rng.normal(0, 0.05) * body.leg_m)
-    pelvis = _turn(rng.normal(2, 4), rng.normal(0, 3), rng.normal(0, 5))
-    chest = _turn(rng.normal(4, 6), rng.normal(0, 4), rng.normal(0, 8))
+    pelvis = turned(rng.normal(2, 4), rng.normal(0, 3), rng.normal(0, 5))
+    chest = turned(rng.normal(4, 6), rng.normal(0, 4), rng.normal(0, 8))
     return _balanced(
-        rng, body, "stand", pelvis, chest, _arms(rng, chest), feet, rng.uniform(0.97, 1.0)
+        rng, body, "stand", pelvis, chest, idle_arms(rng, chest), feet, rng.uniform(0.97, 1.0)
     )
 
 
 def _turn_away(rng: Rng, body: Body) -> Pose:
     pose = _stand(rng, body) if rng.random() < 0.6 else _walk(rng, body)
     side = rng.choice([-1.0, 1.0])
-    twist, look = _turn(0, 0, side * rng.uniform(5, 40)), _turn(0, 0, side * rng.uniform(0, 70))
+    twist, look = turned(0, 0, side * rng.uniform(5, 40)), turned(0, 0, side * rng.uniform(0, 70))
     arms = pose.segments.copy()
     arms[:, :2] = arms[:, :2] @ twist.T
     return replace(pose, chest=twist @ pose.chest, head=look @ pose.head, segments=arms)
@@ -52,23 +51,23 @@ def _walk(rng: Rng, body: Body) -> Pose:
     feet = tuple(_step((phase + 0.5 * side) % 1.0, stride, leg, width) for side in (0, 1))
     swing = np.sin(2 * np.pi * (phase - 0.05)) * rng.uniform(8, 32)
     lean = rng.uniform(0, 8)
-    pelvis = _turn(lean, rng.normal(0, 2), 0.15 * swing)
-    chest = _turn(lean + rng.uniform(0, 4), rng.normal(0, 2), -0.25 * swing)
+    pelvis = turned(lean, rng.normal(0, 2), 0.15 * swing)
+    chest = turned(lean + rng.uniform(0, 4), rng.normal(0, 2), -0.25 * swing)
     arms = np.empty((2, 2, 3))
     elbow = rng.uniform(5, 45)
     for side, sign in enumerate(SIGN):
         flexion = -sign * swing
         hang = rng.uniform(6, 12)
-        arms[side, 0] = chest @ _turn(-flexion, 0, 0) @ arm_direction(sign, hang, 90)
+        arms[side, 0] = chest @ turned(-flexion, 0, 0) @ arm_direction(sign, hang, 90)
         arms[side, 1] = (
             chest
-            @ _turn(-flexion - elbow - max(flexion, 0) * 0.5, 0, 0)
+            @ turned(-flexion - elbow - max(flexion, 0) * 0.5, 0, 0)
             @ arm_direction(sign, hang * 0.5, 90)
         )
     if rng.random() < 0.25:  # carrying or looking at something
-        arms = _arms(rng, chest)
+        arms = idle_arms(rng, chest)
     legs, _ = place_legs(body, pelvis, (feet[0], feet[1]), rng.uniform(0.975, 0.995), np.zeros(2))
-    return Pose("walk", pelvis, chest, _head(rng, chest), np.concatenate([arms, legs], axis=1))
+    return Pose("walk", pelvis, chest, head_above(rng, chest), np.concatenate([arms, legs], axis=1))
 
 
 def _step(phase: float, stride: float, leg: float, out: float) -> Foot:
@@ -89,8 +88,8 @@ def _sit(rng: Rng, body: Body) -> Pose:
     if rng.random() < 0.85:  # most people sit where their feet reach the floor
         seat = min(seat, body.joints[LEG["L"] + 2][2] - 0.03 * body.height_m)
     height = seat + 0.05 * body.height_m
-    pelvis = _turn(rng.uniform(-22, 4), rng.normal(0, 3), rng.normal(0, 4))
-    chest = _turn(rng.uniform(-20, 28), rng.normal(0, 5), rng.normal(0, 8))
+    pelvis = turned(rng.uniform(-22, 4), rng.normal(0, 3), rng.normal(0, 4))
+    chest = turned(rng.uniform(-20, 28), rng.normal(0, 5), rng.normal(0, 8))
     style = rng.choice(["lap", "table", "any"], p=[0.4, 0.3, 0.3])
     arms = np.empty((2, 2, 3))
     for side, sign in enumerate(SIGN):
@@ -104,7 +103,7 @@ def _sit(rng: Rng, body: Body) -> Pose:
                 arm_direction(sign, rng.uniform(25, 50), rng.uniform(0, 45)),
                 arm_direction(sign, rng.uniform(80, 98), rng.uniform(-45, 5)),
             )
-    arms = _arms(rng, chest) if style == "any" else arms
+    arms = idle_arms(rng, chest) if style == "any" else arms
     segments = np.empty((2, 5, 3))
     segments[:, :2] = arms
     apart, forward = rng.uniform(0.0, 0.16) * body.leg_m, rng.uniform(-0.18, 0.28) * body.leg_m
@@ -121,17 +120,19 @@ def _sit(rng: Rng, body: Body) -> Pose:
             start, ankle, thigh, shank, np.array([sign * 0.25, -0.6, 1.0])
         )
         segments[side, 4] = foot_direction(sign, foot)
-    return Pose("sit", pelvis, chest, _head(rng, chest), segments, root_height=height / body.leg_m)
+    return Pose(
+        "sit", pelvis, chest, head_above(rng, chest), segments, root_height=height / body.leg_m
+    )
 
 
 def _lie(rng: Rng, body: Body) -> Pose:
     posture = rng.choice(["back", "front", "side"], p=[0.45, 0.2, 0.35])
-    base = {"back": _turn(-90, 0, 0), "front": _turn(90, 0, 0), "side": _turn(0, 90, 0)}[posture]
+    base = {"back": turned(-90, 0, 0), "front": turned(90, 0, 0), "side": turned(0, 90, 0)}[posture]
     loose = 0.4 if posture != "side" else 1.0
-    pelvis = base @ _turn(loose * rng.uniform(-8, 25), rng.normal(0, 4), loose * rng.normal(0, 8))
-    chest = base @ _turn(loose * rng.uniform(-5, 30), rng.normal(0, 4), loose * rng.normal(0, 10))
+    pelvis = base @ turned(loose * rng.uniform(-8, 25), rng.normal(0, 4), loose * rng.normal(0, 8))
+    chest = base @ turned(loose * rng.uniform(-5, 30), rng.normal(0, 4), loose * rng.normal(0, 10))
     look = rng.uniform(55, 80) * rng.choice([-1, 1]) if posture == "front" else rng.normal(0, 20)
-    head = chest @ _turn(rng.uniform(-5, 15) * loose, 0, look)
+    head = chest @ turned(rng.uniform(-5, 15) * loose, 0, look)
     segments = np.empty((2, 5, 3))
     curled = rng.random() < 0.4
     for side, sign in enumerate(SIGN):
@@ -146,7 +147,7 @@ def _lie(rng: Rng, body: Body) -> Pose:
                 arm_direction(sign, rng.uniform(80, 150), rng.uniform(-15, 5)),
             )
             foot, spread = (
-                _turn(rng.uniform(20, 45), 0, 0) @ -Y,
+                turned(rng.uniform(20, 45), 0, 0) @ -Y,
                 (-9.0, 0.0)[side],
             )  # the upper leg sinks onto the lower
         elif posture == "back":
@@ -164,7 +165,7 @@ def _lie(rng: Rng, body: Body) -> Pose:
                     arm_direction(sign, rng.uniform(15, 30), 100),
                     arm_direction(sign, rng.uniform(60, 85), rng.uniform(-70, -45)),
                 )
-            foot = _turn(rng.uniform(25, 45), 0, sign * rng.uniform(5, 35)) @ -Y
+            foot = turned(rng.uniform(25, 45), 0, sign * rng.uniform(5, 35)) @ -Y
             spread = rng.uniform(2, 14)
         else:
             hip, knee, spread = rng.uniform(-4, 2), rng.uniform(0, 10), rng.uniform(2, 14)
@@ -177,15 +178,15 @@ def _lie(rng: Rng, body: Body) -> Pose:
                     arm_direction(sign, rng.uniform(85, 120), 92),
                     arm_direction(sign, rng.uniform(160, 178), 90),
                 )
-            foot = _turn(rng.uniform(65, 85), 0, 0) @ -Y
-        thigh = _turn(-hip, 0, 0) @ _turn(0, -sign * spread, 0) @ -Z
-        shank = _turn(knee - hip, 0, 0) @ _turn(0, -sign * spread, 0) @ -Z
+            foot = turned(rng.uniform(65, 85), 0, 0) @ -Y
+        thigh = turned(-hip, 0, 0) @ turned(0, -sign * spread, 0) @ -Z
+        shank = turned(knee - hip, 0, 0) @ turned(0, -sign * spread, 0) @ -Z
         segments[side] = np.stack(
             [
                 *(chest @ a for a in arms),
                 base @ thigh,
                 base @ shank,
-                base @ _turn(knee - hip, 0, 0) @ foot,
+                base @ turned(knee - hip, 0, 0) @ foot,
             ]
         )
     return Pose("lie", pelvis, chest, head, segments, level_feet=False)
@@ -194,14 +195,16 @@ def _lie(rng: Rng, body: Body) -> Pose:
 def _bend(rng: Rng, body: Body) -> Pose:
     hips = rng.uniform(15, 65)
     back = hips + rng.uniform(10, 40)
-    pelvis = _turn(hips, rng.normal(0, 4), rng.normal(0, 6))
-    chest = _turn(back, rng.normal(0, 6), rng.normal(0, 12))
+    pelvis = turned(hips, rng.normal(0, 4), rng.normal(0, 6))
+    chest = turned(back, rng.normal(0, 6), rng.normal(0, 12))
     arms = np.empty((2, 2, 3))
     rest_on_leg = rng.integers(-1, 2)
     for side, sign in enumerate(SIGN):
         reach = rng.uniform(-5, 40)
-        upper = _turn(-reach, 0, 0) @ arm_direction(sign, rng.uniform(3, 15), 90)
-        fore = _turn(-reach - rng.uniform(0, 20), 0, 0) @ arm_direction(sign, rng.uniform(0, 8), 90)
+        upper = turned(-reach, 0, 0) @ arm_direction(sign, rng.uniform(3, 15), 90)
+        fore = turned(-reach - rng.uniform(0, 20), 0, 0) @ arm_direction(
+            sign, rng.uniform(0, 8), 90
+        )
         if side == rest_on_leg:
             upper = arm_direction(sign, rng.uniform(10, 30), 100)
             fore = arm_direction(sign, rng.uniform(5, 25), 10)
@@ -212,9 +215,9 @@ def _bend(rng: Rng, body: Body) -> Pose:
 
 def _reach(rng: Rng, body: Body) -> Pose:
     lean = rng.uniform(-4, 22)
-    pelvis = _turn(0.5 * lean, rng.normal(0, 4), rng.normal(0, 8))
-    chest = _turn(lean, rng.normal(0, 7), rng.normal(0, 14))
-    arms = _arms(rng, chest)
+    pelvis = turned(0.5 * lean, rng.normal(0, 4), rng.normal(0, 8))
+    chest = turned(lean, rng.normal(0, 7), rng.normal(0, 14))
+    arms = idle_arms(rng, chest)
     both = rng.random() < 0.35
     for side, sign in enumerate(SIGN):
         if side == 0 or both:
@@ -231,8 +234,8 @@ def _reach(rng: Rng, body: Body) -> Pose:
 def _crouch(rng: Rng, body: Body) -> Pose:
     share = rng.uniform(0.4, 0.72)
     lean = rng.uniform(5, 35) + 25 * (0.72 - share) / 0.32
-    pelvis = _turn(0.4 * lean, rng.normal(0, 3), rng.normal(0, 6))
-    chest = _turn(lean, rng.normal(0, 5), rng.normal(0, 10))
+    pelvis = turned(0.4 * lean, rng.normal(0, 3), rng.normal(0, 6))
+    chest = turned(lean, rng.normal(0, 5), rng.normal(0, 10))
     arms = np.empty((2, 2, 3))
     for side, sign in enumerate(SIGN):
         upper = arm_direction(sign, rng.uniform(35, 75), rng.uniform(5, 50))
@@ -266,57 +269,10 @@ def _balanced(
         segments = np.concatenate([arms, legs], axis=1)
         soles = ankles.mean(0)[:2] + np.array([0.0, -0.06 * body.height_m * 0.5])
         place = place + centre_of_mass(body, pelvis, chest, segments)[:2] + under - soles
-    return Pose(kind, pelvis, chest, _head(rng, chest), segments)
+    return Pose(kind, pelvis, chest, head_above(rng, chest), segments)
 
 
 def _feet(rng: Rng, out: float, stagger: float, heel_deg: float = 0.0) -> tuple[Foot, Foot]:
     yaw = rng.uniform(0, 18)
     right, left = (Foot(out, k * stagger, yaw + rng.normal(0, 4), heel_deg) for k in (-1, 1))
     return right, left
-
-
-def _turn(pitch_deg: float, roll_deg: float, yaw_deg: float) -> Array:
-    """Rotation (3, 3): forward pitch, then roll to the left, then yaw to the left."""
-    pitch, roll, yaw = np.radians([pitch_deg, roll_deg, yaw_deg])
-    return np.asarray(axis_rotation(Z, yaw) @ axis_rotation(Y, roll) @ axis_rotation(X, pitch))
-
-
-def arm_direction(sign: float, raised_deg: float, around_deg: float) -> Array:
-    """Direction (3,) raised from hanging; angle: ahead (0), outwards (90), behind (180)."""
-    e, a = np.radians(raised_deg), np.radians(around_deg)
-    return np.array([sign * np.sin(e) * np.sin(a), -np.sin(e) * np.cos(a), -np.cos(e)])
-
-
-def _arms(rng: Rng, chest: Array) -> Array:
-    """Upper arms and forearms (2, 2, 3) in one of ARM_STYLES, often the same on both sides."""
-    style = str(rng.choice(ARM_STYLES))
-    out = np.empty((2, 2, 3))
-    for side, sign in enumerate(SIGN):
-        if style in ("phone", "face") and rng.random() < 0.6:
-            out[side] = _idle_arm(rng, "hang", sign)
-        else:
-            out[side] = _idle_arm(rng, style, sign)
-    return np.asarray(out @ chest.T)
-
-
-def _idle_arm(rng: Rng, style: str, sign: float) -> Array:
-    u = rng.uniform
-    upper, fore = {
-        "hang": ((u(6, 16), u(60, 110)), (u(10, 38), u(-10, 40))),
-        "akimbo": ((u(35, 50), u(95, 130)), (u(55, 75), u(-110, -80))),
-        "folded": ((u(22, 38), u(10, 45)), (u(82, 98), u(-80, -60))),
-        "phone": ((u(12, 35), u(0, 40)), (u(95, 128), u(-40, -10))),
-        "face": ((u(45, 80), u(10, 60)), (u(150, 172), u(-80, -40))),
-        "behind": ((u(18, 30), u(130, 160)), (u(28, 50), u(-150, -125))),
-    }[style]
-    return np.stack([arm_direction(sign, *upper), arm_direction(sign, *fore)])
-
-
-def _head(rng: Rng, chest: Array) -> Array:
-    """A head that faces roughly as the chest does, but is more upright than the back."""
-    forward, up = -chest[:, 1], chest[:, 2]
-    lean = float(np.degrees(np.arctan2(np.hypot(up[0], up[1]), up[2])))
-    lateral = chest[:, 0]
-    recover = axis_rotation(lateral, np.radians(-0.45 * lean if forward[2] < 0.2 else 0.3 * lean))
-    look = _turn(rng.normal(4, 8), rng.normal(0, 4), np.clip(rng.normal(0, 22), -60, 60))
-    return np.asarray(recover @ chest @ look)

@@ -6,12 +6,13 @@ import numpy as np
 
 from edge.core.arrays import Rng
 from export.bodies.body import Body, Split
-from export.bodies.everyday_poses import BUILDERS, arm_direction
+from export.bodies.everyday_poses import BUILDERS
 from export.bodies.free_poses import free_pose
 from export.bodies.legs import SIGN, Foot, place_legs
 from export.bodies.mocap import clip_pose, clip_split, load_clips
 from export.bodies.pose_mixing import loosened, with_upper_body
 from export.bodies.skeleton import Pose, axis_rotation
+from export.bodies.upper_body import arm_direction
 
 # How often each kind is drawn.
 KIND_WEIGHTS = {
