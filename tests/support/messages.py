@@ -9,7 +9,7 @@ import pytest
 from edge.core.pose import Activity, FrameEstimate, LiftedPose, PairsUsed, PersonEstimate
 from edge.output.messages.fields import Message
 from edge.output.messages.payloads import encode, event_message
-from edge.output.messages.person_messages import EventKind
+from edge.output.messages.room_messages import EventKind
 from edge.output.messages.schemas import schema
 
 

@@ -19,7 +19,7 @@ from edge.output.homeassistant.components import (
     sensor,
     trigger,
 )
-from edge.output.messages.person_messages import EventKind
+from edge.output.messages.room_messages import EventKind
 
 SEVERAL = "mdi:account-multiple"
 # Home Assistant's own word for a missing state is "unknown".

@@ -12,7 +12,7 @@ from edge.output.messages.attendance import Attendance
 from edge.output.messages.fields import Message, timestamp
 from edge.output.messages.kept_falls import KeptFall, KeptFalls
 from edge.output.messages.payloads import event_message
-from edge.output.messages.person_messages import EventKind
+from edge.output.messages.room_messages import EventKind
 
 
 class EventKeeper:

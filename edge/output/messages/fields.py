@@ -53,6 +53,16 @@ def note(text: str) -> Meta:
     return Meta(description=text)
 
 
+FloorPlace = Annotated[list[float], Meta(min_length=2, max_length=2)]
+BodyHeight = Annotated[
+    Amount | None,
+    note(
+        "Standing height that sound measured, median of the newest poses [m]; null "
+        "while sound has measured none."
+    ),
+]
+
+
 class Published(msgspec.Struct, frozen=True, tag_field="schema"):
     """A message; `schema`, its first key, tells which and of what version."""
 

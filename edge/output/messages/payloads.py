@@ -13,15 +13,12 @@ from edge.core.pose import JOINTS, FrameEstimate, PersonEstimate
 from edge.output.messages.attendance import RoomState, zone_counts
 from edge.output.messages.device_messages import State, StatusMessage
 from edge.output.messages.fields import Message, timestamp
-from edge.output.messages.person_messages import (
+from edge.output.messages.pose_message import JointEntry, PairsEntry, PersonEntry, PoseMessage
+from edge.output.messages.room_messages import (
     EventKind,
     EventMessage,
     FallEvidence,
-    JointEntry,
     NearestEntry,
-    PairsEntry,
-    PersonEntry,
-    PoseMessage,
     PositionEntry,
     SummaryMessage,
     ZoneEntry,

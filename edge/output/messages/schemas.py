@@ -14,7 +14,8 @@ from edge.output.messages.device_messages import (
 )
 from edge.output.messages.echo_profile import EnvelopeMessage
 from edge.output.messages.fields import Published
-from edge.output.messages.person_messages import EventMessage, PoseMessage, SummaryMessage
+from edge.output.messages.pose_message import PoseMessage
+from edge.output.messages.room_messages import EventMessage, SummaryMessage
 
 Schema = dict[str, Any]
 _REF = "#/$defs/{name}"

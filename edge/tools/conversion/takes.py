@@ -12,7 +12,7 @@ from edge.core.arrays import Array
 from edge.core.errors import ConfigError, SessionError
 from edge.core.pose import N_JOINTS
 from edge.core.typed import convert, parse_json
-from edge.output.messages.person_messages import PersonEntry, PoseMessage
+from edge.output.messages.pose_message import PersonEntry, PoseMessage
 
 _POSE = "posekernel.pose/2"
 # More than a message with six people takes [bytes], and farther than any joint is [m].

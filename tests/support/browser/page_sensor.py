@@ -18,7 +18,7 @@ from edge.core.rig import Camera, Rig
 from edge.output.messages.echo_profile import BINS, envelope_message
 from edge.output.messages.fields import Message
 from edge.output.messages.payloads import event_message, pose_message
-from edge.output.messages.person_messages import EventKind
+from edge.output.messages.room_messages import EventKind
 from edge.output.mqtt.embedded_broker import EmbeddedBroker
 from edge.output.mqtt.publisher import MqttPublisher
 from edge.output.page.server import WebServer
