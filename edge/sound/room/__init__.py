@@ -5,6 +5,7 @@ earliest time of arrival (P,) [s] and how far they moved. Out: pose kernels (P, 
 the empty room is known.
 
 background.Background is the whole flow. It asks candidate for the first empty room, schedule when
-to learn, static_echoes what keeps its place while people (occupant) move, change_log what that was,
-and drift how the room must sound now. learned_room is what it has learned, saved_room its file.
+to learn, furniture what was changed while people (occupant) are there, and drift how the room must
+sound now. furniture asks static_echoes what keeps its place while people move, and notes it in
+change_log. learned_room is what was learned, saved_room its file.
 """

@@ -23,14 +23,14 @@ from edge.core.rig import Rig
 from edge.sound.program.room_doubt import RoomDoubt
 from edge.sound.room import saved_room
 from edge.sound.room.candidate import LatePairs, RoomCandidate, normalised_correlation
-from edge.sound.room.change_log import ChangeLog, RoomChange
+from edge.sound.room.change_log import RoomChange
 from edge.sound.room.drift.late_reverberation import LateReverberation
 from edge.sound.room.drift.tracker import DriftTracker
-from edge.sound.room.drift.warp import Warp, inverse, warped
+from edge.sound.room.drift.warp import Warp
+from edge.sound.room.furniture import Furniture
 from edge.sound.room.learned_room import LearnedRoom
 from edge.sound.room.occupant import Occupant, ResponseWindow
 from edge.sound.room.schedule import LearningSchedule
-from edge.sound.room.static_echoes import StaticEchoes
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,6 @@ FIRST_PERIODS = 8  # that must agree before they count as an empty room
 # rig) and is not used.
 _USABLE = 0.4
 _LONG_S = 600.0  # the air may be degrees warmer after it
-_ECHO_M = 0.1  # extent in range over which an echo is told from what moves
 
 
 class Background:
@@ -73,9 +72,9 @@ class Background:
         self._schedule = LearningSchedule(period_s)
         self._candidate = RoomCandidate(FIRST_PERIODS)
         self._late_pairs = LatePairs(pairs, FIRST_PERIODS)
-        width = int(2.0 * _ECHO_M / rig.speed_of_sound_m_s * rate) + 1
-        self._echoes = StaticEchoes(width, self._window.direct_samples, rate, leak_s)
-        self._changes = ChangeLog(rate, rig.speed_of_sound_m_s)
+        self._furniture = Furniture(
+            rate, rig.speed_of_sound_m_s, self._window.direct_samples, leak_s
+        )
         self._doubt = RoomDoubt(self._window.direct_samples)
         late = None
         if period_s is not None and track_drift:
@@ -116,7 +115,7 @@ class Background:
         it was at the newest period [s].
         """
         now_ns = self._schedule.now_ns or 0
-        return [(c, max(0.0, (now_ns - c.t_ns) * 1e-9)) for c in self._changes.changes]
+        return [(c, max(0.0, (now_ns - c.t_ns) * 1e-9)) for c in self._furniture.changes]
 
     @property
     def expected(self) -> ComplexArray | None:
@@ -177,9 +176,7 @@ class Background:
         warp, expected = self._drift.expected(y, room, length, elapsed_s)
         kernels = np.empty_like(y)
         _subtract(y, expected, kernels)
-        if self._echoes.found is not None:
-            kernels -= self._echoes.found
-            kernels[~known] = 0.0
+        self._furniture.subtract(kernels, known)
         fitted = slice(0, max(int(length.max()), self._window.direct_samples))
         if normalised_correlation(y[:, fitted], (y - kernels)[:, fitted]) < _USABLE:
             self.rejected += 1
@@ -213,7 +210,7 @@ class Background:
         self._expected, self._occupied = None, False
         for part in (
             self._room, self._drift, self._schedule, self._candidate, self._late_pairs,
-            self._echoes, self._changes, self._doubt,
+            self._furniture, self._doubt,
         ):  # fmt: skip
             part.forget()
 
@@ -231,7 +228,7 @@ class Background:
         """
         self._room.load(path, self._window.shape, self._identity, self._drift.late)
         self._drift.warp, self._occupied = None, True
-        for part in (self._candidate, self._late_pairs, self._echoes, self._changes, self._doubt):
+        for part in (self._candidate, self._late_pairs, self._furniture, self._doubt):
             part.forget()
 
     def _consider(self, y: ComplexArray, t_ns: int, patience_s: float, burst: bool) -> None:
@@ -272,7 +269,7 @@ class Background:
             return
         shares = self._doubt.shares(kernels, noise, room, folded=folded)
         self._expected = self._room.take_noisy(expected + shares * kernels, known)
-        self._echoes.forget()
+        self._furniture.hear_anew()
         self._drift.reset()
 
     def _learn_pairs(self, y: ComplexArray, t_ns: int) -> None:
@@ -285,8 +282,7 @@ class Background:
         self._drift.reset()
         self._doubt.forget()
         self._occupied = False
-        self._echoes.forget()
-        self._changes.forget()
+        self._furniture.forget()
 
     def _learn_changes(
         self, kernels: ComplexArray, warp: Warp, people: Sequence[Occupant] | None, elapsed_s: float
@@ -294,16 +290,8 @@ class Background:
         """Somebody is seen: what keeps its place while they walk is the room's."""
         self._drift.warp, self._occupied = warp, True
         self._schedule.learn()
-        if not self._echoes.step(kernels, people, elapsed_s):
-            return
-        changed = self._room.furnish(warped(self._echoes.take(), inverse(warp)))
-        change = self._changes.step(changed, kernels, self._schedule.now_ns or 0)
-        if change is not None:
-            log.info(
-                "the room was changed at %.1f-%.1f m: what stands there now is learned",
-                change.from_m,
-                change.to_m,
-            )
+        now_ns = self._schedule.now_ns or 0
+        self._furniture.step(kernels, people, elapsed_s, self._room, warp, now_ns)
 
 
 @kernel
