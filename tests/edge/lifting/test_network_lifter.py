@@ -1,7 +1,5 @@
 """The lifter that ships. PyTorch is not needed."""
 
-import hashlib
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,45 +9,21 @@ import pytest
 
 import edge.lifting.network_lifter
 from edge.core.config import LifterConfig
-from edge.core.errors import ModelError
 from edge.core.inference.execution import Execution
-from edge.core.pose import MID_HIP, Keypoints, LiftedPose
+from edge.core.pose import MID_HIP
 from edge.core.rig import Rig
 from edge.core.stature import BodySize, standing_height
 from edge.lifting.geometric_lifter import GeometricLifter
-from edge.lifting.lifter import MODELS, make_lifter
+from edge.lifting.lifter import make_lifter
 from edge.lifting.mirror import FLIP, MIRROR, mirrored, mirrored_rig
-from edge.lifting.model_card import load_card
 from edge.lifting.network_lifter import NetworkLifter
 from edge.lifting.person_view import keypoint_view
-from edge.sound.pose_kernel import Kernels, make_kernels
+from edge.sound.pose_kernel import make_kernels
 from tests.support.bodies import CAMERA, compact_rig, seen, standing
+from tests.support.scenes.lifted_people import FLOAT, INT8, crowd, one, people
 from tests.support.scenes.lifter import BAND, RATE, echo, hiss
 
 AS_SHIPPED = Execution("", 1, 1, "int8", "")
-FLOAT = MODELS / "lifter_ray.tflite"
-INT8 = MODELS / "lifter_ray_int8.tflite"
-VISION = "lifter_vision.tflite"
-
-
-@pytest.fixture(scope="module")
-def lifter() -> NetworkLifter:
-    return NetworkLifter(FLOAT)
-
-
-def one(
-    lifter: NetworkLifter, keypoints: Keypoints, kernels: Kernels | None, rig: Rig
-) -> LiftedPose | None:
-    """The pose of somebody alone."""
-    (pose,) = lifter([keypoints], kernels, rig)
-    return pose
-
-
-def people() -> list[np.ndarray]:
-    return [
-        standing(height, (0.2, distance))
-        for height, distance in ((1.5, 2.0), (1.7, 2.6), (1.85, 3.2), (1.65, 3.8))
-    ]
 
 
 @pytest.mark.parametrize("roll_deg", [180.0, 178.0])
@@ -66,21 +40,6 @@ def test_below_a_camera_upside_down_people_are_the_same_also_without_its_height(
         assert upright is not None
         assert pose is not None
         np.testing.assert_allclose(pose.joints * [-1.0, -1.0, 1.0], upright.joints, atol=0.01)
-
-
-def crowd(joints: list[np.ndarray]) -> Kernels:
-    """The echoes of several people in one recording."""
-    total = sum(echo(j, noise=0.001, seed=k).analytic for k, j in enumerate(joints))
-    return make_kernels(total, RATE, BAND)
-
-
-def test_the_shipped_files_are_those_on_the_card() -> None:
-    card = json.loads((MODELS / "lifter_ray.json").read_text())
-    for entry in card["files"].values():
-        content = (MODELS / entry["name"]).read_bytes()
-        assert hashlib.sha256(content).hexdigest() == entry["sha256"]
-    assert sum(entry["bytes"] for entry in card["files"].values()) < 8e6
-    assert {"training", "figures", "limits", "commit", "licence"} <= set(card)
 
 
 def test_echo_and_image_place_a_person(lifter: NetworkLifter) -> None:
@@ -271,74 +230,6 @@ def test_int8_says_what_float_says() -> None:
         assert np.median(np.linalg.norm(a.joints - b.joints, axis=1)) < 0.03
 
 
-def test_the_order_of_people_does_not_matter(lifter: NetworkLifter) -> None:
-    joints, rig = people(), compact_rig()
-    kernels = crowd(joints)
-    keypoints = [seen(j) for j in joints]
-    in_order = lifter(keypoints, kernels, rig)
-    for order in ([3, 1, 0, 2], [1, 3, 2, 0]):
-        again = lifter([keypoints[k] for k in order], kernels, rig)
-        for k, pose in zip(order, again, strict=True):
-            np.testing.assert_allclose(pose.joints, in_order[k].joints, atol=1e-4)
-            np.testing.assert_allclose(pose.sigma, in_order[k].sigma, atol=1e-4)
-
-
-def test_somebody_of_whom_too_little_is_seen_leaves_a_gap(lifter: NetworkLifter) -> None:
-    joints, rig = people()[1], compact_rig()
-    scarce = seen(people()[3])
-    scarce.pixels[3:, 2] = 0.0
-    kernels = echo(joints, noise=0.001)
-    none, pose = lifter([scarce, seen(joints)], kernels, rig)
-    assert none is None
-    np.testing.assert_array_equal(pose.joints, one(lifter, seen(joints), kernels, rig).joints)
-    assert lifter([], kernels, rig) == []
-
-
-def test_several_people_are_placed_from_one_sound(lifter: NetworkLifter) -> None:
-    """The nearer by sound, better than the image can; the far one behind them not far off, and not
-    by the nearer one's echo.
-    """
-    rig = compact_rig()
-    near, far = pair = [standing(1.7, (-0.6, 2.2)), standing(1.8, (0.6, 3.4))]
-    keypoints = [seen(j) for j in pair]
-    first, second = lifter(keypoints, crowd(pair), rig)
-    silent = lifter(keypoints, None, rig)[0]
-    off = [np.linalg.norm(p.joints[MID_HIP] - near[MID_HIP]) for p in (first, silent)]
-    assert first.scale_source == "sound"
-    assert off[0] < 0.12 < off[1]
-    assert np.linalg.norm(second.joints[MID_HIP] - far[MID_HIP]) < 0.5
-
-
-def test_who_is_hidden_behind_anothers_echo_says_so(lifter: NetworkLifter) -> None:
-    rig = compact_rig()
-    beside = [standing(1.7, (-0.5, 2.8)), standing(1.7, (0.5, 2.8))]
-    for pose in lifter([seen(j) for j in beside], crowd(beside), rig):
-        assert pose.scale_source == "floor"
-        assert np.isnan(pose.sound_confidence)
-        assert np.isnan(pose.echo_range_m)
-    apart = [standing(1.7, (-0.5, 2.0)), standing(1.7, (0.5, 3.6))]
-    for pose in lifter([seen(j) for j in apart], crowd(apart), rig):
-        assert np.isfinite(pose.sound_confidence)
-
-
-def test_sound_that_is_not_trusted_does_not_pull_somebody_far_away_among_the_others(
-    lifter: NetworkLifter,
-) -> None:
-    rig = compact_rig()
-    scene = [standing(1.4, (-0.7, 2.3)), standing(1.8, (0.5, 3.4)), standing(1.7, (0.3, 7.5))]
-    keypoints = [seen(j) for j in scene]
-    far, silent = lifter(keypoints, crowd(scene), rig)[2], lifter(keypoints, None, rig)[2]
-    assert far.scale_source == "floor"
-    np.testing.assert_allclose(far.joints, silent.joints)
-    np.testing.assert_allclose(far.sigma, silent.sigma)
-    assert np.linalg.norm(far.joints[MID_HIP] - scene[2][MID_HIP]) < 1.0
-    # A contradiction is more than an estimate that sound has moved a little.
-    near = lifter([seen(j) for j in people()], crowd(people()), rig)
-    alone = lifter([seen(j) for j in people()], None, rig)
-    untrusted = [k for k, pose in enumerate(near) if pose.scale_source != "sound"]
-    assert any(np.abs(near[k].joints - alone[k].joints).max() > 0.01 for k in untrusted)
-
-
 def test_too_few_joints_give_no_pose(lifter: NetworkLifter) -> None:
     keypoints = seen(people()[0])
     keypoints.pixels[3:, 2] = 0.0
@@ -368,66 +259,3 @@ def test_nothing_of_the_training_is_loaded() -> None:
         if getattr(m, "__name__", "").startswith("torch")
     ]
     assert loaded == []
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (None, "cannot be read"),
-        ("{", "not a lifter's card"),
-        ("[1]", "found a list of 1"),
-        ('{"format": "posekernel-lifter", "version": 9}', "version 9"),
-        ('{"format": "posekernel-lifter", "version": 2, "form": "rays"}', "did you mean 'ray'"),
-    ],
-)
-def test_a_wrong_card_is_named(tmp_path: Path, content: str | None, message: str) -> None:
-    card = tmp_path / "lifter_ray.json"
-    if content is not None:
-        card.write_text(content)
-    with pytest.raises(ModelError, match=message):
-        load_card(card)
-
-
-@pytest.fixture
-def foreign(tmp_path: Path) -> Path:
-    """A model and its card from elsewhere, without SHA256SUMS."""
-    for name in (INT8.name, VISION, "lifter_ray.json"):
-        (tmp_path / name).write_bytes((MODELS / name).read_bytes())
-    return tmp_path / INT8.name
-
-
-def test_a_foreign_model_runs_where_its_card_describes_it(foreign: Path) -> None:
-    assert one(NetworkLifter(foreign), seen(people()[0]), None, compact_rig()) is not None
-
-
-@pytest.mark.parametrize("name", [INT8.name, VISION])
-def test_a_foreign_model_that_its_card_does_not_describe_is_refused(
-    foreign: Path, name: str
-) -> None:
-    """Another network of the right form, or one changed bit, would give nonsense."""
-    exchanged = foreign.with_name(name)
-    content = bytearray(exchanged.read_bytes())
-    content[len(content) // 2] ^= 1
-    exchanged.write_bytes(content)
-    with pytest.raises(
-        ModelError, match=rf"{name}: found SHA-256 .* its card needs .* install it again"
-    ):
-        NetworkLifter(foreign)
-
-
-def test_a_model_that_its_card_does_not_name_is_refused(foreign: Path) -> None:
-    card = foreign.with_name("lifter_ray.json")
-    data = json.loads(card.read_text())
-    del data["files"]["int8"]
-    card.write_text(json.dumps(data))
-    with pytest.raises(ModelError, match=rf"lifter_ray\.json: describes .* but not {INT8.name}"):
-        NetworkLifter(foreign)
-
-
-def test_a_card_reaches_no_file_elsewhere(foreign: Path) -> None:
-    card = foreign.with_name("lifter_ray.json")
-    data = json.loads(card.read_text())
-    data["files"]["vision"]["name"] = "../" + VISION
-    card.write_text(json.dumps(data))
-    with pytest.raises(ModelError, match="do not lie beside it"):
-        NetworkLifter(foreign)
