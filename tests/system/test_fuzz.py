@@ -8,7 +8,8 @@ import pytest
 
 from tests.support import ROOT
 from tests.support.waiting import finished
-from tests.system.fuzz.targets import TARGETS, seeds
+from tests.system.fuzz.seeds import seeds
+from tests.system.fuzz.targets import TARGETS
 
 CORPUS = Path(__file__).parent / "fuzz" / "corpus"
 DEEP = {

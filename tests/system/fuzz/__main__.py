@@ -40,7 +40,7 @@ def fuzz_here(target: str, arguments: list[str]) -> None:
 
 def run(target: str, executions: int, seconds: int) -> bool:
     """Fuzz in a process of its own, print one row. True: nothing found."""
-    from tests.system.fuzz.targets import seeds
+    from tests.system.fuzz.seeds import seeds
 
     folder = CORPUS / target
     folder.mkdir(parents=True, exist_ok=True)
