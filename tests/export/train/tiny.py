@@ -37,3 +37,9 @@ UNTOUCHED = Augmentation(
     narrow=0,
     company=(0.0, 0.0, 0.0),
 )
+
+# Nothing that makes the samples of one process differ much from another's: the loss that is written
+# is that of the first process's share.
+ALONE = Augmentation(company=(0.0, 0.0, 0.0), sir_db=(0.0, 20.0), wide=0.0)
+
+FORMS = ("ray", "volume")

@@ -1,0 +1,1 @@
+"""Conversion: models that ship, and those that are to ship."""
