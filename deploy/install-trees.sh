@@ -14,7 +14,8 @@ shift
 [ $# -gt 0 ] || set -- bookworm trixie
 system=/usr/lib/python3/dist-packages
 # name: picamera2 and simplejpeg of its time
-declare -A picamera2=([bookworm]=0.3.31 [trixie]=0.3.31) simplejpeg=([bookworm]=1.7.2 [trixie]=1.8.2)
+declare -A picamera2=([bookworm]=0.3.31 [trixie]=0.3.31)
+declare -A simplejpeg=([bookworm]=1.7.2 [trixie]=1.8.2)
 
 inside() {  # in a mount namespace, so that nothing stays mounted
   # shellcheck disable=SC2016
@@ -24,7 +25,8 @@ inside() {  # in a mount namespace, so that nothing stays mounted
     PIP_CERT=/etc/ssl/certs/ca-certificates.crt chroot "$0" sh -ec "cd /home/posekernel; $1"' \
     "$tree" "$1"
 }
-recipe() { grep -m1 -- "$1" deploy/debian/README.md | sed 's/ *#.*//'; }  # the line there with these words
+# The line of the recipe with these words.
+recipe() { grep -m1 -- "$1" deploy/debian/README.md | sed 's/ *#.*//'; }
 row() { echo "| $name | $1 | $2 |"; }
 
 for name in "$@"; do
@@ -39,14 +41,16 @@ for name in "$@"; do
   rm -rf "$tree/home/posekernel" && mkdir -p "$tree/home/posekernel"
   git ls-files -z | xargs -0 cp --parents -t "$tree/home/posekernel"
 
-  apt=$(recipe 'sudo apt install python3' | sed 's/sudo apt install//; s/python3-picamera2 //; s/^ //')
+  apt=$(recipe 'sudo apt install python3' |
+    sed 's/sudo apt install//; s/python3-picamera2 //; s/^ //')
   inside "apt-get update -qq && apt-get install -y -qq --no-install-recommends $apt" \
     >"$tree.log" 2>&1
   row "\`apt install\` $apt" "done"
   libcamera="" stub=libcamera
   [ "$name" = bookworm ] || { libcamera="python3-libcamera libcamera-ipa"; stub=""; }
   inside "apt-get install -y -qq --no-install-recommends python3-pip python3-numpy python3-opencv \
-    python3-pil python3-av python3-jsonschema python3-piexif python3-tqdm $libcamera" >>"$tree.log" 2>&1
+    python3-pil python3-av python3-jsonschema python3-piexif python3-tqdm $libcamera" \
+    >>"$tree.log" 2>&1
   inside "rm -rf $system/picamera2* $system/simplejpeg*; python3 -m pip install -q --no-deps \
     --target $system --upgrade picamera2==${picamera2[$name]} simplejpeg==${simplejpeg[$name]} \
     pidng libarchive-c videodev2" >>"$tree.log" 2>&1
@@ -56,8 +60,10 @@ for name in "$@"; do
       'sys.modules[__name__] = MagicMock(name=__name__, __spec__=__spec__)' \
       >"$tree$system/$module.py"
   done
+  versions='import numpy, cv2, picamera2, simplejpeg
+print(f"numpy {numpy.__version__}, OpenCV {cv2.__version__}")'
   row "the system's own \`import numpy, picamera2\`" \
-    "$(inside "python3 -c 'import numpy, cv2, picamera2, simplejpeg; print(\"numpy\", numpy.__version__ + \", OpenCV\", cv2.__version__)'" 2>&1 | tail -1)"
+    "$(inside "python3 -c '$versions'" 2>&1 | tail -1)"
 
   for line in 'python3 -m venv --system' 'venv/bin/pip install'; do
     inside "$(recipe "$line")" >>"$tree.log" 2>&1
@@ -69,8 +75,9 @@ for name in "$@"; do
   inside "venv/bin/python -c 'import picamera2, edge.sensor.run'" >>"$tree.log" 2>&1
   row "\`import picamera2\` and the sensor in one process" "done"
   found=$(doctor '--no-hardware --self-test')
+  good=$(grep -c '^OK' <<<"$found") bad=$(grep -c '^ERROR' <<<"$found" || true)
   row "\`doctor --no-hardware --self-test\`" \
-    "$(grep -c '^OK' <<<"$found") OK, $(grep -c '^ERROR' <<<"$found" || true) ERROR; $(grep -m1 ' poses ' <<<"$found" | sed 's/  */ /g')"
+    "$good OK, $bad ERROR; $(grep -m1 ' poses ' <<<"$found" | sed 's/  */ /g')"
 
   # What the extra simplejpeg is for.
   inside "venv/bin/pip uninstall -q -y simplejpeg" >>"$tree.log" 2>&1 || true

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Makes a virtual environment with what one make target needs; installs system packages only when
 # one is missing.
-# usage: deploy/setup.sh VENV PYTHON demo|pi,setup|test|fuzz,test|peers|mediapipe|train|train,test|deploy|deb
-# deb: system packages only.
+# usage: deploy/setup.sh VENV PYTHON PURPOSE
+# PURPOSE: demo, pi,setup, test, fuzz,test, peers, mediapipe, train, train,test, deploy, or deb for
+# system packages only.
 # Done once per VENV and purpose: a stamp remembers the hash of everything that decides what is
 # installed.
 set -euo pipefail
@@ -54,7 +55,9 @@ echo "setting up $venv for '$purpose' with $("$python" -V) (once)"
 "$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear "$venv"
 case $purpose in
   # tflite-runtime and MediaPipe need an older numpy, and so on
-  peers|mediapipe) without='^protobuf==\|^numpy==\|^opencv\|^rocket\|^numba\|^llvmlite\|^ml_dtypes' ;;
+  peers|mediapipe)
+    without='^protobuf==\|^numpy==\|^opencv\|^rocket\|^numba\|^llvmlite\|^ml_dtypes'
+    ;;
   train*) without='^typing_extensions' ;;  # the converter needs an older one
   *) without='^$' ;;
 esac

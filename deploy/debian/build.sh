@@ -65,12 +65,14 @@ for arch in "$@"; do
       --no-compile --only-binary=:all: --python-version "${python[$suite]}" \
       $(printf -- '--platform %s ' $platforms) --target "$packages" $(cat "$work/list")
     rm -rf "$packages/bin" "$packages"/{numba,llvmlite}/tests
-    rm -rf "$packages"/ai_edge_litert/{aot,tools,vendors}  # compilers for other chips; none on arm64
+    # Compilers for other chips; there are none on arm64.
+    rm -rf "$packages"/ai_edge_litert/{aot,tools,vendors}
     find "$packages/scipy" -type d -name tests -prune -exec rm -rf {} +
     # Compiled here: on the device nobody may write beside the programs. What the files are made of
     # does not depend on the processor.
     inside "$cache/$suite-$native" "$base" python3 -m compileall -q -j 0 \
-      --invalidation-mode unchecked-hash -s /mnt -p /usr/lib/posekernel "/mnt/lib/python${python[$suite]}"
+      --invalidation-mode unchecked-hash -s /mnt -p /usr/lib/posekernel \
+      "/mnt/lib/python${python[$suite]}"
   done
   # A virtual environment is this file and a link. Python looks in the folder of its own version, so
   # that one environment serves both, also after an upgrade of Debian.
