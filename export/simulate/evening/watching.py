@@ -1,7 +1,7 @@
 """What the detector finds in each image of an evening: the same for every policy.
 
-Who keeps still is found with the same errors for seconds: a network that sees the same picture
-again is wrong again by the same.
+Its errors last. Who keeps still is found with the same ones for seconds: a network that sees the
+same picture again is wrong again by the same. Of who moves they change as on real frames.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,8 @@ from edge.core.rig import Camera
 from export.bodies.acting import RATE_HZ
 from export.simulate.evening.home import Evening
 from export.simulate.evening.script import STILL
-from export.simulate.moving.sights import sights
+from export.simulate.moving.lasting_errors import LastingDetector
+from export.simulate.moving.sights import joints_shown, sights
 
 SAME_S = 3.0  # mean time for which somebody who keeps still is found with the same errors
 JITTER_PX = 1.0
@@ -38,21 +39,29 @@ def watch(evening: Evening, every: int) -> list[Found]:
     rng = np.random.default_rng([*evening.seed, 23])
     camera = evening.sound.scene.rig.true.camera
     held: dict[int, _Held] = {}
+    moving: dict[int, LastingDetector] = {}
     out = []
     for period in range(0, evening.periods, every):
         joints = evening.joints(period)
+        hidden = ~joints_shown(joints, camera)
         found: Found = []
         for q, drawn in sights(rng, joints, camera):
-            still = evening.roles[q].states[period] in STILL
-            if still and q in held and period < held[q].until:
+            if evening.roles[q].states[period] not in STILL:
+                if q not in moving:
+                    own = np.random.default_rng([*evening.seed, 23, q, period])
+                    moving[q] = LastingDetector(own)
+                pixels = moving[q](joints[q], camera, period / RATE_HZ)
+                unseen = drawn.pixels[hidden[q], 2]
+                pixels[hidden[q], 2] = np.minimum(pixels[hidden[q], 2], unseen)
+                found.append((q, Keypoints(pixels, float(pixels[:19, 2].mean()))))
+            elif q in held and period < held[q].until:
                 found.append((q, _again(held[q], joints[q], camera, rng)))
-                continue
-            found.append((q, drawn))
-            lasts = rng.exponential(SAME_S) * RATE_HZ if still else 0.0
-            held[q] = _Held(drawn, joints[q], period + lasts)
+            else:
+                found.append((q, drawn))
+                held[q] = _Held(drawn, joints[q], period + rng.exponential(SAME_S) * RATE_HZ)
         for q, role in enumerate(evening.roles):
-            if role.states[period] not in STILL:
-                held.pop(q, None)
+            forgotten = moving if role.states[period] in STILL else held
+            forgotten.pop(q, None)
         out.append(found)
     return out
 

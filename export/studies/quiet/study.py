@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import edge
+import export.simulate
 from edge.core.arrays import FloatArray
 from export.simulate.evening.home import make_evening
 from export.simulate.evening.responses import respond
@@ -49,11 +50,13 @@ class Plan:
 
 @lru_cache(maxsize=1)
 def code_version() -> str:
-    """Eight digits that differ where the sensor's code or its networks do."""
-    root = Path(edge.__file__).parent
+    """Eight digits that differ where the code or the networks of the sensor do, or the code of what
+    is simulated before it.
+    """
     found = hashlib.sha256()
-    for path in sorted([*root.rglob("*.py"), *root.rglob("*.tflite")]):
-        found.update(path.read_bytes())
+    for root in (Path(m.__file__ or "").parent for m in (edge, export.simulate)):
+        for path in sorted([*root.rglob("*.py"), *root.rglob("*.tflite")]):
+            found.update(path.read_bytes())
     return found.hexdigest()[:8]
 
 
