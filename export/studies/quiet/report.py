@@ -79,10 +79,10 @@ def page(
 conditions: the rig is measured with errors, 2D joints have the fitted detector's errors, which
 last, the air warms. Somebody comes, walks about, stands, sits and lies for a while each, and
 leaves; in every third evening somebody else visits. They breathe, sway and shift when they keep
-still, and walk on while a probe sounds. The room has 35 dB(A) of noise and a fridge; in one of four evenings a
-television, in another one people talk. Each policy goes through the sensor's own code, five images
-a second. Errors are of published poses against the truth. Sound is A-weighted, at 1 m from the
-loudspeaker, of the sensor's own sound only. Intervals are 95 %, over evenings.
+still, and walk on while a probe sounds. The room has 35 dB(A) of noise and a fridge; in one of four
+evenings a television, in another one people talk. Each policy goes through the sensor's own code,
+five images a second. Errors are of published poses against the truth. Sound is A-weighted, at 1 m
+from the loudspeaker, of the sensor's own sound only. Intervals are 95 %, over evenings.
 Networks, by the SHA-256 of their files: {used}.
 
     {command} --plot export/studies/results/quiet.svg --out export/studies/results/quiet.md
