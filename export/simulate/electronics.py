@@ -41,6 +41,14 @@ class ChannelLayout:
                 "channel of their own"
             )
 
+    def split(self, raw: npt.NDArray[np.int16]) -> tuple[Float32Array, Float32Array | None]:
+        """Raw channels (N, C) -> microphones (M, N) and reference (N,) in full scales, as a source
+        of sound gives them.
+        """
+        channels = np.ascontiguousarray(raw.T, np.float32) / np.float32(FULL_SCALE)
+        reference = None if self.reference_channel is None else channels[self.reference_channel]
+        return np.ascontiguousarray(channels[list(self.mic_channels)]), reference
+
 
 RESPEAKER_USB_V2 = ChannelLayout(channels=6, mic_channels=(1, 2, 3, 4), reference_channel=5)
 

@@ -13,12 +13,11 @@ import numpy as np
 from edge.core.arrays import Array, ComplexArray
 from edge.core.config import BackgroundConfig, Config, DeviceConfig, LifterConfig, SourceConfig
 from edge.core.config.estimation import LifterKind
-from edge.core.contracts import AudioPeriod, Frame
 from edge.core.pose import MID_HIP, N_JOINTS, Keypoints
-from edge.sensor.pipeline import Pipeline, Seen
+from edge.sensor.pipeline import Pipeline
 from edge.sound.room.change_log import RoomChange
-from edge.sources.session.writer import FULL_SCALE
 from export.bodies.acting import RATE_HZ
+from export.simulate.moving.imageless import sense_period
 from export.studies.living_room import (
     KINDS,
     Detector,
@@ -36,7 +35,6 @@ STILL_RATE_HZ = 2.0  # a fifth of a walk, to be done in time
 PHASES, BREATH_S = 16, 3.5
 SHIFT_S, SHIFT_M = 200.0, 0.01
 SWING_C, SWING_S = 0.2, 1200.0  # of the air
-_IMAGE = np.zeros((1, 1, 3), np.uint8)  # nothing behind the 2D joints looks at it
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,17 +116,8 @@ class _Sensor:
 
     def step(self, k: int, raw: Periods | None, keypoints: Keypoints) -> Array | None:
         """Joints (15, 3) [m] as published for period k; raw None: silence."""
-        start_ns, half_ns = _begin_ns(k, self._rate_hz), round(0.5e9 / RATE_HZ)
-        sound = None
-        if raw is not None:
-            channels = raw.T.astype(np.float32) / np.float32(FULL_SCALE)
-            mics = np.ascontiguousarray(channels[list(self._layout.mic_channels)])
-            loopback = self._layout.reference_channel
-            reference = None if loopback is None else channels[loopback]
-            delay = self._home.sound.delay_samples
-            sound = self._pipeline.hear(AudioPeriod(k, start_ns, mics, reference, delay, ""))
-        seen = Seen(Frame(k, start_ns + half_ns, _IMAGE), [keypoints])
-        estimate = self._pipeline.fuse(seen, sound, "simulated")
+        start_ns, delay = _begin_ns(k, self._rate_hz), self._home.sound.delay_samples
+        estimate = sense_period(self._pipeline, raw, self._layout, [keypoints], k, start_ns, delay)
         return None if estimate is None else estimate.people[0].pose.joints
 
     def watch(self, seen: Sequence[Keypoints], raw: Sequence[Periods] | None) -> Array:

@@ -88,10 +88,9 @@ def judge_case(seed: int, number: int, kind: str, array: str) -> MicrophoneCase:
     loopback = layout.reference_channel is not None and rng.random() < LOOPBACK_USED
     aligner = None if loopback else Aligner(signal, rig)
     health = MicrophoneHealth(rig, x.period_s, deconvolve.sample_rate_hz)
-    for period in raw.astype(np.float32).transpose(0, 2, 1) / np.float32(FULL_SCALE):
-        samples = np.ascontiguousarray(period[list(layout.mic_channels)])
+    for period in raw:
+        samples, reference = layout.split(period)
         if aligner is None:
-            reference = period[layout.reference_channel]
             health(samples, deconvolve(samples, reference), reference)
         else:
             found = aligner.find(samples)

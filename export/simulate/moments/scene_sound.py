@@ -16,7 +16,6 @@ from edge.sound.deconvolution import Deconvolver
 from edge.sound.excitation import make_excitation
 from edge.sound.room.background import FIRST_PERIODS, Background
 from edge.sound.room.occupant import Occupant
-from edge.sources.session.writer import FULL_SCALE
 from export.acoustics.late_tail import LateTail
 from export.acoustics.physical_optics import PeriodGrid
 from export.acoustics.room_response import Reflector
@@ -222,10 +221,7 @@ class SceneSound:
 
     def _responses(self, raw: npt.NDArray[np.int16]) -> ComplexArray:
         """Raw channels (N, C) of one period -> analytic responses (P, T), as on the device."""
-        layout = self.scene.rig.layout
-        channels = raw.T.astype(np.float32) / np.float32(FULL_SCALE)
-        reference = None if layout.reference_channel is None else channels[layout.reference_channel]
-        return self._deconvolve(channels[list(layout.mic_channels)], reference, self.delay_samples)
+        return self._deconvolve(*self.scene.rig.layout.split(raw), self.delay_samples)
 
     def _draw_electronics(self, rng: Rng) -> Electronics:
         true = self.scene.rig.true

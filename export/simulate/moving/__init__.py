@@ -6,5 +6,6 @@ places          where somebody can stand in view
 homes           living rooms, and whoever lives there
 sights          what a detector finds of them, with joints hidden by the other bodies
 lasting_errors  a detector whose errors stay from one image to the next
+imageless       the sensor's own pipeline from the 2D joints on
 stream          a scene through the sensor's own pipeline: simulated sound, no images
 """

@@ -5,7 +5,6 @@ sensor's own front end. For speed it is cheap: the bodies' echoes are added up, 
 the walls up to `WALL_ORDER`; mutual shadow is left out.
 """
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,12 +13,11 @@ import numpy as np
 from edge.core.arrays import Array, Rng
 from edge.core.config import Config, DeviceConfig, ExcitationConfig, LifterConfig, SourceConfig
 from edge.core.config.estimation import LifterKind
-from edge.core.contracts import AudioPeriod, Frame
 from edge.core.pose import FrameEstimate
-from edge.sensor.pipeline import Pipeline, Seen
-from edge.sources.session.writer import FULL_SCALE
+from edge.sensor.pipeline import Pipeline
 from export.bodies.acting import RATE_HZ
 from export.simulate.electronics import RESPEAKER_USB_V2
+from export.simulate.moving.imageless import sense_period
 from export.simulate.moving.scripts import MovingScene
 from export.simulate.moving.sights import sights
 from export.simulate.recording import Recording, RecordingConditions
@@ -27,7 +25,6 @@ from export.simulate.sessions import respeaker_rig
 
 WALL_ORDER = 1
 EXCITATION = ExcitationConfig()  # one period for each frame at RATE_HZ
-_IMAGE = np.zeros((1, 1, 3), np.uint8)  # nothing behind the 2D joints looks at it
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,15 +77,8 @@ def _frame(
     rng: Rng,
 ) -> SensedFrame:
     start_ns = round(1e9 * (1.0 + index / RATE_HZ))
-    raw = recording.period(joints, index).astype(np.float32) / np.float32(FULL_SCALE)
-    microphones = np.ascontiguousarray(raw[:, list(recording.layout.mic_channels)].T)
-    reference = raw[:, recording.layout.reference_channel or 0]
-    period = AudioPeriod(index, start_ns, microphones, reference, 0.0, "")
-    sound = pipeline.hear(period)
+    raw = recording.period(joints, index)
     found = sights(rng, joints, scene.camera)
-    frame = Frame(index, start_ns + round(0.5e9 / RATE_HZ), _IMAGE)
-    if found:
-        pipeline.seen_ns = time.monotonic_ns()
-    seen = Seen(frame, [keypoints for _, keypoints in found])
-    estimate = pipeline.fuse(seen, sound, "simulated")
+    shown = [keypoints for _, keypoints in found]
+    estimate = sense_period(pipeline, raw, recording.layout, shown, index, start_ns)
     return SensedFrame(index, tuple(q for q, _ in found), estimate, pipeline.gone)

@@ -16,7 +16,6 @@ from edge.core.rig import Camera
 from edge.output.messages.fields import Message
 from edge.output.messages.summary import SummaryKeeper
 from edge.sensor.pipeline import Pipeline
-from edge.sources.session.writer import FULL_SCALE
 from export.bodies.body import pose_body, sample_body
 from export.bodies.poses import upright
 from export.simulate.electronics import RESPEAKER_USB_V2
@@ -93,11 +92,9 @@ class EmptyRoomSensor:
     def _step(self, image: np.ndarray, summary: SummaryKeeper) -> bool:
         self._count += 1
         start_ns = round(self._count * PERIODS_S * 1e9)
-        raw = self._recording.period(self._nobody, self._count).astype(np.float32) / FULL_SCALE
-        layout = self._recording.layout
-        microphones = np.ascontiguousarray(raw[:, list(layout.mic_channels)].T, np.float32)
-        reference = np.asarray(raw[:, layout.reference_channel or 0], np.float32)
-        sound = self.pipeline.hear(AudioPeriod(self._count, start_ns, microphones, reference))
+        raw = self._recording.period(self._nobody, self._count)
+        heard = self._recording.layout.split(raw)
+        sound = self.pipeline.hear(AudioPeriod(self._count, start_ns, *heard))
         middle_ns = start_ns + round(0.5e9 * PERIODS_S)
         seen = self.pipeline.see(Frame(self._count, middle_ns, image), "simulated")
         self._seen += bool(seen.people)

@@ -1,6 +1,5 @@
 """People before a sensor, of whom some are there and others are pictures: what its sound says."""
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,30 +10,28 @@ from edge.behaviour.presence import Echo
 from edge.core.arrays import Array, Rng
 from edge.core.config import Config, DeviceConfig, ExcitationConfig, LifterConfig, SourceConfig
 from edge.core.config.estimation import LifterKind
-from edge.core.contracts import AudioPeriod, Frame
 from edge.core.pose import N_JOINTS, Keypoints, LiftedPose
 from edge.core.rig import Camera
 from edge.sensor.empty_room import PeriodResponses, Sights
-from edge.sensor.pipeline import Pipeline, Seen
+from edge.sensor.pipeline import Pipeline
 from edge.sound.pose_kernel import Kernels
-from edge.sources.session.writer import FULL_SCALE
+from export.bodies.acting import RATE_HZ
 from export.bodies.body import Body, pose_body, sample_body
 from export.bodies.poses import sample_pose
 from export.simulate.conditions import joints_in_view
 from export.simulate.electronics import RESPEAKER_USB_V2
+from export.simulate.moving.imageless import sense_period
 from export.simulate.moving.scripts import sample_view
 from export.simulate.moving.sights import sights
 from export.simulate.recording import Recording, RecordingConditions
 from export.simulate.sessions import respeaker_rig
 
-PERIOD_S = 0.1
 EMPTY, BETWEEN, SHOWN = 25, 4, 6  # periods: at first, between two moments, of a moment
 MOMENTS = 14
 DISTANCES_M = (0.9, 7.0)  # evenly spread in their logarithm
 TWO, OTHER, APART_M = 0.35, 0.3, (0.3, 2.0)  # shares with two in view, and somebody out of view
 SIR_DB = (-6.0, 22.0)
 LEAST_SEEN, TRIES = 9, 30  # of the first 15 joints
-_IMAGE = np.zeros((1, 1, 3), np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,19 +147,12 @@ class PresenceRoom:
     def _period(self, heard: Array, shown: Array) -> dict[int, int]:
         """One period with people heard (3, 25, 3) and shown (Q, 25, 3): rows of those found."""
         self._count += 1
-        start_ns = round(1e9 * (1.0 + PERIOD_S * self._count))
-        raw = self._recording.period(heard, self._count).astype(np.float32) / FULL_SCALE
-        layout = self._recording.layout
-        microphones = np.ascontiguousarray(raw[:, list(layout.mic_channels)].T, np.float32)
-        reference = np.asarray(raw[:, layout.reference_channel or 0], np.float32)
-        sensor = self._sensor
-        sound = sensor.hear(AudioPeriod(self._count, start_ns, microphones, reference))
+        start_ns = round(1e9 * (1.0 + self._count / RATE_HZ))
+        raw = self._recording.period(heard, self._count)
         found = sights(self._rng, shown, self._camera)
-        if found:
-            sensor.seen_ns = time.monotonic_ns()
-        sensor.told = ()
-        frame = Frame(self._count, start_ns + round(0.5e9 * PERIOD_S), _IMAGE)
-        sensor.fuse(Seen(frame, [k for _, k in found]), sound, "simulated")
+        self._sensor.told = ()
+        keypoints, layout = [k for _, k in found], self._recording.layout
+        sense_period(self._sensor, raw, layout, keypoints, self._count, start_ns)
         return {id(k): row for row, k in found}
 
 
