@@ -9,8 +9,8 @@ microphone_report   their report
 living_room         somebody at home in a simulated room in which things change
 changing_room       poses while they do, and of somebody who sits still for half an hour
 changing_room_report  their report
-falls               acted falls through the sensor's tracking and events
+tracked_people      2D joints and poses of single images through the sensor's tracks
+falls/              acted falls through these and the sensor's events
 quiet/              error against loudness, on simulated evenings
-lifter_errors       poses with a lifter's errors, without simulated sound
 peers/              a whole frame beside other libraries
 """

@@ -4,7 +4,7 @@ import argparse
 
 from export.commands.studies.report_file import add_out, check_out, write_out
 from export.extras import progress_bar
-from export.studies.falls import act_all, fall_report
+from export.studies.falls.one_person import act_all, fall_report
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from edge.core.errors import ConfigError
 from export.commands.studies.report_file import add_out, check_out, write_out
 from export.extras import progress_bar
+from export.studies.falls.two_people import act_everyday, act_falls, two_falls_report
 from export.studies.people.nobody import nobody_report, show_nobody
 from export.studies.people.over_time import (
     VideoOverTime,
@@ -19,7 +20,6 @@ from export.studies.people.real_frames import CameraOutcome, measure_video, real
 from export.studies.people.results import TITLES, with_section
 from export.studies.people.sequences import entrance_report, follow_all, sequence_report
 from export.studies.people.sides import SidesRow, measure_sides, sides_report
-from export.studies.people.two_falls import act_everyday, act_falls, two_falls_report
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

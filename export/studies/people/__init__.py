@@ -6,7 +6,6 @@ nobody           pictures without people, and of televisions, posters, mirrors a
 pictures         where these come from
 spoiled          only heads in view, and darkness
 distances        people from 0.8 to 8 m away, without sound
-two_falls        falls while somebody else walks about
 calibrated_views such videos as the detector sees them, beside where everybody is
 over_time        single images' poses against the smoothed ones of the track
 sides            left and right, front and back exchanged

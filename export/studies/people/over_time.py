@@ -9,10 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.behaviour.smoothing import Smoother
-from edge.behaviour.track import Track
 from edge.core.arrays import Array
-from edge.core.config import TrackConfig
 from edge.core.pose import MID_HIP, N_JOINTS, Keypoints, LiftedPose
 from edge.core.rig import Rig
 from edge.lifting.lifter import MODELS, Lifter
@@ -22,6 +19,7 @@ from export.simulate.moving.lasting_errors import LastingDetector
 from export.simulate.moving.motions import MOTIONS, sample_motion
 from export.simulate.sessions import respeaker_rig
 from export.studies.people.calibrated_views import CalibratedView, watch
+from export.studies.tracked_people import TrackedPeople
 
 SETTLED_S = 1.0  # of a track; a track of a video is too short for that
 MEAN_S = 1.0
@@ -56,19 +54,17 @@ def follow(
     settled_s: float = SETTLED_S,
 ) -> OverTime:
     """Lift and smooth one person's 2D joints. true: (T, 15, 3) [m], camera frame."""
-    smooth, track = Smoother(TrackConfig()), None
+    people = TrackedPeople(rig.camera)
     rows, poses, tracked, inside = [], [], [], []
     for k, keypoints in enumerate(found):
         pose = None if keypoints is None else lift([keypoints], None, rig)[0]
-        if pose is None:
+        if keypoints is None or pose is None:
             continue
-        track = track or Track(1, pose.joints, float(t_s[k]))
-        track.see(pose.joints, float(t_s[k]))
-        out = smooth(pose, round(1e9 * (1.0 + t_s[k])), track.moved_m)
-        rows.append(k)
-        poses.append(pose.joints)
-        tracked.append(out.joints)
-        inside.append(_inside(out, true[k]))
+        for person in people([(keypoints, pose)], round(1e9 * (1.0 + t_s[k]))).values():
+            rows.append(k)
+            poses.append(pose.joints)
+            tracked.append(person.pose.joints)
+            inside.append(_inside(person.pose, true[k]))
     t, truth = t_s[rows], true[rows]
     single, after = (_aligned(np.array(x), truth) for x in (poses, tracked))
     last = [single[(t > now - MEAN_S) & (t <= now)].mean(axis=0) for now in t]

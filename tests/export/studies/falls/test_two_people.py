@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from export.bodies.acting import RATE_HZ
-from export.studies.falls import IN_TIME_S
-from export.studies.people.two_falls import (
+from export.studies.falls.one_person import IN_TIME_S
+from export.studies.falls.two_people import (
     TwoOutcome,
     act_everyday,
     act_falls,

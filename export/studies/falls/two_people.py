@@ -8,21 +8,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edge.behaviour.people import People
-from edge.behaviour.presence import load_evidence
-from edge.behaviour.tracks import Tracks
 from edge.core.arrays import Array, Rng
-from edge.core.config import TrackConfig
-from edge.core.pose import FrameEstimate
-from edge.core.rig import Camera
-from edge.output.messages.events import EventKeeper
-from edge.output.messages.fields import Message
 from export.bodies.acting import RATE_HZ, ActedTake, Actor
 from export.bodies.body import sample_body
 from export.bodies.fall_scripts import FALLS, fall_take, negative_take
-from export.simulate.moving.sights import sights
-from export.studies.falls import EXPECTED, IN_TIME_S
-from export.studies.lifter_errors import LifterErrors, is_lying
+from export.studies.falls.acted_sensor import sense_takes
+from export.studies.falls.one_person import EXPECTED, IN_TIME_S
 
 APART_M = 1.3  # between the places of two people's everyday life
 IN_FRONT_M, BEHIND_M = (1.9, 2.4), (4.6, 5.4)  # where the other one walks; who falls is at 3-4 m
@@ -52,50 +43,20 @@ class TwoOutcome:
 
 def sense_two(takes: Sequence[ActedTake], rng: Rng) -> TwoOutcome:
     """Run takes that happen at once through one sensor with a random place and calibration."""
-    height = float(rng.uniform(1.0, 2.2))
-    tilt = float(np.degrees(np.arctan2(height - 0.8, 3.0)) + rng.normal(0.0, 2.0))
-    camera = Camera(640, 480, 380.0, 380.0, 320.0, 240.0, height_m=height, tilt_deg=tilt)
-    errors = [LifterErrors(camera, rng) for _ in takes]
-    associate, people = (
-        Tracks(camera),
-        People(errors[0].believed, TrackConfig(), (), load_evidence("ray")),
-    )
     first = takes[0]
     outcome = TwoOutcome(
         first.name, len(first.joints) / RATE_HZ, first.falls[0] / RATE_HZ if first.falls else None
     )
-    now, numbers = [0.0], set()
-
-    def note(message: Message) -> None:
-        if message["kind"] == "fall":
-            outcome.told_s.append((now[0], int(message["person"])))
-
-    events = EventKeeper("acted", "simulated", note, clock=lambda: now[0])
-    for k in range(len(first.joints)):
-        now[0], t_ns = k / RATE_HZ, round(1e9 + k * 1e9 / RATE_HZ)
-        room = np.array([t.joints[min(k, len(t.joints) - 1)] for t in takes])
-        poses = [e(j, 1.0 / RATE_HZ, is_lying(j)) for e, j in zip(errors, room, strict=True)]
-        found = [(q, s) for q, s in sights(rng, _in_camera(camera, room), camera) if poses[q]]
-        tracks = associate([s for _, s in found], t_ns)
-        seen = {id(s): q for q, s in found}
-        posed = people.choose([(t, s) for t, (_, s) in zip(tracks, found, strict=True)], 4)
-        lifted = [poses[seen[id(s)]] for _, s in posed]
-        estimates = people(posed, lifted, associate.tracks, [None] * len(posed), t_ns)
-        numbers |= {p.id for p in estimates}
-        if estimates:
-            events.pose(
-                FrameEstimate(k + 1, k, t_ns, t_ns, tuple(estimates), 0, None, 0.0, "simulated")
-            )
-        events.tick()
+    numbers = set()
+    for moment in sense_takes(takes, rng):
+        numbers |= {person.id for person in moment.people.values()}
+        outcome.told_s += [
+            (moment.index / RATE_HZ, int(event["person"]))
+            for event in moment.events
+            if event["kind"] == "fall"
+        ]
     outcome.numbers = len(numbers)
     return outcome
-
-
-def _in_camera(camera: Camera, room: Array) -> Array:
-    """Joints (Q, 25, 3) in the camera frame; NaN for who is behind the camera."""
-    joints = camera.from_room(room)
-    joints[(joints[:, :15, 2] < 0.3).any(axis=1)] = np.nan
-    return np.asarray(joints)
 
 
 def bystander_take(rng: Rng, seconds: float) -> ActedTake:

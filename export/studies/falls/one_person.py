@@ -6,18 +6,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edge.behaviour.activity import ActivityTracker
-from edge.behaviour.smoothing import Smoother
-from edge.behaviour.track import Track
-from edge.core.config import TrackConfig
-from edge.core.pose import POSTURES, FrameEstimate, PersonEstimate, Posture
-from edge.core.rig import Camera
-from edge.output.messages.events import EventKeeper
-from edge.output.messages.fields import Message
+from edge.core.pose import MID_HIP, N_JOINTS, POSTURES, Posture
 from export.bodies.acting import RATE_HZ, ActedTake
 from export.bodies.fall_scripts import FALLS, NEGATIVES, fall_take, negative_take
-from export.studies.lifter_errors import LifterErrors, is_lying
+from export.studies.falls.acted_sensor import sense_takes
 
+HIDDEN_LEGS = 0.15  # share of takes
 IN_TIME_S = 2.0
 EXPECTED = tuple(
     n for n in NEGATIVES if "floor" not in n
@@ -59,39 +53,20 @@ class FallOutcome:
 
 def sense(take: ActedTake, rng: np.random.Generator) -> FallOutcome:
     """Run the take through a sensor with a random place and calibration."""
-    height, tilt = rng.uniform(1.0, 2.2), 0.0
-    tilt = float(np.degrees(np.arctan2(height - 0.8, 3.0)) + rng.normal(0.0, 2.0))
-    camera = Camera(640, 480, 380.0, 380.0, 320.0, 240.0, height_m=height, tilt_deg=tilt)
-    errors = LifterErrors(camera, rng, hidden_legs=bool(rng.random() < 0.15))
-    smooth, track = Smoother(TrackConfig()), None
-    recognise = ActivityTracker()
     outcome = FallOutcome(take)
-    now = [0.0]
-
-    def note(message: Message) -> None:
-        if message["kind"] in ("fall", "fall_cleared"):
-            times = outcome.falls if message["kind"] == "fall" else outcome.cleared
-            times.append(now[0])
-
-    events = EventKeeper("acted", "simulated", note, clock=lambda: now[0])
-    for k, (joints, posture) in enumerate(zip(take.joints, take.postures, strict=True)):
-        now[0], t_ns = k / RATE_HZ, round(1e9 + k * 1e9 / RATE_HZ)
-        pose = errors(joints, 1.0 / RATE_HZ, is_lying(joints))
+    for moment in sense_takes([take], rng, hidden_legs=HIDDEN_LEGS):
+        true, pose = moment.true[0, :N_JOINTS], moment.lifted[0]
         if pose is not None:
-            true = camera.from_room(joints[:15])
-            outcome.errors_m.append(float(np.linalg.norm(pose.joints - true, axis=1).mean()))
-            outcome.rooted_m.append(
-                float(np.linalg.norm(pose.joints - pose.joints[8] - true + true[8], axis=1).mean())
-            )
-            track = track or Track(1, pose.joints, now[0])
-            track.see(pose.joints, now[0])
-            smoothed = smooth(pose, t_ns, track.moved_m)
-            room = errors.believed.to_room(smoothed.joints)
-            activity = recognise(smoothed, room, t_ns)
-            outcome.postures[(posture, activity.posture)] += 1
-            person = PersonEstimate(1, smoothed, room, "present", activity)
-            events.pose(FrameEstimate(k + 1, k, t_ns, t_ns, (person,), 0, None, 0.0, "simulated"))
-        events.tick()
+            off = pose.joints - true
+            outcome.errors_m.append(float(np.linalg.norm(off, axis=1).mean()))
+            outcome.rooted_m.append(float(np.linalg.norm(off - off[MID_HIP], axis=1).mean()))
+        if 0 in moment.people:
+            said = moment.people[0].activity.posture
+            outcome.postures[(take.postures[moment.index], said)] += 1
+        for event in moment.events:
+            if event["kind"] in ("fall", "fall_cleared"):
+                times = outcome.falls if event["kind"] == "fall" else outcome.cleared
+                times.append(moment.index / RATE_HZ)
     return outcome
 
 
@@ -193,8 +168,8 @@ and errors of its own. The joints get errors as large as an earlier `ray` networ
 in the field), correlated between joints and in time, larger for people who lie: here
 {np.median(errors):.1f} cm median, {errors.mean():.1f} cm mean over {len(errors)} poses,
 {np.median(rooted):.1f} cm root-aligned. One pose in 40 is plainly wrong, one in 30 is missing, and
-there are gaps of up to 1.5 s. The rest is the sensor's own code, at 10 poses a second: track,
-activity, events.
+there are gaps of up to 1.5 s. The 2D joints are those of the detector's error model. The rest is
+the sensor's own code, at 10 poses a second: tracks, activity, events.
 
     {command} --out export/studies/results/falls.md
 

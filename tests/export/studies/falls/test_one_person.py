@@ -11,7 +11,8 @@ from export.bodies.acting import RATE_HZ, ActedTake, Actor
 from export.bodies.body import sample_body
 from export.bodies.fall_scripts import FALLS, NEGATIVES, fall_take, negative_take
 from export.bodies.poses import sample_pose
-from export.studies.falls import (
+from export.studies.falls.lifter_errors import LifterErrors
+from export.studies.falls.one_person import (
     EXPECTED,
     IN_TIME_S,
     FallOutcome,
@@ -20,7 +21,6 @@ from export.studies.falls import (
     negative_table,
     sense,
 )
-from export.studies.lifter_errors import LifterErrors
 
 pytestmark = pytest.mark.export
 
