@@ -17,7 +17,7 @@ from scipy.optimize import linear_sum_assignment
 
 from edge.behaviour.track import Track, rough_joints
 from edge.core.arrays import Array
-from edge.core.pose import N_JOINTS, Keypoints, LiftedPose
+from edge.core.pose import N_JOINTS, Keypoints
 from edge.core.rig import Camera, seen_joints, seen_rays
 
 # A false box lasts for one image.
@@ -93,10 +93,6 @@ class Tracks:
         unseen = [t for t in self.tracks if t.confirmed and t.seen_s < t_s]
         out = [t.id for t in unseen if self._outside(t.predicted(t_s))]
         return frozenset([*self._over_s, *out])
-
-    def place(self, track: Track, pose: LiftedPose) -> None:
-        """The body of a track that was just seen, now in metres."""
-        track.correct(pose.joints)
 
     def _forget_the_over(self, t_s: float) -> None:
         """End tracks that are over; their numbers are remembered for a while."""

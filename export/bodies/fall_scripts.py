@@ -156,24 +156,14 @@ def _lie_on_sofa(actor: Actor, rng: Rng) -> None:
     actor.upright(rng.uniform(0.8, 1.8))
 
 
-def _bend(actor: Actor, rng: Rng) -> None:
-    actor.to(
-        sample_pose(rng, actor.body, "bend", heading_rad=actor.heading_rad),
-        rng.uniform(0.6, 1.5),
-        "bending",
-    )
-    actor.hold(rng.uniform(2.0, 6.0))
-    actor.upright(rng.uniform(0.6, 1.5))
+def _goes_down(kind: str, hold_s: tuple[float, float]) -> Callable[[Actor, Rng], None]:
+    def act(actor: Actor, rng: Rng) -> None:
+        pose = sample_pose(rng, actor.body, kind, heading_rad=actor.heading_rad)
+        actor.to(pose, rng.uniform(0.6, 1.5), "bending")
+        actor.hold(rng.uniform(*hold_s))
+        actor.upright(rng.uniform(0.6, 1.5))
 
-
-def _crouch(actor: Actor, rng: Rng) -> None:
-    actor.to(
-        sample_pose(rng, actor.body, "crouch", heading_rad=actor.heading_rad),
-        rng.uniform(0.6, 1.5),
-        "bending",
-    )
-    actor.hold(rng.uniform(3.0, 8.0))
-    actor.upright(rng.uniform(0.6, 1.5))
+    return act
 
 
 def _pick_up(actor: Actor, rng: Rng) -> None:
@@ -246,8 +236,8 @@ def _lie_on_floor(actor: Actor, rng: Rng) -> None:
 NEGATIVES: dict[str, Callable[[Actor, Rng], None]] = {
     "sits down": _sit,
     "lies down on a sofa or bed": _lie_on_sofa,
-    "bends over": _bend,
-    "crouches": _crouch,
+    "bends over": _goes_down("bend", (2.0, 6.0)),
+    "crouches": _goes_down("crouch", (3.0, 8.0)),
     "kneels": _kneel,
     "picks something up": _pick_up,
     "walks out of view": _leave_view,

@@ -1,7 +1,7 @@
 """How well people keep their identities over a sequence, by the standard definitions.
 
 CLEAR MOT (Bernardin and Stiefelhagen, EURASIP JIVP 2008): misses, false positives, identity
-switches, MOTA and MOTP. IDF1, IDP and IDR (Ristani et al., ECCV workshops 2016).
+switches, MOTA and MOTP. IDF1 (Ristani et al., ECCV workshops 2016).
 """
 
 from collections.abc import Hashable, Iterable, Sequence
@@ -67,16 +67,6 @@ class TrackingScore:
     def idf1(self) -> float:
         """2 IDTP / (2 IDTP + IDFP + IDFN)."""
         return _share(2 * self.id_matches, self.people + self.reported)
-
-    @property
-    def idp(self) -> float:
-        """IDTP over all people reported."""
-        return _share(self.id_matches, self.reported)
-
-    @property
-    def idr(self) -> float:
-        """IDTP over all true people."""
-        return _share(self.id_matches, self.people)
 
 
 def score_tracks(frames: Iterable[TrackedFrame], most_apart: float) -> TrackingScore:
