@@ -69,7 +69,7 @@ def ended_early(
     try:
         assert until(lambda: catches(process.pid) and when())
         time.sleep(later_s)  # wherever it is by then
-        process.send_signal(signal.SIGSTOP)
+        os.kill(process.pid, signal.SIGSTOP)  # of `process` it would take away one that has ended
         assert until(lambda: state_of(process.pid) in "TZ")
         done = not catches(process.pid, number)  # it cannot come to its end while it is looked at
         process.send_signal(number)
