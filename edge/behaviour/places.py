@@ -41,6 +41,11 @@ class Places(Generic[P]):
     def __iter__(self) -> Iterator[P]:
         return iter(self._places)
 
+    @property
+    def newest(self) -> P | None:
+        """The one visited last."""
+        return self._places[-1] if self._places else None
+
     def at(self, kind: str, where: Array) -> P:
         """The one of this kind about here, which is now the newest."""
         for place in self._places:

@@ -55,7 +55,6 @@ class CameraHeight:
         """camera: without a height nothing is judged."""
         self._told = self.camera = camera
         self._off_m = 0.0
-        self._visits = 0
         self._places = Places(_Place, MOST_PLACES)
         self.problem: Problem | None = None
 
@@ -68,10 +67,10 @@ class CameraHeight:
             heard = pose.scale_source == "sound" and pose.sound_confidence >= SURE
             sole = self._sole(pose) if heard else None
             if sole is not None:
-                newest = next(reversed(list(self._places)), None)
+                before = self._places.newest
                 place = self._places.at("sole", sole[:2])
-                self._visits += place is not newest
-                place.visit = self._visits
+                if before is not None and place is not before:
+                    place.visit = before.visit + 1
                 place.soles.append(float(sole[2]))
                 self._judge()
         return self.problem
@@ -92,7 +91,8 @@ class CameraHeight:
 
     def _judge(self) -> None:
         known = [p for p in self._places if p.periods >= LEAST_POSES]
-        soles = [np.median(p.soles) for p in known if p.visit > self._visits - RECENT_VISITS]
+        newest = max((p.visit for p in self._places), default=0)
+        soles = [np.median(p.soles) for p in known if p.visit > newest - RECENT_VISITS]
         if len(soles) < LEAST_PLACES:
             return
         off_m, was_m = float(np.median(soles)), self._off_m

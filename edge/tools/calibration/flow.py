@@ -234,7 +234,8 @@ def _walk(
     if result.mounting is None or request.floor is None:
         mounting, step = mounting_from_walk(walked, camera, request.person_m)
         result = _with(structs.replace(result, mounting=mounting or result.mounting), step)
-        if hangs != (hangs := calibrated_camera(result, camera)):
+        before, hangs = hangs, calibrated_camera(result, camera)
+        if hangs != before:
             walked = watch_walk(plan, hangs, correction)
     scale, step = check_scale(walked, hangs)
     return _with(structs.replace(result, scale=scale), step)
