@@ -6,6 +6,6 @@ the empty room is known.
 
 background.Background is the whole flow. It asks candidate for the first empty room, schedule when
 to learn, furniture what was changed while people (occupant) are there, and drift how the room must
-sound now. furniture asks static_echoes what keeps its place while people move, and notes it in
-change_log. learned_room is what was learned, saved_room its file.
+sound now; subtraction takes that out. furniture asks static_echoes what keeps its place while
+people move, and notes it in change_log. learned_room is what was learned, saved_room its file.
 """

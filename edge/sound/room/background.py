@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 
 from edge.core.arrays import BoolArray, ComplexArray, FloatArray
-from edge.core.jit import kernel
 from edge.core.rig import Rig
 from edge.sound.program.room_doubt import RoomDoubt
 from edge.sound.room import saved_room
@@ -31,6 +30,7 @@ from edge.sound.room.furniture import Furniture
 from edge.sound.room.learned_room import LearnedRoom
 from edge.sound.room.occupant import Occupant, ResponseWindow
 from edge.sound.room.schedule import LearningSchedule
+from edge.sound.room.subtraction import left_db, subtract
 
 log = logging.getLogger(__name__)
 
@@ -174,8 +174,7 @@ class Background:
         if not known.all():
             y, room = (np.where(known[:, None], h, np.complex64(0.0)) for h in (y, room))
         warp, expected = self._drift.expected(y, room, length, elapsed_s)
-        kernels = np.empty_like(y)
-        _subtract(y, expected, kernels)
+        kernels = subtract(y, expected)
         self._furniture.subtract(kernels, known)
         fitted = slice(0, max(int(length.max()), self._window.direct_samples))
         if normalised_correlation(y[:, fitted], (y - kernels)[:, fitted]) < _USABLE:
@@ -183,7 +182,7 @@ class Background:
             if empty and noise is None:
                 self._consider(whole, t_ns, self._adapt_s, burst)
             return None
-        self.residual_db = _ratio_db(kernels[:, fitted], y[:, fitted])
+        self.residual_db = left_db(kernels[:, fitted], y[:, fitted])
         self._expected = y - kernels
         if noise is not None:
             self._drift.warp = warp
@@ -294,21 +293,6 @@ class Background:
         self._furniture.step(kernels, people, elapsed_s, self._room, warp, now_ns)
 
 
-@kernel
-def _subtract(live: ComplexArray, expected: ComplexArray, out: ComplexArray) -> None:
-    """Where nothing is expected (NaN), `expected` becomes the live response and nothing is left."""
-    for p in range(out.shape[0]):
-        for t in range(out.shape[1]):
-            if np.isnan(expected[p, t]):
-                expected[p, t] = live[p, t]
-            out[p, t] = live[p, t] - expected[p, t]
-
-
 def _share(time_constants: float) -> float:
     """Weight of the new response in an exponential average."""
     return float(1.0 - np.exp(-time_constants))
-
-
-def _ratio_db(a: ComplexArray, b: ComplexArray) -> float:
-    ratio = max(float(np.linalg.norm(a)), 1e-12) / max(float(np.linalg.norm(b)), 1e-12)
-    return 20.0 * float(np.log10(ratio))
