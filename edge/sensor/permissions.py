@@ -24,7 +24,7 @@ from edge.sensor.kept_permissions import (
 )
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.probing import Prober
-from edge.sensor.process.lifetime import clock_is_synchronised
+from edge.sensor.system_clock import clock_is_synchronised
 
 SEEN_S = 5.0  # a person counts as present for this long after the camera last saw them
 KEEP_ALIVE_PING_S = 2.0

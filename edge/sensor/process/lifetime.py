@@ -20,8 +20,6 @@ from edge.sensor.process.leaving import ending_signals, tidied
 
 _M_ARENA_MAX = -8  # malloc.h of glibc
 _ARENAS = 1
-_SYNCHRONISED = Path("/run/systemd/timesync/synchronized")
-_TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
 _STARTED_AGAIN = "POSEKERNEL_STARTED_AGAIN"
 
 log = logging.getLogger(__name__)
@@ -80,18 +78,6 @@ def end_now(code: int) -> NoReturn:
         with suppress(OSError, ValueError):
             stream.flush()
     os._exit(code)
-
-
-def clock_is_synchronised() -> bool:
-    """Whether the system clock was set by network time, by systemd-timesyncd or as the kernel knows
-    of any other program.
-    """
-    if _SYNCHRONISED.exists():
-        return True
-    with suppress(OSError, AttributeError):
-        state = ctypes.create_string_buffer(1024)  # more than a struct timex; all zeros only reads
-        return 0 <= int(ctypes.CDLL(None).adjtimex(state)) < _TIME_ERROR
-    return False
 
 
 def start_again() -> None:
