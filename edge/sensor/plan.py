@@ -99,6 +99,11 @@ def outbox_path(config: Config) -> Path:
     return Path(config.mqtt.outbox or state_folder(config) / f"{config.device.id}.outbox")
 
 
+def height_file(config: Config) -> Path:
+    """Where it is kept how far off the floor people stand."""
+    return state_folder(config) / f"{config.device.id}.height.json"
+
+
 def warnings(config: Config, pipeline: Pipeline) -> list[str]:
     """What a start works around, a sentence each."""
     found = [f"{pipeline.room.damaged}; it will be set aside"] if pipeline.room.damaged else []

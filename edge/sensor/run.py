@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from edge.behaviour.mounting.kept_height import KeptHeight
 from edge.core.config import Config, ZoneConfig, state_folder
 from edge.core.errors import ConfigError
 from edge.core.files import set_aside
@@ -29,7 +30,7 @@ from edge.sensor.control import Control
 from edge.sensor.kept_permissions import control_file
 from edge.sensor.permissions import Sensing
 from edge.sensor.pipeline import Pipeline
-from edge.sensor.plan import SensorPlan, outbox_path, prepare
+from edge.sensor.plan import SensorPlan, height_file, outbox_path, prepare
 from edge.sensor.process.console import Console
 from edge.sensor.process.ending import Ending
 from edge.sensor.process.lifetime import stop_on_signals
@@ -84,6 +85,8 @@ def run(
             log.warning("sound: %s: %s", changed, VOLUMES_REMEDY)
         _warm_up(pipeline, compiled)
         stop = closing.enter_context(stop_on_signals())
+        if plan.session is None:  # a recording tells the same each time it is replayed
+            pipeline.pose.recall(KeptHeight(height_file(config), plan.rig))
         sensing = Sensing(config, control_file(config))
         telemetry = Telemetry(config, plan.kind, pipeline, MODELS)
         sensor = closing.enter_context(

@@ -2,5 +2,6 @@
 
 heads_down     they stand on their heads: it hangs upside down
 camera_height  they stand off the floor: its height is not the configured one
-camera_checks  both, for the running sensor
+kept_height    what they showed of that, over a restart
+camera_checks  all of it, for the running sensor
 """

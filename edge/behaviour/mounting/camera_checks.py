@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from edge.behaviour.mounting.camera_height import CameraHeight
 from edge.behaviour.mounting.heads_down import HeadsDown
+from edge.behaviour.mounting.kept_height import KeptHeight
 from edge.core.contracts import Problem
 from edge.core.pose import Keypoints, LiftedPose
 from edge.core.rig import Camera
@@ -17,6 +18,7 @@ class CameraChecks:
 
     def __init__(self, camera: Camera) -> None:
         self._heads_down, self._height = HeadsDown(camera), CameraHeight(camera)
+        self._kept: KeptHeight | None = None
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -41,8 +43,17 @@ class CameraChecks:
 
     def pose(self, poses: Iterable[LiftedPose]) -> None:
         """Take in people as they were lifted without the camera's height."""
-        before = self._height.problem
+        before, was_m = self._height.problem, self._height.off_m
         _log_change(before, self._height(poses), "people stand on the floor")
+        if self._kept is not None and self._height.off_m != was_m:
+            self._kept.keep(self._height.off_m)
+
+    def recall(self, kept: KeptHeight) -> None:
+        """Go on from what people showed before a restart, and keep what they show from now on."""
+        self._kept, off_m = kept, kept.load()
+        if off_m is not None:
+            self._height.recall(off_m)
+            _log_change(None, self._height.problem, "")
 
     def forget(self) -> None:
         """Start anew, as after the camera was opened again."""

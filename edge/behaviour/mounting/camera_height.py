@@ -58,6 +58,18 @@ class CameraHeight:
         self._places = Places(_Place, MOST_PLACES)
         self.problem: Problem | None = None
 
+    @property
+    def off_m(self) -> float | None:
+        """How high above the floor of the configured height people stand [m]; None where they stand
+        on it.
+        """
+        return None if self.problem is None else self._off_m
+
+    def recall(self, off_m: float) -> None:
+        """Go on from an earlier `off_m` of this camera, until people show something else."""
+        if self._told.height_m is not None:
+            self._hang(off_m)
+
     def __call__(self, poses: Iterable[LiftedPose]) -> Problem | None:
         """The problem, where there is one now. poses: lifted without the camera's height; also of
         people who do not count as present, for where it is wrong nobody is heard where they seem

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from edge.behaviour.mounting.camera_checks import CameraChecks
+from edge.behaviour.mounting.kept_height import KeptHeight
 from edge.behaviour.people import People, Sight
 from edge.core.config import LifterConfig
 from edge.core.pose import LiftedPose
@@ -32,6 +33,12 @@ class Poser:
     def forget(self) -> None:
         """Call between two sources."""
         self._floor_ns = 0
+
+    def recall(self, kept: KeptHeight) -> None:
+        """Go on from what people showed of the camera's height before a restart."""
+        if self._floor_known:  # else nobody would ever contradict it
+            self._checks.recall(kept)
+            self._people.hang_camera(self._checks.camera, self._checks.height_is_wrong)
 
     def __call__(self, posed: Sequence[Sight], shares: Sequence[Share]) -> list[LiftedPose | None]:
         """The pose of each of them."""

@@ -17,6 +17,7 @@ CHECKS: tuple[Check, ...] = (
     settings.loudness,
     installation.poses,
     settings.state,
+    settings.camera_height,
     camera_package.picamera2,
     devices.session,
     devices.sound_card_and_camera,

@@ -10,6 +10,7 @@ from edge.core.logs.shown import shown
 
 if TYPE_CHECKING:
     from edge.core.config import Config
+    from edge.core.contracts import Problem
 
 Severity = Literal["ok", "warning", "error"]
 
@@ -59,6 +60,12 @@ def attempt(check: str, work: Callable[[], str]) -> Finding:
             f"{type(e).__name__}: {e}",
             "this is a fault of a driver or of posekernel: report it",
         )
+
+
+def of_problem(check: str, problem: "Problem", fatal: bool = False) -> Finding:
+    """What the sensor itself would say of it."""
+    found = f"{problem.what}; likely cause: {problem.cause}"
+    return Finding(check, "error" if fatal else "warning", found, problem.remedy)
 
 
 def split(sentence: str) -> tuple[str, str]:

@@ -5,14 +5,14 @@ from collections.abc import Iterable
 
 from edge.behaviour.mounting.heads_down import HeadsDown
 from edge.core.config import Config
-from edge.core.contracts import AudioPeriod, Frame, FrameSource, Problem
+from edge.core.contracts import AudioPeriod, Frame, FrameSource
 from edge.lifting.lifter import MODELS
 from edge.sensor.plan import SensorPlan
 from edge.sight.people import PeopleFinder
 from edge.sight.visibility import Visibility
 from edge.sound.deconvolution import Deconvolver
 from edge.sound.health.usable_pairs import NOT_HEARD, SoundHealth
-from edge.tools.doctor.finding import Finding
+from edge.tools.doctor.finding import Finding, of_problem
 
 # Somebody must be found so soon, and is then watched for so long [s] and in so many images: a slow
 # machine gets more time for them, but a camera that gives none does not [s].
@@ -43,7 +43,7 @@ def heard_problems(plan: SensorPlan, periods: Iterable[AudioPeriod]) -> list[Fin
             continue
         health(period.samples, responses, period.reference)
     deaf = health.usable.rig is None
-    return [_finding("microphones", p, deaf and p.kind != "hum") for p in health.problems]
+    return [of_problem("microphones", p, deaf and p.kind != "hum") for p in health.problems]
 
 
 def seen_problems(config: Config, plan: SensorPlan, camera: FrameSource) -> list[Finding]:
@@ -66,13 +66,8 @@ def seen_problems(config: Config, plan: SensorPlan, camera: FrameSource) -> list
         blind, people = visibility(frame.image), find(frame.image)
         seen = seen or bool(people)
         if problem := heads_down(people, frame.t_ns):
-            return [_finding("camera", problem, False)]
+            return [of_problem("camera", problem)]
         newest = time.monotonic()
     if blind is not None and not seen:
         return [Finding("camera", "warning", blind, "light the room, and look at the lens")]
     return []
-
-
-def _finding(check: str, problem: Problem, fatal: bool) -> Finding:
-    found = f"{problem.what}; likely cause: {problem.cause}"
-    return Finding(check, "error" if fatal else "warning", found, problem.remedy)

@@ -1,15 +1,18 @@
 """Checks of the configuration, and of the files that it names."""
 
+from contextlib import suppress
 from pathlib import Path
 
+from edge.behaviour.mounting.camera_height import CameraHeight
+from edge.behaviour.mounting.kept_height import read_height
 from edge.core.calibration_file import load_calibration
 from edge.core.config import load_config, state_folder
-from edge.core.errors import PosekernelError
+from edge.core.errors import ConfigError, PosekernelError
 from edge.core.inference.execution import execution
 from edge.sensor.apply_calibration import VOLUMES_REMEDY, loudness_of, volumes_changed
-from edge.sensor.plan import make_plan, state_problem
+from edge.sensor.plan import height_file, make_plan, state_problem
 from edge.sound.excitation import make_excitation
-from edge.tools.doctor.finding import Finding, Scope, attempt, split
+from edge.tools.doctor.finding import Finding, Scope, attempt, of_problem, split
 
 
 def configuration(scope: Scope) -> list[Finding]:
@@ -94,3 +97,27 @@ def state(scope: Scope) -> list[Finding]:
     if problem := state_problem(scope.config):
         return [Finding("state folder", "warning", *split(problem))]
     return [Finding("state folder", "ok", str(state_folder(scope.config)))]
+
+
+def camera_height(scope: Scope) -> list[Finding]:
+    """Whether people stood on the floor when the sensor ran; nothing where they did, or where
+    nobody has walked about yet.
+    """
+    config = scope.config
+    if config is None or config.source.kind == "replay":
+        return []
+    path = height_file(config)
+    with suppress(ConfigError):  # of a configuration that cannot be used `calibration` tells
+        rig = make_plan(config).rig
+        try:
+            off_m = read_height(path, rig)
+        except (OSError, ConfigError) as e:
+            found = f"{path} cannot be used ({getattr(e, 'strerror', None) or e})"
+            remedy = "ask as the sensor's user; the sensor replaces a damaged file as it starts"
+            return [Finding("camera height", "warning", found, remedy)]
+        as_shown = CameraHeight(rig.camera)
+        if off_m is not None:
+            as_shown.recall(off_m)
+        if as_shown.problem is not None:
+            return [of_problem("camera height", as_shown.problem)]
+    return []

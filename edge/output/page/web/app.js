@@ -5,6 +5,7 @@ import { EchoPlot } from "./echo_plot.js";
 import { Company, asDrawn } from "./figure.js";
 import { MqttClient } from "./mqtt_client.js";
 import { addEvent, showEvents, showNotices } from "./notices.js";
+import { showProblems } from "./problems.js";
 import { hips, showNumbers, showSound } from "./readout.js";
 import { readRecording } from "./recording.js";
 import { RoomView } from "./room_view.js";
@@ -15,7 +16,7 @@ const SPEAK_MS = 6000;
 const RATE_WINDOW_MS = 3000;
 
 const state = {
-  connection: "connecting", reason: "", status: null, summary: null, control: null, events: [], received: 0, arrivals: [],
+  connection: "connecting", reason: "", status: null, summary: null, control: null, health: null, events: [], received: 0, arrivals: [],
   pose: null, people: [], envelope: null, recording: null,
 };
 const company = new Company();
@@ -77,7 +78,7 @@ function listen() {
   const topic = (name) => `${site.base_topic}/${site.id}/${name}`;
   const handlers = {
     [topic("pose")]: onPose, [topic("envelope")]: (m) => m && timeline.add("envelope", m), [topic("status")]: onStatus,
-    [topic("telemetry")]: (m) => m && showSound(m.sound), [topic("summary")]: onSummary, [topic("control")]: onControl, [topic("event")]: onEvent,
+    [topic("health")]: onHealth, [topic("telemetry")]: (m) => m && showSound(m.sound), [topic("summary")]: onSummary, [topic("control")]: onControl, [topic("event")]: onEvent,
   };
   new MqttClient(site.websocket_url, Object.keys(handlers), {
     message: (name, payload) => handlers[name]?.(payload.length ? JSON.parse(new TextDecoder().decode(payload)) : null),
@@ -124,6 +125,11 @@ function onControl(message) {
   if (message?.sensing === false) timeline.clear();
   showConnection();
   showNotices(state);
+}
+
+function onHealth(message) {
+  state.health = message;
+  showConnection();
 }
 
 function onEvent(message) {
@@ -243,6 +249,7 @@ function showConnection() {
     : connection === "none" ? ["waiting", "Open a recording"]
     : connection === "lost" ? ["waiting", `Reconnecting: ${reason}`]
     : ["waiting", state.received ? "Reconnecting" : "Connecting"];
+  showProblems(kind === "live" ? state.health?.problems ?? [] : []);
   if (kind === "waiting" && connection === "connecting" && $("connection").dataset.state === "waiting") return;
   $("connection").dataset.state = kind;
   say("connection-text", text);
