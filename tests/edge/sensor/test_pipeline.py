@@ -12,10 +12,11 @@ import pytest
 from msgspec.structs import replace
 
 from edge.behaviour.mounting import camera_height
+from edge.behaviour.mounting.kept_height import KeptHeight
 from edge.behaviour.people import People
 from edge.behaviour.size.heard_size import HeardSize
 from edge.behaviour.track import Track
-from edge.core.config import BackgroundConfig, Config, DeviceConfig, SourceConfig
+from edge.core.config import BackgroundConfig, Config, DeviceConfig, LifterConfig, SourceConfig
 from edge.core.contracts import AudioPeriod, Frame
 from edge.core.pose import FrameEstimate, LiftedPose
 from edge.lifting.lifter import Lifter
@@ -127,6 +128,41 @@ def test_where_people_stand_off_the_floor_it_is_not_believed(
     assert abs(hips - hips_below_a_right_camera()) < 0.1
     assert np.mean([p.activity.posture in ("standing", "walking") for p in people]) > 0.6
     assert all(isinstance(p.size, HeardSize) for p in pipeline.people._known.values())
+
+
+def test_a_restart_goes_on_without_the_height_that_people_contradicted(tmp_path: Path) -> None:
+    plan = make_pipeline()[1]
+    camera = plan.rig.camera
+    assert camera.height_m is not None
+    rig = dataclasses.replace(
+        plan.rig, camera=dataclasses.replace(camera, height_m=camera.height_m - 0.3)
+    )
+    kept = KeptHeight(tmp_path / "height.json", rig)
+    kept.keep(-0.3)
+    errors = {}
+    for known in (False, True):
+        pipeline = Pipeline(plan.config, rig, plan.excitation)
+        if known:
+            pipeline.pose.recall(kept)
+        found = offline(pipeline, plan)
+        errors[known] = np.median([truth_error_m(plan.session, e) for e in found])
+    assert errors[True] < 0.6 * errors[False]
+    assert [p.kind for p in pipeline.problems] == ["height"]
+    people = [p for e in found for p in e.people]
+    assert "floor" not in {p.pose.scale_source for p in people}
+    hips = np.median([p.activity.hip_height_m for p in people])
+    assert abs(hips - hips_below_a_right_camera()) < 0.1
+
+
+def test_where_nobody_would_contradict_it_nothing_is_recalled(tmp_path: Path) -> None:
+    """The geometric lifter does not know of the floor."""
+    plan = make_pipeline()[1]
+    kept = KeptHeight(tmp_path / "height.json", plan.rig)
+    kept.keep(0.3)
+    config = replace(plan.config, lifter=LifterConfig(kind="geometric"))
+    pipeline = Pipeline(config, plan.rig, plan.excitation)
+    pipeline.pose.recall(kept)
+    assert pipeline.problems == ()
 
 
 def test_in_silence_a_size_is_learned_from_the_floor() -> None:

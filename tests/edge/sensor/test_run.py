@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from edge.behaviour.mounting.kept_height import KeptHeight
 from edge.core.arrays import load_archive
 from edge.core.config import (
     BackgroundConfig,
@@ -28,6 +29,7 @@ from edge.core.typed import as_toml
 from edge.output.mqtt.wire.messages import ReceivedMessage
 from edge.sensor.control import Control
 from edge.sensor.pipeline import Pipeline
+from edge.sensor.plan import make_plan
 from edge.sensor.process.console import Console
 from edge.sensor.process.ending import Ending
 from edge.sensor.run import run
@@ -154,3 +156,15 @@ def test_a_session_read_as_fast_as_it_goes_has_no_latency(tmp_path: Path) -> Non
             assert all(0.0 < latency < 1e5 for latency in found)
         else:
             assert set(found) == {None}
+
+
+def test_a_replay_keeps_nothing_of_the_cameras_height(tmp_path: Path) -> None:
+    """It would tell something else when it is played again."""
+    source = SourceConfig("replay", str(DEMO_SESSION), realtime=False)
+    config = Config(device=DeviceConfig("test"), source=source, mqtt=MqttConfig(enabled=False))
+    config = replace(config, runtime=replace(config.runtime, state_dir=str(tmp_path)))
+    of_the_device = tmp_path / "test.height.json"
+    KeptHeight(of_the_device, make_plan(config).rig).keep(0.3)
+    before = of_the_device.read_bytes()
+    run(config, Console(False), 0.001)
+    assert of_the_device.read_bytes() == before

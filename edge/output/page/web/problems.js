@@ -16,7 +16,7 @@ export function showProblems(problems) {
     row.append(
       element(HTML, "p", { class: "what" }, sentence(`${problem.part} ${problem.found}`)),
       element(HTML, "p", {}, sentence(`Likely cause: ${problem.cause}`)),
-      element(HTML, "p", {}, sentence(`What to do: ${problem.remedy}`)),
+      element(HTML, "p", { class: "remedy" }, sentence(`What to do: ${problem.remedy}`)),
     );
     return row;
   }));

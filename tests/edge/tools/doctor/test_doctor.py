@@ -8,13 +8,15 @@ import msgspec
 import pytest
 
 from edge.__main__ import main
+from edge.behaviour.mounting.kept_height import KeptHeight
 from edge.core.calibration_file import LoudnessPart, write_calibration
 from edge.core.config import load_config
+from edge.sensor.plan import make_plan
 from edge.sources.session.reader import DEMO_SESSION
 from edge.tools.calibration.flow import new_calibration
 from edge.tools.calibration.takes import take_from_session
 from edge.tools.doctor.finding import Scope
-from edge.tools.doctor.settings import loudness
+from edge.tools.doctor.settings import camera_height, loudness
 from tests.support.broker.mosquitto import free_port
 from tests.support.config_files import GOOD, REPLAY, write
 from tests.support.waiting import finished
@@ -68,3 +70,26 @@ def test_doctor_says_how_loud_it_is_and_whether_that_is_a_guess(tmp_path: Path) 
         (finding,) = loudness(Scope(path, load_config(path)))
         assert finding.outcome == outcome
         assert said in finding.found
+
+
+def test_doctor_says_where_people_stood_off_the_floor_as_the_sensor_ran(tmp_path: Path) -> None:
+    state = f'[runtime]\nstate_dir = "{tmp_path}"\n'
+    path = write(tmp_path, GOOD + state)
+    config = load_config(path)
+    assert camera_height(Scope(path, config)) == []
+    rig = make_plan(config).rig
+    assert rig.camera.height_m is not None
+    kept = tmp_path / "kitchen.height.json"
+    KeptHeight(kept, rig).keep(0.25)
+    (finding,) = camera_height(Scope(path, config, hardware=False))
+    assert finding.outcome == "warning"
+    assert "stand about 25 cm above the floor" in finding.found
+    assert "posekernel setup --only mounting" in finding.remedy
+    assert f"their feet say about {rig.camera.height_m - 0.25:.2f} m" in finding.remedy
+    kept.write_text("damaged")
+    (finding,) = camera_height(Scope(path, config))
+    assert f"{kept} cannot be used" in finding.found
+    assert kept.read_text() == "damaged", "only the sensor replaces it"
+    KeptHeight(kept, rig).keep(0.25)
+    measured_again = write(tmp_path, f"{GOOD}{state}".replace("height_m = ", "height_m = 0.9 # "))
+    assert camera_height(Scope(measured_again, load_config(measured_again))) == []
