@@ -145,3 +145,25 @@ def noisy(poses: list[Array], sigma_m: float, seed: int = 0) -> list[Array]:
 
 
 assert abs(standing_height(figure(1.75)) - 1.75) < 0.02
+
+
+# Somebody walks about below a camera that hangs so high, whatever height was told of it.
+HANGS_M = 1.5
+WALK = [figure(place=(x, y)) for y in (2.0, 3.0, 4.0) for x in (-1.0, 0.0, 1.0)]
+
+
+def hung_camera(height_m: float | None) -> Camera:
+    return Camera(640, 480, 520.0, 520.0, 320.0, 240.0, height_m=height_m, tilt_deg=10.0)
+
+
+def lifted(
+    room: Array, source: ScaleSource = "sound", jitter_m: float = 0.0, seed: int = 0
+) -> LiftedPose:
+    """A pose as the camera really sees it. room: joints (15, 3) above the real floor [m]."""
+    real = hung_camera(HANGS_M)
+    joints = (room - [0.0, 0.0, HANGS_M]) @ real.room_rotation
+    joints += np.random.default_rng(seed).normal(0.0, jitter_m, 3)
+    return LiftedPose(joints, np.full(15, 0.1), np.full(15, 0.9), source, 10.0, 2.0, 0.95)
+
+
+WALK_POSES = [lifted(p) for p in WALK]

@@ -8,8 +8,8 @@ from edge.behaviour.mounting.camera_height import CameraHeight
 from edge.core.contracts import Problem
 from edge.output.messages.device_messages import HealthMessage, ProblemEntry
 from edge.output.messages.fields import Message
+from tests.support.bodies import HANGS_M, hung_camera
 from tests.support.broker.mosquitto import Mosquitto, needs_mosquitto
-from tests.support.heard_walk import TRUE_M, camera
 from tests.support.messages import problems
 
 pytest.importorskip(
@@ -33,7 +33,7 @@ DEAF = Problem(
 
 
 def off_the_floor() -> Problem:
-    told = CameraHeight(camera(TRUE_M + 0.3))
+    told = CameraHeight(hung_camera(HANGS_M + 0.3))
     told.recall(0.3)
     assert told.problem is not None
     return told.problem

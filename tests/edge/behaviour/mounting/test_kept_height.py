@@ -15,13 +15,13 @@ from edge.behaviour.mounting.camera_checks import CameraChecks
 from edge.behaviour.mounting.kept_height import KeptHeight
 from edge.core.pose import LiftedPose
 from edge.core.rig import Rig
-from tests.support.heard_walk import TRUE_M, WALK, WALK_POSES, camera, lifted
+from tests.support.bodies import HANGS_M, WALK, WALK_POSES, hung_camera, lifted
 
 TOLD = Rig(
     speakers=np.array([[0.1, 0.05, 0.0]]),
     mics=np.array([[-0.03, 0.05, 0.0], [0.03, 0.05, 0.0]]),
     pairs=np.array([[0, 0], [0, 1]]),
-    camera=camera(TRUE_M + 0.3),
+    camera=hung_camera(HANGS_M + 0.3),
     speed_of_sound_m_s=343.0,
 )
 RAISED = [lifted(p + np.array([0.0, 0.0, -0.3])) for p in WALK]
@@ -89,13 +89,13 @@ def test_a_restart_alone_is_no_reason_to_take_it_back(path: Path) -> None:
 @pytest.mark.parametrize(
     "changed",
     [
-        replace(TOLD, camera=camera(TRUE_M)),
+        replace(TOLD, camera=hung_camera(HANGS_M)),
         replace(TOLD, camera=replace(TOLD.camera, tilt_deg=11.0)),
         replace(TOLD, camera=replace(TOLD.camera, roll_deg=180.0)),
         replace(TOLD, camera=replace(TOLD.camera, fx=521.0)),
         replace(TOLD, mics=TOLD.mics + 0.01),
         replace(TOLD, speed_of_sound_m_s=344.0),
-        replace(TOLD, camera=camera(None)),
+        replace(TOLD, camera=hung_camera(None)),
     ],
     ids=["height", "tilt", "roll", "lens", "microphones", "temperature", "no height"],
 )
