@@ -101,6 +101,7 @@ def run(
             condition.announce(partial(publisher.publish_retained, "health"))
         outlets = _outlets(plan, pipeline, publisher or messages, kept)
         closing.callback(outlets.close)
+        pipeline.camera_checks.drop_stale()
         if config.web.enabled:
             zones = None
             if file is not None:

@@ -55,6 +55,13 @@ class CameraChecks:
             self._height.recall(off_m)
             _log_change(None, self._height.problem, "")
 
+    def drop_stale(self) -> None:
+        """Forget for good what was kept of another camera or rig. Call once no other sensor can be
+        running under this one's name.
+        """
+        if self._kept is not None and not self.height_is_wrong:
+            self._kept.keep(None)
+
     def forget(self) -> None:
         """Start anew, as after the camera was opened again."""
         self._heads_down.forget()

@@ -42,27 +42,22 @@ def read_height(path: Path, rig: Rig) -> float | None:
 
 
 class KeptHeight:
-    """A small file: there while people stand off the floor, removed once the camera or the rig is
-    another. Nothing in it is about who stood there.
-    """
+    """A small file, there while people stand off the floor. It says nothing of who stood there."""
 
     def __init__(self, path: Path, rig: Rig) -> None:
         self._path, self._rig = path, rig
 
     def load(self) -> float | None:
-        """See `read_height`; a damaged file is logged."""
+        """See `read_height`; a damaged file is logged, and counts as none."""
         try:
-            off_m = read_height(self._path, self._rig)
+            return read_height(self._path, self._rig)
         except (OSError, ConfigError) as e:
             log.warning(
-                "%s: cannot be used (%s); whether people stood on the floor is found out anew",
+                "%s: cannot be used (%s); whether people stand on the floor is found out anew",
                 self._path,
                 e,
             )
-            off_m = None
-        if off_m is None:
-            self.keep(None)
-        return off_m
+            return None
 
     def keep(self, off_m: float | None) -> None:
         """off_m: None while people stand on the floor. A disk that cannot be written is logged."""

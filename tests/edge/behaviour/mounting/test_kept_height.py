@@ -36,6 +36,7 @@ def started(path: Path, rig: Rig = TOLD) -> CameraChecks:
     """A sensor that starts."""
     checks = CameraChecks(rig.camera)
     checks.recall(KeptHeight(path, rig))
+    checks.drop_stale()
     return checks
 
 
@@ -104,6 +105,16 @@ def test_another_configuration_forgets_it_for_good(path: Path, changed: Rig) -> 
     assert started(path, changed).problems == ()
     assert not path.exists()
     assert started(path).problems == (), "nobody knows what was done in between"
+
+
+def test_a_sensor_that_is_refused_takes_nothing_from_the_one_that_runs(path: Path) -> None:
+    """Both have one name, but not one rig."""
+    walk(started(path))
+    changed = replace(TOLD, camera=hung_camera(HANGS_M))
+    refused = CameraChecks(changed.camera)
+    refused.recall(KeptHeight(path, changed))
+    assert refused.problems == ()
+    assert started(path).height_is_wrong
 
 
 def damaged_by(content: bytes) -> Callable[[Path], object]:
@@ -175,4 +186,6 @@ def test_it_is_written_when_it_changes_and_not_with_every_pose(
     monkeypatch.setattr(KeptHeight, "keep", lambda _, off_m: written.append(off_m))
     checks = started(path)
     walk(checks, each=40)
-    assert 2 <= len(written) <= 3, "one is the start's"
+    assert 2 <= len(written) <= 3, (
+        "once it is found, and when it is known better; one is the start's"
+    )
