@@ -113,7 +113,7 @@ def camera_height(scope: Scope) -> list[Finding]:
             off_m = read_height(path, rig)
         except (OSError, ConfigError) as e:
             found = f"{path} cannot be used ({getattr(e, 'strerror', None) or e})"
-            remedy = "ask as the sensor's user; the sensor replaces a damaged file as it starts"
+            remedy = "ask as the sensor's user; the sensor drops a damaged file as it starts"
             return [Finding("camera height", "warning", found, remedy)]
         as_shown = CameraHeight(rig.camera)
         if off_m is not None:
