@@ -81,6 +81,20 @@ class People:
         """A pose from new sound, lifted without knowing the size."""
         self._person(track).size.update(pose)
 
+    def hear(
+        self,
+        posed: Sequence[Sight],
+        heard: Sequence[LiftedPose | None],
+        lifted: Sequence[LiftedPose | None],
+        t_ns: int,
+    ) -> None:
+        """What new sound told of each of them at t_ns, where they were then. lifted: their poses
+        now; who has gone on since has one without sound.
+        """
+        for (track, _), then, now in zip(posed, heard, lifted, strict=True):
+            if then is not None and now is not None and now.image is None:
+                self._person(track).hear(then, t_ns)
+
     def presence(self, track: Track) -> Presence:
         """What the newest image made of a track."""
         person = self._known.get(track.id)
@@ -199,6 +213,10 @@ class _Person:
         self._smooth = Smoother(self._track, height_known=self._height_known)
         down = self._camera.image_down
         self.size = SizeBelief(down) if self._height_known else HeardSize(down)
+
+    def hear(self, pose: LiftedPose, t_ns: int) -> None:
+        """See `People`."""
+        self._smooth.hear(pose, t_ns)
 
     def set_zones(self, zones: Sequence[ZoneConfig]) -> None:
         """Go on with these zones."""

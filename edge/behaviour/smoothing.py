@@ -13,10 +13,14 @@ still is not known better for being heard again; while they walk, good sound tel
 with the image, and where sound becomes unsure, because a chair was moved or a dog comes in, the
 image that it has corrected outweighs it.
 
+Sound of a moment that has passed, while somebody walks, says nothing of where they are now. But it
+says by how much the images were off then, whatever the distance was, and that lasts for a second.
+
 A pose with sound holds the image already. A part of that is taken out before both are used: as
 much as is found in the errors of simulated poses, which is less than in a product of likelihoods.
 """
 
+from collections import deque
 from dataclasses import replace
 
 import numpy as np
@@ -57,6 +61,8 @@ UNSEEN_M_S = 1.0  # that somebody may have walked meanwhile
 SHARED = 0.6  # share of the image's information that a pose with sound holds
 # Sound that leaves at least this share of the image's variance has told nothing.
 TELLS_NOTHING = 0.9
+# What images have said is kept for so long; sound must have come so close to one of them.
+REMEMBERED_S, BESIDE_S = 2.0, 0.15
 
 
 class OneEuro:
@@ -92,6 +98,22 @@ class Smoother:
         self._distance = _Distance(self._offset_sigma)
         self._shape: OneEuro | None = None
         self._last: LiftedPose | None = None
+        # Time, log distance and its variance, by the image alone.
+        self._seen: deque[tuple[int, float, float]] = deque()
+
+    def hear(self, pose: LiftedPose, t_ns: int) -> None:
+        """A pose with sound of a moment t_ns that has passed: what it says of the images then holds
+        for those of now. Call it before the newest image's pose is used.
+        """
+        if not self.config.enabled or self._shape is None or pose.image is None:
+            return
+        heard = _sound_alone(pose)
+        near_ns = min((abs(t_ns - t) for t, *_ in self._seen), default=None)
+        if heard is None or near_ns is None or near_ns > BESIDE_S * 1e9:
+            return
+        times, seen, variances = zip(*self._seen, strict=True)
+        log_seen, variance = np.interp(t_ns, times, seen), np.interp(t_ns, times, variances)
+        self._distance.compare(heard[0] - float(log_seen), heard[1], float(variance))
 
     def __call__(self, pose: LiftedPose, t_ns: int, moved_m: float | None = None) -> LiftedPose:
         """Smoothed pose at CLOCK_MONOTONIC t_ns; 1-sigma of joints shrinks with the distance's.
@@ -115,6 +137,7 @@ class Smoother:
             self._distance.wait(dt_s, (moved_m or 0.0) / MOVED_S, known)
         log_distance, left = self._distance(pose)
         self._t_ns = t_ns
+        self._remember(pose, t_ns)
         smoothed = float(np.exp(log_distance))
         joints = self._shape(pose.joints / distance * smoothed, max(dt_s, 1e-3))
         joints *= smoothed / np.linalg.norm(joints[MID_HIP])
@@ -125,6 +148,18 @@ class Smoother:
         sigma = np.hypot(kept, self._guess_sigma * smoothed)
         self._last = replace(pose, joints=joints, sigma=sigma)
         return self._last
+
+    def _remember(self, pose: LiftedPose, t_ns: int) -> None:
+        """What the image alone says of the distance."""
+        if pose.image is not None:
+            distance, sigma = pose.image.distance_m, pose.image.relative_sigma
+        elif pose.scale_source != "sound":
+            distance, sigma = pose.mid_hip_distance_m, pose.relative_sigma
+        else:
+            return
+        self._seen.append((t_ns, float(np.log(distance)), sigma**2))
+        while t_ns - self._seen[0][0] > REMEMBERED_S * 1e9:
+            self._seen.popleft()
 
     def _is_someone_else(self, pose: LiftedPose, dt_s: float) -> bool:
         """True when nobody could have walked from the last place in the image to this one."""
@@ -179,10 +214,9 @@ class _Distance:
         if seen is not None:
             by_image, log_seen = seen.relative_sigma**2, float(np.log(seen.distance_m))
             self._see(log_seen, by_image)
-            heard = pose.scale_source == "sound" or np.isfinite(pose.sound_confidence)
-            if heard and variance < TELLS_NOTHING * by_image:
-                alone = 1.0 / (1.0 / variance - SHARED / by_image)
-                self._hear(alone * (log_distance / variance - SHARED * log_seen / by_image), alone)
+            heard = _sound_alone(pose)
+            if heard is not None:
+                self._hear(*heard)
         elif pose.scale_source == "sound":
             self._hear(log_distance, variance)
         else:
@@ -197,6 +231,15 @@ class _Distance:
     def _hear(self, log_distance: float, variance: float) -> None:
         self._lasts(_SOUND, SOUND_LASTS * variance)
         self._update(_HEARD, log_distance, variance - float(self._lasting[_SOUND]))
+
+    def compare(self, log_apart: float, sound: float, image: float) -> None:
+        """By how much what sound said of the distance and what an image said of it at the same time
+        are apart, and the variances of both: this tells of their errors, whatever the distance.
+        """
+        self._lasts(_SOUND, SOUND_LASTS * sound)
+        varies = max(image - float(self._lasting[_OFFSET]), LEAST_VARYING * image)
+        rest = varies - float(self._lasting[_DRIFT]) + sound - float(self._lasting[_SOUND])
+        self._update(_HEARD - _SEEN, log_apart, max(rest, (1.0 - DRIFTS) * varies))
 
     def _lasts(self, which: int, variance: float) -> None:
         """A new look, of which this variance lasts. A surer look has all that the one before had:
@@ -227,6 +270,22 @@ class _Distance:
         self._x += gain * (log_distance - row @ self._x)
         left = np.eye(len(row)) - np.outer(gain, row)
         self._covariance = left @ self._covariance @ left.T + variance * np.outer(gain, gain)
+
+
+def _sound_alone(pose: LiftedPose) -> tuple[float, float] | None:
+    """What sound tells of the logarithm of the distance without the image, and its variance; None
+    where it told nothing.
+    """
+    seen = pose.image
+    if seen is None or not (pose.scale_source == "sound" or np.isfinite(pose.sound_confidence)):
+        return None
+    variance, by_image = pose.relative_sigma**2, seen.relative_sigma**2
+    if variance >= TELLS_NOTHING * by_image:
+        return None
+    alone = 1.0 / (1.0 / variance - SHARED / by_image)
+    log_distance = np.log(pose.mid_hip_distance_m) / variance
+    log_seen = SHARED * np.log(seen.distance_m) / by_image
+    return float(alone * (log_distance - log_seen)), alone
 
 
 def _alpha(cutoff_hz: Array | float, dt_s: float) -> Array:

@@ -170,12 +170,14 @@ class EmptyRoom:
         people: list[Occupant] | None = None if self._somebody else []
         if then.sights:
             people = self._occupants(then.sights, then.hidden)
+        program = sound.program_noise is not None
         difference = self.background.step(
             sound.responses,
             sound.middle_ns,
             people,
             burst=sound.burst > 0,
-            noise=sound.program_noise,
+            noise=None if sound.burst == 0 else sound.program_noise if program else sound.sigma,
+            program=program,
         )
         sound = self._with_known_pairs(sound)
         kernels = None

@@ -225,6 +225,8 @@ class Pipeline:
             poses = self.pose.hear(there, shares)
             found = {track: pose for (track, _), pose in zip(there, poses, strict=True)}
             evidence = [found.get(track) for track, _ in posed]
+            if sound.burst:
+                self.people.hear(posed, evidence, lifted, sound.middle_ns)
         places = [np.zeros(3) if p is None else p.joints[MID_HIP] for p in evidence]
         over_db = echo_over_noise_db(places, sound.responses[sound.usable.rows], kernels, rig)
         return [

@@ -38,14 +38,12 @@ _BODY_M = 0.3  # half path that an echo extends before and behind the joints
 @dataclass(frozen=True, slots=True)
 class Watched:
     """One of those who are posed. still_s: for how long they have kept still. moved_m: in the last
-    second. size_sigma: of the logarithm of their size, None while it is not known. heard: whether a
-    burst has met them where they are.
+    second. heard: whether a burst has met them where they are.
     """
 
     id: int
     still_s: float
     moved_m: float
-    size_sigma: float | None
     presence: Presence
     heard: bool
 
@@ -131,7 +129,6 @@ class Listening:
 
     def attention(self, posed: Sequence[Sight], people: People, t_ns: int) -> Attention:
         """What the scheduler of probes needs to know of those who are posed at t_ns."""
-        sizes = people.beliefs(posed)
         heard_ns = -1 if self._newest is None else self._newest[0]
         return Attention(
             t_ns,
@@ -140,11 +137,10 @@ class Listening:
                     track.id,
                     (t_ns - self._since_ns(track, t_ns)) * 1e-9,
                     track.moved_m,
-                    None if size is None else size.sigma,
                     people.presence(track),
                     self._since_ns(track, t_ns) <= heard_ns,
                 )
-                for (track, _), size in zip(posed, sizes, strict=True)
+                for track, _ in posed
             ),
         )
 

@@ -7,5 +7,6 @@ the empty room is known.
 background.Background is the whole flow. It asks candidate for the first empty room, schedule when
 to learn, furniture what was changed while people (occupant) are there, and drift how the room must
 sound now; subtraction takes that out. furniture asks static_echoes what keeps its place while
-people move, and notes it in change_log. learned_room is what was learned, saved_room its file.
+people move, and notes it in change_log. room_doubt weighs bursts and music by their noise.
+learned_room is what was learned, saved_room its file.
 """

@@ -19,7 +19,6 @@ import numpy as np
 
 from edge.core.arrays import BoolArray, ComplexArray, FloatArray
 from edge.core.rig import Rig
-from edge.sound.program.room_doubt import RoomDoubt
 from edge.sound.room import saved_room
 from edge.sound.room.candidate import LatePairs, RoomCandidate, normalised_correlation
 from edge.sound.room.change_log import RoomChange
@@ -29,6 +28,7 @@ from edge.sound.room.drift.warp import Warp
 from edge.sound.room.furniture import Furniture
 from edge.sound.room.learned_room import LearnedRoom
 from edge.sound.room.occupant import Occupant, ResponseWindow
+from edge.sound.room.room_doubt import RoomDoubt
 from edge.sound.room.schedule import LearningSchedule
 from edge.sound.room.subtraction import left_db, subtract
 
@@ -59,9 +59,9 @@ class Background:
         """period_s: of the excitation [s]; None leaves the drift of reverberation that outlasts it
         unmodelled (drift/late_reverberation.py).
 
-        adapt_s: time constant of learning while nobody is seen [s]. leak_s: of learning what keeps
-        its place while somebody walks [s]; inf freezes. track_drift: False subtracts the learned
-        response as it is.
+        adapt_s: time constant of learning while nobody is seen [s]; bursts count by their noise.
+        leak_s: of learning what keeps its place while somebody walks [s]; inf freezes. track_drift:
+        False subtracts the learned response as it is.
         """
         rate, pairs = float(sample_rate_hz), len(rig.pairs)
         self.rejected = 0
@@ -138,6 +138,7 @@ class Background:
         *,
         burst: bool = False,
         noise: FloatArray | None = None,
+        program: bool = False,
     ) -> ComplexArray | None:
         """Analytic responses (P, T) of one good period -> pose kernels (P, T) complex64.
 
@@ -145,12 +146,15 @@ class Background:
         the period before is in it; a room that was learned the other way is learned anew while
         nobody is in view. people: everybody in view, empty for nobody; None where somebody
         may be in the room who is not seen just now: then the last fit is kept and nothing is
-        learned. noise: (P, T) 1-sigma of noisy responses, as those of music: drift is followed, and
-        with nobody in view they count by their noise (program/room_doubt.py). Returns None until
-        an empty room was learned, and for a period that does not look like this room (counted in
-        `rejected`, nothing is learned from it). `residual_db` tells how much of the fitted part is
-        left. The first empty room takes FIRST_PERIODS periods, however soon they come: hold back,
-        or pass None, until the room may be empty. Raises ConfigError on a wrong shape.
+        learned. noise: (P, T) 1-sigma that noise alone has in sound after silence, where it is
+        known: with nobody in view it counts by that (room_doubt.py). program: it is another
+        program's sound, which makes no first empty room.
+
+        Returns None until an empty room was learned, and for a period that does not look like this
+        room (counted in `rejected`, nothing is learned from it). `residual_db` tells how much of
+        the fitted part is left. The first empty room takes FIRST_PERIODS periods, however soon they
+        come: hold back, or pass None, until the room may be empty. Raises ConfigError on a wrong
+        shape.
         """
         empty = people is not None and len(people) == 0
         y = self._window.checked(responses)
@@ -164,8 +168,8 @@ class Background:
             return None
         room = self._room.furnished
         if room is None:
-            if empty and noise is None:
-                self._consider(y, t_ns, 0.0, burst)
+            if empty and not program:
+                self._consider(y, t_ns, 0.0, burst, noise)
             return None
 
         length = self._window.before_body(people)
@@ -179,14 +183,17 @@ class Background:
         fitted = slice(0, max(int(length.max()), self._window.direct_samples))
         if normalised_correlation(y[:, fitted], (y - kernels)[:, fitted]) < _USABLE:
             self.rejected += 1
-            if empty and noise is None:
-                self._consider(whole, t_ns, self._adapt_s, burst)
+            if empty and not program:
+                self._consider(whole, t_ns, self._adapt_s, burst, noise)
             return None
         self.residual_db = left_db(kernels[:, fitted], y[:, fitted])
         self._expected = y - kernels
-        if noise is not None:
+        self._doubt.pass_time(elapsed_s, room, folded=not self._room.of_bursts)
+        if program:
             self._drift.warp = warp
-            self._learn_noisy(kernels, expected, known, noise if empty else None, elapsed_s)
+            if empty and noise is not None:
+                shares = self._doubt.shares(kernels, noise)
+                self._learn_program(kernels, expected, known, shares)
             return kernels
         self._candidate.forget()
         self._room.hear(of_bursts=burst)
@@ -194,7 +201,8 @@ class Background:
         if not empty:
             self._learn_changes(kernels, warp, people, elapsed_s)
         elif self._schedule.settled:
-            self._learn(y, expected, known)
+            counts = None if noise is None else self._doubt.shares(kernels, noise)
+            self._learn(y, expected, known, counts)
             self._learn_pairs(whole, t_ns)
         return kernels
 
@@ -230,7 +238,9 @@ class Background:
         for part in (self._candidate, self._late_pairs, self._furniture, self._doubt):
             part.forget()
 
-    def _consider(self, y: ComplexArray, t_ns: int, patience_s: float, burst: bool) -> None:
+    def _consider(
+        self, y: ComplexArray, t_ns: int, patience_s: float, burst: bool, noise: FloatArray | None
+    ) -> None:
         """Begin with a new empty room once enough periods have agreed."""
         room = self._candidate.add(y, t_ns, patience_s)
         if room is None:
@@ -241,32 +251,26 @@ class Background:
         self._expected = None
         self._schedule.learn()
         self._has_learned()
+        if noise is not None:
+            self._doubt.begin(noise, FIRST_PERIODS, room)
 
-    def _learn(self, y: ComplexArray, expected: ComplexArray, known: BoolArray) -> None:
-        """Nobody is seen: follow the live response, from where drift has taken the learned one."""
-        self._room.follow(y, expected, known, _share(self._schedule.learn() / self._adapt_s))
+    def _learn(
+        self, y: ComplexArray, expected: ComplexArray, known: BoolArray, shares: FloatArray | None
+    ) -> None:
+        """Nobody is seen: follow the live response, from where drift has taken the learned one.
+        shares: (P, T) of it that count, where its noise is known.
+        """
+        share = _share(self._schedule.learn() / self._adapt_s)
+        self._room.follow(y, expected, known, share if shares is None else shares)
         returned = self._occupied
-        self._has_learned()
+        self._has_learned(by_noise=shares is not None)
         if known.all() and not self._room.of_bursts and self._schedule.late_due(at_once=returned):
             self.remember(y)
 
-    def _learn_noisy(
-        self,
-        kernels: ComplexArray,
-        expected: ComplexArray,
-        known: BoolArray,
-        noise: FloatArray | None,
-        elapsed_s: float,
+    def _learn_program(
+        self, kernels: ComplexArray, expected: ComplexArray, known: BoolArray, shares: FloatArray
     ) -> None:
-        """Nobody is seen where the noise is given: what is left is the room's, as far as it is not
-        noise.
-        """
-        room, folded = self._room.response, not self._room.of_bursts
-        assert room is not None
-        self._doubt.pass_time(elapsed_s, room, folded=folded)
-        if noise is None:
-            return
-        shares = self._doubt.shares(kernels, noise, room, folded=folded)
+        """Nobody is seen: what is left is the room's, as far as it is not noise."""
         self._expected = self._room.take_noisy(expected + shares * kernels, known)
         self._furniture.hear_anew()
         self._drift.reset()
@@ -277,9 +281,10 @@ class Background:
             log.info("the empty room of pair %d is learned", pair)
             self._room.take_pair(pair, response)
 
-    def _has_learned(self) -> None:
+    def _has_learned(self, *, by_noise: bool = False) -> None:
         self._drift.reset()
-        self._doubt.forget()
+        if not by_noise:
+            self._doubt.forget()
         self._occupied = False
         self._furniture.forget()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.core.arrays import Array, BoolArray, ComplexArray
+from edge.core.arrays import Array, BoolArray, ComplexArray, FloatArray
 from edge.core.errors import ConfigError
 from edge.core.jit import kernel
 from edge.sound.room import saved_room
@@ -44,15 +44,22 @@ class LearnedRoom:
             self.of_bursts, self.periods = of_bursts, 0
 
     def follow(
-        self, heard: ComplexArray, expected: ComplexArray, known: BoolArray, share: float
+        self,
+        heard: ComplexArray,
+        expected: ComplexArray,
+        known: BoolArray,
+        share: float | FloatArray,
     ) -> None:
         """Learn from what is heard (P, T) of the known pairs (P,) with nobody in view.
 
         expected: (P, T) the room as its drift says that it sounds now, so that responses at
-        different temperatures are not averaged. share: weight of what is heard, 0..1.
+        different temperatures are not averaged. share: weight of what is heard, 0..1; (P, T)
+        where its noise is known.
         """
         self.periods += 1
-        weight = np.float32(max(share, 1.0 / self.periods))  # after a change of kind the mean
+        if isinstance(share, float):
+            share = max(share, 1.0 / self.periods)  # after a change of kind the mean
+        weight = np.float32(share)
         self._renew(self._of_pairs(expected + weight * (heard - expected), known))
 
     def take_noisy(self, learned: ComplexArray, known: BoolArray) -> ComplexArray:

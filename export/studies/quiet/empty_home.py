@@ -7,6 +7,7 @@ import numpy as np
 
 from edge.core.config import SensingConfig
 from edge.core.errors import PosekernelError
+from edge.sensor.permissions import KEEP_ALIVE_PING_S
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.posing.listening import Attention
 from edge.sensor.probing import RoomKnowledge, due
@@ -20,6 +21,7 @@ from export.simulate.evening.responses import EVERY_S, Responses
 from export.simulate.evening.room_stream import RoomStream
 from export.simulate.moving.homes import LEARNED_SWING
 
+SILENCE_S = 3.0  # heard before the first probe
 KEPT_ALIVE = 10  # probes of the empty room before the evening, beyond the first ones
 
 
@@ -44,6 +46,11 @@ def learn_from_bursts(evening: Evening, responses: Responses, pipeline: Pipeline
     audio.now_ns = START_NS + 10**15
     background, use = pipeline.room.background, pipeline.sound_use
     background.forget()
+    silence_ns = START_NS - round(1e9 * keep_alive_s * (FIRST_PERIODS + KEPT_ALIVE + 1))
+    for n in range(round(SILENCE_S * RATE_HZ)):
+        period = audio.read(0.0)
+        assert period is not None
+        pipeline.hear(replace(period, t_ns=silence_ns + round(1e9 * n / RATE_HZ)))
     for k in range(-FIRST_PERIODS - KEPT_ALIVE, 0):
         t_ns = START_NS + round(1e9 * keep_alive_s * k)
         learned = k >= -KEPT_ALIVE
@@ -63,13 +70,33 @@ def learn_from_bursts(evening: Evening, responses: Responses, pipeline: Pipeline
             period = audio.read(0.0)
             assert period is not None
             heard = pipeline.hear(replace(period, t_ns=t_ns))
-        background.step(heard.responses, heard.middle_ns, (), burst=True)
+        background.step(heard.responses, heard.middle_ns, (), burst=True, noise=heard.sigma)
+    pipeline.resume()
+
+
+def learn_from_pings(evening: Evening, responses: Responses, pipeline: Pipeline) -> None:
+    """Let a pipeline follow the empty room by its pings, one for each keep-alive of the minutes
+    before.
+    """
+    keep_alive_s, periods = SensingConfig().keep_alive_s, round(KEEP_ALIVE_PING_S * RATE_HZ)
+    audio = SimulatedAudio(*_empty(evening, responses))
+    audio.now_ns = START_NS + 10**15
+    for _ in range(periods):  # until the sound is steady
+        audio.read(0.0)
+    for k in range(-KEPT_ALIVE, 0):
+        for n in range(periods):
+            period = audio.read(0.0)
+            assert period is not None
+            t_ns = START_NS + round(1e9 * (keep_alive_s * k + n / RATE_HZ))
+            heard = pipeline.hear(replace(period, t_ns=t_ns))
+            if heard is not None:
+                pipeline.room.background.step(heard.responses, heard.middle_ns, ())
     pipeline.resume()
 
 
 def _empty(evening: Evening, responses: Responses) -> tuple[Evening, Responses]:
     """As long as it takes, with nobody there and the air as at the beginning."""
-    periods = 10 * (FIRST_PERIODS + KEPT_ALIVE)
+    periods = round(2 * KEEP_ALIVE_PING_S * RATE_HZ) * (FIRST_PERIODS + KEPT_ALIVE)
     nodes = int(periods / RATE_HZ / EVERY_S) + 2
     still = np.repeat(responses.empty[:1], nodes, axis=0)
     nobody = replace(evening, roles=(), warmth_c=np.full(periods, evening.warmth_c[0]))

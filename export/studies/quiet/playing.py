@@ -26,7 +26,7 @@ from export.simulate.evening.loudspeaker import Loudspeaker
 from export.simulate.evening.responses import Responses
 from export.simulate.evening.script import STATES
 from export.simulate.evening.watching import Found
-from export.studies.quiet.empty_home import learn_from_bursts
+from export.studies.quiet.empty_home import learn_from_bursts, learn_from_pings
 from export.studies.quiet.policies import SPARSE_EVERY_S, SPARSE_PERIODS, Policy
 from export.studies.quiet.record import SOURCES, EveningRecord
 
@@ -58,6 +58,8 @@ def play(stage: Stage, policy: Policy, *, known_height: bool, music: FloatArray)
     pipeline.sound_use.loudness = audio.loudspeaker.loudness
     if policy.sound.limits_dba not in (None, (0.0, 0.0)):
         learn_from_bursts(evening, stage.responses, pipeline)
+    elif policy.mode == "continuous":
+        learn_from_pings(evening, stage.responses, pipeline)
     return _Player(stage, policy, audio, camera, pipeline).record()
 
 

@@ -230,6 +230,41 @@ def test_sound_that_leaves_a_pose_no_surer_than_the_image_tells_nothing() -> Non
         assert a.mid_hip_distance_m == pytest.approx(b.mid_hip_distance_m, rel=1e-9)
 
 
+def test_sound_of_a_moment_ago_corrects_the_images_of_who_has_walked_on() -> None:
+    """Images put somebody 6 % too far who walks towards the camera at 1 m/s. Once a second they
+    are heard, and by then they have gone on by 0.2 m.
+    """
+    with_sound, without = Smoother(TrackConfig()), Smoother(TrackConfig())
+    errors: list[tuple[float, float]] = []
+    for k in range(30):
+        distance = 5.0 - 0.1 * k
+        if k >= 10 and k % 10 == 2:
+            then = pose(distance + 0.2, 0.05)
+            image = ImageDistance(1.06 * (distance + 0.2), 0.3, "floor")
+            with_sound.hear(replace(then, image=image), (k - 2) * DT_NS)
+        seen = pose(1.06 * distance, 0.3, source="floor")
+        heard_ones, blind = with_sound(seen, k * DT_NS, 1.0), without(seen, k * DT_NS, 1.0)
+        true = pose(distance).mid_hip_distance_m
+        errors.append((heard_ones.mid_hip_distance_m - true, blind.mid_hip_distance_m - true))
+    corrected, left = np.abs(errors).T
+    for k in (12, 22):
+        assert np.mean(corrected[k : k + 3]) < 0.9 * np.mean(left[k : k + 3])
+    assert (corrected[12:] < left[12:] + 0.01).all()
+
+
+def test_sound_far_from_any_image_says_nothing_of_them() -> None:
+    track, other = Smoother(TrackConfig()), Smoother(TrackConfig())
+    late = replace(pose(3.0, 0.05), image=ImageDistance(3.3, 0.3, "floor"))
+    track.hear(late, 0)  # before the first image
+    for k in range(5):
+        for t in (track, other):
+            t(pose(3.3, 0.3, source="floor"), (100 + k) * DT_NS, 1.0)
+    track.hear(late, 0)
+    track.hear(replace(late, image=None), 102 * DT_NS)
+    one, two = (t(pose(3.3, 0.3, source="floor"), 105 * DT_NS, 1.0) for t in (track, other))
+    np.testing.assert_allclose(one.joints, two.joints)
+
+
 def test_switched_off_it_changes_nothing() -> None:
     p = replace(pose(3.0), sir_db=4.0)
     assert Smoother(TrackConfig(enabled=False))(p, 0) is p

@@ -1,15 +1,15 @@
-"""An empty room that was learned from the continuous excitation becomes right from music."""
+"""By how much noisy sound moves the empty room: music after continuous sound, and soft bursts."""
 
 import numpy as np
 import pytest
 
-from edge.sound.program.room_doubt import RoomDoubt
 from edge.sound.room.background import FIRST_PERIODS, Background
 from edge.sound.room.occupant import Occupant
+from edge.sound.room.room_doubt import RoomDoubt
 from tests.support.scenes.program import BAND_HZ, RATE_HZ, analytic, diffuse_room
 
 pytestmark = pytest.mark.export
-PERIOD_S, NOISE = 0.1, 0.004
+PERIOD_S, NOISE, SOFT = 0.1, 0.004, 0.03
 LATE = slice(64, 600)
 
 
@@ -83,6 +83,42 @@ def test_the_doubt_grows_while_nothing_is_learned(home):
     empty = analytic(home.empty)
     doubt = RoomDoubt(20)
     fresh = doubt.doubt(empty, folded=False)
-    doubt.pass_time(60.0, empty, folded=False)
+    doubt.pass_time(600.0, empty, folded=False)
     assert np.allclose(doubt.doubt(empty, folded=False) / fresh, np.sqrt(2.0), rtol=1e-3)
     assert np.all(RoomDoubt(20).doubt(empty, folded=True) > 4.0 * fresh)
+
+
+def bursts(background, response, noise, seconds, seed):
+    """Bursts of the empty room, one a minute."""
+    rng = np.random.default_rng(seed)
+    sigma = np.full(response.shape, noise, np.float32)
+    for t_s in seconds:
+        white = rng.normal(size=(2, *response.shape)) * noise / np.sqrt(2.0)
+        heard = (response + white[0] + 1j * white[1]).astype(np.complex64)
+        background.step(heard, round(1e9 * t_s), (), burst=True, noise=sigma)
+
+
+@pytest.mark.parametrize("noise", [SOFT, 4.0 * SOFT])
+def test_the_softer_bursts_are_the_more_of_them_make_the_room(home, noise):
+    empty = analytic(home.empty)
+    background = Background(home.rig, RATE_HZ, BAND_HZ, 640, period_s=PERIOD_S)
+    minutes = 60.0 * np.arange(1, 61)
+    bursts(background, empty, noise, minutes[:FIRST_PERIODS], 0)
+    first = rms(background.expected - empty)
+    assert first == pytest.approx(noise / np.sqrt(FIRST_PERIODS), rel=0.3)
+    bursts(background, empty, noise, minutes[FIRST_PERIODS:], 1)
+    error = rms(background.expected - empty)
+    assert error < (0.8 if noise == SOFT else 0.6) * first
+    assert 0.6 < rms(np.broadcast_to(background.doubt, empty.shape)) / error < 1.7
+
+
+def test_what_two_bursts_agree_on_has_changed(home):
+    """A chair that was moved while nobody was in view is learned within minutes."""
+    empty = analytic(home.empty)
+    background = Background(home.rig, RATE_HZ, BAND_HZ, 640, period_s=PERIOD_S)
+    bursts(background, empty, SOFT, 60.0 * np.arange(1, 31), 0)
+    moved = empty.copy()
+    moved[:, 300:340] += 4.0 * SOFT
+    bursts(background, moved, SOFT, 60.0 * np.arange(31, 37), 1)
+    left = np.abs((background.expected - moved)[:, 300:340])
+    assert np.median(left) < 0.5 * 4.0 * SOFT
