@@ -14,7 +14,7 @@ _LABELS = {
     "discreet": "discreet: rare chirps, {0:g} dB(A) on average, like a bedroom at night",
     "normal": "normal: {0:g} dB(A) on average, like a library",
     "loud": "loud: {0:g} dB(A) on average, like a conversation without a pause",
-    "continuous": "continuous: a hiss while somebody is in view; the most exact",
+    "continuous": "continuous: a hiss while somebody is in view; the most exact for who walks",
 }
 
 
