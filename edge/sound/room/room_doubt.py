@@ -54,8 +54,11 @@ class RoomDoubt:
         noise: (P, T) 1-sigma of what is left by noise alone.
         """
         assert self._variance is not None
-        of_noise = noise.astype(np.float32) ** 2
         variance = np.maximum(self._variance, self._found(left))
+        # A door that slams is in no noise that was heard before.
+        loud = _smoothed(np.mean(np.abs(left) ** 2, axis=0)) - variance
+        loud[: self._direct] = loud[self._direct : self._direct + 1]
+        of_noise = np.maximum(noise.astype(np.float32) ** 2, loud)
         shares = np.asarray(variance / (variance + of_noise), np.float32)
         self._variance = np.asarray(variance * (1.0 - shares.mean(axis=0)), np.float32)
         self._before = left, shares

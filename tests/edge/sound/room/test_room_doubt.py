@@ -122,3 +122,16 @@ def test_what_two_bursts_agree_on_has_changed(home):
     bursts(background, moved, SOFT, 60.0 * np.arange(31, 37), 1)
     left = np.abs((background.expected - moved)[:, 300:340])
     assert np.median(left) < 0.5 * 4.0 * SOFT
+
+
+def test_a_burst_that_is_louder_than_its_noise_hardly_counts(home):
+    """A door slams while one burst of sixty sounds."""
+    empty = analytic(home.empty)
+    background = Background(home.rig, RATE_HZ, BAND_HZ, 640, period_s=PERIOD_S)
+    bursts(background, empty, NOISE, 60.0 * np.arange(1, 31), 0)
+    before = rms(background.expected - empty)
+    rng = np.random.default_rng(2)
+    slam = 0.5 * (rng.normal(size=empty.shape) + 1j * rng.normal(size=empty.shape))
+    bursts(background, (empty + slam).astype(np.complex64), NOISE, [1860.0], 3)
+    bursts(background, empty, NOISE, [1920.0], 4)
+    assert rms(background.expected - empty) < 4.0 * before  # 45 times as much if it counted
