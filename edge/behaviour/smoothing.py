@@ -127,6 +127,7 @@ class Smoother:
         distance = pose.mid_hip_distance_m
         if dt_s <= 0.0 or self._is_someone_else(pose, dt_s):
             self._distance = _Distance(self._offset_sigma)
+            self._seen.clear()
         if self._shape is None or not 0.0 < dt_s < self.config.timeout_s or self._distance.is_new:
             self._shape = OneEuro(self.config.cutoff_hz, self.config.beta)
             self._distance.begin(pose, dt_s)

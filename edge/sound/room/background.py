@@ -173,7 +173,7 @@ class Background:
             return None
 
         length = self._window.before_body(people)
-        whole = y
+        whole, learned = y, room
         known = self._late_pairs.judge(y, room, self._window.direct_samples)
         if not known.all():
             y, room = (np.where(known[:, None], h, np.complex64(0.0)) for h in (y, room))
@@ -188,11 +188,11 @@ class Background:
             return None
         self.residual_db = left_db(kernels[:, fitted], y[:, fitted])
         self._expected = y - kernels
-        self._doubt.pass_time(elapsed_s, room, folded=not self._room.of_bursts)
+        self._doubt.pass_time(elapsed_s, learned, folded=not self._room.of_bursts)
         if program:
             self._drift.warp = warp
             if empty and noise is not None:
-                shares = self._doubt.shares(kernels, noise)
+                shares = self._doubt.shares(kernels, noise, known)
                 self._learn_program(kernels, expected, known, shares)
             return kernels
         self._candidate.forget()
@@ -201,7 +201,7 @@ class Background:
         if not empty:
             self._learn_changes(kernels, warp, people, elapsed_s)
         elif self._schedule.settled:
-            counts = None if noise is None else self._doubt.shares(kernels, noise)
+            counts = None if noise is None else self._doubt.shares(kernels, noise, known)
             self._learn(y, expected, known, counts)
             self._learn_pairs(whole, t_ns)
         return kernels

@@ -11,7 +11,7 @@ room that was learned from the continuous excitation, folded reverberation is wr
 
 import numpy as np
 
-from edge.core.arrays import ComplexArray, FloatArray
+from edge.core.arrays import BoolArray, ComplexArray, FloatArray
 
 # Error of a learned room, root mean square in the window, over the peak of its direct sound: of
 # sound after silence, and of the continuous form. In simulated homes -64 and -50 dB.
@@ -47,30 +47,32 @@ class RoomDoubt:
         grown = _variance(room, _LEARNED_DB) * elapsed_s / _GROWS_S
         self._variance = np.asarray(self._of(room, folded) + grown, np.float32)
 
-    def shares(self, left: ComplexArray, noise: FloatArray) -> FloatArray:
+    def shares(self, left: ComplexArray, noise: FloatArray, known: BoolArray) -> FloatArray:
         """By how much (P, T) of what is left (P, T) the room is to be moved; nobody is in it. Call
         `pass_time` before.
 
-        noise: (P, T) 1-sigma of what is left by noise alone.
+        noise: (P, T) 1-sigma of what is left by noise alone. known: (P,) pairs that tell of it; a
+        dead microphone has no noise and leaves nothing.
         """
         assert self._variance is not None
-        variance = np.maximum(self._variance, self._found(left))
+        variance = np.maximum(self._variance, self._found(left, known))
         # A door that slams is in no noise that was heard before.
-        loud = _smoothed(np.mean(np.abs(left) ** 2, axis=0)) - variance
+        loud = _smoothed(np.mean(np.abs(left[known]) ** 2, axis=0)) - variance
         loud[: self._direct] = loud[self._direct : self._direct + 1]
         of_noise = np.maximum(noise.astype(np.float32) ** 2, loud)
         shares = np.asarray(variance / (variance + of_noise), np.float32)
-        self._variance = np.asarray(variance * (1.0 - shares.mean(axis=0)), np.float32)
+        self._variance = np.asarray(variance * (1.0 - shares[known].mean(axis=0)), np.float32)
         self._before = left, shares
         return shares
 
-    def _found(self, left: ComplexArray) -> FloatArray:
+    def _found(self, left: ComplexArray, known: BoolArray) -> FloatArray:
         """Variance (T,) of the room that this response and the one before agree on: their noise
         differs.
         """
         if self._before is None or self._before[0].shape != left.shape:
             return np.zeros(left.shape[1], np.float32)
-        before, shares = self._before
+        before, shares = (x[known] for x in self._before)
+        left = left[known]
         # The room has taken a share of the one before, noise and all.
         alike = np.real(left * before.conj()) + shares * np.abs(before) ** 2
         spread = np.mean(np.abs(left) * np.abs(before), axis=0)

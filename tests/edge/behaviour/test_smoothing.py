@@ -265,6 +265,19 @@ def test_sound_far_from_any_image_says_nothing_of_them() -> None:
     np.testing.assert_allclose(one.joints, two.joints)
 
 
+def test_after_a_step_back_in_time_sound_is_compared_with_new_images_only() -> None:
+    again, anew = Smoother(TrackConfig()), Smoother(TrackConfig())
+    for k in range(20):
+        again(pose(5.0, 0.3, source="floor"), k * DT_NS, 1.0)
+    late = replace(pose(3.0, 0.05), image=ImageDistance(3.3, 0.3, "floor"))
+    for k in range(3):
+        one, two = (t(pose(3.3, 0.3, source="floor"), k * DT_NS, 1.0) for t in (again, anew))
+    for t in (again, anew):
+        t.hear(late, DT_NS)
+    one, two = (t(pose(3.3, 0.3, source="floor"), 3 * DT_NS, 1.0) for t in (again, anew))
+    np.testing.assert_allclose(one.mid_hip_distance_m, two.mid_hip_distance_m, rtol=1e-6)
+
+
 def test_switched_off_it_changes_nothing() -> None:
     p = replace(pose(3.0), sir_db=4.0)
     assert Smoother(TrackConfig(enabled=False))(p, 0) is p

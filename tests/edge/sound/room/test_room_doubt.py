@@ -88,12 +88,15 @@ def test_the_doubt_grows_while_nothing_is_learned(home):
     assert np.all(RoomDoubt(20).doubt(empty, folded=True) > 4.0 * fresh)
 
 
-def bursts(background, response, noise, seconds, seed):
-    """Bursts of the empty room, one a minute."""
+def bursts(background, response, noise, seconds, seed, *, dead=()):
+    """Bursts of the empty room, one a minute. dead: pairs whose microphone hears nothing."""
     rng = np.random.default_rng(seed)
     sigma = np.full(response.shape, noise, np.float32)
+    response = response.copy()
+    response[list(dead)] = sigma[list(dead)] = 0.0
     for t_s in seconds:
         white = rng.normal(size=(2, *response.shape)) * noise / np.sqrt(2.0)
+        white[:, list(dead)] = 0.0
         heard = (response + white[0] + 1j * white[1]).astype(np.complex64)
         background.step(heard, round(1e9 * t_s), (), burst=True, noise=sigma)
 
@@ -135,3 +138,14 @@ def test_a_burst_that_is_louder_than_its_noise_hardly_counts(home):
     bursts(background, (empty + slam).astype(np.complex64), NOISE, [1860.0], 3)
     bursts(background, empty, NOISE, [1920.0], 4)
     assert rms(background.expected - empty) < 4.0 * before  # 45 times as much if it counted
+
+
+def test_a_dead_microphone_does_not_make_the_room_seem_surer(home):
+    empty = analytic(home.empty)
+    doubts = []
+    for dead in ((), (0, 1, 2)):
+        background = Background(home.rig, RATE_HZ, BAND_HZ, 640, period_s=PERIOD_S)
+        bursts(background, empty, SOFT, 60.0 * np.arange(1, 11), 0)
+        bursts(background, empty, SOFT, 60.0 * np.arange(11, 41), 1, dead=dead)
+        doubts.append(rms(background.doubt[None]))
+    assert doubts[1] == pytest.approx(doubts[0], rel=0.15)
