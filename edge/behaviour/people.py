@@ -93,7 +93,7 @@ class People:
         """
         for (track, _), then, now in zip(posed, heard, lifted, strict=True):
             if then is not None and now is not None and now.image is None:
-                self._person(track).hear(then, t_ns)
+                self._person(track).hear(then, t_ns, track.moved_m)
 
     def presence(self, track: Track) -> Presence:
         """What the newest image made of a track."""
@@ -214,9 +214,9 @@ class _Person:
         down = self._camera.image_down
         self.size = SizeBelief(down) if self._height_known else HeardSize(down)
 
-    def hear(self, pose: LiftedPose, t_ns: int) -> None:
+    def hear(self, pose: LiftedPose, t_ns: int, moved_m: float) -> None:
         """See `People`."""
-        self._smooth.hear(pose, t_ns)
+        self._smooth.hear(pose, t_ns, moved_m)
 
     def set_zones(self, zones: Sequence[ZoneConfig]) -> None:
         """Go on with these zones."""

@@ -14,7 +14,7 @@ with the image, and where sound becomes unsure, because a chair was moved or a d
 image that it has corrected outweighs it.
 
 Sound of a moment that has passed, while somebody walks, says nothing of where they are now. But it
-says by how much the images were off then, whatever the distance was, and that lasts for a second.
+says by how much the images were off then, whatever the distance was, and a part of that lasts.
 
 A pose with sound holds the image already. A part of that is taken out before both are used: as
 much as is found in the errors of simulated poses, which is less than in a product of likelihoods.
@@ -101,9 +101,10 @@ class Smoother:
         # Time, log distance and its variance, by the image alone.
         self._seen: deque[tuple[int, float, float]] = deque()
 
-    def hear(self, pose: LiftedPose, t_ns: int) -> None:
+    def hear(self, pose: LiftedPose, t_ns: int, moved_m: float = 0.0) -> None:
         """A pose with sound of a moment t_ns that has passed: what it says of the images then holds
-        for those of now. Call it before the newest image's pose is used.
+        for those of now, as far as their errors last. Call it before the newest image's pose is
+        used. moved_m: how far the person has moved in the last second [m].
         """
         if not self.config.enabled or self._shape is None or pose.image is None:
             return
@@ -113,7 +114,9 @@ class Smoother:
             return
         times, seen, variances = zip(*self._seen, strict=True)
         log_seen, variance = np.interp(t_ns, times, seen), np.interp(t_ns, times, variances)
-        self._distance.compare(heard[0] - float(log_seen), heard[1], float(variance))
+        ago_s = max(0.0, (self._t_ns - t_ns) * 1e-9)
+        kept = np.exp(-moved_m / MOVED_S * ago_s / _LASTS_M - ago_s / _LASTS_S)
+        self._distance.compare(heard[0] - float(log_seen), heard[1], float(variance), kept)
 
     def __call__(self, pose: LiftedPose, t_ns: int, moved_m: float | None = None) -> LiftedPose:
         """Smoothed pose at CLOCK_MONOTONIC t_ns; 1-sigma of joints shrinks with the distance's.
@@ -233,14 +236,17 @@ class _Distance:
         self._lasts(_SOUND, SOUND_LASTS * variance)
         self._update(_HEARD, log_distance, variance - float(self._lasting[_SOUND]))
 
-    def compare(self, log_apart: float, sound: float, image: float) -> None:
+    def compare(self, log_apart: float, sound: float, image: float, kept: Array) -> None:
         """By how much what sound said of the distance and what an image said of it at the same time
         are apart, and the variances of both: this tells of their errors, whatever the distance.
+        kept: (4,) share of each error that is left of then.
         """
         self._lasts(_SOUND, SOUND_LASTS * sound)
         varies = max(image - float(self._lasting[_OFFSET]), LEAST_VARYING * image)
         rest = varies - float(self._lasting[_DRIFT]) + sound - float(self._lasting[_SOUND])
-        self._update(_HEARD - _SEEN, log_apart, max(rest, (1.0 - DRIFTS) * varies))
+        row = (_HEARD - _SEEN) * kept
+        rest = max(rest, (1.0 - DRIFTS) * varies) + float((1.0 - kept**2) @ self._lasting)
+        self._update(row, log_apart, rest)
 
     def _lasts(self, which: int, variance: float) -> None:
         """A new look, of which this variance lasts. A surer look has all that the one before had:

@@ -252,6 +252,19 @@ def test_sound_of_a_moment_ago_corrects_the_images_of_who_has_walked_on() -> Non
     assert (corrected[12:] < left[12:] + 0.01).all()
 
 
+def test_the_longer_ago_somebody_was_heard_the_less_it_says_of_the_images_now() -> None:
+    moved_by = []
+    for ago in (0, 3, 9):
+        track = Smoother(TrackConfig())
+        for k in range(20):
+            before = track(pose(4.24, 0.3, source="floor"), k * DT_NS, 1.0)
+        late = replace(pose(4.0, 0.05), image=ImageDistance(4.24, 0.3, "floor"))
+        track.hear(late, (19 - ago) * DT_NS, 1.0)
+        after = track(pose(4.24, 0.3, source="floor"), 20 * DT_NS, 1.0)
+        moved_by.append(before.mid_hip_distance_m - after.mid_hip_distance_m)
+    assert moved_by[0] > 1.5 * moved_by[1] > 1.5 * moved_by[2] >= 0.0
+
+
 def test_sound_far_from_any_image_says_nothing_of_them() -> None:
     track, other = Smoother(TrackConfig()), Smoother(TrackConfig())
     late = replace(pose(3.0, 0.05), image=ImageDistance(3.3, 0.3, "floor"))
