@@ -7,6 +7,7 @@ import numpy as np
 
 from edge.core.config import SensingConfig
 from edge.core.errors import PosekernelError
+from edge.sensor.empty_room import PeriodResponses
 from edge.sensor.permissions import KEEP_ALIVE_PING_S
 from edge.sensor.pipeline import Pipeline
 from edge.sensor.posing.listening import Attention
@@ -48,9 +49,7 @@ def learn_from_bursts(evening: Evening, responses: Responses, pipeline: Pipeline
     background.forget()
     silence_ns = START_NS - round(1e9 * keep_alive_s * (FIRST_PERIODS + KEPT_ALIVE + 1))
     for n in range(round(SILENCE_S * RATE_HZ)):
-        period = audio.read(0.0)
-        assert period is not None
-        pipeline.hear(replace(period, t_ns=silence_ns + round(1e9 * n / RATE_HZ)))
+        _hear(audio, pipeline, silence_ns + round(1e9 * n / RATE_HZ))
     for k in range(-FIRST_PERIODS - KEPT_ALIVE, 0):
         t_ns = START_NS + round(1e9 * keep_alive_s * k)
         learned = k >= -KEPT_ALIVE
@@ -67,9 +66,7 @@ def learn_from_bursts(evening: Evening, responses: Responses, pipeline: Pipeline
         audio.probe(probe.periods, probe.gain)
         heard = None
         while heard is None:  # what was decided before the probe is silence
-            period = audio.read(0.0)
-            assert period is not None
-            heard = pipeline.hear(replace(period, t_ns=t_ns))
+            heard = _hear(audio, pipeline, t_ns)
         background.step(heard.responses, heard.middle_ns, (), burst=True, noise=heard.sigma)
     pipeline.resume()
 
@@ -85,13 +82,18 @@ def learn_from_pings(evening: Evening, responses: Responses, pipeline: Pipeline)
         audio.read(0.0)
     for k in range(-KEPT_ALIVE, 0):
         for n in range(periods):
-            period = audio.read(0.0)
-            assert period is not None
             t_ns = START_NS + round(1e9 * (keep_alive_s * k + n / RATE_HZ))
-            heard = pipeline.hear(replace(period, t_ns=t_ns))
+            heard = _hear(audio, pipeline, t_ns)
             if heard is not None:
                 pipeline.room.background.step(heard.responses, heard.middle_ns, ())
     pipeline.resume()
+
+
+def _hear(audio: SimulatedAudio, pipeline: Pipeline, t_ns: int) -> PeriodResponses | None:
+    """The next period or burst, as if it came at t_ns."""
+    period = audio.read(0.0)
+    assert period is not None
+    return pipeline.hear(replace(period, t_ns=t_ns))
 
 
 def _empty(evening: Evening, responses: Responses) -> tuple[Evening, Responses]:
